@@ -1,0 +1,74 @@
+// The arrows of ARCHITECTURE.md, enforced by `npm run check`.
+const onlyTo = (name, from, allowed, comment) => ({
+  name,
+  severity: "error",
+  comment,
+  from: { path: from, pathNot: "\\.test\\.ts$" },
+  to: { path: "^(infra|templates|agents|scripts)/", pathNot: allowed },
+});
+module.exports = {
+  forbidden: [
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
+    onlyTo("agents-lib-alone", "^agents/lib/", ["^agents/lib/"], "agents/lib knows nothing of the rest"),
+    {
+      name: "agents-apart",
+      severity: "error",
+      comment: "an agent imports agents/lib and itself; never another agent, infra or Pulumi",
+      from: { path: "^agents/([^/]+)/", pathNot: "^agents/lib/|\\.test\\.ts$" },
+      to: { path: "^(infra|templates|agents|scripts)/", pathNot: "^agents/(lib|$1)/" },
+    },
+    {
+      name: "agents-without-pulumi",
+      severity: "error",
+      from: { path: "^agents/" },
+      to: { path: "node_modules/@pulumi/" },
+    },
+    {
+      name: "pure-parts-do-no-io",
+      severity: "error",
+      comment: "model, checks and commands are pure: no file system, no processes, no network",
+      from: { path: "^infra/(model|checks|commands)/", pathNot: "\\.test\\.ts$" },
+      to: {
+        path: "^(node:)?(fs|fs/promises|child_process|net|http|https|tls|dgram|dns)$|node_modules/(execa|zx|ssh2|undici|@pulumi)/",
+      },
+    },
+    onlyTo("commands-alone", "^infra/commands/", ["^infra/commands/"], "builders of commands stand alone"),
+    onlyTo("templates-alone", "^templates/", ["^templates/"], "templates know nothing of the rest"),
+    onlyTo("config-alone", "^infra/config/", ["^infra/config/"], "config is parsed once, by itself"),
+    onlyTo(
+      "model-from-config",
+      "^infra/model/",
+      [
+        "^infra/(model|config|commands)/",
+        "^templates/",
+        "^agents/[^/]+/config\\.ts$",
+        "^agents/lib/(config|topics|errors)\\.ts$",
+      ],
+      "the model reads config, renders templates, builds commands; agent configs are typed by the agents themselves",
+    ),
+    onlyTo("checks-on-model", "^infra/checks/", ["^infra/(checks|model|config)/"], "checks read the model"),
+    onlyTo(
+      "plugins-alone",
+      "^infra/plugins/",
+      ["^infra/plugins/"],
+      "plugins stand in for official ones: they import nothing of warren",
+    ),
+    {
+      name: "infra-below-scripts",
+      severity: "error",
+      from: { path: "^(infra|templates|agents)/", pathNot: "\\.test\\.ts$" },
+      to: { path: "^scripts/" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^\\.warren/" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      extensions: [".ts", ".js", ".cjs", ".json"],
+      exportsFields: ["exports"],
+      conditionNames: ["import", "require", "node", "default"],
+    },
+  },
+};

@@ -1,0 +1,34 @@
+import { Command } from "commander";
+import { UserError } from "../agents/lib/errors.ts";
+import { verbs } from "./verbs.ts";
+
+/**
+ * `./warren VERB …`: one verb a module, loaded only when it is asked for, so that `--help` and small verbs start fast.
+ * Exit codes: 0 good, 1 failed, 2 the command line or a config file is wrong, or findings; 130 ended by Ctrl-C.
+ */
+const program = new Command("warren")
+  .description("brokers, virtual IPs and agents of an announcement system, as code")
+  .helpCommand(false)
+  .showHelpAfterError("(./warren --help lists the verbs, ./warren VERB --help its options)");
+
+const wanted = process.argv.slice(2).find((word) => !word.startsWith("-"));
+for (const verb of verbs) {
+  const command = program.command(verb.name).description(verb.summary);
+  if (verb.name === wanted) (await verb.load()).define(command);
+}
+
+program.exitOverride((error) => {
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof UserError) {
+    process.stderr.write(`warren: ${error.format()}\n`);
+    process.exitCode = error.name === "ConfigError" ? 2 : 1;
+  } else if (!(error instanceof Error && error.constructor.name === "CommanderError")) {
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+import type { Command } from "commander";
+
+/** What a verb's module exports: `define` adds its options, arguments, help and action to the command. */
+export interface VerbModule {
+  define(command: Command): void;
+}
+
+/** One row of `./warren --help`. */
+export interface Verb {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<VerbModule>;
+}
+
+/** Every verb of `./warren`, in the order in which a new user meets them. */
+export const verbs: readonly Verb[] = [
+  {
+    name: "lab",
+    summary: "real hosts on this machine: provision them, send products through, count every one",
+    load: () => import("./lab.ts"),
+  },
+  {
+    name: "flow",
+    summary: "the same flow without hosts: local agents, one broker, no root",
+    load: () => import("./flow.ts"),
+  },
+  { name: "up", summary: "pulumi up: make the hosts of a stack what its config says", load: () => import("./up.ts") },
+  {
+    name: "preview",
+    summary: "pulumi preview: what up would change, the hosts observed",
+    load: () => import("./preview.ts"),
+  },
+  {
+    name: "destroy",
+    summary: "pulumi destroy: take off the hosts what up put there",
+    load: () => import("./destroy.ts"),
+  },
+  {
+    name: "pulumi",
+    summary: "the engine with backend, passphrase and PATH set; all arguments are passed on",
+    load: () => import("./pulumi.ts"),
+  },
+  {
+    name: "toolchain",
+    summary: "bring the Pulumi engine and its plugins, say which were taken",
+    load: () => import("./toolchain.ts"),
+  },
+  { name: "agent", summary: "run one agent in the foreground against any broker", load: () => import("./agent.ts") },
+  {
+    name: "test",
+    summary: "all suites: check, agents against a real broker, the lab",
+    load: () => import("./test.ts"),
+  },
+];

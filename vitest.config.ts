@@ -1,0 +1,40 @@
+import { configDefaults, defineConfig } from "vitest/config";
+
+const exclude = [...configDefaults.exclude, "**/.warren/**"];
+
+// Three kinds of tests, told apart by their names: x.test.ts needs nothing but Node; x.broker.test.ts starts a real
+// broker as an ordinary process; x.lab.test.ts needs root and makes real hosts.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["**/*.test.ts"],
+          exclude: [...exclude, "**/*.broker.test.ts", "**/*.lab.test.ts"],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        test: {
+          name: "broker",
+          include: ["**/*.broker.test.ts"],
+          exclude,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "lab",
+          include: ["**/*.lab.test.ts"],
+          exclude,
+          testTimeout: 300_000,
+          hookTimeout: 900_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
