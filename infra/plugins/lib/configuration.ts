@@ -1,0 +1,50 @@
+import type * as rpc from "@pulumi/pulumi/proto/provider_pb.js";
+import messages from "@pulumi/pulumi/proto/provider_pb.js";
+import { compareInputs } from "./difference.ts";
+import type { ProviderDefinition } from "./handlers.ts";
+import { checkResponse, diffResponse } from "./responses.ts";
+import { checkShape, type Shape } from "./shape.ts";
+import { fromStruct } from "./structs.ts";
+import { containsUnknown, isSecret, type PropertyMap, revealMap, secret, unknown, type Value } from "./values.ts";
+
+/** The methods about the provider's own configuration. */
+export function configurationMethods(definition: ProviderDefinition) {
+  return {
+    checkConfig: (request: rpc.CheckRequest) => {
+      const given = fromStruct(request.getNews());
+      const { failures } = checkShape(definition.config, parseConfig(definition.config, given));
+      return checkResponse(given, failures);
+    },
+    diffConfig: (request: rpc.DiffRequest) => {
+      const olds = parseConfig(definition.config, fromStruct(request.getOldInputs() ?? request.getOlds()));
+      const news = parseConfig(definition.config, fromStruct(request.getNews()));
+      return diffResponse(compareInputs(definition.config, olds, news), false);
+    },
+    configure: async (request: rpc.ConfigureRequest) => {
+      const given = parseConfig(definition.config, fromStruct(request.getArgs()));
+      const { values, failures } = checkShape(definition.config, given);
+      if (failures.length > 0) {
+        throw new Error(failures.map(({ path, reason }) => `${definition.name}: ${path}: ${reason}`).join("\n"));
+      }
+      // In a preview, configuration may hang on resources that are not made yet; nothing is contacted then.
+      if (!containsUnknown(values)) await definition.configure?.(revealMap(values));
+      return new messages.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
+    },
+  };
+}
+
+/** Configuration arrives as strings: whatever is not a string by its type is JSON text. */
+function parseConfig(shape: Shape, given: PropertyMap): PropertyMap {
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, parseOne(shape, name, value)]));
+}
+
+function parseOne(shape: Shape, name: string, value: Value): Value {
+  if (isSecret(value)) return secret(parseOne(shape, name, value.value ?? null));
+  const type = shape[name]?.type;
+  if (typeof value !== "string" || value === unknown || type === undefined || type === "string") return value;
+  try {
+    return JSON.parse(value) as Value;
+  } catch {
+    return value;
+  }
+}

@@ -1,0 +1,92 @@
+import * as grpc from "@grpc/grpc-js";
+
+/** The engine's own limit: state and file contents travel in single messages. */
+const messageBytesMax = 400 * 1024 * 1024;
+
+export const channelOptions = {
+  "grpc.max_receive_message_length": messageBytesMax,
+  "grpc.max_send_message_length": messageBytesMax,
+};
+
+/** An error with the gRPC status that the engine is to see. Every other error is sent as UNKNOWN with its message. */
+export class StatusError extends Error {
+  override readonly name = "StatusError";
+  readonly code: grpc.status;
+
+  constructor(code: grpc.status, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+type Unary = (request: never) => Promise<unknown> | unknown;
+export type StreamCall<Request, Response> = grpc.ServerWritableStream<Request, Response>;
+
+export interface Methods {
+  /** By the method's name in the service definition, e.g. `getPluginInfo`. */
+  readonly unary: { readonly [method: string]: Unary };
+  readonly streams?: { readonly [method: string]: (call: StreamCall<never, never>) => Promise<void> };
+}
+
+/**
+ * Completes these methods to an implementation of the whole service: what is missing answers UNIMPLEMENTED and names
+ * itself, so that the engine can go on without it and a person sees what is not there.
+ */
+export function implement(service: grpc.ServiceDefinition, plugin: string, methods: Methods) {
+  const implementation: { [method: string]: grpc.UntypedHandleCall } = {};
+  for (const [method, { path }] of Object.entries(service)) {
+    const unary = methods.unary[method];
+    const stream = methods.streams?.[method];
+    const missing = () => {
+      throw new StatusError(grpc.status.UNIMPLEMENTED, `${plugin}: ${path.slice(1)} is not implemented by this plugin`);
+    };
+    implementation[method] = service[method]?.responseStream
+      ? streamHandler(stream ?? missing)
+      : unaryHandler(unary ?? missing);
+  }
+  return implementation;
+}
+
+function unaryHandler(handle: Unary): grpc.handleUnaryCall<unknown, unknown> {
+  return (call, callback) => {
+    Promise.resolve()
+      .then(() => handle(call.request as never))
+      .then(
+        (response) => callback(null, response),
+        (error: unknown) => callback(asStatus(error)),
+      );
+  };
+}
+
+function streamHandler(handle: (call: StreamCall<never, never>) => Promise<void> | void): grpc.UntypedHandleCall {
+  const serveStream: grpc.handleServerStreamingCall<never, never> = (call) => {
+    Promise.resolve()
+      .then(() => handle(call))
+      .then(
+        () => call.end(),
+        (error: unknown) => call.emit("error", asStatus(error)),
+      );
+  };
+  return serveStream as grpc.UntypedHandleCall;
+}
+
+function asStatus(error: unknown): { code: grpc.status; details: string } {
+  if (error instanceof StatusError) return { code: error.code, details: error.message };
+  return { code: grpc.status.UNKNOWN, details: error instanceof Error ? error.message : String(error) };
+}
+
+/**
+ * Serves on a free port of the loopback address and prints the port as the first line of standard output, which is how
+ * the engine finds a plugin.
+ */
+export async function serve(service: grpc.ServiceDefinition, implementation: grpc.UntypedServiceImplementation) {
+  const server = new grpc.Server(channelOptions);
+  server.addService(service, implementation);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
+  });
+  process.stdout.write(`${port}\n`);
+  return server;
+}

@@ -1,0 +1,52 @@
+import type { EngineLog } from "./engine.ts";
+import type { Operation } from "./handlers.ts";
+import { secretNames } from "./marks.ts";
+import { maskFor } from "./masking.ts";
+import { type PropertyMap, secretTexts } from "./values.ts";
+
+/** What an operation is about; `values` are all properties it sees, with their secret marks. */
+export interface Subject {
+  readonly urn: string;
+  readonly values: readonly PropertyMap[];
+  /** Seconds, 0 for none: the resource's custom timeout. */
+  readonly timeoutSeconds?: number;
+}
+
+/** Runs handlers, and ends them all when the engine says Cancel. */
+export class Operations {
+  readonly #log: EngineLog;
+  readonly #cancelled = new AbortController();
+
+  constructor(log: EngineLog) {
+    this.#log = log;
+  }
+
+  /** Ends what runs and refuses what comes. */
+  cancel(): void {
+    this.#cancelled.abort(new Error("cancelled by the engine"));
+  }
+
+  /** Errors come out masked, and after the operation's log lines have reached the engine. */
+  async run<Result>(subject: Subject, work: (operation: Operation) => Promise<Result>): Promise<Result> {
+    this.#cancelled.signal.throwIfAborted();
+    const mask = maskFor(subject.values.flatMap((values) => secretTexts(values)));
+    const signals = [this.#cancelled.signal];
+    if (subject.timeoutSeconds) signals.push(AbortSignal.timeout(subject.timeoutSeconds * 1000));
+    const operation: Operation = {
+      urn: subject.urn,
+      name: subject.urn.split("::").slice(3).join("::"),
+      signal: AbortSignal.any(signals),
+      secrets: new Set(subject.values.flatMap((values) => [...secretNames(values)])),
+      mask,
+      log: (severity, message, options) =>
+        this.#log.write({ severity, message: mask(message), urn: subject.urn, ...options }),
+    };
+    try {
+      return await work(operation);
+    } catch (error) {
+      throw new Error(mask(error instanceof Error ? error.message : String(error)));
+    } finally {
+      await this.#log.flush();
+    }
+  }
+}

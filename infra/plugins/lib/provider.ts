@@ -1,0 +1,55 @@
+import type * as grpc from "@grpc/grpc-js";
+import pluginMessages from "@pulumi/pulumi/proto/plugin_pb.js";
+import services from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+import type * as rpc from "@pulumi/pulumi/proto/provider_pb.js";
+import messages from "@pulumi/pulumi/proto/provider_pb.js";
+import emptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
+import { configurationMethods } from "./configuration.ts";
+import { EngineLog } from "./engine.ts";
+import { implement, serve } from "./grpc.ts";
+import type { ProviderDefinition } from "./handlers.ts";
+import { endWithParent } from "./lifetime.ts";
+import { Operations } from "./operations.ts";
+import { resourceMethods } from "./resources.ts";
+import { packageSchema } from "./schema.ts";
+
+/** Serves a provider to the engine that started this process, until the engine says goodbye or goes away. */
+export async function serveProvider(definition: ProviderDefinition): Promise<void> {
+  const log = new EngineLog();
+  const operations = new Operations(log);
+  const engineAddress = process.argv[2];
+  if (engineAddress !== undefined) log.connect(engineAddress);
+
+  const implementation = implement(services.ResourceProviderService as grpc.ServiceDefinition, definition.name, {
+    unary: {
+      ...lifeMethods(definition, log, operations),
+      ...configurationMethods(definition),
+      ...resourceMethods(definition, operations),
+    },
+  });
+  await serve(services.ResourceProviderService as grpc.ServiceDefinition, implementation);
+  endWithParent(async () => {
+    operations.cancel();
+    await definition.close?.();
+    await log.flush();
+  });
+}
+
+function lifeMethods(definition: ProviderDefinition, log: EngineLog, operations: Operations) {
+  return {
+    handshake: (request: rpc.ProviderHandshakeRequest) => {
+      log.connect(request.getEngineAddress());
+      return new messages.ProviderHandshakeResponse().setAcceptSecrets(true);
+    },
+    attach: (request: InstanceType<typeof pluginMessages.PluginAttach>) => {
+      log.connect(request.getAddress());
+      return new emptyMessages.Empty();
+    },
+    getPluginInfo: () => new pluginMessages.PluginInfo().setVersion(definition.version),
+    getSchema: () => new messages.GetSchemaResponse().setSchema(JSON.stringify(packageSchema(definition))),
+    cancel: () => {
+      operations.cancel();
+      return new emptyMessages.Empty();
+    },
+  };
+}

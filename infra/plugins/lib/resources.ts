@@ -1,0 +1,138 @@
+import * as grpc from "@grpc/grpc-js";
+import type * as rpc from "@pulumi/pulumi/proto/provider_pb.js";
+import messages from "@pulumi/pulumi/proto/provider_pb.js";
+import emptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
+import { compareInputs } from "./difference.ts";
+import { StatusError } from "./grpc.ts";
+import type { ProviderDefinition, ResourceHandler } from "./handlers.ts";
+import { markOutputs, previewOutputs } from "./marks.ts";
+import type { Operations } from "./operations.ts";
+import { checkResponse, diffResponse } from "./responses.ts";
+import { checkShape } from "./shape.ts";
+import { fromStruct, toStruct } from "./structs.ts";
+import { revealMap } from "./values.ts";
+
+/** The methods about resources and functions. */
+export function resourceMethods(definition: ProviderDefinition, operations: Operations) {
+  const find = (request: Typed) => findResource(definition, request);
+  return {
+    check: (request: rpc.CheckRequest) => {
+      const handler = find(request);
+      const { values, failures } = checkShape(handler.inputs, fromStruct(request.getNews()));
+      return checkResponse(values, failures.length > 0 ? failures : (handler.check?.(values) ?? []));
+    },
+    diff: (request: rpc.DiffRequest) => diff(find(request), request),
+    create: (request: rpc.CreateRequest) => create(find(request), request, operations),
+    read: (request: rpc.ReadRequest) => read(find(request), request, operations),
+    update: (request: rpc.UpdateRequest) => update(find(request), request, operations),
+    delete: async (request: rpc.DeleteRequest) => {
+      const handler = find(request);
+      const state = fromStruct(request.getProperties());
+      const subject = { urn: request.getUrn(), values: [state], timeoutSeconds: request.getTimeout() };
+      await operations.run(subject, async (operation) =>
+        handler.delete?.(request.getId(), revealMap(state), operation),
+      );
+      return new emptyMessages.Empty();
+    },
+    invoke: (request: rpc.InvokeRequest) => invoke(definition, request, operations),
+  };
+}
+
+interface Typed {
+  getType(): string;
+  getUrn(): string;
+}
+
+function findResource(definition: ProviderDefinition, request: Typed): ResourceHandler {
+  // The type stands in the request, or, with engines that leave it out, behind the last `$` of the URN's type part.
+  const token = request.getType() || (request.getUrn().split("::")[2]?.split("$").at(-1) ?? "");
+  const handler = definition.resources.find((resource) => resource.token === token);
+  return handler ?? refuse(definition, token, definition.resources);
+}
+
+function refuse(definition: ProviderDefinition, token: string, known: readonly { readonly token: string }[]): never {
+  const reason = definition.refused?.[token] ?? `this plugin serves ${known.map((each) => each.token).join(", ")}`;
+  throw new StatusError(grpc.status.NOT_FOUND, `${token}: not supported: ${reason}`);
+}
+
+function diff(handler: ResourceHandler, request: rpc.DiffRequest) {
+  const olds = fromStruct(request.getOldInputs() ?? inputsOf(handler, request));
+  const ignored = new Set(request.getIgnorechangesList());
+  const changes = compareInputs(handler.inputs, olds, fromStruct(request.getNews()))
+    .filter((change) => !ignored.has(change.path) && !ignored.has(change.path.split(/[.[]/)[0] ?? ""))
+    .map((change) => ({ ...change, replace: change.replace || handler.update === undefined }));
+  return diffResponse(changes, handler.deleteBeforeReplace ?? false);
+}
+
+/** Engines that don't send the old inputs: they stand in the state, under the same names. */
+function inputsOf(handler: ResourceHandler, request: rpc.DiffRequest) {
+  const state = fromStruct(request.getOlds());
+  return toStruct(Object.fromEntries(Object.entries(state).filter(([name]) => name in handler.inputs)));
+}
+
+async function create(handler: ResourceHandler, request: rpc.CreateRequest, operations: Operations) {
+  const inputs = fromStruct(request.getProperties());
+  const response = new messages.CreateResponse();
+  if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs, undefined)));
+  const subject = { urn: request.getUrn(), values: [inputs], timeoutSeconds: request.getTimeout() };
+  const made = await operations.run(subject, (operation) => handler.create(revealMap(inputs), operation));
+  return response.setId(made.id).setProperties(toStruct(markOutputs(handler, inputs, made.outputs)));
+}
+
+async function update(handler: ResourceHandler, request: rpc.UpdateRequest, operations: Operations) {
+  const state = fromStruct(request.getOlds());
+  const inputs = fromStruct(request.getNews());
+  const response = new messages.UpdateResponse();
+  if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs, state)));
+  const change = handler.update?.bind(handler);
+  if (change === undefined) throw new Error(`${handler.token} is never updated in place`);
+  const subject = { urn: request.getUrn(), values: [state, inputs], timeoutSeconds: request.getTimeout() };
+  const outputs = await operations.run(subject, (operation) =>
+    change(request.getId(), revealMap(state), revealMap(inputs), operation),
+  );
+  return response.setProperties(toStruct(markOutputs(handler, inputs, outputs)));
+}
+
+async function read(handler: ResourceHandler, request: rpc.ReadRequest, operations: Operations) {
+  const state = fromStruct(request.getProperties());
+  const inputs = fromStruct(request.getInputs());
+  const response = new messages.ReadResponse();
+  const look = handler.read?.bind(handler);
+  if (look === undefined) {
+    if (Object.keys(state).length === 0) {
+      throw new Error(`${handler.token} can't be imported: nothing on the outside tells its inputs`);
+    }
+    return response.setId(request.getId()).setProperties(toStruct(state)).setInputs(toStruct(inputs));
+  }
+  const subject = { urn: request.getUrn(), values: [state, inputs], timeoutSeconds: request.getTimeout() };
+  const found = await operations.run(subject, (operation) =>
+    look(request.getId(), revealMap(state), revealMap(inputs), operation),
+  );
+  // An empty id tells the engine that the resource is gone.
+  if (found === undefined) return response;
+  const marks = { ...state, ...inputs };
+  return response
+    .setId(found.id)
+    .setProperties(toStruct(markOutputs(handler, marks, found.outputs)))
+    .setInputs(toStruct(markOutputs(handler, marks, found.inputs)));
+}
+
+async function invoke(definition: ProviderDefinition, request: rpc.InvokeRequest, operations: Operations) {
+  const token = request.getTok();
+  const functions = definition.functions ?? [];
+  const handler = functions.find((each) => each.token === token) ?? refuse(definition, token, functions);
+  const { values, failures } = checkShape(handler.inputs, fromStruct(request.getArgs()));
+  const response = new messages.InvokeResponse();
+  if (failures.length > 0) return failed(response, failures);
+  const outputs = await operations.run({ urn: "", values: [values] }, (operation) =>
+    handler.invoke(revealMap(values), operation),
+  );
+  return response.setReturn(toStruct(markOutputs(handler, values, outputs)));
+}
+
+function failed(response: rpc.InvokeResponse, failures: readonly { path: string; reason: string }[]) {
+  for (const { path, reason } of failures) {
+    response.addFailures(new messages.CheckFailure().setProperty(path).setReason(reason));
+  }
+  return response;
+}
