@@ -1,0 +1,93 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import { connect } from "amqplib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UserError } from "../../agents/lib/errors.ts";
+import { type LocalBroker, startLocalBroker } from "./local-broker.ts";
+
+const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith("warren-broker-"));
+const runs = (pid: number) => existsSync(`/proc/${pid}`);
+
+describe("a local broker", () => {
+  const foldersBefore = new Set(folders());
+  let broker: LocalBroker;
+  beforeAll(async () => {
+    broker = await startLocalBroker();
+  });
+  afterAll(async () => {
+    await broker.stop();
+    expect(folders().filter((name) => !foldersBefore.has(name))).toEqual([]);
+  });
+
+  it("answers AMQP and the management API, with the password it was given and no other", async () => {
+    const connection = await connect(broker.url);
+    await connection.close();
+    const whoami = async (password: string) => {
+      const authorization = `Basic ${Buffer.from(`${broker.adminUser}:${password}`).toString("base64")}`;
+      return (await fetch(`${broker.managementUrl}/api/whoami`, { headers: { authorization } })).status;
+    };
+    expect(await whoami(broker.adminPassword)).toBe(200);
+    expect(await whoami("guess")).toBe(401);
+  });
+
+  it("listens on loopback alone, and starts no epmd", () => {
+    const listening = execFileSync("ss", ["-Hltnp"], { encoding: "utf8" }).split("\n");
+    const own = listening.filter((line) => line.includes(`pid=${broker.pid},`)).map((line) => line.split(/\s+/)[3]);
+    const management = new URL(broker.managementUrl).host;
+    expect(own.sort()).toEqual([`127.0.0.1:${broker.amqpPort}`, management].sort());
+  });
+
+  it("keeps ports and confirmed messages over a kill", async () => {
+    const connection = await connect(broker.url);
+    connection.on("error", () => {});
+    const channel = await connection.createConfirmChannel();
+    channel.on("error", () => {});
+    await channel.assertQueue("survivor", { durable: true });
+    channel.sendToQueue("survivor", Buffer.from("still here"), { persistent: true });
+    await channel.waitForConfirms();
+    const { url } = broker;
+
+    await broker.kill();
+    expect(broker.pid).toBeUndefined();
+    await broker.start();
+
+    expect(broker.url).toBe(url);
+    const again = await connect(url);
+    const reader = await again.createChannel();
+    const message = await reader.get("survivor", { noAck: true });
+    expect(message).toMatchObject({ content: Buffer.from("still here") });
+    await again.close();
+  });
+
+  it("names the port that is taken, and leaves nothing behind", async () => {
+    const before = folders();
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    const attempt = startLocalBroker({ amqpPort: port });
+    await expect(attempt).rejects.toThrow(UserError);
+    await expect(attempt).rejects.toThrow(`port ${port} can't be had: EADDRINUSE`);
+    server.close();
+    expect(folders()).toEqual(before);
+  });
+
+  it("is gone with its folder when the process that started it is killed", async () => {
+    const before = folders();
+    const script = `import { startLocalBroker } from ${JSON.stringify(new URL("./local-broker.ts", import.meta.url))};
+      const broker = await startLocalBroker(); console.log(broker.pid);`;
+    const parent = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [line] = await once(createInterface(parent.stdout), "line");
+    const pid = Number(line);
+    expect(runs(pid)).toBe(true);
+    parent.kill("SIGKILL");
+    while (runs(pid) || folders().length > before.length) await delay(20);
+    expect(folders()).toEqual(before);
+  });
+});

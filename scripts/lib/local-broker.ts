@@ -1,0 +1,255 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { UserError } from "../../agents/lib/errors.ts";
+import { answersAmqp } from "./amqp-probe.ts";
+import { findRabbitmqBinaries, type RabbitmqBinaries } from "./rabbitmq-binaries.ts";
+
+export interface LocalBrokerOptions {
+  /** Taken as they are when given, and an error when in use; free ones are found otherwise. */
+  readonly amqpPort?: number;
+  readonly managementPort?: number;
+  /** The only user, an administrator with all permissions on vhost `/`. */
+  readonly adminUser?: string;
+  /** Made at random when not given. */
+  readonly adminPassword?: string;
+  /** A file outside the broker's folder: it outlives `stop()`. By default the log goes with the folder. */
+  readonly logFile?: string;
+  readonly bootTimeoutMs?: number;
+  readonly onProgress?: (text: string) => void;
+}
+
+const bootTimeoutMsDefault = 60_000;
+const probeIntervalMs = 50;
+const startAttemptsMax = 3;
+
+/**
+ * Starts RabbitMQ as an ordinary process of this user, in a temporary folder, listening on 127.0.0.1 alone, with the
+ * management API and without Erlang distribution (so no epmd, no cookie, no fixed port, and no rabbitmqctl: use the
+ * API). Resolves when it answers AMQP. Two seconds on an idle machine of two cores, four on a busy one.
+ *
+ * When this process ends without `stop()`, however it ends, the broker is killed and its folder removed.
+ */
+export async function startLocalBroker(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
+  const binaries = await findRabbitmqBinaries(options.onProgress);
+  const directory = await mkdtemp(path.join(tmpdir(), "warren-broker-"));
+  const broker = new LocalBroker(binaries, directory, options);
+  try {
+    await broker.start();
+  } catch (error) {
+    await broker.stop();
+    throw error;
+  }
+  return broker;
+}
+
+/** One broker and its data folder: may be killed and started again until `stop()`. */
+export class LocalBroker {
+  readonly version: string;
+  readonly adminUser: string;
+  readonly adminPassword: string;
+  readonly logFile: string;
+  readonly #binaries: RabbitmqBinaries;
+  readonly #directory: string;
+  readonly #options: LocalBrokerOptions;
+  readonly #sweeper: ChildProcess;
+  #amqpPort = 0;
+  #managementPort = 0;
+  #process: ChildProcess | undefined;
+
+  constructor(binaries: RabbitmqBinaries, directory: string, options: LocalBrokerOptions) {
+    this.version = binaries.version;
+    this.adminUser = options.adminUser ?? "warren";
+    this.adminPassword = options.adminPassword ?? randomBytes(12).toString("hex");
+    this.logFile = options.logFile ?? path.join(directory, "broker.log");
+    this.#binaries = binaries;
+    this.#directory = directory;
+    this.#options = options;
+    this.#sweeper = startSweeper(directory);
+  }
+
+  get amqpPort(): number {
+    return this.#amqpPort;
+  }
+
+  /** `amqp://user:password@127.0.0.1:port/`; vhost `/` is the default one. */
+  get url(): string {
+    return `amqp://${encodeURIComponent(this.adminUser)}:${encodeURIComponent(this.adminPassword)}@127.0.0.1:${this.#amqpPort}/`;
+  }
+
+  /** `http://127.0.0.1:port`, without credentials and without a slash at its end. */
+  get managementUrl(): string {
+    return `http://127.0.0.1:${this.#managementPort}`;
+  }
+
+  /** The Erlang VM's process id while it runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Starts it, on the same data and the same ports as before; resolves when it answers AMQP. */
+  async start(): Promise<void> {
+    if (this.#process) throw new Error("the local broker is running already");
+    for (let attempt = 1; ; attempt++) {
+      if (!this.#amqpPort || attempt > 1) {
+        this.#amqpPort = await freePort(this.#options.amqpPort);
+        this.#managementPort = await freePort(this.#options.managementPort);
+      }
+      const trouble = await this.#boot();
+      if (!trouble) return;
+      // Between finding a port free and listening on it, somebody else may take it: try again, not for ever.
+      if (/eaddrinuse|already in use/i.test(trouble) && attempt < startAttemptsMax) continue;
+      throw new UserError("local broker", `did not start:\n${trouble}`, "the lines above are the end of its log");
+    }
+  }
+
+  /** Writes the configuration and runs the VM until it answers AMQP. Returns the log's end when it did not. */
+  async #boot(): Promise<string | undefined> {
+    await this.#writeConfiguration();
+    const log = openSync(this.logFile, "a");
+    const { command, argv, env } = vmCommand(this.#binaries, this.#directory);
+    const child = spawn(command, argv, { env, cwd: this.#directory, detached: true, stdio: ["ignore", log, log] });
+    closeSync(log);
+    this.#process = child;
+    child.once("exit", () => {
+      this.#process = undefined;
+      if (this.#sweeper.stdin?.writable) this.#sweeper.stdin.write("\n");
+    });
+    await once(child, "spawn");
+    this.#sweeper.stdin?.write(`${child.pid}\n`);
+    const deadline = Date.now() + (this.#options.bootTimeoutMs ?? bootTimeoutMsDefault);
+    while (this.#process && Date.now() < deadline) {
+      if (await answersAmqp("127.0.0.1", this.#amqpPort)) return undefined;
+      await delay(probeIntervalMs);
+    }
+    await this.kill();
+    return await lastLines(this.logFile, 15);
+  }
+
+  /** SIGKILL, as a power cut would end it: clients see their connections reset. Data stays for `start()`. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  /** Orderly end (about six seconds): clients get `CONNECTION_FORCED`. Data stays for `start()`. */
+  async shutdown(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    if (!child) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  }
+
+  /** Ends it at once and removes its folder. Safe to call twice. */
+  async stop(): Promise<void> {
+    await this.kill();
+    if (this.#sweeper.exitCode !== null) return;
+    const ended = once(this.#sweeper, "exit");
+    this.#sweeper.stdin?.end();
+    await ended;
+  }
+
+  async #writeConfiguration(): Promise<void> {
+    const text = (value: string) => `<<${JSON.stringify(value)}/utf8>>`;
+    const config = `[
+  {rabbit, [
+    {tcp_listeners, [{"127.0.0.1", ${this.#amqpPort}}]},
+    {default_user, ${text(this.adminUser)}}, {default_pass, ${text(this.adminPassword)}},
+    {loopback_users, []},
+    {vm_memory_high_watermark, {absolute, "512MB"}},
+    {collect_statistics_interval, 1000},
+    {log, [{console, [{enabled, true}, {level, info}]}, {file, [{file, false}]}]}
+  ]},
+  {rabbitmq_management, [{tcp_config, [{ip, "127.0.0.1"}, {port, ${this.#managementPort}}]}]}
+].
+`;
+    await writeFile(path.join(this.#directory, "rabbitmq.config"), config, { mode: 0o600 });
+    await writeFile(path.join(this.#directory, "enabled_plugins"), "[rabbitmq_management].\n");
+  }
+}
+
+/**
+ * The VM without the package's shell scripts, which want /etc, epmd and fixed folders. A node that does not listen for
+ * distribution would still wait 50 s for epmd to know its port; naming a port on the command line answers that question
+ * without an epmd. ERL_ZFLAGS also reach the Erlang that the broker itself starts each minute to wake up epmd.
+ */
+function vmCommand(binaries: RabbitmqBinaries, directory: string) {
+  const distributionPortUnused = "4369";
+  return {
+    command: path.join(binaries.ertsBin, "erlexec"),
+    argv: [
+      ...["-noinput", "-s", "rabbit", "boot", "-boot", "start_sasl"],
+      ...["-sname", "rabbit@localhost", "-erl_epmd_port", distributionPortUnused],
+      ...["+W", "w", "+S", "2:2", "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"],
+      ...["-syslog", "logger", "[]", "-syslog", "syslog_error_logger", "false"],
+      ...["-kernel", "prevent_overlapping_partitions", "false"],
+    ],
+    env: {
+      HOME: directory,
+      PATH: "/usr/bin:/bin",
+      LANG: "C.UTF-8",
+      ROOTDIR: binaries.erlangRoot,
+      BINDIR: binaries.ertsBin,
+      EMU: "beam",
+      PROGNAME: "erl",
+      ERL_LIBS: binaries.plugins,
+      ERL_MAX_PORTS: "4096",
+      ERL_CRASH_DUMP_SECONDS: "0",
+      ERL_ZFLAGS: "-start_epmd false -dist_listen false",
+      ...(binaries.libraries ? { LD_LIBRARY_PATH: binaries.libraries } : {}),
+      RABBITMQ_NODENAME: "rabbit@localhost",
+      RABBITMQ_CONF_ENV_FILE: path.join(directory, "no-such-file"),
+      RABBITMQ_CONFIG_FILE: path.join(directory, "rabbitmq"),
+      RABBITMQ_ENABLED_PLUGINS_FILE: path.join(directory, "enabled_plugins"),
+      RABBITMQ_PLUGINS_DIR: binaries.plugins,
+      RABBITMQ_MNESIA_BASE: path.join(directory, "data"),
+      RABBITMQ_LOG_BASE: path.join(directory, "log"),
+      RABBITMQ_GENERATED_CONFIG_DIR: path.join(directory, "generated"),
+    },
+  };
+}
+
+/**
+ * A shell that outlives us: it reads the VM's process id (an empty line once that has ended) and, when its input is
+ * closed (by `stop()`, or by the kernel when this process is gone), kills the VM and removes the folder. In a session
+ * of its own, so that Ctrl-C on the terminal does not take it first.
+ */
+function startSweeper(directory: string): ChildProcess {
+  const script =
+    'while read -r pid; do last=$pid; done; [ -z "$last" ] || { kill -KILL "$last"; tail -s 0.1 --pid="$last" -f /dev/null; }; rm -rf -- "$1"';
+  return spawn("sh", ["-c", script, "sweep-local-broker", directory], {
+    cwd: "/",
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+}
+
+/** A port of 127.0.0.1 that nobody listens on: the one wanted, or any. Told at once, not after a boot in vain. */
+async function freePort(wanted = 0): Promise<number> {
+  const server = createServer();
+  server.listen(wanted, "127.0.0.1");
+  await once(server, "listening").catch((cause: NodeJS.ErrnoException) => {
+    const remedy = "leave the port out and a free one is taken, or end what listens there (ss -ltnp shows it)";
+    throw new UserError("local broker", `port ${wanted} can't be had: ${cause.code}`, remedy, { cause });
+  });
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+async function lastLines(file: string, count: number): Promise<string> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  return text.trimEnd().split("\n").slice(-count).join("\n");
+}
