@@ -1,0 +1,78 @@
+/**
+ * Host commands as values: built here, quoted by one renderer, run somewhere else. They never hold secrets (those go by
+ * standard input), so what is rendered may be logged.
+ */
+export type Command =
+  | { readonly kind: "run"; readonly argv: readonly string[]; readonly input?: string; readonly output?: string }
+  | { readonly kind: "join"; readonly by: "&&" | "||" | "|" | ";"; readonly commands: readonly Command[] }
+  | { readonly kind: "noted"; readonly notes: readonly string[]; readonly command: Command };
+
+/** One program with its arguments, exactly as given. */
+export const run = (...argv: readonly string[]): Command => ({ kind: "run", argv });
+
+/** Standard output of a program to a file, or the null device. */
+export const to = (output: string, command: Command): Command => {
+  if (command.kind !== "run") throw new TypeError("only one program can write to a file");
+  return { ...command, output };
+};
+
+/** A file as standard input of a program. */
+export const from = (input: string, command: Command): Command => {
+  if (command.kind !== "run") throw new TypeError("only one program can read a file");
+  return { ...command, input };
+};
+
+/** Each after the one before has succeeded. */
+export const and = (...commands: readonly Command[]): Command => ({ kind: "join", by: "&&", commands });
+
+/** Each only where the one before has failed. */
+export const or = (...commands: readonly Command[]): Command => ({ kind: "join", by: "||", commands });
+
+/** Each whatever became of the one before; the last one's exit code counts. */
+export const always = (...commands: readonly Command[]): Command => ({ kind: "join", by: ";", commands });
+
+/** Standard output into standard input. */
+export const pipe = (...commands: readonly Command[]): Command => ({ kind: "join", by: "|", commands });
+
+/** Comment lines before a command: why it runs again, what it depends on. A changed note makes a changed script. */
+export const noted = (notes: readonly string[], command: Command): Command => ({ kind: "noted", notes, command });
+
+const plain = /^[A-Za-z0-9_@%+=:,./-]+$/;
+
+/** A word as a POSIX shell reads it back unchanged. */
+export function quote(word: string): string {
+  return plain.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The command as POSIX shell text. */
+export function render(command: Command): string {
+  switch (command.kind) {
+    case "run": {
+      const words = command.argv.map(quote);
+      if (command.input !== undefined) words.push(`<${quote(command.input)}`);
+      if (command.output !== undefined) words.push(`>${quote(command.output)}`);
+      return words.join(" ");
+    }
+    case "join":
+      return command.commands
+        .map((part) => (part.kind === "run" ? render(part) : `{ ${render(part)}; }`))
+        .join(command.by === ";" ? "; " : ` ${command.by} `);
+    case "noted":
+      return [...command.notes.map((note) => `# ${note.replaceAll(/[\r\n]+/g, " ")}`), render(command.command)].join(
+        "\n",
+      );
+  }
+}
+
+/**
+ * The command as root, ended after a time: a hung command can't be taken back once it runs on a host.
+ *
+ * @param user whom the connection logs in as; anybody but root goes through sudo, which must not ask for a password
+ */
+export function asRoot(user: string, timeoutSeconds: number, command: Command): Command {
+  const notes = command.kind === "noted" ? command.notes : [];
+  const body = command.kind === "noted" ? command.command : command;
+  const shell = run("timeout", "--kill-after=5", String(timeoutSeconds), "sh", "-c", render(body));
+  if (shell.kind !== "run") return shell;
+  return noted(notes, user === "root" ? shell : run("sudo", "-n", ...shell.argv));
+}

@@ -1,0 +1,30 @@
+import { z } from "zod";
+import { nameSchema } from "./hosts.ts";
+
+/** The road from the radar servers to PDS: announced, dispatched, pulled. */
+export const announcementsSchema = z.strictObject({
+  /** The cluster (`warren:brokers`) that carries it. */
+  broker: nameSchema,
+  exchange: z.string().min(1).default("cmc"),
+  inputQueue: z.string().min(1).default("cmc.urp.input"),
+  pullQueue: z.string().min(1).default("cmc.urp.pull"),
+  deadLetterExchange: z.string().min(1).default("cmc.dead"),
+  deadLetterQueue: z.string().min(1).default("cmc.urp.dead"),
+  inputTopic: z.string().min(1).default("v00.urp.input"),
+  notifyTopic: z.string().min(1).default("v00.urp.notify"),
+  /** Folder on the radar servers in which products arrive; served as `http://HOST/<last folder>/`. */
+  productRoot: z.string().startsWith("/").default("/apps/px/db"),
+  /** Folder on the pulling servers into which whole products are put. */
+  receiverDirectory: z.string().startsWith("/").default("/apps/px/rxq/pull_urp"),
+  /** Seconds for which a product name is remembered from its first arrival. */
+  dedupWindowSeconds: z.int().min(1).max(604_800).default(7200),
+  /** Product names remembered at once; at this bound the dispatcher stops accepting. */
+  entriesMax: z.int().min(1000).max(16_000_000).default(2_000_000),
+  /** Announcements in flight between broker and dispatcher. */
+  dispatcherPrefetch: z.int().min(1).max(10_000).default(500),
+  /** Milliseconds after which one download of a product is given up. */
+  pullTimeoutMs: z.int().min(100).max(600_000).default(30_000),
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+export type AnnouncementsConfig = z.infer<typeof announcementsSchema>;

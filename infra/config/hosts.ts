@@ -1,0 +1,41 @@
+import { z } from "zod";
+
+/** A DNS label: host, cluster and virtual IP names must resolve, and RabbitMQ makes node names of them. */
+export const nameSchema = z
+  .string()
+  .regex(/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/, "a name of lower-case letters, digits and hyphens, at most 63");
+
+export const addressSchema = z.ipv4("an IPv4 address");
+
+/** How a host is logged in to. What a host doesn't say, `warren:ssh` says. */
+export const sshSchema = z.strictObject({
+  /** root, or a user whose sudo asks for no password. */
+  user: z.string().regex(/^[a-z_][a-z0-9_-]*$/, "a login name"),
+  port: z.int().min(1).max(65_535).default(22),
+  /** Path of the private key, relative to the checkout. */
+  privateKeyFile: z.string().min(1),
+  /** OpenSSH known_hosts with one key for each host, by name or address, relative to the checkout. */
+  knownHostsFile: z.string().min(1),
+  /** Seconds a dial may take before the host counts as unreachable. */
+  dialTimeoutSeconds: z.int().min(1).max(60).default(5),
+});
+
+const hostSshSchema = z.strictObject({
+  user: sshSchema.shape.user.optional(),
+  port: z.int().min(1).max(65_535).optional(),
+  /** Name of the host that is the jump host to this one. */
+  via: nameSchema.optional(),
+});
+
+export const roles = ["urp", "bunny", "pds"] as const;
+export type Role = (typeof roles)[number];
+
+export const hostSchema = z.strictObject({
+  address: addressSchema,
+  roles: z.array(z.enum(roles)).min(1),
+  release: z.enum(["bookworm", "trixie"]).default("bookworm"),
+  ssh: hostSshSchema.default({}),
+});
+
+export const hostsSchema = z.record(nameSchema, hostSchema);
+export type HostConfig = z.infer<typeof hostSchema>;

@@ -1,0 +1,82 @@
+import type { ConfigIssue } from "../../agents/lib/errors.ts";
+import type { StackConfig } from "./index.ts";
+
+/**
+ * What no single key can tell: names that point to nothing, addresses given twice. Rules about what is wise rather
+ * than well-formed are checks on the model.
+ */
+export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
+  return [...addressIssues(config), ...jumpIssues(config), ...clusterIssues(config), ...virtualIpIssues(config)];
+}
+
+function addressIssues(config: StackConfig): ConfigIssue[] {
+  const owners = new Map<string, string>();
+  const issues: ConfigIssue[] = [];
+  const addresses = [
+    ...Object.entries(config.hosts).map(([name, host]) => [`hosts.${name}.address`, host.address] as const),
+    ...Object.entries(config.virtualIps).map(([name, vip]) => [`virtualIps.${name}.address`, vip.address] as const),
+  ];
+  for (const [path, address] of addresses) {
+    const owner = owners.get(address);
+    if (owner) issues.push({ path, message: `an address of its own is expected, got ${address}, which is ${owner}'s` });
+    else owners.set(address, path);
+  }
+  return issues;
+}
+
+function unknownHost(path: string, name: string): ConfigIssue {
+  return { path, message: `the name of a host under warren:hosts is expected, got ${JSON.stringify(name)}` };
+}
+
+function jumpIssues(config: StackConfig): ConfigIssue[] {
+  return Object.entries(config.hosts).flatMap(([name, host]) => {
+    const { via } = host.ssh;
+    if (!via) return [];
+    const path = `hosts.${name}.ssh.via`;
+    const jump = config.hosts[via];
+    if (!jump) return [unknownHost(path, via)];
+    if (via === name || jump.ssh.via) {
+      return [{ path, message: `a host that is reached directly is expected, got ${JSON.stringify(via)}` }];
+    }
+    return [];
+  });
+}
+
+function clusterIssues(config: StackConfig): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const member = new Map<string, string>();
+  for (const [name, broker] of Object.entries(config.brokers)) {
+    const path = `brokers.${name}`;
+    broker.members.forEach((host, index) => {
+      const at = `${path}.members.${index}`;
+      if (!config.hosts[host]) issues.push(unknownHost(at, host));
+      else if (!config.hosts[host].roles.includes("bunny")) {
+        issues.push({ path: at, message: `a host with the role bunny is expected, got ${host}` });
+      }
+      const other = member.get(host);
+      if (other) issues.push({ path: at, message: `a host in no other cluster is expected, got ${host} of ${other}` });
+      member.set(host, path);
+    });
+    if (broker.virtualIp && !config.virtualIps[broker.virtualIp]) {
+      issues.push({
+        path: `${path}.virtualIp`,
+        message: `a name under warren:virtualIps is expected, got "${broker.virtualIp}"`,
+      });
+    }
+  }
+  if (!config.brokers[config.announcements.broker]) {
+    issues.push({
+      path: "announcements.broker",
+      message: `a name under warren:brokers is expected, got "${config.announcements.broker}"`,
+    });
+  }
+  return issues;
+}
+
+function virtualIpIssues(config: StackConfig): ConfigIssue[] {
+  return Object.entries(config.virtualIps).flatMap(([name, vip]) =>
+    Object.keys(vip.priorities)
+      .filter((host) => !config.hosts[host])
+      .map((host) => unknownHost(`virtualIps.${name}.priorities`, host)),
+  );
+}

@@ -1,0 +1,23 @@
+import { z } from "zod";
+
+const secretSchema = z
+  .string("a secret: set it with `./warren pulumi config set --secret --path … -s STACK`")
+  .min(8, "at least 8 characters");
+
+/** Everything secret of a stack, in one place; nothing else in the config may be secret. */
+export const secretsSchema = z.strictObject({
+  /** The Erlang cookie of each stack's clusters: whoever has it has the brokers. */
+  erlangCookie: secretSchema.regex(/^[A-Za-z0-9]{20,255}$/, "20 to 255 letters and digits"),
+  passwords: z.strictObject({
+    /** Administrator. */
+    root: secretSchema,
+    /** Publishes and consumes for the agents. */
+    feeder: secretSchema,
+    /** Reads what is public. */
+    anonymous: secretSchema,
+    /** RabbitMQ's default user, demoted. */
+    guest: secretSchema,
+  }),
+});
+
+export type SecretsConfig = z.infer<typeof secretsSchema>;

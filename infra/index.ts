@@ -1,0 +1,79 @@
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { allConfig } from "@pulumi/pulumi/runtime/index.js";
+import { UserError } from "../agents/lib/errors.ts";
+import { checkModel, formatFinding } from "./checks/index.ts";
+import { parseStackConfig } from "./config/index.ts";
+import { buildModel } from "./model/index.ts";
+import { type Observations, observe } from "./observe/index.ts";
+import { buildArtifacts } from "./resources/artifacts.ts";
+import { declareModel } from "./resources/declare.ts";
+import { type KeptSteps, type PlannedStep, planSteps } from "./resources/plan.ts";
+
+/** Read config, build the model, check it, ask the hosts, declare what they should be. @returns the stack's outputs */
+async function declareStack() {
+  const checkout = join(import.meta.dirname, "..");
+  const stack = pulumi.getStack();
+  const config = parseStackConfig(warrenConfig(), `stack ${stack}`);
+  const [artifacts, kept] = await Promise.all([buildArtifacts(checkout), keptSteps(stack)]);
+  const model = buildModel(stack, config, artifacts);
+  for (const warning of checkModel(model, config)) await pulumi.log.warn(formatFinding(warning));
+
+  const observations = await observe(model, checkout);
+  const planned = planSteps(model, observations, kept, config.secrets.erlangCookie, new Date().toISOString());
+  await reportDifferences(observations, planned);
+  declareModel(model, planned, checkout);
+  return {
+    hosts: Object.fromEntries(model.hosts.map((host) => [host.name, host.connection.address])),
+    virtualIps: Object.fromEntries(Object.entries(config.virtualIps).map(([name, vip]) => [name, vip.address])),
+    steps: Object.fromEntries(planned.map((step) => [step.name, step.kept])),
+  };
+}
+
+/** The `warren:` keys, decrypted: the program is told secrets in the clear, and marks what holds them. */
+function warrenConfig(): Record<string, unknown> {
+  const prefix = "warren:";
+  return Object.fromEntries(
+    Object.entries(allConfig())
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, value]) => [key.slice(prefix.length), decoded(value)]),
+  );
+}
+
+/** Objects come as JSON; a plain word that isn't JSON is itself. */
+function decoded(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+/** What the last run kept of each step: the stack reads its own outputs, as they were before this run. */
+async function keptSteps(stack: string): Promise<KeptSteps> {
+  const own = new pulumi.StackReference("own outputs", {
+    name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`,
+  });
+  const { value } = await own.getOutputDetails("steps");
+  return (value as KeptSteps | undefined) ?? {};
+}
+
+async function reportDifferences(observations: Observations, planned: readonly PlannedStep[]): Promise<void> {
+  for (const [host, observed] of observations) {
+    if ("unreachable" in observed) await pulumi.log.warn(`${host} can't be observed: ${observed.unreachable}`);
+  }
+  for (const { host, step, drift } of planned) {
+    if (drift.length > 0) await pulumi.log.warn(`${host} has drifted: ${step.name}: ${drift.join("; ")}`);
+  }
+}
+
+let outputs: Awaited<ReturnType<typeof declareStack>>;
+try {
+  outputs = await declareStack();
+} catch (error) {
+  // A mistake of the person's: the engine shows the text and no stack trace.
+  if (error instanceof UserError) throw new pulumi.RunError(error.format());
+  throw error;
+}
+
+export const { hosts, virtualIps, steps } = outputs;

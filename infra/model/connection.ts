@@ -1,0 +1,19 @@
+import type { StackConfig } from "../config/index.ts";
+import type { ConnectionModel } from "./types.ts";
+
+/** How a host is reached: its own `ssh`, filled in from `warren:ssh`. */
+export function connectionOf(name: string, config: StackConfig): ConnectionModel {
+  const host = config.hosts[name];
+  if (!host) throw new TypeError(`no host ${name}`);
+  const { via } = host.ssh;
+  return {
+    host: name,
+    address: host.address,
+    port: host.ssh.port ?? config.ssh.port,
+    user: host.ssh.user ?? config.ssh.user,
+    privateKeyFile: config.ssh.privateKeyFile,
+    knownHostsFile: config.ssh.knownHostsFile,
+    dialTimeoutSeconds: config.ssh.dialTimeoutSeconds,
+    ...(via ? { via: connectionOf(via, config) } : {}),
+  };
+}

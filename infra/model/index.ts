@@ -1,0 +1,68 @@
+import type { Role } from "../config/hosts.ts";
+import type { StackConfig } from "../config/index.ts";
+import { announcerPart, dispatcherPart, pullerPart } from "./agents.ts";
+import { apachePart } from "./apache.ts";
+import { basePart, pinPart } from "./base.ts";
+import { connectionOf } from "./connection.ts";
+import { keepalivedPart } from "./keepalived.ts";
+import type { HostPart, PartContext } from "./part.ts";
+import { clusterModels, rabbitmqPart } from "./rabbitmq.ts";
+import type { ArtifactSources, EnvironmentModel, HostModel } from "./types.ts";
+
+const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => HostPart)[]>> = {
+  urp: [apachePart, announcerPart],
+  bunny: [rabbitmqPart, keepalivedPart, dispatcherPart],
+  pds: [pullerPart],
+};
+
+/**
+ * The desired state of every host and cluster of a stack. Pure: the same config and the same artifacts give the same
+ * model, to the byte.
+ */
+export function buildModel(stack: string, config: StackConfig, artifacts: ArtifactSources): EnvironmentModel {
+  return {
+    stack,
+    hosts: Object.keys(config.hosts).map((name) => hostModel(name, config, artifacts)),
+    clusters: clusterModels(config),
+  };
+}
+
+function hostModel(name: string, config: StackConfig, artifacts: ArtifactSources): HostModel {
+  const host = config.hosts[name];
+  if (!host) throw new TypeError(`no host ${name}`);
+  const context: PartContext = { config, host: name, artifacts };
+  const parts = [basePart(context), ...host.roles.flatMap((role) => partsOfRole[role].map((part) => part(context)))];
+  const packages = parts.flatMap((part) => part.packages ?? []);
+  parts.push(pinPart(packages));
+  return {
+    name,
+    release: host.release,
+    connection: connectionOf(name, config),
+    accounts: unique(
+      parts.flatMap((part) => part.accounts ?? []),
+      (account) => account.name,
+    ),
+    directories: unique(
+      parts.flatMap((part) => part.directories ?? []),
+      (directory) => directory.path,
+    ),
+    files: unique(
+      parts.flatMap((part) => part.files ?? []),
+      (file) => file.path,
+    ),
+    packages: unique(packages, (one) => one.name),
+    artifacts: unique(
+      parts.flatMap((part) => part.artifacts ?? []),
+      (artifact) => artifact.path,
+    ),
+    units: unique(
+      parts.flatMap((part) => part.units ?? []),
+      (unit) => unit.name,
+    ),
+  };
+}
+
+/** Two roles may ask for the same thing, e.g. the runtime; the first one that asks gives it. */
+function unique<T>(things: readonly T[], key: (thing: T) => string): T[] {
+  return [...new Map(things.toReversed().map((thing) => [key(thing), thing])).values()].toReversed();
+}

@@ -1,0 +1,14 @@
+import type { StackConfig } from "../config/index.ts";
+import type { ArtifactSources, HostModel } from "./types.ts";
+
+/** What one role adds to a host; a host is the sum of its parts. */
+export type HostPart = Partial<
+  Pick<HostModel, "accounts" | "directories" | "files" | "packages" | "artifacts" | "units">
+>;
+
+/** What a role is told when it is asked for its part. */
+export interface PartContext {
+  readonly config: StackConfig;
+  readonly host: string;
+  readonly artifacts: ArtifactSources;
+}

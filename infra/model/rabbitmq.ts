@@ -1,0 +1,122 @@
+import { createHash, createHmac } from "node:crypto";
+import { renderRabbitmqConf } from "../../templates/render.ts";
+import type { BrokerConfig } from "../config/brokers.ts";
+import type { StackConfig } from "../config/index.ts";
+import { json, rootFile } from "./files.ts";
+import type { HostPart, PartContext } from "./part.ts";
+import { permissionsOf } from "./permissions.ts";
+import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
+
+/** Debian's package makes this account; it is made before, because the cookie must be there at the first start. */
+const account = { name: "rabbitmq", home: "/var/lib/rabbitmq" };
+const ownedByBroker = { owner: "rabbitmq", group: "rabbitmq" };
+
+/** The broker node of a member host: cookie, configuration and plugins first, then the package that starts it. */
+export function rabbitmqPart({ config, host }: PartContext): HostPart {
+  const found = Object.entries(config.brokers).find(([, broker]) => broker.members.includes(host));
+  if (!found) return {};
+  const [clusterName, broker] = found;
+  const files = [
+    rootFile("/var/lib/rabbitmq/.erlang.cookie", config.secrets.erlangCookie, {
+      ...ownedByBroker,
+      mode: "0400",
+      secret: true,
+    }),
+    rootFile("/etc/rabbitmq/rabbitmq.conf", renderRabbitmqConf(confValues(clusterName, broker))),
+    rootFile("/etc/rabbitmq/enabled_plugins", "[rabbitmq_management].\n"),
+    rootFile("/etc/rabbitmq/warren-definitions.json", json(bootstrapDefinitions(config)), {
+      ...ownedByBroker,
+      mode: "0600",
+      secret: true,
+    }),
+  ];
+  return {
+    accounts: [account],
+    directories: [{ path: "/var/lib/rabbitmq", ...ownedByBroker, mode: "0750" }],
+    files,
+    packages: [{ name: "rabbitmq-server", series: `${broker.series}.*` }],
+    units: [
+      {
+        name: "rabbitmq-server.service",
+        onChange: "restart",
+        reads: files.map((file) => file.path),
+        afterBroker: false,
+        packaged: true,
+      },
+    ],
+  };
+}
+
+function confValues(clusterName: string, broker: BrokerConfig) {
+  return {
+    port: broker.port,
+    managementPort: broker.managementPort,
+    clusterName,
+    clustered: broker.members.length > 1,
+    members: broker.members.map((name, index) => ({ number: index + 1, name })),
+    partitionHandling: broker.partitionHandling,
+  };
+}
+
+/**
+ * RabbitMQ's own form: base64(salt4 || sha256(salt4 || password)). The salt is made from password and name, so that
+ * the same password always gives the same text and nothing changes where nothing changed.
+ */
+export function hashPassword(user: string, password: string): string {
+  const salt = createHmac("sha256", password).update(user).digest().subarray(0, 4);
+  const digest = createHash("sha256").update(salt).update(password).digest();
+  return Buffer.concat([salt, digest]).toString("base64");
+}
+
+/** The administrator alone: everything else is made through the management API, where its changes can be seen. */
+function bootstrapDefinitions(config: StackConfig): unknown {
+  return {
+    vhosts: [{ name: "/" }],
+    users: [
+      {
+        name: "root",
+        password_hash: hashPassword("root", config.secrets.passwords.root),
+        hashing_algorithm: "rabbit_password_hashing_sha256",
+        tags: ["administrator"],
+      },
+    ],
+    permissions: [{ user: "root", vhost: "/", configure: ".*", write: ".*", read: ".*" }],
+  };
+}
+
+/** The clusters of a stack with their users, exchanges and policies. */
+export function clusterModels(config: StackConfig): ClusterModel[] {
+  const { passwords } = config.secrets;
+  return Object.entries(config.brokers).map(([name, broker]) => {
+    const permissions = permissionsOf(broker.permissions);
+    const users: UserModel[] = [
+      { name: "anonymous", password: passwords.anonymous, tags: [], permissions: permissions.anonymous },
+      { name: "feeder", password: passwords.feeder, tags: [], permissions: permissions.feeder },
+      { name: "guest", password: passwords.guest, tags: [] },
+    ];
+    return {
+      name,
+      series: broker.series,
+      members: broker.members.map((host) => ({ host, address: config.hosts[host]?.address ?? host })),
+      managementPort: broker.managementPort,
+      administrator: { name: "root", password: passwords.root },
+      users,
+      exchanges: broker.exchanges,
+      policies: policiesOf(broker),
+    };
+  });
+}
+
+/** Mirrored queues on 3.x. A mirror that comes back is synchronised by itself; until then it protects nothing. */
+function policiesOf(broker: BrokerConfig): PolicyModel[] {
+  if (broker.members.length < 2) return [];
+  return [
+    {
+      name: "ha-all",
+      pattern: "^cmc\\.",
+      applyTo: "queues",
+      priority: 0,
+      definition: { "ha-mode": "all", "ha-sync-mode": "automatic" },
+    },
+  ];
+}

@@ -1,0 +1,115 @@
+import type { FilePlace } from "../commands/files.ts";
+
+/** How the engine and the observer reach a host. Keys are paths in the checkout; the shells read them. */
+export interface ConnectionModel {
+  readonly host: string;
+  readonly address: string;
+  readonly port: number;
+  readonly user: string;
+  readonly privateKeyFile: string;
+  readonly knownHostsFile: string;
+  readonly dialTimeoutSeconds: number;
+  /** The jump host, reached directly. */
+  readonly via?: ConnectionModel;
+}
+
+export interface AccountModel {
+  readonly name: string;
+  readonly home: string;
+}
+
+export interface FileModel extends FilePlace {
+  readonly content: string;
+  /** Content that must not be seen in previews, state or logs. */
+  readonly secret: boolean;
+  /** Files that a package's first start reads are there before it; files that are judged by a package come after. */
+  readonly order: "before-packages" | "after-packages";
+  /** argv that judges the file, `{candidate}` standing for it; non-zero refuses it. */
+  readonly validate?: readonly string[];
+  /** Left where it is when the stack is destroyed: hosts can't live without it. */
+  readonly keep: boolean;
+}
+
+export interface PackageModel {
+  readonly name: string;
+  /** Version pattern of the pin, e.g. `3.10.*`; a pinned package is held. */
+  readonly series?: string;
+}
+
+/** A file too large for standard input, brought from the checkout's build folder. */
+export interface ArtifactModel extends FilePlace {
+  readonly name: string;
+  /** Path in the checkout; `.gz` is decompressed on the host. */
+  readonly source: string;
+  /** Of the source file. */
+  readonly sha256: string;
+  /** Of the installed file. */
+  readonly installedSha256: string;
+  readonly bytes: number;
+}
+
+export interface UnitModel {
+  readonly name: string;
+  /** What to do when one of `reads` has changed. */
+  readonly onChange: "restart" | "reload";
+  /** Paths of files and artifacts of this host that the unit reads. */
+  readonly reads: readonly string[];
+  /** Waits until the stack's broker objects are there. */
+  readonly afterBroker: boolean;
+  /** Comes with a package, and goes with it. */
+  readonly packaged: boolean;
+}
+
+/** Everything that one host has to be. */
+export interface HostModel {
+  readonly name: string;
+  readonly release: string;
+  readonly connection: ConnectionModel;
+  readonly accounts: readonly AccountModel[];
+  readonly directories: readonly FilePlace[];
+  readonly files: readonly FileModel[];
+  readonly packages: readonly PackageModel[];
+  readonly artifacts: readonly ArtifactModel[];
+  readonly units: readonly UnitModel[];
+}
+
+export interface UserModel {
+  readonly name: string;
+  readonly password: string;
+  readonly tags: readonly string[];
+  /** Regular expressions on `/`; absent: no permission on it. */
+  readonly permissions?: { readonly configure: string; readonly write: string; readonly read: string };
+}
+
+export interface PolicyModel {
+  readonly name: string;
+  readonly pattern: string;
+  readonly applyTo: string;
+  readonly priority: number;
+  readonly definition: Readonly<Record<string, string>>;
+}
+
+/** One RabbitMQ cluster and the objects in it. Queues are declared by the agents that own them. */
+export interface ClusterModel {
+  readonly name: string;
+  readonly series: string;
+  readonly members: readonly { readonly host: string; readonly address: string }[];
+  readonly managementPort: number;
+  readonly administrator: { readonly name: string; readonly password: string };
+  readonly users: readonly UserModel[];
+  readonly exchanges: readonly string[];
+  readonly policies: readonly PolicyModel[];
+}
+
+/** The one description from which preview, drift, checks, runbooks and tests read. */
+export interface EnvironmentModel {
+  readonly stack: string;
+  readonly hosts: readonly HostModel[];
+  readonly clusters: readonly ClusterModel[];
+}
+
+/** What the model needs to know of files that are built from the checkout. */
+export type ArtifactSource = Pick<ArtifactModel, "source" | "sha256" | "installedSha256" | "bytes">;
+
+/** `node` and the agents by name. */
+export type ArtifactSources = Readonly<Record<"node" | "announcer" | "dispatcher" | "puller", ArtifactSource>>;

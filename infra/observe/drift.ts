@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import type { FilePlace } from "../commands/files.ts";
+import type { HostModel, PackageModel, UnitModel } from "../model/types.ts";
+import type { Observation, ObservedFile } from "./observation.ts";
+
+/**
+ * How a host differs from its model, by the name of the thing: a path, a unit, `packages`, `accounts and folders`. Things that
+ * are as they should be don't appear. Texts are for people; secret contents are never in them.
+ */
+export function hostDrift(host: HostModel, observed: Observation): Map<string, string[]> {
+  const drift = new Map<string, string[]>();
+  const note = (name: string, differences: readonly string[]) => {
+    if (differences.length > 0) drift.set(name, [...(drift.get(name) ?? []), ...differences]);
+  };
+  for (const account of host.accounts) {
+    if (!observed.accounts.has(account.name)) note("accounts and folders", [`account ${account.name} is gone`]);
+  }
+  for (const directory of host.directories) {
+    const differences = placeDifferences(directory, observed.files.get(directory.path));
+    note(
+      "accounts and folders",
+      differences.map((difference) => `${directory.path}: ${difference}`),
+    );
+  }
+  for (const file of host.files) {
+    const found = observed.files.get(file.path);
+    const differences = placeDifferences(file, found);
+    const expected = createHash("sha256").update(file.content).digest("hex");
+    if (found && found.sha256 !== expected) differences.unshift("content differs");
+    note(file.path, differences);
+  }
+  for (const artifact of host.artifacts) {
+    const found = observed.files.get(artifact.path);
+    const differences = placeDifferences(artifact, found);
+    if (found && found.bytes !== artifact.bytes) {
+      differences.unshift(`${found.bytes} bytes instead of ${artifact.bytes}`);
+    } else if (found?.sha256 && found.sha256 !== artifact.installedSha256) {
+      differences.unshift("content differs");
+    }
+    note(artifact.path, differences);
+  }
+  for (const one of host.packages) note("packages", packageDifferences(one, observed));
+  for (const unit of host.units) note(unit.name, unitDifferences(unit, observed));
+  return drift;
+}
+
+function placeDifferences(place: FilePlace, found: ObservedFile | undefined): string[] {
+  if (!found) return ["is missing"];
+  const differences: string[] = [];
+  if (found.mode !== place.mode) differences.push(`mode ${found.mode} instead of ${place.mode}`);
+  if (found.owner !== place.owner || found.group !== place.group) {
+    differences.push(`owner ${found.owner}:${found.group} instead of ${place.owner}:${place.group}`);
+  }
+  return differences;
+}
+
+/** A series such as `3.10.*`: only a trailing star, as apt's pins have it. */
+function inSeries(version: string, series: string): boolean {
+  return series.endsWith("*") ? version.startsWith(series.slice(0, -1)) : version === series;
+}
+
+function packageDifferences(wanted: PackageModel, observed: Observation): string[] {
+  const found = observed.packages.get(wanted.name);
+  if (!found?.installed) return [`${wanted.name} is not installed`];
+  if (wanted.series === undefined) return [];
+  const differences: string[] = [];
+  if (!inSeries(found.version, wanted.series)) {
+    differences.push(`${wanted.name} ${found.version} instead of ${wanted.series}`);
+  }
+  if (!found.held) differences.push(`${wanted.name} is not held`);
+  return differences;
+}
+
+function unitDifferences(unit: UnitModel, observed: Observation): string[] {
+  const found = observed.units.get(unit.name);
+  const differences: string[] = [];
+  const active = found?.active || "inactive";
+  // A unit that waits for the broker is at work; systemd calls it activating until it is connected.
+  if (!["active", "activating", "reloading"].includes(active)) differences.push(`is ${active} instead of active`);
+  const file = found?.file || "absent";
+  if (file !== "enabled") differences.push(`is ${file} instead of enabled`);
+  return differences;
+}

@@ -1,0 +1,58 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import type { EnvironmentModel, HostModel } from "../model/types.ts";
+import { type Observation, parseObservation, type Unreachable } from "./observation.ts";
+import { observationScript } from "./script.ts";
+import { sshConfig } from "./ssh-config.ts";
+
+/** Milliseconds after which a host that took the connection but doesn't answer counts as unreachable. */
+const answerTimeoutMs = 15_000;
+
+export type Observations = ReadonlyMap<string, Observation | Unreachable>;
+
+/**
+ * Asks every host once, all at the same time, over OpenSSH with shared connections. Nothing on a host is changed. A host that can't be
+ * asked is an answer like any other: why.
+ *
+ * @param checkout folder of the project: key paths start there, the ssh configuration is written below its `.warren`
+ */
+export async function observe(model: EnvironmentModel, checkout: string): Promise<Observations> {
+  const config = await writeSshConfig(model, checkout);
+  const answers = await Promise.all(model.hosts.map((host) => observeHost(host, config)));
+  return new Map(model.hosts.map((host, index) => [host.name, answers[index] ?? { unreachable: "not asked" }]));
+}
+
+/** Writes the stack's ssh configuration. @returns its path */
+export async function writeSshConfig(model: EnvironmentModel, checkout: string): Promise<string> {
+  const control = join(tmpdir(), `warren-ssh-${userInfo().uid}`);
+  const folder = join(checkout, ".warren", "ssh");
+  await mkdir(control, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, `${model.stack}.config`);
+  await writeFile(
+    file,
+    sshConfig(
+      model.hosts.map((host) => host.connection),
+      checkout,
+      control,
+    ),
+  );
+  return file;
+}
+
+async function observeHost(host: HostModel, config: string): Promise<Observation | Unreachable> {
+  const shell = host.connection.user === "root" ? ["sh", "-s"] : ["sudo", "-n", "sh", "-s"];
+  const result = await execa("ssh", ["-F", config, host.name, "--", ...shell], {
+    input: observationScript(host),
+    reject: false,
+    timeout: answerTimeoutMs,
+    // The shared connection's background process keeps standard error open; the answer ends with standard output.
+    stderr: "pipe",
+  });
+  const observation = parseObservation(result.stdout);
+  if (observation) return observation;
+  const said = result.stderr.trim().split("\n").at(-1);
+  return { unreachable: said || result.shortMessage || `no whole answer (exit code ${result.exitCode})` };
+}

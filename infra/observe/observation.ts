@@ -1,0 +1,101 @@
+import { section } from "./script.ts";
+
+export interface ObservedFile {
+  /** Octal, four digits. */
+  readonly mode: string;
+  readonly owner: string;
+  readonly group: string;
+  readonly bytes: number;
+  readonly sha256?: string;
+}
+
+export interface ObservedPackage {
+  readonly version: string;
+  readonly installed: boolean;
+  readonly held: boolean;
+}
+
+export interface ObservedUnit {
+  readonly active: string;
+  /** enabled, disabled, masked, static, … ; empty where there is no such unit. */
+  readonly file: string;
+}
+
+/** What a host says about itself now. */
+export interface Observation {
+  readonly files: ReadonlyMap<string, ObservedFile>;
+  readonly accounts: ReadonlySet<string>;
+  readonly packages: ReadonlyMap<string, ObservedPackage>;
+  readonly units: ReadonlyMap<string, ObservedUnit>;
+}
+
+/** Why a host could not be observed. */
+export interface Unreachable {
+  readonly unreachable: string;
+}
+
+/**
+ * Reads the answer to `observationScript`.
+ * @returns undefined where the answer ends early: half an answer would look like drift
+ */
+export function parseObservation(answer: string): Observation | undefined {
+  const sections = new Map<string, string[]>();
+  let current: string[] = [];
+  for (const line of answer.split("\n")) {
+    if (line.startsWith(section(""))) {
+      current = [];
+      sections.set(line.slice(section("").length), current);
+    } else current.push(line);
+  }
+  if (!sections.has("end")) return undefined;
+  const lines = (name: string) => (sections.get(name) ?? []).filter((line) => line !== "");
+  return {
+    files: parseFiles(lines("stat"), lines("sha256")),
+    accounts: new Set(lines("accounts").map((line) => line.split(":")[0] ?? "")),
+    packages: parsePackages(lines("packages")),
+    units: parseUnits(sections.get("units") ?? []),
+  };
+}
+
+function parseFiles(stats: string[], digests: string[]): Map<string, ObservedFile> {
+  const sha256 = new Map(digests.map((line) => [line.slice(66), line.slice(0, 64)]));
+  const files = new Map<string, ObservedFile>();
+  for (const line of stats) {
+    const [mode = "", owner = "", group = "", bytes = "0", ...rest] = line.split(" ");
+    const path = rest.join(" ");
+    const digest = sha256.get(path);
+    files.set(path, {
+      mode: mode.padStart(4, "0"),
+      owner,
+      group,
+      bytes: Number(bytes),
+      ...(digest ? { sha256: digest } : {}),
+    });
+  }
+  return files;
+}
+
+function parsePackages(lines: string[]): Map<string, ObservedPackage> {
+  return new Map(
+    lines.map((line) => {
+      const [name = "", version = "", want, status] = line.split(" ");
+      return [name, { version, installed: status === "installed", held: want === "hold" }];
+    }),
+  );
+}
+
+/** `systemctl show` answers a block a unit, with blank lines between. */
+function parseUnits(lines: string[]): Map<string, ObservedUnit> {
+  const blocks = lines.join("\n").split("\n\n");
+  return new Map(
+    blocks.map((block) => {
+      const values = new Map(
+        block.split("\n").map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+      );
+      return [
+        values.get("Id") ?? "",
+        { active: values.get("ActiveState") ?? "", file: values.get("UnitFileState") ?? "" },
+      ];
+    }),
+  );
+}

@@ -1,0 +1,121 @@
+import { createHash } from "node:crypto";
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { UserError } from "../../agents/lib/errors.ts";
+import type { ArtifactSource, ArtifactSources } from "../model/types.ts";
+
+const agents = ["announcer", "dispatcher", "puller"] as const;
+
+/** Compression of the runtime: level 6 takes 4 s once; more takes much longer for two percent. */
+const gzipLevel = 6;
+
+/**
+ * What is brought to hosts as a file: the pinned Node and each agent as one bundle. Built into `.warren/artifacts` and kept there
+ * until their sources change.
+ *
+ * @param checkout folder of the project
+ * @throws UserError where the agents don't bundle, or this machine has no Linux Node to bring
+ */
+export async function buildArtifacts(checkout: string): Promise<ArtifactSources> {
+  const folder = join(checkout, ".warren", "artifacts");
+  mkdirSync(folder, { recursive: true });
+  const [node, announcer, dispatcher, puller] = await Promise.all([
+    nodeArtifact(checkout, folder),
+    ...agents.map((name) => agentArtifact(name, checkout, folder)),
+  ]);
+  if (!announcer || !dispatcher || !puller) throw new TypeError("an agent was not built");
+  return { node, announcer, dispatcher, puller };
+}
+
+interface Made {
+  readonly key: string;
+  readonly artifact: ArtifactSource;
+}
+
+/** Makes an artifact unless the one that is there was made from the same key. */
+async function cached(
+  name: string,
+  key: string,
+  folder: string,
+  make: () => Promise<ArtifactSource>,
+): Promise<ArtifactSource> {
+  const note = join(folder, `${name}.json`);
+  if (existsSync(note)) {
+    const made = JSON.parse(readFileSync(note, "utf8")) as Made;
+    if (made.key === key && existsSync(join(folder, "..", "..", made.artifact.source))) return made.artifact;
+  }
+  const artifact = await make();
+  replace(note, JSON.stringify({ key, artifact } satisfies Made));
+  return artifact;
+}
+
+async function nodeArtifact(checkout: string, folder: string): Promise<ArtifactSource> {
+  const binary = join(checkout, "node_modules", "node", "bin", "node");
+  if (process.platform !== "linux" || !existsSync(binary)) {
+    throw new UserError(
+      "node",
+      "there is no Linux build of Node here to bring to the hosts",
+      "run warren on Linux, after `npm ci`",
+    );
+  }
+  const { size, mtimeMs } = statSync(binary);
+  return cached("node", `${size} ${mtimeMs}`, folder, async () => {
+    const content = readFileSync(binary);
+    const compressed = gzipSync(content, { level: gzipLevel });
+    replace(join(folder, "node.gz"), compressed);
+    return {
+      source: ".warren/artifacts/node.gz",
+      sha256: sha256(compressed),
+      installedSha256: sha256(content),
+      bytes: content.length,
+    };
+  });
+}
+
+async function agentArtifact(name: string, checkout: string, folder: string): Promise<ArtifactSource> {
+  const sources = globSync([`agents/lib/**/*.ts`, `agents/${name}/**/*.ts`, "package-lock.json"], { cwd: checkout })
+    .filter((file) => !file.endsWith(".test.ts"))
+    .toSorted();
+  const key = sha256(sources.map((file) => `${file} ${sha256(readFileSync(join(checkout, file)))}`).join("\n"));
+  return cached(name, key, folder, async () => {
+    const outfile = join(folder, `${name}.mjs`);
+    const result = await build({
+      absWorkingDir: checkout,
+      entryPoints: [`agents/${name}/main.ts`],
+      bundle: true,
+      write: false,
+      platform: "node",
+      target: "node24",
+      format: "esm",
+      // CommonJS dependencies ask for their modules at run time.
+      banner: {
+        js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+      },
+      logLevel: "silent",
+    }).catch((error: Error) => {
+      throw new UserError(`agents/${name}`, `doesn't bundle: ${error.message}`, "run `npm run check`", {
+        cause: error,
+      });
+    });
+    const content = result.outputFiles[0]?.contents;
+    if (!content) throw new TypeError("esbuild gave no file");
+    replace(outfile, content);
+    const digest = sha256(content);
+    return { source: `.warren/artifacts/${name}.mjs`, sha256: digest, installedSha256: digest, bytes: content.length };
+  });
+}
+
+const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
+
+/** Whole or not at all, also with two runs at once. */
+function replace(file: string, content: string | Uint8Array): void {
+  const temporary = `${file}.${process.pid}`;
+  try {
+    writeFileSync(temporary, content);
+    renameSync(temporary, file);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}

@@ -1,0 +1,82 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as rabbitmq from "@pulumi/rabbitmq";
+import type { ClusterModel } from "../model/types.ts";
+
+export interface BrokerArgs {
+  readonly model: ClusterModel;
+  /** What must be there before the management API is spoken to. */
+  readonly dependsOn: readonly pulumi.Resource[];
+}
+
+/** The objects in one cluster: users, permissions, exchanges, policies. Queues belong to the agents that declare them. */
+export class Broker extends pulumi.ComponentResource {
+  /** What agents wait for. */
+  readonly objects: readonly pulumi.Resource[];
+
+  constructor(name: string, args: BrokerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("warren:index:Broker", name, {}, opts);
+    const { model } = args;
+    const provider = new rabbitmq.Provider(
+      name,
+      {
+        endpoint: `http://${model.members[0]?.address}:${model.managementPort}`,
+        username: model.administrator.name,
+        password: pulumi.secret(model.administrator.password),
+      },
+      { parent: this },
+    );
+    // The objects go with the cluster: when its first node is taken off there is nothing left to delete them from.
+    const first = args.dependsOn[0];
+    const options = {
+      parent: this,
+      provider,
+      dependsOn: [...args.dependsOn],
+      ...(first ? { deletedWith: first } : {}),
+    };
+    const vhost = "/";
+    const users = model.users.map((user) => {
+      const made = new rabbitmq.User(
+        `${name} user ${user.name}`,
+        { name: user.name, password: pulumi.secret(user.password), tags: [...user.tags] },
+        options,
+      );
+      const { permissions } = user;
+      if (!permissions) return [made];
+      return [
+        made,
+        new rabbitmq.Permissions(
+          `${name} permissions of ${user.name}`,
+          { user: made.name, vhost, permissions },
+          options,
+        ),
+      ];
+    });
+    const exchanges = model.exchanges.map(
+      (exchange) =>
+        new rabbitmq.Exchange(
+          `${name} exchange ${exchange}`,
+          { name: exchange, vhost, settings: { type: "topic", durable: true, autoDelete: false } },
+          options,
+        ),
+    );
+    const policies = model.policies.map(
+      (policy) =>
+        new rabbitmq.Policy(
+          `${name} policy ${policy.name}`,
+          {
+            name: policy.name,
+            vhost,
+            policy: {
+              pattern: policy.pattern,
+              applyTo: policy.applyTo,
+              priority: policy.priority,
+              definition: { ...policy.definition },
+            },
+          },
+          options,
+        ),
+    );
+    this.objects = [...users.flat(), ...exchanges, ...policies];
+    this.registerOutputs({});
+  }
+}

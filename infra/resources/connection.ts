@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { UserError } from "../../agents/lib/errors.ts";
+import type { ConnectionModel } from "../model/types.ts";
+
+type ConnectionArgs = command.types.input.remote.ConnectionArgs;
+
+/**
+ * The connection of a host as one secret: key files are read here, host keys pinned. One secret as a whole, because parts of a
+ * connection that are secret one by one make differences where there are none.
+ *
+ * @throws UserError where a key file is missing, or known_hosts knows nothing of the host
+ */
+export function connectionInput(connection: ConnectionModel, checkout: string): pulumi.Output<ConnectionArgs> {
+  return pulumi.secret(connectionArgs(connection, checkout));
+}
+
+function connectionArgs(connection: ConnectionModel, checkout: string): ConnectionArgs {
+  const { via } = connection;
+  return {
+    host: connection.address,
+    port: connection.port,
+    user: connection.user,
+    privateKey: read(checkout, connection.privateKeyFile, "warren:ssh.privateKeyFile"),
+    hostKey: hostKeyOf(connection, read(checkout, connection.knownHostsFile, "warren:ssh.knownHostsFile")),
+    // A host that doesn't answer must not hold up the others: one dial more, then it has failed.
+    dialErrorLimit: 2,
+    perDialTimeout: connection.dialTimeoutSeconds,
+    ...(via ? { proxy: connectionArgs(via, checkout) } : {}),
+  };
+}
+
+function read(checkout: string, file: string, subject: string): string {
+  try {
+    return readFileSync(resolve(checkout, file), "utf8");
+  } catch (error) {
+    throw new UserError(
+      subject,
+      `${file} can't be read`,
+      "for a lab, `./warren lab up` makes it; else give the right path",
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** The pinned key of a host, as `TYPE BASE64`; by address, else by name; ed25519 where there are several. */
+export function hostKeyOf(connection: Pick<ConnectionModel, "host" | "address" | "port">, knownHosts: string): string {
+  const port = connection.port === 22 ? [] : [`[${connection.address}]:${connection.port}`];
+  const names = new Set([connection.address, connection.host, ...port]);
+  const keys = knownHosts
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([hosts = "", type, key]) => type && key && hosts.split(",").some((name) => names.has(name)))
+    .map(([, type, key]) => `${type} ${key}`);
+  const key = keys.find((one) => one.startsWith("ssh-ed25519 ")) ?? keys[0];
+  if (!key) {
+    throw new UserError(
+      "warren:ssh.knownHostsFile",
+      `no host key of ${connection.host} (${connection.address})`,
+      `add it after comparing its fingerprint on the host's console: ssh-keyscan -t ed25519 ${connection.address}`,
+    );
+  }
+  return key;
+}

@@ -1,0 +1,48 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
+import { Broker } from "./broker.ts";
+import { connectionInput } from "./connection.ts";
+import { declareStep, Host, type HostArgs } from "./host.ts";
+import { memberStep } from "./host-steps.ts";
+import { type PlannedStep, stepName } from "./plan.ts";
+
+/**
+ * Registers every resource of a stack: a step after the steps it names, the broker's objects after its members, what needs those
+ * objects after them.
+ */
+export function declareModel(model: EnvironmentModel, planned: readonly PlannedStep[], checkout: string): void {
+  const declared = new Map<string, pulumi.Resource>();
+  const brokerObjects: pulumi.Resource[] = [];
+  const hosts = new Map<string, { readonly component: Host; readonly args: HostArgs }>(
+    model.hosts.map((host) => [
+      host.name,
+      {
+        component: new Host(host.name),
+        args: {
+          model: host,
+          connection: connectionInput(host.connection, checkout),
+          checkout,
+          declared,
+          brokerObjects,
+        },
+      },
+    ]),
+  );
+  const declare = (step: PlannedStep) => {
+    const host = hosts.get(step.host);
+    if (!host) throw new TypeError(`a step of no host: ${step.name}`);
+    declared.set(step.name, declareStep(host.component, host.args, step));
+  };
+  for (const step of planned.filter((one) => !one.step.afterBroker)) declare(step);
+  for (const cluster of model.clusters) {
+    const broker = new Broker(cluster.name, { model: cluster, dependsOn: brokerSteps(cluster, declared) });
+    brokerObjects.push(...broker.objects);
+  }
+  for (const step of planned.filter((one) => one.step.afterBroker)) declare(step);
+}
+
+function brokerSteps(cluster: ClusterModel, declared: ReadonlyMap<string, pulumi.Resource>): pulumi.Resource[] {
+  return cluster.members.flatMap(({ host }) =>
+    ["rabbitmq-server.service", memberStep(cluster)].flatMap((step) => declared.get(stepName(host, step)) ?? []),
+  );
+}

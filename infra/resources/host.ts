@@ -1,0 +1,68 @@
+import { resolve } from "node:path";
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { asRoot, type Command, noted, render } from "../commands/command.ts";
+import type { HostModel } from "../model/types.ts";
+import { type PlannedStep, stepName, stepNotes } from "./plan.ts";
+
+export interface HostArgs {
+  readonly model: HostModel;
+  readonly connection: pulumi.Input<command.types.input.remote.ConnectionArgs>;
+  readonly checkout: string;
+  /** Resources of steps by `HOST STEP`, of all hosts. */
+  readonly declared: ReadonlyMap<string, pulumi.Resource>;
+  /** What steps that come after the broker's objects wait for. */
+  readonly brokerObjects: readonly pulumi.Resource[];
+}
+
+/** Everything that warren keeps on one host, one `remote.Command` a thing. */
+export class Host extends pulumi.ComponentResource {
+  constructor(name: string, opts?: pulumi.ComponentResourceOptions) {
+    super("warren:index:Host", name, {}, opts);
+  }
+}
+
+/**
+ * Declares one step. Its `create` and `update` carry notes of content and repair, so that the engine sees a difference
+ * exactly where something is to be done.
+ */
+export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): pulumi.Resource {
+  const { step, kept } = planned;
+  const user = args.model.connection.user;
+  const script = (timeoutSeconds: number, body: Command, notes: readonly string[] = []) =>
+    render(asRoot(user, timeoutSeconds, noted(notes, body)));
+  const dependsOn = step.after.flatMap((other) => {
+    const resource = args.declared.get(stepName(planned.host, other)) ?? args.declared.get(other);
+    return resource ? [resource] : [];
+  });
+  if (step.afterBroker) dependsOn.push(...args.brokerObjects);
+  const options: pulumi.CustomResourceOptions = { parent: host, dependsOn };
+  if (step.copy) {
+    dependsOn.push(
+      new command.remote.CopyToRemote(
+        `${planned.name} copy`,
+        {
+          connection: args.connection,
+          source: new pulumi.asset.FileAsset(resolve(args.checkout, step.copy.source)),
+          remotePath: step.copy.remotePath,
+          triggers: [kept.digest, kept.repair],
+        },
+        { ...options, dependsOn: [...dependsOn] },
+      ),
+    );
+  }
+  const notes = stepNotes(planned);
+  return new command.remote.Command(
+    planned.name,
+    {
+      connection: args.connection,
+      create: script(step.timeoutSeconds, step.create),
+      update: script(step.timeoutSeconds, kept.repair ? step.repair : step.renew, notes),
+      ...(step.remove ? { delete: script(step.removeTimeoutSeconds ?? step.timeoutSeconds, step.remove) } : {}),
+      ...(step.stdin ? { stdin: step.stdin.secret ? pulumi.secret(step.stdin.text) : step.stdin.text } : {}),
+      logging: command.remote.Logging.None,
+      addPreviousOutputInEnv: false,
+    },
+    options,
+  );
+}

@@ -1,0 +1,88 @@
+import { createHmac } from "node:crypto";
+import type { EnvironmentModel } from "../model/types.ts";
+import { hostDrift } from "../observe/drift.ts";
+import type { Observations } from "../observe/index.ts";
+import { hostSteps, memberSteps } from "./host-steps.ts";
+import type { Step } from "./step.ts";
+
+/** What the last run left of one step, kept as an output of the stack. */
+export interface Kept {
+  /** Of the step's content, keyed, so that it tells nothing of secrets. */
+  readonly digest: string;
+  /** Why the step was last run again on a host that had drifted; empty where it never was. */
+  readonly repair: string;
+}
+
+/** `HOST STEP` -> what was kept. */
+export type KeptSteps = Readonly<Record<string, Kept>>;
+
+export interface PlannedStep {
+  readonly host: string;
+  readonly step: Step;
+  /** `HOST STEP`, the resource's name. */
+  readonly name: string;
+  readonly kept: Kept;
+  /** How the host differs now; empty where it doesn't, or where the change is one of the config. */
+  readonly drift: readonly string[];
+}
+
+export const stepName = (host: string, step: string): string => `${host} ${step}`;
+
+/**
+ * Decides for every step of every host whether the host has drifted from it. Pure. A step whose content changed since the last run
+ * differs from its host by intent, and one that was never made has nothing to drift from: neither is called drift.
+ *
+ * @param digestKey secret of the stack that keys digests
+ * @param now time of this run, ISO 8601; part of new repair notes
+ */
+export function planSteps(
+  model: EnvironmentModel,
+  observations: Observations,
+  kept: KeptSteps,
+  digestKey: string,
+  now: string,
+): PlannedStep[] {
+  const planned: PlannedStep[] = [];
+  const byName = new Map<string, PlannedStep>();
+  for (const host of model.hosts) {
+    const observed = observations.get(host.name);
+    const drift = observed && !("unreachable" in observed) ? hostDrift(host, observed) : new Map<string, string[]>();
+    for (const step of hostSteps(host)) {
+      const name = stepName(host.name, step.name);
+      // A step that follows others is renewed when they are: their digests and repairs are part of its own.
+      const followed = step.follows.map((other) =>
+        JSON.stringify(byName.get(stepName(host.name, other))?.kept ?? null),
+      );
+      const entry = planStep(
+        { name, host: host.name, step },
+        [...step.content, ...followed],
+        drift.get(step.name) ?? [],
+      );
+      planned.push(entry);
+      byName.set(name, entry);
+    }
+  }
+  for (const cluster of model.clusters) {
+    for (const { host, step } of memberSteps(cluster)) {
+      planned.push(planStep({ name: stepName(host, step.name), host, step }, step.content, []));
+    }
+  }
+  return planned;
+
+  function planStep(
+    what: Pick<PlannedStep, "name" | "host" | "step">,
+    content: readonly string[],
+    differences: readonly string[],
+  ): PlannedStep {
+    const digest = createHmac("sha256", digestKey).update(JSON.stringify(content)).digest("hex").slice(0, 16);
+    const before = kept[what.name];
+    if (before?.digest !== digest) return { ...what, kept: { digest, repair: "" }, drift: [] };
+    if (differences.length === 0) return { ...what, kept: before, drift: [] };
+    return { ...what, kept: { digest, repair: `${now} ${differences.join("; ")}` }, drift: differences };
+  }
+}
+
+/** The notes by which a step's script changes: its content, and the last repair. */
+export function stepNotes({ kept }: PlannedStep): string[] {
+  return [`content ${kept.digest}`, ...(kept.repair ? [`repair ${kept.repair}`] : [])];
+}

@@ -1,0 +1,28 @@
+import type { Command } from "../commands/command.ts";
+
+/**
+ * One thing that warren keeps on a host, as data: how it is made, renewed and taken off, what it comes after, and how it
+ * differs from what the host says. Declared as one `remote.Command` each (artifacts as a copy before it).
+ */
+export interface Step {
+  /** Unique in the host, e.g. `/etc/hosts` or `keepalived.service`. */
+  readonly name: string;
+  readonly create: Command;
+  /** Runs where the step's digest changed. */
+  readonly renew: Command;
+  /** Runs where the host drifted; the same as `renew` where there is nothing gentler. */
+  readonly repair: Command;
+  readonly remove: Command | undefined;
+  readonly removeTimeoutSeconds?: number;
+  readonly timeoutSeconds: number;
+  readonly stdin?: { readonly text: string; readonly secret: boolean };
+  readonly copy?: { readonly source: string; readonly remotePath: string };
+  /** Names of steps of the same host that come before, or `HOST STEP` of another host's. */
+  readonly after: readonly string[];
+  /** Comes after the stack's broker objects. */
+  readonly afterBroker: boolean;
+  /** Everything that a change of should lead to a renewal. */
+  readonly content: readonly string[];
+  /** Names of steps whose renewal or repair renews this one. */
+  readonly follows: readonly string[];
+}
