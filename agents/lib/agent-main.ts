@@ -1,0 +1,149 @@
+import { mkdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { z } from "zod";
+import { type CommonConfig, loadConfig, printSchema } from "./config.ts";
+import { ConfigError, UserError } from "./errors.ts";
+import { LifeCycle } from "./life-cycle.ts";
+import { createLog, type Log } from "./log.ts";
+import { type HealthStatus, Metrics, serveMetrics } from "./metrics.ts";
+import { SystemNotify } from "./system-notify.ts";
+
+/** What an agent gets to work with. */
+export interface AgentContext<C> {
+  readonly config: C;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly lifeCycle: LifeCycle;
+  /** Where the agent may keep files over restarts: systemd's StateDirectory, else `.state` beside the config. */
+  readonly stateDirectory: string;
+}
+
+/** What an agent answers with once it has begun. */
+export interface RunningAgent {
+  /** Stops taking work, settles what is in flight, closes. `deadline` aborts when `shutdownTimeoutMs` is over. */
+  stop(deadline: AbortSignal): Promise<void>;
+  status(): HealthStatus;
+}
+
+/** One agent as a program. */
+export interface AgentProgram<S extends z.ZodType<CommonConfig>> {
+  readonly name: string;
+  readonly configSchema: S;
+  start(context: AgentContext<z.infer<S>>): Promise<RunningAgent>;
+}
+
+const statusIntervalMs = 2000;
+/** After the drain's own deadline: closing sockets and telling systemd may take this much more, then the process goes. */
+const closeTimeoutMs = 2000;
+
+/**
+ * Runs an agent: `--config FILE` in the foreground until a signal, `--check-config`, `--print-schema`.
+ * Resolves to the exit code: 0 drained and ended, 1 failed, 2 command line or config wrong.
+ */
+export async function runAgent<S extends z.ZodType<CommonConfig>>(
+  program: AgentProgram<S>,
+  argv: readonly string[],
+): Promise<number> {
+  try {
+    const options = parseOptions(program.name, argv);
+    if (options.printSchema) {
+      process.stdout.write(printSchema(program.configSchema));
+      return 0;
+    }
+    const config = await loadConfig(program.configSchema, options.config);
+    if (options.checkConfig) {
+      process.stdout.write(`${options.config}: good\n`);
+      return 0;
+    }
+    return await live(program, config, options.config);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    process.stderr.write(`${program.name}: ${error.format()}\n`);
+    return error instanceof ConfigError ? 2 : 1;
+  }
+}
+
+function parseOptions(
+  name: string,
+  argv: readonly string[],
+): { config: string; checkConfig: boolean; printSchema: boolean } {
+  const usage = `${name} --config FILE [--check-config] | --print-schema`;
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        config: { type: "string" },
+        "check-config": { type: "boolean", default: false },
+        "print-schema": { type: "boolean", default: false },
+      },
+    });
+    const print = values["print-schema"];
+    if (!print && !values.config) throw new Error("no config file given");
+    return { config: values.config ?? "", checkConfig: values["check-config"], printSchema: print };
+  } catch (error) {
+    throw new ConfigError("command line", [{ path: "", message: (error as Error).message }], usage);
+  }
+}
+
+async function live<S extends z.ZodType<CommonConfig>>(
+  program: AgentProgram<S>,
+  config: z.infer<S>,
+  configFile: string,
+): Promise<number> {
+  const log = createLog(program.name, config.log);
+  const notify = new SystemNotify(log);
+  const lifeCycle = new LifeCycle(log, notify);
+  const metrics = new Metrics(program.name);
+  let agent: RunningAgent | undefined;
+  const health = (): HealthStatus => ({
+    agent: program.name,
+    ...(agent?.status() ?? { ok: false, text: "starting" }),
+    ready: lifeCycle.isReady,
+  });
+  const server = await serveMetrics(config.metrics, metrics, health);
+  try {
+    const stateDirectory = process.env.STATE_DIRECTORY ?? join(dirname(resolve(configFile)), ".state");
+    await mkdir(stateDirectory, { recursive: true });
+    log.info({ config, metricsPort: server.port, stateDirectory }, "starting");
+    notify.startWatchdog();
+    agent = await program.start({ config, log, metrics, lifeCycle, stateDirectory });
+    const ticker = setInterval(() => lifeCycle.status(health().text), statusIntervalMs);
+    const reason = await lifeCycle.ended;
+    clearInterval(ticker);
+    const drained = await drain(agent, config.shutdownTimeoutMs, log);
+    if ("signal" in reason) return drained ? 0 : 1;
+    log.fatal({ err: reason.error }, "failed");
+    if (reason.error instanceof UserError) throw reason.error;
+    return 1;
+  } finally {
+    const exit = setTimeout(() => process.exit(1), closeTimeoutMs);
+    await server.close();
+    await notify.close();
+    clearTimeout(exit);
+    lifeCycle.dispose();
+  }
+}
+
+/** True when the agent settled everything within its time. What it did not settle was not acked, and comes again. */
+async function drain(agent: RunningAgent, timeoutMs: number, log: Log): Promise<boolean> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const late = new Promise<"late">((resolve) => {
+    deadline.addEventListener("abort", () => setTimeout(() => resolve("late"), closeTimeoutMs).unref(), { once: true });
+  });
+  try {
+    const outcome = await Promise.race([agent.stop(deadline), late]);
+    if (outcome === "late" || deadline.aborted) {
+      log.error(
+        { shutdownTimeoutMs: timeoutMs },
+        "not everything was settled in time; it was not acked and comes again",
+      );
+      return false;
+    }
+    log.info("ended: everything settled");
+    return true;
+  } catch (error) {
+    log.error({ err: error }, "stopping failed; what was not acked comes again");
+    return false;
+  }
+}

@@ -1,0 +1,132 @@
+import { createHash } from "node:crypto";
+import { bad, good, type Result } from "./result.ts";
+
+/** One message saying that a product is ready at a URL. Which fields a wire format carries, its codec says. */
+export interface Announcement {
+  /** Absolute URL that ends in `/`. */
+  readonly baseUrl: string;
+  /** Path below `baseUrl` as on disk: unescaped, no leading `/`, no empty, `.` or `..` parts. */
+  readonly relPath: string;
+  readonly sizeBytes?: number;
+  /** What v00 announces as "md5": of the product name from the radar servers, of the data elsewhere; it does not say which. */
+  readonly key?: string;
+  /** Checksum with its method stated (v02, v03); `value` is lower-case hex, free text for `cod`. */
+  readonly sum?: { readonly method: "md5" | "md5-of-name" | "sha512" | "cod"; readonly value: string };
+  readonly pubTimeMs?: number;
+}
+
+/** A message as AMQP carries it. Header values are at most 255 bytes: older peers write them as short strings. */
+export interface WireMessage {
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly contentType: string;
+}
+
+/** What arrived: any headers, any body. */
+export interface ReceivedMessage {
+  readonly body: Buffer;
+  readonly headers?: Readonly<Record<string, unknown>>;
+}
+
+/** One wire format. `parse(format(x))` is x for every announcement that `format` accepts. */
+export interface Codec {
+  format(announcement: Announcement): Result<WireMessage>;
+  parse(message: ReceivedMessage): Result<Announcement>;
+}
+
+/** An announcement is a line or a small object; anything longer is not one. */
+export const bodyBytesMax = 8192;
+export const headerBytesMax = 255;
+
+/** Protocols a product may be fetched by. */
+const protocols: ReadonlySet<string> = new Set(["http:", "https:", "ftp:", "ftps:", "sftp:", "file:"]);
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
+const controlCharacter = /[\u0000-\u001f\u007f]/;
+
+/** Accepts only a path that can't leave the folder it is joined to. */
+export function checkRelPath(relPath: string): Result<string> {
+  if (relPath === "") return bad("path is empty");
+  for (const part of relPath.split("/")) {
+    if (part === "") return bad(`path has an empty part: ${JSON.stringify(relPath)}`);
+    if (part === "." || part === "..") return bad(`path has a "${part}" part: ${JSON.stringify(relPath)}`);
+  }
+  if (relPath.includes("\0")) return bad("path has a NUL character");
+  return good(relPath);
+}
+
+export function checkBaseUrl(text: string): Result<string> {
+  if (/\s/.test(text) || controlCharacter.test(text)) return bad("base URL has white space");
+  if (!text.endsWith("/")) return bad(`base URL does not end in "/": ${text}`);
+  if (!URL.canParse(text)) return bad(`base URL is not an absolute URL: ${text}`);
+  const url = new URL(text);
+  if (!protocols.has(url.protocol)) return bad(`base URL has protocol ${url.protocol}`);
+  if (url.search !== "" || url.hash !== "") return bad(`base URL has a query or fragment: ${text}`);
+  return good(text);
+}
+
+/**
+ * A path as a URL carries it. Names as the radar servers give them (`~ , : -` digits, letters) stay byte for byte; space,
+ * `%`, `#`, `?`, control characters and everything outside ASCII are percent-encoded as UTF-8.
+ */
+export function escapePath(path: string): string {
+  return encodeURI(path.toWellFormed()).replace(/[?#]/g, (character) => (character === "#" ? "%23" : "%3F"));
+}
+
+/** Reverses `escapePath`, and accepts what peers left unescaped, save a `%` that starts no escape. */
+export function unescapePath(text: string): Result<string> {
+  if (/%2f/i.test(text)) return bad(`path has an escaped "/": ${text}`);
+  try {
+    return good(decodeURIComponent(text));
+  } catch {
+    return bad(`path has a "%" that is no UTF-8 escape: ${text}`);
+  }
+}
+
+/** The absolute URL from which the product is fetched. */
+export function announcementUrl(announcement: Announcement): string {
+  return announcement.baseUrl + escapePath(announcement.relPath);
+}
+
+export function fileNameOf(announcement: Announcement): string {
+  return announcement.relPath.slice(announcement.relPath.lastIndexOf("/") + 1);
+}
+
+/**
+ * The product's name: the file's first five colon fields, without the reception stamp. Both radar servers give one product
+ * one name, while bytes, size and stamp differ. A file name with fewer fields is its own product name.
+ */
+export function productName(fileName: string): string {
+  return fileName.split(":").slice(0, 5).join(":");
+}
+
+/** The key of a `v00.urp` announcement: md5 of the product name, in hex. */
+export function productKey(fileName: string): string {
+  return createHash("md5").update(productName(fileName), "utf8").digest("hex");
+}
+
+/** Body as text, where it is UTF-8 of a sensible length; a newline at the end (from files sent as messages) is dropped. */
+export function bodyText(body: Buffer): Result<string> {
+  if (body.length > bodyBytesMax)
+    return bad(`body has ${body.length} bytes, at most ${bodyBytesMax} are an announcement`);
+  try {
+    return good(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body).replace(/\r?\n$/, ""));
+  } catch {
+    return bad("body is not UTF-8");
+  }
+}
+
+export function checkHeaders(headers: Readonly<Record<string, string>>): Result<Readonly<Record<string, string>>> {
+  for (const [name, value] of Object.entries(headers)) {
+    const bytes = Buffer.byteLength(value);
+    if (bytes > headerBytesMax) return bad(`header ${name} has ${bytes} bytes, at most ${headerBytesMax} fit`);
+  }
+  return good(headers);
+}
+
+export function checkAddress(baseUrl: string, relPath: string): Result<{ baseUrl: string; relPath: string }> {
+  const base = checkBaseUrl(baseUrl);
+  if (!base.ok) return base;
+  const path = checkRelPath(relPath);
+  return path.ok ? good({ baseUrl, relPath }) : path;
+}

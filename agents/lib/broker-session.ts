@@ -1,0 +1,298 @@
+import { EventEmitter } from "node:events";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
+import { type ChannelModel, connect, credentials, type RecoveringChannelModel } from "amqplib";
+import { nextHostDelayMs } from "./backoff.ts";
+import type { BrokerConfig } from "./config.ts";
+import { UserError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import { Publisher, type PublishOptions, type PublishOutcome } from "./publisher.ts";
+import { Subscription, type SubscriptionOptions } from "./subscription.ts";
+import { declareTopology, type Topology } from "./topology.ts";
+
+export interface BrokerSessionOptions {
+  readonly config: BrokerConfig;
+  readonly log: Log;
+  /** Shown by the broker as the connection's name and in messages as `app_id`. */
+  readonly name: string;
+  readonly topology: Topology;
+}
+
+export type BrokerSessionState = "connecting" | "ready" | "blocked" | "closed";
+
+interface SessionEvents {
+  ready: [];
+  lost: [reason: string];
+  /** The broker takes no publishes: a memory or disk alarm. What is in flight waits. */
+  blocked: [reason: string];
+  unblocked: [];
+  /** One attempt to connect failed; the next follows by itself. */
+  failed: [reason: string];
+}
+
+/** A connection that lasted this long was a good one: the next pause begins small again. */
+const steadyMs = 10_000;
+/** The same failure is logged again after this time, not at every attempt. */
+const repeatLogMs = 60_000;
+const closeTimeoutMs = 1000;
+
+/**
+ * One AMQP connection that comes back by itself, for ever: hosts in turn (the first is tried first after every loss), pauses
+ * that grow with jitter, topology and subscriptions set up again on each connect. Any channel error drops the whole
+ * connection: one way to recover, used often, instead of two.
+ */
+export class BrokerSession extends EventEmitter<SessionEvents> {
+  readonly #options: BrokerSessionOptions;
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #publisher: Publisher;
+  #recovering: RecoveringChannelModel | undefined;
+  #model: ChannelModel | undefined;
+  #state: BrokerSessionState = "connecting";
+  #reason = "not tried yet";
+  #hostIndex = 0;
+  #shortLives = 0;
+  #connectedAtMs = 0;
+  #logged = { reason: "", atMs: 0 };
+
+  constructor(options: BrokerSessionOptions) {
+    super();
+    this.#options = options;
+    this.#publisher = new Publisher(options.name);
+  }
+
+  get state(): BrokerSessionState {
+    return this.#state;
+  }
+
+  /** Publishes not yet confirmed. */
+  get inFlight(): number {
+    return this.#publisher.inFlight;
+  }
+
+  /** In words, for status lines. */
+  get description(): string {
+    if (this.#state === "ready") return `connected to ${this.#host}`;
+    if (this.#state === "blocked") return `broker ${this.#host} takes no messages: ${this.#reason}`;
+    return this.#state === "closed" ? "connection closed" : `no connection to ${this.#host}: ${this.#reason}`;
+  }
+
+  /** For `openBrokerSession`: begins to connect, and returns. */
+  async start(): Promise<void> {
+    const { config, name } = this.#options;
+    // amqplib reads the address and the credentials anew at every attempt: so hosts are tried in turn, and a password that
+    // was changed on disk is taken up.
+    const session = this;
+    const address = {
+      protocol: "amqp",
+      vhost: encodeURIComponent(config.vhost),
+      heartbeat: config.heartbeatSeconds,
+      get hostname(): string {
+        return splitHost(session.#host).hostname;
+      },
+      get port(): number {
+        return splitHost(session.#host).port;
+      },
+    };
+    const recovering = await connect(address, {
+      timeout: config.connectTimeoutMs,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveDelay: config.heartbeatSeconds * 1000,
+      clientProperties: { connection_name: `${name}@${hostname()}` },
+      credentials: {
+        mechanism: "PLAIN",
+        response: () => credentials.plain(config.user, readPassword(config.passwordFile)).response(),
+      },
+      recovery: {
+        setup: (model: ChannelModel) => this.#setUp(model),
+        calculateDelay: (attempt: number) => this.#delayMs(attempt),
+        waitForConnect: false,
+      },
+    });
+    this.#recovering = recovering;
+    recovering.on("connect", () => this.#onConnect());
+    recovering.on("disconnect", (error) => this.#onLost(error.message));
+    recovering.on("connect-failed", (error) => this.#onFailed(error));
+    // Errors of the connection are told by "disconnect" with their reason; without a listener Node would end the process.
+    recovering.on("error", (error: Error) => this.#options.log.debug({ err: error }, "connection error"));
+  }
+
+  /** Resolves at once while ready, else at the next connect. Rejects when `signal` aborts. */
+  async ready(signal?: AbortSignal): Promise<void> {
+    while (this.#state === "connecting") {
+      const waiting = Promise.withResolvers<void>();
+      const abort = (): void => waiting.reject(signal?.reason);
+      this.once("ready", waiting.resolve);
+      signal?.addEventListener("abort", abort, { once: true });
+      if (signal?.aborted) abort();
+      await waiting.promise.finally(() => {
+        this.off("ready", waiting.resolve);
+        signal?.removeEventListener("abort", abort);
+      });
+    }
+  }
+
+  /**
+   * Publishes one persistent message, `mandatory` unless said otherwise, and answers what became of it:
+   * `confirmed`: the broker has it in every queue it is bound to; `returned`: no queue takes it; `nacked`: the broker could
+   * not; `lost`: the connection went first, nobody knows. Without a connection `lost` at once. Rejects only for what can
+   * never be sent (a routing key over 255 bytes). Don't await each: have many in flight, see `writable`.
+   */
+  publish(exchange: string, routingKey: string, body: Buffer, options?: PublishOptions): Promise<PublishOutcome> {
+    return this.#publisher.publish(exchange, routingKey, body, options);
+  }
+
+  /** Resolves when another publish fits the window in flight and the socket. */
+  writable(): Promise<void> {
+    return this.#publisher.writable();
+  }
+
+  /** Subscribes now, or at the next connect, and again after each. */
+  subscribe(options: SubscriptionOptions): Subscription {
+    const subscription = new Subscription(options, (reason) => this.#drop(reason));
+    this.#subscriptions.add(subscription);
+    if (this.#state !== "connecting" && this.#model) this.#open(subscription, this.#model);
+    return subscription;
+  }
+
+  /** Cancels, resolves when the broker sends no more; what is in hand can still be settled. */
+  async unsubscribe(subscription: Subscription): Promise<void> {
+    this.#subscriptions.delete(subscription);
+    await subscription.cancel();
+  }
+
+  /** Sends waiting acks, closes. What is in flight becomes `lost`. */
+  async close(): Promise<void> {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    for (const subscription of this.#subscriptions) subscription.flush();
+    await Promise.race([this.#recovering?.close(), sleep(closeTimeoutMs, undefined, { ref: false })]);
+    this.#publisher.detach();
+  }
+
+  get #host(): string {
+    const { hosts } = this.#options.config;
+    return hosts[this.#hostIndex % hosts.length] ?? "";
+  }
+
+  async #setUp(model: ChannelModel): Promise<void> {
+    let closed = false;
+    model.on("error", (error) => this.#options.log.debug({ err: error }, "connection error"));
+    model.on("close", () => {
+      closed = true;
+      if (this.#model === model) this.#model = undefined;
+    });
+    model.on("blocked", (reason) => this.#onBlocked(reason));
+    model.on("unblocked", () => this.#onUnblocked());
+    this.#model = model;
+    const channel = await model.createConfirmChannel();
+    channel.on("error", (error) => this.#drop(`channel: ${error.message}`, model));
+    channel.on("close", () => this.#drop("publishing channel closed", model));
+    await declareTopology(channel, this.#options.topology);
+    this.#publisher.attach(channel);
+    for (const subscription of this.#subscriptions) await subscription.open(model);
+    // amqplib begins to watch the connection only after this function: one that closed before would never be noticed.
+    await turn();
+    if (closed) throw new Error("connection closed while it was set up");
+  }
+
+  #onConnect(): void {
+    this.#connectedAtMs = performance.now();
+    this.#logged = { reason: "", atMs: 0 };
+    if (this.#state === "connecting") this.#state = "ready";
+    this.#options.log.info({ host: this.#host }, "connected to the broker");
+    // Those that were asked for while the others were being set up.
+    const model = this.#model;
+    for (const subscription of this.#subscriptions) {
+      if (model && !subscription.isOpenOn(model)) this.#open(subscription, model);
+    }
+    this.emit("ready");
+  }
+
+  #onLost(reason: string): void {
+    if (this.#state === "closed") return;
+    this.#publisher.detach();
+    this.#shortLives = performance.now() - this.#connectedAtMs < steadyMs ? this.#shortLives + 1 : 0;
+    this.#state = "connecting";
+    this.#options.log.warn({ host: this.#host, reason }, "connection to the broker lost");
+    this.#reason = reason;
+    this.#hostIndex = 0;
+    this.emit("lost", reason);
+  }
+
+  #onFailed(error: Error): void {
+    if (this.#state === "closed") return;
+    this.#publisher.detach();
+    this.#reason = describeError(error);
+    const nowMs = performance.now();
+    if (this.#logged.reason !== this.#reason || nowMs - this.#logged.atMs > repeatLogMs) {
+      this.#logged = { reason: this.#reason, atMs: nowMs };
+      this.#options.log.warn({ host: this.#host, reason: this.#reason }, "can't connect to the broker; trying again");
+    }
+    this.#hostIndex++;
+    this.emit("failed", this.#reason);
+  }
+
+  #onBlocked(reason: string): void {
+    this.#reason = reason;
+    if (this.#state === "ready") this.#state = "blocked";
+    this.#options.log.error({ reason }, "the broker takes no messages (alarm): publishing waits");
+    this.emit("blocked", reason);
+  }
+
+  #onUnblocked(): void {
+    if (this.#state === "blocked") this.#state = "ready";
+    this.#options.log.info("the broker takes messages again");
+    this.emit("unblocked");
+  }
+
+  #open(subscription: Subscription, model: ChannelModel): void {
+    subscription.open(model).catch((error: Error) => this.#drop(error.message, model));
+  }
+
+  /** A channel failed: closes its connection, so that all is set up anew. */
+  #drop(reason: string, model = this.#model): void {
+    if (this.#state === "closed" || !model || model !== this.#model) return;
+    this.#model = undefined;
+    this.#options.log.warn({ reason }, "a channel failed: connecting anew");
+    // It may be closed already, which is what is wanted.
+    model.close().catch(() => {});
+  }
+
+  #delayMs(attempt: number): number {
+    const { reconnectDelayMinMs: minMs, reconnectDelayMaxMs: maxMs, hosts } = this.#options.config;
+    return nextHostDelayMs({ minMs, maxMs }, attempt + this.#shortLives * hosts.length, hosts.length);
+  }
+}
+
+/** Opens a session; connecting goes on in the background. Throws a `UserError` when the password can't be read. */
+export function openBrokerSession(options: BrokerSessionOptions): BrokerSession {
+  readPassword(options.config.passwordFile);
+  const session = new BrokerSession(options);
+  session.start().catch((error: Error) => session.emit("failed", error.message));
+  return session;
+}
+
+function readPassword(file: string): string {
+  try {
+    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+  } catch (error) {
+    throw new UserError(
+      "broker.passwordFile",
+      `can't be read: ${(error as Error).message}`,
+      "write the broker user's password, alone, into that file",
+    );
+  }
+}
+
+function splitHost(text: string): { hostname: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text);
+  return { hostname: match?.[1] ?? match?.[2] ?? text, port: Number(match?.[3] ?? 5672) };
+}
+
+function describeError(error: Error): string {
+  // Node gathers the failures of several addresses of one name; its own message is empty then.
+  if (error instanceof AggregateError) return error.errors.map((each: Error) => each.message).join("; ");
+  return error.message;
+}

@@ -1,0 +1,85 @@
+import type { Announcement, Codec, ReceivedMessage, WireMessage } from "./announcement.ts";
+import { bodyBytesMax, bodyText, checkAddress, checkHeaders, unescapePath } from "./announcement.ts";
+import { bad, good, type Result } from "./result.ts";
+import { formatStamp, parseStamp } from "./stamp.ts";
+
+type Sum = NonNullable<Announcement["sum"]>;
+
+const letters: Readonly<Record<Sum["method"], string | undefined>> = {
+  md5: "d",
+  "md5-of-name": "n",
+  sha512: "s",
+  cod: undefined,
+};
+const hexDigits: Readonly<Record<string, number>> = { d: 32, n: 32, s: 128 };
+
+/** v02 peers unescape `%20` and `%23`; beyond those only what would break the line or the reversal is escaped. */
+function escapeV02(path: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this escapes
+  return path.toWellFormed().replace(/[\u0000-\u0020#%\u007f]/g, encodeURIComponent);
+}
+
+/**
+ * v02: body `YYYYMMDDHHMMSS.mmm baseurl/ relpath`, headers `sum` (`d|n|s,<hex>`, `0,…` for none) and `parts` (`1,size,1,0,0`).
+ * Carries pubTimeMs, baseUrl, relPath, sizeBytes, sum.
+ */
+export const codecV02: Codec = {
+  format(announcement: Announcement): Result<WireMessage> {
+    const { baseUrl, relPath, sizeBytes, sum, pubTimeMs } = announcement;
+    if (pubTimeMs === undefined) return bad("v02 needs the time of publication");
+    const stamp = formatStamp(pubTimeMs, "");
+    if (!stamp.ok) return stamp;
+    const address = checkAddress(baseUrl, relPath);
+    if (!address.ok) return address;
+    const letter = sum && letters[sum.method];
+    if (sum && !letter) return bad(`v02 can't carry a sum of method ${sum.method}`);
+    const headers = checkHeaders({
+      ...(sum && letter ? { sum: `${letter},${sum.value}` } : {}),
+      ...(sizeBytes === undefined ? {} : { parts: `1,${sizeBytes},1,0,0` }),
+    });
+    if (!headers.ok) return headers;
+    const body = Buffer.from(`${stamp.value} ${baseUrl} ${escapeV02(relPath)}`);
+    if (body.length > bodyBytesMax) return bad(`path is too long: the announcement would have ${body.length} bytes`);
+    return good({ body, headers: headers.value, contentType: "text/plain" });
+  },
+
+  parse(message: ReceivedMessage): Result<Announcement> {
+    const text = bodyText(message.body);
+    if (!text.ok) return text;
+    const fields = text.value.split(" ");
+    const [stamp, baseUrl, escapedPath] = fields;
+    if (fields.length !== 3 || !stamp || !baseUrl || !escapedPath) {
+      return bad(`v02 has three fields (time baseurl/ relpath), got ${fields.length}`);
+    }
+    const pubTimeMs = parseStamp(stamp);
+    if (!pubTimeMs.ok) return pubTimeMs;
+    const relPath = unescapePath(escapedPath);
+    if (!relPath.ok) return relPath;
+    const address = checkAddress(baseUrl, relPath.value);
+    if (!address.ok) return address;
+    const size = parseParts(message.headers?.parts);
+    if (!size.ok) return size;
+    const sum = parseSum(message.headers?.sum);
+    if (!sum.ok) return sum;
+    return good({ ...address.value, pubTimeMs: pubTimeMs.value, ...size.value, ...sum.value });
+  },
+};
+
+function parseParts(header: unknown): Result<{ sizeBytes?: number }> {
+  if (header === undefined) return good({});
+  const match = typeof header === "string" ? /^1,([0-9]{1,16})(,1,0,0)?$/.exec(header) : null;
+  const sizeBytes = Number(match?.[1] ?? Number.NaN);
+  return Number.isSafeInteger(sizeBytes) ? good({ sizeBytes }) : bad("header parts is not 1,<size>,1,0,0");
+}
+
+function parseSum(header: unknown): Result<{ sum?: Sum }> {
+  if (header === undefined) return good({});
+  const match = typeof header === "string" ? /^([a-z0-9]),([0-9a-fA-F]+)$/.exec(header) : null;
+  const [, letter, value] = match ?? [];
+  if (!letter || !value) return bad("header sum is not <letter>,<hex>");
+  if (letter === "0") return good({});
+  const method = (Object.keys(letters) as Sum["method"][]).find((name) => letters[name] === letter);
+  if (!method || value.length !== hexDigits[letter])
+    return bad(`header sum has an unknown method or length: ${letter}`);
+  return good({ sum: { method, value: value.toLowerCase() } });
+}

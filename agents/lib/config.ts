@@ -1,0 +1,135 @@
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import type { ConfigIssue } from "./errors.ts";
+import { ConfigError } from "./errors.ts";
+import { blankComments } from "./json-comments.ts";
+
+const portMax = 65_535;
+
+/** `host:port`, `[v6]:port`, or a host alone, which means AMQP's own port 5672. */
+export const hostAndPort = z
+  .string()
+  .regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/, "expected host:port, e.g. 10.203.0.50:5672")
+  .refine((text) => {
+    const port = Number(/\]?:(\d+)$/.exec(text)?.[1] ?? 1);
+    return port >= 1 && port <= portMax;
+  }, `port is 1 to ${portMax}`);
+
+export const brokerConfig = z.strictObject({
+  hosts: z.array(hostAndPort).min(1).max(16).describe("brokers, tried in turn, the first first"),
+  vhost: z.string().min(1).default("/"),
+  user: z.string().min(1),
+  passwordFile: z.string().min(1).describe("file that holds the password alone"),
+  heartbeatSeconds: z.int().min(1).max(600).default(5).describe("two missed ones and the connection counts as lost"),
+  connectTimeoutMs: z.int().min(100).max(60_000).default(3000),
+  reconnectDelayMinMs: z.int().min(10).max(60_000).default(100).describe("first pause; doubles, with jitter"),
+  reconnectDelayMaxMs: z.int().min(100).max(600_000).default(5000),
+});
+export type BrokerConfig = z.infer<typeof brokerConfig>;
+
+export const metricsConfig = z.strictObject({
+  address: z.string().min(1).default("127.0.0.1"),
+  port: z.int().min(0).max(portMax).describe("/metrics and /health; 0 takes any free port"),
+});
+export type MetricsConfig = z.infer<typeof metricsConfig>;
+
+export const logConfig = z.strictObject({
+  level: z.enum(["fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
+});
+export type LogConfig = z.infer<typeof logConfig>;
+
+/** What every agent's config has; an agent adds its own with `commonConfig.extend({…})`, which stays strict. */
+export const commonConfig = z.strictObject({
+  $schema: z.string().optional().describe("for editors; see --print-schema"),
+  broker: brokerConfig,
+  metrics: metricsConfig,
+  log: logConfig.default({ level: "info" }),
+  shutdownTimeoutMs: z.int().min(100).max(600_000).default(10_000).describe("SIGTERM drains within this, then ends"),
+});
+export type CommonConfig = z.infer<typeof commonConfig>;
+
+/**
+ * Reads one JSON file (comments allowed), checks all of it and reports every fault at once as a `ConfigError`.
+ *
+ * In values whose key ends in `File` or `Directory`, `${NAME}` is replaced from the environment (systemd's
+ * CREDENTIALS_DIRECTORY), and a relative path is taken from the config file's folder. Nowhere else: a `$` in a pattern or
+ * password stays a `$`.
+ */
+export async function loadConfig<S extends z.ZodType>(
+  schema: S,
+  file: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<z.infer<S>> {
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw new ConfigError(
+      file,
+      [{ path: "", message: `can't be read: ${error.message}` }],
+      "give the path of a JSON file",
+    );
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(blankComments(text));
+  } catch (error) {
+    throw new ConfigError(file, [{ path: "", message: `is not JSON: ${(error as Error).message}` }]);
+  }
+  const issues: ConfigIssue[] = [];
+  const expanded = expandPaths(json, { folder: dirname(resolve(file)), environment, issues, path: [] });
+  const read = schema.safeParse(expanded, { reportInput: true });
+  if (!read.success) issues.push(...read.error.issues.flatMap(describeIssue));
+  if (!read.success || issues.length > 0) throw new ConfigError(file, issues);
+  return read.data;
+}
+
+/** JSON Schema of a config, for editors and for the renderers of configs. */
+export function printSchema(schema: z.ZodType): string {
+  return `${JSON.stringify(z.toJSONSchema(schema, { io: "input" }), null, 2)}\n`;
+}
+
+interface Expansion {
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly issues: ConfigIssue[];
+  readonly path: readonly string[];
+}
+
+function expandPaths(value: unknown, expansion: Expansion): unknown {
+  const key = expansion.path.at(-1) ?? "";
+  if (typeof value === "string") return /(?:File|Directory)$/.test(key) ? expandPath(value, expansion) : value;
+  if (Array.isArray(value)) return value.map((item) => expandPaths(item, expansion));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [
+      name,
+      expandPaths(item, { ...expansion, path: [...expansion.path, name] }),
+    ]),
+  );
+}
+
+function expandPath(value: string, { folder, environment, issues, path }: Expansion): string {
+  const expanded = value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+    const found = environment[name];
+    if (found === undefined) issues.push({ path: path.join("."), message: `environment has no ${name}` });
+    return found ?? "";
+  });
+  return expanded === "" ? expanded : resolve(folder, expanded);
+}
+
+/** One issue of zod as warren says it; several where one names several keys. */
+export function describeIssue(issue: z.core.$ZodIssue): ConfigIssue[] {
+  const path = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, message: "unknown key" }));
+  }
+  const message = issue.message.replace(/^Invalid input: /, "");
+  if (issue.input === undefined)
+    return [{ path, message: message.replace(/, received undefined$/, ", but it is missing") }];
+  const found = JSON.stringify(issue.input) ?? "nothing";
+  return [
+    {
+      path,
+      message: `${message.replace(/, received .*$/, "")}, got ${found.length > 80 ? `${found.slice(0, 80)}…` : found}`,
+    },
+  ];
+}

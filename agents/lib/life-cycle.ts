@@ -1,0 +1,75 @@
+import type { Log } from "./log.ts";
+import type { SystemNotify } from "./system-notify.ts";
+
+/** Why an agent ends: a signal asked for it, or it can't go on. */
+export type EndReason = { readonly signal: NodeJS.Signals } | { readonly error: Error };
+
+/**
+ * One agent's life: `ready` once it can do its work, `status` in words, and `ended`, which resolves at the first SIGTERM or
+ * SIGINT or at `fail`. A second signal ends the process at once: whoever sends it does not want to wait for the drain.
+ */
+export class LifeCycle {
+  readonly #log: Log;
+  readonly #notify: SystemNotify;
+  readonly #end = Promise.withResolvers<EndReason>();
+  #isReady = false;
+  #ending = false;
+  #status = "starting";
+
+  constructor(log: Log, notify: SystemNotify) {
+    this.#log = log;
+    this.#notify = notify;
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, this.#onSignal);
+  }
+
+  get ended(): Promise<EndReason> {
+    return this.#end.promise;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  get ending(): boolean {
+    return this.#ending;
+  }
+
+  /** Config valid and the broker session set up once; until then systemd shows the unit as activating. */
+  ready(): void {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#notify.send({ READY: "1" });
+    this.#log.info("ready");
+  }
+
+  status(text: string): void {
+    if (text === this.#status) return;
+    this.#status = text;
+    this.#notify.send({ STATUS: text });
+  }
+
+  fail(error: Error): void {
+    this.#begin({ error });
+  }
+
+  /** Takes the signal handlers off again, for a process that goes on after the agent. */
+  dispose(): void {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, this.#onSignal);
+  }
+
+  #begin(reason: EndReason): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#notify.send({ STOPPING: "1", STATUS: "stopping: settling what is in flight" });
+    this.#end.resolve(reason);
+  }
+
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    if (this.#ending) {
+      this.#log.warn({ signal }, "second signal: ending at once, what was in flight comes again");
+      process.exit(signal === "SIGINT" ? 130 : 143);
+    }
+    this.#log.info({ signal }, "ending: no new work, settling what is in flight");
+    this.#begin({ signal });
+  };
+}

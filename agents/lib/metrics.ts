@@ -1,0 +1,118 @@
+import { createServer, type Server } from "node:http";
+import { Counter, Gauge, Histogram, type OpenMetricsContentType, Registry } from "prom-client";
+import type { MetricsConfig } from "./config.ts";
+import { UserError } from "./errors.ts";
+
+/** What `/health` answers, and in words what systemd shows as the unit's status. */
+export interface HealthStatus {
+  readonly ok: boolean;
+  readonly text: string;
+  readonly [detail: string]: unknown;
+}
+
+/** The metrics of one agent; every name gets the prefix `warren_<agent>_`. */
+export class Metrics {
+  readonly #registry = new Registry<OpenMetricsContentType>();
+  readonly #prefix: string;
+
+  constructor(agent: string) {
+    this.#registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+    this.#prefix = `warren_${agent.replaceAll("-", "_")}_`;
+    const started = this.gauge("start_time_seconds", "when this process began, in seconds since 1970");
+    started.set(Math.round(Date.now() - process.uptime() * 1000) / 1000);
+    // Collected when asked: a gauge of memory that is set now and then is wrong most of the time.
+    this.gauge("resident_memory_bytes", "resident memory of this process", (gauge) =>
+      gauge.set(process.memoryUsage.rss()),
+    );
+  }
+
+  /** OpenMetrics adds `_total` to the names of counters itself. */
+  counter<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
+    return new Counter({ name: this.#prefix + name, help, labelNames, registers: [this.#registry] });
+  }
+
+  gauge(name: string, help: string, collect?: (gauge: Gauge) => void): Gauge {
+    const gauge: Gauge = new Gauge({
+      name: this.#prefix + name,
+      help,
+      registers: [this.#registry],
+      ...(collect ? { collect: () => collect(gauge) } : {}),
+    });
+    return gauge;
+  }
+
+  histogram<L extends string = never>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly L[] = [],
+  ): Histogram<L> {
+    return new Histogram({ name: this.#prefix + name, help, buckets, labelNames, registers: [this.#registry] });
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+}
+
+export interface MetricsServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Serves `/metrics` (OpenMetrics) and `/health` (JSON, 503 where not ok). A port in use is the operator's to resolve. */
+export async function serveMetrics(
+  config: MetricsConfig,
+  metrics: Metrics,
+  health: () => HealthStatus,
+): Promise<MetricsServer> {
+  const server = createServer((request, response) => {
+    const path = request.url?.split("?")[0];
+    if (path === "/metrics") {
+      metrics.text().then(
+        (text) => response.writeHead(200, { "content-type": metrics.contentType }).end(text),
+        (error: Error) => response.writeHead(500, { "content-type": "text/plain" }).end(`${error.message}\n`),
+      );
+    } else if (path === "/health") {
+      const status = health();
+      response.writeHead(status.ok ? 200 : 503, { "content-type": "application/json" });
+      response.end(`${JSON.stringify(status)}\n`);
+    } else {
+      response.writeHead(404, { "content-type": "text/plain" }).end("only /metrics and /health are here\n");
+    }
+  });
+  await listen(server, config);
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address ? address.port : config.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, config: MetricsConfig): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const where = `${config.address}:${config.port}`;
+      const used = error.code === "EADDRINUSE";
+      reject(
+        new UserError(
+          "metrics",
+          used ? `${where} is in use by another process` : `can't listen on ${where}: ${error.message}`,
+          used
+            ? `end that process (ss -ltnp 'sport = :${config.port}' shows it) or set metrics.port to another port`
+            : undefined,
+          { cause: error },
+        ),
+      );
+    });
+    server.listen({ host: config.address, port: config.port, exclusive: true }, resolve);
+  });
+}

@@ -1,0 +1,22 @@
+import { bad, good, type Result } from "./result.ts";
+
+/** `YYYYMMDD<separator>HHMMSS.mmm` in UTC; v02 has no separator, v03 a `T`. */
+export function formatStamp(timeMs: number, separator: "" | "T"): Result<string> {
+  if (!Number.isInteger(timeMs) || timeMs < 0 || timeMs > Date.UTC(9999, 11, 31, 23, 59, 59, 999)) {
+    return bad(`time of publication is out of range: ${timeMs}`);
+  }
+  const iso = new Date(timeMs).toISOString();
+  return good(iso.replace(/[-:Z]/g, "").replace("T", separator));
+}
+
+/** Reads either form, with any number of fraction digits; what is finer than a millisecond is cut off. */
+export function parseStamp(text: string): Result<number> {
+  const match = /^(\d{4})(\d{2})(\d{2})T?(\d{2})(\d{2})(\d{2})(?:\.(\d{1,9}))?$/.exec(text);
+  if (!match) return bad(`not a time (YYYYMMDDHHMMSS.mmm): ${JSON.stringify(text.slice(0, 40))}`);
+  const [, year, month, day, hour, minute, second, fraction = "0"] = match;
+  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.${fraction.padEnd(3, "0").slice(0, 3)}Z`;
+  const timeMs = Date.parse(iso);
+  // The second look refuses the 30th of February, which Date.parse moves to March.
+  if (Number.isNaN(timeMs) || new Date(timeMs).toISOString() !== iso) return bad(`no such time: ${text}`);
+  return good(timeMs);
+}
