@@ -52,3 +52,12 @@ export class EngineLog {
     this.#client?.close();
   }
 }
+
+/**
+ * The engine's address as it stands on a plugin's command line: the last argument, behind whatever flags the engine was
+ * asked to pass on (`-v=9`, `-tracing …`). Empty when a person started the plugin by hand.
+ */
+export function engineArgument(): string {
+  const last = process.argv.slice(2).at(-1) ?? "";
+  return last.startsWith("-") ? "" : last;
+}

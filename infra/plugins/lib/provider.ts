@@ -5,7 +5,7 @@ import type * as rpc from "@pulumi/pulumi/proto/provider_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
 import { configurationMethods } from "./configuration.ts";
-import { EngineLog } from "./engine.ts";
+import { EngineLog, engineArgument } from "./engine.ts";
 import { implement, serve } from "./grpc.ts";
 import type { ProviderDefinition } from "./handlers.ts";
 import { endWithParent } from "./lifetime.ts";
@@ -17,8 +17,8 @@ import { packageSchema } from "./schema.ts";
 export async function serveProvider(definition: ProviderDefinition): Promise<void> {
   const log = new EngineLog();
   const operations = new Operations(log);
-  const engineAddress = process.argv[2];
-  if (engineAddress !== undefined) log.connect(engineAddress);
+  const engineAddress = engineArgument();
+  if (engineAddress !== "") log.connect(engineAddress);
 
   const implementation = implement(services.ResourceProviderService as grpc.ServiceDefinition, definition.name, {
     unary: {
