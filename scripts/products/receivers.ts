@@ -1,0 +1,77 @@
+import { createHash } from "node:crypto";
+import { createReadStream, type FSWatcher, watch } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../../agents/lib/errors.ts";
+
+/** The receiver queue folder of one PDS, as this process can read it. */
+export interface ReceiverFolder {
+  readonly pds: string;
+  readonly directory: string;
+}
+
+/** One file in a receiver folder. */
+export interface Arrival {
+  readonly pds: string;
+  readonly file: string;
+  readonly size: number;
+  readonly sha256: string;
+  /** The kernel's change time: for a file renamed into place, the moment it arrived. Milliseconds since 1970. */
+  readonly ctimeMs: number;
+}
+
+/**
+ * The names in the folders that `wanted` accepts. Other files (earlier runs, a puller's temporary names) are none of a
+ * run's business.
+ */
+export async function listNames(
+  folders: readonly ReceiverFolder[],
+  wanted: (file: string) => boolean,
+): Promise<{ pds: string; file: string; path: string }[]> {
+  const listings = folders.map(async ({ pds, directory }) => {
+    const names = await readdir(directory).catch((error: Error) => {
+      throw new UserError(`${pds}: ${directory}`, `the receiver folder can't be read: ${error.message}`, undefined, {
+        cause: error,
+      });
+    });
+    return names.filter(wanted).map((file) => ({ pds, file, path: join(directory, file) }));
+  });
+  return (await Promise.all(listings)).flat();
+}
+
+/** Everything about the files in the folders that `wanted` accepts, contents included: what really arrived. */
+export async function listArrivals(
+  folders: readonly ReceiverFolder[],
+  wanted: (file: string) => boolean,
+): Promise<Arrival[]> {
+  const arrivals: Arrival[] = [];
+  // One at a time: hundreds of files open at once gain nothing on one disk.
+  for (const { pds, file, path } of await listNames(folders, wanted)) {
+    const { size, ctimeMs } = await stat(path);
+    arrivals.push({ pds, file, size, ctimeMs, sha256: await hashFile(path) });
+  }
+  return arrivals;
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+  return hash.digest("hex");
+}
+
+/** Calls `onName` for whatever appears in (or leaves) a folder. May miss some when very many come at once: list as well. */
+export function watchFolders(
+  folders: readonly ReceiverFolder[],
+  onName: (pds: string, file: string) => void,
+): () => void {
+  const watchers = folders.map(({ pds, directory }): FSWatcher => {
+    const watcher = watch(directory, (event, file) => {
+      if (event === "rename" && file !== null) onName(pds, file);
+    });
+    // The folder is gone, or the system's limit of watches is met: the listings go on without it.
+    return watcher.on("error", () => watcher.close());
+  });
+  return () => {
+    for (const watcher of watchers) watcher.close();
+  };
+}

@@ -1,0 +1,121 @@
+import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../agents/lib/errors.ts";
+import { makeContent } from "./content.ts";
+import type { ProductCopy, ProductPlan } from "./plan.ts";
+import type { Samples } from "./samples.ts";
+
+/** One copy that is complete in its db tree. */
+export interface WrittenCopy {
+  readonly urp: string;
+  readonly file: string;
+  /** The kernel's change time of the complete file: its last write, or the rename. Milliseconds since 1970. */
+  readonly closedMs: number;
+}
+
+export interface WriterOptions {
+  /** The db tree of each URP, e.g. `{"urp-1": "/apps/px/db"}`: must exist; folders below are made as they are needed. */
+  readonly roots: Readonly<Record<string, string>>;
+  readonly samples: Samples;
+  readonly signal?: AbortSignal;
+  readonly onWritten?: (written: WrittenCopy) => void;
+}
+
+const fileMode = 0o644;
+const folderMode = 0o755;
+/** In-place files are written in pieces of this size, so that a reader who does not wait for the close sees half a product. */
+const pieceBytes = 65_536;
+
+/**
+ * Writes a plan into the db trees, each copy at its own time counted from the call, so that a slow write delays no other.
+ * Nothing is fsynced: the sources of the real system don't either. Rejects with the first failure, after the writes
+ * under way have ended; an aborted `signal` ends it early and returns what was written.
+ */
+export async function writeProducts(plan: ProductPlan, options: WriterOptions): Promise<WrittenCopy[]> {
+  const copies = plan.products.flatMap((product) => product.copies).sort((one, other) => one.atMs - other.atMs);
+  const written: WrittenCopy[] = [];
+  const underWay = new Set<Promise<void>>();
+  let failure: { readonly error: unknown } | undefined;
+  const startMs = performance.now();
+
+  for (const copy of copies) {
+    const waitMs = startMs + copy.atMs - performance.now();
+    if (waitMs > 0) await sleep(waitMs, undefined, options.signal ? { signal: options.signal } : {}).catch(() => {});
+    if (options.signal?.aborted || failure) break;
+    const write = writeCopy(copy, options)
+      .then((done) => {
+        written.push(done);
+        options.onWritten?.(done);
+      })
+      .catch((error: unknown) => {
+        failure ??= { error };
+      })
+      .finally(() => underWay.delete(write));
+    underWay.add(write);
+  }
+  await Promise.all(underWay);
+  await removeStaging(options.roots);
+  if (failure) throw asUserError(failure.error);
+  return written;
+}
+
+/** Where files that are renamed into place are written first: beside the tree, so that nobody who watches it sees them. */
+function stagingOf(root: string): string {
+  return `${root}.incoming`;
+}
+
+async function removeStaging(roots: WriterOptions["roots"]): Promise<void> {
+  await Promise.all(Object.values(roots).map((root) => rm(stagingOf(root), { recursive: true, force: true })));
+}
+
+async function writeCopy(copy: ProductCopy, { roots, samples }: WriterOptions): Promise<WrittenCopy> {
+  const root = roots[copy.urp];
+  if (root === undefined) throw new Error(`no db tree given for ${copy.urp}`);
+  const content =
+    "recipe" in copy.content ? makeContent(copy.content.recipe, samples) : await readFile(copy.content.ownFile);
+  const target = join(root, copy.path);
+  await makeFolder(dirname(target));
+  if (copy.renamed) {
+    const staged = join(stagingOf(root), basename(target));
+    await makeFolder(dirname(staged));
+    await writeFileInPieces(staged, content);
+    await rename(staged, target);
+  } else {
+    await writeFileInPieces(target, content);
+  }
+  return { urp: copy.urp, file: copy.file, closedMs: (await stat(target)).ctimeMs };
+}
+
+/** Folders and files are readable for the web server and the announcer whatever the umask of this process is. */
+async function makeFolder(path: string): Promise<void> {
+  const firstMade = await mkdir(path, { recursive: true });
+  if (firstMade === undefined) return;
+  for (let made = path; made.length >= firstMade.length; made = dirname(made)) await chmod(made, folderMode);
+}
+
+async function writeFileInPieces(path: string, content: Buffer): Promise<void> {
+  // "wx": a run never touches a file that is there already.
+  const file = await open(path, "wx");
+  try {
+    await file.chmod(fileMode);
+    for (let offset = 0; offset < content.length; offset += pieceBytes) {
+      await file.writeFile(content.subarray(offset, offset + pieceBytes));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function asUserError(error: unknown): unknown {
+  if (!(error instanceof Error && "code" in error && "path" in error)) return error;
+  const remedies: Record<string, string> = {
+    ENOSPC: "make room on its file system",
+    EACCES: "run as a user who may write there",
+    EEXIST: "it was sent before; remove it, or send the file under another name",
+  };
+  const remedy = remedies[String(error.code)];
+  return remedy
+    ? new UserError(String(error.path), `can't be written: ${error.message}`, remedy, { cause: error })
+    : error;
+}
