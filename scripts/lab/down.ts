@@ -1,0 +1,71 @@
+import { rm } from "node:fs/promises";
+import { UserError } from "../../agents/lib/errors.ts";
+import { removeHost } from "./host.ts";
+import { findLeftovers } from "./leftovers.ts";
+import { withLock } from "./lock.ts";
+import { removeBridge } from "./network.ts";
+import { keepPackages } from "./package-cache.ts";
+import { diskOf } from "./paths.ts";
+import type { Report } from "./progress.ts";
+import { findRecord, type LabRecord, listRecords, removeRecord, writeRecord } from "./registry.ts";
+
+/**
+ * Takes a lab of this checkout down: hosts, their disks, network, rules. Then looks that nothing is left, and fails with
+ * the names of what is. Gives false where there was no such lab. Safe to repeat after it was broken off.
+ */
+export async function labDown(name: string, { report = () => {} }: { report?: Report } = {}): Promise<boolean> {
+  const record = await findRecord(name);
+  if (!record) return false;
+  await takeDown(record, report);
+  return true;
+}
+
+/** Takes every lab of this machine down, those of other checkouts too. Gives their names. */
+export async function allLabsDown({ report = () => {} }: { report?: Report } = {}): Promise<string[]> {
+  const records = await listRecords();
+  for (const record of records) await takeDown(record, report);
+  return records.map((record) => record.name);
+}
+
+async function takeDown(record: LabRecord, report: Report): Promise<void> {
+  await withLock(
+    `lab-${record.index}`,
+    `taking down lab ${record.name}`,
+    () => removeLab(record, report),
+    (holder) => report({ step: "note", text: `waiting for another process: ${holder}` }),
+  );
+}
+
+/** The work of `labDown`, for callers that hold the lab's lock. */
+export async function removeLab(record: LabRecord, report: Report): Promise<void> {
+  await writeRecord({ ...record, phase: "ending", pid: process.pid });
+  const total = record.hosts.length;
+  let done = 0;
+  const tell = () => report({ step: "down", text: "hosts removed:", done, total });
+  if (total > 0) tell();
+  const attempts = await Promise.allSettled(
+    record.hosts.map(async (host) => {
+      await keepPackages(host.release, diskOf(record.disks, host.name));
+      await removeHost(record, host);
+      done += 1;
+      tell();
+    }),
+  );
+  await withLock("machine", `removing the network of lab ${record.name}`, async () => {
+    const others = (await listRecords()).filter((other) => other.index !== record.index && other.phase !== "reserved");
+    await removeBridge(record.index, others.length === 0);
+    const left = await findLeftovers(record);
+    if (left.length > 0) {
+      throw new UserError(
+        `lab ${record.name}`,
+        `something is left:\n  ${left.join("\n  ")}`,
+        "./warren lab down, once more",
+        {
+          cause: attempts.find((attempt) => attempt.status === "rejected")?.reason,
+        },
+      );
+    }
+    await rm(record.disks, { recursive: true, force: true });
+    await removeRecord(record.index);
+  });
+}

@@ -1,0 +1,151 @@
+import { createHash } from "node:crypto";
+import { access, appendFile, mkdir, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type AptSettings, sourceLines } from "./apt-settings.ts";
+import { withLock } from "./lock.ts";
+import { checkoutDirectory, imagesDirectory } from "./paths.ts";
+import type { Report } from "./progress.ts";
+import { run } from "./run.ts";
+import type { Release } from "./spec.ts";
+
+/** Raise when what is done to an image changes in a way that its recipe does not show. */
+const recipeVersion = 1;
+
+/** Everything that makes up a base image. Its hash is the image's name, so a changed recipe makes a new image. */
+export interface ImageRecipe {
+  readonly version: number;
+  readonly release: Release;
+  readonly packages: readonly string[];
+  readonly sources: readonly string[];
+  readonly aptOptions: readonly string[];
+  readonly dpkgOptions: readonly string[];
+  readonly maskedUnits: readonly string[];
+}
+
+/**
+ * A bare host: what Debian's installer leaves on a server, with ssh and sudo. Two things are made faster than there, as
+ * nine hosts share one machine: dpkg doesn't wait for the disk after each file, and manuals and translations are left out.
+ */
+export function imageRecipe(release: Release, settings: AptSettings): ImageRecipe {
+  return {
+    version: recipeVersion,
+    release,
+    packages: ["systemd-sysv", "dbus", "openssh-server", "iproute2", "ca-certificates", "sudo"],
+    sources: sourceLines(release, settings),
+    aptOptions: [...settings.options, 'Acquire::Languages "none";'],
+    dpkgOptions: [
+      "force-unsafe-io",
+      "path-exclude=/usr/share/man/*",
+      "path-exclude=/usr/share/locale/*",
+      "path-exclude=/usr/share/doc/*",
+      "path-include=/usr/share/doc/*/copyright",
+    ],
+    // Timers of apt would take its lock at a random moment; a console has nobody in front of it.
+    maskedUnits: [
+      "apt-daily.timer",
+      "apt-daily-upgrade.timer",
+      "console-getty.service",
+      "systemd-networkd-wait-online.service",
+    ],
+  };
+}
+
+export function imageName(recipe: ImageRecipe): string {
+  return `${recipe.release}-${createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 12)}`;
+}
+
+/**
+ * The program that builds. It must leave nothing behind when warren is killed: it ends with its parent, its mounts and
+ * processes live in namespaces of its own and end with it.
+ */
+export function buildCommand(recipe: ImageRecipe, target: string): [string, ...string[]] {
+  return [
+    "setpriv",
+    "--pdeathsig",
+    "KILL",
+    "unshare",
+    "--mount",
+    "--propagation",
+    "slave",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "mmdebstrap",
+    "--mode=root",
+    "--variant=minbase",
+    "--format=directory",
+    `--include=${recipe.packages.join(",")}`,
+    ...recipe.aptOptions.map((option) => `--aptopt=${option}`),
+    ...recipe.dpkgOptions.map((option) => `--dpkgopt=${option}`),
+    // The lists stay, as an installer leaves them: of the day of installation.
+    "--skip=cleanup/apt/lists",
+    '--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash ops',
+    recipe.release,
+    target,
+    ...recipe.sources,
+  ];
+}
+
+/** The directory of the base image for a recipe: built on first use, then found. Safe to call twice at once. */
+export async function ensureImage(recipe: ImageRecipe, report: Report, signal?: AbortSignal): Promise<string> {
+  const image = join(imagesDirectory(), imageName(recipe));
+  if (await isThere(image)) return image;
+  const wait = (holder: string) => report({ step: "note", text: `waiting for ${holder}` });
+  return withLock(
+    `image-${imageName(recipe)}`,
+    `building base image ${recipe.release}`,
+    async () => {
+      if (!(await isThere(image))) await build(recipe, image, report, signal);
+      return image;
+    },
+    wait,
+  );
+}
+
+async function build(recipe: ImageRecipe, image: string, report: Report, signal?: AbortSignal): Promise<void> {
+  const partial = `${image}.partial`;
+  const log = join(checkoutDirectory, ".warren/logs", `image-${recipe.release}.log`);
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(dirname(image), { recursive: true });
+  await mkdir(dirname(log), { recursive: true });
+  await writeFile(log, "");
+  const text = `base image ${recipe.release}`;
+  report({ step: "image", text: `${text}: about 25 s, kept for next time` });
+  const started = performance.now();
+  try {
+    await run(buildCommand(recipe, partial), {
+      ...(signal ? { signal } : {}),
+      onLine: (line) => {
+        void appendFile(log, `${line}\n`);
+        const step = /^I: (.+?)\.*$/.exec(line)?.[1];
+        if (step) report({ step: "image", text: `${text}: ${step}` });
+      },
+    });
+    await finish(recipe, partial);
+    await rename(partial, image);
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    throw error;
+  }
+  report({ step: "note", text: `${text}: built in ${Math.round((performance.now() - started) / 1000)} s` });
+}
+
+async function finish(recipe: ImageRecipe, root: string): Promise<void> {
+  // Each host gets its own identity and keys; one that is left here would be shared by all.
+  const keys = (await readdir(join(root, "etc/ssh"))).filter((name) => name.startsWith("ssh_host_"));
+  await Promise.all(
+    [...keys.map((key) => `etc/ssh/${key}`), "etc/machine-id"].map((path) => rm(join(root, path), { force: true })),
+  );
+  for (const unit of recipe.maskedUnits)
+    await symlink("/dev/null", join(root, "etc/systemd/system", unit)).catch(() => {});
+  await writeFile(join(root, "etc/sudoers.d/ops"), "ops ALL=(ALL:ALL) NOPASSWD: ALL\n", { mode: 0o440 });
+  await mkdir(join(root, "var/log/journal"), { recursive: true });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,13 @@
+/** Real hosts on one machine: what scripts and tests may use of the lab. */
+
+export { allLabsDown, labDown } from "./down.ts";
+export { bootHost, cutLink, healLink, killHost } from "./faults.ts";
+export { interruptible } from "./interrupt.ts";
+export { knownHostsPath, userKeyPath } from "./keys.ts";
+export { labDirectory } from "./paths.ts";
+export { type LabProgress, progressPrinter, type Report } from "./progress.ts";
+export { allocateLabIndex } from "./registry.ts";
+export { checkSpec, defaultHosts, defaultLabName, type LabHost, type LabSpec, type Release } from "./spec.ts";
+export { type HostExecOptions, type HostResult, hostExec, hostRoot, hostShell } from "./ssh.ts";
+export { allLabStatus, formatStatus, type HostStatus, type LabStatus, labStatus } from "./status.ts";
+export { type LabOptions, type LabUpResult, labUp } from "./up.ts";

@@ -1,0 +1,151 @@
+import { access, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { checkoutDirectory, runDirectory } from "./paths.ts";
+import { attempt, run } from "./run.ts";
+import { bridgeOf, cableOf, gatewayOf, type LabHost, macOf, namespaceOf, subnetOf, tableOf } from "./spec.ts";
+
+const forwarding = "/proc/sys/net/ipv4/ip_forward";
+const forwardingBefore = join(runDirectory, "ip-forward-before");
+
+interface Route {
+  readonly dst?: string;
+  readonly dev?: string;
+}
+
+/** What on this machine uses a lab's subnet and is not that lab's bridge, or undefined where it is free. */
+export async function subnetOwner(index: number): Promise<string | undefined> {
+  const routes = JSON.parse((await run(["ip", "-json", "route", "show", "table", "all"])) || "[]") as Route[];
+  const rival = routes.find((route) => route.dev !== bridgeOf(index) && overlaps(route.dst ?? "", index));
+  return rival ? `a route to ${rival.dst}${rival.dev ? ` through ${rival.dev}` : ""}` : undefined;
+}
+
+/**
+ * Whether a route's destination is inside a lab's subnet, or the subnet is inside it. Wide routes (10.0.0.0/8 of a
+ * private network, say) are no obstacle: the lab's own, longer prefix wins, and few people need 10.203.x from there.
+ */
+export function overlaps(destination: string, index: number): boolean {
+  const [address, length] = destination.split("/");
+  const bytes = (address ?? "").split(".").map(Number);
+  const bits = length === undefined ? 32 : Number(length);
+  if (bytes.length !== 4 || bits < 16) return false;
+  return (
+    bytes[0] === 10 &&
+    bytes[1] === 203 &&
+    (bits < 24 ? (bytes[2] ?? 0) >> (24 - bits) === index >> (24 - bits) : bytes[2] === index)
+  );
+}
+
+/** The frame size of the machine's own way out: larger frames inside would be dropped there, or cut. */
+export async function outerMtu(): Promise<number> {
+  const [route] = JSON.parse((await run(["ip", "-json", "route", "show", "default"])) || "[]") as Route[];
+  if (!route?.dev) return 1500;
+  return Number(await readFile(`/sys/class/net/${route.dev}/mtu`, "utf8"));
+}
+
+/** Bridge, masquerading and forwarding of one lab. Callers hold the machine's lock, since forwarding is everyone's. */
+export async function makeBridge(index: number, labName: string, mtu: number): Promise<void> {
+  const bridge = bridgeOf(index);
+  await run(["ip", "-batch", "-"], {
+    input: [
+      `link add ${bridge} type bridge stp_state 0 forward_delay 0`,
+      `link set ${bridge} mtu ${mtu} alias "warren lab ${labName} of ${checkoutDirectory}"`,
+      `address add ${gatewayOf(index)}/24 dev ${bridge}`,
+      `link set ${bridge} up`,
+      "",
+    ].join("\n"),
+  });
+  const was = (await readFile(forwarding, "utf8")).trim();
+  if (was !== "1") {
+    await writeFile(forwardingBefore, was);
+    await writeFile(forwarding, "1");
+  }
+  await run(["nft", "-f", "-"], { input: masquerading(index) });
+  if (await forwardsAreDropped()) {
+    for (const rule of forwardRules(index)) await run(["iptables", "-I", "FORWARD", ...rule]);
+  }
+}
+
+/** Hosts of the lab reach the outside as the machine itself; labs don't see each other. */
+export function masquerading(index: number): string {
+  const [bridge, subnet] = [bridgeOf(index), subnetOf(index)];
+  return `table ip ${tableOf(index)} {
+  chain postrouting {
+    type nat hook postrouting priority srcnat;
+    ip saddr ${subnet} ip daddr != ${subnet} masquerade
+  }
+  chain forward {
+    type filter hook forward priority filter;
+    iifname "${bridge}" oifname "wl*" oifname != "${bridge}" drop
+  }
+}
+`;
+}
+
+/** Container engines and ufw drop what is forwarded unless told otherwise; only a rule in their own chain helps. */
+async function forwardsAreDropped(): Promise<boolean> {
+  const rules = await run(["iptables", "-S", "FORWARD"]).catch(() => "");
+  return rules.includes("-P FORWARD DROP");
+}
+
+function forwardRules(index: number): string[][] {
+  const comment = ["-m", "comment", "--comment", tableOf(index), "-j", "ACCEPT"];
+  return [
+    ["-i", bridgeOf(index), ...comment],
+    ["-o", bridgeOf(index), ...comment],
+  ];
+}
+
+/** Undoes `makeBridge`, whatever part of it was done. `lastLab`: no other lab of this machine forwards. */
+export async function removeBridge(index: number, lastLab: boolean): Promise<void> {
+  await attempt(["ip", "link", "delete", bridgeOf(index)]);
+  await attempt(["nft", "delete", "table", "ip", tableOf(index)]);
+  if ((await run(["iptables", "-S", "FORWARD"]).catch(() => "")).includes(`"${tableOf(index)}"`)) {
+    for (const rule of forwardRules(index)) await attempt(["iptables", "-D", "FORWARD", ...rule]);
+  }
+  const before = lastLab ? await readFile(forwardingBefore, "utf8").catch(() => undefined) : undefined;
+  if (before === undefined) return;
+  await writeFile(forwarding, before);
+  await rm(forwardingBefore, { force: true });
+}
+
+/** A host's network: a namespace of its own, and a cable from its eth0 to the bridge. */
+export async function plugIn(index: number, host: LabHost, mtu: number): Promise<void> {
+  const namespace = namespaceOf(index, host.name);
+  const cable = cableOf(index, host);
+  await run(["ip", "-batch", "-"], {
+    input: [
+      `netns add ${namespace}`,
+      `link add ${cable} mtu ${mtu} type veth peer name eth0 mtu ${mtu} address ${macOf(index, host)} netns ${namespace}`,
+      `link set ${cable} master ${bridgeOf(index)} up`,
+      "",
+    ].join("\n"),
+  });
+  await run(["ip", "-netns", namespace, "-batch", "-"], {
+    input: [
+      "link set lo up",
+      `address add ${host.address}/24 broadcast + dev eth0`,
+      "link set eth0 up",
+      `route add default via ${gatewayOf(index)}`,
+      "",
+    ].join("\n"),
+  });
+}
+
+/** Undoes `plugIn`. The processes inside have ended before. */
+export async function unplug(index: number, host: LabHost): Promise<void> {
+  const namespace = namespaceOf(index, host.name);
+  await attempt(["ip", "link", "delete", cableOf(index, host)]);
+  if (await exists(`/run/netns/${namespace}`)) await attempt(["ip", "netns", "delete", namespace]);
+}
+
+/** A pulled cable: the host's eth0 loses its carrier, the host itself goes on. */
+export async function setCable(index: number, host: LabHost, state: "up" | "down"): Promise<void> {
+  await run(["ip", "link", "set", cableOf(index, host), state]);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import { readdir, readFile, readlink, stat } from "node:fs/promises";
+import { poll } from "./run.ts";
+
+/** The signal that a systemd init takes as "power off": SIGRTMIN+4, SIGRTMIN being 34 with glibc. */
+export const powerOffSignal = 38;
+
+/** False for a process that has ended, also while its parent has not looked at it yet. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const state = stat[stat.lastIndexOf(")") + 2];
+    return state !== "Z" && state !== "X";
+  } catch {
+    return false;
+  }
+}
+
+async function pids(): Promise<number[]> {
+  return (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+}
+
+/** The systemd-nspawn that runs the host whose disk is `root`: found by its exact argument, so after a crash too. */
+export async function supervisors(root: string): Promise<number[]> {
+  const found = await Promise.all(
+    (await pids()).map(async (pid) => {
+      const argv = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
+      const isSupervisor = argv[0]?.endsWith("systemd-nspawn") && argv.includes(`--directory=${root}`);
+      return isSupervisor && isAlive(pid) ? [pid] : [];
+    }),
+  );
+  return found.flat();
+}
+
+/** Every process inside a network namespace, hence of one host: each host has a namespace of its own. */
+export async function processesIn(namespace: string): Promise<number[]> {
+  // The namespace's file is a mount of nsfs: its inode is the number that /proc shows.
+  const file = await stat(`/run/netns/${namespace}`).catch(() => undefined);
+  if (!file) return [];
+  const wanted = `net:[${file.ino}]`;
+  const found = await Promise.all(
+    (await pids()).map(async (pid) => {
+      const namespaceLink = await readlink(`/proc/${pid}/ns/net`).catch(() => "");
+      return namespaceLink === wanted && isAlive(pid) ? [pid] : [];
+    }),
+  );
+  return found.flat();
+}
+
+/** The host's own init: the child of its supervisor that is process 1 inside. */
+export async function initOf(supervisor: number): Promise<number | undefined> {
+  const children = await readFile(`/proc/${supervisor}/task/${supervisor}/children`, "utf8").catch(() => "");
+  for (const child of children.trim().split(" ").filter(Boolean)) {
+    const status = await readFile(`/proc/${child}/status`, "utf8").catch(() => "");
+    if (/^NSpid:.*\t1$/m.test(status)) return Number(child);
+  }
+  return undefined;
+}
+
+/** Signals a process by its id; one that has just ended is no error. */
+export function signal(pid: number, name: NodeJS.Signals | number): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** Waits until every one has ended. False when some outlived the time. */
+export async function ended(all: readonly number[], withinMs: number): Promise<boolean> {
+  return (await poll(() => all.every((pid) => !isAlive(pid)), { everyMs: 10, withinMs })) === true;
+}

@@ -1,0 +1,114 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../../agents/lib/errors.ts";
+import { withLock } from "./lock.ts";
+import { subnetOwner } from "./network.ts";
+import { checkoutDirectory, disksDirectory, labDirectory, runDirectory } from "./paths.ts";
+import { isAlive } from "./processes.ts";
+import { defaultLabName, indexMax, type LabHost, type LabSpec, subnetOf } from "./spec.ts";
+
+/**
+ * What a lab has, or is about to have, on this machine. It is written before anything is made and removed after
+ * everything is gone, so `down` knows what to look for after a crash at any point.
+ */
+export interface LabRecord {
+  readonly name: string;
+  readonly index: number;
+  /** A name belongs to a checkout; two checkouts may both have a lab of one name, with different indexes. */
+  readonly checkout: string;
+  readonly disks: string;
+  /** `reserved`: only the index is taken, by process `pid`. `making`, `ending`: under way, or broken off. */
+  readonly phase: "reserved" | "making" | "up" | "ending";
+  readonly pid: number;
+  readonly hosts: readonly LabHost[];
+}
+
+const recordPath = (index: number) => join(runDirectory, `${index}.json`);
+
+export async function writeRecord(record: LabRecord): Promise<void> {
+  await mkdir(join(runDirectory, String(record.index)), { recursive: true, mode: 0o700 });
+  const path = recordPath(record.index);
+  await writeFile(`${path}.new`, `${JSON.stringify(record, undefined, 2)}\n`, { flush: true });
+  await rename(`${path}.new`, path);
+}
+
+export async function removeRecord(index: number): Promise<void> {
+  await rm(join(runDirectory, String(index)), { recursive: true, force: true });
+  await rm(recordPath(index), { force: true });
+}
+
+/** All labs of this machine, of every checkout. */
+export async function listRecords(): Promise<LabRecord[]> {
+  const files = await readdir(runDirectory).catch(() => []);
+  const records: LabRecord[] = [];
+  for (const file of files.filter((name) => /^\d+\.json$/.test(name))) {
+    const text = await readFile(join(runDirectory, file), "utf8").catch(() => undefined);
+    if (text) records.push(JSON.parse(text) as LabRecord);
+  }
+  return records.sort((a, b) => a.index - b.index);
+}
+
+/** The record of this checkout's lab `name`. */
+export async function findRecord(name: string): Promise<LabRecord | undefined> {
+  return (await listRecords()).find((record) => record.name === name && record.checkout === checkoutDirectory);
+}
+
+/** The record of a lab that is up, or a UserError that says how to bring it up. */
+export async function needRecord(name: string): Promise<LabRecord> {
+  const record = await findRecord(name);
+  if (record && record.phase !== "reserved") return record;
+  throw new UserError(`lab ${name}`, "is not up", `./warren lab up${name === defaultLabName ? "" : ` --name ${name}`}`);
+}
+
+/**
+ * The index of lab `name`: the one it has, else the one it had last time, else the lowest free one (always 0 for `lab`).
+ * It stays reserved for as long as this process lives, and from `labUp` to `labDown`.
+ */
+export function allocateLabIndex(name: string): Promise<number> {
+  return withLock("machine", `taking an index for lab ${name}`, async () => {
+    const records = (await listRecords()).filter((record) => record.phase !== "reserved" || isAlive(record.pid));
+    const own = records.find((record) => record.name === name && record.checkout === checkoutDirectory);
+    if (own) return own.index;
+    const taken = new Map(records.map((record) => [record.index, record]));
+    for (const index of await candidates(name)) {
+      const other = taken.get(index);
+      const foreign = other ? undefined : await subnetOwner(index);
+      if (!other && !foreign) {
+        await writeRecord(newRecord({ name, index, hosts: [] }, "reserved"));
+        return index;
+      }
+      if (name === defaultLabName) throw occupied(index, other, foreign);
+    }
+    throw new UserError(`lab ${name}`, `all ${indexMax} subnets for labs are in use`, "./warren lab status --all");
+  });
+}
+
+async function candidates(name: string): Promise<number[]> {
+  if (name === defaultLabName) return [0];
+  const free = Array.from({ length: indexMax }, (_, position) => position + 1);
+  const last = await readFile(join(labDirectory(name), "spec.json"), "utf8").catch(() => undefined);
+  const preferred = last ? (JSON.parse(last) as LabSpec).index : undefined;
+  return preferred ? [preferred, ...free.filter((index) => index !== preferred)] : free;
+}
+
+function occupied(index: number, other: LabRecord | undefined, foreign: string | undefined): UserError {
+  return other
+    ? new UserError(
+        subnetOf(index),
+        `belongs to lab ${other.name} of ${other.checkout}`,
+        `./warren lab down --all, or another lab name: ./warren lab up --name NAME`,
+      )
+    : new UserError(subnetOf(index), `is in use on this machine: ${foreign}`, "free it, or use another lab name");
+}
+
+export function newRecord(spec: LabSpec, phase: LabRecord["phase"]): LabRecord {
+  return {
+    name: spec.name,
+    index: spec.index,
+    checkout: checkoutDirectory,
+    disks: disksDirectory(spec.index, spec.name),
+    phase,
+    pid: process.pid,
+    hosts: spec.hosts,
+  };
+}

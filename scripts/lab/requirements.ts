@@ -1,0 +1,115 @@
+import { access, readFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { UserError } from "../../agents/lib/errors.ts";
+import { withLock } from "./lock.ts";
+import type { Report } from "./progress.ts";
+import { run } from "./run.ts";
+
+/** What a lab needs from the machine: a file that proves it is there (a program, where it has no slash), and its package. */
+export const requirements: readonly { readonly file: string; readonly package: string }[] = [
+  { file: "mmdebstrap", package: "mmdebstrap" },
+  { file: "systemd-nspawn", package: "systemd-container" },
+  { file: "ip", package: "iproute2" },
+  { file: "nft", package: "nftables" },
+  { file: "ssh", package: "openssh-client" },
+  { file: "ssh-keygen", package: "openssh-client" },
+  { file: "/usr/share/keyrings/debian-archive-keyring.gpg", package: "debian-archive-keyring" },
+];
+
+/** Refuses, with the remedy, where a lab can't work; installs the packages that are missing after saying so. */
+export async function prepareMachine(report: Report, signal?: AbortSignal): Promise<void> {
+  refuseUnfit({
+    platform: process.platform,
+    uid: process.getuid?.() ?? -1,
+    osRelease: await readFile("/etc/os-release", "utf8").catch(() => ""),
+    capabilities: effectiveCapabilities(await readFile("/proc/self/status", "utf8").catch(() => "")),
+  });
+  if ((await missingPackages()).length === 0) return;
+  await withLock("packages", "installing packages", () => install(report, signal));
+}
+
+export interface Machine {
+  readonly platform: string;
+  readonly uid: number;
+  readonly osRelease: string;
+  readonly capabilities: bigint;
+}
+
+/** CAP_NET_ADMIN and CAP_SYS_ADMIN, by their bits: what making networks and mounts takes. */
+const neededCapabilities = (1n << 12n) | (1n << 21n);
+
+export function refuseUnfit(machine: Machine): void {
+  const elsewhere = "use a Debian or Ubuntu machine (a virtual one will do); ./warren flow runs without any of this";
+  if (machine.platform !== "linux")
+    throw new UserError("lab", "needs Linux: its hosts are Linux namespaces", elsewhere);
+  const ids = [...machine.osRelease.matchAll(/^ID(?:_LIKE)?="?([^"\n]*)"?$/gm)].flatMap((match) =>
+    match[1]?.split(" "),
+  );
+  if (!ids.includes("debian")) {
+    throw new UserError("lab", "needs Debian or Ubuntu: its hosts are built with Debian's tools", elsewhere);
+  }
+  if (machine.uid !== 0) {
+    throw new UserError(
+      "lab",
+      "needs root, to make networks and mounts",
+      "sudo ./warren lab; ./warren flow runs without root",
+    );
+  }
+  if ((machine.capabilities & neededCapabilities) !== neededCapabilities) {
+    throw new UserError("lab", "this root may not make networks and mounts: it is root of a container", elsewhere);
+  }
+}
+
+export function effectiveCapabilities(status: string): bigint {
+  const hex = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  return hex ? BigInt(`0x${hex}`) : 0n;
+}
+
+async function missingPackages(): Promise<string[]> {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"].filter(Boolean);
+  const missing = new Set<string>();
+  for (const { file, package: name } of requirements) {
+    const paths = file.includes("/") ? [file] : folders.map((folder) => join(folder, file));
+    const found = await Promise.all(
+      paths.map((path) =>
+        access(path).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
+    if (!found.includes(true)) missing.add(name);
+  }
+  return [...missing];
+}
+
+async function install(report: Report, signal?: AbortSignal): Promise<void> {
+  const packages = await missingPackages();
+  if (packages.length === 0) return;
+  report({ step: "note", text: `installing on this machine, with apt: ${packages.join(", ")}` });
+  const options = { ...(signal ? { signal } : {}) };
+  try {
+    await run(["apt-get", "update", "-qq"], options);
+    await run(
+      [
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "install",
+        "-y",
+        "-qq",
+        "-o",
+        "DPkg::Lock::Timeout=120",
+        ...packages,
+      ],
+      options,
+    );
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(
+      "lab",
+      `apt could not install ${packages.join(", ")}: ${error.message}`,
+      `apt-get install ${packages.join(" ")}`,
+    );
+  }
+}

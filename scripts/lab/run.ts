@@ -1,0 +1,64 @@
+import { execa } from "execa";
+import { UserError } from "../../agents/lib/errors.ts";
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Called with each line of output as it comes. */
+  readonly onLine?: (line: string) => void;
+}
+
+/**
+ * Runs one program of the machine and gives its standard output. It gets a process group of its own, so that a Ctrl-C at
+ * the terminal reaches warren alone, which then decides what to undo. Failing is an error that carries the command and
+ * what it said.
+ */
+export async function run(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<string> {
+  const [program, ...rest] = argv;
+  const child = execa(program, rest, {
+    input: options.input ?? "",
+    detached: true,
+    reject: false,
+    env: { LC_ALL: "C", PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` },
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+    ...(options.signal ? { cancelSignal: options.signal } : {}),
+    ...(options.onLine ? { all: true as const } : {}),
+  });
+  if (options.onLine) {
+    for await (const line of child.iterable({ from: "all" })) options.onLine(String(line));
+  }
+  const result = await child;
+  options.signal?.throwIfAborted();
+  if (result.failed) {
+    const said = String(result.stderr ?? "").trim() || result.shortMessage || "";
+    throw new UserError(argv.join(" "), said, undefined, { cause: result });
+  }
+  return String(result.stdout ?? "");
+}
+
+/** Like `run`, for undoing: what is already gone is no failure. */
+export async function attempt(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<boolean> {
+  try {
+    await run(argv, options);
+    return true;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
+}
+
+/** Asks until the answer is neither undefined nor false. Gives undefined when the time is over. */
+export async function poll<T>(
+  ask: () => Promise<T | undefined | false> | T | undefined | false,
+  { everyMs, withinMs, signal }: { everyMs: number; withinMs: number; signal?: AbortSignal | undefined },
+): Promise<T | undefined> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    signal?.throwIfAborted();
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer;
+    if (performance.now() >= deadline) return undefined;
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}

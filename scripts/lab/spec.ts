@@ -1,0 +1,106 @@
+import { ConfigError, type ConfigIssue } from "../../agents/lib/errors.ts";
+
+/** Debian releases that the lab knows how to build. */
+export const releases = ["bookworm", "trixie"] as const;
+export type Release = (typeof releases)[number];
+
+/** One host: its name, its address inside the lab's subnet, and the Debian release it is installed with. */
+export interface LabHost {
+  readonly name: string;
+  readonly address: string;
+  readonly release: Release;
+  /** Further names under which its host key is known; names on the hosts themselves are the stack's business. */
+  readonly aliases?: readonly string[];
+}
+
+/** A lab: hosts on one bridge. `index` tells labs on one machine apart: it is the third byte of the subnet. */
+export interface LabSpec {
+  readonly name: string;
+  readonly index: number;
+  readonly hosts: readonly LabHost[];
+}
+
+/** The lab that has index 0; every other name gets a free index. */
+export const defaultLabName = "lab";
+export const indexMax = 250;
+
+/** Everything that the machine sees of a lab is named after its index, so it can be found without any record. */
+export const subnetOf = (index: number): string => `10.203.${index}.0/24`;
+export const gatewayOf = (index: number): string => `10.203.${index}.1`;
+export const bridgeOf = (index: number): string => `wl${index}`;
+export const tableOf = (index: number): string => `warren-lab-${index}`;
+export const namespaceOf = (index: number, host: string): string => `wl${index}-${host}`;
+
+/** Outer end of a host's cable. The last byte of the address is unique in the subnet and keeps the name below IFNAMSIZ. */
+export const cableOf = (index: number, host: LabHost): string => `wl${index}h${lastByte(host.address)}`;
+
+/** Fixed, so that the neighbours' caches stay true when a host is switched off and on. */
+export function macOf(index: number, host: LabHost): string {
+  const hex = (byte: number) => byte.toString(16).padStart(2, "0");
+  return `02:57:4c:00:${hex(index)}:${hex(lastByte(host.address))}`;
+}
+
+function lastByte(address: string): number {
+  return Number(address.split(".")[3]);
+}
+
+const labName = /^[a-z][a-z0-9-]{0,30}$/;
+const hostName = /^[a-z][a-z0-9-]{0,40}$/;
+
+/** All that is wrong with a spec, at once. */
+export function specIssues(spec: LabSpec): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const say = (path: string, message: string) => issues.push({ path, message });
+  if (!labName.test(spec.name)) {
+    say("name", `expected lower case letters, digits and hyphens (31 at most), got ${JSON.stringify(spec.name)}`);
+  }
+  if (!Number.isInteger(spec.index) || spec.index < 0 || spec.index > indexMax) {
+    say("index", `expected 0 to ${indexMax}, got ${spec.index}`);
+  }
+  if (spec.hosts.length === 0) say("hosts", "expected at least one host");
+  const owners = new Map<string, string>();
+  for (const [position, host] of spec.hosts.entries()) {
+    const path = `hosts[${position}]`;
+    if (!hostName.test(host.name)) say(`${path}.name`, `expected a short host name, got ${JSON.stringify(host.name)}`);
+    const byte = addressByte(host.address, spec.index);
+    if (byte === undefined || byte < 2 || byte > 254) {
+      say(`${path}.address`, `expected 10.203.${spec.index}.2 to .254, got ${JSON.stringify(host.address)}`);
+    }
+    if (!releases.includes(host.release)) {
+      say(`${path}.release`, `expected ${releases.join(" or ")}, got ${JSON.stringify(host.release)}`);
+    }
+    for (const word of new Set([host.name, host.address, ...(host.aliases ?? [])])) {
+      const owner = owners.get(word);
+      if (owner) say(path, `${word} is already taken by ${owner}`);
+      owners.set(word, host.name);
+    }
+  }
+  return issues;
+}
+
+function addressByte(address: string, index: number): number | undefined {
+  const match = /^10\.203\.(\d{1,3})\.(\d{1,3})$/.exec(address);
+  return match && Number(match[1]) === index ? Number(match[2]) : undefined;
+}
+
+/** Throws a ConfigError that names everything wrong. */
+export function checkSpec(spec: LabSpec): void {
+  const issues = specIssues(spec);
+  if (issues.length > 0) throw new ConfigError(`lab ${spec.name}`, issues);
+}
+
+/** The nine hosts of stack `lab`: two radar servers, a broker pair, five product servers. */
+export function defaultHosts(index: number): LabHost[] {
+  const host = (name: string, byte: number): LabHost => ({
+    name,
+    address: `10.203.${index}.${byte}`,
+    release: "bookworm",
+  });
+  return [
+    host("urp-1", 11),
+    host("urp-2", 12),
+    host("bunny1", 21),
+    host("bunny2", 22),
+    ...[1, 2, 3, 4, 5].map((number) => host(`pds-${number}`, 30 + number)),
+  ];
+}

@@ -1,0 +1,141 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readAptSettings, readResolvers } from "./apt-settings.ts";
+import { removeLab } from "./down.ts";
+import { bootHost, diskIsMounted, installHost, removeHost } from "./host.ts";
+import { ensureImage, imageRecipe } from "./image.ts";
+import { ensureKeys } from "./keys.ts";
+import { withLock } from "./lock.ts";
+import { makeBridge, outerMtu } from "./network.ts";
+import { diskOf, labDirectory } from "./paths.ts";
+import { supervisors } from "./processes.ts";
+import type { Report } from "./progress.ts";
+import { allocateLabIndex, findRecord, type LabRecord, newRecord, writeRecord } from "./registry.ts";
+import { prepareMachine } from "./requirements.ts";
+import { checkSpec, type LabHost, type LabSpec, type Release } from "./spec.ts";
+
+export interface LabOptions {
+  readonly report?: Report;
+  /** When it is aborted, what was begun is taken down again, and the call fails with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What `labUp` found and did. */
+export interface LabUpResult {
+  /** Names of the hosts that were switched on by this call; the others ran already. */
+  readonly booted: readonly string[];
+  readonly seconds: number;
+}
+
+/**
+ * Makes the hosts of a spec, in parallel, and waits until each one answers ssh. Hosts that run already are left as they
+ * are; hosts of an earlier spec of this lab that are no longer wanted are removed. A lab whose making was broken off is
+ * made again from nothing.
+ */
+export async function labUp(spec: LabSpec, { report = () => {}, signal }: LabOptions = {}): Promise<LabUpResult> {
+  checkSpec(spec);
+  const started = performance.now();
+  await prepareMachine(report, signal);
+  const index = await allocateLabIndex(spec.name);
+  if (index !== spec.index) checkSpec({ ...spec, index });
+  const booted = await withLock(
+    `lab-${index}`,
+    `bringing up lab ${spec.name}`,
+    () => make(spec, report, signal),
+    (holder) => report({ step: "note", text: `waiting for another process: ${holder}` }),
+  );
+  return { booted, seconds: (performance.now() - started) / 1000 };
+}
+
+async function make(spec: LabSpec, report: Report, signal?: AbortSignal): Promise<string[]> {
+  const before = await findRecord(spec.name);
+  const kept = before?.phase === "up" ? before : undefined;
+  if (before && !kept) await removeLab(before, report);
+  const record = newRecord(spec, "making");
+  // Hosts of both specs, so that whatever happens from here, `down` finds them all.
+  await writeRecord({ ...record, hosts: union(kept?.hosts ?? [], spec.hosts) });
+  try {
+    const images = await imagesFor(spec.hosts, report, signal);
+    await ensureKeys(spec);
+    await writeFile(join(labDirectory(spec.name), "spec.json"), `${JSON.stringify(spec, undefined, 2)}\n`);
+    if (!kept) await makeNetwork(record);
+    const booted = await makeHosts(record, kept, images, report, signal);
+    await writeRecord({ ...record, phase: "up" });
+    return booted;
+  } catch (error) {
+    report({
+      step: "note",
+      text: signal?.aborted ? "interrupted: taking down what was begun" : "failed: taking down what was begun",
+    });
+    await removeLab({ ...record, hosts: union(kept?.hosts ?? [], spec.hosts) }, report);
+    throw error;
+  }
+}
+
+function union(a: readonly LabHost[], b: readonly LabHost[]): LabHost[] {
+  return [...a.filter((host) => !b.some((other) => other.name === host.name)), ...b];
+}
+
+async function imagesFor(
+  hosts: readonly LabHost[],
+  report: Report,
+  signal?: AbortSignal,
+): Promise<Map<Release, string>> {
+  await mkdir(labDirectory(""), { recursive: true });
+  const settings = await readAptSettings();
+  const images = new Map<Release, string>();
+  for (const release of new Set(hosts.map((host) => host.release))) {
+    images.set(release, await ensureImage(imageRecipe(release, settings), report, signal));
+  }
+  return images;
+}
+
+async function makeNetwork(record: LabRecord): Promise<void> {
+  // Disks of a lab that a reboot has ended, or whose record was lost.
+  await rm(record.disks, { recursive: true, force: true });
+  await mkdir(record.disks, { recursive: true, mode: 0o700 });
+  await withLock("machine", `making the network of lab ${record.name}`, async () =>
+    makeBridge(record.index, record.name, await outerMtu()),
+  );
+}
+
+async function makeHosts(
+  record: LabRecord,
+  kept: LabRecord | undefined,
+  images: ReadonlyMap<Release, string>,
+  report: Report,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const resolvers = await readResolvers();
+  const unwanted = (kept?.hosts ?? []).filter((host) => !record.hosts.some((other) => sameHost(host, other)));
+  await removeHosts(record, unwanted);
+  const missing: LabHost[] = [];
+  for (const host of record.hosts) {
+    if ((await supervisors(diskOf(record.disks, host.name).root)).length === 0) missing.push(host);
+  }
+  let done = record.hosts.length - missing.length;
+  const tell = () => report({ step: "hosts", text: "hosts running:", done, total: record.hosts.length });
+  tell();
+  const attempts = await Promise.allSettled(
+    missing.map(async (host) => {
+      if (!(await diskIsMounted(record, host)))
+        await installHost(record, host, images.get(host.release) ?? "", resolvers);
+      await bootHost(record, host, signal);
+      done += 1;
+      tell();
+    }),
+  );
+  // All have come to an end, so that nobody makes a host behind the back of the one that takes them down.
+  const failed = attempts.find((attempt) => attempt.status === "rejected");
+  if (failed) throw failed.reason;
+  return missing.map((host) => host.name);
+}
+
+async function removeHosts(record: LabRecord, hosts: readonly LabHost[]): Promise<void> {
+  for (const host of hosts) await removeHost(record, host);
+}
+
+/** A host whose address or release changed is another host. */
+function sameHost(a: LabHost, b: LabHost): boolean {
+  return a.name === b.name && a.address === b.address && a.release === b.release;
+}

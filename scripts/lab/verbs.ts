@@ -1,0 +1,119 @@
+import type { Command } from "commander";
+import { UserError } from "../../agents/lib/errors.ts";
+import { allLabsDown, labDown } from "./down.ts";
+import { bootHost, cutLink, healLink, killHost } from "./faults.ts";
+import { interruptible } from "./interrupt.ts";
+import { progressPrinter } from "./progress.ts";
+import { allocateLabIndex, needRecord } from "./registry.ts";
+import { defaultHosts, defaultLabName, type LabSpec } from "./spec.ts";
+import { execOn, hostShell, needHost } from "./ssh.ts";
+import { allLabStatus, formatStatus, labStatus } from "./status.ts";
+import { labUp } from "./up.ts";
+
+export interface LabVerbOptions {
+  /** The hosts of lab `name` at `index`; the nine hosts of stack `lab` unless given. */
+  readonly specOf?: (name: string, index: number) => Promise<LabSpec>;
+}
+
+interface Named {
+  readonly name: string;
+}
+
+/** Adds `up`, `down`, `status`, `ssh`, `exec` and the faults to `./warren lab`. */
+export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerbOptions = {}): void {
+  const report = progressPrinter(process.stderr);
+  const verb = (usage: string, summary: string) =>
+    command.command(usage).description(summary).option("--name <lab>", "which lab", defaultLabName);
+
+  verb("up", "make the hosts and wait until they answer; hosts that run are left as they are").action(
+    async ({ name }: Named) => {
+      await interruptible(`./warren lab down${nameOption(name)} takes it down`, async (signal) => {
+        const spec = await specOf(name, await allocateLabIndex(name));
+        const { booted, seconds } = await labUp(spec, { report, signal });
+        const started = booted.length === 0 ? "all hosts ran already" : `${booted.length} hosts started`;
+        process.stdout.write(`${started}, ${seconds.toFixed(1)} s\n`);
+      });
+    },
+  );
+
+  verb("down", "take the hosts away, with all that belongs to them")
+    .option("--all", "every lab of this machine, those of other checkouts too")
+    .action(async ({ name, all }: Named & { all?: boolean }) => {
+      await interruptible("./warren lab down, once more, finishes it", async () => {
+        const ended = all ? await allLabsDown({ report }) : (await labDown(name, { report })) ? [name] : [];
+        process.stdout.write(ended.length > 0 ? `down, nothing left: ${ended.join(" ")}\n` : "no lab is up\n");
+      });
+    });
+
+  verb("status", "hosts, addresses, states")
+    .option("--all", "every lab of this machine")
+    .option("--json", "as JSON")
+    .action(async ({ name, all, json }: Named & { all?: boolean; json?: boolean }) => {
+      const labs = all ? await allLabStatus() : [await labStatus(name)].filter((status) => status !== undefined);
+      if (json) process.stdout.write(`${JSON.stringify(labs, undefined, 2)}\n`);
+      else process.stdout.write(labs.length > 0 ? labs.map(formatStatus).join("\n") : "no lab is up\n");
+    });
+
+  verb("ssh <host> [command...]", "a shell on a host, or one command with this terminal")
+    .option("--user <login>", "login name", "root")
+    .passThroughOptions()
+    .action(async (host: string, words: string[], { name, user }: Named & { user: string }) => {
+      process.exitCode = await hostShell(name, host, user, words);
+    });
+
+  verb("exec <words...>", "HOST… -- COMMAND: run a command on hosts (`all` is every host) in parallel")
+    .usage("[options] HOST… -- COMMAND…")
+    .passThroughOptions()
+    .action(async (_words: string[], { name }: Named) => {
+      process.exitCode = await execEverywhere(name, ...splitWords(process.argv));
+    });
+
+  defineFaults(verb);
+}
+
+function defineFaults(verb: (usage: string, summary: string) => Command): void {
+  const faults: [string, string, (name: string, host: string) => Promise<void>][] = [
+    ["cut", "pull a host's network cable", cutLink],
+    ["heal", "put the cable back", healLink],
+    ["kill", "power a host off at once, as when the plug is pulled", killHost],
+    ["boot", "switch a killed host on and wait until it answers", (name, host) => bootHost(name, host)],
+  ];
+  for (const [word, summary, act] of faults) {
+    verb(`${word} <host>`, summary).action(async (host: string, { name }: Named) => act(name, host));
+  }
+}
+
+async function nineHosts(name: string, index: number): Promise<LabSpec> {
+  return { name, index, hosts: defaultHosts(index) };
+}
+
+const nameOption = (name: string) => (name === defaultLabName ? "" : ` --name ${name}`);
+
+/** Hosts before the `--`, the command after it. Commander drops the `--`, so the raw arguments are read. */
+export function splitWords(argv: readonly string[]): [hosts: string[], command: string[]] {
+  const words = argv.slice(argv.indexOf("exec") + 1);
+  const split = words.indexOf("--");
+  if (split < 1 || split === words.length - 1) {
+    throw new UserError("lab exec", "expected HOST… -- COMMAND…", "./warren lab exec urp-1 urp-2 -- uptime");
+  }
+  const hosts = words.slice(0, split).filter((word, at, all) => !word.startsWith("--") && all[at - 1] !== "--name");
+  return [hosts, words.slice(split + 1)];
+}
+
+/** Runs a command on several hosts at once, each line with its host's name. Gives the highest exit code. */
+async function execEverywhere(name: string, hosts: readonly string[], argv: readonly string[]): Promise<number> {
+  const record = await needRecord(name);
+  const names = hosts.includes("all") ? record.hosts.map((host) => host.name) : hosts;
+  const targets = await Promise.all(names.map((host) => needHost(name, host)));
+  const width = Math.max(...names.map((host) => host.length));
+  const codes = await Promise.all(
+    targets.map(async ({ host }) => {
+      const prefix = targets.length > 1 ? `${host.name.padEnd(width)} | ` : "";
+      const onLine = (line: string, stream: "stdout" | "stderr") => process[stream].write(`${prefix}${line}\n`);
+      const result = await execOn(record, host, argv, { reject: false, onLine });
+      if (result.exitCode !== 0) process.stderr.write(`${prefix}exit code ${result.exitCode}\n`);
+      return result.exitCode;
+    }),
+  );
+  return Math.max(...codes);
+}
