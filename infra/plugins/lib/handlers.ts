@@ -25,6 +25,18 @@ export interface Computed extends Field {
   readonly stable?: boolean;
 }
 
+/** What a Check knows beside the inputs. */
+export interface Completion {
+  /** The resource's name in the program. */
+  readonly name: string;
+  /** Inputs of the last run; empty for a new resource and for the new one of a replacement. */
+  readonly olds: PropertyMap;
+  /** The same in a preview and in the run that follows it; empty from engines that send none. */
+  readonly randomSeed: Uint8Array;
+  /** What the stack's autonaming settings say; undefined where there are none. */
+  readonly autonaming: { readonly name: string; readonly mode: "propose" | "enforce" | "disable" } | undefined;
+}
+
 /**
  * One resource type. Values are plain here: secret marks are taken off before, and put back after by name: an output with
  * the name of an input keeps the marks of that input. Nothing is called in a preview, and nothing with unknown values.
@@ -36,6 +48,8 @@ export interface ResourceHandler {
   readonly computed: { readonly [name: string]: Computed };
   /** Rules across inputs, run when each input is right by itself. Values may be unknown or secret. */
   check?(inputs: PropertyMap): readonly Failure[];
+  /** Fills in or brings into one form what the program left open, after all checks. Values may be unknown or secret. */
+  complete?(inputs: PropertyMap, completion: Completion): PropertyMap;
   create(inputs: PropertyMap, operation: Operation): Promise<{ readonly id: string; readonly outputs: PropertyMap }>;
   /** Without it every change makes a new resource. `state` is what the last create or update gave out. */
   update?(id: string, state: PropertyMap, inputs: PropertyMap, operation: Operation): Promise<PropertyMap>;
@@ -49,7 +63,7 @@ export interface ResourceHandler {
     operation: Operation,
   ): Promise<{ readonly id: string; readonly outputs: PropertyMap; readonly inputs: PropertyMap } | undefined>;
   /** The new resource takes the place (name) of the old one, so the old one must go first. */
-  readonly deleteBeforeReplace?: boolean;
+  readonly deleteBeforeReplace?: boolean | ((olds: PropertyMap, news: PropertyMap) => boolean);
 }
 
 export interface FunctionHandler {

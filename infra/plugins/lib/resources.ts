@@ -4,7 +4,7 @@ import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
 import { compareInputs } from "./difference.ts";
 import { StatusError } from "./grpc.ts";
-import type { ProviderDefinition, ResourceHandler } from "./handlers.ts";
+import type { Completion, ProviderDefinition, ResourceHandler } from "./handlers.ts";
 import { markOutputs, previewOutputs } from "./marks.ts";
 import type { Operations } from "./operations.ts";
 import { checkResponse, diffResponse } from "./responses.ts";
@@ -16,11 +16,7 @@ import { revealMap } from "./values.ts";
 export function resourceMethods(definition: ProviderDefinition, operations: Operations) {
   const find = (request: Typed) => findResource(definition, request);
   return {
-    check: (request: rpc.CheckRequest) => {
-      const handler = find(request);
-      const { values, failures } = checkShape(handler.inputs, fromStruct(request.getNews()));
-      return checkResponse(values, failures.length > 0 ? failures : (handler.check?.(values) ?? []));
-    },
+    check: (request: rpc.CheckRequest) => check(find(request), request),
     diff: (request: rpc.DiffRequest) => diff(find(request), request),
     create: (request: rpc.CreateRequest) => create(find(request), request, operations),
     read: (request: rpc.ReadRequest) => read(find(request), request, operations),
@@ -55,13 +51,35 @@ function refuse(definition: ProviderDefinition, token: string, known: readonly {
   throw new StatusError(grpc.status.NOT_FOUND, `${token}: not supported: ${reason}`);
 }
 
+function check(handler: ResourceHandler, request: rpc.CheckRequest) {
+  const { values, failures } = checkShape(handler.inputs, fromStruct(request.getNews()));
+  const wrong = failures.length > 0 ? failures : (handler.check?.(values) ?? []);
+  if (wrong.length > 0 || handler.complete === undefined) return checkResponse(values, wrong);
+  return checkResponse(handler.complete(values, completion(request)), []);
+}
+
+const autonamingModes = ["propose", "enforce", "disable"] as const;
+
+function completion(request: rpc.CheckRequest): Completion {
+  const autonaming = request.getAutonaming();
+  const mode = autonamingModes[autonaming?.getMode() ?? 0];
+  return {
+    name: request.getName() || request.getUrn().split("::").slice(3).join("::"),
+    olds: fromStruct(request.getOlds()),
+    randomSeed: request.getRandomseed_asU8(),
+    autonaming: autonaming && mode ? { name: autonaming.getProposedName(), mode } : undefined,
+  };
+}
+
 function diff(handler: ResourceHandler, request: rpc.DiffRequest) {
   const olds = fromStruct(request.getOldInputs() ?? inputsOf(handler, request));
   const ignored = new Set(request.getIgnorechangesList());
-  const changes = compareInputs(handler.inputs, olds, fromStruct(request.getNews()))
+  const news = fromStruct(request.getNews());
+  const changes = compareInputs(handler.inputs, olds, news)
     .filter((change) => !ignored.has(change.path) && !ignored.has(change.path.split(/[.[]/)[0] ?? ""))
     .map((change) => ({ ...change, replace: change.replace || handler.update === undefined }));
-  return diffResponse(changes, handler.deleteBeforeReplace ?? false);
+  const rule = handler.deleteBeforeReplace ?? false;
+  return diffResponse(changes, typeof rule === "function" ? rule(olds, news) : rule);
 }
 
 /** Engines that don't send the old inputs: they stand in the state, under the same names. */
