@@ -1,5 +1,7 @@
 import type { Config as AnnouncerConfig } from "../../agents/announcer/config.ts";
+import type { CommonConfig } from "../../agents/lib/config.ts";
 import { renderAgentService } from "../../templates/render.ts";
+import { productUrlPath } from "./apache.ts";
 import { json, rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
@@ -13,39 +15,46 @@ const shutdownTimeoutMs = 10_000;
 const productAccount = { name: "px", home: "/apps/px" };
 const serviceAccount = { name: "warren", home: "/var/lib/warren" };
 
+/** What an agent's own config says beyond the common part; what is left out is the agent's default. */
+type Own<Config extends CommonConfig> = Partial<Omit<Config, keyof CommonConfig>>;
+
 interface AgentShell {
   readonly name: keyof typeof metricsPorts;
   readonly summary: string;
-  readonly user: string;
+  readonly account: typeof productAccount;
+  /** `host:port` of brokers, tried in turn. */
+  readonly brokers: readonly string[];
   readonly after?: string;
   readonly writable?: string;
+  readonly own: object;
 }
 
 /** What all agents have: the runtime, the bundle, the config, the password, the unit. */
-function agentPart(context: PartContext, shell: AgentShell, own: Record<string, unknown>, brokers: string[]): HostPart {
-  const { config, artifacts } = context;
+function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostPart {
+  const { name } = shell;
   const common = {
     broker: {
-      hosts: brokers,
+      hosts: shell.brokers,
       vhost: "/",
       user: "feeder",
       passwordFile: `\${CREDENTIALS_DIRECTORY}/broker-password`,
     },
-    metrics: { address: "127.0.0.1", port: metricsPorts[shell.name] },
+    metrics: { address: "127.0.0.1", port: metricsPorts[name] },
     log: { level: config.announcements.logLevel },
     shutdownTimeoutMs,
   };
   const files = [
-    rootFile(`/etc/warren/${shell.name}.json`, json({ ...common, ...own })),
+    rootFile(`/etc/warren/${name}.json`, json({ ...common, ...shell.own })),
     rootFile("/etc/warren/secrets/broker-password", config.secrets.passwords.feeder, { mode: "0600", secret: true }),
     rootFile(
-      `/etc/systemd/system/warren-${shell.name}.service`,
+      `/etc/systemd/system/warren-${name}.service`,
       renderAgentService({
-        name: shell.name,
+        name,
         summary: shell.summary,
-        user: shell.user,
+        user: shell.account.name,
         after: shell.after ?? "",
         writable: shell.writable ?? "",
+        // The agent's own deadline passes first.
         stopSeconds: shutdownTimeoutMs / 1000 + 5,
       }),
     ),
@@ -53,15 +62,15 @@ function agentPart(context: PartContext, shell: AgentShell, own: Record<string, 
   const place = { owner: "root", group: "root", mode: "0755" };
   const installed = [
     { ...place, name: "node", path: "/opt/warren/node/bin/node", ...artifacts.node },
-    { ...place, name: shell.name, path: `/opt/warren/agents/${shell.name}.mjs`, ...artifacts[shell.name] },
+    { ...place, name, path: `/opt/warren/agents/${name}.mjs`, ...artifacts[name] },
   ];
   return {
-    accounts: [shell.user === productAccount.name ? productAccount : serviceAccount],
+    accounts: [shell.account],
     files,
     artifacts: installed,
     units: [
       {
-        name: `warren-${shell.name}.service`,
+        name: `warren-${name}.service`,
         onChange: "restart",
         reads: [...files, ...installed].map((file) => file.path),
         afterBroker: true,
@@ -71,7 +80,7 @@ function agentPart(context: PartContext, shell: AgentShell, own: Record<string, 
   };
 }
 
-/** `host:port` at which agents find the broker: its virtual IP, else its members. */
+/** Where agents find the broker: its virtual IP, else its members. */
 function brokerHosts({ config }: PartContext): string[] {
   const broker = config.brokers[config.announcements.broker];
   if (!broker) return [];
@@ -80,17 +89,23 @@ function brokerHosts({ config }: PartContext): string[] {
   return addresses.map((address) => `${address}:${broker.port}`);
 }
 
-/** A radar server: apache serves the products, the announcer says when one has come. */
+/** A radar server: the announcer says when a product has come. */
 export function announcerPart(context: PartContext): HostPart {
-  const { announcements, hosts } = context.config;
-  const own: Omit<AnnouncerConfig, keyof CommonPart> = announcerOwn(context);
-  void hosts;
-  const part = agentPart(
-    context,
-    { name: "announcer", summary: "announces products where they are made", user: "px" },
+  const { announcements } = context.config;
+  const own: Own<AnnouncerConfig> = {
+    exchange: announcements.exchange,
+    topicPrefix: announcements.inputTopic,
+    rootDirectory: announcements.productRoot,
+    pathPrefix: productUrlPath(announcements.productRoot).replaceAll("/", ""),
+    baseUrl: `http://${context.host}/`,
+  };
+  const part = agentPart(context, {
+    name: "announcer",
+    summary: "announces products where they are made",
+    account: productAccount,
+    brokers: brokerHosts(context),
     own,
-    brokerHosts(context),
-  );
+  });
   return {
     ...part,
     directories: [
@@ -98,5 +113,63 @@ export function announcerPart(context: PartContext): HostPart {
       { path: announcements.productRoot, owner: "px", group: "px", mode: "0755" },
     ],
     packages: [{ name: "inotify-tools" }],
+  };
+}
+
+/** A broker host: the dispatcher works where the virtual IP is, and speaks to the broker beside it first. */
+export function dispatcherPart(context: PartContext): HostPart {
+  const { config, host } = context;
+  const { announcements } = config;
+  const broker = config.brokers[announcements.broker];
+  if (!broker?.members.includes(host)) return {};
+  const vip = broker.virtualIp ? config.virtualIps[broker.virtualIp] : undefined;
+  const others = broker.members.filter((member) => member !== host);
+  const own = {
+    exchange: announcements.exchange,
+    inputQueue: announcements.inputQueue,
+    inputTopic: announcements.inputTopic,
+    notifyTopic: announcements.notifyTopic,
+    outputQueues: [announcements.pullQueue],
+    ...(vip ? { vip: { address: vip.address } } : {}),
+    dedupWindowSeconds: announcements.dedupWindowSeconds,
+    entriesMax: announcements.entriesMax,
+    prefetch: announcements.dispatcherPrefetch,
+  };
+  return agentPart(context, {
+    name: "dispatcher",
+    summary: "the first arrival of each product goes out, once",
+    account: serviceAccount,
+    brokers: ["127.0.0.1", ...others.map((member) => config.hosts[member]?.address ?? member)].map(
+      (address) => `${address}:${broker.port}`,
+    ),
+    after: "rabbitmq-server.service",
+    own,
+  });
+}
+
+/** A pulling server: fetches what is announced, one at a time, into its receiver queue. */
+export function pullerPart(context: PartContext): HostPart {
+  const { announcements } = context.config;
+  const own = {
+    exchange: announcements.exchange,
+    queue: announcements.pullQueue,
+    topic: `${announcements.notifyTopic}.#`,
+    receiverDirectory: announcements.receiverDirectory,
+    pullTimeoutMs: announcements.pullTimeoutMs,
+  };
+  const part = agentPart(context, {
+    name: "puller",
+    summary: "pulls announced products into the receiver queue",
+    account: productAccount,
+    brokers: brokerHosts(context),
+    writable: announcements.receiverDirectory,
+    own,
+  });
+  return {
+    ...part,
+    directories: [
+      { path: productAccount.home, owner: "px", group: "px", mode: "0755" },
+      { path: announcements.receiverDirectory, owner: "px", group: "px", mode: "0755" },
+    ],
   };
 }

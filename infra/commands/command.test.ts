@@ -1,0 +1,84 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { always, and, asRoot, noted, or, quote, render, run } from "./command.ts";
+import { candidate, writeFile } from "./files.ts";
+
+const sh = (script: string, input = "") => execFileSync("sh", ["-c", script], { input, encoding: "utf8" });
+
+describe("render", () => {
+  it("gives every word to the program unchanged, whatever is in it", () => {
+    const word = fc.string({ unit: "grapheme", minLength: 1 }).filter((text) => !text.includes("\0"));
+    fc.assert(
+      fc.property(fc.array(word, { minLength: 1, maxLength: 5 }), (words) => {
+        expect(sh(render(run("printf", "%s\\n", ...words)))).toBe(`${words.join("\n")}\n`);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("keeps words unchanged through timeout and a second shell", () => {
+    const words = ["it's", "$HOME", "`id`", "a b", "#no", '"q"', "*"];
+    expect(sh(render(asRoot("root", 5, run("printf", "%s\\n", ...words))))).toBe(`${words.join("\n")}\n`);
+  });
+
+  it("asks sudo where the login isn't root", () => {
+    expect(render(asRoot("ops", 7, run("true")))).toBe("sudo -n timeout --kill-after=5 7 sh -c true");
+  });
+
+  it("joins by success, by failure, and regardless", () => {
+    const say = (text: string) => run("echo", text);
+    expect(sh(render(and(say("a"), or(run("false"), say("b")), always(run("false"), say("c")))))).toBe("a\nb\nc\n");
+  });
+
+  it("writes notes as comments, one line each, before everything else", () => {
+    expect(render(asRoot("root", 5, noted(["content 1", "two\nlines"], run("true"))))).toBe(
+      "# content 1\n# two lines\ntimeout --kill-after=5 5 sh -c true",
+    );
+  });
+
+  it("quotes nothing that needs no quotes", () => {
+    expect(quote("/etc/hosts")).toBe("/etc/hosts");
+    expect(quote("")).toBe("''");
+  });
+});
+
+describe("writeFile", () => {
+  let folder: string;
+  const me = { owner: String(process.getuid?.()), group: String(process.getgid?.()) };
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "warren-files-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("makes folders, writes standard input whole, sets the mode, leaves nothing else", () => {
+    const path = join(folder, "a/b/file");
+    sh(render(writeFile({ path, ...me, mode: "0640" })), "content\n");
+    expect(readFileSync(path, "utf8")).toBe("content\n");
+    expect(statSync(path).mode & 0o7777).toBe(0o640);
+    expect(readdirSync(join(folder, "a/b"))).toEqual(["file"]);
+  });
+
+  it("leaves the old file as it was when the new one is refused, and no temporary one", () => {
+    const path = join(folder, "file");
+    const place = { path, ...me, mode: "0644" };
+    const validate = ["grep", "-q", "good", candidate];
+    sh(render(writeFile(place, validate)), "good\n");
+    expect(() => sh(render(writeFile(place, validate)), "bad\n")).toThrow();
+    expect(readFileSync(path, "utf8")).toBe("good\n");
+    expect(readdirSync(folder)).toEqual(["file"]);
+  });
+
+  it("fails without touching anything when the disk takes no more", () => {
+    const path = join(folder, "file");
+    sh(render(writeFile({ path, ...me, mode: "0644" })), "old\n");
+    // A limit of 0 bytes a file stands for a disk that is full: the write fails after the file was made.
+    const script = `ulimit -f 0; ${render(writeFile({ path, ...me, mode: "0644" }))}`;
+    expect(() => sh(script, "new\n")).toThrow();
+    expect(readFileSync(path, "utf8")).toBe("old\n");
+    expect(readdirSync(folder)).toEqual(["file"]);
+  });
+});

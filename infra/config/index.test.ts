@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../agents/lib/errors.ts";
+import { stackValues } from "../model/fixture.ts";
+import { parseStackConfig } from "./index.ts";
+
+/** Sections of a stack as they are written, of any shape. */
+// biome-ignore lint/suspicious/noExplicitAny: the tests write mistakes into it
+type Values = Record<string, any>;
+
+/** The lab's config with one thing changed. */
+function issuesOf(change: (values: Values) => void): string[] {
+  const values = structuredClone(stackValues("lab")) as Values;
+  change(values);
+  try {
+    parseStackConfig(values, "stack lab");
+  } catch (error) {
+    if (error instanceof ConfigError) return error.issues.map((issue) => `${issue.path}: ${issue.message}`);
+    throw error;
+  }
+  return [];
+}
+
+describe("the stack files", () => {
+  it.each(["lab", "op", "dev"])("parses stacks/Pulumi.%s.yaml", (stack) => {
+    expect(Object.keys(parseStackConfig(stackValues(stack), stack).hosts)).toHaveLength(9);
+  });
+});
+
+describe("a mistake in a stack file", () => {
+  const cases: [string, (values: Values) => void, string][] = [
+    ["an unknown key", (v) => Object.assign(v, { hostz: {} }), "warren:hostz: unknown key"],
+    [
+      "an unknown key of a host",
+      (v) => Object.assign(v.hosts["urp-1"], { rolls: [] }),
+      "warren:hosts.urp-1.rolls: unknown key",
+    ],
+    [
+      "two hosts with one address",
+      (v) => Object.assign(v.hosts["urp-2"], { address: "10.203.0.11" }),
+      "warren:hosts.urp-2.address: an address of its own is expected, got 10.203.0.11, which is hosts.urp-1.address's",
+    ],
+    [
+      "a host with the virtual IP's address",
+      (v) => Object.assign(v.virtualIps["bunny-op"], { address: "10.203.0.21" }),
+      "warren:virtualIps.bunny-op.address: an address of its own is expected, got 10.203.0.21, which is hosts.bunny1.address's",
+    ],
+    [
+      "a jump host that isn't there",
+      (v) => Object.assign(v.hosts["pds-5"], { ssh: { via: "urp-9" } }),
+      'warren:hosts.pds-5.ssh.via: the name of a host under warren:hosts is expected, got "urp-9"',
+    ],
+    [
+      "a member without the role",
+      (v) => Object.assign(v.brokers.bunny, { members: ["bunny1", "pds-1"] }),
+      "warren:brokers.bunny.members.1: a host with the role bunny is expected, got pds-1",
+    ],
+    [
+      "a virtual IP that isn't there",
+      (v) => Object.assign(v.brokers.bunny, { virtualIp: "bunny-no" }),
+      'warren:brokers.bunny.virtualIp: a name under warren:virtualIps is expected, got "bunny-no"',
+    ],
+  ];
+  it.each(cases)("says where and what: %s", (_, change, expected) => {
+    expect(issuesOf(change)).toEqual([expected]);
+  });
+
+  it("names all mistakes at once", () => {
+    const issues = issuesOf((values) => {
+      Object.assign(values.hosts["urp-1"], { address: "10.203.0.300" });
+      Object.assign(values.virtualIps["bunny-op"], { routerId: 300 });
+    });
+    expect(issues.map((issue) => issue.split(": ")[0])).toEqual([
+      "warren:hosts.urp-1.address",
+      "warren:virtualIps.bunny-op.routerId",
+    ]);
+  });
+
+  it("never shows a secret that it refuses", () => {
+    const [issue = ""] = issuesOf((values) => Object.assign(values.secrets.passwords, { feeder: "hunter2" }));
+    expect(issue).toContain("warren:secrets.passwords.feeder");
+    expect(issue).not.toContain("hunter2");
+  });
+});

@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import { parseStackConfig, type StackConfig } from "../config/index.ts";
+import { buildModel } from "./index.ts";
+import type { ArtifactSources, EnvironmentModel } from "./types.ts";
+
+/** Secrets for tests: as long as they must be, and nowhere else in the texts that are looked at. */
+export const fixtureSecrets = {
+  erlangCookie: "COOKIEOFTHETESTSANDNOTHINGELSE",
+  passwords: {
+    root: "root-of-the-tests",
+    feeder: "feeder-of-the-tests",
+    anonymous: "anonymous-of-the-tests",
+    guest: "guest-of-the-tests",
+  },
+};
+
+/** The `warren:` keys of a committed stack file, with secrets for tests. */
+export function stackValues(stack: string): Record<string, unknown> {
+  const file = parse(readFileSync(new URL(`../../stacks/Pulumi.${stack}.yaml`, import.meta.url), "utf8"));
+  const values = Object.entries(file.config as Record<string, unknown>).map(
+    ([key, value]) => [key.replace(/^warren:/, ""), value] as const,
+  );
+  return { ...Object.fromEntries(values), secrets: structuredClone(fixtureSecrets) };
+}
+
+export const fixtureConfig = (stack = "lab"): StackConfig => parseStackConfig(stackValues(stack), stack);
+
+const artifact = (name: string, letter: string) => ({
+  source: `.warren/artifacts/${name}`,
+  sha256: letter.repeat(64),
+  installedSha256: letter.repeat(64),
+  bytes: 1000,
+});
+
+export const fixtureArtifacts: ArtifactSources = {
+  node: { ...artifact("node.gz", "0"), bytes: 120_000_000 },
+  announcer: artifact("announcer.mjs", "a"),
+  dispatcher: artifact("dispatcher.mjs", "d"),
+  puller: artifact("puller.mjs", "b"),
+};
+
+export const fixtureModel = (config = fixtureConfig()): EnvironmentModel => buildModel("lab", config, fixtureArtifacts);

@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { fixtureModel } from "../model/fixture.ts";
+import type { HostModel } from "../model/types.ts";
+import { hostDrift } from "./drift.ts";
+import { type Observation, parseObservation } from "./observation.ts";
+import { observationScript } from "./script.ts";
+
+const bunny1 = fixtureModel().hosts.find((host) => host.name === "bunny1") as HostModel;
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** The answer of a host that is just as its model. */
+function soundAnswer(host: HostModel): string {
+  const stat = (place: HostModel["directories"][number], bytes: number) =>
+    `${place.mode.replace(/^0/, "")} ${place.owner} ${place.group} ${bytes} ${place.path}`;
+  return [
+    "== stat",
+    ...host.files.map((file) => stat(file, file.content.length)),
+    ...host.artifacts.map((artifact) => stat(artifact, artifact.bytes)),
+    ...host.directories.map((directory) => stat(directory, 4096)),
+    "== sha256",
+    ...host.files.map((file) => `${sha256(file.content)}  ${file.path}`),
+    ...host.artifacts.map((artifact) => `${artifact.installedSha256}  ${artifact.path}`),
+    "== accounts",
+    ...host.accounts.map((account) => `${account.name}:x:101:101::${account.home}:/usr/sbin/nologin`),
+    "== packages",
+    ...host.packages.map((one) => `${one.name} ${one.series?.replace("*", "8-1.1+deb12u1") ?? "2.2"} hold installed`),
+    "== units",
+    ...host.units.flatMap((unit) => [`Id=${unit.name}`, "ActiveState=active", "UnitFileState=enabled", ""]),
+    "== end",
+    "",
+  ].join("\n");
+}
+
+const sound = soundAnswer(bunny1);
+const observed = (answer: string) => parseObservation(answer) as Observation;
+
+describe("hostDrift", () => {
+  it("finds nothing on a host that is as it should be", () => {
+    expect(hostDrift(bunny1, observed(sound))).toEqual(new Map());
+  });
+
+  const conf = "/etc/keepalived/keepalived.conf";
+  const confFile = bunny1.files.find((file) => file.path === conf);
+  const rows: [string, (answer: string) => string, string, string[]][] = [
+    ["content", (a) => a.replace(sha256(confFile?.content ?? ""), "f".repeat(64)), conf, ["content differs"]],
+    ["mode", (a) => a.replace(/^644 (.*keepalived.conf)$/m, "600 $1"), conf, ["mode 0600 instead of 0644"]],
+    [
+      "owner",
+      (a) => a.replace(/^644 root root (.*keepalived.conf)$/m, "644 root adm $1"),
+      conf,
+      ["owner root:adm instead of root:root"],
+    ],
+    ["a missing file", (a) => a.replaceAll(/^.*keepalived\.conf$\n/gm, ""), conf, ["is missing"]],
+    [
+      "a package of another series",
+      (a) => a.replace("rabbitmq-server 3.10.8", "rabbitmq-server 4.0.5"),
+      "packages",
+      ["rabbitmq-server 4.0.5-1.1+deb12u1 instead of 3.10.*"],
+    ],
+    [
+      "a package no longer held",
+      (a) => a.replace(/^(rabbitmq-server .*) hold/m, "$1 install"),
+      "packages",
+      ["rabbitmq-server is not held"],
+    ],
+    ["a package gone", (a) => a.replace(/^keepalived 2.*\n/m, ""), "packages", ["keepalived is not installed"]],
+    [
+      "a unit stopped",
+      (a) => a.replace("Id=keepalived.service\nActiveState=active", "Id=keepalived.service\nActiveState=inactive"),
+      "keepalived.service",
+      ["is inactive instead of active"],
+    ],
+    [
+      "a unit masked",
+      (a) => a.replace(/(Id=keepalived.service\n.*\nUnitFileState=)enabled/, "$1masked"),
+      "keepalived.service",
+      ["is masked instead of enabled"],
+    ],
+    ["an account gone", (a) => a.replace(/^warren:x.*\n/m, ""), "accounts and folders", ["account warren is gone"]],
+  ];
+  it.each(rows)("sees %s and nothing else", (_, change, name, differences) => {
+    const changed = change(sound);
+    expect(changed).not.toBe(sound);
+    expect(hostDrift(bunny1, observed(changed))).toEqual(new Map([[name, differences]]));
+  });
+});
+
+describe("parseObservation", () => {
+  it("refuses an answer that was cut off: half an answer would look like drift", () => {
+    expect(parseObservation(sound.slice(0, sound.length / 2))).toBeUndefined();
+    expect(parseObservation("")).toBeUndefined();
+  });
+});
+
+describe("observationScript", () => {
+  it("holds no secret of the stack", () => {
+    for (const host of fixtureModel().hosts) expect(observationScript(host)).not.toMatch(/of-the-tests|COOKIEOF/);
+  });
+});

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { render } from "../commands/command.ts";
+import { fixtureConfig, fixtureModel } from "../model/fixture.ts";
+import type { Observations } from "../observe/index.ts";
+import type { Observation } from "../observe/observation.ts";
+import { type KeptSteps, type PlannedStep, planSteps, stepNotes } from "./plan.ts";
+
+const model = fixtureModel();
+const key = "key-of-the-digests";
+const bare: Observation = { files: new Map(), accounts: new Set(), packages: new Map(), units: new Map() };
+const everywhere = (observation: Observation): Observations =>
+  new Map(model.hosts.map((host) => [host.name, observation]));
+const unreachable: Observations = new Map(model.hosts.map((host) => [host.name, { unreachable: "timed out" }]));
+const keep = (planned: readonly PlannedStep[]): KeptSteps =>
+  Object.fromEntries(planned.map((step) => [step.name, step.kept]));
+const first = planSteps(model, everywhere(bare), {}, key, "T1");
+
+describe("planSteps", () => {
+  it("calls nothing drift on the first run: there is nothing yet to drift from", () => {
+    expect(first.filter((step) => step.drift.length > 0)).toEqual([]);
+    expect(first.map((step) => step.kept.repair)).toEqual(first.map(() => ""));
+  });
+
+  it("gives every step a name of its own", () => {
+    expect(new Set(first.map((step) => step.name)).size).toBe(first.length);
+  });
+
+  it("orders every step after the steps it names", () => {
+    const position = new Map(first.map((step, index) => [step.name, index]));
+    for (const { host, step, name } of first) {
+      for (const other of step.after) {
+        const before = position.get(`${host} ${other}`) ?? position.get(other);
+        expect(before, `${name} after ${other}`).toBeLessThan(position.get(name) ?? -1);
+      }
+    }
+  });
+
+  it("keeps what was kept of hosts that can't be asked", () => {
+    expect(keep(planSteps(model, unreachable, keep(first), key, "T2"))).toEqual(keep(first));
+  });
+
+  it("notes a repair where a host lost what it had, and renews what follows it", () => {
+    const second = planSteps(model, everywhere(bare), keep(first), key, "T2");
+    const conf = second.find((step) => step.name === "bunny1 /etc/keepalived/keepalived.conf");
+    expect(conf?.drift).toEqual(["is missing"]);
+    expect(stepNotes(conf as PlannedStep).at(-1)).toBe("repair T2 is missing");
+    const digest = (steps: PlannedStep[]) =>
+      steps.find((step) => step.name === "bunny1 keepalived.service")?.kept.digest;
+    expect(digest(second)).not.toBe(digest(first));
+  });
+
+  it("keeps a repair note when the host is sound again, so that the next run changes nothing", () => {
+    const onlyOne: Observations = new Map([...unreachable, ["pds-1", bare]]);
+    const repaired = planSteps(model, onlyOne, keep(first), key, "T2");
+    expect(keep(planSteps(model, unreachable, keep(repaired), key, "T3"))).toEqual(keep(repaired));
+  });
+
+  it("calls a change of the config no drift", () => {
+    const config = fixtureConfig();
+    const changed = fixtureModel({ ...config, announcements: { ...config.announcements, logLevel: "debug" } });
+    const planned = planSteps(changed, everywhere(bare), keep(first), key, "T2");
+    const json = planned.find((step) => step.name === "pds-1 /etc/warren/puller.json");
+    expect(json?.drift).toEqual([]);
+    expect(json?.kept.digest).not.toBe(keep(first)["pds-1 /etc/warren/puller.json"]?.digest);
+  });
+
+  it("holds no secret in any command or note", () => {
+    const texts = first.flatMap((planned) => [
+      render(planned.step.create),
+      render(planned.step.renew),
+      render(planned.step.repair),
+      ...(planned.step.remove ? [render(planned.step.remove)] : []),
+      ...stepNotes(planned),
+      JSON.stringify(planned.kept),
+    ]);
+    expect(texts.join("\n")).not.toMatch(/of-the-tests|COOKIEOF/);
+  });
+
+  it("marks every standard input that holds a secret", () => {
+    for (const { step } of first) {
+      if (step.stdin && /of-the-tests|COOKIEOF/.test(step.stdin.text)) expect(step.stdin.secret).toBe(true);
+    }
+  });
+});
