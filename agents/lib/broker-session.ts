@@ -29,6 +29,7 @@ interface SessionEvents {
   unblocked: [];
   /** One attempt to connect failed; the next follows by itself. */
   failed: [reason: string];
+  closed: [];
 }
 
 /** A connection that lasted this long was a good one: the next pause begins small again. */
@@ -57,6 +58,8 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
 
   constructor(options: BrokerSessionOptions) {
     super();
+    // Each of the messages in flight may wait for the next connect at the same time: many listeners are no leak.
+    this.setMaxListeners(0);
     this.#options = options;
     this.#publisher = new Publisher(options.name);
   }
@@ -118,19 +121,20 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     recovering.on("error", (error: Error) => this.#options.log.debug({ err: error }, "connection error"));
   }
 
-  /** Resolves at once while ready, else at the next connect. Rejects when `signal` aborts. */
+  /** Resolves at once while connected, else at the next connect. Rejects when `signal` aborts or the session is closed. */
   async ready(signal?: AbortSignal): Promise<void> {
     while (this.#state === "connecting") {
+      signal?.throwIfAborted();
       const waiting = Promise.withResolvers<void>();
       const abort = (): void => waiting.reject(signal?.reason);
-      this.once("ready", waiting.resolve);
+      this.once("ready", waiting.resolve).once("closed", waiting.resolve);
       signal?.addEventListener("abort", abort, { once: true });
-      if (signal?.aborted) abort();
       await waiting.promise.finally(() => {
-        this.off("ready", waiting.resolve);
+        this.off("ready", waiting.resolve).off("closed", waiting.resolve);
         signal?.removeEventListener("abort", abort);
       });
     }
+    if (this.#state === "closed") throw new Error("the broker session is closed");
   }
 
   /**
@@ -141,6 +145,11 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
    */
   publish(exchange: string, routingKey: string, body: Buffer, options?: PublishOptions): Promise<PublishOutcome> {
     return this.#publisher.publish(exchange, routingKey, body, options);
+  }
+
+  /** Another publish fits the window in flight and the socket. */
+  get isWritable(): boolean {
+    return this.#publisher.isWritable;
   }
 
   /** Resolves when another publish fits the window in flight and the socket. */
@@ -169,6 +178,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     for (const subscription of this.#subscriptions) subscription.flush();
     await Promise.race([this.#recovering?.close(), sleep(closeTimeoutMs, undefined, { ref: false })]);
     this.#publisher.detach();
+    this.emit("closed");
   }
 
   get #host(): string {

@@ -91,8 +91,12 @@ export class Publisher {
     return outcome.promise;
   }
 
+  get isWritable(): boolean {
+    return !this.#channel || (this.#inFlight < inFlightMax && !this.#socketFull);
+  }
+
   async writable(): Promise<void> {
-    while (this.#channel && (this.#inFlight >= inFlightMax || this.#socketFull)) {
+    while (!this.isWritable) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
@@ -106,7 +110,7 @@ export class Publisher {
   }
 
   #wake(): void {
-    if (this.#channel && (this.#inFlight >= inFlightMax || this.#socketFull)) return;
+    if (!this.isWritable) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();

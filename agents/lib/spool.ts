@@ -1,15 +1,13 @@
-import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "./log.ts";
-import { openSegment, readSegment, type Segment } from "./spool-segment.ts";
+import { decodeRecords, encodeRecord, payloadBytesMax, type SpoolRecord } from "./spool-record.ts";
 
 export interface SpoolOptions {
   readonly directory: string;
-  /** Bytes on disk beyond which nothing more is taken. */
+  /** Bytes of waiting messages beyond which nothing more is taken. On disk it is at most about two and a half times that. */
   readonly bytesMax: number;
   readonly log: Log;
-  /** A new file is begun beyond this; the oldest file goes when everything in it is done. */
-  readonly segmentBytesMax?: number;
 }
 
 export interface SpoolEntry {
@@ -23,66 +21,96 @@ export class SpoolFullError extends Error {
   override readonly name = "SpoolFullError";
 }
 
-const segmentBytesDefault = 8 * 1024 * 1024;
+interface Segment {
+  readonly path: string;
+  bytes: number;
+  /** Messages first written here that still wait. */
+  readonly pending: Set<number>;
+}
+
+interface Append {
+  readonly entry: SpoolEntry;
+  resolve(sequence: number): void;
+  reject(error: Error): void;
+}
+
 const segmentName = /^(\d{12})\.spool$/;
 
 /**
- * Messages on disk until someone says they are done; in order; at least once. An append-only journal in numbered files: each
- * record is a message or the note that one is done, with length and CRC, so that a torn end (killed at any byte, power lost)
- * is recognised and cut off; only what `append` had not yet answered for can be in it.
+ * Messages on disk until someone says they are done: in order, at least once. An append-only journal in numbered files. Every
+ * record has a length and a CRC, so a torn end (killed at any byte, power lost) is recognised and cut off; only what `append`
+ * had not yet answered for can be in it. The oldest file goes when nothing in it waits any more.
  */
 export class Spool {
-  readonly #options: Required<SpoolOptions>;
-  /** Oldest first; the last one is written to. */
+  readonly #directory: string;
+  readonly #bytesMax: number;
+  readonly #segmentBytesMax: number;
+  readonly #log: Log;
+  /** Oldest first; the last is written to while `#handle` is open. */
   readonly #segments: Segment[] = [];
-  /** In order of sequence, for both replay and "oldest". */
+  #handle: FileHandle | undefined;
+  /** In order of sequence. */
   readonly #pending = new Map<number, SpoolEntry>();
+  #liveBytes = 0;
   #nextSequence = 1;
   #nextSegment = 1;
-  #liveBytes = 0;
-  #queue: { payload: Buffer; resolve: (sequence: number) => void; reject: (error: Error) => void }[] = [];
+  #appends: Append[] = [];
   #done: number[] = [];
   #writing: Promise<void> | undefined;
-  #failure: Error | undefined;
 
   constructor(options: SpoolOptions) {
-    this.#options = { segmentBytesMax: Math.min(segmentBytesDefault, Math.ceil(options.bytesMax / 4)), ...options };
+    this.#directory = options.directory;
+    this.#bytesMax = options.bytesMax;
+    this.#segmentBytesMax = Math.ceil(options.bytesMax / 8);
+    this.#log = options.log;
   }
 
+  /** Messages that wait. */
   get count(): number {
     return this.#pending.size;
   }
 
-  /** Bytes on disk. */
+  /** Their bytes. */
   get bytes(): number {
+    return this.#liveBytes;
+  }
+
+  get bytesOnDisk(): number {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
-  /** When the oldest message that waits was appended; undefined when none does. */
+  /** When the oldest message that waits was appended. */
   get oldestMs(): number | undefined {
     return this.#pending.values().next().value?.appendedAtMs;
   }
 
-  /** Everything that is not done, oldest first. Safe to go on iterating while others append. */
+  /** Everything on disk that is not done, oldest first. Goes on to what is appended during the iteration. */
   entries(): IterableIterator<SpoolEntry> {
     return this.#pending.values();
   }
 
-  /** Resolves with the message's sequence when it is on disk (one fdatasync for all that came meanwhile). */
+  /**
+   * Resolves with the message's sequence when it is on disk; one fdatasync serves all that came meanwhile. Rejects with
+   * `SpoolFullError`, or with what the disk said; then the message is not in the spool.
+   */
   append(payload: Buffer): Promise<number> {
-    if (this.#failure) return Promise.reject(this.#failure);
-    const needed = this.#liveBytes + payload.length;
-    if (needed > this.#options.bytesMax) {
-      return Promise.reject(new SpoolFullError(`spool ${this.#options.directory} is full: ${needed} bytes, at most ${this.#options.bytesMax}`));
+    if (payload.length > payloadBytesMax)
+      return Promise.reject(new RangeError(`a message has at most ${payloadBytesMax} bytes`));
+    const bytes = this.#liveBytes + payload.length;
+    if (bytes > this.#bytesMax) {
+      return Promise.reject(
+        new SpoolFullError(`spool ${this.#directory} is full: at most ${this.#bytesMax} bytes wait there`),
+      );
     }
-    this.#liveBytes += payload.length;
+    this.#liveBytes = bytes;
+    const entry = { sequence: this.#nextSequence++, payload, appendedAtMs: Date.now() };
     return new Promise((resolve, reject) => {
-      this.#queue.push({ payload, resolve, reject });
+      this.#appends.push({ entry, resolve, reject });
       this.#wake();
     });
   }
 
-  /** The message needs no keeping. Written with the next batch; a note lost to a crash means the message comes once more. */
+  /** The message needs no keeping. A note that a crash loses means that the message comes once more. */
   done(sequence: number): void {
     const entry = this.#pending.get(sequence);
     if (!entry) return;
@@ -92,32 +120,148 @@ export class Spool {
     this.#wake();
   }
 
-  /** Writes what waits and closes. */
+  /** Writes what waits to be written, closes. */
   async close(): Promise<void> {
     while (this.#writing) await this.#writing;
-    await this.#segments.at(-1)?.close();
+    await this.#handle?.close();
+    this.#handle = undefined;
   }
 
   /** For `openSpool`: reads what an earlier process left. */
   async load(): Promise<void> {
-    const { directory, log } = this.#options;
-    await mkdir(directory, { recursive: true });
-    const names = (await readdir(directory)).filter((name) => segmentName.test(name)).sort();
-    for (const name of names) {
-      const path = join(directory, name);
-      const { entries, done, bytes, torn } = readSegment(await readFile(path));
-      for (const entry of entries) this.#pending.set(entry.sequence, entry);
-      for (const sequence of done) this.#pending.delete(sequence);
-      for (const sequence of [...entries.map((entry) => entry.sequence), ...done]) {
-        this.#nextSequence = Math.max(this.#nextSequence, sequence + 1);
+    await mkdir(this.#directory, { recursive: true });
+    const found = new Map<number, SpoolEntry>();
+    for (const name of (await readdir(this.#directory)).sort()) {
+      const number = segmentName.exec(name)?.[1];
+      if (number === undefined) continue;
+      this.#nextSegment = Number(number) + 1;
+      for (const record of await this.#loadSegment(join(this.#directory, name))) {
+        this.#nextSequence = Math.max(this.#nextSequence, record.sequence + 1);
+        if (record.type === "put") found.set(record.sequence, record);
+        else found.delete(record.sequence);
       }
-      this.#nextSegment = Number(segmentName.exec(name)?.[1]) + 1;
-      if (torn > 0) {
-        log.warn({ path, tornBytes: torn }, "spool file ends in a torn record, as after a kill or a power loss; kept aside");
-        await rename(path, `${path}.torn`).catch(() => {});
-      }
-      if (torn === 0) this.#segments.push({ path, bytes, sequences: entries.map((entry) => entry.sequence), write: refuse, close: nothing });
     }
-    this.#liveBytes = [...this.#pending.values()].reduce((sum, entry) => sum + entry.payload.length, 0);
+    // By sequence: a message that was moved to a newer file keeps its place in the order.
+    for (const entry of [...found.values()].sort((a, b) => a.sequence - b.sequence)) {
+      this.#pending.set(entry.sequence, entry);
+      this.#liveBytes += entry.payload.length;
+    }
+    for (const segment of this.#segments) {
+      for (const sequence of segment.pending) if (!found.has(sequence)) segment.pending.delete(sequence);
+    }
+    if (found.size > 0)
+      this.#log.info({ messages: found.size, directory: this.#directory }, "spool holds messages of before");
+    await this.#removeFinished();
   }
+
+  async #loadSegment(path: string): Promise<SpoolRecord[]> {
+    const data = await readFile(path);
+    const { records, validBytes } = decodeRecords(data);
+    if (validBytes < data.length) {
+      const cutBytes = data.length - validBytes;
+      this.#log.warn({ path, cutBytes }, "spool file ended in a torn record, as after a kill or a power loss: cut off");
+      await truncate(path, validBytes);
+    }
+    const puts = records.filter((record) => record.type === "put").map((record) => record.sequence);
+    this.#segments.push({ path, bytes: validBytes, pending: new Set(puts) });
+    return records;
+  }
+
+  #wake(): void {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  async #write(): Promise<void> {
+    while (this.#appends.length > 0 || this.#done.length > 0) {
+      const appends = this.#appends;
+      const done = this.#done;
+      this.#appends = [];
+      this.#done = [];
+      const records: SpoolRecord[] = [
+        ...appends.map(({ entry }) => ({ type: "put", ...entry }) as const),
+        ...done.map((sequence) => ({ type: "done", sequence }) as const),
+      ];
+      try {
+        // Notes alone need no fdatasync: losing them repeats messages, it loses none.
+        await this.#writeRecords(records, appends.length > 0);
+      } catch (error) {
+        for (const { entry, reject } of appends) {
+          this.#liveBytes -= entry.payload.length;
+          reject(error as Error);
+        }
+        this.#log.error({ err: error, directory: this.#directory }, "spool can't be written");
+        // Kept for the next batch. None of them is a message: what waits in memory stays answered for.
+        this.#done.push(...done);
+        return;
+      }
+      for (const { entry, resolve } of appends) {
+        this.#pending.set(entry.sequence, entry);
+        resolve(entry.sequence);
+      }
+      for (const segment of this.#segments) for (const sequence of done) segment.pending.delete(sequence);
+      await this.#removeFinished();
+    }
+  }
+
+  async #writeRecords(records: readonly SpoolRecord[], sync: boolean): Promise<void> {
+    try {
+      const segment = await this.#currentSegment();
+      const data = Buffer.concat(records.map(encodeRecord));
+      await this.#handle?.writeFile(data);
+      if (sync) await this.#handle?.datasync();
+      segment.bytes += data.length;
+      for (const record of records) if (record.type === "put") segment.pending.add(record.sequence);
+    } catch (error) {
+      // What of it reached the file is unknown: nothing may follow it there.
+      await this.#handle?.close().catch(() => {});
+      this.#handle = undefined;
+      throw error;
+    }
+  }
+
+  async #currentSegment(): Promise<Segment> {
+    const last = this.#segments.at(-1);
+    if (this.#handle && last && last.bytes < this.#segmentBytesMax) return last;
+    await this.#handle?.close();
+    this.#handle = undefined;
+    const path = join(this.#directory, `${String(this.#nextSegment++).padStart(12, "0")}.spool`);
+    this.#handle = await open(path, "ax", 0o600);
+    const segment = { path, bytes: 0, pending: new Set<number>() };
+    this.#segments.push(segment);
+    await syncDirectory(this.#directory);
+    return segment;
+  }
+
+  /**
+   * Removes old files in which nothing waits. Where one message that can't be sent would keep a long row of files alive, the
+   * oldest file's messages are written again at the end, under their old sequence.
+   */
+  async #removeFinished(): Promise<void> {
+    for (let oldest = this.#segments[0]; oldest && this.#segments.length > 1; oldest = this.#segments[0]) {
+      if (oldest.pending.size > 0) {
+        if (this.bytesOnDisk <= 2 * this.#liveBytes + 4 * this.#segmentBytesMax) return;
+        const entries = [...oldest.pending].flatMap((sequence) => this.#pending.get(sequence) ?? []);
+        await this.#writeRecords(
+          entries.map((entry) => ({ type: "put", ...entry })),
+          true,
+        );
+      }
+      this.#segments.shift();
+      await rm(oldest.path, { force: true });
+    }
+  }
+}
+
+/** Opens the spool in a directory, with whatever an earlier process left in it. One process at a time. */
+export async function openSpool(options: SpoolOptions): Promise<Spool> {
+  const spool = new Spool(options);
+  await spool.load();
+  return spool;
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  await handle.sync().finally(() => handle.close());
 }
