@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { UserError } from "../lib/errors.ts";
+import { type InotifyRecord, RecordReader, recordFormat } from "./inotify-records.ts";
+
+/** `moved_from` only to notice folders that leave; `create` for new folders and for files linked into place. */
+const watchedEvents = "close_write,moved_to,moved_from,create";
+
+export interface InotifyProcess {
+  readonly pid: number;
+  /** Resolves when every folder is watched; rejects with a UserError that names the remedy, where one is known. */
+  readonly established: Promise<void>;
+  /** Resolves, once, with the reason, when the process has ended. */
+  readonly ended: Promise<string>;
+  stop(): void;
+}
+
+export interface InotifyOptions {
+  /** inotifywait, by name or path. */
+  readonly command: string;
+  readonly folders: readonly string[];
+  readonly onRecord: (record: InotifyRecord) => void;
+  /** A complaint after the start, e.g. that a new folder could not be watched. */
+  readonly onComplaint: (error: UserError) => void;
+}
+
+/** What inotifywait's complaint means to the person who runs the agent; undefined where it is no complaint. */
+export function explainComplaint(line: string): UserError | undefined {
+  if (/^(Setting up watches|Watches established|Please increase|Try increasing)/.test(line) || line === "") return;
+  if (line.includes("upper limit on inotify watches") || /watch.*No space left on device/.test(line)) {
+    return new UserError(
+      "fs.inotify.max_user_watches",
+      "is too low to watch every folder of the tree",
+      "raise it, e.g. sysctl -w fs.inotify.max_user_watches=1048576, and keep it in /etc/sysctl.d/",
+    );
+  }
+  if (/initiali[sz]e inotify.*Too many open files/.test(line) || line.includes("max_user_instances")) {
+    return new UserError(
+      "fs.inotify.max_user_instances",
+      "is used up: this user has no inotify instance left",
+      "raise it, e.g. sysctl -w fs.inotify.max_user_instances=1024, and keep it in /etc/sysctl.d/",
+    );
+  }
+  return new UserError("inotifywait", line);
+}
+
+/** Starts inotifywait on the folders and all below them. Its output goes line by line, unbuffered, to `onRecord`. */
+export function startInotify(options: InotifyOptions): InotifyProcess {
+  const child = spawn(
+    options.command,
+    ["-m", "-r", "-P", "-e", watchedEvents, "--no-newline", "--format", recordFormat, "--", ...options.folders],
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C" } },
+  );
+  const reader = new RecordReader();
+  child.stdout.on("data", (chunk: Buffer) => {
+    for (const record of reader.read(chunk)) options.onRecord(record);
+  });
+  const ended = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("exit", (code, signal) => resolve(`inotifywait ended (${signal ?? `exit code ${code}`})`));
+  });
+  const established = watchesEstablished(child, options, ended);
+  // Who only waits for `ended` must not be failed by an unhandled rejection.
+  established.catch(() => {});
+  return { pid: child.pid ?? 0, established, ended, stop: () => void child.kill("SIGTERM") };
+}
+
+function watchesEstablished(child: ChildProcess, options: InotifyOptions, ended: Promise<string>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let up = false;
+    let complaint: UserError | undefined;
+    let rest = "";
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        if (line.startsWith("Watches established")) {
+          up = true;
+          resolve();
+          continue;
+        }
+        const error = explainComplaint(line);
+        if (!error) continue;
+        if (up) options.onComplaint(error);
+        else complaint ??= error;
+      }
+    });
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") return reject(error);
+      reject(
+        new UserError(
+          options.command,
+          "is not installed: arrivals in the tree can't be seen without it",
+          "apt-get install inotify-tools",
+          { cause: error },
+        ),
+      );
+    });
+    void ended.then((reason) => reject(complaint ?? new UserError("inotifywait", reason)));
+  });
+}

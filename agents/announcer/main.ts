@@ -1,0 +1,75 @@
+// announcer: sr3 "watch" and "post"; was amqp_expose_db.
+import { realpathSync } from "node:fs";
+import { join } from "node:path";
+import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
+import { openBrokerSession } from "../lib/broker-session.ts";
+import { openSpool } from "../lib/spool.ts";
+import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
+import { Announcer } from "./announcer.ts";
+import { type Config, configSchema } from "./config.ts";
+import { Journal } from "./journal.ts";
+import { scan } from "./scan.ts";
+import { openTelemetry } from "./telemetry.ts";
+import { findRoot, look } from "./tree.ts";
+import { TreeWatch } from "./tree-watch.ts";
+
+async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentContext<Config>): Promise<RunningAgent> {
+  const root = findRoot(config.rootDirectory, stateDirectory);
+  const journal = new Journal({
+    file: join(stateDirectory, "announced.journal"),
+    keepSeconds: config.rescanWindowSeconds,
+    now: Date.now,
+    onFailure: (error) =>
+      log.error({ err: error }, "journal can't be written: a restart would announce products again"),
+  });
+  await journal.open();
+  const spool = await openSpool({ directory: join(stateDirectory, "spool"), bytesMax: config.spoolBytesMax, log });
+  const topology = { exchanges: [{ name: config.exchange, type: "topic" as const }], queues: [] };
+  const session = openBrokerSession({ config: config.broker, log, name: "announcer", topology });
+  const telemetry = openTelemetry(log, metrics, {
+    spooled: () => spool.count,
+    waiting: () => announcer.waiting,
+    journaled: () => journal.size,
+  });
+  const publisher = openSpooledPublisher({
+    session,
+    spool,
+    log,
+    onConfirmed: (_, waitedMs) => telemetry.confirmed(waitedMs),
+    onFailed: (_, outcome) => telemetry.refused(outcome),
+  });
+  const announcer: Announcer = new Announcer(config, {
+    look: (path) => look(root, path),
+    scan: (folder, rules) => scan(root, folder, rules),
+    publish: ({ routingKey, message }) => publisher.publish({ exchange: config.exchange, routingKey, ...message }),
+    covers: (folders) => watch.covers(folders),
+    journal,
+    now: Date.now,
+    events: telemetry,
+  });
+  const barrierFolder = join(realpathSync(stateDirectory), "barrier");
+  const watch = new TreeWatch({ root, barrierFolder, command: config.inotifywaitCommand, handlers: announcer });
+  await watch.start();
+  // Ready without a broker too: from here on nothing is missed, and what arrives is kept in the spool.
+  lifeCycle.ready();
+  return {
+    status: () => ({
+      ok: watch.watching && session.state === "ready" && publisher.unroutable === 0,
+      text: `${telemetry.announcedCount} announced, ${spool.count} waiting; ${telemetry.watchTrouble ?? session.description}`,
+      spooled: spool.count,
+      rejections: telemetry.rejections,
+    }),
+    async stop(deadline) {
+      watch.stop();
+      await announcer.stop(deadline);
+      if (session.state === "ready") await publisher.drained(deadline);
+      await publisher.stop();
+      await session.close();
+      await spool.close();
+      await journal.close();
+    },
+  };
+}
+
+export const main = (argv: readonly string[]) => runAgent({ name: "announcer", configSchema, start }, argv);
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,245 @@
+import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { type InotifyProcess, startInotify } from "./inotify-process.ts";
+import { type InotifyRecord, nameAsText, watchedInodes } from "./inotify-records.ts";
+
+/** How a file came to be whole under its name: written and closed, renamed into place, or linked (still to be judged). */
+export type Arrival = "closed" | "moved" | "created";
+
+export interface TreeWatchHandlers {
+  /** A file; `path` is relative to the root. */
+  arrived(path: string, how: Arrival): void;
+  /** A folder came into the tree and is watched by now: what is in it came without events. Relative to the root. */
+  appeared(folder: string): void;
+  /** Events may be missing for any part of the tree, which is watched (again) by now. */
+  gap(reason: string): void;
+  /** A name that is not UTF-8, shown with replacement characters. */
+  unspeakable(name: string): void;
+  /** The watch is down or incomplete, and is tried again until `recovered`; told once per kind of trouble. */
+  trouble(error: Error): void;
+  recovered(): void;
+}
+
+export interface TreeWatchOptions {
+  readonly root: string;
+  /** A folder of the agent's own, outside the root, for the barrier. */
+  readonly barrierFolder: string;
+  readonly command: string;
+  readonly handlers: TreeWatchHandlers;
+}
+
+// Kept short while events flow, so that a window with more events than a part of the kernel's queue is rare.
+const busyBarrierMs = 250;
+const idleBarrierMs = 5_000;
+const barrierTimeoutMs = 10_000;
+const restartDelayMaxMs = 60_000;
+
+/**
+ * Watches a tree with inotifywait and closes its gaps:
+ *
+ * - **Barrier**: a file of our own is opened and closed in a folder watched by the same process. Events keep their
+ *   order, so when its event comes back, everything before it was handled, watches of new folders included.
+ * - **Overflow**: the kernel's queue drops events beyond fs.inotify.max_queued_events, and inotifywait does not tell.
+ *   At most one barrier is under way, so a full queue means that one of two neighbouring windows between barriers held
+ *   at least half of it, or that a barrier was lost. A window with a quarter, or a lost barrier, counts as a gap.
+ * - **Race inside inotifywait**: it lists a new folder before it watches it, so a folder made in between is never
+ *   watched. `covers` compares what was found by scanning with the inodes the process really watches.
+ * - A process that ends, or hangs, is replaced, and the tree reported as a gap.
+ */
+export class TreeWatch {
+  readonly #options: TreeWatchOptions;
+  readonly #stopping = new AbortController();
+  readonly #barrierFile: string;
+  /** fs.inotify.max_queued_events: beyond it the kernel drops events. */
+  readonly #queuedEventsMax = Number(readFileSync("/proc/sys/fs/inotify/max_queued_events", "utf8"));
+  #process: InotifyProcess | undefined;
+  #rootInode = 0n;
+  #restarting = false;
+  #lastTrouble = "";
+  #unverifiable = new Set<string>();
+  #newFolders = new Set<string>();
+  #foldersBehindBarrier: string[] = [];
+  #barrierOut = false;
+  #barrierTimer: NodeJS.Timeout | undefined;
+  #eventsInWindow = 0;
+  #folderLeft = false;
+
+  constructor(options: TreeWatchOptions) {
+    this.#options = options;
+    this.#barrierFile = join(options.barrierFolder, "barrier");
+  }
+
+  /** Resolves when the whole tree is watched, after reporting it as a gap; rejects with what is wrong and the remedy. */
+  async start(): Promise<void> {
+    mkdirSync(this.#options.barrierFolder, { recursive: true });
+    closeSync(openSync(this.#barrierFile, "a"));
+    await this.#launch();
+    this.#options.handlers.gap("started");
+  }
+
+  get watching(): boolean {
+    return this.#process !== undefined && !this.#restarting;
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    clearTimeout(this.#barrierTimer);
+    this.#process?.stop();
+  }
+
+  /** Whether all of these folders are really watched; where not, the watch is set up anew and a gap reported. */
+  covers(folders: readonly { readonly path: string; readonly inode: bigint }[]): boolean {
+    const inodes = this.#process && this.#restarting === false ? readWatchedInodes(this.#process.pid) : undefined;
+    // Without the root's own inode in the list the numbers of this file system can't be compared.
+    if (!inodes?.has(this.#rootInode)) return true;
+    const missed = folders.filter(({ path, inode }) => !inodes.has(inode) && !this.#unverifiable.has(path));
+    if (missed.length === 0) return true;
+    for (const { path } of missed) this.#unverifiable.add(path);
+    void this.#restart(`${missed.length} new folders were not watched, e.g. ${missed[0]?.path}`);
+    return false;
+  }
+
+  async #launch(): Promise<void> {
+    const { root, barrierFolder, command, handlers } = this.#options;
+    this.#rootInode = lstatSync(root, { bigint: true }).ino;
+    const started = startInotify({
+      command,
+      folders: [root, barrierFolder],
+      onRecord: (record) => {
+        if (started === this.#process) this.#take(record);
+      },
+      onComplaint: (error) => this.#complain(error),
+    });
+    this.#process = started;
+    this.#newFolders.clear();
+    this.#foldersBehindBarrier = [];
+    this.#eventsInWindow = 0;
+    this.#barrierOut = false;
+    this.#folderLeft = false;
+    await started.established;
+    void started.ended.then((reason) => {
+      if (started === this.#process) void this.#restart(reason);
+    });
+    if (this.#lastTrouble) handlers.recovered();
+    this.#lastTrouble = "";
+    this.#scheduleBarrier();
+  }
+
+  async #restart(reason: string): Promise<void> {
+    if (this.#restarting || this.#stopping.signal.aborted) return;
+    this.#restarting = true;
+    clearTimeout(this.#barrierTimer);
+    for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, restartDelayMaxMs)) {
+      const old = this.#process;
+      this.#process = undefined;
+      old?.stop();
+      try {
+        await delay(waitMs, undefined, { signal: this.#stopping.signal, ref: false });
+        await this.#launch();
+        break;
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return;
+        this.#complain(error instanceof Error ? error : new Error(String(error)));
+        // Not watched, but not blind: what the tree holds is still looked through, at each attempt.
+        this.#options.handlers.gap("not watched");
+      }
+    }
+    this.#restarting = false;
+    this.#options.handlers.gap(reason);
+  }
+
+  #complain(error: Error): void {
+    if (error.message === this.#lastTrouble) return;
+    this.#lastTrouble = error.message;
+    this.#options.handlers.trouble(error);
+  }
+
+  #take(record: InotifyRecord): void {
+    const { root, barrierFolder, handlers } = this.#options;
+    const folder = nameAsText(record.folder);
+    const name = nameAsText(record.name);
+    if (folder === undefined || name === undefined) {
+      this.#eventsInWindow += 1;
+      handlers.unspeakable(Buffer.concat([record.folder, record.name]).toString());
+      return;
+    }
+    if (folder === `${barrierFolder}/`) {
+      if (record.events.has("CLOSE_WRITE")) this.#barrierReturned();
+      return;
+    }
+    this.#eventsInWindow += 1;
+    const path = `${folder}${name}`.slice(root.length + 1);
+    const moved = record.events.has("MOVED_TO");
+    if (record.events.has("ISDIR")) {
+      if (moved || record.events.has("CREATE")) this.#folderCame(path);
+    } else if (moved && this.#folderLeft) {
+      // inotifywait takes any MOVED_TO after a folder's MOVED_FROM for its new name, and would get the paths wrong.
+      void this.#restart("a folder was moved out of the tree");
+    } else if (moved) handlers.arrived(path, "moved");
+    else if (record.events.has("CLOSE_WRITE")) handlers.arrived(path, "closed");
+    else if (record.events.has("CREATE")) handlers.arrived(path, "created");
+    this.#folderLeft = record.events.has("MOVED_FROM") && record.events.has("ISDIR");
+  }
+
+  #folderCame(path: string): void {
+    this.#unverifiable.delete(path);
+    this.#newFolders.add(path);
+    this.#sendBarrier();
+  }
+
+  #scheduleBarrier(): void {
+    clearTimeout(this.#barrierTimer);
+    this.#barrierTimer = setTimeout(
+      () => {
+        if (this.#rootReplaced()) void this.#restart("the root folder was replaced");
+        else this.#sendBarrier();
+      },
+      this.#eventsInWindow > 0 ? busyBarrierMs : idleBarrierMs,
+    );
+    this.#barrierTimer.unref();
+  }
+
+  #rootReplaced(): boolean {
+    return lstatSync(this.#options.root, { bigint: true, throwIfNoEntry: false })?.ino !== this.#rootInode;
+  }
+
+  #sendBarrier(): void {
+    if (this.#barrierOut || this.#restarting) return;
+    this.#barrierOut = true;
+    this.#foldersBehindBarrier = [...this.#newFolders];
+    this.#newFolders.clear();
+    clearTimeout(this.#barrierTimer);
+    this.#barrierTimer = setTimeout(() => void this.#restart("inotifywait did not answer"), barrierTimeoutMs);
+    this.#barrierTimer.unref();
+    // Opening for append and closing is an event without being a change: nothing goes to the disk.
+    closeSync(openSync(this.#barrierFile, "a"));
+  }
+
+  #barrierReturned(): void {
+    if (!this.#barrierOut) return;
+    this.#barrierOut = false;
+    const events = this.#eventsInWindow;
+    const folders = this.#foldersBehindBarrier;
+    this.#eventsInWindow = 0;
+    this.#foldersBehindBarrier = [];
+    for (const folder of folders) this.#options.handlers.appeared(folder);
+    if (events >= this.#queuedEventsMax / 4) this.#options.handlers.gap(`${events} events at once`);
+    if (this.#newFolders.size > 0) this.#sendBarrier();
+    else this.#scheduleBarrier();
+  }
+}
+
+/** The inodes that this process of ours watches; undefined where /proc does not tell. */
+function readWatchedInodes(pid: number): Set<bigint> | undefined {
+  try {
+    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+      if (readlinkSync(`/proc/${pid}/fd/${fd}`).includes("inotify")) {
+        return watchedInodes(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8"));
+      }
+    }
+  } catch {
+    // The process is just ending (its end is seen elsewhere), or /proc is closed to us: the check is an extra.
+  }
+  return undefined;
+}

@@ -1,0 +1,22 @@
+import { lstatSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../lib/errors.ts";
+import { type FileFacts, factsOf } from "./scan.ts";
+
+/** Facts of one file, asked at once: the event is handled in the turn that brought it. Undefined where it is none. */
+export function look(root: string, path: string): FileFacts | undefined {
+  const stats = lstatSync(join(root, path), { throwIfNoEntry: false });
+  return stats?.isFile() ? factsOf(stats) : undefined;
+}
+
+/** The tree without symbolic links, so that paths can be compared; not around the agent's own files, it would watch itself. */
+export function findRoot(directory: string, stateDirectory: string): string {
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UserError("rootDirectory", `${directory} is no folder`, "make the folder, or correct rootDirectory");
+  }
+  const root = realpathSync(directory);
+  if (`${realpathSync(stateDirectory)}/`.startsWith(`${root}/`)) {
+    throw new UserError("rootDirectory", `the agent's own files, ${stateDirectory}, are below it`, "keep them apart");
+  }
+  return root;
+}

@@ -1,0 +1,64 @@
+import { z } from "zod";
+import { commonConfig } from "../lib/config.ts";
+
+/** The puller's config file. Relative paths of `…Directory` are taken from the config file's folder. */
+export const configSchema = commonConfig.extend({
+  exchange: z.string().min(1).max(127).default("cmc").describe("topic exchange that announcements come from"),
+  queue: z.string().min(1).max(255).default("cmc.urp.pull").describe("shared by all pullers: each message goes to one"),
+  bindingKeys: z
+    .array(z.string().min(1).max(255))
+    .min(1)
+    .default(["v00.urp.notify.#"])
+    .describe("topics the queue is bound to"),
+  queueArguments: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .default({})
+    .describe('arguments the queue is declared with, e.g. {"x-queue-type": "quorum"}'),
+  prefetch: z.int().min(1).max(1000).default(1).describe("products pulled at a time; 1 spreads them evenly"),
+  receiverQueueDirectory: z.string().min(2).describe("where whole products are put; one puller a folder"),
+  fileMode: z
+    .string()
+    .regex(/^0?[0-7]{3}$/, "expected an octal mode, e.g. 0644")
+    .default("0644")
+    .describe("mode of the products, whatever the umask"),
+  allowedHosts: z
+    .array(z.string().min(1))
+    .optional()
+    .describe("hosts (name, or name:port) that products may come from; left out: any"),
+  productBytesMax: z
+    .int()
+    .min(1)
+    .default(1024 * 1024 * 1024)
+    .describe("a larger product is not pulled, but put aside"),
+  connectTimeoutMs: z.int().min(100).max(60_000).default(3000),
+  pullTimeoutMs: z
+    .int()
+    .min(100)
+    .max(600_000)
+    .default(10_000)
+    .describe("longest silence of the server: before its answer, and between two pieces of the product"),
+  pullDeadlineMs: z.int().min(100).max(1_500_000).default(300_000).describe("longest time for one try, all in all"),
+  retriesMax: z.int().min(0).max(1000).default(8).describe("tries after the first; then it is a dead letter"),
+  notFoundRetriesMax: z
+    .int()
+    .min(0)
+    .max(1000)
+    .default(3)
+    .describe("the same where the server has no such product (404, 410) or refuses it (other 4xx)"),
+  retryDelayMinMs: z.int().min(1).max(60_000).default(200).describe("first pause; doubles, with jitter"),
+  retryDelayMaxMs: z.int().min(1).max(600_000).default(5000),
+  localRetryDelayMaxMs: z
+    .int()
+    .min(10)
+    .max(600_000)
+    .default(10_000)
+    .describe("longest pause between tries while this host can't take the product, e.g. disk full"),
+  localHoldMs: z
+    .int()
+    .min(0)
+    .max(1_200_000)
+    .default(60_000)
+    .describe("after this the product goes back to the queue, where a puller with room may have it"),
+});
+
+export type Config = z.infer<typeof configSchema>;

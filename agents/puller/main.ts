@@ -1,0 +1,60 @@
+// puller: sr3 "subscribe" and "sarra"; was the fx_script pull_amqp_wget.py.
+import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
+import { openBrokerSession } from "../lib/broker-session.ts";
+import { consume } from "../lib/consumer.ts";
+import { deadLetterTopology, joinTopologies } from "../lib/topology.ts";
+import { type Config, configSchema } from "./config.ts";
+import { Downloader } from "./download.ts";
+import { Puller } from "./puller.ts";
+import { ReceiverQueue } from "./receiver-queue.ts";
+import { openTelemetry } from "./telemetry.ts";
+
+async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>): Promise<RunningAgent> {
+  const receiverQueue = new ReceiverQueue(config.receiverQueueDirectory, Number.parseInt(config.fileMode, 8));
+  const removedCount = await receiverQueue.prepare();
+  if (removedCount > 0) log.info({ removedCount }, "removed unfinished products of before; they are pulled again");
+  const telemetry = openTelemetry(log, metrics);
+  const downloader = new Downloader({ ...config, connectionsMax: config.prefetch });
+  const puller = new Puller(config, {
+    download: (options) => downloader.download(options),
+    receive: () => receiverQueue.receive(),
+    sizeOf: (fileName) => receiverQueue.sizeOf(fileName),
+    now: () => performance.now(),
+    events: telemetry,
+  });
+  const { exchange, queue, queueArguments, bindingKeys, prefetch } = config;
+  const topology = joinTopologies(deadLetterTopology, {
+    exchanges: [{ name: exchange, type: "topic" }],
+    queues: [
+      { name: queue, arguments: queueArguments, bindings: bindingKeys.map((pattern) => ({ exchange, pattern })) },
+    ],
+  });
+  const session = openBrokerSession({ config: config.broker, log, name: "puller", topology });
+  const consumer = consume({
+    session,
+    queue,
+    prefetch,
+    log,
+    agent: "puller",
+    handle: (delivery) => puller.handle(delivery),
+  });
+  session.once("ready", () => lifeCycle.ready());
+  return {
+    status: () => ({
+      ok: session.state === "ready" && puller.localFault === undefined,
+      text: `${telemetry.pulledCount} pulled, ${telemetry.deadLetteredCount} put aside; ${
+        puller.localFault?.message ?? session.description
+      }`,
+    }),
+    async stop(deadline) {
+      puller.stop();
+      deadline.addEventListener("abort", () => void downloader.close(), { once: true });
+      await consumer.cancel();
+      await session.close();
+      await downloader.close();
+    },
+  };
+}
+
+export const main = (argv: readonly string[]) => runAgent({ name: "puller", configSchema, start }, argv);
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,143 @@
+import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../lib/errors.ts";
+import { bad, good, type Result } from "../lib/result.ts";
+
+// Starts with a dot, which Sundew's ingest passes over, and is told from any product: those may not start with a dot.
+const partName = /^\.pull-\d+-\d+\.part$/;
+const nameBytesMax = 255;
+
+/** This host could not take a product; the product is not to blame. */
+export class LocalFault extends Error {
+  override readonly name = "LocalFault";
+  readonly code: string;
+
+  constructor(directory: string, cause: NodeJS.ErrnoException) {
+    super(describeFault(directory, cause), { cause });
+    this.code = cause.code ?? "unknown";
+  }
+}
+
+function describeFault(directory: string, cause: NodeJS.ErrnoException): string {
+  if (cause.code === "ENOSPC") return `the disk of ${directory} is full: make room, pulling goes on by itself`;
+  if (cause.code === "EDQUOT") return `the quota of this user in ${directory} is used up: make room or raise it`;
+  if (cause.code === "EROFS") return `${directory} is on a read-only file system`;
+  if (cause.code === "EACCES" || cause.code === "EPERM") return `this user may not write into ${directory}`;
+  if (cause.code === "ENOENT") return `${directory} is gone: make it again, pulling goes on by itself`;
+  return `${directory} takes no file: ${cause.message}`;
+}
+
+/** Whether a file may have this name in a receiver queue; the reason where not. */
+export function checkFileName(name: string): Result<string> {
+  const bytes = Buffer.byteLength(name);
+  if (bytes === 0) return bad("the product has no file name");
+  if (bytes > nameBytesMax) return bad(`the file name has ${bytes} bytes, a file system takes at most ${nameBytesMax}`);
+  if (name.includes("/") || name.includes("\0")) return bad("the file name has a slash or a NUL");
+  if (name.startsWith(".")) return bad("the file name starts with a dot, the mark of files in work");
+  return good(name);
+}
+
+/** A product on its way into the folder, under a temporary name. Ends with `place` or `discard`. */
+export interface IncomingFile {
+  /** Bytes so far. */
+  readonly size: number;
+  write(chunk: Uint8Array): Promise<void>;
+  /** To disk, then under its final name in one step (replacing one that is there), then the folder to disk. */
+  place(name: string): Promise<void>;
+  discard(): Promise<void>;
+}
+
+/** The folder from which products are ingested: under its own name a file is whole, or not there. */
+export class ReceiverQueue {
+  readonly #directory: string;
+  readonly #mode: number;
+  #sequence = 0;
+
+  constructor(directory: string, mode: number) {
+    this.#directory = directory;
+    this.#mode = mode;
+  }
+
+  /** Looks that the folder takes files, and removes what an earlier process left unfinished; answers how many. */
+  async prepare(): Promise<number> {
+    let names: string[];
+    try {
+      names = await readdir(this.#directory);
+      await (await this.receive()).discard();
+    } catch (error) {
+      const cause =
+        error instanceof LocalFault ? (error.cause as NodeJS.ErrnoException) : (error as NodeJS.ErrnoException);
+      // A full disk is waited for, like later on.
+      if (cause.code === "ENOSPC" || cause.code === "EDQUOT") return 0;
+      const remedy = `make the folder, owned by the user who runs the puller: install -d -o USER ${this.#directory}`;
+      throw new UserError("receiverQueueDirectory", describeFault(this.#directory, cause), remedy, { cause });
+    }
+    const parts = names.filter((name) => partName.test(name));
+    for (const part of parts) await unlink(join(this.#directory, part)).catch(ignoreGone);
+    return parts.length;
+  }
+
+  /** Size of the product under this name; undefined where there is none. */
+  async sizeOf(name: string): Promise<number | undefined> {
+    return this.#local(async () => {
+      const stats = await lstat(join(this.#directory, name)).catch(ignoreGone);
+      return stats?.isFile() ? stats.size : undefined;
+    });
+  }
+
+  async receive(): Promise<IncomingFile> {
+    this.#sequence += 1;
+    const part = join(this.#directory, `.pull-${process.pid}-${this.#sequence}.part`);
+    const handle = await this.#local(() => open(part, "wx", this.#mode));
+    const discard = async () => {
+      await handle.close().catch(() => {});
+      await unlink(part).catch(() => {});
+    };
+    let size = 0;
+    return {
+      get size() {
+        return size;
+      },
+      write: (chunk) =>
+        this.#local(async () => {
+          await writeAll(handle, chunk);
+          size += chunk.byteLength;
+        }),
+      place: (name) =>
+        this.#local(async () => {
+          await handle.chmod(this.#mode);
+          await handle.sync();
+          await handle.close();
+          await rename(part, join(this.#directory, name));
+          await this.#syncDirectory();
+        }),
+      discard,
+    };
+  }
+
+  async #syncDirectory(): Promise<void> {
+    const handle = await open(this.#directory, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #local<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw new LocalFault(this.#directory, error as NodeJS.ErrnoException);
+    }
+  }
+}
+
+async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.byteLength; ) at += (await handle.write(chunk, at)).bytesWritten;
+}
+
+function ignoreGone(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
+  return undefined;
+}
