@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import type { Shape } from "../lib/shape.ts";
+import type { PropertyMap } from "../lib/values.ts";
+import { ManagementApi } from "./management-api.ts";
+
+/** The official provider's configuration. Nothing is required here, because all of it may come from the environment. */
+export const configShape: Shape = {
+  endpoint: { type: "string", rule: httpUrl },
+  username: { type: "string" },
+  password: { type: "string", secret: true },
+  insecure: { type: "boolean" },
+  cacertFile: { type: "string" },
+  clientcertFile: { type: "string" },
+  clientkeyFile: { type: "string" },
+  proxy: { type: "string", rule: httpUrl },
+};
+
+const environmentNames: { readonly [name: string]: string } = {
+  endpoint: "RABBITMQ_ENDPOINT",
+  username: "RABBITMQ_USERNAME",
+  password: "RABBITMQ_PASSWORD",
+  insecure: "RABBITMQ_INSECURE",
+  cacertFile: "RABBITMQ_CACERT",
+  clientcertFile: "RABBITMQ_CLIENTCERT",
+  clientkeyFile: "RABBITMQ_CLIENTKEY",
+  proxy: "RABBITMQ_PROXY",
+};
+
+/** The one connection of this provider process: opened by its configuration, used by every resource. */
+export class Connection {
+  #api: ManagementApi | undefined;
+
+  open(config: PropertyMap): void {
+    const setting = (name: string): string | undefined => {
+      const value = config[name] ?? process.env[environmentNames[name] ?? ""];
+      return value === undefined || value === "" ? undefined : String(value);
+    };
+    const required = (name: string): string => setting(name) ?? missing(name);
+    const file = (name: string) => readPem(name, setting(name));
+    const [ca, cert, key, proxy] = [
+      file("cacertFile"),
+      file("clientcertFile"),
+      file("clientkeyFile"),
+      setting("proxy"),
+    ];
+    this.close();
+    this.#api = new ManagementApi({
+      endpoint: required("endpoint"),
+      username: required("username"),
+      password: required("password"),
+      insecure: /^(1|t|true)$/i.test(setting("insecure") ?? ""),
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+      ...(proxy === undefined ? {} : { proxy }),
+    });
+  }
+
+  get api(): ManagementApi {
+    if (this.#api === undefined) {
+      throw new Error("rabbitmq: the broker's address or login hangs on a resource that is not made yet");
+    }
+    return this.#api;
+  }
+
+  close(): void {
+    this.#api?.close();
+    this.#api = undefined;
+  }
+}
+
+function missing(name: string): never {
+  const flag = name === "password" ? "--secret " : "";
+  throw new Error(
+    `rabbitmq: ${name} is not set: \`pulumi config set ${flag}rabbitmq:${name} …\`, or ${environmentNames[name]} in the environment`,
+  );
+}
+
+function readPem(name: string, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Error(`rabbitmq: ${name}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function httpUrl(value: unknown): string | undefined {
+  const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return undefined;
+  return "expected a URL such as http://bunny1:15672, got another text";
+}

@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import type { ResourceHandler } from "../lib/handlers.ts";
+import { isList, type PropertyMap, type Value } from "../lib/values.ts";
+import type { Connection } from "./connection.ts";
+import { completeName, internalsOf, map, quoted, text, withoutInternals } from "./naming.ts";
+
+/** A user of the broker's own database. Id: its name. */
+export function user(connection: Connection): ResourceHandler {
+  const put = async (name: string, inputs: PropertyMap, signal: AbortSignal) => {
+    const tags = isList(inputs.tags) ? inputs.tags.join(",") : "";
+    const body = { password: text(inputs, "password"), tags };
+    await connection.api.put(["users", name], body, { subject: quoted("user", name), signal });
+    return withoutInternals(inputs);
+  };
+  return {
+    token: "rabbitmq:index/user:User",
+    inputs: {
+      name: { type: "string", replaceOnChange: true },
+      password: {
+        type: "string",
+        required: true,
+        secret: true,
+        rule: (value) => (value === "" ? "is empty: nobody could log in with it" : undefined),
+      },
+      tags: { type: { list: "string" } },
+    },
+    computed: {},
+    complete: completeName,
+    async create(inputs, { signal }) {
+      const name = text(inputs, "name");
+      return { id: name, outputs: await put(name, inputs, signal) };
+    },
+    update: (id, _state, inputs, { signal }) => put(id, inputs, signal),
+    async read(id, state, inputs, { signal }) {
+      const found = await connection.api.get(["users", id], { subject: quoted("user", id), signal });
+      if (found === undefined) return undefined;
+      const actual = map(found);
+      const read = { name: id, ...readPassword(state, actual), ...readTags(inputs.tags ?? state.tags, actual) };
+      return { id, outputs: read, inputs: { ...internalsOf(inputs), ...read } };
+    },
+    async delete(id, _state, { signal }) {
+      await connection.api.delete(["users", id], { subject: quoted("user", id), signal });
+    },
+  };
+}
+
+/** The broker gives out no password, but a salted hash: enough to tell whether ours is still the one. */
+function readPassword(state: PropertyMap, actual: PropertyMap): PropertyMap {
+  const { password } = state;
+  if (typeof password !== "string") return {};
+  const verdict = matchesHash(password, String(actual.password_hash ?? ""), String(actual.hashing_algorithm ?? ""));
+  return verdict ? { password } : {};
+}
+
+/** Hash = base64(4 octets of salt, digest(salt, password)). Unknown algorithms are given the benefit of the doubt. */
+export function matchesHash(password: string, hash: string, algorithm: string): boolean {
+  const digest = /^rabbit_password_hashing_(sha256|sha512|md5)$/.exec(algorithm)?.[1];
+  if (digest === undefined) return true;
+  const octets = Buffer.from(hash, "base64");
+  const salted = Buffer.concat([octets.subarray(0, 4), Buffer.from(password)]);
+  return octets.subarray(4).equals(createHash(digest).update(salted).digest());
+}
+
+/** Tags are a set; brokers before 3.9 give them as one string with commas. The program's order is kept where it can be. */
+function readTags(given: Value | undefined, actual: PropertyMap): PropertyMap {
+  const there = isList(actual.tags) ? actual.tags.map(String) : String(actual.tags ?? "").split(",");
+  const tags = there.filter((tag) => tag !== "");
+  const before = isList(given) ? given.map(String) : undefined;
+  if (before && before.length === tags.length && before.every((tag) => tags.includes(tag))) return { tags: before };
+  return tags.length === 0 && before === undefined ? {} : { tags };
+}
