@@ -98,7 +98,7 @@ export class SpooledPublisher {
   }
 
   async #run(): Promise<void> {
-    const { session, spool } = this.#options;
+    const { spool } = this.#options;
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers();

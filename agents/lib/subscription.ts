@@ -90,10 +90,12 @@ class Line {
     this.#onBroken = onBroken;
     channel.on("error", (error) => onBroken(`channel of ${options.queue}: ${error.message}`));
     channel.on("close", () => {
+      // After a cancel and the last settlement the channel is closed on purpose, and nothing is lost with it.
+      const lost = !this.#cancelled || this.inFlight > 0;
       this.inFlight = 0;
       this.#gone.abort();
       if (!this.#cancelled) onBroken(`channel of ${options.queue} closed`);
-      options.onLost?.();
+      if (lost) options.onLost?.();
     });
   }
 

@@ -1,0 +1,211 @@
+import { type AddressWatch, watchAddress } from "../lib/address-watch.ts";
+import type { AgentContext, RunningAgent } from "../lib/agent-main.ts";
+import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
+import { deadLetter } from "../lib/consumer.ts";
+import type { HealthStatus } from "../lib/metrics.ts";
+import type { Delivery, Subscription } from "../lib/subscription.ts";
+import { deadLetterTopology, joinTopologies, type Topology } from "../lib/topology.ts";
+import type { Config } from "./config.ts";
+import { DispatcherCore } from "./core.ts";
+import type { Effect, Event } from "./events.ts";
+import { Telemetry } from "./telemetry.ts";
+
+const tickMs = 50;
+
+/** The dispatcher's shell: tells its core what happened, does what the core answers. */
+export class Dispatcher implements RunningAgent {
+  readonly #context: AgentContext<Config>;
+  readonly #core: DispatcherCore;
+  readonly #session: BrokerSession;
+  readonly #telemetry: Telemetry;
+  readonly #deliveries = new Map<number, Delivery>();
+  readonly #asides = new Set<Promise<void>>();
+  readonly #ticker: NodeJS.Timeout;
+  readonly #watch: AddressWatch | undefined;
+  #nextDelivery = 1;
+  #subscription: Subscription | undefined;
+  #cancelling: Promise<void> = Promise.resolve();
+  #settled: (() => void) | undefined;
+
+  constructor(context: AgentContext<Config>) {
+    const { config, log, metrics, lifeCycle } = context;
+    this.#context = context;
+    this.#core = new DispatcherCore({
+      inputTopic: config.inputTopic,
+      notifyTopic: config.notifyTopic,
+      dedupWindowMs: config.dedupWindowSeconds * 1000,
+      entriesMax: config.entriesMax,
+      retry: { minMs: config.retryDelayMinMs, maxMs: config.retryDelayMaxMs },
+    });
+    this.#telemetry = new Telemetry(metrics, this.#core);
+    this.#session = openBrokerSession({ config: config.broker, log, name: "dispatcher", topology: topologyOf(config) });
+    this.#session.once("ready", () => lifeCycle.ready());
+    this.#ticker = setInterval(() => this.#handle({ type: "tick" }), tickMs);
+    if (config.vip) {
+      this.#watch = watchAddress(config.vip.address, log);
+      this.#watch.on("held", () => this.#handle({ type: "held" }));
+      this.#watch.on("gone", () => this.#handle({ type: "gone" }));
+    }
+    if (this.#watch?.held ?? true) this.#handle({ type: "held" });
+  }
+
+  status(): HealthStatus {
+    const { state, inFlight, entries, retrying } = this.#core;
+    const connected = this.#session.state === "ready";
+    const where = this.#context.config.vip?.address;
+    const words = {
+      active: where ? `active, holding ${where}` : "active",
+      standby: `standby: ${where} is elsewhere`,
+      full: `FULL: ${entries} products remembered (entriesMax), taking no more until the window has passed`,
+      stopped: "stopping",
+    }[state];
+    const stuck = retrying > 0 ? `; ${retrying} products that no queue takes` : "";
+    return {
+      ok: connected && state !== "full" && retrying === 0,
+      text: `${words}; ${this.#session.description}; ${inFlight} in flight, ${entries} remembered${stuck}`,
+      state,
+      broker: this.#session.state,
+      inFlight,
+      entries,
+      retrying,
+    };
+  }
+
+  /** Cancels, waits for the confirms of what is published, acks, closes. */
+  async stop(deadline: AbortSignal): Promise<void> {
+    this.#watch?.stop();
+    this.#handle({ type: "stop" });
+    await Promise.race([this.#drained(), aborted(deadline)]);
+    clearInterval(this.#ticker);
+    await this.#session.close();
+  }
+
+  async #drained(): Promise<void> {
+    await this.#cancelling;
+    while (this.#core.inFlight > 0) await new Promise<void>((resolve) => (this.#settled = resolve));
+    await Promise.all(this.#asides);
+  }
+
+  #handle(event: Event): void {
+    for (const effect of this.#core.handle(event, now())) {
+      this.#telemetry.count(effect);
+      this.#do(effect);
+    }
+    if (this.#settled && this.#core.inFlight === 0) this.#settled();
+  }
+
+  #do(effect: Effect): void {
+    switch (effect.type) {
+      case "publish": {
+        const { claim, routingKey, delivery } = effect;
+        const headers = this.#deliveries.get(delivery.id)?.headers ?? {};
+        const { exchange } = this.#context.config;
+        this.#session.publish(exchange, routingKey, delivery.body, { headers, contentType: "text/plain" }).then(
+          (outcome) => this.#handle({ type: "outcome", claim, outcome }),
+          (error: Error) => this.#context.lifeCycle.fail(error),
+        );
+        break;
+      }
+      case "ack":
+        this.#take(effect.delivery)?.ack();
+        break;
+      case "requeue":
+        this.#take(effect.delivery)?.requeue();
+        break;
+      case "dead-letter":
+        this.#putAside(this.#take(effect.delivery), effect.reason);
+        break;
+      case "subscribe":
+        this.#subscribe();
+        break;
+      case "cancel":
+        this.#cancel();
+        break;
+      case "publish-failed":
+        this.#context.log.warn({ outcome: effect.outcome, routingKey: effect.routingKey }, explain(effect.outcome));
+        break;
+      case "full":
+        this.#context.log.error(
+          { entries: effect.entries },
+          "entriesMax reached: taking no more until the window has passed",
+        );
+        break;
+    }
+  }
+
+  #subscribe(): void {
+    const { inputQueue, prefetch } = this.#context.config;
+    this.#subscription = this.#session.subscribe({
+      queue: inputQueue,
+      prefetch,
+      onDelivery: (delivery) => {
+        this.#telemetry.received();
+        const id = this.#nextDelivery++;
+        this.#deliveries.set(id, delivery);
+        const { routingKey, body } = delivery;
+        this.#handle({ type: "delivery", delivery: { id, routingKey, body } });
+      },
+      onLost: () => {
+        this.#deliveries.clear();
+        this.#handle({ type: "deliveries-lost" });
+      },
+    });
+    this.#context.log.info({ queue: inputQueue }, "dispatching");
+  }
+
+  #cancel(): void {
+    const subscription = this.#subscription;
+    if (!subscription) return;
+    this.#subscription = undefined;
+    this.#context.log.info("taking no more announcements");
+    this.#cancelling = this.#session.unsubscribe(subscription);
+  }
+
+  #take(id: number): Delivery | undefined {
+    const delivery = this.#deliveries.get(id);
+    this.#deliveries.delete(id);
+    return delivery;
+  }
+
+  #putAside(delivery: Delivery | undefined, reason: string): void {
+    if (!delivery) return;
+    const { log, config } = this.#context;
+    const session = this.#session;
+    const work = deadLetter({ session, log, agent: "dispatcher", queue: config.inputQueue, delivery, reason });
+    const aside = work.finally(() => this.#asides.delete(aside));
+    this.#asides.add(aside);
+  }
+}
+
+/** Input and output queues are declared here: nothing is lost before the first announcer or puller comes. */
+export function topologyOf(config: Config): Topology {
+  const { exchange, inputQueue, inputTopic, notifyTopic, outputQueues } = config;
+  return joinTopologies(deadLetterTopology, {
+    exchanges: [{ name: exchange, type: "topic" }],
+    queues: [
+      {
+        name: inputQueue,
+        // The fence where two hosts believe that they hold the address: the broker feeds one of them.
+        arguments: { "x-single-active-consumer": true },
+        bindings: [{ exchange, pattern: `${inputTopic}.#` }],
+      },
+      ...outputQueues.map((name) => ({ name, bindings: [{ exchange, pattern: `${notifyTopic}.#` }] })),
+    ],
+  });
+}
+
+/** Milliseconds since 1970 that never go backwards within this process, whatever is done to the clock. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+function explain(outcome: string): string {
+  if (outcome === "returned") return "no queue takes the announcement; trying again (is the output queue bound?)";
+  if (outcome === "nacked") return "the broker could not take the announcement; trying again";
+  return "the connection went before the confirm; the broker gives the announcement out again";
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

@@ -1,0 +1,40 @@
+import { Argument, type Command } from "commander";
+
+interface AgentModule {
+  main(argv: readonly string[]): Promise<number>;
+}
+
+/** The agents there are. Each is loaded alone: one agent's libraries are no other's. */
+const agents: Readonly<Record<string, () => Promise<AgentModule>>> = {
+  announcer: () => import("../agents/announcer/main.ts"),
+  dispatcher: () => import("../agents/dispatcher/main.ts"),
+  puller: () => import("../agents/puller/main.ts"),
+};
+
+/** `./warren agent NAME`: one agent in the foreground, against any broker. */
+export function define(command: Command): void {
+  command
+    .addArgument(new Argument("<name>", "which agent").choices(Object.keys(agents)))
+    .option("--config <file>", "its config, JSON; agents/NAME/example.json is an annotated one")
+    .option("--check-config", "read the config, say what is wrong with it, end")
+    .option("--print-schema", "print the JSON Schema of its config, end")
+    .addHelpText(
+      "after",
+      `
+Runs until SIGTERM or Ctrl-C, settles what is in flight, ends. A second signal ends it at once.
+Exit codes: 0 ended in order, 1 failed, 2 the config or the command line is wrong.
+
+  ./warren agent dispatcher --config agents/dispatcher/example.json --check-config
+  ./warren agent puller --print-schema`,
+    )
+    .action(async (name: string, options: { config?: string; checkConfig?: true; printSchema?: true }) => {
+      const module = await agents[name]?.();
+      const code = await module?.main([
+        ...(options.config === undefined ? [] : ["--config", options.config]),
+        ...(options.checkConfig ? ["--check-config"] : []),
+        ...(options.printSchema ? ["--print-schema"] : []),
+      ]);
+      // The agent is the process: a socket that the broker has not let go of yet keeps nobody waiting.
+      process.exit(code ?? 1);
+    });
+}
