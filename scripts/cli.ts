@@ -9,6 +9,8 @@ import { verbs } from "./verbs.ts";
 const program = new Command("warren")
   .description("brokers, virtual IPs and agents of an announcement system, as code")
   .helpCommand(false)
+  // What follows a verb is the verb's: `./warren pulumi` passes all of it on.
+  .enablePositionalOptions()
   .showHelpAfterError("(./warren --help lists the verbs, ./warren VERB --help its options)");
 
 const wanted = process.argv.slice(2).find((word) => !word.startsWith("-"));

@@ -1,0 +1,18 @@
+import type { Command } from "commander";
+import { defineOperation } from "./toolchain/operation.ts";
+
+/** `./warren preview -s STACK`: `pulumi preview`; with --expect-no-changes it is the check for drift. */
+export function define(command: Command): void {
+  defineOperation(command, {
+    name: "preview",
+    asks: false,
+    create: true,
+    always: [],
+    withYes: [],
+    examples: [
+      "./warren preview -s lab",
+      "./warren preview -s op --expect-no-changes",
+      "./warren preview -s op --diff",
+    ],
+  });
+}

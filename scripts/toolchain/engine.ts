@@ -1,0 +1,175 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { flushCompileCache } from "node:module";
+import path from "node:path";
+import { UserError } from "../../agents/lib/errors.ts";
+import { writeWhole } from "./files.ts";
+import { checkout, nodeProgram } from "./places.ts";
+import { userHome } from "./plugins.ts";
+import {
+  projectName,
+  type StackSettings,
+  selectedStack,
+  stackOf,
+  stackSettings,
+  stateFile,
+  withConfigFile,
+} from "./stack.ts";
+import { ensureToolchain, type Toolchain } from "./toolchain.ts";
+
+export interface PulumiOptions {
+  /** The stack that the arguments are about; without it their own `-s`, else the selected one. */
+  readonly stack?: string | undefined;
+  /** `inherit` (default) shows the engine's live progress; `capture` gives its output to the caller instead. */
+  readonly output?: "inherit" | "capture";
+  /** More environment, over everything else. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** SIGINT to the engine when it aborts: a graceful cancel. */
+  readonly signal?: AbortSignal | undefined;
+  readonly toolchain?: Toolchain | undefined;
+}
+
+/** A command of the engine, ready to start. */
+export interface EngineCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Record<string, string>;
+}
+
+/** Everything that the engine's start takes: toolchain, backend, passphrase, config file, PATH. */
+export async function engineCommand(args: readonly string[], options: PulumiOptions = {}): Promise<EngineCommand> {
+  const toolchain = options.toolchain ?? (await ensureToolchain({ signal: options.signal }));
+  const home = toolchain.env.PULUMI_HOME ?? userHome();
+  const stack = options.stack ?? stackOf(args) ?? selectedStack(home);
+  const settings = stackSettings(stack, { canAsk: process.stdin.isTTY === true && options.output !== "capture" });
+  return {
+    program: toolchain.pulumi,
+    args: withConfigFile(args, settings.configFile),
+    cwd: workingFolder(),
+    env: await engineEnvironment(toolchain, settings, options.env),
+  };
+}
+
+/**
+ * Runs the engine and gives its exit code. On a terminal Ctrl-C reaches the engine by itself (once: a graceful cancel,
+ * twice: at once), and warren stays until it has ended.
+ */
+export async function runPulumi(args: readonly string[], options: PulumiOptions = {}): Promise<number> {
+  return (await runEngine(args, { ...options, output: "inherit" })).exitCode;
+}
+
+/** What a command of the engine prints, e.g. of `stack output --json`. @throws UserError with its own words if it fails. */
+export async function readPulumi(args: readonly string[], options: PulumiOptions = {}): Promise<string> {
+  const { exitCode, stdout, stderr } = await runEngine(args, { ...options, output: "capture" });
+  if (exitCode !== 0) throw new UserError(`pulumi ${args.join(" ")}`, stderr.trim() || `ended with ${exitCode}`);
+  return stdout;
+}
+
+async function runEngine(args: readonly string[], options: PulumiOptions) {
+  const command = await engineCommand(args, options);
+  const capture = options.output === "capture";
+  const child = spawn(command.program, command.args, {
+    cwd: command.cwd,
+    env: command.env,
+    stdio: capture ? ["ignore", "pipe", "pipe"] : "inherit",
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const cancel = () => child.kill("SIGINT");
+  // The terminal has sent SIGINT to the engine too; a second one from here would be the person's "at once".
+  const onInterrupt = process.stdin.isTTY && !capture ? () => {} : cancel;
+  process.on("SIGINT", onInterrupt).on("SIGTERM", cancel);
+  options.signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    const exitCode = await new Promise<number>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 1)));
+    });
+    return { exitCode, stdout, stderr };
+  } finally {
+    process.off("SIGINT", onInterrupt).off("SIGTERM", cancel);
+    options.signal?.removeEventListener("abort", cancel);
+  }
+}
+
+/** Becomes the engine: this process goes on as the engine, so exit code, signals and terminal are simply the engine's. */
+export async function becomePulumi(args: readonly string[], options: PulumiOptions = {}): Promise<never> {
+  const { program, args: all, cwd, env } = await engineCommand(args, options);
+  // Node writes its compile cache when it exits, which it never does here.
+  flushCompileCache();
+  process.chdir(cwd);
+  const execve = process.execve;
+  if (execve === undefined) throw new Error("this Node can't replace itself by another program");
+  return execve(program, [program, ...all], env);
+}
+
+/**
+ * Creates a stack where it does not exist. With the state in a folder this is only a look whether its file is there;
+ * another backend is asked, which costs one start of the engine.
+ */
+export async function ensureStack(stack: string, options: PulumiOptions = {}): Promise<void> {
+  const toolchain = options.toolchain ?? (await ensureToolchain());
+  const settings = stackSettings(stack, { canAsk: process.stdin.isTTY === true });
+  const backend = settings.env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL;
+  const file = backend === undefined ? undefined : stateFile(backend, stack);
+  if (file && ["", ".gz", ".zst"].some((ending) => existsSync(`${file}${ending}`))) return;
+  requireConfig(stack, settings);
+  if (file) await mkdir(path.dirname(file.slice(0, file.indexOf("/.pulumi/") + 1) || "."), { recursive: true });
+  const create = ["stack", "select", "--create", "--non-interactive", "--stack", stack];
+  if (settings.configFile === undefined) {
+    await readPulumi(create, { ...options, stack, toolchain });
+    return;
+  }
+  // Creating takes no --config-file; in a folder with a project file of the same name the engine finds a lab's config.
+  const folder = path.dirname(settings.configFile);
+  const project = path.join(folder, "Pulumi.yaml");
+  await writeWhole(project, `name: ${projectName}\nruntime: nodejs\n`);
+  try {
+    await readPulumi(["--cwd", folder, ...create], { ...options, stack, toolchain });
+  } finally {
+    await rm(project, { force: true });
+  }
+}
+
+/** The engine would create an empty stack for any name; a stack without config is a name mistyped. */
+function requireConfig(stack: string, settings: StackSettings): void {
+  const file = settings.configFile ?? path.join(checkout, "stacks", `Pulumi.${stack.split("/").at(-1)}.yaml`);
+  if (existsSync(file)) return;
+  throw new UserError(
+    `stack ${stack}`,
+    `has no config: ${path.relative(checkout, file)} is not there`,
+    "ls stacks/ shows the stacks",
+  );
+}
+
+async function engineEnvironment(
+  toolchain: Toolchain,
+  settings: StackSettings,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Record<string, string>> {
+  const inherited = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const all: Record<string, string> = { ...Object.fromEntries(inherited), ...toolchain.env, ...settings.env, ...more };
+  // The engine starts `pulumi-language-nodejs` from here, and that starts `node`.
+  const first = [path.dirname(toolchain.pulumi), path.dirname(nodeProgram)];
+  all.PATH = [...first, ...(all.PATH ?? "").split(path.delimiter).filter((folder) => !first.includes(folder))].join(
+    path.delimiter,
+  );
+  // The engine refuses a folder for state that is not there.
+  const backend = settings.env.PULUMI_BACKEND_URL;
+  if (backend?.startsWith("file://")) await mkdir(backend.slice("file://".length), { recursive: true });
+  return all;
+}
+
+/** Where the person stands, if that is in the checkout, so that relative paths in arguments mean what they say. */
+function workingFolder(): string {
+  const here = process.cwd();
+  return here === checkout || here.startsWith(checkout + path.sep) ? here : checkout;
+}

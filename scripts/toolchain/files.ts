@@ -1,0 +1,47 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+
+/** Writes under another name, then renames: a reader sees the old content or the new one, whole. */
+export async function writeWhole(file: string, content: string, mode = 0o644): Promise<void> {
+  const temporary = temporaryName(file);
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(temporary, content, { mode });
+  await rename(temporary, file);
+}
+
+/** A name beside `place` that tells who made it and is never taken for the thing itself. */
+export function temporaryName(place: string): string {
+  return path.join(
+    path.dirname(place),
+    `.${path.basename(place)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`,
+  );
+}
+
+/**
+ * Makes a file or folder whole or not at all: `make` fills a temporary name in the same folder, which then gets the name
+ * `place`. What a killed run left there before is removed first, so it is called under a lock.
+ */
+export async function makeWhole(place: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  const folder = path.dirname(place);
+  await mkdir(folder, { recursive: true });
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(`.${path.basename(place)}.`))
+      await rm(path.join(folder, name), { recursive: true, force: true });
+  }
+  const temporary = temporaryName(place);
+  try {
+    await make(temporary);
+    await rm(place, { recursive: true, force: true });
+    await rename(temporary, place);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+export async function exists(place: string): Promise<boolean> {
+  return stat(place).then(
+    () => true,
+    () => false,
+  );
+}

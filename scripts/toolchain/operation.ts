@@ -1,0 +1,47 @@
+import type { Command } from "commander";
+import { UserError } from "../../agents/lib/errors.ts";
+import { becomePulumi, ensureStack } from "./engine.ts";
+import { ensureToolchain } from "./toolchain.ts";
+
+/** An operation of the engine on one stack, as a short form of its command line. */
+export interface Operation {
+  readonly name: "up" | "preview" | "destroy";
+  /** The engine asks before it changes something; `--yes` answers. */
+  readonly asks: boolean;
+  /** The stack is created where it does not exist. */
+  readonly create: boolean;
+  readonly always: readonly string[];
+  /** Added with `--yes`. */
+  readonly withYes: readonly string[];
+  readonly examples: readonly string[];
+}
+
+export function defineOperation(command: Command, operation: Operation): void {
+  command
+    .requiredOption("-s, --stack <stack>", "the stack: stacks/Pulumi.STACK.yaml is its config")
+    .argument("[arguments...]", `more arguments of pulumi ${operation.name}, passed on`)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .addHelpText("after", `\n${operation.examples.map((example) => `  ${example}`).join("\n")}`);
+  if (operation.asks) command.option("-y, --yes", "don't ask; needed where there is no terminal to ask on");
+  command.action(async (words: string[], options: { stack: string; yes?: boolean }) => {
+    if (operation.asks && !options.yes && !process.stdin.isTTY) {
+      throw new UserError(operation.name, "there is no terminal to ask on", "add --yes to go on without being asked");
+    }
+    const toolchain = await ensureToolchain();
+    if (operation.create) await ensureStack(options.stack, { toolchain });
+    const args = operationArguments(operation, { ...options, words });
+    await becomePulumi(args, { stack: options.stack, toolchain });
+  });
+}
+
+/** The engine's command line of an operation; other verbs start the same operation by it. */
+export function operationArguments(
+  operation: Pick<Operation, "name" | "always" | "withYes">,
+  options: { readonly stack: string; readonly yes?: boolean; readonly words?: readonly string[] },
+): string[] {
+  const words = options.words ?? [];
+  const unless = (flag: string) => !words.some((word) => word === flag || word.startsWith(`${flag}=`));
+  const flags = [...operation.always, ...(options.yes ? ["--yes", ...operation.withYes] : [])].filter(unless);
+  return [operation.name, "--stack", options.stack, ...flags, ...words];
+}
