@@ -13,16 +13,17 @@ const program = new Command("warren")
   .enablePositionalOptions()
   .showHelpAfterError("(./warren --help lists the verbs, ./warren VERB --help its options)");
 
+// Before the verbs are made: each takes this over from the program at that moment.
+program.exitOverride((error) => {
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+  throw error;
+});
+
 const wanted = process.argv.slice(2).find((word) => !word.startsWith("-"));
 for (const verb of verbs) {
   const command = program.command(verb.name).description(verb.summary);
   if (verb.name === wanted) (await verb.load()).define(command);
 }
-
-program.exitOverride((error) => {
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
-  throw error;
-});
 
 try {
   await program.parseAsync();

@@ -116,13 +116,12 @@ export async function becomePulumi(args: readonly string[], options: PulumiOptio
  * another backend is asked, which costs one start of the engine.
  */
 export async function ensureStack(stack: string, options: PulumiOptions = {}): Promise<void> {
+  requireConfig(stack);
   const toolchain = options.toolchain ?? (await ensureToolchain());
   const settings = stackSettings(stack, { canAsk: process.stdin.isTTY === true });
   const backend = settings.env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL;
   const file = backend === undefined ? undefined : stateFile(backend, stack);
   if (file && ["", ".gz", ".zst"].some((ending) => existsSync(`${file}${ending}`))) return;
-  requireConfig(stack, settings);
-  if (file) await mkdir(path.dirname(file.slice(0, file.indexOf("/.pulumi/") + 1) || "."), { recursive: true });
   const create = ["stack", "select", "--create", "--non-interactive", "--stack", stack];
   if (settings.configFile === undefined) {
     await readPulumi(create, { ...options, stack, toolchain });
@@ -137,17 +136,6 @@ export async function ensureStack(stack: string, options: PulumiOptions = {}): P
   } finally {
     await rm(project, { force: true });
   }
-}
-
-/** The engine would create an empty stack for any name; a stack without config is a name mistyped. */
-function requireConfig(stack: string, settings: StackSettings): void {
-  const file = settings.configFile ?? path.join(checkout, "stacks", `Pulumi.${stack.split("/").at(-1)}.yaml`);
-  if (existsSync(file)) return;
-  throw new UserError(
-    `stack ${stack}`,
-    `has no config: ${path.relative(checkout, file)} is not there`,
-    "ls stacks/ shows the stacks",
-  );
 }
 
 async function engineEnvironment(

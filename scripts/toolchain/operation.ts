@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { becomePulumi, ensureStack } from "./engine.ts";
+import { requireConfig } from "./stack.ts";
 import { ensureToolchain } from "./toolchain.ts";
 
 /** An operation of the engine on one stack, as a short form of its command line. */
@@ -28,6 +29,7 @@ export function defineOperation(command: Command, operation: Operation): void {
     if (operation.asks && !options.yes && !process.stdin.isTTY) {
       throw new UserError(operation.name, "there is no terminal to ask on", "add --yes to go on without being asked");
     }
+    requireConfig(options.stack);
     const toolchain = await ensureToolchain();
     if (operation.create) await ensureStack(options.stack, { toolchain });
     const args = operationArguments(operation, { ...options, words });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { checkout } from "./places.ts";
@@ -59,6 +59,23 @@ function labConfig(root: string, name: string): { derived: string | undefined } 
   const committed = path.join(root, "stacks", `Pulumi.${name}.yaml`);
   if (name === "lab") return { derived: undefined };
   return !existsSync(committed) && existsSync(derived) ? { derived } : undefined;
+}
+
+/**
+ * The engine would make an empty stack of any name; a stack without config is a name mistyped.
+ *
+ * @throws UserError where the stack has no config file.
+ */
+export function requireConfig(stack: string, root: string = checkout): void {
+  const name = stack.split("/").at(-1) ?? stack;
+  const file = labConfig(root, name)?.derived ?? path.join(root, "stacks", `Pulumi.${name}.yaml`);
+  if (existsSync(file)) return;
+  const stacks = readdirSync(path.join(root, "stacks")).flatMap((each) => /^Pulumi\.(.+)\.yaml$/.exec(each)?.[1] ?? []);
+  throw new UserError(
+    `stack ${stack}`,
+    `has no config ${path.relative(root, file)}`,
+    `there are: ${stacks.join(", ")}`,
+  );
 }
 
 export function stateUrl(root: string = checkout): string {
