@@ -9,6 +9,7 @@ import { checkout, nodeProgram } from "./places.ts";
 import { userHome } from "./plugins.ts";
 import {
   projectName,
+  requireConfig,
   type StackSettings,
   selectedStack,
   stackOf,
