@@ -59,7 +59,7 @@ export async function runAgent<S extends z.ZodType<CommonConfig>>(
     return await live(program, config, options.config);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    process.stderr.write(`${program.name}: ${error.format()}\n`);
+    process.stderr.write(`${error.format()}\n`);
     return error instanceof ConfigError ? 2 : 1;
   }
 }
@@ -79,10 +79,10 @@ function parseOptions(
       },
     });
     const print = values["print-schema"];
-    if (!print && !values.config) throw new Error("no config file given");
+    if (!print && !values.config) throw new Error("--config FILE is missing");
     return { config: values.config ?? "", checkConfig: values["check-config"], printSchema: print };
   } catch (error) {
-    throw new ConfigError("command line", [{ path: "", message: (error as Error).message }], usage);
+    throw new ConfigError(name, [{ path: "arguments", message: (error as Error).message }], `usage: ${usage}`);
   }
 }
 
