@@ -1,0 +1,67 @@
+import { writeFile } from "node:fs/promises";
+import { type Command, InvalidArgumentError } from "commander";
+import { UserError } from "../agents/lib/errors.ts";
+import { runCheck } from "./check.ts";
+import { installMissing, type Requirement } from "./lib/packages.ts";
+import { resultTable, runVitest, type SuiteResult } from "./lib/suite.ts";
+
+/** In the order in which they run: what fails fast comes first. */
+const suiteNames = ["check", "broker", "lab"] as const;
+type SuiteName = (typeof suiteNames)[number];
+
+/** Programs that the suites start; the lab brings what its hosts need by itself, and so does the local broker. */
+const requirements: { readonly [name in SuiteName]: readonly Requirement[] } = {
+  check: [],
+  broker: [{ program: "inotifywait", package: "inotify-tools" }],
+  lab: [],
+};
+
+/** `./warren test`: every suite, a table, and as the last line `N passed, N failed`. */
+export function define(command: Command): void {
+  command
+    .option("--only <suite>", `one suite (${suiteNames.join(", ")}); can be given more than once`, collectSuite)
+    .option("--json <file>", "write the counts there as JSON")
+    .addHelpText(
+      "after",
+      `
+check   format, lint, types, arrows, unit tests; under a minute (npm run check is the same)
+broker  agents as processes against a real broker; no root
+lab     real hosts on this machine, provisioned by the real engine; root on Debian or Ubuntu`,
+    )
+    .action(async (options: { only?: SuiteName[]; json?: string }) => {
+      const names = suiteNames.filter((name) => !options.only || options.only.includes(name));
+      const results: SuiteResult[] = [];
+      for (const name of names) results.push(...(await runSuite(name)));
+      const passed = results.reduce((sum, result) => sum + result.passed, 0);
+      const failed = results.reduce((sum, result) => sum + result.failed, 0);
+      if (options.json) {
+        const suites = results.map(({ name, passed, failed, seconds }) => ({ name, passed, failed, seconds }));
+        await writeFile(options.json, `${JSON.stringify({ passed, failed, suites }, null, 2)}\n`);
+      }
+      process.stdout.write(`\n${resultTable(results)}\n${passed} passed, ${failed} failed\n`);
+      if (failed > 0 || passed === 0) process.exitCode = 1;
+    });
+}
+
+async function runSuite(name: SuiteName): Promise<SuiteResult[]> {
+  process.stdout.write(`\n== ${name}\n`);
+  const began = performance.now();
+  try {
+    await installMissing(requirements[name], (text) => process.stdout.write(`${name}: ${text}\n`));
+    if (name === "check") return await runCheck((text) => process.stdout.write(text));
+    const result = await runVitest(name, { show: true });
+    for (const note of result.notes) process.stdout.write(`${name}: ${note}\n`);
+    return [result];
+  } catch (error) {
+    // A suite that can't run here has failed; the others still run, and the last line tells.
+    if (!(error instanceof UserError)) throw error;
+    process.stdout.write(`${name}: ${error.format()}\n`);
+    return [{ name, passed: 0, failed: 1, seconds: (performance.now() - began) / 1000, notes: [error.message] }];
+  }
+}
+
+function collectSuite(value: string, before: SuiteName[] = []): SuiteName[] {
+  const name = suiteNames.find((each) => each === value);
+  if (!name) throw new InvalidArgumentError(`one of ${suiteNames.join(", ")} is expected.`);
+  return [...before, name];
+}
