@@ -192,6 +192,13 @@ class World {
     this.step(outcomeOf(claim, outcome));
   }
 
+  /** The consuming channel alone goes: the publishes in flight still get their true answers. */
+  loseDeliveries(): void {
+    for (const message of this.unacked.values()) this.queue.push(message);
+    this.unacked.clear();
+    this.step({ type: "deliveries-lost" });
+  }
+
   /** Everything in hand goes back to the queue; each publish in flight got through or did not, and nobody says so. */
   loseConnection(choice: number): void {
     for (const message of this.unacked.values()) this.queue.push(message);
@@ -232,7 +239,7 @@ class World {
 
 const choice = fc.nat({ max: 1_000_000 });
 const announced = fc.array(fc.nat({ max: 12 }), { minLength: 1, maxLength: 40 });
-const faults = ["deliver", "confirm", "return", "nack", "tick", "held", "gone"] as const;
+const faults = ["deliver", "confirm", "return", "nack", "tick", "held", "gone", "drop"] as const;
 const step = <K extends string>(...kinds: K[]) => fc.record({ kind: fc.constantFrom(...kinds), choice });
 
 function play(world: World, steps: readonly { kind: string; choice: number }[]): void {
@@ -241,6 +248,7 @@ function play(world: World, steps: readonly { kind: string; choice: number }[]):
     if (kind === "confirm") world.settle(choice, "confirmed", true);
     if (kind === "return") world.settle(choice, "returned", false);
     if (kind === "nack") world.settle(choice, "nacked", false);
+    if (kind === "drop") world.loseDeliveries();
     if (kind === "lose") world.loseConnection(choice);
     if (kind === "held" || kind === "gone" || kind === "tick") world.step({ type: kind });
     world.nowMs += choice % 200;

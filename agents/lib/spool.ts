@@ -168,41 +168,46 @@ export class Spool {
   }
 
   #wake(): void {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#write();
   }
 
   async #write(): Promise<void> {
     while (this.#appends.length > 0 || this.#done.length > 0) {
-      const appends = this.#appends;
-      const done = this.#done;
-      this.#appends = [];
-      this.#done = [];
-      const records: SpoolRecord[] = [
-        ...appends.map(({ entry }) => ({ type: "put", ...entry }) as const),
-        ...done.map((sequence) => ({ type: "done", sequence }) as const),
-      ];
-      try {
-        // Notes alone need no fdatasync: losing them repeats messages, it loses none.
-        await this.#writeRecords(records, appends.length > 0);
-      } catch (error) {
-        for (const { entry, reject } of appends) {
-          this.#liveBytes -= entry.payload.length;
-          reject(error as Error);
-        }
-        this.#log.error({ err: error, directory: this.#directory }, "spool can't be written");
-        // Kept for the next batch. None of them is a message: what waits in memory stays answered for.
-        this.#done.push(...done);
-        return;
-      }
-      for (const { entry, resolve } of appends) {
-        this.#pending.set(entry.sequence, entry);
-        resolve(entry.sequence);
-      }
-      for (const segment of this.#segments) for (const sequence of done) segment.pending.delete(sequence);
-      await this.#removeFinished();
+      if (!(await this.#writeBatch())) break;
     }
+    // In the same turn in which the queues were found empty: whoever adds to them next starts another writer.
+    this.#writing = undefined;
+  }
+
+  /** Writes what is queued; false where the disk refuses. */
+  async #writeBatch(): Promise<boolean> {
+    const appends = this.#appends;
+    const done = this.#done;
+    this.#appends = [];
+    this.#done = [];
+    try {
+      const puts = appends.map(({ entry }) => ({ type: "put", ...entry }) as const);
+      const notes = done.map((sequence) => ({ type: "done", sequence }) as const);
+      // Notes alone need no fdatasync: losing them repeats messages, it loses none.
+      await this.#writeRecords([...puts, ...notes], appends.length > 0);
+      for (const { entry } of appends) this.#pending.set(entry.sequence, entry);
+      for (const segment of this.#segments) for (const sequence of done) segment.pending.delete(sequence);
+    } catch (error) {
+      for (const { entry, reject } of appends) {
+        this.#liveBytes -= entry.payload.length;
+        reject(error as Error);
+      }
+      this.#log.error({ err: error, directory: this.#directory }, "spool can't be written");
+      // Written with the next batch. None of them is a message: what waits in memory stays answered for.
+      this.#done.push(...done);
+      return false;
+    }
+    for (const { entry, resolve } of appends) resolve(entry.sequence);
+    await this.#removeFinished().catch((error: Error) => {
+      // Everything is on disk, only more of it than is needed; the next batch tries again.
+      this.#log.error({ err: error, directory: this.#directory }, "old spool files can't be removed");
+    });
+    return true;
   }
 
   async #writeRecords(records: readonly SpoolRecord[], sync: boolean): Promise<void> {

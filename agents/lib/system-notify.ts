@@ -20,9 +20,7 @@ export class SystemNotify {
   send(fields: Readonly<Record<string, string>>): void {
     if (!this.#enabled) return;
     for (const [name, value] of Object.entries(fields)) this.#fields.set(name, value);
-    this.#running ??= this.#drain().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#drain();
   }
 
   /**
@@ -53,5 +51,7 @@ export class SystemNotify {
         });
       });
     }
+    // In the same turn in which nothing was left: whoever sends next starts another drain.
+    this.#running = undefined;
   }
 }
