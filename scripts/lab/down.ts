@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { UserError } from "../../agents/lib/errors.ts";
+import { removeGroups } from "./cgroup.ts";
 import { removeHost } from "./host.ts";
 import { findLeftovers } from "./leftovers.ts";
 import { withLock } from "./lock.ts";
@@ -53,6 +54,7 @@ export async function removeLab(record: LabRecord, report: Report): Promise<void
   );
   await withLock("machine", `removing the network of lab ${record.name}`, async () => {
     const others = (await listRecords()).filter((other) => other.index !== record.index && other.phase !== "reserved");
+    await removeGroups(record.index);
     await removeBridge(record.index, others.length === 0);
     const left = await findLeftovers(record);
     if (left.length > 0) {

@@ -1,4 +1,5 @@
-import { bootHost as boot, killHost as kill } from "./host.ts";
+import { bootHost as boot, isOn, killHost as kill } from "./host.ts";
+import { withLock } from "./lock.ts";
 import { setCable } from "./network.ts";
 import { needHost } from "./ssh.ts";
 
@@ -15,12 +16,14 @@ export async function healLink(name: string, host: string): Promise<void> {
 
 /** Power off at once, as when the plug is pulled. What the host had written is on its disk, synced or not. */
 export async function killHost(name: string, host: string): Promise<void> {
-  const found = await needHost(name, host);
-  await kill(found.record, found.host);
+  const { record, host: found } = await needHost(name, host);
+  await withLock(`host-${record.index}-${host}`, `switching ${host} off`, () => kill(record, found));
 }
 
-/** Switches a host on that was killed, and waits until it answers ssh. */
+/** Switches a host on that was killed, and waits until it answers ssh. One that runs already is left as it is. */
 export async function bootHost(name: string, host: string, signal?: AbortSignal): Promise<void> {
-  const found = await needHost(name, host);
-  await boot(found.record, found.host, signal);
+  const { record, host: found } = await needHost(name, host);
+  await withLock(`host-${record.index}-${host}`, `switching ${host} on`, async () => {
+    if (!(await isOn(record, found))) await boot(record, found, signal);
+  });
 }

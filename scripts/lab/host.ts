@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { access, chmod, chown, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { makeGroups, removeGroups } from "./cgroup.ts";
+import { isThere } from "./files.ts";
 import { hostKeyPath, userKeyPath } from "./keys.ts";
 import { isMounted } from "./mounts.ts";
 import { outerMtu, plugIn, unplug } from "./network.ts";
@@ -61,20 +63,30 @@ async function authorize(home: string, key: string, owner: number): Promise<void
 
 /** Switches a host on: a cable, a supervisor that outlives this process, and waits until the host answers ssh. */
 export async function bootHost(record: LabRecord, host: LabHost, abort?: AbortSignal): Promise<void> {
+  // A host that switched itself off has left its network behind.
+  await unplug(record.index, host);
   await plugIn(record.index, host, await outerMtu());
   const { root } = diskOf(record.disks, host.name);
   await mkdir(join(labDirectory(record.name), "console"), { recursive: true });
   const log = openSync(consolePath(record.name, host.name), "a");
-  const [program, ...rest] = supervisorCommand(record.index, host, root);
+  const groups = await makeGroups(record.index, host.name);
+  const [program, ...rest] = inGroups(groups, supervisorCommand(record.index, host, root));
   const child = spawn(program, rest, {
     detached: true,
     stdio: ["ignore", log, log],
-    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+    // A host may set the parameters of its own network, as any host may.
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", SYSTEMD_NSPAWN_API_VFS_WRITABLE: "network" },
   });
   closeSync(log);
   child.unref();
   const failed = new Promise<never>((_, reject) => child.once("error", reject));
   await Promise.race([failed, untilReady(record, host, child.pid ?? 0, abort)]);
+}
+
+/** Starts a program inside control groups: a shell enters them and becomes the program. */
+export function inGroups(entries: readonly string[], argv: readonly string[]): [string, ...string[]] {
+  const enter = entries.map((_, position) => `echo $$ > "$${position + 1}" && `).join("");
+  return ["/bin/sh", "-c", `${enter}shift ${entries.length} && exec "$@"`, "sh", ...entries, ...argv];
 }
 
 /** Without CAP_NET_ADMIN a host can't take over a virtual IP, nor filter its traffic. */
@@ -116,6 +128,11 @@ async function untilReady(record: LabRecord, host: LabHost, pid: number, abort?:
   );
 }
 
+/** Whether a host has been switched on; it may still be booting. */
+export async function isOn(record: LabRecord, host: LabHost): Promise<boolean> {
+  return (await supervisors(diskOf(record.disks, host.name).root)).length > 0;
+}
+
 export type HostState = "off" | "booting" | "running" | "unreachable";
 
 /** What a host is at this moment. `unreachable`: its processes run, but nothing answers at its address. */
@@ -124,16 +141,10 @@ export async function stateOf(supervisor: number | undefined, host: LabHost): Pr
   const init = await initOf(supervisor);
   if (init === undefined) return "booting";
   // Until its services are up, a host lets nobody but root in.
-  const closed = await access(`/proc/${init}/root/run/nologin`).then(
-    () => true,
-    () => false,
-  );
+  const closed = await isThere(`/proc/${init}/root/run/nologin`);
   const answers = await sshAnswers(host.address, 500);
   if (answers) return closed ? "booting" : "running";
-  const settled = await access(`/proc/${init}/root/run/sshd.pid`).then(
-    () => true,
-    () => false,
-  );
+  const settled = await isThere(`/proc/${init}/root/run/sshd.pid`);
   return settled ? "unreachable" : "booting";
 }
 
@@ -153,18 +164,17 @@ function sshAnswers(address: string, withinMs: number): Promise<boolean> {
 
 /** Power off at once, as when the plug is pulled: every process of the host ends, its disk stays as it is. */
 export async function killHost(record: LabRecord, host: LabHost): Promise<void> {
-  await attempt([
-    "ssh",
-    "-F",
-    "none",
-    "-o",
-    `ControlPath=${controlPath(record.index, host.name)}`,
-    "-O",
-    "exit",
-    host.address,
-  ]);
+  await closeConnection(record, host);
   await endProcesses(record, host);
-  await unplug(record.index, host);
+  await Promise.all([unplug(record.index, host), removeGroups(record.index, host.name)]);
+}
+
+/** Ends the ssh connection that calls to this host share: nobody answers at its other end any more. */
+async function closeConnection(record: LabRecord, host: LabHost): Promise<void> {
+  const path = controlPath(record.index, host.name);
+  if (!(await isThere(path))) return;
+  await attempt(["ssh", "-F", "none", "-o", `ControlPath=${path}`, "-O", "exit", host.address]);
+  await rm(path, { force: true });
 }
 
 /**

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { access, appendFile, mkdir, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type AptSettings, sourceLines } from "./apt-settings.ts";
+import { isThere } from "./files.ts";
 import { withLock } from "./lock.ts";
 import { checkoutDirectory, imagesDirectory } from "./paths.ts";
 import type { Report } from "./progress.ts";
@@ -55,14 +56,11 @@ export function imageName(recipe: ImageRecipe): string {
 }
 
 /**
- * The program that builds. It must leave nothing behind when warren is killed: it ends with its parent, its mounts and
- * processes live in namespaces of its own and end with it.
+ * The program that builds. It must leave nothing behind when warren is killed: its mounts and processes
+ * live in namespaces of its own and end with it.
  */
 export function buildCommand(recipe: ImageRecipe, target: string): [string, ...string[]] {
   return [
-    "setpriv",
-    "--pdeathsig",
-    "KILL",
     "unshare",
     "--mount",
     "--propagation",
@@ -141,11 +139,4 @@ async function finish(recipe: ImageRecipe, root: string): Promise<void> {
     await symlink("/dev/null", join(root, "etc/systemd/system", unit)).catch(() => {});
   await writeFile(join(root, "etc/sudoers.d/ops"), "ops ALL=(ALL:ALL) NOPASSWD: ALL\n", { mode: 0o440 });
   await mkdir(join(root, "var/log/journal"), { recursive: true });
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -3,7 +3,7 @@
 export { allLabsDown, labDown } from "./down.ts";
 export { bootHost, cutLink, healLink, killHost } from "./faults.ts";
 export { interruptible } from "./interrupt.ts";
-export { knownHostsPath, userKeyPath } from "./keys.ts";
+export { knownHostsPath, sshConfigPath, userKeyPath } from "./keys.ts";
 export { labDirectory } from "./paths.ts";
 export { type LabProgress, progressPrinter, type Report } from "./progress.ts";
 export { allocateLabIndex } from "./registry.ts";

@@ -1,5 +1,6 @@
-import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isThere } from "./files.ts";
 import { labDirectory } from "./paths.ts";
 import { run } from "./run.ts";
 import type { LabSpec } from "./spec.ts";
@@ -26,15 +27,30 @@ export async function ensureKeys(spec: LabSpec): Promise<void> {
     }),
   );
   await writeFile(knownHostsPath(spec.name), lines.join(""));
+  await writeFile(sshConfigPath(spec.name), sshConfig(spec));
 }
+
+/** For `ssh -F FILE HOST`, scp, rsync, git: the lab's hosts by name, its key, and nothing of the user's own settings. */
+export const sshConfigPath = (name: string): string => join(labDirectory(name), "ssh_config");
+
+export function sshConfig(spec: LabSpec): string {
+  const hosts = spec.hosts.map(
+    (host) => `Host ${[host.name, ...(host.aliases ?? [])].join(" ")}\n  HostName ${host.address}\n`,
+  );
+  return `${hosts.join("")}Host *
+  User root
+  IdentityFile ${quoteValue(userKeyPath(spec.name))}
+  IdentitiesOnly yes
+  UserKnownHostsFile ${quoteValue(knownHostsPath(spec.name))}
+  StrictHostKeyChecking yes
+`;
+}
+
+const quoteValue = (path: string) => (path.includes(" ") ? `"${path}"` : path);
 
 /** Makes a key pair under a temporary name first, so that a key that is there is always whole. */
 async function ensureKey(path: string, comment: string): Promise<void> {
-  const isThere = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return;
+  if (await isThere(path)) return;
   await Promise.all([rm(`${path}.new`, { force: true }), rm(`${path}.new.pub`, { force: true })]);
   await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", `${path}.new`]);
   await rename(`${path}.new.pub`, `${path}.pub`);

@@ -1,4 +1,5 @@
 import { readdir } from "node:fs/promises";
+import { leftGroups } from "./cgroup.ts";
 import { mountsBelow } from "./mounts.ts";
 import { diskOf } from "./paths.ts";
 import { processesIn, supervisors } from "./processes.ts";
@@ -21,6 +22,7 @@ export async function findLeftovers(record: LabRecord): Promise<string[]> {
   return [
     ...processes.flat().map((pid) => `process ${pid}`),
     ...(await mountsBelow(record.disks)).map((path) => `mount ${path}`),
+    ...(await leftGroups(record.index)).map((path) => `control group ${path}`),
     ...namespaces.map((name) => `network namespace ${name}`),
     ...links.map((name) => `network link ${name}`),
     ...(rules.split("\n").includes(`table ip ${tableOf(record.index)}`)

@@ -1,5 +1,6 @@
-import { access, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isThere } from "./files.ts";
 import { checkoutDirectory, runDirectory } from "./paths.ts";
 import { attempt, run } from "./run.ts";
 import { bridgeOf, cableOf, gatewayOf, type LabHost, macOf, namespaceOf, subnetOf, tableOf } from "./spec.ts";
@@ -131,21 +132,14 @@ export async function plugIn(index: number, host: LabHost, mtu: number): Promise
   });
 }
 
-/** Undoes `plugIn`. The processes inside have ended before. */
+/** Undoes `plugIn`, or what part of it was done. The processes inside have ended before. */
 export async function unplug(index: number, host: LabHost): Promise<void> {
-  const namespace = namespaceOf(index, host.name);
-  await attempt(["ip", "link", "delete", cableOf(index, host)]);
-  if (await exists(`/run/netns/${namespace}`)) await attempt(["ip", "netns", "delete", namespace]);
+  const [namespace, cable] = [namespaceOf(index, host.name), cableOf(index, host)];
+  if (await isThere(`/sys/class/net/${cable}`)) await attempt(["ip", "link", "delete", cable]);
+  if (await isThere(`/run/netns/${namespace}`)) await attempt(["ip", "netns", "delete", namespace]);
 }
 
 /** A pulled cable: the host's eth0 loses its carrier, the host itself goes on. */
 export async function setCable(index: number, host: LabHost, state: "up" | "down"): Promise<void> {
   await run(["ip", "link", "set", cableOf(index, host), state]);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -20,12 +20,15 @@ async function pids(): Promise<number[]> {
   return (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
 }
 
-/** The systemd-nspawn that runs the host whose disk is `root`: found by its exact argument, so after a crash too. */
+/**
+ * The systemd-nspawn that runs the host whose disk is `root`, or the shell that is about to become it. Found by its exact
+ * argument, so it is found after a crash too.
+ */
 export async function supervisors(root: string): Promise<number[]> {
   const found = await Promise.all(
     (await pids()).map(async (pid) => {
       const argv = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
-      const isSupervisor = argv[0]?.endsWith("systemd-nspawn") && argv.includes(`--directory=${root}`);
+      const isSupervisor = argv.includes("systemd-nspawn") && argv.includes(`--directory=${root}`);
       return isSupervisor && isAlive(pid) ? [pid] : [];
     }),
   );

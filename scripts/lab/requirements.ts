@@ -1,6 +1,7 @@
-import { access, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { isThere } from "./files.ts";
 import { withLock } from "./lock.ts";
 import type { Report } from "./progress.ts";
 import { run } from "./run.ts";
@@ -70,14 +71,7 @@ async function missingPackages(): Promise<string[]> {
   const missing = new Set<string>();
   for (const { file, package: name } of requirements) {
     const paths = file.includes("/") ? [file] : folders.map((folder) => join(folder, file));
-    const found = await Promise.all(
-      paths.map((path) =>
-        access(path).then(
-          () => true,
-          () => false,
-        ),
-      ),
-    );
+    const found = await Promise.all(paths.map((path) => isThere(path)));
     if (!found.includes(true)) missing.add(name);
   }
   return [...missing];
@@ -87,7 +81,7 @@ async function install(report: Report, signal?: AbortSignal): Promise<void> {
   const packages = await missingPackages();
   if (packages.length === 0) return;
   report({ step: "note", text: `installing on this machine, with apt: ${packages.join(", ")}` });
-  const options = { ...(signal ? { signal } : {}) };
+  const options = { endWithParent: false, ...(signal ? { signal } : {}) };
   try {
     await run(["apt-get", "update", "-qq"], options);
     await run(

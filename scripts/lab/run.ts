@@ -5,17 +5,20 @@ export interface RunOptions {
   readonly input?: string;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** False for what must not be killed half way with us, as a package installation. */
+  readonly endWithParent?: boolean;
   /** Called with each line of output as it comes. */
   readonly onLine?: (line: string) => void;
 }
 
 /**
  * Runs one program of the machine and gives its standard output. It gets a process group of its own, so that a Ctrl-C at
- * the terminal reaches warren alone, which then decides what to undo. Failing is an error that carries the command and
- * what it said.
+ * the terminal reaches warren alone, which then decides what to undo; and it ends with us when we are killed, so that
+ * nothing is made behind the back of the one who then cleans up. Failing is an error that carries the command and what
+ * it said.
  */
 export async function run(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<string> {
-  const [program, ...rest] = argv;
+  const [program = "", ...rest] = options.endWithParent === false ? argv : ["setpriv", "--pdeathsig", "KILL", ...argv];
   const child = execa(program, rest, {
     input: options.input ?? "",
     detached: true,

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
-import { access } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { execa } from "execa";
 import { UserError } from "../../agents/lib/errors.ts";
+import { isThere } from "./files.ts";
 import { knownHostsPath, userKeyPath } from "./keys.ts";
 import { controlPath, diskOf } from "./paths.ts";
 import { type LabRecord, needRecord } from "./registry.ts";
@@ -51,7 +52,7 @@ export function sshOptions(record: LabRecord, host: LabHost): string[] {
     GlobalKnownHostsFile: "none",
     StrictHostKeyChecking: "yes",
     ControlPath: controlPath(record.index, host.name),
-    ConnectTimeout: "10",
+    ConnectTimeout: "5",
     ServerAliveInterval: "2",
     ServerAliveCountMax: "5",
     LogLevel: "ERROR",
@@ -101,27 +102,44 @@ export async function execOn(
     await Promise.all([follow("stdout"), follow("stderr")]);
   }
   const result = await child;
-  const answer = { exitCode: result.exitCode ?? 255, stdout: String(result.stdout), stderr: String(result.stderr) };
-  if (result.timedOut)
+  if (result.timedOut) {
     throw new UserError(`host ${host.name}`, `\`${command}\` took more than ${options.timeoutMs} ms`);
-  if (answer.exitCode === 255)
-    throw new UserError(`host ${host.name}`, `ssh failed: ${answer.stderr.trim()}`, "./warren lab status");
+  }
+  const answer = { exitCode: result.exitCode ?? 255, stdout: String(result.stdout), stderr: String(result.stderr) };
+  if (answer.exitCode === 255) throw unreachable(host, answer.stderr);
   if (answer.exitCode !== 0 && options.reject !== false) {
     throw new UserError(`host ${host.name}`, `\`${command}\` ended with ${answer.exitCode}: ${answer.stderr.trim()}`);
   }
   return answer;
 }
 
-/** Opens the shared connection where there is none. It must not hold our pipes open, hence a process of its own. */
+/**
+ * Opens the shared connection where there is none. It is a process of its own that holds none of our pipes open; what it
+ * has to say, it says in a file.
+ */
 async function shareConnection(record: LabRecord, host: LabHost): Promise<void> {
-  const isOpen = await access(controlPath(record.index, host.name)).then(
-    () => true,
-    () => false,
-  );
-  if (isOpen) return;
-  const master = ["-M", "-N", "-f", "-o", "ControlPersist=300", "-o", "BatchMode=yes", `root@${host.address}`];
-  // Failing is no harm: the command itself then opens a connection, and says what is wrong.
-  await execa("ssh", [...sshOptions(record, host), ...master], { stdio: "ignore", reject: false, detached: true });
+  const control = controlPath(record.index, host.name);
+  if (await isThere(control)) return;
+  const log = `${control}.log`;
+  const master = [
+    "-E",
+    log,
+    "-M",
+    "-N",
+    "-f",
+    "-o",
+    "ControlPersist=300",
+    "-o",
+    "BatchMode=yes",
+    `root@${host.address}`,
+  ];
+  const options = { stdio: "ignore", reject: false, detached: true } as const;
+  const { exitCode } = await execa("ssh", [...sshOptions(record, host), ...master], options);
+  if (exitCode !== 0) throw unreachable(host, await readFile(log, "utf8").catch(() => ""));
+}
+
+function unreachable(host: LabHost, said: string): UserError {
+  return new UserError(`host ${host.name}`, `ssh failed: ${said.trim()}`, "./warren lab status");
 }
 
 /** Quotes one argument for the POSIX shell that sshd hands the command to. */

@@ -1,14 +1,15 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { UserError } from "../../agents/lib/errors.ts";
 import { readAptSettings, readResolvers } from "./apt-settings.ts";
 import { removeLab } from "./down.ts";
-import { bootHost, diskIsMounted, installHost, removeHost } from "./host.ts";
+import { bootHost, diskIsMounted, installHost, isOn, removeHost } from "./host.ts";
 import { ensureImage, imageRecipe } from "./image.ts";
 import { ensureKeys } from "./keys.ts";
+import { findLeftovers } from "./leftovers.ts";
 import { withLock } from "./lock.ts";
 import { makeBridge, outerMtu } from "./network.ts";
-import { diskOf, labDirectory } from "./paths.ts";
-import { supervisors } from "./processes.ts";
+import { labDirectory } from "./paths.ts";
 import type { Report } from "./progress.ts";
 import { allocateLabIndex, findRecord, type LabRecord, newRecord, writeRecord } from "./registry.ts";
 import { prepareMachine } from "./requirements.ts";
@@ -50,8 +51,10 @@ export async function labUp(spec: LabSpec, { report = () => {}, signal }: LabOpt
 async function make(spec: LabSpec, report: Report, signal?: AbortSignal): Promise<string[]> {
   const before = await findRecord(spec.name);
   const kept = before?.phase === "up" ? before : undefined;
-  if (before && !kept) await removeLab(before, report);
   const record = newRecord(spec, "making");
+  if (before && !kept) await removeLab(before, report);
+  // A lab without a record: somebody emptied /run.
+  else if (!kept && (await findLeftovers(record)).length > 0) await removeLab(record, report);
   // Hosts of both specs, so that whatever happens from here, `down` finds them all.
   await writeRecord({ ...record, hosts: union(kept?.hosts ?? [], spec.hosts) });
   try {
@@ -63,10 +66,8 @@ async function make(spec: LabSpec, report: Report, signal?: AbortSignal): Promis
     await writeRecord({ ...record, phase: "up" });
     return booted;
   } catch (error) {
-    report({
-      step: "note",
-      text: signal?.aborted ? "interrupted: taking down what was begun" : "failed: taking down what was begun",
-    });
+    const reason = signal?.aborted ? "interrupted" : `failed, ${error instanceof UserError ? error.format() : error}`;
+    report({ step: "note", text: `${reason}; taking down what was begun` });
     await removeLab({ ...record, hosts: union(kept?.hosts ?? [], spec.hosts) }, report);
     throw error;
   }
@@ -111,7 +112,7 @@ async function makeHosts(
   await removeHosts(record, unwanted);
   const missing: LabHost[] = [];
   for (const host of record.hosts) {
-    if ((await supervisors(diskOf(record.disks, host.name).root)).length === 0) missing.push(host);
+    if (!(await isOn(record, host))) missing.push(host);
   }
   let done = record.hosts.length - missing.length;
   const tell = () => report({ step: "hosts", text: "hosts running:", done, total: record.hosts.length });

@@ -30,7 +30,7 @@ export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerb
       await interruptible(`./warren lab down${nameOption(name)} takes it down`, async (signal) => {
         const spec = await specOf(name, await allocateLabIndex(name));
         const { booted, seconds } = await labUp(spec, { report, signal });
-        const started = booted.length === 0 ? "all hosts ran already" : `${booted.length} hosts started`;
+        const started = booted.length === 0 ? "all hosts ran already" : `hosts started: ${booted.length}`;
         process.stdout.write(`${started}, ${seconds.toFixed(1)} s\n`);
       });
     },
@@ -58,7 +58,7 @@ export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerb
     .option("--user <login>", "login name", "root")
     .passThroughOptions()
     .action(async (host: string, words: string[], { name, user }: Named & { user: string }) => {
-      process.exitCode = await hostShell(name, host, user, words);
+      process.exitCode = await hostShell(name, host, user, words[0] === "--" ? words.slice(1) : words);
     });
 
   verb("exec <words...>", "HOST… -- COMMAND: run a command on hosts (`all` is every host) in parallel")
@@ -110,9 +110,16 @@ async function execEverywhere(name: string, hosts: readonly string[], argv: read
     targets.map(async ({ host }) => {
       const prefix = targets.length > 1 ? `${host.name.padEnd(width)} | ` : "";
       const onLine = (line: string, stream: "stdout" | "stderr") => process[stream].write(`${prefix}${line}\n`);
-      const result = await execOn(record, host, argv, { reject: false, onLine });
-      if (result.exitCode !== 0) process.stderr.write(`${prefix}exit code ${result.exitCode}\n`);
-      return result.exitCode;
+      try {
+        const { exitCode } = await execOn(record, host, argv, { reject: false, onLine });
+        if (exitCode !== 0 && prefix) process.stderr.write(`${prefix}exit code ${exitCode}\n`);
+        return exitCode;
+      } catch (error) {
+        // One host that can't be reached doesn't hide what the others answered.
+        if (!(error instanceof UserError)) throw error;
+        process.stderr.write(`${prefix}${error.message}\n`);
+        return 255;
+      }
     }),
   );
   return Math.max(...codes);

@@ -1,0 +1,20 @@
+import { describe, expect, it } from "vitest";
+import { splitWords } from "./verbs.ts";
+
+describe("lab exec", () => {
+  it("takes hosts before the two hyphens and the command after them, options of the command included", () => {
+    const argv = ["node", "cli.ts", "lab", "exec", "--name", "x", "urp-1", "urp-2", "--", "ls", "-l", "--", "exec"];
+    expect(splitWords(argv)).toEqual([
+      ["urp-1", "urp-2"],
+      ["ls", "-l", "--", "exec"],
+    ]);
+  });
+
+  it.each([
+    ["urp-1", "uptime"],
+    ["--", "uptime"],
+    ["urp-1", "--"],
+  ])("refuses `%s %s` with an example", (...words) =>
+    expect(() => splitWords(["lab", "exec", ...words])).toThrow(/HOST… -- COMMAND/),
+  );
+});
