@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+
+// The dispatcher stands for every agent: what is tested here is the program around it.
+
+const program = join(import.meta.dirname, "../dispatcher/main.ts");
+let broker: LocalBroker;
+let folder: string;
+let running: ChildProcess[] = [];
+
+beforeAll(async () => {
+  broker = await startLocalBroker();
+  folder = await mkdtemp(join(tmpdir(), "warren-agent-"));
+  await writeFile(join(folder, "password"), broker.adminPassword);
+});
+afterAll(async () => {
+  await broker?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+afterEach(() => {
+  for (const agent of running) agent.kill("SIGKILL");
+  running = [];
+});
+
+interface Running {
+  readonly agent: ChildProcess;
+  readonly output: { text: string };
+  /** Resolves when the output has this. */
+  said(text: string): Promise<string>;
+  readonly ended: Promise<unknown[]>;
+}
+
+async function run(own: object, environment: object = {}, ...more: string[]): Promise<Running> {
+  const file = join(folder, "agent.json");
+  const settings = {
+    broker: { hosts: [`127.0.0.1:${broker.amqpPort}`], user: broker.adminUser, passwordFile: "password" },
+    metrics: { port: 0 },
+  };
+  await writeFile(file, JSON.stringify({ ...settings, ...own }));
+  const agent = spawn(process.execPath, [program, "--config", file, ...more], {
+    env: { ...process.env, ...environment },
+  });
+  running.push(agent);
+  const output = { text: "" };
+  let check = (): void => {};
+  for (const stream of [agent.stdout, agent.stderr]) {
+    stream.on("data", (data: Buffer) => {
+      output.text += data;
+      check();
+    });
+  }
+  const said = (text: string): Promise<string> =>
+    new Promise((resolve) => {
+      check = () => output.text.includes(text) && resolve(output.text);
+      check();
+    });
+  return { agent, output, said, ended: once(agent, "close") };
+}
+
+const portIn = (text: string): number => Number(/"metricsPort":(\d+)/.exec(text)?.[1]);
+
+test("an unknown key ends it with code 2, path and reason, before anything is touched", async () => {
+  const { ended, output } = await run({ prefetsch: 1, metrics: { port: "x" } });
+  expect((await ended)[0]).toBe(2);
+  expect(output.text).toMatch(/prefetsch: unknown key/);
+  expect(output.text).toMatch(/metrics\.port: expected number, got "x"/);
+  expect(output.text).not.toMatch(/ at .*\.ts/);
+});
+
+test("--check-config says good and ends with code 0", async () => {
+  const { ended, output } = await run({}, {}, "--check-config");
+  expect((await ended)[0]).toBe(0);
+  expect(output.text).toMatch(/agent\.json: good/);
+});
+
+test("a port in use ends it with code 1 and the remedy", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  const { ended, output } = await run({ metrics: { port } });
+  expect((await ended)[0]).toBe(1);
+  expect(output.text).toContain(`127.0.0.1:${port} is in use by another process`);
+  expect(output.text).toMatch(/remedy: end that process .* or set metrics\.port to another port/);
+  server.close();
+});
+
+test("a password file that is not there ends it with code 1 and the remedy", async () => {
+  const { ended, output } = await run({
+    broker: { hosts: ["127.0.0.1:1"], user: "feeder", passwordFile: "none" },
+  });
+  expect((await ended)[0]).toBe(1);
+  expect(output.text).toMatch(/broker\.passwordFile: can't be read: ENOENT/);
+});
+
+test("metrics are OpenMetrics, and health tells in words what it does", async () => {
+  const { said, ended, agent } = await run({});
+  const port = portIn(await said('"msg":"ready"'));
+  const health = await fetch(`http://127.0.0.1:${port}/health`);
+  expect(health.status).toBe(200);
+  expect(await health.json()).toMatchObject({ agent: "dispatcher", ok: true, state: "active", broker: "ready" });
+  const metrics = await fetch(`http://127.0.0.1:${port}/metrics`);
+  expect(metrics.headers.get("content-type")).toMatch(/^application\/openmetrics-text/);
+  const text = await metrics.text();
+  expect(text).toMatch(/^warren_dispatcher_active 1$/m);
+  expect(text).toMatch(/# EOF\n$/);
+  agent.kill("SIGTERM");
+  expect((await ended)[0]).toBe(0);
+});
+
+test("without its broker it stays up, not ready, says so in health, and still ends on SIGTERM", async () => {
+  const config = { broker: { hosts: ["127.0.0.1:1"], user: "feeder", passwordFile: "password" } };
+  const { said, ended, agent, output } = await run(config);
+  const port = portIn(await said("can't connect to the broker"));
+  const health = await fetch(`http://127.0.0.1:${port}/health`);
+  expect(health.status).toBe(503);
+  expect(await health.json()).toMatchObject({ ok: false, ready: false, text: expect.stringMatching(/ECONNREFUSED/) });
+  agent.kill("SIGTERM");
+  expect((await ended)[0]).toBe(0);
+  expect(output.text).not.toContain('"msg":"ready"');
+});
+
+test("no password reaches the log", async () => {
+  const { said, ended, agent, output } = await run({ log: { level: "trace" } });
+  await said('"msg":"ready"');
+  agent.kill("SIGTERM");
+  await ended;
+  expect(output.text).not.toContain(broker.adminPassword);
+});
+
+test("systemd is told ready, status and stopping", async () => {
+  // Stands where systemd-notify is looked for, and writes down what it is told.
+  const told = join(folder, "told");
+  const stand = join(folder, "systemd-notify");
+  await writeFile(stand, `#!/bin/sh\nfor word in "$@"; do echo "$word" >> ${told}; done\n`);
+  await chmod(stand, 0o755);
+  const environment = { NOTIFY_SOCKET: "/run/none", WATCHDOG_USEC: "200000", PATH: `${folder}:${process.env.PATH}` };
+  const { ended, agent } = await run({}, environment);
+  const heard = async (): Promise<string> => readFile(told, "utf8").catch(() => "");
+  await expect.poll(heard, { timeout: 10_000 }).toMatch(/READY=1[\s\S]*WATCHDOG=1/);
+  await expect.poll(heard, { timeout: 10_000 }).toMatch(/STATUS=active; connected to 127\.0\.0\.1/);
+  agent.kill("SIGTERM");
+  expect((await ended)[0]).toBe(0);
+  expect(await heard()).toMatch(/STOPPING=1/);
+});
