@@ -19,11 +19,11 @@ export const announcementsSchema = z.strictObject({
   /** Seconds for which a product name is remembered from its first arrival. */
   dedupWindowSeconds: z.int().min(1).max(604_800).default(7200),
   /** Product names remembered at once; at this bound the dispatcher stops accepting. */
-  entriesMax: z.int().min(1000).max(16_000_000).default(2_000_000),
+  entriesMax: z.int().min(1000).max(10_000_000).default(2_000_000),
   /** Announcements in flight between broker and dispatcher. */
   dispatcherPrefetch: z.int().min(1).max(10_000).default(500),
-  /** Milliseconds after which one download of a product is given up. */
-  pullTimeoutMs: z.int().min(100).max(600_000).default(30_000),
+  /** Milliseconds a product server may be silent before a download is tried again. */
+  pullTimeoutMs: z.int().min(100).max(600_000).default(10_000),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 

@@ -1,5 +1,7 @@
 import type { Config as AnnouncerConfig } from "../../agents/announcer/config.ts";
+import type { Config as DispatcherConfig } from "../../agents/dispatcher/config.ts";
 import type { CommonConfig } from "../../agents/lib/config.ts";
+import type { Config as PullerConfig } from "../../agents/puller/config.ts";
 import { renderAgentService } from "../../templates/render.ts";
 import { productUrlPath } from "./apache.ts";
 import { json, rootFile } from "./files.ts";
@@ -124,7 +126,7 @@ export function dispatcherPart(context: PartContext): HostPart {
   if (!broker?.members.includes(host)) return {};
   const vip = broker.virtualIp ? config.virtualIps[broker.virtualIp] : undefined;
   const others = broker.members.filter((member) => member !== host);
-  const own = {
+  const own: Own<DispatcherConfig> = {
     exchange: announcements.exchange,
     inputQueue: announcements.inputQueue,
     inputTopic: announcements.inputTopic,
@@ -150,11 +152,11 @@ export function dispatcherPart(context: PartContext): HostPart {
 /** A pulling server: fetches what is announced, one at a time, into its receiver queue. */
 export function pullerPart(context: PartContext): HostPart {
   const { announcements } = context.config;
-  const own = {
+  const own: Own<PullerConfig> = {
     exchange: announcements.exchange,
     queue: announcements.pullQueue,
-    topic: `${announcements.notifyTopic}.#`,
-    receiverDirectory: announcements.receiverDirectory,
+    bindingKeys: [`${announcements.notifyTopic}.#`],
+    receiverQueueDirectory: announcements.receiverDirectory,
     pullTimeoutMs: announcements.pullTimeoutMs,
   };
   const part = agentPart(context, {

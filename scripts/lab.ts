@@ -1,0 +1,65 @@
+import { access } from "node:fs/promises";
+import { type Command, InvalidArgumentError } from "commander";
+import { UserError } from "../agents/lib/errors.ts";
+import { interruptible } from "./lab/interrupt.ts";
+import { runLabJob } from "./lab/job.ts";
+import { defaultLabName } from "./lab/spec.ts";
+import { labSpec } from "./lab/stack.ts";
+import { defineLabVerbs } from "./lab/verbs.ts";
+
+interface Options {
+  readonly name: string;
+  readonly count: number;
+  readonly rate: number;
+  readonly seed: number;
+  readonly product?: string[];
+  readonly json?: string;
+}
+
+/** `./warren lab`: real hosts, a real `pulumi up`, products through them, counted one by one. */
+export function define(command: Command): void {
+  command
+    .enablePositionalOptions()
+    .option("--name <lab>", "which lab; several stand side by side", defaultLabName)
+    .option("--count <products>", "products to send, each from both radar servers", whole(1, 100_000), 400)
+    .option("--rate <per second>", "products a second", whole(1, 1000), 20)
+    .option("--seed <number>", "the same seed gives the same products", whole(0, 2 ** 31 - 1), 1)
+    .option("--product <files...>", "send these files instead, through hosts that are up already")
+    .option("--json <file>", "write the table as JSON")
+    .addHelpText(
+      "after",
+      `
+Without a subcommand: brings the Pulumi engine, makes nine Debian hosts (two radar servers, a broker pair with a virtual
+IP, five pullers), provisions them by a real pulumi up, sends products through and counts every one. The hosts stay up.
+Needs root on Debian or Ubuntu. Exit code 0: everything came through once and whole; 1: not.
+
+  ./warren lab                        the whole of it
+  ./warren lab --product storm.png    your own file, through the same hosts
+  ./warren lab down                   take the hosts away`,
+    )
+    .action(async (options: Options) => {
+      const files = options.product ?? [];
+      await Promise.all(files.map(readable));
+      const down = `./warren lab down${options.name === defaultLabName ? "" : ` --name ${options.name}`} takes it down`;
+      await interruptible(down, async (signal) => {
+        const { name, count, rate, seed, json } = options;
+        const good = await runLabJob({ name, count, ratePerSecond: rate, seed, files, json, signal });
+        if (!good) process.exitCode = 1;
+      });
+    });
+  defineLabVerbs(command, { specOf: labSpec });
+}
+
+function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is expected.`);
+  };
+}
+
+async function readable(file: string): Promise<void> {
+  await access(file).catch((error: Error) => {
+    throw new UserError(file, `can't be read: ${error.message}`, "give the path of a file", { cause: error });
+  });
+}

@@ -1,0 +1,168 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../agents/lib/errors.ts";
+import type { StackConfig } from "../../infra/config/index.ts";
+import { isGood } from "../lib/accounting.ts";
+import { answersAmqp } from "../lib/amqp-probe.ts";
+import { formatReport, wantsColor, writeAccount } from "../lib/report.ts";
+import { readStackConfig } from "../lib/stack.ts";
+import { openTap } from "../lib/tap.ts";
+import { firstObservationOf } from "../products/names.ts";
+import { planOwnFiles } from "../products/own-files.ts";
+import { type ProductPlan, planProducts } from "../products/plan.ts";
+import { runProducts } from "../products/run.ts";
+import { loadSamples } from "../products/samples.ts";
+import { ensureStack, readPulumi, runPulumi } from "../toolchain/engine.ts";
+import { ensureToolchain } from "../toolchain/toolchain.ts";
+import { allocateLabIndex, hostRoot, labUp, progressPrinter } from "./index.ts";
+import { labSpec } from "./stack.ts";
+
+export interface JobOptions {
+  readonly name: string;
+  readonly count: number;
+  readonly ratePerSecond: number;
+  readonly seed: number;
+  /** A person's own files instead of the plan. */
+  readonly files: readonly string[];
+  readonly json?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Seconds for the virtual IP to find its holder after the brokers have come up. */
+const virtualIpTimeoutSeconds = 30;
+
+/**
+ * Toolchain, hosts, `pulumi up`, products, table.
+ * @returns whether everything that was written came through once and whole
+ */
+export async function runLabJob(options: JobOptions): Promise<boolean> {
+  const { name, signal } = options;
+  const seconds: Record<string, number> = {};
+  const phase = async <T>(title: string, key: string, work: () => Promise<T>): Promise<T> => {
+    signal.throwIfAborted();
+    const startMs = performance.now();
+    say(title);
+    const result = await work();
+    seconds[key] = (performance.now() - startMs) / 1000;
+    return result;
+  };
+  await phase("the Pulumi engine and its plugins", "toolchain", () => ensureToolchain({ signal }));
+  await phase("hosts", "hosts", () => bringHosts(name, signal));
+  await phase(`pulumi up -s ${name}`, "up", () => provision(name, signal));
+  const result = await phase("products", "total", async () => {
+    const config = await readStackConfig(name);
+    return sendProducts(options, config, seconds);
+  });
+  const { account, details, outcome } = result;
+  const count = options.files.length || options.count;
+  process.stdout.write(`\n${formatReport({ account, details, outcome, count, color: wantsColor(process.stdout) })}`);
+  if (options.json) await writeAccount(options.json, account);
+  process.stdout.write(nextSteps(name));
+  return isGood(account) && outcome === "complete";
+}
+
+const say = (text: string): boolean => process.stderr.write(`\n== ${text}\n`);
+
+/** Hosts that are up stay as they are; state of hosts that are gone is forgotten. */
+async function bringHosts(name: string, signal: AbortSignal): Promise<void> {
+  const spec = await labSpec(name, await allocateLabIndex(name));
+  const { booted } = await labUp(spec, { report: progressPrinter(process.stderr), signal });
+  await ensureStack(name);
+  if (booted.length === spec.hosts.length) await forgetHosts(name);
+  const all = `${spec.hosts.length} hosts`;
+  process.stderr.write(booted.length === 0 ? `${all} run already\n` : `${all} run, ${booted.length} of them new\n`);
+}
+
+/** New hosts are bare: what the state says of the ones before them is true of nothing any more. */
+async function forgetHosts(name: string): Promise<void> {
+  await readPulumi(["stack", "rm", "--yes", "--force", "--preserve-config", "--stack", name], { stack: name });
+  await ensureStack(name);
+}
+
+async function provision(name: string, signal: AbortSignal): Promise<void> {
+  const args = ["up", "--stack", name, "--yes", "--skip-preview", "--continue-on-error", "--suppress-outputs"];
+  const exitCode = await runPulumi(args, { stack: name, signal });
+  if (exitCode !== 0) {
+    throw new UserError(
+      `stack ${name}`,
+      `pulumi up ended with ${exitCode}; its own words are above`,
+      `mend it and run again: what is done stays done. ./warren lab ssh HOST looks at a host`,
+    );
+  }
+}
+
+async function sendProducts(options: JobOptions, config: StackConfig, seconds: Record<string, number>) {
+  const { name, signal } = options;
+  const hostsOf = (role: string) =>
+    Object.entries(config.hosts).flatMap(([host, { roles }]) => (roles.some((one) => one === role) ? [host] : []));
+  const { announcements } = config;
+  const samples = await loadSamples();
+  const plan = await planFor(options, hostsOf("urp"), samples);
+  const roots = Object.fromEntries(
+    await Promise.all(
+      hostsOf("urp").map(async (host) => [host, join(await hostRoot(name, host), announcements.productRoot)] as const),
+    ),
+  );
+  const folders = await Promise.all(
+    hostsOf("pds").map(async (pds) => ({
+      pds,
+      directory: join(await hostRoot(name, pds), announcements.receiverDirectory),
+    })),
+  );
+  const tap = await openTap({
+    broker: await brokerUrl(config, signal),
+    exchange: announcements.exchange,
+    name: "warren-lab-tap",
+  });
+  try {
+    return await runProducts({ plan, samples, roots, folders, tap, signal, stream: process.stderr, seconds });
+  } finally {
+    await tap.close();
+  }
+}
+
+async function planFor(
+  { files, count, ratePerSecond, seed }: JobOptions,
+  urps: readonly string[],
+  samples: Awaited<ReturnType<typeof loadSamples>>,
+): Promise<ProductPlan> {
+  const now = new Date();
+  const firstObservation = firstObservationOf(now);
+  if (files.length > 0) return planOwnFiles({ files, urps, ratePerSecond, firstObservation, now });
+  return planProducts({ urps, count, ratePerSecond, seed, firstObservation }, samples);
+}
+
+/** The broker at its virtual IP, once it answers there. */
+async function brokerUrl(config: StackConfig, signal: AbortSignal): Promise<string> {
+  const broker = config.brokers[config.announcements.broker];
+  const address = broker?.virtualIp ? config.virtualIps[broker.virtualIp]?.address : undefined;
+  if (!broker || !address) throw new UserError("warren:brokers", "the lab's broker has no virtual IP");
+  const deadlineMs = performance.now() + virtualIpTimeoutSeconds * 1000;
+  while (!(await answersAmqp(address, broker.port))) {
+    signal.throwIfAborted();
+    if (performance.now() > deadlineMs) {
+      throw new UserError(
+        address,
+        `no broker answers at the virtual IP after ${virtualIpTimeoutSeconds} s`,
+        "./warren lab exec bunny1 bunny2 -- journalctl -u keepalived -n 20",
+      );
+    }
+    await sleep(200);
+  }
+  const url = new URL(`amqp://${address}:${broker.port}/`);
+  url.username = "feeder";
+  url.password = config.secrets.passwords.feeder;
+  return url.href;
+}
+
+function nextSteps(name: string): string {
+  const option = name === "lab" ? "" : ` --name ${name}`;
+  return [
+    "",
+    "The hosts stay up. What to try next:",
+    `  ./warren lab${option} --product FILE…                 your own files, through the same hosts`,
+    `  ./warren lab exec${option} bunny1 -- systemctl stop rabbitmq-server    take a broker away, then ./warren lab${option} again`,
+    `  ./warren lab down${option}                            take the hosts away`,
+    "",
+  ].join("\n");
+}
