@@ -17,7 +17,7 @@ export interface TapOptions {
   /** `amqp://user:password@host:port/vhost`. */
   readonly broker: string;
   readonly exchange: string;
-  /** Names the queue, so that whoever looks at the broker sees what it is for. */
+  /** Names the connection, so that whoever looks at the broker sees what it is for. The queue's name the broker gives. */
   readonly name: string;
   /** What a URL's origin is called in the counts, e.g. `urp-1`; without an entry, by its host name. */
   readonly hosts?: ReadonlyMap<string, string>;
@@ -57,7 +57,7 @@ export async function openTap(options: TapOptions): Promise<Tap> {
   };
   const setup = async (model: ChannelModel): Promise<void> => {
     const channel = await model.createChannel();
-    const { queue } = await channel.assertQueue(`${options.name}.${process.pid}`, { exclusive: true, durable: false });
+    const { queue } = await channel.assertQueue("", { exclusive: true, durable: false });
     await channel.bindQueue(queue, options.exchange, inputPattern);
     await channel.bindQueue(queue, options.exchange, notifyPattern);
     await channel.consume(queue, count, { noAck: true, exclusive: true });

@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream, existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { UserError } from "../../agents/lib/errors.ts";
+
+/** One agent to run as a process of this user. */
+export interface AgentSpec {
+  /** What it stands for: `urp-1`, `bunny`, `pds-3`. */
+  readonly name: string;
+  readonly agent: "announcer" | "dispatcher" | "puller";
+  readonly config: object;
+}
+
+/** As in the agents' units (`RestartSec`): what systemd does after a crash. */
+const restartDelayMs = 1000;
+/** An agent that crashes this often won't recover; systemd's default gives up as soon. */
+const restartsMax = 5;
+const readyTimeoutMs = 15_000;
+const stopTimeoutMs = 5000;
+/** Where this is there (util-linux), an agent gets a SIGTERM from the kernel when we are gone, however we went. */
+const setpriv = "/usr/bin/setpriv";
+
+/**
+ * Runs one agent as systemd would: its config and state in its own folder, its log in a file, started again a second after
+ * it died. In a process group of its own, so that Ctrl-C reaches it through us, in order, and not before.
+ */
+export class AgentProcess {
+  readonly spec: AgentSpec;
+  /** Rejects when the agent can't be kept running; never resolves. */
+  readonly failed: Promise<never>;
+  readonly logFile: string;
+  readonly #directory: string;
+  readonly #failure = Promise.withResolvers<never>();
+  #ready = Promise.withResolvers<void>();
+  #child: ChildProcess | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #restarts = 0;
+  #everReady = false;
+  #stopping = false;
+  #lastWords = "";
+
+  constructor(spec: AgentSpec, directory: string) {
+    this.spec = spec;
+    this.#directory = join(directory, spec.name);
+    this.logFile = join(this.#directory, `${spec.agent}.log`);
+    this.failed = this.#failure.promise;
+    // Whoever awaits it gets the reason; until somebody does, it is no unhandled rejection.
+    this.failed.catch(() => {});
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resolves when the agent says that it is ready. */
+  async start(): Promise<void> {
+    await mkdir(join(this.#directory, "state"), { recursive: true });
+    await writeFile(this.#configFile, `${JSON.stringify(this.spec.config, null, 2)}\n`);
+    this.#spawn();
+    await this.ready();
+  }
+
+  /** Resolves when the agent is ready, also after a restart. */
+  async ready(): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(this.#error("was not ready in time")), readyTimeoutMs);
+    await Promise.race([this.#ready.promise, this.failed, late.promise]).finally(() => clearTimeout(timer));
+  }
+
+  /** SIGKILL, as a crash: it is started again. Resolves when the process is gone. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (!child) return;
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+  }
+
+  /** SIGTERM, so that it drains; SIGKILL where that takes too long. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    if (!child) return;
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  get #configFile(): string {
+    return join(this.#directory, `${this.spec.agent}.json`);
+  }
+
+  #spawn(): void {
+    const main = fileURLToPath(new URL(`../../agents/${this.spec.agent}/main.ts`, import.meta.url));
+    const argv = [process.execPath, main, "--config", this.#configFile];
+    const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "TERM", "--", ...argv] : argv;
+    const child = spawn(command, args, {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, STATE_DIRECTORY: join(this.#directory, "state") },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    this.#ready = Promise.withResolvers();
+    this.#keepLog(child);
+    child.once("error", (error) => this.#failure.reject(this.#error(`can't be started: ${error.message}`)));
+    child.once("close", (code, signal) => this.#onEnd(code, signal));
+  }
+
+  #keepLog(child: ChildProcess): void {
+    const log = createWriteStream(this.logFile, { flags: "a" });
+    for (const stream of [child.stdout, child.stderr]) {
+      if (!stream) continue;
+      createInterface({ input: stream }).on("line", (line) => {
+        log.write(`${line}\n`);
+        if (stream === child.stderr && line.trim() !== "") this.#lastWords = line.trim();
+        if (line.includes('"msg":"ready"')) {
+          this.#everReady = true;
+          this.#ready.resolve();
+        }
+      });
+    }
+    child.once("close", () => log.end());
+  }
+
+  #onEnd(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#child = undefined;
+    if (this.#stopping) return;
+    const how = signal === null ? `ended with ${code}` : `was ended by ${signal} (${constants.signals[signal]})`;
+    if (!this.#everReady || this.#restarts >= restartsMax) {
+      this.#failure.reject(this.#error(how));
+      return;
+    }
+    this.#restarts++;
+    this.#restart = setTimeout(() => this.#spawn(), restartDelayMs);
+  }
+
+  #error(what: string): UserError {
+    const words = this.#lastWords === "" ? "" : `: ${this.#lastWords}`;
+    return new UserError(`${this.spec.agent} ${this.spec.name}`, `${what}${words}`, `its log is ${this.logFile}`);
+  }
+}

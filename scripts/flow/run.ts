@@ -1,0 +1,200 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Account, account, type Details, isGood } from "../lib/accounting.ts";
+import { startLocalBroker } from "../lib/local-broker.ts";
+import { openTap, type Tap } from "../lib/tap.ts";
+import { awaitArrival, type Outcome, type Progress } from "../products/await-arrival.ts";
+import type { ProductPlan } from "../products/plan.ts";
+import { listArrivals, type ReceiverFolder } from "../products/receivers.ts";
+import type { Samples } from "../products/samples.ts";
+import { writeProducts } from "../products/writer.ts";
+import { AgentProcess } from "./agent-process.ts";
+import { agentSpecs } from "./agent-specs.ts";
+import { parseBrokerUrl, preparePlace, removePlace, uniquePlace } from "./broker-place.ts";
+import { Cleanup } from "./cleanup.ts";
+import { type ProductServer, serveProducts } from "./product-server.ts";
+
+export const flowUrps = ["urp-1", "urp-2"] as const;
+export const flowPds = ["pds-1", "pds-2", "pds-3", "pds-4", "pds-5"] as const;
+
+export interface FlowOptions {
+  /** What to write; its URPs are `flowUrps`. */
+  readonly plan: ProductPlan;
+  readonly samples: Samples;
+  /** An AMQP URL; without one a broker is started, and ended with the run. */
+  readonly broker?: string;
+  /** Leave the folder with configs, logs, trees and receiver folders; also done when the run was not good. */
+  readonly keep: boolean;
+  readonly signal: AbortSignal;
+  readonly onStep?: (text: string) => void;
+  /** With a way to disturb the run, for tests that do. */
+  readonly onProgress?: (progress: Progress, agents: ReadonlyMap<string, AgentProcess>) => void;
+}
+
+export interface FlowResult {
+  readonly account: Account;
+  readonly details: Details;
+  readonly outcome: Outcome;
+  /** The run's folder, where it was left. */
+  readonly directory?: string;
+}
+
+/** Longer than an agent or a broker is away when it is killed and started again. */
+const stallMs = 20_000;
+
+/**
+ * Sends a plan through agents that run as processes of this user, and counts what arrived. Whatever happens, agents,
+ * servers, the run's names on the broker and (but see `keep`) its folder are gone when it resolves or rejects.
+ */
+export async function runFlow(options: FlowOptions): Promise<FlowResult> {
+  const cleanup = new Cleanup();
+  const clock = phaseClock();
+  try {
+    const directory = await mkdtemp(join(tmpdir(), "warren-flow-"));
+    let keepDirectory = options.keep;
+    cleanup.add(() => (keepDirectory ? undefined : rm(directory, { recursive: true, force: true })));
+    const stage = await setStage(options, directory, cleanup, clock);
+    const passed = await passProducts(options, stage).catch((error: unknown) => {
+      // The logs tell why; without them the message would be all that is left.
+      keepDirectory = true;
+      throw error;
+    });
+    clock.done("products");
+    await stage.stopAgents();
+    const files = new Set(options.plan.products.flatMap(({ copies }) => copies.map(({ file }) => file)));
+    const counted = account({
+      plan: options.plan,
+      written: passed.written,
+      tap: stage.tap.counts,
+      receivers: [...flowPds],
+      arrivals: await listArrivals(stage.folders, (file) => files.has(file)),
+      seconds: clock.seconds,
+    });
+    keepDirectory ||= passed.outcome !== "aborted" && !isGood(counted.account);
+    return { ...counted, outcome: passed.outcome, ...(keepDirectory ? { directory } : {}) };
+  } finally {
+    await cleanup.run();
+  }
+}
+
+/** Everything that has to be there before the first product. */
+interface Stage {
+  readonly roots: Readonly<Record<string, string>>;
+  readonly folders: readonly ReceiverFolder[];
+  readonly tap: Tap;
+  readonly agents: ReadonlyMap<string, AgentProcess>;
+  stopAgents(): Promise<void>;
+}
+
+async function setStage(
+  options: FlowOptions,
+  directory: string,
+  cleanup: Cleanup,
+  clock: ReturnType<typeof phaseClock>,
+): Promise<Stage> {
+  const step = options.onStep ?? (() => {});
+  const url = options.broker ?? (await startOwnBroker(cleanup, step));
+  const place = uniquePlace(url);
+  await preparePlace(place);
+  if (options.broker !== undefined) cleanup.add(() => removePlace(place));
+  clock.done("broker");
+  options.signal.throwIfAborted();
+
+  const servers = await Promise.all(flowUrps.map((name) => serveProducts(join(directory, name))));
+  for (const server of servers) cleanup.add(() => server.close());
+  const tap = await openTap({
+    broker: url,
+    exchange: place.exchange,
+    name: "warren-flow-tap",
+    hosts: namesOf(servers),
+  });
+  cleanup.add(() => tap.close());
+  step(`starting ${flowUrps.length} announcers, a dispatcher and ${flowPds.length} pullers`);
+  const urps = flowUrps.map((name, index) => ({
+    name,
+    rootDirectory: join(directory, name, "db"),
+    baseUrl: servers[index]?.baseUrl ?? "",
+  }));
+  const pds = flowPds.map((name) => ({ name, receiverQueueDirectory: join(directory, name, "rxq") }));
+  for (const { rootDirectory } of urps) await mkdir(rootDirectory, { recursive: true });
+  for (const { receiverQueueDirectory } of pds) await mkdir(receiverQueueDirectory, { recursive: true });
+  const passwordFile = join(directory, "broker-password");
+  await writeFile(passwordFile, parseBrokerUrl(url).password, { mode: 0o600 });
+
+  const specs = agentSpecs({ place, passwordFile, urps, pds });
+  const agents = new Map(specs.map((spec) => [spec.name, new AgentProcess(spec, join(directory, "agents"))]));
+  const stopAgents = async (): Promise<void> => {
+    await Promise.all([...agents.values()].map((agent) => agent.stop()));
+  };
+  cleanup.add(stopAgents);
+  await untilAborted(options.signal, Promise.all([...agents.values()].map((agent) => agent.start())));
+  clock.done("agents");
+  return {
+    roots: Object.fromEntries(urps.map(({ name, rootDirectory }) => [name, rootDirectory])),
+    folders: pds.map(({ name, receiverQueueDirectory }) => ({ pds: name, directory: receiverQueueDirectory })),
+    tap,
+    agents,
+    stopAgents,
+  };
+}
+
+async function startOwnBroker(cleanup: Cleanup, step: (text: string) => void): Promise<string> {
+  step("starting a broker");
+  const broker = await startLocalBroker({ onProgress: step });
+  cleanup.add(() => broker.stop());
+  return broker.url;
+}
+
+/** Writes the plan and waits for it to arrive. An agent that can't be kept running ends both. */
+async function passProducts({ plan, samples, signal, onStep, onProgress }: FlowOptions, stage: Stage) {
+  onStep?.(`sending ${plan.products.length} products through`);
+  const failed = new AbortController();
+  const ended = AbortSignal.any([signal, failed.signal]);
+  const written = writeProducts(plan, { roots: stage.roots, samples, signal: ended });
+  const arrival = awaitArrival({
+    plan,
+    tap: stage.tap,
+    folders: stage.folders,
+    written,
+    signal: ended,
+    stallMs,
+    onProgress: (progress) => onProgress?.(progress, stage.agents),
+  });
+  const agentsFail = [...stage.agents.values()].map((agent) => agent.failed);
+  try {
+    const [copies, outcome] = await Promise.race([Promise.all([written, arrival]), ...agentsFail]);
+    return { written: copies, outcome };
+  } catch (error) {
+    failed.abort();
+    await Promise.allSettled([written, arrival]);
+    throw error;
+  }
+}
+
+/** What URLs of the product servers are called in the counts. */
+function namesOf(servers: readonly ProductServer[]): ReadonlyMap<string, string> {
+  return new Map(flowUrps.map((name, index) => [new URL(servers[index]?.baseUrl ?? "").origin, name]));
+}
+
+async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener("abort", onAbort));
+}
+
+/** Measures phases that follow each other, in seconds. */
+function phaseClock() {
+  const seconds: Record<string, number> = {};
+  let sinceMs = performance.now();
+  return {
+    seconds,
+    done(phase: string): void {
+      const nowMs = performance.now();
+      seconds[phase] = (nowMs - sinceMs) / 1000;
+      sinceMs = nowMs;
+    },
+  };
+}
