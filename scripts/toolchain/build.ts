@@ -14,7 +14,7 @@ export interface BuildOptions {
   readonly version: string;
   /** The folder to make; it then holds `pulumi`. */
   readonly target: string;
-  /** Holds Go where it had to be brought, and what a killed build had compiled, for the next one to go on with. */
+  /** Holds, while the build is unfinished, what it has brought and compiled, for the next one to go on with. */
   readonly cache: string;
   readonly progress: Progress;
   readonly signal?: AbortSignal | undefined;
@@ -27,15 +27,15 @@ export interface BuildOptions {
  */
 export async function buildEngine(options: BuildOptions): Promise<void> {
   const { version, target, cache, progress, signal } = options;
-  const go = await findGo(cache, progress, signal);
   const work = path.join(cache, "engine-build");
+  const go = await findGo(work, progress, signal);
   const env = {
     ...process.env,
     GOTOOLCHAIN: "local",
     GOWORK: "off",
     // No C compiler: a bare machine has none, and the official engine does without too.
     CGO_ENABLED: "0",
-    // Of its own, so that 3 GB of modules and objects can go again; kept while unfinished, so that nothing is built twice.
+    // Of its own, so that 3 GB of modules and objects can go again when all is done.
     GOCACHE: path.join(work, "objects"),
     GOMODCACHE: path.join(work, "modules"),
     GOFLAGS: "-mod=readonly -modcacherw -buildvcs=false",

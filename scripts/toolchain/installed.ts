@@ -35,7 +35,7 @@ export async function findInstalled(
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<FoundEngine | undefined> {
   for (const candidate of await candidates(environment)) {
-    const version = await rememberedVersion(candidate);
+    const version = await rememberedVersion(candidate, environment);
     if (version && satisfies(parseVersion(version), wanted)) return { path: candidate, version };
     onUnfit(
       `${candidate} is ${version ?? "no engine that runs"}: ${wanted.join(".")} or a later ${wanted[0]}.x is needed`,
@@ -63,8 +63,8 @@ async function candidates(environment: NodeJS.ProcessEnv): Promise<string[]> {
 }
 
 /** Versions by path, size and time: asking costs a start of the engine, and this is asked at every run. */
-async function rememberedVersion(program: string): Promise<string | undefined> {
-  const file = path.join(ownFolder, "engine-versions.json");
+async function rememberedVersion(program: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const file = path.join(cacheFolder(environment), "engine-versions.json");
   const { mtimeMs, size } = await stat(program);
   const key = `${program}:${size}:${mtimeMs}`;
   const known = await readFile(file, "utf8").then(

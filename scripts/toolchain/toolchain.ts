@@ -57,7 +57,8 @@ export async function ensureToolchain(options: ToolchainOptions = {}): Promise<T
   return withPlugins(engine, pinned, { ...options, progress });
 }
 
-async function bringEngine(
+/** The engine alone: the first that is to be had, in the order of `EngineOrigin`. */
+export async function bringEngine(
   pinned: PinnedVersions,
   options: ToolchainOptions & { progress: Progress },
 ): Promise<Engine> {
@@ -78,7 +79,7 @@ async function bringEngine(
   const tried: string[] = allowed("installed") ? [`no engine ${version} on PATH or in ~/.pulumi`] : [];
   return withLock(
     name,
-    `bringing the engine ${version}`,
+    `another start, which brings the engine ${version}`,
     async () => {
       // Whoever held the lock before may have made it.
       const made = await findCached(version, allowed);

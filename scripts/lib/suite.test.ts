@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { countReport, resultTable, type VitestReport } from "./suite.ts";
+
+type File = VitestReport["testResults"][number];
+
+function file(...statuses: string[]): File {
+  const failed = statuses.includes("failed");
+  return {
+    name: "/x/a.test.ts",
+    status: failed ? "failed" : "passed",
+    assertionResults: statuses.map((status, index) => ({ status, fullName: `test ${index}` })),
+  };
+}
+
+const report = (...files: File[]): VitestReport => ({ success: true, testResults: files });
+
+test("passed and failed tests of all files are counted", () => {
+  expect(countReport(report(file("passed", "passed"), file("passed", "failed")), 1)).toEqual({
+    passed: 3,
+    failed: 1,
+    notes: [],
+  });
+});
+
+test("a skipped test counts as failed and is named", () => {
+  expect(countReport(report(file("passed", "skipped")), 0)).toEqual({
+    passed: 1,
+    failed: 1,
+    notes: ["skipped: test 1"],
+  });
+});
+
+test("a file that can't be loaded counts as one failed test, with its reason", () => {
+  const broken: File = {
+    name: "/x/b.test.ts",
+    status: "failed",
+    message: "SyntaxError: no\nstack",
+    assertionResults: [],
+  };
+  const { passed, failed, notes } = countReport(report(file("passed"), broken), 1);
+  expect([passed, failed]).toEqual([1, 1]);
+  expect(notes[0]).toContain("SyntaxError: no");
+});
+
+test("a run that fails though every test passed is a failure", () => {
+  expect(countReport(report(file("passed")), 1)).toMatchObject({ passed: 1, failed: 1 });
+});
+
+test("no test, or no report, is a failure", () => {
+  expect(countReport(report(), 0)).toMatchObject({ passed: 0, failed: 1, notes: ["no test ran"] });
+  expect(countReport(undefined, 139)).toMatchObject({
+    passed: 0,
+    failed: 1,
+    notes: ["vitest ended with 139 and no report"],
+  });
+});
+
+test("the table has a line for every suite, figures under each other", () => {
+  const suites = [
+    { name: "unit", passed: 120, failed: 0, seconds: 9.96, notes: [] },
+    { name: "lab", passed: 7, failed: 1, seconds: 300, notes: [] },
+  ];
+  expect(resultTable(suites)).toBe(
+    ["      passed  failed     time", "unit     120       0   10.0 s", "lab        7       1  300.0 s", ""].join("\n"),
+  );
+});
