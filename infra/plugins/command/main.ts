@@ -1,3 +1,16 @@
 import { serveProvider } from "../lib/provider.ts";
+import { ConnectionPool } from "./pool.ts";
+import { remoteCommand } from "./remote-command.ts";
 
-serveProvider({ name: "command", version: "1.2.1", config: {}, resources: [] });
+const pool = new ConnectionPool();
+
+serveProvider({
+  name: "command",
+  version: "1.2.1",
+  config: {},
+  resources: [remoteCommand(pool)],
+  refused: {
+    "command:remote:CopyFile": "it is deprecated; use command:remote:CopyToRemote",
+  },
+  close: async () => pool.close(),
+});

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import type { RunRequest } from "@pulumi/pulumi/proto/language_pb.js";
 import { fromStruct } from "../lib/structs.ts";
@@ -66,8 +67,14 @@ export function planStart(request: RunRequest, engineAddress: string): Start {
       // Program arguments are visible to every user of the machine; the environment only to the same user and root.
       PULUMI_CONFIG: JSON.stringify(config),
       PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(request.getConfigsecretkeysList().map(shortKey)),
+      // Compiled code of the SDK, kept between runs: halves the time of a preview that changes nothing.
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(pulumiHome(), "node-compile-cache"),
     },
   };
+}
+
+function pulumiHome(): string {
+  return process.env.PULUMI_HOME ?? join(homedir(), ".pulumi");
 }
 
 /** `project:config:name`, the long form of old engines, means `project:name`. */

@@ -13,7 +13,7 @@ export function configurationMethods(definition: ProviderDefinition) {
     checkConfig: (request: rpc.CheckRequest) => {
       const given = fromStruct(request.getNews());
       const { failures } = checkShape(definition.config, parseConfig(definition.config, given));
-      return checkResponse(given, failures);
+      return checkResponse(markSecrets(definition.config, given), failures);
     },
     diffConfig: (request: rpc.DiffRequest) => {
       const olds = parseConfig(definition.config, fromStruct(request.getOldInputs() ?? request.getOlds()));
@@ -31,6 +31,16 @@ export function configurationMethods(definition: ProviderDefinition) {
       return new messages.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
     },
   };
+}
+
+/** An explicit provider is a resource with its configuration in the state: what is secret by the shape is so there too. */
+function markSecrets(shape: Shape, given: PropertyMap): PropertyMap {
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [
+      name,
+      shape[name]?.secret && value !== unknown ? secret(value) : value,
+    ]),
+  );
 }
 
 /** Configuration arrives as strings: whatever is not a string by its type is JSON text. */

@@ -21,10 +21,14 @@ const severities = {
   error: messages.LogSeverity.ERROR,
 };
 
-/** The engine's log. Lines are sent in order; `flush` waits until the engine has them all. */
+/**
+ * The engine's log. Lines are sent in order; those of one kind that pile up behind a slow engine travel together. `flush`
+ * waits until the engine has them all.
+ */
 export class EngineLog {
   #client: InstanceType<typeof services.EngineClient> | undefined;
   #sent: Promise<void> = Promise.resolve();
+  readonly #waiting: LogLine[] = [];
 
   /** Later lines go to the engine at this address (host:port). Without one, lines are dropped: nobody listens. */
   connect(address: string): void {
@@ -32,24 +36,31 @@ export class EngineLog {
   }
 
   write(line: LogLine): void {
-    const client = this.#client;
-    if (client === undefined) return;
-    const request = new messages.LogRequest();
-    request.setSeverity(severities[line.severity]);
-    request.setMessage(line.message);
-    request.setUrn(line.urn ?? "");
-    request.setEphemeral(line.status ?? false);
-    // A line that can't be delivered is no reason to fail the operation it tells about: the engine that would show both is gone.
-    const deliver = () => new Promise<void>((resolve) => client.log(request, () => resolve()));
-    this.#sent = this.#sent.then(deliver);
+    if (this.#client === undefined) return;
+    const last = this.#waiting.at(-1);
+    if (last !== undefined && last.urn === line.urn && last.severity === line.severity && last.status === line.status) {
+      this.#waiting[this.#waiting.length - 1] = { ...line, message: `${last.message}\n${line.message}` };
+      return;
+    }
+    this.#waiting.push(line);
+    this.#sent = this.#sent.then(() => this.#sendNext());
   }
 
   flush(): Promise<void> {
     return this.#sent;
   }
 
-  close(): void {
-    this.#client?.close();
+  #sendNext(): Promise<void> {
+    const client = this.#client;
+    const line = this.#waiting.shift();
+    if (client === undefined || line === undefined) return Promise.resolve();
+    const request = new messages.LogRequest();
+    request.setSeverity(severities[line.severity]);
+    request.setMessage(line.message);
+    request.setUrn(line.urn ?? "");
+    request.setEphemeral(line.status ?? false);
+    // A line that can't be delivered is no reason to fail the operation it tells about: the engine that would show both is gone.
+    return new Promise((resolve) => client.log(request, () => resolve()));
   }
 }
 

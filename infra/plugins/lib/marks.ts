@@ -1,6 +1,16 @@
 import type { Computed } from "./handlers.ts";
-import type { Shape } from "./shape.ts";
-import { containsSecret, type PropertyMap, same, secret, unknown, type Value } from "./values.ts";
+import type { FieldType, Shape } from "./shape.ts";
+import {
+  containsSecret,
+  isMap,
+  type PropertyMap,
+  reveal,
+  same,
+  secret,
+  secretTexts,
+  unknown,
+  type Value,
+} from "./values.ts";
 
 /** The names and secret rules of a resource or function. */
 export interface Declared {
@@ -43,4 +53,26 @@ export function previewOutputs(declared: Declared, inputs: PropertyMap, state: P
     outputs[name] = (field.stable ? state?.[name] : undefined) ?? unknown;
   }
   return outputs;
+}
+
+/**
+ * The texts to keep out of logs and errors. Where an object names its secret fields itself (a connection: its password, its
+ * keys), only those count, so that messages can still name the host.
+ */
+export function textsToMask(fields: Shape, values: PropertyMap): string[] {
+  return Object.entries(values).flatMap(([name, value]) => {
+    const field = fields[name];
+    const inner = field === undefined ? undefined : shapeOf(field.type);
+    const plain = reveal(value);
+    if (inner !== undefined && namesSecrets(inner) && isMap(plain)) return textsToMask(inner, plain);
+    return secretTexts(value, field?.secret ?? false);
+  });
+}
+
+function shapeOf(type: FieldType): Shape | undefined {
+  return typeof type === "object" && "object" in type ? type.object : undefined;
+}
+
+function namesSecrets(shape: Shape): boolean {
+  return Object.values(shape).some((field) => field.secret);
 }

@@ -1,12 +1,13 @@
 import type { EngineLog } from "./engine.ts";
 import type { Operation } from "./handlers.ts";
-import { secretNames } from "./marks.ts";
+import { type Declared, secretNames, textsToMask } from "./marks.ts";
 import { maskFor } from "./masking.ts";
-import { type PropertyMap, secretTexts } from "./values.ts";
+import type { PropertyMap } from "./values.ts";
 
 /** What an operation is about; `values` are all properties it sees, with their secret marks. */
 export interface Subject {
   readonly urn: string;
+  readonly declared: Declared;
   readonly values: readonly PropertyMap[];
   /** Seconds, 0 for none: the resource's custom timeout. */
   readonly timeoutSeconds?: number;
@@ -29,7 +30,8 @@ export class Operations {
   /** Errors come out masked, and after the operation's log lines have reached the engine. */
   async run<Result>(subject: Subject, work: (operation: Operation) => Promise<Result>): Promise<Result> {
     this.#cancelled.signal.throwIfAborted();
-    const mask = maskFor(subject.values.flatMap((values) => secretTexts(values)));
+    const fields = { ...subject.declared.computed, ...subject.declared.inputs };
+    const mask = maskFor(subject.values.flatMap((values) => textsToMask(fields, values)));
     const signals = [this.#cancelled.signal];
     if (subject.timeoutSeconds) signals.push(AbortSignal.timeout(subject.timeoutSeconds * 1000));
     const operation: Operation = {

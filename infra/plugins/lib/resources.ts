@@ -24,7 +24,12 @@ export function resourceMethods(definition: ProviderDefinition, operations: Oper
     delete: async (request: rpc.DeleteRequest) => {
       const handler = find(request);
       const state = fromStruct(request.getProperties());
-      const subject = { urn: request.getUrn(), values: [state], timeoutSeconds: request.getTimeout() };
+      const subject = {
+        urn: request.getUrn(),
+        declared: handler,
+        values: [state],
+        timeoutSeconds: request.getTimeout(),
+      };
       await operations.run(subject, async (operation) =>
         handler.delete?.(request.getId(), revealMap(state), operation),
       );
@@ -92,7 +97,7 @@ async function create(handler: ResourceHandler, request: rpc.CreateRequest, oper
   const inputs = fromStruct(request.getProperties());
   const response = new messages.CreateResponse();
   if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs, undefined)));
-  const subject = { urn: request.getUrn(), values: [inputs], timeoutSeconds: request.getTimeout() };
+  const subject = { urn: request.getUrn(), declared: handler, values: [inputs], timeoutSeconds: request.getTimeout() };
   const made = await operations.run(subject, (operation) => handler.create(revealMap(inputs), operation));
   return response.setId(made.id).setProperties(toStruct(markOutputs(handler, inputs, made.outputs)));
 }
@@ -104,7 +109,12 @@ async function update(handler: ResourceHandler, request: rpc.UpdateRequest, oper
   if (request.getPreview()) return response.setProperties(toStruct(previewOutputs(handler, inputs, state)));
   const change = handler.update?.bind(handler);
   if (change === undefined) throw new Error(`${handler.token} is never updated in place`);
-  const subject = { urn: request.getUrn(), values: [state, inputs], timeoutSeconds: request.getTimeout() };
+  const subject = {
+    urn: request.getUrn(),
+    declared: handler,
+    values: [state, inputs],
+    timeoutSeconds: request.getTimeout(),
+  };
   const outputs = await operations.run(subject, (operation) =>
     change(request.getId(), revealMap(state), revealMap(inputs), operation),
   );
@@ -122,7 +132,12 @@ async function read(handler: ResourceHandler, request: rpc.ReadRequest, operatio
     }
     return response.setId(request.getId()).setProperties(toStruct(state)).setInputs(toStruct(inputs));
   }
-  const subject = { urn: request.getUrn(), values: [state, inputs], timeoutSeconds: request.getTimeout() };
+  const subject = {
+    urn: request.getUrn(),
+    declared: handler,
+    values: [state, inputs],
+    timeoutSeconds: request.getTimeout(),
+  };
   const found = await operations.run(subject, (operation) =>
     look(request.getId(), revealMap(state), revealMap(inputs), operation),
   );
@@ -142,7 +157,7 @@ async function invoke(definition: ProviderDefinition, request: rpc.InvokeRequest
   const { values, failures } = checkShape(handler.inputs, fromStruct(request.getArgs()));
   const response = new messages.InvokeResponse();
   if (failures.length > 0) return failed(response, failures);
-  const outputs = await operations.run({ urn: "", values: [values] }, (operation) =>
+  const outputs = await operations.run({ urn: "", declared: handler, values: [values] }, (operation) =>
     handler.invoke(revealMap(values), operation),
   );
   return response.setReturn(toStruct(markOutputs(handler, values, outputs)));

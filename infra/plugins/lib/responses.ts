@@ -29,9 +29,11 @@ export function diffResponse(changes: readonly Change[], deleteBeforeReplace: bo
   for (const { path, kind, replace } of changes) {
     const property = new messages.PropertyDiff().setKind(kinds[kind][replace ? 1 : 0]).setInputdiff(true);
     response.getDetaileddiffMap().set(path, property);
-    response.addDiffs(path);
-    if (replace) response.addReplaces(path);
   }
+  // Beside the detailed paths, these two lists name whole inputs; the engine's one-line display shows them.
+  const inputsOf = (some: readonly Change[]) => [...new Set(some.map(({ path }) => path.split(/[.[]/)[0] ?? path))];
+  response.setDiffsList(inputsOf(changes));
+  response.setReplacesList(inputsOf(changes.filter(({ replace }) => replace)));
   response.setDeletebeforereplace(deleteBeforeReplace && changes.some((change) => change.replace));
   return response;
 }

@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import type { Field, Shape } from "../lib/shape.ts";
+import { isMap, type PropertyMap, type Value } from "../lib/values.ts";
+
+/** How to reach and enter one host. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password?: string;
+  readonly privateKey?: string;
+  readonly privateKeyPassword?: string;
+  readonly agentSocketPath?: string;
+  /** Failed attempts that are put up with; -1 for no limit. */
+  readonly dialErrorLimit: number;
+  /** Seconds for one attempt; 0 for no limit. */
+  readonly perDialTimeout: number;
+  /** `TYPE BASE64` as in authorized_keys. Without it any host key is taken. */
+  readonly hostKey?: string;
+}
+
+export interface Connection extends Endpoint {
+  /** The jump host. */
+  readonly proxy?: Endpoint;
+}
+
+const endpointShape: Shape = {
+  host: { type: "string", required: true },
+  port: { type: "number", default: 22 },
+  user: { type: "string", default: "root" },
+  password: { type: "string", secret: true },
+  privateKey: { type: "string", secret: true },
+  privateKeyPassword: { type: "string", secret: true },
+  agentSocketPath: { type: "string" },
+  dialErrorLimit: { type: "integer", default: 10 },
+  perDialTimeout: { type: "integer", default: 15 },
+  hostKey: { type: "string", rule: hostKeyRule },
+};
+
+export const connectionField: Field = {
+  type: { object: { ...endpointShape, proxy: { type: { object: endpointShape } } } },
+  required: true,
+  secret: true,
+};
+
+/** The checked input as settings. */
+export function toConnection(value: Value | undefined): Connection {
+  if (!isMap(value)) throw new Error("connection: expected a map");
+  return withoutNulls(value) as unknown as Connection;
+}
+
+function withoutNulls(map: PropertyMap): PropertyMap {
+  const entries = Object.entries(map).filter(([, value]) => value !== null);
+  return Object.fromEntries(entries.map(([name, value]) => [name, isMap(value) ? withoutNulls(value) : value]));
+}
+
+/** Equal for equal settings, and tells nothing of them. */
+export function connectionKey(endpoint: Endpoint): string {
+  const sorted = (_: string, value: Value) =>
+    isMap(value) ? Object.fromEntries(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1))) : value;
+  return createHash("sha256").update(JSON.stringify(endpoint, sorted)).digest("hex");
+}
+
+/** For messages: `root@bunny1`, with the port where it is not 22. */
+export function endpointName({ user, host, port }: Endpoint): string {
+  return `${user}@${host}${port === 22 ? "" : `:${port}`}`;
+}
+
+export interface HostKey {
+  readonly type: string;
+  readonly blob: Buffer;
+}
+
+export function parseHostKey(text: string): HostKey | undefined {
+  const [type, base64] = text.trim().split(/\s+/);
+  if (type === undefined || base64 === undefined) return undefined;
+  const blob = Buffer.from(base64, "base64");
+  // A key names its own type in front: length in four bytes, then the name.
+  const length = blob.length >= 4 ? blob.readUInt32BE(0) : 0;
+  return blob.subarray(4, 4 + length).toString() === type ? { type, blob } : undefined;
+}
+
+function hostKeyRule(value: Value): string | undefined {
+  if (typeof value === "string" && parseHostKey(value) !== undefined) return undefined;
+  return "expected a public key as in authorized_keys: TYPE BASE64, e.g. ssh-ed25519 AAAA…";
+}

@@ -1,0 +1,188 @@
+import { createHash } from "node:crypto";
+import { connect as connectTcp } from "node:net";
+import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
+import ssh2 from "ssh2";
+import { type Endpoint, endpointName, parseHostKey } from "./connection.ts";
+
+/** Why a host can't be entered. Only `unreachable` may mean that the machine is gone. */
+export type DialFailure = "unreachable" | "authentication" | "host key" | "settings";
+
+export class DialError extends Error {
+  override readonly name = "DialError";
+  readonly failure: DialFailure;
+
+  constructor(failure: DialFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.failure = failure;
+  }
+}
+
+/** Cheapest first: AES-GCM runs in the processor's own instructions and needs no separate MAC. */
+const ciphers = [
+  "aes128-gcm@openssh.com",
+  "aes256-gcm@openssh.com",
+  "aes128-ctr",
+  "aes192-ctr",
+  "aes256-ctr",
+  "chacha20-poly1305@openssh.com",
+] as const;
+
+/** A dead peer is noticed after three unanswered questions, 5 s apart. */
+const keepalive = { keepaliveInterval: 5000, keepaliveCountMax: 3 };
+
+const firstPauseMs = 100;
+const pauseMsMax = 5000;
+
+export interface DialOptions {
+  readonly signal: AbortSignal;
+  /** Opens the way to the host; TCP where it is not given. */
+  readonly open?: () => Promise<Duplex>;
+  readonly onRetry: (message: string) => void;
+}
+
+/**
+ * Enters a host. Failed attempts are repeated after growing pauses until the endpoint's dialErrorLimit is passed; wrong
+ * settings and a wrong host key are not, they don't get better.
+ */
+export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Client> {
+  const limit = endpoint.dialErrorLimit;
+  for (let failed = 1; ; failed++) {
+    options.signal.throwIfAborted();
+    try {
+      return await attempt(endpoint, options);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (!(error instanceof DialError) || error.failure === "settings" || error.failure === "host key") throw error;
+      if (limit >= 0 && failed > limit) {
+        throw new DialError(error.failure, `${error.message} (${failed} attempts)`, { cause: error });
+      }
+      options.onRetry(`${error.message}; attempt ${failed} of ${limit < 0 ? "any number" : limit + 1}, trying again`);
+      const pauseMs = Math.min(firstPauseMs * 1.5 ** (failed - 1), pauseMsMax);
+      await sleep(pauseMs * (0.75 + Math.random() / 2), undefined, { signal: options.signal });
+    }
+  }
+}
+
+async function attempt(endpoint: Endpoint, { signal, open }: DialOptions): Promise<Client> {
+  const keyCheck: KeyCheck = { refusal: undefined };
+  const config = clientConfig(endpoint, keyCheck);
+  const deadline = endpoint.perDialTimeout > 0 ? [AbortSignal.timeout(endpoint.perDialTimeout * 1000)] : [];
+  const ended = AbortSignal.any([signal, ...deadline]);
+  const name = endpointName(endpoint);
+  try {
+    const socket = await (open?.() ?? openTcp(endpoint, ended));
+    return await enter({ ...config, sock: socket }, socket, ended, endpoint.password);
+  } catch (error) {
+    if (keyCheck.refusal !== undefined) throw new DialError("host key", `${name}: ${keyCheck.refusal}`);
+    if (error instanceof DialError) throw error;
+    if (ended.aborted) throw new DialError("unreachable", `${name}: no answer within ${endpoint.perDialTimeout} s`);
+    throw explain(endpoint, error as Error & { level?: string });
+  }
+}
+
+function explain(endpoint: Endpoint, error: Error & { level?: string }): DialError {
+  const name = endpointName(endpoint);
+  if (error.level === "client-authentication") {
+    return new DialError("authentication", `${name}: the host refused every way of authentication it was offered`);
+  }
+  if (/no matching host key/i.test(error.message)) {
+    const wanted = parseHostKey(endpoint.hostKey ?? "")?.type;
+    return new DialError(
+      "host key",
+      `${name}: the host has no key of the pinned type ${wanted}; hostKey is out of date`,
+    );
+  }
+  return new DialError("unreachable", `${name}: ${error.message || "connection refused"}`, { cause: error });
+}
+
+async function openTcp({ host, port }: Endpoint, signal: AbortSignal): Promise<Duplex> {
+  const socket = connectTcp({ host, port, noDelay: true });
+  const stop = () => socket.destroy(new Error("stopped"));
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+    return socket;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+async function enter(config: ConnectConfig, socket: Duplex, signal: AbortSignal, password?: string): Promise<Client> {
+  const client = new ssh2.Client();
+  const stop = () => socket.destroy(new Error("stopped"));
+  signal.addEventListener("abort", stop, { once: true });
+  // Servers that ask for a password by dialogue get it as the answer to each question, as the official provider does.
+  client.on("keyboard-interactive", (_name, _instructions, _language, prompts, answer) =>
+    answer(prompts.map(() => password ?? "")),
+  );
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.once("ready", resolve);
+      client.once("error", reject);
+      client.once("close", () => reject(new Error("the host closed the connection")));
+      client.connect(config);
+    });
+    return client;
+  } catch (error) {
+    client.destroy();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+interface KeyCheck {
+  refusal: string | undefined;
+}
+
+function clientConfig(endpoint: Endpoint, check: KeyCheck): ConnectConfig {
+  const hostKey = endpoint.hostKey === undefined ? undefined : parseHostKey(endpoint.hostKey);
+  if (endpoint.hostKey !== undefined && hostKey === undefined) {
+    throw new DialError("settings", `${endpointName(endpoint)}: hostKey is not a public key`);
+  }
+  const agent = endpoint.agentSocketPath ?? process.env.SSH_AUTH_SOCK;
+  const key = usablePrivateKey(endpoint);
+  const config: ConnectConfig = {
+    username: endpoint.user,
+    ...keepalive,
+    readyTimeout: 0, // attempt() has its own deadline, which covers the way to the host as well
+    algorithms: { cipher: [...ciphers], ...(hostKey && { serverHostKey: signatureAlgorithms(hostKey.type) }) },
+    authHandler: [
+      ...(key ? (["publickey"] as const) : []),
+      ...(endpoint.password === undefined ? [] : (["password", "keyboard-interactive"] as const)),
+      ...(agent ? (["agent"] as const) : []),
+    ],
+    tryKeyboard: endpoint.password !== undefined,
+    ...(key && { privateKey: key }),
+    ...(endpoint.privateKeyPassword !== undefined && { passphrase: endpoint.privateKeyPassword }),
+    ...(endpoint.password !== undefined && { password: endpoint.password }),
+    ...(agent && { agent }),
+  };
+  if (hostKey === undefined) return config;
+  const hostVerifier = (offered: Buffer) => {
+    if (offered.equals(hostKey.blob)) return true;
+    check.refusal = `the host's key (${fingerprint(offered)}) is not the pinned one (${fingerprint(hostKey.blob)}): it was installed anew, or something else answers in its place`;
+    return false;
+  };
+  return { ...config, hostVerifier };
+}
+
+/** RSA keys sign with newer hashes under other names than the key's own. */
+function signatureAlgorithms(type: string): ServerHostKeyAlgorithm[] {
+  const names = type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"] : [type];
+  return names as ServerHostKeyAlgorithm[];
+}
+
+/** The key's text once it is known to be usable; the library's own error would come too late to be told apart. */
+function usablePrivateKey(endpoint: Endpoint): string | undefined {
+  if (endpoint.privateKey === undefined) return undefined;
+  const parsed = ssh2.utils.parseKey(endpoint.privateKey, endpoint.privateKeyPassword);
+  if (!(parsed instanceof Error)) return endpoint.privateKey;
+  throw new DialError("settings", `${endpointName(endpoint)}: privateKey can't be used: ${parsed.message}`);
+}
+
+function fingerprint(blob: Buffer): string {
+  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
+}

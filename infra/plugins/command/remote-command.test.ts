@@ -1,0 +1,289 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ProviderProcess, startProvider } from "../lib/provider-client.ts";
+import { isSecret, type PropertyMap, secret, unknown } from "../lib/values.ts";
+import { freePort, type Sshd, startSshd } from "./sshd.ts";
+
+const type = "command:remote:Command";
+const main = join(import.meta.dirname, "main.ts");
+
+let provider: ProviderProcess;
+let sshd: Sshd;
+
+beforeAll(async () => {
+  [provider, sshd] = await Promise.all([startProvider(main), startSshd(["AcceptEnv GREETING"])]);
+});
+afterAll(async () => {
+  await Promise.all([provider.stop(), sshd.stop()]);
+});
+
+/** Inputs as the SDK sends them: the connection is always secret. */
+function inputs(values: PropertyMap, connection: PropertyMap = sshd.connection): PropertyMap {
+  return { connection: secret(connection), ...values };
+}
+
+describe("running scripts", () => {
+  it("creates with the create script, and gives out what it wrote without the last line end", async () => {
+    const { id, outputs } = await provider.create(type, inputs({ create: "echo out; echo err >&2" }));
+    expect(id).toMatch(/^one[0-9a-f]{8}$/);
+    expect(outputs).toMatchObject({ stdout: "out", stderr: "err", create: "echo out; echo err >&2" });
+  });
+
+  it("updates with the update script, or with the create script where there is none", async () => {
+    const state = inputs({ create: "echo c", update: "echo u", stdout: "c", stderr: "" });
+    expect(await provider.update(type, state, inputs({ create: "echo c", update: "echo u" }))).toMatchObject({
+      stdout: "u",
+    });
+    expect(await provider.update(type, state, inputs({ create: "echo c" }))).toMatchObject({ stdout: "c" });
+  });
+
+  it("deletes with the delete script, and does nothing where there is none", async () => {
+    const file = join(sshd.folder, "made");
+    await provider.create(type, inputs({ create: `touch ${file}` }));
+    await provider.delete(type, "x", inputs({ delete: `rm ${file}`, stdout: "", stderr: "" }));
+    const { outputs } = await provider.create(type, inputs({ create: `test -e ${file} || echo gone` }));
+    expect(outputs.stdout).toBe("gone");
+    await provider.delete(type, "x", inputs({ stdout: "", stderr: "" }, { ...sshd.connection, port: 1 }));
+  });
+
+  it("feeds stdin, whole, also when it is large", async () => {
+    const { outputs } = await provider.create(type, inputs({ create: "wc -c", stdin: "é".repeat(1_500_000) }));
+    expect(outputs.stdout).toBe("3000000");
+  });
+
+  it("sets variables that the server accepts, and runs nothing when it refuses one", async () => {
+    const { outputs } = await provider.create(
+      type,
+      inputs({ create: 'echo "$GREETING"', environment: { GREETING: "hello $world" } }),
+    );
+    expect(outputs.stdout).toBe("hello $world");
+    const file = join(sshd.folder, "never");
+    const refused = provider.create(type, inputs({ create: `touch ${file}`, environment: { OTHER: "x" } }));
+    await expect(refused).rejects.toThrow(/refused the environment variable OTHER.*AcceptEnv/);
+    expect((await provider.create(type, inputs({ create: `ls ${file} || echo none` }))).outputs.stdout).toBe("none");
+  });
+
+  it("warns when the last output can't be put into the environment, and runs all the same", async () => {
+    const state = inputs({ create: "echo x", stdout: "before", stderr: "" });
+    expect(await provider.update(type, state, inputs({ create: "echo after" }))).toMatchObject({ stdout: "after" });
+    await provider.plugin.line((line) => line.message.includes("does not accept PULUMI_COMMAND_STDOUT"));
+    const seen = provider.plugin.lines.length;
+    await provider.update(type, state, inputs({ create: "true", addPreviousOutputInEnv: false }));
+    expect(provider.plugin.lines.slice(seen)).toEqual([]);
+  });
+
+  it("fails with exit code and last words, without the text of the script", async () => {
+    const failed = provider.create(type, inputs({ create: "KEY=hunter2 sh -c 'echo out; echo no luck >&2; exit 7'" }));
+    const error: Error = await failed.catch((each) => each);
+    expect(error.message).toContain(
+      `127.0.0.1:${sshd.port}: the create command failed with exit code 7; last on stderr:\nno luck`,
+    );
+    expect(error.message).not.toContain("hunter2");
+  });
+
+  it("logs output as progress, by the logging input", async () => {
+    const lines = async (logging: PropertyMap) => {
+      const seen = provider.plugin.lines.length;
+      await provider.create(type, inputs({ create: "echo to-out; echo to-err >&2", ...logging }));
+      return provider.plugin.lines
+        .slice(seen)
+        .flatMap((line) => line.message.split("\n"))
+        .sort();
+    };
+    expect(await lines({})).toEqual(["to-err", "to-out"]);
+    expect(await lines({ logging: "stdout" })).toEqual(["to-out"]);
+    expect(await lines({ logging: "stderr" })).toEqual(["to-err"]);
+    expect(await lines({ logging: "none" })).toEqual([]);
+    expect(provider.plugin.lines.filter((line) => line.message === "to-out").every((line) => line.status)).toBe(true);
+  });
+});
+
+describe("checks and diffs", () => {
+  it("reports everything that is wrong at once, by path, without values", async () => {
+    const { failures } = await provider.check(type, {
+      connection: { host: 5, hostKey: "nonsense", proxy: {}, colour: "red" },
+      create: ["s3cret"],
+      logging: "loud",
+      environment: { A: 1 },
+      shell: "bash",
+    });
+    const paths = failures.map(({ path }) => path).sort();
+    expect(paths).toEqual(
+      [
+        "connection.colour",
+        "connection.host",
+        "connection.hostKey",
+        "connection.proxy.host",
+        "create",
+        "environment.A",
+        "logging",
+        "shell",
+      ].sort(),
+    );
+    expect(JSON.stringify(failures)).not.toContain("s3cret");
+  });
+
+  it("fills in the defaults of a connection and marks it secret", async () => {
+    const { inputs: checked, failures } = await provider.check(type, { connection: { host: "h" }, create: "true" });
+    expect(failures).toEqual([]);
+    expect(isSecret(checked.connection)).toBe(true);
+    expect(checked.connection).toMatchObject({
+      value: { host: "h", user: "root", port: 22, dialErrorLimit: 10, perDialTimeout: 15 },
+    });
+  });
+
+  it("replaces when triggers change, and updates when anything else does", async () => {
+    const old = inputs({ create: "a", triggers: [1, "x"] });
+    expect(await provider.diff(type, old, inputs({ create: "a", triggers: [1, "x"] }))).toMatchObject({
+      changed: false,
+    });
+    expect(await provider.diff(type, old, inputs({ create: "b", triggers: [2, "x"] }))).toMatchObject({
+      changed: true,
+      replaces: ["triggers[0]"],
+      detailed: { create: "UPDATE", "triggers[0]": "UPDATE_REPLACE" },
+    });
+    const moved = inputs({ create: "a", triggers: [1, "x"] }, { ...sshd.connection, host: "elsewhere" });
+    expect(await provider.diff(type, old, moved)).toMatchObject({
+      replaces: [],
+      detailed: { "connection.host": "UPDATE" },
+    });
+    expect((await provider.diff(type, old, inputs({ create: "a" }))).detailed).toEqual({ triggers: "DELETE_REPLACE" });
+    expect((await provider.diff(type, old, inputs({ create: unknown, triggers: [1, "x"] }))).detailed).toEqual({
+      create: "UPDATE",
+    });
+  });
+
+  it("runs nothing in a preview, with outputs unknown", async () => {
+    const unreachable = { ...sshd.connection, port: 1 };
+    const made = await provider.create(type, inputs({ create: unknown }, unreachable), { preview: true });
+    expect(made).toMatchObject({ outputs: { create: unknown, stdout: unknown, stderr: unknown } });
+    const state = inputs({ create: "a", stdout: "s", stderr: "" }, unreachable);
+    expect(await provider.update(type, state, inputs({ create: "b" }, unreachable), { preview: true })).toMatchObject({
+      create: "b",
+      stdout: unknown,
+    });
+  });
+
+  it("refuses the types it does not have by name", async () => {
+    await expect(provider.check("command:remote:CopyFile", {})).rejects.toThrow(
+      /command:remote:CopyFile.*CopyToRemote/,
+    );
+    await expect(provider.check("command:remote:Nothing", {})).rejects.toThrow(/command:remote:Nothing: not supported/);
+  });
+});
+
+describe("secrets", () => {
+  it("come back marked, and make the output secret that may repeat them", async () => {
+    const given = inputs({ create: "cat", stdin: secret("pa55word-of-feeder"), delete: "true" });
+    const { outputs } = await provider.create(type, given);
+    expect(outputs.stdin).toEqual(secret("pa55word-of-feeder"));
+    expect(outputs.stdout).toEqual(secret("pa55word-of-feeder"));
+    expect(isSecret(outputs.connection)).toBe(true);
+    expect(outputs.delete).toBe("true");
+    const plain = await provider.create(type, inputs({ create: "echo open" }));
+    expect(plain.outputs.stdout).toBe("open");
+  });
+
+  it("stay out of errors and logs, whole or in part", async () => {
+    const seen = provider.plugin.lines.length;
+    const stdin = secret("user = feeder\npassword = pa55word-of-feeder\n");
+    const failed = provider.create(type, inputs({ create: "cat; grep pass >&2; cat >&2; exit 1", stdin }));
+    const error: Error = await failed.catch((each) => each);
+    expect(error.message).toContain("exit code 1");
+    expect(error.message).not.toContain("pa55word");
+    const loud = inputs({ create: 'while read l; do echo "got: $l"; done', stdin, logging: "stdoutAndStderr" });
+    await provider.create(type, loud);
+    const logged = provider.plugin.lines
+      .slice(seen)
+      .map((line) => line.message)
+      .join("\n");
+    expect(logged).toContain("got: [secret]");
+    expect(logged).not.toContain("pa55word");
+  });
+});
+
+describe("connections", () => {
+  it("are shared: twenty resources at once take one login and no more sessions than the server allows", async () => {
+    const own = await startSshd(["MaxSessions 4"]);
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        provider.create(type, inputs({ create: `sleep 0.1; echo ${index}` }, own.connection)),
+      ),
+    );
+    expect(results.map(({ outputs }) => Number(outputs.stdout))).toEqual(
+      Array.from({ length: 20 }, (_, index) => index),
+    );
+    expect(own.logins()).toBe(1);
+    await own.stop();
+  });
+
+  it("are made anew when they broke between two resources", async () => {
+    const first = await startSshd();
+    await provider.create(type, inputs({ create: "true" }, first.connection));
+    const before = first.logins();
+    await provider.create(type, inputs({ create: "kill -9 $PPID" }, first.connection)).catch(() => undefined);
+    await provider.create(type, inputs({ create: "true" }, first.connection));
+    expect([before, first.logins()]).toEqual([1, 2]);
+    await first.stop();
+  });
+
+  it("go through a jump host, with the host keys of both checked", async () => {
+    const jump = await startSshd();
+    const through = { ...sshd.connection, proxy: jump.connection };
+    expect((await provider.create(type, inputs({ create: "echo there" }, through))).outputs.stdout).toBe("there");
+    expect(jump.logins()).toBe(1);
+    const wrong = { ...through, proxy: { ...jump.connection, hostKey: sshd.hostKey } };
+    await expect(provider.create(type, inputs({ create: "true" }, wrong))).rejects.toThrow(
+      /jump host.*not the pinned one/,
+    );
+    await jump.stop();
+  });
+
+  it("refuse a host whose key is not the pinned one, at the first attempt and without a login", async () => {
+    const other = await startSshd();
+    const wrong = { ...other.connection, hostKey: sshd.hostKey, dialErrorLimit: 10 };
+    const error: Error = await provider.create(type, inputs({ create: "true" }, wrong)).catch((each) => each);
+    expect(error.message).toMatch(/the host's key \(SHA256:.+\) is not the pinned one \(SHA256:.+\)/);
+    expect(other.logins()).toBe(0);
+    await expect(provider.delete(type, "x", inputs({ delete: "true" }, wrong))).rejects.toThrow("not the pinned one");
+    await other.stop();
+  });
+
+  it("tell a refused login from a host that is not there", async () => {
+    const stranger = await startSshd();
+    const refused = { ...sshd.connection, privateKey: stranger.privateKey, dialErrorLimit: 0 };
+    await expect(provider.create(type, inputs({ create: "true" }, refused))).rejects.toThrow(/refused every way/);
+    await expect(provider.delete(type, "x", inputs({ delete: "true" }, refused))).rejects.toThrow(/refused every way/);
+    await stranger.stop();
+  });
+
+  it("that can't be made let a delete succeed with a warning, and a create fail", async () => {
+    const dead = { ...sshd.connection, port: await freePort(), dialErrorLimit: 2 };
+    await provider.delete(type, "x", inputs({ delete: "false", stdout: "", stderr: "" }, dead));
+    const warning = await provider.plugin.line((line) => line.message.includes(`:${dead.port}`) && !line.status);
+    expect(warning.message).toContain("its delete command was not run");
+    await expect(provider.create(type, inputs({ create: "true" }, dead))).rejects.toThrow(/3 attempts/);
+    const alive = inputs({ delete: "exit 3", stdout: "", stderr: "" });
+    await expect(provider.delete(type, "x", alive)).rejects.toThrow("the delete command failed with exit code 3");
+  });
+});
+
+describe("the end", () => {
+  // Ends with its channel: nobody takes its output any more.
+  const ticking = "while echo tick; do sleep 0.1; done";
+
+  it("of a custom timeout ends the command", async () => {
+    const slow = provider.create(type, inputs({ create: ticking }), { timeoutSeconds: 1 });
+    await expect(slow).rejects.toThrow(/timeout/);
+  });
+
+  it("comes with Cancel: what runs is ended, what comes is refused", async () => {
+    const own = await startProvider(main);
+    const running = own.create(type, inputs({ create: ticking })).catch((error) => error);
+    await own.plugin.line((line) => line.message.includes("tick"));
+    await own.cancel();
+    expect((await running).message).toContain("cancelled by the engine");
+    await expect(own.create(type, inputs({ create: "true" }))).rejects.toThrow("cancelled by the engine");
+    await own.stop();
+  });
+});

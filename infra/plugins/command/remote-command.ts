@@ -1,0 +1,95 @@
+import { randomBytes } from "node:crypto";
+import type { Operation, ResourceHandler } from "../lib/handlers.ts";
+import type { PropertyMap } from "../lib/values.ts";
+import { connectionField, endpointName, toConnection } from "./connection.ts";
+import { DialError } from "./dial.ts";
+import {
+  environmentOf,
+  lineLog,
+  outputShape,
+  previousOutputs,
+  runShape,
+  scriptShape,
+  text,
+  updateScript,
+} from "./inputs.ts";
+import { commandFailure } from "./output.ts";
+import type { ConnectionPool } from "./pool.ts";
+import { runRemote } from "./session.ts";
+
+/** `command:remote:Command`: scripts on a host, over SSH. */
+export function remoteCommand(pool: ConnectionPool): ResourceHandler {
+  return {
+    token: "command:remote:Command",
+    inputs: { connection: connectionField, ...scriptShape, ...runShape },
+    computed: outputShape,
+    async create(inputs, operation) {
+      const outputs = await run(pool, "create", text(inputs, "create"), inputs, {}, operation);
+      return { id: newId(operation.name), outputs };
+    },
+    update(_id, state, inputs, operation) {
+      const what = text(inputs, "update") === undefined ? "create" : "update";
+      return run(pool, what, updateScript(inputs), inputs, state, operation);
+    },
+    async delete(_id, state, operation) {
+      const script = text(state, "delete");
+      if (script === undefined) return;
+      await orGone(pool, state, operation, () => run(pool, "delete", script, state, state, operation));
+    },
+  };
+}
+
+/** Ids mean nothing here; they only have to be new ones. */
+export function newId(name: string): string {
+  return `${name}${randomBytes(4).toString("hex")}`;
+}
+
+async function run(
+  pool: ConnectionPool,
+  what: string,
+  script: string | undefined,
+  inputs: PropertyMap,
+  state: PropertyMap,
+  operation: Operation,
+): Promise<PropertyMap> {
+  const outputs = { ...inputs, stdout: state.stdout ?? "", stderr: state.stderr ?? "" };
+  if (script === undefined) return outputs;
+  const connection = toConnection(inputs.connection);
+  const variables = [
+    ...environmentOf(inputs).map(([name, value]) => ({ name, value, required: true })),
+    ...previousOutputs(inputs, state).map(([name, value]) => ({ name, value, required: false })),
+  ];
+  const command = {
+    text: script,
+    stdin: text(inputs, "stdin") ?? "",
+    variables,
+    onLine: lineLog(inputs, operation),
+    onRefused: (name: string) =>
+      operation.log(
+        "warning",
+        `${endpointName(connection)}: the SSH server does not accept ${name}; name it in AcceptEnv, or set addPreviousOutputInEnv to false`,
+      ),
+  };
+  const result = await runRemote(pool, connection, command, operation);
+  if (result.exitCode !== 0) throw commandFailure(endpointName(connection), what, result);
+  return { ...outputs, stdout: result.stdout, stderr: result.stderr };
+}
+
+/**
+ * Deleting on a host that can't be reached counts as done, with a warning: what was to be deleted went with the machine, and
+ * without this an environment whose machine is gone could never be taken down. Only a host that does not answer counts; one
+ * that refuses entry is still there.
+ */
+async function orGone(pool: ConnectionPool, state: PropertyMap, operation: Operation, work: () => Promise<unknown>) {
+  const connection = toConnection(state.connection);
+  const warn = (why: string) =>
+    operation.log("warning", `${why}; its delete command was not run, the resource counts as gone with its host`);
+  // Every attempt was made already, for another resource of the same host in this run.
+  if (pool.isUnreachable(connection)) return warn(`${endpointName(connection)}: unreachable`);
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof DialError) || error.failure !== "unreachable") throw error;
+    warn(error.message);
+  }
+}

@@ -1,0 +1,140 @@
+import type { ClientChannel, SFTPWrapper } from "ssh2";
+import type { Operation } from "../lib/handlers.ts";
+import { type Connection, endpointName } from "./connection.ts";
+import { execWithEnvironment, type Variable, VariableRefused } from "./environment.ts";
+import { Capture, type Result, type StreamName } from "./output.ts";
+import { abortable, type ConnectionPool, type Entered } from "./pool.ts";
+
+/** A command that is told to end gets this long before its channel is closed over its head. */
+const endGraceMs = 2000;
+
+export interface Command {
+  readonly text: string;
+  readonly stdin: string;
+  readonly variables: readonly Variable[];
+  onLine(stream: StreamName, line: string): void;
+  /** An optional variable that the server would not take. */
+  onRefused(variable: string): void;
+}
+
+/** Runs one command on a host, as the user's login shell does it. Rejects only when it could not run to its end. */
+export function runRemote(
+  pool: ConnectionPool,
+  connection: Connection,
+  command: Command,
+  operation: Operation,
+): Promise<Result> {
+  return inSession(pool, connection, operation, async ({ client }, onOpen) => {
+    // ssh2 reads `env` at the moment the channel is open: until then nothing can have run.
+    const options = {
+      get env() {
+        onOpen();
+        return {};
+      },
+    };
+    const { channel, refused } = await execWithEnvironment(client, command.text, command.variables, options);
+    refused.forEach(command.onRefused);
+    return follow(channel, command, operation.signal);
+  });
+}
+
+/** Opens SFTP on a host for as long as `work` takes. */
+export function withSftp<Outcome>(
+  pool: ConnectionPool,
+  connection: Connection,
+  operation: Operation,
+  work: (sftp: SFTPWrapper) => Promise<Outcome>,
+): Promise<Outcome> {
+  return inSession(pool, connection, operation, async ({ client }, onOpen) => {
+    const sftp = await new Promise<SFTPWrapper>((resolve, reject) => {
+      client.sftp((error, opened) => (error ? reject(error) : resolve(opened)));
+    });
+    onOpen();
+    const ended = new Promise<never>((_, reject) => {
+      sftp.once("close", () => reject(new Error("the connection broke during the copy")));
+    });
+    ended.catch(() => undefined); // the ordinary end closes it, too
+    try {
+      return await abortable(Promise.race([work(sftp), ended]), operation.signal);
+    } finally {
+      sftp.end();
+    }
+  });
+}
+
+type Session<Outcome> = (entered: Entered, onOpen: () => void) => Promise<Outcome>;
+
+/**
+ * One session on the shared connection. When the session can't even be opened, because the connection broke unnoticed or
+ * the server allows fewer sessions than thought, nothing has happened and it is tried again.
+ */
+async function inSession<Outcome>(
+  pool: ConnectionPool,
+  connection: Connection,
+  operation: Operation,
+  session: Session<Outcome>,
+): Promise<Outcome> {
+  for (let redials = 0; ; ) {
+    const entered = await pool.enter(connection, operation);
+    const leave = await entered.sessions.take(operation.signal);
+    let open = false;
+    try {
+      if (entered.lost()) throw new Error("the connection broke");
+      return await session(entered, () => {
+        open = true;
+      });
+    } catch (error) {
+      if (operation.signal.aborted) throw operation.signal.reason;
+      if (error instanceof VariableRefused) throw new Error(`${endpointName(connection)}: ${error.message}`);
+      if (!open && isRefusal(error) && entered.sessions.shrinkBelowTaken()) continue;
+      if (!open && entered.lost() && redials++ === 0) continue;
+      const lost = entered.lost() ? "the connection broke: " : "";
+      throw new Error(`${endpointName(connection)}: ${lost}${(error as Error).message}`, { cause: error });
+    } finally {
+      leave();
+    }
+  }
+}
+
+/** The server refused to open a channel; its connection goes on. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && /channel open failure/i.test(error.message);
+}
+
+function follow(channel: ClientChannel, command: Command, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const capture = new Capture(command.onLine.bind(command));
+    let exit: { code: number | null; signal: string | null } | undefined;
+    const take = (stream: StreamName) => (chunk: Buffer) => {
+      try {
+        capture.add(stream, chunk);
+      } catch (error) {
+        reject(error);
+        channel.close();
+      }
+    };
+    // Processes of the command that hold its output open keep the channel open after its exit; so the end is the close.
+    const stop = () => {
+      // sshd passes the signal on for every user but root; root's commands end when their output is refused.
+      channel.signal("TERM");
+      setTimeout(() => channel.close(), endGraceMs).unref();
+      reject(signal.reason);
+    };
+    if (signal.aborted) return stop();
+    signal.addEventListener("abort", stop, { once: true });
+    channel.on("data", take("stdout"));
+    channel.stderr.on("data", take("stderr"));
+    channel.on("exit", (code: number | null, name?: string) => {
+      exit = { code, signal: name ?? null };
+    });
+    channel.on("error", reject);
+    channel.on("close", () => {
+      signal.removeEventListener("abort", stop);
+      if (exit === undefined) reject(new Error("the connection broke while the command ran"));
+      else resolve(capture.end(exit.code, exit.signal));
+    });
+    // A command that does not read all of its input closes it early; how it ended says more than that.
+    channel.stdin?.on?.("error", () => undefined);
+    channel.end(command.stdin);
+  });
+}
