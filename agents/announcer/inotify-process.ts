@@ -5,6 +5,9 @@ import { type InotifyRecord, RecordReader, recordFormat } from "./inotify-record
 /** `moved_from` only to notice folders that leave; `create` for new folders and for files linked into place. */
 const watchedEvents = "close_write,moved_to,moved_from,create";
 
+/** An agent killed with SIGKILL can't end its inotifywait, which would stay until its next event: the kernel ends it. */
+const diesWithUs = ["--pdeathsig", "TERM", "--"];
+
 export interface InotifyProcess {
   readonly pid: number;
   /** Resolves when every folder is watched; rejects with a UserError that names the remedy, where one is known. */
@@ -40,14 +43,34 @@ export function explainComplaint(line: string): UserError | undefined {
       "raise it, e.g. sysctl -w fs.inotify.max_user_instances=1024, and keep it in /etc/sysctl.d/",
     );
   }
+  if (/^setpriv: failed to execute .*No such file/.test(line)) {
+    return new UserError(
+      "inotifywait",
+      "is not installed: arrivals in the tree can't be seen without it",
+      "apt-get install inotify-tools",
+    );
+  }
   return new UserError("inotifywait", line);
 }
 
 /** Starts inotifywait on the folders and all below them. Its output goes line by line, unbuffered, to `onRecord`. */
 export function startInotify(options: InotifyOptions): InotifyProcess {
   const child = spawn(
-    options.command,
-    ["-m", "-r", "-P", "-e", watchedEvents, "--no-newline", "--format", recordFormat, "--", ...options.folders],
+    "setpriv",
+    [
+      ...diesWithUs,
+      options.command,
+      "-m",
+      "-r",
+      "-P",
+      "-e",
+      watchedEvents,
+      "--no-newline",
+      "--format",
+      recordFormat,
+      "--",
+      ...options.folders,
+    ],
     { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C" } },
   );
   const reader = new RecordReader();
@@ -84,16 +107,8 @@ function watchesEstablished(child: ChildProcess, options: InotifyOptions, ended:
         else complaint ??= error;
       }
     });
-    child.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") return reject(error);
-      reject(
-        new UserError(
-          options.command,
-          "is not installed: arrivals in the tree can't be seen without it",
-          "apt-get install inotify-tools",
-          { cause: error },
-        ),
-      );
+    child.once("error", (cause) => {
+      reject(new UserError("setpriv", `can't be run: ${cause.message}`, "apt-get install util-linux", { cause }));
     });
     void ended.then((reason) => reject(complaint ?? new UserError("inotifywait", reason)));
   });

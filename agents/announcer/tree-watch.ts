@@ -27,11 +27,13 @@ export interface TreeWatchOptions {
   readonly barrierFolder: string;
   readonly command: string;
   readonly handlers: TreeWatchHandlers;
+  /** How often a watch that tells nothing is asked whether it is alive. */
+  readonly idleBarrierMs?: number;
 }
 
 // Kept short while events flow, so that a window with more events than a part of the kernel's queue is rare.
 const busyBarrierMs = 250;
-const idleBarrierMs = 5_000;
+const idleBarrierMsDefault = 5_000;
 const barrierTimeoutMs = 10_000;
 const restartDelayMaxMs = 60_000;
 
@@ -80,6 +82,11 @@ export class TreeWatch {
 
   get watching(): boolean {
     return this.#process !== undefined && !this.#restarting;
+  }
+
+  /** Of the inotifywait that watches now. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
   }
 
   stop(): void {
@@ -160,7 +167,7 @@ export class TreeWatch {
     const folder = nameAsText(record.folder);
     const name = nameAsText(record.name);
     if (folder === undefined || name === undefined) {
-      this.#eventsInWindow += 1;
+      this.#countEvent();
       handlers.unspeakable(Buffer.concat([record.folder, record.name]).toString());
       return;
     }
@@ -168,7 +175,7 @@ export class TreeWatch {
       if (record.events.has("CLOSE_WRITE")) this.#barrierReturned();
       return;
     }
-    this.#eventsInWindow += 1;
+    this.#countEvent();
     const path = `${folder}${name}`.slice(root.length + 1);
     const moved = record.events.has("MOVED_TO");
     if (record.events.has("ISDIR")) {
@@ -180,6 +187,12 @@ export class TreeWatch {
     else if (record.events.has("CLOSE_WRITE")) handlers.arrived(path, "closed");
     else if (record.events.has("CREATE")) handlers.arrived(path, "created");
     this.#folderLeft = record.events.has("MOVED_FROM") && record.events.has("ISDIR");
+  }
+
+  /** The first event after a rest shortens the time to the next barrier. */
+  #countEvent(): void {
+    this.#eventsInWindow += 1;
+    if (this.#eventsInWindow === 1 && !this.#barrierOut && !this.#restarting) this.#scheduleBarrier();
   }
 
   #folderCame(path: string): void {
@@ -195,7 +208,7 @@ export class TreeWatch {
         if (this.#rootReplaced()) void this.#restart("the root folder was replaced");
         else this.#sendBarrier();
       },
-      this.#eventsInWindow > 0 ? busyBarrierMs : idleBarrierMs,
+      this.#eventsInWindow > 0 ? busyBarrierMs : (this.#options.idleBarrierMs ?? idleBarrierMsDefault),
     );
     this.#barrierTimer.unref();
   }
