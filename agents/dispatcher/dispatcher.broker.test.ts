@@ -195,6 +195,31 @@ test("SIGTERM in the middle ends it with exit code 0 after settling what it took
   expect(await inputCount()).toBe(0);
 });
 
+test("a dispatcher ended in the middle has acked all that it sent on: nothing of it goes out again", async () => {
+  const first = await startDispatcher();
+  const ended = once(first, "exit");
+  const singles = Array.from({ length: pairs }, (_, number) => announcementOf(1, number, "g"));
+  const announced = singles.map(({ body }) => announce(body));
+  while (out.size < pairs / 4) await new Promise<void>((resolve) => (arrived = resolve));
+  first.kill("SIGTERM");
+  await Promise.all(announced);
+  expect(await ended).toEqual([0, null]);
+  const second = await startDispatcher();
+  await allOut(singles.map(({ key }) => key));
+  await end(second);
+  expect(repeated()).toBe(0);
+});
+
+test("a host that does not hold the virtual IP takes nothing, one that does takes all", async () => {
+  const standby = await startDispatcher({ vip: { address: "192.0.2.1" } });
+  const { key, body } = announcementOf(1, 0, "h");
+  await announce(body);
+  await end(standby);
+  expect([await inputCount(), out.size]).toEqual([1, 0]);
+  await startDispatcher({ vip: { address: "127.0.0.1" } });
+  await allOut([key]);
+});
+
 test("what is no announcement is put aside with the reason, and what follows it still goes out", async () => {
   await startDispatcher();
   const aside: { reason: unknown; body: string }[] = [];

@@ -3,6 +3,7 @@ import type { AgentContext, RunningAgent } from "../lib/agent-main.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
 import { deadLetter } from "../lib/consumer.ts";
 import type { HealthStatus } from "../lib/metrics.ts";
+import type { PublishOutcome } from "../lib/publisher.ts";
 import type { Delivery, Subscription } from "../lib/subscription.ts";
 import { deadLetterTopology, joinTopologies, type Topology } from "../lib/topology.ts";
 import type { Config } from "./config.ts";
@@ -11,6 +12,7 @@ import type { Effect, Event } from "./events.ts";
 import { Telemetry } from "./telemetry.ts";
 
 const tickMs = 50;
+const warnIntervalMs = 5000;
 
 /** The dispatcher's shell: tells its core what happened, does what the core answers. */
 export class Dispatcher implements RunningAgent {
@@ -22,6 +24,7 @@ export class Dispatcher implements RunningAgent {
   readonly #asides = new Set<Promise<void>>();
   readonly #ticker: NodeJS.Timeout;
   readonly #watch: AddressWatch | undefined;
+  readonly #untold = new Map<PublishOutcome, { count: number; atMs: number }>();
   #nextDelivery = 1;
   #subscription: Subscription | undefined;
   #cancelling: Promise<void> = Promise.resolve();
@@ -122,7 +125,7 @@ export class Dispatcher implements RunningAgent {
         this.#cancel();
         break;
       case "publish-failed":
-        this.#context.log.warn({ outcome: effect.outcome, routingKey: effect.routingKey }, explain(effect.outcome));
+        this.#warn(effect);
         break;
       case "full":
         this.#context.log.error(
@@ -159,6 +162,16 @@ export class Dispatcher implements RunningAgent {
     this.#subscription = undefined;
     this.#context.log.info("taking no more announcements");
     this.#cancelling = this.#session.unsubscribe(subscription);
+  }
+
+  /** One line for many failures of one kind: a broker away fails hundreds at once, each again and again. */
+  #warn({ outcome, routingKey }: Extract<Effect, { type: "publish-failed" }>): void {
+    const untold = this.#untold.get(outcome) ?? { count: 0, atMs: Number.NEGATIVE_INFINITY };
+    this.#untold.set(outcome, untold);
+    untold.count++;
+    if (now() - untold.atMs < warnIntervalMs) return;
+    this.#context.log.warn({ outcome, times: untold.count, routingKey }, explain(outcome));
+    this.#untold.set(outcome, { count: 0, atMs: now() });
   }
 
   #take(id: number): Delivery | undefined {
@@ -199,7 +212,7 @@ function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
-function explain(outcome: string): string {
+function explain(outcome: PublishOutcome): string {
   if (outcome === "returned") return "no queue takes the announcement; trying again (is the output queue bound?)";
   if (outcome === "nacked") return "the broker could not take the announcement; trying again";
   return "the connection went before the confirm; the broker gives the announcement out again";

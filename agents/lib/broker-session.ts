@@ -1,11 +1,9 @@
 import { EventEmitter } from "node:events";
-import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import { type ChannelModel, connect, credentials, type RecoveringChannelModel } from "amqplib";
+import { type ChannelModel, connect, type RecoveringChannelModel } from "amqplib";
 import { nextHostDelayMs } from "./backoff.ts";
+import { addressOf, readPassword, socketOptionsOf } from "./broker-address.ts";
 import type { BrokerConfig } from "./config.ts";
-import { UserError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { Publisher, type PublishOptions, type PublishOutcome } from "./publisher.ts";
 import { Subscription, type SubscriptionOptions } from "./subscription.ts";
@@ -37,6 +35,8 @@ const steadyMs = 10_000;
 /** The same failure is logged again after this time, not at every attempt. */
 const repeatLogMs = 60_000;
 const closeTimeoutMs = 1000;
+/** A broker that answers the handshake but not a declaration (a cluster in trouble) is left for the next host. */
+const setUpTimeoutMs = 15_000;
 
 /**
  * One AMQP connection that comes back by itself, for ever: hosts in turn (the first is tried first after every loss), pauses
@@ -46,6 +46,8 @@ const closeTimeoutMs = 1000;
 export class BrokerSession extends EventEmitter<SessionEvents> {
   readonly #options: BrokerSessionOptions;
   readonly #subscriptions = new Set<Subscription>();
+  /** Cancelled, and perhaps not settled to the last. */
+  readonly #ending = new Set<Subscription>();
   readonly #publisher: Publisher;
   #recovering: RecoveringChannelModel | undefined;
   #model: ChannelModel | undefined;
@@ -83,36 +85,17 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   /** For `openBrokerSession`: begins to connect, and returns. */
   async start(): Promise<void> {
     const { config, name } = this.#options;
-    // amqplib reads the address and the credentials anew at every attempt: so hosts are tried in turn, and a password that
-    // was changed on disk is taken up.
-    const session = this;
-    const address = {
-      protocol: "amqp",
-      vhost: encodeURIComponent(config.vhost),
-      heartbeat: config.heartbeatSeconds,
-      get hostname(): string {
-        return splitHost(session.#host).hostname;
+    const recovering = await connect(
+      addressOf(config, () => this.#host),
+      {
+        ...socketOptionsOf(config, name),
+        recovery: {
+          setup: (model: ChannelModel) => withDeadline(this.#setUp(model), setUpTimeoutMs),
+          calculateDelay: (attempt: number) => this.#delayMs(attempt),
+          waitForConnect: false,
+        },
       },
-      get port(): number {
-        return splitHost(session.#host).port;
-      },
-    };
-    const recovering = await connect(address, {
-      timeout: config.connectTimeoutMs,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveDelay: config.heartbeatSeconds * 1000,
-      clientProperties: { connection_name: `${name}@${hostname()}` },
-      credentials: {
-        mechanism: "PLAIN",
-        response: () => credentials.plain(config.user, readPassword(config.passwordFile)).response(),
-      },
-      recovery: {
-        setup: (model: ChannelModel) => this.#setUp(model),
-        calculateDelay: (attempt: number) => this.#delayMs(attempt),
-        waitForConnect: false,
-      },
-    });
+    );
     this.#recovering = recovering;
     recovering.on("connect", () => this.#onConnect());
     recovering.on("disconnect", (error) => this.#onLost(error.message));
@@ -168,14 +151,18 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   /** Cancels, resolves when the broker sends no more; what is in hand can still be settled. */
   async unsubscribe(subscription: Subscription): Promise<void> {
     this.#subscriptions.delete(subscription);
+    for (const earlier of this.#ending) if (earlier.inFlight === 0) this.#ending.delete(earlier);
+    this.#ending.add(subscription);
     await subscription.cancel();
   }
 
-  /** Sends waiting acks, closes. What is in flight becomes `lost`. */
+  /** Sends waiting acks, closes. Publishes in flight become `lost`. */
   async close(): Promise<void> {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    for (const subscription of this.#subscriptions) subscription.flush();
+    // Channels first: the connection's own close would overtake acks that are still in its buffers.
+    const channels = [...this.#subscriptions, ...this.#ending].map((subscription) => subscription.close());
+    await Promise.race([Promise.all(channels), sleep(closeTimeoutMs, undefined, { ref: false })]);
     await Promise.race([this.#recovering?.close(), sleep(closeTimeoutMs, undefined, { ref: false })]);
     this.#publisher.detach();
     this.emit("closed");
@@ -284,25 +271,19 @@ export function openBrokerSession(options: BrokerSessionOptions): BrokerSession 
   return session;
 }
 
-function readPassword(file: string): string {
-  try {
-    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
-  } catch (error) {
-    throw new UserError(
-      "broker.passwordFile",
-      `can't be read: ${(error as Error).message}`,
-      "write the broker user's password, alone, into that file",
-    );
-  }
-}
-
-function splitHost(text: string): { hostname: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text);
-  return { hostname: match?.[1] ?? match?.[2] ?? text, port: Number(match?.[3] ?? 5672) };
-}
-
 function describeError(error: Error): string {
   // Node gathers the failures of several addresses of one name; its own message is empty then.
   if (error instanceof AggregateError) return error.errors.map((each: Error) => each.message).join("; ");
   return error.message;
+}
+
+async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  const late = new AbortController();
+  const deadline = sleep(timeoutMs, undefined, { signal: late.signal }).then(() => {
+    throw new Error(`broker did not set up queues and subscriptions within ${timeoutMs} ms`);
+  });
+  return Promise.race([work, deadline]).finally(() => {
+    late.abort();
+    deadline.catch(() => {});
+  });
 }

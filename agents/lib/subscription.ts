@@ -67,9 +67,10 @@ export class Subscription {
     await this.#line?.cancel();
   }
 
-  /** Sends the acks that wait for their batch. */
-  flush(): void {
-    this.#line?.flush();
+  /** Sends the acks that wait for their batch and closes the channel: when this resolves, the broker has them. */
+  async close(): Promise<void> {
+    this.#cancelled = true;
+    await this.#line?.close();
   }
 }
 
@@ -83,6 +84,7 @@ class Line {
   readonly #acks = new AckBatch();
   readonly #gone = new AbortController();
   #cancelled = false;
+  #closing: Promise<void> | undefined;
 
   constructor(channel: Channel, options: SubscriptionOptions, onBroken: (reason: string) => void) {
     this.#channel = channel;
@@ -113,7 +115,7 @@ class Line {
       settled = true;
       this.inFlight--;
       how(tag);
-      if (this.#cancelled && this.inFlight === 0) setImmediate(() => this.#close());
+      if (this.#cancelled && this.inFlight === 0) setImmediate(() => this.close());
     };
     this.#options.onDelivery({
       body: message.content,
@@ -132,10 +134,19 @@ class Line {
     this.#cancelled = true;
     // A channel that is gone delivers no more either.
     await this.#channel.cancel(this.consumerTag).catch(() => {});
-    if (this.inFlight === 0) await this.#close();
+    if (this.inFlight === 0) await this.close();
   }
 
-  flush(): void {
+  /** Closing waits for the broker's answer, which comes after it has read every ack that was sent before. */
+  async close(): Promise<void> {
+    this.#cancelled = true;
+    this.#flush();
+    if (this.#gone.signal.aborted) return;
+    this.#closing ??= this.#channel.close().catch(() => {});
+    await this.#closing;
+  }
+
+  #flush(): void {
     this.#send(() => {
       for (const { tag, multiple } of this.#acks.flush()) this.#channel.ack(settlementOf(tag), multiple);
     });
@@ -143,7 +154,7 @@ class Line {
 
   readonly #ack = (tag: number): void => {
     // Everything that becomes done in one turn of the event loop goes out as one frame.
-    if (this.#acks.ack(tag)) setImmediate(() => this.flush());
+    if (this.#acks.ack(tag)) setImmediate(() => this.#flush());
   };
 
   readonly #requeue = (tag: number): void => {
@@ -159,11 +170,6 @@ class Line {
     } catch {
       this.#gone.abort();
     }
-  }
-
-  async #close(): Promise<void> {
-    this.flush();
-    if (!this.#gone.signal.aborted) await this.#channel.close().catch(() => {});
   }
 }
 
