@@ -16,7 +16,7 @@ interface Flags {
   readonly seed: number;
   readonly product?: string[];
   readonly json?: string;
-  readonly keep: boolean;
+  readonly keep?: boolean;
 }
 
 const countMax = 100_000;
@@ -31,7 +31,7 @@ export function define(command: Command): void {
     .option("--seed <N>", "makes the same products again", wholeNumber("a seed", 2 ** 32 - 1), 1)
     .option("--product <FILE...>", "send these files instead of made-up products")
     .option("--json <FILE>", "also write the table to this file, as JSON")
-    .option("--keep", "leave the folder with configs, logs, products and receiver folders", false)
+    .option("--keep", "leave the folder with configs, logs, products and receiver folders")
     .addHelpText("after", helpText)
     .action(flow);
 }
@@ -42,7 +42,8 @@ into two folders, announced, dispatched, pulled, and counted one by one. Needs n
 
 Without --broker, RabbitMQ is started in a temporary folder (Debian's own packages, unpacked into your cache).
 With --broker, the run uses an exchange and queues of its own, named cmc.flow-…, and deletes them at the end; the user
-needs the rights to configure, write and read ^cmc\\. in the vhost. What else is on the broker is left alone.
+needs the rights to configure, write and read ^cmc\\. in the vhost. What else is on the broker is left alone; an
+announcement that no puller could follow goes to the agents' dead letters, cmc.urp.dead.
 
 Exit code: 0 all came through once and whole, 1 something was lost, repeated or wrong, 2 wrong options, 130 Ctrl-C.
 
@@ -64,7 +65,7 @@ async function flow(flags: Flags): Promise<void> {
       plan,
       samples,
       ...(flags.broker === undefined ? {} : { broker: flags.broker }),
-      keep: flags.keep,
+      keep: flags.keep ?? false,
       signal: interrupt.signal,
       onStep: (text) => process.stderr.write(`${text}\n`),
       onProgress: (progress) => line.show(progress),

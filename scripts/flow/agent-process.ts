@@ -68,7 +68,8 @@ export class AgentProcess {
   /** Resolves when the agent is ready, also after a restart. */
   async ready(): Promise<void> {
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => late.reject(this.#error("was not ready in time")), readyTimeoutMs);
+    // Unreferenced: a process that has been stopped never gets ready, and nobody should wait for it to end.
+    const timer = setTimeout(() => late.reject(this.#error("was not ready in time")), readyTimeoutMs).unref();
     await Promise.race([this.#ready.promise, this.failed, late.promise]).finally(() => clearTimeout(timer));
   }
 
@@ -99,6 +100,7 @@ export class AgentProcess {
   }
 
   #spawn(): void {
+    if (this.#stopping) return;
     const main = fileURLToPath(new URL(`../../agents/${this.spec.agent}/main.ts`, import.meta.url));
     const argv = [process.execPath, main, "--config", this.#configFile];
     const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "TERM", "--", ...argv] : argv;

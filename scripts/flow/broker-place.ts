@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type ChannelModel, connect } from "amqplib";
-import { UserError } from "../../agents/lib/errors.ts";
+import { ConfigError, UserError } from "../../agents/lib/errors.ts";
+import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
 
 /** Where on a broker a run takes place: names of its own, so that it meets nothing that is there already. */
 export interface BrokerPlace {
@@ -21,28 +22,49 @@ export function uniquePlace(url: string): BrokerPlace {
   return { url, exchange: prefix, inputQueue: `${prefix}.urp.input`, pullQueue: `${prefix}.urp.pull` };
 }
 
-/** Checks that a broker answers and lets us in, and makes the exchange: agents declare queues, but no exchanges. */
-export async function preparePlace(place: BrokerPlace): Promise<void> {
+/**
+ * Checks that a broker answers and lets us in, and makes the exchange. Resolves to what takes the run's names off the broker
+ * again, for when no agent runs any more.
+ */
+export async function preparePlace(place: BrokerPlace): Promise<() => Promise<void>> {
+  parseBrokerUrl(place.url);
+  // The agents' dead letters have one fixed place. Where it is in use already, it stays.
+  const hadDeadLetters = await exchangeExists(place.url, deadLetterExchange);
   await withChannel(place.url, async (channel) => {
     await channel.assertExchange(place.exchange, "topic", { durable: true });
   });
+  return () =>
+    withChannel(place.url, async (channel) => {
+      await channel.deleteQueue(place.inputQueue);
+      await channel.deleteQueue(place.pullQueue);
+      await channel.deleteExchange(place.exchange);
+      if (hadDeadLetters) return;
+      await channel.deleteQueue(deadLetterQueue);
+      await channel.deleteExchange(deadLetterExchange);
+    });
 }
 
-/** Takes the run's queues and its exchange off the broker again. Call it when no agent runs any more. */
-export async function removePlace(place: BrokerPlace): Promise<void> {
-  await withChannel(place.url, async (channel) => {
-    await channel.deleteQueue(place.inputQueue);
-    await channel.deleteQueue(place.pullQueue);
-    await channel.deleteExchange(place.exchange);
-  });
+async function exchangeExists(url: string, exchange: string): Promise<boolean> {
+  try {
+    await withChannel(url, async (channel) => {
+      await channel.checkExchange(exchange);
+    });
+    return true;
+  } catch (error) {
+    // Only "there is none" is an answer; the rest is what connecting or asking failed with.
+    if (error instanceof UserError && /404/.test(error.message)) return false;
+    throw error;
+  }
 }
 
 /** Reads `amqp://user:password@host:port/vhost` into what the agents' configs take. */
 export function parseBrokerUrl(text: string): { host: string; vhost: string; user: string; password: string } {
   const example = "write it as amqp://user:password@host:5672/vhost (without /vhost: the vhost /)";
   const url = URL.parse(text);
-  if (url === null || !url.hostname) throw new UserError(maskPassword(text), "is not the URL of a broker", example);
-  if (url.protocol !== "amqp:") throw new UserError(maskPassword(text), `is ${url.protocol} and not amqp:`, example);
+  const fault = (message: string): ConfigError =>
+    new ConfigError("--broker", [{ path: maskPassword(text), message }], example);
+  if (url === null || !url.hostname) throw fault("is not the URL of a broker");
+  if (url.protocol !== "amqp:") throw fault(`is ${url.protocol}, expected amqp:`);
   const vhost = decodeURIComponent(url.pathname.slice(1));
   return {
     host: `${url.hostname}:${url.port || 5672}`,
@@ -87,7 +109,7 @@ function explain(url: string, error: unknown): UserError {
           `user ${user} may not do this in vhost ${vhost}: ${said}`,
           "the user needs configure, write and read on ^cmc\\.",
         ]
-    : /NOT_ALLOWED|530/.test(said)
+    : /NOT_ALLOWED|530|ConnectionOpenOk/.test(said)
       ? [`has no vhost ${vhost}, or user ${user} may not enter it`, "look at the vhost at the end of the URL"]
       : [`can't be reached at ${host}: ${said || code}`, "is it running, and is this its AMQP port?"];
   return new UserError(maskPassword(url), message, remedy, { cause: error });

@@ -11,7 +11,7 @@ import type { Samples } from "../products/samples.ts";
 import { writeProducts } from "../products/writer.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { agentSpecs } from "./agent-specs.ts";
-import { parseBrokerUrl, preparePlace, removePlace, uniquePlace } from "./broker-place.ts";
+import { parseBrokerUrl, preparePlace, uniquePlace } from "./broker-place.ts";
 import { Cleanup } from "./cleanup.ts";
 import { type ProductServer, serveProducts } from "./product-server.ts";
 
@@ -96,8 +96,9 @@ async function setStage(
   const step = options.onStep ?? (() => {});
   const url = options.broker ?? (await startOwnBroker(cleanup, step));
   const place = uniquePlace(url);
-  await preparePlace(place);
-  if (options.broker !== undefined) cleanup.add(() => removePlace(place));
+  const removePlace = await preparePlace(place);
+  // Our own broker takes everything with it.
+  if (options.broker !== undefined) cleanup.add(removePlace);
   clock.done("broker");
   options.signal.throwIfAborted();
 

@@ -13,7 +13,7 @@ export interface Account {
   readonly won: Readonly<Record<string, number>>;
   /** Files in each receiver folder. */
   readonly pulled: Readonly<Record<string, number>>;
-  /** Products that are in no receiver folder. */
+  /** Products that a URP wrote and that are in no receiver folder. */
   readonly lost: number;
   /** Times that a product came through again: files too many, or dispatches too many where those left no file more. */
   readonly repeated: number;
@@ -32,7 +32,7 @@ export interface Account {
 }
 
 /** Where a lost product was seen last. */
-export type LostAfter = "not written" | "written" | "announced" | "dispatched";
+export type LostAfter = "written" | "announced" | "dispatched";
 
 /** A file that is not what its URP has under this name. */
 export interface WrongFile {
@@ -82,7 +82,7 @@ export function account(input: AccountInput): { account: Account; details: Detai
     receivers,
     input.arrivals.map(({ pds }) => pds),
   );
-  const lost = outcomes.filter(({ arrivals }) => arrivals.length === 0);
+  const lost = outcomes.filter(({ written, arrivals }) => written && arrivals.length === 0);
   const repeated = outcomes.filter(({ repeats }) => repeats > 0);
   const enough = plan.products.length >= productsPerReceiverMin * receivers.length;
 
@@ -137,17 +137,11 @@ function outcomeOf({ name, copies }: PlannedProduct, evidence: Evidence) {
   const arrivals = copies.flatMap(({ file }) => evidence.arrived.get(file) ?? []);
   const hosts = copies.flatMap(({ file }) => evidence.tap.dispatched.get(file) ?? []);
   const pulledCopy = copies.find(({ file }) => evidence.arrived.has(file));
-  const seen = (among: { has(file: string): boolean }): boolean => copies.some(({ file }) => among.has(file));
-  const after: LostAfter =
-    hosts.length > 0
-      ? "dispatched"
-      : seen(evidence.tap.announced)
-        ? "announced"
-        : seen(evidence.writtenAt)
-          ? "written"
-          : "not written";
+  const announced = copies.some(({ file }) => evidence.tap.announced.has(file));
+  const after: LostAfter = hosts.length > 0 ? "dispatched" : announced ? "announced" : "written";
   return {
     name,
+    written: copies.some(({ file }) => evidence.writtenAt.has(file)),
     arrivals,
     after,
     dispatches: hosts.length,

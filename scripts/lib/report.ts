@@ -7,7 +7,6 @@ import { type Account, type Details, isGood } from "./accounting.ts";
 const namesShown = 5;
 
 const explanation: Record<Details["lost"][number]["after"], string> = {
-  "not written": "never written",
   written: "written, not announced: look at the announcers",
   announced: "announced, not dispatched: look at the dispatcher",
   dispatched: "dispatched, not pulled: look at the pullers and the dead letters",
@@ -80,9 +79,10 @@ function byHost(values: Readonly<Record<string, number>>, unit = ""): string {
 }
 
 function complain({ account, details, outcome }: ReportOptions): string[] {
+  // What was on its way then is not missing: it was not waited for.
+  if (outcome === "aborted") return ["ended before all was through"];
   const lines: string[] = [];
   if (outcome === "stalled") lines.push("gave up: nothing moved any more");
-  if (outcome === "aborted") lines.push("ended before all was through");
   for (const { name, after } of details.lost.slice(0, namesShown)) lines.push(`lost: ${name} (${explanation[after]})`);
   lines.push(...andMore(details.lost.length));
   for (const { name, where } of details.repeated.slice(0, namesShown)) {

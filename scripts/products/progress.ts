@@ -24,7 +24,7 @@ export function formatProgress({ announced, dispatched, pulled, count }: Progres
 export function progressLine(stream: ProgressStream): ProgressLine {
   let shown = "";
   let latest = "";
-  let shownMs = performance.now();
+  let shownMs: number | undefined;
   const put = (): void => {
     stream.write(stream.isTTY ? `${eraseLine}${latest}` : `${latest}\n`);
     shown = latest;
@@ -33,6 +33,7 @@ export function progressLine(stream: ProgressStream): ProgressLine {
   return {
     show(progress) {
       latest = formatProgress(progress);
+      shownMs ??= performance.now();
       if (latest !== shown && (stream.isTTY || performance.now() - shownMs >= plainEveryMs)) put();
     },
     end() {
