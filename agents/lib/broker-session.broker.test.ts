@@ -11,8 +11,7 @@ import { consume } from "./consumer.ts";
 import type { Delivery } from "./subscription.ts";
 import { deadLetterTopology, joinTopologies, type Topology } from "./topology.ts";
 
-// Not proved here: "blocked" (an alarm can't be raised in a broker without its control tool), and a peer that vanishes
-// without closing its sockets, which heartbeats notice.
+// Not proved here: "blocked" (an alarm can't be raised in a broker without its control tool).
 
 const log = pino({ level: "silent" });
 let broker: LocalBroker;
@@ -139,6 +138,24 @@ test("when the broker is killed, publishes are lost at once, and later all is as
   expect(await session.publish("cmc", "reborn.a", Buffer.from("after"))).toBe("confirmed");
   // Whether the ack of "before" reached the broker before its end decides if it comes twice.
   await expect.poll(() => got.at(-1)?.body.toString()).toBe("after");
+});
+
+test("a broker that falls silent with its sockets open is noticed by heartbeats, and found again when it speaks", async () => {
+  const session = open(topologyFor("silent"), { heartbeatSeconds: 1, connectTimeoutMs: 300 });
+  await session.ready();
+  const pid = broker.pid ?? 0;
+  const lost = once(session, "lost");
+  process.kill(pid, "SIGSTOP");
+  try {
+    const outcome = session.publish("cmc", "silent.a", Buffer.from("x"));
+    expect(await lost).toEqual(["Heartbeat timeout"]);
+    expect(await outcome).toBe("lost");
+    expect(await once(session, "failed")).toEqual(["connect ETIMEDOUT"]);
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await session.ready();
+  expect(await session.publish("cmc", "silent.a", Buffer.from("y"))).toBe("confirmed");
 });
 
 test("an ack that comes after its connection is gone does nothing: the message comes again", async () => {
