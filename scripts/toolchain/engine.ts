@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
@@ -84,11 +84,7 @@ async function runEngine(args: readonly string[], options: PulumiOptions) {
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
   });
-  const cancel = () => child.kill("SIGINT");
-  // The terminal has sent SIGINT to the engine too; a second one from here would be the person's "at once".
-  const onInterrupt = process.stdin.isTTY && !capture ? () => {} : cancel;
-  process.on("SIGINT", onInterrupt).on("SIGTERM", cancel);
-  options.signal?.addEventListener("abort", cancel, { once: true });
+  const stop = forwardCancel(child, { onTerminal: process.stdin.isTTY === true && !capture, signal: options.signal });
   try {
     const exitCode = await new Promise<number>((resolve, reject) => {
       child.once("error", reject);
@@ -96,9 +92,40 @@ async function runEngine(args: readonly string[], options: PulumiOptions) {
     });
     return { exitCode, stdout, stderr };
   } finally {
-    process.off("SIGINT", onInterrupt).off("SIGTERM", cancel);
-    options.signal?.removeEventListener("abort", cancel);
+    stop();
   }
+}
+
+/**
+ * Passes a cancel on to the engine as SIGINT, exactly once for each of the person's: the engine takes a second one as "at
+ * once". A terminal sends Ctrl-C to the engine itself, too. Gives a function that ends this.
+ */
+function forwardCancel(
+  child: ChildProcess,
+  from: { onTerminal: boolean; signal: AbortSignal | undefined },
+): () => void {
+  let interrupts = 0;
+  const cancel = () => child.kill("SIGINT");
+  const onInterrupt = () => {
+    interrupts += 1;
+    if (!from.onTerminal) cancel();
+  };
+  // Whoever aborts may do so because of the same SIGINT, and be told of it before us.
+  const onAbort = () =>
+    setImmediate(() => {
+      if (interrupts === 0) cancel();
+    });
+  // Nothing but a terminal's Ctrl-C reaches the engine by itself.
+  const onTerminate = () => {
+    interrupts += 1;
+    cancel();
+  };
+  process.on("SIGINT", onInterrupt).on("SIGTERM", onTerminate);
+  from.signal?.addEventListener("abort", onAbort, { once: true });
+  return () => {
+    process.off("SIGINT", onInterrupt).off("SIGTERM", onTerminate);
+    from.signal?.removeEventListener("abort", onAbort);
+  };
 }
 
 /** Becomes the engine: this process goes on as the engine, so exit code, signals and terminal are simply the engine's. */
