@@ -139,7 +139,7 @@ describe("checks and diffs", () => {
     });
     expect(await provider.diff(type, old, inputs({ create: "b", triggers: [2, "x"] }))).toMatchObject({
       changed: true,
-      replaces: ["triggers[0]"],
+      replaces: ["triggers"],
       detailed: { create: "UPDATE", "triggers[0]": "UPDATE_REPLACE" },
     });
     const moved = inputs({ create: "a", triggers: [1, "x"] }, { ...sshd.connection, host: "elsewhere" });

@@ -53,7 +53,13 @@ export async function startProvider(
   const plugin = await startPlugin(entry, options);
   const client = new services.ResourceProviderClient(plugin.address, grpc.credentials.createInsecure(), channelOptions);
   const configuration = new messages.ConfigureRequest().setAcceptsecrets(true).setArgs(toStruct(config));
-  await answer<rpc.ConfigureResponse>((done) => client.configure(configuration, done));
+  try {
+    await answer<rpc.ConfigureResponse>((done) => client.configure(configuration, done));
+  } catch (error) {
+    client.close();
+    await plugin.stop();
+    throw error;
+  }
   return {
     plugin,
     client,
