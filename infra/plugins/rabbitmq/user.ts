@@ -30,7 +30,7 @@ export function user(connection: Connection): ResourceHandler {
       const name = text(inputs, "name");
       return { id: name, outputs: await put(name, inputs, signal) };
     },
-    update: (id, _state, inputs, { signal }) => put(id, inputs, signal),
+    update: (_id, _state, inputs, { signal }) => put(text(inputs, "name"), inputs, signal),
     async read(id, state, inputs, { signal }) {
       const found = await connection.api.get(["users", id], { subject: quoted("user", id), signal });
       if (found === undefined) return undefined;

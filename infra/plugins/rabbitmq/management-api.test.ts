@@ -1,0 +1,101 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { afterEach, describe, expect, it } from "vitest";
+import { type ApiOptions, ManagementApi } from "./management-api.ts";
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closers.push(() => server.close());
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+
+function selfSigned(): { key: string; cert: string } {
+  const subject = ["-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"];
+  const argv = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "-", "-out", "-", ...subject];
+  const pem = execFileSync("openssl", argv, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const at = pem.indexOf("-----BEGIN CERTIFICATE");
+  return { key: pem.slice(0, at), cert: pem.slice(at) };
+}
+
+function open(endpoint: string, more: Partial<ApiOptions> = {}): ManagementApi {
+  const api = new ManagementApi({ endpoint, username: "root", password: "p:w", ...more });
+  closers.push(() => api.close());
+  return api;
+}
+
+const call = { subject: 'queue "q"', signal: new AbortController().signal };
+
+describe("the management API", () => {
+  it("is asked again while it answers 503", async () => {
+    let calls = 0;
+    const endpoint = await serve((_, response) => {
+      calls++;
+      response.writeHead(calls < 3 ? 503 : 200).end("{}");
+    });
+    expect(await open(endpoint).get(["overview"], call)).toEqual({});
+    expect(calls).toBe(3);
+  });
+
+  it("that never answers is given up in time, with where and what to check", async () => {
+    const endpoint = await serve(() => {});
+    closers.splice(0).forEach((close) => {
+      close();
+    });
+    const api = open(endpoint, { retryTimeoutMs: 300 });
+    await expect(api.put(["queues", "/", "q"], {}, call)).rejects.toThrow(
+      new RegExp(`^queue "q": PUT: no answer from ${endpoint}: .*ECONNREFUSED.*; check rabbitmq:endpoint`),
+    );
+  });
+
+  it("gets each name as one part of the path, below the endpoint's own path", async () => {
+    let path: string | undefined;
+    const endpoint = await serve((request, response) => {
+      path = request.url;
+      response.writeHead(204).end();
+    });
+    await open(`${endpoint}/rabbit/`).put(["queues", "/", "a/b%c?d"], {}, call);
+    expect(path).toBe("/rabbit/api/queues/%2F/a%2Fb%25c%3Fd");
+  });
+
+  it("goes through a proxy where one is named", async () => {
+    let asked: string | undefined;
+    const proxy = await serve((request, response) => {
+      asked = request.url;
+      response.writeHead(200).end("[]");
+    });
+    await open("http://bunny1.invalid:15672", { proxy }).get(["users"], call);
+    expect(asked).toBe("http://bunny1.invalid:15672/api/users");
+  });
+
+  it("is trusted over TLS when its authority is named, or when told to be insecure, and not otherwise", async () => {
+    const { key, cert } = selfSigned();
+    const server = createTlsServer({ key, cert }, (_, response) => response.end("[]")).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    closers.push(() => server.close());
+    const endpoint = `https://127.0.0.1:${(server.address() as { port: number }).port}`;
+    expect(await open(endpoint, { ca: cert }).get(["users"], call)).toEqual([]);
+    expect(await open(endpoint, { insecure: true }).get(["users"], call)).toEqual([]);
+    await expect(open(endpoint).get(["users"], call)).rejects.toThrow(/self-signed certificate; .*rabbitmq:cacertFile/);
+  });
+
+  it("that is something else entirely is shown by what it said", async () => {
+    const endpoint = await serve((_, response) => response.writeHead(418).end("<html>a teapot</html>"));
+    await expect(open(endpoint).get(["users"], call)).rejects.toThrow("answered 418 to GET: <html>a teapot</html>");
+  });
+
+  it("ends its waiting when the engine cancels", async () => {
+    const endpoint = await serve((_, response) => response.writeHead(503).end());
+    const cancelled = new AbortController();
+    const asked = open(endpoint).get(["users"], { ...call, signal: cancelled.signal });
+    cancelled.abort(new Error("cancelled by the engine"));
+    await expect(asked).rejects.toThrow(/cancelled|aborted/);
+  });
+});

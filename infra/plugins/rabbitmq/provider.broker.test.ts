@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type LocalBroker, startLocalBroker } from "../../../scripts/lib/local-broker.ts";
+import { startProvider } from "../lib/provider-client.ts";
+import { secret, unknown } from "../lib/values.ts";
+import { type Conformance, main, startConformance } from "./conformance.ts";
+
+const vhost = "rabbitmq:index/vHost:VHost";
+const user = "rabbitmq:index/user:User";
+
+describe("the provider", () => {
+  let broker: LocalBroker;
+  let rabbit: Conformance;
+  beforeAll(async () => {
+    broker = await startLocalBroker();
+    rabbit = await startConformance(broker);
+  });
+  afterAll(async () => {
+    await rabbit?.stop();
+    await broker?.stop();
+  });
+  const login = () => ({
+    endpoint: broker.managementUrl,
+    username: broker.adminUser,
+    password: secret(broker.adminPassword),
+  });
+
+  it("waits for a broker that is away for a moment", async () => {
+    await broker.kill();
+    const made = rabbit.make(vhost, { name: "patient" });
+    await broker.start();
+    expect((await made).id).toBe("patient");
+  });
+
+  it("is previewed with an address that is not known yet, and says so where it must ask", async () => {
+    const provider = await startProvider(main, { ...login(), endpoint: unknown });
+    try {
+      const { inputs } = await provider.check(vhost, { name: "later" });
+      expect((await provider.create(vhost, inputs, { preview: true })).outputs).toEqual({ name: "later" });
+      await expect(provider.read(vhost, "later")).rejects.toThrow("hangs on a resource that is not made yet");
+    } finally {
+      await provider.stop();
+    }
+  });
+
+  it("takes what its configuration leaves open from the environment", async () => {
+    const env = { RABBITMQ_ENDPOINT: `${broker.managementUrl}/`, RABBITMQ_USERNAME: broker.adminUser };
+    const provider = await startProvider(main, { password: broker.adminPassword }, { env });
+    try {
+      expect((await provider.read(vhost, "/")).id).toBe("/");
+    } finally {
+      await provider.stop();
+    }
+  });
+
+  it("names the setting that is missing, and how to give it", async () => {
+    await expect(startProvider(main, { endpoint: broker.managementUrl, username: "x" })).rejects.toThrow(
+      "password is not set: `pulumi config set --secret rabbitmq:password …`, or RABBITMQ_PASSWORD",
+    );
+    await expect(startProvider(main, { ...login(), endpoint: "bunny1:15672" })).rejects.toThrow(
+      "rabbitmq: endpoint: expected a URL such as http://bunny1:15672",
+    );
+    await expect(startProvider(main, { ...login(), cacertFile: "/no/such.pem" })).rejects.toThrow(
+      /cacertFile: ENOENT.*\/no\/such.pem/,
+    );
+  });
+
+  it("tells a wrong password, and a user that may not manage, without telling the password", async () => {
+    await rabbit.make(user, { name: "plain", password: "a-plain-password" });
+    const attempt = async (username: string, password: string) => {
+      const provider = await startProvider(main, { ...login(), username, password: secret(password) });
+      try {
+        return await provider.read(vhost, "/").then(String, (error: Error) => error.message);
+      } finally {
+        await provider.stop();
+      }
+    };
+    const wrong = await attempt(broker.adminUser, "not-the-password");
+    expect(wrong).toMatch(/vhost "\/": the broker answered 401 to GET: .*check the provider's username and password/);
+    expect(wrong).not.toContain("not-the-password");
+    expect(await attempt("plain", "a-plain-password")).toMatch(/401 .*needs the tag administrator/);
+  });
+
+  it("refuses by name what it does not serve", async () => {
+    await expect(rabbit.provider.check("rabbitmq:index/shovel:Shovel", {})).rejects.toThrow(
+      "rabbitmq:index/shovel:Shovel: not supported: it needs a broker plugin of its own",
+    );
+    await expect(rabbit.provider.invoke("rabbitmq:index/getUser:getUser", { user: "x" })).rejects.toThrow(
+      "rabbitmq:index/getUser:getUser: not supported: use `.get(name, id)`",
+    );
+  });
+});
