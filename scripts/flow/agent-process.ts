@@ -22,8 +22,13 @@ const restartDelayMs = 1000;
 const restartsMax = 5;
 const readyTimeoutMs = 15_000;
 const stopTimeoutMs = 5000;
+/** Lines of standard error in a message; enough for an error with its remedy. */
+const lastWordsMax = 5;
 /** Where this is there (util-linux), an agent gets a SIGTERM from the kernel when we are gone, however we went. */
 const setpriv = "/usr/bin/setpriv";
+
+/** An agent that can't be kept running: its log, to which the message points, has to stay. */
+export class AgentFailure extends UserError {}
 
 /**
  * Runs one agent as systemd would: its config and state in its own folder, its log in a file, started again a second after
@@ -42,7 +47,7 @@ export class AgentProcess {
   #restarts = 0;
   #everReady = false;
   #stopping = false;
-  #lastWords = "";
+  #lastWords: string[] = [];
 
   constructor(spec: AgentSpec, directory: string) {
     this.spec = spec;
@@ -122,7 +127,7 @@ export class AgentProcess {
       if (!stream) continue;
       createInterface({ input: stream }).on("line", (line) => {
         log.write(`${line}\n`);
-        if (stream === child.stderr && line.trim() !== "") this.#lastWords = line.trim();
+        if (stream === child.stderr) this.#lastWords = [...this.#lastWords, line].slice(-lastWordsMax);
         if (line.includes('"msg":"ready"')) {
           this.#everReady = true;
           this.#ready.resolve();
@@ -144,8 +149,8 @@ export class AgentProcess {
     this.#restart = setTimeout(() => this.#spawn(), restartDelayMs);
   }
 
-  #error(what: string): UserError {
-    const words = this.#lastWords === "" ? "" : `: ${this.#lastWords}`;
-    return new UserError(`${this.spec.agent} ${this.spec.name}`, `${what}${words}`, `its log is ${this.logFile}`);
+  #error(what: string): AgentFailure {
+    const words = this.#lastWords.map((line) => `\n    ${line}`).join("");
+    return new AgentFailure(`${this.spec.agent} ${this.spec.name}`, `${what}${words}`, `its log is ${this.logFile}`);
   }
 }

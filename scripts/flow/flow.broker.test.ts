@@ -1,4 +1,6 @@
+import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { UserError } from "../../agents/lib/errors.ts";
 import { type LocalBroker, startLocalBroker } from "../lib/local-broker.ts";
 import type { Progress } from "../products/await-arrival.ts";
 import { firstObservationOf } from "../products/names.ts";
@@ -40,6 +42,8 @@ async function flow(disturb?: Disturb): Promise<FlowResult> {
   });
   if (disturb) expect(disturbed, "disturbed while products were on their way").toBeDefined();
   await disturbed;
+  // Left because something came twice, which the tests below allow where they must; what was lost is worth looking into.
+  if (result.directory && result.account.lost === 0) await rm(result.directory, { recursive: true, force: true });
   return result;
 }
 
@@ -73,14 +77,17 @@ describe("the flow on one machine", () => {
     expect((await namesOnBroker("exchanges")).filter((name) => name.startsWith("cmc"))).toEqual([]);
   });
 
+  // A puller that dies between putting a product away and acking it can't know: another one gets it too. The dispatcher
+  // remembers in memory what it let through: a twin that comes after its restart goes through again.
   test.each([
-    ["an announcer", "urp-1"],
-    ["the dispatcher", "bunny"],
-    ["a puller", "pds-3"],
-  ])("loses nothing when %s is killed in the middle", async (_which, name) => {
+    ["an announcer", "urp-1", 0],
+    ["a puller", "pds-3", 1],
+    ["the dispatcher", "bunny", count],
+  ])("loses nothing when %s is killed in the middle", async (_which, name, repeatedMax) => {
     const { account, outcome } = await flow(killOf(name));
     expect(outcome).toBe("complete");
     expect(account).toMatchObject({ lost: 0, wrongSize: 0, wrongContent: 0 });
+    expect(account.repeated).toBeLessThanOrEqual(repeatedMax);
   });
 
   test("loses nothing when the broker is killed in the middle and comes back", async () => {
@@ -91,6 +98,19 @@ describe("the flow on one machine", () => {
     expect(outcome).toBe("complete");
     expect(account).toMatchObject({ lost: 0, wrongSize: 0, wrongContent: 0 });
     expect(details.tapGaps).toBeGreaterThan(0);
+  });
+});
+
+describe("a broker that can't be used", () => {
+  test.each([
+    ["nobody listens", () => "amqp://a:secret@127.0.0.1:1/", /can't be reached at 127.0.0.1:1/],
+    ["the password is wrong", () => broker.url.replace(broker.adminPassword, "secret"), /refuses user warren/],
+    ["the vhost is not there", () => `${broker.url}none`, /has no vhost none/],
+  ])("is one clear message, without the password: %s", async (_why, url, message) => {
+    const options = { plan: { urps: [...flowUrps], products: [] }, samples, broker: url(), keep: false };
+    const failure = runFlow({ ...options, signal: new AbortController().signal });
+    await expect(failure).rejects.toMatchObject({ name: "UserError", message: expect.stringMatching(message) });
+    await expect(failure).rejects.toSatisfy((error: UserError) => !/secret/.test(error.format()));
   });
 });
 

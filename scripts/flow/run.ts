@@ -9,7 +9,7 @@ import type { ProductPlan } from "../products/plan.ts";
 import { listArrivals, type ReceiverFolder } from "../products/receivers.ts";
 import type { Samples } from "../products/samples.ts";
 import { writeProducts } from "../products/writer.ts";
-import { AgentProcess } from "./agent-process.ts";
+import { AgentFailure, AgentProcess } from "./agent-process.ts";
 import { agentSpecs } from "./agent-specs.ts";
 import { parseBrokerUrl, preparePlace, uniquePlace } from "./broker-place.ts";
 import { Cleanup } from "./cleanup.ts";
@@ -50,16 +50,12 @@ const stallMs = 20_000;
 export async function runFlow(options: FlowOptions): Promise<FlowResult> {
   const cleanup = new Cleanup();
   const clock = phaseClock();
+  let keepDirectory = options.keep;
   try {
     const directory = await mkdtemp(join(tmpdir(), "warren-flow-"));
-    let keepDirectory = options.keep;
     cleanup.add(() => (keepDirectory ? undefined : rm(directory, { recursive: true, force: true })));
     const stage = await setStage(options, directory, cleanup, clock);
-    const passed = await passProducts(options, stage).catch((error: unknown) => {
-      // The logs tell why; without them the message would be all that is left.
-      keepDirectory = true;
-      throw error;
-    });
+    const passed = await passProducts(options, stage);
     clock.done("products");
     await stage.stopAgents();
     const files = new Set(options.plan.products.flatMap(({ copies }) => copies.map(({ file }) => file)));
@@ -73,6 +69,9 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
     });
     keepDirectory ||= passed.outcome !== "aborted" && !isGood(counted.account);
     return { ...counted, outcome: passed.outcome, ...(keepDirectory ? { directory } : {}) };
+  } catch (error) {
+    keepDirectory ||= error instanceof AgentFailure;
+    throw error;
   } finally {
     await cleanup.run();
   }

@@ -59,17 +59,23 @@ async function hashFile(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Calls `onName` for whatever appears in (or leaves) a folder. May miss some when very many come at once: list as well. */
+/**
+ * Calls `onName` for whatever appears in (or leaves) a folder. A hint, to be quick: the system may have no watch to give
+ * (`fs.inotify.max_user_instances`), or drop events when very many come at once. List as well.
+ */
 export function watchFolders(
   folders: readonly ReceiverFolder[],
   onName: (pds: string, file: string) => void,
 ): () => void {
-  const watchers = folders.map(({ pds, directory }): FSWatcher => {
-    const watcher = watch(directory, (event, file) => {
-      if (event === "rename" && file !== null) onName(pds, file);
-    });
-    // The folder is gone, or the system's limit of watches is met: the listings go on without it.
-    return watcher.on("error", () => watcher.close());
+  const watchers = folders.flatMap(({ pds, directory }): FSWatcher[] => {
+    try {
+      const watcher = watch(directory, (event, file) => {
+        if (event === "rename" && file !== null) onName(pds, file);
+      });
+      return [watcher.on("error", () => watcher.close())];
+    } catch {
+      return [];
+    }
   });
   return () => {
     for (const watcher of watchers) watcher.close();

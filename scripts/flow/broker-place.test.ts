@@ -1,0 +1,40 @@
+import { describe, expect, test } from "vitest";
+import { maskPassword, parseBrokerUrl, uniquePlace } from "./broker-place.ts";
+
+describe("the URL of a broker", () => {
+  test("is read with its escapes; port, vhost and user have AMQP's defaults", () => {
+    expect(parseBrokerUrl("amqp://feeder:p%40ss%2Fword@bunny-op:5673/my%2Fvhost")).toEqual({
+      host: "bunny-op:5673",
+      vhost: "my/vhost",
+      user: "feeder",
+      password: "p@ss/word",
+    });
+    expect(parseBrokerUrl("amqp://bunny-op")).toEqual({
+      host: "bunny-op:5672",
+      vhost: "/",
+      user: "guest",
+      password: "guest",
+    });
+  });
+
+  test.each(["nonsense", "http://bunny-op/", "amqps://feeder:secret@bunny-op/"])(
+    "that is none is refused as a wrong command line, without its password: %s",
+    (url) => {
+      expect(() => parseBrokerUrl(url)).toThrow(expect.objectContaining({ name: "ConfigError" }));
+      expect(() => parseBrokerUrl(url)).not.toThrow(/secret/);
+    },
+  );
+
+  test("is shown without its password", () => {
+    expect(maskPassword("amqp://feeder:secret@bunny-op/")).toBe("amqp://feeder:***@bunny-op/");
+    expect(maskPassword("amqp://bunny-op:5672/")).toBe("amqp://bunny-op:5672/");
+  });
+});
+
+describe("a place on a broker", () => {
+  test("has names of its own each time, which the permissions and policies for ^cmc\\. cover", () => {
+    const [one, other] = [uniquePlace("amqp://bunny-op/"), uniquePlace("amqp://bunny-op/")];
+    expect(one.exchange).not.toBe(other.exchange);
+    for (const name of [one.exchange, one.inputQueue, one.pullQueue]) expect(name).toMatch(/^cmc\./);
+  });
+});
