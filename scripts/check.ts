@@ -1,4 +1,6 @@
 import path from "node:path";
+import { UserError } from "../agents/lib/errors.ts";
+import { installMissing, type Requirement } from "./lib/packages.ts";
 import { resultTable, runTool, runVitest, type SuiteResult } from "./lib/suite.ts";
 
 /** One step of `npm run check`. Each counts as one test, but for the unit tests, which count themselves. */
@@ -6,6 +8,12 @@ interface Step {
   readonly name: string;
   readonly run: () => Promise<SuiteResult>;
 }
+
+/** Programs of the machine that unit tests start: what they show of the real one no stand-in could. */
+const requirements: readonly Requirement[] = [
+  { program: "inotifywait", package: "inotify-tools" },
+  { program: "openssl", package: "openssl" },
+];
 
 const modules = path.resolve(import.meta.dirname, "../node_modules");
 
@@ -35,8 +43,13 @@ function tool(name: string, program: string, args: readonly string[]): Step {
   };
 }
 
-/** Format, lint, types, arrows and unit tests: all that needs nothing but Node. Prints each step's result as it comes. */
+/**
+ * Format, lint, types, arrows and unit tests. Prints each step's result as it comes.
+ *
+ * @throws UserError where a program that a test needs is missing and can't be installed.
+ */
 export async function runCheck(print: (text: string) => void): Promise<SuiteResult[]> {
+  await installMissing(requirements, (text) => print(`check: ${text}\n`));
   const results: SuiteResult[] = [];
   const waiting = [...steps];
   const worker = async () => {
@@ -55,7 +68,13 @@ export async function runCheck(print: (text: string) => void): Promise<SuiteResu
 }
 
 if (import.meta.main) {
-  const results = await runCheck((text) => process.stdout.write(text));
-  process.stdout.write(`\n${resultTable(results)}`);
-  process.exitCode = results.some(({ failed }) => failed > 0) ? 1 : 0;
+  try {
+    const results = await runCheck((text) => process.stdout.write(text));
+    process.stdout.write(`\n${resultTable(results)}`);
+    process.exitCode = results.some(({ failed }) => failed > 0) ? 1 : 0;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    process.stderr.write(`check: ${error.format()}\n`);
+    process.exitCode = 1;
+  }
 }

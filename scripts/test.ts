@@ -9,12 +9,8 @@ import { resultTable, runVitest, type SuiteResult } from "./lib/suite.ts";
 const suiteNames = ["check", "broker", "lab"] as const;
 type SuiteName = (typeof suiteNames)[number];
 
-/** Programs that the suites start; the lab brings what its hosts need by itself, and so does the local broker. */
-const requirements: { readonly [name in SuiteName]: readonly Requirement[] } = {
-  check: [],
-  broker: [{ program: "inotifywait", package: "inotify-tools" }],
-  lab: [],
-};
+/** Programs that the agents' tests start. The local broker and the lab bring by themselves what they need. */
+const brokerRequirements: readonly Requirement[] = [{ program: "inotifywait", package: "inotify-tools" }];
 
 /** `./warren test`: every suite, a table, and as the last line `N passed, N failed`. */
 export function define(command: Command): void {
@@ -47,8 +43,9 @@ async function runSuite(name: SuiteName): Promise<SuiteResult[]> {
   process.stdout.write(`\n== ${name}\n`);
   const began = performance.now();
   try {
-    await installMissing(requirements[name], (text) => process.stdout.write(`${name}: ${text}\n`));
-    if (name === "check") return await runCheck((text) => process.stdout.write(text));
+    const print = (text: string) => process.stdout.write(text);
+    if (name === "check") return await runCheck(print);
+    if (name === "broker") await installMissing(brokerRequirements, (text) => print(`${name}: ${text}\n`));
     const result = await runVitest(name, { show: true });
     for (const note of result.notes) process.stdout.write(`${name}: ${note}\n`);
     return [result];
