@@ -1,12 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { UserError } from "../lib/errors.ts";
 import { type InotifyRecord, RecordReader, recordFormat } from "./inotify-records.ts";
 
 /** `moved_from` only to notice folders that leave; `create` for new folders and for files linked into place. */
 const watchedEvents = "close_write,moved_to,moved_from,create";
 
-/** An agent killed with SIGKILL can't end its inotifywait, which would stay until its next event: the kernel ends it. */
-const diesWithUs = ["--pdeathsig", "TERM", "--"];
+/**
+ * An agent killed with SIGKILL can't end its inotifywait, which would stay until its next event. So the kernel is asked to
+ * end it, save in a systemd unit: there all of the unit ends together, and setpriv's capset is one call too many.
+ */
+function withOurDeath(command: readonly string[]): readonly string[] {
+  const inUnit = process.env.NOTIFY_SOCKET !== undefined;
+  return inUnit || !existsSync(setpriv) ? command : [setpriv, "--pdeathsig", "TERM", "--", ...command];
+}
+const setpriv = "/usr/bin/setpriv";
 
 export interface InotifyProcess {
   readonly pid: number;
@@ -26,6 +34,12 @@ export interface InotifyOptions {
   readonly onComplaint: (error: UserError) => void;
 }
 
+const notInstalled = new UserError(
+  "inotifywait",
+  "is not installed: arrivals in the tree can't be seen without it",
+  "apt-get install inotify-tools",
+);
+
 /** What inotifywait's complaint means to the person who runs the agent; undefined where it is no complaint. */
 export function explainComplaint(line: string): UserError | undefined {
   if (/^(Setting up watches|Watches established|Please increase|Try increasing)/.test(line) || line === "") return;
@@ -44,42 +58,24 @@ export function explainComplaint(line: string): UserError | undefined {
     );
   }
   if (/^setpriv: failed to execute .*No such file/.test(line)) {
-    return new UserError(
-      "inotifywait",
-      "is not installed: arrivals in the tree can't be seen without it",
-      "apt-get install inotify-tools",
-    );
+    return notInstalled;
   }
   return new UserError("inotifywait", line);
 }
 
 /** Starts inotifywait on the folders and all below them. Its output goes line by line, unbuffered, to `onRecord`. */
 export function startInotify(options: InotifyOptions): InotifyProcess {
-  const child = spawn(
-    "setpriv",
-    [
-      ...diesWithUs,
-      options.command,
-      "-m",
-      "-r",
-      "-P",
-      "-e",
-      watchedEvents,
-      "--no-newline",
-      "--format",
-      recordFormat,
-      "--",
-      ...options.folders,
-    ],
-    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C" } },
-  );
+  const flags = ["-m", "-r", "-P", "-e", watchedEvents, "--no-newline", "--format", recordFormat, "--"];
+  const [program = "", ...argv] = withOurDeath([options.command, ...flags, ...options.folders]);
+  const child = spawn(program, argv, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C" } });
   const reader = new RecordReader();
   child.stdout.on("data", (chunk: Buffer) => {
     for (const record of reader.read(chunk)) options.onRecord(record);
   });
   const ended = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(error.message));
-    child.once("exit", (code, signal) => resolve(`inotifywait ended (${signal ?? `exit code ${code}`})`));
+    // "close" and not "exit": by then all that it printed was read, its last complaint included.
+    child.once("close", (code, signal) => resolve(`inotifywait ended (${signal ?? `exit code ${code}`})`));
   });
   const established = watchesEstablished(child, options, ended);
   // Who only waits for `ended` must not be failed by an unhandled rejection.
@@ -107,9 +103,7 @@ function watchesEstablished(child: ChildProcess, options: InotifyOptions, ended:
         else complaint ??= error;
       }
     });
-    child.once("error", (cause) => {
-      reject(new UserError("setpriv", `can't be run: ${cause.message}`, "apt-get install util-linux", { cause }));
-    });
+    child.once("error", (error: NodeJS.ErrnoException) => reject(error.code === "ENOENT" ? notInstalled : error));
     void ended.then((reason) => reject(complaint ?? new UserError("inotifywait", reason)));
   });
 }

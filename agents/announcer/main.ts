@@ -49,7 +49,10 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   });
   const barrierFolder = join(realpathSync(stateDirectory), "barrier");
   const watch = new TreeWatch({ root, barrierFolder, command: config.inotifywaitCommand, handlers: announcer });
-  await watch.start();
+  await watch.start().catch(async (error) => {
+    await session.close();
+    throw error;
+  });
   // Ready without a broker too: from here on nothing is missed, and what arrives is kept in the spool.
   lifeCycle.ready();
   return {

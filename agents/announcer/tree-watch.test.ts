@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { UserError } from "../lib/errors.ts";
 import { TreeWatch } from "./tree-watch.ts";
 
@@ -54,6 +54,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  vi.unstubAllEnvs();
   for (const watch of watches.splice(0)) watch.stop();
   rmSync(base, { recursive: true });
 });
@@ -169,8 +170,12 @@ test("the root removed and made again is noticed", async () => {
   await told.line("closed after");
 }, 20_000);
 
-test("without inotifywait the error names the package to install", async () => {
-  const error = await watchRoot("no-such-inotifywait").catch((caught: unknown) => caught);
-  expect(error).toBeInstanceOf(UserError);
-  expect((error as UserError).format()).toContain("apt-get install inotify-tools");
-});
+test.each(["", "/run/systemd/notify"])(
+  "without inotifywait (NOTIFY_SOCKET %j) the error names the package to install",
+  async (socket) => {
+    if (socket) vi.stubEnv("NOTIFY_SOCKET", socket);
+    const error = await watchRoot("no-such-inotifywait").catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as UserError).format()).toContain("apt-get install inotify-tools");
+  },
+);

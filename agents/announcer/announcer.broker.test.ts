@@ -1,0 +1,182 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
+import { codecV00 } from "../lib/codec-v00.ts";
+import { brokerConfig } from "../lib/config.ts";
+import { consume } from "../lib/consumer.ts";
+
+// Not proved here: that nothing is lost when the machine loses power, only that nothing is when a process is killed.
+
+const filesCount = 400;
+const log = pino({ level: "silent" });
+let broker: LocalBroker;
+let folder: string;
+let root: string;
+let session: BrokerSession;
+let agents: ChildProcess[] = [];
+/** How often each path was announced, and with which size and key last. */
+const heard = new Map<string, { times: number; sizeBytes: number | undefined; routingKey: string }>();
+
+beforeAll(async () => {
+  broker = await startLocalBroker();
+});
+
+afterAll(async () => {
+  await broker?.stop();
+});
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "warren-announcer-"));
+  root = join(folder, "db");
+  mkdirSync(root);
+  writeFileSync(join(folder, "password"), broker.adminPassword);
+  writeFileSync(join(folder, "announcer.json"), JSON.stringify(settings()));
+  heard.clear();
+  session = openBrokerSession({
+    config: brokerConfig.parse(settings().broker),
+    log,
+    name: "test",
+    topology: {
+      exchanges: [{ name: "cmc", type: "topic" }],
+      queues: [{ name: "heard", bindings: [{ exchange: "cmc", pattern: "v00.urp.input.#" }] }],
+    },
+  });
+  await session.ready();
+  consume({
+    session,
+    queue: "heard",
+    prefetch: 100,
+    log,
+    agent: "test",
+    handle: ({ body, headers, routingKey }) => {
+      const parsed = codecV00.parse({ body, headers });
+      if (!parsed.ok) throw new Error(parsed.reason);
+      const { relPath, sizeBytes } = parsed.value;
+      heard.set(relPath, { times: (heard.get(relPath)?.times ?? 0) + 1, sizeBytes, routingKey });
+      return "ack";
+    },
+  });
+});
+
+afterEach(async () => {
+  for (const agent of agents) await kill(agent);
+  agents = [];
+  await session.close();
+  rmSync(folder, { recursive: true });
+});
+
+function settings() {
+  const hosts = [`127.0.0.1:${broker.amqpPort}`];
+  return {
+    broker: { hosts, user: broker.adminUser, passwordFile: join(folder, "password"), reconnectDelayMaxMs: 300 },
+    metrics: { port: 0 },
+    rootDirectory: root,
+    baseUrl: "http://urp-1/",
+    rescanWindowSeconds: 600,
+  };
+}
+
+/** An announcer as its own process; resolves when it says that it is ready. */
+async function startAnnouncer(): Promise<ChildProcess> {
+  const main = join(import.meta.dirname, "main.ts");
+  const agent = spawn(process.execPath, [main, "--config", join(folder, "announcer.json")], {
+    env: { ...process.env, STATE_DIRECTORY: join(folder, "state") },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  agents.push(agent);
+  const lines = createInterface({ input: agent.stdout as NodeJS.ReadableStream });
+  const ready = Promise.withResolvers<void>();
+  lines.on("line", (line) => line.includes('"msg":"ready"') && ready.resolve());
+  agent.on("exit", () => ready.reject(new Error("announcer ended before it was ready")));
+  ready.promise.catch(() => {});
+  await ready.promise;
+  return agent;
+}
+
+async function kill(agent: ChildProcess): Promise<void> {
+  if (agent.exitCode !== null || agent.signalCode !== null) return;
+  const ended = once(agent, "exit");
+  agent.kill("SIGKILL");
+  await ended;
+}
+
+const pathOf = (count: number) => `20150120/RADAR/S${count % 7}/2015012018${count}:URP:S:RADAR:META::2015`;
+
+/** Writes one product as products come: every other one renamed into place, folders made when first needed. */
+function writeProduct(count: number): void {
+  const path = join(root, pathOf(count));
+  mkdirSync(join(path, ".."), { recursive: true });
+  const content = "x".repeat(count);
+  if (count % 2 === 0) {
+    writeFileSync(path, content);
+    return;
+  }
+  writeFileSync(`${path}.tmp`, content);
+  renameSync(`${path}.tmp`, path);
+}
+
+async function expectAllHeard(): Promise<void> {
+  await vi.waitFor(() => expect(heard.size).toBe(filesCount), { timeout: 30_000, interval: 50 });
+  for (let count = 0; count < filesCount; count += 1) {
+    expect(heard.get(`db/${pathOf(count)}`)?.sizeBytes).toBe(count);
+  }
+  expect([...heard.keys()].filter((path) => path.endsWith(".tmp"))).toEqual([]);
+}
+
+/** Writes all products, a few at a time, so that something can happen in the middle. */
+async function writeProducts(inTheMiddle: () => Promise<unknown>): Promise<void> {
+  let happened: Promise<unknown> | undefined;
+  for (let count = 0; count < filesCount; count += 1) {
+    writeProduct(count);
+    if (count === filesCount / 2) happened = inTheMiddle();
+    if (count % 4 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await happened;
+}
+
+test("every product is announced once, whole, under the key of its folders, new folders included", async () => {
+  await startAnnouncer();
+  await writeProducts(async () => {});
+  await expectAllHeard();
+  expect([...heard.values()].filter(({ times }) => times > 1)).toEqual([]);
+  expect(heard.get(`db/${pathOf(3)}`)?.routingKey).toBe("v00.urp.input.20150120.RADAR.S3");
+});
+
+test("kill -9 in the middle of 400 products: the next process announces what is missing", async () => {
+  const first = await startAnnouncer();
+  await writeProducts(async () => {
+    await kill(first);
+    await startAnnouncer();
+  });
+  await expectAllHeard();
+});
+
+test("a start after a good end announces what arrived meanwhile, and nothing again", async () => {
+  const first = await startAnnouncer();
+  for (let count = 0; count < filesCount / 2; count += 1) writeProduct(count);
+  await vi.waitFor(() => expect(heard.size).toBe(filesCount / 2), { timeout: 10_000 });
+  first.kill("SIGTERM");
+  expect(await once(first, "exit")).toEqual([0, null]);
+  for (let count = filesCount / 2; count < filesCount; count += 1) writeProduct(count);
+  await startAnnouncer();
+  await expectAllHeard();
+  expect([...heard.values()].filter(({ times }) => times > 1)).toEqual([]);
+});
+
+test("with the broker killed in the middle announcements wait on disk, also over a kill of the announcer", async () => {
+  const first = await startAnnouncer();
+  await writeProducts(async () => {
+    await broker.kill();
+  });
+  await kill(first);
+  await startAnnouncer();
+  await broker.start();
+  await expectAllHeard();
+});

@@ -1,0 +1,179 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Announcer, type AnnouncerPorts } from "./announcer.ts";
+import { type Config, configSchema } from "./config.ts";
+import { Journal } from "./journal.ts";
+import type { FileFacts } from "./scan.ts";
+
+const config = configSchema.parse({
+  broker: { hosts: ["localhost"], user: "u", passwordFile: "p" },
+  metrics: { port: 0 },
+  rootDirectory: "/db",
+  baseUrl: "http://urp-1/",
+  settleMs: 20,
+  emptySettleMs: 40,
+});
+
+let directory: string;
+let journal: Journal;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "announcer-"));
+  journal = new Journal({ file: join(directory, "j"), keepSeconds: 100, now: Date.now, onFailure: () => {} });
+  await journal.open();
+});
+
+afterEach(async () => {
+  await journal.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** An announcer over files in memory; `publish` may be made to fail. */
+function arrange(settings: Partial<Config> = {}, more: Partial<AnnouncerPorts> = {}) {
+  const files = new Map<string, FileFacts>();
+  const published: string[] = [];
+  const log: string[] = [];
+  const announcer = new Announcer(
+    { ...config, ...settings },
+    {
+      look: (path) => files.get(path),
+      scan: async (_, rules) => ({
+        files: [...files]
+          .map(([path, facts]) => ({ path, ...facts }))
+          .filter((f) => f.changedMs >= rules.changedSinceMs),
+        folders: [],
+        unspeakable: [],
+        unreadable: [],
+      }),
+      publish: async ({ message }) => void published.push(message.body.toString().split(" db/")[1] ?? ""),
+      covers: () => true,
+      journal,
+      now: Date.now,
+      events: {
+        announced: (path, latencyMs) => log.push(`announced ${path}${latencyMs === undefined ? " (found)" : ""}`),
+        rejected: (path) => log.push(`rejected ${path}`),
+        waiting: (error) => log.push(`waiting: ${error.message}`),
+        scanned: (reason, _, newCount) => log.push(`scanned: ${reason}, ${newCount} new`),
+        unreadable: () => {},
+        trouble: (error) => log.push(error.message),
+        recovered: () => {},
+      },
+      ...more,
+    },
+  );
+  const put = (path: string, size = 1, ageMs = 0, links = 1) =>
+    files.set(path, { inode: path, size, modifiedMs: size, changedMs: Date.now() - ageMs, links });
+  return { announcer, files, put, published, log };
+}
+
+test("arrivals are announced in order, each state of a file once", async () => {
+  const { announcer, put, published } = arrange();
+  for (const path of ["b", "a", "c"]) {
+    put(path);
+    announcer.arrived(path, "closed");
+    announcer.arrived(path, "moved");
+  }
+  put("a", 2);
+  announcer.arrived("a", "closed");
+  await vi.waitFor(() => expect(journal.size).toBe(3));
+  announcer.arrived("b", "closed");
+  expect(published).toEqual(["b", "a", "c", "a"]);
+});
+
+test("a file that is gone, in work, or just made is not announced; a link is", async () => {
+  const { announcer, put, published } = arrange();
+  put("x.tmp");
+  put("made");
+  put("linked", 1, 0, 2);
+  announcer.arrived("gone", "closed");
+  announcer.arrived("x.tmp", "closed");
+  announcer.arrived("made", "created");
+  announcer.arrived("linked", "created");
+  expect(published).toEqual(["linked"]);
+});
+
+test("without room in the spool everything waits, then goes out in its order", async () => {
+  let room = false;
+  const sent: string[] = [];
+  const { announcer, put, log } = arrange(
+    {},
+    {
+      publish: async ({ message }) => {
+        if (!room) throw new Error("spool is full");
+        sent.push(message.body.toString().slice(-1));
+      },
+    },
+  );
+  for (const path of ["a", "b", "c", "d"]) {
+    put(path);
+    announcer.arrived(path, "closed");
+  }
+  await vi.waitFor(() => expect(log).toEqual(["waiting: spool is full"]));
+  room = true;
+  await vi.waitFor(() => expect(sent).toEqual(["a", "b", "c", "d"]), { timeout: 3000 });
+});
+
+test("a product that can't be said is rejected once, also when the tree is looked through again", async () => {
+  const { announcer, put, log, published } = arrange();
+  const path = `${"x".repeat(250)}/p`;
+  put(path, 1, 1000);
+  announcer.arrived(path, "closed");
+  announcer.gap("again");
+  await vi.waitFor(() => expect(log).toEqual([`rejected ${path}`, "scanned: again, 0 new"]));
+  expect(published).toEqual([]);
+});
+
+test("after a gap what changed within the window and was not announced is announced, the rest is not", async () => {
+  const { announcer, put, published, log } = arrange({ rescanWindowSeconds: 10 });
+  put("known", 1, 5000);
+  announcer.arrived("known", "closed");
+  put("missed", 1, 5000);
+  put("ancient", 1, 20_000);
+  announcer.gap("started");
+  await vi.waitFor(() => expect(log).toContain("announced missed (found)"));
+  expect(published).toEqual(["known", "missed"]);
+});
+
+test("in a new folder everything is announced, however old: it may have been moved in", async () => {
+  const { announcer, put, published } = arrange({ rescanWindowSeconds: 10 });
+  put("folder/ancient", 1, 1_000_000);
+  announcer.appeared("folder");
+  await vi.waitFor(() => expect(published).toEqual(["folder/ancient"]));
+});
+
+test("a found file that is still growing waits for its closing", async () => {
+  const { announcer, put, published, log } = arrange({ settleMs: 300 });
+  put("growing", 1);
+  put("resting", 1);
+  announcer.gap("started");
+  await vi.waitFor(() => expect(log).toContain("scanned: started, 2 new"));
+  put("growing", 2);
+  await vi.waitFor(() => expect(published).toEqual(["resting"]));
+  put("growing", 3);
+  announcer.arrived("growing", "closed");
+  expect(published).toEqual(["resting", "growing"]);
+});
+
+test("beyond arrivalsMax nothing is kept in memory, but the tree is looked through once there is room", async () => {
+  const { announcer, put, published } = arrange({ arrivalsMax: 2, inFlightMax: 1 });
+  for (const path of ["a", "b", "c"]) {
+    put(path, 1, 1000);
+    announcer.arrived(path, "closed");
+  }
+  await vi.waitFor(() => expect(published).toEqual(["a", "b", "c"]));
+});
+
+test("stopping waits for what is under way and takes no more", async () => {
+  const release = Promise.withResolvers<void>();
+  const { announcer, put, log } = arrange({}, { publish: () => release.promise });
+  put("a");
+  put("b");
+  announcer.arrived("a", "closed");
+  const stopped = announcer.stop(new AbortController().signal);
+  announcer.arrived("b", "closed");
+  release.resolve();
+  await stopped;
+  expect(log).toEqual(["announced a"]);
+});

@@ -1,0 +1,82 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Journal } from "./journal.ts";
+
+let directory: string;
+let file: string;
+let nowMs: number;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "journal-"));
+  file = join(directory, "announced.journal");
+  nowMs = 1_000_000;
+});
+
+afterEach(() => rmSync(directory, { recursive: true }));
+
+async function openJournal(): Promise<Journal> {
+  const onFailure = (error: Error) => {
+    throw error;
+  };
+  const journal = new Journal({ file, keepSeconds: 100, now: () => nowMs, onFailure });
+  await journal.open();
+  return journal;
+}
+
+const identity = { inode: "7", size: 3, modifiedMs: 5.25 };
+
+test("what was announced is known to the next process, under any name", async () => {
+  const first = await openJournal();
+  first.add("a b\né", identity);
+  await first.close();
+  const second = await openJournal();
+  expect(second.has("a b\né", identity)).toBe(true);
+  expect(second.has("other", identity)).toBe(false);
+  await second.close();
+});
+
+test("a file that was rewritten or replaced is another one", async () => {
+  const journal = await openJournal();
+  journal.add("p", identity);
+  expect(journal.has("p", { ...identity, size: 4 })).toBe(false);
+  expect(journal.has("p", { ...identity, modifiedMs: 5.5 })).toBe(false);
+  expect(journal.has("p", { ...identity, inode: "8" })).toBe(false);
+  await journal.close();
+});
+
+test("a torn last line, as after a kill, costs only itself, and what follows is read", async () => {
+  const first = await openJournal();
+  first.add("p", identity);
+  await first.close();
+  appendFileSync(file, '["q","8",3,');
+  const second = await openJournal();
+  second.add("r", identity);
+  await second.close();
+  const third = await openJournal();
+  expect([third.has("p", identity), third.has("q", identity), third.has("r", identity)]).toEqual([true, false, true]);
+  await third.close();
+});
+
+test("what is older than the window is forgotten, in memory and on disk", async () => {
+  const journal = await openJournal();
+  journal.add("old", identity);
+  nowMs += 101_000;
+  journal.add("new", identity);
+  expect(journal.size).toBe(1);
+  await journal.close();
+  await (await openJournal()).close();
+  expect(readFileSync(file, "utf8")).toBe(`["new","7",3,5.25,${nowMs}]\n`);
+});
+
+test("the file does not grow with a name announced again and again", async () => {
+  const journal = await openJournal();
+  for (let round = 0; round < 3; round += 1) {
+    for (let count = 0; count < 6000; count += 1) journal.add("p", { ...identity, size: count });
+    await journal.close();
+    await journal.open();
+  }
+  await journal.close();
+  expect(readFileSync(file, "utf8").split("\n").length).toBeLessThan(10_000);
+});

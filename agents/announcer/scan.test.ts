@@ -1,0 +1,53 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { scan } from "./scan.ts";
+
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "scan-"));
+  mkdirSync(join(root, "a/b"), { recursive: true });
+  mkdirSync(join(root, ".work"));
+  for (const path of ["x", "a/y", "a/b/z é", ".work/w"]) writeFileSync(join(root, path), "x");
+});
+
+afterEach(() => rmSync(root, { recursive: true }));
+
+const visible = (path: string) => !path.startsWith(".");
+
+test("all files below are found with their folders; what is not wanted is not even looked into", async () => {
+  const found = await scan(root, "", { wanted: visible, changedSinceMs: 0 });
+  expect(found.files.map(({ path }) => path).sort()).toEqual(["a/b/z é", "a/y", "x"]);
+  expect(found.folders.map(({ path }) => path)).toEqual(["", "a", "a/b"]);
+  expect(found.folders[2]?.inode).toBe(statSync(join(root, "a/b"), { bigint: true }).ino);
+});
+
+test("a part of the tree can be looked through alone", async () => {
+  const found = await scan(root, "a/b", { wanted: visible, changedSinceMs: 0 });
+  expect(found.files.map(({ path }) => path)).toEqual(["a/b/z é"]);
+});
+
+test("the window goes by when a file came under its name, not by a time that was set on it", async () => {
+  utimesSync(join(root, "x"), 1, 1);
+  const { ctimeMs } = statSync(join(root, "x"));
+  const since = async (changedSinceMs: number) =>
+    (await scan(root, "", { wanted: visible, changedSinceMs })).files.map(({ path }) => path);
+  expect(await since(ctimeMs)).toContain("x");
+  expect(await since(ctimeMs + 1)).toEqual([]);
+});
+
+test("symbolic links are not followed, and a folder that is gone is empty", async () => {
+  symlinkSync(root, join(root, "loop"));
+  const found = await scan(root, "", { wanted: visible, changedSinceMs: 0 });
+  expect(found.files).toHaveLength(3);
+  expect(await scan(root, "gone", { wanted: visible, changedSinceMs: 0 })).toMatchObject({ files: [], folders: [] });
+});
+
+test("names that are not UTF-8 are listed apart", async () => {
+  writeFileSync(Buffer.concat([Buffer.from(`${root}/a/bad-`), Buffer.from([0xff])]), "x");
+  const found = await scan(root, "", { wanted: visible, changedSinceMs: 0 });
+  expect(found.unspeakable).toEqual(["a/bad-�"]);
+  expect(found.files).toHaveLength(3);
+});
