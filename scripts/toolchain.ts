@@ -1,11 +1,14 @@
 import type { Command } from "commander";
+import { engineCommand } from "./toolchain/engine.ts";
 import { cacheFolder } from "./toolchain/places.ts";
+import { requireConfig } from "./toolchain/stack.ts";
 import { ensureToolchain, type Toolchain } from "./toolchain/toolchain.ts";
 
 /** `./warren toolchain`: brings the engine and its plugins, prints which were taken and from where. */
 export function define(command: Command): void {
   command
     .option("--json", "print what was taken as JSON")
+    .option("--env <stack>", 'print what plain pulumi needs for a stack: eval "$(./warren toolchain --env lab)"')
     .addHelpText(
       "after",
       `
@@ -13,8 +16,14 @@ Tried in this order: a pulumi on PATH or in ~/.pulumi; the official download; a 
 Kept in ${cacheFolder()}; the verbs that need the engine call this by themselves.
 WARREN_ENGINE=installed|downloaded|built allows one way only.`,
     )
-    .action(async (options: { json?: boolean }) => {
+    .action(async (options: { json?: boolean; env?: string }) => {
       const toolchain = await ensureToolchain({ again: true });
+      if (options.env !== undefined) {
+        requireConfig(options.env);
+        const { env } = await engineCommand([], { stack: options.env, toolchain });
+        process.stdout.write(exportLines(env, process.env));
+        return;
+      }
       process.stdout.write(options.json ? `${JSON.stringify(toolchain, null, 2)}\n` : table(toolchain));
     });
 }
@@ -27,4 +36,10 @@ function table(toolchain: Toolchain): string {
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
   return `${rows.map(line).join("\n")}\n`;
+}
+
+/** Shell lines for what differs from the environment as it is. */
+export function exportLines(wanted: Readonly<Record<string, string>>, now: NodeJS.ProcessEnv): string {
+  const changed = Object.entries(wanted).filter(([name, value]) => now[name] !== value);
+  return changed.map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'\n`).join("");
 }

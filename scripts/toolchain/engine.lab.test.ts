@@ -53,6 +53,14 @@ describe("./warren pulumi", () => {
   });
 });
 
+test("plain pulumi does the same with what ./warren toolchain --env says", async () => {
+  const script = `eval "$(./warren toolchain --env lab)" && pulumi whoami --verbose`;
+  const text = await new Promise<string>((resolve) =>
+    execFile("/bin/sh", ["-c", script], { cwd: checkout }, (_, stdout, stderr) => resolve(`${stdout}${stderr}`)),
+  );
+  expect(text).toContain(`Backend URL: file://${ownFolder}/state`);
+});
+
 test("a wrong passphrase is told by the engine in words, and nothing is done", async () => {
   const wrong = { PULUMI_CONFIG_PASSPHRASE: "wrong" };
   const { code, stdout, stderr } = await warren(["preview", "-s", "lab"], wrong);

@@ -39,6 +39,17 @@ export function providerProgram(home: string, name: ProviderName, version: strin
   return path.join(home, "plugins", `resource-${name}-v${version}`, `pulumi-resource-${name}`);
 }
 
+export interface OfficialOptions {
+  readonly progress: Progress;
+  readonly again?: boolean;
+  /** The engine's home of the person, where plugins are installed for all projects. */
+  readonly home?: string;
+  /** Where a refusal is remembered. */
+  readonly memory?: string;
+  /** Must answer, or the engine is not sent there: it would try for half a minute. */
+  readonly releases?: string;
+}
+
 /**
  * The official provider in the user's home, installed by the engine where it is not there yet. Undefined where that is
  * refused; this is remembered for a day, so that not every run waits for a refusal, unless `again` asks anew.
@@ -47,18 +58,19 @@ export async function officialProvider(
   engine: string,
   name: ProviderName,
   version: string,
-  options: { progress: Progress; again?: boolean },
+  options: OfficialOptions,
 ): Promise<Plugin | undefined> {
-  const program = providerProgram(userHome(), name, version);
+  const { home = userHome(), memory = ownFolder, releases = officialReleases } = options;
+  const program = providerProgram(home, name, version);
   const plugin: Plugin = { name, version, origin: "official", path: program };
   if (await exists(program)) return plugin;
-  const refusal = path.join(ownFolder, `refused-${name}-${version}`);
+  const refusal = path.join(memory, `refused-${name}-${version}`);
   const refused = await stat(refusal).catch(() => undefined);
   if (refused && !options.again && Date.now() - refused.mtimeMs < refusalMemoryMs) return undefined;
 
   options.progress.status(`the engine brings its plugin ${name} ${version}`);
-  if (await answers(officialReleases)) {
-    const env = { ...process.env, PULUMI_HOME: userHome(), PULUMI_SKIP_UPDATE_CHECK: "1" };
+  if (await answers(releases)) {
+    const env = { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "1" };
     const install = ["plugin", "install", "resource", name, `v${version}`];
     await run(engine, install, { env, timeout: pluginInstallTimeoutMs }).catch(() => undefined);
     if (await exists(program)) return plugin;
