@@ -21,7 +21,7 @@ WARREN_ENGINE=installed|downloaded|built allows one way only.`,
       if (options.env !== undefined) {
         requireConfig(options.env);
         const { env } = await engineCommand([], { stack: options.env, toolchain });
-        process.stdout.write(exportLines(env, process.env));
+        process.stdout.write(exportLines(env));
         return;
       }
       process.stdout.write(options.json ? `${JSON.stringify(toolchain, null, 2)}\n` : table(toolchain));
@@ -38,8 +38,10 @@ function table(toolchain: Toolchain): string {
   return `${rows.map(line).join("\n")}\n`;
 }
 
-/** Shell lines for what differs from the environment as it is. */
-export function exportLines(wanted: Readonly<Record<string, string>>, now: NodeJS.ProcessEnv): string {
-  const changed = Object.entries(wanted).filter(([name, value]) => now[name] !== value);
-  return changed.map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'\n`).join("");
+/** What plain pulumi can't know by itself. Also what the launcher has set already: the shell that reads this has not. */
+const exported = /^(PATH|NODE_COMPILE_CACHE|PULUMI_\w+)$/;
+
+export function exportLines(environment: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(environment).filter(([name]) => exported.test(name));
+  return entries.map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'\n`).join("");
 }
