@@ -1,0 +1,132 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ProviderProcess, startProvider } from "../lib/provider-client.ts";
+
+// What the installed SDK, generated from the official schema, sends and expects, against what this provider says it takes and
+// gives. Types inside are compared by the SDK's own declarations as far as they are plain.
+
+const sdk = dirname(createRequire(import.meta.url).resolve("@pulumi/command"));
+
+const resources = [
+  ["command:remote:Command", "remote/command"],
+  ["command:remote:CopyToRemote", "remote/copyToRemote"],
+  ["command:local:Command", "local/command"],
+] as const;
+
+interface PropertySchema {
+  readonly type?: string;
+  readonly $ref?: string;
+  readonly items?: PropertySchema;
+  readonly additionalProperties?: PropertySchema;
+  readonly enum?: readonly { readonly value: string }[];
+  readonly properties?: { readonly [name: string]: PropertySchema };
+  readonly required?: readonly string[];
+  readonly default?: unknown;
+}
+
+interface ResourceSchema {
+  readonly properties: { readonly [name: string]: PropertySchema };
+  readonly inputProperties: {
+    readonly [name: string]: PropertySchema & { replaceOnChanges?: boolean; secret?: boolean };
+  };
+  readonly requiredInputs: readonly string[];
+}
+
+let provider: ProviderProcess;
+let schema: { name: string; version: string; resources: { [token: string]: ResourceSchema }; functions: object };
+
+beforeAll(async () => {
+  provider = await startProvider(join(import.meta.dirname, "main.ts"));
+  schema = (await provider.schema()) as unknown as typeof schema;
+});
+afterAll(() => provider.stop());
+
+function names(text: string, pattern: RegExp): string[] {
+  return [...new Set([...text.matchAll(pattern)].map((match) => match[1] ?? ""))].sort();
+}
+
+/** The members of an interface in a declaration file, and what each one's `pulumi.Input` holds. */
+function declared(file: string, header: string): { readonly [name: string]: string } {
+  const text = readFileSync(join(sdk, file), "utf8");
+  const body = text.slice(text.indexOf(header)).replaceAll(/\/\*\*.*?\*\//gs, "");
+  return Object.fromEntries(
+    [...body.matchAll(/^ {4}(\w+)\??: pulumi\.Input<([\s\S]*?)>;$/gm)].map((m) => [m[1], m[2]]),
+  );
+}
+
+/** The type of a property as the SDK's declarations write it. */
+function typeText(property: PropertySchema): string {
+  if (property.enum) return "enums";
+  if (property.items) return `${property.items.$ref ? "any" : `pulumi.Input<${typeText(property.items)}>`}[]`;
+  if (property.additionalProperties) return "map";
+  if (property.properties) return "object";
+  if (property.$ref) return "asset";
+  return property.type === "integer" ? "number" : (property.type ?? "");
+}
+
+function sdkTypeText(text: string): string {
+  if (text.startsWith("enums.")) return "enums";
+  if (text.startsWith("inputs.")) return "object";
+  if (text.startsWith("pulumi.asset.")) return "asset";
+  return text.startsWith("{") ? "map" : text;
+}
+
+describe.each(resources)("%s", (token, module) => {
+  const code = readFileSync(join(sdk, `${module}.js`), "utf8");
+
+  it("takes the inputs that the SDK sends, of the SDK's types", () => {
+    const inputs = schema.resources[token]?.inputProperties ?? {};
+    expect(Object.keys(inputs).sort()).toEqual(names(code, /resourceInputs\["(\w+)"\] = .*\bargs\b/g));
+    const types = declared(`${module}.d.ts`, "export interface");
+    const mine = Object.entries(inputs).map(([name, property]) => [name, typeText(property)]);
+    const theirs = Object.entries(types).map(([name, text]) => [name, sdkTypeText(text)]);
+    expect(Object.fromEntries(mine)).toEqual(Object.fromEntries(theirs));
+  });
+
+  it("gives out every property that the SDK reads", () => {
+    const properties = schema.resources[token]?.properties ?? {};
+    expect(Object.keys(properties).sort()).toEqual(names(code, /resourceInputs\["(\w+)"\] =/g));
+  });
+
+  it("requires, keeps secret and replaces on the same inputs as the SDK", () => {
+    const { inputProperties = {}, requiredInputs = [] } = schema.resources[token] ?? {};
+    const having = (key: "secret" | "replaceOnChanges") =>
+      Object.keys(inputProperties).filter((name) => inputProperties[name]?.[key]);
+    expect([...requiredInputs].sort()).toEqual(names(code, /Missing required property '(\w+)'/g));
+    expect(having("secret")).toEqual(names(code, /additionalSecretOutputs: \["(\w+)"\]/g));
+    expect(having("replaceOnChanges")).toEqual(names(code, /replaceOnChanges: \["(\w+)\[\*\]"\]/g));
+  });
+});
+
+it("a connection and its proxy have the SDK's fields and defaults", () => {
+  const connection = schema.resources["command:remote:Command"]?.inputProperties.connection;
+  const file = readFileSync(join(sdk, "types/input.d.ts"), "utf8");
+  const fields = (header: string) => {
+    const body = file.slice(file.indexOf(header)).replaceAll(/\/\*\*.*?\*\//gs, "");
+    return names(body.slice(0, body.indexOf("\n    }")), /(\w+)\??: pulumi\.Input</g);
+  };
+  expect(Object.keys(connection?.properties ?? {}).sort()).toEqual(fields("interface ConnectionArgs"));
+  const proxy = connection?.properties?.proxy?.properties ?? {};
+  expect(Object.keys(proxy).sort()).toEqual(fields("interface ProxyConnectionArgs"));
+  const code = readFileSync(join(sdk, "types/input.js"), "utf8");
+  const body = code.slice(code.indexOf("function connectionArgsProvideDefaults"));
+  const defaults = [...body.slice(0, body.indexOf("};")).matchAll(/(\w+): \(val\.\1\) \?\? (.+),?$/gm)].map(
+    ([, name, value]) => [name, JSON.parse((value ?? "").replace(/,$/, ""))],
+  );
+  const mine = Object.entries(connection?.properties ?? {}).filter(([, field]) => field.default !== undefined);
+  expect(Object.fromEntries(mine.map(([name, field]) => [name, field.default]))).toEqual({
+    ...Object.fromEntries(defaults),
+  });
+});
+
+it("has the version whose SDK is installed", () => {
+  const { version } = JSON.parse(readFileSync(join(sdk, "package.json"), "utf8"));
+  expect([schema.name, schema.version]).toEqual(["command", version]);
+  expect(Object.keys(schema.functions)).toEqual(["command:local:run"]);
+});
+
+it("starts within the time that a preview can spare", () => {
+  expect(provider.plugin.startMs).toBeLessThan(1000);
+});

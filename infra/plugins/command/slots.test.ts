@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import { Slots } from "./slots.ts";
+
+const never = new AbortController().signal;
+
+it("gives places in the order of asking, never more than there are", async () => {
+  const slots = new Slots(2);
+  const order: number[] = [];
+  let inside = 0;
+  let most = 0;
+  await Promise.all(
+    [1, 2, 3, 4, 5].map(async (each) => {
+      const leave = await slots.take(never);
+      most = Math.max(most, ++inside);
+      order.push(each);
+      await Promise.resolve();
+      inside--;
+      leave();
+      leave();
+    }),
+  );
+  expect([order, most, inside]).toEqual([[1, 2, 3, 4, 5], 2, 0]);
+});
+
+it("shrinks below what is taken, but not to nothing", async () => {
+  const slots = new Slots(3);
+  const leave = [await slots.take(never), await slots.take(never)];
+  expect(slots.shrinkBelowTaken()).toBe(true);
+  let given = false;
+  const third = slots.take(never).then((free) => {
+    given = true;
+    return free;
+  });
+  leave[0]?.();
+  await Promise.resolve();
+  expect(given).toBe(false);
+  expect(slots.shrinkBelowTaken()).toBe(false);
+  leave[1]?.();
+  (await third)();
+});
+
+it("who stops waiting takes no place", async () => {
+  const slots = new Slots(1);
+  const leave = await slots.take(never);
+  const stop = new AbortController();
+  const waiting = slots.take(stop.signal);
+  stop.abort(new Error("enough"));
+  await expect(waiting).rejects.toThrow("enough");
+  leave();
+  (await slots.take(never))();
+});
