@@ -2,11 +2,10 @@ import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import { flowUrps, runFlow } from "./flow/run.ts";
 import { isGood } from "./lib/accounting.ts";
-import { formatReport, wantsColor, writeAccount } from "./lib/report.ts";
+import { checkAccountFile, formatReport, wantsColor, writeAccount } from "./lib/report.ts";
 import { firstObservationOf } from "./products/names.ts";
 import { planOwnFiles } from "./products/own-files.ts";
 import { planProducts } from "./products/plan.ts";
-import { progressLine } from "./products/progress.ts";
 import { loadSamples, type Samples } from "./products/samples.ts";
 
 interface Flags {
@@ -53,13 +52,13 @@ Examples:
   ./warren flow --broker amqp://feeder:secret@bunny-op/ --product storm.png`;
 
 async function flow(flags: Flags): Promise<void> {
+  if (flags.json !== undefined) await checkAccountFile(flags.json);
   const samples = await loadSamples();
   const plan = await planFor(flags, samples);
   const interrupt = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => interrupt.abort(new Error(`ended by ${signal}`));
   // From the second Ctrl-C on the default holds again: the kernel and the broker's sweeper take what we left.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, onSignal);
-  const line = progressLine(process.stderr);
   try {
     const result = await runFlow({
       plan,
@@ -67,17 +66,15 @@ async function flow(flags: Flags): Promise<void> {
       ...(flags.broker === undefined ? {} : { broker: flags.broker }),
       keep: flags.keep ?? false,
       signal: interrupt.signal,
+      stream: process.stderr,
       onStep: (text) => process.stderr.write(`${text}\n`),
-      onProgress: (progress) => line.show(progress),
     });
-    line.end();
     const color = wantsColor(process.stdout);
     process.stdout.write(`\n${formatReport({ ...result, count: plan.products.length, color })}`);
     if (result.directory) process.stdout.write(`\nconfigs, logs and files are left in ${result.directory}\n`);
     if (flags.json !== undefined) await writeAccount(flags.json, result.account);
     process.exitCode = interrupt.signal.aborted ? exitInterrupted : isGood(result.account) ? 0 : 1;
   } catch (error) {
-    line.end();
     if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
     process.exitCode = exitInterrupted;
   }

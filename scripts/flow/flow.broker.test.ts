@@ -14,6 +14,8 @@ import { type FlowResult, flowPds, flowUrps, runFlow } from "./run.ts";
 
 const samples = await loadSamples();
 const count = 100;
+/** Progress is for people. */
+const stream = { write: () => {} };
 let broker: LocalBroker;
 beforeAll(async () => {
   broker = await startLocalBroker();
@@ -37,6 +39,7 @@ async function flow(disturb?: Disturb): Promise<FlowResult> {
     samples,
     broker: broker.url,
     keep: false,
+    stream,
     signal: new AbortController().signal,
     onProgress,
   });
@@ -107,7 +110,7 @@ describe("a broker that can't be used", () => {
     ["the password is wrong", () => broker.url.replace(broker.adminPassword, "secret"), /refuses user warren/],
     ["the vhost is not there", () => `${broker.url}none`, /has no vhost none/],
   ])("is one clear message, without the password: %s", async (_why, url, message) => {
-    const options = { plan: { urps: [...flowUrps], products: [] }, samples, broker: url(), keep: false };
+    const options = { plan: { urps: [...flowUrps], products: [] }, samples, broker: url(), keep: false, stream };
     const failure = runFlow({ ...options, signal: new AbortController().signal });
     await expect(failure).rejects.toMatchObject({ name: "UserError", message: expect.stringMatching(message) });
     await expect(failure).rejects.toSatisfy((error: UserError) => !/secret/.test(error.format()));

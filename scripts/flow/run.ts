@@ -1,14 +1,15 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Account, account, type Details, isGood } from "../lib/accounting.ts";
+import { isGood } from "../lib/accounting.ts";
 import { startLocalBroker } from "../lib/local-broker.ts";
 import { openTap, type Tap } from "../lib/tap.ts";
-import { awaitArrival, type Outcome, type Progress } from "../products/await-arrival.ts";
+import type { Progress } from "../products/await-arrival.ts";
 import type { ProductPlan } from "../products/plan.ts";
-import { listArrivals, type ReceiverFolder } from "../products/receivers.ts";
+import type { ProgressStream } from "../products/progress.ts";
+import type { ReceiverFolder } from "../products/receivers.ts";
+import { type RunResult, runProducts } from "../products/run.ts";
 import type { Samples } from "../products/samples.ts";
-import { writeProducts } from "../products/writer.ts";
 import { AgentFailure, AgentProcess } from "./agent-process.ts";
 import { agentSpecs } from "./agent-specs.ts";
 import { parseBrokerUrl, preparePlace, uniquePlace } from "./broker-place.ts";
@@ -28,20 +29,16 @@ export interface FlowOptions {
   readonly keep: boolean;
   readonly signal: AbortSignal;
   readonly onStep?: (text: string) => void;
+  /** Where the live line goes. */
+  readonly stream: ProgressStream;
   /** With a way to disturb the run, for tests that do. */
   readonly onProgress?: (progress: Progress, agents: ReadonlyMap<string, AgentProcess>) => void;
 }
 
-export interface FlowResult {
-  readonly account: Account;
-  readonly details: Details;
-  readonly outcome: Outcome;
+export interface FlowResult extends RunResult {
   /** The run's folder, where it was left. */
   readonly directory?: string;
 }
-
-/** Longer than an agent or a broker is away when it is killed and started again. */
-const stallMs = 20_000;
 
 /**
  * Sends a plan through agents that run as processes of this user, and counts what arrived. Whatever happens, agents,
@@ -55,20 +52,19 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
     const directory = await mkdtemp(join(tmpdir(), "warren-flow-"));
     cleanup.add(() => (keepDirectory ? undefined : rm(directory, { recursive: true, force: true })));
     const stage = await setStage(options, directory, cleanup, clock);
-    const passed = await passProducts(options, stage);
-    clock.done("products");
-    await stage.stopAgents();
-    const files = new Set(options.plan.products.flatMap(({ copies }) => copies.map(({ file }) => file)));
-    const counted = account({
-      plan: options.plan,
-      written: passed.written,
-      tap: stage.tap.counts,
-      receivers: [...flowPds],
-      arrivals: await listArrivals(stage.folders, (file) => files.has(file)),
-      seconds: clock.seconds,
-    });
-    keepDirectory ||= passed.outcome !== "aborted" && !isGood(counted.account);
-    return { ...counted, outcome: passed.outcome, ...(keepDirectory ? { directory } : {}) };
+    options.onStep?.(`sending ${options.plan.products.length} products through`);
+    const result = await whileAgentsRun(stage, options.signal, (signal) =>
+      runProducts({
+        ...options,
+        ...stage,
+        signal,
+        seconds: clock.seconds,
+        beforeCount: () => stage.stopAgents(),
+        onProgress: (progress) => options.onProgress?.(progress, stage.agents),
+      }),
+    );
+    keepDirectory ||= result.outcome !== "aborted" && !isGood(result.account);
+    return { ...result, ...(keepDirectory ? { directory } : {}) };
   } catch (error) {
     keepDirectory ||= error instanceof AgentFailure;
     throw error;
@@ -146,28 +142,19 @@ async function startOwnBroker(cleanup: Cleanup, step: (text: string) => void): P
   return broker.url;
 }
 
-/** Writes the plan and waits for it to arrive. An agent that can't be kept running ends both. */
-async function passProducts({ plan, samples, signal, onStep, onProgress }: FlowOptions, stage: Stage) {
-  onStep?.(`sending ${plan.products.length} products through`);
+/** Does something that an agent which can't be kept running makes futile: then its signal ends it, and the agent's failure counts. */
+async function whileAgentsRun<T>(
+  stage: Stage,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const failed = new AbortController();
-  const ended = AbortSignal.any([signal, failed.signal]);
-  const written = writeProducts(plan, { roots: stage.roots, samples, signal: ended });
-  const arrival = awaitArrival({
-    plan,
-    tap: stage.tap,
-    folders: stage.folders,
-    written,
-    signal: ended,
-    stallMs,
-    onProgress: (progress) => onProgress?.(progress, stage.agents),
-  });
-  const agentsFail = [...stage.agents.values()].map((agent) => agent.failed);
+  const working = work(AbortSignal.any([signal, failed.signal]));
   try {
-    const [copies, outcome] = await Promise.race([Promise.all([written, arrival]), ...agentsFail]);
-    return { written: copies, outcome };
+    return await Promise.race([working, ...[...stage.agents.values()].map((agent) => agent.failed)]);
   } catch (error) {
     failed.abort();
-    await Promise.allSettled([written, arrival]);
+    await working.catch(() => {});
     throw error;
   }
 }

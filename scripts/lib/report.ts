@@ -1,4 +1,5 @@
-import { writeFile } from "node:fs/promises";
+import { access, constants, stat, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { styleText } from "node:util";
 import { UserError } from "../../agents/lib/errors.ts";
 import { type Account, type Details, isGood } from "./accounting.ts";
@@ -52,13 +53,27 @@ export function formatReport(options: ReportOptions): string {
   return [...align(rows), ...separated(complaints), ...separated(notes), ""].join("\n");
 }
 
+/** Before a run, not after it: whether `writeAccount` will find a folder where it may write. */
+export async function checkAccountFile(path: string): Promise<void> {
+  const folder = dirname(resolve(path));
+  const reason = await access(folder, constants.W_OK).catch((error: Error) => error.message);
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (reason !== undefined) throw unwritable(path, reason);
+  if (isFolder) throw unwritable(path, "it is a folder");
+}
+
 /** Writes the account as `--json` promises it, and nothing else. */
 export async function writeAccount(path: string, account: Account): Promise<void> {
-  try {
-    await writeFile(path, `${JSON.stringify(account, null, 2)}\n`);
-  } catch (error) {
-    throw new UserError(path, `can't be written: ${(error as Error).message}`, "give another file to --json");
-  }
+  await writeFile(path, `${JSON.stringify(account, null, 2)}\n`).catch((error: Error) => {
+    throw unwritable(path, error.message);
+  });
+}
+
+function unwritable(path: string, reason: string): UserError {
+  return new UserError(path, `can't be written: ${reason}`, "give another file to --json");
 }
 
 type Row = readonly [label: string, value: string];

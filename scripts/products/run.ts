@@ -1,16 +1,16 @@
 import { type Account, account, type Details } from "../lib/accounting.ts";
 import type { Tap } from "../lib/tap.ts";
-import { awaitArrival, type Outcome } from "./await-arrival.ts";
+import { awaitArrival, type Outcome, type Progress } from "./await-arrival.ts";
 import type { ProductPlan } from "./plan.ts";
 import { type ProgressStream, progressLine } from "./progress.ts";
 import { listArrivals, type ReceiverFolder } from "./receivers.ts";
 import type { Samples } from "./samples.ts";
-import { type WrittenCopy, writeProducts } from "./writer.ts";
+import { writeProducts } from "./writer.ts";
 
 export interface RunOptions {
   readonly plan: ProductPlan;
   readonly samples: Samples;
-  /** The db tree of each URP as this process can write it. */
+  /** The db tree of each URP as this process can write it, wherever the agents run. */
   readonly roots: Readonly<Record<string, string>>;
   readonly folders: readonly ReceiverFolder[];
   readonly tap: Tap;
@@ -20,6 +20,9 @@ export interface RunOptions {
   /** Seconds of the phases before this one; `products` is added. */
   readonly seconds: Readonly<Record<string, number>>;
   readonly stallMs?: number;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Between the last arrival and the count, e.g. to stop what might still change the folders. */
+  readonly beforeCount?: () => Promise<void>;
 }
 
 export interface RunResult {
@@ -31,32 +34,46 @@ export interface RunResult {
 /** Nothing moving for this long means that nothing will: longer than any agent's longest pause between tries. */
 const stallMsDefault = 20_000;
 
-/** Sends a plan through: writes it, waits until it has come out at the other end, counts every product. */
+/**
+ * Sends a plan through: writes it, waits until it has come out at the other end, counts every product. Rejects where a tree
+ * can't be written or a receiver folder can't be read; an aborted `signal` ends it early and counts what there is.
+ */
 export async function runProducts(options: RunOptions): Promise<RunResult> {
-  const { plan, samples, roots, folders, tap } = options;
+  const { plan, folders, tap } = options;
   const startMs = performance.now();
-  const failed = new AbortController();
-  const signal = AbortSignal.any([options.signal, failed.signal]);
-  const written: WrittenCopy[] = [];
-  const writing = writeProducts(plan, { roots, samples, signal, onWritten: (copy) => written.push(copy) });
-  // A write that fails ends the waiting at once; it is reported below.
-  writing.catch(() => failed.abort());
-  const line = progressLine(options.stream);
-  const outcome = await awaitArrival({
-    plan,
-    tap,
-    folders,
-    signal,
-    written: writing,
-    stallMs: options.stallMs ?? stallMsDefault,
-    onProgress: (progress) => line.show(progress),
-  }).finally(() => line.end());
-  await writing;
-  const seconds = { ...options.seconds, products: Math.round((performance.now() - startMs) / 100) / 10 };
+  const { written, outcome } = await writeAndWait(options);
+  const seconds = { ...options.seconds, products: (performance.now() - startMs) / 1000 };
+  await options.beforeCount?.();
   const files = new Set(plan.products.flatMap((product) => product.copies.map((copy) => copy.file)));
   const arrivals = await listArrivals(folders, (file) => files.has(file));
-  return {
-    ...account({ plan, written, tap: tap.counts, arrivals, receivers: folders.map(({ pds }) => pds), seconds }),
-    outcome,
-  };
+  const receivers = folders.map(({ pds }) => pds);
+  return { ...account({ plan, written, tap: tap.counts, arrivals, receivers, seconds }), outcome };
+}
+
+/** Whichever of the two fails ends the other. */
+async function writeAndWait(options: RunOptions) {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const line = progressLine(options.stream);
+  const writing = writeProducts(options.plan, { ...options, signal });
+  const waiting = awaitArrival({
+    ...options,
+    written: writing,
+    signal,
+    stallMs: options.stallMs ?? stallMsDefault,
+    onProgress: (progress) => {
+      line.show(progress);
+      options.onProgress?.(progress);
+    },
+  });
+  try {
+    const [written, outcome] = await Promise.all([writing, waiting]);
+    return { written, outcome };
+  } catch (error) {
+    failed.abort();
+    await Promise.allSettled([writing, waiting]);
+    throw error;
+  } finally {
+    line.end();
+  }
 }
