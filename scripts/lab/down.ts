@@ -4,6 +4,7 @@ import { removeGroups } from "./cgroup.ts";
 import { removeHost } from "./host.ts";
 import { findLeftovers } from "./leftovers.ts";
 import { withLock } from "./lock.ts";
+import { restoreSettings } from "./machine-settings.ts";
 import { removeBridge } from "./network.ts";
 import { keepPackages } from "./package-cache.ts";
 import { diskOf } from "./paths.ts";
@@ -55,7 +56,8 @@ export async function removeLab(record: LabRecord, report: Report): Promise<void
   await withLock("machine", `removing the network of lab ${record.name}`, async () => {
     const others = (await listRecords()).filter((other) => other.index !== record.index && other.phase !== "reserved");
     await removeGroups(record.index);
-    await removeBridge(record.index, others.length === 0);
+    await removeBridge(record.index);
+    if (others.length === 0) await restoreSettings();
     const left = await findLeftovers(record);
     if (left.length > 0) {
       throw new UserError(

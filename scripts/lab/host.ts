@@ -1,65 +1,24 @@
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { chmod, chown, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { makeGroups, removeGroups } from "./cgroup.ts";
+import { removeDisk } from "./disk.ts";
 import { isThere } from "./files.ts";
-import { hostKeyPath, userKeyPath } from "./keys.ts";
-import { isMounted } from "./mounts.ts";
+import { type HostState, stateOf } from "./host-state.ts";
 import { outerMtu, plugIn, unplug } from "./network.ts";
-import { linkPackages } from "./package-cache.ts";
-import { controlPath, type Disk, diskOf, labDirectory } from "./paths.ts";
-import { ended, initOf, isAlive, processesIn, signal, supervisors } from "./processes.ts";
+import { controlPath, diskOf, labDirectory } from "./paths.ts";
+import { ended, initOf, isAlive, isShell, powerOffSignal, processesIn, signal, supervisors } from "./processes.ts";
 import type { LabRecord } from "./registry.ts";
-import { attempt, poll, run } from "./run.ts";
+import { attempt, poll } from "./run.ts";
 import { type LabHost, namespaceOf } from "./spec.ts";
 
 const bootWithinMs = 60_000;
+const stopWithinMs = 90_000;
 const endWithinMs = 10_000;
 
 export const consolePath = (name: string, host: string): string => join(labDirectory(name), "console", `${host}.log`);
-
-/** A new disk: the base image below, nothing of its own yet but what tells this host from others. */
-export async function installHost(
-  record: LabRecord,
-  host: LabHost,
-  image: string,
-  resolvers: readonly string[],
-): Promise<void> {
-  const disk = diskOf(record.disks, host.name);
-  await Promise.all([disk.upper, disk.work, disk.root].map((path) => mkdir(path, { recursive: true, mode: 0o755 })));
-  await linkPackages(host.release, disk);
-  await mountDisk(disk, image);
-  const file = (path: string, text: string, mode = 0o644) => writeFile(join(disk.root, path), text, { mode });
-  const authorized = await readFile(`${userKeyPath(record.name)}.pub`, "utf8");
-  await Promise.all([
-    file("etc/hostname", `${host.name}\n`),
-    // With a static address the installer writes the address, not 127.0.1.1.
-    file("etc/hosts", `127.0.0.1 localhost\n${host.address} ${host.name}\n`),
-    file("etc/resolv.conf", resolvers.map((server) => `nameserver ${server}\n`).join("")),
-    file("etc/machine-id", `${randomBytes(16).toString("hex")}\n`, 0o444),
-    copyFile(`${hostKeyPath(record.name, host.name)}.pub`, join(disk.root, "etc/ssh/ssh_host_ed25519_key.pub")),
-    copyFile(hostKeyPath(record.name, host.name), join(disk.root, "etc/ssh/ssh_host_ed25519_key")),
-    authorize(join(disk.root, "root"), authorized, 0),
-    authorize(join(disk.root, "home/ops"), authorized, 1000),
-  ]);
-  await chmod(join(disk.root, "etc/ssh/ssh_host_ed25519_key"), 0o600);
-}
-
-async function mountDisk(disk: Disk, image: string): Promise<void> {
-  const options = `lowerdir=${image},upperdir=${disk.upper},workdir=${disk.work}`;
-  await run(["mount", "-t", "overlay", "-o", options, "warren-lab", disk.root]);
-}
-
-async function authorize(home: string, key: string, owner: number): Promise<void> {
-  const folder = join(home, ".ssh");
-  await mkdir(folder, { mode: 0o700, recursive: true });
-  await writeFile(join(folder, "authorized_keys"), key, { mode: 0o600 });
-  await Promise.all([folder, join(folder, "authorized_keys")].map((path) => chown(path, owner, owner)));
-}
 
 /** Switches a host on: a cable, a supervisor that outlives this process, and waits until the host answers ssh. */
 export async function bootHost(record: LabRecord, host: LabHost, abort?: AbortSignal): Promise<void> {
@@ -70,7 +29,7 @@ export async function bootHost(record: LabRecord, host: LabHost, abort?: AbortSi
   await mkdir(join(labDirectory(record.name), "console"), { recursive: true });
   const log = openSync(consolePath(record.name, host.name), "a");
   const groups = await makeGroups(record.index, host.name);
-  const [program, ...rest] = inGroups(groups, supervisorCommand(record.index, host, root));
+  const [program, ...rest] = untilPoweredOff(inGroups(groups, supervisorCommand(record.index, host, root)));
   const child = spawn(program, rest, {
     detached: true,
     stdio: ["ignore", log, log],
@@ -80,7 +39,15 @@ export async function bootHost(record: LabRecord, host: LabHost, abort?: AbortSi
   closeSync(log);
   child.unref();
   const failed = new Promise<never>((_, reject) => child.once("error", reject));
-  await Promise.race([failed, untilReady(record, host, child.pid ?? 0, abort)]);
+  await Promise.race([failed, untilState(["running"], record, host, child.pid ?? 0, abort)]);
+}
+
+/**
+ * Starts the supervisor again whenever the host reboots itself, which the supervisor reports with 133. The shell stays
+ * outside of the host's control groups: the host has those to itself.
+ */
+export function untilPoweredOff(argv: readonly string[]): [string, ...string[]] {
+  return ["/bin/sh", "-c", 'while "$@"; [ $? -eq 133 ]; do :; done', "sh", ...argv];
 }
 
 /** Starts a program inside control groups: a shell enters them and becomes the program. */
@@ -96,7 +63,7 @@ export function supervisorCommand(index: number, host: LabHost, root: string): [
     "--quiet",
     `--directory=${root}`,
     `--network-namespace-path=/run/netns/${namespaceOf(index, host.name)}`,
-    `--machine=${host.name}`,
+    `--machine=${namespaceOf(index, host.name)}`,
     `--hostname=${host.name}`,
     "--capability=CAP_NET_ADMIN,CAP_NET_RAW",
     "--register=no",
@@ -108,58 +75,37 @@ export function supervisorCommand(index: number, host: LabHost, root: string): [
   ];
 }
 
-async function untilReady(record: LabRecord, host: LabHost, pid: number, abort?: AbortSignal): Promise<void> {
-  const ready = await poll(
+/** Waits for a host that is on already, and may be booting still. A cut cable is no reason to wait for it. */
+export async function untilBooted(record: LabRecord, host: LabHost, abort?: AbortSignal): Promise<void> {
+  const [supervisor] = await supervisors(diskOf(record.disks, host.name).root);
+  if (supervisor !== undefined) await untilState(["running", "unreachable"], record, host, supervisor, abort);
+}
+
+async function untilState(
+  wanted: readonly HostState[],
+  record: LabRecord,
+  host: LabHost,
+  supervisor: number,
+  abort?: AbortSignal,
+): Promise<void> {
+  const reached = await poll(
     async () => {
-      if (!isAlive(pid)) return "ended" as const;
-      return (await stateOf(pid, host)) === "running" && ("running" as const);
+      if (!isAlive(supervisor)) return "off";
+      const state = await stateOf(supervisor, host);
+      return wanted.includes(state) && state;
     },
     { everyMs: 40, withinMs: bootWithinMs, signal: abort },
   );
-  if (ready === "running") return;
+  if (reached !== undefined && reached !== "off") return;
   const told = (await readFile(consolePath(record.name, host.name), "utf8").catch(() => ""))
     .trim()
     .split("\n")
     .slice(-5);
   throw new UserError(
     `host ${host.name}`,
-    `${ready === "ended" ? "did not start" : `did not answer ssh within ${bootWithinMs / 1000} s`}:\n  ${told.join("\n  ")}`,
+    `${reached === "off" ? "did not start" : `did not answer ssh within ${bootWithinMs / 1000} s`}:\n  ${told.join("\n  ")}`,
     `its console: ${consolePath(record.name, host.name)}`,
   );
-}
-
-/** Whether a host has been switched on; it may still be booting. */
-export async function isOn(record: LabRecord, host: LabHost): Promise<boolean> {
-  return (await supervisors(diskOf(record.disks, host.name).root)).length > 0;
-}
-
-export type HostState = "off" | "booting" | "running" | "unreachable";
-
-/** What a host is at this moment. `unreachable`: its processes run, but nothing answers at its address. */
-export async function stateOf(supervisor: number | undefined, host: LabHost): Promise<HostState> {
-  if (supervisor === undefined) return "off";
-  const init = await initOf(supervisor);
-  if (init === undefined) return "booting";
-  // Until its services are up, a host lets nobody but root in.
-  const closed = await isThere(`/proc/${init}/root/run/nologin`);
-  const answers = await sshAnswers(host.address, 500);
-  if (answers) return closed ? "booting" : "running";
-  const settled = await isThere(`/proc/${init}/root/run/sshd.pid`);
-  return settled ? "unreachable" : "booting";
-}
-
-/** Whether an ssh server greets at an address. */
-function sshAnswers(address: string, withinMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: address, port: 22 });
-    const end = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(withinMs, () => end(false));
-    socket.once("data", (greeting) => end(greeting.toString().startsWith("SSH-")));
-    socket.once("error", () => end(false)).once("close", () => end(false));
-  });
 }
 
 /** Power off at once, as when the plug is pulled: every process of the host ends, its disk stays as it is. */
@@ -167,6 +113,21 @@ export async function killHost(record: LabRecord, host: LabHost): Promise<void> 
   await closeConnection(record, host);
   await endProcesses(record, host);
   await Promise.all([unplug(record.index, host), removeGroups(record.index, host.name)]);
+}
+
+/** An orderly shutdown, as `poweroff` on the host itself. */
+export async function stopHost(record: LabRecord, host: LabHost): Promise<void> {
+  const watchers = await supervisors(diskOf(record.disks, host.name).root);
+  const [init] = (await Promise.all(watchers.map(initOf))).filter((pid) => pid !== undefined);
+  if (init !== undefined) signal(init, powerOffSignal);
+  if (!(await ended(watchers, stopWithinMs))) {
+    throw new UserError(
+      `host ${host.name}`,
+      `did not shut down within ${stopWithinMs / 1000} s`,
+      `./warren lab kill ${host.name}`,
+    );
+  }
+  await killHost(record, host);
 }
 
 /** Ends the ssh connection that calls to this host share: nobody answers at its other end any more. */
@@ -178,12 +139,14 @@ async function closeConnection(record: LabRecord, host: LabHost): Promise<void> 
 }
 
 /**
- * Ends what belongs to a host, by id. Its init goes first: the kernel then ends all that runs inside. The supervisor
- * follows by itself, and is ended where it doesn't. Only then is there anything else to look for.
+ * Ends what belongs to a host, by id. What would start it again goes first, then its init: the kernel then ends all that
+ * runs inside, and the supervisor follows by itself, or is ended where it doesn't. Only then is there anything else to
+ * look for.
  */
 export async function endProcesses(record: LabRecord, host: LabHost): Promise<void> {
   const { root } = diskOf(record.disks, host.name);
   const watchers = await supervisors(root);
+  for (const pid of watchers) if (isShell(pid)) signal(pid, "SIGKILL");
   const inits = (await Promise.all(watchers.map(initOf))).filter((pid) => pid !== undefined);
   for (const pid of inits) signal(pid, "SIGKILL");
   if (!(await ended(watchers, inits.length > 0 ? 3_000 : 0))) for (const pid of watchers) signal(pid, "SIGKILL");
@@ -196,11 +159,5 @@ export async function endProcesses(record: LabRecord, host: LabHost): Promise<vo
 /** Takes a host away for good, disk and all. Whatever of it was never made is no error. */
 export async function removeHost(record: LabRecord, host: LabHost): Promise<void> {
   await killHost(record, host);
-  const { root } = diskOf(record.disks, host.name);
-  // More than one mount lies there only after a crash between mounting and noting it.
-  while (await isMounted(root)) await run(["umount", root]);
-  await rm(join(record.disks, host.name), { recursive: true, force: true });
+  await removeDisk(record, host);
 }
-
-export const diskIsMounted = (record: LabRecord, host: LabHost): Promise<boolean> =>
-  isMounted(diskOf(record.disks, host.name).root);

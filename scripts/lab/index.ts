@@ -1,7 +1,18 @@
 /** Real hosts on one machine: what scripts and tests may use of the lab. */
 
 export { allLabsDown, labDown } from "./down.ts";
-export { bootHost, cutLink, healLink, killHost } from "./faults.ts";
+export {
+  bootHost,
+  cutLink,
+  fillDisk,
+  freeDisk,
+  healLink,
+  healNetwork,
+  killHost,
+  netem,
+  partition,
+  stopHost,
+} from "./faults.ts";
 export { interruptible } from "./interrupt.ts";
 export { knownHostsPath, sshConfigPath, userKeyPath } from "./keys.ts";
 export { labDirectory } from "./paths.ts";

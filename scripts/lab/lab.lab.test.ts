@@ -8,7 +8,10 @@ import {
   allocateLabIndex,
   bootHost,
   cutLink,
+  fillDisk,
+  freeDisk,
   healLink,
+  healNetwork,
   hostExec,
   hostRoot,
   killHost,
@@ -16,6 +19,9 @@ import {
   labDown,
   labStatus,
   labUp,
+  netem,
+  partition,
+  stopHost,
 } from "./index.ts";
 import { poll } from "./run.ts";
 
@@ -26,7 +32,7 @@ async function twoHosts(name: string): Promise<LabSpec> {
     address: `10.203.${index}.${byte}`,
     release: "bookworm" as const,
   });
-  return { name, index, hosts: [host(11), host(12)] };
+  return { name, index, hosts: [host(11), { ...host(12), diskMb: 200 }] };
 }
 
 /** What the machine shows of a lab, asked without the lab's own code. */
@@ -43,7 +49,7 @@ function traces(index: number): string[] {
   return [
     ...ask("ip", "-brief", "link").filter((line) => line.startsWith(`wl${index} `) || line.startsWith(`wl${index}h`)),
     ...ask("ip", "netns").filter((line) => line.startsWith(`wl${index}-`)),
-    ...ask("nft", "list", "tables").filter((line) => line.endsWith(` warren-lab-${index}`)),
+    ...ask("nft", "list", "tables").filter((line) => new RegExp(` warren-lab-${index}(-|$)`).test(line)),
     ...readFileSync("/proc/self/mounts", "utf8")
       .split("\n")
       .filter((line) => line.includes(`-${index}/host-1`)),
@@ -157,6 +163,60 @@ describe("a lab of two hosts", () => {
     await hostExec(name, "host-12", ["systemctl", "poweroff"], { reject: false }).catch(() => {});
     await poll(async () => (await stateOf(name, "host-12")) === "off", { everyMs: 50, withinMs: 15_000 });
     expect((await labUp(await twoHosts(name))).booted).toEqual(["host-12"]);
+  });
+
+  it("comes back by itself when a host reboots", async () => {
+    const boot = async () =>
+      hostExec(name, "host-12", ["cat", "/proc/sys/kernel/random/boot_id"], { timeoutMs: 3_000 });
+    const before = (await boot()).stdout;
+    await hostExec(name, "host-12", ["systemctl", "reboot"], { reject: false }).catch(() => {});
+    const after = await poll(
+      async () => {
+        const id = await boot().then(
+          ({ stdout }) => stdout,
+          () => before,
+        );
+        return id !== before && id;
+      },
+      { everyMs: 100, withinMs: 30_000 },
+    );
+    expect(after).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it("parts hosts from each other, loses what they send, and mends both", async () => {
+    const { hosts } = await twoHosts(name);
+    const reach = ["timeout", "1", "bash", "-c", `exec 3<>/dev/tcp/${hosts[1]?.address}/22`];
+    const reaches = async () => (await hostExec(name, "host-11", reach, { reject: false })).exitCode === 0;
+    await partition(name, ["host-11"], ["host-12"]);
+    expect(await reaches()).toBe(false);
+    await healNetwork(name);
+    expect(await reaches()).toBe(true);
+    await netem(name, "host-12", { lossPercent: 100 });
+    expect(await reaches()).toBe(false);
+    await healLink(name, "host-12");
+    expect(await reaches()).toBe(true);
+  });
+
+  it("fills the disk of one host alone", async () => {
+    const write = ["sh", "-c", "head -c 1000000 /dev/zero > /srv/more"];
+    await fillDisk(name, "host-12");
+    expect((await hostExec(name, "host-12", write, { reject: false })).stderr).toMatch(/No space left/);
+    await hostExec(name, "host-11", write);
+    await freeDisk(name, "host-12");
+    await hostExec(name, "host-12", write);
+    await expect(fillDisk(name, "host-11")).rejects.toThrow(/can't be full alone/);
+  });
+
+  it("stays up when a second up is broken off", async () => {
+    await stopHost(name, "host-12");
+    const spec = await twoHosts(name);
+    const { child, line } = bringUp(spec);
+    await line(/"hosts running:","done":1/);
+    child.kill("SIGINT");
+    expect((await once(child, "exit"))[0]).toBe(130);
+    expect((await hostExec(name, "host-11", ["cat", "/etc/hostname"])).stdout).toBe("host-11");
+    await labUp(spec);
+    expect((await hostExec(name, "host-12", ["cat", "/srv/kept"])).stdout).toBe("kept");
   });
 
   it("stands beside another lab, which goes without touching it", async () => {

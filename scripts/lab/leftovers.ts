@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { leftGroups } from "./cgroup.ts";
+import { tablesOf } from "./filters.ts";
 import { mountsBelow } from "./mounts.ts";
 import { diskOf } from "./paths.ts";
 import { processesIn, supervisors } from "./processes.ts";
@@ -13,7 +14,6 @@ export async function findLeftovers(record: LabRecord): Promise<string[]> {
   const namespaces = (await readdir("/run/netns").catch(() => [])).filter((name) => name.startsWith(prefix));
   const bridge = bridgeOf(record.index);
   const links = (await readdir("/sys/class/net")).filter((name) => name === bridge || name.startsWith(`${bridge}h`));
-  const rules = await run(["nft", "list", "tables"]).catch(() => "");
   const filters = await run(["iptables", "-S", "FORWARD"]).catch(() => "");
   const processes = await Promise.all([
     ...namespaces.map(processesIn),
@@ -25,9 +25,7 @@ export async function findLeftovers(record: LabRecord): Promise<string[]> {
     ...(await leftGroups(record.index)).map((path) => `control group ${path}`),
     ...namespaces.map((name) => `network namespace ${name}`),
     ...links.map((name) => `network link ${name}`),
-    ...(rules.split("\n").includes(`table ip ${tableOf(record.index)}`)
-      ? [`nft table ip ${tableOf(record.index)}`]
-      : []),
+    ...(await tablesOf(record.index)).map(([family, name]) => `nft table ${family} ${name}`),
     ...(filters.includes(` ${tableOf(record.index)} `) ? [`iptables rules ${tableOf(record.index)}`] : []),
   ];
 }

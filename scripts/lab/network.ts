@@ -1,12 +1,9 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { isThere } from "./files.ts";
-import { checkoutDirectory, runDirectory } from "./paths.ts";
+import { tablesOf } from "./filters.ts";
+import { checkoutDirectory } from "./paths.ts";
 import { attempt, run } from "./run.ts";
 import { bridgeOf, cableOf, gatewayOf, type LabHost, macOf, namespaceOf, subnetOf, tableOf } from "./spec.ts";
-
-const forwarding = "/proc/sys/net/ipv4/ip_forward";
-const forwardingBefore = join(runDirectory, "ip-forward-before");
 
 interface Route {
   readonly dst?: string;
@@ -43,7 +40,7 @@ export async function outerMtu(): Promise<number> {
   return Number(await readFile(`/sys/class/net/${route.dev}/mtu`, "utf8"));
 }
 
-/** Bridge, masquerading and forwarding of one lab. Callers hold the machine's lock, since forwarding is everyone's. */
+/** Bridge and masquerading of one lab. */
 export async function makeBridge(index: number, labName: string, mtu: number): Promise<void> {
   const bridge = bridgeOf(index);
   await run(["ip", "-batch", "-"], {
@@ -55,11 +52,6 @@ export async function makeBridge(index: number, labName: string, mtu: number): P
       "",
     ].join("\n"),
   });
-  const was = (await readFile(forwarding, "utf8")).trim();
-  if (was !== "1") {
-    await writeFile(forwardingBefore, was);
-    await writeFile(forwarding, "1");
-  }
   await run(["nft", "-f", "-"], { input: masquerading(index) });
   if (await forwardsAreDropped()) {
     for (const rule of forwardRules(index)) await run(["iptables", "-I", "FORWARD", ...rule]);
@@ -96,17 +88,13 @@ function forwardRules(index: number): string[][] {
   ];
 }
 
-/** Undoes `makeBridge`, whatever part of it was done. `lastLab`: no other lab of this machine forwards. */
-export async function removeBridge(index: number, lastLab: boolean): Promise<void> {
+/** Undoes `makeBridge`, whatever part of it was done. */
+export async function removeBridge(index: number): Promise<void> {
   await attempt(["ip", "link", "delete", bridgeOf(index)]);
-  await attempt(["nft", "delete", "table", "ip", tableOf(index)]);
+  for (const [family, name] of await tablesOf(index)) await attempt(["nft", "delete", "table", family, name]);
   if ((await run(["iptables", "-S", "FORWARD"]).catch(() => "")).includes(`"${tableOf(index)}"`)) {
     for (const rule of forwardRules(index)) await attempt(["iptables", "-D", "FORWARD", ...rule]);
   }
-  const before = lastLab ? await readFile(forwardingBefore, "utf8").catch(() => undefined) : undefined;
-  if (before === undefined) return;
-  await writeFile(forwarding, before);
-  await rm(forwardingBefore, { force: true });
 }
 
 /** A host's network: a namespace of its own, and a cable from its eth0 to the bridge. */

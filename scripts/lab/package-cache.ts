@@ -1,4 +1,4 @@
-import { link, mkdir, readdir } from "node:fs/promises";
+import { copyFile, link, mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { type Disk, packagesDirectory } from "./paths.ts";
 
@@ -11,7 +11,7 @@ export async function linkPackages(release: string, disk: Disk): Promise<void> {
   const names = (await readdir(packages).catch(() => [])).filter((name) => name.endsWith(".deb"));
   const archives = archivesOf(disk);
   await mkdir(archives, { recursive: true, mode: 0o755 });
-  await Promise.all(names.map((name) => link(join(packages, name), join(archives, name)).catch(ignoreThere)));
+  await Promise.all(names.map((name) => share(join(packages, name), join(archives, name))));
 }
 
 /** Keeps what a host has downloaded. */
@@ -20,13 +20,20 @@ export async function keepPackages(release: string, disk: Disk): Promise<void> {
   const archives = archivesOf(disk);
   const names = (await readdir(archives).catch(() => [])).filter((name) => name.endsWith(".deb"));
   await mkdir(packages, { recursive: true });
-  await Promise.all(names.map((name) => link(join(archives, name), join(packages, name)).catch(ignoreThere)));
+  await Promise.all(names.map((name) => share(join(archives, name), join(packages, name))));
 }
 
 /** In the upper part of the disk: through the mount, a link to another file system is impossible. */
 const archivesOf = (disk: Disk): string => join(disk.upper, "var/cache/apt/archives");
 
-function ignoreThere(error: NodeJS.ErrnoException): void {
-  // There already, or on its way out: both leave the cache as good as before.
-  if (error.code !== "EEXIST" && error.code !== "ENOENT") throw error;
+/** A hard link, or a copy for a disk with a file system of its own. */
+async function share(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EXDEV") await copyFile(from, `${to}.new`).then(() => rename(`${to}.new`, to));
+    // There already, or on its way out: both leave the cache as good as before.
+    else if (code !== "EEXIST" && code !== "ENOENT") throw error;
+  }
 }

@@ -29,5 +29,5 @@ export interface Disk {
 
 export function diskOf(disks: string, host: string): Disk {
   const part = (name: string) => join(disks, host, name);
-  return { upper: part("upper"), work: part("work"), root: part("root") };
+  return { upper: part("volume/upper"), work: part("volume/work"), root: part("root") };
 }

@@ -50,12 +50,23 @@ export async function processesIn(namespace: string): Promise<number[]> {
   return found.flat();
 }
 
-/** The host's own init: the child of its supervisor that is process 1 inside. */
+/** Whether a supervisor is the shell that starts the host again when it reboots. */
+export function isShell(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim() !== "systemd-nspawn";
+  } catch {
+    return false;
+  }
+}
+
+/** The host's own init: the process below its supervisor that is process 1 inside. */
 export async function initOf(supervisor: number): Promise<number | undefined> {
   const children = await readFile(`/proc/${supervisor}/task/${supervisor}/children`, "utf8").catch(() => "");
-  for (const child of children.trim().split(" ").filter(Boolean)) {
+  for (const child of children.trim().split(" ").filter(Boolean).map(Number)) {
     const status = await readFile(`/proc/${child}/status`, "utf8").catch(() => "");
-    if (/^NSpid:.*\t1$/m.test(status)) return Number(child);
+    if (/^NSpid:.*\t1$/m.test(status)) return child;
+    const below = /^Name:\tsystemd-nspawn$/m.test(status) ? await initOf(child) : undefined;
+    if (below !== undefined) return below;
   }
   return undefined;
 }

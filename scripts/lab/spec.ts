@@ -9,6 +9,8 @@ export interface LabHost {
   readonly name: string;
   readonly address: string;
   readonly release: Release;
+  /** Size of a file system of its own; unless given, the host shares the machine's free space. */
+  readonly diskMb?: number;
   /** Further names under which its host key is known; names on the hosts themselves are the stack's business. */
   readonly aliases?: readonly string[];
 }
@@ -68,6 +70,9 @@ export function specIssues(spec: LabSpec): ConfigIssue[] {
     }
     if (!releases.includes(host.release)) {
       say(`${path}.release`, `expected ${releases.join(" or ")}, got ${JSON.stringify(host.release)}`);
+    }
+    if (host.diskMb !== undefined && !(Number.isInteger(host.diskMb) && host.diskMb >= 64)) {
+      say(`${path}.diskMb`, `expected at least 64 (MB), got ${host.diskMb}`);
     }
     for (const word of new Set([host.name, host.address, ...(host.aliases ?? [])])) {
       const owner = owners.get(word);

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { execa } from "execa";
 import { UserError } from "../../agents/lib/errors.ts";
 import { isThere } from "./files.ts";
@@ -121,6 +121,7 @@ async function shareConnection(record: LabRecord, host: LabHost): Promise<void> 
   const control = controlPath(record.index, host.name);
   if (await isThere(control)) return;
   const log = `${control}.log`;
+  await rm(log, { force: true });
   const master = [
     "-E",
     log,

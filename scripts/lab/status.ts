@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { type HostState, stateOf } from "./host.ts";
+import { type HostState, stateOf } from "./host-state.ts";
 import { diskOf } from "./paths.ts";
 import { initOf, processesIn, supervisors } from "./processes.ts";
 import { findRecord, type LabRecord, listRecords } from "./registry.ts";

@@ -2,12 +2,15 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { readAptSettings, readResolvers } from "./apt-settings.ts";
+import { hasDisk, installDisk } from "./disk.ts";
 import { removeLab } from "./down.ts";
-import { bootHost, diskIsMounted, installHost, isOn, removeHost } from "./host.ts";
+import { bootHost, removeHost, untilBooted } from "./host.ts";
+import { isOn } from "./host-state.ts";
 import { ensureImage, imageRecipe } from "./image.ts";
 import { ensureKeys } from "./keys.ts";
 import { findLeftovers } from "./leftovers.ts";
 import { withLock } from "./lock.ts";
+import { raiseSettings } from "./machine-settings.ts";
 import { makeBridge, outerMtu } from "./network.ts";
 import { labDirectory } from "./paths.ts";
 import type { Report } from "./progress.ts";
@@ -56,7 +59,8 @@ async function make(spec: LabSpec, report: Report, signal?: AbortSignal): Promis
   // A lab without a record: somebody emptied /run.
   else if (!kept && (await findLeftovers(record)).length > 0) await removeLab(record, report);
   // Hosts of both specs, so that whatever happens from here, `down` finds them all.
-  await writeRecord({ ...record, hosts: union(kept?.hosts ?? [], spec.hosts) });
+  const all = { ...record, hosts: union(kept?.hosts ?? [], spec.hosts), phase: kept ? ("up" as const) : record.phase };
+  await writeRecord(all);
   try {
     const images = await imagesFor(spec.hosts, report, signal);
     await ensureKeys(spec);
@@ -67,8 +71,9 @@ async function make(spec: LabSpec, report: Report, signal?: AbortSignal): Promis
     return booted;
   } catch (error) {
     const reason = signal?.aborted ? "interrupted" : `failed, ${error instanceof UserError ? error.format() : error}`;
-    report({ step: "note", text: `${reason}; taking down what was begun` });
-    await removeLab({ ...record, hosts: union(kept?.hosts ?? [], spec.hosts) }, report);
+    // A lab that was up before stays: what it has and lacks is on record, and `up` goes on from there.
+    report({ step: "note", text: kept ? reason : `${reason}; taking down what was begun` });
+    if (!kept) await removeLab(all, report);
     throw error;
   }
 }
@@ -95,9 +100,10 @@ async function makeNetwork(record: LabRecord): Promise<void> {
   // Disks of a lab that a reboot has ended, or whose record was lost.
   await rm(record.disks, { recursive: true, force: true });
   await mkdir(record.disks, { recursive: true, mode: 0o700 });
-  await withLock("machine", `making the network of lab ${record.name}`, async () =>
-    makeBridge(record.index, record.name, await outerMtu()),
-  );
+  await withLock("machine", `making the network of lab ${record.name}`, async () => {
+    await raiseSettings();
+    await makeBridge(record.index, record.name, await outerMtu());
+  });
 }
 
 async function makeHosts(
@@ -118,9 +124,9 @@ async function makeHosts(
   const tell = () => report({ step: "hosts", text: "hosts running:", done, total: record.hosts.length });
   tell();
   const attempts = await Promise.allSettled(
-    missing.map(async (host) => {
-      if (!(await diskIsMounted(record, host)))
-        await installHost(record, host, images.get(host.release) ?? "", resolvers);
+    record.hosts.map(async (host) => {
+      if (!missing.includes(host)) return untilBooted(record, host, signal);
+      if (!(await hasDisk(record, host))) await installDisk(record, host, images.get(host.release) ?? "", resolvers);
       await bootHost(record, host, signal);
       done += 1;
       tell();

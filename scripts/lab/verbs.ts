@@ -1,11 +1,13 @@
 import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { allLabsDown, labDown } from "./down.ts";
-import { bootHost, cutLink, healLink, killHost } from "./faults.ts";
+import type { Named } from "./fault-verbs.ts";
+import { defineFaultVerbs } from "./fault-verbs.ts";
 import { interruptible } from "./interrupt.ts";
 import { progressPrinter } from "./progress.ts";
 import { allocateLabIndex, needRecord } from "./registry.ts";
 import { defaultHosts, defaultLabName, type LabSpec } from "./spec.ts";
+import { splitWords } from "./split-words.ts";
 import { execOn, hostShell, needHost } from "./ssh.ts";
 import { allLabStatus, formatStatus, labStatus } from "./status.ts";
 import { labUp } from "./up.ts";
@@ -13,10 +15,6 @@ import { labUp } from "./up.ts";
 export interface LabVerbOptions {
   /** The hosts of lab `name` at `index`; the nine hosts of stack `lab` unless given. */
   readonly specOf?: (name: string, index: number) => Promise<LabSpec>;
-}
-
-interface Named {
-  readonly name: string;
 }
 
 /** Adds `up`, `down`, `status`, `ssh`, `exec` and the faults to `./warren lab`. */
@@ -65,22 +63,13 @@ export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerb
     .usage("[options] HOST… -- COMMAND…")
     .passThroughOptions()
     .action(async (_words: string[], { name }: Named) => {
-      process.exitCode = await execEverywhere(name, ...splitWords(process.argv));
+      process.exitCode = await execEverywhere(
+        name,
+        ...splitWords("exec", process.argv, "./warren lab exec urp-1 urp-2 -- uptime"),
+      );
     });
 
-  defineFaults(verb);
-}
-
-function defineFaults(verb: (usage: string, summary: string) => Command): void {
-  const faults: [string, string, (name: string, host: string) => Promise<void>][] = [
-    ["cut", "pull a host's network cable", cutLink],
-    ["heal", "put the cable back", healLink],
-    ["kill", "power a host off at once, as when the plug is pulled", killHost],
-    ["boot", "switch a killed host on and wait until it answers", (name, host) => bootHost(name, host)],
-  ];
-  for (const [word, summary, act] of faults) {
-    verb(`${word} <host>`, summary).action(async (host: string, { name }: Named) => act(name, host));
-  }
+  defineFaultVerbs(verb);
 }
 
 async function nineHosts(name: string, index: number): Promise<LabSpec> {
@@ -88,17 +77,6 @@ async function nineHosts(name: string, index: number): Promise<LabSpec> {
 }
 
 const nameOption = (name: string) => (name === defaultLabName ? "" : ` --name ${name}`);
-
-/** Hosts before the `--`, the command after it. Commander drops the `--`, so the raw arguments are read. */
-export function splitWords(argv: readonly string[]): [hosts: string[], command: string[]] {
-  const words = argv.slice(argv.indexOf("exec") + 1);
-  const split = words.indexOf("--");
-  if (split < 1 || split === words.length - 1) {
-    throw new UserError("lab exec", "expected HOST… -- COMMAND…", "./warren lab exec urp-1 urp-2 -- uptime");
-  }
-  const hosts = words.slice(0, split).filter((word, at, all) => !word.startsWith("--") && all[at - 1] !== "--name");
-  return [hosts, words.slice(split + 1)];
-}
 
 /** Runs a command on several hosts at once, each line with its host's name. Gives the highest exit code. */
 async function execEverywhere(name: string, hosts: readonly string[], argv: readonly string[]): Promise<number> {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { splitWords } from "./verbs.ts";
+import { splitWords } from "./split-words.ts";
 
 describe("lab exec", () => {
   it("takes hosts before the two hyphens and the command after them, options of the command included", () => {
     const argv = ["node", "cli.ts", "lab", "exec", "--name", "x", "urp-1", "urp-2", "--", "ls", "-l", "--", "exec"];
-    expect(splitWords(argv)).toEqual([
+    expect(splitWords("exec", argv, "")).toEqual([
       ["urp-1", "urp-2"],
       ["ls", "-l", "--", "exec"],
     ]);
@@ -15,6 +15,6 @@ describe("lab exec", () => {
     ["--", "uptime"],
     ["urp-1", "--"],
   ])("refuses `%s %s` with an example", (...words) =>
-    expect(() => splitWords(["lab", "exec", ...words])).toThrow(/HOST… -- COMMAND/),
+    expect(() => splitWords("exec", ["lab", "exec", ...words], "like this")).toThrow(/expected words/),
   );
 });
