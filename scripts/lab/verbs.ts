@@ -20,6 +20,12 @@ export interface LabVerbOptions {
 /** Adds `up`, `down`, `status`, `ssh`, `exec` and the faults to `./warren lab`. */
 export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerbOptions = {}): void {
   const report = progressPrinter(process.stderr);
+  // `lab --name x down` means the same as `lab down --name x`.
+  command.hook("preAction", (outer, action) => {
+    const given = outer.getOptionValue("name");
+    if (action !== outer && given && action.getOptionValueSource("name") !== "cli")
+      action.setOptionValue("name", given);
+  });
   const verb = (usage: string, summary: string) =>
     command.command(usage).description(summary).option("--name <lab>", "which lab", defaultLabName);
 
