@@ -1,0 +1,27 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { loadConfig } from "../lib/config.ts";
+import { configSchema } from "./config.ts";
+
+const file = join(import.meta.dirname, "example.json");
+const environment = { CREDENTIALS_DIRECTORY: "/run/credentials" };
+
+test("the example is a config, and says nothing but the defaults of what has one", async () => {
+  const example = await loadConfig(configSchema, file, environment);
+  expect(example.broker.passwordFile).toBe("/run/credentials/broker-password");
+  const { broker, metrics, rootDirectory, baseUrl } = example;
+  expect(configSchema.parse({ broker, metrics, rootDirectory, baseUrl })).toEqual(example);
+});
+
+test("every mistake is named at once, with its path", async () => {
+  const parsed = configSchema.safeParse({
+    broker: { hosts: ["b"], user: "u", passwordFile: "p" },
+    metrics: { port: 1 },
+    rootDirectory: "/db",
+    baseUrl: "urp-1",
+    pathPrefix: "a/b",
+    reject: ["("],
+    rescanWindow: 1,
+  });
+  expect(parsed.error?.issues.map(({ path }) => path.join("."))).toEqual(["pathPrefix", "baseUrl", "reject.0", ""]);
+});
