@@ -13,6 +13,7 @@ interface Step {
 const requirements: readonly Requirement[] = [
   { program: "inotifywait", package: "inotify-tools" },
   { program: "openssl", package: "openssl" },
+  { program: "sshd", package: "openssh-server" },
 ];
 
 const modules = path.resolve(import.meta.dirname, "../node_modules");

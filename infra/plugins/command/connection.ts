@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Field, Shape } from "../lib/shape.ts";
-import { isMap, type PropertyMap, type Value } from "../lib/values.ts";
+import { checkShape, type Field, type Shape } from "../lib/shape.ts";
+import { isMap, type PropertyMap, revealMap, type Value } from "../lib/values.ts";
 
 /** How to reach and enter one host. */
 export interface Endpoint {
@@ -37,16 +37,20 @@ const endpointShape: Shape = {
   hostKey: { type: "string", rule: hostKeyRule },
 };
 
+const connectionShape: Shape = { ...endpointShape, proxy: { type: { object: endpointShape } } };
+
 export const connectionField: Field = {
-  type: { object: { ...endpointShape, proxy: { type: { object: endpointShape } } } },
+  type: { object: connectionShape },
   required: true,
   secret: true,
 };
 
-/** The checked input as settings. */
+/** The checked input as settings. States of other origin may lack the defaults, which a check fills in. */
 export function toConnection(value: Value | undefined): Connection {
   if (!isMap(value)) throw new Error("connection: expected a map");
-  return withoutNulls(value) as unknown as Connection;
+  const { values, failures } = checkShape(connectionShape, withoutNulls(value));
+  if (failures[0] !== undefined) throw new Error(`connection.${failures[0].path}: ${failures[0].reason}`);
+  return revealMap(values) as unknown as Connection;
 }
 
 function withoutNulls(map: PropertyMap): PropertyMap {

@@ -4,18 +4,26 @@ import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
 import ssh2 from "ssh2";
+import { abortable } from "./abortable.ts";
 import { type Endpoint, endpointName, parseHostKey } from "./connection.ts";
 
 /** Why a host can't be entered. Only `unreachable` may mean that the machine is gone. */
 export type DialFailure = "unreachable" | "authentication" | "host key" | "settings";
 
+interface DialErrorOptions extends ErrorOptions {
+  /** Trying again is of no use, or was done. */
+  readonly final?: boolean;
+}
+
 export class DialError extends Error {
   override readonly name = "DialError";
   readonly failure: DialFailure;
+  readonly final: boolean;
 
-  constructor(failure: DialFailure, message: string, options?: ErrorOptions) {
+  constructor(failure: DialFailure, message: string, options: DialErrorOptions = {}) {
     super(message, options);
     this.failure = failure;
+    this.final = options.final ?? (failure === "settings" || failure === "host key");
   }
 }
 
@@ -54,9 +62,9 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<Cl
       return await attempt(endpoint, options);
     } catch (error) {
       options.signal.throwIfAborted();
-      if (!(error instanceof DialError) || error.failure === "settings" || error.failure === "host key") throw error;
+      if (!(error instanceof DialError) || error.final) throw error;
       if (limit >= 0 && failed > limit) {
-        throw new DialError(error.failure, `${error.message} (${failed} attempts)`, { cause: error });
+        throw new DialError(error.failure, `${error.message} (${failed} attempts)`, { cause: error, final: true });
       }
       options.onRetry(`${error.message}; attempt ${failed} of ${limit < 0 ? "any number" : limit + 1}, trying again`);
       const pauseMs = Math.min(firstPauseMs * 1.5 ** (failed - 1), pauseMsMax);
@@ -72,7 +80,7 @@ async function attempt(endpoint: Endpoint, { signal, open }: DialOptions): Promi
   const ended = AbortSignal.any([signal, ...deadline]);
   const name = endpointName(endpoint);
   try {
-    const socket = await (open?.() ?? openTcp(endpoint, ended));
+    const socket = await abortable(open?.() ?? openTcp(endpoint, ended), ended);
     return await enter({ ...config, sock: socket }, socket, ended, endpoint.password);
   } catch (error) {
     if (keyCheck.refusal !== undefined) throw new DialError("host key", `${name}: ${keyCheck.refusal}`);
@@ -85,7 +93,7 @@ async function attempt(endpoint: Endpoint, { signal, open }: DialOptions): Promi
 function explain(endpoint: Endpoint, error: Error & { level?: string }): DialError {
   const name = endpointName(endpoint);
   if (error.level === "client-authentication") {
-    return new DialError("authentication", `${name}: the host refused every way of authentication it was offered`);
+    return new DialError("authentication", `${name}: the host refused every way of authentication that it was offered`);
   }
   if (/no matching host key/i.test(error.message)) {
     const wanted = parseHostKey(endpoint.hostKey ?? "")?.type;

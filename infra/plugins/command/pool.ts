@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
+import { abortable } from "./abortable.ts";
 import { type Connection, connectionKey, endpointName } from "./connection.ts";
 import { DialError, dial } from "./dial.ts";
 import { Slots } from "./slots.ts";
@@ -98,28 +99,23 @@ export class ConnectionPool {
     const { proxy, ...target } = connection;
     const onRetry = (message: string) => caller.log("info", message, { status: true });
     if (proxy === undefined) return dial(target, { signal, onRetry });
-    const jump = await this.enter(proxy, { ...caller, signal, log: caller.log.bind(caller) }).catch((error: Error) => {
-      if (!(error instanceof DialError)) throw error;
-      throw new DialError(error.failure, `${endpointName(target)} through jump host ${error.message}`, {
-        cause: error,
+    // At every attempt: the way through may have broken since the last one. How often the jump host itself is dialled is a
+    // matter of its own settings, so its failure is final.
+    const open = async () => {
+      const jump = await this.enter(proxy, { signal, log: caller.log.bind(caller) }).catch((error: Error) => {
+        if (!(error instanceof DialError)) throw error;
+        throw new DialError(error.failure, `${endpointName(target)} through jump host ${error.message}`, {
+          final: true,
+        });
       });
-    });
-    return dial(target, { signal, onRetry, open: () => openThrough(jump.client, target.host, target.port) });
+      return openThrough(jump.client, target.host, target.port);
+    };
+    return dial(target, { signal, onRetry, open });
   }
 }
 
 function openThrough(jump: Client, host: string, port: number): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     jump.forwardOut("127.0.0.1", 0, host, port, (error, channel) => (error ? reject(error) : resolve(channel)));
-  });
-}
-
-/** The promise's outcome, or the signal's reason if that comes first. */
-export function abortable<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });
 }

@@ -1,9 +1,10 @@
 import type { ClientChannel, SFTPWrapper } from "ssh2";
 import type { Operation } from "../lib/handlers.ts";
+import { abortable } from "./abortable.ts";
 import { type Connection, endpointName } from "./connection.ts";
 import { execWithEnvironment, type Variable, VariableRefused } from "./environment.ts";
 import { Capture, type Result, type StreamName } from "./output.ts";
-import { abortable, type ConnectionPool, type Entered } from "./pool.ts";
+import type { ConnectionPool, Entered } from "./pool.ts";
 
 /** A command that is told to end gets this long before its channel is closed over its head. */
 const endGraceMs = 2000;

@@ -49,7 +49,6 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Ss
   await writeFile(path("sshd_config"), `${config.join("\n")}\n`);
   const child = spawn(binary, ["-D", "-e", "-f", path("sshd_config")], {
     stdio: ["ignore", "ignore", "pipe"],
-    detached: true,
   });
   let logins = 0;
   const lines = createInterface(child.stderr as NodeJS.ReadableStream);

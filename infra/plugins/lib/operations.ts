@@ -46,6 +46,8 @@ export class Operations {
     try {
       return await work(operation);
     } catch (error) {
+      const timedOut = error instanceof Error && error.name === "TimeoutError";
+      if (timedOut) throw new Error(`not done within its custom timeout of ${subject.timeoutSeconds} s`);
       throw new Error(mask(error instanceof Error ? error.message : String(error)));
     } finally {
       await this.#log.flush();

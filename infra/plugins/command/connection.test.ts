@@ -1,0 +1,123 @@
+import { execFile, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, copyFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { type ProviderProcess, startProvider } from "../lib/provider-client.ts";
+import { type PropertyMap, secret } from "../lib/values.ts";
+import { freePort, type Sshd, startSshd } from "./sshd.ts";
+
+const type = "command:remote:Command";
+const main = join(import.meta.dirname, "main.ts");
+
+const run = promisify(execFile);
+
+let provider: ProviderProcess;
+let sshd: Sshd;
+
+beforeAll(async () => {
+  [provider, sshd] = await Promise.all([startProvider(main), startSshd()]);
+});
+afterAll(async () => {
+  await Promise.all([provider.stop(), sshd.stop()]);
+});
+
+/** Inputs as the SDK sends them: the connection is always secret. */
+function inputs(values: PropertyMap, connection: PropertyMap = sshd.connection): PropertyMap {
+  return { connection: secret(connection), ...values };
+}
+
+const others: Sshd[] = [];
+
+/** One more host, for one test. */
+async function another(extraConfig: readonly string[] = []): Promise<Sshd> {
+  const started = await startSshd(extraConfig);
+  others.push(started);
+  return started;
+}
+afterEach(() => Promise.all(others.splice(0).map((each) => each.stop())));
+
+it("is shared: twenty resources at once take one login and no more sessions than the server allows", async () => {
+  const own = await another(["MaxSessions 4"]);
+  const results = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      provider.create(type, inputs({ create: `sleep 0.1; echo ${index}` }, own.connection)),
+    ),
+  );
+  expect(results.map(({ outputs }) => Number(outputs.stdout))).toEqual(Array.from({ length: 20 }, (_, index) => index));
+  expect(own.logins()).toBe(1);
+});
+
+it("is made anew when it broke between two resources", async () => {
+  const first = await another();
+  await provider.create(type, inputs({ create: "true" }, first.connection));
+  const before = first.logins();
+  await provider.create(type, inputs({ create: "kill -9 $PPID" }, first.connection)).catch(() => undefined);
+  await provider.create(type, inputs({ create: "true" }, first.connection));
+  expect([before, first.logins()]).toEqual([1, 2]);
+});
+
+it("goes through a jump host, with the host keys of both checked", async () => {
+  const jump = await another();
+  const through = { ...sshd.connection, proxy: jump.connection };
+  expect((await provider.create(type, inputs({ create: "echo there" }, through))).outputs.stdout).toBe("there");
+  expect(jump.logins()).toBe(1);
+  const wrong = { ...through, proxy: { ...jump.connection, hostKey: sshd.hostKey } };
+  await expect(provider.create(type, inputs({ create: "true" }, wrong))).rejects.toThrow(
+    /jump host.*not the pinned one/,
+  );
+});
+
+it("refuses a host whose key is not the pinned one, at the first attempt and without a login", async () => {
+  const other = await another();
+  const wrong = { ...other.connection, hostKey: sshd.hostKey, dialErrorLimit: 10 };
+  const error: Error = await provider.create(type, inputs({ create: "true" }, wrong)).catch((each) => each);
+  expect(error.message).toMatch(/the host's key \(SHA256:.+\) is not the pinned one \(SHA256:.+\)/);
+  expect(other.logins()).toBe(0);
+  await expect(provider.delete(type, "x", inputs({ delete: "true" }, wrong))).rejects.toThrow("not the pinned one");
+});
+
+it("takes a key that is encrypted, and the keys of an agent", async () => {
+  const encrypted = join(sshd.folder, "encrypted");
+  await copyFile(join(sshd.folder, "user"), encrypted);
+  await chmod(encrypted, 0o600);
+  await run("ssh-keygen", ["-q", "-p", "-P", "", "-N", "pass phrase", "-f", encrypted]);
+  const { privateKey: _, ...without } = sshd.connection;
+  const key = await readFile(encrypted, "utf8");
+  const good = { ...without, privateKey: key, privateKeyPassword: "pass phrase" };
+  expect((await provider.create(type, inputs({ create: "echo in" }, good))).outputs.stdout).toBe("in");
+  const wrong = { ...good, privateKeyPassword: "pass phrase no more" };
+  const error: Error = await provider.create(type, inputs({ create: "true" }, wrong)).catch((each) => each);
+  expect(error.message).toContain("privateKey can't be used");
+  expect(error.message).not.toContain("no more");
+
+  const agentSocketPath = join(sshd.folder, "agent");
+  const agent = spawn("ssh-agent", ["-D", "-a", agentSocketPath], { stdio: "ignore" });
+  try {
+    await expect.poll(() => existsSync(agentSocketPath)).toBe(true);
+    const env = { ...process.env, SSH_AUTH_SOCK: agentSocketPath };
+    await run("ssh-add", ["-q", join(sshd.folder, "user")], { env });
+    const byAgent = { ...without, agentSocketPath };
+    expect((await provider.create(type, inputs({ create: "echo in" }, byAgent))).outputs.stdout).toBe("in");
+  } finally {
+    agent.kill();
+  }
+});
+
+it("tells a refused login from a host that is not there", async () => {
+  const stranger = await another();
+  const refused = { ...sshd.connection, privateKey: stranger.privateKey, dialErrorLimit: 0 };
+  await expect(provider.create(type, inputs({ create: "true" }, refused))).rejects.toThrow(/refused every way/);
+  await expect(provider.delete(type, "x", inputs({ delete: "true" }, refused))).rejects.toThrow(/refused every way/);
+});
+
+it("that can't be made lets a delete succeed with a warning, and a create fail", async () => {
+  const dead = { ...sshd.connection, port: await freePort(), dialErrorLimit: 2 };
+  await provider.delete(type, "x", inputs({ delete: "false", stdout: "", stderr: "" }, dead));
+  const warning = await provider.plugin.line((line) => line.message.includes(`:${dead.port}`) && !line.status);
+  expect(warning.message).toContain("its delete command was not run");
+  await expect(provider.create(type, inputs({ create: "true" }, dead))).rejects.toThrow(/3 attempts/);
+  const alive = inputs({ delete: "exit 3", stdout: "", stderr: "" });
+  await expect(provider.delete(type, "x", alive)).rejects.toThrow("the delete command failed with exit code 3");
+});
