@@ -80,6 +80,12 @@ async function forwardsAreDropped(): Promise<boolean> {
   return rules.includes("-P FORWARD DROP");
 }
 
+/** Whether a lab's rules stand in the chain of the container engines. */
+export async function hasForwardRules(index: number): Promise<boolean> {
+  const rules = await run(["iptables", "-S", "FORWARD"]).catch(() => "");
+  return rules.split(/[\s"]+/).includes(tableOf(index));
+}
+
 function forwardRules(index: number): string[][] {
   const comment = ["-m", "comment", "--comment", tableOf(index), "-j", "ACCEPT"];
   return [
@@ -92,7 +98,7 @@ function forwardRules(index: number): string[][] {
 export async function removeBridge(index: number): Promise<void> {
   await attempt(["ip", "link", "delete", bridgeOf(index)]);
   for (const [family, name] of await tablesOf(index)) await attempt(["nft", "delete", "table", family, name]);
-  if ((await run(["iptables", "-S", "FORWARD"]).catch(() => "")).includes(`"${tableOf(index)}"`)) {
+  if (await hasForwardRules(index)) {
     for (const rule of forwardRules(index)) await attempt(["iptables", "-D", "FORWARD", ...rule]);
   }
 }

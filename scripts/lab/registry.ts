@@ -5,6 +5,7 @@ import { withLock } from "./lock.ts";
 import { subnetOwner } from "./network.ts";
 import { checkoutDirectory, disksDirectory, labDirectory, runDirectory } from "./paths.ts";
 import { isAlive } from "./processes.ts";
+import { checkMachine } from "./requirements.ts";
 import { defaultLabName, indexMax, type LabHost, type LabSpec, subnetOf } from "./spec.ts";
 
 /**
@@ -64,7 +65,8 @@ export async function needRecord(name: string): Promise<LabRecord> {
  * The index of lab `name`: the one it has, else the one it had last time, else the lowest free one (always 0 for `lab`).
  * It stays reserved for as long as this process lives, and from `labUp` to `labDown`.
  */
-export function allocateLabIndex(name: string): Promise<number> {
+export async function allocateLabIndex(name: string): Promise<number> {
+  await checkMachine();
   return withLock("machine", `taking an index for lab ${name}`, async () => {
     const records = (await listRecords()).filter((record) => record.phase !== "reserved" || isAlive(record.pid));
     const own = records.find((record) => record.name === name && record.checkout === checkoutDirectory);

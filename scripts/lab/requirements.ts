@@ -19,14 +19,19 @@ export const requirements: readonly { readonly file: string; readonly package: s
 
 /** Refuses, with the remedy, where a lab can't work; installs the packages that are missing after saying so. */
 export async function prepareMachine(report: Report, signal?: AbortSignal): Promise<void> {
+  await checkMachine();
+  if ((await missingPackages()).length === 0) return;
+  await withLock("packages", "installing packages", () => install(report, signal));
+}
+
+/** Throws a UserError where this machine, or this user, can't have a lab. */
+export async function checkMachine(): Promise<void> {
   refuseUnfit({
     platform: process.platform,
     uid: process.getuid?.() ?? -1,
     osRelease: await readFile("/etc/os-release", "utf8").catch(() => ""),
     capabilities: effectiveCapabilities(await readFile("/proc/self/status", "utf8").catch(() => "")),
   });
-  if ((await missingPackages()).length === 0) return;
-  await withLock("packages", "installing packages", () => install(report, signal));
 }
 
 export interface Machine {

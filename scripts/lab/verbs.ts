@@ -6,6 +6,7 @@ import { defineFaultVerbs } from "./fault-verbs.ts";
 import { interruptible } from "./interrupt.ts";
 import { progressPrinter } from "./progress.ts";
 import { allocateLabIndex, needRecord } from "./registry.ts";
+import { checkMachine } from "./requirements.ts";
 import { defaultHosts, defaultLabName, type LabSpec } from "./spec.ts";
 import { splitWords } from "./split-words.ts";
 import { execOn, hostShell, needHost } from "./ssh.ts";
@@ -21,10 +22,11 @@ export interface LabVerbOptions {
 export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerbOptions = {}): void {
   const report = progressPrinter(process.stderr);
   // `lab --name x down` means the same as `lab down --name x`.
-  command.hook("preAction", (outer, action) => {
+  command.hook("preAction", async (outer, action) => {
+    if (action === outer) return;
+    await checkMachine();
     const given = outer.getOptionValue("name");
-    if (action !== outer && given && action.getOptionValueSource("name") !== "cli")
-      action.setOptionValue("name", given);
+    if (given && action.getOptionValueSource("name") !== "cli") action.setOptionValue("name", given);
   });
   const verb = (usage: string, summary: string) =>
     command.command(usage).description(summary).option("--name <lab>", "which lab", defaultLabName);
