@@ -22,11 +22,12 @@ async function declareStack() {
   const observations = await observe(model, checkout);
   const planned = planSteps(model, observations, kept, config.secrets.erlangCookie, new Date().toISOString());
   await reportDifferences(observations, planned);
-  declareModel(model, planned, checkout);
+  const steps = declareModel(model, planned, kept, checkout);
   return {
     hosts: Object.fromEntries(model.hosts.map((host) => [host.name, host.connection.address])),
     virtualIps: Object.fromEntries(Object.entries(config.virtualIps).map(([name, vip]) => [name, vip.address])),
-    steps: Object.fromEntries(planned.map((step) => [step.name, step.kept])),
+    // Secret only so that a hundred lines of digests don't bury what a person wants to see.
+    steps: pulumi.secret(steps),
   };
 }
 
@@ -54,8 +55,8 @@ async function keptSteps(stack: string): Promise<KeptSteps> {
   const own = new pulumi.StackReference("own outputs", {
     name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`,
   });
-  const { value } = await own.getOutputDetails("steps");
-  return (value as KeptSteps | undefined) ?? {};
+  const { secretValue } = await own.getOutputDetails("steps");
+  return (secretValue as KeptSteps | undefined) ?? {};
 }
 
 async function reportDifferences(observations: Observations, planned: readonly PlannedStep[]): Promise<void> {
@@ -67,6 +68,20 @@ async function reportDifferences(observations: Observations, planned: readonly P
   }
 }
 
+/**
+ * A resource that fails rejects everything that waits for it. The engine has told of the failure under the resource's name by then; the
+ * SDK would tell it again, with a stack trace, once for each that waited.
+ */
+function tellFailuresOnce(): void {
+  const others = process.listeners("unhandledRejection");
+  process.removeAllListeners("unhandledRejection");
+  process.on("unhandledRejection", (reason, promise) => {
+    if (reason instanceof Error && /^resource .* failed to register$/.test(reason.message)) return;
+    for (const other of others) other.call(process, reason, promise);
+  });
+}
+
+tellFailuresOnce();
 let outputs: Awaited<ReturnType<typeof declareStack>>;
 try {
   outputs = await declareStack();

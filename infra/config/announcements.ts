@@ -8,8 +8,6 @@ export const announcementsSchema = z.strictObject({
   exchange: z.string().min(1).default("cmc"),
   inputQueue: z.string().min(1).default("cmc.urp.input"),
   pullQueue: z.string().min(1).default("cmc.urp.pull"),
-  deadLetterExchange: z.string().min(1).default("cmc.dead"),
-  deadLetterQueue: z.string().min(1).default("cmc.urp.dead"),
   inputTopic: z.string().min(1).default("v00.urp.input"),
   notifyTopic: z.string().min(1).default("v00.urp.notify"),
   /** Folder on the radar servers in which products arrive; served as `http://HOST/<last folder>/`. */

@@ -1,24 +1,9 @@
-import { z } from "zod";
 import { describeIssue } from "../../agents/lib/config.ts";
 import { ConfigError } from "../../agents/lib/errors.ts";
-import { announcementsSchema } from "./announcements.ts";
-import { brokersSchema } from "./brokers.ts";
-import { hostsSchema, sshSchema } from "./hosts.ts";
 import { crossFieldIssues } from "./rules.ts";
-import { secretsSchema } from "./secrets.ts";
-import { virtualIpsSchema } from "./virtual-ips.ts";
+import { type StackConfig, stackSchema } from "./schema.ts";
 
-export const stackSchema = z.strictObject({
-  ssh: sshSchema,
-  hosts: hostsSchema,
-  brokers: brokersSchema,
-  virtualIps: virtualIpsSchema.default({}),
-  announcements: announcementsSchema,
-  secrets: secretsSchema,
-});
-
-/** Everything a stack says, parsed: defaults filled in, cross-field rules kept. */
-export type StackConfig = z.infer<typeof stackSchema>;
+export type { StackConfig } from "./schema.ts";
 
 /**
  * Parses the `warren:` keys of a stack.

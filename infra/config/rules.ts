@@ -1,5 +1,5 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
-import type { StackConfig } from "./index.ts";
+import type { StackConfig } from "./schema.ts";
 
 /**
  * What no single key can tell: names that point to nothing, addresses given twice. Rules about what is wise rather

@@ -6,6 +6,12 @@ import type { HostPart, PartContext } from "./part.ts";
 /** Scripts that run as root must not be writable by others; this one runs as nobody in particular. */
 const scriptAccount = { name: "keepalived_script", home: "/nonexistent" };
 
+/**
+ * Not as root: keepalived 2.2.7 looks at scripts with their user's rights, then ends itself because it takes the shell for a
+ * lost parent (exit code 143, whatever the file says).
+ */
+const configTest = ["runuser", "-u", scriptAccount.name, "--", "keepalived", "--config-test", "--use-file", candidate];
+
 /** The virtual IPs that this host may hold, with the check that its broker speaks AMQP. */
 export function keepalivedPart({ config, host }: PartContext): HostPart {
   const instances: VrrpInstance[] = Object.entries(config.virtualIps).flatMap(([name, vip]) => {
@@ -21,7 +27,7 @@ export function keepalivedPart({ config, host }: PartContext): HostPart {
   const conf = rootFile(
     "/etc/keepalived/keepalived.conf",
     renderKeepalivedConf({ host, port: broker?.port ?? 5672, instances }),
-    { order: "after-packages", validate: ["keepalived", "--config-test", "--use-file", candidate] },
+    { order: "after-packages", validate: configTest },
   );
   return {
     accounts: [scriptAccount],

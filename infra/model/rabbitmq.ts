@@ -23,7 +23,8 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
       secret: true,
     }),
     rootFile("/etc/rabbitmq/rabbitmq.conf", renderRabbitmqConf(confValues(clusterName, broker))),
-    rootFile("/etc/rabbitmq/enabled_plugins", "[rabbitmq_management].\n"),
+    // The package gives this file to the broker, whose rabbitmq-plugins writes it.
+    rootFile("/etc/rabbitmq/enabled_plugins", "[rabbitmq_management].\n", ownedByBroker),
     rootFile("/etc/rabbitmq/warren-definitions.json", json(bootstrapDefinitions(config)), {
       ...ownedByBroker,
       mode: "0600",

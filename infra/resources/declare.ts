@@ -1,16 +1,24 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import { Broker } from "./broker.ts";
 import { connectionInput } from "./connection.ts";
 import { declareStep, Host, type HostArgs } from "./host.ts";
 import { memberStep } from "./host-steps.ts";
-import { type PlannedStep, stepName } from "./plan.ts";
+import { type Kept, type KeptSteps, type PlannedStep, stepName } from "./plan.ts";
 
 /**
  * Registers every resource of a stack: a step after the steps it names, the broker's objects after its members, what needs those
  * objects after them.
+ *
+ * @param before what the last run kept
+ * @returns what to keep of this one: of a step that fails, what was kept before, so that the next run doesn't take it for made
  */
-export function declareModel(model: EnvironmentModel, planned: readonly PlannedStep[], checkout: string): void {
+export function declareModel(
+  model: EnvironmentModel,
+  planned: readonly PlannedStep[],
+  before: KeptSteps,
+  checkout: string,
+): pulumi.Output<KeptSteps> {
   const declared = new Map<string, pulumi.Resource>();
   const brokerObjects: pulumi.Resource[] = [];
   const hosts = new Map<string, { readonly component: Host; readonly args: HostArgs }>(
@@ -39,6 +47,23 @@ export function declareModel(model: EnvironmentModel, planned: readonly PlannedS
     brokerObjects.push(...broker.objects);
   }
   for (const step of planned.filter((one) => one.step.afterBroker)) declare(step);
+  return pulumi
+    .all(planned.map(({ name, kept }) => keptOf(declared.get(name), kept, before[name])))
+    .apply((all) =>
+      Object.fromEntries(planned.flatMap(({ name }, index) => (all[index] ? [[name, all[index]] as const] : []))),
+    );
+}
+
+function keptOf(
+  resource: pulumi.Resource | undefined,
+  now: Kept,
+  before: Kept | undefined,
+): pulumi.Output<Kept | null> {
+  if (!resource) return pulumi.output(before ?? null);
+  return pulumi.recover<Kept | null>(
+    resource.urn.apply(() => now),
+    () => before ?? null,
+  );
 }
 
 function brokerSteps(cluster: ClusterModel, declared: ReadonlyMap<string, pulumi.Resource>): pulumi.Resource[] {

@@ -13,9 +13,10 @@ const unitTimeoutSeconds = 180;
 
 export const accountsStep = "accounts and folders";
 export const packagesStep = "packages";
+const brokerUnit = "rabbitmq-server.service";
 
 /** Everything on one host, in the order in which it is made. */
-export function hostSteps(host: HostModel): Step[] {
+export function hostSteps(host: HostModel, clusters: readonly ClusterModel[]): Step[] {
   const before = host.files.filter((file) => file.order === "before-packages");
   const after = host.files.filter((file) => file.order === "after-packages");
   const base = baseStep(host);
@@ -28,8 +29,16 @@ export function hostSteps(host: HostModel): Step[] {
     ...(packages ? [packages] : []),
     ...after.map((file) => fileStep(file, ready)),
     ...host.artifacts.map((artifact) => artifactStep(artifact, root)),
-    ...host.units.map((unit) => unitStep(unit, ready)),
+    ...host.units.map((unit) => unitStep(unit, unit.name === brokerUnit ? [...ready, ...turn(host, clusters)] : ready)),
   ];
+}
+
+/** Members take turns: a broker restarts only after the one before it is back. */
+function turn(host: HostModel, clusters: readonly ClusterModel[]): string[] {
+  return clusters.flatMap(({ members }) => {
+    const before = members[members.findIndex((member) => member.host === host.name) - 1];
+    return before ? [`${before.host} ${brokerUnit}`] : [];
+  });
 }
 
 function baseStep(host: HostModel): Step | undefined {
@@ -111,7 +120,7 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[]): Step {
 }
 
 function unitStep(unit: UnitModel, after: readonly string[]): Step {
-  const wait = (command: Command) => (unit.name === "rabbitmq-server.service" ? and(command, awaitNode(120)) : command);
+  const wait = (command: Command) => (unit.name === brokerUnit ? and(command, awaitNode(120)) : command);
   return {
     name: unit.name,
     create: wait(startUnit(unit.name)),
@@ -146,8 +155,8 @@ export function memberSteps(cluster: ClusterModel): { readonly host: string; rea
         remove: undefined,
         timeoutSeconds: unitTimeoutSeconds,
         after: [
-          "rabbitmq-server.service",
-          `${seed.host} rabbitmq-server.service`,
+          brokerUnit,
+          `${seed.host} ${brokerUnit}`,
           ...(previous ? [`${previous.host} ${memberStep(cluster)}`] : []),
         ],
         afterBroker: false,

@@ -1,0 +1,19 @@
+import { z } from "zod";
+import { announcementsSchema } from "./announcements.ts";
+import { brokersSchema } from "./brokers.ts";
+import { hostsSchema, sshSchema } from "./hosts.ts";
+import { secretsSchema } from "./secrets.ts";
+import { virtualIpsSchema } from "./virtual-ips.ts";
+
+/** A stack file's `warren:` keys, one file a section. */
+export const stackSchema = z.strictObject({
+  ssh: sshSchema,
+  hosts: hostsSchema,
+  brokers: brokersSchema,
+  virtualIps: virtualIpsSchema.default({}),
+  announcements: announcementsSchema,
+  secrets: secretsSchema,
+});
+
+/** Everything a stack says, parsed: defaults filled in, cross-field rules kept. */
+export type StackConfig = z.infer<typeof stackSchema>;
