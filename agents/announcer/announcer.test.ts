@@ -55,7 +55,7 @@ function arrange(settings: Partial<Config> = {}, more: Partial<AnnouncerPorts> =
         announced: (path, latencyMs) => log.push(`announced ${path}${latencyMs === undefined ? " (found)" : ""}`),
         rejected: (path) => log.push(`rejected ${path}`),
         waiting: (error) => log.push(`waiting: ${error.message}`),
-        scanned: (reason, _, newCount) => log.push(`scanned: ${reason}, ${newCount} new`),
+        scanned: (reason, _, newCount) => log.push(`scanned: ${reason ?? "new folder"}, ${newCount} new`),
         unreadable: () => {},
         trouble: (error) => log.push(error.message),
         recovered: () => {},

@@ -26,7 +26,8 @@ export interface AnnouncerEvents {
   rejected(path: string, reason: string): void;
   /** Announcing stands still and is tried again. */
   waiting(error: Error): void;
-  scanned(reason: string, filesCount: number, newCount: number): void;
+  /** Looked through a new folder, or, for a reason, the whole tree. */
+  scanned(reason: string | undefined, filesCount: number, newCount: number): void;
   unreadable(folder: string): void;
   trouble(error: Error): void;
   recovered(): void;
@@ -199,7 +200,7 @@ export class Announcer implements TreeWatchHandlers {
       const windowMs = this.#config.rescanWindowSeconds * 1000;
       const changedSinceMs = reason === undefined ? 0 : this.#ports.now() - windowMs;
       try {
-        await this.#scanOnce(folder, reason ?? "new folder", changedSinceMs);
+        await this.#scanOnce(folder, reason, changedSinceMs);
       } catch (error) {
         this.#ports.events.trouble(error as Error);
         if (reason === undefined) this.#foldersToScan.add(folder);
@@ -209,7 +210,7 @@ export class Announcer implements TreeWatchHandlers {
     }
   }
 
-  async #scanOnce(folder: string, reason: string, changedSinceMs: number): Promise<void> {
+  async #scanOnce(folder: string, reason: string | undefined, changedSinceMs: number): Promise<void> {
     const { events, scan, covers, now } = this.#ports;
     const found = await scan(folder, { wanted: (path) => this.#wanted.folder(path), changedSinceMs });
     if (this.#stopping.signal.aborted) return;

@@ -82,7 +82,9 @@ export function openTelemetry(
     },
     scanned(reason, filesCount, newCount) {
       gaps.inc();
-      log.info({ reason, filesCount, newCount }, "looked through the tree for what no event told");
+      // New folders are everyday; a look at the whole tree has a reason worth reading.
+      if (reason === undefined) log.debug({ filesCount, newCount }, "looked through a new folder");
+      else log.info({ reason, filesCount, newCount }, "looked through the tree for what no event told");
     },
     unreadable(folder) {
       log.error({ folder }, "this user may not read the folder: products in it are not announced");

@@ -58,23 +58,24 @@ export class ReceiverQueue {
     this.#mode = mode;
   }
 
-  /** Looks that the folder takes files, and removes what an earlier process left unfinished; answers how many. */
+  /** Removes what an earlier process left unfinished, answers how many, and looks that the folder takes files. */
   async prepare(): Promise<number> {
-    let names: string[];
+    let removedCount = 0;
     try {
-      names = await readdir(this.#directory);
+      for (const name of await readdir(this.#directory)) {
+        if (!partName.test(name)) continue;
+        await unlink(join(this.#directory, name)).catch(ignoreGone);
+        removedCount += 1;
+      }
       await (await this.receive()).discard();
     } catch (error) {
-      const cause =
-        error instanceof LocalFault ? (error.cause as NodeJS.ErrnoException) : (error as NodeJS.ErrnoException);
+      const cause = (error instanceof LocalFault ? error.cause : error) as NodeJS.ErrnoException;
       // A full disk is waited for, like later on.
-      if (cause.code === "ENOSPC" || cause.code === "EDQUOT") return 0;
+      if (cause.code === "ENOSPC" || cause.code === "EDQUOT") return removedCount;
       const remedy = `make the folder, owned by the user who runs the puller: install -d -o USER ${this.#directory}`;
       throw new UserError("receiverQueueDirectory", describeFault(this.#directory, cause), remedy, { cause });
     }
-    const parts = names.filter((name) => partName.test(name));
-    for (const part of parts) await unlink(join(this.#directory, part)).catch(ignoreGone);
-    return parts.length;
+    return removedCount;
   }
 
   /** Size of the product under this name; undefined where there is none. */
