@@ -26,11 +26,6 @@ const systemctl = (verb: string, unit: string): Command => run("timeout", readyT
 
 /** Says the unit's last journal lines where it doesn't come up: nobody should have to log in to learn why. */
 function diagnosed(unit: string, command: Command): Command {
-  return or(
-    command,
-    always(
-      { ...run("journalctl", "--unit", unit, "--lines", "8", "--no-pager", "--output", "cat"), output: "/dev/stderr" },
-      run("false"),
-    ),
-  );
+  const journal = run("journalctl", "--unit", unit, "--lines", "8", "--no-pager", "--output", "cat");
+  return or(command, always(to("/dev/stderr", journal), run("false")));
 }
