@@ -1,4 +1,4 @@
-import { always, and, type Command, or, run } from "./command.ts";
+import { always, and, type Command, or, run, to } from "./command.ts";
 
 /** Seconds for a unit to be ready: a broker's first start, an agent's way to a broker that is just taking over. */
 const readyTimeoutSeconds = "60";

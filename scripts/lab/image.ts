@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFile, mkdir, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type AptSettings, sourceLines } from "./apt-settings.ts";
 import { isThere } from "./files.ts";
@@ -11,6 +11,8 @@ import type { Release } from "./spec.ts";
 
 /** Raise when what is done to an image changes in a way that its recipe does not show. */
 const recipeVersion = 1;
+
+const oldAfterMs = 30 * 24 * 3600 * 1000;
 
 /** Everything that makes up a base image. Its hash is the image's name, so a changed recipe makes a new image. */
 export interface ImageRecipe {
@@ -122,11 +124,23 @@ async function build(recipe: ImageRecipe, image: string, report: Report, signal?
     });
     await finish(recipe, partial);
     await rename(partial, image);
+    await removeOldImages(image);
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
     throw error;
   }
   report({ step: "note", text: `${text}: built in ${Math.round((performance.now() - started) / 1000)} s` });
+}
+
+/** Images of earlier recipes go when they are old and no host stands on them. */
+async function removeOldImages(current: string): Promise<void> {
+  const mounts = await readFile("/proc/self/mounts", "utf8");
+  for (const name of await readdir(imagesDirectory())) {
+    const image = join(imagesDirectory(), name);
+    if (image === current || mounts.includes(`lowerdir=${image},`)) continue;
+    const ageMs = Date.now() - (await stat(image)).mtimeMs;
+    if (ageMs > oldAfterMs) await rm(image, { recursive: true, force: true });
+  }
 }
 
 async function finish(recipe: ImageRecipe, root: string): Promise<void> {
