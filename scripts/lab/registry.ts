@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { withLock } from "./lock.ts";
@@ -36,6 +36,8 @@ export async function writeRecord(record: LabRecord): Promise<void> {
 export async function removeRecord(index: number): Promise<void> {
   await rm(join(runDirectory, String(index)), { recursive: true, force: true });
   await rm(recordPath(index), { force: true });
+  // With the last lab; with others it is not empty, and stays.
+  await rmdir(runDirectory).catch(() => {});
 }
 
 /** All labs of this machine, of every checkout. */
