@@ -123,7 +123,8 @@ function unitStep(unit: UnitModel, after: readonly string[]): Step {
   const wait = (command: Command) => (unit.name === brokerUnit ? and(command, awaitNode(120)) : command);
   return {
     name: unit.name,
-    create: wait(startUnit(unit.name)),
+    // Its package has started it already, before the files that come after packages were there.
+    create: wait(unit.onChange === "reload" ? renewUnit(unit.name, "reload") : startUnit(unit.name)),
     renew: wait(renewUnit(unit.name, unit.onChange)),
     repair: wait(startUnit(unit.name)),
     remove: stopUnit(unit.name),
