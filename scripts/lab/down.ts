@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 import { removeGroups } from "./cgroup.ts";
 import { removeHost } from "./host.ts";
-import { findLeftovers } from "./leftovers.ts";
+import { findLeftovers, sweep } from "./leftovers.ts";
 import { withLock } from "./lock.ts";
 import { restoreSettings } from "./machine-settings.ts";
 import { removeBridge } from "./network.ts";
@@ -38,8 +38,8 @@ async function takeDown(record: LabRecord, report: Report): Promise<void> {
   );
 }
 
-/** The work of `labDown`, for callers that hold the lab's lock. */
-export async function removeLab(record: LabRecord, report: Report): Promise<void> {
+/** The work of `labDown`, for callers that hold the lab's lock. `keepIndex`: the lab is to be made again at once. */
+export async function removeLab(record: LabRecord, report: Report, keepIndex = false): Promise<void> {
   await writeRecord({ ...record, phase: "ending", pid: process.pid });
   const total = record.hosts.length;
   let done = 0;
@@ -55,6 +55,7 @@ export async function removeLab(record: LabRecord, report: Report): Promise<void
   );
   await withLock("machine", `removing the network of lab ${record.name}`, async () => {
     const others = (await listRecords()).filter((other) => other.index !== record.index && other.phase !== "reserved");
+    await sweep(record);
     await removeGroups(record.index);
     await removeBridge(record.index);
     if (others.length === 0) await restoreSettings();
@@ -70,6 +71,7 @@ export async function removeLab(record: LabRecord, report: Report): Promise<void
       );
     }
     await rm(record.disks, { recursive: true, force: true });
-    await removeRecord(record.index);
+    if (keepIndex) await writeRecord({ ...record, phase: "reserved", pid: process.pid, hosts: [] });
+    else await removeRecord(record.index);
   });
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, describe, expect, it } from "vitest";
@@ -15,6 +15,7 @@ import {
   hostExec,
   hostRoot,
   killHost,
+  type LabHost,
   type LabSpec,
   labDown,
   labStatus,
@@ -256,6 +257,18 @@ describe("a lab whose making is broken off", () => {
       expect(traces(spec.index)).toEqual([]);
     },
   );
+
+  it("and whose record is lost is found by the names on the machine, and made anew", async () => {
+    const spec = await twoHosts(name);
+    await labUp(spec);
+    rmSync(`/run/warren-lab/${spec.index}.json`);
+    const [host] = spec.hosts;
+    const other = await twoHosts(name);
+    expect(other.index).toBe(spec.index);
+    expect((await labUp({ ...other, hosts: [host as LabHost] })).booted).toEqual([host?.name]);
+    await labDown(name);
+    expect(traces(spec.index)).toEqual([]);
+  });
 
   it("by Ctrl-C takes down what it began by itself", async () => {
     const spec = await twoHosts(name);

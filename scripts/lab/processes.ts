@@ -24,11 +24,18 @@ async function pids(): Promise<number[]> {
  * The systemd-nspawn that runs the host whose disk is `root`, or the shell that is about to become it. Found by its exact
  * argument, so it is found after a crash too.
  */
-export async function supervisors(root: string): Promise<number[]> {
+export const supervisors = (root: string): Promise<number[]> =>
+  supervisorsOf((argument) => argument === `--directory=${root}`);
+
+/** Those of all hosts whose disks lie below a folder. */
+export const supervisorsBelow = (folder: string): Promise<number[]> =>
+  supervisorsOf((argument) => argument.startsWith(`--directory=${folder}/`));
+
+async function supervisorsOf(isWanted: (argument: string) => boolean): Promise<number[]> {
   const found = await Promise.all(
     (await pids()).map(async (pid) => {
       const argv = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
-      const isSupervisor = argv.includes("systemd-nspawn") && argv.includes(`--directory=${root}`);
+      const isSupervisor = argv.includes("systemd-nspawn") && argv.some(isWanted);
       return isSupervisor && isAlive(pid) ? [pid] : [];
     }),
   );

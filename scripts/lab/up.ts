@@ -55,9 +55,9 @@ async function make(spec: LabSpec, report: Report, signal?: AbortSignal): Promis
   const before = await findRecord(spec.name);
   const kept = before?.phase === "up" ? before : undefined;
   const record = newRecord(spec, "making");
-  if (before && !kept) await removeLab(before, report);
+  if (before && before.phase !== "reserved" && !kept) await removeLab(before, report, true);
   // A lab without a record: somebody emptied /run.
-  else if (!kept && (await findLeftovers(record)).length > 0) await removeLab(record, report);
+  else if (!kept && (await findLeftovers(record)).length > 0) await removeLab(record, report, true);
   // Hosts of both specs, so that whatever happens from here, `down` finds them all.
   const all = { ...record, hosts: union(kept?.hosts ?? [], spec.hosts), phase: kept ? ("up" as const) : record.phase };
   await writeRecord(all);
