@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { asRoot, type Command, noted, render } from "../commands/command.ts";
+import { digestWord } from "../commands/units.ts";
 import type { HostModel } from "../model/types.ts";
 import { type PlannedStep, stepName, stepNotes } from "./plan.ts";
 
@@ -30,13 +31,14 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
   const { step, kept } = planned;
   const user = args.model.connection.user;
   const script = (timeoutSeconds: number, body: Command, notes: readonly string[] = []) =>
-    render(asRoot(user, timeoutSeconds, noted(notes, body)));
+    render(asRoot(user, timeoutSeconds, noted(notes, body))).replaceAll(digestWord, kept.digest);
   const dependsOn = step.after.flatMap((other) => {
     const resource = args.declared.get(stepName(planned.host, other)) ?? args.declared.get(other);
     return resource ? [resource] : [];
   });
   if (step.afterBroker) dependsOn.push(...args.brokerObjects);
-  const options: pulumi.CustomResourceOptions = { parent: host, dependsOn };
+  // What is there is never created again: a change shows in `update` alone.
+  const options: pulumi.CustomResourceOptions = { parent: host, dependsOn, ignoreChanges: ["create"] };
   if (step.copy) {
     dependsOn.push(
       new command.remote.CopyToRemote(
@@ -47,7 +49,7 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
           remotePath: step.copy.remotePath,
           triggers: [kept.digest, kept.repair],
         },
-        { ...options, dependsOn: [...dependsOn] },
+        { parent: host, dependsOn: [...dependsOn] },
       ),
     );
   }
