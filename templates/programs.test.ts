@@ -1,0 +1,167 @@
+import { execFile } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { fixtureModel } from "../infra/model/fixture.ts";
+import { renderAmqpCheck } from "./render.ts";
+
+// What is rendered, given to the programs that read it, where they run without a host. keepalived, apache and the broker judge
+// their files on real hosts, in the lab's tests.
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "warren-rendered-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Exit code and all that a program said. */
+function run(program: string, args: readonly string[]): Promise<{ code: number; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      program,
+      args,
+      { env: { ...process.env, LC_ALL: "C", SYSTEMD_COLORS: "0" } },
+      (error, stdout, stderr) => {
+        if (error && typeof error.code === "string") reject(new Error(`this test needs ${program}`, { cause: error }));
+        else resolve({ code: child.exitCode ?? 1, output: stdout + stderr });
+      },
+    );
+  });
+}
+
+function put(path: string, content: string): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return path;
+}
+
+const unitFolder = "/etc/systemd/system/";
+const hosts = ["urp-1", "bunny1", "pds-1"].map((name) => {
+  const host = fixtureModel().hosts.find((one) => one.name === name);
+  const unit = host?.files.find((file) => file.path.startsWith(unitFolder));
+  if (!host || !unit) throw new TypeError(`no unit on ${name}`);
+  return { unit: unit.path.slice(unitFolder.length), text: unit.content, host };
+});
+
+describe.each(hosts)("$unit", ({ unit, text, host }) => {
+  /** A root folder with the unit in it, and programs where the unit has its. */
+  function rootWith(content: string): string {
+    const root = mkdtempSync(join(folder, "root-"));
+    put(join(root, unitFolder, unit), content);
+    for (const { path } of host.artifacts) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      copyFileSync("/bin/true", join(root, path));
+    }
+    return root;
+  }
+  const verify = (root: string) =>
+    run("systemd-analyze", [`--root=${root}`, "--recursive-errors=no", "--man=no", "verify", join(unitFolder, unit)]);
+
+  it("is understood by systemd to the last key", async () => {
+    expect(await verify(rootWith(text))).toEqual({ code: 0, output: "" });
+  });
+
+  it.each([
+    ["a key that isn't one", "PrivateTmp=yes", "PrivateTemporary=yes", "PrivateTemporary"],
+    ["a value that isn't one", "WatchdogSec=30", "WatchdogSec=soon", "soon"],
+    [
+      "a program that isn't there",
+      "ExecStart=/opt/warren/node/bin/node",
+      "ExecStart=/opt/warren/nodejs/bin/node",
+      "not executable",
+    ],
+  ])("would be refused with %s", async (_, right, wrong, said) => {
+    const root = rootWith(text.replace(right, wrong));
+    expect((await verify(root)).output).toContain(said);
+  });
+
+  it("is sandboxed to an exposure of at most 2.0", async () => {
+    const file = join(rootWith(text), unitFolder, unit);
+    // The threshold counts tenths; above it the exit code is 1.
+    const { code, output } = await run("systemd-analyze", [
+      "security",
+      "--offline=true",
+      "--threshold=20",
+      "--no-pager",
+      file,
+    ]);
+    expect(output).toMatch(/Overall exposure level for \S+: \d/);
+    expect(code, output).toBe(0);
+  });
+});
+
+describe("amqp-check", () => {
+  let script: string;
+  let server: Server | undefined;
+  beforeAll(() => {
+    script = put(join(folder, "amqp-check"), renderAmqpCheck({}));
+    chmodSync(script, 0o755);
+  });
+  const sockets = new Set<Socket>();
+  afterEach(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
+    server = undefined;
+  });
+
+  /** A server of the loopback address. @returns its port */
+  async function serve(onConnection: (socket: Socket) => void): Promise<string> {
+    const listening = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      onConnection(socket);
+    });
+    server = listening;
+    await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
+    const address = listening.address();
+    return String(typeof address === "object" ? address?.port : 0);
+  }
+  const check = async (port: string) => {
+    const began = performance.now();
+    const { code } = await run(script, ["127.0.0.1", port]);
+    return { code, seconds: (performance.now() - began) / 1000 };
+  };
+
+  it("is good Perl, without a warning", async () => {
+    expect((await run("perl", ["-wc", script])).output).toBe(`${script} syntax OK\n`);
+  });
+
+  it("sends the header of AMQP 0-9-1, and is content with a method frame", async () => {
+    const received: Buffer[] = [];
+    const port = await serve((socket) =>
+      socket.on("data", (bytes) => {
+        received.push(bytes);
+        // connection.start begins so: type 1, channel 0, then its length.
+        socket.write(Buffer.from([1, 0, 0, 0, 0, 1, 200]));
+      }),
+    );
+    expect((await check(port)).code).toBe(0);
+    expect(Buffer.concat(received)).toEqual(Buffer.from("AMQP\0\0\x09\x01", "latin1"));
+  });
+
+  it("is not content with a server of another protocol version, which answers with its own header", async () => {
+    const port = await serve((socket) => socket.on("data", () => socket.end(Buffer.from("AMQP\0\x01\0\0", "latin1"))));
+    expect((await check(port)).code).toBe(1);
+  });
+
+  it("is not content with a server that closes", async () => {
+    const port = await serve((socket) => socket.end());
+    expect((await check(port)).code).toBe(1);
+  });
+
+  it("gives up on a server that takes the connection and says nothing, before keepalived's two seconds", async () => {
+    const port = await serve(() => {});
+    const { code, seconds } = await check(port);
+    expect(code).toBe(1);
+    expect(seconds).toBeGreaterThan(0.5);
+    expect(seconds).toBeLessThan(2);
+  });
+
+  it("is not content where nothing listens", async () => {
+    const port = await serve(() => {});
+    await new Promise((resolve) => server?.close(resolve));
+    expect((await check(port)).code).toBe(1);
+  });
+});
