@@ -4,7 +4,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { isGood } from "../lib/accounting.ts";
 import { answersAmqp } from "../lib/amqp-probe.ts";
-import { formatReport, wantsColor, writeAccount } from "../lib/report.ts";
+import { checkAccountFile, formatReport, wantsColor, writeAccount } from "../lib/report.ts";
 import { readStackConfig } from "../lib/stack.ts";
 import { openTap } from "../lib/tap.ts";
 import { firstObservationOf } from "../products/names.ts";
@@ -14,7 +14,7 @@ import { runProducts } from "../products/run.ts";
 import { loadSamples } from "../products/samples.ts";
 import { ensureStack, readPulumi, runPulumi } from "../toolchain/engine.ts";
 import { ensureToolchain } from "../toolchain/toolchain.ts";
-import { allocateLabIndex, hostRoot, labUp, progressPrinter } from "./index.ts";
+import { allocateLabIndex, defaultLabName, hostRoot, labUp, progressPrinter } from "./index.ts";
 import { labSpec } from "./stack.ts";
 
 export interface JobOptions {
@@ -37,6 +37,7 @@ const virtualIpTimeoutSeconds = 30;
  */
 export async function runLabJob(options: JobOptions): Promise<boolean> {
   const { name, signal } = options;
+  if (options.json) await checkAccountFile(options.json);
   const seconds: Record<string, number> = {};
   const phase = async <T>(title: string, key: string, work: () => Promise<T>): Promise<T> => {
     signal.throwIfAborted();
@@ -156,13 +157,15 @@ async function brokerUrl(config: StackConfig, signal: AbortSignal): Promise<stri
 }
 
 function nextSteps(name: string): string {
-  const option = name === "lab" ? "" : ` --name ${name}`;
-  return [
-    "",
-    "The hosts stay up. What to try next:",
-    `  ./warren lab${option} --product FILE…                 your own files, through the same hosts`,
-    `  ./warren lab exec${option} bunny1 -- systemctl stop rabbitmq-server    take a broker away, then ./warren lab${option} again`,
-    `  ./warren lab down${option}                            take the hosts away`,
-    "",
-  ].join("\n");
+  const option = name === defaultLabName ? "" : ` --name ${name}`;
+  const steps = [
+    [`./warren lab${option} --product FILE…`, "your own files, through the same hosts"],
+    [
+      `./warren lab exec${option} bunny1 -- systemctl stop rabbitmq-server`,
+      `then ./warren preview -s ${name} sees it, up mends it`,
+    ],
+    [`./warren lab down${option}`, "take the hosts away"],
+  ] as const;
+  const width = Math.max(...steps.map(([command]) => command.length));
+  return `\nThe hosts stay up. What to try next:\n${steps.map(([command, what]) => `  ${command.padEnd(width)}   ${what}\n`).join("")}`;
 }
