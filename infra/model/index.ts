@@ -62,7 +62,9 @@ function hostModel(name: string, config: StackConfig, artifacts: ArtifactSources
   };
 }
 
-/** Two roles may ask for the same thing, e.g. the runtime; the first one that asks gives it. */
+/** Two roles may ask for the same thing, e.g. the runtime; the first one that asks gives it, in its place. */
 function unique<T>(things: readonly T[], key: (thing: T) => string): T[] {
-  return [...new Map(things.toReversed().map((thing) => [key(thing), thing])).values()].toReversed();
+  const firsts = new Map<string, T>();
+  for (const thing of things) if (!firsts.has(key(thing))) firsts.set(key(thing), thing);
+  return [...firsts.values()];
 }

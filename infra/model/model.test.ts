@@ -1,0 +1,234 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { configSchema as announcerSchema } from "../../agents/announcer/config.ts";
+import { configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
+import { configSchema as pullerSchema } from "../../agents/puller/config.ts";
+import { candidate } from "../commands/files.ts";
+import type { StackConfig } from "../config/index.ts";
+import { fixtureArtifacts, fixtureConfig, fixtureModel, fixtureSecrets } from "./fixture.ts";
+import { buildModel } from "./index.ts";
+import { hashPassword } from "./rabbitmq.ts";
+import type { HostModel } from "./types.ts";
+
+const stacks = ["lab", "op", "dev"] as const;
+const hostsOf = (stack: string) => fixtureModel(fixtureConfig(stack)).hosts;
+
+function host(name: string, config?: StackConfig): HostModel {
+  const found = fixtureModel(config).hosts.find((one) => one.name === name);
+  if (!found) throw new TypeError(`no host ${name}`);
+  return found;
+}
+
+function contentOf(model: HostModel, path: string): string {
+  const found = model.files.find((file) => file.path === path);
+  if (!found) throw new TypeError(`no file ${path} on ${model.name}`);
+  return found.content;
+}
+
+const schemas = { announcer: announcerSchema, dispatcher: dispatcherSchema, puller: pullerSchema } as const;
+const readConfig = <Name extends keyof typeof schemas>(model: HostModel, name: Name) =>
+  JSON.parse(contentOf(model, `/etc/warren/${name}.json`));
+
+describe("buildModel", () => {
+  it.each(stacks)("gives the same bytes for the same config of stack %s, and leaves the config as it was", (stack) => {
+    const config = fixtureConfig(stack);
+    const before = JSON.stringify(config);
+    const [first, second] = [config, fixtureConfig(stack)].map((one) => buildModel(stack, one, fixtureArtifacts));
+    expect(JSON.stringify(first)).toBe(JSON.stringify(second));
+    expect(JSON.stringify(config)).toBe(before);
+  });
+
+  const roles: [string, string[], string[], string[]][] = [
+    ["urp-1", ["apache2", "inotify-tools"], ["apache2.service", "warren-announcer.service"], ["node", "announcer"]],
+    [
+      "bunny1",
+      ["rabbitmq-server", "keepalived"],
+      ["rabbitmq-server.service", "keepalived.service", "warren-dispatcher.service"],
+      ["node", "dispatcher"],
+    ],
+    ["pds-1", [], ["warren-puller.service"], ["node", "puller"]],
+  ];
+  it.each(roles)(
+    "gives %s the packages, units and programs of its role, and no other's",
+    (name, packages, units, artifacts) => {
+      const model = host(name);
+      expect(model.packages.map((one) => one.name)).toEqual(packages);
+      expect(model.units.map((unit) => unit.name)).toEqual(units);
+      expect(model.artifacts.map((artifact) => artifact.name)).toEqual(artifacts);
+    },
+  );
+
+  it("gives a host of two roles what both need, and what both ask for once", () => {
+    const config = fixtureConfig();
+    const both = {
+      ...config,
+      hosts: { ...config.hosts, "urp-1": { ...config.hosts["urp-1"], roles: ["urp", "pds"] } },
+    };
+    const model = host("urp-1", both as StackConfig);
+    expect(model.units.map((unit) => unit.name)).toEqual([
+      "apache2.service",
+      "warren-announcer.service",
+      "warren-puller.service",
+    ]);
+    expect(model.artifacts.map((artifact) => artifact.name)).toEqual(["node", "announcer", "puller"]);
+    expect(model.files.filter((file) => file.path === "/etc/warren/secrets/broker-password")).toHaveLength(1);
+  });
+
+  it("reaches a host as its own ssh says, else as warren:ssh, with its jump host reached directly", () => {
+    const { via, ...connection } = host("pds-5").connection;
+    expect(connection).toMatchObject({ address: "10.203.0.35", user: "ops", port: 22 });
+    expect(via).toMatchObject({ host: "urp-1", address: "10.203.0.11", user: "root" });
+    expect(via).not.toHaveProperty("via");
+    expect(host("pds-4").connection).not.toHaveProperty("via");
+  });
+});
+
+describe.each(stacks)("every host of stack %s", (stack) => {
+  it("has every path, package and unit once", () => {
+    for (const model of hostsOf(stack)) {
+      const paths = [...model.files, ...model.artifacts, ...model.directories].map((place) => place.path);
+      expect(new Set(paths).size, model.name).toBe(paths.length);
+      for (const things of [model.packages, model.units, model.accounts]) {
+        expect(new Set(things.map((thing) => thing.name)).size, model.name).toBe(things.length);
+      }
+    }
+  });
+
+  it("has owners that are there: root, or an account that is made first", () => {
+    for (const model of hostsOf(stack)) {
+      const accounts = new Set(["root", ...model.accounts.map((account) => account.name)]);
+      for (const place of [...model.files, ...model.directories, ...model.artifacts]) {
+        expect(accounts, `${model.name} ${place.path}`).toContain(place.owner);
+        expect(place.mode).toMatch(/^0[0-7]{3}$/);
+      }
+    }
+  });
+
+  it("has units that read files it has", () => {
+    for (const model of hostsOf(stack)) {
+      const paths = new Set([...model.files, ...model.artifacts].map((file) => file.path));
+      for (const unit of model.units) {
+        expect(unit.reads.length, unit.name).toBeGreaterThan(0);
+        expect(
+          unit.reads.filter((path) => !paths.has(path)),
+          unit.name,
+        ).toEqual([]);
+      }
+    }
+  });
+
+  it("has judges of files that are shown the candidate, and are there: packages come before such files", () => {
+    const judged = hostsOf(stack).flatMap((model) => model.files.filter((file) => file.validate));
+    expect(judged.length).toBeGreaterThan(0);
+    for (const file of judged) {
+      expect(file.validate?.join(" "), file.path).toContain(candidate);
+      expect(file.order, file.path).toBe("after-packages");
+    }
+  });
+
+  it("has secrets only in files that are marked, and that nobody but their owner reads", () => {
+    const secrets = [fixtureSecrets.erlangCookie, ...Object.values(fixtureSecrets.passwords)];
+    for (const model of hostsOf(stack)) {
+      for (const file of model.files) {
+        if (secrets.some((secret) => file.content.includes(secret))) expect(file.secret, file.path).toBe(true);
+        if (file.secret) expect(file.mode, file.path).toMatch(/^0[46]00$/);
+      }
+    }
+  });
+
+  it("has agents' configs that the agents take, with nothing unknown in them", () => {
+    const taken = hostsOf(stack).flatMap((model) =>
+      Object.entries(schemas).flatMap(([name, schema]) => {
+        if (!model.files.some((file) => file.path === `/etc/warren/${name}.json`)) return [];
+        const parsed = schema.safeParse(readConfig(model, name as keyof typeof schemas));
+        expect(parsed.error?.issues, `${model.name} ${name}`).toBeUndefined();
+        return [name];
+      }),
+    );
+    expect(new Set(taken)).toEqual(new Set(Object.keys(schemas)));
+  });
+
+  it("knows every host and virtual IP by name", () => {
+    const config = fixtureConfig(stack);
+    for (const model of hostsOf(stack)) {
+      const names = contentOf(model, "/etc/hosts")
+        .split("\n")
+        .map((line) => line.split(" ").slice(0, 2).reverse().join(" "));
+      for (const [name, { address }] of [...Object.entries(config.hosts), ...Object.entries(config.virtualIps)]) {
+        expect(names, model.name).toContain(`${name} ${address}`);
+      }
+    }
+  });
+});
+
+describe("the agents' configs", () => {
+  it("lead announcers and pullers to the virtual IP", () => {
+    expect(readConfig(host("urp-1"), "announcer").broker.hosts).toEqual(["10.203.0.50:5672"]);
+    expect(readConfig(host("pds-1"), "puller").broker.hosts).toEqual(["10.203.0.50:5672"]);
+  });
+
+  it("lead dispatchers to the broker beside them first, then to the others", () => {
+    expect(readConfig(host("bunny2"), "dispatcher").broker.hosts).toEqual(["127.0.0.1:5672", "10.203.0.21:5672"]);
+  });
+
+  it("agree on what the dispatcher takes and gives, whatever the topics and queues are called", () => {
+    const config = fixtureConfig();
+    const renamed = {
+      ...config,
+      announcements: {
+        ...config.announcements,
+        ...{ exchange: "x", inputTopic: "a.b", notifyTopic: "c.d", pullQueue: "cmc.q", productRoot: "/srv/tree" },
+      },
+    };
+    const announcer = readConfig(host("urp-1", renamed), "announcer");
+    const dispatcher = readConfig(host("bunny1", renamed), "dispatcher");
+    const puller = readConfig(host("pds-1", renamed), "puller");
+    expect(new Set([announcer.exchange, dispatcher.exchange, puller.exchange])).toEqual(new Set(["x"]));
+    expect(announcer.topicPrefix).toBe(dispatcher.inputTopic);
+    expect(puller.bindingKeys).toEqual([`${dispatcher.notifyTopic}.#`]);
+    expect(dispatcher.outputQueues).toEqual([puller.queue]);
+    expect(announcer).toMatchObject({ rootDirectory: "/srv/tree", pathPrefix: "tree", baseUrl: "http://urp-1/" });
+  });
+
+  it("lead to the members where there is no virtual IP, and the dispatcher then works always", () => {
+    const config = fixtureConfig();
+    const { virtualIp: _, ...bunny } = config.brokers.bunny as StackConfig["brokers"][string];
+    const without = { ...config, brokers: { bunny } };
+    expect(readConfig(host("pds-1", without), "puller").broker.hosts).toEqual(["10.203.0.21:5672", "10.203.0.22:5672"]);
+    expect(readConfig(host("bunny1", without), "dispatcher")).not.toHaveProperty("vip");
+  });
+});
+
+describe("a broker host", () => {
+  it("has its administrator's password as RabbitMQ hashes it: base64(salt4 || sha256(salt4 || password))", () => {
+    const { users } = JSON.parse(contentOf(host("bunny1"), "/etc/rabbitmq/warren-definitions.json"));
+    expect(users).toHaveLength(1);
+    const bytes = Buffer.from(users[0].password_hash, "base64");
+    expect(bytes).toHaveLength(36);
+    const salt = bytes.subarray(0, 4);
+    const expected = createHash("sha256").update(salt).update(fixtureSecrets.passwords.root).digest();
+    expect(bytes.subarray(4)).toEqual(expected);
+    expect(users[0]).toMatchObject({ name: "root", hashing_algorithm: "rabbit_password_hashing_sha256" });
+  });
+
+  it("salts by user and password, so that equal passwords don't show and nothing changes by itself", () => {
+    expect(hashPassword("root", "password")).toBe(hashPassword("root", "password"));
+    expect(hashPassword("root", "password")).not.toBe(hashPassword("feeder", "password"));
+    expect(hashPassword("root", "password").slice(0, 5)).not.toBe(hashPassword("root", "another").slice(0, 5));
+  });
+
+  it("has its package pinned by apt to the series that is held", () => {
+    expect(host("bunny1").packages).toContainEqual({ name: "rabbitmq-server", series: "3.10.*" });
+    expect(contentOf(host("bunny1"), "/etc/apt/preferences.d/warren")).toContain(
+      "Package: rabbitmq-server\nPin: version 3.10.*\nPin-Priority: 1001\n",
+    );
+  });
+
+  it("alone in its cluster mirrors nothing and looks for no members", () => {
+    const config = fixtureConfig();
+    const bunny = { ...(config.brokers.bunny as StackConfig["brokers"][string]), members: ["bunny1"] };
+    const single = { ...config, brokers: { bunny } };
+    expect(fixtureModel(single).clusters[0]?.policies).toEqual([]);
+    expect(contentOf(host("bunny1", single), "/etc/rabbitmq/rabbitmq.conf")).not.toContain("cluster_formation");
+  });
+});

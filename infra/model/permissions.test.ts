@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { permissionsOf } from "./permissions.ts";
+
+type User = "anonymous" | "feeder";
+type Action = "configure" | "write" | "read";
+
+/** RabbitMQ's own question: does the expression match anywhere in the name? */
+const allowed = (setting: "safe" | "compatible", user: User, action: Action, name: string): boolean =>
+  new RegExp(permissionsOf(setting)[user][action]).test(name);
+
+describe("permissions: compatible", () => {
+  it("are the old expressions, byte for byte", () => {
+    expect(permissionsOf("compatible")).toEqual({
+      anonymous: {
+        configure: "^xpublic|^amq.gen.*$|^cmc.*$",
+        write: "^amq.gen.*$|^cmc.*$",
+        read: "^xpublic|^amq.gen.*$|^cmc.*$",
+      },
+      feeder: { configure: ".*", write: ".*", read: ".*" },
+    });
+  });
+
+  it("let anonymous delete and publish to what is shared, as they always did", () => {
+    for (const action of ["configure", "write"] as const) {
+      expect(allowed("compatible", "anonymous", action, "cmc")).toBe(true);
+      expect(allowed("compatible", "anonymous", action, "cmc.urp.input")).toBe(true);
+    }
+  });
+});
+
+describe("permissions: safe", () => {
+  const rows: [User, Action, string, boolean][] = [
+    ["anonymous", "read", "xpublic", true],
+    ["anonymous", "read", "cmc", true],
+    ["anonymous", "read", "q_anonymous.sr_subscribe.x", true],
+    ["anonymous", "read", "amq.gen-JzTY20BRgKO", true],
+    ["anonymous", "read", "cmc.urp.pull", false],
+    ["anonymous", "read", "cmc.urp.input", false],
+    ["anonymous", "read", "xpublic2", false],
+    ["anonymous", "read", "xcmc", false],
+    ["anonymous", "configure", "q_anonymous.sr_subscribe.x", true],
+    ["anonymous", "configure", "amq.gen-JzTY20BRgKO", true],
+    ["anonymous", "configure", "cmc", false],
+    ["anonymous", "configure", "xpublic", false],
+    ["anonymous", "configure", "cmc.urp.pull", false],
+    ["anonymous", "configure", "amqXgen-JzTY20BRgKO", false],
+    ["anonymous", "configure", "my.q_anonymous", false],
+    ["anonymous", "write", "q_anonymous.sr_subscribe.x", true],
+    ["anonymous", "write", "amq.gen-JzTY20BRgKO", true],
+    ["anonymous", "write", "cmc", false],
+    ["anonymous", "write", "xpublic", false],
+    ["anonymous", "write", "cmc.urp.input", false],
+    // The default exchange, by which one publishes to any queue, is checked under this name.
+    ["anonymous", "write", "amq.default", false],
+    ["feeder", "configure", "cmc.urp.input", true],
+    ["feeder", "write", "cmc", true],
+    ["feeder", "read", "cmc.urp.pull", true],
+  ];
+  it.each(rows)("%s may %s %s: %s", (user, action, name, expected) => {
+    expect(allowed("safe", user, action, name)).toBe(expected);
+  });
+});
