@@ -1,20 +1,11 @@
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
-import type { StackConfig } from "../../infra/config/index.ts";
 import { isGood } from "../lib/accounting.ts";
-import { answersAmqp } from "../lib/amqp-probe.ts";
 import { checkAccountFile, formatReport, wantsColor, writeAccount } from "../lib/report.ts";
 import { readStackConfig } from "../lib/stack.ts";
-import { openTap } from "../lib/tap.ts";
-import { firstObservationOf } from "../products/names.ts";
-import { planOwnFiles } from "../products/own-files.ts";
-import { type ProductPlan, planProducts } from "../products/plan.ts";
-import { runProducts } from "../products/run.ts";
-import { loadSamples } from "../products/samples.ts";
 import { ensureStack, readPulumi, runPulumi } from "../toolchain/engine.ts";
 import { ensureToolchain } from "../toolchain/toolchain.ts";
-import { allocateLabIndex, defaultLabName, hostRoot, labUp, progressPrinter } from "./index.ts";
+import { allocateLabIndex, defaultLabName, labUp, progressPrinter } from "./index.ts";
+import { sendProducts } from "./send-products.ts";
 import { labSpec } from "./stack.ts";
 
 export interface JobOptions {
@@ -27,9 +18,6 @@ export interface JobOptions {
   readonly json?: string | undefined;
   readonly signal: AbortSignal;
 }
-
-/** Seconds for the virtual IP to find its holder after the brokers have come up. */
-const virtualIpTimeoutSeconds = 30;
 
 /**
  * Toolchain, hosts, `pulumi up`, products, table.
@@ -52,7 +40,7 @@ export async function runLabJob(options: JobOptions): Promise<boolean> {
   await phase(`pulumi up -s ${name}`, "up", () => provision(name, signal));
   const result = await phase("products", "total", async () => {
     const config = await readStackConfig(name);
-    return sendProducts(options, config, seconds);
+    return sendProducts({ ...options, config, seconds, stream: process.stderr });
   });
   const { account, details, outcome } = result;
   const count = options.files.length || options.count;
@@ -65,7 +53,7 @@ export async function runLabJob(options: JobOptions): Promise<boolean> {
 const say = (text: string): boolean => process.stderr.write(`\n== ${text}\n`);
 
 /** Hosts that are up stay as they are; state of hosts that are gone is forgotten. */
-async function bringHosts(name: string, signal: AbortSignal): Promise<void> {
+export async function bringHosts(name: string, signal: AbortSignal): Promise<void> {
   const spec = await labSpec(name, await allocateLabIndex(name));
   const { booted } = await labUp(spec, { report: progressPrinter(process.stderr), signal });
   await ensureStack(name);
@@ -90,70 +78,6 @@ async function provision(name: string, signal: AbortSignal): Promise<void> {
       `mend it and run again: what is done stays done. ./warren lab ssh HOST looks at a host`,
     );
   }
-}
-
-async function sendProducts(options: JobOptions, config: StackConfig, seconds: Record<string, number>) {
-  const { name, signal } = options;
-  const hostsOf = (role: string) =>
-    Object.entries(config.hosts).flatMap(([host, { roles }]) => (roles.some((one) => one === role) ? [host] : []));
-  const { announcements } = config;
-  const samples = await loadSamples();
-  const plan = await planFor(options, hostsOf("urp"), samples);
-  const roots = Object.fromEntries(
-    await Promise.all(
-      hostsOf("urp").map(async (host) => [host, join(await hostRoot(name, host), announcements.productRoot)] as const),
-    ),
-  );
-  const folders = await Promise.all(
-    hostsOf("pds").map(async (pds) => ({
-      pds,
-      directory: join(await hostRoot(name, pds), announcements.receiverDirectory),
-    })),
-  );
-  const tap = await openTap({
-    broker: await brokerUrl(config, signal),
-    exchange: announcements.exchange,
-    name: "warren-lab-tap",
-  });
-  try {
-    return await runProducts({ plan, samples, roots, folders, tap, signal, stream: process.stderr, seconds });
-  } finally {
-    await tap.close();
-  }
-}
-
-async function planFor(
-  { files, count, ratePerSecond, seed }: JobOptions,
-  urps: readonly string[],
-  samples: Awaited<ReturnType<typeof loadSamples>>,
-): Promise<ProductPlan> {
-  const now = new Date();
-  const firstObservation = firstObservationOf(now);
-  if (files.length > 0) return planOwnFiles({ files, urps, ratePerSecond, firstObservation, now });
-  return planProducts({ urps, count, ratePerSecond, seed, firstObservation }, samples);
-}
-
-/** The broker at its virtual IP, once it answers there. */
-async function brokerUrl(config: StackConfig, signal: AbortSignal): Promise<string> {
-  const broker = config.brokers[config.announcements.broker];
-  const address = broker?.virtualIp ? config.virtualIps[broker.virtualIp]?.address : undefined;
-  if (!broker || !address) throw new UserError("warren:brokers", "the lab's broker has no virtual IP");
-  const deadlineMs = performance.now() + virtualIpTimeoutSeconds * 1000;
-  while (!(await answersAmqp(address, broker.port))) {
-    signal.throwIfAborted();
-    if (performance.now() > deadlineMs) {
-      throw new UserError(
-        address,
-        `no broker answers at the virtual IP after ${virtualIpTimeoutSeconds} s`,
-        "./warren lab exec bunny1 bunny2 -- journalctl -u keepalived -n 20",
-      );
-    }
-    await sleep(200);
-  }
-  const url = new URL(`amqp://${address}:${broker.port}/`);
-  url.username = "feeder";
-  url.password = config.secrets.passwords.feeder;
-  return url.href;
 }
 
 function nextSteps(name: string): string {
