@@ -76,7 +76,7 @@ function tellFailuresOnce(): void {
   const others = process.listeners("unhandledRejection");
   process.removeAllListeners("unhandledRejection");
   process.on("unhandledRejection", (reason, promise) => {
-    if (reason instanceof Error && /^resource .* failed to register$/.test(reason.message)) return;
+    if (reason instanceof Error && /resource .* failed to register$/.test(reason.message)) return;
     for (const other of others) other.call(process, reason, promise);
   });
 }

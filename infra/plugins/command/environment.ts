@@ -45,15 +45,18 @@ const pending = new WeakMap<object, Map<string, Pending>>();
 let tickets = 0;
 
 /**
- * Like ssh2's `exec`, but the server must have answered for every variable before the command is sent. Resolves with the
- * names of those optional variables that were refused.
+ * Like ssh2's `exec`, but the server must have answered for every variable before the command is sent.
+ *
+ * @param started gets the channel and the names of those optional variables that were refused; it must listen before it returns: a
+ * command that ends at once has its exit code in the same packet as the answer that it was started
  */
-export function execWithEnvironment(
+export function execWithEnvironment<Outcome>(
   client: Client,
   command: string,
   variables: readonly Variable[],
   options: { readonly env: object },
-): Promise<{ readonly channel: ClientChannel; readonly refused: readonly string[] }> {
+  started: (channel: ClientChannel, refused: readonly string[]) => Promise<Outcome>,
+): Promise<Outcome> {
   const commands = prepare(client);
   const ticket = `${++tickets}:${command}`;
   const asked: Pending = { variables, refused: [] };
@@ -62,7 +65,13 @@ export function execWithEnvironment(
     const done = (error: Error | undefined, channel: ClientChannel) => {
       commands.delete(ticket);
       if (error) reject(error);
-      else resolve({ channel, refused: asked.refused.map(({ name }) => name) });
+      else
+        resolve(
+          started(
+            channel,
+            asked.refused.map(({ name }) => name),
+          ),
+        );
     };
     try {
       client.exec(ticket, options as { env: NodeJS.ProcessEnv }, done);

@@ -33,9 +33,10 @@ export function runRemote(
         return {};
       },
     };
-    const { channel, refused } = await execWithEnvironment(client, command.text, command.variables, options);
-    refused.forEach(command.onRefused);
-    return follow(channel, command, operation.signal);
+    return execWithEnvironment(client, command.text, command.variables, options, (channel, refused) => {
+      refused.forEach(command.onRefused);
+      return follow(channel, command, operation.signal);
+    });
   });
 }
 

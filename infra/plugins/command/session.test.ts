@@ -1,0 +1,46 @@
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import ssh2 from "ssh2";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type ProviderProcess, startProvider } from "../lib/provider-client.ts";
+import { secret } from "../lib/values.ts";
+
+/** A server that answers "started", "exit code 3" and "closed" in one go, as sshd does when the machine is quick. */
+const server = new ssh2.Server(
+  {
+    hostKeys: [generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ type: "pkcs1", format: "pem" })],
+  },
+  (client) => {
+    client.on("error", () => undefined);
+    client.on("authentication", (context) => context.accept());
+    client.on("session", (accept) => {
+      accept().on("exec", (acceptExec) => {
+        const channel = acceptExec();
+        channel.stderr.write("at once");
+        channel.exit(3);
+        channel.end();
+      });
+    });
+  },
+);
+let provider: ProviderProcess;
+
+beforeAll(async () => {
+  server.listen(0, "127.0.0.1");
+  [provider] = await Promise.all([startProvider(join(import.meta.dirname, "main.ts")), once(server, "listening")]);
+});
+afterAll(async () => {
+  await provider.stop();
+  server.close();
+});
+
+it("hears the exit code of a command that ends in the packet that says it was started", async () => {
+  const { port } = server.address() as AddressInfo;
+  const connection = secret({ host: "127.0.0.1", port, user: "one", password: "two" });
+  for (let round = 0; round < 5; round++) {
+    const create = provider.create("command:remote:Command", { connection, create: "true" });
+    await expect(create).rejects.toThrow(/exit code 3.*at once/s);
+  }
+});
