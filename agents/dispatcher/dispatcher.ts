@@ -8,11 +8,12 @@ import type { Delivery, Subscription } from "../lib/subscription.ts";
 import { deadLetterTopology, joinTopologies, type Topology } from "../lib/topology.ts";
 import type { Config } from "./config.ts";
 import { DispatcherCore } from "./core.ts";
-import type { Effect, Event } from "./events.ts";
+import type { Effect, Event, Incoming } from "./events.ts";
 import { Telemetry } from "./telemetry.ts";
 
 const tickMs = 50;
 const warnIntervalMs = 5000;
+const contentType = "text/plain";
 
 /** The dispatcher's shell: tells its core what happened, does what the core answers. */
 export class Dispatcher implements RunningAgent {
@@ -101,9 +102,7 @@ export class Dispatcher implements RunningAgent {
     switch (effect.type) {
       case "publish": {
         const { claim, routingKey, delivery } = effect;
-        const headers = this.#deliveries.get(delivery.id)?.headers ?? {};
-        const { exchange } = this.#context.config;
-        this.#session.publish(exchange, routingKey, delivery.body, { headers, contentType: "text/plain" }).then(
+        this.#publish(routingKey, delivery).then(
           (outcome) => this.#handle({ type: "outcome", claim, outcome }),
           (error: Error) => this.#context.lifeCycle.fail(error),
         );
@@ -133,6 +132,18 @@ export class Dispatcher implements RunningAgent {
           "entriesMax reached: taking no more until the window has passed",
         );
         break;
+    }
+  }
+
+  /** With its headers; without those where amqplib can't send them again (over 64 kB): all that is needed is in the body. */
+  async #publish(routingKey: string, { id, body }: Incoming): Promise<PublishOutcome> {
+    const { exchange } = this.#context.config;
+    const headers = this.#deliveries.get(id)?.headers ?? {};
+    try {
+      return await this.#session.publish(exchange, routingKey, body, { headers, contentType });
+    } catch (error) {
+      this.#context.log.warn({ err: error, routingKey }, "headers of an announcement can't be sent on: left out");
+      return this.#session.publish(exchange, routingKey, body, { contentType });
     }
   }
 

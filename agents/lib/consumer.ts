@@ -2,7 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "./backoff.ts";
 import type { BrokerSession } from "./broker-session.ts";
 import type { Log } from "./log.ts";
+import type { PublishOutcome } from "./publisher.ts";
 import type { Delivery } from "./subscription.ts";
+import { routingKeyBytesMax } from "./topics.ts";
 import { deadLetterExchange } from "./topology.ts";
 
 /** What becomes of a message: done, again later, or aside for a person to look at. */
@@ -77,15 +79,14 @@ export interface DeadLetterOptions extends Pick<ConsumerOptions, "session" | "lo
  * when that is confirmed acked. Until then it is tried again, for as long as the message is ours.
  */
 export async function deadLetter({ session, log, agent, queue, delivery, reason }: DeadLetterOptions): Promise<void> {
-  const headers = {
-    ...delivery.headers,
+  const why = {
     "x-dead-reason": reason,
     "x-dead-agent": agent,
     "x-dead-queue": queue,
     "x-dead-exchange": delivery.exchange,
   };
   for (let attempt = 1; !delivery.signal.aborted; attempt++) {
-    const outcome = await session.publish(deadLetterExchange, delivery.routingKey, delivery.body, { headers });
+    const outcome = await publishDead(session, delivery, why);
     if (outcome === "confirmed") {
       log.warn(
         { reason, routingKey: delivery.routingKey, body: excerpt(delivery.body) },
@@ -100,6 +101,34 @@ export async function deadLetter({ session, log, agent, queue, delivery, reason 
     );
     await sleep(backoffMs(deadLetterBackoff, attempt), undefined, { signal: delivery.signal }).catch(() => {});
   }
+}
+
+/**
+ * Peers may send what amqplib can't: headers over its 64 kB, a key that is no UTF-8 and grows when it is read as such. Such
+ * a message must not come back for ever: it is put aside without its own headers, under as much of its key as fits.
+ */
+async function publishDead(
+  session: BrokerSession,
+  { routingKey, body, headers }: Delivery,
+  why: Readonly<Record<string, string>>,
+): Promise<PublishOutcome> {
+  const key = shortenKey(routingKey);
+  try {
+    return await session.publish(deadLetterExchange, key, body, { headers: { ...headers, ...why } });
+  } catch (error) {
+    const left = { ...why, "x-dead-headers": `left out: ${(error as Error).message}` };
+    return session.publish(deadLetterExchange, key, body, { headers: left });
+  }
+}
+
+/** A cut may fall into a character, which is then read as one of three bytes. */
+const cutCharacterBytes = 3;
+
+function shortenKey(key: string): string {
+  if (Buffer.byteLength(key) <= routingKeyBytesMax) return key;
+  return Buffer.from(key)
+    .subarray(0, routingKeyBytesMax - cutCharacterBytes)
+    .toString();
 }
 
 function excerpt(body: Buffer): string {
