@@ -1,0 +1,244 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fixtureConfig, fixtureModel, fixtureSecrets } from "../model/fixture.ts";
+import { declareModel } from "./declare.ts";
+import { type Kept, type KeptSteps, planSteps } from "./plan.ts";
+import { type Registered, recordRegistrations } from "./recorder.ts";
+
+// What is registered with the engine, seen by Pulumi's own mocks. They show neither what a provider makes of it nor what state
+// holds: the engine's own tests and the lab do.
+
+const config = fixtureConfig();
+const model = fixtureModel(config);
+const planned = planSteps(model, new Map(), {}, config.secrets.erlangCookie, "T1");
+const privateKey = "PRIVATE-KEY-OF-THE-TESTS";
+const secretWords = [fixtureSecrets.erlangCookie, ...Object.values(fixtureSecrets.passwords), privateKey];
+
+let checkout: string;
+let all: Registered[];
+let kept: KeptSteps;
+
+beforeAll(async () => {
+  checkout = mkdtempSync(join(tmpdir(), "warren-declare-"));
+  const put = async (path: string, text: string) => {
+    await mkdir(dirname(join(checkout, path)), { recursive: true });
+    await writeFile(join(checkout, path), text);
+  };
+  await put(config.ssh.privateKeyFile, privateKey);
+  const hostKeys = model.hosts.map((host) => `${host.connection.address} ssh-ed25519 KEY-OF-${host.name}\n`);
+  await put(config.ssh.knownHostsFile, hostKeys.join(""));
+  ({ all, kept } = await declared({}));
+});
+afterAll(() => rmSync(checkout, { recursive: true, force: true }));
+
+/** Declares the fixture's model. @param before what the last run kept @param failing name of the resource that the engine can't make */
+async function declared(before: KeptSteps, failing?: string): Promise<{ all: Registered[]; kept: KeptSteps }> {
+  const registered = await recordRegistrations(failing);
+  const output = declareModel(model, planned, before, checkout);
+  const outputs = await new Promise<KeptSteps>((resolve) => output.apply(resolve));
+  return { all: registered, kept: outputs };
+}
+
+const commandType = "command:remote:Command";
+const commands = () => all.filter((one) => one.type === commandType);
+function named(name: string): Registered {
+  const found = all.filter((one) => one.name === name);
+  if (found.length !== 1 || !found[0]) throw new Error(`${found.length} resources are called ${name}`);
+  return found[0];
+}
+const texts = (one: Registered) =>
+  [one.inputs.create, one.inputs.update, one.inputs.delete].filter((text) => typeof text === "string");
+
+describe("every step of the model", () => {
+  it("is registered once, as a command under its host", () => {
+    expect(
+      commands()
+        .map((one) => one.name)
+        .toSorted(),
+    ).toEqual(planned.map((step) => step.name).toSorted());
+    for (const { name, host } of planned) expect(named(name).parent).toBe(host);
+  });
+
+  it("comes after the steps it names, and after its copy", () => {
+    const names = new Set(planned.map((one) => one.name));
+    for (const { host, step, name } of planned) {
+      const after = step.after.map((other) => (names.has(`${host} ${other}`) ? `${host} ${other}` : other));
+      const { dependencies } = named(name);
+      for (const other of after) expect(dependencies, `${name} after ${other}`).toContain(other);
+      if (step.copy) expect(dependencies).toContain(`${name} copy`);
+    }
+  });
+
+  it("is renewed by a change of its notes alone, and never made a second time", () => {
+    for (const step of planned) {
+      const one = named(step.name);
+      expect(one.inputs.update).toContain(`# content ${step.kept.digest}\n`);
+      expect(one.inputs.create).not.toContain("# content");
+      expect(one.ignoreChanges).toEqual(["create"]);
+    }
+  });
+
+  it("writes nothing to the engine's log, and doesn't hand its output on to the next run", () => {
+    for (const one of commands()) {
+      expect(one.inputs).toMatchObject({ logging: "none", addPreviousOutputInEnv: false });
+      expect(one.inputs).not.toHaveProperty("triggers");
+      expect(one.inputs).not.toHaveProperty("environment");
+    }
+  });
+
+  it("has texts without a word that should have been filled in", () => {
+    for (const text of commands().flatMap(texts)) expect(text).not.toMatch(/\{(candidate|digest)\}|undefined/);
+  });
+
+  it("runs as root: through sudo where the login is another's, within a time everywhere", () => {
+    const users = new Map(model.hosts.map((host) => [host.name, host.connection.user]));
+    for (const { name, host } of planned) {
+      const prefix = users.get(host) === "root" ? "timeout --kill-after=5 " : "sudo -n timeout --kill-after=5 ";
+      for (const text of texts(named(name))) {
+        expect(text.replaceAll(/^#.*\n/gm, "").slice(0, prefix.length), name).toBe(prefix);
+      }
+    }
+    expect(new Set(users.values())).toEqual(new Set(["root", "ops"]));
+  });
+});
+
+describe("a connection", () => {
+  it("is one secret as a whole, for commands and copies", () => {
+    const remote = all.filter((one) => one.type.startsWith("command:remote:"));
+    expect(remote.length).toBeGreaterThan(commands().length);
+    for (const one of remote) expect(one.secrets, one.name).toContain("connection");
+  });
+
+  it("pins the host's key and gives up early", () => {
+    expect(named("pds-4 /etc/hosts").inputs.connection).toEqual({
+      host: "10.203.0.34",
+      port: 22,
+      user: "ops",
+      privateKey,
+      hostKey: "ssh-ed25519 KEY-OF-pds-4",
+      dialErrorLimit: 2,
+      perDialTimeout: 5,
+    });
+  });
+
+  it("goes through the jump host where there is one, with that host's own key", () => {
+    const proxies = planned
+      .map(({ name }) => named(name))
+      .filter((one) => "proxy" in (one.inputs.connection as object));
+    expect(new Set(proxies.map((one) => one.parent))).toEqual(new Set(["pds-5"]));
+    expect(proxies[0]?.inputs.connection).toMatchObject({
+      host: "10.203.0.35",
+      hostKey: "ssh-ed25519 KEY-OF-pds-5",
+      proxy: { host: "10.203.0.11", user: "root", hostKey: "ssh-ed25519 KEY-OF-urp-1" },
+    });
+  });
+});
+
+describe("a secret", () => {
+  it("is in no input that isn't secret, and in no name", () => {
+    for (const one of all) {
+      const open = Object.entries(one.inputs).filter(([key]) => !one.secrets.includes(key));
+      const text = JSON.stringify([one.name, Object.fromEntries(open)]);
+      for (const word of secretWords) expect(text.includes(word), `${one.name} shows ${word}`).toBe(false);
+    }
+  });
+
+  it("gets to hosts by standard input, which is secret where the file is, and open where a diff helps", () => {
+    for (const host of model.hosts) {
+      for (const file of host.files) {
+        const one = named(`${host.name} ${file.path}`);
+        expect(one.inputs.stdin).toBe(file.content);
+        expect(one.secrets.includes("stdin"), one.name).toBe(file.secret);
+      }
+    }
+  });
+
+  it("is not in what the stack keeps", () => {
+    expect(kept).toEqual(Object.fromEntries(planned.map((step) => [step.name, step.kept])));
+    for (const word of secretWords) expect(JSON.stringify(kept)).not.toContain(word);
+  });
+});
+
+describe("the objects of a broker", () => {
+  const objects = () => all.filter((one) => one.type.startsWith("rabbitmq:"));
+  const names = (type: string) => objects().flatMap((one) => (one.type === type ? [one.name] : []));
+
+  it("are users with their permissions, exchanges and the policy; queues are their agents'", () => {
+    expect(names("rabbitmq:index/user:User")).toEqual(
+      ["anonymous", "feeder", "guest"].map((user) => `bunny user ${user}`),
+    );
+    expect(names("rabbitmq:index/permissions:Permissions")).toEqual([
+      "bunny permissions of anonymous",
+      "bunny permissions of feeder",
+    ]);
+    expect(names("rabbitmq:index/exchange:Exchange")).toEqual(["bunny exchange cmc", "bunny exchange xpublic"]);
+    expect(named("bunny policy ha-all").inputs).toMatchObject({
+      vhost: "/",
+      policy: { pattern: "^cmc\\.", definition: { "ha-mode": "all" } },
+    });
+    expect(objects()).toHaveLength(8);
+  });
+
+  it("leave guest without permissions and without a tag", () => {
+    expect(named("bunny user guest").inputs).toMatchObject({ name: "guest", tags: [] });
+  });
+
+  it("wait for every member", () => {
+    for (const one of objects()) {
+      expect(one.dependencies, one.name).toEqual(
+        expect.arrayContaining([
+          "bunny1 rabbitmq-server.service",
+          "bunny2 rabbitmq-server.service",
+          "bunny2 member of bunny",
+        ]),
+      );
+    }
+  });
+
+  it("come before every agent, and before nothing else", () => {
+    const waiting = commands().filter((one) => one.dependencies.includes("bunny exchange cmc"));
+    expect(waiting.map((one) => one.name)).toEqual(
+      planned.flatMap(({ name, step }) => (/^warren-.*\.service$/.test(step.name) ? [name] : [])),
+    );
+    for (const one of waiting) {
+      expect(one.dependencies).toEqual(expect.arrayContaining(objects().map((object) => object.name)));
+    }
+  });
+
+  it("are reached with the administrator's password, a secret", () => {
+    const providers = all.filter((one) => one.type === "pulumi:providers:rabbitmq");
+    expect(providers.map((one) => [one.inputs.endpoint, one.inputs.username, one.secrets])).toEqual([
+      ["http://10.203.0.21:15672", "root", ["password"]],
+    ]);
+  });
+});
+
+describe("a step that fails", () => {
+  it("keeps what was kept before, and so do those that wait for it: the next run makes them", async () => {
+    const old: Kept = { digest: "0000000000000000", repair: "" };
+    const before = { "pds-1 /etc/warren/puller.json": old, "pds-2 /etc/warren/puller.json": old };
+    const after = await withoutRejections(() => declared(before, "pds-1 /etc/warren/puller.json"));
+    expect(after.kept["pds-1 /etc/warren/puller.json"]).toEqual(old);
+    expect(after.kept).not.toHaveProperty(["pds-1 warren-puller.service"]);
+    expect(after.kept["pds-2 /etc/warren/puller.json"]).toEqual(kept["pds-2 /etc/warren/puller.json"]);
+    expect(after.kept["pds-2 warren-puller.service"]).toEqual(kept["pds-2 warren-puller.service"]);
+  });
+});
+
+/** Whoever waits for a resource that fails rejects too, by the SDK's design; `infra/index.ts` takes these for told. */
+async function withoutRejections<T>(work: () => Promise<T>): Promise<T> {
+  const listeners = process.listeners("unhandledRejection");
+  process.removeAllListeners("unhandledRejection");
+  process.on("unhandledRejection", () => {});
+  try {
+    return await work();
+  } finally {
+    // The last ones are told when the queue of the loop has been gone through.
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    process.removeAllListeners("unhandledRejection");
+    for (const listener of listeners) process.on("unhandledRejection", listener);
+  }
+}
