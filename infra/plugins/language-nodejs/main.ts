@@ -53,6 +53,5 @@ const streams = {
 };
 
 const service = services.LanguageRuntimeService as grpc.ServiceDefinition;
-serve(service, implement(service, "language-nodejs", { unary, streams })).then(() =>
-  endWithParent(async () => programs.cancel()),
-);
+endWithParent(async () => programs.cancel());
+void serve(service, implement(service, "language-nodejs", { unary, streams }));

@@ -27,12 +27,13 @@ export async function serveProvider(definition: ProviderDefinition): Promise<voi
       ...resourceMethods(definition, operations),
     },
   });
-  await serve(services.ResourceProviderService as grpc.ServiceDefinition, implementation);
+  // Before the port is told: the engine may say goodbye as soon as it knows it.
   endWithParent(async () => {
     operations.cancel();
     await definition.close?.();
     await log.flush();
   });
+  await serve(services.ResourceProviderService as grpc.ServiceDefinition, implementation);
 }
 
 function lifeMethods(definition: ProviderDefinition, log: EngineLog, operations: Operations) {
