@@ -165,6 +165,39 @@ test("beyond arrivalsMax nothing is kept in memory, but the tree is looked throu
   await vi.waitFor(() => expect(published).toEqual(["a", "b", "c"]));
 });
 
+test("what was passed over is found after any time: the window is counted from then", async () => {
+  const broker = Promise.withResolvers<void>();
+  let laterMs = 0;
+  const { announcer, put, log } = arrange(
+    { arrivalsMax: 2, inFlightMax: 1, rescanWindowSeconds: 10 },
+    { publish: () => broker.promise, now: () => Date.now() + laterMs },
+  );
+  for (const path of ["a", "b", "c"]) {
+    put(path, 1, 1000);
+    announcer.arrived(path, "closed");
+  }
+  laterMs = 3_600_000;
+  broker.resolve();
+  await vi.waitFor(() => expect(log).toContain("announced c (found)"));
+});
+
+test("a file that can't be looked at is told, and the others go on", async () => {
+  const { announcer, put, published, log, files } = arrange(
+    {},
+    {
+      look: (path) => {
+        if (path === "closed/a") throw new Error("EACCES: permission denied");
+        return files.get(path);
+      },
+    },
+  );
+  put("b");
+  announcer.arrived("closed/a", "moved");
+  announcer.arrived("b", "moved");
+  expect(log).toEqual(["rejected closed/a"]);
+  expect(published).toEqual(["b"]);
+});
+
 test("stopping waits for what is under way and takes no more", async () => {
   const release = Promise.withResolvers<void>();
   const { announcer, put, log } = arrange({}, { publish: () => release.promise });

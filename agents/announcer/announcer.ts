@@ -53,9 +53,11 @@ export class Announcer implements TreeWatchHandlers {
   #held = false;
   /** Pieces given back since `#held`, at the front of the queue, in their old order. */
   #givenBack = 0;
-  #overflowed = false;
+  /** When arrivals began to be passed over; undefined while all are taken. */
+  #overflowedSinceMs: number | undefined;
   readonly #foldersToScan = new Set<string>();
-  #gap: string | undefined;
+  /** Arrivals since then, less the window, may be unknown. */
+  #gap: { readonly reason: string; readonly sinceMs: number } | undefined;
   #scanning: Promise<void> | undefined;
 
   constructor(config: Config, ports: AnnouncerPorts) {
@@ -72,7 +74,7 @@ export class Announcer implements TreeWatchHandlers {
   arrived(path: string, how: Arrival | "found"): void {
     if (this.#stopping.signal.aborted || !this.#wanted.file(path)) return;
     if (this.waiting >= this.#config.arrivalsMax) {
-      this.#overflowed = true;
+      this.#overflowedSinceMs ??= this.#ports.now();
       return;
     }
     this.#queue.push({ path, how });
@@ -85,8 +87,8 @@ export class Announcer implements TreeWatchHandlers {
     this.#startScans();
   }
 
-  gap(reason: string): void {
-    this.#gap = reason;
+  gap(reason: string, sinceMs = this.#ports.now()): void {
+    this.#gap = { reason, sinceMs: Math.min(sinceMs, this.#gap?.sinceMs ?? sinceMs) };
     this.#startScans();
   }
 
@@ -120,9 +122,11 @@ export class Announcer implements TreeWatchHandlers {
     if (this.#taken === this.#queue.length) {
       this.#queue = [];
       this.#taken = 0;
-      if (this.#overflowed) {
-        this.#overflowed = false;
-        this.gap(`more than ${this.#config.arrivalsMax} arrivals waited`);
+      const sinceMs = this.#overflowedSinceMs;
+      if (sinceMs !== undefined) {
+        this.#overflowedSinceMs = undefined;
+        // With a broker that was away for long, what was passed over first is older than the window by now.
+        this.gap(`more than ${this.#config.arrivalsMax} arrivals waited`, sinceMs);
       }
     } else if (this.#taken > 10_000) {
       // Taking from the front of a long array one by one would move all the rest each time.
@@ -133,7 +137,7 @@ export class Announcer implements TreeWatchHandlers {
 
   #announce(piece: Piece): void {
     const { path, how } = piece;
-    const facts = this.#ports.look(path);
+    const facts = this.#look(path);
     if (!facts || !isWhole(how, facts) || this.#isKnown(path, facts)) return;
     const announcement = composeAnnouncement(path, facts.size, this.#config);
     if (!announcement.ok) {
@@ -155,6 +159,16 @@ export class Announcer implements TreeWatchHandlers {
         void this.#hold(piece, error);
       },
     );
+  }
+
+  /** A file that can't be looked at (its folder was closed to us) is told, and must not end the agent. */
+  #look(path: string): FileFacts | undefined {
+    try {
+      return this.#ports.look(path);
+    } catch (error) {
+      this.#ports.events.rejected(path, `can't be looked at: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 
   #isKnown(path: string, facts: FileFacts): boolean {
@@ -191,20 +205,19 @@ export class Announcer implements TreeWatchHandlers {
 
   async #runScans(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      const reason = this.#gap;
-      const folder = reason === undefined ? this.#foldersToScan.values().next().value : "";
+      const gap = this.#gap;
+      const folder = gap ? "" : this.#foldersToScan.values().next().value;
       if (folder === undefined) return;
       // What a scan of the whole tree must not cover is a new folder: its files may be older than the window.
-      if (reason === undefined) this.#foldersToScan.delete(folder);
+      if (!gap) this.#foldersToScan.delete(folder);
       this.#gap = undefined;
-      const windowMs = this.#config.rescanWindowSeconds * 1000;
-      const changedSinceMs = reason === undefined ? 0 : this.#ports.now() - windowMs;
+      const changedSinceMs = gap ? gap.sinceMs - this.#config.rescanWindowSeconds * 1000 : 0;
       try {
-        await this.#scanOnce(folder, reason, changedSinceMs);
+        await this.#scanOnce(folder, gap?.reason, changedSinceMs);
       } catch (error) {
         this.#ports.events.trouble(error as Error);
-        if (reason === undefined) this.#foldersToScan.add(folder);
-        else this.#gap ??= reason;
+        if (gap) this.gap(gap.reason, gap.sinceMs);
+        else this.#foldersToScan.add(folder);
         await delay(retryDelayMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
       }
     }
@@ -233,7 +246,7 @@ export class Announcer implements TreeWatchHandlers {
     clearTimeout(this.#settling.get(path));
     const timer = setTimeout(() => {
       this.#settling.delete(path);
-      const later = this.#ports.look(path);
+      const later = this.#look(path);
       if (later && isSame(later, facts)) this.arrived(path, "found");
     }, waitMs);
     this.#settling.set(path, timer);

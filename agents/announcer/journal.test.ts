@@ -46,6 +46,17 @@ test("a file that was rewritten or replaced is another one", async () => {
   await journal.close();
 });
 
+test("entries of a clock that was far ahead don't stay for ever, nor keep those behind them", async () => {
+  const journal = await openJournal();
+  nowMs = 90_000_000;
+  journal.add("of the future", identity);
+  nowMs = 1_000_000;
+  journal.add("now", identity);
+  expect(journal.has("now", identity)).toBe(true);
+  expect(journal.size).toBe(1);
+  await journal.close();
+});
+
 test("a torn last line, as after a kill, costs only itself, and what follows is read", async () => {
   const first = await openJournal();
   first.add("p", identity);

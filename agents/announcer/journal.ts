@@ -91,9 +91,10 @@ export class Journal {
   #remember(path: string, entry: Entry): void {
     this.#entries.delete(path);
     this.#entries.set(path, entry);
-    const tooOldMs = this.#now() - this.#keepMs;
+    const nowMs = this.#now();
     for (const [oldest, { announcedAtMs }] of this.#entries) {
-      if (announcedAtMs >= tooOldMs) break;
+      // From a clock that was ahead by more than that, they would stay in front, and all others behind them.
+      if (Math.abs(nowMs - announcedAtMs) <= this.#keepMs) break;
       this.#entries.delete(oldest);
     }
   }

@@ -52,6 +52,18 @@ test("a missing tree, and one that holds the agent's own files, end the start wi
   expect(status).toBe(1);
 });
 
+test("a missing inotifywait, and a state folder that is none, end the start with a remedy", () => {
+  const missing = runAnnouncer({ inotifywaitCommand: "no-such-command" });
+  expect(missing.stderr).toContain("apt-get install inotify-tools");
+  expect(missing.status).toBe(1);
+  rmSync(join(folder, ".state"), { recursive: true });
+  writeFileSync(join(folder, ".state"), "");
+  const { status, stderr } = runAnnouncer({});
+  expect(stderr).toContain(`${join(folder, ".state")} can't be used`);
+  expect(stderr).not.toContain("    at ");
+  expect(status).toBe(1);
+});
+
 test("a wrong config ends with 2 and names the key", () => {
   const { status, stderr } = runAnnouncer({ rescanWindow: 1 });
   expect(stderr).toContain("rescanWindow: unknown key");

@@ -50,6 +50,8 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   const barrierFolder = join(realpathSync(stateDirectory), "barrier");
   const watch = new TreeWatch({ root, barrierFolder, command: config.inotifywaitCommand, handlers: announcer });
   await watch.start().catch(async (error) => {
+    watch.stop();
+    await publisher.stop();
     await session.close();
     throw error;
   });
@@ -75,4 +77,4 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
 }
 
 export const main = (argv: readonly string[]) => runAgent({ name: "announcer", configSchema, start }, argv);
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+if (import.meta.main) process.exit(await main(process.argv.slice(2)));

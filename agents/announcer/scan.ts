@@ -110,7 +110,7 @@ export function factsOf(stats: {
 }
 
 /** Gone meanwhile, or no folder any more. */
-function isGone(error: unknown): boolean {
+export function isGone(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;
   return code === "ENOENT" || code === "ENOTDIR";
 }

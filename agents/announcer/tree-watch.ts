@@ -74,8 +74,6 @@ export class TreeWatch {
 
   /** Resolves when the whole tree is watched, after reporting it as a gap; rejects with what is wrong and the remedy. */
   async start(): Promise<void> {
-    mkdirSync(this.#options.barrierFolder, { recursive: true });
-    closeSync(openSync(this.#barrierFile, "a"));
     await this.#launch();
     this.#options.handlers.gap("started");
   }
@@ -109,6 +107,8 @@ export class TreeWatch {
 
   async #launch(): Promise<void> {
     const { root, barrierFolder, command, handlers } = this.#options;
+    mkdirSync(barrierFolder, { recursive: true });
+    this.#touchBarrier();
     this.#rootInode = lstatSync(root, { bigint: true }).ino;
     const started = startInotify({
       command,
@@ -225,7 +225,16 @@ export class TreeWatch {
     clearTimeout(this.#barrierTimer);
     this.#barrierTimer = setTimeout(() => void this.#restart("inotifywait did not answer"), barrierTimeoutMs);
     this.#barrierTimer.unref();
-    // Opening for append and closing is an event without being a change: nothing goes to the disk.
+    try {
+      this.#touchBarrier();
+    } catch (error) {
+      // The agent's own folder is gone, or no file can be opened.
+      void this.#restart((error as Error).message);
+    }
+  }
+
+  /** Opening for append and closing is an event without being a change: nothing goes to the disk. */
+  #touchBarrier(): void {
     closeSync(openSync(this.#barrierFile, "a"));
   }
 

@@ -1,12 +1,17 @@
 import { lstatSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../lib/errors.ts";
-import { type FileFacts, factsOf } from "./scan.ts";
+import { type FileFacts, factsOf, isGone } from "./scan.ts";
 
 /** Facts of one file, asked at once: the event is handled in the turn that brought it. Undefined where it is none. */
 export function look(root: string, path: string): FileFacts | undefined {
-  const stats = lstatSync(join(root, path), { throwIfNoEntry: false });
-  return stats?.isFile() ? factsOf(stats) : undefined;
+  try {
+    const stats = lstatSync(join(root, path), { throwIfNoEntry: false });
+    return stats?.isFile() ? factsOf(stats) : undefined;
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The tree without symbolic links, so that paths can be compared; not around the agent's own files, it would watch itself. */

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { access, constants, mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { z } from "zod";
@@ -58,10 +58,20 @@ export async function runAgent<S extends z.ZodType<CommonConfig>>(
     }
     return await live(program, config, options.config);
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    process.stderr.write(`${error.format()}\n`);
-    return error instanceof ConfigError ? 2 : 1;
+    const told = error instanceof UserError ? error : explainSystemFault(program.name, error);
+    if (!told) throw error;
+    process.stderr.write(`${told.format()}\n`);
+    return told instanceof ConfigError ? 2 : 1;
   }
+}
+
+/** A file that can't be read, a folder that can't be written: a matter of the host, not of the program. */
+function explainSystemFault(name: string, error: unknown): UserError | undefined {
+  const { path, message } = error as NodeJS.ErrnoException;
+  if (path === undefined) return undefined;
+  return new UserError(name, `can't start: ${message}`, `look at ${path}: owner, mode, room on its disk`, {
+    cause: error,
+  });
 }
 
 function parseOptions(
@@ -104,7 +114,7 @@ async function live<S extends z.ZodType<CommonConfig>>(
   const server = await serveMetrics(config.metrics, metrics, health);
   try {
     const stateDirectory = process.env.STATE_DIRECTORY ?? join(dirname(resolve(configFile)), ".state");
-    await mkdir(stateDirectory, { recursive: true });
+    await makeStateDirectory(stateDirectory);
     log.info({ config, metricsPort: server.port, stateDirectory }, "starting");
     notify.startWatchdog();
     agent = await program.start({ config, log, metrics, lifeCycle, stateDirectory });
@@ -122,6 +132,21 @@ async function live<S extends z.ZodType<CommonConfig>>(
     await notify.close();
     clearTimeout(exit);
     lifeCycle.dispose();
+  }
+}
+
+/** Made where it is missing; looked at once, so that an agent does not begin what it can't keep. */
+async function makeStateDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new UserError(
+      "state directory",
+      `${path} can't be used: ${(error as Error).message}`,
+      "make it a folder of the user who runs the agent, or set STATE_DIRECTORY to one",
+      { cause: error },
+    );
   }
 }
 

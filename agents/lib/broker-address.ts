@@ -38,15 +38,16 @@ export function socketOptionsOf(config: BrokerConfig, name: string): SocketOptio
 
 /** The password alone, without the newline that editors add. */
 export function readPassword(file: string): string {
+  const fault = (what: string) =>
+    new UserError("broker.passwordFile", what, "write the broker user's password, alone, into that file");
+  let password: string;
   try {
-    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+    password = readFileSync(file, "utf8").replace(/\r?\n$/, "");
   } catch (error) {
-    throw new UserError(
-      "broker.passwordFile",
-      `can't be read: ${(error as Error).message}`,
-      "write the broker user's password, alone, into that file",
-    );
+    throw fault(`can't be read: ${(error as Error).message}`);
   }
+  if (password === "") throw fault(`${file} is empty`);
+  return password;
 }
 
 function splitHost(text: string): { hostname: string; port: number } {

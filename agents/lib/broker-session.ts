@@ -3,6 +3,7 @@ import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import { type ChannelModel, connect, type RecoveringChannelModel } from "amqplib";
 import { nextHostDelayMs } from "./backoff.ts";
 import { addressOf, readPassword, socketOptionsOf } from "./broker-address.ts";
+import { describeBrokerFault } from "./broker-fault.ts";
 import type { BrokerConfig } from "./config.ts";
 import type { Log } from "./log.ts";
 import { Publisher, type PublishOptions, type PublishOutcome } from "./publisher.ts";
@@ -56,7 +57,8 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   #hostIndex = 0;
   #shortLives = 0;
   #connectedAtMs = 0;
-  #logged = { reason: "", atMs: 0 };
+  /** By message: what was told last, and when. */
+  readonly #told = new Map<string, { readonly reason: string; readonly atMs: number }>();
 
   constructor(options: BrokerSessionOptions) {
     super();
@@ -196,7 +198,6 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
 
   #onConnect(): void {
     this.#connectedAtMs = performance.now();
-    this.#logged = { reason: "", atMs: 0 };
     if (this.#state === "connecting") this.#state = "ready";
     this.#options.log.info({ host: this.#host }, "connected to the broker");
     // Those that were asked for while the others were being set up.
@@ -221,12 +222,8 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   #onFailed(error: Error): void {
     if (this.#state === "closed") return;
     this.#publisher.detach();
-    this.#reason = describeError(error);
-    const nowMs = performance.now();
-    if (this.#logged.reason !== this.#reason || nowMs - this.#logged.atMs > repeatLogMs) {
-      this.#logged = { reason: this.#reason, atMs: nowMs };
-      this.#options.log.warn({ host: this.#host, reason: this.#reason }, "can't connect to the broker; trying again");
-    }
+    this.#reason = describeBrokerFault(error, this.#options.config);
+    this.#warnSeldom(this.#reason, "can't connect to the broker; trying again");
     this.#hostIndex++;
     this.emit("failed", this.#reason);
   }
@@ -252,9 +249,18 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   #drop(reason: string, model = this.#model): void {
     if (this.#state === "closed" || !model || model !== this.#model) return;
     this.#model = undefined;
-    this.#options.log.warn({ reason }, "a channel failed: connecting anew");
+    this.#warnSeldom(describeBrokerFault(new Error(reason), this.#options.config), "a channel failed: connecting anew");
     // It may be closed already, which is what is wanted.
     model.close().catch(() => {});
+  }
+
+  /** What happens at every attempt, e.g. while a queue has other arguments than ours, is told now and then. */
+  #warnSeldom(reason: string, message: string): void {
+    const nowMs = performance.now();
+    const told = this.#told.get(message);
+    if (told?.reason === reason && nowMs - told.atMs < repeatLogMs) return;
+    this.#told.set(message, { reason, atMs: nowMs });
+    this.#options.log.warn({ host: this.#host, reason }, message);
   }
 
   #delayMs(attempt: number): number {
@@ -269,12 +275,6 @@ export function openBrokerSession(options: BrokerSessionOptions): BrokerSession 
   const session = new BrokerSession(options);
   session.start().catch((error: Error) => session.emit("failed", error.message));
   return session;
-}
-
-function describeError(error: Error): string {
-  // Node gathers the failures of several addresses of one name; its own message is empty then.
-  if (error instanceof AggregateError) return error.errors.map((each: Error) => each.message).join("; ");
-  return error.message;
 }
 
 async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {

@@ -27,27 +27,44 @@ export function encodeRecord(record: SpoolRecord): Buffer {
   return buffer;
 }
 
-/** All records up to the first that is cut short or damaged; `validBytes` is where that one begins. */
-export function decodeRecords(data: Buffer): { records: SpoolRecord[]; validBytes: number } {
+/** What can be read of a file of records. */
+export interface DecodedRecords {
+  readonly records: SpoolRecord[];
+  /** Where the last whole record ends; what follows is torn or damaged. */
+  readonly validBytes: number;
+  /** Damaged bytes before that. */
+  readonly damagedBytes: number;
+}
+
+/** All whole records. Behind a damaged one the next is looked for byte by byte: what was whole is not lost with it. */
+export function decodeRecords(data: Buffer): DecodedRecords {
   const records: SpoolRecord[] = [];
-  let offset = 0;
-  while (data.length - offset >= headBytes + fixedBytes) {
-    const length = data.readUInt32BE(offset);
-    const end = offset + headBytes + length;
-    if (length < fixedBytes || length > fixedBytes + payloadBytesMax || end > data.length) break;
-    const content = data.subarray(offset + headBytes, end);
-    if (crc32(content) !== data.readUInt32BE(offset + 4)) break;
-    const type = content.readUInt8(0);
-    const sequence = content.readUIntBE(1, 6);
-    if (type === typePut) {
-      const payload = Buffer.from(content.subarray(fixedBytes));
-      records.push({ type: "put", sequence, appendedAtMs: content.readUIntBE(7, 6), payload });
-    } else if (type === typeDone) {
-      records.push({ type: "done", sequence });
-    } else {
-      break;
+  let validBytes = 0;
+  let damagedBytes = 0;
+  for (let offset = 0; data.length - offset >= headBytes + fixedBytes; ) {
+    const found = decodeRecordAt(data, offset);
+    if (!found) {
+      offset += 1;
+      continue;
     }
-    offset = end;
+    damagedBytes += offset - validBytes;
+    records.push(found.record);
+    offset = found.end;
+    validBytes = offset;
   }
-  return { records, validBytes: offset };
+  return { records, validBytes, damagedBytes };
+}
+
+function decodeRecordAt(data: Buffer, offset: number): { record: SpoolRecord; end: number } | undefined {
+  const length = data.readUInt32BE(offset);
+  const end = offset + headBytes + length;
+  if (length < fixedBytes || length > fixedBytes + payloadBytesMax || end > data.length) return undefined;
+  const content = data.subarray(offset + headBytes, end);
+  const type = content.readUInt8(0);
+  if (type !== typePut && type !== typeDone) return undefined;
+  if (crc32(content) !== data.readUInt32BE(offset + 4)) return undefined;
+  const sequence = content.readUIntBE(1, 6);
+  if (type === typeDone) return { record: { type: "done", sequence }, end };
+  const payload = Buffer.from(content.subarray(fixedBytes));
+  return { record: { type: "put", sequence, appendedAtMs: content.readUIntBE(7, 6), payload }, end };
 }

@@ -96,7 +96,7 @@ test("a disk that refuses is told to whoever appends; what was there stays", asy
   expect(texts(spool)).toEqual(["before"]);
 });
 
-test("property: records read back as written, and any damage ends the reading before it", () => {
+test("property: records read back as written, and damage costs only the record that it hits", () => {
   const record: fc.Arbitrary<SpoolRecord> = fc.oneof(
     fc.record({
       type: fc.constant("put" as const),
@@ -114,15 +114,37 @@ test("property: records read back as written, and any damage ends the reading be
       (records, at, flip) => {
         const encoded = records.map(encodeRecord);
         const data = Buffer.concat(encoded);
-        expect(decodeRecords(data)).toEqual({ records, validBytes: data.length });
+        expect(decodeRecords(data)).toEqual({ records, validBytes: data.length, damagedBytes: 0 });
         const position = at % data.length;
         data.writeUInt8(data.readUInt8(position) ^ flip, position);
-        let before = 0;
-        while (Buffer.concat(encoded.slice(0, before + 1)).length <= position) before++;
-        expect(decodeRecords(data).records).toEqual(records.slice(0, before));
+        let hit = 0;
+        while (Buffer.concat(encoded.slice(0, hit + 1)).length <= position) hit++;
+        const isLast = hit === records.length - 1;
+        expect(decodeRecords(data)).toEqual({
+          records: records.toSpliced(hit, 1),
+          validBytes: isLast ? data.length - (encoded[hit]?.length ?? 0) : data.length,
+          damagedBytes: isLast ? 0 : encoded[hit]?.length,
+        });
       },
     ),
   );
+});
+
+test("a spool file damaged in its middle keeps every message but the one that was hit", async () => {
+  const first = await open();
+  for (const text of ["one", "two", "three"]) await first.append(Buffer.from(text));
+  await first.close();
+  const [file = ""] = await files();
+  const data = await readFile(file);
+  data.writeUInt8(0xff, data.indexOf("two"));
+  await writeFile(file, data);
+  const second = await open();
+  expect(texts(second)).toEqual(["one", "three"]);
+  await second.append(Buffer.from("four"));
+  await second.close();
+  const third = await open();
+  expect(texts(third)).toEqual(["one", "three", "four"]);
+  await third.close();
 });
 
 test("a spool that a process truncated to nothing is an empty spool", async () => {

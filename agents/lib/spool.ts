@@ -156,7 +156,11 @@ export class Spool {
 
   async #loadSegment(path: string): Promise<SpoolRecord[]> {
     const data = await readFile(path);
-    const { records, validBytes } = decodeRecords(data);
+    const { records, validBytes, damagedBytes } = decodeRecords(data);
+    if (damagedBytes > 0) {
+      // Left in the file, for whoever wants to know what it was; nothing more is written to this file anyway.
+      this.#log.error({ path, damagedBytes }, "spool file is damaged: what it held there is lost, the rest is kept");
+    }
     if (validBytes < data.length) {
       const cutBytes = data.length - validBytes;
       this.#log.warn({ path, cutBytes }, "spool file ended in a torn record, as after a kill or a power loss: cut off");

@@ -57,4 +57,4 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
 }
 
 export const main = (argv: readonly string[]) => runAgent({ name: "puller", configSchema, start }, argv);
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+if (import.meta.main) process.exit(await main(process.argv.slice(2)));

@@ -17,7 +17,7 @@ describe("the URL of a broker", () => {
     });
   });
 
-  test.each(["nonsense", "http://bunny-op/", "amqps://feeder:secret@bunny-op/"])(
+  test.each(["nonsense", "http://bunny-op/", "amqps://feeder:secret@bunny-op/", "amqp://feeder:secret%zz@bunny-op/"])(
     "that is none is refused as a wrong command line, without its password: %s",
     (url) => {
       expect(() => parseBrokerUrl(url)).toThrow(expect.objectContaining({ name: "ConfigError" }));

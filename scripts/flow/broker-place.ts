@@ -61,16 +61,23 @@ async function exchangeExists(url: string, exchange: string): Promise<boolean> {
 export function parseBrokerUrl(text: string): { host: string; vhost: string; user: string; password: string } {
   const example = "write it as amqp://user:password@host:5672/vhost (without /vhost: the vhost /)";
   const url = URL.parse(text);
+  const decode = (part: string, what: string): string => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      throw fault(`its ${what} has a "%" that starts no escape: write % itself as %25`);
+    }
+  };
   const fault = (message: string): ConfigError =>
     new ConfigError("--broker", [{ path: maskPassword(text), message }], example);
   if (url === null || !url.hostname) throw fault("is not the URL of a broker");
   if (url.protocol !== "amqp:") throw fault(`is ${url.protocol}, expected amqp:`);
-  const vhost = decodeURIComponent(url.pathname.slice(1));
+  const vhost = decode(url.pathname.slice(1), "vhost");
   return {
     host: `${url.hostname}:${url.port || 5672}`,
     vhost: vhost === "" ? "/" : vhost,
-    user: decodeURIComponent(url.username) || "guest",
-    password: decodeURIComponent(url.password) || "guest",
+    user: decode(url.username, "user name") || "guest",
+    password: decode(url.password, "password") || "guest",
   };
 }
 

@@ -1,0 +1,36 @@
+import type { BrokerConfig } from "./config.ts";
+
+/**
+ * Why a connection to the broker failed, as the person who runs the agent needs it: what the broker or the network said
+ * and, where it is a mistake in the config, which key to look at.
+ */
+export function describeBrokerFault(error: Error, config: Pick<BrokerConfig, "user" | "vhost">): string {
+  // Node gathers the failures of several addresses of one name; its own message is empty then.
+  const said =
+    error instanceof AggregateError ? error.errors.map((each: Error) => each.message).join("; ") : error.message;
+  const meaning = meanings.find(([pattern]) => pattern.test(said))?.[1](config);
+  return meaning === undefined ? said : `${meaning} (${said})`;
+}
+
+type Meaning = readonly [RegExp, (config: Pick<BrokerConfig, "user" | "vhost">) => string];
+
+const meanings: readonly Meaning[] = [
+  [
+    /ACCESS_REFUSED.*(Login|authentication)/i,
+    ({ user }) => `the broker refuses user ${user}: look at broker.user and at the password in broker.passwordFile`,
+  ],
+  // The broker's own words for this are lost in amqplib, which only says that it expected something else.
+  [
+    /Expected ConnectionOpenOk|NOT_ALLOWED/,
+    ({ user, vhost }) => `the broker has no vhost ${vhost}, or user ${user} may not enter it: look at broker.vhost`,
+  ],
+  [
+    /ACCESS_REFUSED/,
+    ({ user }) => `user ${user} lacks a permission that this agent needs: configure, write and read on its names`,
+  ],
+  [
+    /PRECONDITION_FAILED - inequivalent arg/,
+    () => "what this agent declares is there already, and differs: correct the config, or delete what is there",
+  ],
+  [/exceeds maxFrameSize/, () => "what answers there does not speak AMQP: look at the port in broker.hosts"],
+];
