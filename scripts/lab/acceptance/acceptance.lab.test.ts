@@ -1,0 +1,27 @@
+import { afterAll, beforeAll } from "vitest";
+import { labDown } from "../index.ts";
+import { badConfig } from "./bad-config.ts";
+import { badProducts } from "./bad-products.ts";
+import { drift } from "./drift.ts";
+import { ending } from "./ending.ts";
+import { figuresTable } from "./figures.ts";
+import { provisioning } from "./provisioning.ts";
+import { bringSubject, lab } from "./subject.ts";
+import { kills, products } from "./traffic.ts";
+import { unreachable } from "./unreachable.ts";
+
+// One lab for all of it, from bare hosts to none, and every part goes on from where the one before it has left the hosts.
+beforeAll(bringSubject);
+afterAll(async () => {
+  process.stdout.write(figuresTable());
+  await labDown(lab);
+});
+
+provisioning();
+products();
+kills();
+drift();
+unreachable();
+badConfig();
+badProducts();
+ending();

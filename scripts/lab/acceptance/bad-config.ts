@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { withChangedStack } from "./stack-file.ts";
+import { lab, preview, stackTrace, up, type WarrenResult, warren } from "./subject.ts";
+
+/** Everything that the stack's state says is there. */
+async function registered(): Promise<string> {
+  const { exitCode, output } = await warren(["pulumi", "stack", "export", "-s", lab]);
+  expect(exitCode).toBe(0);
+  return output;
+}
+
+/** One error, with these words in it; no stack trace; nothing changed. */
+async function expectRefused(act: () => Promise<WarrenResult>, ...words: readonly (string | RegExp)[]): Promise<void> {
+  const before = await registered();
+  const refused = await act();
+  expect(refused.exitCode, refused.output).not.toBe(0);
+  for (const word of words) expect(refused.output).toMatch(word);
+  expect(refused.output).not.toMatch(stackTrace);
+  expect(refused.output.match(/\berror: /g)?.length ?? 0, refused.output).toBeLessThanOrEqual(1);
+  expect(await registered()).toBe(before);
+}
+
+export function badConfig(): void {
+  describe("a mistake in a stack's config is told once, and nothing is registered:", () => {
+    it.each([
+      ["preview", preview],
+      ["up", up],
+    ] as const)("two hosts with one address, at %s", async (_, act) => {
+      await withChangedStack(
+        (stack) => {
+          const address = stack.getIn(["config", "warren:hosts", "pds-1", "address"]);
+          stack.setIn(["config", "warren:hosts", "pds-2", "address"], address);
+        },
+        () =>
+          expectRefused(() => act(), /hosts\.pds-2\.address: an address of its own is expected, got .*hosts\.pds-1/),
+      );
+    });
+
+    it("an unknown key", async () => {
+      await withChangedStack(
+        (stack) => stack.setIn(["config", "warren:announcements", "logLevell"], "info"),
+        () => expectRefused(() => up(), /announcements/, /logLevell/),
+      );
+    });
+
+    it("a wrong passphrase", async () => {
+      await expectRefused(() => up({ PULUMI_CONFIG_PASSPHRASE: "not-this-one" }), /incorrect passphrase/);
+    });
+  });
+}

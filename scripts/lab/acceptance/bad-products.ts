@@ -1,0 +1,97 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { deadLetterQueue } from "../../../agents/lib/topology.ts";
+import { hostRoot } from "../index.ts";
+import { hostsOf } from "../send-products.ts";
+import { takeUntil, withChannel } from "./broker.ts";
+import { lab, on, send, stackConfig, textOf, untilPrints } from "./subject.ts";
+
+const productRoot = async () => join(await hostRoot(lab, "urp-1"), (await stackConfig()).announcements.productRoot);
+const onPullers = async (script: string) =>
+  Promise.all(hostsOf(await stackConfig(), "pds").map((host) => on(host, script)));
+
+export function badProducts(): void {
+  describe("what is wrong with one product does no harm to others:", () => {
+    afterEach(() => onPullers("systemctl start warren-puller"));
+
+    it("one that is deleted between announcement and pull is put aside, with the reason", async () => {
+      const name = `201501201810~~DELETED ${Date.now()}:URP:IWA:RADAR:META::20150120180902`;
+      const path = join(await productRoot(), "20150120/RADAR/URP/IWA", name);
+      await onPullers("systemctl stop warren-puller");
+      await withChannel(async (channel) => {
+        const { queue } = await channel.assertQueue("", { exclusive: true });
+        await channel.bindQueue(queue, "cmc", "v00.urp.notify.#");
+        await mkdir(dirname(path), { recursive: true });
+        await writeFile(path, "gone soon");
+        const isIt = (body: Buffer) => body.toString().includes("DELETED");
+        await takeUntil(channel, queue, ({ content }) => isIt(content));
+        await rm(path);
+        await onPullers("systemctl start --no-block warren-puller");
+        const dead = await takeUntil(channel, deadLetterQueue, ({ content }) => isIt(content));
+        expect(dead.properties.headers).toMatchObject({
+          "x-dead-agent": "puller",
+          "x-dead-reason": expect.stringContaining("404"),
+        });
+      });
+    });
+
+    it("a malformed announcement is put aside, with the reason", async () => {
+      await withChannel(async (channel) => {
+        const body = `no announcement ${Date.now()}`;
+        channel.publish("cmc", "v00.urp.input.20150120", Buffer.from(body), { persistent: true });
+        await channel.waitForConfirms();
+        const dead = await takeUntil(channel, deadLetterQueue, ({ content }) => content.toString() === body);
+        expect(dead.properties.headers).toMatchObject({
+          "x-dead-agent": "dispatcher",
+          "x-dead-reason": expect.stringContaining("malformed"),
+        });
+      });
+    });
+
+    it("names with spaces, with other letters, with signs that URLs use, and files of 0 bytes come through", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "warren-own-"));
+      try {
+        const names = ["two words", "précipité été", "雨量", "100% #2 + ?x=1&y", "empty"];
+        const files = names.map((name) => join(folder, name));
+        for (const file of files) await writeFile(file, file.endsWith("empty") ? "" : `content of ${file}`);
+        const { account, details, outcome } = await send({ files });
+        expect(outcome).toBe("complete");
+        expect(details).toMatchObject({ lost: [], repeated: [], wrong: [] });
+        expect(account.dispatched).toBe(names.length);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+
+    it("one whose folder is too long for a topic is refused, and the announcer says so and lives on", async () => {
+      const pid = await textOf("urp-1", "systemctl show --property=MainPID --value warren-announcer");
+      const top = `too-long-${Date.now()}`;
+      const root = await productRoot();
+      const path = join(root, top, "a".repeat(120), "b".repeat(120), "product");
+      try {
+        await mkdir(dirname(path), { recursive: true });
+        await writeFile(path, "no topic takes it");
+        const journal = `journalctl --no-pager -o cat -u warren-announcer | grep ${top} || true`;
+        await untilPrints("urp-1", journal, /routing key .*bytes/, 20_000);
+        expect(await textOf("urp-1", "systemctl show --property=MainPID --value warren-announcer")).toBe(pid);
+      } finally {
+        await rm(join(root, top), { recursive: true });
+      }
+    });
+
+    it("an agent whose port another process has says which, and comes up once it is free", async () => {
+      await on("pds-2", "systemctl stop warren-puller");
+      const listen = "$s = IO::Socket::INET->new(LocalAddr => q(127.0.0.1:9103), Listen => 1) or die; sleep";
+      await on("pds-2", `systemd-run --quiet --unit=squatter perl -MIO::Socket::INET -e '${listen}'`);
+      await untilPrints("pds-2", "ss -Hltn 'sport = 9103'", /9103/, 10_000);
+      await on("pds-2", "systemctl start --no-block warren-puller");
+      const journal = "journalctl --no-pager -o cat -u warren-puller --since=-60s";
+      await untilPrints("pds-2", journal, /127\.0\.0\.1:9103 is in use by another process/, 20_000);
+      expect(await textOf("pds-2", journal)).not.toMatch(/^\s+at .+:\d+:\d+/m);
+      await on("pds-2", "systemctl stop squatter");
+      await untilPrints("pds-2", "systemctl is-active warren-puller", "active", 20_000);
+    });
+  });
+}

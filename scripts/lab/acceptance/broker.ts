@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ConfirmChannel, connect, type GetMessage } from "amqplib";
+import type { StackConfig } from "../../../infra/config/index.ts";
+import { brokerUrl, hostsOf } from "../send-products.ts";
+import { hostExec } from "../ssh.ts";
+import { lab, stackConfig, until } from "./subject.ts";
+
+/** A killed broker waits ten seconds, boots, joins, and its mirrors are filled; then the virtual IP comes back. */
+const wholeTimeoutMs = 90_000;
+
+interface QueueAnswer {
+  readonly name: string;
+  readonly state?: string;
+  readonly slave_nodes?: readonly string[];
+  readonly synchronised_slave_nodes?: readonly string[];
+}
+
+/**
+ * Waits until both broker hosts are what they were before a fault: members running, every mirror in step, the virtual IP
+ * where its priority has it. The next fault then meets a whole cluster, as the first one did.
+ */
+export async function untilWhole(): Promise<void> {
+  const config = await stackConfig();
+  const bunnies = hostsOf(config, "bunny");
+  let missing = "";
+  const isWhole = async (): Promise<boolean> => {
+    try {
+      for (const host of bunnies) {
+        const nodes = await ask<{ running: boolean; partitions?: string[] }[]>(config, host, "nodes");
+        if (nodes.some((node) => !node.running || (node.partitions ?? []).length > 0))
+          throw new Error("a node is away");
+        if (nodes.length !== bunnies.length) throw new Error(`${host} knows ${nodes.length} members`);
+      }
+      const queues = await ask<QueueAnswer[]>(config, bunnies[0] ?? "", "queues");
+      const behind = queues.filter(({ name }) => name.startsWith("cmc.")).find((queue) => !isMirrored(queue));
+      if (behind) throw new Error(`${behind.name} has no mirror in step`);
+      const holder = await vipHolder(config);
+      if (holder !== bunnies[0]) throw new Error(`the virtual IP is on ${holder}`);
+      return true;
+    } catch (error) {
+      missing = (error as Error).message;
+      return false;
+    }
+  };
+  await until("the cluster is whole", wholeTimeoutMs, isWhole).catch((error: Error) => {
+    throw new Error(`${error.message}: ${missing}`);
+  });
+}
+
+const isMirrored = ({ state, slave_nodes = [], synchronised_slave_nodes = [] }: QueueAnswer): boolean =>
+  state === "running" && slave_nodes.length === 1 && synchronised_slave_nodes.length === 1;
+
+/** The host that has the virtual IP. */
+export async function vipHolder(config: StackConfig): Promise<string | undefined> {
+  const address = Object.values(config.virtualIps)[0]?.address;
+  for (const host of hostsOf(config, "bunny")) {
+    const { stdout } = await hostExec(lab, host, ["ip", "-brief", "-4", "address"], { timeoutMs: 10_000 });
+    if (stdout.includes(` ${address}/`)) return host;
+  }
+  return undefined;
+}
+
+async function ask<T>(config: StackConfig, host: string, path: string): Promise<T> {
+  const port = config.brokers[config.announcements.broker]?.managementPort;
+  const login = Buffer.from(`root:${config.secrets.passwords.root}`).toString("base64");
+  const response = await fetch(`http://${config.hosts[host]?.address}:${port}/api/${path}`, {
+    headers: { authorization: `Basic ${login}` },
+    signal: AbortSignal.timeout(5000),
+  });
+  if (!response.ok) throw new Error(`${host} answers ${response.status}`);
+  return (await response.json()) as T;
+}
+
+/** A channel to the broker at its virtual IP, for the time of some work. */
+export async function withChannel<T>(work: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
+  const connection = await connect(await brokerUrl(await stackConfig(), AbortSignal.timeout(60_000)));
+  try {
+    return await work(await connection.createConfirmChannel());
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Takes messages from a queue until one is what is looked for. Those before it are gone. */
+export async function takeUntil(
+  channel: ConfirmChannel,
+  queue: string,
+  isIt: (message: GetMessage) => boolean,
+): Promise<GetMessage> {
+  const deadlineMs = performance.now() + 30_000;
+  for (;;) {
+    const message = await channel.get(queue, { noAck: true });
+    if (message && isIt(message)) return message;
+    if (performance.now() > deadlineMs) throw new Error(`not within 30 s: the message looked for, in ${queue}`);
+    if (!message) await sleep(100);
+  }
+}

@@ -1,0 +1,76 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { allocateLabIndex, labDown, labStatus } from "../index.ts";
+import { noteSeconds } from "./figures.ts";
+import { expectHidden, secretPlaces } from "./secret-places.ts";
+import { secretsOf } from "./secrets.ts";
+import { lab, send, stackConfig, stackTrace, textOf, up, warren } from "./subject.ts";
+
+export function ending(): void {
+  describe("at the end", () => {
+    it("no secret is in the state or in any log, after all that has happened", async () => {
+      expectHidden(await secretPlaces(), secretsOf(await stackConfig()));
+    });
+
+    it("destroy leaves hosts without units, packages and secrets of warren's", async () => {
+      const destroyed = await warren(["destroy", "-s", lab, "--yes"]);
+      noteSeconds("destroy", destroyed.seconds);
+      expect(destroyed.exitCode, destroyed.output).toBe(0);
+      expect(destroyed.output).not.toMatch(stackTrace);
+      const { hosts } = await stackConfig();
+      for (const host of Object.keys(hosts)) {
+        expect(await textOf(host, "systemctl list-units --all --plain --no-legend 'warren-*'"), host).toBe("");
+        expect(await textOf(host, "find /etc/warren /opt/warren -type f 2>/dev/null || true"), host).toBe("");
+        expect(await textOf(host, "apt-mark showhold"), host).toBe("");
+        const packages =
+          "dpkg-query -W -f '${db:Status-Status} ${Package}\\n' | grep -E ' (rabbitmq-server|keepalived)$'";
+        expect(await textOf(host, `${packages} || true`), host).not.toContain("installed ");
+      }
+    });
+
+    it("up on the same hosts works again, and products come through", async () => {
+      const again = await up();
+      noteSeconds("up after destroy", again.seconds, 50);
+      expect(again.exitCode, again.output).toBe(0);
+      const { account, outcome } = await send({ count: 40 });
+      expect(outcome).toBe("complete");
+      expect(account).toMatchObject({ dispatched: 40, lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 });
+    });
+
+    it("down leaves nothing of the lab on the machine", async () => {
+      const index = await allocateLabIndex(lab);
+      expect(traces(index).length).toBeGreaterThan(0);
+      const began = performance.now();
+      await labDown(lab);
+      noteSeconds("lab down", (performance.now() - began) / 1000);
+      expect(traces(index)).toEqual([]);
+      expect(await labStatus(lab)).toBeUndefined();
+    });
+  });
+}
+
+/** What the machine shows of a lab, asked without the lab's own code. */
+function traces(index: number): string[] {
+  const ask = (program: string, ...argv: string[]) => execFileSync(program, argv).toString().split("\n");
+  const processes = readdirSync("/proc").flatMap((pid) => (/^\d+$/.test(pid) ? [argumentsOf(pid)] : []));
+  return [
+    ...ask("ip", "-brief", "link").filter((line) => new RegExp(`^wl${index}(h\\S*)? `).test(line)),
+    ...ask("ip", "netns").filter((line) => line.startsWith(`wl${index}-`)),
+    ...ask("nft", "list", "tables").filter((line) => new RegExp(` warren-lab-${index}(-|$)`).test(line)),
+    ...readFileSync("/proc/self/mounts", "utf8")
+      .split("\n")
+      .filter((line) => line.includes(`/${lab}-${index}/`)),
+    ...processes.filter((line) => line.includes(`wl${index}-`) || line.includes(`/run/warren-lab/${index}/`)),
+    ...ask("find", "/sys/fs/cgroup", "-path", `*/warren-lab/${index}`),
+  ].filter(Boolean);
+}
+
+function argumentsOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    // It has ended.
+    return "";
+  }
+}

@@ -1,0 +1,27 @@
+interface Figure {
+  readonly what: string;
+  readonly measured: string;
+  readonly wanted: string;
+}
+
+const figures: Figure[] = [];
+
+/** Notes a figure for the table at the end. What is wanted holds on two idle cores; tests assert wider bounds. */
+export function note(what: string, measured: string, wanted = ""): void {
+  figures.push({ what, measured, wanted });
+}
+
+export const noteSeconds = (what: string, seconds: number, wantedSeconds?: number): void =>
+  note(what, `${seconds.toFixed(1)} s`, wantedSeconds === undefined ? "" : `${wantedSeconds} s`);
+
+/** The table of everything noted so far. */
+export function figuresTable(): string {
+  const rows = [{ what: "", measured: "measured", wanted: "wanted" }, ...figures];
+  const width = (key: keyof Figure) => Math.max(...rows.map((row) => row[key].length));
+  const lines = rows.map((row) =>
+    [row.what.padEnd(width("what")), row.measured.padStart(width("measured")), row.wanted.padStart(width("wanted"))]
+      .join("  ")
+      .trimEnd(),
+  );
+  return `\n${lines.join("\n")}\n`;
+}
