@@ -1,8 +1,9 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { execa } from "execa";
-import type { EnvironmentModel, HostModel } from "../model/types.ts";
+import { hostKeyOf } from "../model/host-key.ts";
+import type { ConnectionModel, EnvironmentModel, HostModel } from "../model/types.ts";
 import { type Observation, parseObservation, type Unreachable } from "./observation.ts";
 import { observationScript } from "./script.ts";
 import { sshConfig } from "./ssh-config.ts";
@@ -24,22 +25,32 @@ export async function observe(model: EnvironmentModel, checkout: string): Promis
   return new Map(model.hosts.map((host, index) => [host.name, answers[index] ?? { unreachable: "not asked" }]));
 }
 
-/** Writes the stack's ssh configuration. @returns its path */
+/** Writes the stack's ssh configuration, and beside it the host keys that it pins. @returns its path */
 export async function writeSshConfig(model: EnvironmentModel, checkout: string): Promise<string> {
   const control = join(tmpdir(), `warren-ssh-${userInfo().uid}`);
   const folder = join(checkout, ".warren", "ssh");
   await mkdir(control, { recursive: true, mode: 0o700 });
   await mkdir(folder, { recursive: true });
   const file = join(folder, `${model.stack}.config`);
-  await writeFile(
-    file,
-    sshConfig(
-      model.hosts.map((host) => host.connection),
-      checkout,
-      control,
-    ),
-  );
+  const knownHosts = join(folder, `${model.stack}.known_hosts`);
+  const connections = model.hosts.map((host) => host.connection);
+  const pinned = await Promise.all(connections.map((connection) => pinnedLine(connection, checkout)));
+  await writeFile(knownHosts, pinned.join(""));
+  await writeFile(file, sshConfig(connections, { checkout, control, knownHosts }));
   return file;
+}
+
+/**
+ * ssh looks a host up under one name only; the engine takes the key of its address or its name. Both are given the same one.
+ * A host without a key is left out: that ssh doesn't know it is the answer.
+ */
+async function pinnedLine(connection: ConnectionModel, checkout: string): Promise<string> {
+  try {
+    const text = await readFile(resolve(checkout, connection.knownHostsFile), "utf8");
+    return `${connection.address} ${hostKeyOf(connection, text)}\n`;
+  } catch {
+    return "";
+  }
 }
 
 async function observeHost(host: HostModel, config: string): Promise<Observation | Unreachable> {

@@ -1,13 +1,18 @@
 import { resolve } from "node:path";
 import type { ConnectionModel } from "../model/types.ts";
 
-/**
- * OpenSSH configuration for the hosts of a stack, also for people: `ssh -F FILE HOST`.
- *
- * @param checkout folder that relative key paths start from
- * @param controlDirectory where the sockets of shared connections live; short, a socket's path has 107 bytes at most
- */
-export function sshConfig(connections: readonly ConnectionModel[], checkout: string, controlDirectory: string): string {
+export interface SshConfigPlaces {
+  /** Folder that relative key paths start from. */
+  readonly checkout: string;
+  /** Where the sockets of shared connections live; short, a socket's path has 107 bytes at most. */
+  readonly control: string;
+  /** One key a host, by its address. */
+  readonly knownHosts: string;
+}
+
+/** OpenSSH configuration for the hosts of a stack, also for people: `ssh -F FILE HOST`. */
+export function sshConfig(connections: readonly ConnectionModel[], places: SshConfigPlaces): string {
+  const { checkout, control, knownHosts } = places;
   const blocks = connections.map((connection) =>
     [
       `Host ${connection.host}`,
@@ -16,7 +21,6 @@ export function sshConfig(connections: readonly ConnectionModel[], checkout: str
       `  Port ${connection.port}`,
       `  User ${connection.user}`,
       `  IdentityFile ${quoted(resolve(checkout, connection.privateKeyFile))}`,
-      `  UserKnownHostsFile ${quoted(resolve(checkout, connection.knownHostsFile))}`,
       `  ConnectTimeout ${connection.dialTimeoutSeconds}`,
       ...(connection.via ? [`  ProxyJump ${connection.via.host}`] : []),
     ].join("\n"),
@@ -26,11 +30,14 @@ export function sshConfig(connections: readonly ConnectionModel[], checkout: str
     "  BatchMode yes",
     "  IdentitiesOnly yes",
     "  StrictHostKeyChecking yes",
+    `  UserKnownHostsFile ${quoted(knownHosts)}`,
+    // This machine's own list could let in a host whose key differs from the pinned one.
+    "  GlobalKnownHostsFile /dev/null",
     "  GSSAPIAuthentication no",
     "  Ciphers ^aes128-gcm@openssh.com",
     "  ControlMaster auto",
     "  ControlPersist 120",
-    `  ControlPath ${quoted(`${controlDirectory}/%C`)}`,
+    `  ControlPath ${quoted(`${control}/%C`)}`,
     "  ServerAliveInterval 5",
     "  ServerAliveCountMax 2",
     "  LogLevel ERROR",

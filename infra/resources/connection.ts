@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../agents/lib/errors.ts";
+import { hostKeyOf } from "../model/host-key.ts";
 import type { ConnectionModel } from "../model/types.ts";
 
 type ConnectionArgs = command.types.input.remote.ConnectionArgs;
@@ -45,24 +46,4 @@ function read(checkout: string, file: string, subject: string): string {
       },
     );
   }
-}
-
-/** The pinned key of a host, as `TYPE BASE64`; by address, else by name; ed25519 where there are several. */
-export function hostKeyOf(connection: Pick<ConnectionModel, "host" | "address" | "port">, knownHosts: string): string {
-  const port = connection.port === 22 ? [] : [`[${connection.address}]:${connection.port}`];
-  const names = new Set([connection.address, connection.host, ...port]);
-  const keys = knownHosts
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([hosts = "", type, key]) => type && key && hosts.split(",").some((name) => names.has(name)))
-    .map(([, type, key]) => `${type} ${key}`);
-  const key = keys.find((one) => one.startsWith("ssh-ed25519 ")) ?? keys[0];
-  if (!key) {
-    throw new UserError(
-      "warren:ssh.knownHostsFile",
-      `no host key of ${connection.host} (${connection.address})`,
-      `add it after comparing its fingerprint on the host's console: ssh-keyscan -t ed25519 ${connection.address}`,
-    );
-  }
-  return key;
 }

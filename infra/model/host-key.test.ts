@@ -1,0 +1,61 @@
+import { createHmac } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { UserError } from "../../agents/lib/errors.ts";
+import { hostKeyOf } from "./host-key.ts";
+
+const urp1 = { host: "urp-1", address: "10.203.0.11", port: 22 };
+const elsewhere = { ...urp1, port: 2222 };
+
+/** A line's first field as `ssh-keygen -H` makes it. */
+function hashed(name: string): string {
+  const salt = Buffer.from("twenty bytes of salt");
+  return `|1|${salt.toString("base64")}|${createHmac("sha1", salt).update(name).digest("base64")}`;
+}
+
+describe("hostKeyOf", () => {
+  const rows: [string, typeof urp1, string, string][] = [
+    ["by address", urp1, "10.203.0.11 ssh-ed25519 A", "ssh-ed25519 A"],
+    ["by name", urp1, "urp-1 ssh-ed25519 A", "ssh-ed25519 A"],
+    ["among several names", urp1, "urp-1.example.com,urp-1,10.203.0.99 ssh-ed25519 A", "ssh-ed25519 A"],
+    ["without its comment", urp1, "urp-1 ssh-ed25519 A root@urp-1", "ssh-ed25519 A"],
+    ["between comments, tabs and blank lines", urp1, "# old\n\n  urp-1\tssh-ed25519\tA\r\n", "ssh-ed25519 A"],
+    ["ed25519 before others", urp1, "urp-1 ssh-rsa R\nurp-1 ssh-ed25519 A", "ssh-ed25519 A"],
+    ["the first of others", urp1, "urp-1 ecdsa-sha2-nistp256 E\nurp-1 ssh-rsa R", "ecdsa-sha2-nistp256 E"],
+    ["by address and port", elsewhere, "[10.203.0.11]:2222 ssh-ed25519 A", "ssh-ed25519 A"],
+    ["by name and port", elsewhere, "[urp-1]:2222 ssh-ed25519 A", "ssh-ed25519 A"],
+    [
+      "hashed, by address",
+      urp1,
+      `${hashed("10.203.0.12")} ssh-ed25519 B\n${hashed("10.203.0.11")} ssh-ed25519 A`,
+      "ssh-ed25519 A",
+    ],
+    ["hashed, with port", elsewhere, `${hashed("[10.203.0.11]:2222")} ssh-ed25519 A`, "ssh-ed25519 A"],
+  ];
+  it.each(rows)("finds a host's key %s", (_, connection, text, key) => {
+    expect(hostKeyOf(connection, text)).toBe(key);
+  });
+
+  const nothing: [string, typeof urp1, string][] = [
+    ["in an empty file", urp1, ""],
+    ["of a host whose name only begins so", urp1, "urp-10 ssh-ed25519 A\n10.203.0.110 ssh-ed25519 A"],
+    ["on another port", urp1, "[10.203.0.11]:2222 ssh-ed25519 A"],
+    ["that is revoked", urp1, "@revoked urp-1 ssh-ed25519 A"],
+    ["in a line that is cut off", urp1, "urp-1 ssh-ed25519"],
+    ["of another host, hashed", urp1, `${hashed("10.203.0.12")} ssh-ed25519 A`],
+  ];
+  it.each(nothing)("takes no key %s, and says how to get one", (_, connection, text) => {
+    expect(() => hostKeyOf(connection, text)).toThrow(UserError);
+    expect(() => hostKeyOf(connection, text)).toThrow(/no host key of urp-1 \(10\.203\.0\.11\)/);
+  });
+
+  it("names the port in what it says, where it isn't 22", () => {
+    try {
+      hostKeyOf(elsewhere, "");
+      expect.unreachable();
+    } catch (error) {
+      const text = (error as UserError).format();
+      expect(text).toContain("warren:ssh.knownHostsFile");
+      expect(text).toContain("ssh-keyscan -t ed25519 -p 2222 10.203.0.11");
+    }
+  });
+});

@@ -1,0 +1,162 @@
+import { createHash } from "node:crypto";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ConnectionModel, EnvironmentModel, HostModel } from "../model/types.ts";
+import { freePort, type Sshd, startSshd } from "../plugins/command/sshd.ts";
+import { type Observations, observe } from "./index.ts";
+
+// Real sshd and ssh on the loopback addresses of this machine, which plays every host. Units are asked for too, but what systemd
+// answers is shown in the lab: it need not run here.
+
+const dialTimeoutSeconds = 1;
+
+let checkout: string;
+let sshd: Sshd;
+let silent: Server;
+const sockets = new Set<Socket>();
+
+beforeAll(async () => {
+  checkout = mkdtempSync(join(tmpdir(), "warren-observe-"));
+  // Whoever runs this test is root there, or has a sudo that asks for nothing: here it does nothing either.
+  const bin = join(checkout, "bin");
+  mkdirSync(bin);
+  writeFileSync(join(bin, "sudo"), '#!/bin/sh\nshift\nexec "$@"\n');
+  chmodSync(join(bin, "sudo"), 0o755);
+  sshd = await startSshd([
+    "ListenAddress 127.0.0.2",
+    "ListenAddress 127.0.0.3",
+    `SetEnv PATH=${bin}:/usr/sbin:/usr/bin:/sbin:/bin`,
+  ]);
+  writeFileSync(join(checkout, "known_hosts"), `[127.0.0.1]:${sshd.port} ${sshd.hostKey}\n`);
+  writeFileSync(
+    join(checkout, "other_hosts"),
+    "127.0.0.2 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGd1ZXNzZWRLZXlPZlRoZVRlc3RzMDEyMzQ1Njc4OTAx\n",
+  );
+  silent = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+});
+afterAll(async () => {
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => silent.close(resolve));
+  await sshd.stop();
+  rmSync(checkout, { recursive: true });
+});
+
+/** A host that wants one file, one account and one package; reached as the test's own user. */
+function hostModel(name: string, connection: Partial<ConnectionModel> = {}): HostModel {
+  const place = { owner: userInfo().username, group: "root", mode: "0640" };
+  return {
+    name,
+    release: "bookworm",
+    accounts: [
+      { name: "root", home: "/root" },
+      { name: "no-such-account", home: "/" },
+    ],
+    directories: [{ ...place, path: join(checkout, "a folder") }],
+    files: [join(checkout, "a folder", "it's $HOME"), "/no/such/file"].map((path) => ({
+      ...place,
+      path,
+      content: "",
+      secret: false,
+      order: "before-packages",
+      keep: false,
+    })),
+    packages: [{ name: "base-files" }, { name: "no-such-package" }],
+    artifacts: [],
+    units: [],
+    connection: {
+      host: name,
+      address: "127.0.0.1",
+      port: sshd.port,
+      user: userInfo().username,
+      privateKeyFile: join(sshd.folder, "user"),
+      knownHostsFile: "known_hosts",
+      dialTimeoutSeconds,
+      ...connection,
+    },
+  };
+}
+
+async function observed(...hosts: HostModel[]): Promise<{ answers: Observations; seconds: number }> {
+  const began = performance.now();
+  const model: EnvironmentModel = { stack: "test", hosts, clusters: [] };
+  const answers = await observe(model, checkout);
+  return { answers, seconds: (performance.now() - began) / 1000 };
+}
+
+const portOf = (server: Server): number => {
+  const address = server.address();
+  return typeof address === "object" && address ? address.port : 0;
+};
+
+describe("observe", () => {
+  it("tells what is there of what the model wants, whatever the paths are called, and nothing of what isn't", async () => {
+    const folder = join(checkout, "a folder");
+    const file = join(folder, "it's $HOME");
+    mkdirSync(folder, { mode: 0o750 });
+    writeFileSync(file, "content");
+    chmodSync(file, 0o604);
+    const { answers } = await observed(hostModel("one"));
+    const one = answers.get("one");
+    if (!one || "unreachable" in one) throw new Error(`not observed: ${one?.unreachable}`);
+    expect([...one.files.keys()].toSorted()).toEqual([folder, file]);
+    expect(one.files.get(file)).toMatchObject({
+      mode: "0604",
+      owner: userInfo().username,
+      bytes: 7,
+      sha256: createHash("sha256").update("content").digest("hex"),
+    });
+    expect(one.files.get(folder)?.mode).toBe("0750");
+    expect(one.accounts).toEqual(new Set(["root"]));
+    expect(one.packages.get("base-files")).toMatchObject({ installed: true, held: false });
+    expect(one.packages.get("base-files")?.version).toMatch(/\d/);
+    expect(one.packages.get("no-such-package")?.installed ?? false).toBe(false);
+  });
+
+  it("asks again over the same connection: one login for many questions", async () => {
+    await observed(hostModel("shared"));
+    const logins = sshd.logins();
+    await observed(hostModel("shared"));
+    expect(sshd.logins()).toBe(logins);
+  });
+
+  it("takes a host that can't be asked for an answer, and asks the others all the same", async () => {
+    const { answers, seconds } = await observed(
+      hostModel("good"),
+      hostModel("gone", { port: await freePort() }),
+      hostModel("refused", { user: "nobody-we-know", privateKeyFile: join(sshd.folder, "host") }),
+      hostModel("keyless", { privateKeyFile: "no/such/key", user: "nobody-else" }),
+      hostModel("another", { address: "127.0.0.2", knownHostsFile: "other_hosts" }),
+      hostModel("unknown", { address: "127.0.0.3", knownHostsFile: "no_such_hosts" }),
+      hostModel("silent", { port: portOf(silent) }),
+    );
+    expect(answers.get("good")).toHaveProperty("files");
+    const why = (name: string) => {
+      const answer = answers.get(name);
+      return answer && "unreachable" in answer ? answer.unreachable : "observed";
+    };
+    expect(why("gone")).toMatch(/Connection refused/);
+    expect(why("refused")).toMatch(/Permission denied/);
+    expect(why("keyless")).toMatch(/Permission denied/);
+    expect(why("another")).toMatch(/Host key verification failed/);
+    expect(why("unknown")).toMatch(/Host key verification failed/);
+    expect(why("silent")).toMatch(/timed out/i);
+    // Its dial, and what ssh takes to start.
+    expect(seconds).toBeLessThan(dialTimeoutSeconds + 4);
+  });
+
+  it("asks all hosts at the same time: many that hang cost what one costs", async () => {
+    const names = Array.from({ length: 8 }, (_, index) => `silent-${index}`);
+    const { answers, seconds } = await observed(
+      ...names.map((name) => hostModel(name, { port: portOf(silent), user: name })),
+    );
+    for (const name of names) expect(answers.get(name)).toHaveProperty("unreachable");
+    expect(seconds).toBeLessThan((names.length * dialTimeoutSeconds) / 2);
+  });
+});
