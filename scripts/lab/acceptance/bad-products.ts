@@ -74,7 +74,7 @@ export function badProducts(): void {
         await mkdir(dirname(path), { recursive: true });
         await writeFile(path, "no topic takes it");
         const journal = `journalctl --no-pager -o cat -u warren-announcer | grep ${top} || true`;
-        await untilPrints("urp-1", journal, /routing key .*bytes/, 20_000);
+        await untilPrints("urp-1", journal, /has \d+ bytes, at most \d+ fit/, 20_000);
         expect(await textOf("urp-1", "systemctl show --property=MainPID --value warren-announcer")).toBe(pid);
       } finally {
         await rm(join(root, top), { recursive: true });
