@@ -2,11 +2,24 @@ import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { ArtifactSource, ArtifactSources } from "../model/types.ts";
 
 const agents = ["announcer", "dispatcher", "puller"] as const;
+
+/** How an agent becomes one file; part of what a bundle is made from. */
+const bundleOptions = {
+  bundle: true,
+  platform: "node",
+  target: "node24",
+  format: "esm",
+  // CommonJS dependencies ask for their modules at run time.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  logLevel: "silent",
+} as const satisfies BuildOptions;
 
 /** Compression of the runtime: level 6 takes 4 s once; more takes much longer for two percent. */
 const gzipLevel = 6;
@@ -42,13 +55,29 @@ async function cached(
   make: () => Promise<ArtifactSource>,
 ): Promise<ArtifactSource> {
   const note = join(folder, `${name}.json`);
-  if (existsSync(note)) {
-    const made = JSON.parse(readFileSync(note, "utf8")) as Made;
-    if (made.key === key && existsSync(join(folder, "..", "..", made.artifact.source))) return made.artifact;
-  }
+  const made = readMade(note);
+  if (made?.key === key && isWhole(join(folder, "..", ".."), made.artifact)) return made.artifact;
   const artifact = await make();
   replace(note, JSON.stringify({ key, artifact } satisfies Made));
   return artifact;
+}
+
+/** What a run before noted; nothing where its note is missing or damaged: the artifact is then made again. */
+function readMade(note: string): Made | undefined {
+  try {
+    return JSON.parse(readFileSync(note, "utf8")) as Made;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Is the file the noted one? Two runs at once, with a change between them, could leave one's file beside the other's note. The runtime,
+ * which never changes so, is not read again: it has over a hundred megabytes.
+ */
+function isWhole(checkout: string, { source, sha256: digest }: ArtifactSource): boolean {
+  const file = join(checkout, source);
+  return existsSync(file) && (source.endsWith(".gz") || sha256(readFileSync(file)) === digest);
 }
 
 async function nodeArtifact(checkout: string, folder: string): Promise<ArtifactSource> {
@@ -78,22 +107,15 @@ async function agentArtifact(name: string, checkout: string, folder: string): Pr
   const sources = globSync([`agents/lib/**/*.ts`, `agents/${name}/**/*.ts`, "package-lock.json"], { cwd: checkout })
     .filter((file) => !file.endsWith(".test.ts"))
     .toSorted();
-  const key = sha256(sources.map((file) => `${file} ${sha256(readFileSync(join(checkout, file)))}`).join("\n"));
+  const digests = sources.map((file) => `${file} ${sha256(readFileSync(join(checkout, file)))}`);
+  const key = sha256([JSON.stringify(bundleOptions), ...digests].join("\n"));
   return cached(name, key, folder, async () => {
     const outfile = join(folder, `${name}.mjs`);
     const result = await build({
       absWorkingDir: checkout,
       entryPoints: [`agents/${name}/main.ts`],
-      bundle: true,
+      ...bundleOptions,
       write: false,
-      platform: "node",
-      target: "node24",
-      format: "esm",
-      // CommonJS dependencies ask for their modules at run time.
-      banner: {
-        js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-      },
-      logLevel: "silent",
     }).catch((error: Error) => {
       throw new UserError(`agents/${name}`, `doesn't bundle: ${error.message}`, "run `npm run check`", {
         cause: error,

@@ -1,0 +1,145 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UserError } from "../../agents/lib/errors.ts";
+import { buildArtifacts } from "./artifacts.ts";
+
+const run = promisify(execFile);
+const project = resolve(import.meta.dirname, "../..");
+const agents = ["announcer", "dispatcher", "puller"] as const;
+
+/** A checkout with the real agents and libraries, and a small file for the runtime: to compress the real one takes seconds. */
+let checkout: string;
+beforeAll(() => {
+  checkout = mkdtempSync(join(tmpdir(), "warren-artifacts-"));
+  cpSync(join(project, "agents"), join(checkout, "agents"), { recursive: true });
+  cpSync(join(project, "package-lock.json"), join(checkout, "package-lock.json"));
+  writeFileSync(join(checkout, "package.json"), '{"type":"module"}');
+  const modules = join(checkout, "node_modules");
+  mkdirSync(join(modules, "node", "bin"), { recursive: true });
+  writeFileSync(join(modules, "node", "bin", "node"), "the runtime");
+  for (const name of readdirSync(join(project, "node_modules"))) {
+    if (name !== "node") symlinkSync(join(project, "node_modules", name), join(modules, name));
+  }
+});
+afterAll(() => rmSync(checkout, { recursive: true, force: true }));
+
+const fileOf = (name: string): string => join(checkout, ".warren", "artifacts", name);
+const sha256 = (content: string | Uint8Array) => createHash("sha256").update(content).digest("hex");
+/** A file that was written anew has another inode. */
+const inodes = () =>
+  readdirSync(fileOf("."))
+    .toSorted()
+    .map((name) => [name, statSync(fileOf(name)).ino] as const);
+
+describe("buildArtifacts", () => {
+  it("describes every file as it is: digest, size, and what the host has after decompression", async () => {
+    const made = await buildArtifacts(checkout);
+    expect(Object.keys(made)).toEqual(["node", ...agents]);
+    for (const name of agents) {
+      const content = readFileSync(join(checkout, made[name].source));
+      expect(made[name]).toMatchObject({
+        sha256: sha256(content),
+        installedSha256: sha256(content),
+        bytes: content.length,
+      });
+    }
+    const compressed = readFileSync(join(checkout, made.node.source));
+    expect(made.node.sha256).toBe(sha256(compressed));
+    expect(made.node).toMatchObject({ installedSha256: sha256("the runtime"), bytes: "the runtime".length });
+    expect(gunzipSync(compressed).toString()).toBe("the runtime");
+  });
+
+  it.each(agents)("makes a bundle of the %s that starts anywhere, without a library beside it", async (name) => {
+    await buildArtifacts(checkout);
+    const elsewhere = mkdtempSync(join(tmpdir(), "warren-bundle-"));
+    try {
+      cpSync(fileOf(`${name}.mjs`), join(elsewhere, `${name}.mjs`));
+      const { stdout } = await run(process.execPath, [join(elsewhere, `${name}.mjs`), "--print-schema"], {
+        cwd: elsewhere,
+        env: {},
+      });
+      expect(JSON.parse(stdout)).toHaveProperty("properties.broker");
+    } finally {
+      rmSync(elsewhere, { recursive: true });
+    }
+  });
+
+  it("makes nothing again where nothing changed", async () => {
+    const first = await buildArtifacts(checkout);
+    const before = inodes();
+    expect(await buildArtifacts(checkout)).toEqual(first);
+    expect(inodes()).toEqual(before);
+  });
+
+  it("makes anew what a changed source is part of, and only that", async () => {
+    const first = await buildArtifacts(checkout);
+    appendFileSync(join(checkout, "agents/puller/main.ts"), "\nprocess.title = 'changed';\n");
+    writeFileSync(join(checkout, "agents/puller/new.test.ts"), "// tests are part of no bundle");
+    appendFileSync(join(checkout, "agents/dispatcher/core.test.ts"), "// nor is this");
+    const before = new Map(inodes());
+    const second = await buildArtifacts(checkout);
+    expect(second.puller.sha256).not.toBe(first.puller.sha256);
+    expect({ ...second, puller: first.puller }).toEqual(first);
+    const renewed = inodes().filter(([name, inode]) => before.get(name) !== inode);
+    expect(renewed.map(([name]) => name)).toEqual(["puller.json", "puller.mjs"]);
+  });
+
+  it("makes again what was lost or damaged", async () => {
+    const first = await buildArtifacts(checkout);
+    writeFileSync(fileOf("announcer.mjs"), "half of it");
+    rmSync(fileOf("node.gz"));
+    writeFileSync(fileOf("dispatcher.json"), "{");
+    expect(await buildArtifacts(checkout)).toEqual(first);
+    expect(sha256(readFileSync(fileOf("announcer.mjs")))).toBe(first.announcer.sha256);
+    expect(sha256(readFileSync(fileOf("node.gz")))).toBe(first.node.sha256);
+  });
+
+  it("may run twice at once, in two processes: both get the same, whole", async () => {
+    rmSync(fileOf("."), { recursive: true, force: true });
+    const module = JSON.stringify(join(import.meta.dirname, "artifacts.ts"));
+    const program = `const { buildArtifacts } = await import(${module});
+      process.stdout.write(JSON.stringify(await buildArtifacts(${JSON.stringify(checkout)})));`;
+    const both = await Promise.all(
+      [0, 1].map(() => run(process.execPath, ["--input-type=module", "--eval", program], { cwd: project })),
+    );
+    expect(both[0]?.stdout).toBe(both[1]?.stdout);
+    expect(await buildArtifacts(checkout)).toEqual(JSON.parse(both[0]?.stdout ?? ""));
+    // No temporary file is left.
+    expect(readdirSync(fileOf(".")).toSorted()).toEqual(
+      ["node.gz", "node.json", ...agents.flatMap((name) => [`${name}.json`, `${name}.mjs`])].toSorted(),
+    );
+  }, 30_000);
+
+  it("says which agent doesn't bundle and why, and leaves the last good bundle", async () => {
+    const good = await buildArtifacts(checkout);
+    appendFileSync(join(checkout, "agents/announcer/main.ts"), "\nimport './no-such-file.ts';\n");
+    const error = await buildArtifacts(checkout).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as UserError).format()).toMatch(
+      /agents\/announcer: doesn't bundle: .*no-such-file\.ts.*npm run check/s,
+    );
+    expect(sha256(readFileSync(fileOf("announcer.mjs")))).toBe(good.announcer.sha256);
+  });
+
+  it("says that the runtime isn't there", async () => {
+    rmSync(join(checkout, "node_modules/node/bin/node"));
+    await expect(buildArtifacts(checkout)).rejects.toThrow(/no Linux build of Node/);
+  });
+});
