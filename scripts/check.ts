@@ -13,7 +13,10 @@ interface Step {
 const requirements: readonly Requirement[] = [
   { program: "inotifywait", package: "inotify-tools" },
   { program: "openssl", package: "openssl" },
+  { program: "perl", package: "perl-base" },
+  { program: "ssh", package: "openssh-client" },
   { program: "sshd", package: "openssh-server" },
+  { program: "systemd-analyze", package: "systemd" },
 ];
 
 const modules = path.resolve(import.meta.dirname, "../node_modules");
