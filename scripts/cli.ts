@@ -19,6 +19,13 @@ program.exitOverride((error) => {
   throw error;
 });
 
+// Whoever read our output has seen enough (`| head -1`): what runs still has to end in order, and to clean up.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
 const wanted = process.argv.slice(2).find((word) => !word.startsWith("-"));
 for (const verb of verbs) {
   const command = program.command(verb.name).description(verb.summary);
