@@ -27,8 +27,17 @@ export function renewUnit(unit: string, how: "restart" | "reload"): Command {
   );
 }
 
+/**
+ * The first time: whatever an earlier life of the host has left, the unit reads what is there now. `start` where what it reads was there
+ * before its package started it.
+ */
+export function bringUnit(unit: string, how: "start" | "reload"): Command {
+  const verb = how === "reload" ? "reload-or-restart" : "start";
+  return and(enableUnit(unit), diagnosed(unit, systemctl(verb, unit)), keepDigest(unit));
+}
+
 /** Notes what a unit that has just been started has read. */
-export function keepDigest(unit: string): Command {
+function keepDigest(unit: string): Command {
   return and(run("mkdir", "-p", digestFolder), to(digestFile(unit), run("echo", digestWord)));
 }
 
@@ -45,7 +54,7 @@ function enableUnit(unit: string): Command {
 }
 
 export function stopUnit(unit: string): Command {
-  return or(run("systemctl", "disable", "--now", "--quiet", unit), run("true"));
+  return always(run("systemctl", "disable", "--now", "--quiet", unit), run("rm", "-f", digestFile(unit)));
 }
 
 const systemctl = (verb: string, unit: string): Command => run("timeout", readyTimeoutSeconds, "systemctl", verb, unit);

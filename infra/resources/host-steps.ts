@@ -2,7 +2,7 @@ import { and, type Command } from "../commands/command.ts";
 import { installFile, makeDirectory, removeFile, writeFile } from "../commands/files.ts";
 import { installPackages, makeAccount, purgePackages } from "../commands/packages.ts";
 import { awaitNode, joinCluster } from "../commands/rabbitmq.ts";
-import { keepDigest, renewUnit, startUnit, stopUnit } from "../commands/units.ts";
+import { bringUnit, renewUnit, startUnit, stopUnit } from "../commands/units.ts";
 import type { ArtifactModel, ClusterModel, FileModel, HostModel, UnitModel } from "../model/types.ts";
 import type { Step } from "./step.ts";
 
@@ -124,9 +124,7 @@ function unitStep(unit: UnitModel, after: readonly string[]): Step {
   return {
     name: unit.name,
     // Its package has started it already, before the files that come after packages were there.
-    create: wait(
-      unit.onChange === "reload" ? renewUnit(unit.name, "reload") : and(startUnit(unit.name), keepDigest(unit.name)),
-    ),
+    create: wait(bringUnit(unit.name, unit.onChange === "reload" ? "reload" : "start")),
     renew: wait(renewUnit(unit.name, unit.onChange)),
     repair: wait(startUnit(unit.name)),
     remove: stopUnit(unit.name),
