@@ -32,7 +32,8 @@ export function keepalivedPart({ config, host }: PartContext): HostPart {
   return {
     accounts: [scriptAccount],
     files: [check, conf],
-    packages: [{ name: "keepalived" }],
+    // Held, as the broker is: whatever restarts it moves the address.
+    packages: [{ name: "keepalived", series: "1:2.2.*" }],
     units: [
       {
         name: "keepalived.service",
