@@ -6,7 +6,7 @@ import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import { hostRoot } from "../index.ts";
 import { hostsOf } from "../send-products.ts";
 import { takeUntil, withChannel } from "./broker.ts";
-import { lab, on, send, stackConfig, textOf, untilPrints } from "./subject.ts";
+import { lab, on, send, stackConfig, stackTrace, textOf, untilPrints } from "./subject.ts";
 
 const productRoot = async () => join(await hostRoot(lab, "urp-1"), (await stackConfig()).announcements.productRoot);
 const onPullers = async (script: string) =>
@@ -45,7 +45,7 @@ export function badProducts(): void {
         const dead = await takeUntil(channel, deadLetterQueue, ({ content }) => content.toString() === body);
         expect(dead.properties.headers).toMatchObject({
           "x-dead-agent": "dispatcher",
-          "x-dead-reason": expect.stringContaining("malformed"),
+          "x-dead-reason": expect.stringContaining("v00 has four fields"),
         });
       });
     });
@@ -83,14 +83,15 @@ export function badProducts(): void {
 
     it("an agent whose port another process has says which, and comes up once it is free", async () => {
       await on("pds-2", "systemctl stop warren-puller");
-      const listen = "$s = IO::Socket::INET->new(LocalAddr => q(127.0.0.1:9103), Listen => 1) or die; sleep";
-      await on("pds-2", `systemd-run --quiet --unit=squatter perl -MIO::Socket::INET -e '${listen}'`);
-      await untilPrints("pds-2", "ss -Hltn 'sport = 9103'", /9103/, 10_000);
-      await on("pds-2", "systemctl start --no-block warren-puller");
-      const journal = "journalctl --no-pager -o cat -u warren-puller --since=-60s";
-      await untilPrints("pds-2", journal, /127\.0\.0\.1:9103 is in use by another process/, 20_000);
-      expect(await textOf("pds-2", journal)).not.toMatch(/^\s+at .+:\d+:\d+/m);
-      await on("pds-2", "systemctl stop squatter");
+      await on("pds-2", "systemd-run --quiet --unit=squatter --socket-property=ListenStream=127.0.0.1:9103 true");
+      try {
+        await on("pds-2", "systemctl start --no-block warren-puller");
+        const journal = "journalctl --no-pager -o cat -u warren-puller --since=-60s";
+        await untilPrints("pds-2", journal, /127\.0\.0\.1:9103 is in use by another process/, 20_000);
+        expect(await textOf("pds-2", journal)).not.toMatch(stackTrace);
+      } finally {
+        await on("pds-2", "systemctl stop squatter.socket");
+      }
       await untilPrints("pds-2", "systemctl is-active warren-puller", "active", 20_000);
     });
   });
