@@ -1,0 +1,116 @@
+import { globSync } from "node:fs";
+import { expect, test } from "vitest";
+import { configSchema as announcerSchema } from "../../agents/announcer/config.ts";
+import { openTelemetry as announcerTelemetry } from "../../agents/announcer/telemetry.ts";
+import { DispatcherCore } from "../../agents/dispatcher/core.ts";
+import { Telemetry as DispatcherTelemetry } from "../../agents/dispatcher/telemetry.ts";
+import { codecV00 } from "../../agents/lib/codec-v00.ts";
+import { createLog } from "../../agents/lib/log.ts";
+import { Metrics } from "../../agents/lib/metrics.ts";
+import { formatTopic, replacePrefix } from "../../agents/lib/topics.ts";
+import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
+import { metricsPorts } from "../../infra/model/agents.ts";
+import { fixtureConfig, fixtureModel } from "../../infra/model/fixture.ts";
+import { checkout, pages, textOf } from "./pages.ts";
+
+const model = fixtureModel();
+const { announcements } = fixtureConfig();
+const all = [...pages, "docs/message-path.svg"].map(textOf).join("\n");
+
+const matches = (expression: RegExp): string[] => [
+  ...new Set([...all.matchAll(expression)].map((match) => match[1] ?? "")),
+];
+
+test("every unit that is looked at is one of the model's", () => {
+  const units = new Set(model.hosts.flatMap((host) => host.units.map((unit) => unit.name)));
+  const named = matches(/(?:(?<!curl) -u|systemctl (?:show|status|stop)) ([a-z][\w.-]+)/g);
+  expect(named.length).toBeGreaterThan(4);
+  expect(named.filter((name) => !units.has(`${name.replace(/\.service$/, "")}.service`))).toEqual([]);
+});
+
+test("every queue and key is the one that config and agents have", () => {
+  const { inputQueue, pullQueue, inputTopic, notifyTopic } = announcements;
+  const known = [inputQueue, pullQueue, deadLetterQueue, deadLetterExchange];
+  expect(matches(/\b(cmc\.[a-z]+(?:\.[a-z]+)*)/g).filter((name) => !known.includes(name))).toEqual([]);
+  const topics = matches(/\b(v00\.urp\.[a-z]+)/g);
+  expect(topics.toSorted()).toEqual([inputTopic, notifyTopic].toSorted());
+});
+
+test("the ports of the metrics are the model's", () => {
+  for (const [agent, port] of Object.entries(metricsPorts)) expect(all).toContain(`${agent} ${port}`);
+  const ports: readonly number[] = Object.values(metricsPorts);
+  expect(matches(/\b(91\d\d)\b/g).filter((port) => !ports.includes(Number(port)))).toEqual([]);
+});
+
+test("every metric is one that its agent gives", async () => {
+  const announcer = new Metrics("announcer");
+  announcerTelemetry(createLog("announcer", { level: "fatal" }), announcer, {
+    spooled: () => 0,
+    waiting: () => 0,
+    journaled: () => 0,
+  });
+  const dispatcher = new Metrics("dispatcher");
+  const { inputTopic, notifyTopic } = announcements;
+  new DispatcherTelemetry(
+    dispatcher,
+    new DispatcherCore({
+      inputTopic,
+      notifyTopic,
+      dedupWindowMs: 1000,
+      entriesMax: 10,
+      retry: { minMs: 1, maxMs: 2 },
+    }),
+  );
+  const given = (await announcer.text()) + (await dispatcher.text());
+  const named = matches(/\b(warren_[a-z_]+)_total/g);
+  expect(named.length).toBeGreaterThan(2);
+  expect(named.filter((name) => !given.includes(`# TYPE ${name} counter`))).toEqual([]);
+});
+
+test("every path on a host is one that the model has", () => {
+  const text = JSON.stringify(model);
+  const named = matches(/(\/(?:apps|opt|etc|usr\/local|var\/lib)\/[\w./-]*[\w-])/g);
+  expect(named.length).toBeGreaterThan(4);
+  // systemd makes state folders from the unit's StateDirectory; dated folders are products'.
+  const inModel = (path: string) =>
+    text.includes(path.replace(/^\/var\/lib\/(?=warren\/)/, "").replace(/\/\d{8}\/.*$/, ""));
+  expect(named.filter((path) => !inModel(path))).toEqual([]);
+});
+
+test("what is to be looked for in journals and headers is what the agents write", () => {
+  const sources = globSync("agents/**/*.ts", { cwd: checkout })
+    .filter((file) => !file.endsWith(".test.ts"))
+    .map(textOf)
+    .join("\n");
+  const said = ["product can't be announced", "pull failed, trying again", "put aside"];
+  for (const words of [...said, ...matches(/\b(x-dead-[a-z]+)/g)]) {
+    expect(all).toContain(words);
+    expect(sources).toContain(words);
+  }
+});
+
+test("the announcement in ARCHITECTURE is what the codec writes, byte for byte", () => {
+  const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META::20150120180902";
+  const relPath = `db/20150120/RADAR/URP/IWA/${name}`;
+  const key = "a985c32cbdee8af2ab5d7b8f6022e781";
+  const message = codecV00.format({ key, sizeBytes: 498081, baseUrl: "http://urp-1/", relPath });
+  const topic = formatTopic(announcements.inputTopic, relPath);
+  if (!message.ok || !topic.ok) throw new Error("the example can't be announced");
+  const notify = replacePrefix(topic.value, announcements.inputTopic, announcements.notifyTopic);
+  const shown = textOf("ARCHITECTURE.md")
+    .split("\n")
+    .map((line) => line.trim());
+  expect(shown).toContain(message.value.body.toString());
+  expect(shown).toContain(topic.value);
+  expect(shown).toContain(notify.ok && notify.value);
+  expect(message.value.headers).toEqual({ filename: name });
+});
+
+test("sizes and hosts in the pages are those of schemas and stacks", () => {
+  expect(textOf("ARCHITECTURE.md")).toContain("256 MB each");
+  expect(announcerSchema.shape.spoolBytesMax.parse(undefined)).toBe(256 * 1024 * 1024);
+  const stacks = ["lab", "dev", "op"].map((stack) => textOf(`stacks/Pulumi.${stack}.yaml`)).join("\n");
+  const addresses = matches(/\b(\d+\.\d+\.\d+\.\d+)\b/g).filter((address) => address !== "127.0.0.1");
+  expect(addresses.length).toBeGreaterThan(2);
+  expect(addresses.filter((address) => !stacks.includes(address))).toEqual([]);
+});
