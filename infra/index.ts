@@ -7,6 +7,7 @@ import { parseStackConfig } from "./config/index.ts";
 import { buildModel } from "./model/index.ts";
 import { type Observations, observe } from "./observe/index.ts";
 import { buildArtifacts } from "./resources/artifacts.ts";
+import { requireLogins } from "./resources/connection.ts";
 import { declareModel } from "./resources/declare.ts";
 import { type KeptSteps, type PlannedStep, planSteps } from "./resources/plan.ts";
 
@@ -18,6 +19,10 @@ async function declareStack() {
   const [artifacts, kept] = await Promise.all([buildArtifacts(checkout), keptSteps(stack)]);
   const model = buildModel(stack, config, artifacts);
   for (const warning of checkModel(model, config)) await pulumi.log.warn(formatFinding(warning));
+  requireLogins(
+    model.hosts.map((host) => host.connection),
+    checkout,
+  );
 
   const observations = await observe(model, checkout);
   const planned = planSteps(model, observations, kept, config.secrets.erlangCookie, new Date().toISOString());

@@ -18,6 +18,11 @@ export function connectionInput(connection: ConnectionModel, checkout: string): 
   return pulumi.secret(connectionArgs(connection, checkout));
 }
 
+/** Finds what a person has forgotten before any host is asked in vain. @throws UserError as `connectionInput` does */
+export function requireLogins(connections: readonly ConnectionModel[], checkout: string): void {
+  for (const connection of connections) connectionArgs(connection, checkout);
+}
+
 function connectionArgs(connection: ConnectionModel, checkout: string): ConnectionArgs {
   const { via } = connection;
   return {

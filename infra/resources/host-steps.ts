@@ -53,7 +53,7 @@ function baseStep(host: HostModel): Step | undefined {
     create: make,
     renew: make,
     repair: make,
-    // Accounts own data that outlives the stack: products, queues. They stay.
+    // Accounts own data that outlives the stack: products, receiver queues. They stay.
     remove: undefined,
     timeoutSeconds: fileTimeoutSeconds,
     after: [],

@@ -1,9 +1,6 @@
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { UserError } from "../../agents/lib/errors.ts";
 import type { Role } from "../../infra/config/hosts.ts";
 import type { StackConfig } from "../../infra/config/index.ts";
-import { answersAmqp } from "../lib/amqp-probe.ts";
 import { openTap } from "../lib/tap.ts";
 import { firstObservationOf } from "../products/names.ts";
 import { planOwnFiles } from "../products/own-files.ts";
@@ -11,6 +8,7 @@ import { type ProductPlan, planProducts } from "../products/plan.ts";
 import { type RunOptions, type RunResult, runProducts } from "../products/run.ts";
 import { loadSamples, type Samples } from "../products/samples.ts";
 import { hostRoot } from "./ssh.ts";
+import { awaitVirtualIp, brokerVirtualIp } from "./virtual-ip.ts";
 
 export interface SendOptions extends Pick<RunOptions, "signal" | "stream" | "onProgress" | "stallMs"> {
   /** The lab, and its stack. */
@@ -24,9 +22,6 @@ export interface SendOptions extends Pick<RunOptions, "signal" | "stream" | "onP
   /** Seconds of the phases before this one. */
   readonly seconds: Readonly<Record<string, number>>;
 }
-
-/** Seconds for the virtual IP to find its holder after the brokers have come up. */
-const virtualIpTimeoutSeconds = 30;
 
 /** Sends products through a lab that is provisioned, and counts them. The hosts' disks are read and written from outside. */
 export async function sendProducts(options: SendOptions): Promise<RunResult> {
@@ -46,8 +41,10 @@ export async function sendProducts(options: SendOptions): Promise<RunResult> {
       directory: join(await hostRoot(name, pds), announcements.receiverDirectory),
     })),
   );
+  const misplaced = await awaitVirtualIp(name, config, signal);
+  if (misplaced) options.stream.write(`${misplaced}\n`);
   const tap = await openTap({
-    broker: await brokerUrl(config, signal),
+    broker: brokerUrl(config),
     exchange: announcements.exchange,
     name: "warren-lab-tap",
   });
@@ -74,24 +71,10 @@ async function planFor(
   return planProducts({ urps, count, ratePerSecond, seed, firstObservation }, samples);
 }
 
-/** The broker at its virtual IP, once it answers there, with the account that the agents use. */
-export async function brokerUrl(config: StackConfig, signal: AbortSignal): Promise<string> {
-  const broker = config.brokers[config.announcements.broker];
-  const address = broker?.virtualIp ? config.virtualIps[broker.virtualIp]?.address : undefined;
-  if (!broker || !address) throw new UserError("warren:brokers", "the lab's broker has no virtual IP");
-  const deadlineMs = performance.now() + virtualIpTimeoutSeconds * 1000;
-  while (!(await answersAmqp(address, broker.port))) {
-    signal.throwIfAborted();
-    if (performance.now() > deadlineMs) {
-      throw new UserError(
-        address,
-        `no broker answers at the virtual IP after ${virtualIpTimeoutSeconds} s`,
-        "./warren lab exec bunny1 bunny2 -- journalctl -u keepalived -n 20",
-      );
-    }
-    await sleep(200);
-  }
-  const url = new URL(`amqp://${address}:${broker.port}/`);
+/** The broker at its virtual IP, with the account that the agents use. */
+export function brokerUrl(config: StackConfig): string {
+  const { address, port } = brokerVirtualIp(config);
+  const url = new URL(`amqp://${address}:${port}/`);
   url.username = "feeder";
   url.password = config.secrets.passwords.feeder;
   return url.href;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ConfirmChannel, connect, type GetMessage } from "amqplib";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { brokerUrl, hostsOf } from "../send-products.ts";
-import { hostExec } from "../ssh.ts";
+import { virtualIpHolder } from "../virtual-ip.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
 /** A killed broker waits ten seconds, boots, joins, and its mirrors are filled; then the virtual IP comes back. */
@@ -34,7 +34,7 @@ export async function untilWhole(): Promise<void> {
       const queues = await ask<QueueAnswer[]>(config, bunnies[0] ?? "", "queues");
       const behind = queues.filter(({ name }) => name.startsWith("cmc.")).find((queue) => !isMirrored(queue));
       if (behind) throw new Error(`${behind.name} has no mirror in step`);
-      const holder = await vipHolder(config);
+      const holder = await virtualIpHolder(lab, config);
       if (holder !== bunnies[0]) throw new Error(`the virtual IP is on ${holder}`);
       return true;
     } catch (error) {
@@ -50,16 +50,6 @@ export async function untilWhole(): Promise<void> {
 const isMirrored = ({ state, slave_nodes = [], synchronised_slave_nodes = [] }: QueueAnswer): boolean =>
   state === "running" && slave_nodes.length === 1 && synchronised_slave_nodes.length === 1;
 
-/** The host that has the virtual IP. */
-export async function vipHolder(config: StackConfig): Promise<string | undefined> {
-  const address = Object.values(config.virtualIps)[0]?.address;
-  for (const host of hostsOf(config, "bunny")) {
-    const { stdout } = await hostExec(lab, host, ["ip", "-brief", "-4", "address"], { timeoutMs: 10_000 });
-    if (stdout.includes(` ${address}/`)) return host;
-  }
-  return undefined;
-}
-
 async function ask<T>(config: StackConfig, host: string, path: string): Promise<T> {
   const port = config.brokers[config.announcements.broker]?.managementPort;
   const login = Buffer.from(`root:${config.secrets.passwords.root}`).toString("base64");
@@ -73,7 +63,7 @@ async function ask<T>(config: StackConfig, host: string, path: string): Promise<
 
 /** A channel to the broker at its virtual IP, for the time of some work. */
 export async function withChannel<T>(work: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
-  const connection = await connect(await brokerUrl(await stackConfig(), AbortSignal.timeout(60_000)));
+  const connection = await connect(brokerUrl(await stackConfig()));
   try {
     return await work(await connection.createConfirmChannel());
   } finally {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { RunResult } from "../../products/run.ts";
-import { untilWhole, vipHolder } from "./broker.ts";
+import { virtualIpHolder } from "../virtual-ip.ts";
+import { untilWhole } from "./broker.ts";
 import { note } from "./figures.ts";
-import { on, send, stackConfig } from "./subject.ts";
+import { lab, on, send, stackConfig } from "./subject.ts";
 
 export function products(): void {
   describe("products", () => {
@@ -28,7 +29,7 @@ export function products(): void {
 export function kills(): void {
   describe("no product is lost when kill -9 hits, while products come,", () => {
     it("an announcer, then the working dispatcher, then a puller", async () => {
-      const working = (await vipHolder(await stackConfig())) ?? "";
+      const working = (await virtualIpHolder(lab, await stackConfig())) ?? "";
       const result = await sendWithFaults([
         () => kill("urp-1", mainPid("warren-announcer")),
         () => kill(working, mainPid("warren-dispatcher")),

@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../agents/lib/errors.ts";
+import type { StackConfig } from "../../infra/config/index.ts";
+import { answersAmqp } from "../lib/amqp-probe.ts";
+import { hostExec } from "./ssh.ts";
+
+/** Seconds for the address to come where it belongs: two good checks, then the delay before a better host takes it back. */
+const settleSeconds = 30;
+const lookEveryMs = 200;
+
+/** The virtual IP of the broker that carries the announcements. @throws UserError where it has none */
+export function brokerVirtualIp(config: StackConfig) {
+  const broker = config.brokers[config.announcements.broker];
+  const vip = broker?.virtualIp ? config.virtualIps[broker.virtualIp] : undefined;
+  if (!broker || !vip) throw new UserError("warren:brokers", "the lab's broker has no virtual IP");
+  const [preferred] = Object.entries(vip.priorities).toSorted(([, a], [, b]) => b - a)[0] ?? [];
+  return { address: vip.address, port: broker.port, hosts: Object.keys(vip.priorities), preferred };
+}
+
+/** The host of a lab that has the broker's virtual IP now. */
+export async function virtualIpHolder(lab: string, config: StackConfig): Promise<string | undefined> {
+  const { address, hosts } = brokerVirtualIp(config);
+  for (const host of hosts) {
+    const { stdout } = await hostExec(lab, host, ["ip", "-brief", "-4", "address"], {
+      timeoutMs: 10_000,
+      reject: false,
+    });
+    if (stdout.includes(` ${address}/`)) return host;
+  }
+  return undefined;
+}
+
+/**
+ * Waits until a broker answers at the virtual IP, and the host that should hold it does: just after a first start the other one may
+ * have been quicker, and the move back would fall into what is measured. Where that host is away the other one will do.
+ *
+ * @returns a line to show where the address is not where it belongs
+ * @throws UserError where no broker answers
+ */
+export async function awaitVirtualIp(
+  lab: string,
+  config: StackConfig,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { address, port, preferred } = brokerVirtualIp(config);
+  const deadlineMs = performance.now() + settleSeconds * 1000;
+  for (;;) {
+    signal.throwIfAborted();
+    const answers = await answersAmqp(address, port);
+    const holder = await virtualIpHolder(lab, config);
+    if (answers && holder === preferred) return undefined;
+    if (performance.now() > deadlineMs) {
+      if (answers) return `${address} is on ${holder}, not on ${preferred}`;
+      const remedy = "./warren lab exec bunny1 bunny2 -- journalctl -u keepalived -n 20";
+      throw new UserError(address, `no broker answers at the virtual IP after ${settleSeconds} s`, remedy);
+    }
+    await sleep(lookEveryMs);
+  }
+}
