@@ -9,6 +9,7 @@ import { provisioning } from "./provisioning.ts";
 import { bringSubject, lab } from "./subject.ts";
 import { kills, products } from "./traffic.ts";
 import { unreachable } from "./unreachable.ts";
+import { virtualIp } from "./virtual-ip.ts";
 
 // One lab for all of it, from bare hosts to none, and every part goes on from where the one before it has left the hosts.
 beforeAll(bringSubject);
@@ -19,6 +20,7 @@ afterAll(async () => {
 
 provisioning();
 products();
+virtualIp();
 kills();
 drift();
 unreachable();
