@@ -1,12 +1,14 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { withChangedStack } from "./stack-file.ts";
 import { lab, preview, stackTrace, up, type WarrenResult, warren } from "./subject.ts";
 
-/** Everything that the stack's state says is there. */
+/** Digest of everything that the stack's state says is there. Decrypted: each time it is written, it is encrypted anew. */
 async function registered(): Promise<string> {
-  const { exitCode, output } = await warren(["pulumi", "stack", "export", "-s", lab]);
+  const { exitCode, output } = await warren(["pulumi", "stack", "export", "--show-secrets", "-s", lab]);
   expect(exitCode).toBe(0);
-  return output;
+  const { deployment } = JSON.parse(output) as { readonly deployment: { readonly resources: readonly unknown[] } };
+  return createHash("sha256").update(JSON.stringify(deployment.resources)).digest("hex");
 }
 
 /** One error, with these words in it; no stack trace; nothing changed. */
