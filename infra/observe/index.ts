@@ -9,7 +9,7 @@ import { observationScript } from "./script.ts";
 import { sshConfig } from "./ssh-config.ts";
 
 /** Milliseconds after which a host that took the connection but doesn't answer counts as unreachable. */
-const answerTimeoutMs = 15_000;
+const answerTimeoutMs = 10_000;
 
 export type Observations = ReadonlyMap<string, Observation | Unreachable>;
 

@@ -38,7 +38,8 @@ export function sshConfig(connections: readonly ConnectionModel[], places: SshCo
     "  ControlMaster auto",
     "  ControlPersist 120",
     `  ControlPath ${quoted(`${control}/%C`)}`,
-    "  ServerAliveInterval 5",
+    // A shared connection to a host that is gone is given up after four seconds.
+    "  ServerAliveInterval 2",
     "  ServerAliveCountMax 2",
     "  LogLevel ERROR",
   ].join("\n");
