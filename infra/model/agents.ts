@@ -75,6 +75,7 @@ function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostP
         name: `warren-${name}.service`,
         onChange: "restart",
         reads: [...files, ...installed].map((file) => file.path),
+        after: [],
         afterBroker: true,
         packaged: false,
       },

@@ -18,6 +18,15 @@ export function apachePart({ config }: PartContext): HostPart {
   return {
     files: [conf],
     packages: [{ name: "apache2" }],
-    units: [{ name: "apache2.service", onChange: "reload", reads: [conf.path], afterBroker: false, packaged: true }],
+    units: [
+      {
+        name: "apache2.service",
+        onChange: "reload",
+        reads: [conf.path],
+        after: [],
+        afterBroker: false,
+        packaged: true,
+      },
+    ],
   };
 }

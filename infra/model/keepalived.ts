@@ -1,5 +1,6 @@
 import { renderAmqpCheck, renderKeepalivedConf, type VrrpInstance } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
+import type { StackConfig } from "../config/index.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
@@ -39,9 +40,19 @@ export function keepalivedPart({ config, host }: PartContext): HostPart {
         name: "keepalived.service",
         onChange: "reload",
         reads: [check.path, conf.path],
+        // The better host first: it takes the address at once, and nothing has to move right after the start.
+        after: betterHosts(config.virtualIps, host).map((better) => `${better} keepalived.service`),
         afterBroker: false,
         packaged: true,
       },
     ],
   };
+}
+
+/** Hosts that have a higher priority than this one for an address that both may hold, and for none a lower one. */
+function betterHosts(virtualIps: StackConfig["virtualIps"], host: string): string[] {
+  const shared = Object.values(virtualIps).filter((vip) => vip.priorities[host] !== undefined);
+  const others = new Set(shared.flatMap((vip) => Object.keys(vip.priorities)));
+  const isBetter = (other: string) => shared.every((vip) => (vip.priorities[other] ?? 0) > (vip.priorities[host] ?? 0));
+  return [...others].filter((other) => other !== host && isBetter(other));
 }

@@ -16,6 +16,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
   const found = Object.entries(config.brokers).find(([, broker]) => broker.members.includes(host));
   if (!found) return {};
   const [clusterName, broker] = found;
+  const previous = broker.members[broker.members.indexOf(host) - 1];
   const files = [
     rootFile("/var/lib/rabbitmq/.erlang.cookie", config.secrets.erlangCookie, {
       ...ownedByBroker,
@@ -41,6 +42,8 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
         name: "rabbitmq-server.service",
         onChange: "restart",
         reads: files.map((file) => file.path),
+        // A broker restarts only after the one before it is back.
+        after: previous ? [`${previous} rabbitmq-server.service`] : [],
         afterBroker: false,
         packaged: true,
       },

@@ -54,6 +54,8 @@ export interface UnitModel {
   readonly onChange: "restart" | "reload";
   /** Paths of files and artifacts of this host that the unit reads. */
   readonly reads: readonly string[];
+  /** Units of other hosts, as `HOST UNIT`, that are brought up before this one: hosts that stand in for each other take turns. */
+  readonly after: readonly string[];
   /** Waits until the stack's broker objects are there. */
   readonly afterBroker: boolean;
   /** Comes with a package, and goes with it. */

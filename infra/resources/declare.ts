@@ -36,7 +36,14 @@ export function declareModel(
       },
     ]),
   );
+  const steps = new Map(planned.map((step) => [step.name, step]));
+  // What a step comes after is declared first, whatever the order of hosts in the config.
   const declare = (step: PlannedStep) => {
+    if (declared.has(step.name)) return;
+    for (const name of step.step.after) {
+      const other = steps.get(stepName(step.host, name)) ?? steps.get(name);
+      if (other?.step.afterBroker === step.step.afterBroker) declare(other);
+    }
     const host = hosts.get(step.host);
     if (!host) throw new TypeError(`a step of no host: ${step.name}`);
     declared.set(step.name, declareStep(host.component, host.args, step));

@@ -8,7 +8,7 @@ const model = fixtureModel(fixtureConfig());
 const stepsOf = (name: string) => {
   const host = model.hosts.find((one) => one.name === name);
   if (!host) throw new TypeError(`no host ${name}`);
-  return hostSteps(host, model.clusters);
+  return hostSteps(host);
 };
 const step = (host: string, name: string) => {
   const found = stepsOf(host).find((one) => one.name === name);

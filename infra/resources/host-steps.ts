@@ -16,7 +16,7 @@ export const packagesStep = "packages";
 const brokerUnit = "rabbitmq-server.service";
 
 /** Everything on one host, in the order in which it is made. */
-export function hostSteps(host: HostModel, clusters: readonly ClusterModel[]): Step[] {
+export function hostSteps(host: HostModel): Step[] {
   const before = host.files.filter((file) => file.order === "before-packages");
   const after = host.files.filter((file) => file.order === "after-packages");
   const base = baseStep(host);
@@ -29,16 +29,8 @@ export function hostSteps(host: HostModel, clusters: readonly ClusterModel[]): S
     ...(packages ? [packages] : []),
     ...after.map((file) => fileStep(file, ready)),
     ...host.artifacts.map((artifact) => artifactStep(artifact, root)),
-    ...host.units.map((unit) => unitStep(unit, unit.name === brokerUnit ? [...ready, ...turn(host, clusters)] : ready)),
+    ...host.units.map((unit) => unitStep(unit, ready)),
   ];
-}
-
-/** Members take turns: a broker restarts only after the one before it is back. */
-function turn(host: HostModel, clusters: readonly ClusterModel[]): string[] {
-  return clusters.flatMap(({ members }) => {
-    const before = members[members.findIndex((member) => member.host === host.name) - 1];
-    return before ? [`${before.host} ${brokerUnit}`] : [];
-  });
 }
 
 function baseStep(host: HostModel): Step | undefined {
@@ -129,7 +121,7 @@ function unitStep(unit: UnitModel, after: readonly string[]): Step {
     repair: wait(startUnit(unit.name)),
     remove: stopUnit(unit.name),
     timeoutSeconds: unitTimeoutSeconds,
-    after: [...after, ...unit.reads],
+    after: [...after, ...unit.reads, ...unit.after],
     afterBroker: unit.afterBroker,
     content: [unit.name],
     follows: unit.reads,

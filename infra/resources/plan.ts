@@ -47,7 +47,7 @@ export function planSteps(
   for (const host of model.hosts) {
     const observed = observations.get(host.name);
     const drift = observed && !("unreachable" in observed) ? hostDrift(host, observed) : new Map<string, string[]>();
-    for (const step of hostSteps(host, model.clusters)) {
+    for (const step of hostSteps(host)) {
       const name = stepName(host.name, step.name);
       // A step that follows others is renewed when they are: their digests and repairs are part of its own.
       const followed = step.follows.map((other) =>
