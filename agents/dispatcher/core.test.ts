@@ -130,6 +130,16 @@ test("when the address leaves, a product whose publish failed is given back with
   ]);
 });
 
+test("when the address leaves and then the connection, nothing is given back that is no longer ours", () => {
+  const dispatcher = core();
+  dispatcher.handle({ type: "held" }, 0);
+  const claim = claimIn(dispatcher.handle(deliver(announcement(1, 1)), 0));
+  dispatcher.handle({ type: "gone" }, 1);
+  expect(types(dispatcher.handle(outcomeOf(claim, "lost"), 2))).toEqual(["publish-failed"]);
+  expect(dispatcher.handle({ type: "deliveries-lost" }, 3)).toEqual([]);
+  expect(dispatcher.inFlight).toBe(0);
+});
+
 test("at entriesMax it stops taking, forgets nothing, and goes on when the window has passed", () => {
   const dispatcher = core({ entriesMax: 2 });
   dispatcher.handle({ type: "held" }, 0);
@@ -271,6 +281,7 @@ test("property: whatever happens in whatever order, nothing is lost and everythi
       expect(new Set(world.timesOut.keys())).toEqual(new Set(products));
       expect([world.queue.length, world.unacked.size, world.dispatcher.inFlight]).toEqual([0, 0, 0]);
     }),
+    { numRuns: 2000 },
   );
 });
 
@@ -282,5 +293,6 @@ test("property: while every publish is answered truthfully, no product goes out 
       world.finish();
       expect([...world.timesOut.values()].every((times) => times === 1)).toBe(true);
     }),
+    { numRuns: 2000 },
   );
 });

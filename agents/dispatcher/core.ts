@@ -191,7 +191,12 @@ export class DispatcherCore {
       claim.current = heir;
       claim.currentIsOurs = true;
     }
-    if (this.state !== "active" && this.state !== "full") return [...effects, ...this.#giveBack(claim)];
+    if (this.state !== "active" && this.state !== "full") {
+      // With the publish the connection is lost, and with it every delivery: the broker gives them out again by itself.
+      if (outcome === "lost") this.#release(claim);
+      else effects.push(...this.#giveBack(claim));
+      return effects;
+    }
     claim.retryAtMs = nowMs + backoffMs(this.#options.retry, claim.attempts, this.#random);
     this.#retrying.add(claim);
     return effects;

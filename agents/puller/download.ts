@@ -50,8 +50,9 @@ export class Downloader {
 
   /** One try. Faults of the server, the network and the size are values; redirects are not followed. */
   async download(options: DownloadOptions): Promise<Outcome> {
-    const deadline = AbortSignal.timeout(options.deadlineMs);
-    const signal = AbortSignal.any([options.signal, deadline]);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), options.deadlineMs);
+    const signal = AbortSignal.any([options.signal, deadline.signal]);
     let chunkFailure: unknown;
     try {
       const url = new URL(options.url);
@@ -85,8 +86,11 @@ export class Downloader {
     } catch (error) {
       if (chunkFailure !== undefined) throw chunkFailure;
       if (options.signal.aborted) throw options.signal.reason;
-      if (deadline.aborted) return fault("timeout", `not done within ${options.deadlineMs} ms`);
+      if (deadline.signal.aborted) return fault("timeout", `not done within ${options.deadlineMs} ms`);
       return this.#explain(error as Error & { code?: string });
+    } finally {
+      // A timer that outlived its pull would keep the pull's memory for the five minutes of the deadline.
+      clearTimeout(timer);
     }
   }
 

@@ -26,10 +26,10 @@ export function defineOperation(command: Command, operation: Operation): void {
     .addHelpText("after", `\n${operation.examples.map((example) => `  ${example}`).join("\n")}`);
   if (operation.asks) command.option("-y, --yes", "don't ask; needed where there is no terminal to ask on");
   command.action(async (words: string[], options: { stack: string; yes?: boolean }) => {
+    requireConfig(options.stack);
     if (operation.asks && !options.yes && !process.stdin.isTTY) {
       throw new UserError(operation.name, "there is no terminal to ask on", "add --yes to go on without being asked");
     }
-    requireConfig(options.stack);
     const toolchain = await ensureToolchain();
     if (operation.create) await ensureStack(options.stack, { toolchain });
     const args = operationArguments(operation, { ...options, words });
