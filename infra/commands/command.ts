@@ -3,8 +3,8 @@
  * standard input), so what is rendered may be logged.
  */
 export type Command =
-  | { readonly kind: "run"; readonly argv: readonly string[]; readonly input?: string; readonly output?: string }
-  | { readonly kind: "join"; readonly by: "&&" | "||" | "|" | ";"; readonly commands: readonly Command[] }
+  | { readonly kind: "run"; readonly argv: readonly string[]; readonly output?: string }
+  | { readonly kind: "join"; readonly by: "&&" | "||" | ";"; readonly commands: readonly Command[] }
   | { readonly kind: "noted"; readonly notes: readonly string[]; readonly command: Command };
 
 /** One program with its arguments, exactly as given. */
@@ -16,12 +16,6 @@ export const to = (output: string, command: Command): Command => {
   return { ...command, output };
 };
 
-/** A file as standard input of a program. */
-export const from = (input: string, command: Command): Command => {
-  if (command.kind !== "run") throw new TypeError("only one program can read a file");
-  return { ...command, input };
-};
-
 /** Each after the one before has succeeded. */
 export const and = (...commands: readonly Command[]): Command => ({ kind: "join", by: "&&", commands });
 
@@ -30,9 +24,6 @@ export const or = (...commands: readonly Command[]): Command => ({ kind: "join",
 
 /** Each whatever became of the one before; the last one's exit code counts. */
 export const always = (...commands: readonly Command[]): Command => ({ kind: "join", by: ";", commands });
-
-/** Standard output into standard input. */
-export const pipe = (...commands: readonly Command[]): Command => ({ kind: "join", by: "|", commands });
 
 /** Comment lines before a command: why it runs again, what it depends on. A changed note makes a changed script. */
 export const noted = (notes: readonly string[], command: Command): Command => ({ kind: "noted", notes, command });
@@ -49,7 +40,6 @@ export function render(command: Command): string {
   switch (command.kind) {
     case "run": {
       const words = command.argv.map(quote);
-      if (command.input !== undefined) words.push(`<${quote(command.input)}`);
       if (command.output !== undefined) words.push(`>${quote(command.output)}`);
       return words.join(" ");
     }

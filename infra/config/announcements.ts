@@ -24,5 +24,3 @@ export const announcementsSchema = z.strictObject({
   pullTimeoutMs: z.int().min(100).max(600_000).default(10_000),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
-
-export type AnnouncementsConfig = z.infer<typeof announcementsSchema>;

@@ -38,4 +38,3 @@ export const hostSchema = z.strictObject({
 });
 
 export const hostsSchema = z.record(nameSchema, hostSchema);
-export type HostConfig = z.infer<typeof hostSchema>;

@@ -19,5 +19,3 @@ export const secretsSchema = z.strictObject({
     guest: secretSchema,
   }),
 });
-
-export type SecretsConfig = z.infer<typeof secretsSchema>;

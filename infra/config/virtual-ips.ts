@@ -17,4 +17,3 @@ export const virtualIpSchema = z.strictObject({
 });
 
 export const virtualIpsSchema = z.record(nameSchema, virtualIpSchema);
-export type VirtualIpConfig = z.infer<typeof virtualIpSchema>;

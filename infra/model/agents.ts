@@ -5,6 +5,7 @@ import type { Config as PullerConfig } from "../../agents/puller/config.ts";
 import { renderAgentService } from "../../templates/render.ts";
 import { productUrlPath } from "./apache.ts";
 import { json, rootFile } from "./files.ts";
+import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
 /** Loopback ports of the agents' metrics, one an agent. */
@@ -145,7 +146,7 @@ export function dispatcherPart(context: PartContext): HostPart {
     brokers: ["127.0.0.1", ...others.map((member) => config.hosts[member]?.address ?? member)].map(
       (address) => `${address}:${broker.port}`,
     ),
-    after: "rabbitmq-server.service",
+    after: brokerUnit,
     own,
   });
 }

@@ -3,6 +3,7 @@ import { renderRabbitmqConf } from "../../templates/render.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import type { StackConfig } from "../config/index.ts";
 import { json, rootFile } from "./files.ts";
+import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { permissionsOf } from "./permissions.ts";
 import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
@@ -39,11 +40,11 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
     packages: [{ name: "rabbitmq-server", series: `${broker.series}.*` }],
     units: [
       {
-        name: "rabbitmq-server.service",
+        name: brokerUnit,
         onChange: "restart",
         reads: files.map((file) => file.path),
         // A broker restarts only after the one before it is back.
-        after: previous ? [`${previous} rabbitmq-server.service`] : [],
+        after: previous ? [`${previous} ${brokerUnit}`] : [],
         afterBroker: false,
         packaged: true,
       },

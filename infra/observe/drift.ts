@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { FilePlace } from "../commands/files.ts";
+import { accountsName, packagesName } from "../model/names.ts";
 import type { HostModel, PackageModel, UnitModel } from "../model/types.ts";
 import type { Observation, ObservedFile } from "./observation.ts";
 
@@ -13,12 +14,12 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
     if (differences.length > 0) drift.set(name, [...(drift.get(name) ?? []), ...differences]);
   };
   for (const account of host.accounts) {
-    if (!observed.accounts.has(account.name)) note("accounts and folders", [`account ${account.name} is gone`]);
+    if (!observed.accounts.has(account.name)) note(accountsName, [`account ${account.name} is gone`]);
   }
   for (const directory of host.directories) {
     const differences = placeDifferences(directory, observed.files.get(directory.path));
     note(
-      "accounts and folders",
+      accountsName,
       differences.map((difference) => `${directory.path}: ${difference}`),
     );
   }
@@ -39,7 +40,7 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
     }
     note(artifact.path, differences);
   }
-  for (const one of host.packages) note("packages", packageDifferences(one, observed));
+  for (const one of host.packages) note(packagesName, packageDifferences(one, observed));
   for (const unit of host.units) note(unit.name, unitDifferences(unit, observed));
   return drift;
 }

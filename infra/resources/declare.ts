@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { brokerUnit } from "../model/names.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import { Broker } from "./broker.ts";
 import { connectionInput } from "./connection.ts";
@@ -75,6 +76,6 @@ function keptOf(
 
 function brokerSteps(cluster: ClusterModel, declared: ReadonlyMap<string, pulumi.Resource>): pulumi.Resource[] {
   return cluster.members.flatMap(({ host }) =>
-    ["rabbitmq-server.service", memberStep(cluster)].flatMap((step) => declared.get(stepName(host, step)) ?? []),
+    [brokerUnit, memberStep(cluster)].flatMap((step) => declared.get(stepName(host, step)) ?? []),
   );
 }

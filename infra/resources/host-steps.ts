@@ -3,6 +3,7 @@ import { installFile, makeDirectory, removeFile, writeFile } from "../commands/f
 import { installPackages, makeAccount, purgePackages } from "../commands/packages.ts";
 import { awaitNode, joinCluster } from "../commands/rabbitmq.ts";
 import { bringUnit, renewUnit, startUnit, stopUnit } from "../commands/units.ts";
+import { accountsName, brokerUnit, packagesName } from "../model/names.ts";
 import type { ArtifactModel, ClusterModel, FileModel, HostModel, UnitModel } from "../model/types.ts";
 import type { Step } from "./step.ts";
 
@@ -10,10 +11,6 @@ import type { Step } from "./step.ts";
 const fileTimeoutSeconds = 30;
 const packagesTimeoutSeconds = 600;
 const unitTimeoutSeconds = 180;
-
-export const accountsStep = "accounts and folders";
-export const packagesStep = "packages";
-const brokerUnit = "rabbitmq-server.service";
 
 /** Everything on one host, in the order in which it is made. */
 export function hostSteps(host: HostModel): Step[] {
@@ -41,7 +38,7 @@ function baseStep(host: HostModel): Step | undefined {
   if (commands.length === 0) return undefined;
   const make = and(...commands);
   return {
-    name: accountsStep,
+    name: accountsName,
     create: make,
     renew: make,
     repair: make,
@@ -78,12 +75,11 @@ function packagesOf(host: HostModel, after: readonly string[]): Step | undefined
   const held = host.packages.filter((one) => one.series !== undefined).map((one) => one.name);
   const install = installPackages(names, held);
   return {
-    name: packagesStep,
+    name: packagesName,
     create: install,
     renew: install,
     repair: install,
     remove: purgePackages(names),
-    removeTimeoutSeconds: packagesTimeoutSeconds,
     timeoutSeconds: packagesTimeoutSeconds,
     after,
     afterBroker: false,

@@ -60,7 +60,7 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
       connection: args.connection,
       create: script(step.timeoutSeconds, step.create),
       update: script(step.timeoutSeconds, kept.repair ? step.repair : step.renew, notes),
-      ...(step.remove ? { delete: script(step.removeTimeoutSeconds ?? step.timeoutSeconds, step.remove) } : {}),
+      ...(step.remove ? { delete: script(step.timeoutSeconds, step.remove) } : {}),
       ...(step.stdin ? { stdin: step.stdin.secret ? pulumi.secret(step.stdin.text) : step.stdin.text } : {}),
       logging: command.remote.Logging.None,
       addPreviousOutputInEnv: false,

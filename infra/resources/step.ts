@@ -13,7 +13,6 @@ export interface Step {
   /** Runs where the host drifted; the same as `renew` where there is nothing gentler. */
   readonly repair: Command;
   readonly remove: Command | undefined;
-  readonly removeTimeoutSeconds?: number;
   readonly timeoutSeconds: number;
   readonly stdin?: { readonly text: string; readonly secret: boolean };
   readonly copy?: { readonly source: string; readonly remotePath: string };
