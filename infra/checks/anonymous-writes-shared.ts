@@ -10,7 +10,11 @@ export const anonymousWritesShared: Rule = {
     model.clusters.flatMap((cluster) => {
       const anonymous = cluster.users.find((user) => user.name === "anonymous")?.permissions;
       if (!anonymous) return [];
-      const names = [...cluster.exchanges, config.announcements.inputQueue, config.announcements.pullQueue];
+      const names = [
+        ...cluster.exchanges.map((exchange) => exchange.name),
+        config.announcements.inputQueue,
+        config.announcements.pullQueue,
+      ];
       const reached = (expression: string) => names.filter((name) => new RegExp(expression).test(name));
       const deleted = reached(anonymous.configure);
       const written = reached(anonymous.write);

@@ -27,7 +27,7 @@ const hostSshSchema = z.strictObject({
   via: nameSchema.optional(),
 });
 
-export const roles = ["urp", "bunny", "pds"] as const;
+export const roles = ["urp", "bunny", "pds", "ldap"] as const;
 export type Role = (typeof roles)[number];
 
 export const hostSchema = z.strictObject({

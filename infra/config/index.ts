@@ -28,3 +28,10 @@ export function parseStackConfig(values: Record<string, unknown>, subject: strin
 /** What was found is never shown where a secret was expected. */
 const withoutSecret = (path: string, message: string): string =>
   path.startsWith("secrets") ? message.replace(/, got .*$/s, "") : message;
+
+/** A user's password. @throws TypeError where the config has none: `crossFieldIssues` has told by then */
+export function passwordOf(config: StackConfig, user: string): string {
+  const password = config.secrets.passwords[user];
+  if (password === undefined) throw new TypeError(`no password of ${user}`);
+  return password;
+}

@@ -1,12 +1,19 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "./schema.ts";
+import { standardUsers } from "./secrets.ts";
 
 /**
  * What no single key can tell: names that point to nothing, addresses given twice. Rules about what is wise rather
  * than well-formed are checks on the model.
  */
 export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
-  return [...addressIssues(config), ...jumpIssues(config), ...clusterIssues(config), ...virtualIpIssues(config)];
+  return [
+    ...addressIssues(config),
+    ...jumpIssues(config),
+    ...clusterIssues(config),
+    ...userIssues(config),
+    ...virtualIpIssues(config),
+  ];
 }
 
 function addressIssues(config: StackConfig): ConfigIssue[] {
@@ -68,6 +75,38 @@ function clusterIssues(config: StackConfig): ConfigIssue[] {
     issues.push({
       path: "announcements.broker",
       message: `a name under warren:brokers is expected, got "${config.announcements.broker}"`,
+    });
+  }
+  return issues;
+}
+
+/** Every user whose password the broker keeps has one; every password is somebody's; LDAP users need a broker that asks LDAP. */
+function userIssues(config: StackConfig): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const needed = new Set<string>();
+  for (const [name, broker] of Object.entries(config.brokers)) {
+    needed.add(broker.administrator);
+    if (broker.standardObjects) for (const user of standardUsers) needed.add(user);
+    for (const [user, { ldap }] of Object.entries(broker.users)) {
+      const path = `brokers.${name}.users.${user}.ldap`;
+      if (ldap && !broker.ldap) {
+        issues.push({ path, message: `a broker with \`ldap\` servers is expected, brokers.${name} has none` });
+      }
+      if (ldap) needed.delete(user);
+      else needed.add(user);
+    }
+  }
+  const given = config.secrets.passwords;
+  for (const user of needed) {
+    if (given[user] !== undefined) continue;
+    const message = `a secret is expected, but it is missing: set it with \`./warren pulumi config set --secret --path warren:secrets.passwords.${user} -s STACK\``;
+    issues.push({ path: `secrets.passwords.${user}`, message });
+  }
+  for (const user of Object.keys(given)) {
+    if (needed.has(user)) continue;
+    issues.push({
+      path: `secrets.passwords.${user}`,
+      message: "the name of a user under warren:brokers whose password the broker keeps is expected",
     });
   }
   return issues;

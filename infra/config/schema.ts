@@ -3,6 +3,7 @@ import { announcementsSchema } from "./announcements.ts";
 import { brokersSchema } from "./brokers.ts";
 import { hostsSchema, sshSchema } from "./hosts.ts";
 import { secretsSchema } from "./secrets.ts";
+import { tlsSchema } from "./tls.ts";
 import { virtualIpsSchema } from "./virtual-ips.ts";
 
 /** A stack file's `warren:` keys, one file a section. */
@@ -12,6 +13,7 @@ export const stackSchema = z.strictObject({
   brokers: brokersSchema,
   virtualIps: virtualIpsSchema.default({}),
   announcements: announcementsSchema,
+  tls: tlsSchema.default(tlsSchema.parse({})),
   secrets: secretsSchema,
 });
 

@@ -8,14 +8,12 @@ const secretSchema = z
 export const secretsSchema = z.strictObject({
   /** The Erlang cookie of each stack's clusters: whoever has it has the brokers. */
   erlangCookie: secretSchema.regex(/^[A-Za-z0-9]{20,255}$/, "20 to 255 letters and digits"),
-  passwords: z.strictObject({
-    /** Administrator. */
-    root: secretSchema,
-    /** Publishes and consumes for the agents. */
-    feeder: secretSchema,
-    /** Reads what is public. */
-    anonymous: secretSchema,
-    /** RabbitMQ's default user, demoted. */
-    guest: secretSchema,
-  }),
+  /**
+   * Users of the brokers by name. `root` is the administrator, `feeder` publishes and consumes for the agents, `anonymous` reads what is
+   * public, `guest` is RabbitMQ's default user, demoted.
+   */
+  passwords: z.record(z.string().min(1), secretSchema),
 });
+
+/** Users whose passwords every stack has; a broker without `standardObjects` needs its administrator's alone. */
+export const standardUsers = ["feeder", "anonymous", "guest"] as const;

@@ -3,6 +3,7 @@ import type { Config as DispatcherConfig } from "../../agents/dispatcher/config.
 import type { CommonConfig } from "../../agents/lib/config.ts";
 import type { Config as PullerConfig } from "../../agents/puller/config.ts";
 import { renderAgentService } from "../../templates/render.ts";
+import { passwordOf } from "../config/index.ts";
 import { productUrlPath } from "./apache.ts";
 import { json, rootFile } from "./files.ts";
 import { brokerUnit } from "./names.ts";
@@ -48,7 +49,7 @@ function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostP
   };
   const files = [
     rootFile(`/etc/warren/${name}.json`, json({ ...common, ...shell.own })),
-    rootFile("/etc/warren/secrets/broker-password", config.secrets.passwords.feeder, { mode: "0600", secret: true }),
+    rootFile("/etc/warren/secrets/broker-password", passwordOf(config, "feeder"), { mode: "0600", secret: true }),
     rootFile(
       `/etc/systemd/system/warren-${name}.service`,
       renderAgentService({

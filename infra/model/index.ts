@@ -3,16 +3,18 @@ import type { StackConfig } from "../config/index.ts";
 import { announcerPart, dispatcherPart, pullerPart } from "./agents.ts";
 import { apachePart } from "./apache.ts";
 import { basePart, pinPart } from "./base.ts";
+import { clusterModels } from "./cluster.ts";
 import { connectionOf } from "./connection.ts";
 import { keepalivedPart } from "./keepalived.ts";
 import type { HostPart, PartContext } from "./part.ts";
-import { clusterModels, rabbitmqPart } from "./rabbitmq.ts";
+import { rabbitmqPart } from "./rabbitmq.ts";
 import type { ArtifactSources, EnvironmentModel, HostModel } from "./types.ts";
 
 const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => HostPart)[]>> = {
   urp: [apachePart, announcerPart],
   bunny: [rabbitmqPart, keepalivedPart, dispatcherPart],
   pds: [pullerPart],
+  ldap: [],
 };
 
 /**

@@ -1,12 +1,11 @@
 import { createHash, createHmac } from "node:crypto";
 import { renderRabbitmqConf } from "../../templates/render.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
-import type { StackConfig } from "../config/index.ts";
+import { passwordOf, type StackConfig } from "../config/index.ts";
+import { traitsOf } from "../config/series.ts";
 import { json, rootFile } from "./files.ts";
 import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
-import { permissionsOf } from "./permissions.ts";
-import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
 
 /** Debian's package makes this account; it is made before, because the cookie must be there at the first start. */
 const account = { name: "rabbitmq", home: "/var/lib/rabbitmq" };
@@ -27,7 +26,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
     rootFile("/etc/rabbitmq/rabbitmq.conf", renderRabbitmqConf(confValues(clusterName, broker))),
     // The package gives this file to the broker, whose rabbitmq-plugins writes it.
     rootFile("/etc/rabbitmq/enabled_plugins", "[rabbitmq_management].\n", ownedByBroker),
-    rootFile("/etc/rabbitmq/warren-definitions.json", json(bootstrapDefinitions(config)), {
+    rootFile("/etc/rabbitmq/warren-definitions.json", json(bootstrapDefinitions(config, broker)), {
       ...ownedByBroker,
       mode: "0600",
       secret: true,
@@ -37,7 +36,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
     accounts: [account],
     directories: [{ path: "/var/lib/rabbitmq", ...ownedByBroker, mode: "0750" }],
     files,
-    packages: [{ name: "rabbitmq-server", series: `${broker.series}.*` }],
+    packages: [{ name: "rabbitmq-server", series: traitsOf(broker.series).packageVersion }],
     units: [
       {
         name: brokerUnit,
@@ -55,11 +54,11 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
 function confValues(clusterName: string, broker: BrokerConfig) {
   return {
     port: broker.port,
-    managementPort: broker.managementPort,
+    managementPort: broker.management.port,
     clusterName,
     clustered: broker.members.length > 1,
     members: broker.members.map((name, index) => ({ number: index + 1, name })),
-    partitionHandling: broker.partitionHandling,
+    partitionHandling: partitionHandlingOf(broker),
   };
 }
 
@@ -73,55 +72,22 @@ export function hashPassword(user: string, password: string): string {
   return Buffer.concat([salt, digest]).toString("base64");
 }
 
+/** Two members can't form a majority: there the side with more clients wins after a partition, else the minority waits. */
+export const partitionHandlingOf = (broker: BrokerConfig) =>
+  broker.partitionHandling ?? (broker.members.length === 2 ? "autoheal" : "pause_minority");
+
 /** The administrator alone: everything else is made through the management API, where its changes can be seen. */
-function bootstrapDefinitions(config: StackConfig): unknown {
+function bootstrapDefinitions(config: StackConfig, { administrator }: BrokerConfig): unknown {
   return {
     vhosts: [{ name: "/" }],
     users: [
       {
-        name: "root",
-        password_hash: hashPassword("root", config.secrets.passwords.root),
+        name: administrator,
+        password_hash: hashPassword(administrator, passwordOf(config, administrator)),
         hashing_algorithm: "rabbit_password_hashing_sha256",
         tags: ["administrator"],
       },
     ],
-    permissions: [{ user: "root", vhost: "/", configure: ".*", write: ".*", read: ".*" }],
+    permissions: [{ user: administrator, vhost: "/", configure: ".*", write: ".*", read: ".*" }],
   };
-}
-
-/** The clusters of a stack with their users, exchanges and policies. */
-export function clusterModels(config: StackConfig): ClusterModel[] {
-  const { passwords } = config.secrets;
-  return Object.entries(config.brokers).map(([name, broker]) => {
-    const permissions = permissionsOf(broker.permissions);
-    const users: UserModel[] = [
-      { name: "anonymous", password: passwords.anonymous, tags: [], permissions: permissions.anonymous },
-      { name: "feeder", password: passwords.feeder, tags: [], permissions: permissions.feeder },
-      { name: "guest", password: passwords.guest, tags: [] },
-    ];
-    return {
-      name,
-      series: broker.series,
-      members: broker.members.map((host) => ({ host, address: config.hosts[host]?.address ?? host })),
-      managementPort: broker.managementPort,
-      administrator: { name: "root", password: passwords.root },
-      users,
-      exchanges: broker.exchanges,
-      policies: policiesOf(broker),
-    };
-  });
-}
-
-/** Mirrored queues on 3.x. A mirror that comes back is synchronised by itself; until then it protects nothing. */
-function policiesOf(broker: BrokerConfig): PolicyModel[] {
-  if (broker.members.length < 2) return [];
-  return [
-    {
-      name: "ha-all",
-      pattern: "^cmc\\.",
-      applyTo: "queues",
-      priority: 0,
-      definition: { "ha-mode": "all", "ha-sync-mode": "automatic" },
-    },
-  ];
 }

@@ -1,4 +1,5 @@
 import type { FilePlace } from "../commands/files.ts";
+import type { RabbitmqSeries } from "../config/series.ts";
 
 /** How the engine and the observer reach a host. Keys are paths in the checkout; the shells read them. */
 export interface ConnectionModel {
@@ -77,7 +78,8 @@ export interface HostModel {
 
 export interface UserModel {
   readonly name: string;
-  readonly password: string;
+  /** Absent: the broker keeps none, LDAP checks it. */
+  readonly password?: string;
   readonly tags: readonly string[];
   /** Regular expressions on `/`; absent: no permission on it. */
   readonly permissions?: { readonly configure: string; readonly write: string; readonly read: string };
@@ -88,18 +90,31 @@ export interface PolicyModel {
   readonly pattern: string;
   readonly applyTo: string;
   readonly priority: number;
-  readonly definition: Readonly<Record<string, string>>;
+  readonly definition: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** One RabbitMQ cluster and the objects in it. Queues are declared by the agents that own them. */
+export interface ExchangeModel {
+  readonly name: string;
+  readonly type: "topic" | "direct" | "fanout" | "headers";
+}
+
+/** A durable queue; what the agents declare for themselves is not among them. */
+export interface QueueModel {
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, string | number | boolean>>;
+  readonly bindings: readonly { readonly exchange: string; readonly key: string }[];
+}
+
+/** One RabbitMQ cluster and the objects in it. */
 export interface ClusterModel {
   readonly name: string;
-  readonly series: string;
+  readonly series: RabbitmqSeries;
   readonly members: readonly { readonly host: string; readonly address: string }[];
-  readonly managementPort: number;
+  readonly management: { readonly scheme: "http" | "https"; readonly port: number };
   readonly administrator: { readonly name: string; readonly password: string };
   readonly users: readonly UserModel[];
-  readonly exchanges: readonly string[];
+  readonly exchanges: readonly ExchangeModel[];
+  readonly queues: readonly QueueModel[];
   readonly policies: readonly PolicyModel[];
 }
 

@@ -19,7 +19,7 @@ export class Broker extends pulumi.ComponentResource {
     const provider = new rabbitmq.Provider(
       name,
       {
-        endpoint: `http://${model.members[0]?.address}:${model.managementPort}`,
+        endpoint: `${model.management.scheme}://${model.members[0]?.address}:${model.management.port}`,
         username: model.administrator.name,
         password: pulumi.secret(model.administrator.password),
       },
@@ -37,7 +37,7 @@ export class Broker extends pulumi.ComponentResource {
     const users = model.users.map((user) => {
       const made = new rabbitmq.User(
         `${name} user ${user.name}`,
-        { name: user.name, password: pulumi.secret(user.password), tags: [...user.tags] },
+        { name: user.name, password: pulumi.secret(user.password ?? ""), tags: [...user.tags] },
         options,
       );
       const { permissions } = user;
@@ -54,8 +54,8 @@ export class Broker extends pulumi.ComponentResource {
     const exchanges = model.exchanges.map(
       (exchange) =>
         new rabbitmq.Exchange(
-          `${name} exchange ${exchange}`,
-          { name: exchange, vhost, settings: { type: "topic", durable: true, autoDelete: false } },
+          `${name} exchange ${exchange.name}`,
+          { name: exchange.name, vhost, settings: { type: exchange.type, durable: true, autoDelete: false } },
           options,
         ),
     );
@@ -70,7 +70,10 @@ export class Broker extends pulumi.ComponentResource {
               pattern: policy.pattern,
               applyTo: policy.applyTo,
               priority: policy.priority,
-              definition: { ...policy.definition },
+              // The provider takes words, and sends numbers and truth values as such.
+              definition: Object.fromEntries(
+                Object.entries(policy.definition).map(([key, value]) => [key, String(value)]),
+              ),
             },
           },
           options,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Role } from "../../infra/config/hosts.ts";
-import type { StackConfig } from "../../infra/config/index.ts";
+import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
 import { openTap } from "../lib/tap.ts";
 import { firstObservationOf } from "../products/names.ts";
 import { planOwnFiles } from "../products/own-files.ts";
@@ -76,6 +76,6 @@ export function brokerUrl(config: StackConfig): string {
   const { address, port } = brokerVirtualIp(config);
   const url = new URL(`amqp://${address}:${port}/`);
   url.username = "feeder";
-  url.password = config.secrets.passwords.feeder;
+  url.password = passwordOf(config, "feeder");
   return url.href;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ConfirmChannel, connect, type GetMessage } from "amqplib";
-import type { StackConfig } from "../../../infra/config/index.ts";
+import { passwordOf, type StackConfig } from "../../../infra/config/index.ts";
 import { brokerUrl, hostsOf } from "../send-products.ts";
 import { virtualIpHolder } from "../virtual-ip.ts";
 import { lab, stackConfig, until } from "./subject.ts";
@@ -51,8 +51,8 @@ const isMirrored = ({ state, slave_nodes = [], synchronised_slave_nodes = [] }: 
   state === "running" && slave_nodes.length === 1 && synchronised_slave_nodes.length === 1;
 
 async function ask<T>(config: StackConfig, host: string, path: string): Promise<T> {
-  const port = config.brokers[config.announcements.broker]?.managementPort;
-  const login = Buffer.from(`root:${config.secrets.passwords.root}`).toString("base64");
+  const port = config.brokers[config.announcements.broker]?.management.port;
+  const login = Buffer.from(`root:${passwordOf(config, "root")}`).toString("base64");
   const response = await fetch(`http://${config.hosts[host]?.address}:${port}/api/${path}`, {
     headers: { authorization: `Basic ${login}` },
     signal: AbortSignal.timeout(5000),

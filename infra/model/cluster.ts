@@ -1,0 +1,54 @@
+import type { BrokerConfig } from "../config/brokers.ts";
+import { passwordOf, type StackConfig } from "../config/index.ts";
+import { traitsOf } from "../config/series.ts";
+import { permissionsOf } from "./permissions.ts";
+import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
+
+/** The clusters of a stack with their users, exchanges, queues and policies. */
+export function clusterModels(config: StackConfig): ClusterModel[] {
+  return Object.entries(config.brokers).map(([name, broker]) => ({
+    name,
+    series: broker.series,
+    members: broker.members.map((host) => ({ host, address: config.hosts[host]?.address ?? host })),
+    management: { scheme: broker.tls ? "https" : "http", port: broker.management.port },
+    administrator: { name: broker.administrator, password: passwordOf(config, broker.administrator) },
+    users: usersOf(config, broker),
+    exchanges: broker.exchanges,
+    queues: broker.queues,
+    policies: [...(broker.standardObjects ? standardPolicies(broker) : []), ...broker.policies],
+  }));
+}
+
+/** Standard users and the config's own; one of the config's own takes the place of a standard one. */
+function usersOf(config: StackConfig, broker: BrokerConfig): UserModel[] {
+  const permissions = permissionsOf(broker.permissions);
+  const standard = {
+    anonymous: { tags: [], permissions: permissions.anonymous, ldap: false },
+    feeder: { tags: [], permissions: permissions.feeder, ldap: false },
+    guest: { tags: [], ldap: false },
+  };
+  const users: BrokerConfig["users"] = { ...(broker.standardObjects ? standard : {}), ...broker.users };
+  return Object.entries(users).map(([name, user]) => ({
+    name,
+    ...(user.ldap ? {} : { password: passwordOf(config, name) }),
+    tags: user.tags,
+    ...(user.permissions ? { permissions: user.permissions } : {}),
+  }));
+}
+
+/**
+ * Mirrored queues on 3.x. A mirror that comes back is synchronised by itself; until then it protects nothing. From 4.0 on a queue says by its
+ * own arguments that it is replicated, and the policy's key is ignored.
+ */
+function standardPolicies(broker: BrokerConfig): PolicyModel[] {
+  if (broker.members.length < 2 || traitsOf(broker.series).replication !== "mirrored") return [];
+  return [
+    {
+      name: "ha-all",
+      pattern: "^cmc\\.",
+      applyTo: "queues",
+      priority: 0,
+      definition: { "ha-mode": "all", "ha-sync-mode": "automatic" },
+    },
+  ];
+}
