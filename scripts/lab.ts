@@ -3,12 +3,13 @@ import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
 import { interruptible } from "./lab/interrupt.ts";
 import { runLabJob } from "./lab/job.ts";
-import { defaultLabName } from "./lab/spec.ts";
+import { labOption } from "./lab/spec.ts";
 import { labSpec } from "./lab/stack.ts";
-import { defineLabVerbs } from "./lab/verbs.ts";
+import { defineLabVerbs, labOptions } from "./lab/verbs.ts";
 
 interface Options {
   readonly name: string;
+  readonly stack?: string;
   readonly count: number;
   readonly rate: number;
   readonly seed: number;
@@ -18,9 +19,8 @@ interface Options {
 
 /** `./warren lab`: real hosts, a real `pulumi up`, products through them, counted one by one. */
 export function define(command: Command): void {
-  command
+  labOptions(command)
     .enablePositionalOptions()
-    .option("--name <lab>", "which lab; several stand side by side", defaultLabName)
     .option("--count <products>", "products to send, each from both radar servers", whole(1, 100_000), 400)
     .option("--rate <per second>", "products a second", whole(1, 1000), 20)
     .option("--seed <number>", "the same seed gives the same products", whole(0, 2 ** 31 - 1), 1)
@@ -29,21 +29,22 @@ export function define(command: Command): void {
     .addHelpText(
       "after",
       `
-Without a subcommand: brings the Pulumi engine, makes nine Debian hosts (two radar servers, a broker pair with a virtual
-IP, five pullers), provisions them by a real pulumi up, sends products through and counts every one. The hosts stay up.
+Without a subcommand: brings the Pulumi engine, makes Debian hosts (two radar servers, brokers with a virtual IP, five
+pullers), provisions them by a real pulumi up, sends products through and counts every one. The hosts stay up.
 Needs root on Debian or Ubuntu. Exit code 0: everything came through once and whole; 1: not.
 
-  ./warren lab                        the whole of it
+  ./warren lab                        the whole of it: Debian 12, two brokers of RabbitMQ 3.10
+  ./warren lab -s lab4                the same on Debian 13, three brokers of RabbitMQ 4.0
   ./warren lab --product storm.png    your own file, through the same hosts
   ./warren lab down                   take the hosts away`,
     )
     .action(async (options: Options) => {
       const files = options.product ?? [];
       await Promise.all(files.map(readable));
-      const down = `./warren lab down${options.name === defaultLabName ? "" : ` --name ${options.name}`} takes it down`;
+      const down = `./warren lab${labOption(options.name)} down takes it down`;
       await interruptible(down, async (signal) => {
-        const { name, count, rate, seed, json } = options;
-        const good = await runLabJob({ name, count, ratePerSecond: rate, seed, files, json, signal });
+        const { name, stack, count, rate, seed, json } = options;
+        const good = await runLabJob({ name, stack, count, ratePerSecond: rate, seed, files, json, signal });
         if (!good) process.exitCode = 1;
       });
     });

@@ -18,7 +18,16 @@ export { knownHostsPath, sshConfigPath, userKeyPath } from "./keys.ts";
 export { labDirectory } from "./paths.ts";
 export { type LabProgress, progressPrinter, type Report } from "./progress.ts";
 export { allocateLabIndex } from "./registry.ts";
-export { checkSpec, defaultHosts, defaultLabName, type LabHost, type LabSpec, type Release } from "./spec.ts";
+export {
+  checkSpec,
+  defaultHosts,
+  defaultLabName,
+  type LabHost,
+  type LabSpec,
+  type LabStack,
+  labOption,
+  type Release,
+} from "./spec.ts";
 export { type HostExecOptions, type HostResult, hostExec, hostRoot, hostShell } from "./ssh.ts";
 export { allLabStatus, formatStatus, type HostStatus, type LabStatus, labStatus } from "./status.ts";
 export { type LabOptions, type LabUpResult, labUp } from "./up.ts";

@@ -4,12 +4,14 @@ import { checkAccountFile, formatReport, wantsColor, writeAccount } from "../lib
 import { readStackConfig } from "../lib/stack.ts";
 import { ensureStack, readPulumi, runPulumi } from "../toolchain/engine.ts";
 import { ensureToolchain } from "../toolchain/toolchain.ts";
-import { allocateLabIndex, defaultLabName, labUp, progressPrinter } from "./index.ts";
+import { allocateLabIndex, labOption, labUp, progressPrinter } from "./index.ts";
 import { sendProducts } from "./send-products.ts";
 import { labSpec } from "./stack.ts";
 
 export interface JobOptions {
   readonly name: string;
+  /** The committed stack that the lab is made from; left out: the one that it was made from before, else `lab`. */
+  readonly stack?: string | undefined;
   readonly count: number;
   readonly ratePerSecond: number;
   readonly seed: number;
@@ -36,7 +38,7 @@ export async function runLabJob(options: JobOptions): Promise<boolean> {
     return result;
   };
   await phase("the Pulumi engine and its plugins", "toolchain", () => ensureToolchain({ signal }));
-  await phase("hosts", "hosts", () => bringHosts(name, signal));
+  await phase("hosts", "hosts", () => bringHosts(name, signal, options.stack));
   await phase(`pulumi up -s ${name}`, "up", () => provision(name, signal));
   const result = await phase("products", "total", async () => {
     const config = await readStackConfig(name);
@@ -53,8 +55,8 @@ export async function runLabJob(options: JobOptions): Promise<boolean> {
 const say = (text: string): boolean => process.stderr.write(`\n== ${text}\n`);
 
 /** Hosts that are up stay as they are; state of hosts that are gone is forgotten. */
-export async function bringHosts(name: string, signal: AbortSignal): Promise<void> {
-  const spec = await labSpec(name, await allocateLabIndex(name));
+export async function bringHosts(name: string, signal: AbortSignal, stack?: string): Promise<void> {
+  const spec = await labSpec(name, await allocateLabIndex(name), stack);
   const { booted } = await labUp(spec, { report: progressPrinter(process.stderr), signal });
   await ensureStack(name);
   if (booted.length === spec.hosts.length) await forgetHosts(name);
@@ -81,14 +83,14 @@ async function provision(name: string, signal: AbortSignal): Promise<void> {
 }
 
 function nextSteps(name: string): string {
-  const option = name === defaultLabName ? "" : ` --name ${name}`;
+  const option = labOption(name);
   const steps = [
     [`./warren lab${option} --product FILE…`, "your own files, through the same hosts"],
     [
-      `./warren lab exec${option} bunny1 -- systemctl stop rabbitmq-server`,
+      `./warren lab${option} exec bunny1 -- systemctl stop rabbitmq-server`,
       `then ./warren preview -s ${name} sees it, up mends it`,
     ],
-    [`./warren lab down${option}`, "take the hosts away"],
+    [`./warren lab${option} down`, "take the hosts away"],
   ] as const;
   const width = Math.max(...steps.map(([command]) => command.length));
   return `\nThe hosts stay up. What to try next:\n${steps.map(([command, what]) => `  ${command.padEnd(width)}   ${what}\n`).join("")}`;

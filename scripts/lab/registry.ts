@@ -6,7 +6,7 @@ import { subnetOwner } from "./network.ts";
 import { checkoutDirectory, disksDirectory, labDirectory, runDirectory } from "./paths.ts";
 import { isAlive } from "./processes.ts";
 import { checkMachine } from "./requirements.ts";
-import { defaultLabName, indexMax, type LabHost, type LabSpec, subnetOf } from "./spec.ts";
+import { indexMax, isLabStack, type LabHost, type LabSpec, labOption, labStacks, subnetOf } from "./spec.ts";
 
 /**
  * What a lab has, or is about to have, on this machine. It is written before anything is made and removed after
@@ -60,11 +60,11 @@ export async function findRecord(name: string): Promise<LabRecord | undefined> {
 export async function needRecord(name: string): Promise<LabRecord> {
   const record = await findRecord(name);
   if (record && record.phase !== "reserved") return record;
-  throw new UserError(`lab ${name}`, "is not up", `./warren lab up${name === defaultLabName ? "" : ` --name ${name}`}`);
+  throw new UserError(`lab ${name}`, "is not up", `./warren lab${labOption(name)} up`);
 }
 
 /**
- * The index of lab `name`: the one it has, else the one it had last time, else the lowest free one (always 0 for `lab`).
+ * The index of lab `name`: the one it has, else the one it had last time, else the lowest free one; that of a committed stack is fixed.
  * It stays reserved for as long as this process lives, and from `labUp` to `labDown`.
  */
 export async function allocateLabIndex(name: string): Promise<number> {
@@ -81,18 +81,28 @@ export async function allocateLabIndex(name: string): Promise<number> {
         await writeRecord(newRecord({ name, index, hosts: [] }, "reserved"));
         return index;
       }
-      if (name === defaultLabName) throw occupied(index, other, foreign);
+      if (isLabStack(name)) throw occupied(index, other, foreign);
     }
     throw new UserError(`lab ${name}`, `all ${indexMax} subnets for labs are in use`, "./warren lab status --all");
   });
 }
 
 async function candidates(name: string): Promise<number[]> {
-  if (name === defaultLabName) return [0];
-  const free = Array.from({ length: indexMax }, (_, position) => position + 1);
-  const last = await readFile(join(labDirectory(name), "spec.json"), "utf8").catch(() => undefined);
-  const preferred = last ? (JSON.parse(last) as LabSpec).index : undefined;
-  return preferred ? [preferred, ...free.filter((index) => index !== preferred)] : free;
+  if (isLabStack(name)) return [labStacks[name]];
+  const fixed: readonly number[] = Object.values(labStacks);
+  const free = Array.from({ length: indexMax }, (_, position) => position + 1).filter(
+    (index) => !fixed.includes(index),
+  );
+  const preferred = (await lastSpec(name))?.index;
+  return preferred !== undefined && free.includes(preferred)
+    ? [preferred, ...free.filter((index) => index !== preferred)]
+    : free;
+}
+
+/** The spec that lab `name` was last made from. */
+export async function lastSpec(name: string): Promise<LabSpec | undefined> {
+  const text = await readFile(join(labDirectory(name), "spec.json"), "utf8").catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as LabSpec);
 }
 
 function occupied(index: number, other: LabRecord | undefined, foreign: string | undefined): UserError {

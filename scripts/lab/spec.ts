@@ -20,11 +20,26 @@ export interface LabSpec {
   readonly name: string;
   readonly index: number;
   readonly hosts: readonly LabHost[];
+  /** The committed stack that its hosts come from; absent: `lab`, or hosts of no stack. */
+  readonly base?: LabStack;
 }
 
-/** The lab that has index 0; every other name gets a free index. */
+/**
+ * The committed stacks that labs are made from, with the index of the lab that has the stack's own name: its addresses stand in the
+ * committed file. Every other name gets a free index.
+ */
+export const labStacks = { lab: 0, lab4: 4 } as const;
+export type LabStack = keyof typeof labStacks;
+export const isLabStack = (name: string): name is LabStack => Object.hasOwn(labStacks, name);
+
 export const defaultLabName = "lab";
 export const indexMax = 250;
+
+/** How a lab is named on the command line. */
+export function labOption(name: string): string {
+  if (name === defaultLabName) return "";
+  return isLabStack(name) ? ` -s ${name}` : ` --name ${name}`;
+}
 
 /** Everything that the machine sees of a lab is named after its index, so it can be found without any record. */
 export const subnetOf = (index: number): string => `10.203.${index}.0/24`;

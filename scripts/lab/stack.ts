@@ -1,21 +1,23 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { UserError } from "../../agents/lib/errors.ts";
 import { hostsSchema } from "../../infra/config/hosts.ts";
 import { stackSection, stackText } from "../lib/stack.ts";
 import { labDirectory } from "./paths.ts";
-import { defaultLabName, type LabSpec } from "./spec.ts";
-
-/** The committed stack that labs are made from. */
-const base = "lab";
+import { lastSpec } from "./registry.ts";
+import { defaultLabName, isLabStack, type LabSpec, type LabStack, labStacks } from "./spec.ts";
 
 /**
- * The lab's hosts, as its stack names them. A lab of another name or index gets a stack file of its own, the committed one on another
- * subnet, in the lab's folder: several labs stand side by side.
+ * The lab's hosts, as its stack names them. A lab of another name than its committed stack's gets a stack file of its own, the committed
+ * one on another subnet, in the lab's folder: several labs stand side by side.
+ *
+ * @param given the committed stack that a person has named
  */
-export async function labSpec(name: string, index: number): Promise<LabSpec> {
-  const text = derivedText(stackText(base), name, index);
-  if (name !== defaultLabName) {
+export async function labSpec(name: string, index: number, given?: string): Promise<LabSpec> {
+  const base = await baseOf(name, given);
+  const text = derivedText(stackText(base), base, name, index);
+  if (name !== base) {
     await mkdir(labDirectory(name), { recursive: true });
     await writeFile(join(labDirectory(name), `Pulumi.${name}.yaml`), text);
   }
@@ -24,10 +26,27 @@ export async function labSpec(name: string, index: number): Promise<LabSpec> {
     name,
     index,
     hosts: Object.entries(hosts).map(([host, { address, release }]) => ({ name: host, address, release })),
+    base,
   };
 }
 
+/** The stack that was named, else the one that the lab of this name was made from before. */
+async function baseOf(name: string, given: string | undefined): Promise<LabStack> {
+  if (given !== undefined && !isLabStack(given)) {
+    throw new UserError(`stack ${given}`, "is not one that labs are made from", `there are: ${stackNames}`);
+  }
+  if (isLabStack(name)) {
+    if (given === undefined || given === name) return name;
+    throw new UserError(`lab ${name}`, `is the lab of stack ${name}, not of ${given}`, "give another --name");
+  }
+  return given ?? (await lastSpec(name))?.base ?? defaultLabName;
+}
+
+const stackNames = Object.keys(labStacks).join(", ");
+
 /** The committed text with another subnet and another lab's keys. */
-export function derivedText(text: string, name: string, index: number): string {
-  return text.replaceAll("10.203.0.", `10.203.${index}.`).replaceAll(`.warren/labs/${base}/`, `.warren/labs/${name}/`);
+export function derivedText(text: string, base: LabStack, name: string, index: number): string {
+  return text
+    .replaceAll(`10.203.${labStacks[base]}.`, `10.203.${index}.`)
+    .replaceAll(`.warren/labs/${base}/`, `.warren/labs/${name}/`);
 }

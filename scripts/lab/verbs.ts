@@ -7,34 +7,35 @@ import { interruptible } from "./interrupt.ts";
 import { progressPrinter } from "./progress.ts";
 import { allocateLabIndex, needRecord } from "./registry.ts";
 import { checkMachine } from "./requirements.ts";
-import { defaultHosts, defaultLabName, type LabSpec } from "./spec.ts";
+import { defaultHosts, defaultLabName, type LabSpec, labOption, labStacks } from "./spec.ts";
 import { splitWords } from "./split-words.ts";
 import { execOn, hostShell, needHost } from "./ssh.ts";
 import { allLabStatus, formatStatus, labStatus } from "./status.ts";
 import { labUp } from "./up.ts";
 
 export interface LabVerbOptions {
-  /** The hosts of lab `name` at `index`; the nine hosts of stack `lab` unless given. */
-  readonly specOf?: (name: string, index: number) => Promise<LabSpec>;
+  /** The hosts of lab `name` at `index`, made from the committed stack that a person has named; nine hosts of no stack unless given. */
+  readonly specOf?: (name: string, index: number, stack?: string) => Promise<LabSpec>;
 }
 
 /** Adds `up`, `down`, `status`, `ssh`, `exec` and the faults to `./warren lab`. */
 export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerbOptions = {}): void {
   const report = progressPrinter(process.stderr);
-  // `lab --name x down` means the same as `lab down --name x`.
+  // `lab --name x down` means the same as `lab down --name x`. A lab that has no name of its own has its stack's.
   command.hook("preAction", async (outer, action) => {
-    if (action === outer) return;
-    await checkMachine();
-    const given = outer.getOptionValue("name");
-    if (given && action.getOptionValueSource("name") !== "cli") action.setOptionValue("name", given);
+    const given = (option: string): string | undefined =>
+      action.getOptionValue(option) ?? outer.getOptionValue(option) ?? undefined;
+    const stack = given("stack");
+    action.setOptionValue("stack", stack);
+    action.setOptionValue("name", given("name") ?? stack ?? defaultLabName);
+    if (action !== outer) await checkMachine();
   });
-  const verb = (usage: string, summary: string) =>
-    command.command(usage).description(summary).option("--name <lab>", "which lab", defaultLabName);
+  const verb = (usage: string, summary: string) => labOptions(command.command(usage).description(summary));
 
   verb("up", "make the hosts and wait until they answer; hosts that run are left as they are").action(
-    async ({ name }: Named) => {
-      await interruptible(`./warren lab down${nameOption(name)} takes it down`, async (signal) => {
-        const spec = await specOf(name, await allocateLabIndex(name));
+    async ({ name, stack }: Named & { stack?: string }) => {
+      await interruptible(`./warren lab${labOption(name)} down takes it down`, async (signal) => {
+        const spec = await specOf(name, await allocateLabIndex(name), stack);
         const { booted, seconds } = await labUp(spec, { report, signal });
         const started = booted.length === 0 ? "all hosts ran already" : `hosts started: ${booted.length}`;
         process.stdout.write(`${started}, ${seconds.toFixed(1)} s\n`);
@@ -80,11 +81,16 @@ export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerb
   defineFaultVerbs(verb);
 }
 
+/** What says which lab is meant, for `./warren lab` and all its verbs. */
+export function labOptions(command: Command): Command {
+  return command
+    .option("-s, --stack <stack>", `the stack that the lab is made from: ${Object.keys(labStacks).join(", ")}`)
+    .option("--name <lab>", "which lab, where several are made from one stack; the stack's own unless given");
+}
+
 async function nineHosts(name: string, index: number): Promise<LabSpec> {
   return { name, index, hosts: defaultHosts(index) };
 }
-
-const nameOption = (name: string) => (name === defaultLabName ? "" : ` --name ${name}`);
 
 /** Runs a command on several hosts at once, each line with its host's name. Gives the highest exit code. */
 async function execEverywhere(name: string, hosts: readonly string[], argv: readonly string[]): Promise<number> {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { isLabStack } from "../lab/spec.ts";
 import { checkout } from "./places.ts";
 import { userHome } from "./plugins.ts";
 
@@ -53,11 +54,11 @@ export function stackSettings(stack: string | undefined, context: StackContext =
   return { configFile: lab?.derived, env };
 }
 
-/** A lab is the committed stack `lab`, or one whose config the lab's verb has derived from it. */
+/** A lab is a committed stack that labs are made from, or one whose config the lab's verb has derived from such a one. */
 function labConfig(root: string, name: string): { derived: string | undefined } | undefined {
   const derived = path.join(root, ".warren/labs", name, `Pulumi.${name}.yaml`);
   const committed = path.join(root, "stacks", `Pulumi.${name}.yaml`);
-  if (name === "lab") return { derived: undefined };
+  if (isLabStack(name)) return { derived: undefined };
   return !existsSync(committed) && existsSync(derived) ? { derived } : undefined;
 }
 

@@ -4,14 +4,22 @@ import type { StackConfig } from "../../../infra/config/index.ts";
 import { readStackConfig } from "../../lib/stack.ts";
 import type { RunResult } from "../../products/run.ts";
 import { ensureToolchain } from "../../toolchain/toolchain.ts";
-import { type HostResult, hostExec, labDown } from "../index.ts";
+import { type HostResult, hostExec, type LabStack, labDown } from "../index.ts";
 import { bringHosts } from "../job.ts";
 import { checkoutDirectory, labDirectory } from "../paths.ts";
 import { poll } from "../run.ts";
 import { type SendOptions, sendProducts } from "../send-products.ts";
 
-/** The lab that the whole suite shares, and its stack. */
-export const lab = "acceptance";
+/** The lab that the whole suite of a test file shares, and its stack. */
+export let lab = "acceptance";
+/** The committed stack that it is made from. */
+export let base: LabStack = "lab";
+
+/** For the head of a test file whose suite is about a lab of its own. Each test file has this module for itself. */
+export function useSubject(name: string, stack: LabStack): void {
+  lab = name;
+  base = stack;
+}
 
 /** The stack's config file, which the lab's verb derives from the committed one. */
 export const stackFile = (): string => join(labDirectory(lab), `Pulumi.${lab}.yaml`);
@@ -19,12 +27,12 @@ export const stackFile = (): string => join(labDirectory(lab), `Pulumi.${lab}.ya
 /** Nothing of a wait is a fixed time: each asks for what it waits for this often, and gives up at its own deadline. */
 const askEveryMs = 200;
 
-/** Toolchain and nine bare hosts: on a clean machine the engine is built and the base image made here. */
+/** Toolchain and bare hosts: on a clean machine the engine is built and the base image made here. */
 export async function bringSubject(): Promise<void> {
   // Hosts of a run that was killed are not bare.
   await labDown(lab);
   await ensureToolchain();
-  await bringHosts(lab, AbortSignal.timeout(800_000));
+  await bringHosts(lab, AbortSignal.timeout(800_000), base);
 }
 
 export interface WarrenResult {
