@@ -2,7 +2,8 @@ import { and, type Command, or, run, to } from "./command.ts";
 
 /**
  * The CLI itself, as the broker's user. Debian's `rabbitmqctl` wrapper passes its arguments through a shell once more
- * when root calls it, so a `$` in them would be executed.
+ * when root calls it, so a `$` in them would be executed. Erlang reads its working directory as it starts, and newer ones end where they
+ * may not, as in root's home.
  */
 export function rabbitmqctl(...words: readonly string[]): Command {
   return run(
@@ -11,6 +12,7 @@ export function rabbitmqctl(...words: readonly string[]): Command {
     "rabbitmq",
     "--",
     "env",
+    "--chdir=/var/lib/rabbitmq",
     "HOME=/var/lib/rabbitmq",
     "/usr/lib/rabbitmq/bin/rabbitmqctl",
     "--quiet",

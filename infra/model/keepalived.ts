@@ -7,6 +7,9 @@ import type { HostPart, PartContext } from "./part.ts";
 /** Scripts that run as root must not be writable by others; this one runs as nobody in particular. */
 const scriptAccount = { name: "keepalived_script", home: "/nonexistent" };
 
+/** Debian's own of each release. */
+const packageVersions = { bookworm: "1:2.2.*", trixie: "1:2.3.*" } as const;
+
 /**
  * Not as root: keepalived 2.2.7 looks at scripts with their user's rights, then ends itself because it takes the shell for a
  * lost parent (exit code 143, whatever the file says).
@@ -34,7 +37,7 @@ export function keepalivedPart({ config, host }: PartContext): HostPart {
     accounts: [scriptAccount],
     files: [check, conf],
     // Held, as the broker is: whatever restarts it moves the address.
-    packages: [{ name: "keepalived", series: "1:2.2.*" }],
+    packages: [{ name: "keepalived", series: packageVersions[config.hosts[host]?.release ?? "bookworm"] }],
     units: [
       {
         name: "keepalived.service",
