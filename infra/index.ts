@@ -5,7 +5,9 @@ import { UserError } from "../agents/lib/errors.ts";
 import { checkModel, formatFinding } from "./checks/index.ts";
 import { parseStackConfig } from "./config/index.ts";
 import { buildModel } from "./model/index.ts";
-import { type Observations, observe } from "./observe/index.ts";
+import type { RecordedKeys } from "./observe/host-keys.ts";
+import type { Observations } from "./observe/index.ts";
+import { type Meeting, meetHosts } from "./observe/meet.ts";
 import { buildArtifacts } from "./resources/artifacts.ts";
 import { requireLogins } from "./resources/connection.ts";
 import { declareModel } from "./resources/declare.ts";
@@ -16,21 +18,23 @@ async function declareStack() {
   const checkout = join(import.meta.dirname, "..");
   const stack = pulumi.getStack();
   const config = parseStackConfig(warrenConfig(), `stack ${stack}`);
-  const [artifacts, kept] = await Promise.all([buildArtifacts(checkout), keptSteps(stack)]);
-  const model = buildModel(stack, config, artifacts);
-  for (const warning of checkModel(model, config)) await pulumi.log.warn(formatFinding(warning));
+  const [artifacts, { kept, recorded }] = await Promise.all([buildArtifacts(checkout), ownOutputs(stack)]);
+  const wanted = buildModel(stack, config, artifacts);
+  for (const warning of checkModel(wanted, config)) await pulumi.log.warn(formatFinding(warning));
   requireLogins(
-    model.hosts.map((host) => host.connection),
+    wanted.hosts.map((host) => host.connection),
     checkout,
   );
 
-  const observations = await observe(model, checkout);
+  const { model, observations, hostKeys, notes } = await meetHosts(wanted, checkout, recorded);
+  await reportHostKeys(notes);
   const planned = planSteps(model, observations, kept, config.secrets.erlangCookie, new Date().toISOString());
   await reportDifferences(observations, planned);
   const steps = declareModel(model, planned, kept, checkout);
   return {
     hosts: Object.fromEntries(model.hosts.map((host) => [host.name, host.connection.address])),
     virtualIps: Object.fromEntries(Object.entries(config.virtualIps).map(([name, vip]) => [name, vip.address])),
+    hostKeys,
     // Secret only so that a hundred lines of digests don't bury what a person wants to see.
     steps: pulumi.secret(steps),
   };
@@ -55,18 +59,27 @@ function decoded(value: string): unknown {
   }
 }
 
-/** What the last run kept of each step: the stack reads its own outputs, as they were before this run. */
-async function keptSteps(stack: string): Promise<KeptSteps> {
+/** What the last run kept of each step, and of host keys: the stack reads its own outputs, as they were before this run. */
+async function ownOutputs(stack: string): Promise<{ kept: KeptSteps; recorded: RecordedKeys }> {
   const own = new pulumi.StackReference("own outputs", {
     name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`,
   });
-  const { secretValue } = await own.getOutputDetails("steps");
-  return (secretValue as KeptSteps | undefined) ?? {};
+  const [steps, hostKeys] = await Promise.all([own.getOutputDetails("steps"), own.getOutputDetails("hostKeys")]);
+  return {
+    kept: (steps.secretValue as KeptSteps | undefined) ?? {},
+    recorded: (hostKeys.value as RecordedKeys | undefined) ?? {},
+  };
+}
+
+async function reportHostKeys({ warnings, errors }: Meeting["notes"]): Promise<void> {
+  for (const warning of warnings) await pulumi.log.warn(warning);
+  for (const error of errors) await pulumi.log.error(error);
 }
 
 async function reportDifferences(observations: Observations, planned: readonly PlannedStep[]): Promise<void> {
   for (const [host, observed] of observations) {
-    if ("unreachable" in observed) await pulumi.log.warn(`${host} can't be observed: ${observed.unreachable}`);
+    if ("unreachable" in observed && !observed.refused)
+      await pulumi.log.warn(`${host} can't be observed: ${observed.unreachable}`);
   }
   for (const { host, step, drift } of planned) {
     if (drift.length > 0) await pulumi.log.warn(`${host} has drifted: ${step.name}: ${drift.join("; ")}`);
@@ -96,4 +109,4 @@ try {
   throw error;
 }
 
-export const { hosts, virtualIps, steps } = outputs;
+export const { hosts, virtualIps, hostKeys, steps } = outputs;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hostKeySchema } from "./host-key.ts";
 
 /** A DNS label: host, cluster and virtual IP names must resolve, and RabbitMQ makes node names of them. */
 export const nameSchema = z
@@ -14,8 +15,11 @@ export const sshSchema = z.strictObject({
   port: z.int().min(1).max(65_535).default(22),
   /** Path of the private key, relative to the checkout. */
   privateKeyFile: z.string().min(1),
-  /** OpenSSH known_hosts with one key for each host, by name or address, relative to the checkout. */
-  knownHostsFile: z.string().min(1),
+  /**
+   * OpenSSH known_hosts with keys of hosts, by name or address, relative to the checkout. The key of a host that it doesn't name is pinned at
+   * first contact, and recorded in the stack.
+   */
+  knownHostsFile: z.string().min(1).optional(),
   /** Seconds a dial may take before the host counts as unreachable. */
   dialTimeoutSeconds: z.int().min(1).max(60).default(5),
 });
@@ -25,6 +29,8 @@ const hostSshSchema = z.strictObject({
   port: z.int().min(1).max(65_535).optional(),
   /** Name of the host that is the jump host to this one. */
   via: nameSchema.optional(),
+  /** The host's public key, before every other that is known of it: how a new one is taken. */
+  hostKey: hostKeySchema.optional(),
 });
 
 export const roles = ["urp", "bunny", "pds", "ldap"] as const;

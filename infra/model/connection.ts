@@ -12,7 +12,8 @@ export function connectionOf(name: string, config: StackConfig): ConnectionModel
     port: host.ssh.port ?? config.ssh.port,
     user: host.ssh.user ?? config.ssh.user,
     privateKeyFile: config.ssh.privateKeyFile,
-    knownHostsFile: config.ssh.knownHostsFile,
+    ...(config.ssh.knownHostsFile ? { knownHostsFile: config.ssh.knownHostsFile } : {}),
+    ...(host.ssh.hostKey ? { hostKey: host.ssh.hostKey } : {}),
     dialTimeoutSeconds: config.ssh.dialTimeoutSeconds,
     ...(via ? { via: connectionOf(via, config) } : {}),
   };

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { UserError } from "../../agents/lib/errors.ts";
-import { hostKeyOf } from "./host-key.ts";
+import { fixtureModel } from "./fixture.ts";
+import { fingerprintOf, hostKeyOf, hostKeyPath, withHostKeys } from "./host-key.ts";
 
 const urp1 = { host: "urp-1", address: "10.203.0.11", port: 22 };
 const elsewhere = { ...urp1, port: 2222 };
@@ -43,19 +43,44 @@ describe("hostKeyOf", () => {
     ["in a line that is cut off", urp1, "urp-1 ssh-ed25519"],
     ["of another host, hashed", urp1, `${hashed("10.203.0.12")} ssh-ed25519 A`],
   ];
-  it.each(nothing)("takes no key %s, and says how to get one", (_, connection, text) => {
-    expect(() => hostKeyOf(connection, text)).toThrow(UserError);
-    expect(() => hostKeyOf(connection, text)).toThrow(/no host key of urp-1 \(10\.203\.0\.11\)/);
+  it.each(nothing)("takes no key %s", (_, connection, text) => {
+    expect(hostKeyOf(connection, text)).toBeUndefined();
   });
+});
 
-  it("names the port in what it says, where it isn't 22", () => {
-    try {
-      hostKeyOf(elsewhere, "");
-      expect.unreachable();
-    } catch (error) {
-      const text = (error as UserError).format();
-      expect(text).toContain("warren:ssh.knownHostsFile");
-      expect(text).toContain("ssh-keyscan -t ed25519 -p 2222 10.203.0.11");
-    }
+describe("fingerprintOf", () => {
+  it("shows a key as ssh-keygen -l does", () => {
+    // A key made once, and what `ssh-keygen -lf` of OpenSSH 9.2 said of it.
+    expect(fingerprintOf("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHFaEek+XQeI44IuRjgK/RCUiGnLdKae6U9cRbTiNuU5")).toBe(
+      "SHA256:q/N1rUmdOz3FzbjZdsFm63t5UImFCI4skHIfVE/nW0M",
+    );
+  });
+});
+
+describe("hostKeyPath", () => {
+  it.each([
+    ["ssh-ed25519 A", "/etc/ssh/ssh_host_ed25519_key.pub"],
+    ["ecdsa-sha2-nistp256 A", "/etc/ssh/ssh_host_ecdsa_key.pub"],
+    ["ssh-rsa A", "/etc/ssh/ssh_host_rsa_key.pub"],
+  ])("says where a host keeps %s", (key, path) => {
+    expect(hostKeyPath(key)).toBe(path);
+  });
+});
+
+describe("withHostKeys", () => {
+  it("gives each host its key, and a host behind a jump host that one's too", () => {
+    const model = withHostKeys(
+      fixtureModel(),
+      new Map([
+        ["urp-1", "ssh-ed25519 JUMP"],
+        ["pds-5", "ssh-ed25519 BEHIND"],
+      ]),
+    );
+    const connections = new Map(model.hosts.map((host) => [host.name, host.connection]));
+    expect(connections.get("pds-5")).toMatchObject({
+      hostKey: "ssh-ed25519 BEHIND",
+      via: { host: "urp-1", hostKey: "ssh-ed25519 JUMP" },
+    });
+    expect(connections.get("urp-2")).not.toHaveProperty("hostKey");
   });
 });

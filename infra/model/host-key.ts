@@ -1,15 +1,17 @@
-import { createHmac } from "node:crypto";
-import { UserError } from "../../agents/lib/errors.ts";
-import type { ConnectionModel } from "./types.ts";
+import { createHash, createHmac } from "node:crypto";
+import type { ConnectionModel, EnvironmentModel } from "./types.ts";
 
 /**
- * The pinned key of a host, as `TYPE BASE64`: the line of its address or its name counts, also as `[…]:PORT` where it listens elsewhere
- * than on 22, also hashed. ed25519 where there are several. Lines with a marker (`@revoked`, `@cert-authority`) and patterns pin no key.
+ * The key of a host in an OpenSSH known_hosts, as `TYPE BASE64`: the line of its address or its name counts, also as `[…]:PORT` where it
+ * listens elsewhere than on 22, also hashed. ed25519 where there are several. Lines with a marker (`@revoked`, `@cert-authority`) and
+ * patterns pin no key.
  *
- * @param knownHosts text of an OpenSSH known_hosts
- * @throws UserError where it knows nothing of the host
+ * @returns undefined where the text knows nothing of the host
  */
-export function hostKeyOf(connection: Pick<ConnectionModel, "host" | "address" | "port">, knownHosts: string): string {
+export function hostKeyOf(
+  connection: Pick<ConnectionModel, "host" | "address" | "port">,
+  knownHosts: string,
+): string | undefined {
   const { host, address, port } = connection;
   const names = [address, host];
   if (port !== 22) names.push(...names.map((name) => `[${name}]:${port}`));
@@ -18,16 +20,7 @@ export function hostKeyOf(connection: Pick<ConnectionModel, "host" | "address" |
     .map((line) => line.trim().split(/\s+/))
     .filter(([hosts = "", type, key]) => type && key && names.some((name) => isNamed(hosts, name)))
     .map(([, type, key]) => `${type} ${key}`);
-  const key = keys.find((one) => one.startsWith("ssh-ed25519 ")) ?? keys[0];
-  if (!key) {
-    const scan = port === 22 ? address : `-p ${port} ${address}`;
-    throw new UserError(
-      "warren:ssh.knownHostsFile",
-      `no host key of ${host} (${address}${port === 22 ? "" : `, port ${port}`})`,
-      `add it after comparing its fingerprint on the host's console: ssh-keyscan -t ed25519 ${scan}`,
-    );
-  }
-  return key;
+  return keys.find((one) => one.startsWith("ssh-ed25519 ")) ?? keys[0];
 }
 
 /** Does the first field of a line name this host? Hashed ones are `|1|SALT|HMAC-SHA1(SALT, name)`, see sshd(8). */
@@ -35,4 +28,26 @@ function isNamed(hosts: string, name: string): boolean {
   const [, version, salt, hash] = hosts.split("|");
   if (version !== "1" || !salt) return hosts.split(",").includes(name);
   return createHmac("sha1", Buffer.from(salt, "base64")).update(name).digest("base64") === hash;
+}
+
+/** `SHA256:…` of a key `TYPE BASE64`, as `ssh-keygen -l` shows it. */
+export function fingerprintOf(key: string): string {
+  const blob = Buffer.from(key.split(" ")[1] ?? "", "base64");
+  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
+}
+
+/** Where a host keeps the public half of a key of this type, by sshd_config(5)'s defaults. */
+export function hostKeyPath(key: string): string {
+  const [type = ""] = key.split(" ");
+  const name = type.startsWith("ecdsa-") ? "ecdsa" : type === "ssh-rsa" ? "rsa" : "ed25519";
+  return `/etc/ssh/ssh_host_${name}_key.pub`;
+}
+
+/** The model with each connection's host key filled in, jump hosts' too; a host without one has none yet. */
+export function withHostKeys(model: EnvironmentModel, keys: ReadonlyMap<string, string>): EnvironmentModel {
+  const pinned = ({ hostKey: _, via, ...connection }: ConnectionModel): ConnectionModel => {
+    const key = keys.get(connection.host);
+    return { ...connection, ...(key ? { hostKey: key } : {}), ...(via ? { via: pinned(via) } : {}) };
+  };
+  return { ...model, hosts: model.hosts.map((host) => ({ ...host, connection: pinned(host.connection) })) };
 }

@@ -8,7 +8,9 @@ export interface ConnectionModel {
   readonly port: number;
   readonly user: string;
   readonly privateKeyFile: string;
-  readonly knownHostsFile: string;
+  readonly knownHostsFile?: string;
+  /** The pinned public key, `TYPE BASE64`; none before first contact. */
+  readonly hostKey?: string;
   readonly dialTimeoutSeconds: number;
   /** The jump host, reached directly. */
   readonly via?: ConnectionModel;

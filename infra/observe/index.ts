@@ -1,10 +1,11 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { execa } from "execa";
-import { hostKeyOf } from "../model/host-key.ts";
-import type { ConnectionModel, EnvironmentModel, HostModel } from "../model/types.ts";
+import type { EnvironmentModel, HostModel } from "../model/types.ts";
+import { firstContactFile } from "./host-keys.ts";
 import { type Observation, parseObservation, type Unreachable } from "./observation.ts";
+import { refusedKey } from "./refused-key.ts";
 import { observationScript } from "./script.ts";
 import { sshConfig } from "./ssh-config.ts";
 
@@ -25,7 +26,10 @@ export async function observe(model: EnvironmentModel, checkout: string): Promis
   return new Map(model.hosts.map((host, index) => [host.name, answers[index] ?? { unreachable: "not asked" }]));
 }
 
-/** Writes the stack's ssh configuration, and beside it the host keys that it pins. @returns its path */
+/**
+ * Writes the stack's ssh configuration, and beside it the host keys that the model has. A host without one is met for the first time, and
+ * its key noted. @returns its path
+ */
 export async function writeSshConfig(model: EnvironmentModel, checkout: string): Promise<string> {
   const control = join(tmpdir(), `warren-ssh-${userInfo().uid}`);
   const folder = join(checkout, ".warren", "ssh");
@@ -34,23 +38,11 @@ export async function writeSshConfig(model: EnvironmentModel, checkout: string):
   const file = join(folder, `${model.stack}.config`);
   const knownHosts = join(folder, `${model.stack}.known_hosts`);
   const connections = model.hosts.map((host) => host.connection);
-  const pinned = await Promise.all(connections.map((connection) => pinnedLine(connection, checkout)));
+  const pinned = connections.map(({ address, hostKey }) => (hostKey ? `${address} ${hostKey}\n` : ""));
   await writeFile(knownHosts, pinned.join(""));
-  await writeFile(file, sshConfig(connections, { checkout, control, knownHosts }));
+  const firstContact = firstContactFile(checkout, model.stack);
+  await writeFile(file, sshConfig(connections, { checkout, control, knownHosts, firstContact }));
   return file;
-}
-
-/**
- * ssh looks a host up under one name only; the engine takes the key of its address or its name. Both are given the same one.
- * A host without a key is left out: that ssh doesn't know it is the answer.
- */
-async function pinnedLine(connection: ConnectionModel, checkout: string): Promise<string> {
-  try {
-    const text = await readFile(resolve(checkout, connection.knownHostsFile), "utf8");
-    return `${connection.address} ${hostKeyOf(connection, text)}\n`;
-  } catch {
-    return "";
-  }
 }
 
 async function observeHost(host: HostModel, config: string): Promise<Observation | Unreachable> {
@@ -65,5 +57,9 @@ async function observeHost(host: HostModel, config: string): Promise<Observation
   const observation = parseObservation(result.stdout);
   if (observation) return observation;
   const said = result.stderr.trim().split("\n").at(-1);
-  return { unreachable: said || result.shortMessage || `no whole answer (exit code ${result.exitCode})` };
+  const refused = refusedKey(result.stderr);
+  return {
+    ...(refused ? { refused } : {}),
+    unreachable: said || result.shortMessage || `no whole answer (exit code ${result.exitCode})`,
+  };
 }

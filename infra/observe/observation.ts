@@ -1,3 +1,4 @@
+import type { RefusedKey } from "./refused-key.ts";
 import { section } from "./script.ts";
 
 export interface ObservedFile {
@@ -32,6 +33,8 @@ export interface Observation {
 /** Why a host could not be observed. */
 export interface Unreachable {
   readonly unreachable: string;
+  /** The key that its host, or the jump host before it, was refused for. */
+  readonly refused?: RefusedKey;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import type { ConnectionModel } from "../model/types.ts";
 
@@ -8,11 +9,23 @@ export interface SshConfigPlaces {
   readonly control: string;
   /** One key a host, by its address. */
   readonly knownHosts: string;
+  /** The same, of hosts that have no key yet: ssh writes here what it meets. */
+  readonly firstContact: string;
 }
 
 /** OpenSSH configuration for the hosts of a stack, also for people: `ssh -F FILE HOST`. */
 export function sshConfig(connections: readonly ConnectionModel[], places: SshConfigPlaces): string {
   const { checkout, control, knownHosts } = places;
+  const known = ({ hostKey }: ConnectionModel) =>
+    hostKey
+      ? // A shared connection is good for the key that it was made with, and for no other one.
+        [`  ControlPath ${quoted(`${control}/%C-${shortDigest(hostKey)}`)}`]
+      : [
+          "  StrictHostKeyChecking accept-new",
+          `  UserKnownHostsFile ${quoted(places.firstContact)}`,
+          "  HostKeyAlgorithms ^ssh-ed25519",
+          "  ControlPath none",
+        ];
   const blocks = connections.map((connection) =>
     [
       `Host ${connection.host}`,
@@ -23,6 +36,7 @@ export function sshConfig(connections: readonly ConnectionModel[], places: SshCo
       `  IdentityFile ${quoted(resolve(checkout, connection.privateKeyFile))}`,
       `  ConnectTimeout ${connection.dialTimeoutSeconds}`,
       ...(connection.via ? [`  ProxyJump ${connection.via.host}`] : []),
+      ...known(connection),
     ].join("\n"),
   );
   const all = [
@@ -33,11 +47,11 @@ export function sshConfig(connections: readonly ConnectionModel[], places: SshCo
     `  UserKnownHostsFile ${quoted(knownHosts)}`,
     // This machine's own list could let in a host whose key differs from the pinned one.
     "  GlobalKnownHostsFile /dev/null",
+    "  UpdateHostKeys no",
     "  GSSAPIAuthentication no",
     "  Ciphers ^aes128-gcm@openssh.com",
     "  ControlMaster auto",
     "  ControlPersist 120",
-    `  ControlPath ${quoted(`${control}/%C`)}`,
     // A shared connection to a host that is gone is given up after four seconds.
     "  ServerAliveInterval 2",
     "  ServerAliveCountMax 2",
@@ -47,3 +61,5 @@ export function sshConfig(connections: readonly ConnectionModel[], places: SshCo
 }
 
 const quoted = (path: string): string => `"${path}"`;
+/** Short, because a socket's path is. */
+const shortDigest = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 8);

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { UserError } from "../../agents/lib/errors.ts";
+import { hostKeySchema } from "../config/host-key.ts";
 import type { ConnectionModel } from "../model/types.ts";
-import { connectionInput } from "./connection.ts";
+import { connectionInput, requireLogins } from "./connection.ts";
 
 let checkout: string;
 beforeAll(() => {
@@ -12,7 +13,7 @@ beforeAll(() => {
 });
 beforeEach(() => {
   writeFileSync(join(checkout, "key"), "PRIVATE");
-  writeFileSync(join(checkout, "hosts"), "10.0.0.1 ssh-ed25519 ONE\n10.0.0.2 ssh-ed25519 TWO\n");
+  writeFileSync(join(checkout, "hosts"), "");
 });
 afterAll(() => rmSync(checkout, { recursive: true }));
 
@@ -23,13 +24,14 @@ const one: ConnectionModel = {
   user: "root",
   privateKeyFile: "key",
   knownHostsFile: "hosts",
+  hostKey: "ssh-ed25519 ONE",
   dialTimeoutSeconds: 5,
 };
 
 /** What the person sees of a mistake. */
 function said(connection: ConnectionModel): string {
   try {
-    connectionInput(connection, checkout);
+    requireLogins([connection], checkout);
   } catch (error) {
     if (error instanceof UserError) return error.format();
     throw error;
@@ -37,7 +39,11 @@ function said(connection: ConnectionModel): string {
   return "nothing";
 }
 
-describe("connectionInput", () => {
+/** The host key that the engine is told. */
+const toldOf = (connection: ConnectionModel) =>
+  new Promise<unknown>((resolve) => connectionInput(connection, checkout).apply((args) => resolve(args.hostKey)));
+
+describe("a login", () => {
   it("takes key files by their path in the checkout, or anywhere", () => {
     expect(said(one)).toBe("nothing");
     expect(said({ ...one, privateKeyFile: join(checkout, "key") })).toBe("nothing");
@@ -53,14 +59,20 @@ describe("connectionInput", () => {
     );
   });
 
-  it("refuses a host whose key nobody has pinned, and a jump host likewise", () => {
-    expect(said({ ...one, address: "10.0.0.3" })).toContain("no host key of one (10.0.0.3)");
-    const via = { ...one, host: "jump", address: "10.0.0.4" };
-    expect(said({ ...one, via })).toContain("no host key of jump (10.0.0.4)");
+  it("needs no known_hosts", () => {
+    const { knownHostsFile: _, ...without } = one;
+    expect(said(without)).toBe("nothing");
+  });
+
+  it("is held to the host's key; to one that no host has, where nobody has met the host", async () => {
+    expect(await toldOf(one)).toBe("ssh-ed25519 ONE");
+    const { hostKey: _, ...unmet } = one;
+    const told = String(await toldOf(unmet));
+    expect(hostKeySchema.parse(told)).toBe(told);
+    expect(await toldOf({ ...unmet, host: "another" })).toBe(told);
   });
 
   it("never shows the key", () => {
-    writeFileSync(join(checkout, "hosts"), "");
-    expect(said(one)).not.toContain("PRIVATE");
+    expect(said({ ...one, knownHostsFile: "keys/known" })).not.toContain("PRIVATE");
   });
 });

@@ -1,26 +1,43 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../agents/lib/errors.ts";
-import { hostKeyOf } from "../model/host-key.ts";
 import type { ConnectionModel } from "../model/types.ts";
 
 type ConnectionArgs = command.types.input.remote.ConnectionArgs;
 
 /**
- * The connection of a host as one secret: key files are read here, host keys pinned. One secret as a whole, because parts of a
+ * The connection of a host as one secret: key files are read here. One secret as a whole, because parts of a
  * connection that are secret one by one make differences where there are none.
  *
- * @throws UserError where a key file is missing, or known_hosts knows nothing of the host
+ * @throws UserError where the login's key is missing
  */
 export function connectionInput(connection: ConnectionModel, checkout: string): pulumi.Output<ConnectionArgs> {
   return pulumi.secret(connectionArgs(connection, checkout));
 }
 
-/** Finds what a person has forgotten before any host is asked in vain. @throws UserError as `connectionInput` does */
+/**
+ * Stands for the key of a host that nobody has met: the engine lets any host answer a connection that has none. Bytes of a digest, so
+ * nobody knows a private half of it.
+ */
+const unmetHostKey = `ssh-ed25519 ${Buffer.concat([
+  Buffer.from("\0\0\0\x0bssh-ed25519\0\0\0\x20", "latin1"),
+  createHash("sha256").update("the key of a host that nobody has met").digest(),
+]).toString("base64")}`;
+
+/**
+ * Finds what a person has forgotten before any host is asked in vain.
+ *
+ * @throws UserError where a key file is missing, or a known_hosts that is named
+ */
 export function requireLogins(connections: readonly ConnectionModel[], checkout: string): void {
-  for (const connection of connections) connectionArgs(connection, checkout);
+  for (const connection of connections) {
+    connectionArgs(connection, checkout);
+    const { knownHostsFile } = connection;
+    if (knownHostsFile) read(checkout, knownHostsFile, "warren:ssh.knownHostsFile");
+  }
 }
 
 function connectionArgs(connection: ConnectionModel, checkout: string): ConnectionArgs {
@@ -30,7 +47,7 @@ function connectionArgs(connection: ConnectionModel, checkout: string): Connecti
     port: connection.port,
     user: connection.user,
     privateKey: read(checkout, connection.privateKeyFile, "warren:ssh.privateKeyFile"),
-    hostKey: hostKeyOf(connection, read(checkout, connection.knownHostsFile, "warren:ssh.knownHostsFile")),
+    hostKey: connection.hostKey ?? unmetHostKey,
     // A host that doesn't answer must not hold up the others: one dial more, then it has failed.
     dialErrorLimit: 2,
     perDialTimeout: connection.dialTimeoutSeconds,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtureConfig, fixtureModel, fixtureSecrets } from "../model/fixture.ts";
+import { withHostKeys } from "../model/host-key.ts";
 import { declareModel } from "./declare.ts";
 import { type Kept, type KeptSteps, planSteps } from "./plan.ts";
 import { type Registered, recordRegistrations } from "./recorder.ts";
@@ -12,7 +13,8 @@ import { type Registered, recordRegistrations } from "./recorder.ts";
 // holds: the engine's own tests and the lab do.
 
 const config = fixtureConfig();
-const model = fixtureModel(config);
+const bare = fixtureModel(config);
+const model = withHostKeys(bare, new Map(bare.hosts.map(({ name }) => [name, `ssh-ed25519 KEY-OF-${name}`])));
 const planned = planSteps(model, new Map(), {}, config.secrets.erlangCookie, "T1");
 const privateKey = "PRIVATE-KEY-OF-THE-TESTS";
 const secretWords = [fixtureSecrets.erlangCookie, ...Object.values(fixtureSecrets.passwords), privateKey];
@@ -28,8 +30,6 @@ beforeAll(async () => {
     await writeFile(join(checkout, path), text);
   };
   await put(config.ssh.privateKeyFile, privateKey);
-  const hostKeys = model.hosts.map((host) => `${host.connection.address} ssh-ed25519 KEY-OF-${host.name}\n`);
-  await put(config.ssh.knownHostsFile, hostKeys.join(""));
   ({ all, kept } = await declared({}));
 });
 afterAll(() => rmSync(checkout, { recursive: true, force: true }));

@@ -1,0 +1,71 @@
+import { UserError } from "../../agents/lib/errors.ts";
+import { fingerprintOf, hostKeyPath } from "../model/host-key.ts";
+import type { ConnectionModel, EnvironmentModel } from "../model/types.ts";
+import type { HostKeySource, PinnedKey } from "./host-keys.ts";
+import type { Observations } from "./index.ts";
+import type { RefusedKey } from "./refused-key.ts";
+
+export interface HostKeyNotes {
+  readonly warnings: readonly string[];
+  readonly errors: readonly string[];
+}
+
+/**
+ * What a person is told of host keys: those just taken, with their fingerprints, until an `up` has recorded them; hosts that are
+ * refused; hosts that are still unknown.
+ *
+ * @param pinned what is known after the hosts were asked
+ */
+export function hostKeyNotes(
+  model: EnvironmentModel,
+  observations: Observations,
+  pinned: ReadonlyMap<string, PinnedKey>,
+): HostKeyNotes {
+  const warnings: string[] = [];
+  const errors: string[] = [];
+  for (const { name, connection } of model.hosts) {
+    const known = pinned.get(name);
+    const observed = observations.get(name);
+    const refused = observed && "unreachable" in observed ? observed.refused : undefined;
+    if (refused && refused.address !== connection.address) {
+      const jump = connection.via?.host ?? refused.address;
+      warnings.push(`${name} can't be observed: its jump host ${jump} is refused for its host key`);
+    } else if (refused && known) errors.push(refusal(connection, known, refused));
+    else if (!known)
+      warnings.push(`${name}: no host key is known of it: what is to be done on it fails until it answers`);
+    else if (known.source === "first-contact") {
+      warnings.push(
+        `${name}: host key ${fingerprintOf(known.key)} pinned at first contact; compare it on its console: ssh-keygen -lf ${hostKeyPath(known.key)}`,
+      );
+    }
+  }
+  return { warnings, errors };
+}
+
+function refusal(connection: ConnectionModel, known: PinnedKey, { offered }: RefusedKey): string {
+  const is = offered ? `its host key is ${offered}, not` : "it has no host key of the pinned type:";
+  return new UserError(
+    connection.host,
+    `${is} ${fingerprintOf(known.key)} as ${sourceText(known.source, connection)}: it was installed anew, or something else answers in its place; nothing is done to it`,
+    `compare on its console: ssh-keygen -lf ${hostKeyPath(known.key)}; if it is the host's own, ${takeNew(known.source, connection)}`,
+  ).format();
+}
+
+function sourceText(source: HostKeySource, { host, knownHostsFile }: ConnectionModel): string {
+  switch (source) {
+    case "config":
+      return `warren:hosts.${host}.ssh.hostKey says`;
+    case "known-hosts":
+      return `${knownHostsFile} says`;
+    case "recorded":
+      return "the stack has recorded";
+    case "first-contact":
+      return "pinned at first contact";
+  }
+}
+
+function takeNew(source: HostKeySource, { host, knownHostsFile }: ConnectionModel): string {
+  if (source === "known-hosts") return `put its public key into ${knownHostsFile}`;
+  const path = `warren:hosts.${host}.ssh.hostKey`;
+  return `put its public key into the stack file: ./warren pulumi config set -s STACK --path ${path} 'ssh-ed25519 AAAA…'`;
+}
