@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import type { StackConfig } from "../config/index.ts";
 
 /** CA certificates that every host of the stack trusts: the current CA first, then the former one. Read anew at each connect. */
@@ -49,7 +48,3 @@ export function certificateNeeds(config: StackConfig): CertificateNeed[] {
     return [{ host, names: [...new Set(names)] }];
   });
 }
-
-/** Names as openssl's configuration writes them, e.g. `DNS:bunny1,IP:10.0.0.1`. */
-export const subjectAltName = (names: readonly string[]): string =>
-  names.map((name) => `${isIP(name) ? "IP" : "DNS"}:${name}`).join(",");
