@@ -27,10 +27,7 @@ export function hostKeyNotes(
     const known = pinned.get(name);
     const observed = observations.get(name);
     const refused = observed && "unreachable" in observed ? observed.refused : undefined;
-    if (refused && refused.address !== connection.address) {
-      const jump = connection.via?.host ?? refused.address;
-      warnings.push(`${name} can't be observed: its jump host ${jump} is refused for its host key`);
-    } else if (refused && known) errors.push(refusal(connection, known, refused));
+    if (refused && known) errors.push(refusal(connection, known, refused));
     else if (!known)
       warnings.push(`${name}: no host key is known of it: what is to be done on it fails until it answers`);
     else if (known.source === "first-contact") {

@@ -22,8 +22,20 @@ export type Observations = ReadonlyMap<string, Observation | Unreachable>;
  */
 export async function observe(model: EnvironmentModel, checkout: string): Promise<Observations> {
   const config = await writeSshConfig(model, checkout);
-  const answers = await Promise.all(model.hosts.map((host) => observeHost(host, config)));
-  return new Map(model.hosts.map((host, index) => [host.name, answers[index] ?? { unreachable: "not asked" }]));
+  const answers = new Map(
+    await Promise.all(model.hosts.map(async (host) => [host.name, await observeHost(host, config)] as const)),
+  );
+  return new Map(model.hosts.map((host) => [host.name, withJumpHost(host, answers)]));
+}
+
+/** Of a jump host that can't be reached, ssh says nothing when it is asked for the host behind it. */
+function withJumpHost(host: HostModel, answers: Observations): Observation | Unreachable {
+  const answer = answers.get(host.name) ?? { unreachable: "not asked" };
+  const { via } = host.connection;
+  const jump = via && answers.get(via.host);
+  if (!("unreachable" in answer) || !jump || !("unreachable" in jump)) return answer;
+  const why = jump.refused ? "is refused for its host key" : `can't be observed either: ${jump.unreachable}`;
+  return { unreachable: `its jump host ${via.host} ${why}` };
 }
 
 /**

@@ -33,7 +33,7 @@ export interface Observation {
 /** Why a host could not be observed. */
 export interface Unreachable {
   readonly unreachable: string;
-  /** The key that its host, or the jump host before it, was refused for. */
+  /** It was refused for its host key. */
   readonly refused?: RefusedKey;
 }
 

@@ -89,8 +89,17 @@ async function stop(child: ChildProcess, folder: string): Promise<void> {
       .filter(([, parent]) => parent === child.pid)
       .map(([pid]) => pid);
     child.kill("SIGKILL");
-    for (const pid of sessions) if (pid) process.kill(pid, "SIGKILL");
+    for (const pid of sessions) if (pid) endSession(pid);
     await ended;
   }
   await rm(folder, { recursive: true, force: true });
+}
+
+/** A session may have ended with the daemon. */
+function endSession(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
