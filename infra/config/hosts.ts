@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { adoptedSchema } from "./adopted.ts";
 import { hostKeySchema } from "./host-key.ts";
 
 /** A DNS label: host, cluster and virtual IP names must resolve, and RabbitMQ makes node names of them. */
@@ -41,6 +42,8 @@ export const hostSchema = z.strictObject({
   roles: z.array(z.enum(roles)).min(1),
   release: z.enum(["bookworm", "trixie"]).default("bookworm"),
   ssh: hostSshSchema.default({}),
+  /** Services that were built by hand and stay as they were found, see `./warren adopt`. */
+  adopted: adoptedSchema.optional(),
 });
 
 export const hostsSchema = z.record(nameSchema, hostSchema);

@@ -1,4 +1,5 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
+import { adoptedIssues } from "./adopted-rules.ts";
 import type { StackConfig } from "./schema.ts";
 import { standardUsers } from "./secrets.ts";
 
@@ -13,6 +14,7 @@ export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
     ...clusterIssues(config),
     ...userIssues(config),
     ...virtualIpIssues(config),
+    ...adoptedIssues(config),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nameSchema } from "./hosts.ts";
 
 const secretSchema = z
   .string("a secret: set it with `./warren pulumi config set --secret --path … -s STACK`")
@@ -13,6 +14,8 @@ export const secretsSchema = z.strictObject({
    * public, `guest` is RabbitMQ's default user, demoted.
    */
   passwords: z.record(z.string().min(1), secretSchema),
+  /** Host -> path -> content of adopted files that have secrets of their own, e.g. `auth_pass` of keepalived. */
+  files: z.record(nameSchema, z.record(z.string().startsWith("/"), z.string())).default({}),
 });
 
 /** Users whose passwords every stack has; a broker without `standardObjects` needs its administrator's alone. */

@@ -16,6 +16,7 @@ export function clusterModels(config: StackConfig): ClusterModel[] {
     exchanges: broker.exchanges,
     queues: broker.queues,
     policies: [...(broker.standardObjects ? standardPolicies(broker) : []), ...broker.policies],
+    ...(broker.members.every((host) => config.hosts[host]?.adopted?.["rabbitmq-server"]) ? { found: true } : {}),
   }));
 }
 

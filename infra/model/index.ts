@@ -1,5 +1,6 @@
 import type { Role } from "../config/hosts.ts";
 import type { StackConfig } from "../config/index.ts";
+import { adoptedParts, foundSteps } from "./adopted.ts";
 import { announcerPart, dispatcherPart, pullerPart } from "./agents.ts";
 import { apachePart } from "./apache.ts";
 import { basePart, pinPart } from "./base.ts";
@@ -33,10 +34,11 @@ function hostModel(name: string, config: StackConfig, artifacts: ArtifactSources
   const host = config.hosts[name];
   if (!host) throw new TypeError(`no host ${name}`);
   const context: PartContext = { config, host: name, artifacts };
-  const parts = [basePart(context), ...host.roles.flatMap((role) => partsOfRole[role].map((part) => part(context)))];
+  const own = [basePart(context), ...host.roles.flatMap((role) => partsOfRole[role].map((part) => part(context)))];
+  const parts = adoptedParts(own, name, config);
   const packages = parts.flatMap((part) => part.packages ?? []);
   parts.push(pinPart(packages));
-  return {
+  const model = {
     name,
     release: host.release,
     connection: connectionOf(name, config),
@@ -62,6 +64,7 @@ function hostModel(name: string, config: StackConfig, artifacts: ArtifactSources
       (unit) => unit.name,
     ),
   };
+  return host.adopted ? { ...model, found: foundSteps(model, host.adopted) } : model;
 }
 
 /** Two roles may ask for the same thing, e.g. the runtime; the first one that asks gives it, in its place. */

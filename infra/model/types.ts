@@ -1,3 +1,4 @@
+import type { Command } from "../commands/command.ts";
 import type { FilePlace } from "../commands/files.ts";
 import type { RabbitmqSeries } from "../config/series.ts";
 
@@ -29,6 +30,12 @@ export interface FileModel extends FilePlace {
   readonly order: "before-packages" | "after-packages";
   /** argv that judges the file, `{candidate}` standing for it; non-zero refuses it. */
   readonly validate?: readonly string[];
+  /** The judging program, for a file that is there before packages: it judges where it is installed already. */
+  readonly judge?: string;
+  /** Steps of other hosts, as `HOST STEP`, that come before. */
+  readonly after?: readonly string[];
+  /** Runs after the file was written anew, not when it is written for the first time. */
+  readonly afterRenewal?: Command;
   /** Left where it is when the stack is destroyed: hosts can't live without it. */
   readonly keep: boolean;
 }
@@ -76,6 +83,8 @@ export interface HostModel {
   readonly packages: readonly PackageModel[];
   readonly artifacts: readonly ArtifactModel[];
   readonly units: readonly UnitModel[];
+  /** Names of the steps that stand for what was found on the host, not made: recorded as they are, never taken off it. */
+  readonly found?: readonly string[];
 }
 
 export interface UserModel {
@@ -118,6 +127,8 @@ export interface ClusterModel {
   readonly exchanges: readonly ExchangeModel[];
   readonly queues: readonly QueueModel[];
   readonly policies: readonly PolicyModel[];
+  /** Was there before warren: what it has already is recorded, not made. */
+  readonly found?: boolean;
 }
 
 /** The one description from which preview, drift, checks, runbooks and tests read. */

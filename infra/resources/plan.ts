@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import type { EnvironmentModel } from "../model/types.ts";
 import { hostDrift } from "../observe/drift.ts";
 import type { Observations } from "../observe/index.ts";
+import { foundStep } from "./found.ts";
 import { hostSteps, memberSteps } from "./host-steps.ts";
 import type { Step } from "./step.ts";
 
@@ -47,8 +48,10 @@ export function planSteps(
   for (const host of model.hosts) {
     const observed = observations.get(host.name);
     const drift = observed && !("unreachable" in observed) ? hostDrift(host, observed) : new Map<string, string[]>();
-    for (const step of hostSteps(host)) {
-      const name = stepName(host.name, step.name);
+    for (const made of hostSteps(host)) {
+      const name = stepName(host.name, made.name);
+      const asFound = observed !== undefined && !("unreachable" in observed) && !drift.has(made.name);
+      const step = host.found?.includes(made.name) ? foundStep(made, asFound && !kept[name]) : made;
       // A step that follows others is renewed when they are: their digests and repairs are part of its own.
       const followed = step.follows.map((other) =>
         JSON.stringify(byName.get(stepName(host.name, other))?.kept ?? null),
@@ -63,7 +66,8 @@ export function planSteps(
     }
   }
   for (const cluster of model.clusters) {
-    for (const { host, step } of memberSteps(cluster)) {
+    for (const { host, step: made } of memberSteps(cluster)) {
+      const step = cluster.found ? foundStep(made, !kept[stepName(host, made.name)]) : made;
       planned.push(planStep({ name: stepName(host, step.name), host, step }, step.content, []));
     }
   }
