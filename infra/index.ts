@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/index.js";
 import { UserError } from "../agents/lib/errors.ts";
 import { checkModel, formatFinding } from "./checks/index.ts";
+import { type Past, pastOf, readPast } from "./checks/past.ts";
 import { parseStackConfig } from "./config/index.ts";
 import { buildModel } from "./model/index.ts";
 import type { RecordedKeys } from "./observe/host-keys.ts";
@@ -18,9 +19,9 @@ async function declareStack() {
   const checkout = join(import.meta.dirname, "..");
   const stack = pulumi.getStack();
   const config = parseStackConfig(warrenConfig(), `stack ${stack}`);
-  const [artifacts, { kept, recorded }] = await Promise.all([buildArtifacts(checkout), ownOutputs(stack)]);
+  const [artifacts, { kept, recorded, past }] = await Promise.all([buildArtifacts(checkout), ownOutputs(stack)]);
   const wanted = buildModel(stack, config, artifacts);
-  for (const warning of checkModel(wanted, config)) await pulumi.log.warn(formatFinding(warning));
+  for (const warning of checkModel(wanted, config, past)) await pulumi.log.warn(formatFinding(warning));
   requireLogins(
     wanted.hosts.map((host) => host.connection),
     checkout,
@@ -35,6 +36,7 @@ async function declareStack() {
     hosts: Object.fromEntries(model.hosts.map((host) => [host.name, host.connection.address])),
     virtualIps: Object.fromEntries(Object.entries(config.virtualIps).map(([name, vip]) => [name, vip.address])),
     hostKeys,
+    ...pastOf(config),
     // Secret only so that a hundred lines of digests don't bury what a person wants to see.
     steps: pulumi.secret(steps),
   };
@@ -59,15 +61,17 @@ function decoded(value: string): unknown {
   }
 }
 
-/** What the last run kept of each step, and of host keys: the stack reads its own outputs, as they were before this run. */
-async function ownOutputs(stack: string): Promise<{ kept: KeptSteps; recorded: RecordedKeys }> {
+/** What the last run kept of each step, of host keys, and what it made of which series and release: the stack reads its own outputs, as they were before this run. */
+async function ownOutputs(stack: string): Promise<{ kept: KeptSteps; recorded: RecordedKeys; past: Past }> {
   const own = new pulumi.StackReference("own outputs", {
     name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`,
   });
-  const [steps, hostKeys] = await Promise.all([own.getOutputDetails("steps"), own.getOutputDetails("hostKeys")]);
+  const names = ["steps", "hostKeys", "series", "releases"] as const;
+  const [steps, hostKeys, series, releases] = await Promise.all(names.map((name) => own.getOutputDetails(name)));
   return {
-    kept: (steps.secretValue as KeptSteps | undefined) ?? {},
-    recorded: (hostKeys.value as RecordedKeys | undefined) ?? {},
+    kept: (steps?.secretValue as KeptSteps | undefined) ?? {},
+    recorded: (hostKeys?.value as RecordedKeys | undefined) ?? {},
+    past: readPast({ series: series?.value, releases: releases?.value }),
   };
 }
 
@@ -109,4 +113,4 @@ try {
   throw error;
 }
 
-export const { hosts, virtualIps, hostKeys, steps } = outputs;
+export const { hosts, virtualIps, hostKeys, series, releases, steps } = outputs;

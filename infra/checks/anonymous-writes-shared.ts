@@ -1,32 +1,34 @@
+import { permitted } from "./expressions.ts";
+import { list, productionQueues } from "./production.ts";
 import type { Rule } from "./rule.ts";
 
 /** Exchanges that clients share are written by feeders; whoever is anonymous only reads them. */
 export const anonymousWritesShared: Rule = {
   name: "anonymous-writes-shared",
   severity: "warning",
+  firesOn: "anonymous may publish to or delete a shared exchange, or a queue of the agents",
   reason:
     "RabbitMQ's permission expressions match anywhere unless they are anchored: the old `^cmc.*$` lets a user without a name publish to, and delete, the exchange cmc and every queue that begins so.",
+  remedy: "set `permissions: safe`, unless old clients depend on it",
+  source: 'the requirement, "RABBITMQ-SERVER installation"; rabbitmq.com/docs/access-control',
   find: (model, config) =>
     model.clusters.flatMap((cluster) => {
       const anonymous = cluster.users.find((user) => user.name === "anonymous")?.permissions;
       if (!anonymous) return [];
       const names = [
         ...cluster.exchanges.map((exchange) => exchange.name),
-        config.announcements.inputQueue,
-        config.announcements.pullQueue,
+        ...productionQueues(cluster, config).map((queue) => queue.name),
       ];
-      const reached = (expression: string) => names.filter((name) => new RegExp(expression).test(name));
-      const deleted = reached(anonymous.configure);
-      const written = reached(anonymous.write);
+      const deleted = permitted(anonymous.configure, names);
+      const written = permitted(anonymous.write, names);
       if (deleted.length + written.length === 0) return [];
+      const own = config.brokers[cluster.name]?.users.anonymous?.permissions !== undefined;
       return [
         {
-          path: `warren:brokers.${cluster.name}.permissions`,
+          path: `warren:brokers.${cluster.name}.${own ? "users.anonymous.permissions" : "permissions"}`,
           message: `anonymous may delete ${list(deleted)} and publish to ${list(written)}`,
-          remedy: "set `permissions: safe`, unless old clients depend on it",
+          ...(own ? { remedy: "let `configure` and `write` match queues of its own alone" } : {}),
         },
       ];
     }),
 };
-
-const list = (names: readonly string[]): string => (names.length > 0 ? names.join(", ") : "nothing");

@@ -1,37 +1,107 @@
 import { describe, expect, it } from "vitest";
 import type { StackConfig } from "../config/index.ts";
-import { fixtureConfig, fixtureModel } from "../model/fixture.ts";
-import { checkModel, findings, rules } from "./index.ts";
+import { clusterModels } from "../model/cluster.ts";
+import { fixtureConfig } from "../model/fixture.ts";
+import { cases } from "./cases.ts";
+import { broker, type Case, sound, trixie } from "./fixture.ts";
+import { checkModel, findings, formatFinding } from "./index.ts";
+import { noPast, pastOf, readPast } from "./past.ts";
+import { severities } from "./rule.ts";
+import { rules } from "./rules.ts";
 
-const op = fixtureConfig("op");
-const broker = op.brokers.bunny as StackConfig["brokers"][string];
-const vip = op.virtualIps["bunny-op"] as StackConfig["virtualIps"][string];
+const model = (config: StackConfig) => ({ stack: "test", clusters: clusterModels(config) });
+const found = ({ config, past }: Pick<Case, "config" | "past">) =>
+  findings(model(config), config, { ...noPast, ...past });
+const rulesFound = (one: Pick<Case, "config" | "past">) => [...new Set(found(one).map((finding) => finding.rule))];
 
-const rows: [string, Partial<StackConfig>][] = [
-  ["anonymous-writes-shared", { brokers: { bunny: { ...broker, permissions: "compatible" } } }],
-  ["pause-minority-of-two", { brokers: { bunny: { ...broker, partitionHandling: "pause_minority" } } }],
-  ["equal-priorities", { virtualIps: { "bunny-op": { ...vip, priorities: { bunny1: 100, bunny2: 100 } } } }],
-  ["shared-router-id", { virtualIps: { "bunny-op": vip, "other-op": { ...vip, address: "142.135.12.60" } } }],
-];
+const fires = cases.flatMap(({ rule, fires }) => fires.map((one) => [rule, one.on, one] as const));
+const quiet = cases.flatMap(({ rule, quiet }) => quiet.map((one) => [rule, one.on, one] as const));
 
 describe("the checks", () => {
-  it("find nothing in the stack of operations", () => {
-    expect(findings(fixtureModel(op), op)).toEqual([]);
+  it("find nothing in a stack that is closed", () => {
+    expect(found({ config: sound })).toEqual([]);
   });
 
-  it.each(rows)("find %s, and only that", (rule, change) => {
-    const config = { ...op, ...change };
-    expect(findings(fixtureModel(config), config).map((finding) => finding.rule)).toEqual([rule]);
+  it.each(fires)("find %s, and only that: %s", (rule, _on, one) => {
+    expect(rulesFound(one)).toEqual([rule]);
   });
 
-  it("have a row here for every rule", () => {
-    expect(rows.map(([name]) => name).toSorted()).toEqual(rules.map((rule) => rule.name).toSorted());
+  it.each(quiet)("don't find %s: %s", (rule, _on, one) => {
+    expect(rulesFound(one)).not.toContain(rule);
   });
 
-  it("stop on errors with path and remedy, and pass warnings on", () => {
-    const wrong = { ...op, brokers: { bunny: { ...broker, partitionHandling: "pause_minority" as const } } };
-    expect(() => checkModel(fixtureModel(wrong), wrong)).toThrow(/partitionHandling.*remedy: use autoheal/s);
-    const lab = fixtureConfig("lab");
-    expect(checkModel(fixtureModel(lab), lab).map((finding) => finding.severity)).toEqual(["warning"]);
+  it("have rows for every rule, in the rules' order", () => {
+    expect(cases.map(({ rule }) => rule)).toEqual(rules.map((rule) => rule.name));
+    for (const { fires, quiet } of cases) expect([fires.length > 0, quiet.length > 0]).toEqual([true, true]);
+  });
+
+  it("say of every finding which setting it is about, what is wrong, and what to do", () => {
+    for (const [, , one] of fires) {
+      for (const finding of found(one)) {
+        expect(finding.path).toMatch(/^warren:(brokers|virtualIps|hosts|announcements)\./);
+        expect(finding.message).not.toBe("");
+        expect(formatFinding(finding)).toContain(`remedy: ${finding.remedy}`);
+      }
+    }
   });
 });
+
+describe("errors, warnings and notes", () => {
+  it("are sorted so", () => {
+    const config = broker({ partitionHandling: "pause_minority", plainText: true, management: openManagement });
+    expect(found({ config }).map((finding) => finding.severity)).toEqual([...severities]);
+  });
+
+  it("stop, are passed on, and are left to `./warren checks`", () => {
+    const wrong = broker({ partitionHandling: "pause_minority" });
+    expect(() => checkModel(model(wrong), wrong, noPast)).toThrow(/partitionHandling.*remedy: use autoheal/s);
+    const open = broker({ plainText: true, management: openManagement });
+    expect(checkModel(model(open), open, noPast).map((finding) => finding.rule)).toEqual(["plain-text-amqp"]);
+  });
+
+  it("all come at once", () => {
+    const config = trixie(2, { partitionHandling: "pause_minority" });
+    expect(() => checkModel(model(config), config, noPast)).toThrow(/pause-minority-of-two.*quorum-of-two/s);
+  });
+});
+
+describe("the committed stacks", () => {
+  it.each(["op", "dev", "lab", "lab4"])("%s has no errors", (stack) => {
+    const errors = found({ config: fixtureConfig(stack) }).filter((finding) => finding.severity === "error");
+    expect(errors).toEqual([]);
+  });
+
+  it("lab warns of its old permissions, to the name", () => {
+    const warnings = found({ config: fixtureConfig("lab") }).map(formatFinding);
+    expect(warnings).toContainEqual(expect.stringContaining("anonymous may delete cmc, xpublic, cmc.urp.input"));
+    expect(warnings).toContainEqual(expect.stringContaining("unanchored-permission"));
+  });
+});
+
+describe("the past", () => {
+  it("is what the run before left, and a run that changes nothing leaves it as it is", () => {
+    const kept = JSON.parse(JSON.stringify(pastOf(sound)));
+    expect(kept.series).toEqual({ bunny: "3.10" });
+    expect(kept.releases.bunny1).toBe("bookworm");
+    expect(found({ config: sound, past: readPast(kept) })).toEqual([]);
+  });
+
+  it("says which host and which cluster can't become what, and that the way is blue/green", () => {
+    const both = found({ config: trixie(3), past: readPast({ ...pastOf(sound) }) });
+    expect(both.map((finding) => finding.path)).toEqual([
+      "warren:brokers.bunny.series",
+      "warren:hosts.bunny1.release",
+      "warren:hosts.bunny2.release",
+    ]);
+    for (const finding of both) expect(finding.remedy).toMatch(/^blue\/green/);
+  });
+
+  it.each([{}, { series: "3.10" }, { series: { bunny: 3 }, releases: null }])(
+    "is none where outputs don't tell it: %j",
+    (outputs) => {
+      expect(readPast(outputs)).toEqual(noPast);
+    },
+  );
+});
+
+const openManagement = { port: 15_672, address: "0.0.0.0", from: [] };

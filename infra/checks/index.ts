@@ -1,35 +1,29 @@
 import { UserError } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "../config/index.ts";
-import type { EnvironmentModel } from "../model/types.ts";
-import { anonymousWritesShared } from "./anonymous-writes-shared.ts";
-import { equalPriorities } from "./equal-priorities.ts";
-import { pauseMinorityOfTwo } from "./pause-minority-of-two.ts";
-import type { Finding, Rule } from "./rule.ts";
-import { sharedRouterId } from "./shared-router-id.ts";
-
-/** Every rule, one a file. */
-export const rules: readonly Rule[] = [anonymousWritesShared, equalPriorities, pauseMinorityOfTwo, sharedRouterId];
+import type { Past } from "./past.ts";
+import { type CheckedModel, type Finding, severities } from "./rule.ts";
+import { rules } from "./rules.ts";
 
 /** What the rules find, errors first. */
-export function findings(model: EnvironmentModel, config: StackConfig): Finding[] {
-  const found = rules.flatMap((rule) =>
-    rule.find(model, config).map((one) => ({ rule: rule.name, severity: rule.severity, ...one })),
+export function findings(model: CheckedModel, config: StackConfig, past: Past): Finding[] {
+  const found = rules.flatMap(({ name, severity, remedy, find }) =>
+    find(model, config, past).map((one) => ({ rule: name, severity, remedy, ...one })),
   );
-  return found.toSorted((a, b) => a.severity.localeCompare(b.severity));
+  return found.toSorted((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity));
 }
 
 /**
  * Stops before anything is registered where a rule finds an error.
- * @returns the warnings
+ * @returns the warnings; notes are for `./warren checks`
  * @throws UserError with all errors and their remedies
  */
-export function checkModel(model: EnvironmentModel, config: StackConfig): Finding[] {
-  const found = findings(model, config);
+export function checkModel(model: CheckedModel, config: StackConfig, past: Past): Finding[] {
+  const found = findings(model, config, past);
   const errors = found.filter((finding) => finding.severity === "error");
   if (errors.length > 0) {
     throw new UserError(`stack ${model.stack}`, errors.map((error) => `\n  ${formatFinding(error)}`).join(""));
   }
-  return found;
+  return found.filter((finding) => finding.severity === "warning");
 }
 
 export const formatFinding = ({ rule, path, message, remedy }: Finding): string =>

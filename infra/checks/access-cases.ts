@@ -1,0 +1,103 @@
+import { broker, ldap, permissions, type RuleCases, sound, user, withPassword } from "./fixture.ts";
+
+const own = (configure: string, write = "", read = "") =>
+  withPassword("peter", user("peter", permissions(configure, write, read)));
+
+const group = { inGroup: "ou=/-users,ou=vhosts,dc=ec,dc=gc,dc=ca" };
+
+/** Rules about who may do what, and what is open to the network. */
+export const accessCases: readonly RuleCases[] = [
+  {
+    rule: "anonymous-writes-shared",
+    fires: [
+      { on: "`^cmc$` among what anonymous may write", config: user("anonymous", permissions("", "^cmc$", "")) },
+      { on: "`.*` as what anonymous may configure", config: user("anonymous", permissions(".*", "", "")) },
+    ],
+    quiet: [
+      { on: "`permissions: safe`", config: sound },
+      { on: "`.*` as what anonymous may read", config: user("anonymous", permissions("", "", ".*")) },
+    ],
+  },
+  {
+    rule: "unanchored-permission",
+    fires: [
+      { on: "`^q_peter`, open at its end", config: own("^q_peter") },
+      { on: "`^q_peter$|xpublic$`, open at one beginning", config: own("^q_peter$|xpublic$") },
+      { on: "`^q_peter\\$`, whose dollar is a letter", config: own("^q_peter\\$") },
+    ],
+    quiet: [
+      { on: "`.*` and nothing", config: own(".*", "", "^$") },
+      { on: "`^(a|b)$|^[|(]$`, which has two alternatives", config: own("^(a|b)$|^[|(]$") },
+    ],
+  },
+  {
+    rule: "unreadable-expression",
+    fires: [{ on: "`^(q_peter$`", config: own("", "^(q_peter$") }],
+    quiet: [{ on: "`^(q_peter)$`", config: own("", "^(q_peter)$") }],
+  },
+  {
+    rule: "guest-enabled",
+    fires: [
+      { on: "guest with a tag", config: user("guest", { tags: ["management"] }) },
+      { on: "guest with permissions", config: user("guest", permissions("", "", "^xpublic$")) },
+      { on: "guest as the administrator", config: broker({ administrator: "guest" }) },
+    ],
+    quiet: [{ on: "guest as the standard has it", config: sound }],
+  },
+  {
+    rule: "open-loopback-users",
+    fires: [{ on: "`loopbackUsers: []`", config: broker({ loopbackUsers: [] }) }],
+    quiet: [{ on: "`loopbackUsers: [guest, root]`", config: broker({ loopbackUsers: ["guest", "root"] }) }],
+  },
+  {
+    rule: "dead-ldap-query",
+    fires: [{ on: "the requirement's `vhost_access_query`", config: ldap({ vhostAccess: group }) }],
+    quiet: [
+      { on: "the same with `authorization: ldap`", config: ldap({ vhostAccess: group, authorization: "ldap" }) },
+      { on: "a tag's query, which is asked", config: ldap({ tags: { management: group } }) },
+    ],
+  },
+  {
+    rule: "ldap-tag-for-all",
+    fires: [
+      { on: "the requirement's `tag_queries`", config: ldap({ tags: { administrator: false, management: true } }) },
+    ],
+    quiet: [{ on: "management for a group", config: ldap({ tags: { administrator: false, management: group } }) }],
+  },
+  {
+    rule: "clear-text-ldap",
+    fires: [{ on: "`encryption: none`", config: ldap({ encryption: "none" }) }],
+    quiet: [
+      { on: "`encryption: starttls`", config: ldap({ encryption: "starttls" }) },
+      { on: "`encryption: ldaps`", config: ldap({ encryption: "ldaps" }) },
+    ],
+  },
+  {
+    rule: "unverified-ldap",
+    fires: [{ on: "`ldaps` with `verify: false`", config: ldap({ encryption: "ldaps", verify: false }) }],
+    quiet: [{ on: "`starttls` that is verified", config: ldap({}) }],
+  },
+  {
+    rule: "plain-text-amqp",
+    fires: [{ on: "`plainText: true`", config: broker({ plainText: true }) }],
+    quiet: [{ on: "`plainText: false`", config: sound }],
+  },
+  {
+    rule: "open-distribution",
+    fires: [{ on: "`firewall: false`", config: broker({ firewall: false }) }],
+    quiet: [{ on: "`firewall: true`", config: sound }],
+  },
+  {
+    rule: "open-management",
+    fires: [
+      {
+        on: "every address and no network",
+        config: broker({ management: { port: 15_672, address: "0.0.0.0", from: [] } }),
+      },
+    ],
+    quiet: [
+      { on: "a network", config: sound },
+      { on: "loopback", config: broker({ management: { port: 15_672, address: "127.0.0.1", from: [] } }) },
+    ],
+  },
+];

@@ -1,0 +1,207 @@
+import { accessCases } from "./access-cases.ts";
+import {
+  announcements,
+  broker,
+  policies,
+  type RuleCases,
+  secondVip,
+  sound,
+  trixie,
+  vip,
+  withPassword,
+  withRelease,
+} from "./fixture.ts";
+import type { Past } from "./past.ts";
+
+const past: Past = { series: { bunny: "3.10" }, releases: { bunny1: "bookworm" } };
+
+const replicationCases: readonly RuleCases[] = [
+  {
+    rule: "pause-minority-of-two",
+    fires: [{ on: "two members", config: broker({ partitionHandling: "pause_minority" }) }],
+    quiet: [
+      { on: "two members with autoheal", config: broker({ partitionHandling: "autoheal" }) },
+      { on: "three members", config: trixie(3, { partitionHandling: "pause_minority" }) },
+    ],
+  },
+  {
+    rule: "quorum-of-two",
+    fires: [
+      { on: "4.0 on two hosts", config: trixie(2) },
+      {
+        on: "3.10 on two hosts with a quorum queue of its own",
+        config: broker({ queues: [{ name: "q_x", arguments: { "x-queue-type": "quorum" }, bindings: [] }] }),
+      },
+    ],
+    quiet: [
+      { on: "4.0 on three hosts", config: trixie(3) },
+      { on: "4.0 on one host, which nobody takes for redundant", config: trixie(1) },
+    ],
+  },
+  {
+    rule: "mirroring-unsupported",
+    fires: [
+      {
+        on: "the requirement's policy on 4.0",
+        config: trixie(3, { policies: policies({ pattern: "^cmc\\.", definition: { "ha-mode": "all" } }) }),
+      },
+    ],
+    quiet: [{ on: "the requirement's policy on 3.10", config: sound }],
+  },
+  {
+    rule: "series-in-place",
+    fires: [{ on: "3.10 is to become 4.0", config: trixie(3), past: { series: past.series } }],
+    quiet: [
+      { on: "3.10 stays", config: sound, past },
+      { on: "4.0 comes beside, under another name", config: trixie(3), past: { series: { hare: "3.10" } } },
+    ],
+  },
+  {
+    rule: "release-in-place",
+    fires: [{ on: "Debian 12 is to become 13", config: trixie(3), past: { releases: past.releases } }],
+    quiet: [
+      { on: "Debian 12 stays", config: sound, past },
+      { on: "Debian 13 comes on another host", config: trixie(3), past: { releases: { "bunny-old": "bookworm" } } },
+    ],
+  },
+  {
+    rule: "series-not-in-release",
+    fires: [{ on: "4.0 with one member of Debian 12", config: withRelease(trixie(3), "bunny3", "bookworm") }],
+    quiet: [
+      { on: "3.10 on Debian 12", config: sound },
+      { on: "4.0 on Debian 13", config: trixie(3) },
+    ],
+  },
+];
+
+const virtualIpCases: readonly RuleCases[] = [
+  {
+    rule: "equal-priorities",
+    fires: [{ on: "both at 150, as in the requirement", config: vip({ priorities: { bunny1: 150, bunny2: 150 } }) }],
+    quiet: [{ on: "150 and 100", config: sound }],
+  },
+  {
+    rule: "shared-router-id",
+    fires: [{ on: "247 twice on eth0", config: secondVip({}) }],
+    quiet: [
+      { on: "247 on eth0 and on eth1", config: secondVip({ interface: "eth1" }) },
+      { on: "247 and 248 on eth0", config: secondVip({ routerId: 248 }) },
+    ],
+  },
+  {
+    rule: "virtual-ip-outside-subnet",
+    fires: [
+      { on: "an address of the next /24", config: vip({ address: "142.135.13.59" }) },
+      {
+        on: "an address of the next /28, where 28 is said",
+        config: vip({ address: "142.135.12.65", prefixLength: 28 }),
+      },
+    ],
+    quiet: [
+      { on: "an address of the hosts' /24", config: sound },
+      {
+        on: "an address of the next /24, where 16 is said",
+        config: vip({ address: "142.135.13.59", prefixLength: 16 }),
+      },
+    ],
+  },
+];
+
+/** Policies are tried on 4.0, where no standard one is in their way. */
+const policed = (...changes: Parameters<typeof policies>) => trixie(3, { policies: policies(...changes) });
+const expires = { expires: 3_600_000 };
+const bounded = { "max-length": 25_000 };
+
+const queueCases: readonly RuleCases[] = [
+  {
+    rule: "policed-production-queue",
+    fires: [
+      { on: "`expires` for every queue", config: policed({ pattern: ".*", definition: expires }) },
+      { on: "`max-length` for ^cmc", config: policed({ pattern: "^cmc", definition: bounded }) },
+      {
+        on: "`delivery-limit` without a dead letter exchange",
+        config: policed({ pattern: "^cmc", applyTo: "quorum_queues", definition: { "delivery-limit": 20 } }),
+      },
+    ],
+    quiet: [
+      { on: "`expires` for clients' queues", config: policed({ definition: expires }) },
+      {
+        on: "`max-length` that refuses what is new",
+        config: policed({ pattern: "^cmc", definition: { ...bounded, overflow: "reject-publish" } }),
+      },
+      { on: "`delivery-limit` of -1", config: policed({ pattern: "^cmc", definition: { "delivery-limit": -1 } }) },
+      {
+        on: "`expires` for queues of another kind",
+        config: policed({ pattern: ".*", applyTo: "classic_queues", definition: expires }),
+      },
+    ],
+  },
+  {
+    rule: "short-dedup-window",
+    fires: [{ on: "ten minutes", config: announcements({ dedupWindowSeconds: 600 }) }],
+    quiet: [
+      { on: "two hours, the default", config: sound },
+      { on: "eleven minutes", config: announcements({ dedupWindowSeconds: 660 }) },
+    ],
+  },
+  {
+    rule: "hidden-policy",
+    fires: [
+      {
+        on: "a policy of higher priority without `ha-mode` on cmc queues",
+        config: broker({ policies: policies({ pattern: "^cmc", priority: 1, definition: { "queue-mode": "lazy" } }) }),
+      },
+      {
+        on: "two policies of one priority",
+        config: policed(
+          { name: "a", pattern: "^cmc", definition: { "queue-version": 2 } },
+          { name: "b", pattern: "^cmc", definition: { "dead-letter-strategy": "at-least-once" } },
+        ),
+      },
+    ],
+    quiet: [
+      {
+        on: "a policy of higher priority that has all keys of the lower one",
+        config: policed(
+          { name: "a", pattern: "^cmc", definition: { "queue-version": 1 } },
+          { name: "b", pattern: "^cmc", priority: 1, definition: { "queue-version": 2 } },
+        ),
+      },
+      {
+        on: "two policies on different queues",
+        config: policed({ name: "a", pattern: "^cmc", definition: { "queue-version": 2 } }, { definition: expires }),
+      },
+    ],
+  },
+  {
+    rule: "unanchored-policy",
+    fires: [
+      { on: "`cmc`", config: policed({ pattern: "cmc", definition: { "queue-version": 2 } }) },
+      { on: "`^cmc|q_`", config: policed({ pattern: "^cmc|q_", definition: { "queue-version": 2 } }) },
+    ],
+    quiet: [
+      {
+        on: "`^cmc\\.`, with an open end",
+        config: policed({ pattern: "^cmc\\.", definition: { "queue-version": 2 } }),
+      },
+      { on: "`.*`", config: policed({ pattern: ".*", definition: { "queue-version": 2 } }) },
+    ],
+  },
+  {
+    rule: "unusable-name",
+    fires: [
+      {
+        on: "a user `me@home`",
+        config: withPassword("me@home", broker({ users: { "me@home": { tags: [], ldap: false } } })),
+      },
+      { on: "an exchange of 128 letters é", config: broker({ exchanges: [{ name: "é".repeat(128), type: "topic" }] }) },
+      { on: "an agents' queue of 256 bytes", config: announcements({ pullQueue: "cmc".padEnd(256, "x") }) },
+    ],
+    quiet: [
+      { on: "an exchange of 127 letters é", config: broker({ exchanges: [{ name: "é".repeat(127), type: "topic" }] }) },
+    ],
+  },
+];
+
+/** A row or more for every rule, in the order of the rules. */
+export const cases: readonly RuleCases[] = [...replicationCases, ...virtualIpCases, ...queueCases, ...accessCases];

@@ -1,0 +1,102 @@
+import type { BrokerConfig } from "../config/brokers.ts";
+import type { StackConfig } from "../config/index.ts";
+import { ldapSchema } from "../config/ldap.ts";
+import { fixtureConfig } from "../model/fixture.ts";
+import type { Past } from "./past.ts";
+
+/** One stack that a rule looks at. */
+export interface Case {
+  /** What is special about it. */
+  readonly on: string;
+  readonly config: StackConfig;
+  readonly past?: Partial<Past>;
+}
+
+/** Stacks on which the rule fires, and much the same ones on which it does not. */
+export interface RuleCases {
+  readonly rule: string;
+  readonly fires: readonly Case[];
+  readonly quiet: readonly Case[];
+}
+
+type VirtualIp = StackConfig["virtualIps"][string];
+
+const op = fixtureConfig("op");
+const opBroker = op.brokers.bunny as BrokerConfig;
+const opVip = op.virtualIps["bunny-op"] as VirtualIp;
+
+/** Operations, closed: no rule finds anything, not even a note. */
+export const sound: StackConfig = {
+  ...op,
+  brokers: {
+    bunny: {
+      ...opBroker,
+      plainText: false,
+      tls: true,
+      management: { ...opBroker.management, from: ["142.135.12.0/24"] },
+    },
+  },
+};
+const bunny = sound.brokers.bunny as BrokerConfig;
+
+export const broker = (change: Partial<BrokerConfig>): StackConfig => ({
+  ...sound,
+  brokers: { bunny: { ...bunny, ...change } },
+});
+export const vip = (change: Partial<VirtualIp>): StackConfig => ({
+  ...sound,
+  virtualIps: { "bunny-op": { ...opVip, ...change } },
+});
+/** A second virtual IP that is like the first one but for this and its address. */
+export const secondVip = (change: Partial<VirtualIp>): StackConfig => ({
+  ...sound,
+  virtualIps: { "bunny-op": opVip, other: { ...opVip, address: "142.135.12.60", ...change } },
+});
+export const announcements = (change: Partial<StackConfig["announcements"]>): StackConfig => ({
+  ...sound,
+  announcements: { ...sound.announcements, ...change },
+});
+
+/** The same on Debian 13: three members, quorum queues. */
+export function trixie(members: number, change: Partial<BrokerConfig> = {}): StackConfig {
+  const names = ["bunny1", "bunny2", "bunny3"].slice(0, members);
+  const host = (index: number) => ({ ...op.hosts.bunny1, address: `142.135.12.${57 + index * 10}`, release: "trixie" });
+  const hosts = { ...op.hosts, ...Object.fromEntries(names.map((name, index) => [name, host(index)])) };
+  const made = broker({ members: names, series: "4.0", ...change });
+  return { ...made, hosts: hosts as StackConfig["hosts"] };
+}
+
+export function withRelease(config: StackConfig, host: string, release: "bookworm" | "trixie"): StackConfig {
+  const found = config.hosts[host];
+  if (!found) throw new TypeError(`no host ${host}`);
+  return { ...config, hosts: { ...config.hosts, [host]: { ...found, release } } };
+}
+
+type Policy = BrokerConfig["policies"][number];
+const policy = (change: Partial<Policy>): Policy => ({
+  name: "clients",
+  pattern: "^q_",
+  applyTo: "queues",
+  priority: 0,
+  definition: {},
+  ...change,
+});
+export const policies = (...changes: Partial<Policy>[]): Policy[] => changes.map(policy);
+export const user = (name: string, change: Partial<BrokerConfig["users"][string]>): StackConfig =>
+  broker({ users: { [name]: { tags: [], ldap: false, ...change } } });
+export const permissions = (configure: string, write = "", read = "") => ({ permissions: { configure, write, read } });
+/** With a password for a user who is not one of the standard ones. */
+export const withPassword = (name: string, config: StackConfig): StackConfig => ({
+  ...config,
+  secrets: { ...config.secrets, passwords: { ...config.secrets.passwords, [name]: "of-the-tests-alone" } },
+});
+/** With LDAP servers; what is not given is the schema's default. */
+export const ldap = (given: Record<string, unknown>): StackConfig =>
+  broker({
+    ldap: ldapSchema.parse({
+      servers: ["ldap-1"],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how RabbitMQ writes it
+      userDnPattern: "uid=${username},ou=People,dc=ec,dc=gc,dc=ca",
+      ...given,
+    }),
+  });

@@ -1,0 +1,47 @@
+import { deadLetterQueue } from "../../agents/lib/topology.ts";
+import type { StackConfig } from "../config/index.ts";
+import { traitsOf } from "../config/series.ts";
+import type { ClusterModel, PolicyModel } from "../model/types.ts";
+import { matches } from "./expressions.ts";
+
+export type QueueType = "classic" | "quorum" | "stream";
+
+export interface KnownQueue {
+  readonly name: string;
+  readonly type: QueueType;
+}
+
+/** The queues that the agents declare on this cluster: what is in them is on its way from a radar server to PDS. */
+export function productionQueues(cluster: ClusterModel, { announcements }: StackConfig): KnownQueue[] {
+  if (announcements.broker !== cluster.name) return [];
+  const type = traitsOf(cluster.series).replication === "quorum" ? "quorum" : "classic";
+  return [announcements.inputQueue, announcements.pullQueue, deadLetterQueue].map((name) => ({ name, type }));
+}
+
+/** Those and the config's own. Queues that clients declare for themselves nobody knows before they are there. */
+export function knownQueues(cluster: ClusterModel, config: StackConfig): KnownQueue[] {
+  const own = cluster.queues.map(({ name, arguments: { "x-queue-type": type } }): KnownQueue => {
+    return { name, type: type === "quorum" || type === "stream" ? type : "classic" };
+  });
+  return [...productionQueues(cluster, config), ...own];
+}
+
+const typesOf: Readonly<Record<string, readonly QueueType[]>> = {
+  queues: ["classic", "quorum", "stream"],
+  all: ["classic", "quorum", "stream"],
+  classic_queues: ["classic"],
+  quorum_queues: ["quorum"],
+  streams: ["stream"],
+};
+
+/** Whether a policy applies to a queue, as far as pattern and kind go. */
+export const reaches = (policy: PolicyModel, queue: KnownQueue): boolean =>
+  (typesOf[policy.applyTo] ?? []).includes(queue.type) && matches(policy.pattern, queue.name) === true;
+
+/** Index of a policy among the config's own, as its path; a standard one has the cluster's. */
+export function policyPath(cluster: ClusterModel, config: StackConfig, policy: PolicyModel): string {
+  const index = config.brokers[cluster.name]?.policies.findIndex((one) => one.name === policy.name) ?? -1;
+  return index < 0 ? `warren:brokers.${cluster.name}` : `warren:brokers.${cluster.name}.policies.${index}`;
+}
+
+export const list = (names: readonly string[]): string => (names.length > 0 ? names.join(", ") : "nothing");

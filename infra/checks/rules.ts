@@ -1,0 +1,63 @@
+import { anonymousWritesShared } from "./anonymous-writes-shared.ts";
+import { clearTextLdap } from "./clear-text-ldap.ts";
+import { deadLdapQuery } from "./dead-ldap-query.ts";
+import { equalPriorities } from "./equal-priorities.ts";
+import { guestEnabled } from "./guest-enabled.ts";
+import { hiddenPolicy } from "./hidden-policy.ts";
+import { ldapTagForAll } from "./ldap-tag-for-all.ts";
+import { mirroringUnsupported } from "./mirroring-unsupported.ts";
+import { openDistribution } from "./open-distribution.ts";
+import { openLoopbackUsers } from "./open-loopback-users.ts";
+import { openManagement } from "./open-management.ts";
+import { pauseMinorityOfTwo } from "./pause-minority-of-two.ts";
+import { plainTextAmqp } from "./plain-text-amqp.ts";
+import { policedProductionQueue } from "./policed-production-queue.ts";
+import { quorumOfTwo } from "./quorum-of-two.ts";
+import { releaseInPlace } from "./release-in-place.ts";
+import type { Rule } from "./rule.ts";
+import { seriesInPlace } from "./series-in-place.ts";
+import { seriesNotInRelease } from "./series-not-in-release.ts";
+import { sharedRouterId } from "./shared-router-id.ts";
+import { shortDedupWindow } from "./short-dedup-window.ts";
+import { unanchoredPermission } from "./unanchored-permission.ts";
+import { unanchoredPolicy } from "./unanchored-policy.ts";
+import { unreadableExpression } from "./unreadable-expression.ts";
+import { unusableName } from "./unusable-name.ts";
+import { unverifiedLdap } from "./unverified-ldap.ts";
+import { virtualIpOutsideSubnet } from "./virtual-ip-outside-subnet.ts";
+
+/** Every rule, one a file. */
+export const rules: readonly Rule[] = [
+  // Replication and partitions
+  pauseMinorityOfTwo,
+  quorumOfTwo,
+  mirroringUnsupported,
+  seriesInPlace,
+  releaseInPlace,
+  seriesNotInRelease,
+  // Virtual IPs
+  equalPriorities,
+  sharedRouterId,
+  virtualIpOutsideSubnet,
+  // Queues and policies
+  policedProductionQueue,
+  shortDedupWindow,
+  hiddenPolicy,
+  unanchoredPolicy,
+  unusableName,
+  // Who may do what
+  anonymousWritesShared,
+  unanchoredPermission,
+  unreadableExpression,
+  guestEnabled,
+  openLoopbackUsers,
+  // LDAP
+  deadLdapQuery,
+  ldapTagForAll,
+  clearTextLdap,
+  unverifiedLdap,
+  // What is open to the network
+  plainTextAmqp,
+  openDistribution,
+  openManagement,
+];

@@ -1,0 +1,43 @@
+import { Buffer } from "node:buffer";
+import type { StackConfig } from "../config/index.ts";
+import type { ClusterModel } from "../model/types.ts";
+import { productionQueues } from "./production.ts";
+import type { Rule } from "./rule.ts";
+
+/** AMQP 0-9-1, 4.2.5.3: a short string's length is one byte. */
+const bytesMax = 255;
+
+export const unusableName: Rule = {
+  name: "unusable-name",
+  severity: "error",
+  firesOn: "a name of a user, exchange, queue or policy that has an `@`, or more than 255 bytes",
+  reason:
+    "The provider's ids are `NAME@VHOST`: with an `@` in the name the wrong thing is read, changed and deleted. AMQP has one byte for the length of a name, and counts bytes, not characters.",
+  remedy: "choose a name without `@`, of 255 bytes at most",
+  source: "AMQP 0-9-1, 4.2.5.3 and 3.1.3; @pulumi/rabbitmq, import ids",
+  find: (model, config) =>
+    model.clusters.flatMap((cluster) =>
+      namesOf(cluster, config).flatMap(([kind, name]) => {
+        const bytes = Buffer.byteLength(name);
+        const faults = [
+          ...(name.includes("@") ? ["has an @"] : []),
+          ...(bytes > bytesMax ? [`has ${bytes} bytes`] : []),
+        ];
+        const shown = name.length > 60 ? `${name.slice(0, 60)}…` : name;
+        return faults.map((fault) => ({
+          path: `warren:brokers.${cluster.name}.${kind}`,
+          message: `${JSON.stringify(shown)} ${fault}`,
+        }));
+      }),
+    ),
+};
+
+function namesOf(cluster: ClusterModel, config: StackConfig): [kind: string, name: string][] {
+  const own = ["users", "exchanges", "queues", "policies"] as const;
+  return [
+    ["administrator", cluster.administrator.name],
+    ...own.flatMap((kind) => cluster[kind].map(({ name }): [string, string] => [kind, name])),
+    // The agents' own: longer ones they would refuse, with a restart each time.
+    ...productionQueues(cluster, config).map(({ name }): [string, string] => ["queues", name]),
+  ];
+}
