@@ -6,6 +6,12 @@ export interface BrokerArgs {
   readonly model: ClusterModel;
   /** What must be there before the management API is spoken to. */
   readonly dependsOn: readonly pulumi.Resource[];
+  /**
+   * What is there already is taken over, and fails where it isn't as the model says. Users are not: no password can be read back, so they are
+   * created; a user who is there with that very password and those tags is left alone by warren's plugin, and given the same ones again by the
+   * official one.
+   */
+  readonly takeOver: boolean;
 }
 
 /** The objects in one cluster: users, permissions, exchanges, policies. Queues belong to the agents that declare them. */
@@ -34,6 +40,7 @@ export class Broker extends pulumi.ComponentResource {
       ...(first ? { deletedWith: first } : {}),
     };
     const vhost = "/";
+    const inVhost = (object: string) => ({ ...options, ...(args.takeOver ? { import: `${object}@${vhost}` } : {}) });
     const users = model.users.map((user) => {
       const made = new rabbitmq.User(
         `${name} user ${user.name}`,
@@ -47,7 +54,7 @@ export class Broker extends pulumi.ComponentResource {
         new rabbitmq.Permissions(
           `${name} permissions of ${user.name}`,
           { user: made.name, vhost, permissions },
-          options,
+          inVhost(user.name),
         ),
       ];
     });
@@ -56,7 +63,7 @@ export class Broker extends pulumi.ComponentResource {
         new rabbitmq.Exchange(
           `${name} exchange ${exchange.name}`,
           { name: exchange.name, vhost, settings: { type: exchange.type, durable: true, autoDelete: false } },
-          options,
+          inVhost(exchange.name),
         ),
     );
     const policies = model.policies.map(
@@ -76,7 +83,7 @@ export class Broker extends pulumi.ComponentResource {
               ),
             },
           },
-          options,
+          inVhost(policy.name),
         ),
     );
     this.objects = [...users.flat(), ...exchanges, ...policies];

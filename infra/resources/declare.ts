@@ -51,7 +51,9 @@ export function declareModel(
   };
   for (const step of planned.filter((one) => !one.step.afterBroker)) declare(step);
   for (const cluster of model.clusters) {
-    const broker = new Broker(cluster.name, { model: cluster, dependsOn: brokerSteps(cluster, declared) });
+    const first = stepName(cluster.members[0]?.host ?? "", brokerUnit);
+    const takeOver = cluster.found === true && !before[first];
+    const broker = new Broker(cluster.name, { model: cluster, dependsOn: brokerSteps(cluster, declared), takeOver });
     brokerObjects.push(...broker.objects);
   }
   for (const step of planned.filter((one) => one.step.afterBroker)) declare(step);

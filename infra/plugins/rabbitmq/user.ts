@@ -28,6 +28,9 @@ export function user(connection: Connection): ResourceHandler {
     complete: completeName,
     async create(inputs, { signal }) {
       const name = text(inputs, "name");
+      const found = await connection.api.get(["users", name], { subject: quoted("user", name), signal });
+      // The broker salts a password anew at each writing: who is there as wanted keeps the hash that is there.
+      if (isAsWanted(inputs, map(found))) return { id: name, outputs: withoutInternals(inputs) };
       return { id: name, outputs: await put(name, inputs, signal) };
     },
     update: (_id, _state, inputs, { signal }) => put(text(inputs, "name"), inputs, signal),
@@ -44,6 +47,15 @@ export function user(connection: Connection): ResourceHandler {
   };
 }
 
+function isAsWanted(inputs: PropertyMap, actual: PropertyMap): boolean {
+  const algorithm = String(actual.hashing_algorithm ?? "");
+  if (digestOf(algorithm) === undefined) return false;
+  if (!matchesHash(text(inputs, "password"), String(actual.password_hash ?? ""), algorithm)) return false;
+  const wanted = isList(inputs.tags) ? inputs.tags : [];
+  const { tags = [] } = readTags(wanted, actual);
+  return isList(tags) && tags.length === wanted.length && tags.every((tag) => wanted.includes(tag));
+}
+
 /** The broker gives out no password, but a salted hash: enough to tell whether ours is still the one. */
 function readPassword(state: PropertyMap, actual: PropertyMap): PropertyMap {
   const { password } = state;
@@ -54,12 +66,15 @@ function readPassword(state: PropertyMap, actual: PropertyMap): PropertyMap {
 
 /** Hash = base64(4 octets of salt, digest(salt, password)). Unknown algorithms are given the benefit of the doubt. */
 export function matchesHash(password: string, hash: string, algorithm: string): boolean {
-  const digest = /^rabbit_password_hashing_(sha256|sha512|md5)$/.exec(algorithm)?.[1];
+  const digest = digestOf(algorithm);
   if (digest === undefined) return true;
   const octets = Buffer.from(hash, "base64");
   const salted = Buffer.concat([octets.subarray(0, 4), Buffer.from(password)]);
   return octets.subarray(4).equals(createHash(digest).update(salted).digest());
 }
+
+const digestOf = (algorithm: string): string | undefined =>
+  /^rabbit_password_hashing_(sha256|sha512|md5)$/.exec(algorithm)?.[1];
 
 /** Tags are a set; brokers before 3.9 give them as one string with commas. The program's order is kept where it can be. */
 function readTags(given: Value | undefined, actual: PropertyMap): PropertyMap {

@@ -56,6 +56,20 @@ describe("User", () => {
     expect(read).toMatchObject({ id: "feeder", outputs: { name: "feeder", tags: ["monitoring"] } });
   });
 
+  it("that is there already with that password and those tags is left as it is, its hash too", async () => {
+    const hash = async () => (await rabbit.ask("GET", "users/hand")).body as { password_hash: string };
+    await rabbit.ask("PUT", "users/hand", { password, tags: "monitoring,policymaker" });
+    const before = await hash();
+    const made = await rabbit.make(user, { name: "hand", password, tags: ["policymaker", "monitoring"] });
+    expect(made).toMatchObject({ id: "hand", outputs: { name: "hand", tags: ["policymaker", "monitoring"] } });
+    expect(await hash()).toEqual(before);
+
+    await rabbit.make(user, { name: "hand", password, tags: ["monitoring"] });
+    const after = await hash();
+    expect(after).toMatchObject({ tags: ["monitoring"] });
+    expect(after.password_hash).not.toBe(before.password_hash);
+  });
+
   it("can log in with the password it was given, and after an update with the new one only", async () => {
     const name = "o'neil@cmc/2";
     const given = { name, password: secret(password), tags: ["management", "policymaker"] };
