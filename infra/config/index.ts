@@ -1,24 +1,31 @@
 import { describeIssue } from "../../agents/lib/config.ts";
 import { ConfigError } from "../../agents/lib/errors.ts";
+import { withBase } from "./base.ts";
 import { crossFieldIssues } from "./rules.ts";
 import { type StackConfig, stackSchema } from "./schema.ts";
 
 export type { StackConfig } from "./schema.ts";
 
 /**
- * Parses the `warren:` keys of a stack.
+ * Parses the `warren:` keys of a stack, over those of the base that it names.
  *
  * @param values key without `warren:` -> value, already decrypted and decoded from JSON
  * @param subject what errors are about, e.g. `stacks/Pulumi.op.yaml`
- * @throws ConfigError with every mistake at once, each `path: what is expected, got what`
+ * @throws ConfigError with every mistake at once, each `path: what is expected, got what`, and whether the base says so
  */
 export function parseStackConfig(values: Record<string, unknown>, subject: string): StackConfig {
-  const parsed = stackSchema.safeParse(values, { reportInput: true });
-  const issues = parsed.success ? crossFieldIssues(parsed.data) : parsed.error.issues.flatMap(describeIssue);
+  const based = withBase(values);
+  const parsed = stackSchema.safeParse(based.values, { reportInput: true });
+  const found = parsed.success ? crossFieldIssues(parsed.data) : parsed.error.issues.flatMap(describeIssue);
+  // Without its base a stack lacks what isn't missing.
+  const issues = based.issues.length > 0 ? based.issues : found;
   if (issues.length > 0 || !parsed.success) {
     throw new ConfigError(
       subject,
-      issues.map(({ path, message }) => ({ path: `warren:${path}`, message: withoutSecret(path, message) })),
+      issues.map(({ path, message }) => ({
+        path: `warren:${path}`,
+        message: withoutSecret(path, message) + based.originOf(path),
+      })),
       "mend the stack file; stacks/Pulumi.op.yaml shows every key with its meaning",
     );
   }

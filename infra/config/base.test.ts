@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../agents/lib/errors.ts";
+import { fixtureArtifacts, fixtureConfig, stackValues } from "../model/fixture.ts";
+import { buildModel } from "../model/index.ts";
+import { parseStackConfig } from "./index.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: the tests write mistakes into it
+type Values = Record<string, any>;
+
+/** Stack `op` with one thing changed. */
+function changed(change: (values: Values) => void): Values {
+  const values = structuredClone(stackValues("op")) as Values;
+  change(values);
+  return values;
+}
+
+function issuesOf(change: (values: Values) => void): string[] {
+  try {
+    parseStackConfig(changed(change), "stack op");
+  } catch (error) {
+    if (error instanceof ConfigError) return error.issues.map((issue) => `${issue.path}: ${issue.message}`);
+    throw error;
+  }
+  return [];
+}
+
+describe("a stack that names a base", () => {
+  it("has what the base says, where its own file says nothing", () => {
+    const { ssh, brokers } = parseStackConfig(stackValues("op"), "stack op");
+    expect(stackValues("op")).not.toHaveProperty("brokers.bunny.series");
+    expect(ssh.user).toBe("root");
+    expect(brokers.bunny).toMatchObject({ members: ["bunny1", "bunny2"], series: "3.10", virtualIp: "bunny-op" });
+  });
+
+  it("says otherwise key by key; a list is replaced whole", () => {
+    const { ssh, brokers } = parseStackConfig(
+      changed((v) => {
+        Object.assign(v.ssh, { user: "ops" });
+        Object.assign(v.brokers.bunny, { members: ["bunny2"], permissions: "compatible" });
+      }),
+      "stack op",
+    );
+    expect(ssh.user).toBe("ops");
+    expect(brokers.bunny).toMatchObject({ members: ["bunny2"], permissions: "compatible", series: "3.10" });
+  });
+
+  it("says nothing by a key below which all is commented out", () => {
+    const config = parseStackConfig(
+      changed((v) => Object.assign(v, { announcements: null })),
+      "stack op",
+    );
+    expect(config).toEqual(fixtureConfig("op"));
+  });
+
+  it("is refused where there is no such base, by that alone", () => {
+    expect(issuesOf((v) => Object.assign(v, { base: "announcements" }))).toEqual([
+      'warren:base: one of announcement-system is expected, got "announcements"',
+    ]);
+    expect(issuesOf((v) => Object.assign(v, { base: "constructor" }))).toHaveLength(1);
+    expect(issuesOf((v) => Object.assign(v, { base: 5 }))).toHaveLength(1);
+  });
+
+  it("is told of a mistake where the wrong value is from: the base, or its own file", () => {
+    const issues = issuesOf((v) => {
+      delete v.hosts.bunny2;
+      v.virtualIps["bunny-op"].priorities = { bunny1: 150 };
+    });
+    expect(issues).toEqual([
+      'warren:brokers.bunny.members.1: the name of a host under warren:hosts is expected, got "bunny2" (from base announcement-system)',
+    ]);
+    expect(issuesOf((v) => Object.assign(v.brokers.bunny, { members: ["bunny1", "bunny9"] }))).toEqual([
+      'warren:brokers.bunny.members.1: the name of a host under warren:hosts is expected, got "bunny9"',
+    ]);
+  });
+});
+
+describe("stacks op and dev", () => {
+  const modelOf = (stack: string) => buildModel("one", fixtureConfig(stack), fixtureArtifacts);
+  const differing = [
+    [/142\.135\.20\./g, "142.135.12."],
+    [/\bbunny-dev\b/g, "bunny-op"],
+    [/\bdev_ed25519\b/g, "op_ed25519"],
+    [/\b(virtual_router_id )248\b/g, "$1247"],
+  ] as const;
+
+  it("differ in addresses, the virtual IP's name and router id, and the login's key; in nothing else", () => {
+    let dev = JSON.stringify(modelOf("dev"), undefined, 1);
+    for (const [theirs, ours] of differing) {
+      expect(dev).toMatch(theirs);
+      dev = dev.replaceAll(theirs, ours);
+    }
+    expect(dev).toBe(JSON.stringify(modelOf("op"), undefined, 1));
+  });
+
+  it("have one base, and repeat nothing of it", () => {
+    const [op, dev] = [stackValues("op"), stackValues("dev")] as [Values, Values];
+    expect([op.base, dev.base]).toEqual(["announcement-system", "announcement-system"]);
+    for (const own of [op, dev]) {
+      expect(own.brokers).toEqual({ bunny: { virtualIp: expect.any(String) } });
+      expect(own.announcements ?? {}).toEqual({});
+    }
+  });
+});
