@@ -82,20 +82,29 @@ function clusterIssues(config: StackConfig): ConfigIssue[] {
   return issues;
 }
 
-/** Every user whose password the broker keeps has one; every password is somebody's; LDAP users need a broker that asks LDAP. */
-function userIssues(config: StackConfig): ConfigIssue[] {
-  const issues: ConfigIssue[] = [];
+/** Users whose passwords brokers keep themselves. */
+export function usersWithPassword(brokers: StackConfig["brokers"]): Set<string> {
   const needed = new Set<string>();
-  for (const [name, broker] of Object.entries(config.brokers)) {
+  for (const broker of Object.values(brokers)) {
     needed.add(broker.administrator);
     if (broker.standardObjects) for (const user of standardUsers) needed.add(user);
     for (const [user, { ldap }] of Object.entries(broker.users)) {
-      const path = `brokers.${name}.users.${user}.ldap`;
-      if (ldap && !broker.ldap) {
-        issues.push({ path, message: `a broker with \`ldap\` servers is expected, brokers.${name} has none` });
-      }
       if (ldap) needed.delete(user);
       else needed.add(user);
+    }
+  }
+  return needed;
+}
+
+/** Every user whose password the broker keeps has one; every password is somebody's; LDAP users need a broker that asks LDAP. */
+function userIssues(config: StackConfig): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const needed = usersWithPassword(config.brokers);
+  for (const [name, broker] of Object.entries(config.brokers)) {
+    for (const [user, { ldap }] of Object.entries(broker.users)) {
+      if (!ldap || broker.ldap) continue;
+      const message = `a broker with \`ldap\` servers is expected, brokers.${name} has none`;
+      issues.push({ path: `brokers.${name}.users.${user}.ldap`, message });
     }
   }
   const given = config.secrets.passwords;

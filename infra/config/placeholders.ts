@@ -1,0 +1,33 @@
+import { type Values, withBase } from "./base.ts";
+import { brokersSchema } from "./brokers.ts";
+import { usersWithPassword } from "./rules.ts";
+
+/** What stands for a secret that nobody has read: good enough for every rule of the config, and for nothing else. */
+export const placeholder = "PLACEHOLDERNOTTHESECRET";
+
+/**
+ * The `warren:` values of a stack file as it lies in the checkout, with placeholders where secrets are encrypted or not set yet. For what
+ * looks at a stack without its passphrase; hosts must never be made from it.
+ *
+ * @param values key without `warren:` -> value as YAML has it; `{secure: …}` is an encrypted one
+ */
+export function withPlaceholders(values: Values): Record<string, unknown> {
+  const read = decrypted(values) as Values;
+  const brokers = brokersSchema.safeParse(withBase(read).values.brokers);
+  // Where the brokers are wrong, their mistakes are told; whose password is missing is the smaller thing.
+  const users = brokers.success ? [...usersWithPassword(brokers.data)] : [];
+  const secrets = isRecord(read.secrets) ? read.secrets : {};
+  const given = isRecord(secrets.passwords) ? secrets.passwords : {};
+  const passwords = { ...Object.fromEntries(users.map((user) => [user, placeholder])), ...given };
+  return { ...read, secrets: { erlangCookie: placeholder, ...secrets, passwords } };
+}
+
+const isRecord = (value: unknown): value is Values =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function decrypted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(decrypted);
+  if (!isRecord(value)) return value;
+  if (typeof value.secure === "string" && Object.keys(value).length === 1) return placeholder;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, decrypted(item)]));
+}
