@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import handlebars from "handlebars";
+import { atom, formatTerms, type Term } from "./erlang-terms.ts";
 
 /**
  * One typed function a template. Nothing is escaped (these are not pages), and a value that isn't set is an error:
@@ -27,16 +28,52 @@ export const renderAptPreferences = template<{ pins: readonly { package: string;
   "apt-preferences",
 );
 
+/** One of several values of a key in `rabbitmq.conf`, numbered from 1. */
+interface Numbered {
+  readonly number: number;
+  readonly name: string;
+}
+
 export interface RabbitmqConfValues {
-  readonly port: number;
-  readonly managementPort: number;
+  /** AMQP in the clear: on one address, or (empty) on all of them. */
+  readonly clear: { readonly address: string; readonly port: number };
+  readonly tls: { readonly port: number } | false;
+  readonly certificateFile: string;
+  readonly tlsVersions: readonly Numbered[];
+  readonly management: { readonly address: string; readonly port: number; readonly tls: boolean };
   readonly clusterName: string;
   readonly clustered: boolean;
-  /** Numbered from 1, in the order of the config. */
-  readonly members: readonly { number: number; name: string }[];
+  /** In the order of the config. */
+  readonly nodes: readonly Numbered[];
   readonly partitionHandling: string;
+  readonly heartbeatSeconds: number;
+  readonly definitionsFile: string;
+  readonly loopbackUsers: readonly string[];
+  readonly refuseAnonymous: boolean;
+  readonly ldap: RabbitmqConfLdap | false;
+}
+
+interface RabbitmqConfLdap {
+  readonly internalDecides: boolean;
+  readonly servers: readonly Numbered[];
+  readonly port: number;
+  readonly useSsl: boolean;
+  readonly useStartTls: boolean;
+  /** An empty server name: the one that is dialled. */
+  readonly tls: { readonly caFile: string; readonly verification: string; readonly serverName: string } | false;
+  readonly timeoutMs: number;
+  readonly log: string;
 }
 export const renderRabbitmqConf = template<RabbitmqConfValues>("rabbitmq.conf");
+
+const renderTermsFile = template<{ remarks: readonly string[]; terms: string }>("rabbitmq.config");
+
+/** `rabbitmq.config` or `advanced.config`: Erlang terms, with remarks above them. */
+export const renderRabbitmqConfig = (remarks: readonly string[], terms: readonly Term[]): string =>
+  renderTermsFile({ remarks, terms: formatTerms(terms).trimEnd() });
+
+/** `enabled_plugins`, as the broker's own tool writes it: no remark in it. */
+export const renderEnabledPlugins = (plugins: readonly string[]): string => formatTerms([plugins.map(atom)]);
 
 export interface VrrpInstance {
   readonly name: string;
@@ -55,6 +92,20 @@ export interface VrrpInstance {
 export const renderKeepalivedConf = template<{ host: string; port: number; instances: readonly VrrpInstance[] }>(
   "keepalived.conf",
 );
+
+/** nftables rules of a broker cluster's member; lists are written with commas, `managementFrom` may be empty. */
+export const renderFirewall = template<{
+  members: string;
+  clusterPorts: string;
+  managementPort: number;
+  managementFrom: string;
+}>("firewall.nft");
+
+/** The unit that loads the rules from a file. */
+export const renderFirewallService = template<{ rules: string }>("warren-firewall.service");
+
+/** Drop-in of the broker's unit. */
+export const renderBrokerDropIn = template<{ firewall: boolean }>("rabbitmq-server.conf");
 
 /** The AMQP handshake check that keepalived runs. */
 export const renderAmqpCheck = template<Record<string, never>>("amqp-check");

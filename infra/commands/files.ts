@@ -22,10 +22,11 @@ function temporary(path: string): string {
  * renamed. Parent folders are made for root, readable by all.
  *
  * @param validate argv in which `{candidate}` stands for the file to judge
+ * @param judge path of the judging program where it may not be there yet; the file is then taken as it is
  */
-export function writeFile(place: FilePlace, validate?: readonly string[]): Command {
+export function writeFile(place: FilePlace, validate?: readonly string[], judge?: string): Command {
   const temp = temporary(place.path);
-  return placed(place, temp, to(temp, run("cat")), validate);
+  return placed(place, temp, to(temp, run("cat")), validate, judge);
 }
 
 /** As `writeFile`, from a file that is already on the host: checked by its digest, decompressed where it ends in `.gz`. */
@@ -39,7 +40,8 @@ export function installFile(place: FilePlace, staged: string, sha256: string): C
   return and(check, placed(place, temp, to(temp, fill)), run("rm", "-f", staged));
 }
 
-function placed(place: FilePlace, temp: string, fill: Command, validate?: readonly string[]): Command {
+function placed(place: FilePlace, temp: string, fill: Command, validate?: readonly string[], judge?: string): Command {
+  const judged = run(...(validate ?? []).map((word) => word.replaceAll(candidate, temp)));
   const steps = [
     run("mkdir", "-p", dirname(place.path)),
     run("rm", "-f", temp),
@@ -47,7 +49,7 @@ function placed(place: FilePlace, temp: string, fill: Command, validate?: readon
     fill,
     run("chown", `${place.owner}:${place.group}`, temp),
     run("chmod", place.mode, temp),
-    ...(validate ? [run(...validate.map((word) => word.replaceAll(candidate, temp)))] : []),
+    ...(validate ? [judge ? or(run("test", "!", "-x", judge), judged) : judged] : []),
     run("mv", "-f", temp, place.path),
   ];
   return or(and(...steps), always(run("rm", "-f", temp), run("false")));

@@ -25,6 +25,11 @@ export function awaitNode(timeoutSeconds: number): Command {
   return to("/dev/null", rabbitmqctl("await_startup", "--timeout", String(timeoutSeconds)));
 }
 
+/** Has the local node read certificate files anew, at once and without a restart. */
+export function clearPemCache(): Command {
+  return to("/dev/null", rabbitmqctl("eval", "ssl:clear_pem_cache()."));
+}
+
 /**
  * Makes the local node a member of its cluster where it is not: nodes that started in the same second may each have
  * begun a cluster of their own.

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { parseStackConfig, type StackConfig } from "../config/index.ts";
 import { buildModel } from "./index.ts";
+import { type Certificates, certificateNeeds } from "./tls.ts";
 import type { ArtifactSources, EnvironmentModel } from "./types.ts";
 
 /** Secrets for tests: as long as they must be, and nowhere else in the texts that are looked at. */
@@ -40,4 +41,14 @@ export const fixtureArtifacts: ArtifactSources = {
   puller: artifact("puller.mjs", "b"),
 };
 
-export const fixtureModel = (config = fixtureConfig()): EnvironmentModel => buildModel("lab", config, fixtureArtifacts);
+/** Certificates for tests: words that are found again. */
+export function fixtureCertificates(config: StackConfig): Certificates {
+  const hosts = certificateNeeds(config).map(({ host }) => [
+    host,
+    { certificate: `CERTIFICATE-OF-${host}\n`, key: `KEY-OF-${host}\n` },
+  ]);
+  return { bundle: hosts.length > 0 ? "CA-OF-THE-TESTS\n" : "", rotating: false, hosts: Object.fromEntries(hosts) };
+}
+
+export const fixtureModel = (config = fixtureConfig()): EnvironmentModel =>
+  buildModel("lab", config, fixtureArtifacts, fixtureCertificates(config));

@@ -4,16 +4,19 @@ import { adoptedParts, foundSteps } from "./adopted.ts";
 import { announcerPart, dispatcherPart, pullerPart } from "./agents.ts";
 import { apachePart } from "./apache.ts";
 import { basePart, pinPart } from "./base.ts";
+import { certificatesPart } from "./certificates.ts";
 import { clusterModels } from "./cluster.ts";
 import { connectionOf } from "./connection.ts";
+import { firewallPart } from "./firewall.ts";
 import { keepalivedPart } from "./keepalived.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { rabbitmqPart } from "./rabbitmq.ts";
+import { type Certificates, noCertificates } from "./tls.ts";
 import type { ArtifactSources, EnvironmentModel, HostModel } from "./types.ts";
 
 const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => HostPart)[]>> = {
   urp: [apachePart, announcerPart],
-  bunny: [rabbitmqPart, keepalivedPart, dispatcherPart],
+  bunny: [rabbitmqPart, firewallPart, keepalivedPart, dispatcherPart],
   pds: [pullerPart],
   ldap: [],
 };
@@ -21,20 +24,36 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
 /**
  * The desired state of every host and cluster of a stack. Pure: the same config and the same artifacts give the same
  * model, to the byte.
+ *
+ * @param certificates left out where hosts are only looked at: files that need them are then not in the model
  */
-export function buildModel(stack: string, config: StackConfig, artifacts: ArtifactSources): EnvironmentModel {
+export function buildModel(
+  stack: string,
+  config: StackConfig,
+  artifacts: ArtifactSources,
+  certificates: Certificates = noCertificates,
+): EnvironmentModel {
   return {
     stack,
-    hosts: Object.keys(config.hosts).map((name) => hostModel(name, config, artifacts)),
+    hosts: Object.keys(config.hosts).map((name) => hostModel(name, config, artifacts, certificates)),
     clusters: clusterModels(config),
   };
 }
 
-function hostModel(name: string, config: StackConfig, artifacts: ArtifactSources): HostModel {
+function hostModel(
+  name: string,
+  config: StackConfig,
+  artifacts: ArtifactSources,
+  certificates: Certificates,
+): HostModel {
   const host = config.hosts[name];
   if (!host) throw new TypeError(`no host ${name}`);
-  const context: PartContext = { config, host: name, artifacts };
-  const own = [basePart(context), ...host.roles.flatMap((role) => partsOfRole[role].map((part) => part(context)))];
+  const context: PartContext = { config, host: name, artifacts, certificates };
+  const own = [
+    basePart(context),
+    certificatesPart(context),
+    ...host.roles.flatMap((role) => partsOfRole[role].map((part) => part(context))),
+  ];
   const parts = adoptedParts(own, name, config);
   const packages = parts.flatMap((part) => part.packages ?? []);
   parts.push(pinPart(packages));

@@ -1,4 +1,5 @@
 import type { StackConfig } from "../config/index.ts";
+import type { Certificates } from "./tls.ts";
 import type { ArtifactSources, HostModel } from "./types.ts";
 
 /** What one role adds to a host; a host is the sum of its parts. */
@@ -11,4 +12,5 @@ export interface PartContext {
   readonly config: StackConfig;
   readonly host: string;
   readonly artifacts: ArtifactSources;
+  readonly certificates: Certificates;
 }

@@ -53,16 +53,17 @@ function baseStep(host: HostModel): Step | undefined {
 }
 
 function fileStep(file: FileModel, after: readonly string[]): Step {
-  const write = writeFile(file, file.validate);
+  const write = writeFile(file, file.validate, file.judge);
+  const rewrite = file.afterRenewal ? and(write, file.afterRenewal) : write;
   return {
     name: file.path,
     create: write,
-    renew: write,
-    repair: write,
+    renew: rewrite,
+    repair: rewrite,
     remove: file.keep ? undefined : removeFile(file.path),
     timeoutSeconds: fileTimeoutSeconds,
     stdin: { text: file.content, secret: file.secret },
-    after,
+    after: [...after, ...(file.after ?? [])],
     afterBroker: false,
     content: [file.path, file.owner, file.group, file.mode, file.content],
     follows: [],

@@ -1,0 +1,42 @@
+import { renderFirewall, renderFirewallService } from "../../templates/render.ts";
+import { candidate } from "../commands/files.ts";
+import { rootFile } from "./files.ts";
+import type { HostPart, PartContext } from "./part.ts";
+
+/** The unit that keeps the rules in the kernel. */
+export const firewallUnit = "warren-firewall.service";
+
+/** epmd, Erlang distribution, command line: RabbitMQ's own choice where nothing else is set (rabbitmq.com/docs/networking). */
+const clusterPorts = "4369, 25672, 35672-35682";
+const rulesFile = "/etc/warren/firewall.nft";
+
+/** A member's ports for members only. AMQP is not among them: whether it listens for other hosts is the listener's business. */
+export function firewallPart({ config, host }: PartContext): HostPart {
+  const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
+  if (!broker?.firewall) return {};
+  const { management } = broker;
+  const text = renderFirewall({
+    members: broker.members.map((member) => config.hosts[member]?.address ?? member).join(", "),
+    clusterPorts,
+    managementPort: management.port,
+    managementFrom: management.from.join(", "),
+  });
+  const nft = "/usr/sbin/nft";
+  // Before packages: the broker's first start waits for the unit, and nft comes with the same packages.
+  const rules = rootFile(rulesFile, text, { validate: [nft, "-c", "-f", candidate], judge: nft });
+  const unit = rootFile(`/etc/systemd/system/${firewallUnit}`, renderFirewallService({ rules: rulesFile }));
+  return {
+    files: [rules, unit],
+    packages: [{ name: "nftables" }],
+    units: [
+      {
+        name: firewallUnit,
+        onChange: "reload",
+        reads: [rules.path, unit.path],
+        after: [],
+        afterBroker: false,
+        packaged: false,
+      },
+    ],
+  };
+}
