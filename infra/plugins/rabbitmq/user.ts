@@ -1,14 +1,15 @@
-import { createHash } from "node:crypto";
 import type { ResourceHandler } from "../lib/handlers.ts";
 import { isList, type PropertyMap, type Value } from "../lib/values.ts";
 import type { Connection } from "./connection.ts";
 import { completeName, internalsOf, map, quoted, text, withoutInternals } from "./naming.ts";
+import { isKnownAlgorithm, matchesHash } from "./password-hash.ts";
 
-/** A user of the broker's own database. Id: its name. */
+/** A user of the broker's own database. An empty password is none: the broker keeps no hash, others such as LDAP check it. Id: its name. */
 export function user(connection: Connection): ResourceHandler {
   const put = async (name: string, inputs: PropertyMap, signal: AbortSignal) => {
     const tags = isList(inputs.tags) ? inputs.tags.join(",") : "";
-    const body = { password: text(inputs, "password"), tags };
+    const password = text(inputs, "password");
+    const body = { ...(password === "" ? { password_hash: "" } : { password }), tags };
     await connection.api.put(["users", name], body, { subject: quoted("user", name), signal });
     return withoutInternals(inputs);
   };
@@ -16,12 +17,7 @@ export function user(connection: Connection): ResourceHandler {
     token: "rabbitmq:index/user:User",
     inputs: {
       name: { type: "string", replaceOnChange: true },
-      password: {
-        type: "string",
-        required: true,
-        secret: true,
-        rule: (value) => (value === "" ? "is empty: nobody could log in with it" : undefined),
-      },
+      password: { type: "string", required: true, secret: true },
       tags: { type: { list: "string" } },
     },
     computed: {},
@@ -49,7 +45,7 @@ export function user(connection: Connection): ResourceHandler {
 
 function isAsWanted(inputs: PropertyMap, actual: PropertyMap): boolean {
   const algorithm = String(actual.hashing_algorithm ?? "");
-  if (digestOf(algorithm) === undefined) return false;
+  if (!isKnownAlgorithm(algorithm)) return false;
   if (!matchesHash(text(inputs, "password"), String(actual.password_hash ?? ""), algorithm)) return false;
   const wanted = isList(inputs.tags) ? inputs.tags : [];
   const { tags = [] } = readTags(wanted, actual);
@@ -63,18 +59,6 @@ function readPassword(state: PropertyMap, actual: PropertyMap): PropertyMap {
   const verdict = matchesHash(password, String(actual.password_hash ?? ""), String(actual.hashing_algorithm ?? ""));
   return verdict ? { password } : {};
 }
-
-/** Hash = base64(4 octets of salt, digest(salt, password)). Unknown algorithms are given the benefit of the doubt. */
-export function matchesHash(password: string, hash: string, algorithm: string): boolean {
-  const digest = digestOf(algorithm);
-  if (digest === undefined) return true;
-  const octets = Buffer.from(hash, "base64");
-  const salted = Buffer.concat([octets.subarray(0, 4), Buffer.from(password)]);
-  return octets.subarray(4).equals(createHash(digest).update(salted).digest());
-}
-
-const digestOf = (algorithm: string): string | undefined =>
-  /^rabbit_password_hashing_(sha256|sha512|md5)$/.exec(algorithm)?.[1];
 
 /** Tags are a set; brokers before 3.9 give them as one string with commas. The program's order is kept where it can be. */
 function readTags(given: Value | undefined, actual: PropertyMap): PropertyMap {

@@ -106,6 +106,26 @@ describe("User", () => {
     });
   });
 
+  it("without a password can't log in, has no drift, and is given none back where somebody gave one", async () => {
+    const given = { name: "of-ldap", password: secret(""), tags: ["monitoring"] };
+    const made = await rabbit.make(user, given);
+    const whoami = async (word: string) => {
+      const authorization = `Basic ${Buffer.from(`of-ldap:${word}`).toString("base64")}`;
+      return (await fetch(`${broker.managementUrl}/api/whoami`, { headers: { authorization } })).status;
+    };
+    expect(await whoami("")).toBe(401);
+    expect((await rabbit.ask("GET", "users/of-ldap")).body).toMatchObject({ password_hash: "", tags: ["monitoring"] });
+    const same = await rabbit.provider.read(user, "of-ldap", made.outputs, made.inputs);
+    expect((await rabbit.provider.diff(user, same.inputs, made.inputs)).changed).toBe(false);
+
+    await rabbit.ask("PUT", "users/of-ldap", { password, tags: "monitoring" });
+    expect(await whoami(password)).toBe(200);
+    const read = await rabbit.provider.read(user, "of-ldap", made.outputs, made.inputs);
+    expect((await rabbit.provider.diff(user, read.inputs, made.inputs)).detailed).toEqual({ password: "ADD" });
+    await rabbit.provider.update(user, read.outputs, made.inputs);
+    expect(await whoami(password)).toBe(401);
+  });
+
   it("is imported without its password, replaced for a new name, and gone once deleted", async () => {
     await rabbit.ask("PUT", "users/found", { password, tags: "" });
     expect(await rabbit.provider.read(user, "found")).toEqual({
