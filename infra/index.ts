@@ -10,6 +10,7 @@ import type { RecordedKeys } from "./observe/host-keys.ts";
 import type { Observations } from "./observe/index.ts";
 import { type Meeting, meetHosts } from "./observe/meet.ts";
 import { buildArtifacts } from "./resources/artifacts.ts";
+import { ensureCertificates, type KeptTls, writeOperatorCa } from "./resources/certificates.ts";
 import { requireLogins } from "./resources/connection.ts";
 import { declareModel } from "./resources/declare.ts";
 import { type KeptSteps, type PlannedStep, planSteps } from "./resources/plan.ts";
@@ -19,8 +20,14 @@ async function declareStack() {
   const checkout = join(import.meta.dirname, "..");
   const stack = pulumi.getStack();
   const config = parseStackConfig(warrenConfig(), `stack ${stack}`);
-  const [artifacts, { kept, recorded, past }] = await Promise.all([buildArtifacts(checkout), ownOutputs(stack)]);
-  const wanted = buildModel(stack, config, artifacts);
+  const [artifacts, { kept, recorded, past, keptTls }] = await Promise.all([
+    buildArtifacts(checkout),
+    ownOutputs(stack),
+  ]);
+  const tls = await ensureCertificates(stack, config, keptTls, checkout, new Date());
+  for (const warning of tls.warnings) await pulumi.log.warn(warning);
+  await writeOperatorCa(stack, tls.certificates.bundle, checkout);
+  const wanted = buildModel(stack, config, artifacts, tls.certificates);
   for (const warning of checkModel(wanted, config, past)) await pulumi.log.warn(formatFinding(warning));
   requireLogins(
     wanted.hosts.map((host) => host.connection),
@@ -39,6 +46,8 @@ async function declareStack() {
     ...pastOf(config),
     // Secret only so that a hundred lines of digests don't bury what a person wants to see.
     steps: pulumi.secret(steps),
+    // With the keys of the CA and of every server.
+    ...(tls.keep ? { tls: pulumi.secret(tls.keep) } : {}),
   };
 }
 
@@ -61,17 +70,28 @@ function decoded(value: string): unknown {
   }
 }
 
-/** What the last run kept of each step, of host keys, and what it made of which series and release: the stack reads its own outputs, as they were before this run. */
-async function ownOutputs(stack: string): Promise<{ kept: KeptSteps; recorded: RecordedKeys; past: Past }> {
+interface OwnOutputs {
+  readonly kept: KeptSteps;
+  readonly recorded: RecordedKeys;
+  readonly past: Past;
+  readonly keptTls: KeptTls | undefined;
+}
+
+/**
+ * What the last run kept of each step, of host keys and certificates, and what it made of which series and release: the stack reads its
+ * own outputs, as they were before this run.
+ */
+async function ownOutputs(stack: string): Promise<OwnOutputs> {
   const own = new pulumi.StackReference("own outputs", {
     name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`,
   });
-  const names = ["steps", "hostKeys", "series", "releases"] as const;
-  const [steps, hostKeys, series, releases] = await Promise.all(names.map((name) => own.getOutputDetails(name)));
+  const names = ["steps", "hostKeys", "series", "releases", "tls"] as const;
+  const [steps, hostKeys, series, releases, tls] = await Promise.all(names.map((name) => own.getOutputDetails(name)));
   return {
     kept: (steps?.secretValue as KeptSteps | undefined) ?? {},
     recorded: (hostKeys?.value as RecordedKeys | undefined) ?? {},
     past: readPast({ series: series?.value, releases: releases?.value }),
+    keptTls: tls?.secretValue as KeptTls | undefined,
   };
 }
 
@@ -113,4 +133,4 @@ try {
   throw error;
 }
 
-export const { hosts, virtualIps, hostKeys, series, releases, steps } = outputs;
+export const { hosts, virtualIps, hostKeys, series, releases, steps, tls } = outputs;

@@ -3,6 +3,9 @@ import type { StackConfig } from "../config/index.ts";
 /** CA certificates that every host of the stack trusts: the current CA first, then the former one. Read anew at each connect. */
 export const caFile = "/etc/warren/tls/ca.pem";
 
+/** Where the operator's side finds the CA certificates of a stack, relative to the checkout; written by each run of the program. */
+export const operatorCaFile = (stack: string): string => `.warren/tls/${stack}.ca.pem`;
+
 /**
  * Certificate and key of a broker, for AMQP and for the management API. One file for both: it is replaced in one rename, so that no
  * handshake ever meets a certificate beside another one's key. Name it as certificate file and as key file.

@@ -12,6 +12,8 @@ export interface BrokerArgs {
    * official one.
    */
   readonly takeOver: boolean;
+  /** CA certificates of the management API's server, from the folder that the engine works in; absent where it is spoken to in the clear. */
+  readonly caFile?: string;
 }
 
 /** The objects in one cluster: users, permissions, exchanges, policies. Queues belong to the agents that declare them. */
@@ -21,13 +23,14 @@ export class Broker extends pulumi.ComponentResource {
 
   constructor(name: string, args: BrokerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("warren:index:Broker", name, {}, opts);
-    const { model } = args;
+    const { model, caFile } = args;
     const provider = new rabbitmq.Provider(
       name,
       {
         endpoint: `${model.management.scheme}://${model.members[0]?.address}:${model.management.port}`,
         username: model.administrator.name,
         password: pulumi.secret(model.administrator.password),
+        ...(caFile === undefined ? {} : { cacertFile: caFile }),
       },
       { parent: this },
     );

@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "../config/index.ts";
 import {
@@ -9,6 +9,7 @@ import {
   type Certificates,
   certificateNeeds,
   noCertificates,
+  operatorCaFile,
 } from "../model/tls.ts";
 import { issueCertificate, makeAuthority } from "./certificate-authority.ts";
 
@@ -115,6 +116,19 @@ export async function ensureCertificates(
     },
     warnings: authorityWarnings(new X509Certificate(authority.certificate), given !== undefined, now),
   };
+}
+
+/**
+ * Writes the CA certificates where the operator's programs and the engine's provider look for them, whole or not at all. A preview that makes a
+ * CA in vain writes it too: nothing serves with it, and what is trusted already is in the same file.
+ */
+export async function writeOperatorCa(stack: string, bundle: string, checkout: string): Promise<void> {
+  if (bundle === "") return;
+  const file = resolve(checkout, operatorCaFile(stack));
+  await mkdir(dirname(file), { recursive: true });
+  const temporary = `${file}.${process.pid}`;
+  await writeFile(temporary, bundle);
+  await rename(temporary, file);
 }
 
 async function ownAuthority(

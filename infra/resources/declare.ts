@@ -1,5 +1,7 @@
+import { relative, resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { brokerUnit } from "../model/names.ts";
+import { operatorCaFile } from "../model/tls.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import { Broker } from "./broker.ts";
 import { connectionInput } from "./connection.ts";
@@ -53,7 +55,12 @@ export function declareModel(
   for (const cluster of model.clusters) {
     const first = stepName(cluster.members[0]?.host ?? "", brokerUnit);
     const takeOver = cluster.found === true && !before[first];
-    const broker = new Broker(cluster.name, { model: cluster, dependsOn: brokerSteps(cluster, declared), takeOver });
+    const broker = new Broker(cluster.name, {
+      model: cluster,
+      dependsOn: brokerSteps(cluster, declared),
+      takeOver,
+      ...(cluster.management.scheme === "https" ? { caFile: engineCaFile(model.stack, checkout) } : {}),
+    });
     brokerObjects.push(...broker.objects);
   }
   for (const step of planned.filter((one) => one.step.afterBroker)) declare(step);
@@ -63,6 +70,13 @@ export function declareModel(
       Object.fromEntries(planned.flatMap(({ name }, index) => (all[index] ? [[name, all[index]] as const] : []))),
     );
 }
+
+/**
+ * The engine's providers work in the folder that the program does. A path from there is the same in every checkout; a whole one would be a
+ * change for whoever comes with another.
+ */
+const engineCaFile = (stack: string, checkout: string): string =>
+  relative(process.cwd(), resolve(checkout, operatorCaFile(stack)));
 
 function keptOf(
   resource: pulumi.Resource | undefined,
