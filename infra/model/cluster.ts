@@ -1,6 +1,7 @@
 import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
+import { agentQueues } from "./agent-queues.ts";
 import { permissionsOf } from "./permissions.ts";
 import type { ClusterModel, PolicyModel, UserModel } from "./types.ts";
 
@@ -16,6 +17,7 @@ export function clusterModels(config: StackConfig): ClusterModel[] {
     exchanges: broker.exchanges,
     queues: broker.queues,
     policies: [...(broker.standardObjects ? standardPolicies(broker) : []), ...broker.policies],
+    agentQueues: agentQueues(config, name),
     ...(broker.members.every((host) => config.hosts[host]?.adopted?.["rabbitmq-server"]) ? { found: true } : {}),
   }));
 }

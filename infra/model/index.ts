@@ -13,6 +13,7 @@ import type { HostPart, PartContext } from "./part.ts";
 import { rabbitmqPart } from "./rabbitmq.ts";
 import { type Certificates, noCertificates } from "./tls.ts";
 import type { ArtifactSources, EnvironmentModel, HostModel } from "./types.ts";
+import { virtualIpModels } from "./virtual-ips.ts";
 
 const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => HostPart)[]>> = {
   urp: [apachePart, announcerPart],
@@ -37,6 +38,7 @@ export function buildModel(
     stack,
     hosts: Object.keys(config.hosts).map((name) => hostModel(name, config, artifacts, certificates)),
     clusters: clusterModels(config),
+    virtualIps: virtualIpModels(config),
   };
 }
 

@@ -127,8 +127,18 @@ export interface ClusterModel {
   readonly exchanges: readonly ExchangeModel[];
   readonly queues: readonly QueueModel[];
   readonly policies: readonly PolicyModel[];
+  /** What the agents declare for themselves, by name and binding: looked at, not made. */
+  readonly agentQueues: readonly QueueModel[];
   /** Was there before warren: what it has already is recorded, not made. */
   readonly found?: boolean;
+}
+
+/** An address that moves between hosts. */
+export interface VirtualIpModel {
+  readonly name: string;
+  readonly address: string;
+  /** Who may hold it, the best first. */
+  readonly hosts: readonly string[];
 }
 
 /** The one description from which preview, drift, checks, runbooks and tests read. */
@@ -136,6 +146,7 @@ export interface EnvironmentModel {
   readonly stack: string;
   readonly hosts: readonly HostModel[];
   readonly clusters: readonly ClusterModel[];
+  readonly virtualIps: readonly VirtualIpModel[];
 }
 
 /** What the model needs to know of files that are built from the checkout. */

@@ -58,7 +58,7 @@ const emptyHost = {
 
 function model(...connections: ConnectionModel[]): EnvironmentModel {
   const hosts = connections.map((one): HostModel => ({ ...emptyHost, name: one.host, connection: one }) as HostModel);
-  return { stack: "test", hosts, clusters: [] };
+  return { stack: "test", hosts, clusters: [], virtualIps: [] };
 }
 
 function stack(more: Partial<ConnectionModel> = {}): EnvironmentModel {

@@ -81,7 +81,7 @@ function hostModel(name: string, connection: Partial<ConnectionModel> = {}): Hos
 
 async function observed(...hosts: HostModel[]): Promise<{ answers: Observations; seconds: number }> {
   const began = performance.now();
-  const model: EnvironmentModel = { stack: "test", hosts, clusters: [] };
+  const model: EnvironmentModel = { stack: "test", hosts, clusters: [], virtualIps: [] };
   const answers = await observe(model, checkout);
   return { answers, seconds: (performance.now() - began) / 1000 };
 }

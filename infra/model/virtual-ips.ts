@@ -1,0 +1,13 @@
+import type { StackConfig } from "../config/index.ts";
+import type { VirtualIpModel } from "./types.ts";
+
+/** The virtual IPs of a stack, for those who look where they are. */
+export function virtualIpModels(config: StackConfig): VirtualIpModel[] {
+  return Object.entries(config.virtualIps).map(([name, { address, priorities }]) => ({
+    name,
+    address,
+    hosts: Object.entries(priorities)
+      .toSorted(([, a], [, b]) => b - a)
+      .map(([host]) => host),
+  }));
+}

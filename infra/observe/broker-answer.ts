@@ -1,0 +1,150 @@
+import { z } from "zod";
+
+/** A member as a management API tells of it. */
+const nodeSchema = z.object({
+  name: z.string(),
+  running: z.boolean().default(false),
+  enabled_plugins: z.array(z.string()).optional(),
+});
+
+const values = z.record(z.string(), z.unknown()).default({});
+
+/** The part of `/api/definitions` that the model speaks of. Brokers before 3.9 give tags as one word with commas. */
+const definitionsSchema = z.object({
+  users: z.array(
+    z.object({
+      name: z.string(),
+      password_hash: z.string().default(""),
+      hashing_algorithm: z.string().nullish(),
+      tags: z.union([z.array(z.string()), z.string()]).default([]),
+    }),
+  ),
+  permissions: z.array(
+    z.object({ user: z.string(), vhost: z.string(), configure: z.string(), write: z.string(), read: z.string() }),
+  ),
+  policies: z.array(
+    z.object({
+      name: z.string(),
+      vhost: z.string(),
+      pattern: z.string(),
+      "apply-to": z.string().default("all"),
+      priority: z.number().default(0),
+      definition: values,
+    }),
+  ),
+  queues: z.array(z.object({ name: z.string(), vhost: z.string(), durable: z.boolean(), arguments: values })),
+  exchanges: z.array(z.object({ name: z.string(), vhost: z.string(), type: z.string(), durable: z.boolean() })),
+  bindings: z.array(
+    z.object({
+      source: z.string(),
+      vhost: z.string(),
+      destination: z.string(),
+      destination_type: z.string(),
+      routing_key: z.string().default(""),
+    }),
+  ),
+});
+
+/** One member of a cluster, as another (or itself) sees it. */
+export interface ObservedNode {
+  readonly name: string;
+  readonly running: boolean;
+  /** Absent where the node is down. */
+  readonly plugins?: readonly string[];
+}
+
+export interface ObservedUser {
+  readonly name: string;
+  readonly passwordHash: string;
+  readonly hashingAlgorithm: string;
+  readonly tags: readonly string[];
+}
+
+/** What is in a cluster's database, as one member tells it. Durable objects alone; the broker's own `amq.*` are not among them. */
+export interface ObservedObjects {
+  readonly users: readonly ObservedUser[];
+  readonly permissions: readonly {
+    readonly user: string;
+    readonly vhost: string;
+    readonly configure: string;
+    readonly write: string;
+    readonly read: string;
+  }[];
+  readonly policies: readonly {
+    readonly name: string;
+    readonly vhost: string;
+    readonly pattern: string;
+    readonly applyTo: string;
+    readonly priority: number;
+    readonly definition: Readonly<Record<string, unknown>>;
+  }[];
+  readonly queues: readonly {
+    readonly name: string;
+    readonly vhost: string;
+    readonly arguments: Readonly<Record<string, unknown>>;
+  }[];
+  readonly exchanges: readonly {
+    readonly name: string;
+    readonly vhost: string;
+    readonly type: string;
+    readonly durable: boolean;
+  }[];
+  /** Those of queues. */
+  readonly bindings: readonly {
+    readonly vhost: string;
+    readonly exchange: string;
+    readonly queue: string;
+    readonly key: string;
+  }[];
+}
+
+/** Path below `/api/` of the answer that `parseNodes` reads: without statistics, which a large broker takes long to count. */
+export const nodesPath = "nodes?columns=name,running,enabled_plugins";
+/** Path of the answer that `parseObjects` reads: everything in the database, in one question. */
+export const objectsPath = "definitions";
+
+/** @throws Error where the answer has another form */
+export function parseNodes(answer: unknown): ObservedNode[] {
+  return parsed(z.array(nodeSchema), answer, "nodes").map(({ name, running, enabled_plugins: plugins }) => ({
+    name,
+    running,
+    ...(plugins ? { plugins } : {}),
+  }));
+}
+
+/** @throws Error where the answer has another form */
+export function parseObjects(answer: unknown): ObservedObjects {
+  const found = parsed(definitionsSchema, answer, "definitions");
+  return {
+    users: found.users.map((user) => ({
+      name: user.name,
+      passwordHash: user.password_hash,
+      // Users from before 3.6 have none: then it was MD5.
+      hashingAlgorithm: user.hashing_algorithm ?? "rabbit_password_hashing_md5",
+      tags: (typeof user.tags === "string" ? user.tags.split(",") : user.tags).filter((tag) => tag !== ""),
+    })),
+    permissions: found.permissions,
+    policies: found.policies.map(({ "apply-to": applyTo, ...policy }) => ({ ...policy, applyTo })),
+    queues: found.queues,
+    exchanges: found.exchanges,
+    bindings: found.bindings.flatMap((binding) =>
+      binding.destination_type === "queue"
+        ? [
+            {
+              vhost: binding.vhost,
+              exchange: binding.source,
+              queue: binding.destination,
+              key: binding.routing_key,
+            },
+          ]
+        : [],
+    ),
+  };
+}
+
+function parsed<Schema extends z.ZodType>(schema: Schema, answer: unknown, what: string): z.output<Schema> {
+  const result = schema.safeParse(answer);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Error(`its ${what} have another form: ${issue?.path.join(".")}: ${issue?.message}`);
+}

@@ -1,0 +1,150 @@
+import type { ClusterModel, ExchangeModel, PolicyModel, QueueModel, UserModel } from "../model/types.ts";
+import { matchesHash } from "../plugins/rabbitmq/password-hash.ts";
+import type { ObservedObjects } from "./broker-answer.ts";
+
+/** How one thing of a cluster differs. Texts are for people; no password and no hash is in them. */
+export interface ObjectDrift {
+  /** E.g. `user feeder`. */
+  readonly thing: string;
+  readonly difference: string;
+}
+
+/** The only virtual host that warren puts anything into. */
+const vhost = "/";
+
+/**
+ * How a cluster's objects differ from the model. What agents declare for themselves is not among them: see `agentQueueDrift`. Pure.
+ */
+export function objectDrift(cluster: ClusterModel, found: ObservedObjects): ObjectDrift[] {
+  return [
+    ...cluster.users.flatMap((user) => userDrift(user, found)),
+    ...cluster.exchanges.flatMap((exchange) => exchangeDrift(exchange, found)),
+    ...cluster.queues.flatMap((queue) => [...queueDrift(queue, found), ...bindingDrift(queue, found)]),
+    ...cluster.policies.flatMap((policy) => policyDrift(policy, found)),
+  ];
+}
+
+/** Queues and bindings of the agents that are gone. The agents declare them again when they connect anew. */
+export function agentQueueDrift(cluster: ClusterModel, found: ObservedObjects): ObjectDrift[] {
+  // Before the first agent has been there, there is nothing to miss.
+  const begun = cluster.agentQueues.some((queue) => inVhost(found.queues).some((one) => one.name === queue.name));
+  if (!begun) return [];
+  return cluster.agentQueues.flatMap((queue) => [...queueDrift(queue, found), ...bindingDrift(queue, found)]);
+}
+
+/** What is in a cluster and not in the model, for people to know of. It is never removed. */
+export function unmanagedObjects(cluster: ClusterModel, found: ObservedObjects): string[] {
+  const users = new Set([cluster.administrator.name, ...cluster.users.map((user) => user.name)]);
+  const permitted = new Set([
+    cluster.administrator.name,
+    ...cluster.users.flatMap((user) => (user.permissions ? [user.name] : [])),
+  ]);
+  const policies = new Set(cluster.policies.map((policy) => policy.name));
+  const queues = new Set([...cluster.queues, ...cluster.agentQueues].map((queue) => queue.name));
+  return [
+    ...found.users.flatMap(({ name, tags }) => (users.has(name) ? [] : [`user ${name} [${tags.join(", ")}]`])),
+    ...found.permissions.flatMap((one) =>
+      users.has(one.user) && !(one.vhost === vhost && permitted.has(one.user))
+        ? [`permissions of ${one.user} on ${one.vhost}`]
+        : [],
+    ),
+    ...found.policies.flatMap((policy) =>
+      policy.vhost === vhost && policies.has(policy.name)
+        ? []
+        : [`policy ${policy.name} on ${policy.applyTo} ${policy.pattern}${elsewhere(policy.vhost)}`],
+    ),
+    ...inVhost(found.queues).flatMap(({ name }) =>
+      name.startsWith("cmc.") && !queues.has(name) ? [`queue ${name}`] : [],
+    ),
+  ];
+}
+
+const elsewhere = (where: string): string => (where === vhost ? "" : ` in ${where}`);
+const inVhost = <Thing extends { readonly vhost: string }>(things: readonly Thing[]): Thing[] =>
+  things.filter((thing) => thing.vhost === vhost);
+
+function userDrift(user: UserModel, found: ObservedObjects): ObjectDrift[] {
+  const thing = `user ${user.name}`;
+  const actual = found.users.find((one) => one.name === user.name);
+  if (!actual) return [{ thing, difference: "is gone" }];
+  const drift: ObjectDrift[] = [];
+  if (!matchesHash(user.password ?? "", actual.passwordHash, actual.hashingAlgorithm)) {
+    const difference = user.password === undefined ? "has a password, and should have none" : "the password differs";
+    drift.push({ thing, difference });
+  }
+  if (!sameTags(user.tags, actual.tags)) {
+    drift.push({ thing, difference: `tags [${actual.tags.join(", ")}] instead of [${user.tags.join(", ")}]` });
+  }
+  return [...drift, ...permissionDrift(user, found)];
+}
+
+const sameTags = (wanted: readonly string[], actual: readonly string[]): boolean =>
+  wanted.length === actual.length && wanted.every((tag) => actual.includes(tag));
+
+function permissionDrift(user: UserModel, found: ObservedObjects): ObjectDrift[] {
+  const { permissions } = user;
+  if (!permissions) return [];
+  const thing = `permissions of ${user.name}`;
+  const actual = inVhost(found.permissions).find((one) => one.user === user.name);
+  if (!actual) return [{ thing, difference: "are gone" }];
+  return (["configure", "write", "read"] as const).flatMap((kind) =>
+    actual[kind] === permissions[kind]
+      ? []
+      : [{ thing, difference: `${kind} ${quoted(actual[kind])} instead of ${quoted(permissions[kind])}` }],
+  );
+}
+
+function exchangeDrift(exchange: ExchangeModel, found: ObservedObjects): ObjectDrift[] {
+  const thing = `exchange ${exchange.name}`;
+  const actual = inVhost(found.exchanges).find((one) => one.name === exchange.name);
+  if (!actual) return [{ thing, difference: "is gone" }];
+  if (actual.type !== exchange.type) return [{ thing, difference: `type ${actual.type} instead of ${exchange.type}` }];
+  return actual.durable ? [] : [{ thing, difference: "is not durable" }];
+}
+
+function policyDrift(policy: PolicyModel, found: ObservedObjects): ObjectDrift[] {
+  const thing = `policy ${policy.name}`;
+  const actual = inVhost(found.policies).find((one) => one.name === policy.name);
+  if (!actual) return [{ thing, difference: "is gone" }];
+  const compared = [
+    ["pattern", actual.pattern, policy.pattern],
+    ["applies to", actual.applyTo, policy.applyTo],
+    ["priority", actual.priority, policy.priority],
+    ["definition", sorted(actual.definition), sorted(policy.definition)],
+  ] as const;
+  return compared.flatMap(([name, is, wanted]) =>
+    is === wanted ? [] : [{ thing, difference: `${name} ${is} instead of ${wanted}` }],
+  );
+}
+
+/** A queue with other arguments is never made anew by itself: its messages would be lost. */
+function queueDrift(queue: QueueModel, found: ObservedObjects): ObjectDrift[] {
+  const thing = `queue ${queue.name}`;
+  const actual = inVhost(found.queues).find((one) => one.name === queue.name);
+  if (!actual) return [{ thing, difference: "is gone" }];
+  return Object.entries(queue.arguments).flatMap(([key, wanted]) =>
+    actual.arguments[key] === wanted
+      ? []
+      : [
+          {
+            thing,
+            difference: `${key} ${JSON.stringify(actual.arguments[key] ?? null)} instead of ${JSON.stringify(wanted)}`,
+          },
+        ],
+  );
+}
+
+function bindingDrift(queue: QueueModel, found: ObservedObjects): ObjectDrift[] {
+  const there = inVhost(found.bindings).filter((one) => one.queue === queue.name);
+  return queue.bindings.flatMap(({ exchange, key }) =>
+    there.some((one) => one.exchange === exchange && one.key === key)
+      ? []
+      : [{ thing: `binding of ${queue.name} to ${exchange}`, difference: `key ${key} is gone` }],
+  );
+}
+
+/** JSON with its keys in order: two texts that say the same become one. */
+const sorted = (definition: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(Object.fromEntries(Object.entries(definition).sort(([a], [b]) => (a < b ? -1 : 1))));
+
+const quoted = (regex: string): string => JSON.stringify(regex);

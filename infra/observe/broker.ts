@@ -1,0 +1,76 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { operatorCaFile } from "../model/tls.ts";
+import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
+import {
+  nodesPath,
+  type ObservedNode,
+  type ObservedObjects,
+  objectsPath,
+  parseNodes,
+  parseObjects,
+} from "./broker-answer.ts";
+import { LoginRefused, managementOf } from "./management.ts";
+
+/** What one member says of its cluster. */
+export interface MemberView {
+  readonly nodes: readonly ObservedNode[];
+  readonly objects: ObservedObjects;
+}
+
+/** Why a member's management API says nothing. */
+export interface Silent {
+  readonly silent: string;
+  /** It is there, and the administrator's password is another. */
+  readonly loginRefused: boolean;
+}
+
+/** Views of one cluster by host, in the order of its members. */
+export type ClusterObservation = ReadonlyMap<string, MemberView | Silent>;
+
+/** By name of the cluster. */
+export type BrokerObservations = ReadonlyMap<string, ClusterObservation>;
+
+/**
+ * Asks the management API of every member of every cluster, all at the same time, from this machine and as the administrator. Nothing is
+ * changed. A member that doesn't answer within a second or two is an answer like any other: why.
+ *
+ * @param checkout folder of the project: the stack's CA is in its `.warren`
+ */
+export async function observeBrokers(model: EnvironmentModel, checkout: string): Promise<BrokerObservations> {
+  const ca = await caOf(model.stack, checkout);
+  const clusters = await Promise.all(model.clusters.map((cluster) => observeCluster(cluster, ca)));
+  return new Map(model.clusters.map((cluster, index) => [cluster.name, clusters[index] ?? new Map()]));
+}
+
+async function caOf(stack: string, checkout: string): Promise<string | undefined> {
+  try {
+    return await readFile(resolve(checkout, operatorCaFile(stack)), "utf8");
+  } catch {
+    // A stack without TLS has none; with it, what answers then says that the certificate can't be trusted.
+    return undefined;
+  }
+}
+
+async function observeCluster(cluster: ClusterModel, ca: string | undefined): Promise<ClusterObservation> {
+  const views = await Promise.all(cluster.members.map(({ address }) => memberView(cluster, address, ca)));
+  return new Map(
+    cluster.members.map(({ host }, index) => [host, views[index] ?? { silent: "not asked", loginRefused: false }]),
+  );
+}
+
+async function memberView(
+  cluster: ClusterModel,
+  address: string,
+  ca: string | undefined,
+): Promise<MemberView | Silent> {
+  const management = managementOf(cluster, address, ca);
+  try {
+    const [nodes, objects] = await Promise.all([management.ask(nodesPath), management.ask(objectsPath)]);
+    return { nodes: parseNodes(nodes), objects: parseObjects(objects) };
+  } catch (error) {
+    return { silent: (error as Error).message, loginRefused: error instanceof LoginRefused };
+  } finally {
+    management.close();
+  }
+}

@@ -1,0 +1,48 @@
+import type { ClusterModel } from "../model/types.ts";
+import type { ClusterObservation, MemberView } from "./broker.ts";
+
+/** Name of a member's node; Debian's package names it so. */
+const nodeName = (host: string): string => `rabbit@${host}`;
+const hostOf = (node: string): string => node.slice(node.indexOf("@") + 1);
+
+export interface MemberDrift {
+  /** Differences of the nodes, by host. */
+  readonly nodes: ReadonlyMap<string, readonly string[]>;
+  /** Hosts that are members no more, as those see it who are. */
+  readonly left: ReadonlySet<string>;
+}
+
+/**
+ * The view that counts as the cluster's: of the members that answer, who sees most nodes running; of several, who has most in its database (one
+ * that has left is alone and blank), then the first.
+ */
+export function mainView(
+  observed: ClusterObservation,
+): { readonly host: string; readonly view: MemberView } | undefined {
+  const views = [...observed].flatMap(([host, view]) => ("silent" in view ? [] : [{ host, view }]));
+  const weight = ({ nodes, objects }: MemberView) =>
+    nodes.filter((node) => node.running).length * 1_000_000 + objects.queues.length * 100 + objects.users.length;
+  return views.toSorted((a, b) => weight(b.view) - weight(a.view))[0];
+}
+
+/** Which members the cluster misses, and whose node is down. Pure; says nothing where nobody answers. */
+export function memberDrift(cluster: ClusterModel, observed: ClusterObservation): MemberDrift {
+  const main = mainView(observed);
+  const nodes = new Map<string, string[]>();
+  const left = new Set<string>();
+  if (!main) return { nodes, left };
+  const seen = new Map(main.view.nodes.map((node) => [node.name, node]));
+  for (const { host } of cluster.members) {
+    const node = seen.get(nodeName(host));
+    if (!node) left.add(host);
+    else if (!node.running) nodes.set(host, ["its node is down"]);
+  }
+  return { nodes, left };
+}
+
+/** Nodes of a cluster that the model has no host for. */
+export function unmanagedNodes(cluster: ClusterModel, observed: ClusterObservation): string[] {
+  const hosts = new Set(cluster.members.map(({ host }) => host));
+  const nodes = mainView(observed)?.view.nodes ?? [];
+  return nodes.flatMap(({ name }) => (hosts.has(hostOf(name)) ? [] : [`node ${name}`]));
+}
