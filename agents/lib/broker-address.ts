@@ -1,37 +1,53 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { credentials, type Options, type SocketOptions } from "amqplib";
-import type { BrokerConfig } from "./config.ts";
+import { type BrokerConfig, tlsScheme } from "./config.ts";
 import { UserError } from "./errors.ts";
 
-/**
- * Where amqplib connects to. It reads address and credentials anew at every attempt, so both are asked for then: hosts are
- * tried in turn, and a password that was changed on disk is taken up.
- */
-export function addressOf(config: BrokerConfig, currentHost: () => string): Options.Connect {
-  return {
-    protocol: "amqp",
-    vhost: encodeURIComponent(config.vhost),
-    heartbeat: config.heartbeatSeconds,
-    get hostname(): string {
-      return splitHost(currentHost()).hostname;
-    },
-    get port(): number {
-      return splitHost(currentHost()).port;
-    },
-  };
+/** What amqplib is told of a connection. */
+export interface ConnectionOptions {
+  readonly address: Options.Connect;
+  readonly socket: SocketOptions;
 }
 
-export function socketOptionsOf(config: BrokerConfig, name: string): SocketOptions {
+/**
+ * Where amqplib connects to, and how. It reads the address and asks for credentials anew at every attempt, so everything is looked up
+ * then: hosts are tried in turn, and a password or a CA that was changed on disk is taken up.
+ *
+ * Over TLS the broker's certificate must be good for the very name or address that `hosts` says.
+ */
+export function connectionOptionsOf(config: BrokerConfig, name: string, currentHost: () => string): ConnectionOptions {
+  // amqplib copies its options once, with the reference to this list: it is filled at each attempt.
+  const ca: string[] = [];
+  const current = () => splitHost(currentHost());
   return {
-    timeout: config.connectTimeoutMs,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveDelay: config.heartbeatSeconds * 1000,
-    clientProperties: { connection_name: `${name}@${hostname()}` },
-    credentials: {
-      mechanism: "PLAIN",
-      response: () => credentials.plain(config.user, readPassword(config.passwordFile)).response(),
+    address: {
+      vhost: encodeURIComponent(config.vhost),
+      heartbeat: config.heartbeatSeconds,
+      get protocol(): string {
+        const { protocol } = current();
+        if (protocol === "amqps" && config.tls) ca.splice(0, ca.length, readCertificates(config.tls.caFile));
+        return protocol;
+      },
+      get hostname(): string {
+        return current().hostname;
+      },
+      get port(): number {
+        return current().port;
+      },
+    },
+    socket: {
+      timeout: config.connectTimeoutMs,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveDelay: config.heartbeatSeconds * 1000,
+      ca,
+      minVersion: "TLSv1.2",
+      clientProperties: { connection_name: `${name}@${hostname()}` },
+      credentials: {
+        mechanism: "PLAIN",
+        response: () => credentials.plain(config.user, readPassword(config.passwordFile)).response(),
+      },
     },
   };
 }
@@ -50,7 +66,22 @@ export function readPassword(file: string): string {
   return password;
 }
 
-function splitHost(text: string): { hostname: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text);
-  return { hostname: match?.[1] ?? match?.[2] ?? text, port: Number(match?.[3] ?? 5672) };
+function readCertificates(file: string): string {
+  const fault = (what: string) =>
+    new UserError("broker.tls.caFile", what, "write the CA's certificate, in PEM, into that file");
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw fault(`can't be read: ${(error as Error).message}`);
+  }
+  if (!text.includes("-----BEGIN CERTIFICATE-----")) throw fault(`${file} has no certificate in it`);
+  return text;
+}
+
+function splitHost(text: string): { protocol: "amqp" | "amqps"; hostname: string; port: number } {
+  const secure = text.startsWith(tlsScheme);
+  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(secure ? text.slice(tlsScheme.length) : text);
+  const port = Number(match?.[3] ?? (secure ? 5671 : 5672));
+  return { protocol: secure ? "amqps" : "amqp", hostname: match?.[1] ?? match?.[2] ?? text, port };
 }

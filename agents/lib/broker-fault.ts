@@ -1,10 +1,12 @@
 import type { BrokerConfig } from "./config.ts";
+import { UserError } from "./errors.ts";
 
 /**
  * Why a connection to the broker failed, as the person who runs the agent needs it: what the broker or the network said
  * and, where it is a mistake in the config, which key to look at.
  */
 export function describeBrokerFault(error: Error, config: Pick<BrokerConfig, "user" | "vhost">): string {
+  if (error instanceof UserError) return `${error.subject}: ${error.message}`;
   // Node gathers the failures of several addresses of one name; its own message is empty then.
   const said =
     error instanceof AggregateError ? error.errors.map((each: Error) => each.message).join("; ") : error.message;
@@ -31,6 +33,19 @@ const meanings: readonly Meaning[] = [
   [
     /PRECONDITION_FAILED - inequivalent arg/,
     () => "what this agent declares is there already, and differs: correct the config, or delete what is there",
+  ],
+  [
+    /self-signed certificate|unable to (verify|get).*certificate|certificate signature failure/,
+    () => "the broker's certificate is of no CA in broker.tls.caFile",
+  ],
+  [/certificate has expired/, () => "the broker's certificate has expired: renew it"],
+  [
+    /does not match certificate's altnames/,
+    () => "the broker's certificate is not for this name or address: write into broker.hosts what it is for",
+  ],
+  [
+    /wrong version number|packet length too long/,
+    () => "what answers there does not speak TLS: look at the port in broker.hosts",
   ],
   [/exceeds maxFrameSize/, () => "what answers there does not speak AMQP: look at the port in broker.hosts"],
 ];

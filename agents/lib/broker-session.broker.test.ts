@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,6 +48,13 @@ function open(topology: Topology, own: object = {}): BrokerSession {
   const session = openBrokerSession({ config, log, name: "test", topology });
   sessions.push(session);
   return session;
+}
+
+function threadStates(pid: number): Set<string | undefined> {
+  const stats = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/stat`, "latin1"),
+  );
+  return new Set(stats.map((stat) => stat.slice(stat.lastIndexOf(")") + 2)[0]));
 }
 
 /** Everything that comes from a queue, and a promise for the n-th. */
@@ -147,6 +155,8 @@ test("a broker that falls silent with its sockets open is noticed by heartbeats,
   const lost = once(session, "lost");
   process.kill(pid, "SIGSTOP");
   try {
+    // Each thread stops when it is next looked at, which on a busy machine is not at once.
+    await expect.poll(() => threadStates(pid)).toEqual(new Set(["T"]));
     const outcome = session.publish("cmc", "silent.a", Buffer.from("x"));
     expect(await lost).toEqual(["Heartbeat timeout"]);
     expect(await outcome).toBe("lost");

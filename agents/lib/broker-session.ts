@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { type ChannelModel, connect, type RecoveringChannelModel } from "amqplib";
 import { nextHostDelayMs } from "./backoff.ts";
-import { addressOf, readPassword, socketOptionsOf } from "./broker-address.ts";
+import { connectionOptionsOf, readPassword } from "./broker-address.ts";
 import { describeBrokerFault } from "./broker-fault.ts";
 import type { BrokerConfig } from "./config.ts";
 import type { Log } from "./log.ts";
@@ -87,17 +87,15 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   /** For `openBrokerSession`: begins to connect, and returns. */
   async start(): Promise<void> {
     const { config, name } = this.#options;
-    const recovering = await connect(
-      addressOf(config, () => this.#host),
-      {
-        ...socketOptionsOf(config, name),
-        recovery: {
-          setup: (model: ChannelModel) => withDeadline(this.#setUp(model), setUpTimeoutMs),
-          calculateDelay: (attempt: number) => this.#delayMs(attempt),
-          waitForConnect: false,
-        },
+    const { address, socket } = connectionOptionsOf(config, name, () => this.#host);
+    const recovering = await connect(address, {
+      ...socket,
+      recovery: {
+        setup: (model: ChannelModel) => withDeadline(this.#setUp(model), setUpTimeoutMs),
+        calculateDelay: (attempt: number) => this.#delayMs(attempt),
+        waitForConnect: false,
       },
-    );
+    });
     this.#recovering = recovering;
     recovering.on("connect", () => this.#onConnect());
     recovering.on("disconnect", (error) => this.#onLost(error.message));
@@ -188,7 +186,11 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     const channel = await model.createConfirmChannel();
     channel.on("error", (error) => this.#drop(`channel: ${error.message}`, model));
     channel.on("close", () => this.#drop("publishing channel closed", model));
-    await declareTopology(channel, this.#options.topology);
+    const { version } = model.connection.serverProperties;
+    await declareTopology(channel, this.#options.topology, {
+      type: this.#options.config.queueType,
+      brokerVersion: version,
+    });
     this.#publisher.attach(channel);
     for (const subscription of this.#subscriptions) await subscription.open(model);
     // amqplib begins to watch the connection only after this function: one that closed before would never be noticed.

@@ -57,6 +57,17 @@ test("every fault is told at once, each with its path and what was found", async
   });
 });
 
+test("a host over TLS needs to be told whose certificates are believed", async () => {
+  const hosts = ["127.0.0.1:5672", "amqps://10.203.0.50"];
+  expect(await issuesOf({ broker: { ...broker, hosts }, metrics: { port: 1 } })).toEqual({
+    "broker.hosts.1": expect.stringMatching(/expected `tls` beside it.*amqps:\/\/10\.203\.0\.50/),
+  });
+  const good = await load(
+    JSON.stringify({ broker: { ...broker, hosts, tls: { caFile: "ca.pem" } }, metrics: { port: 1 } }),
+  );
+  expect(good.broker).toMatchObject({ tls: { caFile: join(folder, "ca.pem") }, queueType: "classic" });
+});
+
 test("a missing part is told as missing", async () => {
   expect(await issuesOf({ metrics: { port: 1 } })).toEqual({ broker: "expected object, but it is missing" });
 });

@@ -7,17 +7,34 @@ import { blankComments } from "./json-comments.ts";
 
 const portMax = 65_535;
 
-/** `host:port`, `[v6]:port`, or a host alone, which means AMQP's own port 5672. */
+/** Before a broker that is spoken to over TLS. */
+export const tlsScheme = "amqps://";
+
+/** `host:port`, `[v6]:port`, or a host alone, which means AMQP's own port 5672; after `amqps://` over TLS, and 5671. */
 export const hostAndPort = z
   .string()
-  .regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/, "expected host:port, e.g. 10.203.0.50:5672")
+  .regex(
+    /^(?:amqps:\/\/)?(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/,
+    "expected host:port, e.g. 10.203.0.50:5672, or amqps://10.203.0.50:5671",
+  )
   .refine((text) => {
     const port = Number(/\]?:(\d+)$/.exec(text)?.[1] ?? 1);
     return port >= 1 && port <= portMax;
   }, `port is 1 to ${portMax}`);
 
-export const brokerConfig = z.strictObject({
-  hosts: z.array(hostAndPort).min(1).max(16).describe("brokers, tried in turn, the first first"),
+export const queueTypes = ["classic", "quorum"] as const;
+export type QueueType = (typeof queueTypes)[number];
+
+const brokerObject = z.strictObject({
+  hosts: z.array(hostAndPort).min(1).max(16).describe("brokers, tried in turn, the first first; amqps://… over TLS"),
+  tls: z
+    .strictObject({ caFile: z.string().min(1).describe("certificates of CAs, PEM; read at each connect") })
+    .optional()
+    .describe("for hosts with amqps://: whose certificates are believed; names and addresses are verified"),
+  queueType: z
+    .enum(queueTypes)
+    .default("classic")
+    .describe("of queues that are declared; quorum: replicated by themselves, what a cluster of RabbitMQ 4 needs"),
   vhost: z.string().min(1).default("/"),
   user: z.string().min(1),
   passwordFile: z.string().min(1).describe("file that holds the password alone"),
@@ -25,6 +42,14 @@ export const brokerConfig = z.strictObject({
   connectTimeoutMs: z.int().min(100).max(60_000).default(3000),
   reconnectDelayMinMs: z.int().min(10).max(60_000).default(100).describe("first pause; doubles, with jitter"),
   reconnectDelayMaxMs: z.int().min(100).max(600_000).default(5000),
+});
+
+export const brokerConfig = brokerObject.superRefine(({ hosts, tls }, context) => {
+  if (tls) return;
+  const found = hosts.findIndex((host) => host.startsWith(tlsScheme));
+  if (found < 0) return;
+  const message = `expected \`tls\` beside it: whose certificates are believed of ${hosts[found]}`;
+  context.addIssue({ code: "custom", path: ["hosts", found], message, input: hosts[found] });
 });
 export type BrokerConfig = z.infer<typeof brokerConfig>;
 

@@ -1,4 +1,5 @@
 import type { Channel } from "amqplib";
+import type { QueueType } from "./config.ts";
 
 /** Exchanges, queues and bindings that an agent needs; durable, declared anew on every connect. */
 export interface Topology {
@@ -29,12 +30,33 @@ export function joinTopologies(...topologies: readonly Topology[]): Topology {
   };
 }
 
+/** What a broker needs to be told with each queue. */
+export interface QueueDefaults {
+  readonly type: QueueType;
+  /** The broker's own, e.g. `4.0.5`; undefined where it didn't say. */
+  readonly brokerVersion: string | undefined;
+}
+
 /** Declaring is idempotent: what exists with the same properties stays as it is, with its messages. */
-export async function declareTopology(channel: Channel, topology: Topology): Promise<void> {
+export async function declareTopology(channel: Channel, topology: Topology, defaults: QueueDefaults): Promise<void> {
+  const replication = replicationArguments(defaults);
   for (const exchange of topology.exchanges)
     await channel.assertExchange(exchange.name, exchange.type, { durable: true });
   for (const queue of topology.queues) {
-    await channel.assertQueue(queue.name, { durable: true, arguments: queue.arguments ?? {} });
+    await channel.assertQueue(queue.name, { durable: true, arguments: { ...replication, ...queue.arguments } });
     for (const binding of queue.bindings) await channel.bindQueue(queue.name, binding.exchange, binding.pattern);
   }
+}
+
+/** First major version whose quorum queues give a message up after 20 deliveries, unless told -1. */
+const limitSinceMajor = 4;
+
+/**
+ * A consumer that dies again and again must not use up a message. Before 4.0 quorum queues had no limit, and take -1 for one that is
+ * passed by the first redelivery (seen with 3.10.8): there it must not be said.
+ */
+export function replicationArguments({ type, brokerVersion = "" }: QueueDefaults): Record<string, unknown> {
+  if (type === "classic") return {};
+  const unlimited = Number.parseInt(brokerVersion, 10) >= limitSinceMajor ? { "x-delivery-limit": -1 } : {};
+  return { "x-queue-type": type, ...unlimited };
 }

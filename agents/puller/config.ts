@@ -10,10 +10,6 @@ export const configSchema = commonConfig.extend({
     .min(1)
     .default(["v00.urp.notify.#"])
     .describe("topics the queue is bound to"),
-  queueArguments: z
-    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
-    .default({})
-    .describe('arguments the queue is declared with, e.g. {"x-queue-type": "quorum"}'),
   prefetch: z.int().min(1).max(1000).default(1).describe("products pulled at a time; 1 spreads them evenly"),
   receiverQueueDirectory: z.string().min(2).describe("where whole products are put; one puller a folder"),
   fileMode: z

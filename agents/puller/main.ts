@@ -22,12 +22,10 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
     now: () => performance.now(),
     events: telemetry,
   });
-  const { exchange, queue, queueArguments, bindingKeys, prefetch } = config;
+  const { exchange, queue, bindingKeys, prefetch } = config;
   const topology = joinTopologies(deadLetterTopology, {
     exchanges: [{ name: exchange, type: "topic" }],
-    queues: [
-      { name: queue, arguments: queueArguments, bindings: bindingKeys.map((pattern) => ({ exchange, pattern })) },
-    ],
+    queues: [{ name: queue, bindings: bindingKeys.map((pattern) => ({ exchange, pattern })) }],
   });
   const session = openBrokerSession({ config: config.broker, log, name: "puller", topology });
   const consumer = consume({

@@ -21,6 +21,8 @@ export interface LocalBrokerOptions {
   readonly adminPassword?: string;
   /** A file outside the broker's folder: it outlives `stop()`. By default the log goes with the folder. */
   readonly logFile?: string;
+  /** AMQP over TLS as well, on a port of its own. */
+  readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
   readonly bootTimeoutMs?: number;
   readonly onProgress?: (text: string) => void;
 }
@@ -61,6 +63,7 @@ export class LocalBroker {
   readonly #sweeper: ChildProcess;
   #amqpPort = 0;
   #managementPort = 0;
+  #tlsPort = 0;
   #process: ChildProcess | undefined;
 
   constructor(binaries: RabbitmqBinaries, directory: string, options: LocalBrokerOptions) {
@@ -76,6 +79,11 @@ export class LocalBroker {
 
   get amqpPort(): number {
     return this.#amqpPort;
+  }
+
+  /** 0 without `tls`. */
+  get tlsPort(): number {
+    return this.#tlsPort;
   }
 
   /** `amqp://user:password@127.0.0.1:port/`; vhost `/` is the default one. */
@@ -100,6 +108,7 @@ export class LocalBroker {
       if (!this.#amqpPort || attempt > 1) {
         this.#amqpPort = await freePort(this.#options.amqpPort);
         this.#managementPort = await freePort(this.#options.managementPort);
+        if (this.#options.tls) this.#tlsPort = await freePort();
       }
       const trouble = await this.#boot();
       if (!trouble) return;
@@ -161,9 +170,15 @@ export class LocalBroker {
 
   async #writeConfiguration(): Promise<void> {
     const text = (value: string) => `<<${JSON.stringify(value)}/utf8>>`;
+    const { tls } = this.#options;
+    const tlsSettings = tls
+      ? `
+    {ssl_listeners, [{"127.0.0.1", ${this.#tlsPort}}]},
+    {ssl_options, [{certfile, ${JSON.stringify(tls.certificateFile)}}, {keyfile, ${JSON.stringify(tls.keyFile)}}]},`
+      : "";
     const config = `[
   {rabbit, [
-    {tcp_listeners, [{"127.0.0.1", ${this.#amqpPort}}]},
+    {tcp_listeners, [{"127.0.0.1", ${this.#amqpPort}}]},${tlsSettings}
     {default_user, ${text(this.adminUser)}}, {default_pass, ${text(this.adminPassword)}},
     {loopback_users, []},
     {vm_memory_high_watermark, {absolute, "512MB"}},
