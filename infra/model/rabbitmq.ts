@@ -1,8 +1,11 @@
 import { createHash, createHmac } from "node:crypto";
-import { renderRabbitmqConf } from "../../templates/render.ts";
+import { renderEnabledPlugins } from "../../templates/render.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
+import { brokerConfigFiles } from "./broker-files.ts";
+import { definitionsFile } from "./broker-settings.ts";
+import { brokerDropIn } from "./broker-unit.ts";
 import { json, rootFile } from "./files.ts";
 import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -23,14 +26,15 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
       mode: "0400",
       secret: true,
     }),
-    rootFile("/etc/rabbitmq/rabbitmq.conf", renderRabbitmqConf(confValues(clusterName, broker))),
+    ...brokerConfigFiles(clusterName, broker),
     // The package gives this file to the broker, whose rabbitmq-plugins writes it.
-    rootFile("/etc/rabbitmq/enabled_plugins", "[rabbitmq_management].\n", ownedByBroker),
-    rootFile("/etc/rabbitmq/warren-definitions.json", json(bootstrapDefinitions(config, broker)), {
+    rootFile("/etc/rabbitmq/enabled_plugins", renderEnabledPlugins(pluginsOf(broker)), ownedByBroker),
+    rootFile(definitionsFile, json(bootstrapDefinitions(config, broker)), {
       ...ownedByBroker,
       mode: "0600",
       secret: true,
     }),
+    brokerDropIn(broker),
   ];
   return {
     accounts: [account],
@@ -51,16 +55,10 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
   };
 }
 
-function confValues(clusterName: string, broker: BrokerConfig) {
-  return {
-    port: broker.port,
-    managementPort: broker.management.port,
-    clusterName,
-    clustered: broker.members.length > 1,
-    members: broker.members.map((name, index) => ({ number: index + 1, name })),
-    partitionHandling: partitionHandlingOf(broker),
-  };
-}
+const pluginsOf = (broker: BrokerConfig): string[] => [
+  "rabbitmq_management",
+  ...(broker.ldap ? ["rabbitmq_auth_backend_ldap"] : []),
+];
 
 /**
  * RabbitMQ's own form: base64(salt4 || sha256(salt4 || password)). The salt is made from password and name, so that
@@ -71,10 +69,6 @@ export function hashPassword(user: string, password: string): string {
   const digest = createHash("sha256").update(salt).update(password).digest();
   return Buffer.concat([salt, digest]).toString("base64");
 }
-
-/** Two members can't form a majority: there the side with more clients wins after a partition, else the minority waits. */
-export const partitionHandlingOf = (broker: BrokerConfig) =>
-  broker.partitionHandling ?? (broker.members.length === 2 ? "autoheal" : "pause_minority");
 
 /** The administrator alone: everything else is made through the management API, where its changes can be seen. */
 function bootstrapDefinitions(config: StackConfig, { administrator }: BrokerConfig): unknown {

@@ -1,0 +1,258 @@
+import { describe, expect, it } from "vitest";
+import { atom, binary, setting, type Term, tuple } from "../../templates/erlang-terms.ts";
+import { parseTerms } from "../../templates/erlang-terms-parse.ts";
+import { brokerSchema } from "../config/brokers.ts";
+import { brokerConfigFiles } from "./broker-files.ts";
+import type { FileModel } from "./types.ts";
+
+const files = (series: "3.10" | "4.0", rest: object = {}): FileModel[] =>
+  brokerConfigFiles("bunny", brokerSchema.parse({ members: ["bunny1", "bunny2"], series, ...rest }));
+
+/** The content of a file, read back as terms: settings of applications. */
+function termsOf(all: readonly FileModel[], path: string): Term {
+  const parsed = parseTerms(all.find((file) => file.path === path)?.content ?? "");
+  if (!parsed.ok || parsed.terms.length !== 1) throw new Error(JSON.stringify(parsed));
+  return parsed.terms[0] ?? [];
+}
+
+/** One setting of an application, by its path of names. */
+function valueAt(terms: Term, ...path: readonly string[]): Term | undefined {
+  const [name, ...rest] = path;
+  if (name === undefined) return terms;
+  if (!Array.isArray(terms)) throw new Error(`no list where ${name} is looked for`);
+  for (const one of terms as readonly Term[]) {
+    if (typeof one !== "object" || !("tuple" in one)) continue;
+    const [key, value] = one.tuple;
+    if (typeof key === "object" && "atom" in key && key.atom === name && value !== undefined)
+      return valueAt(value, ...rest);
+  }
+  return undefined;
+}
+
+const config = (rest: object = {}, ...path: readonly string[]) =>
+  valueAt(termsOf(files("3.10", rest), "/etc/rabbitmq/rabbitmq.config"), ...path);
+const conf = (rest: object = {}): string[] =>
+  (files("4.0", rest).find((file) => file.path.endsWith(".conf"))?.content ?? "")
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"));
+
+/** The directory of the text that warren follows. */
+const ldap = {
+  servers: ["ldap-dev.cmc.ec.gc.ca"],
+  encryption: "none",
+  userDnPattern: `uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca`,
+  authorization: "internal",
+};
+
+describe("the configuration of a 3.10 broker", () => {
+  it("is one file of Erlang terms, that Erlang judges where the broker is installed", () => {
+    const [file, ...others] = files("3.10");
+    expect(others).toEqual([]);
+    expect(file).toMatchObject({ path: "/etc/rabbitmq/rabbitmq.config", order: "before-packages", secret: false });
+    expect(file?.validate?.slice(0, 3)).toEqual([
+      "sh",
+      "-c",
+      expect.stringMatching(/^test -x \S+ \|\| exit 0; exec erl/),
+    ]);
+  });
+
+  it("has cluster, heartbeat, log and the administrator's definitions", () => {
+    expect(config({}, "rabbit")).toEqual([
+      setting("tcp_listeners", [tuple("127.0.0.1", 5672)]),
+      setting("cluster_name", "bunny"),
+      setting("cluster_formation", [setting("peer_discovery_backend", atom("rabbit_peer_discovery_classic_config"))]),
+      setting("cluster_nodes", tuple([atom("rabbit@bunny1"), atom("rabbit@bunny2")], atom("disc"))),
+      setting("cluster_partition_handling", atom("autoheal")),
+      setting("heartbeat", 10),
+      setting("log", [setting("categories", [setting("connection", [setting("level", atom("error"))])])]),
+      setting("load_definitions", "/etc/rabbitmq/warren-definitions.json"),
+      setting("loopback_users", [binary("guest")]),
+    ]);
+    expect(config({}, "rabbitmq_management")).toEqual([
+      setting("tcp_config", [setting("port", 15672), setting("ip", "0.0.0.0")]),
+    ]);
+  });
+
+  it("takes AMQP in the clear on all addresses where the config says so", () => {
+    expect(config({ plainText: true, port: 5673 }, "rabbit", "tcp_listeners")).toEqual([5673]);
+  });
+
+  it("has TLS 1.2 and 1.3 for AMQP, and for the management API nothing else, with one file for certificate and key", () => {
+    const file = "/etc/rabbitmq/tls/server.pem";
+    const certificate = [
+      setting("certfile", file),
+      setting("keyfile", file),
+      setting("versions", [atom("tlsv1.3"), atom("tlsv1.2")]),
+    ];
+    const tls = { tls: true, management: { port: 15671 } };
+    expect(config(tls, "rabbit", "ssl_listeners")).toEqual([5671]);
+    expect(config(tls, "rabbit", "ssl_options")).toEqual([
+      ...certificate,
+      setting("verify", atom("verify_none")),
+      setting("fail_if_no_peer_cert", false),
+    ]);
+    expect(config(tls, "rabbitmq_management")).toEqual([
+      setting("ssl_config", [setting("port", 15671), setting("ip", "0.0.0.0"), ...certificate]),
+    ]);
+  });
+
+  it("names no cluster for a broker alone, and no user that logs in from its own host only where there is none", () => {
+    expect(config({ members: ["bunny1"] }, "rabbit", "cluster_nodes")).toBeUndefined();
+    expect(config({ loopbackUsers: [] }, "rabbit", "loopback_users")).toEqual([]);
+  });
+
+  it("says of LDAP what the old text says, but that nobody gets the management tag from it", () => {
+    const old = parseTerms(`[
+      {rabbit, [{auth_backends, [ {rabbit_auth_backend_ldap,rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}]},
+      {rabbitmq_auth_backend_ldap, [
+        {servers,               ["ldap-dev.cmc.ec.gc.ca"]},
+        {port,                  389},
+        {use_ssl,               false},
+        {use_starttls,          false},
+        {timeout,               5000},
+        {log,                   true},
+        {user_dn_pattern,       "uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca"},
+        {vhost_access_query,    {in_group, "ou=\${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca"}},
+        {resource_access_query,
+        {for, [{permission, configure, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
+                {permission, write,
+                {for, [{resource, queue,    {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
+                        {resource, exchange, {constant, true}}]}},
+                {permission, read,
+                {for, [{resource, exchange, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
+                        {resource, queue,    {constant, true}}]}}]}},
+        {tag_queries,           [{administrator, {constant, false}}, {management, {constant, false}}]}]}].`);
+    const admin = { inGroup: "cn=admin,dc=ec,dc=gc,dc=ca" };
+    const either = (queue: unknown, exchange: unknown) => [
+      { resource: "queue", query: queue },
+      { resource: "exchange", query: exchange },
+    ];
+    const written = {
+      ldap: {
+        ...ldap,
+        vhostAccess: { inGroup: `ou=\${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca` },
+        resourceAccess: {
+          for: [
+            { permission: "configure", query: admin },
+            { permission: "write", query: { for: either(admin, true) } },
+            { permission: "read", query: { for: either(true, admin).reverse() } },
+          ],
+        },
+      },
+    };
+    if (!old.ok) throw new Error(old.message);
+    const [terms = []] = old.terms;
+    const plugin = "rabbitmq_auth_backend_ldap";
+    expect(config(written, plugin)).toEqual(valueAt(terms, plugin));
+    expect(config(written, "rabbit", "auth_backends")).toEqual(valueAt(terms, "rabbit", "auth_backends"));
+  });
+});
+
+describe("the configuration of a 4.0 broker", () => {
+  it("is rabbitmq.conf, judged by the broker's own reader", () => {
+    const [file, ...others] = files("4.0");
+    expect(others).toEqual([]);
+    expect(file).toMatchObject({ path: "/etc/rabbitmq/rabbitmq.conf", order: "before-packages" });
+    expect(file?.validate?.join(" ")).toContain("cuttlefish_generator:map");
+  });
+
+  it("has every line that it needs, and takes no login without a name and password", () => {
+    expect(conf({ plainText: true })).toEqual([
+      "listeners.tcp.default = 5672",
+      "management.tcp.port = 15672",
+      "management.tcp.ip = 0.0.0.0",
+      "cluster_name = bunny",
+      "cluster_formation.peer_discovery_backend = classic_config",
+      "cluster_formation.classic_config.nodes.1 = rabbit@bunny1",
+      "cluster_formation.classic_config.nodes.2 = rabbit@bunny2",
+      "cluster_partition_handling = autoheal",
+      "heartbeat = 10",
+      "log.connection.level = error",
+      "load_definitions = /etc/rabbitmq/warren-definitions.json",
+      "loopback_users.guest = true",
+      "auth_mechanisms.1 = PLAIN",
+      "auth_mechanisms.2 = AMQPLAIN",
+      "anonymous_login_user = none",
+    ]);
+  });
+
+  it("has AMQP in the clear for the host alone beside TLS", () => {
+    const lines = conf({ tls: true, tlsPort: 5671, management: { port: 15671, address: "10.0.0.1" } });
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        "listeners.tcp.1 = 127.0.0.1:5672",
+        "listeners.ssl.default = 5671",
+        "ssl_options.keyfile = /etc/rabbitmq/tls/server.pem",
+        "ssl_options.versions.1 = tlsv1.3",
+        "ssl_options.versions.2 = tlsv1.2",
+        "ssl_options.verify = verify_none",
+        "management.ssl.port = 15671",
+        "management.ssl.ip = 10.0.0.1",
+        "management.ssl.certfile = /etc/rabbitmq/tls/server.pem",
+      ]),
+    );
+    expect(
+      lines.filter((line) => line.startsWith("management.tcp") || line.startsWith("listeners.tcp.default")),
+    ).toEqual([]);
+  });
+
+  it("says of users that log in from the host only that there is none, or each of them", () => {
+    expect(conf({ loopbackUsers: [] })).toContain("loopback_users = none");
+    expect(conf({ loopbackUsers: ["a.b", "c"] })).toEqual(
+      expect.arrayContaining(["loopback_users.a\\.b = true", "loopback_users.c = true"]),
+    );
+  });
+
+  it("has LDAP with its certificate expected to be the server's own, and in terms what could be misread as a remark", () => {
+    const rest = { ldap: { ...ldap, encryption: "starttls", tags: { monitoring: { inGroup: "cn=#1,dc=ca" } } } };
+    expect(conf(rest).filter((line) => line.startsWith("auth_"))).toEqual([
+      "auth_mechanisms.1 = PLAIN",
+      "auth_mechanisms.2 = AMQPLAIN",
+      "auth_backends.1.authn = ldap",
+      "auth_backends.1.authz = internal",
+      "auth_backends.2 = internal",
+      "auth_ldap.servers.1 = ldap-dev.cmc.ec.gc.ca",
+      "auth_ldap.port = 389",
+      "auth_ldap.use_ssl = false",
+      "auth_ldap.use_starttls = true",
+      "auth_ldap.ssl_options.cacertfile = /etc/warren/tls/ca.pem",
+      "auth_ldap.ssl_options.verify = verify_peer",
+      "auth_ldap.ssl_options.sni = ldap-dev.cmc.ec.gc.ca",
+      "auth_ldap.ssl_options.versions.1 = tlsv1.3",
+      "auth_ldap.ssl_options.versions.2 = tlsv1.2",
+      "auth_ldap.timeout = 5000",
+      "auth_ldap.log = true",
+    ]);
+    expect(termsOf(files("4.0", rest), "/etc/rabbitmq/advanced.config")).toEqual([
+      setting("rabbitmq_auth_backend_ldap", [
+        setting("user_dn_pattern", ldap.userDnPattern),
+        setting("tag_queries", [
+          setting("administrator", setting("constant", false)),
+          setting("management", setting("constant", false)),
+          setting("monitoring", setting("in_group", "cn=#1,dc=ca")),
+        ]),
+      ]),
+    ]);
+  });
+
+  it("asks no name of a certificate where several servers, or an address, may have it", () => {
+    for (const servers of [["a", "b"], ["10.0.0.1"]]) {
+      const lines = conf({
+        ldap: { ...ldap, servers, encryption: "ldaps", caFile: "/etc/ssl/own.pem", verify: false },
+      });
+      expect(lines.join("\n")).not.toContain("ssl_options.sni");
+      expect(lines).toEqual(
+        expect.arrayContaining([
+          "auth_ldap.port = 636",
+          "auth_ldap.use_ssl = true",
+          "auth_ldap.ssl_options.cacertfile = /etc/ssl/own.pem",
+          "auth_ldap.ssl_options.verify = verify_none",
+        ]),
+      );
+    }
+  });
+
+  it("leaves to LDAP what its users may do where the config says so", () => {
+    expect(conf({ ldap: { ...ldap, authorization: "ldap" } })).toContain("auth_backends.1 = ldap");
+  });
+});

@@ -1,0 +1,100 @@
+import { isIP } from "node:net";
+import type { BrokerConfig } from "../config/brokers.ts";
+import type { LdapConfig } from "../config/ldap.ts";
+import type { LdapQuery } from "../config/ldap-query.ts";
+import { traitsOf } from "../config/series.ts";
+import { brokerCertificateFile, caFile } from "./tls.ts";
+
+/** What a broker's own configuration says, whichever form it is written in. */
+export interface BrokerSettings {
+  /** AMQP in the clear; without an address on all of them. */
+  readonly clear: { readonly address?: string; readonly port: number };
+  readonly tls?: { readonly port: number };
+  /** PEM file with certificate and key of every listener that speaks TLS. */
+  readonly certificateFile: string;
+  readonly management: { readonly address: string; readonly port: number; readonly tls: boolean };
+  readonly clusterName: string;
+  /** Node names in the order of the config; empty for a broker alone. */
+  readonly nodes: readonly string[];
+  readonly partitionHandling: "autoheal" | "ignore" | "pause_minority";
+  readonly heartbeatSeconds: number;
+  readonly definitionsFile: string;
+  readonly loopbackUsers: readonly string[];
+  /** Series that know logins without a name and password have them turned off. */
+  readonly refuseAnonymous: boolean;
+  readonly ldap?: LdapSettings;
+}
+
+export interface LdapSettings {
+  readonly servers: readonly string[];
+  readonly port: number;
+  readonly encryption: LdapConfig["encryption"];
+  /** Absent in the clear. `serverName` is whose certificate is expected; absent: the name or address that is dialled. */
+  readonly tls?: { readonly caFile: string; readonly verify: boolean; readonly serverName?: string };
+  readonly userDnPattern: string;
+  readonly timeoutMs: number;
+  /** RabbitMQ's words. */
+  readonly log: "false" | "true" | "network";
+  /** LDAP checks the password alone, or says what a user may do as well. */
+  readonly authorization: LdapConfig["authorization"];
+  readonly groupLookupBase?: string;
+  readonly tagQueries: readonly { readonly tag: string; readonly query: LdapQuery }[];
+  readonly accessQueries: readonly { readonly name: string; readonly query: LdapQuery }[];
+}
+
+/** TLS that a listener or an LDAP connection speaks, newest first. */
+export const tlsVersions = ["tlsv1.3", "tlsv1.2"] as const;
+
+export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
+
+/** The settings of a cluster's members: the same on each. */
+export function brokerSettings(clusterName: string, broker: BrokerConfig): BrokerSettings {
+  return {
+    clear: { ...(broker.plainText ? {} : { address: "127.0.0.1" }), port: broker.port },
+    ...(broker.tls ? { tls: { port: broker.tlsPort } } : {}),
+    certificateFile: brokerCertificateFile,
+    management: { address: broker.management.address, port: broker.management.port, tls: broker.tls },
+    clusterName,
+    nodes: broker.members.length > 1 ? broker.members.map((name) => `rabbit@${name}`) : [],
+    partitionHandling: partitionHandlingOf(broker),
+    // Clients of a lost host are let go after two missed beats.
+    heartbeatSeconds: 10,
+    definitionsFile,
+    loopbackUsers: broker.loopbackUsers,
+    refuseAnonymous: traitsOf(broker.series).anonymousMechanism,
+    ...(broker.ldap ? { ldap: ldapSettings(broker.ldap) } : {}),
+  };
+}
+
+/** Two members can't form a majority: there the side with more clients wins after a partition, else the minority waits. */
+export const partitionHandlingOf = (broker: BrokerConfig) =>
+  broker.partitionHandling ?? (broker.members.length === 2 ? "autoheal" : "pause_minority");
+
+function ldapSettings(ldap: LdapConfig): LdapSettings {
+  const [server = "", ...others] = ldap.servers;
+  // After StartTLS Erlang knows the server's address alone; told its name, it checks the certificate for that. One name can't be several.
+  const serverName = others.length === 0 && isIP(server) === 0 ? { serverName: server } : {};
+  return {
+    servers: ldap.servers,
+    port: ldap.port ?? (ldap.encryption === "ldaps" ? 636 : 389),
+    encryption: ldap.encryption,
+    ...(ldap.encryption === "none"
+      ? {}
+      : { tls: { caFile: ldap.caFile ?? caFile, verify: ldap.verify, ...serverName } }),
+    userDnPattern: ldap.userDnPattern,
+    timeoutMs: ldap.timeoutMs,
+    log: ({ off: "false", on: "true", network: "network" } as const)[ldap.log],
+    authorization: ldap.authorization,
+    ...(ldap.groupLookupBase ? { groupLookupBase: ldap.groupLookupBase } : {}),
+    // Asked of every LDAP user, whoever decides the rest: `true` for management would open the management API to all of them.
+    tagQueries: Object.entries({ administrator: false, management: false, ...ldap.tags }).map(([tag, query]) => ({
+      tag,
+      query,
+    })),
+    accessQueries: [
+      { name: "vhost_access_query", query: ldap.vhostAccess },
+      { name: "resource_access_query", query: ldap.resourceAccess },
+      { name: "topic_access_query", query: ldap.topicAccess },
+    ].flatMap(({ name, query }) => (query === undefined ? [] : [{ name, query }])),
+  };
+}

@@ -1,0 +1,138 @@
+import { atom, binary, setting, type Term, tuple } from "../../templates/erlang-terms.ts";
+import type { LdapCase, LdapOperand, LdapQuery } from "../config/ldap-query.ts";
+import { type BrokerSettings, type LdapSettings, tlsVersions } from "./broker-settings.ts";
+
+const ldapBackend = atom("rabbit_auth_backend_ldap");
+const internalBackend = atom("rabbit_auth_backend_internal");
+const versions = setting("versions", tlsVersions.map(atom));
+
+/** The whole configuration as `rabbitmq.config` has it: a property list of applications. */
+export function configTerms(settings: BrokerSettings): Term {
+  return [
+    setting("rabbit", rabbitTerms(settings)),
+    setting("rabbitmq_management", [managementTerms(settings)]),
+    ...(settings.ldap
+      ? [setting("rabbitmq_auth_backend_ldap", [...ldapTerms(settings.ldap), ...directoryTerms(settings.ldap)])]
+      : []),
+  ];
+}
+
+/** What `rabbitmq.conf` can't say, as `advanced.config` has it; absent where it says everything. */
+export const advancedTerms = ({ ldap }: BrokerSettings): Term | undefined =>
+  ldap && [setting("rabbitmq_auth_backend_ldap", directoryTerms(ldap))];
+
+function rabbitTerms(settings: BrokerSettings): Term[] {
+  const { clear, tls, nodes, ldap } = settings;
+  const certificate = certificateTerms(settings);
+  return [
+    setting("tcp_listeners", [clear.address === undefined ? clear.port : tuple(clear.address, clear.port)]),
+    ...(tls
+      ? [
+          setting("ssl_listeners", [tls.port]),
+          // Clients show no certificate: they have names and passwords.
+          setting("ssl_options", [
+            ...certificate,
+            setting("verify", atom("verify_none")),
+            setting("fail_if_no_peer_cert", false),
+          ]),
+        ]
+      : []),
+    setting("cluster_name", settings.clusterName),
+    ...(nodes.length > 0
+      ? [
+          setting("cluster_formation", [
+            setting("peer_discovery_backend", atom("rabbit_peer_discovery_classic_config")),
+          ]),
+          setting("cluster_nodes", tuple(nodes.map(atom), atom("disc"))),
+          setting("cluster_partition_handling", atom(settings.partitionHandling)),
+        ]
+      : []),
+    setting("heartbeat", settings.heartbeatSeconds),
+    setting("log", [setting("categories", [setting("connection", [setting("level", atom("error"))])])]),
+    setting("load_definitions", settings.definitionsFile),
+    setting("loopback_users", settings.loopbackUsers.map(binary)),
+    ...(settings.refuseAnonymous
+      ? [setting("auth_mechanisms", [atom("PLAIN"), atom("AMQPLAIN")]), setting("anonymous_login_user", atom("none"))]
+      : []),
+    ...(ldap
+      ? [
+          setting("auth_backends", [
+            ldap.authorization === "ldap" ? ldapBackend : tuple(ldapBackend, internalBackend),
+            internalBackend,
+          ]),
+        ]
+      : []),
+  ];
+}
+
+function managementTerms(settings: BrokerSettings): Term {
+  const { address, port, tls } = settings.management;
+  const listener = [setting("port", port), setting("ip", address)];
+  return tls ? setting("ssl_config", [...listener, ...certificateTerms(settings)]) : setting("tcp_config", listener);
+}
+
+const certificateTerms = ({ certificateFile }: BrokerSettings): Term[] => [
+  setting("certfile", certificateFile),
+  setting("keyfile", certificateFile),
+  versions,
+];
+
+function ldapTerms(ldap: LdapSettings): Term[] {
+  return [
+    setting("servers", ldap.servers),
+    setting("port", ldap.port),
+    setting("use_ssl", ldap.encryption === "ldaps"),
+    setting("use_starttls", ldap.encryption === "starttls"),
+    ...(ldap.tls
+      ? [
+          setting("ssl_options", [
+            setting("cacertfile", ldap.tls.caFile),
+            setting("verify", atom(ldap.tls.verify ? "verify_peer" : "verify_none")),
+            ...(ldap.tls.serverName ? [setting("server_name_indication", ldap.tls.serverName)] : []),
+            versions,
+          ]),
+        ]
+      : []),
+    setting("timeout", ldap.timeoutMs),
+    setting("log", ldap.log === "network" ? atom(ldap.log) : ldap.log === "true"),
+  ];
+}
+
+/** Names in the directory, and queries. In `rabbitmq.conf` a `#` ends a name, and there are no queries. */
+const directoryTerms = (ldap: LdapSettings): Term[] => [
+  setting("user_dn_pattern", ldap.userDnPattern),
+  ...(ldap.groupLookupBase ? [setting("group_lookup_base", ldap.groupLookupBase)] : []),
+  ...ldap.accessQueries.map(({ name, query }) => setting(name, queryTerm(query))),
+  setting(
+    "tag_queries",
+    ldap.tagQueries.map(({ tag, query }) => setting(tag, queryTerm(query))),
+  ),
+];
+
+/** A query as RabbitMQ's LDAP plugin has it, e.g. `{in_group, "cn=…"}`. */
+export function queryTerm(query: LdapQuery): Term {
+  if (typeof query === "boolean") return setting("constant", query);
+  if ("inGroup" in query) return inGroup("in_group", query.inGroup, query.attribute);
+  if ("inGroupNested" in query) return inGroup("in_group_nested", query.inGroupNested, query.attribute);
+  if ("exists" in query) return setting("exists", query.exists);
+  if ("not" in query) return setting("not", queryTerm(query.not));
+  if ("and" in query) return setting("and", query.and.map(queryTerm));
+  if ("or" in query) return setting("or", query.or.map(queryTerm));
+  if ("equals" in query) return tuple(atom("equals"), ...query.equals.map(operandTerm));
+  if ("match" in query) return tuple(atom("match"), ...query.match.map(operandTerm));
+  return setting("for", query.for.map(caseTerm));
+}
+
+const inGroup = (name: string, dn: string, attribute: string | undefined): Term =>
+  attribute === undefined ? setting(name, dn) : tuple(atom(name), dn, attribute);
+
+const operandTerm = (operand: LdapOperand): Term =>
+  typeof operand === "string" ? setting("string", operand) : tuple(atom("attribute"), operand.of, operand.attribute);
+
+function caseTerm(one: LdapCase): Term {
+  const query = queryTerm(one.query);
+  if ("permission" in one) return tuple(atom("permission"), atom(one.permission), query);
+  if ("resource" in one) return tuple(atom("resource"), atom(one.resource), query);
+  // Compared with the vhost's name as the broker has it, which is a binary.
+  return tuple(atom("vhost"), binary(one.vhost), query);
+}
