@@ -31,6 +31,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./preview.ts"),
   },
   {
+    name: "checks",
+    summary: "what is legal in a stack and yet wrong, with remedies; no host is asked",
+    load: () => import("./checks.ts"),
+  },
+  {
     name: "destroy",
     summary: "pulumi destroy: take off the hosts what up put there",
     load: () => import("./destroy.ts"),

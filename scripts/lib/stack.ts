@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { parse } from "yaml";
+import { UserError } from "../../agents/lib/errors.ts";
 import { parseStackConfig, type StackConfig } from "../../infra/config/index.ts";
+import { withPlaceholders } from "../../infra/config/placeholders.ts";
 import { readPulumi } from "../toolchain/engine.ts";
 import { checkout } from "../toolchain/places.ts";
+import { requireConfig, stackSettings } from "../toolchain/stack.ts";
 
 /** One entry of `pulumi config --json`. */
 interface ConfigEntry {
@@ -19,6 +22,30 @@ export async function readStackConfig(stack: string): Promise<StackConfig> {
     Object.fromEntries(entries.map(([key, entry]) => [key.replace(/^warren:/, ""), entry.objectValue ?? entry.value])),
     `stack ${stack}`,
   );
+}
+
+/**
+ * A stack's config as it lies in the checkout, with placeholders for its secrets: needs no engine and no passphrase.
+ *
+ * @throws UserError where there is no such file or it is no YAML, ConfigError where its content is wrong
+ */
+export function readCommittedConfig(stack: string): StackConfig {
+  requireConfig(stack);
+  const name = stack.split("/").at(-1) ?? stack;
+  const derived = stackSettings(name, { canAsk: true }).configFile;
+  const file = derived ?? join(checkout, "stacks", `Pulumi.${name}.yaml`);
+  const entries = Object.entries(configOf(file)).filter(([key]) => key.startsWith("warren:"));
+  const values = Object.fromEntries(entries.map(([key, value]) => [key.replace(/^warren:/, ""), value]));
+  return parseStackConfig(withPlaceholders(values), `stack ${stack}`);
+}
+
+function configOf(file: string): Record<string, unknown> {
+  try {
+    const { config } = parse(readFileSync(file, "utf8")) as { config?: Record<string, unknown> };
+    return config ?? {};
+  } catch (error) {
+    throw new UserError(relative(checkout, file), `is no stack file: ${(error as Error).message}`);
+  }
 }
 
 /** The text of a committed stack file, e.g. of `lab`. */

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
 import path from "node:path";
@@ -8,13 +7,13 @@ import { writeWhole } from "./files.ts";
 import { checkout, nodeProgram } from "./places.ts";
 import { userHome } from "./plugins.ts";
 import {
+  hasState,
   projectName,
   requireConfig,
   type StackSettings,
   selectedStack,
   stackOf,
   stackSettings,
-  stateFile,
   withConfigFile,
 } from "./stack.ts";
 import { ensureToolchain, type Toolchain } from "./toolchain.ts";
@@ -147,9 +146,7 @@ export async function ensureStack(stack: string, options: PulumiOptions = {}): P
   requireConfig(stack);
   const toolchain = options.toolchain ?? (await ensureToolchain());
   const settings = stackSettings(stack, { canAsk: process.stdin.isTTY === true });
-  const backend = settings.env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL;
-  const file = backend === undefined ? undefined : stateFile(backend, stack);
-  if (file && ["", ".gz", ".zst"].some((ending) => existsSync(`${file}${ending}`))) return;
+  if (hasState(stack)) return;
   const create = ["stack", "select", "--create", "--non-interactive", "--stack", stack];
   if (settings.configFile === undefined) {
     await readPulumi(create, { ...options, stack, toolchain });

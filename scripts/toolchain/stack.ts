@@ -153,6 +153,13 @@ export function withConfigFile(args: readonly string[], configFile: string | und
   return [...args.slice(0, at), "--config-file", configFile, ...args.slice(at)];
 }
 
+/** Whether a stack was ever made with its state in a folder; undefined where another backend would have to be asked. */
+export function hasState(stack: string): boolean | undefined {
+  const backend = stackSettings(stack, { canAsk: true }).env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL;
+  const file = backend === undefined ? undefined : stateFile(backend, stack);
+  return file === undefined ? undefined : ["", ".gz", ".zst"].some((ending) => existsSync(`${file}${ending}`));
+}
+
 /** Where a `file://` backend keeps a stack; undefined for any other backend. */
 export function stateFile(backend: string, stack: string): string | undefined {
   if (!backend.startsWith("file://")) return undefined;

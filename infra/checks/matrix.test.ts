@@ -1,0 +1,41 @@
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { cases } from "./cases.ts";
+import type { Case } from "./fixture.ts";
+import { severities } from "./rule.ts";
+import { rules } from "./rules.ts";
+
+const meaning = {
+  error: "stops `preview` and `up` before anything is touched",
+  warning: "shown at every `preview` and `up`",
+  note: "shown by `./warren checks` alone",
+};
+
+const cell = (text: string) => text.replaceAll("|", "\\|");
+const list = (all: readonly Case[] | undefined) => (all ?? []).map(({ on }) => on).join("; ");
+
+/** The rules as a table, each with what the tests have shown it fires on and what not. */
+function matrix(): string {
+  const rows = rules.map(({ name, severity, firesOn, remedy }) => {
+    const tried = cases.find(({ rule }) => rule === name);
+    return [`\`${name}\``, severity, firesOn, list(tried?.fires), list(tried?.quiet), remedy].map(cell);
+  });
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [
+    "# Checks",
+    "",
+    "What is legal in a stack and yet wrong. `./warren checks -s STACK` lists what a stack has of it, `./warren checks --explain RULE` says why a rule",
+    "is there and from where it comes. The third and fourth column are tests of `infra/checks/checks.test.ts`, and `matrix.test.ts` beside it writes this table.",
+    "",
+    ...severities.map((severity) => `- **${severity}**: ${meaning[severity]}`),
+    "",
+    line(["rule", "", "fires on", "shown with", "and not with", "remedy"]),
+    line(Array.from({ length: 6 }, () => "---")),
+    ...rows.map(line),
+    "",
+  ].join("\n");
+}
+
+it("docs/checks.md is the table of the rules and of their rows", async () => {
+  await expect(matrix()).toMatchFileSnapshot(join(import.meta.dirname, "../../docs/checks.md"));
+});
