@@ -1,13 +1,16 @@
 import type { Config as AnnouncerConfig } from "../../agents/announcer/config.ts";
 import type { Config as DispatcherConfig } from "../../agents/dispatcher/config.ts";
-import type { CommonConfig } from "../../agents/lib/config.ts";
+import { type CommonConfig, type QueueType, tlsScheme } from "../../agents/lib/config.ts";
 import type { Config as PullerConfig } from "../../agents/puller/config.ts";
 import { renderAgentService } from "../../templates/render.ts";
+import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf } from "../config/index.ts";
+import { traitsOf } from "../config/series.ts";
 import { productUrlPath } from "./apache.ts";
 import { json, rootFile } from "./files.ts";
 import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
+import { caFile } from "./tls.ts";
 
 /** Loopback ports of the agents' metrics, one an agent. */
 export const metricsPorts = { announcer: 9101, dispatcher: 9102, puller: 9103 } as const;
@@ -26,7 +29,7 @@ interface AgentShell {
   readonly name: keyof typeof metricsPorts;
   readonly summary: string;
   readonly account: typeof productAccount;
-  /** `host:port` of brokers, tried in turn. */
+  /** `host:port` of brokers, tried in turn; after `amqps://` over TLS. */
   readonly brokers: readonly string[];
   readonly after?: string;
   readonly writable?: string;
@@ -36,9 +39,12 @@ interface AgentShell {
 /** What all agents have: the runtime, the bundle, the config, the password, the unit. */
 function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostPart {
   const { name } = shell;
+  const broker = config.brokers[config.announcements.broker];
   const common = {
     broker: {
       hosts: shell.brokers,
+      ...(broker?.tls ? { tls: { caFile } } : {}),
+      ...(broker ? { queueType: queueTypeOf(broker) } : {}),
       vhost: "/",
       user: "feeder",
       passwordFile: `\${CREDENTIALS_DIRECTORY}/broker-password`,
@@ -85,14 +91,22 @@ function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostP
   };
 }
 
+/** Mirrored queues are classic ones that a policy copies; a single member has nothing to replicate to. */
+const queueTypeOf = ({ series, members }: BrokerConfig): QueueType =>
+  traitsOf(series).replication === "quorum" && members.length > 1 ? "quorum" : "classic";
+
 /** Where agents find the broker: its virtual IP, else its members. */
 function brokerHosts({ config }: PartContext): string[] {
   const broker = config.brokers[config.announcements.broker];
   if (!broker) return [];
   const vip = broker.virtualIp ? config.virtualIps[broker.virtualIp] : undefined;
   const addresses = vip ? [vip.address] : broker.members.map((host) => config.hosts[host]?.address ?? host);
-  return addresses.map((address) => `${address}:${broker.port}`);
+  return addresses.map((address) => acrossNetwork(broker, address));
 }
+
+/** A broker on another host: over TLS where it has it, whatever else it takes. */
+const acrossNetwork = ({ tls, tlsPort, port }: BrokerConfig, address: string): string =>
+  tls ? `${tlsScheme}${address}:${tlsPort}` : `${address}:${port}`;
 
 /** A radar server: the announcer says when a product has come. */
 export function announcerPart(context: PartContext): HostPart {
@@ -144,9 +158,11 @@ export function dispatcherPart(context: PartContext): HostPart {
     name: "dispatcher",
     summary: "the first arrival of each product goes out, once",
     account: serviceAccount,
-    brokers: ["127.0.0.1", ...others.map((member) => config.hosts[member]?.address ?? member)].map(
-      (address) => `${address}:${broker.port}`,
-    ),
+    // What doesn't leave the host needs no TLS.
+    brokers: [
+      `127.0.0.1:${broker.port}`,
+      ...others.map((member) => acrossNetwork(broker, config.hosts[member]?.address ?? member)),
+    ],
     after: brokerUnit,
     own,
   });

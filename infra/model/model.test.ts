@@ -10,7 +10,7 @@ import { buildModel } from "./index.ts";
 import { hashPassword } from "./rabbitmq.ts";
 import type { HostModel } from "./types.ts";
 
-const stacks = ["lab", "op", "dev"] as const;
+const stacks = ["lab", "lab4", "op", "dev"] as const;
 const hostsOf = (stack: string) => fixtureModel(fixtureConfig(stack)).hosts;
 
 function host(name: string, config?: StackConfig): HostModel {
@@ -171,6 +171,27 @@ describe("the agents' configs", () => {
 
   it("lead dispatchers to the broker beside them first, then to the others", () => {
     expect(readConfig(host("bunny2"), "dispatcher").broker.hosts).toEqual(["127.0.0.1:5672", "10.203.0.21:5672"]);
+  });
+
+  it("lead over TLS wherever they leave the host, once the broker has it, and in the clear beside it", () => {
+    const config = fixtureConfig("lab4");
+    const bunny = { ...(config.brokers.bunny as StackConfig["brokers"][string]), tls: true };
+    const secure = { ...config, brokers: { bunny } };
+    const tls = { caFile: "/etc/warren/tls/ca.pem" };
+    expect(readConfig(host("pds-1", secure), "puller").broker).toMatchObject({
+      hosts: ["amqps://10.203.4.50:5671"],
+      tls,
+    });
+    expect(readConfig(host("bunny2", secure), "dispatcher").broker).toMatchObject({
+      hosts: ["127.0.0.1:5672", "amqps://10.203.4.21:5671", "amqps://10.203.4.23:5671"],
+      tls,
+    });
+  });
+
+  it("have queues declared as the broker's series replicates them", () => {
+    const queueType = (config: StackConfig) => readConfig(host("pds-1", config), "puller").broker.queueType;
+    expect(queueType(fixtureConfig("lab"))).toBe("classic");
+    expect(queueType(fixtureConfig("lab4"))).toBe("quorum");
   });
 
   it("agree on what the dispatcher takes and gives, whatever the topics and queues are called", () => {
