@@ -54,8 +54,8 @@ module.exports = {
     onlyTo(
       "checks-on-model",
       "^infra/checks/",
-      ["^infra/(checks|model|config)/", "^agents/lib/(config|errors|topology)\\.ts$"],
-      "checks read the model, and from the agents what their queues and times are called",
+      ["^infra/(checks|model|config)/", "^agents/lib/(config|errors)\\.ts$"],
+      "checks read the model, and the agents' times",
     ),
     onlyTo(
       "plugins-alone",

@@ -17,7 +17,7 @@ export const anonymousWritesShared: Rule = {
       if (!anonymous) return [];
       const names = [
         ...cluster.exchanges.map((exchange) => exchange.name),
-        ...productionQueues(cluster, config).map((queue) => queue.name),
+        ...productionQueues(cluster).map((queue) => queue.name),
       ];
       const deleted = permitted(anonymous.configure, names);
       const written = permitted(anonymous.write, names);

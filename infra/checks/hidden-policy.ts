@@ -13,7 +13,7 @@ export const hiddenPolicy: Rule = {
   source: "rabbitmq.com/docs/policies, combining policy definitions",
   find: (model, config) =>
     model.clusters.flatMap((cluster) =>
-      Object.values(Object.groupBy(hidden(cluster, config), (one) => `${one.policy.name}\0${one.winner.name}`)).flatMap(
+      Object.values(Object.groupBy(hidden(cluster), (one) => `${one.policy.name}\0${one.winner.name}`)).flatMap(
         (group) => (group ? [describe(cluster, config, group)] : []),
       ),
     ),
@@ -26,8 +26,8 @@ interface Hidden {
   readonly policy: PolicyModel;
 }
 
-function hidden(cluster: ClusterModel, config: StackConfig): Hidden[] {
-  return knownQueues(cluster, config).flatMap((queue) => {
+function hidden(cluster: ClusterModel): Hidden[] {
+  return knownQueues(cluster).flatMap((queue) => {
     const all = cluster.policies.filter((policy) => reaches(policy, queue));
     const [winner, ...others] = all.toSorted((a, b) => b.priority - a.priority);
     if (!winner) return [];

@@ -1,5 +1,5 @@
 import type { PolicyModel } from "../model/types.ts";
-import { list, policyPath, productionQueues, reaches } from "./production.ts";
+import { type KnownQueue, list, policyPath, productionQueues, reaches } from "./production.ts";
 import type { Rule } from "./rule.ts";
 
 export const policedProductionQueue: Rule = {
@@ -15,9 +15,9 @@ export const policedProductionQueue: Rule = {
   find: (model, config) =>
     model.clusters.flatMap((cluster) =>
       cluster.policies.flatMap((policy) => {
-        const keys = losingKeys(policy);
-        const queues = productionQueues(cluster, config).filter((queue) => reaches(policy, queue));
-        if (keys.length === 0 || queues.length === 0) return [];
+        const queues = productionQueues(cluster).filter((queue) => reaches(policy, queue));
+        const keys = [...new Set(queues.flatMap((queue) => losingKeys(policy, queue)))];
+        if (keys.length === 0) return [];
         return [
           {
             path: policyPath(cluster, config, policy),
@@ -29,16 +29,20 @@ export const policedProductionQueue: Rule = {
 };
 
 /**
- * Keys by which messages get lost. A bound that refuses what is new loses nothing: publishers hear of it and keep theirs. A delivery limit
- * below 0 is none, and one with a dead letter exchange keeps what it gives up.
+ * Keys by which messages get lost. A bound that refuses what is new loses nothing: publishers hear of it and keep theirs. Quorum queues
+ * alone know a delivery limit; below 0 it is none (agents have them on 4.0 only, where that holds), and with a dead letter exchange it
+ * keeps what it gives up.
  */
-function losingKeys({ definition }: PolicyModel): string[] {
+function losingKeys({ definition }: PolicyModel, queue: KnownQueue): string[] {
   return Object.entries(definition).flatMap(([key, value]) => {
     if (key === "expires" || key === "message-ttl") return [key];
     if (key === "max-length" || key === "max-length-bytes")
       return definition.overflow === "reject-publish" ? [] : [key];
     if (key === "overflow") return value === "reject-publish" ? [] : [key];
-    if (key === "delivery-limit") return Number(value) < 0 || definition["dead-letter-exchange"] ? [] : [key];
+    if (key === "delivery-limit") {
+      const keeps = queue.type !== "quorum" || Number(value) < 0 || "dead-letter-exchange" in definition;
+      return keeps ? [] : [key];
+    }
     return [];
   });
 }

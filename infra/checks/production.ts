@@ -1,4 +1,3 @@
-import { deadLetterQueue } from "../../agents/lib/topology.ts";
 import type { StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
 import type { ClusterModel, PolicyModel } from "../model/types.ts";
@@ -12,18 +11,17 @@ export interface KnownQueue {
 }
 
 /** The queues that the agents declare on this cluster: what is in them is on its way from a radar server to PDS. */
-export function productionQueues(cluster: ClusterModel, { announcements }: StackConfig): KnownQueue[] {
-  if (announcements.broker !== cluster.name) return [];
+export function productionQueues(cluster: ClusterModel): KnownQueue[] {
   const type = traitsOf(cluster.series).replication === "quorum" ? "quorum" : "classic";
-  return [announcements.inputQueue, announcements.pullQueue, deadLetterQueue].map((name) => ({ name, type }));
+  return cluster.agentQueues.map(({ name }) => ({ name, type }));
 }
 
 /** Those and the config's own. Queues that clients declare for themselves nobody knows before they are there. */
-export function knownQueues(cluster: ClusterModel, config: StackConfig): KnownQueue[] {
+export function knownQueues(cluster: ClusterModel): KnownQueue[] {
   const own = cluster.queues.map(({ name, arguments: { "x-queue-type": type } }): KnownQueue => {
     return { name, type: type === "quorum" || type === "stream" ? type : "classic" };
   });
-  return [...productionQueues(cluster, config), ...own];
+  return [...productionQueues(cluster), ...own];
 }
 
 const typesOf: Readonly<Record<string, readonly QueueType[]>> = {

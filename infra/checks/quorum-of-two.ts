@@ -9,11 +9,11 @@ export const quorumOfTwo: Rule = {
     "A quorum queue works while more than half of its members do. Of two that is both: whichever dies, the queue stands still, and two hosts fail more often than one.",
   remedy: "give the cluster a third member, or take one out",
   source: "rabbitmq.com/docs/quorum-queues, fault tolerance; Raft (Ongaro and Ousterhout, 2014), 5.1",
-  find: (model, config) =>
+  find: (model) =>
     model.clusters
       .filter((cluster) => cluster.members.length === 2)
       .flatMap((cluster) => {
-        const queues = knownQueues(cluster, config).filter((queue) => queue.type === "quorum");
+        const queues = knownQueues(cluster).filter((queue) => queue.type === "quorum");
         if (queues.length === 0) return [];
         return [
           {

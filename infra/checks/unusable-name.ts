@@ -1,5 +1,4 @@
 import { Buffer } from "node:buffer";
-import type { StackConfig } from "../config/index.ts";
 import type { ClusterModel } from "../model/types.ts";
 import { productionQueues } from "./production.ts";
 import type { Rule } from "./rule.ts";
@@ -15,9 +14,9 @@ export const unusableName: Rule = {
     "The provider's ids are `NAME@VHOST`: with an `@` in the name the wrong thing is read, changed and deleted. AMQP has one byte for the length of a name, and counts bytes, not characters.",
   remedy: "choose a name without `@`, of 255 bytes at most",
   source: "AMQP 0-9-1, 4.2.5.3 and 3.1.3; @pulumi/rabbitmq, import ids",
-  find: (model, config) =>
+  find: (model) =>
     model.clusters.flatMap((cluster) =>
-      namesOf(cluster, config).flatMap(([kind, name]) => {
+      namesOf(cluster).flatMap(([kind, name]) => {
         const bytes = Buffer.byteLength(name);
         const faults = [
           ...(name.includes("@") ? ["has an @"] : []),
@@ -32,12 +31,12 @@ export const unusableName: Rule = {
     ),
 };
 
-function namesOf(cluster: ClusterModel, config: StackConfig): [kind: string, name: string][] {
+function namesOf(cluster: ClusterModel): [kind: string, name: string][] {
   const own = ["users", "exchanges", "queues", "policies"] as const;
   return [
     ["administrator", cluster.administrator.name],
     ...own.flatMap((kind) => cluster[kind].map(({ name }): [string, string] => [kind, name])),
     // The agents' own: longer ones they would refuse, with a restart each time.
-    ...productionQueues(cluster, config).map(({ name }): [string, string] => ["queues", name]),
+    ...productionQueues(cluster).map(({ name }): [string, string] => ["queues", name]),
   ];
 }
