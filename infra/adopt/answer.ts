@@ -1,0 +1,128 @@
+import { z } from "zod";
+import type { Adoptable } from "../config/adopted.ts";
+import { type Definitions, definitionsSchema } from "./objects.ts";
+import { section } from "./question.ts";
+
+export interface FoundFile {
+  readonly content: string;
+  readonly owner: string;
+  readonly group: string;
+  /** Octal, four digits. */
+  readonly mode: string;
+  /** Text in UTF-8 without a null, so that a stack file can have it to the byte. */
+  readonly isText: boolean;
+}
+
+const clusterSchema = z.looseObject({
+  cluster_name: z.string().default(""),
+  disk_nodes: z.array(z.string()).default([]),
+  ram_nodes: z.array(z.string()).default([]),
+  running_nodes: z.array(z.string()).default([]),
+  listeners: z
+    .record(z.string(), z.array(z.looseObject({ interface: z.string(), port: z.number(), protocol: z.string() })))
+    .default({}),
+});
+export type ClusterStatus = z.infer<typeof clusterSchema>;
+
+/** What one host told of itself. */
+export interface FoundHost {
+  readonly name: string;
+  /** Debian's code name, e.g. `bookworm`. */
+  readonly release: string;
+  readonly addresses: readonly { readonly interface: string; readonly address: string }[];
+  /** Installed packages: name -> version. */
+  readonly packages: ReadonlyMap<string, string>;
+  readonly units: ReadonlyMap<string, { readonly active: string; readonly file: string }>;
+  readonly files: ReadonlyMap<string, FoundFile>;
+  /** Further files that the services read, by name alone. */
+  readonly names: readonly string[];
+  /** Absent: the broker didn't say; `brokerSaid` has its words. */
+  readonly definitions?: Definitions;
+  readonly cluster?: ClusterStatus;
+  readonly brokerSaid: string;
+}
+
+/** Reads the answer to `question`. @returns undefined where it ends early */
+export function readAnswer(answer: string): FoundHost | undefined {
+  const sections = new Map<string, string[]>();
+  let current: string[] = [];
+  for (const line of answer.split("\n")) {
+    if (line.startsWith(section(""))) {
+      current = [];
+      sections.set(line.slice(section("").length), current);
+    } else current.push(line);
+  }
+  if (!sections.has("end")) return undefined;
+  const lines = (name: string) => (sections.get(name) ?? []).filter((line) => line !== "");
+  const definitions = definitionsSchema.safeParse(jsonOf(lines("definitions")));
+  const cluster = clusterSchema.safeParse(jsonOf(lines("cluster")));
+  return {
+    name: lines("host")[0] ?? "",
+    release: /^VERSION_CODENAME=(\S+)/m.exec(lines("release").join("\n"))?.[1] ?? "",
+    addresses: lines("addresses").flatMap((line) => {
+      const [, name, address] = /^\d+:\s+(\S+)\s+inet\s+([\d.]+)/.exec(line) ?? [];
+      return name && address ? [{ interface: name, address }] : [];
+    }),
+    packages: readPackages(lines("packages")),
+    units: readUnits(sections.get("units") ?? []),
+    files: readFiles(lines("stat"), lines),
+    names: lines("names"),
+    ...(definitions.success ? { definitions: definitions.data } : {}),
+    ...(cluster.success ? { cluster: cluster.data } : {}),
+    brokerSaid: definitions.success && cluster.success ? "" : wordsOf(lines("definitions")),
+  };
+}
+
+/** The one line that is a JSON object: the broker's program may say more before and after it. */
+function jsonOf(lines: readonly string[]): unknown {
+  for (const line of lines) {
+    if (!line.startsWith("{")) continue;
+    try {
+      return JSON.parse(line);
+    } catch {
+      // Erlang's own words may begin with a brace as well.
+    }
+  }
+  return undefined;
+}
+
+/** The first line that a person can make something of. */
+const wordsOf = (lines: readonly string[]): string =>
+  lines.find((line) => /^(Error|runuser|sudo|env|.*unable)/i.test(line)) ?? lines[0] ?? "";
+
+function readPackages(lines: readonly string[]): Map<string, string> {
+  const installed = lines.map((line) => line.split(" ")).filter(([, , , status]) => status === "installed");
+  return new Map(installed.map(([name = "", version = ""]) => [name, version]));
+}
+
+function readUnits(lines: readonly string[]): FoundHost["units"] {
+  const blocks = lines.join("\n").split("\n\n");
+  const value = (block: string, key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(block)?.[1] ?? "";
+  return new Map(
+    blocks
+      .filter((block) => block.includes("Id="))
+      .map((block) => [
+        value(block, "Id"),
+        { active: value(block, "ActiveState"), file: value(block, "UnitFileState") },
+      ]),
+  );
+}
+
+function readFiles(stats: readonly string[], lines: (name: string) => string[]): Map<string, FoundFile> {
+  const files = new Map<string, FoundFile>();
+  for (const line of stats) {
+    const [mode = "", owner = "", group = "", , ...rest] = line.split(" ");
+    const path = rest.join(" ");
+    const bytes = Buffer.from(lines(`file ${path}`).join(""), "base64");
+    const content = bytes.toString("utf8");
+    const isText = Buffer.from(content, "utf8").equals(bytes) && !content.includes("\0");
+    files.set(path, { content, owner, group, mode: mode.padStart(4, "0"), isText });
+  }
+  return files;
+}
+
+/** Whether a service runs and is enabled at boot, which is all that an adopted unit can be. */
+export function isServing(host: FoundHost, service: Adoptable): boolean {
+  const unit = host.units.get(`${service}.service`);
+  return host.packages.has(service) && unit?.active === "active" && unit.file === "enabled";
+}

@@ -1,0 +1,94 @@
+import { atom, type Term } from "../../templates/erlang-terms.ts";
+import { type ConfEntry, parseConf } from "./conf.ts";
+import { readLdapTerm } from "./ldap.ts";
+import { putBackends, putPartitionHandling, type SettingsDraft } from "./settings.ts";
+import { keptInFile, type Unexpressed } from "./unexpressed.ts";
+
+/** Keys that say what warren knows from elsewhere: members, ports that the broker itself lists, the cluster's name. */
+const knownFromElsewhere =
+  /^(listeners\.tcp\.[\w]+|cluster_name|cluster_formation\.(peer_discovery_backend|classic_config\.nodes\.\w+))$/;
+
+/** Reads `rabbitmq.conf`. @returns what the config has no words for */
+export function readConfFile(text: string, place: string, settings: SettingsDraft): Unexpressed[] {
+  const { entries, strange } = parseConf(text);
+  const backends = readBackendEntries(entries, settings);
+  const servers = entries.filter(({ key }) => key.startsWith("auth_ldap.servers."));
+  if (servers.length > 0) {
+    readLdapTerm(
+      settings.ldap,
+      "servers",
+      servers.map(({ value }) => value),
+    );
+  }
+  const unknown = entries.filter(
+    (entry) =>
+      !knownFromElsewhere.test(entry.key) &&
+      !servers.includes(entry) &&
+      !backends.includes(entry) &&
+      !readEntry(settings, entry),
+  );
+  return [
+    ...unknown.map(({ key, value, line }) => ({ line, what: secretKey.test(key) ? key : `${key} = ${value}` })),
+    ...strange.map(({ line }) => ({ line, what: "a line that is no setting" })),
+  ].map(({ line, what }) => ({ place: `${place}:${line}`, what, consequence: keptInFile }));
+}
+
+/** What such a key says is not shown. */
+const secretKey = /pass|secret|cookie|token/;
+
+function readEntry(settings: SettingsDraft, { key, value }: ConfEntry): boolean {
+  const ldap = /^auth_ldap\.(.*)$/.exec(key)?.[1];
+  if (ldap !== undefined) return readLdapTerm(settings.ldap, ldap, termOf(value));
+  const loopback = /^loopback_users\.(.+)$/.exec(key)?.[1];
+  if (loopback !== undefined) return putLoopback(settings, loopback, value);
+  switch (key) {
+    case "cluster_partition_handling":
+      return putPartitionHandling(settings, value);
+    case "loopback_users":
+      if (value !== "none") return false;
+      settings.loopbackUsers = [];
+      return true;
+    case "management.tcp.port":
+    case "management.listener.port":
+      settings.management = { ...settings.management, port: Number(value) };
+      return true;
+    case "management.tcp.ip":
+    case "management.listener.ip":
+      settings.management = { ...settings.management, address: value };
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** `loopback_users.guest = true`, or `= false` for a user of the default that may come from anywhere. */
+function putLoopback(settings: SettingsDraft, name: string, value: string): boolean {
+  const before = settings.loopbackUsers ?? ["guest"];
+  if (value !== "true" && value !== "false") return false;
+  const others = before.filter((user) => user !== name);
+  settings.loopbackUsers = value === "true" ? [...others, name] : others;
+  return true;
+}
+
+/** `auth_backends.1 = ldap`, or in two parts: `auth_backends.1.authn = ldap`, `auth_backends.1.authz = internal`. */
+function readBackendEntries(entries: readonly ConfEntry[], settings: SettingsDraft): ConfEntry[] {
+  const found = entries.filter(({ key }) => key.startsWith("auth_backends."));
+  const chain = new Map<number, { authn: string; authz: string }>();
+  for (const { key, value } of found) {
+    const [, number = "", part] = /^auth_backends\.(\d+)(?:\.(authn|authz))?$/.exec(key) ?? [];
+    const before = chain.get(Number(number)) ?? { authn: "", authz: "" };
+    chain.set(Number(number), part ? { ...before, [part]: value } : { authn: value, authz: value });
+  }
+  if (chain.size === 0) return [];
+  const terms = [...chain.entries()]
+    .toSorted(([a], [b]) => a - b)
+    .map(([, { authn, authz }]): Term => ({ tuple: [atom(authn), atom(authz)] }));
+  return putBackends(settings, terms) ? found : [];
+}
+
+/** A value as the same setting has it in Erlang terms. */
+function termOf(value: string): Term {
+  if (value === "true" || value === "false") return value === "true";
+  if (/^\d+$/.test(value)) return Number(value);
+  return value === "network" ? atom(value) : value;
+}

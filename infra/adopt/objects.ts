@@ -1,0 +1,206 @@
+import { z } from "zod";
+import { exchangeTypes, policySchema, queueSchema, type userSchema } from "../config/brokers.ts";
+import { type GivenPasswords, judgePassword } from "./passwords.ts";
+import { staysUnmanaged, type Unexpressed } from "./unexpressed.ts";
+
+/** What `rabbitmqctl export_definitions` gives, as far as it is read here; more is let be. */
+const named = z.looseObject({ name: z.string(), vhost: z.string() });
+const values = z.record(z.string(), z.unknown());
+export const definitionsSchema = z.looseObject({
+  rabbitmq_version: z.string().optional(),
+  users: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        password_hash: z.string().default(""),
+        hashing_algorithm: z.string().default(""),
+        // Brokers before 3.9 give one text with commas.
+        tags: z.union([z.array(z.string()), z.string().transform((text) => text.split(",").filter(Boolean))]),
+        limits: values.optional(),
+      }),
+    )
+    .default([]),
+  vhosts: z.array(z.looseObject({ name: z.string(), limits: z.array(z.unknown()).optional() })).default([]),
+  permissions: z
+    .array(
+      z.looseObject({
+        user: z.string(),
+        vhost: z.string(),
+        configure: z.string(),
+        write: z.string(),
+        read: z.string(),
+      }),
+    )
+    .default([]),
+  topic_permissions: z.array(z.looseObject({ user: z.string(), vhost: z.string() })).default([]),
+  parameters: z.array(named.extend({ component: z.string() })).default([]),
+  global_parameters: z.array(z.looseObject({ name: z.string() })).default([]),
+  policies: z
+    .array(
+      named.extend({
+        pattern: z.string(),
+        "apply-to": z.string().default("all"),
+        definition: values,
+        priority: z.number().default(0),
+      }),
+    )
+    .default([]),
+  queues: z.array(named.extend({ durable: z.boolean(), auto_delete: z.boolean(), arguments: values })).default([]),
+  exchanges: z
+    .array(
+      named.extend({
+        type: z.string(),
+        durable: z.boolean(),
+        auto_delete: z.boolean(),
+        internal: z.boolean().default(false),
+        arguments: values,
+      }),
+    )
+    .default([]),
+  bindings: z
+    .array(
+      z.looseObject({
+        source: z.string(),
+        vhost: z.string(),
+        destination: z.string(),
+        destination_type: z.string(),
+        routing_key: z.string(),
+        arguments: values,
+      }),
+    )
+    .default([]),
+});
+export type Definitions = z.infer<typeof definitionsSchema>;
+
+/** Objects of one broker as a stack file has them. */
+export interface FoundObjects {
+  readonly users: Record<string, z.input<typeof userSchema>>;
+  /** Passwords of those among them whose password the broker keeps, each verified. */
+  readonly passwords: Record<string, string>;
+  readonly exchanges: { name: string; type: (typeof exchangeTypes)[number] }[];
+  readonly queues: z.input<typeof queueSchema>[];
+  readonly policies: z.input<typeof policySchema>[];
+  readonly unexpressed: Unexpressed[];
+}
+
+export interface ObjectsOptions {
+  /** For what can't be expressed: `cluster bunny`. */
+  readonly place: string;
+  readonly passwords: GivenPasswords;
+  /** Whether the broker's configuration has LDAP servers that the stack file can name. */
+  readonly ldap: boolean;
+  /** Queues whose names match are managed. */
+  readonly queues: RegExp;
+}
+
+const vhost = "/";
+
+/** What of the definitions a stack file has words for, and what it hasn't. */
+export function readObjects(definitions: Definitions, options: ObjectsOptions): FoundObjects {
+  const unexpressed: Unexpressed[] = [];
+  const say = (what: string, consequence = staysUnmanaged) =>
+    unexpressed.push({ place: options.place, what, consequence });
+  sayOthers(definitions, say);
+  const { users, passwords } = readUsers(definitions, options, say);
+  const exchanges = definitions.exchanges.filter(inVhost).flatMap((exchange) => {
+    const { name, durable, auto_delete: autoDelete, internal } = exchange;
+    const type = exchangeTypes.find((one) => one === exchange.type);
+    if (type && durable && !autoDelete && !internal && isEmpty(exchange.arguments)) return [{ name, type }];
+    say(`exchange ${name}: only durable ones without arguments, of type ${exchangeTypes.join(", ")}, can be said`);
+    return [];
+  });
+  const queues = readQueues(definitions, options, say);
+  const policies = definitions.policies.filter(inVhost).flatMap((policy) => {
+    const { name, pattern, priority, definition } = policy;
+    const input = { name, pattern, applyTo: policy["apply-to"], priority, definition };
+    const parsed = policySchema.safeParse(input);
+    const sent = Object.values(definition).every((value) => isSent(value));
+    if (parsed.success && sent) return [parsed.data];
+    say(`policy ${name}: only whole numbers and words that are no numbers can be said in it`);
+    return [];
+  });
+  return { users, passwords, exchanges, queues, policies, unexpressed };
+}
+
+const inVhost = (one: { readonly vhost: string }): boolean => one.vhost === vhost;
+const isEmpty = (value: object): boolean => Object.keys(value).length === 0;
+
+/** The provider takes words and sends what looks like a whole number as one, truth values as words. */
+const isSent = (value: unknown): boolean =>
+  typeof value === "number" ? Number.isSafeInteger(value) : typeof value === "string" && !/^[+-]?\d+$/.test(value);
+
+type Say = (what: string, consequence?: string) => void;
+
+function readUsers(definitions: Definitions, options: ObjectsOptions, say: Say) {
+  const users: FoundObjects["users"] = {};
+  const passwords: FoundObjects["passwords"] = {};
+  for (const user of definitions.users) {
+    const { name, tags } = user;
+    if (!isEmpty(user.limits ?? {})) say(`limits of user ${name}`);
+    const verdict = judgePassword(user, options.passwords);
+    const reason = verdict.kind === "unmanaged" ? verdict.reason : tagFault(tags);
+    const own = definitions.permissions.find((one) => one.user === name && inVhost(one));
+    const ldapOnly = verdict.kind === "none" && !options.ldap;
+    if (reason || ldapOnly) {
+      say(`user ${name}: ${reason ?? "has no password, and no LDAP servers that could be said check one"}`);
+      continue;
+    }
+    if (verdict.kind === "given") passwords[name] = verdict.password;
+    users[name] = {
+      ...(tags.length > 0 ? { tags } : {}),
+      ...(own ? { permissions: { configure: own.configure, write: own.write, read: own.read } } : {}),
+      ...(verdict.kind === "none" ? { ldap: true } : {}),
+    };
+  }
+  return { users, passwords };
+}
+
+const tagFault = (tags: readonly string[]): string | undefined => {
+  const strange = tags.find((tag) => !/^[a-z_]+$/.test(tag));
+  return strange === undefined ? undefined : `tag ${strange} can't be said`;
+};
+
+function readQueues(definitions: Definitions, options: ObjectsOptions, say: Say): FoundObjects["queues"] {
+  const bindings = definitions.bindings.filter(inVhost);
+  const managed = new Set<string>();
+  const queues = definitions.queues.filter(inVhost).flatMap((queue) => {
+    const { name, durable, auto_delete: autoDelete } = queue;
+    if (!options.queues.test(name)) {
+      say(`queue ${name}, with its bindings: --queues leaves it out`);
+      return [];
+    }
+    const own = bindings.filter((one) => one.destination_type === "queue" && one.destination === name);
+    const plain = own.filter((one) => isEmpty(one.arguments));
+    const input = {
+      name,
+      arguments: queue.arguments,
+      bindings: plain.map((one) => ({ exchange: one.source, key: one.routing_key })),
+    };
+    const parsed = queueSchema.safeParse(input);
+    if (!durable || autoDelete || !parsed.success) {
+      say(`queue ${name}: only durable ones whose arguments are words, numbers or truth values can be said`);
+      return [];
+    }
+    for (const { source } of own.filter((one) => !plain.includes(one)))
+      say(`binding of ${source} to ${name}: has arguments`);
+    managed.add(name);
+    return [parsed.data];
+  });
+  for (const binding of bindings.filter((one) => one.destination_type !== "queue")) {
+    say(`binding of exchange ${binding.source} to exchange ${binding.destination}`);
+  }
+  return queues;
+}
+
+/** Everything outside vhost `/`, and kinds of things that a stack file has no words for. */
+function sayOthers(definitions: Definitions, say: Say): void {
+  for (const { name, limits } of definitions.vhosts) {
+    if (name !== vhost) say(`vhost ${name}, with all that is in it`);
+    else if (limits && limits.length > 0) say(`limits of vhost ${name}`);
+  }
+  for (const { user, vhost: where } of definitions.topic_permissions)
+    say(`topic permissions of ${user} in vhost ${where}`);
+  for (const { component, name } of definitions.parameters.filter(inVhost)) say(`parameter ${component} ${name}`);
+  const usual = new Set(["cluster_name", "internal_cluster_id"]);
+  for (const { name } of definitions.global_parameters) if (!usual.has(name)) say(`global parameter ${name}`);
+}

@@ -1,0 +1,139 @@
+import { hostExec, type LabHost } from "./index.ts";
+
+/** What a person typed who built the pair by hand. */
+export interface HandBuilt {
+  /** The two hosts; the second one joins the first. */
+  readonly hosts: readonly [LabHost, LabHost];
+  /** Name of the virtual IP and its address. */
+  readonly vip: { readonly name: string; readonly address: string };
+  /** Passwords by user: `anonymous`, `feeder`, `root`, `guest`. */
+  readonly passwords: Readonly<Record<"anonymous" | "feeder" | "root" | "guest", string>>;
+  /** LDAP servers of the broker's configuration; left out: no LDAP. */
+  readonly ldapServer?: string;
+}
+
+/** The Erlang cookie that both are given. */
+export const handCookie = "HANDBUILTCOOKIEOFTHELAB";
+
+/**
+ * A broker pair as the installation notes have it, command by command: package, users, permissions, plugins, cookie, join, policy, LDAP, keepalived.
+ * Nothing of warren's is used, and nothing is made that the notes don't make.
+ */
+export async function buildByHand(lab: string, built: HandBuilt): Promise<void> {
+  const [first, second] = built.hosts;
+  const on = (host: LabHost, script: string) =>
+    hostExec(lab, host.name, ["bash", "-euo", "pipefail", "-c", script], { timeoutMs: 240_000 });
+  const names = built.hosts.map((host) => `${host.address} ${host.name}`).join("\\n");
+  await Promise.all(
+    built.hosts.map((host, index) =>
+      on(
+        host,
+        `printf '127.0.0.1 localhost\\n${names}\\n' > /etc/hosts
+         install -d /etc/rabbitmq /etc/keepalived
+         cat > /etc/rabbitmq/rabbitmq.config <<'END'
+${handConfig(built.ldapServer)}END
+         cat > /etc/keepalived/keepalived.conf <<'END'
+${handKeepalived(built.vip, index === 0 ? 150 : 100)}END
+         export DEBIAN_FRONTEND=noninteractive
+         apt-get -qq update
+         apt-get -qq install -y --no-install-recommends rabbitmq-server keepalived > /dev/null 2>&1
+         systemctl stop rabbitmq-server
+         printf %s ${handCookie} > /var/lib/rabbitmq/.erlang.cookie
+         rabbitmq-plugins --offline enable rabbitmq_management${built.ldapServer ? " rabbitmq_auth_backend_ldap" : ""} > /dev/null
+         systemctl start rabbitmq-server`,
+      ),
+    ),
+  );
+  await on(
+    second,
+    `rabbitmqctl -q stop_app; rabbitmqctl -q join_cluster rabbit@${first.name}; rabbitmqctl -q start_app`,
+  );
+  await on(first, commands(built));
+}
+
+/** As the notes have them, with the broker's own program: its wrapper would read a `$` of an expression as the shell does. */
+function commands({ passwords, ldapServer }: HandBuilt): string {
+  const ctl = "runuser -u rabbitmq -- env HOME=/var/lib/rabbitmq /usr/lib/rabbitmq/bin/rabbitmqctl -q";
+  const old = '"^xpublic|^amq.gen.*$|^cmc.*$"     "^amq.gen.*$|^cmc.*$"    "^xpublic|^amq.gen.*$|^cmc.*$"';
+  const ldapUser = `
+    ${ctl} add_user username aaa
+    ${ctl} clear_password username
+    ${ctl} set_permissions -p / username ${old}`;
+  return `
+    ${ctl} add_user anonymous ${passwords.anonymous}
+    ${ctl} set_permissions -p / anonymous ${old}
+    ${ctl} add_user feeder ${passwords.feeder}
+    ${ctl} set_permissions -p / feeder ".*" ".*" ".*"
+    ${ctl} add_user root ${passwords.root}
+    ${ctl} set_user_tags root administrator
+    ${ctl} set_user_tags guest
+    ${ctl} change_password guest ${passwords.guest}
+    ${ctl} set_policy ha-all "^cmc\\." '{"ha-mode":"all"}'${ldapServer ? ldapUser : ""}
+    ${ctl} eval 'rabbit_exchange:declare({resource, <<"/">>, exchange, <<"cmc">>}, topic, true, false, false, [], <<"hand">>).' > /dev/null
+    ${ctl} eval 'rabbit_exchange:declare({resource, <<"/">>, exchange, <<"xpublic">>}, topic, true, false, false, [], <<"hand">>).' > /dev/null`;
+}
+
+/** The notes' `rabbitmq.config`; their server's name is another's. */
+export function handConfig(ldapServer: string | undefined): string {
+  if (!ldapServer) return "[{rabbit, [{cluster_partition_handling, autoheal}]}].\n";
+  return `[
+{rabbit, [{auth_backends, [ {rabbit_auth_backend_ldap,rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}]},
+{rabbitmq_auth_backend_ldap,
+    [
+    {servers,               ["${ldapServer}"]},
+    {user_dn_pattern,       "uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca"},
+    {use_ssl,               false},
+    {port,                  389},
+    {log,                   true},
+    {network,               true},
+    {vhost_access_query,    {in_group,
+                            "ou=\${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca"}},
+    {resource_access_query,
+    {for, [{permission, configure, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
+            {permission, write,
+            {for, [{resource, queue,    {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
+                    {resource, exchange, {constant, true}}]}},
+            {permission, read,
+            {for, [{resource, exchange, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
+                    {resource, queue,    {constant, true}}]}}
+            ]
+    }},
+    {tag_queries,           [{administrator, {constant, false}},
+                            {management,    {constant, true}}]}
+    ]
+}
+].
+`;
+}
+
+/** The notes' block without its first line, which is prose, with the lab's address, and with a check that can succeed. */
+export function handKeepalived(vip: { readonly name: string; readonly address: string }, priority: number): string {
+  return `vrrp_script chk_rabbitmq {
+        script "/usr/bin/killall -0 beam.smp"
+        interval 2
+}
+
+vrrp_instance ${vip.name} {
+        state BACKUP
+        interface eth0
+        virtual_router_id 247
+        priority ${priority}
+        track_interface {
+                eth0
+        }
+        advert_int 1
+        preempt_delay 5
+        authentication {
+                auth_type PASS
+                auth_pass bunop
+        }
+        virtual_ipaddress {
+# ${vip.name}
+                ${vip.address} dev eth0
+        }
+        track_script {
+                chk_rabbitmq
+        }
+}
+`;
+}
