@@ -6,21 +6,24 @@ import { checkModel, formatFinding } from "./checks/index.ts";
 import { type Past, pastOf, readPast } from "./checks/past.ts";
 import { parseStackConfig } from "./config/index.ts";
 import { buildModel } from "./model/index.ts";
+import { observeBrokers } from "./observe/broker.ts";
+import { findDrift } from "./observe/find-drift.ts";
 import type { RecordedKeys } from "./observe/host-keys.ts";
-import type { Observations } from "./observe/index.ts";
-import { type Meeting, meetHosts } from "./observe/meet.ts";
+import { type ManagementHosts, managementHosts } from "./observe/management-hosts.ts";
+import { meetHosts } from "./observe/meet.ts";
+import { reportDrift, reportHostKeys } from "./report.ts";
 import { buildArtifacts } from "./resources/artifacts.ts";
 import { ensureCertificates, type KeptTls, writeOperatorCa } from "./resources/certificates.ts";
 import { requireLogins } from "./resources/connection.ts";
 import { declareModel } from "./resources/declare.ts";
-import { type KeptSteps, type PlannedStep, planSteps } from "./resources/plan.ts";
+import { type KeptSteps, planSteps } from "./resources/plan.ts";
 
 /** Read config, build the model, check it, ask the hosts, declare what they should be. @returns the stack's outputs */
 async function declareStack() {
   const checkout = join(import.meta.dirname, "..");
   const stack = pulumi.getStack();
   const config = parseStackConfig(warrenConfig(), `stack ${stack}`);
-  const [artifacts, { kept, recorded, past, keptTls }] = await Promise.all([
+  const [artifacts, { kept, recorded, past, asked, keptTls }] = await Promise.all([
     buildArtifacts(checkout),
     ownOutputs(stack),
   ]);
@@ -34,15 +37,21 @@ async function declareStack() {
     checkout,
   );
 
-  const { model, observations, hostKeys, notes } = await meetHosts(wanted, checkout, recorded);
+  const [{ model, observations, hostKeys, notes }, brokers] = await Promise.all([
+    meetHosts(wanted, checkout, recorded),
+    observeBrokers(wanted, checkout),
+  ]);
   await reportHostKeys(notes);
-  const planned = planSteps(model, observations, kept, config.secrets.erlangCookie, new Date().toISOString());
-  await reportDifferences(observations, planned);
-  const steps = declareModel(model, planned, kept, checkout);
+  const drift = findDrift(model, observations, brokers);
+  const planned = planSteps(model, drift.hosts, kept, config.secrets.erlangCookie, new Date().toISOString());
+  await reportDrift(observations, drift, planned);
+  const management = managementHosts(model, brokers, asked);
+  const steps = declareModel(model, planned, kept, checkout, management);
   return {
     hosts: Object.fromEntries(model.hosts.map((host) => [host.name, host.connection.address])),
     virtualIps: Object.fromEntries(Object.entries(config.virtualIps).map(([name, vip]) => [name, vip.address])),
     hostKeys,
+    management,
     ...pastOf(config),
     // Secret only so that a hundred lines of digests don't bury what a person wants to see.
     steps: pulumi.secret(steps),
@@ -74,6 +83,8 @@ interface OwnOutputs {
   readonly kept: KeptSteps;
   readonly recorded: RecordedKeys;
   readonly past: Past;
+  /** Which member of each cluster was asked. */
+  readonly asked: ManagementHosts;
   readonly keptTls: KeptTls | undefined;
 }
 
@@ -85,29 +96,17 @@ async function ownOutputs(stack: string): Promise<OwnOutputs> {
   const own = new pulumi.StackReference("own outputs", {
     name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`,
   });
-  const names = ["steps", "hostKeys", "series", "releases", "tls"] as const;
-  const [steps, hostKeys, series, releases, tls] = await Promise.all(names.map((name) => own.getOutputDetails(name)));
+  const names = ["steps", "hostKeys", "series", "releases", "tls", "management"] as const;
+  const [steps, hostKeys, series, releases, tls, management] = await Promise.all(
+    names.map((name) => own.getOutputDetails(name)),
+  );
   return {
     kept: (steps?.secretValue as KeptSteps | undefined) ?? {},
     recorded: (hostKeys?.value as RecordedKeys | undefined) ?? {},
+    asked: (management?.value as ManagementHosts | undefined) ?? {},
     past: readPast({ series: series?.value, releases: releases?.value }),
     keptTls: tls?.secretValue as KeptTls | undefined,
   };
-}
-
-async function reportHostKeys({ warnings, errors }: Meeting["notes"]): Promise<void> {
-  for (const warning of warnings) await pulumi.log.warn(warning);
-  for (const error of errors) await pulumi.log.error(error);
-}
-
-async function reportDifferences(observations: Observations, planned: readonly PlannedStep[]): Promise<void> {
-  for (const [host, observed] of observations) {
-    if ("unreachable" in observed && !observed.refused)
-      await pulumi.log.warn(`${host} can't be observed: ${observed.unreachable}`);
-  }
-  for (const { host, step, drift } of planned) {
-    if (drift.length > 0) await pulumi.log.warn(`${host} has drifted: ${step.name}: ${drift.join("; ")}`);
-  }
 }
 
 /**
@@ -133,4 +132,4 @@ try {
   throw error;
 }
 
-export const { hosts, virtualIps, hostKeys, series, releases, steps, tls } = outputs;
+export const { hosts, virtualIps, hostKeys, management, series, releases, steps, tls } = outputs;

@@ -29,15 +29,31 @@ export function writeFile(place: FilePlace, validate?: readonly string[], judge?
   return placed(place, temp, to(temp, run("cat")), validate, judge);
 }
 
-/** As `writeFile`, from a file that is already on the host: checked by its digest, decompressed where it ends in `.gz`. */
-export function installFile(place: FilePlace, staged: string, sha256: string): Command {
+/**
+ * As `writeFile`, from a file that is already on the host: checked by its digest, decompressed where it ends in `.gz`. Where none is staged,
+ * what is installed will do if it is right: another way to reach the host is no reason to bring the file again.
+ */
+export function installFile(
+  place: FilePlace,
+  staged: string,
+  digests: { readonly sha256: string; readonly installedSha256: string },
+): Command {
   const temp = temporary(place.path);
-  const check = and(
-    to("/run/warren.sum", run("printf", "%s  %s\n", sha256, staged)),
-    to("/dev/null", run("sha256sum", "-c", "/run/warren.sum")),
-  );
+  const check = (file: string, sha256: string) =>
+    and(
+      to("/run/warren.sum", run("printf", "%s  %s\n", sha256, file)),
+      to("/dev/null", run("sha256sum", "-c", "/run/warren.sum")),
+    );
   const fill = staged.endsWith(".gz") ? run("gzip", "-dc", staged) : run("cat", staged);
-  return and(check, placed(place, temp, to(temp, fill)), run("rm", "-f", staged));
+  return or(
+    and(
+      run("test", "!", "-e", staged),
+      check(place.path, digests.installedSha256),
+      run("chown", `${place.owner}:${place.group}`, place.path),
+      run("chmod", place.mode, place.path),
+    ),
+    and(check(staged, digests.sha256), placed(place, temp, to(temp, fill)), run("rm", "-f", staged)),
+  );
 }
 
 function placed(place: FilePlace, temp: string, fill: Command, validate?: readonly string[], judge?: string): Command {

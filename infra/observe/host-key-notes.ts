@@ -27,7 +27,7 @@ export function hostKeyNotes(
     const known = pinned.get(name);
     const observed = observations.get(name);
     const refused = observed && "unreachable" in observed ? observed.refused : undefined;
-    if (refused && known) errors.push(refusal(connection, known, refused));
+    if (refused && known) errors.push(refusal(model.stack, connection, known, refused));
     else if (!known)
       warnings.push(`${name}: no host key is known of it: what is to be done on it fails until it answers`);
     else if (known.source === "first-contact") {
@@ -39,12 +39,12 @@ export function hostKeyNotes(
   return { warnings, errors };
 }
 
-function refusal(connection: ConnectionModel, known: PinnedKey, { offered }: RefusedKey): string {
+function refusal(stack: string, connection: ConnectionModel, known: PinnedKey, { offered }: RefusedKey): string {
   const is = offered ? `its host key is ${offered}, not` : "it has no host key of the pinned type:";
   return new UserError(
     connection.host,
     `${is} ${fingerprintOf(known.key)} as ${sourceText(known.source, connection)}: it was installed anew, or something else answers in its place; nothing is done to it`,
-    `compare on its console: ssh-keygen -lf ${hostKeyPath(known.key)}; if it is the host's own, ${takeNew(known.source, connection)}`,
+    `compare on its console: ssh-keygen -lf ${hostKeyPath(known.key)}; if it is the host's own, ${takeNew(stack, known.source, connection)}`,
   ).format();
 }
 
@@ -61,8 +61,8 @@ function sourceText(source: HostKeySource, { host, knownHostsFile }: ConnectionM
   }
 }
 
-function takeNew(source: HostKeySource, { host, knownHostsFile }: ConnectionModel): string {
+function takeNew(stack: string, source: HostKeySource, { host, knownHostsFile }: ConnectionModel): string {
   if (source === "known-hosts") return `put its public key into ${knownHostsFile}`;
   const path = `warren:hosts.${host}.ssh.hostKey`;
-  return `put its public key into the stack file: ./warren pulumi config set -s STACK --path ${path} 'ssh-ed25519 AAAA…'`;
+  return `put its public key into the stack file: ./warren pulumi config set -s ${stack} --path ${path} 'ssh-ed25519 AAAA…'`;
 }

@@ -41,7 +41,7 @@ function connection(host: string, address: string, more: Partial<ConnectionModel
     port: sshd.port,
     user: userInfo().username,
     privateKeyFile: join(sshd.folder, "user"),
-    dialTimeoutSeconds: 1,
+    dialTimeoutSeconds: 10,
     ...more,
   };
 }

@@ -1,9 +1,9 @@
-import { and, type Command } from "../commands/command.ts";
+import { and, type Command, or } from "../commands/command.ts";
 import { installFile, makeDirectory, removeFile, writeFile } from "../commands/files.ts";
 import { installPackages, makeAccount, purgePackages } from "../commands/packages.ts";
-import { awaitNode, joinCluster } from "../commands/rabbitmq.ts";
-import { bringUnit, renewUnit, startUnit, stopUnit } from "../commands/units.ts";
-import { accountsName, brokerUnit, packagesName } from "../model/names.ts";
+import { awaitNode, closeConnections, importDefinitions, joinCluster, startBroker } from "../commands/rabbitmq.ts";
+import { bringUnit, renewUnit, restartUnit, startUnit, stopUnit } from "../commands/units.ts";
+import { accountsName, agentUser, brokerUnit, definitionsFile, memberStep, packagesName } from "../model/names.ts";
 import type { ArtifactModel, ClusterModel, FileModel, HostModel, UnitModel } from "../model/types.ts";
 import type { Step } from "./step.ts";
 
@@ -92,7 +92,7 @@ function packagesOf(host: HostModel, after: readonly string[]): Step | undefined
 function artifactStep(artifact: ArtifactModel, after: readonly string[]): Step {
   const ending = artifact.source.endsWith(".gz") ? ".gz" : "";
   const remotePath = `/tmp/warren-${artifact.name}-${artifact.sha256.slice(0, 16)}${ending}`;
-  const install = installFile(artifact, remotePath, artifact.sha256);
+  const install = installFile(artifact, remotePath, artifact);
   return {
     name: artifact.path,
     create: install,
@@ -115,7 +115,12 @@ function unitStep(unit: UnitModel, after: readonly string[]): Step {
     // Its package has started it already, before the files that come after packages were there.
     create: wait(bringUnit(unit.name, unit.onChange === "reload" ? "reload" : "start")),
     renew: wait(renewUnit(unit.name, unit.onChange)),
-    repair: wait(startUnit(unit.name)),
+    repair: wait(repairUnit(unit.name)),
+    mends: {
+      restart: wait(restartUnit(unit.name)),
+      ...(unit.name === brokerUnit ? { login: importDefinitions(definitionsFile) } : {}),
+      ...(unit.afterBroker ? { declare: closeConnections(agentUser, "to declare what is missing") } : {}),
+    },
     remove: stopUnit(unit.name),
     timeoutSeconds: unitTimeoutSeconds,
     after: [...after, ...unit.reads, ...unit.after],
@@ -125,8 +130,11 @@ function unitStep(unit: UnitModel, after: readonly string[]): Step {
   };
 }
 
-/** Name of the step by which a host is a member of its cluster. */
-export const memberStep = (cluster: ClusterModel): string => `member of ${cluster.name}`;
+/** A broker may have been stopped inside its unit, which is active all the same; an Erlang VM that takes no orders is started anew. */
+function repairUnit(name: string): Command {
+  const start = startUnit(name);
+  return name === brokerUnit ? and(start, or(startBroker(), restartUnit(name))) : start;
+}
 
 /** The seed begins the cluster; every other member joins it where it hasn't by itself. */
 export function memberSteps(cluster: ClusterModel): { readonly host: string; readonly step: Step }[] {
@@ -138,7 +146,7 @@ export function memberSteps(cluster: ClusterModel): { readonly host: string; rea
     return {
       host,
       step: {
-        name: memberStep(cluster),
+        name: memberStep(cluster.name),
         create: join,
         renew: join,
         repair: join,
@@ -147,7 +155,7 @@ export function memberSteps(cluster: ClusterModel): { readonly host: string; rea
         after: [
           brokerUnit,
           `${seed.host} ${brokerUnit}`,
-          ...(previous ? [`${previous.host} ${memberStep(cluster)}`] : []),
+          ...(previous ? [`${previous.host} ${memberStep(cluster.name)}`] : []),
         ],
         afterBroker: false,
         content: [cluster.name, seed.host, host],
