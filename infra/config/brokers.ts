@@ -42,15 +42,15 @@ export const policySchema = z.strictObject({
 });
 
 export const managementSchema = z.strictObject({
-  port: port.default(15_672),
+  /** Left out: 15671, over TLS; 15672 where the broker has none. */
+  port: port.optional(),
   /** Address that it listens on, on each member; `127.0.0.1` for nobody but the host itself. */
   address: addressSchema.default("0.0.0.0"),
-  /** Networks that may reach it, e.g. `10.0.0.0/8`; empty: any. Members always may. */
+  /** Networks that may reach it, e.g. `10.0.0.0/8`, that of warren's own machine among them; empty: any. Members always may. */
   from: z.array(z.cidrv4("a network, e.g. 10.0.0.0/8")).default([]),
 });
 
-/** One RabbitMQ cluster; a single member is a cluster of one. */
-export const brokerSchema = z.strictObject({
+const brokerFields = z.strictObject({
   members: z.array(nameSchema).min(1),
   /** Package series, pinned and held on the members: minor versions replace themselves by Debian's security updates. */
   series: z.enum(seriesNames),
@@ -60,7 +60,7 @@ export const brokerSchema = z.strictObject({
   port: port.default(5672),
   plainText: z.boolean().default(false),
   /** AMQP over TLS, and TLS for the management API, with certificates of the stack's CA. */
-  tls: z.boolean().default(false),
+  tls: z.boolean().default(true),
   tlsPort: port.default(5671),
   management: managementSchema.default(managementSchema.parse({})),
   /** epmd, distribution and CLI ports for members only. */
@@ -84,6 +84,12 @@ export const brokerSchema = z.strictObject({
   /** Left out: `autoheal` for two members, which can't form a majority, else `pause_minority`. */
   partitionHandling: z.enum(["autoheal", "ignore", "pause_minority"]).optional(),
   ldap: ldapSchema.optional(),
+});
+
+/** One RabbitMQ cluster; a single member is a cluster of one. */
+export const brokerSchema = brokerFields.transform((broker) => {
+  const port = broker.management.port ?? (broker.tls ? 15_671 : 15_672);
+  return { ...broker, management: { ...broker.management, port } };
 });
 
 export const brokersSchema = z.record(nameSchema, brokerSchema);

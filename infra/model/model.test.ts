@@ -165,12 +165,15 @@ describe.each(stacks)("every host of stack %s", (stack) => {
 
 describe("the agents' configs", () => {
   it("lead announcers and pullers to the virtual IP", () => {
-    expect(readConfig(host("urp-1"), "announcer").broker.hosts).toEqual(["10.203.0.50:5672"]);
-    expect(readConfig(host("pds-1"), "puller").broker.hosts).toEqual(["10.203.0.50:5672"]);
+    expect(readConfig(host("urp-1"), "announcer").broker.hosts).toEqual(["amqps://10.203.0.50:5671"]);
+    expect(readConfig(host("pds-1"), "puller").broker.hosts).toEqual(["amqps://10.203.0.50:5671"]);
   });
 
   it("lead dispatchers to the broker beside them first, then to the others", () => {
-    expect(readConfig(host("bunny2"), "dispatcher").broker.hosts).toEqual(["127.0.0.1:5672", "10.203.0.21:5672"]);
+    expect(readConfig(host("bunny2"), "dispatcher").broker.hosts).toEqual([
+      "127.0.0.1:5672",
+      "amqps://10.203.0.21:5671",
+    ]);
   });
 
   it("lead over TLS wherever they leave the host, once the broker has it, and in the clear beside it", () => {
@@ -217,7 +220,10 @@ describe("the agents' configs", () => {
     const config = fixtureConfig();
     const { virtualIp: _, ...bunny } = config.brokers.bunny as StackConfig["brokers"][string];
     const without = { ...config, brokers: { bunny } };
-    expect(readConfig(host("pds-1", without), "puller").broker.hosts).toEqual(["10.203.0.21:5672", "10.203.0.22:5672"]);
+    expect(readConfig(host("pds-1", without), "puller").broker.hosts).toEqual([
+      "amqps://10.203.0.21:5671",
+      "amqps://10.203.0.22:5671",
+    ]);
     expect(readConfig(host("bunny1", without), "dispatcher")).not.toHaveProperty("vip");
   });
 });
@@ -252,6 +258,6 @@ describe("a broker host", () => {
     const bunny = { ...(config.brokers.bunny as StackConfig["brokers"][string]), members: ["bunny1"] };
     const single = { ...config, brokers: { bunny } };
     expect(fixtureModel(single).clusters[0]?.policies).toEqual([]);
-    expect(contentOf(host("bunny1", single), "/etc/rabbitmq/rabbitmq.conf")).not.toContain("cluster_formation");
+    expect(contentOf(host("bunny1", single), "/etc/rabbitmq/rabbitmq.config")).not.toContain("cluster_formation");
   });
 });

@@ -13,11 +13,7 @@ import { makeAuthority } from "./certificate-authority.ts";
 import { ensureCertificates, type KeptTls, planTls, type TlsResult } from "./certificates.ts";
 
 const dayMs = 86_400_000;
-const base = speakingTls(fixtureConfig());
-function speakingTls(config: StackConfig): StackConfig {
-  const brokers = Object.entries(config.brokers).map(([name, broker]) => [name, { ...broker, tls: true }] as const);
-  return { ...config, brokers: Object.fromEntries(brokers) };
-}
+const base = fixtureConfig();
 const withTls = (tls: Partial<StackConfig["tls"]>): StackConfig => ({ ...base, tls: { ...base.tls, ...tls } });
 const inDays = (days: number): Date => new Date(Date.now() + days * dayMs);
 
