@@ -13,21 +13,19 @@ export function brokerConfigFiles(clusterName: string, broker: BrokerConfig): Fi
   if (traitsOf(broker.series).configuration === "terms") {
     return [
       rootFile("/etc/rabbitmq/rabbitmq.config", renderRabbitmqConfig(remarks, [configTerms(settings)]), {
-        validate: termsCheck,
+        ...judgedBy(termsCheck),
       }),
     ];
   }
   const advanced = advancedTerms(settings);
   return [
-    rootFile("/etc/rabbitmq/rabbitmq.conf", renderRabbitmqConf(confValues(settings)), { validate: confCheck }),
+    rootFile("/etc/rabbitmq/rabbitmq.conf", renderRabbitmqConf(confValues(settings)), judgedBy(confCheck)),
     ...(advanced
       ? [
           rootFile(
             "/etc/rabbitmq/advanced.config",
             renderRabbitmqConfig(["What rabbitmq.conf can't say."], [advanced]),
-            {
-              validate: termsCheck,
-            },
+            judgedBy(termsCheck),
           ),
         ]
       : []),
@@ -76,43 +74,54 @@ function ldapValues(ldap: LdapSettings): Exclude<RabbitmqConfValues["ldap"], fal
   };
 }
 
-/** argv that has Erlang judge a file, where the broker is there: before its first start nothing can, and the file is there first. */
-const judgedBy = (erlang: string): string[] => [
-  "sh",
-  "-c",
-  'test -x /usr/lib/rabbitmq/bin/rabbitmq-server || exit 0; exec erl -noinput -boot start_clean -eval "$1" -extra "$2"',
-  "sh",
-  erlang,
-  candidate,
-];
+const erl = "/usr/bin/erl";
+
+/** Erlang judges the file, where it is there: a first start reads files that come before the package. */
+const judgedBy = (judgement: string): Required<Pick<FileModel, "validate" | "judge">> => ({
+  validate: [
+    erl,
+    "-noinput",
+    "-boot",
+    "start_clean",
+    "-eval",
+    judgement.trim().replace(/\s+/g, " "),
+    "-extra",
+    candidate,
+  ],
+  judge: erl,
+});
 
 /** Erlang reads it, and it is one property list of applications. */
-const termsCheck = judgedBy(
-  [
-    "[File] = init:get_plain_arguments(),",
-    'Say = fun(Text) -> io:format(standard_error, "~ts~n", [Text]), halt(1) end,',
-    "IsApp = fun({App, Settings}) -> is_atom(App) andalso is_list(Settings); (_) -> false end,",
-    "case file:consult(File) of",
-    "{ok, [Apps]} when is_list(Apps) ->",
-    'case lists:all(IsApp, Apps) of true -> halt(0); false -> Say("a list of {application, settings} is expected") end;',
-    '{ok, _} -> Say("one list of applications is expected");',
-    "{error, Reason} -> Say(file:format_error(Reason)) end.",
-  ].join(" "),
-);
+const termsCheck = `
+[File] = init:get_plain_arguments(),
+Refuse = fun(Text) -> io:format(standard_error, "~ts~n", [Text]), halt(1) end,
+IsApplication = fun({Name, Settings}) -> is_atom(Name) andalso is_list(Settings); (_) -> false end,
+case file:consult(File) of
+  {ok, [List]} when is_list(List) ->
+    case lists:all(IsApplication, List) of
+      true -> halt(0);
+      false -> Refuse("a list of {application, [setting, ...]} is expected")
+    end;
+  {ok, _} -> Refuse("one list of applications is expected");
+  {error, Reason} -> Refuse(file:format_error(Reason))
+end.`;
 
-/** The broker's own reader with the schemas of the broker and of its plugins: what it does at each start. Takes a second. */
-const confCheck = judgedBy(
-  [
-    "[File] = init:get_plain_arguments(),",
-    'Plugins = hd(filelib:wildcard("/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins")),',
-    '[code:add_pathz(Folder) || Folder <- filelib:wildcard(Plugins ++ "/*/ebin")],',
-    'Schema = cuttlefish_schema:files(filelib:wildcard(Plugins ++ "/*/priv/schema/*.schema")),',
-    "Read = case cuttlefish_conf:file(File) of",
-    "{errorlist, Faults} -> {error, read, {errorlist, Faults}};",
-    "Conf -> cuttlefish_generator:map(Schema, Conf) end,",
-    "case Read of",
-    "{error, _, {errorlist, All}} ->",
-    '[io:format(standard_error, "~ts~n", [cuttlefish_error:xlate(Fault)]) || {error, Fault} <- All], halt(1);',
-    "_ -> halt(0) end.",
-  ].join(" "),
-);
+/** The broker's own reader, with its schemas and its plugins': what it does at each start. Takes a second. */
+const confCheck = `
+[File] = init:get_plain_arguments(),
+Broker = "/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins/*",
+[code:add_pathz(Folder) || Folder <- filelib:wildcard(Broker ++ "/ebin")],
+Schemas = filelib:wildcard(Broker ++ "/priv/schema/*.schema"),
+Faults = fun(List) ->
+  [io:format(standard_error, "~ts~n", [cuttlefish_error:xlate(Fault)]) || {error, Fault} <- List],
+  halt(1)
+end,
+case Schemas =:= [] orelse cuttlefish_conf:file(File) of
+  true -> halt(0);
+  {errorlist, List} -> Faults(List);
+  Conf ->
+    case cuttlefish_generator:map(cuttlefish_schema:files(Schemas), Conf) of
+      {error, _, {errorlist, List}} -> Faults(List);
+      _ -> halt(0)
+    end
+end.`;
