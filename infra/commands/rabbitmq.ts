@@ -25,6 +25,21 @@ export function awaitNode(timeoutSeconds: number): Command {
   return to("/dev/null", rabbitmqctl("await_startup", "--timeout", String(timeoutSeconds)));
 }
 
+/** Starts the broker in a node whose Erlang VM runs without it; a node that serves is left alone. */
+export function startBroker(): Command {
+  return to("/dev/null", rabbitmqctl("start_app"));
+}
+
+/** Makes what a file of definitions has and the cluster hasn't, and sets what differs. Takes nothing away. */
+export function importDefinitions(file: string): Command {
+  return to("/dev/null", rabbitmqctl("import_definitions", file));
+}
+
+/** Has every client of a user connect anew. What they had not acked comes again. */
+export function closeConnections(user: string, reason: string): Command {
+  return to("/dev/null", rabbitmqctl("close_all_user_connections", user, reason));
+}
+
 /** Has the local node read certificate files anew, at once and without a restart. */
 export function clearPemCache(): Command {
   return to("/dev/null", rabbitmqctl("eval", "ssl:clear_pem_cache()."));

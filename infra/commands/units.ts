@@ -8,6 +8,11 @@ export function startUnit(unit: string): Command {
   return and(enableUnit(unit), diagnosed(unit, systemctl("start", unit)));
 }
 
+/** For a unit that runs and yet doesn't do its work. */
+export function restartUnit(unit: string): Command {
+  return diagnosed(unit, systemctl("restart", unit));
+}
+
 /** Stands for the digest of everything that a unit reads. */
 export const digestWord = "{digest}";
 

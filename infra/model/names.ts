@@ -4,3 +4,12 @@ export const packagesName = "packages";
 
 /** The unit that Debian's package gives a RabbitMQ node. */
 export const brokerUnit = "rabbitmq-server.service";
+
+/** What a broker has from its first start on: its administrator. Imported again, it gives him back. */
+export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
+
+/** The user that the agents log in as. */
+export const agentUser = "feeder";
+
+/** The step by which a host is a member of its cluster. */
+export const memberStep = (cluster: string): string => `member of ${cluster}`;

@@ -1,4 +1,4 @@
-import type { ClusterModel } from "../model/types.ts";
+import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import type { ClusterObservation, MemberView } from "./broker.ts";
 
 /** Name of a member's node; Debian's package names it so. */
@@ -45,4 +45,25 @@ export function unmanagedNodes(cluster: ClusterModel, observed: ClusterObservati
   const hosts = new Set(cluster.members.map(({ host }) => host));
   const nodes = mainView(observed)?.view.nodes ?? [];
   return nodes.flatMap(({ name }) => (hosts.has(hostOf(name)) ? [] : [`node ${name}`]));
+}
+
+/** The file by which the broker is told of its plugins: Erlang's list of names. */
+const pluginsFile = "/etc/rabbitmq/enabled_plugins";
+
+/** Plugins that a running node should have and hasn't, by host. A file that differs is drift of its own. */
+export function missingPlugins(
+  model: EnvironmentModel,
+  cluster: ClusterModel,
+  observed: ClusterObservation,
+): Map<string, string[]> {
+  const missing = new Map<string, string[]>();
+  for (const node of mainView(observed)?.view.nodes ?? []) {
+    const host = cluster.members.find((member) => nodeName(member.host) === node.name)?.host;
+    const file = model.hosts.find((one) => one.name === host)?.files.find((one) => one.path === pluginsFile);
+    if (!host || !file || !node.running || !node.plugins) continue;
+    const wanted = file.content.match(/[a-z][a-z0-9_]*/g) ?? [];
+    const absent = wanted.filter((plugin) => !node.plugins?.includes(plugin));
+    if (absent.length > 0) missing.set(host, absent);
+  }
+  return missing;
 }

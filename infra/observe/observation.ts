@@ -28,6 +28,8 @@ export interface Observation {
   readonly accounts: ReadonlySet<string>;
   readonly packages: ReadonlyMap<string, ObservedPackage>;
   readonly units: ReadonlyMap<string, ObservedUnit>;
+  /** IPv4 addresses that it has on its network interfaces now, loopback left out. */
+  readonly addresses: readonly string[];
 }
 
 /** Why a host could not be observed. */
@@ -57,6 +59,7 @@ export function parseObservation(answer: string): Observation | undefined {
     accounts: new Set(lines("accounts").map((line) => line.split(":")[0] ?? "")),
     packages: parsePackages(lines("packages")),
     units: parseUnits(sections.get("units") ?? []),
+    addresses: lines("addresses").flatMap((line) => /\binet ([\d.]+)/.exec(line)?.[1] ?? []),
   };
 }
 

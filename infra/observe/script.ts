@@ -35,6 +35,7 @@ export function observationScript(host: HostModel): string {
       `systemctl show --property=Id,ActiveState,UnitFileState ${host.units.map((unit) => quote(unit.name)).join(" ")}`,
     );
   }
+  lines.push(`echo ${quote(section("addresses"))}`, "ip -4 -o address show scope global");
   // A host without one of the things answers with an exit code; the answer counts, not the code.
   lines.push(`echo ${quote(section("end"))}`);
   return `${lines.join("\n")}\n`;

@@ -4,6 +4,8 @@ import type { ClusterModel } from "../model/types.ts";
 
 export interface BrokerArgs {
   readonly model: ClusterModel;
+  /** Of the member whose management API is spoken to. */
+  readonly address: string;
   /** What must be there before the management API is spoken to. */
   readonly dependsOn: readonly pulumi.Resource[];
   /**
@@ -27,7 +29,7 @@ export class Broker extends pulumi.ComponentResource {
     const provider = new rabbitmq.Provider(
       name,
       {
-        endpoint: `${model.management.scheme}://${model.members[0]?.address}:${model.management.port}`,
+        endpoint: `${model.management.scheme}://${args.address}:${model.management.port}`,
         username: model.administrator.name,
         password: pulumi.secret(model.administrator.password),
         ...(caFile === undefined ? {} : { cacertFile: caFile }),

@@ -37,7 +37,7 @@ afterAll(() => rmSync(checkout, { recursive: true, force: true }));
 /** Declares the fixture's model. @param before what the last run kept @param failing name of the resource that the engine can't make */
 async function declared(before: KeptSteps, failing?: string): Promise<{ all: Registered[]; kept: KeptSteps }> {
   const registered = await recordRegistrations(failing);
-  const output = declareModel(model, planned, before, checkout);
+  const output = declareModel(model, planned, before, checkout, { bunny: "bunny2" });
   const outputs = await new Promise<KeptSteps>((resolve) => output.apply(resolve));
   return { all: registered, kept: outputs };
 }
@@ -208,10 +208,10 @@ describe("the objects of a broker", () => {
     }
   });
 
-  it("are reached with the administrator's password, a secret", () => {
+  it("are reached at the member that was found answering, with the administrator's password, a secret", () => {
     const providers = all.filter((one) => one.type === "pulumi:providers:rabbitmq");
     expect(providers.map((one) => [one.inputs.endpoint, one.inputs.username, one.secrets])).toEqual([
-      ["http://10.203.0.21:15672", "root", ["password"]],
+      ["https://10.203.0.22:15671", "root", ["password"]],
     ]);
   });
 });

@@ -1,12 +1,12 @@
 import { relative, resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { brokerUnit } from "../model/names.ts";
+import { brokerUnit, memberStep } from "../model/names.ts";
 import { operatorCaFile } from "../model/tls.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
+import type { ManagementHosts } from "../observe/management-hosts.ts";
 import { Broker } from "./broker.ts";
 import { connectionInput } from "./connection.ts";
 import { declareStep, Host, type HostArgs } from "./host.ts";
-import { memberStep } from "./host-steps.ts";
 import { type Kept, type KeptSteps, type PlannedStep, stepName } from "./plan.ts";
 
 /**
@@ -14,6 +14,7 @@ import { type Kept, type KeptSteps, type PlannedStep, stepName } from "./plan.ts
  * objects after them.
  *
  * @param before what the last run kept
+ * @param management which member of each cluster is spoken to
  * @returns what to keep of this one: of a step that fails, what was kept before, so that the next run doesn't take it for made
  */
 export function declareModel(
@@ -21,6 +22,7 @@ export function declareModel(
   planned: readonly PlannedStep[],
   before: KeptSteps,
   checkout: string,
+  management: ManagementHosts,
 ): pulumi.Output<KeptSteps> {
   const declared = new Map<string, pulumi.Resource>();
   const brokerObjects: pulumi.Resource[] = [];
@@ -57,6 +59,7 @@ export function declareModel(
     const takeOver = cluster.found === true && !before[first];
     const broker = new Broker(cluster.name, {
       model: cluster,
+      address: addressOf(cluster, management[cluster.name]),
       dependsOn: brokerSteps(cluster, declared),
       takeOver,
       ...(cluster.management.scheme === "https" ? { caFile: engineCaFile(model.stack, checkout) } : {}),
@@ -90,8 +93,11 @@ function keptOf(
   );
 }
 
+const addressOf = (cluster: ClusterModel, host: string | undefined): string =>
+  (cluster.members.find((member) => member.host === host) ?? cluster.members[0])?.address ?? "";
+
 function brokerSteps(cluster: ClusterModel, declared: ReadonlyMap<string, pulumi.Resource>): pulumi.Resource[] {
   return cluster.members.flatMap(({ host }) =>
-    [brokerUnit, memberStep(cluster)].flatMap((step) => declared.get(stepName(host, step)) ?? []),
+    [brokerUnit, memberStep(cluster.name)].flatMap((step) => declared.get(stepName(host, step)) ?? []),
   );
 }

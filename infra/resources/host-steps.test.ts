@@ -55,7 +55,9 @@ describe("hostSteps", () => {
   it("repairs a unit that was stopped without restarting what it would disturb", () => {
     expect(render(step("bunny1", "keepalived.service").repair)).not.toContain("restart");
     // A broker is restarted where its Erlang VM doesn't take the order to start what was stopped inside it.
-    expect(render(step("bunny1", "rabbitmq-server.service").repair)).toMatch(/start_app >\/dev\/null \|\| [^|]*systemctl restart/);
+    expect(render(step("bunny1", "rabbitmq-server.service").repair)).toMatch(
+      /start_app >\/dev\/null \|\| [^|]*systemctl restart/,
+    );
     expect(render(step("bunny1", "rabbitmq-server.service").renew)).toContain("systemctl restart");
     expect(render(step("bunny1", "keepalived.service").renew)).toContain("systemctl reload-or-restart");
   });

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { asRoot, type Command, noted, render } from "../commands/command.ts";
+import { and, asRoot, type Command, noted, render } from "../commands/command.ts";
 import { digestWord } from "../commands/units.ts";
 import type { HostModel } from "../model/types.ts";
 import { type PlannedStep, stepName, stepNotes } from "./plan.ts";
@@ -59,7 +59,7 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
     {
       connection: args.connection,
       create: script(step.timeoutSeconds, step.create),
-      update: script(step.timeoutSeconds, kept.repair ? step.repair : step.renew, notes),
+      update: script(step.timeoutSeconds, kept.repair ? mended(planned) : step.renew, notes),
       ...(step.remove ? { delete: script(step.timeoutSeconds, step.remove) } : {}),
       ...(step.stdin ? { stdin: step.stdin.secret ? pulumi.secret(step.stdin.text) : step.stdin.text } : {}),
       logging: command.remote.Logging.None,
@@ -67,4 +67,9 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
     },
     options,
   );
+}
+
+/** The repair that was last planned; the same text in every run until the next one. */
+function mended({ step, kept }: PlannedStep): Command {
+  return and(step.repair, ...(kept.mends ?? []).flatMap((mend) => step.mends?.[mend] ?? []));
 }

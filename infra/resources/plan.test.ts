@@ -1,19 +1,27 @@
 import { describe, expect, it } from "vitest";
 import { render } from "../commands/command.ts";
 import { fixtureConfig, fixtureModel } from "../model/fixture.ts";
-import type { Observations } from "../observe/index.ts";
+import { findDrift } from "../observe/find-drift.ts";
+import type { HostDrifts } from "../observe/host-drifts.ts";
 import type { Observation } from "../observe/observation.ts";
 import { type KeptSteps, type PlannedStep, planSteps, stepNotes } from "./plan.ts";
 
 const model = fixtureModel();
 const key = "key-of-the-digests";
-const bare: Observation = { files: new Map(), accounts: new Set(), packages: new Map(), units: new Map() };
-const everywhere = (observation: Observation): Observations =>
-  new Map(model.hosts.map((host) => [host.name, observation]));
-const unreachable: Observations = new Map(model.hosts.map((host) => [host.name, { unreachable: "timed out" }]));
+const nothing: Observation = {
+  files: new Map(),
+  accounts: new Set(),
+  packages: new Map(),
+  units: new Map(),
+  addresses: [],
+};
+const bareOn = (...hosts: string[]): HostDrifts =>
+  findDrift(model, new Map(hosts.map((host) => [host, nothing])), new Map()).hosts;
+const bare = bareOn(...model.hosts.map((host) => host.name));
+const unreachable: HostDrifts = new Map();
 const keep = (planned: readonly PlannedStep[]): KeptSteps =>
   Object.fromEntries(planned.map((step) => [step.name, step.kept]));
-const first = planSteps(model, everywhere(bare), {}, key, "T1");
+const first = planSteps(model, bare, {}, key, "T1");
 
 describe("planSteps", () => {
   it("calls nothing drift on the first run: there is nothing yet to drift from", () => {
@@ -40,7 +48,7 @@ describe("planSteps", () => {
   });
 
   it("notes a repair where a host lost what it had, and renews what follows it", () => {
-    const second = planSteps(model, everywhere(bare), keep(first), key, "T2");
+    const second = planSteps(model, bare, keep(first), key, "T2");
     const conf = second.find((step) => step.name === "bunny1 /etc/keepalived/keepalived.conf");
     expect(conf?.drift).toEqual(["is missing"]);
     expect(stepNotes(conf as PlannedStep).at(-1)).toBe("repair T2 is missing");
@@ -50,15 +58,37 @@ describe("planSteps", () => {
   });
 
   it("keeps a repair note when the host is sound again, so that the next run changes nothing", () => {
-    const onlyOne: Observations = new Map([...unreachable, ["pds-1", bare]]);
-    const repaired = planSteps(model, onlyOne, keep(first), key, "T2");
+    const repaired = planSteps(model, bareOn("pds-1"), keep(first), key, "T2");
     expect(keep(planSteps(model, unreachable, keep(repaired), key, "T3"))).toEqual(keep(repaired));
+  });
+
+  it("keeps what a repair needed beside the step's own, until the next one", () => {
+    const unheld: HostDrifts = new Map([
+      ["bunny1", new Map([["keepalived.service", { differences: ["10.203.0.50 is on no host"], mends: ["restart"] }]])],
+    ]);
+    const second = planSteps(model, unheld, keep(first), key, "T2");
+    const kept = keep(second)["bunny1 keepalived.service"];
+    expect(kept).toMatchObject({ repair: "T2 10.203.0.50 is on no host", mends: ["restart"] });
+    expect(second.filter((step) => step.drift.length > 0).map((step) => step.name)).toEqual([
+      "bunny1 keepalived.service",
+    ]);
+    expect(keep(planSteps(model, new Map([["bunny1", new Map()]]), keep(second), key, "T3"))).toEqual(keep(second));
+  });
+
+  it("plans a member's way back where it has left", () => {
+    const left: HostDrifts = new Map([
+      ["bunny2", new Map([["member of bunny", { differences: ["is not a member"], mends: [] }]])],
+    ]);
+    const member = planSteps(model, left, keep(first), key, "T2").find(
+      (step) => step.name === "bunny2 member of bunny",
+    );
+    expect(member?.drift).toEqual(["is not a member"]);
   });
 
   it("calls a change of the config no drift", () => {
     const config = fixtureConfig();
     const changed = fixtureModel({ ...config, announcements: { ...config.announcements, logLevel: "debug" } });
-    const planned = planSteps(changed, everywhere(bare), keep(first), key, "T2");
+    const planned = planSteps(changed, bare, keep(first), key, "T2");
     const json = planned.find((step) => step.name === "pds-1 /etc/warren/puller.json");
     expect(json?.drift).toEqual([]);
     expect(json?.kept.digest).not.toBe(keep(first)["pds-1 /etc/warren/puller.json"]?.digest);

@@ -1,7 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { EnvironmentModel } from "../model/types.ts";
-import { hostDrift } from "../observe/drift.ts";
-import type { Observations } from "../observe/index.ts";
+import type { HostDrifts, Mend, StepDrift } from "../observe/host-drifts.ts";
 import { foundStep } from "./found.ts";
 import { hostSteps, memberSteps } from "./host-steps.ts";
 import type { Step } from "./step.ts";
@@ -12,6 +11,8 @@ export interface Kept {
   readonly digest: string;
   /** Why the step was last run again on a host that had drifted; empty where it never was. */
   readonly repair: string;
+  /** What that repair needed beside the step's own. */
+  readonly mends?: readonly Mend[];
 }
 
 /** `HOST STEP` -> what was kept. */
@@ -33,12 +34,13 @@ export const stepName = (host: string, step: string): string => `${host} ${step}
  * Decides for every step of every host whether the host has drifted from it. Pure. A step whose content changed since the last run
  * differs from its host by intent, and one that was never made has nothing to drift from: neither is called drift.
  *
+ * @param drifts of the hosts that were asked
  * @param digestKey secret of the stack that keys digests
  * @param now time of this run, ISO 8601; part of new repair notes
  */
 export function planSteps(
   model: EnvironmentModel,
-  observations: Observations,
+  drifts: HostDrifts,
   kept: KeptSteps,
   digestKey: string,
   now: string,
@@ -46,21 +48,16 @@ export function planSteps(
   const planned: PlannedStep[] = [];
   const byName = new Map<string, PlannedStep>();
   for (const host of model.hosts) {
-    const observed = observations.get(host.name);
-    const drift = observed && !("unreachable" in observed) ? hostDrift(host, observed) : new Map<string, string[]>();
+    const drift = drifts.get(host.name);
     for (const made of hostSteps(host)) {
       const name = stepName(host.name, made.name);
-      const asFound = observed !== undefined && !("unreachable" in observed) && !drift.has(made.name);
+      const asFound = drift !== undefined && !drift.has(made.name);
       const step = host.found?.includes(made.name) ? foundStep(made, asFound && !kept[name]) : made;
       // A step that follows others is renewed when they are: their digests and repairs are part of its own.
       const followed = step.follows.map((other) =>
         JSON.stringify(byName.get(stepName(host.name, other))?.kept ?? null),
       );
-      const entry = planStep(
-        { name, host: host.name, step },
-        [...step.content, ...followed],
-        drift.get(step.name) ?? [],
-      );
+      const entry = planStep({ name, host: host.name, step }, [...step.content, ...followed], drift?.get(step.name));
       planned.push(entry);
       byName.set(name, entry);
     }
@@ -68,7 +65,9 @@ export function planSteps(
   for (const cluster of model.clusters) {
     for (const { host, step: made } of memberSteps(cluster)) {
       const step = cluster.found ? foundStep(made, !kept[stepName(host, made.name)]) : made;
-      planned.push(planStep({ name: stepName(host, step.name), host, step }, step.content, []));
+      planned.push(
+        planStep({ name: stepName(host, step.name), host, step }, step.content, drifts.get(host)?.get(step.name)),
+      );
     }
   }
   return planned;
@@ -76,13 +75,15 @@ export function planSteps(
   function planStep(
     what: Pick<PlannedStep, "name" | "host" | "step">,
     content: readonly string[],
-    differences: readonly string[],
+    drift: StepDrift | undefined,
   ): PlannedStep {
     const digest = createHmac("sha256", digestKey).update(JSON.stringify(content)).digest("hex").slice(0, 16);
     const before = kept[what.name];
     if (before?.digest !== digest) return { ...what, kept: { digest, repair: "" }, drift: [] };
-    if (differences.length === 0) return { ...what, kept: before, drift: [] };
-    return { ...what, kept: { digest, repair: `${now} ${differences.join("; ")}` }, drift: differences };
+    if (!drift) return { ...what, kept: before, drift: [] };
+    const { differences, mends } = drift;
+    const repair = `${now} ${differences.join("; ")}`;
+    return { ...what, kept: { digest, repair, ...(mends.length > 0 ? { mends } : {}) }, drift: differences };
   }
 }
 

@@ -1,0 +1,113 @@
+import { brokerUnit, memberStep } from "../model/names.ts";
+import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
+import type { BrokerObservations, ClusterObservation } from "./broker.ts";
+import { agentQueueDrift, objectDrift, unmanagedObjects } from "./broker-drift.ts";
+import { hostDrift } from "./drift.ts";
+import { DriftCollector, type HostDrifts } from "./host-drifts.ts";
+import type { Observations } from "./index.ts";
+import { mainView, memberDrift, missingPlugins, unmanagedNodes } from "./member-drift.ts";
+import { doublyHeldAddresses, keepalivedUnit, unheldAddresses, unmanagedAddresses } from "./virtual-ip-drift.ts";
+
+/** The agent that declares the queues of all. */
+const declaringUnit = "warren-dispatcher.service";
+
+/** Everything that was seen to differ from the model. */
+export interface Drift {
+  /** What steps of hosts mend. */
+  readonly hosts: HostDrifts;
+  /** What no step mends, in whole sentences: objects of brokers, which the engine mends when it refreshes; silent members; doubly held addresses. */
+  readonly warnings: readonly string[];
+  /** What is there and not in the model, by where it is. It is left alone. */
+  readonly unmanaged: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Compares what hosts and brokers say of themselves with the model. Pure. */
+export function findDrift(model: EnvironmentModel, observations: Observations, brokers: BrokerObservations): Drift {
+  const drift = new DriftCollector();
+  const warnings: string[] = [];
+  const unmanaged = new Map<string, readonly string[]>();
+  for (const host of model.hosts) {
+    const observed = observations.get(host.name);
+    if (observed && !("unreachable" in observed)) drift.addHost(host.name, hostDrift(host, observed));
+  }
+  for (const cluster of model.clusters) {
+    const observed = brokers.get(cluster.name);
+    if (!observed) continue;
+    warnings.push(...silentMembers(cluster, observed), ...noteMembers(cluster, observed, drift));
+    noteLogin(observed, drift);
+    notePlugins(model, cluster, observed, drift);
+    const main = mainView(observed);
+    if (!main) continue;
+    const { objects } = main.view;
+    const objectDrifts = objectDrift(cluster, objects);
+    warnings.push(
+      ...objectDrifts.map(({ thing, difference }) => `${cluster.name} has drifted: ${thing}: ${difference}`),
+    );
+    // An exchange that is made anew has lost what the agents bound to it.
+    const rebound = objectDrifts.filter(({ thing }) => agentExchanges(cluster).has(thing));
+    const missing = [...rebound, ...agentQueueDrift(cluster, objects)];
+    if (missing.length > 0) {
+      const differences = missing.map(({ thing, difference }) => `${thing}: ${difference}`);
+      drift.note(main.host, declaringUnit, differences, ["declare"]);
+    }
+    note(unmanaged, cluster.name, [...unmanagedNodes(cluster, observed), ...unmanagedObjects(cluster, objects)]);
+  }
+  for (const { host, address } of unheldAddresses(model, observations, drift.hosts)) {
+    drift.note(host, keepalivedUnit, [`${address} is on no host`], ["restart"]);
+  }
+  warnings.push(...doublyHeldAddresses(model, observations));
+  note(unmanaged, "hosts of virtual IPs", unmanagedAddresses(model, observations));
+  return { hosts: drift.hosts, warnings, unmanaged };
+}
+
+const note = (all: Map<string, readonly string[]>, where: string, things: readonly string[]) => {
+  if (things.length > 0) all.set(where, things);
+};
+
+const agentExchanges = (cluster: ClusterModel): Set<string> =>
+  new Set(cluster.agentQueues.flatMap((queue) => queue.bindings.map(({ exchange }) => `exchange ${exchange}`)));
+
+function silentMembers(cluster: ClusterModel, observed: ClusterObservation): string[] {
+  return [...observed].flatMap(([host, view]) =>
+    "silent" in view ? [`${host}: the management API of ${cluster.name} can't be asked: ${view.silent}`] : [],
+  );
+}
+
+/** @returns what no step mends */
+function noteMembers(cluster: ClusterModel, observed: ClusterObservation, drift: DriftCollector): string[] {
+  const { nodes, left } = memberDrift(cluster, observed);
+  const warnings: string[] = [];
+  for (const [host, differences] of nodes) {
+    // A unit that is stopped says so itself.
+    if (drift.hosts.get(host)?.has(brokerUnit)) continue;
+    if (!drift.note(host, brokerUnit, differences)) warnings.push(`${host} has drifted: ${differences.join("; ")}`);
+  }
+  for (const host of left) {
+    // Others join the first member. That one can't join itself, and others who did would lose what they have.
+    const first = host === cluster.members[0]?.host;
+    const remedy = first ? `; on it: rabbitmqctl stop_app, reset, join_cluster of another member, start_app` : "";
+    if (first || !drift.note(host, memberStep(cluster.name), ["is not a member"])) {
+      warnings.push(`${host} has drifted: ${memberStep(cluster.name)}: is not a member${remedy}`);
+    }
+  }
+  return warnings;
+}
+
+/** The database is one for all members: mended on one, it is mended. */
+function noteLogin(observed: ClusterObservation, drift: DriftCollector): void {
+  const refusing = [...observed].find(([, view]) => "silent" in view && view.loginRefused);
+  if (!refusing) return;
+  const [host, view] = refusing;
+  if ("silent" in view) drift.note(host, brokerUnit, [view.silent], ["login"]);
+}
+
+function notePlugins(
+  model: EnvironmentModel,
+  cluster: ClusterModel,
+  observed: ClusterObservation,
+  drift: DriftCollector,
+): void {
+  for (const [host, plugins] of missingPlugins(model, cluster, observed)) {
+    drift.note(host, brokerUnit, [`${plugins.join(", ")} not running`], ["restart"]);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Observations } from "./index.ts";
+
+/**
+ * What mends a unit that runs and yet doesn't do its work, beyond bringing it up: `restart` it; `login`: give the broker its administrator back;
+ * `declare`: have the agents connect anew, so that they declare what is missing.
+ */
+export type Mend = "restart" | "login" | "declare";
+
+export interface StepDrift {
+  /** How the thing differs, for people. */
+  readonly differences: readonly string[];
+  readonly mends: readonly Mend[];
+}
+
+/** Drift by host and name of the step. Every host that was asked is in it; a step that is as it should be is not. */
+export type HostDrifts = ReadonlyMap<string, ReadonlyMap<string, StepDrift>>;
+
+/** undefined where the host was not asked, or can't be. */
+export function addressesOf(observations: Observations, host: string): readonly string[] | undefined {
+  const observed = observations.get(host);
+  return observed && !("unreachable" in observed) ? observed.addresses : undefined;
+}
+
+/** Collects drift from several looks at the same hosts. */
+export class DriftCollector {
+  readonly #hosts = new Map<string, Map<string, StepDrift>>();
+
+  /** A host that was asked: only such a one can have drifted. */
+  addHost(host: string, drift: ReadonlyMap<string, readonly string[]>): void {
+    const steps = [...drift].map(([step, differences]) => [step, { differences, mends: [] }] as const);
+    this.#hosts.set(host, new Map(steps));
+  }
+
+  /** @returns whether it was taken: a host that can't be asked can't be mended either */
+  note(host: string, step: string, differences: readonly string[], mends: readonly Mend[] = []): boolean {
+    const steps = this.#hosts.get(host);
+    if (!steps) return false;
+    const before = steps.get(step);
+    steps.set(step, {
+      differences: [...(before?.differences ?? []), ...differences],
+      mends: [...new Set([...(before?.mends ?? []), ...mends])],
+    });
+    return true;
+  }
+
+  get hosts(): HostDrifts {
+    return this.#hosts;
+  }
+}

@@ -1,0 +1,37 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Drift } from "./observe/find-drift.ts";
+import type { Observations } from "./observe/index.ts";
+import type { Meeting } from "./observe/meet.ts";
+import type { PlannedStep } from "./resources/plan.ts";
+
+/** Things listed in one line at most; a hand-made broker may have thousands of queues. */
+const listedMax = 20;
+
+/** Says what differs: one warning each, with host or cluster, thing and difference; what is not managed in one line a place. */
+export async function reportDrift(
+  observations: Observations,
+  drift: Drift,
+  planned: readonly PlannedStep[],
+): Promise<void> {
+  for (const [host, observed] of observations) {
+    if ("unreachable" in observed && !observed.refused)
+      await pulumi.log.warn(`${host} can't be observed: ${observed.unreachable}`);
+  }
+  for (const one of planned) {
+    if (one.drift.length > 0)
+      await pulumi.log.warn(`${one.host} has drifted: ${one.step.name}: ${one.drift.join("; ")}`);
+  }
+  for (const warning of drift.warnings) await pulumi.log.warn(warning);
+  for (const [where, things] of drift.unmanaged) {
+    const more = things.length > listedMax ? `, and ${things.length - listedMax} more` : "";
+    await pulumi.log.info(`${where}: not managed, left as it is: ${things.slice(0, listedMax).join(", ")}${more}`);
+  }
+}
+
+/** Says what was learnt and refused of host keys. */
+export async function reportHostKeys({ warnings, errors }: Meeting["notes"]): Promise<void> {
+  for (const warning of warnings) await pulumi.log.warn(warning);
+  for (const error of errors) await pulumi.log.error(error);
+  // Everything else is done first. With this exit code of the SDK's the run has failed, and nothing more is said of it.
+  if (errors.length > 0) process.exitCode = 32;
+}
