@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ConfirmChannel, connect, type GetMessage } from "amqplib";
-import { passwordOf, type StackConfig } from "../../../infra/config/index.ts";
+import type { StackConfig } from "../../../infra/config/index.ts";
+import { clusterModels } from "../../../infra/model/cluster.ts";
+import { managementOf } from "../../../infra/observe/management.ts";
+import { readOperatorCa } from "../../lib/operator-ca.ts";
 import { brokerUrl, hostsOf } from "../send-products.ts";
 import { virtualIpHolder } from "../virtual-ip.ts";
 import { lab, stackConfig, until } from "./subject.ts";
@@ -51,14 +54,15 @@ const isMirrored = ({ state, slave_nodes = [], synchronised_slave_nodes = [] }: 
   state === "running" && slave_nodes.length === 1 && synchronised_slave_nodes.length === 1;
 
 async function ask<T>(config: StackConfig, host: string, path: string): Promise<T> {
-  const port = config.brokers[config.announcements.broker]?.management.port;
-  const login = Buffer.from(`root:${passwordOf(config, "root")}`).toString("base64");
-  const response = await fetch(`http://${config.hosts[host]?.address}:${port}/api/${path}`, {
-    headers: { authorization: `Basic ${login}` },
-    signal: AbortSignal.timeout(5000),
-  });
-  if (!response.ok) throw new Error(`${host} answers ${response.status}`);
-  return (await response.json()) as T;
+  const cluster = clusterModels(config).find(({ name }) => name === config.announcements.broker);
+  const address = config.hosts[host]?.address;
+  if (!cluster || !address) throw new Error(`no broker on ${host}`);
+  const management = managementOf(cluster, address, await readOperatorCa(lab));
+  try {
+    return (await management.ask(path)) as T;
+  } finally {
+    management.close();
+  }
 }
 
 /** A channel to the broker at its virtual IP, for the time of some work. */
