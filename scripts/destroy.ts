@@ -8,6 +8,7 @@ export function define(command: Command): void {
     asks: true,
     create: false,
     always: ["--continue-on-error"],
+    refreshes: false,
     withYes: ["--skip-preview"],
     examples: ["./warren destroy -s lab", "./warren destroy -s dev --yes"],
   });

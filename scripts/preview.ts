@@ -8,6 +8,7 @@ export function define(command: Command): void {
     asks: false,
     create: true,
     always: [],
+    refreshes: true,
     withYes: [],
     examples: [
       "./warren preview -s lab",

@@ -9,6 +9,7 @@ export function define(command: Command): void {
     create: true,
     // An unreachable host must not keep the others from what they should be.
     always: ["--continue-on-error"],
+    refreshes: true,
     // The preview is there to ask about; with --yes nobody is asked, and the hosts are observed once, not twice.
     withYes: ["--skip-preview"],
     examples: ["./warren up -s lab", "./warren up -s op --yes", "./warren up -s op --diff --target '**bunny1**'"],

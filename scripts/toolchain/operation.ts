@@ -12,6 +12,8 @@ export interface Operation {
   /** The stack is created where it does not exist. */
   readonly create: boolean;
   readonly always: readonly string[];
+  /** Compares the objects of brokers that answer with what is really there. */
+  readonly refreshes: boolean;
   /** Added with `--yes`. */
   readonly withYes: readonly string[];
   readonly examples: readonly string[];
@@ -32,7 +34,11 @@ export function defineOperation(command: Command, operation: Operation): void {
     }
     const toolchain = await ensureToolchain();
     if (operation.create) await ensureStack(options.stack, { toolchain });
-    const args = operationArguments(operation, { ...options, words });
+    // Loaded only here: what knows the config takes a tenth of a second.
+    const refresh = operation.refreshes
+      ? await (await import("./refresh.ts")).refreshFlagsOf(options.stack, words)
+      : [];
+    const args = operationArguments(operation, { ...options, words, refresh });
     await becomePulumi(args, { stack: options.stack, toolchain });
   });
 }
@@ -40,10 +46,19 @@ export function defineOperation(command: Command, operation: Operation): void {
 /** The engine's command line of an operation; other verbs start the same operation by it. */
 export function operationArguments(
   operation: Pick<Operation, "name" | "always" | "withYes">,
-  options: { readonly stack: string; readonly yes?: boolean; readonly words?: readonly string[] },
+  options: {
+    readonly stack: string;
+    readonly yes?: boolean;
+    readonly words?: readonly string[];
+    readonly refresh?: readonly string[];
+  },
 ): string[] {
   const words = options.words ?? [];
   const unless = (flag: string) => !words.some((word) => word === flag || word.startsWith(`${flag}=`));
-  const flags = [...operation.always, ...(options.yes ? ["--yes", ...operation.withYes] : [])].filter(unless);
+  const flags = [
+    ...operation.always,
+    ...(options.refresh ?? []),
+    ...(options.yes ? ["--yes", ...operation.withYes] : []),
+  ].filter(unless);
   return [operation.name, "--stack", options.stack, ...flags, ...words];
 }
