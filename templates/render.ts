@@ -125,3 +125,19 @@ export interface AgentServiceValues {
   readonly stopSeconds: number;
 }
 export const renderAgentService = template<AgentServiceValues>("agent.service");
+
+/** slapd of the stack's own LDAP server, its entries, its unit. */
+export const renderSlapdConf = template<{
+  suffix: string;
+  database: string;
+  tls: { caFile: string; certificate: string; key: string } | false;
+}>("slapd.conf");
+export const renderDirectoryLdif = template<{ entries: readonly { dn: string; lines: readonly string[] }[] }>(
+  "directory.ldif",
+);
+export const renderSlapdService = template<{
+  configFile: string;
+  entriesFile: string;
+  database: string;
+  urls: string;
+}>("slapd.service");

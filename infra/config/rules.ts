@@ -1,5 +1,6 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import { adoptedIssues } from "./adopted-rules.ts";
+import { directoryIssues } from "./directory-rules.ts";
 import type { StackConfig } from "./schema.ts";
 import { standardUsers } from "./secrets.ts";
 
@@ -15,6 +16,7 @@ export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
     ...userIssues(config),
     ...virtualIpIssues(config),
     ...adoptedIssues(config),
+    ...directoryIssues(config),
   ];
 }
 

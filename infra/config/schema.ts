@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { announcementsSchema } from "./announcements.ts";
 import { brokersSchema } from "./brokers.ts";
+import { directorySchema } from "./directory.ts";
 import { hostsSchema, sshSchema } from "./hosts.ts";
 import { secretsSchema } from "./secrets.ts";
 import { tlsSchema } from "./tls.ts";
@@ -13,6 +14,7 @@ export const stackSchema = z.strictObject({
   brokers: brokersSchema,
   virtualIps: virtualIpsSchema.default({}),
   announcements: announcementsSchema,
+  directory: directorySchema.default(directorySchema.parse({})),
   tls: tlsSchema.default(tlsSchema.parse({})),
   secrets: secretsSchema,
 });

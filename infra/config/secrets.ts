@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { personSchema } from "./directory.ts";
 import { nameSchema } from "./hosts.ts";
 
 const secretSchema = z
@@ -14,6 +15,8 @@ export const secretsSchema = z.strictObject({
    * public, `guest` is RabbitMQ's default user, demoted.
    */
   passwords: z.record(z.string().min(1), secretSchema),
+  /** People in the stack's own LDAP servers; see `warren:directory`. */
+  directory: z.record(personSchema, secretSchema).default({}),
   /** Host -> path -> content of adopted files that have secrets of their own, e.g. `auth_pass` of keepalived. */
   files: z.record(nameSchema, z.record(z.string().startsWith("/"), z.string())).default({}),
 });

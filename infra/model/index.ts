@@ -9,6 +9,7 @@ import { clusterModels } from "./cluster.ts";
 import { connectionOf } from "./connection.ts";
 import { firewallPart } from "./firewall.ts";
 import { keepalivedPart } from "./keepalived.ts";
+import { ldapPart } from "./ldap.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { rabbitmqPart } from "./rabbitmq.ts";
 import { type Certificates, noCertificates } from "./tls.ts";
@@ -19,7 +20,7 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   urp: [apachePart, announcerPart],
   bunny: [rabbitmqPart, firewallPart, keepalivedPart, dispatcherPart],
   pds: [pullerPart],
-  ldap: [],
+  ldap: [ldapPart],
 };
 
 /**

@@ -3,10 +3,11 @@ import type { StackConfig } from "../../../infra/config/index.ts";
 
 /** Every secret of a stack by its path in the config. */
 export function secretsOf(config: StackConfig): Map<string, string> {
-  const { erlangCookie, passwords } = config.secrets;
+  const { erlangCookie, passwords, directory } = config.secrets;
   return new Map([
     ["erlangCookie", erlangCookie],
     ...Object.entries(passwords).map(([user, password]) => [`passwords.${user}`, password] as const),
+    ...Object.entries(directory).map(([person, password]) => [`directory.${person}`, password] as const),
   ]);
 }
 
