@@ -41,6 +41,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./destroy.ts"),
   },
   {
+    name: "adopt",
+    summary: "read brokers built by hand, write a stack file that changes nothing on them",
+    load: () => import("./adopt.ts"),
+  },
+  {
     name: "pulumi",
     summary: "the engine with backend, passphrase and PATH set; all arguments are passed on",
     load: () => import("./pulumi.ts"),

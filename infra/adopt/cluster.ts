@@ -69,9 +69,22 @@ export function adoptCluster(
     broker,
     passwords: objects.passwords,
     objects,
-    unexpressed: [...unexpressed, ...listeners.unexpressed, ...objects.unexpressed],
+    unexpressed: [
+      ...unexpressed,
+      ...listeners.unexpressed,
+      ...objects.unexpressed,
+      ...(objects.users[administrator]?.permissions ? [] : [withoutPermissions(administrator, place)]),
+    ],
   };
 }
+
+/** The API lets an administrator read everything and make users, permissions and policies; exchanges and queues it makes with the user's own rights. */
+const withoutPermissions = (administrator: string, place: string): Unexpressed => ({
+  place,
+  what: `administrator ${administrator} has no permissions on vhost /`,
+  consequence:
+    "a lost exchange or queue can't be made again as this user; give it permissions in the stack file for that",
+});
 
 /** As the cluster calls itself; one that nobody has named is called after its first node, `rabbit@HOST`. */
 const clusterName = (first: AskedHost): string =>
@@ -109,17 +122,17 @@ function readSettings(members: readonly AskedHost[]): { settings: SettingsDraft;
   return { settings, unexpressed };
 }
 
-function administratorOf({ users, passwords }: FoundObjects, options: AdoptOptions, first: AskedHost): string {
+function administratorOf({ passwords }: FoundObjects, options: AdoptOptions, first: AskedHost): string {
   const all = (first.host.definitions?.users ?? []).filter(({ tags }) => tags.includes("administrator"));
   const names = all.map(({ name }) => name).toSorted((a, b) => Number(b === "root") - Number(a === "root"));
-  const usable = names.filter((name) => passwords[name] !== undefined && users[name]?.permissions);
+  const usable = names.filter((name) => passwords[name] !== undefined);
   const wanted = options.administrator;
   const found = wanted === undefined ? usable[0] : usable.find((name) => name === wanted);
   if (found !== undefined) return found;
   const who = wanted ?? (names.join(" or ") || "an administrator");
   throw new UserError(
     `the broker on ${first.host.name}`,
-    `the password of ${who} is needed: warren manages users, permissions and policies as an administrator with permissions on vhost /`,
+    `the password of ${who} is needed: warren manages users, permissions and policies as an administrator`,
     `give it, e.g. in a file {"${names[0] ?? "root"}": "…"} of mode 0600: --passwords FILE; or on standard input: --passwords -`,
   );
 }

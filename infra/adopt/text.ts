@@ -18,7 +18,8 @@ const comments: Readonly<Record<string, string>> = {
 /** The stack file of an adoption, without secrets; what could not be expressed is listed at its end. */
 export function stackFileText({ values, unexpressed }: AdoptedStack, { stack, date }: TextOptions): string {
   const config = Object.fromEntries(Object.entries(values).map(([section, value]) => [`warren:${section}`, value]));
-  const document = new Document({ config });
+  // The engine's own reader of YAML is an older one, to which `on` may be a truth value.
+  const document = new Document({ config }, { compat: "yaml-1.1" });
   document.commentBefore = ` Adopted by \`./warren adopt\` on ${date}. stacks/Pulumi.op.yaml explains every key.`;
   const sections = document.get("config");
   if (isMap(sections)) {

@@ -62,6 +62,12 @@ function labConfig(root: string, name: string): { derived: string | undefined } 
   return !existsSync(committed) && existsSync(derived) ? { derived } : undefined;
 }
 
+/** Where the config of a stack that is made now belongs: a lab's stays in the lab's folder. */
+export function newConfigFile(stack: string, root: string = checkout): string {
+  const lab = path.join(root, ".warren/labs", stack);
+  return path.join(existsSync(lab) ? lab : path.join(root, "stacks"), `Pulumi.${stack}.yaml`);
+}
+
 /**
  * The engine would make an empty stack of any name; a stack without config is a name mistyped.
  *

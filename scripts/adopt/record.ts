@@ -1,0 +1,65 @@
+import { execa } from "execa";
+import { UserError } from "../../agents/lib/errors.ts";
+import type { AdoptedStack } from "../../infra/adopt/stack.ts";
+import { type EngineCommand, engineCommand, ensureStack } from "../toolchain/engine.ts";
+import type { Toolchain } from "../toolchain/toolchain.ts";
+
+export interface RecordOptions {
+  readonly stack: string;
+  readonly toolchain: Toolchain;
+  readonly say: (text: string) => void;
+}
+
+/** Puts the secrets into the stack, encrypted, each through standard input. The stack's file must be there. */
+export async function storeSecrets({ secrets }: AdoptedStack, { stack, toolchain, say }: RecordOptions): Promise<void> {
+  await ensureStack(stack, { toolchain });
+  const entries = [
+    ["warren:secrets.erlangCookie", secrets.erlangCookie] as const,
+    ...Object.entries(secrets.passwords).map(
+      ([user, value]) => [`warren:secrets.passwords${key(user)}`, value] as const,
+    ),
+    ...Object.entries(secrets.files).flatMap(([host, files]) =>
+      Object.entries(files).map(([path, value]) => [`warren:secrets.files${key(host)}${key(path)}`, value] as const),
+    ),
+  ];
+  for (const [index, [path, value]] of entries.entries()) {
+    say(`secrets: ${index + 1} of ${entries.length}`);
+    const command = await engineCommand(["config", "set", "--secret", "--path", path, "--stack", stack], {
+      stack,
+      toolchain,
+    });
+    // The engine takes one line's end off what it reads.
+    const { exitCode, stderr } = await run(command, `${value}\n`);
+    if (exitCode !== 0) throw new UserError(`secret ${path}`, stderr.trim());
+  }
+}
+
+/** A key of a path as the engine takes it, whatever signs it has. */
+const key = (name: string): string => `["${name.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"]`;
+
+/**
+ * Records in the stack's state what is on the hosts: an `up` in which nothing is to be done but to note it. Then asks the hosts again.
+ * @throws UserError with the engine's words where something differs from what was read
+ */
+export async function recordState({ stack, toolchain, say }: RecordOptions): Promise<void> {
+  const operate = async (words: readonly string[], what: string, remedy: string) => {
+    const command = await engineCommand([...words, "--stack", stack, "--non-interactive"], { stack, toolchain });
+    const { exitCode, stdout, stderr } = await run(command, "");
+    if (exitCode === 0) return;
+    throw new UserError(
+      `stack ${stack}`,
+      `${what}\n${`${stdout}\n${stderr}`.trim().replaceAll(/^/gm, "    ")}`,
+      remedy,
+    );
+  };
+  const again = `the stack file stays; see ./warren preview -s ${stack}, or adopt again with --force`;
+  say("recording what is there");
+  await operate(["up", "--yes", "--skip-preview", "--suppress-outputs"], "what is there could not be recorded", again);
+  say("asking the hosts once more");
+  await operate(["preview", "--expect-no-changes"], "the hosts are not as they were read", again);
+}
+
+async function run({ program, args, cwd, env }: EngineCommand, input: string) {
+  const { exitCode, stdout, stderr } = await execa(program, args, { cwd, env, extendEnv: false, input, reject: false });
+  return { exitCode: exitCode ?? 1, stdout, stderr };
+}
