@@ -87,11 +87,22 @@ export interface VrrpInstance {
   readonly peers: readonly string[];
   readonly address: string;
   readonly prefixLength: number;
+  /** What an unhealthy broker takes off the priority. */
+  readonly unhealthyLoss: number;
 }
-/** keepalived's configuration of one host; `port` is the broker's on this host. */
-export const renderKeepalivedConf = template<{ host: string; port: number; instances: readonly VrrpInstance[] }>(
-  "keepalived.conf",
-);
+export interface KeepalivedConfValues {
+  readonly host: string;
+  /** The broker's on this host. */
+  readonly port: number;
+  readonly instances: readonly VrrpInstance[];
+  /** Into which keepalived writes states. */
+  readonly fifo: string;
+  /** Not 0 where this host's broker has ended, or speaks AMQP and can't work. */
+  readonly downFile: string;
+  readonly unhealthyFile: string;
+}
+/** keepalived's configuration of one host. */
+export const renderKeepalivedConf = template<KeepalivedConfValues>("keepalived.conf");
 
 /** nftables rules of a broker cluster's member; lists are written with commas, `managementFrom` may be empty. */
 export const renderFirewall = template<{
@@ -109,6 +120,28 @@ export const renderBrokerDropIn = template<{ firewall: boolean }>("rabbitmq-serv
 
 /** The AMQP handshake check that keepalived runs. */
 export const renderAmqpCheck = template<Record<string, never>>("amqp-check");
+
+/** The broker's unit tells keepalived of its end. */
+export const renderVrrpBroker = template<{ downFile: string }>("vrrp-broker.conf");
+
+/** Folders under /run, made at each boot. */
+export const renderVrrpTmpfiles = template<{
+  directories: readonly { path: string; mode: string; owner: string; group: string }[];
+}>("vrrp-tmpfiles.conf");
+
+/** What says states and holders of virtual IPs in the journal, and its unit. */
+export const renderVrrpWatch = template<Record<string, never>>("vrrp-watch");
+export const renderVrrpWatchService = template<{
+  user: string;
+  fifo: string;
+  folder: string;
+  instances: readonly Pick<VrrpInstance, "name" | "interface" | "address">[];
+}>("vrrp-watch.service");
+
+/** What looks every half minute whether a broker can work. */
+export const renderBrokerHealth = template<Record<string, never>>("broker-health");
+export const renderBrokerHealthService = template<{ folder: string }>("broker-health.service");
+export const renderBrokerHealthTimer = template<Record<string, never>>("broker-health.timer");
 
 /** apache2: folder `root` under the path `url` (with slashes at both ends). */
 export const renderApacheProducts = template<{ root: string; url: string }>("apache-products.conf");

@@ -1,8 +1,14 @@
 import { z } from "zod";
 import { addressSchema, nameSchema } from "./hosts.ts";
 
+/**
+ * Seconds between adverts by the kind of machine. Take-over needs about three of them, and a machine that is silent for longer has lost
+ * its address: on metal 0.2 s is far above any pause; a virtual machine may stand still for a second while it migrates.
+ */
+export const timings = { metal: { advertSeconds: 0.2 }, migrating: { advertSeconds: 1 } } as const;
+
 /** One address that moves between hosts by VRRP version 3. */
-export const virtualIpSchema = z.strictObject({
+const virtualIpKeys = z.strictObject({
   address: addressSchema,
   prefixLength: z.int().min(1).max(32).default(32),
   interface: z.string().regex(/^[a-z][a-z0-9.-]{0,14}$/, "an interface name of at most 15 characters"),
@@ -10,10 +16,18 @@ export const virtualIpSchema = z.strictObject({
   routerId: z.int().min(1).max(255),
   /** Host -> VRRP priority; the highest sound host holds the address. */
   priorities: z.record(nameSchema, z.int().min(1).max(254)),
-  /** Seconds between adverts; take-over needs about three of them. 0.2 on metal, 1 on machines that migrate. */
-  advertSeconds: z.number().min(0.05).max(40).default(0.2),
+  /** Preset for the hosts' kind of machine. */
+  timing: z.enum(["metal", "migrating"]).default("metal"),
+  /** Seconds between adverts, where the preset's don't fit. VRRP version 3 counts in hundredths. */
+  advertSeconds: z.number().min(0.05).max(40).optional(),
   /** Seconds that a host with higher priority waits before it takes the address back. */
   preemptDelaySeconds: z.int().min(0).max(1000).default(5),
 });
+
+/** With the preset's seconds filled in. */
+export const virtualIpSchema = virtualIpKeys.transform((vip) => ({
+  ...vip,
+  advertSeconds: vip.advertSeconds ?? timings[vip.timing].advertSeconds,
+}));
 
 export const virtualIpsSchema = z.record(nameSchema, virtualIpSchema);

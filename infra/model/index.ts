@@ -4,6 +4,7 @@ import { adoptedParts, foundSteps } from "./adopted.ts";
 import { announcerPart, dispatcherPart, pullerPart } from "./agents.ts";
 import { apachePart } from "./apache.ts";
 import { basePart, pinPart } from "./base.ts";
+import { brokerHealthPart } from "./broker-health.ts";
 import { certificatesPart } from "./certificates.ts";
 import { clusterModels } from "./cluster.ts";
 import { connectionOf } from "./connection.ts";
@@ -18,7 +19,7 @@ import { virtualIpModels } from "./virtual-ips.ts";
 
 const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => HostPart)[]>> = {
   urp: [apachePart, announcerPart],
-  bunny: [rabbitmqPart, firewallPart, keepalivedPart, dispatcherPart],
+  bunny: [rabbitmqPart, firewallPart, keepalivedPart, brokerHealthPart, dispatcherPart],
   pds: [pullerPart],
   ldap: [ldapPart],
 };

@@ -1,11 +1,11 @@
 import { renderAmqpCheck, renderKeepalivedConf, type VrrpInstance } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
 import type { StackConfig } from "../config/index.ts";
+import { brokerEndFiles } from "./broker-end.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
-
-/** Scripts that run as root must not be writable by others; this one runs as nobody in particular. */
-const scriptAccount = { name: "keepalived_script", home: "/nonexistent" };
+import { scriptAccount, stateFiles, stateFolders } from "./vrrp-state.ts";
+import { vrrpWatch } from "./vrrp-watch.ts";
 
 /** Debian's own of each release. */
 const packageVersions = { bookworm: "1:2.2.*", trixie: "1:2.3.*" } as const;
@@ -16,40 +16,63 @@ const packageVersions = { bookworm: "1:2.2.*", trixie: "1:2.3.*" } as const;
  */
 const configTest = ["runuser", "-u", scriptAccount.name, "--", "keepalived", "--config-test", "--use-file", candidate];
 
-/** The virtual IPs that this host may hold, with the check that its broker speaks AMQP. */
+/** The virtual IPs that this host may hold: what watches them, and what tells keepalived of its broker. */
 export function keepalivedPart({ config, host }: PartContext): HostPart {
-  const instances: VrrpInstance[] = Object.entries(config.virtualIps).flatMap(([name, vip]) => {
-    const priority = vip.priorities[host];
-    if (priority === undefined) return [];
-    const addressOf = (other: string) => config.hosts[other]?.address ?? other;
-    const peers = Object.keys(vip.priorities).filter((other) => other !== host);
-    return [{ ...vip, name, priority, source: addressOf(host), peers: peers.map(addressOf) }];
-  });
-  if (instances.length === 0) return {};
+  const instances = instancesOf(config, host);
   const broker = Object.values(config.brokers).find((one) => one.members.includes(host));
+  if (instances.length === 0 || !broker) return {};
   const check = rootFile("/usr/local/lib/warren/amqp-check", renderAmqpCheck({}), { mode: "0755" });
   const conf = rootFile(
     "/etc/keepalived/keepalived.conf",
-    renderKeepalivedConf({ host, port: broker?.port ?? 5672, instances }),
+    renderKeepalivedConf({ host, port: broker.port, instances, ...stateFiles }),
     { order: "after-packages", validate: configTest },
   );
+  const watch = vrrpWatch(instances);
+  const ends = brokerEndFiles();
   return {
     accounts: [scriptAccount],
-    files: [check, conf],
+    directories: stateFolders,
+    files: [check, ...ends, conf, ...watch.files],
     // Held, as the broker is: whatever restarts it moves the address.
     packages: [{ name: "keepalived", series: packageVersions[config.hosts[host]?.release ?? "bookworm"] }],
     units: [
+      watch.unit,
       {
         name: "keepalived.service",
         onChange: "reload",
-        reads: [check.path, conf.path],
-        // The better host first: it takes the address at once, and nothing has to move right after the start.
-        after: betterHosts(config.virtualIps, host).map((better) => `${better} keepalived.service`),
+        reads: [check, ...ends, conf].map((file) => file.path),
+        after: [
+          // Its FIFO is there first.
+          watch.unit.name,
+          // The better host first: it takes the address at once, and nothing has to move right after the start.
+          ...betterHosts(config.virtualIps, host).map((better) => `${better} keepalived.service`),
+        ],
         afterBroker: false,
         packaged: true,
       },
     ],
   };
+}
+
+function instancesOf(config: StackConfig, host: string): VrrpInstance[] {
+  return Object.entries(config.virtualIps).flatMap(([name, vip]) => {
+    const priority = vip.priorities[host];
+    if (priority === undefined) return [];
+    const addressOf = (other: string) => config.hosts[other]?.address ?? other;
+    const peers = Object.keys(vip.priorities).filter((other) => other !== host);
+    const all = Object.values(vip.priorities);
+    return [
+      {
+        ...vip,
+        name,
+        priority,
+        source: addressOf(host),
+        peers: peers.map(addressOf),
+        // Below every healthy host. Not a fault: where all are unhealthy the order is the old one, and one of them serves.
+        unhealthyLoss: Math.max(...all) - Math.min(...all) + 1,
+      },
+    ];
+  });
 }
 
 /** Hosts that have a higher priority than this one for an address that both may hold, and for none a lower one. */

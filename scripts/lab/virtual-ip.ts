@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { answersAmqp } from "../lib/amqp-probe.ts";
-import { hostExec } from "./ssh.ts";
+import { hasAddress, initOfHost } from "./host-addresses.ts";
 
 /** Seconds for the address to come where it belongs: two good checks, then the delay before a better host takes it back. */
 const settleSeconds = 30;
@@ -17,18 +17,19 @@ export function brokerVirtualIp(config: StackConfig) {
   return { address: vip.address, port: broker.port, hosts: Object.keys(vip.priorities), preferred };
 }
 
-/** The host of a lab that has the broker's virtual IP now. */
-export async function virtualIpHolder(lab: string, config: StackConfig): Promise<string | undefined> {
+/** Every host of a lab that has the broker's virtual IP now: one, unless it is moving or something is wrong. */
+export async function virtualIpHolders(lab: string, config: StackConfig): Promise<string[]> {
   const { address, hosts } = brokerVirtualIp(config);
-  for (const host of hosts) {
-    const { stdout } = await hostExec(lab, host, ["ip", "-brief", "-4", "address"], {
-      timeoutMs: 10_000,
-      reject: false,
-    });
-    if (stdout.includes(` ${address}/`)) return host;
-  }
-  return undefined;
+  const inits = await Promise.all(hosts.map((host) => initOfHost(lab, host)));
+  return hosts.filter((_, index) => {
+    const init = inits[index];
+    return init !== undefined && hasAddress(init, address);
+  });
 }
+
+/** The host of a lab that has the broker's virtual IP now; where two have it, the first in the order of the config. */
+export const virtualIpHolder = async (lab: string, config: StackConfig): Promise<string | undefined> =>
+  (await virtualIpHolders(lab, config))[0];
 
 /**
  * Waits until a broker answers at the virtual IP, and the host that should hold it does: just after a first start the other one may

@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest";
+import { bootHost, cutLink, healLink, stopHost } from "../index.ts";
+import { brokerVirtualIp, virtualIpHolders } from "../virtual-ip.ts";
+import { untilWhole } from "./broker.ts";
+import { note } from "./figures.ts";
+import { lab, on, stackConfig, untilPrints } from "./subject.ts";
+import { type Move, watchMove } from "./virtual-ip-watch.ts";
+
+const rounds = 10;
+/** Far above what is wanted: a round in which the address doesn't move at all must end. */
+const moveWithinMs = 20_000;
+const recoverWithinMs = 60_000;
+
+interface Fault {
+  readonly title: string;
+  /** Milliseconds that the median may take. */
+  readonly wantedMs: number;
+  readonly make: (host: string) => Promise<unknown>;
+  readonly mend: (host: string) => Promise<unknown>;
+}
+
+const faults: readonly Fault[] = [
+  {
+    title: "broker killed",
+    wantedMs: 1500,
+    make: (host) => on(host, "systemctl kill --signal=KILL rabbitmq-server"),
+    // Not after the seconds that systemd lets pass.
+    mend: (host) => on(host, "systemctl restart rabbitmq-server"),
+  },
+  { title: "link cut", wantedMs: 1000, make: (host) => cutLink(lab, host), mend: (host) => healLink(lab, host) },
+  {
+    title: "host stopped cleanly",
+    wantedMs: 500,
+    make: (host) => stopHost(lab, host),
+    mend: (host) => bootHost(lab, host),
+  },
+];
+
+/**
+ * How long a client is without the broker while the virtual IP moves, medians of ten. Moves go to and fro: the host that has just come
+ * back takes the address over from the one that has it, so that nothing waits for the better host to take it back. Bounds are twice what
+ * is wanted, since a test machine is shared; the table of figures has both.
+ */
+export function virtualIpMoves(): void {
+  describe("a client of the virtual IP", () => {
+    it.each(faults)("goes on within seconds of: $title", async (fault) => {
+      const config = await stackConfig();
+      const { address, port, hosts } = brokerVirtualIp(config);
+      const moves: Move[] = [];
+      const beganMs = performance.now();
+      for (let round = 0; round < rounds; round += 1) {
+        const [from = "", ...more] = await virtualIpHolders(lab, config);
+        expect(more).toEqual([]);
+        const to = hosts.find((host) => host !== from) ?? "";
+        moves.push(
+          await watchMove({ lab, address, port }, { from, to }, () => fault.make(from), moveWithinMs).finally(() =>
+            fault.mend(from),
+          ),
+        );
+        await untilReady(from);
+      }
+      const gap = median(moves.map((move) => move.gapMs));
+      const overlap = Math.max(...moves.map((move) => move.twoHoldersMs));
+      const seconds = Math.round((performance.now() - beganMs) / 1000);
+      const spread = `${Math.round(Math.min(...moves.map((move) => move.gapMs)))} to ${Math.round(Math.max(...moves.map((move) => move.gapMs)))}`;
+      note(
+        `${fault.title}: client without broker, median of ${rounds}`,
+        `${Math.round(gap)} ms`,
+        `${fault.wantedMs} ms`,
+      );
+      note(`  … from the quickest to the slowest, all in ${seconds} s`, `${spread} ms`);
+      note("  … two holders at the longest", `${Math.round(overlap)} ms`, `${fault.wantedMs} ms`);
+      expect(gap).toBeLessThan(2 * fault.wantedMs);
+      expect(overlap).toBeLessThan(fault.wantedMs);
+    });
+
+    it("finds the address where it was before", async () => {
+      await untilWhole();
+    });
+  });
+}
+
+/** Waits until a host is ready to take the address: its broker is a member again, and its keepalived knows. */
+async function untilReady(host: string): Promise<void> {
+  const said = "journalctl --boot --no-pager --output=cat --identifier=warren-vip --grep=priority --lines=1";
+  await untilPrints(host, said, /BACKUP|MASTER/, recoverWithinMs);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = Math.floor(sorted.length / 2);
+  const upper = sorted[half] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? upper) + upper) / 2;
+}
