@@ -109,15 +109,22 @@ async function ownOutputs(stack: string): Promise<OwnOutputs> {
   };
 }
 
+/** A program that ends with this has failed, and everything about it was told (the SDK's own code). */
+const exitCodeTold = 32;
+
 /**
  * A resource that fails rejects everything that waits for it. The engine has told of the failure under the resource's name by then; the
- * SDK would tell it again, with a stack trace, once for each that waited.
+ * SDK would tell it again, with a stack trace, once for each that waited. The program must fail all the same: the engine takes what a
+ * program that succeeds didn't register for given up, and would delete it.
  */
 function tellFailuresOnce(): void {
   const others = process.listeners("unhandledRejection");
   process.removeAllListeners("unhandledRejection");
   process.on("unhandledRejection", (reason, promise) => {
-    if (reason instanceof Error && /resource .* failed to register$/.test(reason.message)) return;
+    if (reason instanceof Error && /resource .* failed to register$/.test(reason.message)) {
+      process.exitCode = exitCodeTold;
+      return;
+    }
     for (const other of others) other.call(process, reason, promise);
   });
 }

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { cutLink, healLink } from "../index.ts";
 import { noteSeconds } from "./figures.ts";
 import { changeStack } from "./stack-file.ts";
-import { lab, preview, stackTrace, textOf, until, up } from "./subject.ts";
+import { lab, on, preview, resourceCounts, stackTrace, textOf, until, up } from "./subject.ts";
 
 const away = "pds-3";
 const others = ["urp-1", "bunny2", "pds-1", "pds-4", "pds-5"];
@@ -45,6 +45,25 @@ export function unreachable(): void {
       expect(await logLevel(away, "puller")).toContain("info");
       const clean = await preview("--expect-no-changes");
       expect(clean.exitCode, clean.output).toBe(0);
+    });
+
+    it("a step that fails takes nothing away: what comes after it stays as it was", async () => {
+      const config = "/etc/warren/puller.json";
+      const pid = await textOf(away, "systemctl show --property=MainPID --value warren-puller");
+      // Nothing can be renamed onto it.
+      await on(away, `mount --bind ${config} ${config}`);
+      try {
+        await changeStack((stack) => stack.setIn(["config", "warren:announcements", "logLevel"], "debug"));
+        const failed = await up();
+        expect(failed.exitCode, failed.output).not.toBe(0);
+        expect(resourceCounts(failed.output)).not.toHaveProperty("deleted");
+        expect(await textOf(away, "systemctl show --property=MainPID --value warren-puller")).toBe(pid);
+      } finally {
+        await on(away, `umount ${config}`);
+      }
+      const finished = await up();
+      expect(finished.exitCode, finished.output).toBe(0);
+      expect(await logLevel(away, "puller")).toContain("debug");
     });
   });
 }
