@@ -12,7 +12,7 @@ export interface HostKeyNotes {
 
 /**
  * What a person is told of host keys: those just taken, with their fingerprints, until an `up` has recorded them; hosts that are
- * refused; hosts that are still unknown.
+ * refused.
  *
  * @param pinned what is known after the hosts were asked
  */
@@ -28,9 +28,7 @@ export function hostKeyNotes(
     const observed = observations.get(name);
     const refused = observed && "unreachable" in observed ? observed.refused : undefined;
     if (refused && known) errors.push(refusal(model.stack, connection, known, refused));
-    else if (!known)
-      warnings.push(`${name}: no host key is known of it: what is to be done on it fails until it answers`);
-    else if (known.source === "first-contact") {
+    else if (known?.source === "first-contact") {
       warnings.push(
         `${name}: host key ${fingerprintOf(known.key)} pinned at first contact; compare it on its console: ssh-keygen -lf ${hostKeyPath(known.key)}`,
       );

@@ -106,9 +106,9 @@ describe("a host that nobody knows", () => {
     const met = await meetHosts(model(connection("jump", "127.0.0.2"), gone), checkout, {});
     expect(answered(met)).toEqual(["jump"]);
     expect(met.hostKeys).toEqual({ jump: realKey() });
-    expect(met.notes.warnings).toContain(
-      "gone: no host key is known of it: what is to be done on it fails until it answers",
-    );
+    expect(met.observations.get("gone")).toEqual({
+      unreachable: expect.stringMatching(/refused; nor is its host key known, so up can do nothing on it$/),
+    });
   });
 });
 

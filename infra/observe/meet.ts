@@ -25,7 +25,7 @@ export async function meetHosts(model: EnvironmentModel, checkout: string, recor
   const keys = keysOf(pinned);
   return {
     model: withHostKeys(model, keys),
-    observations,
+    observations: withUnmet(observations, keys),
     hostKeys: Object.fromEntries(keys),
     notes: hostKeyNotes(model, observations, pinned),
   };
@@ -33,3 +33,15 @@ export async function meetHosts(model: EnvironmentModel, checkout: string, recor
 
 const keysOf = (pinned: ReadonlyMap<string, PinnedKey>): Map<string, string> =>
   new Map([...pinned].map(([host, { key }]) => [host, key]));
+
+/** Without a key nothing can be done on a host, also where the engine could reach it. */
+function withUnmet(observations: Observations, keys: ReadonlyMap<string, string>): Observations {
+  const unmet = "nor is its host key known, so up can do nothing on it";
+  return new Map(
+    [...observations].map(([host, answer]) =>
+      "unreachable" in answer && !keys.has(host)
+        ? [host, { ...answer, unreachable: `${answer.unreachable}; ${unmet}` }]
+        : [host, answer],
+    ),
+  );
+}

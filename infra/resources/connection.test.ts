@@ -1,18 +1,35 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "../../agents/lib/errors.ts";
 import { hostKeySchema } from "../config/host-key.ts";
 import type { ConnectionModel } from "../model/types.ts";
 import { connectionInput, requireLogins } from "./connection.ts";
 
+const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const pem = privateKey.export({ type: "pkcs1", format: "pem" });
+const encryptedPem = privateKey.export({
+  type: "pkcs8",
+  format: "pem",
+  cipher: "aes-256-cbc",
+  passphrase: "five words",
+});
+
 let checkout: string;
 beforeAll(() => {
   checkout = mkdtempSync(join(tmpdir(), "warren-connection-"));
-});
-beforeEach(() => {
-  writeFileSync(join(checkout, "key"), "PRIVATE");
+  for (const [name, passphrase] of [
+    ["key", ""],
+    ["encrypted", "five words"],
+  ] as const) {
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", join(checkout, name)]);
+  }
+  writeFileSync(join(checkout, "pem"), pem, { mode: 0o600 });
+  writeFileSync(join(checkout, "encrypted.pem"), encryptedPem, { mode: 0o600 });
+  writeFileSync(join(checkout, "open"), pem, { mode: 0o644 });
   writeFileSync(join(checkout, "hosts"), "");
 });
 afterAll(() => rmSync(checkout, { recursive: true }));
@@ -49,13 +66,28 @@ describe("a login", () => {
     expect(said({ ...one, privateKeyFile: join(checkout, "key") })).toBe("nothing");
   });
 
-  it("says which file is missing, which setting names it, and what to do", () => {
-    const text = said({ ...one, privateKeyFile: "keys/op_ed25519" });
-    expect(text).toContain("warren:ssh.privateKeyFile");
-    expect(text).toContain("keys/op_ed25519 can't be read");
-    expect(text).toContain("./warren lab up");
+  it.each([
+    ["that isn't there", "keys/op_ed25519", "is not there", "ssh-keygen -t ed25519 -N '' -f keys/op_ed25519"],
+    ["of a lab that isn't up", ".warren/labs/lab/id_ed25519", "is not there", "./warren lab up"],
+    ["that is a folder", ".", "can't be read (EISDIR)", "give the right path"],
+    ["that is the public half", "key.pub", "is a public key", "name the private half: key"],
+    ["that is something else", "hosts", "is no private key", "name the file that ssh-keygen has made"],
+    ["with a passphrase", "encrypted", "is encrypted with a passphrase", "without one"],
+    ["with a passphrase, as PEM", "encrypted.pem", "is encrypted with a passphrase", "without one"],
+    ["that others may read", "open", "may be read by others (mode 0644)", "chmod 600 open"],
+  ])("is refused with a key %s, with the setting and what to do", (_, privateKeyFile, what, remedy) => {
+    const text = said({ ...one, privateKeyFile });
+    expect(text).toContain(`warren:ssh.privateKeyFile: ${privateKeyFile} ${what}`);
+    expect(text).toContain(remedy);
+  });
+
+  it("takes a key in PEM too", () => {
+    expect(said({ ...one, privateKeyFile: "pem" })).toBe("nothing");
+  });
+
+  it("needs the known_hosts that is named", () => {
     expect(said({ ...one, knownHostsFile: "keys/known" })).toContain(
-      "warren:ssh.knownHostsFile: keys/known can't be read",
+      "warren:ssh.knownHostsFile: keys/known is not there",
     );
   });
 
@@ -73,6 +105,8 @@ describe("a login", () => {
   });
 
   it("never shows the key", () => {
-    expect(said({ ...one, knownHostsFile: "keys/known" })).not.toContain("PRIVATE");
+    const line = readFileSync(join(checkout, "encrypted"), "utf8").split("\n")[1] ?? "";
+    expect(line.length).toBeGreaterThan(20);
+    expect(said({ ...one, privateKeyFile: "encrypted" })).not.toContain(line);
   });
 });

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { UserError } from "../../agents/lib/errors.ts";
 import type { ConnectionModel } from "../model/types.ts";
+import { readLoginFile, requireLoginKey } from "./login-key.ts";
 
 type ConnectionArgs = command.types.input.remote.ConnectionArgs;
 
@@ -12,7 +12,7 @@ type ConnectionArgs = command.types.input.remote.ConnectionArgs;
  * The connection of a host as one secret: key files are read here. One secret as a whole, because parts of a
  * connection that are secret one by one make differences where there are none.
  *
- * @throws UserError where the login's key is missing
+ * Reads the login's key: `requireLogins` has seen that it is there.
  */
 export function connectionInput(connection: ConnectionModel, checkout: string): pulumi.Output<ConnectionArgs> {
   return pulumi.secret(connectionArgs(connection, checkout));
@@ -30,15 +30,16 @@ const unmetHostKey = `ssh-ed25519 ${Buffer.concat([
 /**
  * Finds what a person has forgotten before any host is asked in vain.
  *
- * @throws UserError where a key file is missing, or a known_hosts that is named
+ * @throws UserError where a login's key is missing or can't be used, or a known_hosts that is named is missing
  */
 export function requireLogins(connections: readonly ConnectionModel[], checkout: string): void {
-  for (const connection of connections) {
-    connectionArgs(connection, checkout);
-    const { knownHostsFile } = connection;
-    if (knownHostsFile) read(checkout, knownHostsFile, "warren:ssh.knownHostsFile");
+  for (const { privateKeyFile, knownHostsFile } of connections) {
+    requireLoginKey(privateKeyFile, checkout);
+    if (knownHostsFile) readLoginFile(knownHostsFile, checkout, knownHosts, "make it with keys that you have compared");
   }
 }
+
+const knownHosts = "warren:ssh.knownHostsFile";
 
 function connectionArgs(connection: ConnectionModel, checkout: string): ConnectionArgs {
   const { via } = connection;
@@ -46,26 +47,11 @@ function connectionArgs(connection: ConnectionModel, checkout: string): Connecti
     host: connection.address,
     port: connection.port,
     user: connection.user,
-    privateKey: read(checkout, connection.privateKeyFile, "warren:ssh.privateKeyFile"),
+    privateKey: readFileSync(resolve(checkout, connection.privateKeyFile), "utf8"),
     hostKey: connection.hostKey ?? unmetHostKey,
     // A host that doesn't answer must not hold up the others: one dial more, then it has failed.
     dialErrorLimit: 2,
     perDialTimeout: connection.dialTimeoutSeconds,
     ...(via ? { proxy: connectionArgs(via, checkout) } : {}),
   };
-}
-
-function read(checkout: string, file: string, subject: string): string {
-  try {
-    return readFileSync(resolve(checkout, file), "utf8");
-  } catch (error) {
-    throw new UserError(
-      subject,
-      `${file} can't be read`,
-      "for a lab, `./warren lab up` makes it; else give the right path",
-      {
-        cause: error,
-      },
-    );
-  }
 }
