@@ -5,6 +5,7 @@ import { badProducts } from "./bad-products.ts";
 import { drift } from "./drift.ts";
 import { ending } from "./ending.ts";
 import { figuresTable } from "./figures.ts";
+import { installation } from "./installation.ts";
 import { provisioning } from "./provisioning.ts";
 import { bringSubject, lab } from "./subject.ts";
 import { kills, products } from "./traffic.ts";
@@ -19,6 +20,7 @@ afterAll(async () => {
 });
 
 provisioning();
+installation();
 products();
 virtualIp();
 kills();

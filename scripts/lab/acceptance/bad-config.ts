@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { withChangedStack } from "./stack-file.ts";
-import { lab, preview, stackTrace, up, type WarrenResult, warren } from "./subject.ts";
+import { lab, preview, stackConfig, stackTrace, up, type WarrenResult, warren } from "./subject.ts";
 
 /** Digest of everything that the stack's state says is there. Decrypted: each time it is written, it is encrypted anew. */
 async function registered(): Promise<string> {
@@ -37,6 +37,25 @@ export function badConfig(): void {
         },
         () =>
           expectRefused(() => act(), /hosts\.pds-2\.address: an address of its own is expected, got .*hosts\.pds-1/),
+      );
+    });
+
+    it("another series of RabbitMQ or Debian release for brokers that are there: the way is blue/green", async () => {
+      const { brokers, announcements } = await stackConfig();
+      const { series = "", members = [] } = brokers[announcements.broker] ?? {};
+      const [other, release] = series === "3.10" ? ["4.0", "trixie"] : ["3.10", "bookworm"];
+      await withChangedStack(
+        (stack) => {
+          stack.setIn(["config", "warren:brokers", announcements.broker, "series"], other);
+          for (const host of members) stack.setIn(["config", "warren:hosts", host, "release"], release);
+        },
+        () =>
+          expectRefused(
+            preview,
+            `runs ${series}; it can't become ${other} (Debian ${release}) where it stands`,
+            `it can't become ${release} in place (release-in-place`,
+            /series-in-place; remedy: blue\/green/,
+          ),
       );
     });
 
