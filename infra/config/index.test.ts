@@ -75,9 +75,23 @@ describe("a mistake in a stack file", () => {
     ]);
   });
 
+  it("names every secret that a new stack needs, and how it comes", () => {
+    const issues = issuesOf((values) => delete values.secrets);
+    const paths = ["erlangCookie", ...["root", "feeder", "anonymous", "guest"].map((user) => `passwords.${user}`)];
+    const command = "./warren pulumi config set --secret --path";
+    expect(issues).toEqual(
+      paths.map(
+        (path) =>
+          `warren:secrets.${path}: a secret is expected, but it is missing: set it with \`${command} warren:secrets.${path} -s STACK\``,
+      ),
+    );
+  });
+
   it("never shows a secret that it refuses", () => {
     const [issue = ""] = issuesOf((values) => Object.assign(values.secrets.passwords, { feeder: "hunter2" }));
     expect(issue).toContain("warren:secrets.passwords.feeder");
     expect(issue).not.toContain("hunter2");
+    const [number = ""] = issuesOf((values) => Object.assign(values.secrets, { erlangCookie: 12345678 }));
+    expect(number).toBe("warren:secrets.erlangCookie: a secret as text");
   });
 });

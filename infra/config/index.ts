@@ -1,5 +1,5 @@
 import { describeIssue } from "../../agents/lib/config.ts";
-import { ConfigError } from "../../agents/lib/errors.ts";
+import { ConfigError, type ConfigIssue } from "../../agents/lib/errors.ts";
 import { withBase } from "./base.ts";
 import { crossFieldIssues } from "./rules.ts";
 import { type StackConfig, stackSchema } from "./schema.ts";
@@ -15,8 +15,12 @@ export type { StackConfig } from "./schema.ts";
  */
 export function parseStackConfig(values: Record<string, unknown>, subject: string): StackConfig {
   const based = withBase(values);
-  const parsed = stackSchema.safeParse(based.values, { reportInput: true });
-  const found = parsed.success ? crossFieldIssues(parsed.data) : parsed.error.issues.flatMap(describeIssue);
+  // A stack that has no secrets yet is told of each that it needs.
+  const whole: StackValues = { ...based.values, secrets: based.values.secrets ?? {} };
+  const parsed = stackSchema.safeParse(whole, { reportInput: true });
+  const found = parsed.success
+    ? crossFieldIssues(parsed.data)
+    : withMissingPasswords(whole, parsed.error.issues.flatMap(describeIssue));
   // Without its base a stack lacks what isn't missing.
   const issues = based.issues.length > 0 ? based.issues : found;
   if (issues.length > 0 || !parsed.success) {
@@ -30,6 +34,16 @@ export function parseStackConfig(values: Record<string, unknown>, subject: strin
     );
   }
   return parsed.data;
+}
+
+type StackValues = Readonly<Record<string, unknown>> & { readonly secrets: unknown };
+
+/** A cookie that isn't set yet must not hide that passwords aren't either. */
+function withMissingPasswords(values: StackValues, issues: readonly ConfigIssue[]): readonly ConfigIssue[] {
+  if (issues.some(({ path }) => path !== "secrets.erlangCookie")) return issues;
+  const secrets = { ...(values.secrets as object), erlangCookie: "A".repeat(20) };
+  const parsed = stackSchema.safeParse({ ...values, secrets });
+  return parsed.success ? [...issues, ...crossFieldIssues(parsed.data)] : issues;
 }
 
 /** What was found is never shown where a secret was expected. */

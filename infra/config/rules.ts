@@ -2,7 +2,7 @@ import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import { adoptedIssues } from "./adopted-rules.ts";
 import { directoryIssues } from "./directory-rules.ts";
 import type { StackConfig } from "./schema.ts";
-import { standardUsers } from "./secrets.ts";
+import { missingSecret, standardUsers } from "./secrets.ts";
 
 /**
  * What no single key can tell: names that point to nothing, addresses given twice. Rules about what is wise rather
@@ -112,8 +112,8 @@ function userIssues(config: StackConfig): ConfigIssue[] {
   const given = config.secrets.passwords;
   for (const user of needed) {
     if (given[user] !== undefined) continue;
-    const message = `a secret is expected, but it is missing: set it with \`./warren pulumi config set --secret --path warren:secrets.passwords.${user} -s STACK\``;
-    issues.push({ path: `secrets.passwords.${user}`, message });
+    const path = `secrets.passwords.${user}`;
+    issues.push({ path, message: missingSecret(path) });
   }
   for (const user of Object.keys(given)) {
     if (needed.has(user)) continue;

@@ -2,8 +2,14 @@ import { z } from "zod";
 import { personSchema } from "./directory.ts";
 import { nameSchema } from "./hosts.ts";
 
+/** What is said of a secret that isn't there: how it comes. @param path e.g. `secrets.erlangCookie` */
+export const missingSecret = (path: string): string =>
+  `a secret is expected, but it is missing: set it with \`./warren pulumi config set --secret --path warren:${path} -s STACK\``;
+
 const secretSchema = z
-  .string("a secret: set it with `./warren pulumi config set --secret --path … -s STACK`")
+  .string({
+    error: ({ input, path = [] }) => (input === undefined ? missingSecret(path.join(".")) : "a secret as text"),
+  })
   .min(8, "at least 8 characters");
 
 /** Everything secret of a stack, in one place; nothing else in the config may be secret. */
@@ -14,7 +20,7 @@ export const secretsSchema = z.strictObject({
    * Users of the brokers by name. `root` is the administrator, `feeder` publishes and consumes for the agents, `anonymous` reads what is
    * public, `guest` is RabbitMQ's default user, demoted.
    */
-  passwords: z.record(z.string().min(1), secretSchema),
+  passwords: z.record(z.string().min(1), secretSchema).default({}),
   /** People in the stack's own LDAP servers; see `warren:directory`. */
   directory: z.record(personSchema, secretSchema).default({}),
   /** Host -> path -> content of adopted files that have secrets of their own, e.g. `auth_pass` of keepalived. */
