@@ -174,3 +174,4 @@ export const renderSlapdService = template<{
   database: string;
   urls: string;
 }>("slapd.service");
+export const renderSlapdEnds = template<Record<string, never>>("slapd-ends.conf");

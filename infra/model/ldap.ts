@@ -1,5 +1,5 @@
 import { createHash, createHmac } from "node:crypto";
-import { renderDirectoryLdif, renderSlapdConf, renderSlapdService } from "../../templates/render.ts";
+import { renderDirectoryLdif, renderSlapdConf, renderSlapdEnds, renderSlapdService } from "../../templates/render.ts";
 import type { StackConfig } from "../config/index.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -7,7 +7,8 @@ import { caFile, ldapTlsFiles } from "./tls.ts";
 
 /** Debian's package makes this account; it is made before, because its files must be there at the first start. */
 const account = { name: "openldap", home: "/var/lib/ldap" };
-const configFile = "/etc/ldap/slapd.conf";
+/** Not `slapd.conf`: the package's first configuration stumbles over one. */
+const configFile = "/etc/ldap/warren.conf";
 const entriesFile = "/etc/ldap/warren.ldif";
 /** Below the package's own: AppArmor lets slapd write there, and nowhere else. */
 const database = "/var/lib/ldap/warren";
@@ -37,6 +38,8 @@ export function ldapPart({ config, host, certificates }: PartContext): HostPart 
       "/etc/systemd/system/slapd.service",
       renderSlapdService({ configFile, entriesFile, database, urls: speaksTls ? "ldap:/// ldaps:///" : "ldap:///" }),
     ),
+    // In the place of one of bookworm's package, by which a server that has ended counts as running.
+    rootFile("/etc/systemd/system/slapd.service.d/slapd-remain-after-exit.conf", renderSlapdEnds({})),
   ];
   return {
     accounts: [account],
