@@ -1,0 +1,52 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { checkout, textOf } from "./pages.ts";
+import { chapters } from "./source-trace.ts";
+
+const lines = chapters.flatMap((chapter) => chapter.lines);
+const proofs = [...new Map(lines.flatMap((line) => line.proofs).map((proof) => [proof.join(": "), proof])).values()];
+
+/** As a string stands in a source file, whichever quotes it has. */
+const quoted = (title: string) => [JSON.stringify(title), `'${title}'`, `\`${title}\``];
+
+test.each(proofs)("%s has the test: %s", (file, title) => {
+  expect(existsSync(path.join(checkout, file))).toBe(true);
+  const text = textOf(file);
+  expect(quoted(title).some((form) => text.includes(form))).toBe(true);
+});
+
+test("no line of the requirement is there twice, and each says what warren does", () => {
+  expect(new Set(lines.map(({ line }) => line)).size).toBe(lines.length);
+  expect(lines.filter(({ does }) => does === "")).toEqual([]);
+});
+
+test("docs/source-trace.md is the table of it, and says what nothing shows yet", async () => {
+  await expect(page()).toMatchFileSnapshot(path.join(checkout, "docs/source-trace.md"));
+});
+
+function page(): string {
+  const cell = (text: string) => text.replaceAll("|", "\\|");
+  const code = (text: string) => (text.includes("`") ? `\`\` ${text} \`\`` : `\`${text}\``);
+  const open = lines.filter((line) => line.proofs.length === 0).length;
+  return [
+    "# The requirement, line by line",
+    "",
+    "Every command and setting of the requirement's chapters on installation, cluster and LDAP, and of its virtual IP: what warren does instead, and the",
+    "tests that show it. `scripts/docs/source-trace.ts` is the table; a test looks that each of these tests is there, and writes this page.",
+    "",
+    open === 0 ? "Every line has its test." : `**${open} of ${lines.length} lines have no test yet.**`,
+    ...chapters.flatMap((chapter) => [
+      "",
+      `## ${chapter.title}`,
+      "",
+      "| the requirement | warren | shown by |",
+      "| --- | --- | --- |",
+      ...chapter.lines.map(({ line, does, proofs }) => {
+        const shown = proofs.map(([file, title]) => `${title} (\`${path.basename(file)}\`)`).join("<br>");
+        return `| ${cell(code(line))} | ${cell(does)} | ${cell(shown || "**nothing yet**")} |`;
+      }),
+    ]),
+    "",
+  ].join("\n");
+}
