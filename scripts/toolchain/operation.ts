@@ -12,7 +12,7 @@ export interface Operation {
   /** The stack is created where it does not exist. */
   readonly create: boolean;
   readonly always: readonly string[];
-  /** Compares the objects of brokers that answer with what is really there. */
+  /** Has the objects of brokers that answer compared with what is really there. */
   readonly refreshes: boolean;
   /** Added with `--yes`. */
   readonly withYes: readonly string[];
@@ -34,10 +34,10 @@ export function defineOperation(command: Command, operation: Operation): void {
     }
     const toolchain = await ensureToolchain();
     if (operation.create) await ensureStack(options.stack, { toolchain });
-    // Loaded only here: what knows the config takes a tenth of a second.
-    const refresh = operation.refreshes
-      ? await (await import("./refresh.ts")).refreshFlagsOf(options.stack, words)
-      : [];
+    // Warren's own plugin asks the engine to read its resources before each run. What else knows the config is loaded only here.
+    const official = toolchain.plugins.some(({ name, origin }) => name === "rabbitmq" && origin === "official");
+    const refresh =
+      operation.refreshes && official ? await (await import("./refresh.ts")).refreshFlagsOf(options.stack, words) : [];
     const args = operationArguments(operation, { ...options, words, refresh });
     await becomePulumi(args, { stack: options.stack, toolchain });
   });

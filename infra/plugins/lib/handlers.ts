@@ -82,6 +82,8 @@ export interface ProviderDefinition {
   /** Called once with the checked configuration, before any resource. It may throw: the message is shown. */
   configure?(config: PropertyMap): void | Promise<void>;
   readonly resources: readonly ResourceHandler[];
+  /** The engine reads each resource before a run compares it with the program, whether it is told to refresh or not. */
+  readonly readBeforeRuns?: boolean;
   readonly functions?: readonly FunctionHandler[];
   /** Types of the official schema that are not served here, with what to do instead. */
   readonly refused?: { readonly [token: string]: string };

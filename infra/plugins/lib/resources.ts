@@ -15,12 +15,16 @@ import { revealMap } from "./values.ts";
 /** The methods about resources and functions. */
 export function resourceMethods(definition: ProviderDefinition, operations: Operations) {
   const find = (request: Typed) => findResource(definition, request);
+  const readAgain = definition.readBeforeRuns ?? false;
   return {
     check: (request: rpc.CheckRequest) => check(find(request), request),
     diff: (request: rpc.DiffRequest) => diff(find(request), request),
-    create: (request: rpc.CreateRequest) => create(find(request), request, operations),
-    read: (request: rpc.ReadRequest) => read(find(request), request, operations),
-    update: (request: rpc.UpdateRequest) => update(find(request), request, operations),
+    create: async (request: rpc.CreateRequest) =>
+      (await create(find(request), request, operations)).setRefreshBeforeUpdate(readAgain),
+    read: async (request: rpc.ReadRequest) =>
+      (await read(find(request), request, operations)).setRefreshBeforeUpdate(readAgain),
+    update: async (request: rpc.UpdateRequest) =>
+      (await update(find(request), request, operations)).setRefreshBeforeUpdate(readAgain),
     delete: async (request: rpc.DeleteRequest) => {
       const handler = find(request);
       const state = fromStruct(request.getProperties());

@@ -1,4 +1,5 @@
 import { serveProvider } from "../lib/provider.ts";
+import { believing, sayOnce } from "./believing.ts";
 import { binding } from "./binding.ts";
 import { Connection, configShape } from "./connection.ts";
 import { exchange } from "./exchange.ts";
@@ -10,6 +11,7 @@ import { user } from "./user.ts";
 import { vhost } from "./vhost.ts";
 
 const connection = new Connection();
+const say = sayOnce();
 const links = "it needs a broker plugin of its own; use the official provider for it";
 const getters = "use `.get(name, id)` of the resource type, which reads the same";
 
@@ -19,8 +21,9 @@ serveProvider({
   config: configShape,
   configure: (config) => connection.open(config),
   resources: [vhost, user, permissions, topicPermissions, policy, operatorPolicy, exchange, queue, binding].map(
-    (resource) => resource(connection),
+    (resource) => believing(resource(connection), say),
   ),
+  readBeforeRuns: true,
   refused: {
     "rabbitmq:index/federationUpstream:FederationUpstream": links,
     "rabbitmq:index/shovel:Shovel": links,
