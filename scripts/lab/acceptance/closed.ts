@@ -1,0 +1,121 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { brokerSubject, reachFrom, reachFromHere } from "./reach.ts";
+import { withChangedStack } from "./stack-file.ts";
+import { on, textOf, up } from "./subject.ts";
+import { certificates } from "./tls.ts";
+
+/** epmd, Erlang distribution, the first port that a command line takes. */
+const clusterPorts = [4369, 25_672, 35_672];
+const listener = "warren-test-listener";
+
+export function closed(): void {
+  ports();
+  certificates();
+  sandbox();
+}
+
+function ports(): void {
+  describe("a broker's ports", () => {
+    afterAll(async () => {
+      const { members } = await brokerSubject();
+      await Promise.all(members.map(({ name }) => on(name, `systemctl stop ${listener} 2>/dev/null; true`)));
+    });
+
+    it("for the cluster's own business are open to members and to the host itself, and to nobody else", async () => {
+      const { members, outsider } = await brokerSubject();
+      // A command line listens for as long as it runs: something has to, or a refusal would prove nothing.
+      const listen = `use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => 35672, Listen => 5) or die; close $_ while $_ = $s->accept`;
+      for (const { name } of members) await on(name, `systemd-run --collect --unit=${listener} perl -e '${listen}'`);
+      for (const target of members) {
+        for (const port of clusterPorts) {
+          const what = `${target.name}:${port}`;
+          for (const { name } of members)
+            expect(await reachFrom(name, target.address, port), `${name} to ${what}`).toBe("open");
+          expect(await reachFrom(target.name, "127.0.0.1", port), `${what} on its loopback`).toBe("open");
+          expect(await reachFrom(outsider, target.address, port), `${outsider} to ${what}`).toBe("refused");
+          expect(await reachFromHere(target.address, port), `this machine to ${what}`).toBe("refused");
+        }
+      }
+    });
+
+    it("for AMQP and management are what the config says", async () => {
+      const { broker, members, outsider } = await brokerSubject();
+      for (const { name, address } of members) {
+        const { management } = broker;
+        const listens = await textOf(name, `ss -Hltn 'sport = :${management.port}' | tr -s ' ' | cut -d' ' -f4`);
+        expect(listens).toBe(`${management.address}:${management.port}`);
+        expect(await reachFrom(outsider, address, broker.tlsPort)).toBe("open");
+        expect(await reachFrom(outsider, address, broker.port)).toBe(broker.plainText ? "open" : "refused");
+        expect(await reachFrom(name, "127.0.0.1", broker.port)).toBe("open");
+        expect(await reachFrom(outsider, address, 15_672)).toBe("refused");
+      }
+    });
+
+    it("for management can be for some networks alone, and rules of others stay", async () => {
+      const { config, broker, first, second, outsider } = await brokerSubject();
+      const own = await textOf(first.name, "ip -4 route show default | cut -d' ' -f3");
+      const { port } = broker.management;
+      const from = ["config", "warren:brokers", config.announcements.broker, "management", "from"];
+      expect(await reachFrom(outsider, first.address, port)).toBe("open");
+      await on(first.name, "nft add table inet others");
+      try {
+        await withChangedStack(
+          (stack) => stack.setIn(from, [`${own}/32`]),
+          async () => {
+            const narrowed = await up();
+            expect(narrowed.exitCode, narrowed.output).toBe(0);
+            expect(await reachFrom(outsider, first.address, port)).toBe("refused");
+            expect(await reachFrom(second.name, first.address, port)).toBe("open");
+            expect(await reachFromHere(first.address, port)).toBe("open");
+          },
+        );
+        const widened = await up();
+        expect(widened.exitCode, widened.output).toBe(0);
+        expect(await reachFrom(outsider, first.address, port)).toBe("open");
+        expect(await textOf(first.name, "nft list tables")).toContain("table inet others");
+      } finally {
+        await on(first.name, "nft delete table inet others");
+      }
+    });
+  });
+}
+
+function sandbox(): void {
+  describe("the broker's unit", () => {
+    it("is exposed to 4.0 at most, and understood by systemd", async () => {
+      const { members } = await brokerSubject();
+      for (const { name } of members) {
+        const answer = await textOf(name, "systemd-analyze security --no-pager rabbitmq-server.service");
+        const exposure = Number(/Overall exposure level for .*: ([\d.]+)/.exec(answer)?.[1]);
+        expect(exposure, name).toBeLessThanOrEqual(4);
+        await on(name, "systemd-analyze verify rabbitmq-server.service warren-firewall.service");
+        await on(name, "nft -c -f /etc/warren/firewall.nft");
+      }
+    });
+
+    it("has the firewall before it, from the first start on", async () => {
+      const { members } = await brokerSubject();
+      const times = "ActiveEnterTimestampMonotonic";
+      for (const { name } of members) {
+        const [firewall, broker] = (
+          await textOf(name, `systemctl show -p ${times} --value warren-firewall rabbitmq-server | grep .`)
+        ).split("\n");
+        expect(Number(firewall), name).toBeGreaterThan(0);
+        expect(Number(firewall), name).toBeLessThan(Number(broker));
+      }
+    });
+
+    it("lets its command line work", async () => {
+      const { first } = await brokerSubject();
+      const cli = (words: string) => on(first.name, `cd /var/lib/rabbitmq && ${words}`);
+      await cli("rabbitmqctl --quiet status");
+      await cli("rabbitmq-diagnostics --quiet check_local_alarms");
+      await cli("rabbitmq-diagnostics --quiet check_port_connectivity");
+      await cli("rabbitmqctl --quiet list_feature_flags");
+      expect((await cli("rabbitmq-plugins --quiet list --enabled --minimal")).stdout).toContain("rabbitmq_management");
+      // It writes the file in which plugins are, and the broker takes it up.
+      await cli("rabbitmq-plugins --quiet enable rabbitmq_top");
+      await cli("rabbitmq-plugins --quiet disable rabbitmq_top");
+    });
+  });
+}
