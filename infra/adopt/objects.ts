@@ -102,15 +102,20 @@ export function readObjects(definitions: Definitions, options: ObjectsOptions): 
     unexpressed.push({ place: options.place, what, consequence });
   sayOthers(definitions, say);
   const { users, passwords } = readUsers(definitions, options, say);
-  const exchanges = definitions.exchanges.filter(inVhost).flatMap((exchange) => {
+  const manageable = (kind: string) => (one: { readonly name: string; readonly vhost: string }) => {
+    const fault = inVhost(one) ? nameFault(one.name) : undefined;
+    if (fault) say(`${kind} ${one.name}: ${fault}`);
+    return inVhost(one) && !fault;
+  };
+  const exchanges = definitions.exchanges.filter(manageable("exchange")).flatMap((exchange) => {
     const { name, durable, auto_delete: autoDelete, internal } = exchange;
     const type = exchangeTypes.find((one) => one === exchange.type);
     if (type && durable && !autoDelete && !internal && isEmpty(exchange.arguments)) return [{ name, type }];
     say(`exchange ${name}: only durable ones without arguments, of type ${exchangeTypes.join(", ")}, can be said`);
     return [];
   });
-  const queues = readQueues(definitions, options, say);
-  const policies = definitions.policies.filter(inVhost).flatMap((policy) => {
+  const queues = readQueues({ ...definitions, queues: definitions.queues.filter(manageable("queue")) }, options, say);
+  const policies = definitions.policies.filter(manageable("policy")).flatMap((policy) => {
     const { name, pattern, priority, definition } = policy;
     const input = { name, pattern, applyTo: policy["apply-to"], priority, definition };
     const parsed = policySchema.safeParse(input);
@@ -138,7 +143,7 @@ function readUsers(definitions: Definitions, options: ObjectsOptions, say: Say) 
     const { name, tags } = user;
     if (!isEmpty(user.limits ?? {})) say(`limits of user ${name}`);
     const verdict = judgePassword(user, options.passwords);
-    const reason = verdict.kind === "unmanaged" ? verdict.reason : tagFault(tags);
+    const reason = verdict.kind === "unmanaged" ? verdict.reason : (nameFault(name) ?? tagFault(tags));
     const own = definitions.permissions.find((one) => one.user === name && inVhost(one));
     const ldapOnly = verdict.kind === "none" && !options.ldap;
     if (reason || ldapOnly) {
@@ -155,6 +160,12 @@ function readUsers(definitions: Definitions, options: ObjectsOptions, say: Say) 
   return { users, passwords };
 }
 
+/** The provider's ids are `NAME@VHOST`: see the check `unusable-name`. */
+const nameFault = (name: string): string | undefined => {
+  if (name.includes("@")) return "a name with an @ can't be managed";
+  return Buffer.byteLength(name) > 255 ? "a name of more than 255 bytes can't be managed" : undefined;
+};
+
 const tagFault = (tags: readonly string[]): string | undefined => {
   const strange = tags.find((tag) => !/^[a-z_]+$/.test(tag));
   return strange === undefined ? undefined : `tag ${strange} can't be said`;
@@ -163,7 +174,7 @@ const tagFault = (tags: readonly string[]): string | undefined => {
 function readQueues(definitions: Definitions, options: ObjectsOptions, say: Say): FoundObjects["queues"] {
   const bindings = definitions.bindings.filter(inVhost);
   const managed = new Set<string>();
-  const queues = definitions.queues.filter(inVhost).flatMap((queue) => {
+  const queues = definitions.queues.flatMap((queue) => {
     const { name, durable, auto_delete: autoDelete } = queue;
     if (!options.queues.test(name)) {
       say(`queue ${name}, with its bindings: --queues leaves it out`);

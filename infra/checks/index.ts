@@ -1,5 +1,6 @@
 import { UserError } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "../config/index.ts";
+import { ofFound } from "./adopted.ts";
 import type { Past } from "./past.ts";
 import { type CheckedModel, type Finding, severities } from "./rule.ts";
 import { rules } from "./rules.ts";
@@ -7,7 +8,7 @@ import { rules } from "./rules.ts";
 /** What the rules find, errors first. */
 export function findings(model: CheckedModel, config: StackConfig, past: Past): Finding[] {
   const found = rules.flatMap(({ name, severity, remedy, find }) =>
-    find(model, config, past).map((one) => ({ rule: name, severity, remedy, ...one })),
+    find(model, config, past).map((one) => ofFound({ rule: name, severity, remedy, ...one }, config)),
   );
   return found.toSorted((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity));
 }

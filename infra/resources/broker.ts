@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as rabbitmq from "@pulumi/rabbitmq";
 import type { ClusterModel } from "../model/types.ts";
+import { declareQueues } from "./queues.ts";
 
 export interface BrokerArgs {
   readonly model: ClusterModel;
@@ -18,7 +19,10 @@ export interface BrokerArgs {
   readonly caFile?: string;
 }
 
-/** The objects in one cluster: users, permissions, exchanges, policies. Queues belong to the agents that declare them. */
+/**
+ * The objects in one cluster: users, permissions, exchanges, policies, and the queues of the config. The agents' own queues belong to the agents that
+ * declare them.
+ */
 export class Broker extends pulumi.ComponentResource {
   /** What agents wait for. */
   readonly objects: readonly pulumi.Resource[];
@@ -91,7 +95,15 @@ export class Broker extends pulumi.ComponentResource {
           inVhost(policy.name),
         ),
     );
-    this.objects = [...users.flat(), ...exchanges, ...policies];
+    const queues = declareQueues({
+      cluster: name,
+      vhost,
+      queues: model.queues,
+      options,
+      exchanges,
+      takeOver: args.takeOver,
+    });
+    this.objects = [...users.flat(), ...exchanges, ...policies, ...queues];
     this.registerOutputs({});
   }
 }
