@@ -54,6 +54,9 @@ export interface RabbitmqConfValues {
 }
 
 interface RabbitmqConfLdap {
+  /** Places in the order in which passwords are checked. */
+  readonly number: number;
+  readonly internalNumber: number;
   readonly internalDecides: boolean;
   readonly servers: readonly Numbered[];
   readonly port: number;

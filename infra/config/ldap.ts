@@ -19,6 +19,11 @@ export const ldapSchema = z.strictObject({
   timeoutMs: z.int().min(100).max(60_000).default(5000),
   /** What the broker's log has of it: logins and queries, or what goes over the wire too (passwords are left out). */
   log: z.enum(["off", "on", "network"]).default("on"),
+  /**
+   * Who is asked for a password first; the other is asked where the first one refuses. `internal`: LDAP gets to see no password of the broker's
+   * own users, and they don't wait for a server that is down. `ldap` is the old way.
+   */
+  first: z.enum(["internal", "ldap"]).default("internal"),
   /** Who says what an LDAP user may do: the broker's own permissions, or the queries below. */
   authorization: z.enum(["internal", "ldap"]).default("internal"),
   /** Tags that LDAP gives, beside those that a user has under `users`; without a query: none. */

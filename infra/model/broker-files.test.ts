@@ -40,6 +40,7 @@ const conf = (rest: object = {}): string[] =>
 const ldap = {
   servers: ["ldap-dev.cmc.ec.gc.ca"],
   encryption: "none",
+  first: "ldap",
   userDnPattern: `uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca`,
   authorization: "internal",
 };
@@ -201,13 +202,15 @@ describe("the configuration of a 4.0 broker", () => {
   });
 
   it("has LDAP with its certificate expected to be the server's own, and in terms what could be misread as a remark", () => {
-    const rest = { ldap: { ...ldap, encryption: "starttls", tags: { monitoring: { inGroup: "cn=#1,dc=ca" } } } };
+    const rest = {
+      ldap: { ...ldap, first: "internal", encryption: "starttls", tags: { monitoring: { inGroup: "cn=#1,dc=ca" } } },
+    };
     expect(conf(rest).filter((line) => line.startsWith("auth_"))).toEqual([
       "auth_mechanisms.1 = PLAIN",
       "auth_mechanisms.2 = AMQPLAIN",
-      "auth_backends.1.authn = ldap",
-      "auth_backends.1.authz = internal",
-      "auth_backends.2 = internal",
+      "auth_backends.1 = internal",
+      "auth_backends.2.authn = ldap",
+      "auth_backends.2.authz = internal",
       "auth_ldap.servers.1 = ldap-dev.cmc.ec.gc.ca",
       "auth_ldap.port = 389",
       "auth_ldap.use_ssl = false",
@@ -251,5 +254,9 @@ describe("the configuration of a 4.0 broker", () => {
 
   it("leaves to LDAP what its users may do where the config says so", () => {
     expect(conf({ ldap: { ...ldap, authorization: "ldap" } })).toContain("auth_backends.1 = ldap");
+    expect(config({ ldap: { ...ldap, first: "internal", authorization: "ldap" } }, "rabbit", "auth_backends")).toEqual([
+      atom("rabbit_auth_backend_internal"),
+      atom("rabbit_auth_backend_ldap"),
+    ]);
   });
 });

@@ -57,6 +57,8 @@ function confValues(settings: BrokerSettings): RabbitmqConfValues {
 
 function ldapValues(ldap: LdapSettings): Exclude<RabbitmqConfValues["ldap"], false> {
   return {
+    number: ldap.first === "ldap" ? 1 : 2,
+    internalNumber: ldap.first === "ldap" ? 2 : 1,
     internalDecides: ldap.authorization === "internal",
     servers: numbered(ldap.servers),
     port: ldap.port,

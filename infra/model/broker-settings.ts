@@ -35,6 +35,7 @@ export interface LdapSettings {
   readonly timeoutMs: number;
   /** RabbitMQ's words. */
   readonly log: "false" | "true" | "network";
+  readonly first: LdapConfig["first"];
   /** LDAP checks the password alone, or says what a user may do as well. */
   readonly authorization: LdapConfig["authorization"];
   readonly groupLookupBase?: string;
@@ -84,6 +85,7 @@ function ldapSettings(ldap: LdapConfig): LdapSettings {
     userDnPattern: ldap.userDnPattern,
     timeoutMs: ldap.timeoutMs,
     log: ({ off: "false", on: "true", network: "network" } as const)[ldap.log],
+    first: ldap.first,
     authorization: ldap.authorization,
     ...(ldap.groupLookupBase ? { groupLookupBase: ldap.groupLookupBase } : {}),
     // Asked of every LDAP user, whoever decides the rest: `true` for management would open the management API to all of them.

@@ -54,15 +54,14 @@ function rabbitTerms(settings: BrokerSettings): Term[] {
     ...(settings.refuseAnonymous
       ? [setting("auth_mechanisms", [atom("PLAIN"), atom("AMQPLAIN")]), setting("anonymous_login_user", atom("none"))]
       : []),
-    ...(ldap
-      ? [
-          setting("auth_backends", [
-            ldap.authorization === "ldap" ? ldapBackend : tuple(ldapBackend, internalBackend),
-            internalBackend,
-          ]),
-        ]
-      : []),
+    ...(ldap ? [setting("auth_backends", backendTerms(ldap))] : []),
   ];
+}
+
+/** In the order in which they are asked; a pair is who checks the password and who says what is allowed. */
+function backendTerms({ first, authorization }: LdapSettings): Term[] {
+  const viaLdap = authorization === "ldap" ? ldapBackend : tuple(ldapBackend, internalBackend);
+  return first === "ldap" ? [viaLdap, internalBackend] : [internalBackend, viaLdap];
 }
 
 function managementTerms(settings: BrokerSettings): Term {
