@@ -100,6 +100,7 @@ export function readBackends(term: Term): "internal only" | "internal" | "ldap" 
 /** The section, where what was found makes one. */
 export function ldapSection(found: LdapFound, authorization: "internal" | "ldap"): LdapInput | undefined {
   const encryption = found.useSsl ? "ldaps" : found.useStartTls ? "starttls" : "none";
-  const section = { log: "off", ...found.values, encryption, authorization };
+  // The chains that are understood ask LDAP first.
+  const section = { first: "ldap", log: "off", ...found.values, encryption, authorization };
   return ldapSchema.safeParse(section).success ? (section as LdapInput) : undefined;
 }
