@@ -40,7 +40,7 @@ function put(path: string, content: string): string {
 const unitFolder = "/etc/systemd/system/";
 const hosts = ["urp-1", "bunny1", "pds-1"].map((name) => {
   const host = fixtureModel().hosts.find((one) => one.name === name);
-  const unit = host?.files.find((file) => file.path.startsWith(unitFolder));
+  const unit = host?.files.find((file) => /warren-(announcer|dispatcher|puller)\.service$/.test(file.path));
   if (!host || !unit) throw new TypeError(`no unit on ${name}`);
   return { unit: unit.path.slice(unitFolder.length), text: unit.content, host };
 });
@@ -89,6 +89,54 @@ describe.each(hosts)("$unit", ({ unit, text, host }) => {
     ]);
     expect(output).toMatch(/Overall exposure level for \S+: \d/);
     expect(code, output).toBe(0);
+  });
+});
+
+describe("the broker's unit with its drop-in", () => {
+  /** The lines of Debian's own units, 3.10 and 4.0, that verification and exposure hang on. */
+  const packaged = `[Unit]
+Description=RabbitMQ Messaging Server
+[Service]
+Type=notify
+User=rabbitmq
+Group=rabbitmq
+UMask=0027
+NotifyAccess=all
+ExecStart=/usr/lib/rabbitmq/bin/rabbitmq-server
+`;
+  const fileOf = (ending: string): string => {
+    const file = fixtureModel()
+      .hosts.find((one) => one.name === "bunny1")
+      ?.files.find(({ path }) => path.endsWith(ending));
+    if (!file) throw new TypeError(`no file ${ending}`);
+    return file.content;
+  };
+
+  it("is sandboxed to an exposure of at most 4.0, which it isn't without", async () => {
+    const judge = (text: string) => {
+      const file = put(join(mkdtempSync(join(folder, "broker-")), "rabbitmq-server.service"), text);
+      return run("systemd-analyze", ["security", "--offline=true", "--threshold=40", "--no-pager", file]);
+    };
+    const { code, output } = await judge(`${packaged}\n${fileOf("rabbitmq-server.service.d/warren.conf")}`);
+    expect(output).toMatch(/Overall exposure level for \S+: \d/);
+    expect(code, output).toBe(0);
+    expect((await judge(packaged)).code).toBe(1);
+  });
+
+  it("is understood by systemd, as is the firewall that it starts after", async () => {
+    const root = mkdtempSync(join(folder, "root-"));
+    const drop = "rabbitmq-server.service.d/warren.conf";
+    put(join(root, unitFolder, "rabbitmq-server.service"), packaged);
+    put(join(root, unitFolder, drop), fileOf(drop));
+    put(join(root, unitFolder, "warren-firewall.service"), fileOf("/warren-firewall.service"));
+    for (const path of ["/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/sbin/nft"]) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      copyFileSync("/bin/true", join(root, path));
+    }
+    for (const unit of ["rabbitmq-server.service", "warren-firewall.service"]) {
+      const args = [`--root=${root}`, "--recursive-errors=no", "--man=no", "verify", join(unitFolder, unit)];
+      expect(await run("systemd-analyze", args), unit).toEqual({ code: 0, output: "" });
+    }
   });
 });
 

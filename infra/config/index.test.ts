@@ -55,6 +55,11 @@ describe("a mistake in a stack file", () => {
       "warren:brokers.bunny.members.1: a host with the role bunny is expected, got pds-1",
     ],
     [
+      "a CA's certificate without its key",
+      (v) => Object.assign(v, { tls: { caCertificateFile: "keys/ca.pem" } }),
+      "warren:tls.caKeyFile: a file is expected: a CA's certificate and key go together",
+    ],
+    [
       "a virtual IP that isn't there",
       (v) => Object.assign(v.brokers.bunny, { virtualIp: "bunny-no" }),
       'warren:brokers.bunny.virtualIp: a name under warren:virtualIps is expected, got "bunny-no"',

@@ -15,6 +15,7 @@ export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
     ...clusterIssues(config),
     ...userIssues(config),
     ...virtualIpIssues(config),
+    ...tlsIssues(config),
     ...adoptedIssues(config),
     ...directoryIssues(config),
   ];
@@ -123,6 +124,15 @@ function userIssues(config: StackConfig): ConfigIssue[] {
     });
   }
   return issues;
+}
+
+function tlsIssues({ tls }: StackConfig): ConfigIssue[] {
+  const missing = (["caCertificateFile", "caKeyFile"] as const).filter((key) => tls[key] === undefined);
+  if (missing.length !== 1) return [];
+  return missing.map((key) => ({
+    path: `tls.${key}`,
+    message: "a file is expected: a CA's certificate and key go together",
+  }));
 }
 
 function virtualIpIssues(config: StackConfig): ConfigIssue[] {

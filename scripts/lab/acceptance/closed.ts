@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { brokerSubject, reachFrom, reachFromHere } from "./reach.ts";
 import { withChangedStack } from "./stack-file.ts";
-import { on, textOf, up } from "./subject.ts";
+import { on, preview, textOf, up } from "./subject.ts";
 import { certificates } from "./tls.ts";
 
 /** epmd, Erlang distribution, the first port that a command line takes. */
@@ -113,9 +113,13 @@ function sandbox(): void {
       await cli("rabbitmq-diagnostics --quiet check_port_connectivity");
       await cli("rabbitmqctl --quiet list_feature_flags");
       expect((await cli("rabbitmq-plugins --quiet list --enabled --minimal")).stdout).toContain("rabbitmq_management");
-      // It writes the file in which plugins are, and the broker takes it up.
-      await cli("rabbitmq-plugins --quiet enable rabbitmq_top");
-      await cli("rabbitmq-plugins --quiet disable rabbitmq_top");
+      // It writes the file in which plugins are, and the broker takes it up. As the broker's user: root's would be root's.
+      const plugins =
+        "runuser -u rabbitmq -- env HOME=/var/lib/rabbitmq /usr/lib/rabbitmq/bin/rabbitmq-plugins --quiet";
+      await cli(`${plugins} enable rabbitmq_top`);
+      await cli(`${plugins} disable rabbitmq_top`);
+      const clean = await preview("--expect-no-changes");
+      expect(clean.exitCode, clean.output).toBe(0);
     });
   });
 }
