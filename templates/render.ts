@@ -142,7 +142,7 @@ export const renderVrrpWatchService = template<{
 }>("vrrp-watch.service");
 
 /** What looks every half minute whether a broker can work. */
-export const renderBrokerHealth = template<Record<string, never>>("broker-health");
+export const renderBrokerHealth = template<{ program: string }>("broker-health");
 export const renderBrokerHealthService = template<{ folder: string }>("broker-health.service");
 export const renderBrokerHealthTimer = template<Record<string, never>>("broker-health.timer");
 

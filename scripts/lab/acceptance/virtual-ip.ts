@@ -1,8 +1,10 @@
+import { connect } from "amqplib";
 import { describe, expect, it } from "vitest";
-import { hostsOf } from "../send-products.ts";
+import { brokerUrl, hostsOf } from "../send-products.ts";
+import { brokerVirtualIp, virtualIpHolders } from "../virtual-ip.ts";
 import { untilWhole } from "./broker.ts";
 import { note } from "./figures.ts";
-import { on, stackConfig, textOf, until, untilPrints } from "./subject.ts";
+import { lab, on, stackConfig, textOf, until, untilPrints } from "./subject.ts";
 
 /** When a unit last said something, in seconds since 1970; undefined where it didn't. */
 async function lastSaid(host: string, unit: string, words: string): Promise<number | undefined> {
@@ -36,5 +38,79 @@ export function virtualIp(): void {
       }
       await untilWhole();
     });
+
+    it("leaves no connection behind on the host that it left: the broker there gives messages back at once", async () => {
+      const config = await stackConfig();
+      const [first = ""] = hostsOf(config, "bunny");
+      const left = `ss -Htn state established src ${brokerVirtualIp(config).address} | wc -l`;
+      const connection = await connect(brokerUrl(config));
+      // It dies with the address, in its own time.
+      connection.on("error", () => {});
+      expect(Number(await textOf(first, left))).toBeGreaterThan(0);
+      await on(first, "systemctl stop keepalived");
+      try {
+        await untilPrints(first, left, "0", 2_000);
+        expect(await textOf(first, `${watched} | grep ended`)).toMatch(/ended \d+ connections/);
+      } finally {
+        await on(first, "systemctl start keepalived");
+        await connection.close().catch(() => {});
+      }
+      await untilWhole();
+    });
+
+    it("is told of in the journal where two hosts have it, and where none has", async () => {
+      const config = await stackConfig();
+      const [first = "", second = ""] = hostsOf(config, "bunny");
+      const { address } = brokerVirtualIp(config);
+      const says = (host: string, words: RegExp) => untilPrints(host, `${watched} | tail -n 1`, words, 15_000);
+      await on(second, `ip address add ${address}/32 dev eth0`);
+      try {
+        await says(first, /has two holders: this host and [0-9a-f:]{17}/);
+      } finally {
+        await on(second, `ip address del ${address}/32 dev eth0`);
+      }
+      await says(first, /has one holder again/);
+      await on(second, "systemctl stop keepalived");
+      await on(first, "systemctl stop keepalived");
+      try {
+        await says(second, /has no holder/);
+      } finally {
+        await on(first, "systemctl start keepalived");
+        await on(second, "systemctl start keepalived");
+      }
+      await untilWhole();
+    });
+
+    it("goes away from a broker with an alarm, and stays where it is best when all have one", async () => {
+      const config = await stackConfig();
+      const [first = "", second = ""] = hostsOf(config, "bunny");
+      const holderIs = (host: string) =>
+        until(`${host} has the address`, 20_000, async () => (await virtualIpHolders(lab, config)).join() === host);
+      try {
+        await alarm(first, true);
+        await holderIs(second);
+        await alarm(second, true);
+        await holderIs(first);
+      } finally {
+        await alarm(second, false);
+        await alarm(first, false);
+      }
+      await untilWhole();
+    });
+  });
+}
+
+/** What the watch of virtual IPs has said since the host's start. */
+const watched = "journalctl --boot --no-pager --output=cat --identifier=warren-vip";
+
+/** A memory limit that every broker is above, or Debian's; and as many looks at it as it takes to count. */
+async function alarm(host: string, isOn: boolean): Promise<void> {
+  const control =
+    "cd /var/lib/rabbitmq && runuser -u rabbitmq -- env HOME=/var/lib/rabbitmq /usr/lib/rabbitmq/bin/rabbitmqctl";
+  await on(host, `${control} --quiet set_vm_memory_high_watermark ${isOn ? "0.00001" : "0.4"}`);
+  const unhealthy = "cat /run/warren/broker-health/unhealthy";
+  await until(`the look at ${host}'s health counts`, 60_000, async () => {
+    await on(host, "systemctl start warren-broker-health.service");
+    return (await textOf(host, unhealthy)) === (isOn ? "1" : "0");
   });
 }

@@ -1,0 +1,114 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { renderBrokerHealth, renderVrrpWatch } from "./render.ts";
+
+// The programs beside keepalived, run as they are rendered. That they are believed by keepalived is shown on real hosts, in the lab's tests.
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "warren-vip-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function program(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+describe("broker-health", () => {
+  let script: string;
+  let state: string;
+  let answers: string;
+  let number = 0;
+  beforeEach(() => {
+    number += 1;
+    answers = join(folder, `answers-${number}`);
+    state = join(folder, `state-${number}`);
+    mkdirSync(state);
+    // Ends as its file says for the check that is its last argument.
+    const asked = `#!/bin/sh\nfor check; do :; done\nexit "$(sed -n "s/^$check //p" ${answers})"\n`;
+    script = program(`health-${number}`, renderBrokerHealth({ program: program(`diagnostics-${number}`, asked) }));
+  });
+  const look = (alarms: number, hosts = 0): string => {
+    writeFileSync(answers, `check_local_alarms ${alarms}\ncheck_virtual_hosts ${hosts}\n`);
+    return execFileSync(script, [state]).toString();
+  };
+  const unhealthy = () => readFileSync(join(state, "unhealthy"), "utf8").trim();
+
+  it("is good Perl, without a warning", async () => {
+    const output = await new Promise((resolve) => execFile("perl", ["-wc", script], (_, __, text) => resolve(text)));
+    expect(output).toBe(`${script} syntax OK\n`);
+  });
+
+  it("says healthy at its first look, and nothing more while that stays so", () => {
+    expect(look(0)).toBe("healthy\n");
+    expect(look(0)).toBe("");
+    expect(unhealthy()).toBe("0");
+  });
+
+  it("takes a broker for unhealthy at the second failure in a row, and names the check", () => {
+    expect(look(69)).toBe("healthy\n");
+    expect(look(0)).toBe("");
+    expect(look(0, 69)).toBe("");
+    expect(look(0, 69)).toBe("unhealthy: check_virtual_hosts\n");
+    expect(unhealthy()).toBe("1");
+  });
+
+  it("takes it for healthy again at the fourth good look in a row only", () => {
+    for (const code of [69, 69, 0, 0, 0, 69, 0, 0, 0]) look(code);
+    expect(unhealthy()).toBe("1");
+    expect(look(0)).toBe("healthy\n");
+    expect(unhealthy()).toBe("0");
+  });
+
+  it("counts no look that gave no verdict, such as one that took too long", () => {
+    look(69);
+    expect(look(75)).toBe("check_local_alarms ended with 75: no verdict\n");
+    expect(look(69)).toBe("unhealthy: check_local_alarms\n");
+    for (let more = 0; more < 9; more += 1) look(64);
+    expect(unhealthy()).toBe("1");
+  });
+});
+
+describe("vrrp-watch", () => {
+  let watch: ChildProcess | undefined;
+  afterEach(async () => {
+    const ending = watch;
+    watch = undefined;
+    if (!ending || ending.exitCode !== null) return;
+    await new Promise((resolve) => ending.once("exit", resolve).kill());
+  });
+
+  it("says what comes through its FIFO, line by line and in order, whoever opens and closes it", async () => {
+    const script = program("vrrp-watch", renderVrrpWatch({}));
+    const fifo = join(folder, "states");
+    let said = "";
+    // An address for documentation: no host has it, and none is asked for it on an interface that isn't there.
+    watch = spawn(script, [fifo, "bunny-op=none0=192.0.2.1"], { stdio: ["ignore", "pipe", "inherit"] });
+    watch.stdout?.on("data", (data) => {
+      said += data;
+    });
+    await vi.waitFor(() => expect(existsSync(fifo)).toBe(true), 5000);
+    writeFileSync(fifo, 'INSTANCE "bunny-op" BACKUP 150\nINSTANCE "bunny-op" MAS');
+    writeFileSync(fifo, 'TER 150\nGROUP "all" FAULT 0\nINSTANCE "bunny-op" FAULT 150\n');
+    const lines = [
+      "bunny-op BACKUP priority 150",
+      "bunny-op MASTER priority 150",
+      'GROUP "all" FAULT 0',
+      "bunny-op FAULT priority 150",
+      "",
+    ];
+    await vi.waitFor(() => expect(said.split("\n")).toEqual(lines), 5000);
+  });
+
+  it("is good Perl, without a warning", async () => {
+    const script = program("vrrp-watch-c", renderVrrpWatch({}));
+    const output = await new Promise((resolve) => execFile("perl", ["-wc", script], (_, __, text) => resolve(text)));
+    expect(output).toBe(`${script} syntax OK\n`);
+  });
+});
