@@ -27,7 +27,7 @@ export function firewallPart({ config, host }: PartContext): HostPart {
   const unit = rootFile(`/etc/systemd/system/${firewallUnit}`, renderFirewallService({ rules: rulesFile }));
   return {
     files: [rules, unit],
-    packages: [{ name: "nftables" }],
+    packages: [{ name: "nftables", keep: true }],
     units: [
       {
         name: firewallUnit,

@@ -44,6 +44,8 @@ export interface PackageModel {
   readonly name: string;
   /** Version pattern of the pin, e.g. `3.10.*`; a pinned package is held. */
   readonly series?: string;
+  /** Stays when the stack is destroyed: others on the host may live by it, and purged it would take their configuration along. */
+  readonly keep?: boolean;
 }
 
 /** A file too large for standard input, brought from the checkout's build folder. */
