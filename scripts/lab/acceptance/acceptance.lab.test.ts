@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from "vitest";
 import { labDown } from "../index.ts";
 import { badConfig } from "./bad-config.ts";
 import { badProducts } from "./bad-products.ts";
+import { closed } from "./closed.ts";
 import { drift } from "./drift.ts";
 import { ending } from "./ending.ts";
 import { figuresTable } from "./figures.ts";
@@ -22,6 +23,7 @@ afterAll(async () => {
 provisioning();
 installation();
 products();
+closed();
 virtualIp();
 kills();
 drift();
