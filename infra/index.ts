@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/index.js";
-import { UserError } from "../agents/lib/errors.ts";
+import { fileFault, UserError } from "../agents/lib/errors.ts";
 import { checkModel, formatFinding } from "./checks/index.ts";
 import { type Past, pastOf, readPast } from "./checks/past.ts";
 import { parseStackConfig } from "./config/index.ts";
@@ -135,7 +135,8 @@ try {
   outputs = await declareStack();
 } catch (error) {
   // A mistake of the person's: the engine shows the text and no stack trace.
-  if (error instanceof UserError) throw new pulumi.RunError(error.format());
+  const mistake = error instanceof UserError ? error : fileFault(error);
+  if (mistake) throw new pulumi.RunError(mistake.format());
   throw error;
 }
 

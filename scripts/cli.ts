@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { UserError } from "../agents/lib/errors.ts";
+import { fileFault, UserError } from "../agents/lib/errors.ts";
 import { verbs } from "./verbs.ts";
 
 /**
@@ -35,9 +35,10 @@ for (const verb of verbs) {
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof UserError) {
-    process.stderr.write(`warren: ${error.format()}\n`);
-    process.exitCode = error.name === "ConfigError" ? 2 : 1;
+  const mistake = error instanceof UserError ? error : fileFault(error);
+  if (mistake) {
+    process.stderr.write(`warren: ${mistake.format()}\n`);
+    process.exitCode = mistake.name === "ConfigError" ? 2 : 1;
   } else if (!(error instanceof Error && error.constructor.name === "CommanderError")) {
     throw error;
   }

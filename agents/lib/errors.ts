@@ -36,3 +36,24 @@ export class ConfigError extends UserError {
     this.issues = issues;
   }
 }
+
+const fileFaults: Readonly<Record<string, string>> = {
+  EACCES: "may not be touched by this user",
+  EPERM: "may not be touched by this user",
+  EROFS: "is on a file system that is mounted read-only",
+  ENOSPC: "finds no room left on its disk",
+  EDQUOT: "finds no room left in this user's quota",
+  ENOTDIR: "has a file above it where a folder is expected",
+  EEXIST: "is a file where a folder is expected",
+};
+
+/** A file that rights, mounts or a full disk keep a person from, as a UserError; undefined for any other error. */
+export function fileFault(error: unknown): UserError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, path } = error as NodeJS.ErrnoException;
+  const what = code === undefined ? undefined : fileFaults[code];
+  if (what === undefined || path === undefined) return undefined;
+  return new UserError(path, `${what} (${code})`, "run warren in a checkout that is yours and can be written to", {
+    cause: error,
+  });
+}

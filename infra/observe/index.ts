@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { lstat, mkdir, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { UserError } from "../../agents/lib/errors.ts";
 import type { EnvironmentModel, HostModel } from "../model/types.ts";
 import { firstContactFile } from "./host-keys.ts";
 import { type Observation, parseObservation, type Unreachable } from "./observation.ts";
@@ -45,7 +46,7 @@ function withJumpHost(host: HostModel, answers: Observations): Observation | Unr
 export async function writeSshConfig(model: EnvironmentModel, checkout: string): Promise<string> {
   const control = join(tmpdir(), `warren-ssh-${userInfo().uid}`);
   const folder = join(checkout, ".warren", "ssh");
-  await mkdir(control, { recursive: true, mode: 0o700 });
+  await makePrivateFolder(control);
   await mkdir(folder, { recursive: true });
   const file = join(folder, `${model.stack}.config`);
   const knownHosts = join(folder, `${model.stack}.known_hosts`);
@@ -57,6 +58,18 @@ export async function writeSshConfig(model: EnvironmentModel, checkout: string):
   return file;
 }
 
+/** Whoever else can write to the folder of shared connections could answer in a host's place. */
+async function makePrivateFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { uid, mode } = await lstat(folder).then((found) => (found.isDirectory() ? found : { uid: -1, mode: 0 }));
+  if (uid === userInfo().uid && (mode & 0o077) === 0) return;
+  throw new UserError(
+    folder,
+    "is not a folder of this user's alone",
+    `see whose it is, and remove it: ls -ld ${folder}`,
+  );
+}
+
 async function observeHost(host: HostModel, config: string): Promise<Observation | Unreachable> {
   const shell = host.connection.user === "root" ? ["sh", "-s"] : ["sudo", "-n", "sh", "-s"];
   const result = await execa("ssh", ["-F", config, host.name, "--", ...shell], {
@@ -66,6 +79,9 @@ async function observeHost(host: HostModel, config: string): Promise<Observation
     // The shared connection's background process keeps standard error open; the answer ends with standard output.
     stderr: "pipe",
   });
+  if (result.code === "ENOENT") {
+    throw new UserError("ssh", "is not installed on this machine", "install the package openssh-client");
+  }
   const observation = parseObservation(result.stdout);
   if (observation) return observation;
   const said = result.stderr.trim().split("\n").at(-1);

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ConnectionModel, EnvironmentModel, HostModel } from "../model/types.ts";
 import { freePort, type Sshd, startSshd } from "../plugins/command/sshd.ts";
 import { type Observations, observe } from "./index.ts";
@@ -152,5 +152,27 @@ describe("observe", () => {
     );
     for (const name of names) expect(answers.get(name)).toHaveProperty("unreachable");
     expect(seconds).toBeLessThan((names.length * dialTimeoutSeconds) / 2);
+  });
+});
+
+describe("a machine that can't ask", () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it("is told that ssh isn't installed, once, not of every host", async () => {
+    vi.stubEnv("PATH", join(checkout, "a folder"));
+    await expect(observed(hostModel("one"), hostModel("two"))).rejects.toThrow("is not installed on this machine");
+  });
+
+  it("doesn't share connections in a folder that others may write to", async () => {
+    // Short: a socket's path has 107 bytes at most.
+    const folder = mkdtempSync(join(tmpdir(), "w-"));
+    vi.stubEnv("TMPDIR", folder);
+    const control = join(folder, `warren-ssh-${userInfo().uid}`);
+    mkdirSync(control);
+    chmodSync(control, 0o777);
+    await expect(observed(hostModel("one"))).rejects.toThrow("is not a folder of this user's alone");
+    chmodSync(control, 0o700);
+    expect((await observed(hostModel("one"))).answers.get("one")).toHaveProperty("files");
+    rmSync(folder, { recursive: true });
   });
 });

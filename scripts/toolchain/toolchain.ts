@@ -53,6 +53,8 @@ export interface ToolchainOptions {
 export async function ensureToolchain(options: ToolchainOptions = {}): Promise<Toolchain> {
   const progress = options.progress ?? showProgress();
   const pinned = pinnedVersions();
+  // All that is made for a checkout lies here: one that can't be written to is told of before anything else.
+  await mkdir(ownFolder, { recursive: true });
   const engine = await bringEngine(pinned, { ...options, progress });
   return withPlugins(engine, pinned, { ...options, progress });
 }

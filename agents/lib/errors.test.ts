@@ -1,0 +1,31 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { fileFault } from "./errors.ts";
+
+it("fileFault says what keeps a person from a file, and leaves other errors alone", () => {
+  const folder = mkdtempSync(join(tmpdir(), "warren-errors-"));
+  const caught = (act: () => unknown) => {
+    try {
+      act();
+    } catch (error) {
+      return error;
+    }
+    throw new Error("nothing was thrown");
+  };
+  try {
+    writeFileSync(join(folder, "file"), "");
+    const below = join(folder, "file", "below");
+    expect(fileFault(caught(() => writeFileSync(below, "")))?.format()).toBe(
+      `${below}: has a file above it where a folder is expected (ENOTDIR)\n  remedy: run warren in a checkout that is yours and can be written to`,
+    );
+    expect(fileFault(caught(() => mkdirSync(join(folder, "file"))))?.message).toContain("EEXIST");
+    // A file that isn't there is somebody's bug, or has a message of its own.
+    expect(fileFault(caught(() => readFileSync(join(folder, "nothing"))))).toBeUndefined();
+    expect(fileFault(new Error("something"))).toBeUndefined();
+    expect(fileFault("text")).toBeUndefined();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
