@@ -5,6 +5,7 @@
 export type Command =
   | { readonly kind: "run"; readonly argv: readonly string[]; readonly output?: string }
   | { readonly kind: "join"; readonly by: "&&" | "||" | ";"; readonly commands: readonly Command[] }
+  | { readonly kind: "not"; readonly command: Command }
   | { readonly kind: "noted"; readonly notes: readonly string[]; readonly command: Command };
 
 /** One program with its arguments, exactly as given. */
@@ -24,6 +25,9 @@ export const or = (...commands: readonly Command[]): Command => ({ kind: "join",
 
 /** Each whatever became of the one before; the last one's exit code counts. */
 export const always = (...commands: readonly Command[]): Command => ({ kind: "join", by: ";", commands });
+
+/** Succeeds where the command fails. */
+export const not = (command: Command): Command => ({ kind: "not", command });
 
 /** Comment lines before a command: why it runs again, what it depends on. A changed note makes a changed script. */
 export const noted = (notes: readonly string[], command: Command): Command => ({ kind: "noted", notes, command });
@@ -47,6 +51,8 @@ export function render(command: Command): string {
       return command.commands
         .map((part) => (part.kind === "run" ? render(part) : `{ ${render(part)}; }`))
         .join(command.by === ";" ? "; " : ` ${command.by} `);
+    case "not":
+      return `! { ${render(command.command)}; }`;
     case "noted":
       return [...command.notes.map((note) => `# ${note.replaceAll(/[\r\n]+/g, " ")}`), render(command.command)].join(
         "\n",

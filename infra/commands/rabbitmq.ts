@@ -1,4 +1,4 @@
-import { and, type Command, or, run, to } from "./command.ts";
+import { type Command, run, to } from "./command.ts";
 
 /**
  * The CLI itself, as the broker's user. Debian's `rabbitmqctl` wrapper passes its arguments through a shell once more
@@ -43,25 +43,4 @@ export function closeConnections(user: string, reason: string): Command {
 /** Has the local node read certificate files anew, at once and without a restart. */
 export function clearPemCache(): Command {
   return to("/dev/null", rabbitmqctl("eval", "ssl:clear_pem_cache()."));
-}
-
-/**
- * Makes the local node a member of its cluster where it is not: nodes that started in the same second may each have
- * begun a cluster of their own.
- *
- * @param members number of members that must be online at the end
- * @param seed node name of the member to join, e.g. `rabbit@bunny1`
- */
-export function joinCluster(members: number, seed: string): Command {
-  const online = to("/dev/null", rabbitmqctl("await_online_nodes", String(members), "--timeout", "10"));
-  return or(
-    online,
-    and(
-      to("/dev/null", rabbitmqctl("stop_app")),
-      to("/dev/null", rabbitmqctl("reset")),
-      to("/dev/null", rabbitmqctl("join_cluster", seed)),
-      to("/dev/null", rabbitmqctl("start_app")),
-      online,
-    ),
-  );
 }

@@ -20,14 +20,16 @@ export const digestWord = "{digest}";
  * After a change of what the unit reads; starts it where it doesn't run. `reload` for those that take it without a stop.
  * The host keeps the digest that the unit last came up with: a unit that has read everything already is not disturbed, e.g. when only
  * the text of this command has changed.
+ *
+ * @param gate has to succeed before the unit is restarted or reloaded
  */
-export function renewUnit(unit: string, how: "restart" | "reload"): Command {
+export function renewUnit(unit: string, how: "restart" | "reload", gate?: Command): Command {
   const verb = how === "reload" ? "reload-or-restart" : "restart";
   return and(
     enableUnit(unit),
     or(
       and(run("grep", "-qsx", digestWord, digestFile(unit)), diagnosed(unit, systemctl("start", unit))),
-      and(diagnosed(unit, systemctl(verb, unit)), keepDigest(unit)),
+      and(...(gate ? [gate] : []), diagnosed(unit, systemctl(verb, unit)), keepDigest(unit)),
     ),
   );
 }

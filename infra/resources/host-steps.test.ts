@@ -8,7 +8,7 @@ const model = fixtureModel(fixtureConfig());
 const stepsOf = (name: string) => {
   const host = model.hosts.find((one) => one.name === name);
   if (!host) throw new TypeError(`no host ${name}`);
-  return hostSteps(host);
+  return hostSteps(host, model.clusters);
 };
 const step = (host: string, name: string) => {
   const found = stepsOf(host).find((one) => one.name === name);
@@ -64,18 +64,50 @@ describe("hostSteps", () => {
 });
 
 describe("memberSteps", () => {
+  const cluster = model.clusters[0];
+  if (!cluster) throw new TypeError("no cluster");
+  const of = (...hosts: string[]) =>
+    memberSteps({ ...cluster, members: hosts.map((host) => ({ host, address: host })) });
+
   it("lets the first member begin the cluster, and the others join it one after the other", () => {
-    const cluster = model.clusters[0];
-    if (!cluster) throw new TypeError("no cluster");
-    const three = { ...cluster, members: ["a", "b", "c"].map((host) => ({ host, address: host })) };
-    const steps = memberSteps(three);
-    expect(steps.map(({ host }) => host)).toEqual(["b", "c"]);
-    expect(steps[1]?.step.after).toContain("b member of bunny");
-    for (const [index, { step: one }] of steps.entries()) {
-      expect(one.after).toContain("a rabbitmq-server.service");
-      expect(render(one.create)).toContain("join_cluster rabbit@a");
-      expect(render(one.create)).toContain(`await_online_nodes ${index + 2} `);
+    const steps = of("a", "b", "c");
+    expect(steps.map(({ host }) => host)).toEqual(["a", "b", "c"]);
+    expect(steps[0]?.step.after).toEqual(["rabbitmq-server.service"]);
+    expect(steps[2]?.step.after).toEqual(["rabbitmq-server.service", "a rabbitmq-server.service", "b member of bunny"]);
+  });
+
+  it("has the first member join others only where they have a cluster or queues, and the others join the first in any case", () => {
+    const [first, second] = of("a", "b").map(({ step: one }) => render(one.create));
+    expect(first).toContain("orelse not lists:any(");
+    expect(second).not.toContain("orelse not");
+    expect(second).toMatch(/rabbit, is_running.*join_cluster rabbit@a/);
+    expect(first).not.toMatch(/rabbit, is_running/);
+  });
+
+  it("resets no node that has messages or company, and says why it doesn't join", () => {
+    const text = render(of("a", "b")[1]?.step.create ?? { kind: "run", argv: [] });
+    expect(text.indexOf("=:= [node()]")).toBeLessThan(text.indexOf("reset"));
+    expect(text).toContain("b is in no cluster with a");
+  });
+
+  it("has no member leave when another one is the first now: each has its step whatever its place", () => {
+    for (const hosts of [["a", "b"], ["b", "a"], ["b"]]) {
+      expect(of(...hosts).map(({ step: one }) => one.name)).toEqual(hosts.map(() => "member of bunny"));
     }
+  });
+
+  it("gives quorum queues a replica on a new member, and takes those of a leaving one off first", () => {
+    const quorum = memberSteps({ ...cluster, series: "4.0" })[1]?.step;
+    expect(render(quorum?.create ?? { kind: "run", argv: [] })).toContain("rabbit_quorum_queue:grow");
+    expect(render(quorum?.remove ?? { kind: "run", argv: [] })).toMatch(
+      /shrink_all.*stop_app.*reset.*forget_cluster_node/,
+    );
+    expect(render(of("a", "b")[1]?.step.create ?? { kind: "run", argv: [] })).not.toContain("quorum");
+  });
+
+  it("never fails to leave: what is taken down waits for nobody", () => {
+    for (const { step: one } of of("a", "b", "c"))
+      expect(render(one.remove ?? { kind: "run", argv: [] })).toMatch(/ \|\| true$/);
   });
 });
 
@@ -85,7 +117,13 @@ it("every command is text that a POSIX shell takes", () => {
     ...model.clusters.flatMap((cluster) => memberSteps(cluster).map((one) => one.step)),
   ];
   const texts = steps
-    .flatMap((one) => [one.create, one.renew, one.repair, ...(one.remove ? [one.remove] : [])])
+    .flatMap((one) => [
+      one.create,
+      one.renew,
+      one.repair,
+      ...Object.values(one.mends ?? {}),
+      ...(one.remove ? [one.remove] : []),
+    ])
     .map(render);
   expect(() => execFileSync("sh", ["-n"], { input: texts.join("\n"), stdio: "pipe" })).not.toThrow();
 });

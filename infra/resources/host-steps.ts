@@ -1,8 +1,17 @@
 import { and, type Command, or } from "../commands/command.ts";
 import { installFile, makeDirectory, removeFile, writeFile } from "../commands/files.ts";
+import {
+  awaitReplicas,
+  gateRestart,
+  joinCluster,
+  leaveCluster,
+  type Membership,
+  startMember,
+} from "../commands/membership.ts";
 import { installPackages, makeAccount, purgePackages } from "../commands/packages.ts";
-import { awaitNode, closeConnections, importDefinitions, joinCluster, startBroker } from "../commands/rabbitmq.ts";
+import { closeConnections, importDefinitions, startBroker } from "../commands/rabbitmq.ts";
 import { bringUnit, renewUnit, restartUnit, startUnit, stopUnit } from "../commands/units.ts";
+import { traitsOf } from "../config/series.ts";
 import { accountsName, agentUser, brokerUnit, definitionsFile, memberStep, packagesName } from "../model/names.ts";
 import type { ArtifactModel, ClusterModel, FileModel, HostModel, UnitModel } from "../model/types.ts";
 import type { Step } from "./step.ts";
@@ -11,9 +20,16 @@ import type { Step } from "./step.ts";
 const fileTimeoutSeconds = 30;
 const packagesTimeoutSeconds = 600;
 const unitTimeoutSeconds = 180;
+/** A broker's start may take two tries, and waits for replicas before and after. */
+const brokerTimeoutSeconds = 600;
 
-/** Everything on one host, in the order in which it is made. */
-export function hostSteps(host: HostModel): Step[] {
+/**
+ * Everything on one host, in the order in which it is made.
+ *
+ * @param clusters of the stack: a broker's node starts and restarts as the member that it is
+ */
+export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = []): Step[] {
+  const cluster = clusters.find(({ members }) => members.some((member) => member.host === host.name));
   const before = host.files.filter((file) => file.order === "before-packages");
   const after = host.files.filter((file) => file.order === "after-packages");
   const base = baseStep(host);
@@ -26,7 +42,11 @@ export function hostSteps(host: HostModel): Step[] {
     ...(packages ? [packages] : []),
     ...after.map((file) => fileStep(file, ready)),
     ...host.artifacts.map((artifact) => artifactStep(artifact, root)),
-    ...host.units.map((unit) => unitStep(unit, ready)),
+    ...host.units.map((unit) =>
+      cluster && unit.name === brokerUnit
+        ? brokerStep(unit, ready, membershipOf(cluster, host.name))
+        : unitStep(unit, ready),
+    ),
   ];
 }
 
@@ -74,13 +94,14 @@ function packagesOf(host: HostModel, after: readonly string[]): Step | undefined
   if (host.packages.length === 0) return undefined;
   const names = host.packages.map((one) => one.name);
   const held = host.packages.filter((one) => one.series !== undefined).map((one) => one.name);
+  const passing = host.packages.filter((one) => !one.keep).map((one) => one.name);
   const install = installPackages(names, held);
   return {
     name: packagesName,
     create: install,
     renew: install,
     repair: install,
-    remove: purgePackages(names),
+    remove: passing.length > 0 ? purgePackages(passing) : undefined,
     timeoutSeconds: packagesTimeoutSeconds,
     after,
     afterBroker: false,
@@ -109,16 +130,14 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[]): Step {
 }
 
 function unitStep(unit: UnitModel, after: readonly string[]): Step {
-  const wait = (command: Command) => (unit.name === brokerUnit ? and(command, awaitNode(120)) : command);
   return {
     name: unit.name,
     // Its package has started it already, before the files that come after packages were there.
-    create: wait(bringUnit(unit.name, unit.onChange === "reload" ? "reload" : "start")),
-    renew: wait(renewUnit(unit.name, unit.onChange)),
-    repair: wait(repairUnit(unit.name)),
+    create: bringUnit(unit.name, unit.onChange === "reload" ? "reload" : "start"),
+    renew: renewUnit(unit.name, unit.onChange),
+    repair: startUnit(unit.name),
     mends: {
-      restart: wait(restartUnit(unit.name)),
-      ...(unit.name === brokerUnit ? { login: importDefinitions(definitionsFile) } : {}),
+      restart: restartUnit(unit.name),
       ...(unit.afterBroker ? { declare: closeConnections(agentUser, "to declare what is missing") } : {}),
     },
     remove: stopUnit(unit.name),
@@ -130,19 +149,46 @@ function unitStep(unit: UnitModel, after: readonly string[]): Step {
   };
 }
 
-/** A broker may have been stopped inside its unit, which is active all the same; an Erlang VM that takes no orders is started anew. */
-function repairUnit(name: string): Command {
-  const start = startUnit(name);
-  return name === brokerUnit ? and(start, or(startBroker(), restartUnit(name))) : start;
+/** A broker restarts while its replicas are whole, and counts as back when they are whole again: the next one waits for it. */
+function brokerStep(unit: UnitModel, after: readonly string[], membership: Membership): Step {
+  const { name } = unit;
+  const gate = gateRestart(name, membership);
+  const serve = (start: Command) => startMember(start, name, membership);
+  // A broker may have been stopped inside its unit, which is active all the same; an Erlang VM that takes no orders is started anew.
+  const repair = and(startUnit(name), or(startBroker(), restartUnit(name)));
+  return {
+    ...unitStep(unit, after),
+    create: serve(bringUnit(name, "start")),
+    renew: and(serve(renewUnit(name, unit.onChange, gate)), awaitReplicas(membership)),
+    repair: serve(repair),
+    mends: {
+      restart: and(gate, serve(restartUnit(name)), awaitReplicas(membership)),
+      login: importDefinitions(definitionsFile),
+    },
+    timeoutSeconds: brokerTimeoutSeconds,
+  };
 }
 
-/** The seed begins the cluster; every other member joins it where it hasn't by itself. */
+function membershipOf(cluster: ClusterModel, host: string): Membership {
+  const hosts = cluster.members.map((member) => member.host);
+  return {
+    host,
+    others: hosts.filter((other) => other !== host),
+    earlier: hosts.slice(0, hosts.indexOf(host)),
+    quorum: traitsOf(cluster.series).replication === "quorum",
+  };
+}
+
+/**
+ * Every host is a member of its cluster, the first one too: whoever is taken out of the list leaves, and nobody leaves because the list has
+ * another first one now.
+ */
 export function memberSteps(cluster: ClusterModel): { readonly host: string; readonly step: Step }[] {
-  const [seed, ...others] = cluster.members;
-  if (!seed) return [];
-  return others.map(({ host }, index) => {
-    const join = joinCluster(index + 2, `rabbit@${seed.host}`);
-    const previous = others[index - 1];
+  return cluster.members.map(({ host }, index) => {
+    const membership = membershipOf(cluster, host);
+    const join = joinCluster(membership);
+    const seed = cluster.members[0];
+    const previous = cluster.members[index - 1];
     return {
       host,
       step: {
@@ -150,16 +196,16 @@ export function memberSteps(cluster: ClusterModel): { readonly host: string; rea
         create: join,
         renew: join,
         repair: join,
-        remove: undefined,
-        timeoutSeconds: unitTimeoutSeconds,
+        remove: leaveCluster(membership),
+        timeoutSeconds: brokerTimeoutSeconds,
         after: [
           brokerUnit,
-          `${seed.host} ${brokerUnit}`,
-          ...(previous ? [`${previous.host} ${memberStep(cluster.name)}`] : []),
+          ...(seed && previous ? [`${seed.host} ${brokerUnit}`, `${previous.host} ${memberStep(cluster.name)}`] : []),
         ],
         afterBroker: false,
-        content: [cluster.name, seed.host, host],
-        follows: [],
+        content: [cluster.name, ...cluster.members.map((member) => member.host)],
+        // A node that has come up anew may be one that had lost its data: it joined at its start, but no queue uses it yet.
+        follows: [brokerUnit],
       },
     };
   });

@@ -38,7 +38,12 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
   });
   if (step.afterBroker) dependsOn.push(...args.brokerObjects);
   // What is there is never created again: a change shows in `update` alone.
-  const options: pulumi.CustomResourceOptions = { parent: host, dependsOn, ignoreChanges: ["create"] };
+  const options: pulumi.CustomResourceOptions = {
+    parent: host,
+    dependsOn,
+    ignoreChanges: ["create"],
+    ...(planned.alias === undefined ? {} : { aliases: [{ name: planned.alias }] }),
+  };
   if (step.copy) {
     dependsOn.push(
       new command.remote.CopyToRemote(

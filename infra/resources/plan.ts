@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { memberStep } from "../model/names.ts";
 import type { EnvironmentModel } from "../model/types.ts";
 import type { HostDrifts, Mend, StepDrift } from "../observe/host-drifts.ts";
 import { foundStep } from "./found.ts";
@@ -23,6 +24,8 @@ export interface PlannedStep {
   readonly step: Step;
   /** `HOST STEP`, the resource's name. */
   readonly name: string;
+  /** What the last run called it. */
+  readonly alias?: string;
   readonly kept: Kept;
   /** How the host differs now; empty where it doesn't, or where the change is one of the config. */
   readonly drift: readonly string[];
@@ -49,15 +52,11 @@ export function planSteps(
   const byName = new Map<string, PlannedStep>();
   for (const host of model.hosts) {
     const drift = drifts.get(host.name);
-    for (const made of hostSteps(host)) {
+    for (const made of hostSteps(host, model.clusters)) {
       const name = stepName(host.name, made.name);
       const asFound = drift !== undefined && !drift.has(made.name);
       const step = host.found?.includes(made.name) ? foundStep(made, asFound && !kept[name]) : made;
-      // A step that follows others is renewed when they are: their digests and repairs are part of its own.
-      const followed = step.follows.map((other) =>
-        JSON.stringify(byName.get(stepName(host.name, other))?.kept ?? null),
-      );
-      const entry = planStep({ name, host: host.name, step }, [...step.content, ...followed], drift?.get(step.name));
+      const entry = planStep({ name, host: host.name, step }, drift?.get(step.name));
       planned.push(entry);
       byName.set(name, entry);
     }
@@ -65,18 +64,27 @@ export function planSteps(
   for (const cluster of model.clusters) {
     for (const { host, step: made } of memberSteps(cluster)) {
       const step = cluster.found ? foundStep(made, !kept[stepName(host, made.name)]) : made;
-      planned.push(
-        planStep({ name: stepName(host, step.name), host, step }, step.content, drifts.get(host)?.get(step.name)),
-      );
+      const name = stepName(host, step.name);
+      planned.push(planStep({ name, host, step, ...formerName(host, name) }, drifts.get(host)?.get(step.name)));
     }
   }
   return planned;
 
+  /** A cluster under another name is the same one: its members must not leave it for that. */
+  function formerName(host: string, name: string): { readonly alias?: string } {
+    const alias = Object.keys(kept).find((other) => other.startsWith(stepName(host, memberStep(""))) && other !== name);
+    return alias === undefined ? {} : { alias };
+  }
+
   function planStep(
-    what: Pick<PlannedStep, "name" | "host" | "step">,
-    content: readonly string[],
+    what: Pick<PlannedStep, "name" | "host" | "step" | "alias">,
     drift: StepDrift | undefined,
   ): PlannedStep {
+    // A step that follows others is renewed when they are: their digests and repairs are part of its own.
+    const followed = what.step.follows.map((other) =>
+      JSON.stringify(byName.get(stepName(what.host, other))?.kept ?? null),
+    );
+    const content = [...what.step.content, ...followed];
     const digest = createHmac("sha256", digestKey).update(JSON.stringify(content)).digest("hex").slice(0, 16);
     const before = kept[what.name];
     if (before?.digest !== digest) return { ...what, kept: { digest, repair: "" }, drift: [] };
