@@ -83,11 +83,9 @@ function noteMembers(cluster: ClusterModel, observed: ClusterObservation, drift:
     if (!drift.note(host, brokerUnit, differences)) warnings.push(`${host} has drifted: ${differences.join("; ")}`);
   }
   for (const host of left) {
-    // Others join the first member. That one can't join itself, and others who did would lose what they have.
-    const first = host === cluster.members[0]?.host;
-    const remedy = first ? `; on it: rabbitmqctl stop_app, reset, join_cluster of another member, start_app` : "";
-    if (first || !drift.note(host, memberStep(cluster.name), ["is not a member"])) {
-      warnings.push(`${host} has drifted: ${memberStep(cluster.name)}: is not a member${remedy}`);
+    const difference = "is not a member";
+    if (!drift.note(host, memberStep(cluster.name), [difference])) {
+      warnings.push(`${host} has drifted: ${memberStep(cluster.name)}: ${difference}`);
     }
   }
   return warnings;

@@ -1,0 +1,45 @@
+import { hashPassword } from "../model/rabbitmq.ts";
+import type { ClusterModel, HostModel } from "../model/types.ts";
+import type { ClusterObservation, MemberView } from "./broker.ts";
+import type { ObservedObjects } from "./broker-answer.ts";
+import type { Observation } from "./observation.ts";
+
+/** For tests: what is in a cluster that is just as its model, and as its agents have left it. */
+export function soundObjects(cluster: ClusterModel): ObservedObjects {
+  const vhost = "/";
+  const users = [...cluster.users, { ...cluster.administrator, tags: ["administrator"] }];
+  const queues = [...cluster.queues, ...cluster.agentQueues];
+  return {
+    users: users.map(({ name, password, tags }) => ({
+      name,
+      passwordHash: password === undefined ? "" : hashPassword(name, password),
+      hashingAlgorithm: "rabbit_password_hashing_sha256",
+      tags,
+    })),
+    permissions: [
+      ...cluster.users.flatMap(({ name, permissions }) => (permissions ? [{ user: name, vhost, ...permissions }] : [])),
+      { user: cluster.administrator.name, vhost, configure: ".*", write: ".*", read: ".*" },
+    ],
+    policies: cluster.policies.map((policy) => ({ ...policy, vhost })),
+    queues: queues.map(({ name, arguments: given }) => ({ name, vhost, arguments: given })),
+    exchanges: cluster.exchanges.map((exchange) => ({ ...exchange, vhost, durable: true })),
+    bindings: queues.flatMap(({ name, bindings }) =>
+      bindings.map(({ exchange, key }) => ({ vhost, exchange, queue: name, key })),
+    ),
+  };
+}
+
+/** For tests: every member sees all of them running. */
+export function soundCluster(cluster: ClusterModel): ClusterObservation {
+  const nodes = cluster.members.map(({ host }) => ({
+    name: `rabbit@${host}`,
+    running: true,
+    plugins: ["rabbitmq_management"],
+  }));
+  const view: MemberView = { nodes, objects: soundObjects(cluster) };
+  return new Map(cluster.members.map(({ host }) => [host, view]));
+}
+
+/** For tests: a host of which nothing was found but what its units need to be sound. */
+export const observedUnits = (host: HostModel): Observation["units"] =>
+  new Map(host.units.map((unit) => [unit.name, { active: "active", file: "enabled" }]));
