@@ -115,6 +115,9 @@ export const renderFirewall = template<{
   managementFrom: string;
 }>("firewall.nft");
 
+/** Drop-in of nftables.service, which empties the ruleset. */
+export const renderNftablesDropIn = template<{ rules: string }>("nftables-service.conf");
+
 /** The unit that loads the rules from a file. */
 export const renderFirewallService = template<{ rules: string }>("warren-firewall.service");
 

@@ -1,4 +1,4 @@
-import { renderFirewall, renderFirewallService } from "../../templates/render.ts";
+import { renderFirewall, renderFirewallService, renderNftablesDropIn } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -25,14 +25,18 @@ export function firewallPart({ config, host }: PartContext): HostPart {
   // Before packages: the broker's first start waits for the unit, and nft comes with the same packages.
   const rules = rootFile(rulesFile, text, { validate: [nft, "-c", "-f", candidate], judge: nft });
   const unit = rootFile(`/etc/systemd/system/${firewallUnit}`, renderFirewallService({ rules: rulesFile }));
+  const others = rootFile(
+    "/etc/systemd/system/nftables.service.d/warren.conf",
+    renderNftablesDropIn({ rules: rulesFile }),
+  );
   return {
-    files: [rules, unit],
+    files: [rules, unit, others],
     packages: [{ name: "nftables", keep: true }],
     units: [
       {
         name: firewallUnit,
         onChange: "reload",
-        reads: [rules.path, unit.path],
+        reads: [rules.path, unit.path, others.path],
         after: [],
         afterBroker: false,
         packaged: false,

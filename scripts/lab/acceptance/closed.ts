@@ -77,6 +77,23 @@ function ports(): void {
         await on(first.name, "nft delete table inet others");
       }
     });
+
+    it("are closed again when nftables.service has emptied the ruleset, and it shows where they aren't", async () => {
+      const { first, outsider } = await brokerSubject();
+      const epmd = () => reachFrom(outsider, first.address, 4369);
+      try {
+        for (const verb of ["start", "reload", "restart"]) {
+          await on(first.name, `systemctl ${verb} nftables`);
+          expect(await epmd(), verb).toBe("refused");
+        }
+        await on(first.name, "systemctl stop nftables");
+        expect(await epmd()).toBe("open");
+        expect(await textOf(first.name, "systemctl is-active warren-firewall || true")).toBe("inactive");
+      } finally {
+        await on(first.name, "systemctl start warren-firewall");
+      }
+      expect(await epmd()).toBe("refused");
+    });
   });
 }
 
