@@ -8,7 +8,7 @@ import { stackFileText } from "../infra/adopt/text.ts";
 import { firstContactFile } from "../infra/observe/host-keys.ts";
 import { askHosts } from "./adopt/ask.ts";
 import { readPasswords } from "./adopt/passwords.ts";
-import { recordState, storeSecrets } from "./adopt/record.ts";
+import { recordState, requireNoState, storeSecrets } from "./adopt/record.ts";
 import { formatAdoption } from "./adopt/report.ts";
 import { writeWhole } from "./toolchain/files.ts";
 import { checkout } from "./toolchain/places.ts";
@@ -87,6 +87,8 @@ async function adopt(hosts: string[], options: Options): Promise<void> {
     throw new UserError(options.identity, "no private key is there", "give one: --identity FILE");
   }
   const progress = showProgress();
+  const toolchain = options.dryRun ? undefined : await ensureToolchain({ progress });
+  if (toolchain) await requireNoState({ stack, toolchain });
   const passwords = await readPasswords(options.passwords);
   progress.line(`asking ${hosts.join(", ")}`);
   const asked = await askHosts([...new Set(hosts)], {
@@ -105,7 +107,7 @@ async function adopt(hosts: string[], options: Options): Promise<void> {
   });
   const text = stackFileText(adopted, { stack, date: new Date().toISOString().slice(0, 10) });
   const said = { stack, file: relative(checkout, file), counts: adopted.counts, unexpressed: adopted.unexpressed };
-  if (options.dryRun) {
+  if (!toolchain) {
     process.stdout.write(options.json ? json({ ...said, recorded: false, text }) : text);
     if (!options.json) process.stderr.write(`\n${formatAdoption(adopted)}`);
     return;
@@ -114,7 +116,7 @@ async function adopt(hosts: string[], options: Options): Promise<void> {
   progress.line(`wrote ${said.file}`);
   const record = {
     stack,
-    toolchain: await ensureToolchain({ progress }),
+    toolchain,
     say: (what: string) => progress.status(what),
   };
   await storeSecrets(adopted, record);

@@ -1,13 +1,33 @@
 import { execa } from "execa";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { AdoptedStack } from "../../infra/adopt/stack.ts";
-import { type EngineCommand, engineCommand, ensureStack } from "../toolchain/engine.ts";
+import { type EngineCommand, engineCommand, ensureStack, readPulumi } from "../toolchain/engine.ts";
 import type { Toolchain } from "../toolchain/toolchain.ts";
 
 export interface RecordOptions {
   readonly stack: string;
   readonly toolchain: Toolchain;
   readonly say: (text: string) => void;
+}
+
+/**
+ * What is recorded of other hosts, or of these at another time, would make a difference to be done of everything that is recorded now.
+ * @throws UserError where the stack has a state already
+ */
+export async function requireNoState({ stack, toolchain }: Omit<RecordOptions, "say">): Promise<void> {
+  const stacks = JSON.parse(await readPulumi(["stack", "ls", "--json"], { stack, toolchain })) as StackRow[];
+  const found = stacks.find(({ name }) => name.split("/").at(-1) === stack);
+  if (!found?.resourceCount) return;
+  throw new UserError(
+    `stack ${stack}`,
+    `has a state already, of ${found.resourceCount} resources`,
+    `another -s STACK; or let it be forgotten, no host is touched: ./warren pulumi stack rm --force --preserve-config --stack ${stack}`,
+  );
+}
+
+interface StackRow {
+  readonly name: string;
+  readonly resourceCount?: number;
 }
 
 /** Puts the secrets into the stack, encrypted, each through standard input. The stack's file must be there. */

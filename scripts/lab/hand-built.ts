@@ -69,9 +69,15 @@ function commands({ passwords, ldapServer }: HandBuilt): string {
     ${ctl} set_user_tags guest
     ${ctl} change_password guest ${passwords.guest}
     ${ctl} set_policy ha-all "^cmc\\." '{"ha-mode":"all"}'${ldapServer ? ldapUser : ""}
-    ${ctl} eval 'rabbit_exchange:declare({resource, <<"/">>, exchange, <<"cmc">>}, topic, true, false, false, [], <<"hand">>).' > /dev/null
-    ${ctl} eval 'rabbit_exchange:declare({resource, <<"/">>, exchange, <<"xpublic">>}, topic, true, false, false, [], <<"hand">>).' > /dev/null`;
+    ${ctl} eval '${declarations}' > /dev/null`;
 }
+
+/** What clients declare when they connect: two exchanges, and a subscriber's queue with its binding. */
+const declarations = `
+  Of = fun(Kind, Name) -> {resource, <<"/">>, Kind, Name} end,
+  [rabbit_exchange:declare(Of(exchange, Name), topic, true, false, false, [], <<"hand">>) || Name <- [<<"cmc">>, <<"xpublic">>]],
+  rabbit_amqqueue:declare(Of(queue, <<"cmc.wxo b1">>), true, false, [{<<"x-max-length">>, long, 1000}], none, <<"hand">>),
+  rabbit_binding:add({binding, Of(exchange, <<"cmc">>), <<"exp.dd.notify.#">>, Of(queue, <<"cmc.wxo b1">>), []}, <<"hand">>).`;
 
 /** The notes' `rabbitmq.config`; their server's name is another's. */
 export function handConfig(ldapServer: string | undefined): string {
@@ -109,7 +115,7 @@ export function handConfig(ldapServer: string | undefined): string {
 /** The notes' block without its first line, which is prose, with the lab's address, and with a check that can succeed. */
 export function handKeepalived(vip: { readonly name: string; readonly address: string }, priority: number): string {
   return `vrrp_script chk_rabbitmq {
-        script "/usr/bin/killall -0 beam.smp"
+        script "/usr/bin/systemctl is-active --quiet rabbitmq-server"
         interval 2
 }
 
