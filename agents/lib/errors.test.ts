@@ -18,7 +18,7 @@ it("fileFault says what keeps a person from a file, and leaves other errors alon
     writeFileSync(join(folder, "file"), "");
     const below = join(folder, "file", "below");
     expect(fileFault(caught(() => writeFileSync(below, "")))?.format()).toBe(
-      `${below}: has a file above it where a folder is expected (ENOTDIR)\n  remedy: run warren in a checkout that is yours and can be written to`,
+      `${below}: has a file above it where a folder is expected (ENOTDIR)\n  remedy: give this user the right to it, or run warren where it has it`,
     );
     expect(fileFault(caught(() => mkdirSync(join(folder, "file"))))?.message).toContain("EEXIST");
     // A file that isn't there is somebody's bug, or has a message of its own.

@@ -53,7 +53,7 @@ export function fileFault(error: unknown): UserError | undefined {
   const { code, path } = error as NodeJS.ErrnoException;
   const what = code === undefined ? undefined : fileFaults[code];
   if (what === undefined || path === undefined) return undefined;
-  return new UserError(path, `${what} (${code})`, "run warren in a checkout that is yours and can be written to", {
+  return new UserError(path, `${what} (${code})`, "give this user the right to it, or run warren where it has it", {
     cause: error,
   });
 }

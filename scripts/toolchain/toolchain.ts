@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmod, copyFile, link, mkdir, realpath, rename, stat } from "node:fs/promises";
+import { access, chmod, constants, copyFile, link, mkdir, realpath, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { withLock } from "../lab/lock.ts";
@@ -55,6 +55,7 @@ export async function ensureToolchain(options: ToolchainOptions = {}): Promise<T
   const pinned = pinnedVersions();
   // All that is made for a checkout lies here: one that can't be written to is told of before anything else.
   await mkdir(ownFolder, { recursive: true });
+  await access(ownFolder, constants.W_OK);
   const engine = await bringEngine(pinned, { ...options, progress });
   return withPlugins(engine, pinned, { ...options, progress });
 }
