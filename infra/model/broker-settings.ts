@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import type { BrokerConfig } from "../config/brokers.ts";
 import type { LdapConfig } from "../config/ldap.ts";
 import type { LdapQuery } from "../config/ldap-query.ts";
@@ -74,7 +73,7 @@ export const partitionHandlingOf = (broker: BrokerConfig) =>
 function ldapSettings(ldap: LdapConfig): LdapSettings {
   const [server = "", ...others] = ldap.servers;
   // After StartTLS Erlang knows the server's address alone; told its name, it checks the certificate for that. One name can't be several.
-  const serverName = others.length === 0 && isIP(server) === 0 ? { serverName: server } : {};
+  const serverName = others.length === 0 && !/^[\d.]+$|:/.test(server) ? { serverName: server } : {};
   return {
     servers: ldap.servers,
     port: ldap.port ?? (ldap.encryption === "ldaps" ? 636 : 389),
