@@ -35,7 +35,7 @@ export function adoptCluster(
   const place = `cluster ${name}`;
   verifyPasswords(definitions.users, options.passwords, "--passwords");
   const { settings, unexpressed } = readSettings(members);
-  const ldap = settings.authorization && ldapSection(settings.ldap, settings.authorization);
+  const ldap = settings.backends && ldapSection(settings.ldap, settings.backends);
   const objects = readObjects(definitions, {
     place,
     passwords: options.passwords,

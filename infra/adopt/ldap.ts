@@ -81,8 +81,20 @@ function readTags(term: Term): Record<string, LdapQuery> | undefined {
   return Object.fromEntries(pairs) as Record<string, LdapQuery>;
 }
 
-/** Who checks the password, who says what a user may do; undefined where the config has no words for the chain. */
-export function readBackends(term: Term): "internal only" | "internal" | "ldap" | undefined {
+/** Who is asked for a password first, and who says what a user may do. */
+export type Backends = Required<Pick<LdapInput, "first" | "authorization">>;
+
+/** Chains by who checks the password and who says what is allowed: `l` LDAP, `i` the broker itself. */
+const chains: Readonly<Record<string, Backends | "internal only">> = {
+  ii: "internal only",
+  "li ii": { first: "ldap", authorization: "internal" },
+  "ll ii": { first: "ldap", authorization: "ldap" },
+  "ii li": { first: "internal", authorization: "internal" },
+  "ii ll": { first: "internal", authorization: "ldap" },
+};
+
+/** `auth_backends`; undefined where the config has no words for the chain. */
+export function readBackends(term: Term): Backends | "internal only" | undefined {
   const ldap = new Set(["rabbit_auth_backend_ldap", "ldap"]);
   const internal = new Set(["rabbit_auth_backend_internal", "internal"]);
   const chain = allOf(term, (item) => {
@@ -94,13 +106,14 @@ export function readBackends(term: Term): "internal only" | "internal" | "ldap" 
     const [a, b] = [kind(authentication), kind(authorization)];
     return a && b ? `${a}${b}` : undefined;
   })?.join(" ");
-  return ({ ii: "internal only", "li ii": "internal", "ll ii": "ldap" } as const)[chain ?? ""];
+  return chains[chain ?? ""];
 }
 
 /** The section, where what was found makes one. */
-export function ldapSection(found: LdapFound, authorization: "internal" | "ldap"): LdapInput | undefined {
+export function ldapSection(found: LdapFound, backends: Backends): LdapInput | undefined {
   const encryption = found.useSsl ? "ldaps" : found.useStartTls ? "starttls" : "none";
-  // The chains that are understood ask LDAP first.
-  const section = { first: "ldap", log: "off", ...found.values, encryption, authorization };
+  // A broker verifies nothing unless its `ssl_options` say so, which are listed.
+  const verify = encryption === "none" ? {} : { verify: false };
+  const section = { ...backends, log: "off", ...found.values, encryption, ...verify };
   return ldapSchema.safeParse(section).success ? (section as LdapInput) : undefined;
 }

@@ -1,6 +1,6 @@
 import type { Term } from "../../templates/erlang-terms.ts";
 import { parseTerms } from "../../templates/erlang-terms-parse.ts";
-import { emptyLdap, type LdapFound, readBackends, readLdapTerm } from "./ldap.ts";
+import { type Backends, emptyLdap, type LdapFound, readBackends, readLdapTerm } from "./ldap.ts";
 import { allOf, atomOf, listOf, pairsOf, textOf, tupleOf } from "./terms.ts";
 import { keptInFile, type Unexpressed } from "./unexpressed.ts";
 
@@ -9,8 +9,8 @@ export interface BrokerSettings {
   readonly partitionHandling?: "autoheal" | "ignore" | "pause_minority";
   readonly loopbackUsers?: readonly string[];
   readonly management: { readonly port?: number; readonly address?: string };
-  /** Who says what a user may do, where LDAP checks passwords. */
-  readonly authorization?: "internal" | "ldap";
+  /** Absent: LDAP isn't asked. */
+  readonly backends?: Backends;
   readonly ldap: LdapFound;
 }
 
@@ -68,6 +68,7 @@ function readTerm(settings: SettingsDraft, name: string, term: Term): boolean {
     case "rabbit.auth_backends":
       return putBackends(settings, term);
     case "rabbitmq_management.listener":
+    case "rabbitmq_management.tcp_config":
       return putListener(settings, term);
     default:
       return false;
@@ -81,9 +82,9 @@ export function putPartitionHandling(settings: SettingsDraft, word: string | und
 }
 
 export function putBackends(settings: SettingsDraft, term: Term): boolean {
-  const authorization = readBackends(term);
-  if (authorization === "internal" || authorization === "ldap") settings.authorization = authorization;
-  return authorization !== undefined;
+  const backends = readBackends(term);
+  if (typeof backends === "object") settings.backends = backends;
+  return backends !== undefined;
 }
 
 function putListener(settings: SettingsDraft, term: Term): boolean {

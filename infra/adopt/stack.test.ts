@@ -1,0 +1,255 @@
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { UserError } from "../../agents/lib/errors.ts";
+import { parseStackConfig } from "../config/index.ts";
+import { fixtureArtifacts } from "../model/fixture.ts";
+import { buildModel } from "../model/index.ts";
+import { readAnswer } from "./answer.ts";
+import type { AskedHost } from "./asked.ts";
+import { type Answering, answerOf, notesConfig, notesDefinitions, notesKeepalived } from "./fixture.ts";
+import { adoptStack } from "./stack.ts";
+import { stackFileText } from "./text.ts";
+
+function asked(answering: Answering, address: string): AskedHost {
+  const host = readAnswer(answerOf(answering));
+  if (!host) throw new TypeError("half an answer");
+  return { given: address, address, host };
+}
+
+const pair = (more: Partial<Answering> = {}): AskedHost[] => [
+  asked({ host: "bunny1", ...more }, "142.135.12.57"),
+  asked(
+    {
+      host: "bunny2",
+      ...more,
+      files: { "/etc/keepalived/keepalived.conf": notesKeepalived.replace("150", "100"), ...more.files },
+    },
+    "142.135.12.58",
+  ),
+];
+
+const given = { root: "feeder-password", feeder: "feeder-password" };
+const options = { stack: "old", ssh: { user: "root", privateKeyFile: "k" }, passwords: given, queues: /^/ };
+const adopt = (hosts = pair(), more: Partial<typeof options> = {}) => adoptStack(hosts, { ...options, ...more });
+
+const refusal = (hosts: AskedHost[], more: Partial<typeof options> = {}): string => {
+  try {
+    adopt(hosts, more);
+  } catch (error) {
+    if (error instanceof UserError) return error.format();
+    throw error;
+  }
+  return "";
+};
+
+const configOf = (stack: ReturnType<typeof adopt>) =>
+  parseStackConfig({ ...stack.values, secrets: stack.secrets }, "old");
+
+describe("a stack made of the installation notes' brokers", () => {
+  it("has everything that they have, in the stack file's own words", () => {
+    const { brokers, virtualIps, hosts } = configOf(adopt());
+    expect(brokers.bunny).toMatchObject({
+      members: ["bunny1", "bunny2"],
+      series: "3.10",
+      virtualIp: "bunny-op",
+      port: 5672,
+      plainText: true,
+      tls: false,
+      firewall: false,
+      management: { port: 15_672 },
+      administrator: "root",
+      standardObjects: false,
+      partitionHandling: "ignore",
+      loopbackUsers: ["guest"],
+      ldap: { servers: ["ldap-dev.cmc.ec.gc.ca"], encryption: "none" },
+      users: { root: { tags: ["administrator"] }, feeder: { ldap: false }, username: { ldap: true } },
+      exchanges: [{ name: "cmc", type: "topic" }],
+      queues: [{ name: "cmc.wxo", arguments: {}, bindings: [{ exchange: "cmc", key: "exp.dd.notify.#" }] }],
+      policies: [{ name: "ha-all", pattern: "^cmc\\.", applyTo: "all", priority: 0, definition: { "ha-mode": "all" } }],
+    });
+    expect(virtualIps["bunny-op"]?.priorities).toEqual({ bunny1: 150, bunny2: 100 });
+    expect(hosts.bunny1?.adopted?.["rabbitmq-server"]?.files["/etc/rabbitmq/rabbitmq.config"]?.content).toBe(
+      notesConfig,
+    );
+  });
+
+  it("keeps a file that has a password among the secrets, and no secret anywhere else", () => {
+    const { values, secrets, unexpressed } = adopt();
+    expect(secrets.files.bunny1).toEqual({ "/etc/keepalived/keepalived.conf": notesKeepalived });
+    expect(JSON.stringify([values, unexpressed])).not.toMatch(/bunop|feeder-password|COOKIEOFTHENOTES/);
+  });
+
+  it("brings nothing to the hosts but what was there: those files, packages of any version, those units", () => {
+    const model = buildModel("old", configOf(adopt()), fixtureArtifacts);
+    const [bunny1] = model.hosts;
+    expect(bunny1?.files.map(({ path }) => path)).toEqual([
+      "/etc/rabbitmq/rabbitmq.config",
+      "/etc/rabbitmq/enabled_plugins",
+      "/etc/keepalived/keepalived.conf",
+    ]);
+    expect(bunny1?.files[0]).toMatchObject({ content: notesConfig, secret: false, keep: true });
+    expect(bunny1?.files[2]).toMatchObject({ content: notesKeepalived, secret: true });
+    expect(bunny1?.packages).toEqual([{ name: "rabbitmq-server" }, { name: "keepalived" }]);
+    expect(bunny1?.units.map(({ name, onChange }) => `${name} ${onChange}`)).toEqual([
+      "rabbitmq-server.service restart",
+      "keepalived.service reload",
+    ]);
+    expect([bunny1?.accounts, bunny1?.directories, bunny1?.artifacts]).toEqual([[], [], []]);
+    expect(model.clusters[0]).toMatchObject({ found: true, policies: [{ name: "ha-all" }] });
+  });
+
+  it("is written as a stack file that says the same to whoever reads it, with what is lacking at its end", () => {
+    const stack = adopt();
+    const text = stackFileText(stack, { stack: "old", date: "2026-11-24" });
+    const { config } = parse(text) as { config: Record<string, unknown> };
+    expect(
+      Object.fromEntries(Object.entries(config).map(([key, value]) => [key.replace("warren:", ""), value])),
+    ).toEqual(stack.values);
+    expect(text).toContain("              content: |\n                [\n                {rabbit, [");
+    expect(text).toMatch(/# {3}bunny1:\/etc\/keepalived\/keepalived.conf:1: `vip bunny-op/);
+    expect(text).not.toContain("STACK");
+  });
+});
+
+describe("what can't be adopted", () => {
+  const cases: [string, () => string, RegExp][] = [
+    [
+      "a host without a broker",
+      () => refusal(pair({ packages: [] })),
+      /^142.135.12.57: is no broker: .*not installed\n {2}remedy: /,
+    ],
+    [
+      "a broker that is stopped",
+      () => refusal(pair({ broker: "inactive enabled" })),
+      /its broker is inactive.*\n {2}remedy: start it/,
+    ],
+    [
+      "a broker of another series",
+      () => refusal(pair({ packages: ["rabbitmq-server 3.3.5-1"] })),
+      /its RabbitMQ is 3.3.5-1; 3.10 or 4.0/,
+    ],
+    [
+      "a series on a release that has another one",
+      () => refusal(pair({ release: "trixie" })),
+      /has RabbitMQ 3.10 on trixie; Debian bookworm/,
+    ],
+    [
+      "a member that was not asked",
+      () => refusal(pair().slice(0, 1)),
+      /the member rabbit@bunny2, which is none of the hosts given/,
+    ],
+    [
+      "a broker without a management API",
+      () => refusal(pair({ listeners: [] })),
+      /rabbitmq-plugins enable rabbitmq_management/,
+    ],
+    [
+      "an API that only its own host reaches",
+      () => refusal(pair({ listeners: [{ interface: "127.0.0.1", port: 15672, protocol: "http" }] })),
+      /loopback only/,
+    ],
+    [
+      "an administrator without a password",
+      () => refusal(pair(), { passwords: {} as typeof given }),
+      /the password of root is needed/,
+    ],
+    [
+      "a wrong password",
+      () => refusal(pair(), { passwords: { ...given, feeder: "something-else" } }),
+      /feeder: is not the password that the broker has/,
+    ],
+    [
+      "a password of nobody",
+      () => refusal(pair(), { passwords: { ...given, nobody: "something" } as typeof given }),
+      /nobody: there is no such user/,
+    ],
+    [
+      "an Erlang cookie with other signs",
+      () => refusal(pair({ files: { "/var/lib/rabbitmq/.erlang.cookie": "short" } })),
+      /20 to 255 letters and digits/,
+    ],
+  ];
+  it.each(cases)("is refused with the reason and a remedy: %s", (_, act, expected) => {
+    expect(act()).toMatch(expected);
+    expect(act()).toContain("remedy: ");
+    expect(act()).not.toContain("something-else");
+  });
+});
+
+describe("what has no place in a stack file", () => {
+  const listed = (
+    more: Partial<typeof notesDefinitions> & object,
+    rest: Partial<Answering> = {},
+    change: Partial<typeof options> = {},
+  ) =>
+    adopt(pair({ definitions: { ...notesDefinitions, ...more }, ...rest }), change).unexpressed.map(
+      ({ place, what }) => `${place}: ${what}`,
+    );
+  const user = notesDefinitions.users[1];
+
+  it("is listed, object by object", () => {
+    const all = listed(
+      {
+        users: [
+          ...notesDefinitions.users,
+          { ...user, name: "guest" },
+          { ...user, name: "a@b" },
+          { ...user, name: "odd", tags: ["x y"] },
+        ] as never,
+        vhosts: [...notesDefinitions.vhosts, { name: "test", limits: [] }],
+        topic_permissions: [{ user: "feeder", vhost: "/", exchange: "cmc", write: "a", read: "b" }] as never,
+        parameters: [{ vhost: "/", component: "shovel", name: "s", value: {} }] as never,
+        policies: [
+          ...notesDefinitions.policies,
+          { ...notesDefinitions.policies[0], name: "nodes", definition: { "ha-params": ["a"] } },
+        ] as never,
+        exchanges: [
+          ...notesDefinitions.exchanges,
+          { ...notesDefinitions.exchanges[0], name: "gone", auto_delete: true },
+        ] as never,
+        queues: [...notesDefinitions.queues, { ...notesDefinitions.queues[0], name: "q_mine" }] as never,
+        bindings: [
+          {
+            source: "cmc",
+            vhost: "/",
+            destination: "xpublic",
+            destination_type: "exchange",
+            routing_key: "",
+            arguments: {},
+          },
+        ],
+      },
+      {},
+      { queues: /^cmc\./, passwords: { ...given, odd: "feeder-password" } as typeof given },
+    );
+    expect(all.filter((line) => line.startsWith("cluster"))).toEqual([
+      "cluster bunny: vhost test, with all that is in it",
+      "cluster bunny: topic permissions of feeder in vhost /",
+      "cluster bunny: parameter shovel s",
+      "cluster bunny: user guest: its password is not given, and can't be read back",
+      "cluster bunny: user a@b: its password is not given, and can't be read back",
+      "cluster bunny: user odd: tag x y can't be said",
+      expect.stringMatching(/^cluster bunny: exchange gone: only durable/),
+      "cluster bunny: queue q_mine, with its bindings: --queues leaves it out",
+      "cluster bunny: binding of exchange cmc to exchange xpublic",
+      expect.stringMatching(/^cluster bunny: policy nodes: /),
+      "cluster bunny: administrator root has no permissions on vhost /",
+    ]);
+  });
+
+  it("is listed with its place in a file: plugins, environment, files that differ, a service that doesn't run", () => {
+    const all = listed(
+      {},
+      {
+        keepalived: "inactive disabled",
+        files: {
+          "/etc/rabbitmq/enabled_plugins": "[rabbitmq_management,rabbitmq_shovel].\n",
+          "/etc/rabbitmq/rabbitmq-env.conf": "# comment\nNODENAME=rabbit\n",
+        },
+      },
+    );
+    expect(all).toContain("bunny1:/etc/rabbitmq/enabled_plugins: plugin rabbitmq_shovel");
+    expect(all).toContain("bunny1:/etc/rabbitmq/rabbitmq-env.conf:2: NODENAME");
+    expect(all).toContain("bunny1:/etc/keepalived/keepalived.conf: keepalived is inactive, disabled");
+  });
+});
