@@ -5,7 +5,8 @@ import { configSchema as dispatcherSchema } from "../../agents/dispatcher/config
 import { configSchema as pullerSchema } from "../../agents/puller/config.ts";
 import { candidate } from "../commands/files.ts";
 import type { StackConfig } from "../config/index.ts";
-import { fixtureArtifacts, fixtureConfig, fixtureModel, fixtureSecrets } from "./fixture.ts";
+import { parseStackConfig } from "../config/index.ts";
+import { fixtureArtifacts, fixtureConfig, fixtureModel, fixtureSecrets, stackValues } from "./fixture.ts";
 import { buildModel } from "./index.ts";
 import { hashPassword } from "./rabbitmq.ts";
 import type { HostModel } from "./types.ts";
@@ -43,7 +44,14 @@ describe("buildModel", () => {
     [
       "bunny1",
       ["rabbitmq-server", "nftables", "keepalived"],
-      ["rabbitmq-server.service", "warren-firewall.service", "keepalived.service", "warren-dispatcher.service"],
+      [
+        "rabbitmq-server.service",
+        "warren-firewall.service",
+        "warren-vip.service",
+        "keepalived.service",
+        "warren-broker-health.timer",
+        "warren-dispatcher.service",
+      ],
       ["node", "dispatcher"],
     ],
     ["pds-1", [], ["warren-puller.service"], ["node", "puller"]],
@@ -259,5 +267,43 @@ describe("a broker host", () => {
     const single = { ...config, brokers: { bunny } };
     expect(fixtureModel(single).clusters[0]?.policies).toEqual([]);
     expect(contentOf(host("bunny1", single), "/etc/rabbitmq/rabbitmq.config")).not.toContain("cluster_formation");
+  });
+});
+
+describe("a virtual IP", () => {
+  const confOf = (name: string, change: Record<string, unknown> = {}, priorities?: Record<string, number>) => {
+    const values = stackValues("lab");
+    const vips = values.virtualIps as Record<string, Record<string, unknown>>;
+    Object.assign(vips["bunny-op"] ?? {}, change, priorities ? { priorities } : {});
+    return contentOf(host(name, parseStackConfig(values, "lab")), "/etc/keepalived/keepalived.conf");
+  };
+
+  it.each([
+    [{}, "0.2"],
+    [{ timing: "metal" }, "0.2"],
+    [{ timing: "migrating" }, "1"],
+    [{ timing: "migrating", advertSeconds: 0.5 }, "0.5"],
+  ])("with %j sends adverts every %s s", (keys, seconds) => {
+    expect(confOf("bunny1", keys)).toContain(`advert_int ${seconds}\n`);
+  });
+
+  it("puts an unhealthy broker's host behind every other, whatever their priorities", () => {
+    expect(confOf("bunny1", {}, { bunny1: 150, bunny2: 100 })).toContain("broker_unhealthy weight -51\n");
+    expect(confOf("bunny2", {}, { bunny1: 99, bunny2: 120 })).toContain("broker_unhealthy weight -22\n");
+  });
+
+  it("has its watch up before keepalived, which writes to it", () => {
+    const unit = host("bunny2").units.find((one) => one.name === "keepalived.service");
+    expect(unit?.after).toEqual(["warren-vip.service", "bunny1 keepalived.service"]);
+  });
+
+  it("leaves a host alone that has no broker to speak for it", () => {
+    const { bunny } = fixtureConfig().brokers;
+    const alone = {
+      ...fixtureConfig(),
+      brokers: { bunny: { ...(bunny as StackConfig["brokers"][string]), members: ["bunny1"] } },
+    };
+    const paths = host("bunny2", alone).files.map((file) => file.path);
+    expect(paths.filter((path) => /keepalived|vrrp|health/.test(path))).toEqual([]);
   });
 });
