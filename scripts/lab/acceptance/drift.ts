@@ -1,67 +1,159 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { brokerVirtualIp } from "../virtual-ip.ts";
+import { untilWhole } from "./broker.ts";
+import { labCluster } from "./broker-change.ts";
+import { ctl, type DriftRow, furtherRows, rows, strangers } from "./drift-rows.ts";
+import { driftTable, noteRow, noteSaid } from "./drift-table.ts";
 import { noteSeconds } from "./figures.ts";
-import { changedResources, on, preview, up } from "./subject.ts";
+import { observationSeconds } from "./observation.ts";
+import { changedResources, on, preview, stackConfig, stackTrace, until, up, type WarrenResult } from "./subject.ts";
 import { allUnits, invocations } from "./units.ts";
 
-/** What somebody does by hand on a host, what the preview says of it, and what it would change to mend it. */
-const rows = [
-  {
-    host: "bunny1",
-    does: "echo '# by hand' >> /etc/keepalived/keepalived.conf",
-    says: "bunny1 has drifted: /etc/keepalived/keepalived.conf: content differs",
-    changes: ["/etc/keepalived/keepalived.conf", "keepalived.service"],
-  },
-  {
-    host: "urp-1",
-    does: "chmod 0600 /etc/apache2/conf-enabled/warren-products.conf",
-    says: "urp-1 has drifted: /etc/apache2/conf-enabled/warren-products.conf: mode 0600 instead of 0644",
-    changes: ["/etc/apache2/conf-enabled/warren-products.conf", "apache2.service"],
-  },
-  {
-    host: "pds-1",
-    does: "rm /etc/warren/puller.json",
-    says: "pds-1 has drifted: /etc/warren/puller.json: is missing",
-    changes: ["/etc/warren/puller.json", "warren-puller.service"],
-  },
-  {
-    host: "pds-2",
-    does: "systemctl stop warren-puller.service",
-    says: "pds-2 has drifted: warren-puller.service: is inactive instead of active",
-    changes: ["warren-puller.service"],
-  },
-  {
-    host: "bunny2",
-    does: "apt-mark unhold rabbitmq-server",
-    says: "bunny2 has drifted: packages: rabbitmq-server is not held",
-    changes: ["packages"],
-  },
-] as const;
+/** Hosts of the observation that is measured: more than the lab has. */
+const measuredHosts = 12;
 
 export function drift(): void {
-  describe("what somebody changed on hosts by hand", () => {
-    const expected = rows.flatMap(({ host, changes }) => changes.map((thing) => `${host} ${thing}`)).sort();
+  describe("what somebody changed by hand", () => {
+    afterAll(() => {
+      process.stdout.write(driftTable());
+    });
 
-    it("is named by the preview, host, thing and difference, and nothing else would be changed", async () => {
-      await Promise.all(rows.map(({ host, does }) => on(host, does)));
+    it("is looked for on twelve hosts and their brokers in a second and a half", async () => {
+      const seconds = await observationSeconds(measuredHosts);
+      noteSeconds(`observation of ${measuredHosts} hosts`, seconds, 1.5);
+      expect(seconds).toBeLessThan(6);
+    });
+
+    it("is named by the preview with host or cluster, thing and difference, and nothing else would be changed", async () => {
+      await strangers.does();
+      const there = await doAll(rows);
       const seen = await preview();
       expect(seen.exitCode, seen.output).toBe(0);
-      for (const { says } of rows) expect(seen.output).toContain(says);
-      expect(changedResources(seen.output)).toEqual(expected);
+      expectSaid(seen, there);
+      expect(changedResources(seen.output)).toEqual(mendsOf(there));
+      for (const stranger of strangers.are) expect(seen.output).toMatch(listed(stranger));
       expect(await preview("--expect-no-changes")).not.toMatchObject({ exitCode: 0 });
     });
 
-    it("is repaired by up, on these hosts alone", async () => {
+    it("is repaired by up, and nothing else is touched; what is not managed stays", async () => {
+      const there = await applying(rows);
       const before = await invocations();
       const repaired = await up();
-      noteSeconds("five kinds of drift repaired", repaired.seconds);
+      noteSeconds(`${there.length} kinds of drift repaired`, repaired.seconds);
       expect(repaired.exitCode, repaired.output).toBe(0);
-      expect(changedResources(repaired.output)).toEqual(expected);
-      expect(await allUnits("ActiveState")).toEqual(new Map([...before.keys()].map((unit) => [unit, "active"])));
+      expect(changedResources(repaired.output)).toEqual(mendsOf(there));
+      await expectUnitsActive(before);
       const after = await invocations();
       const touched = [...after].filter(([unit, id]) => before.get(unit) !== id).map(([unit]) => unit);
-      expect(expected).toEqual(expect.arrayContaining(touched));
-      const clean = await preview("--expect-no-changes");
-      expect(clean.exitCode, clean.output).toBe(0);
+      // Whoever upgrades keepalived restarts it.
+      expect([...mendsOf(there), "bunny2 keepalived.service"]).toEqual(expect.arrayContaining(touched));
+      const clean = await untilClean();
+      for (const stranger of strangers.are) {
+        expect(clean.output).toMatch(listed(stranger));
+        noteSaid("not managed", /on bunny2$/.test(stranger) ? "bunny2" : "bunny", stranger);
+      }
+      for (const row of there) noteRow(row);
+      await strangers.go();
+    });
+
+    it("is found and repaired where a member has left, an exchange is another, and nobody holds the virtual IP", async () => {
+      await untilWhole();
+      const { address } = brokerVirtualIp(await stackConfig());
+      const there = await doAll(furtherRows(address));
+      const seen = await preview();
+      expect(seen.exitCode, seen.output).toBe(0);
+      expectSaid(seen, there);
+      expect(changedResources(seen.output)).toEqual(mendsOf(there));
+      const repaired = await up();
+      noteSeconds("member, virtual IP, policy, exchange repaired", repaired.seconds);
+      expect(repaired.exitCode, repaired.output).toBe(0);
+      expect(changedResources(repaired.output)).toEqual(mendsOf(there));
+      await on("bunny2", "systemctl kill --signal=CONT keepalived.service");
+      await untilWhole();
+      await untilClean();
+      for (const row of there) noteRow(row);
+    });
+
+    it("is a warning where a broker's API is dead, and stops neither preview nor up of the rest", async () => {
+      await ctl("bunny1", "stop_app");
+      await on("urp-1", "chmod 0600 /etc/hosts");
+      const row: DriftRow = {
+        what: "a node down in a unit that runs",
+        where: "bunny1",
+        does: async () => {},
+        says: ["rabbitmq-server.service", "its node is down"],
+        mends: ["bunny1 rabbitmq-server.service", "bunny1 member of bunny"],
+      };
+      const seen = await preview();
+      noteSeconds("preview with one broker dead", seen.seconds);
+      expect(seen.exitCode, seen.output).toBe(0);
+      expect(seen.output).not.toMatch(stackTrace);
+      expect(seen.output).toMatch(/warning: bunny1: the management API of bunny can't be asked: /);
+      expectSaid(seen, [row]);
+      const repaired = await up();
+      expect(repaired.exitCode, repaired.output).toBe(0);
+      // The engine speaks to another member now: its provider is changed, too.
+      expect(changedResources(repaired.output)).toEqual([...row.mends, "bunny", "urp-1 /etc/hosts"].sort());
+      await untilWhole();
+      await untilClean();
+      noteRow(row);
+    });
+
+    it("is named where two hosts hold the virtual IP", async () => {
+      const { address } = brokerVirtualIp(await stackConfig());
+      await on("bunny2", `ip address add ${address}/32 dev eth0`);
+      const seen = await preview();
+      await on("bunny2", `ip address del ${address}/32 dev eth0`);
+      const said = `${address} (bunny-op) is on 2 hosts: bunny1 and bunny2`;
+      expect(seen.output).toContain(`warning: ${said}`);
+      noteSaid("the virtual IP on two hosts", "bunny1, bunny2", said);
     });
   });
+}
+
+const mendsOf = (there: readonly DriftRow[]): string[] => [...new Set(there.flatMap(({ mends }) => mends))].sort();
+const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const listed = (stranger: string): RegExp => new RegExp(`not managed, left as it is: .*${escaped(stranger)}`);
+
+async function applying(all: readonly DriftRow[]): Promise<DriftRow[]> {
+  const { policies } = await labCluster();
+  return all.filter((row) => !row.mirrored || policies.length > 0);
+}
+
+/** One place after the other is changed in the order of its rows, all places at the same time. */
+async function doAll(all: readonly DriftRow[]): Promise<DriftRow[]> {
+  const there = await applying(all);
+  const places = Map.groupBy(there, ({ where }) => where);
+  await Promise.all(
+    [...places.values()].map(async (ofPlace) => {
+      for (const row of ofPlace) await row.does();
+    }),
+  );
+  return there;
+}
+
+function expectSaid({ output }: WarrenResult, there: readonly DriftRow[]): void {
+  for (const { where, says } of there) {
+    const [thing, difference] = says;
+    const said = typeof difference === "string" ? escaped(difference) : difference.source;
+    expect(output).toMatch(new RegExp(`warning: ${where} has drifted: ${escaped(thing)}: .*${said}`));
+  }
+}
+
+async function expectUnitsActive(before: ReadonlyMap<string, string>): Promise<void> {
+  expect(await allUnits("ActiveState")).toEqual(new Map([...before.keys()].map((unit) => [unit, "active"])));
+}
+
+/** Agents that connect anew take a moment to declare what was missing. */
+async function untilClean(): Promise<WarrenResult> {
+  let last: WarrenResult | undefined;
+  const isClean = async () => {
+    last = await preview("--expect-no-changes");
+    return last.exitCode === 0;
+  };
+  await until("the preview is clean", 60_000, isClean).catch((error: Error) => {
+    throw new Error(`${error.message}:\n${last?.output}`);
+  });
+  if (!last) throw new TypeError("nothing was previewed");
+  return last;
 }

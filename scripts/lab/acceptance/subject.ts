@@ -116,7 +116,9 @@ export function resourceCounts(output: string): Record<string, number> {
 
 /** Names of the resources that a run changed, or a preview would change: `HOST THING`. */
 export function changedResources(output: string): string[] {
-  const lines = output.matchAll(/^ [~+-]{1,2}\s+(?!pulumi:pulumi:Stack)\S+ (.+?) (?:update|updated|create|delete)\b/gm);
+  const lines = output.matchAll(
+    /^ [~+-]{1,2}\s+(?!pulumi:pulumi:Stack)\S+ (.+?) (?:updated?|created?|deleted?|replaced?)\b/gm,
+  );
   return [...new Set([...lines].map(([, name]) => name ?? ""))].sort();
 }
 

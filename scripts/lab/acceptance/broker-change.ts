@@ -1,0 +1,37 @@
+import { Agent, request } from "undici";
+import { passwordOf } from "../../../infra/config/index.ts";
+import { clusterModels } from "../../../infra/model/cluster.ts";
+import type { ClusterModel } from "../../../infra/model/types.ts";
+import { readOperatorCa } from "../../lib/operator-ca.ts";
+import { lab, stackConfig } from "./subject.ts";
+
+/** The cluster that the lab's announcements go through, as the model has it. */
+export async function labCluster(): Promise<ClusterModel> {
+  const config = await stackConfig();
+  const cluster = clusterModels(config).find(({ name }) => name === config.announcements.broker);
+  if (!cluster) throw new Error("the lab's stack has no broker");
+  return cluster;
+}
+
+/** The password of a user of the lab's brokers. */
+export const passwordOfUser = async (name: string): Promise<string> => passwordOf(await stackConfig(), name);
+
+/** Changes something in the lab's cluster as somebody does by hand: past warren, by the management API of its first member. */
+export async function changeBroker(method: "PUT" | "DELETE", path: string, body?: object): Promise<void> {
+  const { members, management, administrator } = await labCluster();
+  const ca = await readOperatorCa(lab);
+  const dispatcher = new Agent(ca === undefined ? {} : { connect: { ca } });
+  const login = Buffer.from(`${administrator.name}:${administrator.password}`).toString("base64");
+  try {
+    const response = await request(`${management.scheme}://${members[0]?.address}:${management.port}/api/${path}`, {
+      method,
+      dispatcher,
+      headers: { authorization: `Basic ${login}`, "content-type": "application/json" },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const text = await response.body.text();
+    if (response.statusCode >= 300) throw new Error(`${method} ${path}: ${response.statusCode} ${text}`);
+  } finally {
+    await dispatcher.close();
+  }
+}
