@@ -1,4 +1,5 @@
-import { lstat, mkdir, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { lstat, mkdir, rename, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -52,10 +53,17 @@ export async function writeSshConfig(model: EnvironmentModel, checkout: string):
   const knownHosts = join(folder, `${model.stack}.known_hosts`);
   const connections = model.hosts.map((host) => host.connection);
   const pinned = connections.map(({ address, hostKey }) => (hostKey ? `${address} ${hostKey}\n` : ""));
-  await writeFile(knownHosts, pinned.join(""));
+  await writeWhole(knownHosts, pinned.join(""));
   const firstContact = firstContactFile(checkout, model.stack);
-  await writeFile(file, sshConfig(connections, { checkout, control, knownHosts, firstContact }));
+  await writeWhole(file, sshConfig(connections, { checkout, control, knownHosts, firstContact }));
   return file;
+}
+
+/** Another run's ssh may be reading: to half a list, a host that it lacks would be one that is refused. */
+async function writeWhole(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${randomUUID()}`;
+  await writeFile(temporary, text);
+  await rename(temporary, file);
 }
 
 /** Whoever else can write to the folder of shared connections could answer in a host's place. */

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fingerprintOf } from "../model/host-key.ts";
 import type { ConnectionModel, EnvironmentModel, HostModel } from "../model/types.ts";
 import { freePort, type Sshd, startSshd } from "../plugins/command/sshd.ts";
@@ -12,6 +12,9 @@ import { type Meeting, meetHosts } from "./meet.ts";
 // change under a running stack are the lab's test.
 
 const otherKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGd1ZXNzZWRLZXlPZlRoZVRlc3RzMDEyMzQ1Njc4OTAx";
+
+// A handful of logins a test; a machine that has much else to do takes seconds for each.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let checkout: string;
 let sshd: Sshd;

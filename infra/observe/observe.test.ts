@@ -145,6 +145,12 @@ describe("observe", () => {
     expect(seconds).toBeLessThan(dialTimeoutSeconds + 4);
   });
 
+  it("may run many times at once: no run sees half of what another writes", async () => {
+    const hosts = ["one", "two", "three"].map((name) => hostModel(name, { user: userInfo().username }));
+    const runs = await Promise.all(Array.from({ length: 4 }, () => observed(...hosts)));
+    for (const { answers } of runs) for (const [, answer] of answers) expect(answer).toHaveProperty("files");
+  });
+
   it("asks all hosts at the same time: many that hang cost what one costs", async () => {
     const names = Array.from({ length: 8 }, (_, index) => `silent-${index}`);
     const { answers, seconds } = await observed(
