@@ -65,6 +65,21 @@ describe("errors, warnings and notes", () => {
   });
 });
 
+describe("a broker that was built by hand and adopted", () => {
+  const adopted = { ...trixie(2), hosts: structuredClone(trixie(2).hosts) };
+  Object.assign(adopted.hosts.bunny1 ?? {}, { adopted: { "rabbitmq-server": { files: {} } } });
+
+  it("has its errors told, and is stopped by none of them", () => {
+    const told = checkModel(model(adopted), adopted, noPast);
+    expect(told.map((finding) => [finding.rule, finding.severity])).toEqual([["quorum-of-two", "warning"]]);
+  });
+
+  it("is stopped all the same where it is to become another generation in place", () => {
+    const past = { series: { bunny: "3.10" }, releases: {} };
+    expect(() => checkModel(model(adopted), adopted, past)).toThrow(/series-in-place/);
+  });
+});
+
 describe("the committed stacks", () => {
   it.each(["op", "dev", "lab", "lab4"])("%s has no errors", (stack) => {
     const errors = found({ config: fixtureConfig(stack) }).filter((finding) => finding.severity === "error");

@@ -30,6 +30,10 @@ const cluster: Proof = [
   brokers,
   "is one cluster of which cluster_status names every member as running, with no partition",
 ];
+const compared: Proof = [
+  "scripts/lab/acceptance/drift.ts",
+  "is named by the preview with host or cluster, thing and difference, and nothing else would be changed",
+];
 const oldLdap: Proof = [
   rendered,
   "says of LDAP what the old text says, but that nobody gets the management tag from it",
@@ -69,10 +73,18 @@ export const chapters: readonly Chapter[] = [
           [brokers, "hears what is published to xpublic, in a queue that the broker named"],
         ],
       },
-      { line: "rabbitmqctl list_user_permissions anonymous", does: "compared at every preview", proofs: [granted] },
+      {
+        line: "rabbitmqctl list_user_permissions anonymous",
+        does: "compared at every preview",
+        proofs: [granted, compared],
+      },
       { line: "rabbitmqctl add_user feeder ********", does: "as anonymous", proofs: [users, passwords] },
       { line: 'set_permissions -p / feeder ".*" ".*" ".*"', does: "the same in both settings", proofs: [granted] },
-      { line: "rabbitmqctl list_user_permissions feeder", does: "compared at every preview", proofs: [granted] },
+      {
+        line: "rabbitmqctl list_user_permissions feeder",
+        does: "compared at every preview",
+        proofs: [granted, compared],
+      },
       {
         line: "rabbitmqctl add_user root *********",
         does: "the administrator, from the definitions that the first start reads",
@@ -93,7 +105,7 @@ export const chapters: readonly Chapter[] = [
         does: "a password of the stack's; from other hosts guest can't log in at all",
         proofs: [passwords, [brokers, "refuses guest from another host, with the right password too"]],
       },
-      { line: "rabbitmqctl list_users", does: "compared at every preview", proofs: [users] },
+      { line: "rabbitmqctl list_users", does: "compared at every preview", proofs: [users, compared] },
       {
         line: "rabbitmq-plugins enable rabbitmq_management",
         does: "in `enabled_plugins` before the first start; it listens where `management` says",
@@ -138,6 +150,10 @@ export const chapters: readonly Chapter[] = [
             "lets the first member begin the cluster, and the others join it one after the other",
           ],
           cluster,
+          [
+            "scripts/lab/acceptance/drift.ts",
+            "is found and repaired where a member has left, an exchange is another, and nobody holds the virtual IP",
+          ],
         ],
       },
       { line: "rabbitmqctl cluster_status", does: "asked of every member", proofs: [cluster] },
@@ -172,7 +188,7 @@ export const chapters: readonly Chapter[] = [
       },
       {
         line: "{auth_backends, [{rabbit_auth_backend_ldap, rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}",
-        does: "LDAP checks the password, the broker's own permissions count; users with a password of the broker's log in as before",
+        does: "LDAP checks the password, the broker's own permissions count; users with a password of the broker's are asked there first; `first: ldap` is the old order",
         proofs: [oldLdap],
       },
       { line: '{servers, ["ldap-dev.cmc.ec.gc.ca"]}', does: "`ldap.servers`, tried in turn", proofs: [oldLdap] },
@@ -238,6 +254,7 @@ export const chapters: readonly Chapter[] = [
         line: "track_interface { eth0 }; advert_int 1; preempt_delay 5",
         does: "a cut link or a lost host moves the address; `timing` says how fast",
         proofs: [
+          ["scripts/lab/acceptance/virtual-ip-moves.ts", "goes on within seconds of: $title"],
           [
             "scripts/lab/acceptance/virtual-ip.ts",
             "is seen by the other host's dispatcher within a second of its move, and comes back",
@@ -247,7 +264,7 @@ export const chapters: readonly Chapter[] = [
       {
         line: "authentication { auth_type PASS; auth_pass bunop }",
         does: "left out: VRRP version 3 has none; adverts count from the hosts' own addresses alone",
-        proofs: [],
+        proofs: [[model, "takes adverts of its own hosts alone, without the password that VRRP sends in the clear"]],
       },
       {
         line: "virtual_ipaddress { 142.135.12.59 dev eth0 }",
