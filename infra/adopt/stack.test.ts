@@ -1,40 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { UserError } from "../../agents/lib/errors.ts";
-import { parseStackConfig } from "../config/index.ts";
 import { fixtureArtifacts } from "../model/fixture.ts";
 import { buildModel } from "../model/index.ts";
-import { readAnswer } from "./answer.ts";
-import type { AskedHost } from "./asked.ts";
-import { type Answering, answerOf, notesConfig, notesDefinitions, notesKeepalived } from "./fixture.ts";
-import { adoptStack } from "./stack.ts";
+import type { AdoptOptions, AskedHost } from "./asked.ts";
+import { type Answering, notesConfig, notesDefinitions, notesKeepalived } from "./fixture.ts";
+import { configOf, notesPair, notesPasswords, notesStack } from "./fixture-pair.ts";
 import { stackFileText } from "./text.ts";
 
-function asked(answering: Answering, address: string): AskedHost {
-  const host = readAnswer(answerOf(answering));
-  if (!host) throw new TypeError("half an answer");
-  return { given: address, address, host };
-}
-
-const pair = (more: Partial<Answering> = {}): AskedHost[] => [
-  asked({ host: "bunny1", ...more }, "142.135.12.57"),
-  asked(
-    {
-      host: "bunny2",
-      ...more,
-      files: { "/etc/keepalived/keepalived.conf": notesKeepalived.replace("150", "100"), ...more.files },
-    },
-    "142.135.12.58",
-  ),
-];
-
-const given = { root: "feeder-password", feeder: "feeder-password" };
-const options = { stack: "old", ssh: { user: "root", privateKeyFile: "k" }, passwords: given, queues: /^/ };
-const adopt = (hosts = pair(), more: Partial<typeof options> = {}) => adoptStack(hosts, { ...options, ...more });
-
-const refusal = (hosts: AskedHost[], more: Partial<typeof options> = {}): string => {
+const refusal = (hosts: AskedHost[], more: Partial<AdoptOptions> = {}): string => {
   try {
-    adopt(hosts, more);
+    notesStack(hosts, more);
   } catch (error) {
     if (error instanceof UserError) return error.format();
     throw error;
@@ -42,12 +18,9 @@ const refusal = (hosts: AskedHost[], more: Partial<typeof options> = {}): string
   return "";
 };
 
-const configOf = (stack: ReturnType<typeof adopt>) =>
-  parseStackConfig({ ...stack.values, secrets: stack.secrets }, "old");
-
 describe("a stack made of the installation notes' brokers", () => {
   it("has everything that they have, in the stack file's own words", () => {
-    const { brokers, virtualIps, hosts } = configOf(adopt());
+    const { brokers, virtualIps, hosts } = configOf(notesStack());
     expect(brokers.bunny).toMatchObject({
       members: ["bunny1", "bunny2"],
       series: "3.10",
@@ -74,13 +47,13 @@ describe("a stack made of the installation notes' brokers", () => {
   });
 
   it("keeps a file that has a password among the secrets, and no secret anywhere else", () => {
-    const { values, secrets, unexpressed } = adopt();
+    const { values, secrets, unexpressed } = notesStack();
     expect(secrets.files.bunny1).toEqual({ "/etc/keepalived/keepalived.conf": notesKeepalived });
     expect(JSON.stringify([values, unexpressed])).not.toMatch(/bunop|feeder-password|COOKIEOFTHENOTES/);
   });
 
   it("brings nothing to the hosts but what was there: those files, packages of any version, those units", () => {
-    const model = buildModel("old", configOf(adopt()), fixtureArtifacts);
+    const model = buildModel("old", configOf(notesStack()), fixtureArtifacts);
     const [bunny1] = model.hosts;
     expect(bunny1?.files.map(({ path }) => path)).toEqual([
       "/etc/rabbitmq/rabbitmq.config",
@@ -99,7 +72,7 @@ describe("a stack made of the installation notes' brokers", () => {
   });
 
   it("is written as a stack file that says the same to whoever reads it, with what is lacking at its end", () => {
-    const stack = adopt();
+    const stack = notesStack();
     const text = stackFileText(stack, { stack: "old", date: "2026-11-24" });
     const { config } = parse(text) as { config: Record<string, unknown> };
     expect(
@@ -115,57 +88,57 @@ describe("what can't be adopted", () => {
   const cases: [string, () => string, RegExp][] = [
     [
       "a host without a broker",
-      () => refusal(pair({ packages: [] })),
+      () => refusal(notesPair({ packages: [] })),
       /^142.135.12.57: is no broker: .*not installed\n {2}remedy: /,
     ],
     [
       "a broker that is stopped",
-      () => refusal(pair({ broker: "inactive enabled" })),
+      () => refusal(notesPair({ broker: "inactive enabled" })),
       /its broker is inactive.*\n {2}remedy: start it/,
     ],
     [
       "a broker of another series",
-      () => refusal(pair({ packages: ["rabbitmq-server 3.3.5-1"] })),
+      () => refusal(notesPair({ packages: ["rabbitmq-server 3.3.5-1"] })),
       /its RabbitMQ is 3.3.5-1; 3.10 or 4.0/,
     ],
     [
       "a series on a release that has another one",
-      () => refusal(pair({ release: "trixie" })),
+      () => refusal(notesPair({ release: "trixie" })),
       /has RabbitMQ 3.10 on trixie; Debian bookworm/,
     ],
     [
       "a member that was not asked",
-      () => refusal(pair().slice(0, 1)),
+      () => refusal(notesPair().slice(0, 1)),
       /the member rabbit@bunny2, which is none of the hosts given/,
     ],
     [
       "a broker without a management API",
-      () => refusal(pair({ listeners: [] })),
+      () => refusal(notesPair({ listeners: [] })),
       /rabbitmq-plugins enable rabbitmq_management/,
     ],
     [
       "an API that only its own host reaches",
-      () => refusal(pair({ listeners: [{ interface: "127.0.0.1", port: 15672, protocol: "http" }] })),
+      () => refusal(notesPair({ listeners: [{ interface: "127.0.0.1", port: 15672, protocol: "http" }] })),
       /loopback only/,
     ],
     [
       "an administrator without a password",
-      () => refusal(pair(), { passwords: {} as typeof given }),
+      () => refusal(notesPair(), { passwords: {} }),
       /the password of root is needed/,
     ],
     [
       "a wrong password",
-      () => refusal(pair(), { passwords: { ...given, feeder: "something-else" } }),
+      () => refusal(notesPair(), { passwords: { ...notesPasswords, feeder: "something-else" } }),
       /feeder: is not the password that the broker has/,
     ],
     [
       "a password of nobody",
-      () => refusal(pair(), { passwords: { ...given, nobody: "something" } as typeof given }),
+      () => refusal(notesPair(), { passwords: { ...notesPasswords, nobody: "something" } }),
       /nobody: there is no such user/,
     ],
     [
       "an Erlang cookie with other signs",
-      () => refusal(pair({ files: { "/var/lib/rabbitmq/.erlang.cookie": "short" } })),
+      () => refusal(notesPair({ files: { "/var/lib/rabbitmq/.erlang.cookie": "short" } })),
       /20 to 255 letters and digits/,
     ],
   ];
@@ -180,9 +153,9 @@ describe("what has no place in a stack file", () => {
   const listed = (
     more: Partial<typeof notesDefinitions> & object,
     rest: Partial<Answering> = {},
-    change: Partial<typeof options> = {},
+    change: Partial<AdoptOptions> = {},
   ) =>
-    adopt(pair({ definitions: { ...notesDefinitions, ...more }, ...rest }), change).unexpressed.map(
+    notesStack(notesPair({ definitions: { ...notesDefinitions, ...more }, ...rest }), change).unexpressed.map(
       ({ place, what }) => `${place}: ${what}`,
     );
   const user = notesDefinitions.users[1];
@@ -220,7 +193,7 @@ describe("what has no place in a stack file", () => {
         ],
       },
       {},
-      { queues: /^cmc\./, passwords: { ...given, odd: "feeder-password" } as typeof given },
+      { queues: /^cmc\./, passwords: { ...notesPasswords, odd: "feeder-password" } },
     );
     expect(all.filter((line) => line.startsWith("cluster"))).toEqual([
       "cluster bunny: vhost test, with all that is in it",

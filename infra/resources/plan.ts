@@ -63,9 +63,11 @@ export function planSteps(
   }
   for (const cluster of model.clusters) {
     for (const { host, step: made } of memberSteps(cluster)) {
-      const step = cluster.found ? foundStep(made, !kept[stepName(host, made.name)]) : made;
-      const name = stepName(host, step.name);
-      planned.push(planStep({ name, host, step, ...formerName(host, name) }, drifts.get(host)?.get(step.name)));
+      const name = stepName(host, made.name);
+      const drift = drifts.get(host);
+      const asFound = drift !== undefined && !drift.has(made.name);
+      const step = cluster.found ? foundStep(made, asFound && !kept[name]) : made;
+      planned.push(planStep({ name, host, step, ...formerName(host, name) }, drift?.get(step.name)));
     }
   }
   return planned;

@@ -12,6 +12,8 @@ export interface Registered {
   readonly parent: string;
   readonly dependencies: readonly string[];
   readonly ignoreChanges: readonly string[];
+  /** Id of what is taken over instead of made; empty where it is made. */
+  readonly importId: string;
 }
 
 /** What the mocks don't pass on, but the program sends. */
@@ -20,6 +22,7 @@ interface Request {
   getParent(): string;
   getDependenciesList(): string[];
   getIgnorechangesList(): string[];
+  getImportid(): string;
 }
 interface Monitor {
   registerResource(request: Request, answer: unknown): Promise<void>;
@@ -51,6 +54,7 @@ export async function recordRegistrations(failing?: string): Promise<Registered[
           parent: nameOf(request?.getParent() ?? ""),
           dependencies: (request?.getDependenciesList() ?? []).map(nameOf),
           ignoreChanges: request?.getIgnorechangesList() ?? [],
+          importId: request?.getImportid() ?? "",
         });
         return { id: `id of ${name}`, state: inputs };
       },

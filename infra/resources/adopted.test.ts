@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { configOf, notesStack } from "../adopt/fixture-pair.ts";
+import { render } from "../commands/command.ts";
+import type { StackConfig } from "../config/index.ts";
+import { fixtureArtifacts } from "../model/fixture.ts";
+import { withHostKeys } from "../model/host-key.ts";
+import { buildModel } from "../model/index.ts";
+import type { HostDrifts } from "../observe/host-drifts.ts";
+import { declareModel } from "./declare.ts";
+import { type Kept, type KeptSteps, type PlannedStep, planSteps } from "./plan.ts";
+import { bindingId } from "./queues.ts";
+import { type Registered, recordRegistrations } from "./recorder.ts";
+
+const config = configOf(notesStack());
+const modelOf = (of: StackConfig) => {
+  const model = buildModel("old", of, fixtureArtifacts);
+  return withHostKeys(model, new Map(model.hosts.map(({ name }) => [name, `ssh-ed25519 KEY-OF-${name}`])));
+};
+const model = modelOf(config);
+const asFound: HostDrifts = new Map(model.hosts.map(({ name }) => [name, new Map()]));
+const plan = (drifts: HostDrifts, kept: KeptSteps = {}, of = model) => planSteps(of, drifts, kept, "key", "T1");
+const keep = (planned: readonly PlannedStep[]): KeptSteps =>
+  Object.fromEntries(planned.map(({ name, kept }): [string, Kept] => [name, kept]));
+const created = (planned: readonly PlannedStep[]) =>
+  Object.fromEntries(planned.map(({ name, step }) => [name, render(step.create)]));
+
+describe("the steps of adopted services", () => {
+  it("do nothing the first time, where the host is as it was found, and are never taken off it", () => {
+    const planned = plan(asFound);
+    expect(planned.map(({ name }) => name)).toEqual([
+      ...["bunny1", "bunny2"].flatMap((host) => [
+        `${host} /etc/rabbitmq/rabbitmq.config`,
+        `${host} /etc/rabbitmq/enabled_plugins`,
+        `${host} /etc/keepalived/keepalived.conf`,
+        `${host} packages`,
+        `${host} rabbitmq-server.service`,
+        `${host} keepalived.service`,
+      ]),
+      "bunny1 member of bunny",
+      "bunny2 member of bunny",
+    ]);
+    expect(new Set(Object.values(created(planned)))).toEqual(new Set(["true"]));
+    expect(planned.filter(({ step }) => step.remove)).toEqual([]);
+  });
+
+  it("do what they say where the host is not as it was found, or can't be asked", () => {
+    const conf = "/etc/keepalived/keepalived.conf";
+    const drifts: HostDrifts = new Map([
+      ["bunny1", new Map([[conf, { differences: ["content differs"], mends: [] }]])],
+    ]);
+    const made = created(plan(drifts));
+    expect(made[`bunny1 ${conf}`]).toContain("mv -f");
+    expect(made["bunny1 keepalived.service"]).toBe("true");
+    expect(made[`bunny2 ${conf}`]).toContain("mv -f");
+    expect(made["bunny2 member of bunny"]).toContain("join_cluster");
+  });
+
+  it("are warren's own, with all that it needs, as soon as a service is taken out of `adopted`", () => {
+    const released = structuredClone(config);
+    for (const host of Object.values(released.hosts)) delete host.adopted?.keepalived;
+    released.secrets.files = {};
+    const own = modelOf(released);
+    const keepalived = own.hosts[0]?.files.find(({ path }) => path === "/etc/keepalived/keepalived.conf");
+    expect(keepalived?.content).toContain("vrrp_version 3");
+    expect(own.hosts[0]?.packages.find(({ name }) => name === "keepalived")).toHaveProperty("series");
+    expect(own.hosts[0]?.files.map(({ path }) => path)).toContain("/etc/rabbitmq/rabbitmq.config");
+    expect(own.hosts[0]?.units.map(({ name }) => name)).not.toContain("warren-dispatcher.service");
+    const planned = plan(asFound, keep(plan(asFound)), own);
+    const step = planned.find(({ name }) => name === "bunny1 keepalived.service")?.step;
+    expect(step?.remove).toBeDefined();
+  });
+});
+
+describe("the objects of an adopted broker", () => {
+  let checkout: string;
+  beforeAll(async () => {
+    checkout = mkdtempSync(join(tmpdir(), "warren-adopted-"));
+    await mkdir(dirname(join(checkout, config.ssh.privateKeyFile)), { recursive: true });
+    await writeFile(join(checkout, config.ssh.privateKeyFile), "KEY");
+  });
+  afterAll(() => rmSync(checkout, { recursive: true, force: true }));
+
+  async function declared(before: KeptSteps): Promise<Registered[]> {
+    const registered = await recordRegistrations();
+    const output = declareModel(model, plan(asFound, before), before, checkout, { bunny: "bunny1" });
+    await new Promise((resolve) => output.apply(resolve));
+    const objects = () => registered.filter(({ type }) => type.startsWith("rabbitmq:"));
+    // What waits for other objects is registered after what the output waits for.
+    await vi.waitFor(() => expect(objects().length).toBe(9));
+    return objects();
+  }
+
+  it("are taken over, but for users, whose passwords can't be read back", async () => {
+    const ids = (await declared({})).map(({ name, importId }) => [name, importId]);
+    expect(Object.fromEntries(ids)).toEqual({
+      "bunny user root": "",
+      "bunny user feeder": "",
+      "bunny user username": "",
+      "bunny permissions of feeder": "feeder@/",
+      "bunny permissions of username": "username@/",
+      "bunny exchange cmc": "cmc@/",
+      "bunny queue cmc.wxo": "cmc.wxo@/",
+      "bunny binding of cmc.wxo to cmc by exp.dd.notify.#": "%2F/cmc/cmc.wxo/queue/exp.dd.notify.%23",
+      "bunny policy ha-all": "ha-all@/",
+    });
+  });
+
+  it("are made where they are lost later on", async () => {
+    const later = await declared(keep(plan(asFound)));
+    expect(later.filter(({ importId }) => importId !== "")).toEqual([]);
+  });
+});
+
+describe("the id of a binding", () => {
+  it("has the broker's own name of the key: `~` for none, blanks as `+`, other signs as octets", () => {
+    expect(bindingId("/", "a/b", "q%", "")).toBe("%2F/a%2Fb/q%25/queue/~");
+    expect(bindingId("/", "x", "q", "v02.a b.*.#~é")).toBe("%2F/x/q/queue/v02.a+b.%2A.%23%7E%C3%A9");
+  });
+});
