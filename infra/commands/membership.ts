@@ -139,19 +139,23 @@ export function startMember(start: Command, unit: string, { host, others }: Memb
 const syncSeconds = 120;
 
 /**
- * Waits until no queue would lose its majority, or its only mirror in step, with the loss of one more node. The gate before and after a
- * member's restart: brokers take turns, and each waits for what the one before it has to catch up with.
+ * Waits until every queue has all its replicas: each member of a quorum queue online, each mirrored queue with a mirror in step. The gate
+ * before and after a member's restart: brokers take turns, and each waits for what the one before it has to catch up with. Where a mirror's
+ * node doesn't run there is no mirror to wait for.
  */
 export function awaitReplicas({ others, quorum }: Membership): Command {
-  // Two replicas have no majority to lose but all: there is nothing to wait for.
-  if (others.length === 0 || (quorum && others.length < 2)) return run("true");
-  const critical = quorum
-    ? "rabbit_quorum_queue:list_with_minimum_quorum()"
-    : "lists:append([L || N <- rabbit_mnesia:cluster_nodes(running), " +
+  if (others.length === 0) return run("true");
+  const lagging = quorum
+    ? "[M || V <- rabbit_vhost:list_names(), [{members, M}, {online, O}] <- rabbit_amqqueue:info_all(V, [members, online]), " +
+      "is_list(M), is_list(O), length(O) < length(M)]"
+    : "lists:append([L || [_, _ | _] = R <- [rabbit_mnesia:cluster_nodes(running)], N <- R, " +
       "L <- [rpc:call(N, rabbit_amqqueue, list_local_mirrored_classic_without_synchronised_mirrors, [])], is_list(L)])";
-  const look = `case ${critical} of [] -> ok; _ when T > 0 -> timer:sleep(500), F(T - 1) end`;
-  const command = rabbitmqctl("eval", `(fun F(T) -> ${look} end)(${syncSeconds * 2}).`);
-  return to("/dev/null", command);
+  const look = `case ${lagging} of [] -> ok; _ when T > 0 -> timer:sleep(500), F(T - 1) end`;
+  const whole = to("/dev/null", rabbitmqctl("eval", `(fun F(T) -> ${look} end)(${syncSeconds * 2}).`));
+  const said =
+    `not all queues have all their replicas after ${syncSeconds} s, so no broker is restarted: is a member down? ` +
+    "`rabbitmqctl cluster_status` says, and `rabbitmqctl list_queues name type members online slave_nodes synchronised_slave_nodes`";
+  return or(whole, always(to("/dev/stderr", run("echo", said)), run("false")));
 }
 
 /** As `awaitReplicas`, before a restart: a node that doesn't run has nothing to lose. */
