@@ -16,13 +16,18 @@ export const fixtureSecrets = {
   },
 };
 
+/** People of the directory, in stacks that have one. */
+const fixtureDirectory = { michel: "michel-of-the-tests", noc: "noc-of-the-tests", jeanne: "jeanne-of-the-tests" };
+
 /** The `warren:` keys of a committed stack file, with secrets for tests. */
 export function stackValues(stack: string): Record<string, unknown> {
   const file = parse(readFileSync(new URL(`../../stacks/Pulumi.${stack}.yaml`, import.meta.url), "utf8"));
   const values = Object.entries(file.config as Record<string, unknown>).map(
     ([key, value]) => [key.replace(/^warren:/, ""), value] as const,
   );
-  return { ...Object.fromEntries(values), secrets: structuredClone(fixtureSecrets) };
+  const hasDirectory = JSON.stringify(Object.fromEntries(values).hosts).includes('"ldap"');
+  const secrets = { ...structuredClone(fixtureSecrets), ...(hasDirectory ? { directory: fixtureDirectory } : {}) };
+  return { ...Object.fromEntries(values), secrets };
 }
 
 export const fixtureConfig = (stack = "lab"): StackConfig => parseStackConfig(stackValues(stack), stack);

@@ -168,18 +168,20 @@ describe("the objects of a broker", () => {
 
   it("are users with their permissions, exchanges and the policy; queues are their agents'", () => {
     expect(names("rabbitmq:index/user:User")).toEqual(
-      ["anonymous", "feeder", "guest"].map((user) => `bunny user ${user}`),
+      ["anonymous", "feeder", "guest", "michel", "noc"].map((user) => `bunny user ${user}`),
     );
     expect(names("rabbitmq:index/permissions:Permissions")).toEqual([
       "bunny permissions of anonymous",
       "bunny permissions of feeder",
+      "bunny permissions of michel",
+      "bunny permissions of noc",
     ]);
     expect(names("rabbitmq:index/exchange:Exchange")).toEqual(["bunny exchange cmc", "bunny exchange xpublic"]);
     expect(named("bunny policy ha-all").inputs).toMatchObject({
       vhost: "/",
       policy: { pattern: "^cmc\\.", definition: { "ha-mode": "all" } },
     });
-    expect(objects()).toHaveLength(8);
+    expect(objects()).toHaveLength(12);
   });
 
   it("leave guest without permissions and without a tag", () => {
