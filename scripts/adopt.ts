@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { isAbsolute, join, relative, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
 import { adoptStack } from "../infra/adopt/stack.ts";
@@ -132,8 +132,7 @@ function requirePlace(file: string, stack: string, force: true | undefined): voi
   if (existsSync(file) && !force) {
     throw new UserError(relative(checkout, file), "is there already", "another -s STACK, or --force to write over it");
   }
-  // A lab's passphrase is there, but known to be one only when its stack has a file.
-  if (dirname(file) === join(checkout, "stacks")) stackSettings(stack, { canAsk: false });
+  stackSettings(stack, { canAsk: false });
 }
 
 function sshSection({ user, port: number, identity, knownHosts }: Options): Record<string, string | number> {

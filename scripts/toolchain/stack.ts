@@ -54,18 +54,24 @@ export function stackSettings(stack: string | undefined, context: StackContext =
   return { configFile: lab?.derived, env };
 }
 
-/** A lab is a committed stack that labs are made from, or one whose config the lab's verb has derived from such a one. */
+/**
+ * A lab is a committed stack that labs are made from, or one that has a folder among the labs; its config is there, derived from such a stack, or made
+ * of what its hosts are.
+ */
 function labConfig(root: string, name: string): { derived: string | undefined } | undefined {
-  const derived = path.join(root, ".warren/labs", name, `Pulumi.${name}.yaml`);
+  const folder = path.join(root, ".warren/labs", name);
+  const derived = path.join(folder, `Pulumi.${name}.yaml`);
   const committed = path.join(root, "stacks", `Pulumi.${name}.yaml`);
   if (isLabStack(name)) return { derived: undefined };
-  return !existsSync(committed) && existsSync(derived) ? { derived } : undefined;
+  if (existsSync(committed) || !existsSync(folder)) return undefined;
+  return { derived: existsSync(derived) ? derived : undefined };
 }
 
 /** Where the config of a stack that is made now belongs: a lab's stays in the lab's folder. */
 export function newConfigFile(stack: string, root: string = checkout): string {
-  const lab = path.join(root, ".warren/labs", stack);
-  return path.join(existsSync(lab) ? lab : path.join(root, "stacks"), `Pulumi.${stack}.yaml`);
+  const isLab = !isLabStack(stack) && labConfig(root, stack) !== undefined;
+  const folder = isLab ? path.join(root, ".warren/labs", stack) : path.join(root, "stacks");
+  return path.join(folder, `Pulumi.${stack}.yaml`);
 }
 
 /**
