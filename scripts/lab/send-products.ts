@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Role } from "../../infra/config/hosts.ts";
 import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
+import { readOperatorCa } from "../lib/operator-ca.ts";
 import { openTap } from "../lib/tap.ts";
 import { firstObservationOf } from "../products/names.ts";
 import { planOwnFiles } from "../products/own-files.ts";
@@ -45,6 +46,7 @@ export async function sendProducts(options: SendOptions): Promise<RunResult> {
   if (misplaced) options.stream.write(`${misplaced}\n`);
   const tap = await openTap({
     broker: brokerUrl(config),
+    ...(await brokerTrust(name, config)),
     exchange: announcements.exchange,
     name: "warren-lab-tap",
   });
@@ -73,9 +75,15 @@ async function planFor(
 
 /** The broker at its virtual IP, with the account that the agents use. */
 export function brokerUrl(config: StackConfig): string {
-  const { address, port } = brokerVirtualIp(config);
-  const url = new URL(`amqp://${address}:${port}/`);
+  const { address, port, secure } = brokerVirtualIp(config);
+  const url = new URL(`${secure ? "amqps" : "amqp"}://${address}:${port}/`);
   url.username = "feeder";
   url.password = passwordOf(config, "feeder");
   return url.href;
+}
+
+/** What amqplib needs beside `brokerUrl`: whose certificates are believed, where the broker is reached over TLS. */
+export async function brokerTrust(lab: string, config: StackConfig): Promise<{ readonly ca?: string }> {
+  const ca = brokerVirtualIp(config).secure ? await readOperatorCa(lab) : undefined;
+  return ca === undefined ? {} : { ca };
 }

@@ -14,7 +14,15 @@ export function brokerVirtualIp(config: StackConfig) {
   const vip = broker?.virtualIp ? config.virtualIps[broker.virtualIp] : undefined;
   if (!broker || !vip) throw new UserError("warren:brokers", "the lab's broker has no virtual IP");
   const [preferred] = Object.entries(vip.priorities).toSorted(([, a], [, b]) => b - a)[0] ?? [];
-  return { address: vip.address, port: broker.port, hosts: Object.keys(vip.priorities), preferred };
+  // As other hosts reach it: in the clear where that is allowed, as old clients do, else over TLS.
+  const secure = broker.tls && !broker.plainText;
+  return {
+    address: vip.address,
+    port: secure ? broker.tlsPort : broker.port,
+    secure,
+    hosts: Object.keys(vip.priorities),
+    preferred,
+  };
 }
 
 /** Every host of a lab that has the broker's virtual IP now: one, unless it is moving or something is wrong. */
@@ -43,11 +51,11 @@ export async function awaitVirtualIp(
   config: StackConfig,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { address, port, preferred } = brokerVirtualIp(config);
+  const { address, port, secure, preferred } = brokerVirtualIp(config);
   const deadlineMs = performance.now() + settleSeconds * 1000;
   for (;;) {
     signal.throwIfAborted();
-    const answers = await answersAmqp(address, port);
+    const answers = await answersAmqp(address, port, undefined, secure);
     const holder = await virtualIpHolder(lab, config);
     if (answers && holder === preferred) return undefined;
     if (performance.now() > deadlineMs) {

@@ -14,8 +14,10 @@ export interface TapCounts {
 }
 
 export interface TapOptions {
-  /** `amqp://user:password@host:port/vhost`. */
+  /** `amqp://user:password@host:port/vhost`, or `amqps://…`. */
   readonly broker: string;
+  /** PEM of the CA that has signed the broker's certificate, for `amqps://`. */
+  readonly ca?: string | undefined;
   readonly exchange: string;
   /** Names the connection, so that whoever looks at the broker sees what it is for. The queue's name the broker gives. */
   readonly name: string;
@@ -70,11 +72,12 @@ export async function openTap(options: TapOptions): Promise<Tap> {
 }
 
 async function connectForEver(
-  { broker, name }: TapOptions,
+  { broker, ca, name }: TapOptions,
   setup: (model: ChannelModel) => Promise<void>,
 ): Promise<RecoveringChannelModel> {
   const connection = await connect(withHeartbeat(broker), {
     clientProperties: { connection_name: name },
+    ...(ca === undefined ? {} : { ca }),
     recovery: {
       initialMaxRetries: 0,
       initialDelay: reconnectDelayMs,

@@ -4,11 +4,11 @@ import type { StackConfig } from "../../../infra/config/index.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
 import { managementOf } from "../../../infra/observe/management.ts";
 import { readOperatorCa } from "../../lib/operator-ca.ts";
-import { brokerUrl, hostsOf } from "../send-products.ts";
+import { brokerTrust, brokerUrl } from "../send-products.ts";
 import { virtualIpHolder } from "../virtual-ip.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
-/** A killed broker waits ten seconds, boots, joins, and its mirrors are filled; then the virtual IP comes back. */
+/** A killed broker waits some seconds, boots, joins, and its replicas are filled; then the virtual IP comes back. */
 const wholeTimeoutMs = 90_000;
 
 interface QueueAnswer {
@@ -16,15 +16,18 @@ interface QueueAnswer {
   readonly state?: string;
   readonly slave_nodes?: readonly string[];
   readonly synchronised_slave_nodes?: readonly string[];
+  /** Of quorum queues. */
+  readonly members?: readonly string[];
+  readonly online?: readonly string[];
 }
 
 /**
- * Waits until both broker hosts are what they were before a fault: members running, every mirror in step, the virtual IP
- * where its priority has it. The next fault then meets a whole cluster, as the first one did.
+ * Waits until all members are what they were before a fault: running, every replica in step, the virtual IP where its priority has it. The
+ * next fault then meets a whole cluster, as the first one did.
  */
 export async function untilWhole(): Promise<void> {
   const config = await stackConfig();
-  const bunnies = hostsOf(config, "bunny");
+  const bunnies = config.brokers[config.announcements.broker]?.members ?? [];
   let missing = "";
   const isWhole = async (): Promise<boolean> => {
     try {
@@ -35,8 +38,10 @@ export async function untilWhole(): Promise<void> {
         if (nodes.length !== bunnies.length) throw new Error(`${host} knows ${nodes.length} members`);
       }
       const queues = await ask<QueueAnswer[]>(config, bunnies[0] ?? "", "queues");
-      const behind = queues.filter(({ name }) => name.startsWith("cmc.")).find((queue) => !isMirrored(queue));
-      if (behind) throw new Error(`${behind.name} has no mirror in step`);
+      const behind = queues
+        .filter(({ name }) => name.startsWith("cmc."))
+        .find((queue) => !isReplicated(queue, bunnies.length));
+      if (behind) throw new Error(`${behind.name} lacks replicas in step`);
       const holder = await virtualIpHolder(lab, config);
       if (holder !== bunnies[0]) throw new Error(`the virtual IP is on ${holder}`);
       return true;
@@ -50,10 +55,17 @@ export async function untilWhole(): Promise<void> {
   });
 }
 
-const isMirrored = ({ state, slave_nodes = [], synchronised_slave_nodes = [] }: QueueAnswer): boolean =>
-  state === "running" && slave_nodes.length === 1 && synchronised_slave_nodes.length === 1;
+/** On every member: as mirrors in step, or as replicas of a quorum queue. */
+function isReplicated(queue: QueueAnswer, members: number): boolean {
+  const { state, slave_nodes = [], synchronised_slave_nodes = [], online = [] } = queue;
+  const mirrored = slave_nodes.length === members - 1 && synchronised_slave_nodes.length === members - 1;
+  return (
+    state === "running" && (queue.members ? queue.members.length === members && online.length === members : mirrored)
+  );
+}
 
-async function ask<T>(config: StackConfig, host: string, path: string): Promise<T> {
+/** What the management API of one host answers. */
+export async function ask<T>(config: StackConfig, host: string, path: string): Promise<T> {
   const cluster = clusterModels(config).find(({ name }) => name === config.announcements.broker);
   const address = config.hosts[host]?.address;
   if (!cluster || !address) throw new Error(`no broker on ${host}`);
@@ -67,7 +79,8 @@ async function ask<T>(config: StackConfig, host: string, path: string): Promise<
 
 /** A channel to the broker at its virtual IP, for the time of some work. */
 export async function withChannel<T>(work: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
-  const connection = await connect(brokerUrl(await stackConfig()));
+  const config = await stackConfig();
+  const connection = await connect(brokerUrl(config), await brokerTrust(lab, config));
   try {
     return await work(await connection.createConfirmChannel());
   } finally {
