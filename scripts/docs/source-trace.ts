@@ -20,6 +20,7 @@ const rendered = "infra/model/broker-files.test.ts";
 const permissions = "infra/model/permissions.test.ts";
 const declared = "infra/resources/declare.test.ts";
 const model = "infra/model/model.test.ts";
+const directory = "scripts/lab/acceptance/ldap.ts";
 const access = "infra/checks/access-cases.ts";
 const rows = "infra/checks/cases.ts";
 
@@ -170,11 +171,16 @@ export const chapters: readonly Chapter[] = [
   {
     title: "RABBITMQ-SERVER ldap installation",
     lines: [
-      { line: "rabbitmq-plugins enable rabbitmq_auth_backend_ldap", does: "where a broker has `ldap`", proofs: [] },
+      {
+        line: "rabbitmq-plugins enable rabbitmq_auth_backend_ldap",
+        does: "where a broker has `ldap`",
+        proofs: [[directory, "LDAP user, right password"]],
+      },
       {
         line: "rabbitmqctl add_user username aaa; clear_password username",
         does: "a user with `ldap: true` has no password in the broker, and none is ever set for it",
         proofs: [
+          [directory, "keeps no password of an LDAP user, and says why it refuses a wrong one"],
           [
             "infra/plugins/rabbitmq/users.broker.test.ts",
             "without a password can't log in, has no drift, and is given none back where somebody gave one",
@@ -184,23 +190,37 @@ export const chapters: readonly Chapter[] = [
       {
         line: 'set_permissions -p / username "^xpublic|^amq.gen.*$|^cmc.*$" …',
         does: "`permissions` of the user under `users`",
-        proofs: [],
+        proofs: [[directory, "LDAP user, right password"]],
       },
       {
         line: "{auth_backends, [{rabbit_auth_backend_ldap, rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}",
         does: "LDAP checks the password, the broker's own permissions count; users with a password of the broker's are asked there first; `first: ldap` is the old order",
-        proofs: [oldLdap],
+        proofs: [
+          [directory, "internal user, right password"],
+          [directory, "in the clear, LDAP first: the old text"],
+          [
+            directory,
+            "goes on with internal users while LDAP is down, refuses LDAP users, logs why, and takes them again when it is up",
+          ],
+          oldLdap,
+        ],
       },
-      { line: '{servers, ["ldap-dev.cmc.ec.gc.ca"]}', does: "`ldap.servers`, tried in turn", proofs: [oldLdap] },
+      {
+        line: '{servers, ["ldap-dev.cmc.ec.gc.ca"]}',
+        does: "`ldap.servers`, tried in turn",
+        proofs: [[directory, "two servers, the first one unknown"], oldLdap],
+      },
       {
         line: '{user_dn_pattern, "uid=${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca"}',
         does: "`ldap.userDnPattern`",
-        proofs: [oldLdap],
+        proofs: [[directory, "LDAP user, wrong password"], oldLdap],
       },
       {
         line: "{use_ssl, false}; {port, 389}",
         does: "`ldap.encryption: none`, with a warning; StartTLS, verified, is the default",
         proofs: [
+          [directory, "StartTLS, verified"],
+          [directory, "LDAPS, verified"],
           oldLdap,
           [
             rendered,
@@ -218,12 +238,21 @@ export const chapters: readonly Chapter[] = [
       {
         line: "{resource_access_query, {for, [{permission, configure, …}, {permission, write, …}, {permission, read, …}]}}",
         does: "`ldap.resourceAccess`, likewise; with `authorization: ldap` it counts",
-        proofs: [oldLdap, [rendered, "leaves to LDAP what its users may do where the config says so"]],
+        proofs: [
+          [directory, "lets LDAP say what its users may do where the config has it so"],
+          oldLdap,
+          [rendered, "leaves to LDAP what its users may do where the config says so"],
+        ],
       },
       {
         line: "{tag_queries, [{administrator, {constant, false}}, {management, {constant, true}}]}",
         does: "`ldap.tags`; nobody gets a tag by LDAP unless it says so, and a check warns of `true`",
-        proofs: [oldLdap, [access, "the requirement's `tag_queries`"]],
+        proofs: [
+          [directory, "management API, `tags: {management: true}`"],
+          [directory, "management API, LDAP user without tags"],
+          oldLdap,
+          [access, "the requirement's `tag_queries`"],
+        ],
       },
     ],
   },
