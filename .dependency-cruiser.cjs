@@ -26,8 +26,8 @@ module.exports = {
     {
       name: "pure-parts-do-no-io",
       severity: "error",
-      comment: "model, checks and commands are pure: no file system, no processes, no network",
-      from: { path: "^infra/(model|checks|commands)/", pathNot: "\\.test\\.ts$|/fixture\\.ts$" },
+      comment: "model, checks, adopt and commands are pure: no file system, no processes, no network",
+      from: { path: "^infra/(model|checks|adopt|commands)/", pathNot: "\\.test\\.ts$|/fixture\\.ts$" },
       to: {
         path: "^(node:)?(fs|fs/promises|child_process|net|http|https|tls|dgram|dns)$|node_modules/(execa|zx|ssh2|undici|@pulumi)/",
       },
@@ -56,6 +56,17 @@ module.exports = {
       "^infra/checks/",
       ["^infra/(checks|model|config)/", "^agents/lib/(config|errors)\\.ts$"],
       "checks read the model, and the agents' times",
+    ),
+    onlyTo(
+      "adopt-from-config",
+      "^infra/adopt/(?!fixture)",
+      [
+        "^infra/(adopt|config|commands)/",
+        "^infra/plugins/rabbitmq/password-hash\\.ts$",
+        "^templates/erlang-terms",
+        "^agents/lib/errors\\.ts$",
+      ],
+      "what was built by hand is read into config",
     ),
     onlyTo(
       "plugins-alone",
