@@ -14,6 +14,7 @@ const kinds = {
   bunny1: ["lab", "bunny1"],
   bunny2: ["lab", "bunny2"],
   "pds-1": ["lab", "pds-1"],
+  "ldap-1": ["lab", "ldap-1"],
   "lab4-bunny2": ["lab4", "bunny2"],
 } as const;
 const hosts = Object.entries(kinds).map(([name, [stack, wanted]]) => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from "vitest";
 import { labDown } from "../index.ts";
 import { badConfig } from "./bad-config.ts";
 import { badProducts } from "./bad-products.ts";
+import { brokerConfig } from "./broker-config.ts";
 import { closed } from "./closed.ts";
 import { drift } from "./drift.ts";
 import { ending } from "./ending.ts";
@@ -24,6 +25,7 @@ afterAll(async () => {
 provisioning();
 installation();
 products();
+brokerConfig();
 closed();
 ldap();
 virtualIp();
