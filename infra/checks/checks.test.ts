@@ -60,18 +60,30 @@ describe("errors, warnings and notes", () => {
   });
 
   it("all come at once", () => {
-    const config = trixie(2, { partitionHandling: "pause_minority" });
-    expect(() => checkModel(model(config), config, noPast)).toThrow(/pause-minority-of-two.*quorum-of-two/s);
+    const mirrored = {
+      name: "all",
+      pattern: "^cmc\\.",
+      applyTo: "queues",
+      priority: 0,
+      definition: { "ha-mode": "all" },
+    } as const;
+    const config = trixie(2, { partitionHandling: "pause_minority", policies: [mirrored] });
+    const checked = () => checkModel(model(config), config, noPast);
+    for (const rule of [/pause-minority-of-two/, /mirroring-unsupported/]) expect(checked).toThrow(rule);
   });
 });
 
 describe("a broker that was built by hand and adopted", () => {
-  const adopted = { ...trixie(2), hosts: structuredClone(trixie(2).hosts) };
+  const unwise = trixie(2, { partitionHandling: "pause_minority" });
+  const adopted = { ...unwise, hosts: structuredClone(unwise.hosts) };
   Object.assign(adopted.hosts.bunny1 ?? {}, { adopted: { "rabbitmq-server": { files: {} } } });
 
   it("has its errors told, and is stopped by none of them", () => {
     const told = checkModel(model(adopted), adopted, noPast);
-    expect(told.map((finding) => [finding.rule, finding.severity])).toEqual([["quorum-of-two", "warning"]]);
+    expect(told.map((finding) => [finding.rule, finding.severity])).toEqual([
+      ["pause-minority-of-two", "warning"],
+      ["quorum-of-two", "warning"],
+    ]);
   });
 
   it("is stopped all the same where it is to become another generation in place", () => {

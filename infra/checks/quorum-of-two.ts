@@ -3,11 +3,11 @@ import type { Rule } from "./rule.ts";
 
 export const quorumOfTwo: Rule = {
   name: "quorum-of-two",
-  severity: "error",
+  severity: "warning",
   firesOn: "quorum queues on a cluster of two",
   reason:
     "A quorum queue works while more than half of its members do. Of two that is both: whichever dies, the queue stands still, and two hosts fail more often than one.",
-  remedy: "give the cluster a third member, or take one out",
+  remedy: "give the cluster a third member; for as long as one is being replaced, two will do",
   source: "rabbitmq.com/docs/quorum-queues, fault tolerance; Raft (Ongaro and Ousterhout, 2014), 5.1",
   find: (model) =>
     model.clusters
