@@ -1,0 +1,29 @@
+import { describe, expect, it } from "vitest";
+import { configOf, notesStack } from "../adopt/fixture-pair.ts";
+import { fixtureArtifacts } from "../model/fixture.ts";
+import { buildModel } from "../model/index.ts";
+import { checkModel, findings } from "./index.ts";
+import { noPast } from "./past.ts";
+
+const config = configOf(notesStack());
+for (const { priorities } of Object.values(config.virtualIps)) priorities.bunny2 = 150;
+const model = buildModel("old", config, fixtureArtifacts);
+
+describe("an error in what was found on adopted hosts", () => {
+  it("is a warning: nobody could adopt it otherwise, and mend it then", () => {
+    const found = checkModel(model, config, noPast).filter(({ rule }) => rule === "equal-priorities");
+    expect(found).toMatchObject([{ severity: "warning", path: "warren:virtualIps.bunny-op.priorities" }]);
+  });
+
+  it("stops everything as soon as the service is warren's own", () => {
+    const released = structuredClone(config);
+    for (const host of Object.values(released.hosts)) delete host.adopted?.keepalived;
+    expect(() => checkModel(model, released, noPast)).toThrow(/equal-priorities/);
+  });
+
+  it("stops a change of what is there, as everywhere", () => {
+    const past = { series: { bunny: "4.0" }, releases: {} };
+    const found = findings(model, config, past).filter(({ rule }) => rule === "series-in-place");
+    expect(found.map(({ severity }) => severity)).toEqual(["error"]);
+  });
+});
