@@ -33,7 +33,7 @@ function page(): string {
     "# The requirement, line by line",
     "",
     "Every command and setting of the requirement's chapters on installation, cluster and LDAP, and of its virtual IP: what warren does instead, and the",
-    "tests that show it. `scripts/docs/source-trace.ts` is the table; a test looks that each of these tests is there, and writes this page.",
+    "tests that show it. `scripts/docs/trace-*.ts` are the table; a test looks that each of these tests is there, and writes this page.",
     "",
     open === 0 ? "Every line has its test." : `**${open} of ${lines.length} lines have no test yet.**`,
     ...chapters.flatMap((chapter) => [
