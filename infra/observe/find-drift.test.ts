@@ -117,6 +117,12 @@ describe("findDrift", () => {
       [],
     ],
     [
+      "nothing of a blank node that is alone, while the one that has everything is silent",
+      { views: { bunny1: silent("connect ECONNREFUSED"), bunny2: { nodes: [node("bunny2")], objects: nothing } } },
+      [],
+      [silence("bunny1", "connect ECONNREFUSED")],
+    ],
+    [
       "an administrator who is locked out, once for all members",
       { views: { bunny1: refused, bunny2: refused } },
       ["bunny1 rabbitmq-server.service: refuses the login of root | login"],
@@ -212,6 +218,12 @@ describe("the member that the engine speaks to", () => {
     ["stays the other one when the first is back, so that nothing changes again", {}, { bunny: "bunny2" }, "bunny2"],
     ["stays as it was where all are silent", { views: { bunny1: down, bunny2: down } }, { bunny: "bunny2" }, "bunny2"],
     ["is none that the config no longer has", {}, { bunny: "hare" }, "bunny1"],
+    [
+      "is no blank node that is alone, while the one that has everything is silent",
+      { views: { bunny1: down, bunny2: { nodes: [node("bunny2")], objects: nothing } } },
+      {},
+      "bunny1",
+    ],
     [
       "is none that has left the cluster",
       { views: { bunny1: { nodes: [node("bunny1")], objects: nothing }, bunny2: { nodes: [node("bunny2")] } } },

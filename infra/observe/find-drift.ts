@@ -36,7 +36,7 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
     warnings.push(...silentMembers(cluster, observed), ...noteMembers(cluster, observed, drift));
     noteLogin(observed, drift);
     notePlugins(model, cluster, observed, drift);
-    const main = mainView(observed);
+    const main = mainView(cluster, observed);
     if (!main) continue;
     const { objects } = main.view;
     const objectDrifts = objectDrift(cluster, objects);

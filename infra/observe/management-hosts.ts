@@ -1,6 +1,6 @@
 import type { EnvironmentModel } from "../model/types.ts";
 import type { BrokerObservations } from "./broker.ts";
-import { memberDrift } from "./member-drift.ts";
+import { mainView, memberDrift } from "./member-drift.ts";
 
 /** Which member of each cluster the engine speaks to, by name of the cluster. Kept as an output of the stack. */
 export type ManagementHosts = Readonly<Record<string, string>>;
@@ -21,10 +21,12 @@ export function managementHosts(
       const candidates = [...last, ...members];
       const observed = brokers.get(cluster.name) ?? new Map();
       const { left } = memberDrift(cluster, observed);
-      const answers = candidates.find((host) => {
-        const view = observed.get(host);
-        return view !== undefined && !("silent" in view) && !left.has(host);
-      });
+      const answers =
+        mainView(cluster, observed) &&
+        candidates.find((host) => {
+          const view = observed.get(host);
+          return view !== undefined && !("silent" in view) && !left.has(host);
+        });
       return [cluster.name, answers ?? candidates[0] ?? ""];
     }),
   );

@@ -14,20 +14,32 @@ export interface MemberDrift {
 
 /**
  * The view that counts as the cluster's: of the members that answer, who sees most nodes running; of several, who has most in its database (one
- * that has left is alone and blank), then the first.
+ * that has left is alone and blank), then the first. One that is alone and blank speaks for nobody, however silent the others are.
  */
 export function mainView(
+  cluster: ClusterModel,
   observed: ClusterObservation,
 ): { readonly host: string; readonly view: MemberView } | undefined {
-  const views = [...observed].flatMap(([host, view]) => ("silent" in view ? [] : [{ host, view }]));
+  const views = [...observed].flatMap(([host, view]) =>
+    "silent" in view || isBlank(cluster, view) ? [] : [{ host, view }],
+  );
   const weight = ({ nodes, objects }: MemberView) =>
     nodes.filter((node) => node.running).length * 1_000_000 + objects.queues.length * 100 + objects.users.length;
   return views.toSorted((a, b) => weight(b.view) - weight(a.view))[0];
 }
 
+/** A node of a cluster of several that knows no other, and has nothing that warren or its agents put there. */
+function isBlank(cluster: ClusterModel, { nodes, objects }: MemberView): boolean {
+  const isAlone = nodes.length === 1 && cluster.members.length > 1;
+  const hasUser = objects.users.some(({ name }) =>
+    cluster.users.some((user) => user.name === name && name !== "guest"),
+  );
+  return isAlone && objects.queues.length === 0 && !hasUser;
+}
+
 /** Which members the cluster misses, and whose node is down. Pure; says nothing where nobody answers. */
 export function memberDrift(cluster: ClusterModel, observed: ClusterObservation): MemberDrift {
-  const main = mainView(observed);
+  const main = mainView(cluster, observed);
   const nodes = new Map<string, string[]>();
   const left = new Set<string>();
   if (!main) return { nodes, left };
@@ -43,7 +55,7 @@ export function memberDrift(cluster: ClusterModel, observed: ClusterObservation)
 /** Nodes of a cluster that the model has no host for. */
 export function unmanagedNodes(cluster: ClusterModel, observed: ClusterObservation): string[] {
   const hosts = new Set(cluster.members.map(({ host }) => host));
-  const nodes = mainView(observed)?.view.nodes ?? [];
+  const nodes = mainView(cluster, observed)?.view.nodes ?? [];
   return nodes.flatMap(({ name }) => (hosts.has(hostOf(name)) ? [] : [`node ${name}`]));
 }
 
@@ -57,7 +69,7 @@ export function missingPlugins(
   observed: ClusterObservation,
 ): Map<string, string[]> {
   const missing = new Map<string, string[]>();
-  for (const node of mainView(observed)?.view.nodes ?? []) {
+  for (const node of mainView(cluster, observed)?.view.nodes ?? []) {
     const host = cluster.members.find((member) => nodeName(member.host) === node.name)?.host;
     const file = model.hosts.find((one) => one.name === host)?.files.find((one) => one.path === pluginsFile);
     if (!host || !file || !node.running || !node.plugins) continue;

@@ -70,7 +70,7 @@ export const rows: readonly DriftRow[] = [
     "owner root:adm instead of root:root",
     ["warren-announcer.service"],
   ),
-  onHost("urp-1", "a file gone", "rm /etc/apt/preferences.d/warren", "/etc/apt/preferences.d/warren", "is missing"),
+  onHost("bunny2", "a file gone", "rm /etc/apt/preferences.d/warren", "/etc/apt/preferences.d/warren", "is missing"),
   onHost(
     "urp-1",
     "a package gone",
