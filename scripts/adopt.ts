@@ -24,7 +24,7 @@ interface Options {
   readonly knownHosts?: string;
   readonly passwords?: string;
   readonly administrator?: string;
-  readonly queues: RegExp;
+  readonly queues?: RegExp;
   readonly dryRun?: true;
   readonly force?: true;
   readonly json?: true;
@@ -50,12 +50,7 @@ export function define(command: Command): void {
       "--administrator <user>",
       "the user that warren works as; else root, or the first one with the tag and a password",
     )
-    .option(
-      "--queues <pattern>",
-      "manage durable queues whose names match; their clients make the others",
-      pattern,
-      /^/,
-    )
+    .option("--queues <pattern>", "manage durable queues whose names match; without it: all", pattern)
     .option("--dry-run", "print the stack file, write nothing")
     .option("--force", "write over a stack file that is there")
     .option("--json", "print the result as JSON")
@@ -103,7 +98,7 @@ async function adopt(hosts: string[], options: Options): Promise<void> {
     ssh: sshSection(options),
     passwords,
     administrator: options.administrator,
-    queues: options.queues,
+    queues: options.queues ?? /^/,
   });
   const text = stackFileText(adopted, { stack, date: new Date().toISOString().slice(0, 10) });
   const said = { stack, file: relative(checkout, file), counts: adopted.counts, unexpressed: adopted.unexpressed };

@@ -1,3 +1,4 @@
+import { notesConfig, notesKeepalived } from "../../infra/adopt/fixture.ts";
 import { hostExec, type LabHost } from "./index.ts";
 
 /** What a person typed who built the pair by hand. */
@@ -80,66 +81,16 @@ const declarations = `
   rabbit_binding:add({binding, Of(exchange, <<"cmc">>), <<"exp.dd.notify.#">>, Of(queue, <<"cmc.wxo b1">>), []}, <<"hand">>).`;
 
 /** The notes' `rabbitmq.config`; their server's name is another's. */
-export function handConfig(ldapServer: string | undefined): string {
-  if (!ldapServer) return "[{rabbit, [{cluster_partition_handling, autoheal}]}].\n";
-  return `[
-{rabbit, [{auth_backends, [ {rabbit_auth_backend_ldap,rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}]},
-{rabbitmq_auth_backend_ldap,
-    [
-    {servers,               ["${ldapServer}"]},
-    {user_dn_pattern,       "uid=\${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca"},
-    {use_ssl,               false},
-    {port,                  389},
-    {log,                   true},
-    {network,               true},
-    {vhost_access_query,    {in_group,
-                            "ou=\${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca"}},
-    {resource_access_query,
-    {for, [{permission, configure, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
-            {permission, write,
-            {for, [{resource, queue,    {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
-                    {resource, exchange, {constant, true}}]}},
-            {permission, read,
-            {for, [{resource, exchange, {in_group, "cn=admin,dc=ec,dc=gc,dc=ca"}},
-                    {resource, queue,    {constant, true}}]}}
-            ]
-    }},
-    {tag_queries,           [{administrator, {constant, false}},
-                            {management,    {constant, true}}]}
-    ]
-}
-].
-`;
-}
+export const handConfig = (ldapServer: string | undefined): string =>
+  ldapServer === undefined
+    ? "[{rabbit, [{cluster_partition_handling, autoheal}]}].\n"
+    : notesConfig.replace("ldap-dev.cmc.ec.gc.ca", ldapServer);
 
 /** The notes' block without its first line, which is prose, with the lab's address, and with a check that can succeed. */
-export function handKeepalived(vip: { readonly name: string; readonly address: string }, priority: number): string {
-  return `vrrp_script chk_rabbitmq {
-        script "/usr/bin/systemctl is-active --quiet rabbitmq-server"
-        interval 2
-}
-
-vrrp_instance ${vip.name} {
-        state BACKUP
-        interface eth0
-        virtual_router_id 247
-        priority ${priority}
-        track_interface {
-                eth0
-        }
-        advert_int 1
-        preempt_delay 5
-        authentication {
-                auth_type PASS
-                auth_pass bunop
-        }
-        virtual_ipaddress {
-# ${vip.name}
-                ${vip.address} dev eth0
-        }
-        track_script {
-                chk_rabbitmq
-        }
-}
-`;
-}
+export const handKeepalived = (vip: HandBuilt["vip"], priority: number): string =>
+  notesKeepalived
+    .replace(/^vip .*\n\n/, "")
+    .replaceAll("bunny-op", vip.name)
+    .replaceAll("142.135.12.59", vip.address)
+    .replace("priority 150", `priority ${priority}`)
+    .replace("killall -0 rabbitmq-server", "/usr/bin/systemctl is-active --quiet rabbitmq-server");
