@@ -2,10 +2,12 @@ import { type ChannelModel, connect } from "amqplib";
 import { describe, expect, it } from "vitest";
 import { passwordOf } from "../../../infra/config/index.ts";
 import { readOperatorCa } from "../../lib/operator-ca.ts";
+import { cutLink, healLink } from "../index.ts";
+import { hostsOf } from "../send-products.ts";
 import { brokerVirtualIp } from "../virtual-ip.ts";
 import { brokerSubject, handshake } from "./reach.ts";
 import { withChangedStack } from "./stack-file.ts";
-import { lab, on, preview, textOf, up } from "./subject.ts";
+import { lab, on, preview, textOf, until, up } from "./subject.ts";
 
 /** A client's login over TLS. */
 async function connectAmqps(hostname: string): Promise<ChannelModel> {
@@ -90,9 +92,27 @@ function rotation(): void {
         expect(clean.exitCode, clean.output).toBe(0);
       },
     ).finally(() => visits.stop());
-    // The file says the former generation again, which is another change: what follows finds hosts and file of one mind.
-    const back = await up();
-    expect(back.exitCode, back.output).toBe(0);
+  });
+
+  // The file says the former generation again, which is another change; after it hosts and file are of one mind.
+  it("stays with the certificates that every host trusts while one can't be told of the new CA", async () => {
+    const { config, broker, first } = await brokerSubject();
+    const shown = async () => peerOf(first.address, broker.tlsPort, (await readOperatorCa(lab)) ?? "");
+    const away = hostsOf(config, "pds").at(-1) ?? "";
+    const before = await shown();
+    await cutLink(lab, away);
+    try {
+      const tried = await up();
+      expect(tried.exitCode, tried.output).not.toBe(0);
+      expect(tried.output).toContain(`${away} /etc/warren/tls/ca.pem`);
+      expect(await shown()).toEqual(before);
+    } finally {
+      await healLink(lab, away);
+    }
+    await until(`${away} answers`, 30_000, async () => (await textOf(away, "echo back")) === "back");
+    const finished = await up();
+    expect(finished.exitCode, finished.output).toBe(0);
+    expect(await shown()).not.toEqual(before);
   });
 }
 
