@@ -1,0 +1,27 @@
+import { afterAll, beforeAll } from "vitest";
+import { labDown } from "../index.ts";
+import { closed } from "./closed.ts";
+import { figuresTable } from "./figures.ts";
+import { ldap } from "./ldap.ts";
+import { membership } from "./membership.ts";
+import { messagesSurvive } from "./messages-survive.ts";
+import { provisioning } from "./provisioning.ts";
+import { bringSubject, lab, useSubject } from "./subject.ts";
+import { kills, products } from "./traffic.ts";
+
+// The newer generation: Debian 13, three members of RabbitMQ 4.0, quorum queues, TLS alone. What doesn't depend on the generation is
+// driven once, in acceptance.lab.test.ts; test files run one after the other.
+useSubject("acceptance4", "lab4");
+beforeAll(bringSubject);
+afterAll(async () => {
+  process.stdout.write(figuresTable());
+  await labDown(lab);
+});
+
+provisioning();
+products();
+closed();
+ldap();
+kills();
+messagesSurvive();
+membership();
