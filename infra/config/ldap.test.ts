@@ -42,6 +42,11 @@ describe("the LDAP section of a broker", () => {
       /^tags\.a: true, false, or one of/,
     ],
     ["a case without a query", { resourceAccess: { for: [{ permission: "read" }] } }, /^resourceAccess: /],
+    [
+      "groups in groups without a place to look for them",
+      { tags: { a: { inGroupNested: "cn=a,dc=ca" } } },
+      /^groupLookupBase: /,
+    ],
     ["an unknown key", { server: "a" }, /^server: unknown key/],
   ])("refuses %s", (_, rest, said) => {
     expect(issuesOf(rest)).toEqual([expect.stringMatching(said)]);

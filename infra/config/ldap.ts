@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { ldapQuerySchema } from "./ldap-query.ts";
 
-/** Passwords of users with `ldap: true` are checked by these servers; what such a user may do stays the broker's own business. */
-export const ldapSchema = z.strictObject({
+const fields = z.strictObject({
   /** Names or addresses, tried in turn. With `starttls` and verification a single name's certificate is checked for it too. */
   servers: z.array(z.string().min(1)).min(1),
   /** Left out: 389, or 636 for `ldaps`. */
@@ -35,5 +34,11 @@ export const ldapSchema = z.strictObject({
   /** Where `inGroupNested` looks for groups. */
   groupLookupBase: z.string().min(3).optional(),
 });
+
+/** Passwords of users with `ldap: true` are checked by these servers; what such a user may do stays the broker's own business. */
+export const ldapSchema = fields.refine(
+  (ldap) => ldap.groupLookupBase !== undefined || !JSON.stringify(ldap).includes('"inGroupNested":'),
+  { path: ["groupLookupBase"], message: "a DN below which groups are looked for, as a query has inGroupNested" },
+);
 
 export type LdapConfig = z.infer<typeof ldapSchema>;

@@ -46,6 +46,12 @@ export function ldap(cluster?: string): void {
       expect(said, what).toBe(wanted);
     }
 
+    it("is asked of a server whose files it and systemd accept, in a sandbox", async () => {
+      await on(subject.server, "slaptest -u -f /etc/ldap/warren.conf && systemd-analyze verify slapd.service");
+      const answer = await textOf(subject.server, "systemd-analyze security --no-pager slapd.service");
+      expect(Number(/Overall exposure level for .*: ([\d.]+)/.exec(answer)?.[1])).toBeLessThanOrEqual(3);
+    });
+
     it.each<[what: string, who: Person, password: string | undefined, wanted: "accepted" | "refused"]>([
       ["LDAP user, right password", "person", undefined, "accepted"],
       ["LDAP user, wrong password", "person", wrong, "refused"],
