@@ -130,8 +130,10 @@ export const renderAmqpCheck = template<Record<string, never>>("amqp-check");
 /** The broker's unit tells keepalived of its end. */
 export const renderVrrpBroker = template<{ downFile: string }>("vrrp-broker.conf");
 
-/** Folders under /run, made at each boot. */
+/** Folders under /run and keepalived's FIFO, made at each boot. */
 export const renderVrrpTmpfiles = template<{
+  fifo: string;
+  user: string;
   directories: readonly { path: string; mode: string; owner: string; group: string }[];
 }>("vrrp-tmpfiles.conf");
 

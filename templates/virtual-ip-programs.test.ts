@@ -1,5 +1,17 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -104,6 +116,24 @@ describe("vrrp-watch", () => {
       "",
     ];
     await vi.waitFor(() => expect(said.split("\n")).toEqual(lines), 5000);
+  });
+
+  it("goes on with a FIFO that was made anew in the place of its own", async () => {
+    const script = program("vrrp-watch-anew", renderVrrpWatch({}));
+    const fifo = join(folder, "states-anew");
+    let said = "";
+    watch = spawn(script, [fifo, "bunny-op=none0=192.0.2.1"], { stdio: ["ignore", "pipe", "inherit"] });
+    watch.stdout?.on("data", (data) => {
+      said += data;
+    });
+    await vi.waitFor(() => expect(existsSync(fifo)).toBe(true), 5000);
+    rmSync(fifo);
+    execFileSync("mkfifo", [fifo]);
+    // Held open by its writer, as keepalived does: what is written before anybody reads is kept.
+    const held = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+    writeSync(held, 'INSTANCE "bunny-op" MASTER 150\n');
+    await vi.waitFor(() => expect(said).toBe("bunny-op MASTER priority 150\n"), 8000);
+    closeSync(held);
   });
 
   it("is good Perl, without a warning", async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { brokerUrl, hostsOf } from "../send-products.ts";
 import { brokerVirtualIp, virtualIpHolders } from "../virtual-ip.ts";
 import { untilWhole } from "./broker.ts";
-import { note } from "./figures.ts";
+import { note, noteSeconds } from "./figures.ts";
 import { lab, on, stackConfig, textOf, until, untilPrints } from "./subject.ts";
 
 /** When a unit last said something, in seconds since 1970; undefined where it didn't. */
@@ -44,16 +44,19 @@ export function virtualIp(): void {
       const [first = ""] = hostsOf(config, "bunny");
       const left = `ss -Htn state established src ${brokerVirtualIp(config).address} | wc -l`;
       const connection = await connect(brokerUrl(config));
-      // It dies with the address, in its own time.
       connection.on("error", () => {});
+      const closed = new Promise((resolve) => connection.once("close", resolve));
       expect(Number(await textOf(first, left))).toBeGreaterThan(0);
       await on(first, "systemctl stop keepalived");
+      const beganMs = performance.now();
       try {
         await untilPrints(first, left, "0", 2_000);
         expect(await textOf(first, `${watched} | grep ended`)).toMatch(/ended \d+ connections/);
+        // A client with nothing to say learns of it by its next heartbeat, which the other host refuses: ten seconds at most.
+        await closed;
+        noteSeconds("virtual IP moved, a silent client sees it after", (performance.now() - beganMs) / 1000, 10);
       } finally {
         await on(first, "systemctl start keepalived");
-        await connection.close().catch(() => {});
       }
       await untilWhole();
     });
@@ -92,8 +95,7 @@ export function virtualIp(): void {
         await alarm(second, true);
         await holderIs(first);
       } finally {
-        await alarm(second, false);
-        await alarm(first, false);
+        await Promise.all([first, second].map((host) => alarm(host, false)));
       }
       await untilWhole();
     });
