@@ -93,6 +93,24 @@ describe("parseObservation", () => {
   });
 });
 
+describe("what a host says of its network", () => {
+  it("is read as addresses and ports, of either family", () => {
+    const answer = [
+      "== addresses",
+      "2: eth0    inet 10.203.2.21/24 brd 10.203.2.255 scope global eth0\\       valid_lft forever preferred_lft forever",
+      "2: eth0    inet 10.203.2.50/32 scope global eth0\\       valid_lft forever preferred_lft forever",
+      "== listening",
+      "LISTEN 0      1024         0.0.0.0:15671      0.0.0.0:*",
+      "LISTEN 0      128             [::]:22            [::]:*",
+      "LISTEN 0      128                *:5672             *:*",
+      "== end",
+    ].join("\n");
+    const { addresses, listening } = observed(answer);
+    expect(addresses).toEqual(["10.203.2.21", "10.203.2.50"]);
+    expect(listening).toEqual(new Set([15671, 22, 5672]));
+  });
+});
+
 describe("observationScript", () => {
   it("holds no secret of the stack", () => {
     for (const host of fixtureModel().hosts) expect(observationScript(host)).not.toMatch(/of-the-tests|COOKIEOF/);

@@ -29,6 +29,7 @@ function observation(host: HostModel, addresses: readonly string[]): Observation
     packages: new Map(),
     units: new Map(host.units.map((unit) => [unit.name, { active: "active", file: "enabled" }])),
     addresses,
+    listening: new Set([cluster.management.port]),
   };
 }
 
@@ -36,10 +37,12 @@ interface Seen {
   readonly addresses?: Readonly<Record<string, readonly string[]>>;
   readonly stopped?: string;
   readonly unreachable?: string;
+  /** Its unit runs, and nothing listens. */
+  readonly deaf?: string;
   readonly views?: Readonly<Record<string, Partial<MemberView> | Silent>>;
 }
 
-function hostsSeen({ addresses = {}, stopped, unreachable }: Seen): Observations {
+function hostsSeen({ addresses = {}, stopped, unreachable, deaf }: Seen): Observations {
   const own = { bunny1: ["10.203.0.21", vip], bunny2: ["10.203.0.22"], ...addresses };
   return new Map(
     model.hosts.map((host): [string, Observation | Unreachable] => {
@@ -48,7 +51,7 @@ function hostsSeen({ addresses = {}, stopped, unreachable }: Seen): Observations
       const units = new Map(one.units);
       const [name, unit] = stopped?.split(" ") ?? [];
       if (name === host.name && unit) units.set(unit, { active: "inactive", file: "enabled" });
-      return [host.name, { ...one, units }];
+      return [host.name, { ...one, units, ...(host.name === deaf ? { listening: new Set<number>() } : {}) }];
     }),
   );
 }
@@ -121,6 +124,12 @@ describe("findDrift", () => {
       { views: { bunny1: silent("connect ECONNREFUSED"), bunny2: { nodes: [node("bunny2")], objects: nothing } } },
       [],
       [silence("bunny1", "connect ECONNREFUSED")],
+    ],
+    [
+      "a broker that doesn't serve in a unit that runs, by its host where nobody else tells",
+      { deaf: "bunny2", views: { bunny1: silent("no answer within 1 s"), bunny2: silent("connect ECONNREFUSED") } },
+      ["bunny2 rabbitmq-server.service: its node doesn't serve"],
+      [silence("bunny1", "no answer within 1 s"), silence("bunny2", "connect ECONNREFUSED")],
     ],
     [
       "an administrator who is locked out, once for all members",

@@ -5,7 +5,7 @@ import { agentQueueDrift, objectDrift, unmanagedObjects } from "./broker-drift.t
 import { hostDrift } from "./drift.ts";
 import { DriftCollector, type HostDrifts } from "./host-drifts.ts";
 import type { Observations } from "./index.ts";
-import { mainView, memberDrift, missingPlugins, unmanagedNodes } from "./member-drift.ts";
+import { mainView, memberDrift, missingPlugins, pluginsFile, unmanagedNodes } from "./member-drift.ts";
 import { doublyHeldAddresses, keepalivedUnit, unheldAddresses, unmanagedAddresses } from "./virtual-ip-drift.ts";
 
 /** The agent that declares the queues of all. */
@@ -34,6 +34,7 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
     const observed = brokers.get(cluster.name);
     if (!observed) continue;
     warnings.push(...silentMembers(cluster, observed), ...noteMembers(cluster, observed, drift));
+    noteDeaf(cluster, observations, drift);
     noteLogin(observed, drift);
     notePlugins(model, cluster, observed, drift);
     const main = mainView(cluster, observed);
@@ -89,6 +90,18 @@ function noteMembers(cluster: ClusterModel, observed: ClusterObservation, drift:
     }
   }
   return warnings;
+}
+
+/** A broker may be down inside its unit, or not have got up, while nobody tells of it: then its host knows. */
+function noteDeaf(cluster: ClusterModel, observations: Observations, drift: DriftCollector): void {
+  for (const { host } of cluster.members) {
+    const seen = observations.get(host);
+    if (!seen || "unreachable" in seen || seen.units.get(brokerUnit)?.active !== "active") continue;
+    const steps = drift.hosts.get(host);
+    // What it listens to may be what differs.
+    if (seen.listening.has(cluster.management.port) || steps?.has(pluginsFile) || steps?.has(brokerUnit)) continue;
+    drift.note(host, brokerUnit, ["its node doesn't serve"]);
+  }
 }
 
 /** The database is one for all members: mended on one, it is mended. */

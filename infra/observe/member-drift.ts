@@ -60,7 +60,7 @@ export function unmanagedNodes(cluster: ClusterModel, observed: ClusterObservati
 }
 
 /** The file by which the broker is told of its plugins: Erlang's list of names. */
-const pluginsFile = "/etc/rabbitmq/enabled_plugins";
+export const pluginsFile = "/etc/rabbitmq/enabled_plugins";
 
 /** Plugins that a running node should have and hasn't, by host. A file that differs is drift of its own. */
 export function missingPlugins(

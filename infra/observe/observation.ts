@@ -30,6 +30,8 @@ export interface Observation {
   readonly units: ReadonlyMap<string, ObservedUnit>;
   /** IPv4 addresses that it has on its network interfaces now, loopback left out. */
   readonly addresses: readonly string[];
+  /** TCP ports that something on it listens to. */
+  readonly listening: ReadonlySet<number>;
 }
 
 /** Why a host could not be observed. */
@@ -60,6 +62,11 @@ export function parseObservation(answer: string): Observation | undefined {
     packages: parsePackages(lines("packages")),
     units: parseUnits(sections.get("units") ?? []),
     addresses: lines("addresses").flatMap((line) => /\binet ([\d.]+)/.exec(line)?.[1] ?? []),
+    listening: new Set(
+      lines("listening")
+        .flatMap((line) => /:(\d+)\s/.exec(line)?.[1] ?? [])
+        .map(Number),
+    ),
   };
 }
 

@@ -36,6 +36,7 @@ export function observationScript(host: HostModel): string {
     );
   }
   lines.push(`echo ${quote(section("addresses"))}`, "ip -4 -o address show scope global");
+  lines.push(`echo ${quote(section("listening"))}`, "ss -Hltn 2>/dev/null");
   // A host without one of the things answers with an exit code; the answer counts, not the code.
   lines.push(`echo ${quote(section("end"))}`);
   return `${lines.join("\n")}\n`;

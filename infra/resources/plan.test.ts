@@ -14,6 +14,7 @@ const nothing: Observation = {
   packages: new Map(),
   units: new Map(),
   addresses: [],
+  listening: new Set(),
 };
 const bareOn = (...hosts: string[]): HostDrifts =>
   findDrift(model, new Map(hosts.map((host) => [host, nothing])), new Map()).hosts;
