@@ -90,6 +90,24 @@ function cannotJoin(host: string, others: readonly string[]): Command {
 }
 
 /**
+ * Takes nodes that the config doesn't name out of the cluster, from a member that stays: replicas first, then the broker inside the node where it
+ * still runs, then the member. Comes before anything that shuts such a node out: cut off it couldn't leave, and queues would miss its replicas.
+ *
+ * @param unit without which there is nothing to do: a host that is only now made a member
+ */
+export function dismissOthers(unit: string, { host, others, quorum }: Membership): Command {
+  const strangers = `${members} -- ${atoms([host, ...others])}`;
+  const dismiss = [
+    ...(quorum ? ["rabbit_quorum_queue:shrink_all(N)"] : []),
+    "rpc:call(N, rabbit, stop, [], 60000)",
+    // Another member may have been quicker; what counts is the outcome.
+    "catch rabbit_mnesia:forget_cluster_node(N, false)",
+  ].join(", ");
+  const gone = holds(`[begin ${dismiss} end || N <- ${strangers}], [] = ${strangers}`);
+  return or(not(run("systemctl", "--quiet", "is-active", unit)), gone);
+}
+
+/**
  * Takes the local node out of its cluster, as tidily as it goes: replicas first, then the member. Where the node can't be asked, another
  * member forgets it. The last one has nobody to leave. Always succeeds within a few minutes: nothing that is taken down waits for it.
  */
@@ -98,7 +116,8 @@ export function leaveCluster({ host, others, quorum }: Membership): Command {
   const leave = and(
     ...(quorum ? [or(holds("rabbit_quorum_queue:shrink_all(node())"), run("true"))] : []),
     quiet("stop_app"),
-    quiet("reset"),
+    // By force where the others have dismissed it already.
+    or(quiet("reset"), quiet("force_reset")),
   );
   return or(alone, leave, ...others.map((other) => forget(host, other)), run("true"));
 }

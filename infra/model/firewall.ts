@@ -1,14 +1,11 @@
 import { renderFirewall, renderFirewallService, renderNftablesDropIn } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
 import { rootFile } from "./files.ts";
+import { firewallRules, firewallUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
-
-/** The unit that keeps the rules in the kernel. */
-export const firewallUnit = "warren-firewall.service";
 
 /** epmd, Erlang distribution, command line: RabbitMQ's own choice where nothing else is set (rabbitmq.com/docs/networking). */
 const clusterPorts = "4369, 25672, 35672-35682";
-const rulesFile = "/etc/warren/firewall.nft";
 
 /** A member's ports for members only. AMQP is not among them: whether it listens for other hosts is the listener's business. */
 export function firewallPart({ config, host }: PartContext): HostPart {
@@ -23,11 +20,11 @@ export function firewallPart({ config, host }: PartContext): HostPart {
   });
   const nft = "/usr/sbin/nft";
   // Before packages: the broker's first start waits for the unit, and nft comes with the same packages.
-  const rules = rootFile(rulesFile, text, { validate: [nft, "-c", "-f", candidate], judge: nft });
-  const unit = rootFile(`/etc/systemd/system/${firewallUnit}`, renderFirewallService({ rules: rulesFile }));
+  const rules = rootFile(firewallRules, text, { validate: [nft, "-c", "-f", candidate], judge: nft });
+  const unit = rootFile(`/etc/systemd/system/${firewallUnit}`, renderFirewallService({ rules: firewallRules }));
   const others = rootFile(
     "/etc/systemd/system/nftables.service.d/warren.conf",
-    renderNftablesDropIn({ rules: rulesFile }),
+    renderNftablesDropIn({ rules: firewallRules }),
   );
   return {
     files: [rules, unit, others],

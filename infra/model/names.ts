@@ -13,3 +13,10 @@ export const agentUser = "feeder";
 
 /** The step by which a host is a member of its cluster. */
 export const memberStep = (cluster: string): string => `member of ${cluster}`;
+
+/** The step on each member by which nobody else is one. */
+export const rollStep = (cluster: string): string => `members of ${cluster}`;
+
+/** The unit that keeps the firewall's rules in the kernel, and their file. */
+export const firewallUnit = "warren-firewall.service";
+export const firewallRules = "/etc/warren/firewall.nft";

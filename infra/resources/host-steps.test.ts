@@ -30,6 +30,16 @@ describe("hostSteps", () => {
     expect(step("bunny1", "/var/lib/rabbitmq/.erlang.cookie").after).toEqual(["accounts and folders"]);
   });
 
+  it("dismisses who is no member any more before the firewall shuts it out, and the broker waits for its queues", () => {
+    const roll = "members of bunny";
+    expect(step("bunny1", "/etc/warren/firewall.nft").after).toContain(roll);
+    expect(step("bunny1", "rabbitmq-server.service").after).toContain(roll);
+    expect(render(step("bunny1", roll).renew)).toMatch(/is-active rabbitmq-server.service.*forget_cluster_node/);
+    const found = model.clusters.map((cluster) => ({ ...cluster, found: true }));
+    const bunny1 = model.hosts.find((host) => host.name === "bunny1");
+    expect(bunny1 && hostSteps(bunny1, found).map((one) => one.name)).not.toContain(roll);
+  });
+
   it("lets brokers start one after the other", () => {
     expect(step("bunny1", "rabbitmq-server.service").after).not.toContain("bunny2 rabbitmq-server.service");
     expect(step("bunny2", "rabbitmq-server.service").after).toContain("bunny1 rabbitmq-server.service");
@@ -38,7 +48,8 @@ describe("hostSteps", () => {
   it("leaves accounts, their folders and /etc/hosts when the stack is destroyed, and takes everything else off", () => {
     for (const host of model.hosts) {
       const kept = stepsOf(host.name).filter((one) => !one.remove);
-      expect(kept.map((one) => one.name)).toEqual(["accounts and folders", "/etc/hosts"]);
+      const roll = host.name.startsWith("bunny") ? ["members of bunny"] : [];
+      expect(kept.map((one) => one.name)).toEqual(["accounts and folders", ...roll, "/etc/hosts"]);
     }
   });
 

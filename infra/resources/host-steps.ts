@@ -2,6 +2,7 @@ import { and, type Command, or } from "../commands/command.ts";
 import { installFile, makeDirectory, removeFile, writeFile } from "../commands/files.ts";
 import {
   awaitReplicas,
+  dismissOthers,
   gateRestart,
   joinCluster,
   leaveCluster,
@@ -12,7 +13,17 @@ import { installPackages, makeAccount, purgePackages } from "../commands/package
 import { closeConnections, importDefinitions, startBroker } from "../commands/rabbitmq.ts";
 import { bringUnit, renewUnit, restartUnit, startUnit, stopUnit } from "../commands/units.ts";
 import { traitsOf } from "../config/series.ts";
-import { accountsName, agentUser, brokerUnit, definitionsFile, memberStep, packagesName } from "../model/names.ts";
+import {
+  accountsName,
+  agentUser,
+  brokerUnit,
+  definitionsFile,
+  firewallRules,
+  firewallUnit,
+  memberStep,
+  packagesName,
+  rollStep,
+} from "../model/names.ts";
 import type { ArtifactModel, ClusterModel, FileModel, HostModel, UnitModel } from "../model/types.ts";
 import type { Step } from "./step.ts";
 
@@ -34,17 +45,21 @@ export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = [
   const after = host.files.filter((file) => file.order === "after-packages");
   const base = baseStep(host);
   const root = base ? [base.name] : [];
+  // On a broker that was there before warren nobody is dismissed.
+  const roll = cluster && !cluster.found ? rollOf(cluster, host.name) : undefined;
+  const rolled = roll ? [roll.name] : [];
   const packages = packagesOf(host, [...root, ...before.map((file) => file.path)]);
   const ready = packages ? [packages.name] : root;
   return [
     ...(base ? [base] : []),
-    ...before.map((file) => fileStep(file, root)),
+    ...(roll ? [roll] : []),
+    ...before.map((file) => fileStep(file, file.path === firewallRules ? [...root, ...rolled] : root)),
     ...(packages ? [packages] : []),
     ...after.map((file) => fileStep(file, ready)),
     ...host.artifacts.map((artifact) => artifactStep(artifact, root)),
     ...host.units.map((unit) =>
       cluster && unit.name === brokerUnit
-        ? brokerStep(unit, ready, membershipOf(cluster, host.name))
+        ? brokerStep(unit, [...ready, ...rolled], membershipOf(cluster, host.name))
         : unitStep(unit, ready),
     ),
   ];
@@ -156,8 +171,10 @@ function brokerStep(unit: UnitModel, after: readonly string[], membership: Membe
   const serve = (start: Command) => startMember(start, name, membership);
   // A broker may have been stopped inside its unit, which is active all the same; an Erlang VM that takes no orders is started anew.
   const repair = and(startUnit(name), or(startBroker(), restartUnit(name)));
+  // A node that is taken in again reaches those before it once their rules know of it.
+  const firewalls = membership.earlier.map((other) => `${other} ${firewallUnit}`);
   return {
-    ...unitStep(unit, after),
+    ...unitStep(unit, [...after, ...firewalls]),
     create: serve(bringUnit(name, "start")),
     renew: and(serve(renewUnit(name, unit.onChange, gate)), awaitReplicas(membership)),
     repair: serve(repair),
@@ -166,6 +183,23 @@ function brokerStep(unit: UnitModel, after: readonly string[], membership: Membe
       login: importDefinitions(definitionsFile),
     },
     timeoutSeconds: brokerTimeoutSeconds,
+  };
+}
+
+/** Whoever is not in the list is taken out before the firewall shuts it out. */
+function rollOf(cluster: ClusterModel, host: string): Step {
+  const dismiss = dismissOthers(brokerUnit, membershipOf(cluster, host));
+  return {
+    name: rollStep(cluster.name),
+    create: dismiss,
+    renew: dismiss,
+    repair: dismiss,
+    remove: undefined,
+    timeoutSeconds: unitTimeoutSeconds,
+    after: [],
+    afterBroker: false,
+    content: cluster.members.map((member) => member.host),
+    follows: [],
   };
 }
 
