@@ -60,7 +60,7 @@ function instancesOf(config: StackConfig, host: string): VrrpInstance[] {
     if (priority === undefined) return [];
     const addressOf = (other: string) => config.hosts[other]?.address ?? other;
     const peers = Object.keys(vip.priorities).filter((other) => other !== host);
-    const all = Object.values(vip.priorities);
+    const rank = 1 + Object.values(vip.priorities).filter((other) => other < priority).length;
     return [
       {
         ...vip,
@@ -68,8 +68,9 @@ function instancesOf(config: StackConfig, host: string): VrrpInstance[] {
         priority,
         source: addressOf(host),
         peers: peers.map(addressOf),
-        // Below every healthy host. Not a fault: where all are unhealthy the order is the old one, and one of them serves.
-        unhealthyLoss: Math.max(...all) - Math.min(...all) + 1,
+        // Unhealthy hosts have priorities 1, 2, … in their old order: below every healthy one, and no fault. Where all are unhealthy
+        // the best of them serves.
+        unhealthyLoss: Math.max(0, priority - rank),
       },
     ];
   });

@@ -16,6 +16,7 @@ import { bringSubject, lab } from "./subject.ts";
 import { kills, products } from "./traffic.ts";
 import { unreachable } from "./unreachable.ts";
 import { virtualIp } from "./virtual-ip.ts";
+import { virtualIpMoves } from "./virtual-ip-moves.ts";
 
 // One lab for all of it, from bare hosts to none, and every part goes on from where the one before it has left the hosts.
 beforeAll(bringSubject);
@@ -31,6 +32,7 @@ brokerConfig();
 closed();
 ldap();
 virtualIp();
+virtualIpMoves();
 kills();
 messagesSurvive();
 membership();

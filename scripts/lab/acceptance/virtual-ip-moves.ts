@@ -10,6 +10,8 @@ const rounds = 10;
 /** Far above what is wanted: a round in which the address doesn't move at all must end. */
 const moveWithinMs = 20_000;
 const recoverWithinMs = 60_000;
+/** Ten rounds take a minute on two idle cores; on a busy machine brokers take their time to start. */
+const testWithinMs = 600_000;
 
 interface Fault {
   readonly title: string;
@@ -47,7 +49,7 @@ const faults: readonly Fault[] = [
  */
 export function virtualIpMoves(): void {
   describe("a client of the virtual IP", () => {
-    it.each(faults)("goes on within seconds of: $title", async (fault) => {
+    it.each(faults)("goes on within seconds of: $title", { timeout: testWithinMs }, async (fault) => {
       const config = await stackConfig();
       const { address, port, hosts } = brokerVirtualIp(config);
       const moves: Move[] = [];
