@@ -151,8 +151,11 @@ async function setLdap(subject: LdapSubject, change: LdapChange, serverName?: st
     [application:set_env(rabbitmq_auth_backend_ldap, Key, Value) || {Key, Value} <- Own],
     application:set_env(rabbitmq_auth_backend_ldap, ssl_options, Tls).`;
   await on(subject.member.name, render(rabbitmqctl("eval", evaluated.replace(/\s*\n\s*/g, " ").trim())));
-  await on(subject.server, "systemctl restart slapd");
+  await on(subject.server, startAnew);
 }
+
+/** systemd counts starts, and refuses the sixth in ten seconds. */
+export const startAnew = "systemctl reset-failed slapd && systemctl restart slapd";
 
 export const logOf = ({ member }: LdapSubject): string => `/var/log/rabbitmq/rabbit@${member.name}.log`;
 

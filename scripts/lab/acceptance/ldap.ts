@@ -10,6 +10,7 @@ import {
   ldapSubject,
   loggedDuring,
   managementStatus,
+  startAnew,
   withLdap,
 } from "./ldap-subject.ts";
 import { lab, on, textOf, until } from "./subject.ts";
@@ -150,7 +151,7 @@ export function ldap(cluster?: string): void {
         tell("LDAP down: the log says", why, why);
         await expectLogin("LDAP down: internal user", subject.own, "accepted");
       } finally {
-        await on(subject.server, "systemctl start slapd");
+        await on(subject.server, startAnew);
       }
       await expectLogin("LDAP up again: LDAP user", subject.person, "accepted");
     });
