@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { StackConfig } from "../../../infra/config/index.ts";
 import { bootHost, cutLink, healLink, killHost } from "../index.ts";
 import { brokerVirtualIp, virtualIpHolders } from "../virtual-ip.ts";
 import { untilWhole } from "./broker.ts";
@@ -51,19 +52,10 @@ export function virtualIpMoves(): void {
   describe("a client of the virtual IP", () => {
     it.each(faults)("goes on within seconds of: $title", { timeout: testWithinMs }, async (fault) => {
       const config = await stackConfig();
-      const { address, port, hosts } = brokerVirtualIp(config);
       const moves: Move[] = [];
       const beganMs = performance.now();
       for (let round = 0; round < rounds; round += 1) {
-        const [from = "", ...more] = await virtualIpHolders(lab, config);
-        expect(more).toEqual([]);
-        const to = hosts.find((host) => host !== from) ?? "";
-        moves.push(
-          await watchMove({ lab, address, port }, { from, to }, () => fault.make(from), moveWithinMs).finally(() =>
-            fault.mend(from),
-          ),
-        );
-        await untilReady(from);
+        moves.push(await moved(config, fault));
       }
       const gap = median(moves.map((move) => move.gapMs));
       const overlap = Math.max(...moves.map((move) => move.twoHoldersMs));
@@ -80,10 +72,32 @@ export function virtualIpMoves(): void {
       expect(overlap).toBeLessThan(fault.wantedMs);
     });
 
+    it("goes on within seconds of: broker hangs, its port open still", async () => {
+      const signal = (name: string) => (host: string) =>
+        on(host, `systemctl kill --signal=${name} --kill-whom=main rabbitmq-server`);
+      const { gapMs } = await moved(await stackConfig(), { make: signal("STOP"), mend: signal("CONT") });
+      note("broker hangs: client without broker", `${Math.round(gapMs)} ms`);
+      // A look every second that waits for a second, twice.
+      expect(gapMs).toBeLessThan(5000);
+    });
+
     it("finds the address where it was before", async () => {
       await untilWhole();
     });
   });
+}
+
+/** One move, to the host that didn't have the address, and back to two hosts that may have it. */
+async function moved(config: StackConfig, fault: Pick<Fault, "make" | "mend">): Promise<Move> {
+  const { address, port, hosts } = brokerVirtualIp(config);
+  const [from = "", ...more] = await virtualIpHolders(lab, config);
+  expect(more).toEqual([]);
+  const to = hosts.find((host) => host !== from) ?? "";
+  const move = await watchMove({ lab, address, port }, { from, to }, () => fault.make(from), moveWithinMs).finally(() =>
+    fault.mend(from),
+  );
+  await untilReady(from);
+  return move;
 }
 
 /** Waits until a host is ready to take the address: its broker is a member again, and its keepalived knows. */

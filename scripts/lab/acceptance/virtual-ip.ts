@@ -68,6 +68,7 @@ export function virtualIp(): void {
       const says = (host: string, words: RegExp) => untilPrints(host, `${watched} | tail -n 1`, words, 15_000);
       await on(second, `ip address add ${address}/32 dev eth0`);
       try {
+        expect(await virtualIpHolders(lab, config)).toEqual([first, second]);
         await says(first, /has two holders: this host and [0-9a-f:]{17}/);
       } finally {
         await on(second, `ip address del ${address}/32 dev eth0`);
