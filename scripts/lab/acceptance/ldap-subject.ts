@@ -28,6 +28,8 @@ export interface LdapSubject {
   readonly tagged: Login;
   /** Somebody in the directory who is no user of the broker. */
   readonly stranger: Login;
+  /** DN of a group that `person` is in, and `tagged` is not. */
+  readonly group: string;
   /** A user whose password the broker keeps. */
   readonly own: Login;
 }
@@ -56,13 +58,17 @@ export async function ldapSubject(name?: string): Promise<LdapSubject> {
     return { name: person, password: directory[person] ?? "" };
   };
   const tagsOf = (person: string) => (broker.users[person]?.ldap ? broker.users[person].tags : undefined);
+  const person = found("user of the broker without tags", (name) => tagsOf(name)?.length === 0);
+  const group = Object.entries(config.directory.groups).find(([, people]) => people.includes(person.name))?.[0];
+  if (group === undefined) throw new TypeError(`${person.name} is in no group`);
   return {
     cluster,
     broker,
     member: { name: member, address: config.hosts[member]?.address ?? member },
     server,
     ca,
-    person: found("user of the broker without tags", (person) => tagsOf(person)?.length === 0),
+    person,
+    group: `cn=${group},${config.directory.groupsDn}`,
     tagged: found("user of the broker with tags", (person) => (tagsOf(person)?.length ?? 0) > 0),
     stranger: found("stranger to the broker", (person) => broker.users[person] === undefined),
     own: { name: "feeder", password: passwordOf(config, "feeder") },
@@ -90,13 +96,17 @@ export async function amqpLogin({ broker, member, ca }: LdapSubject, { name, pas
   }
 }
 
-/** The management API's status to who asks who he is. */
-export function managementStatus({ broker, member, ca }: LdapSubject, login: Login): Promise<number> {
+/** The management API's status to who asks something, who he is unless said otherwise. */
+export function managementStatus(
+  { broker, member, ca }: LdapSubject,
+  login: Login,
+  path = "/api/whoami",
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const asking = request({
       hostname: member.address,
       port: broker.management.port,
-      path: "/api/whoami",
+      path,
       auth: `${login.name}:${login.password}`,
       ca,
       timeout: loginTimeoutMs,
