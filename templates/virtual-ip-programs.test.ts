@@ -3,6 +3,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,8 +14,9 @@ import {
   writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { fixtureModel } from "../infra/model/fixture.ts";
 import { renderBrokerHealth, renderVrrpWatch } from "./render.ts";
 
 // The programs beside keepalived, run as they are rendered. That they are believed by keepalived is shown on real hosts, in the lab's tests.
@@ -140,5 +142,42 @@ describe("vrrp-watch", () => {
     const script = program("vrrp-watch-c", renderVrrpWatch({}));
     const output = await new Promise((resolve) => execFile("perl", ["-wc", script], (_, __, text) => resolve(text)));
     expect(output).toBe(`${script} syntax OK\n`);
+  });
+});
+
+describe.each(["warren-vip.service", "warren-broker-health.service"])("%s", (unit) => {
+  const unitFolder = "/etc/systemd/system";
+  const files = fixtureModel().hosts.find((host) => host.name === "bunny1")?.files ?? [];
+  const analyze = (...args: string[]) =>
+    new Promise<{ code: number; output: string }>((resolve) => {
+      const child = execFile("systemd-analyze", args, (_, stdout, stderr) =>
+        resolve({ code: child.exitCode ?? 1, output: stdout + stderr }),
+      );
+    });
+
+  it("is understood by systemd to the last key, its timer too", async () => {
+    const root = mkdtempSync(join(folder, "root-"));
+    const given = files.filter(
+      ({ path }) => path.startsWith(`${unitFolder}/warren-`) || path.startsWith("/usr/local/"),
+    );
+    for (const { path, content, mode } of given) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), content);
+      chmodSync(join(root, path), Number.parseInt(mode, 8));
+    }
+    // Programs of Debian's, for which the units ask.
+    mkdirSync(join(root, "usr/bin"), { recursive: true });
+    copyFileSync("/bin/true", join(root, "usr/bin/systemctl"));
+    const units = given.flatMap(({ path }) => (path.startsWith(`${unitFolder}/${unit.split(".")[0]}.`) ? [path] : []));
+    expect(units.length).toBeGreaterThan(0);
+    const verify = [`--root=${root}`, "--recursive-errors=no", "--man=no", "verify", ...units];
+    expect(await analyze(...verify)).toEqual({ code: 0, output: "" });
+  });
+
+  it("is sandboxed to an exposure of at most 2.0", async () => {
+    const file = program(unit, files.find(({ path }) => path === `${unitFolder}/${unit}`)?.content ?? "");
+    const { code, output } = await analyze("security", "--offline=true", "--threshold=20", "--no-pager", file);
+    expect(output).toMatch(/Overall exposure level for \S+: \d/);
+    expect(code, output).toBe(0);
   });
 });
