@@ -81,7 +81,7 @@ describe("observeBrokers", () => {
     );
   });
 
-  it("takes a member that can't be asked for an answer, with the reason, within two seconds", async () => {
+  it("takes a member that can't be asked for an answer, with the reason, soon", async () => {
     const began = performance.now();
     const answers = await Promise.all([
       asked(9),
@@ -89,10 +89,10 @@ describe("observeBrokers", () => {
       asked(portOf(strange)),
       asked(managementPort(), "another"),
     ]);
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(performance.now() - began).toBeLessThan(3500);
     expect(answers).toEqual([
       { silent: expect.stringMatching(/ECONNREFUSED/), loginRefused: false },
-      { silent: "no answer within 1 s", loginRefused: false },
+      { silent: "no answer within 2 s", loginRefused: false },
       { silent: "answers with something else than JSON", loginRefused: false },
       { silent: `refuses the login of ${broker.adminUser}`, loginRefused: true },
     ]);

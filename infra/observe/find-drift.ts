@@ -46,7 +46,9 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
     );
     // An exchange that is made anew has lost what the agents bound to it.
     const rebound = objectDrifts.filter(({ thing }) => agentExchanges(cluster).has(thing));
-    const missing = [...rebound, ...agentQueueDrift(cluster, objects)];
+    // A queue that lives on a node that is down is not told of, and comes back with it.
+    const isWhole = memberDrift(cluster, observed).nodes.size === 0;
+    const missing = [...rebound, ...(isWhole ? agentQueueDrift(cluster, objects) : [])];
     if (missing.length > 0) {
       const differences = missing.map(({ thing, difference }) => `${thing}: ${difference}`);
       drift.note(main.host, declaringUnit, differences, ["declare"]);

@@ -2,8 +2,8 @@ import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { ClusterModel } from "../model/types.ts";
 
-/** Milliseconds for one question: a management API that works answers in a few. */
-const answerTimeoutMs = 1000;
+/** Milliseconds for one question: a management API that works answers in a few, on a machine with much to do in a second. */
+const answerTimeoutMs = 2000;
 /** Definitions of a large broker have a few hundred kilobytes. */
 const answerBytesMax = 16 << 20;
 

@@ -11,7 +11,12 @@ const lines: Line[] = [];
 
 /** Notes one row of the matrix, once it was seen to be said and repaired. */
 export function noteRow(row: DriftRow): void {
-  lines.push({ what: row.what, where: row.where, said: row.says.join(": "), repaired: row.mends.join(", ") });
+  lines.push({
+    what: row.what,
+    where: row.where,
+    said: row.says.map((said) => (typeof said === "string" ? said : said.source.replaceAll("\\", ""))).join(": "),
+    repaired: row.mends.join(", "),
+  });
 }
 
 /** Notes what is said and, by intent, not mended. */
