@@ -1,7 +1,8 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "./schema.ts";
+import { missingSecret } from "./secrets.ts";
 
-/** People of the stack's own directory: there is a server that holds them, and groups name no others. */
+/** People of the stack's own directory: there is a server that holds them, and whoever is in a group is one of them. */
 export function directoryIssues({ hosts, directory, secrets }: StackConfig): ConfigIssue[] {
   const people = Object.keys(secrets.directory);
   const isServed = Object.values(hosts).some(({ roles }) => roles.includes("ldap"));
@@ -9,12 +10,10 @@ export function directoryIssues({ hosts, directory, secrets }: StackConfig): Con
   if (people.length > 0 && !isServed) {
     issues.push({ path: "secrets.directory", message: "a host with the role ldap is expected, there is none" });
   }
-  for (const [name, members] of Object.entries(directory.groups)) {
-    members.forEach((member, index) => {
-      if (people.includes(member)) return;
-      const message = `somebody under warren:secrets.directory is expected, got ${JSON.stringify(member)}`;
-      issues.push({ path: `directory.groups.${name}.${index}`, message });
-    });
+  const wanted = new Set(Object.values(directory.groups).flat());
+  for (const person of [...wanted].filter((name) => !people.includes(name))) {
+    const path = `secrets.directory.${person}`;
+    issues.push({ path, message: missingSecret(path) });
   }
   return issues;
 }

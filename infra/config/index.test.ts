@@ -82,7 +82,8 @@ describe("a mistake in a stack file", () => {
 
   it("names every secret that a new stack needs, and how it comes", () => {
     const issues = issuesOf((values) => delete values.secrets);
-    const paths = ["erlangCookie", ...["root", "feeder", "anonymous", "guest"].map((user) => `passwords.${user}`)];
+    const passwords = ["root", "feeder", "anonymous", "guest"].map((user) => `passwords.${user}`);
+    const paths = ["erlangCookie", ...passwords, "directory.michel"];
     const command = "./warren pulumi config set --secret --path";
     expect(issues).toEqual(
       paths.map(
