@@ -6,6 +6,7 @@ import { cutLink, healLink } from "../index.ts";
 import { hostsOf } from "../send-products.ts";
 import { brokerVirtualIp } from "../virtual-ip.ts";
 import { brokerSubject, handshake } from "./reach.ts";
+import { expectHidden, secretPlaces } from "./secret-places.ts";
 import { withChangedStack } from "./stack-file.ts";
 import { lab, on, preview, textOf, until, up } from "./subject.ts";
 
@@ -42,8 +43,9 @@ export function certificates(): void {
       }
     });
 
-    it("shows no key to anybody but the broker", async () => {
+    it("shows no key to anybody but the broker: not to others on its host, not in the state, not in logs", async () => {
       const { members } = await brokerSubject();
+      expectHidden(await secretPlaces(), new Map([["a key", "-----BEGIN PRIVATE KEY-----"]]));
       for (const { name } of members) {
         expect(await textOf(name, "stat -c '%a %U' /etc/rabbitmq/tls/server.pem")).toBe("400 rabbitmq");
       }
