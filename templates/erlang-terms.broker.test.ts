@@ -1,0 +1,75 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { findRabbitmqBinaries } from "../scripts/lib/rabbitmq-binaries.ts";
+import { atom, binary, formatTerms, type Term } from "./erlang-terms.ts";
+import { parseTerms } from "./erlang-terms-parse.ts";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "warren-terms-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The terms of a text as a real Erlang has read them, written by it anew, strings and binaries as numbers. */
+async function throughErlang(text: string): Promise<string> {
+  const binaries = await findRabbitmqBinaries();
+  const [read, written] = [join(folder, "read"), join(folder, "written")];
+  writeFileSync(read, text);
+  const program = `
+    [Read, Written] = init:get_plain_arguments(),
+    {ok, Terms} = file:consult(Read),
+    ok = file:write_file(Written, unicode:characters_to_binary([io_lib:format("~tw.~n", [Term]) || Term <- Terms])),
+    halt(0).`;
+  const argv = ["-noinput", "-boot", "start_clean", "-eval", program.replace(/\s+/g, " "), "-extra", read, written];
+  const env = {
+    HOME: folder,
+    PATH: "/usr/bin:/bin",
+    LANG: "C.UTF-8",
+    ROOTDIR: binaries.erlangRoot,
+    BINDIR: binaries.ertsBin,
+    EMU: "beam",
+    PROGNAME: "erl",
+    ...(binaries.libraries ? { LD_LIBRARY_PATH: binaries.libraries } : {}),
+  };
+  await promisify(execFile)(join(binaries.ertsBin, "erlexec"), argv, { env, timeout: 30_000 });
+  return readFileSync(written, "utf8");
+}
+
+/** To Erlang a string is a list of numbers, and a binary its bytes. */
+function plain(term: Term): Term {
+  if (typeof term === "string") return Array.from(term, (character) => character.codePointAt(0) ?? 0);
+  if (Array.isArray(term)) return (term as readonly Term[]).map(plain);
+  if (typeof term !== "object") return term;
+  if ("tuple" in term) return { tuple: term.tuple.map(plain) };
+  if ("binary" in term) return binary(Buffer.from(term.binary).toString("latin1"));
+  return term;
+}
+
+const text = fc.string({ unit: "binary", maxLength: 12 });
+const { term } = fc.letrec<{ term: Term }>((tie) => ({
+  term: fc.oneof(
+    { depthSize: "small" },
+    fc.boolean(),
+    fc.maxSafeInteger().map((value) => (value === 0 ? 0 : value)),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map((float) => ({ float })),
+    text,
+    text.filter((word) => word !== "true" && word !== "false").map(atom),
+    text.map(binary),
+    fc.array(tie("term"), { maxLength: 4 }),
+    fc.array(tie("term"), { maxLength: 4 }).map((items) => ({ tuple: items })),
+  ),
+}));
+
+it("is read by a real Erlang as the terms that were meant, and read back from what that writes", async () => {
+  // One start of the Erlang VM for all of them.
+  const terms = fc.sample(term, { numRuns: 500, seed: 1 });
+  const again = parseTerms(await throughErlang(formatTerms(terms)));
+  if (!again.ok) throw new Error(JSON.stringify(again));
+  expect(again.terms).toHaveLength(terms.length);
+  for (const [index, one] of terms.entries()) expect(again.terms[index]).toEqual(plain(one));
+});
