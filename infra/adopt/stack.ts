@@ -1,6 +1,7 @@
 import { ConfigError, UserError } from "../../agents/lib/errors.ts";
 import type { AdoptedConfig } from "../config/adopted.ts";
 import { parseStackConfig } from "../config/index.ts";
+import { cookieSchema } from "../config/secrets.ts";
 import { isServing } from "./answer.ts";
 import type { AdoptOptions, AskedHost } from "./asked.ts";
 import { type AdoptedCluster, adoptCluster } from "./cluster.ts";
@@ -80,10 +81,10 @@ function cookieOf(asked: readonly AskedHost[]): string {
       "adopt clusters with cookies of their own into stacks of their own",
     );
   }
-  if (/^[A-Za-z0-9]{20,255}$/.test(cookie)) return cookie;
+  if (cookieSchema.safeParse(cookie).success) return cookie;
   throw new UserError(
     `${first}:${cookieFile}`,
-    "20 to 255 letters and digits are expected of the Erlang cookie, it is something else",
+    "20 to 255 letters and digits are expected of the Erlang cookie (and `+/=`), it is something else",
     "give all members such a cookie while their brokers are stopped, e.g. from `openssl rand -hex 16`; then adopt again",
   );
 }

@@ -103,6 +103,11 @@ export function usersWithPassword(brokers: StackConfig["brokers"]): Set<string> 
 function userIssues(config: StackConfig): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const needed = usersWithPassword(config.brokers);
+  // Agents log in as feeder; adopted hosts have none yet.
+  const withAgents = Object.values(config.hosts).some(
+    ({ roles, adopted }) => !adopted && roles.some((role) => role !== "ldap"),
+  );
+  if (withAgents) needed.add("feeder");
   for (const [name, broker] of Object.entries(config.brokers)) {
     for (const [user, { ldap }] of Object.entries(broker.users)) {
       if (!ldap || broker.ldap) continue;

@@ -12,10 +12,13 @@ const secretSchema = z
   })
   .min(8, "at least 8 characters");
 
+/** Letters and digits, and what Base64 has beside them: Debian 13's package makes such a cookie. */
+export const cookieSchema = secretSchema.regex(/^[A-Za-z0-9+/=]{20,255}$/, "20 to 255 letters, digits, `+`, `/`, `=`");
+
 /** Everything secret of a stack, in one place; nothing else in the config may be secret. */
 export const secretsSchema = z.strictObject({
   /** The Erlang cookie of each stack's clusters: whoever has it has the brokers. */
-  erlangCookie: secretSchema.regex(/^[A-Za-z0-9]{20,255}$/, "20 to 255 letters and digits"),
+  erlangCookie: cookieSchema,
   /**
    * Users of the brokers by name. `root` is the administrator, `feeder` publishes and consumes for the agents, `anonymous` reads what is
    * public, `guest` is RabbitMQ's default user, demoted.

@@ -24,6 +24,8 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   ldap: [ldapPart],
 };
 
+const agentParts: ReadonlySet<unknown> = new Set([announcerPart, dispatcherPart, pullerPart]);
+
 /**
  * The desired state of every host and cluster of a stack. Pure: the same config and the same artifacts give the same
  * model, to the byte.
@@ -56,7 +58,11 @@ function hostModel(
   const own = [
     basePart(context),
     certificatesPart(context),
-    ...host.roles.flatMap((role) => partsOfRole[role].map((part) => part(context))),
+    ...host.roles
+      .flatMap((role) => partsOfRole[role])
+      // Agents come when nothing is adopted any more; what they need may not be there before.
+      .filter((part) => !host.adopted || !agentParts.has(part))
+      .map((part) => part(context)),
   ];
   const parts = adoptedParts(own, name, config);
   const packages = parts.flatMap((part) => part.packages ?? []);

@@ -3,9 +3,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { configOf, notesStack } from "../adopt/fixture-pair.ts";
+import { configOf, notesPair, notesStack } from "../adopt/fixture-pair.ts";
 import { render } from "../commands/command.ts";
-import type { StackConfig } from "../config/index.ts";
+import { parseStackConfig, type StackConfig } from "../config/index.ts";
 import { fixtureArtifacts } from "../model/fixture.ts";
 import { withHostKeys } from "../model/host-key.ts";
 import { buildModel } from "../model/index.ts";
@@ -72,6 +72,29 @@ describe("the steps of adopted services", () => {
     const planned = plan(asFound, keep(plan(asFound)), own);
     const step = planned.find(({ name }) => name === "bunny1 keepalived.service")?.step;
     expect(step?.remove).toBeDefined();
+  });
+});
+
+describe("a host that is not adopted any more", () => {
+  it("needs the password that agents log in with, which is said before anything is done", () => {
+    const { values, secrets } = notesStack(notesPair(), { passwords: { root: "feeder-password" } });
+    expect(() => parseStackConfig({ ...values, secrets }, "old")).not.toThrow();
+    const hosts = Object.fromEntries(
+      Object.entries(values.hosts as Record<string, object>).map(([name, host]) => [
+        name,
+        { ...host, adopted: undefined },
+      ]),
+    );
+    const later = { ...values, hosts, secrets: { ...secrets, files: {} } };
+    expect(() => parseStackConfig(later, "old")).toThrow(/warren:secrets.passwords.feeder: a secret is expected/);
+  });
+
+  it("needs no such password before", () => {
+    const without = configOf(notesStack(notesPair(), { passwords: { root: "feeder-password" } }));
+    expect(modelOf(without).hosts[0]?.units.map(({ name }) => name)).toEqual([
+      "rabbitmq-server.service",
+      "keepalived.service",
+    ]);
   });
 });
 

@@ -21,9 +21,13 @@ export async function requireNoState({ stack, toolchain }: Omit<RecordOptions, "
   throw new UserError(
     `stack ${stack}`,
     `has a state already, of ${found.resourceCount} resources`,
-    `another -s STACK; or let it be forgotten, no host is touched: ./warren pulumi stack rm --force --preserve-config --stack ${stack}`,
+    `another -s STACK; or ${forgetting(stack)}`,
   );
 }
+
+/** No host is touched by it. */
+const forgetting = (stack: string): string =>
+  `have the state forgotten: ./warren pulumi stack rm --yes --force --preserve-config --stack ${stack}`;
 
 interface StackRow {
   readonly name: string;
@@ -72,7 +76,7 @@ export async function recordState({ stack, toolchain, say }: RecordOptions): Pro
       remedy,
     );
   };
-  const again = `the stack file stays; see ./warren preview -s ${stack}, or adopt again with --force`;
+  const again = `what is recorded stays: see ./warren preview -s ${stack}; to begin anew, ${forgetting(stack)}, and --force`;
   say("recording what is there");
   await operate(["up", "--yes", "--skip-preview", "--suppress-outputs"], "what is there could not be recorded", again);
   say("asking the hosts once more");
