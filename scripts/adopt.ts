@@ -118,7 +118,7 @@ async function adopt(hosts: string[], options: Options): Promise<void> {
   await recordState(record);
   progress.line("recorded; nothing on the hosts was changed");
   process.stdout.write(
-    options.json ? json({ ...said, recorded: true }) : `\n${formatAdoption(adopted)}${nextSteps(stack)}`,
+    options.json ? json({ ...said, recorded: true }) : `\n${formatAdoption(adopted)}${nextSteps(stack, said.file)}`,
   );
 }
 
@@ -147,11 +147,11 @@ function inCheckout(file: string): string {
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-function nextSteps(stack: string): string {
+function nextSteps(stack: string, file: string): string {
   const steps = [
     [`./warren preview -s ${stack} --expect-no-changes`, "for cron: passes until somebody changes something by hand"],
     [`./warren up -s ${stack}`, "repairs that"],
-    [`stacks/Pulumi.${stack}.yaml`, "take a service out of `adopted`: preview shows what warren's own would change"],
+    [file, "take a service out of `adopted`: preview shows what warren's own would change"],
   ] as const;
   const width = Math.max(...steps.map(([what]) => what.length));
   return `\n${steps.map(([what, why]) => `  ${what.padEnd(width)}   ${why}\n`).join("")}`;

@@ -22,17 +22,22 @@ export function declareQueues(args: QueueArgs): pulumi.Resource[] {
   const { cluster, vhost, takeOver } = args;
   const imported = (id: string) => (takeOver ? { import: id } : {});
   return args.queues.flatMap((queue) => {
-    const given = Object.keys(queue.arguments).length > 0 ? { argumentsJson: JSON.stringify(queue.arguments) } : {};
     const made = new rabbitmq.Queue(
       `${cluster} queue ${queue.name}`,
-      { name: queue.name, vhost, settings: { durable: true, autoDelete: false, ...given } },
+      { name: queue.name, vhost, settings: { durable: true, autoDelete: false, ...argumentsOf(queue) } },
       { ...args.options, ...imported(`${queue.name}@${vhost}`), retainOnDelete: true },
     );
     const bindings = queue.bindings.map(
       ({ exchange, key }) =>
         new rabbitmq.Binding(
-          `${cluster} binding of ${queue.name} to ${exchange} by ${key}`,
-          { source: exchange, vhost, destination: queue.name, destinationType: "queue", routingKey: key },
+          `${cluster} binding of ${queue.name} to ${exchange} by ${key || "no key"}`,
+          {
+            source: exchange,
+            vhost,
+            destination: queue.name,
+            destinationType: "queue",
+            ...(key === "" ? {} : { routingKey: key }),
+          },
           {
             ...args.options,
             ...imported(bindingId(vhost, exchange, queue.name, key)),
@@ -42,6 +47,16 @@ export function declareQueues(args: QueueArgs): pulumi.Resource[] {
     );
     return [made, ...bindings];
   });
+}
+
+/** Words as a map, as the provider reads them back; anything else as JSON, which keeps numbers what they are. */
+function argumentsOf({ arguments: given }: QueueModel) {
+  const entries = Object.entries(given);
+  if (entries.length === 0) return {};
+  const words = entries.flatMap(([key, value]) => (typeof value === "string" ? [[key, value] as const] : []));
+  return words.length === entries.length
+    ? { arguments: Object.fromEntries(words) }
+    : { argumentsJson: JSON.stringify(given) };
 }
 
 /** The provider's id of a binding without arguments. Its last part is the broker's own name for the key, see rabbit_mgmt_format. */

@@ -72,7 +72,7 @@ export async function recordState({ stack, toolchain, say }: RecordOptions): Pro
     if (exitCode === 0) return;
     throw new UserError(
       `stack ${stack}`,
-      `${what}\n${`${stdout}\n${stderr}`.trim().replaceAll(/^/gm, "    ")}`,
+      `${what}\n${diagnosticsOf(`${stdout}\n${stderr}`).replaceAll(/^/gm, "    ")}`,
       remedy,
     );
   };
@@ -81,6 +81,13 @@ export async function recordState({ stack, toolchain, say }: RecordOptions): Pro
   await operate(["up", "--yes", "--skip-preview", "--suppress-outputs"], "what is there could not be recorded", again);
   say("asking the hosts once more");
   await operate(["preview", "--expect-no-changes"], "the hosts are not as they were read", again);
+}
+
+/** What the engine says at the end, without the steps before, and without warnings. */
+function diagnosticsOf(said: string): string {
+  const at = said.indexOf("Diagnostics:");
+  const lines = said.slice(Math.max(0, at)).split("\n");
+  return lines.filter((line) => line.trim() !== "" && !/^ *warning: /.test(line)).join("\n");
 }
 
 async function run({ program, args, cwd, env }: EngineCommand, input: string) {
