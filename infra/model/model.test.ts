@@ -295,6 +295,14 @@ describe("a virtual IP", () => {
     expect(confOf("bunny2", {}, priorities)).toContain(`broker_unhealthy weight -${second}\n`);
   });
 
+  it("takes adverts of its own hosts alone, without the password that VRRP sends in the clear", () => {
+    const conf = confOf("bunny2");
+    expect(conf).toMatch(/^ *vrrp_version 3$/m);
+    expect(conf).toMatch(/^ *check_unicast_src$/m);
+    expect(conf).toMatch(/^ *unicast_peer \{\n *10\.203\.0\.21\n *\}$/m);
+    expect(conf).not.toMatch(/auth_type|auth_pass/);
+  });
+
   it("has its watch up before keepalived, which writes to it", () => {
     const unit = host("bunny2").units.find((one) => one.name === "keepalived.service");
     expect(unit?.after).toEqual(["warren-vip.service", "bunny1 keepalived.service"]);
