@@ -34,10 +34,11 @@ export function defineOperation(command: Command, operation: Operation): void {
     }
     const toolchain = await ensureToolchain();
     if (operation.create) await ensureStack(options.stack, { toolchain });
-    // Warren's own plugin asks the engine to read its resources before each run. What else knows the config is loaded only here.
     const official = toolchain.plugins.some(({ name, origin }) => name === "rabbitmq" && origin === "official");
-    const refresh =
-      operation.refreshes && official ? await (await import("./refresh.ts")).refreshFlagsOf(options.stack, words) : [];
+    // Loaded only here: what knows the config takes a tenth of a second.
+    const refresh = operation.refreshes
+      ? await (await import("./refresh.ts")).refreshFlagsOf(options.stack, words, { readsBeforeRuns: !official })
+      : [];
     const args = operationArguments(operation, { ...options, words, refresh });
     await becomePulumi(args, { stack: options.stack, toolchain });
   });

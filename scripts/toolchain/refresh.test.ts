@@ -14,6 +14,7 @@ interface Row {
   readonly answering: readonly string[];
   readonly state?: readonly string[];
   readonly words?: readonly string[];
+  readonly readsBeforeRuns?: boolean;
   readonly flags: readonly string[];
 }
 const refresh = ["--refresh", "--run-program"];
@@ -30,6 +31,14 @@ const rows: [string, Row][] = [
     "those of the cluster that answers, and lets the other's be made for the first time",
     { clusters: both, answering: ["10.203.0.21"], state: [urn("bunny user feeder")], flags: refresh },
   ],
+  [
+    "none, where the provider does it by itself and every member answers",
+    { clusters: both, answering: everybody, readsBeforeRuns: true, flags: [] },
+  ],
+  [
+    "those that answer, where the provider does it by itself and the member that it knows may be the silent one",
+    { clusters: [bunny], answering: ["10.203.0.22"], readsBeforeRuns: true, flags: refresh },
+  ],
   ["none, where there is no broker", { clusters: [], answering: [], flags: [] }],
   ...["--refresh=false", "--target", "-r", "--exclude=**bunny1**"].map((word): [string, Row] => [
     `what the person says by ${word}, and nothing else`,
@@ -39,6 +48,7 @@ const rows: [string, Row][] = [
 
 test.each(rows)("the engine compares objects of brokers: %s", async (_, row) => {
   const flags = await refreshFlags(row.clusters, row.words ?? [], {
+    readsBeforeRuns: row.readsBeforeRuns ?? false,
     probe: async (_cluster, address) => row.answering.includes(address),
     resources: async () => row.state ?? made,
   });
@@ -47,6 +57,6 @@ test.each(rows)("the engine compares objects of brokers: %s", async (_, row) => 
 
 test("the state is read only where a cluster is silent: it costs a start of the engine", async () => {
   const resources = () => Promise.reject(new Error("the state was read"));
-  expect(await refreshFlags(both, [], { probe: async () => true, resources })).toEqual(refresh);
-  expect(await refreshFlags(both, [], { probe: async () => false, resources })).toEqual([]);
+  expect(await refreshFlags(both, [], { readsBeforeRuns: false, probe: async () => true, resources })).toEqual(refresh);
+  expect(await refreshFlags(both, [], { readsBeforeRuns: false, probe: async () => false, resources })).toEqual([]);
 });

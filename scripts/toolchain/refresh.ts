@@ -22,6 +22,11 @@ const ownChoice = /^(--refresh|-r|--run-program|--target|-t|--target-replace|--e
 export type Probe = (cluster: ClusterModel, address: string) => Promise<boolean>;
 
 export interface RefreshContext {
+  /**
+   * The provider has its resources read before each run, by the member that the last run spoke to. Where every member answers that is enough, and
+   * quieter: nothing else is read.
+   */
+  readonly readsBeforeRuns: boolean;
   readonly probe: Probe;
   /** Names of the stack's resources, as its state has them. */
   readonly resources: () => Promise<readonly string[]>;
@@ -37,15 +42,18 @@ export interface RefreshContext {
 export async function refreshFlags(
   clusters: readonly ClusterModel[],
   words: readonly string[],
-  { probe, resources }: RefreshContext,
+  { readsBeforeRuns, probe, resources }: RefreshContext,
 ): Promise<string[]> {
   if (clusters.length === 0 || words.some((word) => ownChoice.test(word))) return [];
+  let everybody = true;
   const answering = await Promise.all(
     clusters.map(async (cluster) => {
       const answers = await Promise.all(cluster.members.map(({ address }) => probe(cluster, address)));
+      everybody &&= !answers.includes(false);
       return answers.includes(true);
     }),
   );
+  if (everybody && readsBeforeRuns) return [];
   if (!answering.includes(true)) return [];
   if (!answering.includes(false)) return [...refresh];
   const names = await resources();
@@ -59,9 +67,14 @@ const isObjectOf = (cluster: string, urn: string): boolean =>
   urn.includes("rabbitmq:index/") && urn.includes(`::${cluster} `);
 
 /** The options for a stack of this checkout, its brokers asked for real. */
-export function refreshFlagsOf(stack: string, words: readonly string[]): Promise<string[]> {
+export function refreshFlagsOf(
+  stack: string,
+  words: readonly string[],
+  { readsBeforeRuns }: Pick<RefreshContext, "readsBeforeRuns">,
+): Promise<string[]> {
   const ca = readCa(stack);
   return refreshFlags(clustersOf(stack), words, {
+    readsBeforeRuns,
     probe: (cluster, address) => answersHttp(cluster, address, ca),
     resources: () => resourceNames(stack),
   });
