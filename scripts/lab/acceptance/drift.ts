@@ -30,7 +30,7 @@ export function drift(): void {
       const seen = await preview();
       expect(seen.exitCode, seen.output).toBe(0);
       expectSaid(seen, there);
-      expect(changedResources(seen.output)).toEqual(mendsOf(there));
+      expect(changedObjects(seen)).toEqual(mendsOf(there));
       for (const stranger of strangers.are) expect(seen.output).toMatch(listed(stranger));
       expect(await preview("--expect-no-changes")).not.toMatchObject({ exitCode: 0 });
     });
@@ -41,7 +41,7 @@ export function drift(): void {
       const repaired = await up();
       noteSeconds(`${there.length} kinds of drift repaired`, repaired.seconds);
       expect(repaired.exitCode, repaired.output).toBe(0);
-      expect(changedResources(repaired.output)).toEqual(mendsOf(there));
+      expect(changedObjects(repaired)).toEqual(mendsOf(there));
       await expectUnitsActive(before);
       const after = await invocations();
       const touched = [...after].filter(([unit, id]) => before.get(unit) !== id).map(([unit]) => unit);
@@ -63,11 +63,11 @@ export function drift(): void {
       const seen = await preview();
       expect(seen.exitCode, seen.output).toBe(0);
       expectSaid(seen, there);
-      expect(changedResources(seen.output)).toEqual(mendsOf(there));
+      expect(changedObjects(seen)).toEqual(mendsOf(there));
       const repaired = await up();
       noteSeconds("member, virtual IP, policy, exchange repaired", repaired.seconds);
       expect(repaired.exitCode, repaired.output).toBe(0);
-      expect(changedResources(repaired.output)).toEqual(mendsOf(there));
+      expect(changedObjects(repaired)).toEqual(mendsOf(there));
       await on("bunny2", "systemctl kill --signal=CONT keepalived.service");
       await untilWhole();
       await untilClean();
@@ -92,8 +92,7 @@ export function drift(): void {
       expectSaid(seen, [row]);
       const repaired = await up();
       expect(repaired.exitCode, repaired.output).toBe(0);
-      // The engine speaks to another member now: its provider is changed, too.
-      expect(changedResources(repaired.output)).toEqual([...row.mends, "bunny", "urp-1 /etc/hosts"].sort());
+      expect(changedObjects(repaired)).toEqual([...row.mends, "urp-1 /etc/hosts"].sort());
       await untilWhole();
       await untilClean();
       noteRow(row);
@@ -112,6 +111,9 @@ export function drift(): void {
 }
 
 const mendsOf = (there: readonly DriftRow[]): string[] => [...new Set(there.flatMap(({ mends }) => mends))].sort();
+/** Without the provider: it changes where the engine speaks to another member now, because the one of the last run is silent. */
+const changedObjects = ({ output }: WarrenResult): string[] =>
+  changedResources(output).filter((name) => name !== "bunny");
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
 const listed = (stranger: string): RegExp => new RegExp(`not managed, left as it is: .*${escaped(stranger)}`);
 
