@@ -86,7 +86,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await labDown(name);
-  await Promise.all([stackFile, stateFile, passwordsFile].map((file) => rm(file, { force: true })));
+  await Promise.all([stackFile, stateFile, `${stateFile}.bak`, passwordsFile].map((file) => rm(file, { force: true })));
 });
 
 describe("a broker pair built by hand, as the installation notes have it", () => {
