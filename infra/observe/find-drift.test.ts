@@ -114,6 +114,12 @@ describe("findDrift", () => {
       [],
     ],
     [
+      "a member that has left and was not started again: its step follows its unit's",
+      { deaf: "bunny2", views: { bunny1: { nodes: [node("bunny1")] }, bunny2: silent("connect ECONNREFUSED") } },
+      ["bunny2 rabbitmq-server.service: its node doesn't serve"],
+      [silence("bunny2", "connect ECONNREFUSED"), "bunny2 has drifted: member of bunny: is not a member"],
+    ],
+    [
       "a first member that has left",
       { views: { bunny1: { nodes: [node("bunny1")], objects: nothing }, bunny2: { nodes: [node("bunny2")] } } },
       ["bunny1 member of bunny: is not a member"],

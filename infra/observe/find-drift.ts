@@ -33,8 +33,9 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
   for (const cluster of model.clusters) {
     const observed = brokers.get(cluster.name);
     if (!observed) continue;
-    warnings.push(...silentMembers(cluster, observed), ...noteMembers(cluster, observed, drift));
+    warnings.push(...silentMembers(cluster, observed), ...noteNodes(cluster, observed, drift));
     noteDeaf(cluster, observations, drift);
+    warnings.push(...noteLeft(cluster, observed, drift));
     noteLogin(observed, drift);
     notePlugins(model, cluster, observed, drift);
     const main = mainView(cluster, observed);
@@ -77,21 +78,25 @@ function silentMembers(cluster: ClusterModel, observed: ClusterObservation): str
 }
 
 /** @returns what no step mends */
-function noteMembers(cluster: ClusterModel, observed: ClusterObservation, drift: DriftCollector): string[] {
-  const { nodes, left } = memberDrift(cluster, observed);
+function noteNodes(cluster: ClusterModel, observed: ClusterObservation, drift: DriftCollector): string[] {
+  const { nodes } = memberDrift(cluster, observed);
   const warnings: string[] = [];
   for (const [host, differences] of nodes) {
     // A unit that is stopped says so itself.
     if (drift.hosts.get(host)?.has(brokerUnit)) continue;
     if (!drift.note(host, brokerUnit, differences)) warnings.push(`${host} has drifted: ${differences.join("; ")}`);
   }
-  for (const host of left) {
-    const difference = "is not a member";
-    if (!drift.note(host, memberStep(cluster.name), [difference])) {
-      warnings.push(`${host} has drifted: ${memberStep(cluster.name)}: ${difference}`);
-    }
-  }
   return warnings;
+}
+
+/** @returns what no step mends by its own note: the step of a member follows that of its broker's unit, and is renewed with it */
+function noteLeft(cluster: ClusterModel, observed: ClusterObservation, drift: DriftCollector): string[] {
+  const step = memberStep(cluster.name);
+  const difference = "is not a member";
+  return [...memberDrift(cluster, observed).left].flatMap((host) => {
+    const followed = drift.hosts.get(host)?.has(brokerUnit) ?? false;
+    return !followed && drift.note(host, step, [difference]) ? [] : [`${host} has drifted: ${step}: ${difference}`];
+  });
 }
 
 /** A broker may be down inside its unit, or not have got up, while nobody tells of it: then its host knows. */
