@@ -30,9 +30,9 @@ function order(...words: readonly string[]): Command {
 
 const members = "rabbit_mnesia:cluster_nodes(all)";
 
-/** Whether another node is more than one that has just begun: in a cluster, or with queues. False where it doesn't answer. */
+/** Whether another node serves and is more than one that has just begun: in a cluster, or with queues. What a stopped one believes is stale. */
 const hasLife =
-  "fun(N) -> case rpc:call(N, rabbit_mnesia, cluster_nodes, [all], 5000) of " +
+  "fun(N) -> rpc:call(N, rabbit, is_running, [], 5000) =:= true andalso case rpc:call(N, rabbit_mnesia, cluster_nodes, [all], 5000) of " +
   "[_, _ | _] -> true; [_] -> case rpc:call(N, rabbit_amqqueue, list, [], 5000) of [_ | _] -> true; _ -> false end; _ -> false end end";
 
 /** Replicas of every quorum queue on the local node, too; what is there stays. */
@@ -102,6 +102,8 @@ export function dismissOthers(unit: string, { host, others, quorum }: Membership
     "rpc:call(N, rabbit, stop, [], 60000)",
     // Another member may have been quicker; what counts is the outcome.
     "catch rabbit_mnesia:forget_cluster_node(N, false)",
+    // Its Erlang VM, too: started again it says at once that nobody knows it.
+    "rpc:call(N, init, stop, [], 5000)",
   ].join(", ");
   const gone = holds(`[begin ${dismiss} end || N <- ${strangers}], [] = ${strangers}`);
   return or(not(run("systemctl", "--quiet", "is-active", unit)), gone);

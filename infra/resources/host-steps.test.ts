@@ -91,8 +91,8 @@ describe("memberSteps", () => {
     const [first, second] = of("a", "b").map(({ step: one }) => render(one.create));
     expect(first).toContain("orelse not lists:any(");
     expect(second).not.toContain("orelse not");
-    expect(second).toMatch(/rabbit, is_running.*join_cluster rabbit@a/);
-    expect(first).not.toMatch(/rabbit, is_running/);
+    expect(second).toMatch(/'rabbit@a'\S*, rabbit, is_running.*join_cluster rabbit@a/);
+    expect(first).not.toMatch(/'rabbit@b'\S*, rabbit, is_running/);
   });
 
   it("resets no node that has messages or company, and says why it doesn't join", () => {
