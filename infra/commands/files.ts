@@ -66,7 +66,8 @@ function placed(place: FilePlace, temp: string, fill: Command, validate?: readon
     run("chown", `${place.owner}:${place.group}`, temp),
     run("chmod", place.mode, temp),
     ...(validate ? [judge ? or(run("test", "!", "-x", judge), judged) : judged] : []),
-    run("mv", "-f", temp, place.path),
+    // A folder of that name is an error, not a place to put the file into.
+    run("mv", "-fT", temp, place.path),
   ];
   return or(and(...steps), always(run("rm", "-f", temp), run("false")));
 }

@@ -2,6 +2,8 @@
 export const accountsName = "accounts and folders";
 export const packagesName = "packages";
 
+export const brokerPackage = "rabbitmq-server";
+
 /** The unit that Debian's package gives a RabbitMQ node. */
 export const brokerUnit = "rabbitmq-server.service";
 

@@ -7,7 +7,7 @@ import { brokerConfigFiles } from "./broker-files.ts";
 import { definitionsFile } from "./broker-settings.ts";
 import { brokerDropIn } from "./broker-unit.ts";
 import { json, rootFile } from "./files.ts";
-import { brokerUnit } from "./names.ts";
+import { brokerPackage, brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
 /** Debian's package makes this account; it is made before, because the cookie must be there at the first start. */
@@ -40,7 +40,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
     accounts: [account],
     directories: [{ path: "/var/lib/rabbitmq", ...ownedByBroker, mode: "0750" }],
     files,
-    packages: [{ name: "rabbitmq-server", series: traitsOf(broker.series).packageVersion }],
+    packages: [{ name: brokerPackage, series: traitsOf(broker.series).packageVersion }],
     units: [
       {
         name: brokerUnit,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fixtureModel } from "../model/fixture.ts";
+import { brokerPackage } from "../model/names.ts";
 import type { ClusterModel, HostModel } from "../model/types.ts";
 import type { ClusterObservation, MemberView, Silent } from "./broker.ts";
 import { findDrift } from "./find-drift.ts";
@@ -26,7 +27,7 @@ function observation(host: HostModel, addresses: readonly string[]): Observation
   return {
     files: new Map(),
     accounts: new Set(),
-    packages: new Map(),
+    packages: new Map([[brokerPackage, { version: "3.10.8", installed: true, held: true }]]),
     units: new Map(host.units.map((unit) => [unit.name, { active: "active", file: "enabled" }])),
     addresses,
     listening: new Set([cluster.management.port]),
@@ -39,10 +40,12 @@ interface Seen {
   readonly unreachable?: string;
   /** Its unit runs, and nothing listens. */
   readonly deaf?: string;
+  /** The broker's package isn't there yet. */
+  readonly uninstalled?: string;
   readonly views?: Readonly<Record<string, Partial<MemberView> | Silent>>;
 }
 
-function hostsSeen({ addresses = {}, stopped, unreachable, deaf }: Seen): Observations {
+function hostsSeen({ addresses = {}, stopped, unreachable, deaf, uninstalled }: Seen): Observations {
   const own = { bunny1: ["10.203.0.21", vip], bunny2: ["10.203.0.22"], ...addresses };
   return new Map(
     model.hosts.map((host): [string, Observation | Unreachable] => {
@@ -51,6 +54,7 @@ function hostsSeen({ addresses = {}, stopped, unreachable, deaf }: Seen): Observ
       const units = new Map(one.units);
       const [name, unit] = stopped?.split(" ") ?? [];
       if (name === host.name && unit) units.set(unit, { active: "inactive", file: "enabled" });
+      if (host.name === uninstalled) return [host.name, { ...one, packages: new Map() }];
       return [host.name, { ...one, units, ...(host.name === deaf ? { listening: new Set<number>() } : {}) }];
     }),
   );
@@ -106,6 +110,12 @@ describe("findDrift", () => {
       },
       ["bunny2 rabbitmq-server.service: is inactive instead of active"],
       [silence("bunny2", "connect ECONNREFUSED")],
+    ],
+    [
+      "nothing of the silence of a host that has no broker yet",
+      { uninstalled: "bunny2", views: { bunny2: silent("connect ECONNREFUSED") } },
+      [],
+      [],
     ],
     [
       "a member that has left: the blank one of two that are alone",

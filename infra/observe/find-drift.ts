@@ -1,4 +1,4 @@
-import { brokerUnit, memberStep } from "../model/names.ts";
+import { brokerPackage, brokerUnit, memberStep } from "../model/names.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import type { BrokerObservations, ClusterObservation } from "./broker.ts";
 import { agentQueueDrift, objectDrift, unmanagedObjects } from "./broker-drift.ts";
@@ -6,6 +6,7 @@ import { hostDrift } from "./drift.ts";
 import { DriftCollector, type HostDrifts } from "./host-drifts.ts";
 import type { Observations } from "./index.ts";
 import { mainView, memberDrift, missingPlugins, pluginsFile, unmanagedNodes } from "./member-drift.ts";
+import type { Observation, Unreachable } from "./observation.ts";
 import { doublyHeldAddresses, keepalivedUnit, unheldAddresses, unmanagedAddresses } from "./virtual-ip-drift.ts";
 
 /** The agent that declares the queues of all. */
@@ -33,7 +34,7 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
   for (const cluster of model.clusters) {
     const observed = brokers.get(cluster.name);
     if (!observed) continue;
-    warnings.push(...silentMembers(cluster, observed), ...noteNodes(cluster, observed, drift));
+    warnings.push(...silentMembers(cluster, observed, observations), ...noteNodes(cluster, observed, drift));
     noteDeaf(cluster, observations, drift);
     warnings.push(...noteLeft(cluster, observed, drift));
     noteLogin(observed, drift);
@@ -71,11 +72,17 @@ const note = (all: Map<string, readonly string[]>, where: string, things: readon
 const agentExchanges = (cluster: ClusterModel): Set<string> =>
   new Set(cluster.agentQueues.flatMap((queue) => queue.bindings.map(({ exchange }) => `exchange ${exchange}`)));
 
-function silentMembers(cluster: ClusterModel, observed: ClusterObservation): string[] {
+/** Where the package isn't there yet nobody expects an answer. */
+function silentMembers(cluster: ClusterModel, observed: ClusterObservation, observations: Observations): string[] {
   return [...observed].flatMap(([host, view]) =>
-    "silent" in view ? [`${host}: the management API of ${cluster.name} can't be asked: ${view.silent}`] : [],
+    "silent" in view && !isBare(observations.get(host))
+      ? [`${host}: the management API of ${cluster.name} can't be asked: ${view.silent}`]
+      : [],
   );
 }
+
+const isBare = (seen: Observation | Unreachable | undefined): boolean =>
+  seen !== undefined && !("unreachable" in seen) && seen.packages.get(brokerPackage)?.installed !== true;
 
 /** @returns what no step mends */
 function noteNodes(cluster: ClusterModel, observed: ClusterObservation, drift: DriftCollector): string[] {

@@ -53,9 +53,9 @@ describe("the steps of adopted services", () => {
       ["bunny1", new Map([[conf, { differences: ["content differs"], mends: [] }]])],
     ]);
     const made = created(plan(drifts));
-    expect(made[`bunny1 ${conf}`]).toContain("mv -f");
+    expect(made[`bunny1 ${conf}`]).toContain("mv -fT");
     expect(made["bunny1 keepalived.service"]).toBe("true");
-    expect(made[`bunny2 ${conf}`]).toContain("mv -f");
+    expect(made[`bunny2 ${conf}`]).toContain("mv -fT");
     expect(made["bunny2 member of bunny"]).toContain("join_cluster");
   });
 
