@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import { parseStackConfig, type StackConfig } from "../config/index.ts";
 import { buildModel } from "./index.ts";
 import { type Certificates, certificateNeeds } from "./tls.ts";
-import type { ArtifactSources, EnvironmentModel } from "./types.ts";
+import type { ArtifactSources, EnvironmentModel, HostModel } from "./types.ts";
 
 /** Secrets for tests: as long as they must be, and nowhere else in the texts that are looked at. */
 export const fixtureSecrets = {
@@ -57,3 +57,17 @@ export function fixtureCertificates(config: StackConfig): Certificates {
 
 export const fixtureModel = (config = fixtureConfig()): EnvironmentModel =>
   buildModel("lab", config, fixtureArtifacts, fixtureCertificates(config));
+
+/** One host of a stack's model; of `lab`'s unless a config is given. @throws TypeError where there is none of that name */
+export function hostOf(name: string, config?: StackConfig): HostModel {
+  const found = fixtureModel(config).hosts.find((one) => one.name === name);
+  if (!found) throw new TypeError(`no host ${name}`);
+  return found;
+}
+
+/** The content of one of its files. @throws TypeError where it has none of that path */
+export function contentOf(model: HostModel, path: string): string {
+  const found = model.files.find((file) => file.path === path);
+  if (!found) throw new TypeError(`no file ${path} on ${model.name}`);
+  return found.content;
+}

@@ -139,7 +139,12 @@ export const loginChapters: readonly Chapter[] = [
       {
         line: "authentication { auth_type PASS; auth_pass bunop }",
         does: "left out: VRRP version 3 has none; adverts count from the hosts' own addresses alone",
-        proofs: [[model, "takes adverts of its own hosts alone, without the password that VRRP sends in the clear"]],
+        proofs: [
+          [
+            "infra/model/keepalived.test.ts",
+            "takes adverts of its own hosts alone, without the password that VRRP sends in the clear",
+          ],
+        ],
       },
       {
         line: "virtual_ipaddress { 142.135.12.59 dev eth0 }",

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import type { StackConfig } from "../config/index.ts";
+import { parseStackConfig } from "../config/index.ts";
+import { contentOf, fixtureConfig, hostOf as host, stackValues } from "./fixture.ts";
+
+describe("a virtual IP", () => {
+  const confOf = (name: string, change: Record<string, unknown> = {}, priorities?: Record<string, number>) => {
+    const values = stackValues("lab");
+    const vips = values.virtualIps as Record<string, Record<string, unknown>>;
+    Object.assign(vips["bunny-op"] ?? {}, change, priorities ? { priorities } : {});
+    return contentOf(host(name, parseStackConfig(values, "lab")), "/etc/keepalived/keepalived.conf");
+  };
+
+  it.each([
+    [{}, "0.2"],
+    [{ timing: "metal" }, "0.2"],
+    [{ timing: "migrating" }, "1"],
+    [{ timing: "migrating", advertSeconds: 0.5 }, "0.5"],
+  ])("with %j sends adverts every %s s", (keys, seconds) => {
+    expect(confOf("bunny1", keys)).toContain(`advert_int ${seconds}\n`);
+  });
+
+  it.each([
+    [{ bunny1: 150, bunny2: 100 }, 148, 99],
+    [{ bunny1: 99, bunny2: 254 }, 98, 252],
+  ])("puts hosts of unhealthy brokers behind all others and in their old order: %j", (priorities, first, second) => {
+    expect(confOf("bunny1", {}, priorities)).toContain(`broker_unhealthy weight -${first}\n`);
+    expect(confOf("bunny2", {}, priorities)).toContain(`broker_unhealthy weight -${second}\n`);
+  });
+
+  it("takes adverts of its own hosts alone, without the password that VRRP sends in the clear", () => {
+    const conf = confOf("bunny2");
+    expect(conf).toMatch(/^ *vrrp_version 3$/m);
+    expect(conf).toMatch(/^ *check_unicast_src$/m);
+    expect(conf).toMatch(/^ *unicast_peer \{\n *10\.203\.0\.21\n *\}$/m);
+    expect(conf).not.toMatch(/auth_type|auth_pass/);
+  });
+
+  it("has its watch up before keepalived, which writes to it", () => {
+    const unit = host("bunny2").units.find((one) => one.name === "keepalived.service");
+    expect(unit?.after).toEqual(["warren-vip.service", "bunny1 keepalived.service"]);
+  });
+
+  it("leaves a host alone that has no broker to speak for it", () => {
+    const { bunny } = fixtureConfig().brokers;
+    const alone = {
+      ...fixtureConfig(),
+      brokers: { bunny: { ...(bunny as StackConfig["brokers"][string]), members: ["bunny1"] } },
+    };
+    const paths = host("bunny2", alone).files.map((file) => file.path);
+    expect(paths.filter((path) => /keepalived|vrrp|health/.test(path))).toEqual([]);
+  });
+});
