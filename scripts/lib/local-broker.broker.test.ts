@@ -1,8 +1,9 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
+import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "amqplib";
@@ -23,6 +24,13 @@ describe("a local broker", () => {
     await broker.stop();
     expect(folders().filter((name) => !foldersBefore.has(name))).toEqual([]);
   });
+
+  function isLogged(queue: string): boolean {
+    const own = folders().filter((name) => !foldersBefore.has(name));
+    const logs = ["--include=LATEST.LOG", "--include=rabbit_durable_queue.DC*"];
+    const places = own.map((name) => path.join(tmpdir(), name));
+    return spawnSync("grep", ["-rqsa", ...logs, queue, ...places]).status === 0;
+  }
 
   it("answers AMQP and the management API, with the password it was given and no other", async () => {
     const connection = await connect(broker.url);
@@ -50,6 +58,8 @@ describe("a local broker", () => {
     await channel.assertQueue("survivor", { durable: true });
     channel.sendToQueue("survivor", Buffer.from("still here"), { persistent: true });
     await channel.waitForConfirms();
+    // The message is safe by its confirm. What is declared reaches Mnesia's log up to two seconds later, and would be lost with it.
+    await expect.poll(() => isLogged("survivor"), { timeout: 10_000 }).toBe(true);
     const { url } = broker;
 
     await broker.kill();
