@@ -55,9 +55,10 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
   };
 }
 
+/** In the alphabet's order: so does rabbitmq-plugins write them, and a plugin that was on for a moment leaves no difference. */
 const pluginsOf = (broker: BrokerConfig): string[] => [
-  "rabbitmq_management",
   ...(broker.ldap ? ["rabbitmq_auth_backend_ldap"] : []),
+  "rabbitmq_management",
 ];
 
 /**

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { brokerSubject, reachFrom, reachFromHere } from "./reach.ts";
 import { withChangedStack } from "./stack-file.ts";
-import { on, preview, textOf, up } from "./subject.ts";
+import { on, preview, textOf, untilPrints, up } from "./subject.ts";
 import { certificates } from "./tls.ts";
 
 /** epmd, Erlang distribution, the first port that a command line takes. */
@@ -25,7 +25,10 @@ function ports(): void {
       const { members, outsider } = await brokerSubject();
       // A command line listens for as long as it runs: something has to, or a refusal would prove nothing.
       const listen = `use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => 35672, Listen => 5) or die; close $_ while $_ = $s->accept`;
-      for (const { name } of members) await on(name, `systemd-run --collect --unit=${listener} perl -e '${listen}'`);
+      for (const { name } of members) {
+        await on(name, `systemd-run --collect --unit=${listener} perl -e '${listen}'`);
+        await untilPrints(name, "ss -Hltn 'sport = :35672' | wc -l", "1", 10_000);
+      }
       for (const target of members) {
         for (const port of clusterPorts) {
           const what = `${target.name}:${port}`;
