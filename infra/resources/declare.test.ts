@@ -120,7 +120,7 @@ describe("a connection", () => {
       privateKey,
       hostKey: "ssh-ed25519 KEY-OF-pds-4",
       dialErrorLimit: 2,
-      perDialTimeout: 5,
+      perDialTimeout: 3,
     });
   });
 

@@ -23,11 +23,14 @@ function ports(): void {
 
     it("for the cluster's own business are open to members and to the host itself, and to nobody else", async () => {
       const { members, outsider } = await brokerSubject();
-      // A command line listens for as long as it runs: something has to, or a refusal would prove nothing.
-      const listen = `use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => 35672, Listen => 5) or die; close $_ while $_ = $s->accept`;
+      // A command line listens for as long as it runs: something has to, or a refusal would prove nothing. Should one run just now, this
+      // listener comes after it.
+      const bind =
+        "my $s; select undef, undef, undef, 0.1 until $s = IO::Socket::INET->new(LocalPort => 35672, Listen => 5, ReuseAddr => 1);";
+      const listen = `use IO::Socket::INET; ${bind} close $_ while $_ = $s->accept`;
       for (const { name } of members) {
         await on(name, `systemd-run --collect --unit=${listener} perl -e '${listen}'`);
-        await untilPrints(name, "ss -Hltn 'sport = :35672' | wc -l", "1", 10_000);
+        await untilPrints(name, "ss -Hltnp 'sport = :35672' | grep -c perl", "1", 10_000);
       }
       for (const target of members) {
         for (const port of clusterPorts) {
