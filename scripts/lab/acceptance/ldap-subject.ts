@@ -169,15 +169,20 @@ export const startAnew = "systemctl reset-failed slapd && systemctl restart slap
 
 export const logOf = ({ member }: LdapSubject): string => `/var/log/rabbitmq/rabbit@${member.name}.log`;
 
-/** What the broker logs while some work is done: lines are there when the answer is that is looked for. @throws where it never comes */
+/**
+ * What the broker logs while some work is done: lines are there when the answer is that is looked for. The LDAP user knocks again until it is:
+ * the broker's pool may just have lost a connection, and then it says that instead. @throws where it never comes
+ */
 export async function loggedDuring(subject: LdapSubject, expected: RegExp, work: () => Promise<void>): Promise<string> {
   const host = subject.member.name;
   const size = await textOf(host, `stat -c %s ${logOf(subject)}`);
   await work();
   let text = "";
-  await until(`the broker's log says ${expected}`, 10_000, async () => {
+  await until(`the broker's log says ${expected}`, 20_000, async () => {
     text = await textOf(host, `tail -c +${Number(size) + 1} ${logOf(subject)}`);
-    return expected.test(text);
+    if (expected.test(text)) return true;
+    await amqpLogin(subject, subject.person);
+    return false;
   }).catch((error: Error) => {
     throw new Error(`${error.message}; it says:\n${text}`);
   });
