@@ -20,7 +20,7 @@ export function define(command: Command): void {
     .addHelpText(
       "after",
       `
-check   format, lint, types, arrows, unit tests; under a minute (npm run check is the same)
+check   format, lint, types, arrows, unit tests; a minute and a half on two cores (npm run check is the same)
 broker  agents as processes against a real broker; no root
 lab     real hosts on this machine, provisioned by the real engine; root on Debian or Ubuntu`,
     )
