@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { findRabbitmqBinaries } from "../scripts/lib/rabbitmq-binaries.ts";
+import { findRabbitmqBinaries, vmEnvironment } from "../scripts/lib/rabbitmq-binaries.ts";
 import { atom, binary, formatTerms, type Term } from "./erlang-terms.ts";
 import { parseTerms } from "./erlang-terms-parse.ts";
 
@@ -26,16 +26,7 @@ async function throughErlang(text: string): Promise<string> {
     ok = file:write_file(Written, unicode:characters_to_binary([io_lib:format("~tw.~n", [Term]) || Term <- Terms])),
     halt(0).`;
   const argv = ["-noinput", "-boot", "start_clean", "-eval", program.replace(/\s+/g, " "), "-extra", read, written];
-  const env = {
-    HOME: folder,
-    PATH: "/usr/bin:/bin",
-    LANG: "C.UTF-8",
-    ROOTDIR: binaries.erlangRoot,
-    BINDIR: binaries.ertsBin,
-    EMU: "beam",
-    PROGNAME: "erl",
-    ...(binaries.libraries ? { LD_LIBRARY_PATH: binaries.libraries } : {}),
-  };
+  const env = vmEnvironment(binaries, folder);
   await promisify(execFile)(join(binaries.ertsBin, "erlexec"), argv, { env, timeout: 30_000 });
   return readFileSync(written, "utf8");
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { readSections, readUnitStates, type UnitState } from "../commands/sections.ts";
 import type { Adoptable } from "../config/adopted.ts";
 import { type Definitions, definitionsSchema } from "./objects.ts";
-import { section } from "./question.ts";
 
 export interface FoundFile {
   readonly content: string;
@@ -32,7 +32,7 @@ export interface FoundHost {
   readonly addresses: readonly { readonly interface: string; readonly address: string }[];
   /** Installed packages: name -> version. */
   readonly packages: ReadonlyMap<string, string>;
-  readonly units: ReadonlyMap<string, { readonly active: string; readonly file: string }>;
+  readonly units: ReadonlyMap<string, UnitState>;
   readonly files: ReadonlyMap<string, FoundFile>;
   /** Further files that the services read, by name alone. */
   readonly names: readonly string[];
@@ -44,15 +44,8 @@ export interface FoundHost {
 
 /** Reads the answer to `question`. @returns undefined where it ends early */
 export function readAnswer(answer: string): FoundHost | undefined {
-  const sections = new Map<string, string[]>();
-  let current: string[] = [];
-  for (const line of answer.split("\n")) {
-    if (line.startsWith(section(""))) {
-      current = [];
-      sections.set(line.slice(section("").length), current);
-    } else current.push(line);
-  }
-  if (!sections.has("end")) return undefined;
+  const sections = readSections(answer);
+  if (!sections) return undefined;
   const lines = (name: string) => (sections.get(name) ?? []).filter((line) => line !== "");
   const definitions = definitionsSchema.safeParse(jsonOf(lines("definitions")));
   const cluster = clusterSchema.safeParse(jsonOf(lines("cluster")));
@@ -64,7 +57,7 @@ export function readAnswer(answer: string): FoundHost | undefined {
       return name && address ? [{ interface: name, address }] : [];
     }),
     packages: readPackages(lines("packages")),
-    units: readUnits(sections.get("units") ?? []),
+    units: readUnitStates(sections.get("units") ?? []),
     files: readFiles(lines("stat"), lines),
     names: lines("names"),
     ...(definitions.success ? { definitions: definitions.data } : {}),
@@ -93,19 +86,6 @@ const wordsOf = (lines: readonly string[]): string =>
 function readPackages(lines: readonly string[]): Map<string, string> {
   const installed = lines.map((line) => line.split(" ")).filter(([, , , status]) => status === "installed");
   return new Map(installed.map(([name = "", version = ""]) => [name, version]));
-}
-
-function readUnits(lines: readonly string[]): FoundHost["units"] {
-  const blocks = lines.join("\n").split("\n\n");
-  const value = (block: string, key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(block)?.[1] ?? "";
-  return new Map(
-    blocks
-      .filter((block) => block.includes("Id="))
-      .map((block) => [
-        value(block, "Id"),
-        { active: value(block, "ActiveState"), file: value(block, "UnitFileState") },
-      ]),
-  );
 }
 
 function readFiles(stats: readonly string[], lines: (name: string) => string[]): Map<string, FoundFile> {

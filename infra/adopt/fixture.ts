@@ -1,4 +1,4 @@
-import { section } from "./question.ts";
+import { section } from "../commands/sections.ts";
 
 /** The installation notes' `rabbitmq.config`, to the letter. */
 export const notesConfig = `[

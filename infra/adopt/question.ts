@@ -1,5 +1,6 @@
 import { quote, render } from "../commands/command.ts";
 import { rabbitmqctl } from "../commands/rabbitmq.ts";
+import { section } from "../commands/sections.ts";
 import { adoptable } from "../config/adopted.ts";
 
 /** Files that hand-built brokers are made of. The cookie is read for the stack's secrets, and is no adopted file. */
@@ -17,8 +18,6 @@ export const cookieFile = "/var/lib/rabbitmq/.erlang.cookie";
 export const dropInFolders = ["/etc/rabbitmq/conf.d", "/etc/systemd/system/rabbitmq-server.service.d"] as const;
 
 const textFiles = [...Object.values(brokerFiles), keepalivedFile, cookieFile];
-
-export const section = (name: string): string => `== ${name}`;
 
 /** One script that asks a host everything, as root, and changes nothing. Its answer is read by `readAnswer`. */
 export function question(): string {

@@ -61,7 +61,7 @@ export function withBase(given: Values): Based {
   };
 }
 
-const isRecord = (value: unknown): value is Values =>
+export const isRecord = (value: unknown): value is Values =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 function merge(below: unknown, above: unknown): unknown {

@@ -1,4 +1,4 @@
-import { type Values, withBase } from "./base.ts";
+import { isRecord, type Values, withBase } from "./base.ts";
 import { brokersSchema } from "./brokers.ts";
 import { usersWithPassword } from "./rules.ts";
 
@@ -21,9 +21,6 @@ export function withPlaceholders(values: Values): Record<string, unknown> {
   const passwords = { ...Object.fromEntries(users.map((user) => [user, placeholder])), ...given };
   return { ...read, secrets: { erlangCookie: placeholder, ...secrets, passwords } };
 }
-
-const isRecord = (value: unknown): value is Values =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function decrypted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(decrypted);

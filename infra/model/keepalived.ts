@@ -3,6 +3,7 @@ import { candidate } from "../commands/files.ts";
 import type { StackConfig } from "../config/index.ts";
 import { brokerEndFiles } from "./broker-end.ts";
 import { rootFile } from "./files.ts";
+import { keepalivedUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { scriptAccount, stateFiles, stateFolders } from "./vrrp-state.ts";
 import { vrrpWatch } from "./vrrp-watch.ts";
@@ -38,14 +39,14 @@ export function keepalivedPart({ config, host }: PartContext): HostPart {
     units: [
       watch.unit,
       {
-        name: "keepalived.service",
+        name: keepalivedUnit,
         onChange: "reload",
         reads: [check, ...ends, conf].map((file) => file.path),
         after: [
           // Its FIFO is there first.
           watch.unit.name,
           // The better host first: it takes the address at once, and nothing has to move right after the start.
-          ...betterHosts(config.virtualIps, host).map((better) => `${better} keepalived.service`),
+          ...betterHosts(config.virtualIps, host).map((better) => `${better} ${keepalivedUnit}`),
         ],
         afterBroker: false,
         packaged: true,

@@ -7,6 +7,9 @@ export const brokerPackage = "rabbitmq-server";
 /** The unit that Debian's package gives a RabbitMQ node. */
 export const brokerUnit = "rabbitmq-server.service";
 
+/** The file by which the broker is told of its plugins: Erlang's list of names. */
+export const pluginsFile = "/etc/rabbitmq/enabled_plugins";
+
 /** What a broker has from its first start on: its administrator. Imported again, it gives him back. */
 export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
 
@@ -22,3 +25,5 @@ export const rollStep = (cluster: string): string => `members of ${cluster}`;
 /** The unit that keeps the firewall's rules in the kernel, and their file. */
 export const firewallUnit = "warren-firewall.service";
 export const firewallRules = "/etc/warren/firewall.nft";
+
+export const keepalivedUnit = "keepalived.service";

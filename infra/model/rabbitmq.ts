@@ -7,7 +7,7 @@ import { brokerConfigFiles } from "./broker-files.ts";
 import { definitionsFile } from "./broker-settings.ts";
 import { brokerDropIn } from "./broker-unit.ts";
 import { json, rootFile } from "./files.ts";
-import { brokerPackage, brokerUnit } from "./names.ts";
+import { brokerPackage, brokerUnit, pluginsFile } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
 /** Debian's package makes this account; it is made before, because the cookie must be there at the first start. */
@@ -28,7 +28,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
     }),
     ...brokerConfigFiles(clusterName, broker),
     // The package gives this file to the broker, whose rabbitmq-plugins writes it.
-    rootFile("/etc/rabbitmq/enabled_plugins", renderEnabledPlugins(pluginsOf(broker)), ownedByBroker),
+    rootFile(pluginsFile, renderEnabledPlugins(pluginsOf(broker)), ownedByBroker),
     rootFile(definitionsFile, json(bootstrapDefinitions(config, broker)), {
       ...ownedByBroker,
       mode: "0600",

@@ -1,13 +1,13 @@
-import { brokerPackage, brokerUnit, memberStep } from "../model/names.ts";
+import { brokerPackage, brokerUnit, keepalivedUnit, memberStep, pluginsFile } from "../model/names.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import type { BrokerObservations, ClusterObservation } from "./broker.ts";
 import { agentQueueDrift, objectDrift, unmanagedObjects } from "./broker-drift.ts";
 import { hostDrift } from "./drift.ts";
 import { DriftCollector, type HostDrifts } from "./host-drifts.ts";
 import type { Observations } from "./index.ts";
-import { mainView, memberDrift, missingPlugins, pluginsFile, unmanagedNodes } from "./member-drift.ts";
+import { type MemberDrift, mainView, memberDrift, missingPlugins, unmanagedNodes } from "./member-drift.ts";
 import type { Observation, Unreachable } from "./observation.ts";
-import { doublyHeldAddresses, keepalivedUnit, unheldAddresses, unmanagedAddresses } from "./virtual-ip-drift.ts";
+import { doublyHeldAddresses, unheldAddresses, unmanagedAddresses } from "./virtual-ip-drift.ts";
 
 /** The agent that declares the queues of all. */
 const declaringUnit = "warren-dispatcher.service";
@@ -34,9 +34,10 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
   for (const cluster of model.clusters) {
     const observed = brokers.get(cluster.name);
     if (!observed) continue;
-    warnings.push(...silentMembers(cluster, observed, observations), ...noteNodes(cluster, observed, drift));
+    const { nodes, left } = memberDrift(cluster, observed);
+    warnings.push(...silentMembers(cluster, observed, observations), ...noteNodes(nodes, drift));
     noteDeaf(cluster, observations, drift);
-    warnings.push(...noteLeft(cluster, observed, drift));
+    warnings.push(...noteLeft(cluster, left, drift));
     noteLogin(observed, drift);
     notePlugins(model, cluster, observed, drift);
     const main = mainView(cluster, observed);
@@ -49,7 +50,7 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
     // An exchange that is made anew has lost what the agents bound to it.
     const rebound = objectDrifts.filter(({ thing }) => agentExchanges(cluster).has(thing));
     // A queue that lives on a node that is down is not told of, and comes back with it.
-    const isWhole = memberDrift(cluster, observed).nodes.size === 0;
+    const isWhole = nodes.size === 0;
     const missing = [...rebound, ...(isWhole ? agentQueueDrift(cluster, objects) : [])];
     if (missing.length > 0) {
       const differences = missing.map(({ thing, difference }) => `${thing}: ${difference}`);
@@ -85,8 +86,7 @@ const isBare = (seen: Observation | Unreachable | undefined): boolean =>
   seen !== undefined && !("unreachable" in seen) && seen.packages.get(brokerPackage)?.installed !== true;
 
 /** @returns what no step mends */
-function noteNodes(cluster: ClusterModel, observed: ClusterObservation, drift: DriftCollector): string[] {
-  const { nodes } = memberDrift(cluster, observed);
+function noteNodes(nodes: MemberDrift["nodes"], drift: DriftCollector): string[] {
   const warnings: string[] = [];
   for (const [host, differences] of nodes) {
     // A unit that is stopped says so itself.
@@ -97,10 +97,10 @@ function noteNodes(cluster: ClusterModel, observed: ClusterObservation, drift: D
 }
 
 /** @returns what no step mends by its own note: the step of a member follows that of its broker's unit, and is renewed with it */
-function noteLeft(cluster: ClusterModel, observed: ClusterObservation, drift: DriftCollector): string[] {
+function noteLeft(cluster: ClusterModel, left: MemberDrift["left"], drift: DriftCollector): string[] {
   const step = memberStep(cluster.name);
   const difference = "is not a member";
-  return [...memberDrift(cluster, observed).left].flatMap((host) => {
+  return [...left].flatMap((host) => {
     const followed = drift.hosts.get(host)?.has(brokerUnit) ?? false;
     return !followed && drift.note(host, step, [difference]) ? [] : [`${host} has drifted: ${step}: ${difference}`];
   });

@@ -1,8 +1,8 @@
+import { nodeOf } from "../commands/membership.ts";
+import { pluginsFile } from "../model/names.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import type { ClusterObservation, MemberView } from "./broker.ts";
 
-/** Name of a member's node; Debian's package names it so. */
-const nodeName = (host: string): string => `rabbit@${host}`;
 const hostOf = (node: string): string => node.slice(node.indexOf("@") + 1);
 
 export interface MemberDrift {
@@ -45,7 +45,7 @@ export function memberDrift(cluster: ClusterModel, observed: ClusterObservation)
   if (!main) return { nodes, left };
   const seen = new Map(main.view.nodes.map((node) => [node.name, node]));
   for (const { host } of cluster.members) {
-    const node = seen.get(nodeName(host));
+    const node = seen.get(nodeOf(host));
     if (!node) left.add(host);
     else if (!node.running) nodes.set(host, ["its node is down"]);
   }
@@ -59,9 +59,6 @@ export function unmanagedNodes(cluster: ClusterModel, observed: ClusterObservati
   return nodes.flatMap(({ name }) => (hosts.has(hostOf(name)) ? [] : [`node ${name}`]));
 }
 
-/** The file by which the broker is told of its plugins: Erlang's list of names. */
-export const pluginsFile = "/etc/rabbitmq/enabled_plugins";
-
 /** Plugins that a running node should have and hasn't, by host. A file that differs is drift of its own. */
 export function missingPlugins(
   model: EnvironmentModel,
@@ -70,7 +67,7 @@ export function missingPlugins(
 ): Map<string, string[]> {
   const missing = new Map<string, string[]>();
   for (const node of mainView(cluster, observed)?.view.nodes ?? []) {
-    const host = cluster.members.find((member) => nodeName(member.host) === node.name)?.host;
+    const host = cluster.members.find((member) => nodeOf(member.host) === node.name)?.host;
     const file = model.hosts.find((one) => one.name === host)?.files.find((one) => one.path === pluginsFile);
     if (!host || !file || !node.running || !node.plugins) continue;
     const wanted = file.content.match(/[a-z][a-z0-9_]*/g) ?? [];

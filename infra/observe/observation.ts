@@ -1,5 +1,5 @@
+import { readSections, readUnitStates, type UnitState } from "../commands/sections.ts";
 import type { RefusedKey } from "./refused-key.ts";
-import { section } from "./script.ts";
 
 export interface ObservedFile {
   /** Octal, four digits. */
@@ -16,18 +16,12 @@ export interface ObservedPackage {
   readonly held: boolean;
 }
 
-export interface ObservedUnit {
-  readonly active: string;
-  /** enabled, disabled, masked, static, … ; empty where there is no such unit. */
-  readonly file: string;
-}
-
 /** What a host says about itself now. */
 export interface Observation {
   readonly files: ReadonlyMap<string, ObservedFile>;
   readonly accounts: ReadonlySet<string>;
   readonly packages: ReadonlyMap<string, ObservedPackage>;
-  readonly units: ReadonlyMap<string, ObservedUnit>;
+  readonly units: ReadonlyMap<string, UnitState>;
   /** IPv4 addresses that it has on its network interfaces now, loopback left out. */
   readonly addresses: readonly string[];
   /** TCP ports that something on it listens to. */
@@ -46,21 +40,14 @@ export interface Unreachable {
  * @returns undefined where the answer ends early: half an answer would look like drift
  */
 export function parseObservation(answer: string): Observation | undefined {
-  const sections = new Map<string, string[]>();
-  let current: string[] = [];
-  for (const line of answer.split("\n")) {
-    if (line.startsWith(section(""))) {
-      current = [];
-      sections.set(line.slice(section("").length), current);
-    } else current.push(line);
-  }
-  if (!sections.has("end")) return undefined;
+  const sections = readSections(answer);
+  if (!sections) return undefined;
   const lines = (name: string) => (sections.get(name) ?? []).filter((line) => line !== "");
   return {
     files: parseFiles(lines("stat"), lines("sha256")),
     accounts: new Set(lines("accounts").map((line) => line.split(":")[0] ?? "")),
     packages: parsePackages(lines("packages")),
-    units: parseUnits(sections.get("units") ?? []),
+    units: readUnitStates(sections.get("units") ?? []),
     addresses: lines("addresses").flatMap((line) => /\binet ([\d.]+)/.exec(line)?.[1] ?? []),
     listening: new Set(
       lines("listening")
@@ -93,22 +80,6 @@ function parsePackages(lines: string[]): Map<string, ObservedPackage> {
     lines.map((line) => {
       const [name = "", version = "", want, status] = line.split(" ");
       return [name, { version, installed: status === "installed", held: want === "hold" }];
-    }),
-  );
-}
-
-/** `systemctl show` answers a block a unit, with blank lines between. */
-function parseUnits(lines: string[]): Map<string, ObservedUnit> {
-  const blocks = lines.join("\n").split("\n\n");
-  return new Map(
-    blocks.map((block) => {
-      const values = new Map(
-        block.split("\n").map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
-      );
-      return [
-        values.get("Id") ?? "",
-        { active: values.get("ActiveState") ?? "", file: values.get("UnitFileState") ?? "" },
-      ];
     }),
   );
 }

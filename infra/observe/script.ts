@@ -1,8 +1,6 @@
 import { quote } from "../commands/command.ts";
+import { section } from "../commands/sections.ts";
 import type { HostModel } from "../model/types.ts";
-
-/** Sections of the answer, each begun by a line of its own. */
-export const section = (name: string): string => `== ${name}`;
 
 /**
  * One read-only script that answers everything the model wants to know of a host. Its answer is lines, parsed by

@@ -1,8 +1,7 @@
+import { keepalivedUnit } from "../model/names.ts";
 import type { EnvironmentModel, HostModel, VirtualIpModel } from "../model/types.ts";
 import { addressesOf, type HostDrifts } from "./host-drifts.ts";
 import type { Observations } from "./index.ts";
-
-export const keepalivedUnit = "keepalived.service";
 
 /** A virtual IP on no host, where a restart of keepalived would bring it back. */
 export interface Unheld {

@@ -9,7 +9,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 import { answersAmqp } from "./amqp-probe.ts";
-import { findRabbitmqBinaries, type RabbitmqBinaries } from "./rabbitmq-binaries.ts";
+import { findRabbitmqBinaries, type RabbitmqBinaries, vmEnvironment } from "./rabbitmq-binaries.ts";
 
 export interface LocalBrokerOptions {
   /** Taken as they are when given, and an error when in use; free ones are found otherwise. */
@@ -210,18 +210,11 @@ function vmCommand(binaries: RabbitmqBinaries, directory: string) {
       ...["-kernel", "prevent_overlapping_partitions", "false"],
     ],
     env: {
-      HOME: directory,
-      PATH: "/usr/bin:/bin",
-      LANG: "C.UTF-8",
-      ROOTDIR: binaries.erlangRoot,
-      BINDIR: binaries.ertsBin,
-      EMU: "beam",
-      PROGNAME: "erl",
+      ...vmEnvironment(binaries, directory),
       ERL_LIBS: binaries.plugins,
       ERL_MAX_PORTS: "4096",
       ERL_CRASH_DUMP_SECONDS: "0",
       ERL_ZFLAGS: "-start_epmd false -dist_listen false",
-      ...(binaries.libraries ? { LD_LIBRARY_PATH: binaries.libraries } : {}),
       RABBITMQ_NODENAME: "rabbit@localhost",
       RABBITMQ_CONF_ENV_FILE: path.join(directory, "no-such-file"),
       RABBITMQ_CONFIG_FILE: path.join(directory, "rabbitmq"),

@@ -22,6 +22,18 @@ export interface RabbitmqBinaries {
   readonly libraries: string | undefined;
 }
 
+/** What an Erlang VM of these wants in its environment, without the shell scripts that set it elsewhere. */
+export const vmEnvironment = (binaries: RabbitmqBinaries, home: string) => ({
+  HOME: home,
+  PATH: "/usr/bin:/bin",
+  LANG: "C.UTF-8",
+  ROOTDIR: binaries.erlangRoot,
+  BINDIR: binaries.ertsBin,
+  EMU: "beam",
+  PROGNAME: "erl",
+  ...(binaries.libraries ? { LD_LIBRARY_PATH: binaries.libraries } : {}),
+});
+
 const useOtherBroker = "give a running broker with --broker amqp://user:password@host:5672/";
 
 /**

@@ -1,13 +1,10 @@
-import { readFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
-import path from "node:path";
 import { clusterModels } from "../../infra/model/cluster.ts";
-import { operatorCaFile } from "../../infra/model/tls.ts";
 import type { ClusterModel } from "../../infra/model/types.ts";
+import { readOperatorCa } from "../lib/operator-ca.ts";
 import { readCommittedConfig } from "../lib/stack.ts";
 import { readPulumi } from "./engine.ts";
-import { checkout } from "./places.ts";
 
 /** Milliseconds for a management API to say anything at all. */
 const answerTimeoutMs = 1000;
@@ -67,12 +64,13 @@ const isObjectOf = (cluster: string, urn: string): boolean =>
   urn.includes("rabbitmq:index/") && urn.includes(`::${cluster} `);
 
 /** The options for a stack of this checkout, its brokers asked for real. */
-export function refreshFlagsOf(
+export async function refreshFlagsOf(
   stack: string,
   words: readonly string[],
   { readsBeforeRuns }: Pick<RefreshContext, "readsBeforeRuns">,
 ): Promise<string[]> {
-  const ca = readCa(stack);
+  // Whether somebody answers can be told without it, too.
+  const ca = await readOperatorCa(stack).catch(() => undefined);
   return refreshFlags(clustersOf(stack), words, {
     readsBeforeRuns,
     probe: (cluster, address) => answersHttp(cluster, address, ca),
@@ -86,15 +84,6 @@ function clustersOf(stack: string): ClusterModel[] {
   } catch {
     // The program finds the same mistakes, and tells of them where a person looks.
     return [];
-  }
-}
-
-function readCa(stack: string): string | undefined {
-  try {
-    return readFileSync(path.join(checkout, operatorCaFile(stack)), "utf8");
-  } catch {
-    // No run of this checkout has written it yet: whether somebody answers can be told without it.
-    return undefined;
   }
 }
 
