@@ -1,26 +1,49 @@
+import type { networkInterfaces } from "node:os";
 import { pino } from "pino";
-import { expect, test } from "vitest";
-import { holdsAddress, watchAddress } from "./address-watch.ts";
+import { describe, expect, test } from "vitest";
+import { canonicalAddress, holdsAddress, watchAddress } from "./address-watch.ts";
 
-// Not proved here: an address that comes and goes, which needs a host of its own.
+// Addresses that come and go need root: address-watch.lab.test.ts.
 
-const entry = (address: string) => ({
-  address,
-  netmask: "255.255.255.255",
-  family: "IPv4" as const,
-  mac: "00:00:00:00:00:00",
-  internal: false,
-  cidr: null,
-});
+type Interfaces = ReturnType<typeof networkInterfaces>;
+const log = pino({ level: "silent" });
 
-test("an address that another one begins with is not held", () => {
-  const interfaces = { eth0: [entry("10.203.0.50"), entry("10.203.0.21")] };
-  expect(holdsAddress("10.203.0.50", interfaces)).toBe(true);
-  expect(holdsAddress("10.203.0.5", interfaces)).toBe(false);
+function holding(...addresses: string[]): Interfaces {
+  const common = { netmask: "", mac: "00:00:00:00:00:00", internal: false, cidr: null };
+  return {
+    eth0: addresses.map((address) =>
+      address.includes(":")
+        ? { ...common, address, family: "IPv6" as const, scopeid: 7 }
+        : { ...common, address, family: "IPv4" as const },
+    ),
+  };
+}
+
+describe("an address is held", () => {
+  test.each([
+    ["when it is on an interface", "10.203.0.50", "10.203.0.50", true],
+    ["not when another one begins with it", "10.203.0.5", "10.203.0.50", false],
+    ["not when it begins with another one", "10.203.0.50", "10.203.0.5", false],
+    ["however its zeros are written", "fd00:0:0::0010", "fd00::10", true],
+    ["however its letters are written", "FD00::AB", "fd00::ab", true],
+    ["not when another IPv6 one begins with it", "fd00::1", "fd00::10", false],
+    ["as IPv4 when it is written as mapped to IPv6", "::ffff:10.203.0.50", "10.203.0.50", true],
+    ["as IPv4 when it is mapped in hexadecimal", "::FFFF:0acb:0032", "10.203.0.50", true],
+    ["on any interface when it has no zone", "fe80::1", "fe80::1", true],
+    ["on the interface of its zone", "fe80::1%eth0", "fe80::1", true],
+    ["on the interface of its zone's number", "fe80::1%7", "fe80::1", true],
+    ["not on an interface of another zone", "fe80::1%eth1", "fe80::1", false],
+  ])("%s", (_when, wanted, found, held) => {
+    expect(holdsAddress(wanted, holding("192.0.2.9", found))).toBe(held);
+  });
+
+  test("nowhere on a host without addresses", () => {
+    expect(holdsAddress("10.203.0.50", {})).toBe(false);
+    expect(canonicalAddress("bunny-op")).toBe("bunny-op");
+  });
 });
 
 test("what this host holds is known at once", () => {
-  const log = pino({ level: "silent" });
   const [held, foreign] = [watchAddress("127.0.0.1", log), watchAddress("192.0.2.1", log)];
   expect([held.held, foreign.held]).toEqual([true, false]);
   held.stop();

@@ -1,11 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter } from "node:events";
+import { existsSync } from "node:fs";
+import { isIP, SocketAddress } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { Log } from "./log.ts";
 
-/** The kernel's event is seen at once; this is how late it is seen where `ip` is missing or its events stop. */
-const pollMs = 500;
+/**
+ * The kernel's event is seen at once. The list is also looked at this often: where `ip` is missing or its events stop, a change is
+ * seen within half a second even on a busy host.
+ */
+const pollMs = 250;
 const restartMs = 5000;
+/** Where this is there (util-linux), the monitor gets a SIGKILL from the kernel when we are gone, however we went. */
+const setpriv = "/usr/bin/setpriv";
 
 interface AddressEvents {
   held: [];
@@ -14,7 +21,7 @@ interface AddressEvents {
 
 /**
  * Does this host hold an address (a virtual IP)? `ip monitor address` says when something changed (netlink), the list of
- * addresses says what is true; the list is also looked at twice a second.
+ * addresses says what is true. An address on an interface without a cable counts as gone: nobody can reach it.
  */
 export class AddressWatch extends EventEmitter<AddressEvents> {
   readonly #address: string;
@@ -27,12 +34,17 @@ export class AddressWatch extends EventEmitter<AddressEvents> {
 
   constructor(address: string, log: Log) {
     super();
-    this.#address = address.toLowerCase();
+    this.#address = address;
     this.#log = log;
   }
 
   get held(): boolean {
     return this.#held;
+  }
+
+  /** Process id of `ip monitor` while it runs; without it addresses are only polled. */
+  get monitorPid(): number | undefined {
+    return this.#monitor?.pid;
   }
 
   start(): void {
@@ -41,14 +53,16 @@ export class AddressWatch extends EventEmitter<AddressEvents> {
     this.#startMonitor();
   }
 
+  /** Ends at once; nothing is emitted any more. */
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#poll);
     clearTimeout(this.#restart);
-    this.#monitor?.kill();
+    this.#monitor?.kill("SIGKILL");
   }
 
   #look(): void {
+    if (this.#stopped) return;
     const held = holdsAddress(this.#address, networkInterfaces());
     if (held === this.#held) return;
     this.#held = held;
@@ -60,14 +74,20 @@ export class AddressWatch extends EventEmitter<AddressEvents> {
   }
 
   #startMonitor(): void {
-    const monitor = spawn("ip", ["monitor", "address"], { stdio: ["ignore", "pipe", "ignore"] });
+    const argv = ["ip", "monitor", "address", "link"];
+    const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", "--", ...argv] : argv;
+    const monitor = spawn(command, args, { stdio: ["ignore", "pipe", "ignore"] });
     this.#monitor = monitor;
     monitor.stdout.on("data", () => this.#look());
-    monitor.on("error", (error) =>
-      this.#log.warn({ err: error }, `no "ip monitor": addresses are polled every ${pollMs} ms`),
-    );
-    monitor.on("close", () => {
-      if (!this.#stopped) this.#restart = setTimeout(() => this.#startMonitor(), restartMs);
+    monitor.on("error", (error) => this.#log.debug({ err: error }, `"ip monitor" can't be run`));
+    monitor.on("close", (code, signal) => {
+      this.#monitor = undefined;
+      if (this.#stopped) return;
+      this.#log.warn(
+        { code, signal },
+        `"ip monitor" ended: addresses are polled every ${pollMs} ms until it runs again`,
+      );
+      this.#restart = setTimeout(() => this.#startMonitor(), restartMs);
     });
   }
 }
@@ -78,7 +98,29 @@ export function watchAddress(address: string, log: Log): AddressWatch {
   return watch;
 }
 
-/** Exact comparison: 10.203.0.5 is not 10.203.0.50. */
+/**
+ * Exact comparison of addresses, not of texts: 10.203.0.5 is not 10.203.0.50; fd00::1, FD00:0::1 and ::ffff:10.203.0.5 are what
+ * they mean. With a zone (`fe80::1%eth0`) only on that interface, by name or number.
+ */
 export function holdsAddress(address: string, interfaces: ReturnType<typeof networkInterfaces>): boolean {
-  return Object.values(interfaces).some((list) => list?.some((each) => each.address.toLowerCase() === address));
+  const [bare = "", zone] = address.split("%");
+  const wanted = canonicalAddress(bare);
+  return Object.entries(interfaces).some(([name, list]) =>
+    list?.some(
+      (each) =>
+        canonicalAddress(each.address) === wanted &&
+        (zone === undefined || zone === name || ("scopeid" in each && zone === String(each.scopeid))),
+    ),
+  );
+}
+
+const mappedPrefix = "::ffff:";
+
+/** One way to write each address; what is no address stays as it is, and equals no address. The zone is left out. */
+export function canonicalAddress(text: string): string {
+  const [bare = ""] = text.split("%");
+  if (isIP(bare) !== 6) return bare;
+  const { address } = new SocketAddress({ address: bare, family: "ipv6" });
+  const mapped = address.slice(mappedPrefix.length);
+  return address.startsWith(mappedPrefix) && isIP(mapped) === 4 ? mapped : address;
 }
