@@ -3,7 +3,7 @@ import { codecs } from "../lib/codecs.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
 import { bad, good, type Result } from "../lib/result.ts";
 import { replacePrefix } from "../lib/topics.ts";
-import { DedupTable } from "./dedup-table.ts";
+import { DedupTable } from "./dedup-map.ts";
 import type { Effect, Event, Incoming } from "./events.ts";
 
 export interface CoreOptions {
