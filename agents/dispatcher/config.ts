@@ -1,19 +1,32 @@
 import { isIP } from "node:net";
+import { hostname } from "node:os";
 import { z } from "zod";
 import { commonConfig } from "../lib/config.ts";
 
 const topicPrefix = z.string().regex(/^[^.*#\s]+(\.[^.*#\s]+)*$/, "expected words joined by dots, without wildcards");
 
-/** What the dispatcher can be told. `example.json` says more. */
-export const configSchema = commonConfig.extend({
+/** The broker takes a delivery back that was not settled for half an hour (its consumer_timeout): a doubt ends before. */
+const doubtSecondsMax = 1700;
+
+const own = {
   exchange: z.string().min(1).default("cmc"),
   inputQueue: z.string().min(1).default("cmc.urp.input"),
   inputTopic: topicPrefix.default("v00.urp.input").describe("announcements come in under this and what follows"),
   notifyTopic: topicPrefix.default("v00.urp.notify").describe("the first of each product goes out under this instead"),
+  alternateTopic: topicPrefix.default("v00.urp.alternate").describe("pullers ask for a product's twin under this"),
+  twinTopic: topicPrefix.default("v00.urp.twin").describe("the twin they asked for goes out under this"),
+  pulledTopic: topicPrefix.default("v00.urp.pulled").describe("pullers say under this which product they have"),
+  markerTopic: topicPrefix.default("v00.urp.marker").describe("this and the host's name: how far the ledger is read"),
   outputQueues: z
     .array(z.string().min(1))
     .default(["cmc.urp.pull"])
     .describe("declared and bound to everything dispatched, so that nothing is lost before the first puller comes"),
+  hostName: topicPrefix.optional().describe("names ledger queue and markers; left out: what the host calls itself"),
+  ledgerQueue: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("this host's own copy of all that goes out; left out: cmc.urp.ledger. and the host's name"),
   vip: z
     .strictObject({ address: z.string().refine((text) => isIP(text) !== 0, "expected an IP address") })
     .optional()
@@ -28,6 +41,95 @@ export const configSchema = commonConfig.extend({
   prefetch: z.int().min(1).max(10_000).default(500),
   retryDelayMinMs: z.int().min(1).max(60_000).default(100).describe("after a publish that was returned or refused"),
   retryDelayMaxMs: z.int().min(1).max(600_000).default(5000),
+  confirmTimeoutMs: z
+    .int()
+    .min(100)
+    .max(600_000)
+    .default(10_000)
+    .describe("a publish unconfirmed for so long, without an alarm at the broker: connects anew"),
+  giveUpMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(1000)
+    .describe("when the address left: what is not confirmed within this dies with the connection"),
+  receipts: z
+    .boolean()
+    .default(true)
+    .describe("pullers say what they have (pulledTopic); false where any of them does not"),
+  doubtSeconds: z
+    .int()
+    .min(1)
+    .max(doubtSecondsMax)
+    .default(30)
+    .describe("with receipts: how long one is waited for before a product that may be lost goes out again"),
+  doubtMaxSeconds: z
+    .int()
+    .min(1)
+    .max(doubtSecondsMax)
+    .default(1200)
+    .describe("the same where no later product's receipt has come either, as while all pullers are down"),
+  alternateWaitSeconds: z
+    .int()
+    .min(1)
+    .max(doubtSecondsMax)
+    .default(600)
+    .describe("how long a puller's request waits for a twin"),
+  alternatesWaitingMax: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(200)
+    .describe("requests that may wait for one; never more than half of prefetch"),
+  standbyServeDelayMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(1000)
+    .describe("a standby that keeps the twin asked for sends it when nobody else has within this"),
+  silenceSeconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(300)
+    .describe("a source that announced nothing for so long while another did is an alarm"),
+  topologyCheckSeconds: z
+    .int()
+    .min(1)
+    .max(3600)
+    .default(30)
+    .describe("how often queues are looked for and bound again while connected"),
+};
+
+/** What the dispatcher can be told. `example.json` says more. */
+export const configSchema = commonConfig.extend(own).superRefine((config, context) => {
+  if (config.doubtSeconds > config.doubtMaxSeconds) {
+    const message = `expected at most doubtMaxSeconds (${config.doubtMaxSeconds})`;
+    context.addIssue({ code: "custom", path: ["doubtSeconds"], message, input: config.doubtSeconds });
+  }
+  const topics = topicNames.map((name) => `${config[name]}.`);
+  for (const [index, name] of topicNames.entries()) {
+    const inside = topics.findIndex((other, at) => at !== index && topics[index]?.startsWith(other));
+    if (inside < 0) continue;
+    const message = `expected a topic of its own, but it is within ${topicNames[inside]}`;
+    context.addIssue({ code: "custom", path: [name], message, input: config[name] });
+  }
 });
 
+const topicNames = ["inputTopic", "notifyTopic", "alternateTopic", "twinTopic", "pulledTopic", "markerTopic"] as const;
+
 export type Config = z.infer<typeof configSchema>;
+
+/** Two dispatchers that shared a ledger would each read half of it: every host has its own, whatever is left out. */
+export function hostNameOf(config: Config): string {
+  return config.hostName ?? hostname();
+}
+
+export function ledgerQueueOf(config: Config): string {
+  return config.ledgerQueue ?? `cmc.urp.ledger.${hostNameOf(config)}`;
+}
+
+/** Waiting requests are unacked deliveries: they must leave room for announcements. */
+export function alternatesWaitingMaxOf({ alternatesWaitingMax, prefetch }: Config): number {
+  return Math.min(alternatesWaitingMax, Math.floor(prefetch / 2));
+}

@@ -1,0 +1,41 @@
+import { deadLetterTopology, joinTopologies, type QueueDeclaration, type Topology } from "../lib/topology.ts";
+import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
+
+/** All queues are declared here: nothing is lost before the first announcer or puller comes. */
+export function topologyOf(config: Config): Topology {
+  const { exchange, inputQueue, inputTopic, notifyTopic, alternateTopic, twinTopic, outputQueues } = config;
+  const bind = (...patterns: string[]) => patterns.map((pattern) => ({ exchange, pattern }));
+  return joinTopologies(deadLetterTopology, {
+    exchanges: [{ name: exchange, type: "topic" }],
+    queues: [
+      {
+        name: inputQueue,
+        // The fence where two hosts believe that they hold the address: the broker feeds one of them.
+        arguments: { "x-single-active-consumer": true },
+        bindings: bind(`${inputTopic}.#`, `${alternateTopic}.#`),
+      },
+      ...outputQueues.map((name) => ({ name, bindings: bind(`${notifyTopic}.#`, `${twinTopic}.#`) })),
+      ledgerOf(config),
+    ],
+  });
+}
+
+/**
+ * This host's own copy of everything that goes out. What is older than the window tells nothing any more: a ledger that nobody reads (a
+ * host that is gone) is bounded by it.
+ */
+function ledgerOf(config: Config): QueueDeclaration {
+  const { exchange, notifyTopic, twinTopic, alternateTopic, pulledTopic, dedupWindowSeconds } = config;
+  const patterns = [
+    `${notifyTopic}.#`,
+    `${twinTopic}.#`,
+    `${alternateTopic}.#`,
+    pulledTopic,
+    `${config.markerTopic}.${hostNameOf(config)}`,
+  ];
+  return {
+    name: ledgerQueueOf(config),
+    arguments: { "x-message-ttl": dedupWindowSeconds * 1000 },
+    bindings: patterns.map((pattern) => ({ exchange, pattern })),
+  };
+}
