@@ -22,7 +22,7 @@ const keyOf = (product: number): string => createHash("md5").update(`product ${p
 
 function announcement(id: number, product: number, source = "urp-1"): Incoming {
   const body = Buffer.from(`${keyOf(product)} 498081 http://${source}/ db/RADAR/product-${product}`);
-  return { id, routingKey: "v00.urp.input.RADAR", body };
+  return { id, routingKey: "v00.urp.input.RADAR", body, redelivered: false };
 }
 
 const deliver = (delivery: Incoming) => ({ type: "delivery", delivery }) as const;
@@ -41,7 +41,9 @@ test("the first announcement of a product is published under the notify topic an
   expect(dispatcher.handle({ type: "held" }, 0)).toEqual([{ type: "subscribe" }]);
   const first = announcement(1, 1);
   const effects = dispatcher.handle(deliver(first), 0);
-  expect(effects).toEqual([{ type: "publish", claim: 1, routingKey: "v00.urp.notify.RADAR", delivery: first }]);
+  expect(effects).toEqual([
+    { type: "publish", claim: 1, routingKey: "v00.urp.notify.RADAR", delivery: first, firstAtMs: 0, doubt: false },
+  ]);
   expect(dispatcher.handle(outcomeOf(1, "confirmed"), 5)).toEqual([
     { type: "won", source: "urp-1", tookMs: 5 },
     { type: "ack", delivery: 1 },
@@ -56,7 +58,7 @@ test("a twin that comes while the first is in flight waits, and is acked with it
   expect(dispatcher.handle(outcomeOf(claim, "confirmed"), 9)).toEqual([
     { type: "won", source: "urp-1", tookMs: 9 },
     { type: "ack", delivery: 1 },
-    { type: "twin", source: "urp-2", firstSource: "urp-1", leadMs: 3 },
+    { type: "twin", source: "urp-2", firstSource: "urp-1", leadMs: 3, sizeDiffers: false },
     { type: "ack", delivery: 2 },
   ]);
 });
@@ -65,7 +67,7 @@ test("a twin within the window is acked and counted; after the window, counted f
   const dispatcher = core();
   dispatcher.handle({ type: "held" }, 0);
   dispatcher.handle(outcomeOf(claimIn(dispatcher.handle(deliver(announcement(1, 1)), 0)), "confirmed"), 1);
-  const twin = { type: "twin", source: "urp-2", firstSource: "urp-1" };
+  const twin = { type: "twin", source: "urp-2", firstSource: "urp-1", sizeDiffers: false };
   expect(dispatcher.handle(deliver(announcement(2, 1, "urp-2")), windowMs - 1)).toEqual([
     { ...twin, leadMs: windowMs - 1 },
     { type: "ack", delivery: 2 },
@@ -160,7 +162,7 @@ test("at entriesMax it stops taking, forgets nothing, and goes on when the windo
 test("what is no announcement is put aside with the reason", () => {
   const dispatcher = core();
   dispatcher.handle({ type: "held" }, 0);
-  const garbage = { id: 1, routingKey: "v00.urp.input.RADAR", body: Buffer.from("garbage") };
+  const garbage = { id: 1, routingKey: "v00.urp.input.RADAR", body: Buffer.from("garbage"), redelivered: false };
   expect(dispatcher.handle(deliver(garbage), 0)).toMatchObject([{ type: "dead-letter", delivery: 1 }]);
   const foreign = { ...announcement(2, 1), routingKey: "v00.dd.notify" };
   expect(dispatcher.handle(deliver(foreign), 0)).toMatchObject([

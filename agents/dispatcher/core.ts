@@ -102,6 +102,8 @@ export class DispatcherCore {
         return this.#onGone();
       case "stop":
         return this.#onStop();
+      default:
+        return [];
     }
   }
 
@@ -121,7 +123,7 @@ export class DispatcherCore {
     if (first) {
       const leadMs = nowMs - first.atMs;
       return [
-        { type: "twin", source: arrival.source, firstSource: first.source, leadMs },
+        { type: "twin", source: arrival.source, firstSource: first.source, leadMs, sizeDiffers: false },
         { type: "ack", delivery: delivery.id },
       ];
     }
@@ -154,7 +156,9 @@ export class DispatcherCore {
     claim.retryAtMs = undefined;
     this.#retrying.delete(claim);
     this.#publishing.set(claim.id, claim);
-    return { type: "publish", claim: claim.id, routingKey: claim.current.notifyKey, delivery: claim.current.delivery };
+    const { delivery, notifyKey } = claim.current;
+    const firstAtMs = claim.first.atMs;
+    return { type: "publish", claim: claim.id, routingKey: notifyKey, delivery, firstAtMs, doubt: false };
   }
 
   #onOutcome(id: number, outcome: PublishOutcome, nowMs: number): Effect[] {
@@ -173,7 +177,7 @@ export class DispatcherCore {
     if (claim.currentIsOurs) effects.push({ type: "ack", delivery: current.delivery.id });
     for (const twin of claim.waiting) {
       const leadMs = twin.atMs - first.atMs;
-      effects.push({ type: "twin", source: twin.source, firstSource: current.source, leadMs });
+      effects.push({ type: "twin", source: twin.source, firstSource: current.source, leadMs, sizeDiffers: false });
       effects.push({ type: "ack", delivery: twin.delivery.id });
     }
     return effects;

@@ -156,8 +156,8 @@ export class Dispatcher implements RunningAgent {
         this.#telemetry.received();
         const id = this.#nextDelivery++;
         this.#deliveries.set(id, delivery);
-        const { routingKey, body } = delivery;
-        this.#handle({ type: "delivery", delivery: { id, routingKey, body } });
+        const { routingKey, body, redelivered } = delivery;
+        this.#handle({ type: "delivery", delivery: { id, routingKey, body, redelivered } });
       },
       onLost: () => {
         this.#deliveries.clear();
