@@ -16,6 +16,22 @@ test("a settled run at the front goes out as one ack, what is behind a gap singl
   expect(batch.flush()).toEqual([{ tag: 7, multiple: true }]);
 });
 
+test("one delivery that is held back keeps no other from being acked, over many more than fit at first", () => {
+  const batch = new AckBatch();
+  const acked = new Set<number>();
+  const tags = 70_000;
+  for (let tag = 2; tag <= tags; tag++) {
+    batch.ack(tag);
+    if (tag % 100 === 0) for (const ack of batch.flush()) acked.add(ack.tag);
+  }
+  for (const ack of batch.flush()) acked.add(ack.tag);
+  expect(acked.size).toBe(tags - 1);
+  batch.ack(1);
+  expect(batch.flush()).toEqual([{ tag: 1, multiple: true }]);
+  batch.ack(tags + 1);
+  expect(batch.flush()).toEqual([{ tag: tags + 1, multiple: true }]);
+});
+
 test("property: a broker that holds every tag to account sees each settled once, and only what was asked", () => {
   const settlements = fc.array(fc.record({ ack: fc.boolean(), flush: fc.boolean(), order: fc.nat() }), {
     minLength: 1,

@@ -4,43 +4,83 @@ export interface Ack {
   readonly multiple: boolean;
 }
 
+/** What a tag's place in the ring says. */
+const waits = 0;
+const toAck = 1;
+const settled = 2;
+
+/** Tags open at once for which no memory has to be taken anew; the ring grows beyond, up to a prefetch of 65,535 and more. */
+const ringSizeAtFirst = 1024;
+
 /**
  * Which acks to send for one channel, whose delivery tags are 1, 2, 3, …. Settling is in any order; a flush answers one ack
  * with `multiple` for the settled run at the front and single ones behind a gap. The tag of a `multiple` ack is always one
  * that the broker still holds as unacked: it closes the channel over any other.
+ *
+ * Tags are numbers in a ring, not members of a set: this runs for every message.
  */
 export class AckBatch {
   /** Lowest tag that the broker still waits for. */
   #lowest = 1;
-  readonly #toAck = new Set<number>();
-  /** Settled with the broker already, behind a gap. */
-  readonly #settledAhead = new Set<number>();
+  /** Highest tag that was settled by anything. */
+  #highest = 0;
+  /** Acks that no flush has answered yet. */
+  #waiting = 0;
+  #lowestWaiting = Number.POSITIVE_INFINITY;
+  /** By tag modulo its size, a power of two; every place outside `#lowest` to `#highest` is `waits`. */
+  #ring = new Uint8Array(ringSizeAtFirst);
 
   /** Marks a delivery as done; true when a flush is needed that was not needed before. */
   ack(tag: number): boolean {
-    this.#toAck.add(tag);
-    return this.#toAck.size === 1;
+    this.#mark(tag, toAck);
+    this.#lowestWaiting = Math.min(this.#lowestWaiting, tag);
+    this.#waiting++;
+    return this.#waiting === 1;
   }
 
   /** A delivery that was given back or dead-lettered by other means than an ack of this batch. */
   settledOtherwise(tag: number): void {
-    this.#settledAhead.add(tag);
+    this.#mark(tag, settled);
   }
 
   flush(): Ack[] {
+    const mask = this.#ring.length - 1;
     let tag = this.#lowest;
     let last = 0;
-    for (; ; tag++) {
-      if (this.#toAck.delete(tag)) last = tag;
-      else if (!this.#settledAhead.delete(tag)) break;
+    for (; tag <= this.#highest; tag++) {
+      const state = this.#ring[tag & mask];
+      if (state === waits) break;
+      if (state === toAck) {
+        last = tag;
+        this.#waiting--;
+      }
+      this.#ring[tag & mask] = waits;
     }
     this.#lowest = tag;
     const acks: Ack[] = last > 0 ? [{ tag: last, multiple: true }] : [];
-    for (const single of this.#toAck) {
+    for (let single = Math.max(tag, this.#lowestWaiting); this.#waiting > 0; single++) {
+      if (this.#ring[single & mask] !== toAck) continue;
+      this.#ring[single & mask] = settled;
+      this.#waiting--;
       acks.push({ tag: single, multiple: false });
-      this.#settledAhead.add(single);
     }
-    this.#toAck.clear();
+    this.#lowestWaiting = Number.POSITIVE_INFINITY;
     return acks;
+  }
+
+  #mark(tag: number, state: number): void {
+    if (tag - this.#lowest >= this.#ring.length) this.#grow(tag);
+    if (tag > this.#highest) this.#highest = tag;
+    this.#ring[tag & (this.#ring.length - 1)] = state;
+  }
+
+  #grow(tag: number): void {
+    let size = this.#ring.length;
+    while (tag - this.#lowest >= size) size *= 2;
+    const ring = new Uint8Array(size);
+    for (let old = this.#lowest; old <= this.#highest; old++) {
+      ring[old & (size - 1)] = this.#ring[old & (this.#ring.length - 1)] ?? waits;
+    }
+    this.#ring = ring;
   }
 }

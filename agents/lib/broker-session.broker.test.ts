@@ -3,13 +3,16 @@ import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "amqplib";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, type MockInstance, test, vi } from "vitest";
 import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
 import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { brokerConfig } from "./config.ts";
 import { consume } from "./consumer.ts";
-import type { Delivery } from "./subscription.ts";
+import type { PublishOutcome } from "./publisher.ts";
+import { joinWrites, socketOf } from "./socket.ts";
+import type { Delivery, SubscriptionOptions } from "./subscription.ts";
 import { deadLetterTopology, joinTopologies, type Topology } from "./topology.ts";
 
 // Not proved here: "blocked" (an alarm can't be raised in a broker without its control tool).
@@ -193,6 +196,133 @@ test("an ack that comes after its connection is gone does nothing: the message c
   // The tag of both is 1: had the first ack gone out, this session would have lost its channel by now.
   expect(await session.publish("cmc", "stale.a", Buffer.from("y"))).toBe("confirmed");
   expect(session.state).toBe("ready");
+});
+
+/** The next delivery from a queue, each time it is asked for. */
+function receive(session: BrokerSession, queue: string, own: Partial<SubscriptionOptions> = {}) {
+  const got: Delivery[] = [];
+  let wake = (): void => {};
+  let lost = 0;
+  const subscription = session.subscribe({
+    queue,
+    prefetch: 5,
+    onDelivery: (delivery) => {
+      got.push(delivery);
+      wake();
+    },
+    onLost: () => {
+      lost++;
+    },
+    ...own,
+  });
+  const next = async (): Promise<Delivery> => {
+    while (got.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+    return got.shift() as Delivery;
+  };
+  return { subscription, next, lost: () => lost };
+}
+
+const send = (session: BrokerSession, key: string, text = "x"): Promise<PublishOutcome> =>
+  new Promise((resolve) => session.send("cmc", key, Buffer.from(text), {}, resolve));
+
+test("a publish with a callback is told once and later, also without a connection; its id begins with the session's", async () => {
+  const session = open(topologyFor("calls"));
+  expect(await send(session, "calls.a")).toBe("lost");
+  await session.ready();
+  const order: string[] = [];
+  const outcome = new Promise((resolve) => {
+    session.send("cmc", "calls.a", Buffer.from("x"), { timestampSeconds: 1_421_777_342 }, (told) => {
+      order.push(told);
+      resolve(told);
+    });
+  });
+  order.push("sent");
+  await outcome;
+  expect(order).toEqual(["sent", "confirmed"]);
+  expect(() => session.send("cmc", "é".repeat(128), Buffer.from("x"), {}, () => {})).toThrow(/256 bytes/);
+  const delivery = await receive(session, "calls").next();
+  expect(delivery.timestampSeconds).toBe(1_421_777_342);
+  expect(delivery.messageId?.startsWith(`${session.publisherId}-`)).toBe(true);
+  delivery.ack();
+});
+
+test("a subscription on the publishing channel: cancelling leaves the channel, what is in hand can be settled, and another follows", async () => {
+  const session = open(topologyFor("shared"));
+  await session.ready();
+  const first = receive(session, "shared", { sharesPublishingChannel: true });
+  for (const text of ["1", "2"]) expect(await send(session, "shared.a", text)).toBe("confirmed");
+  const [one, two] = [await first.next(), await first.next()];
+  expect(first.subscription.inFlight).toBe(2);
+  await session.unsubscribe(first.subscription);
+  expect(first.subscription.inFlight).toBe(2);
+  one.ack();
+  expect(first.subscription.inFlight).toBe(1);
+  two.requeue();
+  expect(first.subscription.inFlight).toBe(0);
+
+  const second = receive(session, "shared", { sharesPublishingChannel: true });
+  const again = await second.next();
+  expect([again.body.toString(), again.redelivered]).toEqual(["2", true]);
+  again.ack();
+  expect(await send(session, "shared.a", "3")).toBe("confirmed");
+  expect((await second.next()).body.toString()).toBe("3");
+  expect(session.state).toBe("ready");
+  session.disconnect("to see who is told");
+  await once(session, "ready");
+  expect([first.lost(), second.lost()]).toEqual([0, 1]);
+});
+
+test("a disconnect cuts the connection at once: publishes are lost, deliveries come again, and all is set up anew", async () => {
+  const session = open(topologyFor("cut"));
+  await session.ready();
+  await send(session, "cut.a");
+  const receiver = receive(session, "cut", { sharesPublishingChannel: true });
+  const first = await receiver.next();
+  const outcome = send(session, "cut.a");
+  const lost = once(session, "lost");
+  session.disconnect("a publish was not confirmed in time");
+  expect(await outcome).toBe("lost");
+  expect(await lost).toEqual(["a publish was not confirmed in time"]);
+  expect([receiver.lost(), first.signal.aborted]).toEqual([1, true]);
+  first.ack();
+  const second = await receiver.next();
+  expect(second.redelivered).toBe(true);
+  second.ack();
+  expect(await send(session, "cut.a")).toBe("confirmed");
+});
+
+test("a disconnect does not wait for a broker that has stopped answering", async () => {
+  const session = open(topologyFor("stuck"), { heartbeatSeconds: 30, connectTimeoutMs: 300 });
+  await session.ready();
+  const pid = broker.pid ?? 0;
+  process.kill(pid, "SIGSTOP");
+  try {
+    await expect.poll(() => threadStates(pid)).toEqual(new Set(["T"]));
+    const lost = once(session, "lost");
+    session.disconnect("no confirm");
+    await lost;
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await session.ready();
+  expect(await send(session, "stuck.a")).toBe("confirmed");
+});
+
+test("what is written in one turn goes to the broker in one piece", async () => {
+  const connection = await connect(broker.url);
+  const socket = socketOf(connection);
+  if (!socket) throw new Error("this amqplib keeps its socket elsewhere: disconnecting and joined writes need it");
+  joinWrites(socket);
+  const channel = await connection.createConfirmChannel();
+  const { queue } = await channel.assertQueue("", { exclusive: true });
+  const writev = vi.spyOn(socket, "_writev" as never) as unknown as MockInstance<(chunks: unknown[]) => void>;
+  const outcomes = Array.from(
+    { length: 100 },
+    () => new Promise((resolve) => channel.sendToQueue(queue, Buffer.from("x"), {}, resolve)),
+  );
+  expect(await Promise.all(outcomes)).toEqual(outcomes.map(() => null));
+  expect(writev.mock.calls.map(([chunks]) => chunks.length)).toEqual([100]);
+  await connection.close();
 });
 
 test("a dead letter keeps body, key and headers, and gets the reason", async () => {

@@ -4,10 +4,12 @@ import { type ChannelModel, connect, type RecoveringChannelModel } from "amqplib
 import { nextHostDelayMs } from "./backoff.ts";
 import { connectionOptionsOf, readPassword } from "./broker-address.ts";
 import { describeBrokerFault } from "./broker-fault.ts";
+import { ChannelAcks } from "./channel-acks.ts";
 import type { BrokerConfig } from "./config.ts";
 import type { Log } from "./log.ts";
 import { Publisher, type PublishOptions, type PublishOutcome } from "./publisher.ts";
-import { Subscription, type SubscriptionOptions } from "./subscription.ts";
+import { cutOff, joinWrites, socketOf } from "./socket.ts";
+import { type PublishingChannel, Subscription, type SubscriptionOptions } from "./subscription.ts";
 import { declareTopology, type Topology } from "./topology.ts";
 
 export interface BrokerSessionOptions {
@@ -52,6 +54,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   readonly #publisher: Publisher;
   #recovering: RecoveringChannelModel | undefined;
   #model: ChannelModel | undefined;
+  #publishing: PublishingChannel | undefined;
   #state: BrokerSessionState = "connecting";
   #reason = "not tried yet";
   #hostIndex = 0;
@@ -75,6 +78,11 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   /** Publishes not yet confirmed. */
   get inFlight(): number {
     return this.#publisher.inFlight;
+  }
+
+  /** Begins the `messageId` of all that this session publishes, `<publisherId>-<n>`; random, another one in each process. */
+  get publisherId(): string {
+    return this.#publisher.publisherId;
   }
 
   /** In words, for status lines. */
@@ -130,6 +138,20 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     return this.#publisher.publish(exchange, routingKey, body, options);
   }
 
+  /**
+   * As `publish`, without a promise for each: `onOutcome` is called once, never before this returns. Throws for what can never be
+   * sent.
+   */
+  send(
+    exchange: string,
+    routingKey: string,
+    body: Buffer,
+    options: PublishOptions,
+    onOutcome: (outcome: PublishOutcome) => void,
+  ): void {
+    this.#publisher.send(exchange, routingKey, body, options, onOutcome);
+  }
+
   /** Another publish fits the window in flight and the socket. */
   get isWritable(): boolean {
     return this.#publisher.isWritable;
@@ -156,13 +178,28 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     await subscription.cancel();
   }
 
+  /**
+   * Drops the connection this instant, and connects anew as after any loss: the socket is cut, not closed with a word that a peer might
+   * never answer, and what was not sent yet never is. Publishes in flight become `lost`, deliveries in hand come again; that is told
+   * after this returns. Without a connection it does nothing.
+   */
+  disconnect(reason: string): void {
+    const model = this.#model;
+    if (this.#state === "closed" || !model) return;
+    this.#options.log.warn({ host: this.#host, reason }, "dropping the connection to the broker");
+    const socket = socketOf(model);
+    if (socket) process.nextTick(cutOff, socket, reason);
+    else this.#drop(reason, model);
+  }
+
   /** Sends waiting acks, closes. Publishes in flight become `lost`. */
   async close(): Promise<void> {
     if (this.#state === "closed") return;
     this.#state = "closed";
     // Channels first: the connection's own close would overtake acks that are still in its buffers.
     const channels = [...this.#subscriptions, ...this.#ending].map((subscription) => subscription.close());
-    await Promise.race([Promise.all(channels), sleep(closeTimeoutMs, undefined, { ref: false })]);
+    const publishing = this.#publishing?.channel.close().catch(() => {});
+    await Promise.race([Promise.all([...channels, publishing]), sleep(closeTimeoutMs, undefined, { ref: false })]);
     await Promise.race([this.#recovering?.close(), sleep(closeTimeoutMs, undefined, { ref: false })]);
     this.#publisher.detach();
     this.emit("closed");
@@ -183,6 +220,8 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     model.on("blocked", (reason) => this.#onBlocked(reason));
     model.on("unblocked", () => this.#onUnblocked());
     this.#model = model;
+    const socket = socketOf(model);
+    if (socket) joinWrites(socket);
     const channel = await model.createConfirmChannel();
     channel.on("error", (error) => this.#drop(`channel: ${error.message}`, model));
     channel.on("close", () => this.#drop("publishing channel closed", model));
@@ -191,8 +230,10 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
       type: this.#options.config.queueType,
       brokerVersion: version,
     });
+    const publishing = { channel, acks: new ChannelAcks(channel) };
+    this.#publishing = publishing;
     this.#publisher.attach(channel);
-    for (const subscription of this.#subscriptions) await subscription.open(model);
+    for (const subscription of this.#subscriptions) await subscription.open(model, publishing);
     // amqplib begins to watch the connection only after this function: one that closed before would never be noticed.
     await turn();
     if (closed) throw new Error("connection closed while it was set up");
@@ -244,7 +285,8 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   }
 
   #open(subscription: Subscription, model: ChannelModel): void {
-    subscription.open(model).catch((error: Error) => this.#drop(error.message, model));
+    if (!this.#publishing) return;
+    subscription.open(model, this.#publishing).catch((error: Error) => this.#drop(error.message, model));
   }
 
   /** A channel failed: closes its connection, so that all is set up anew. */

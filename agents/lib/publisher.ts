@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type ConfirmChannel, IllegalOperationError } from "amqplib";
+import { type ConfirmChannel, IllegalOperationError, type Options } from "amqplib";
 import { routingKeyBytesMax } from "./topics.ts";
 
 export type PublishOutcome = "confirmed" | "returned" | "nacked" | "lost";
@@ -9,16 +9,21 @@ export interface PublishOptions {
   readonly contentType?: string;
   /** Default true: a message that no queue takes comes back as `returned` instead of vanishing. */
   readonly mandatory?: boolean;
+  /** AMQP's `timestamp`: whole seconds since 1970. */
+  readonly timestampSeconds?: number;
 }
 
 /** Publishes in flight beyond which `writable` waits. Measured brokers gain nothing from more (see throughput by window). */
 export const inFlightMax = 1000;
 
+const randomIdBytes = 6;
+const noHeaders: Readonly<Record<string, unknown>> = Object.freeze({});
+
 /** Publishing with confirms over whichever channel is attached; each message's outcome is told once. */
 export class Publisher {
+  /** Unique over processes and restarts, so that a message id means one message: ids are `<publisherId>-<n>`. */
+  readonly publisherId = randomBytes(randomIdBytes).toString("base64url");
   readonly #appId: string;
-  /** Unique over processes and restarts, so that a message id means one message. */
-  readonly #idPrefix = randomBytes(6).toString("base64url");
   #sequence = 0;
   #channel: ConfirmChannel | undefined;
   /** Ids that came back by basic.return; the broker sends it before the ack of the same message. */
@@ -62,33 +67,40 @@ export class Publisher {
     body: Buffer,
     options: PublishOptions = {},
   ): Promise<PublishOutcome> {
-    const bytes = Buffer.byteLength(routingKey);
-    if (bytes > routingKeyBytesMax)
-      throw new RangeError(`routing key has ${bytes} bytes, at most ${routingKeyBytesMax} fit`);
-    const channel = this.#channel;
-    if (!channel) return "lost";
-    const messageId = `${this.#idPrefix}-${(++this.#sequence).toString(36)}`;
     const outcome = Promise.withResolvers<PublishOutcome>();
-    const properties = {
-      messageId,
-      appId: this.#appId,
-      persistent: true,
-      mandatory: options.mandatory ?? true,
-      headers: options.headers ?? {},
-      ...(options.contentType === undefined ? {} : { contentType: options.contentType }),
-    };
+    this.send(exchange, routingKey, body, options, outcome.resolve);
+    return outcome.promise;
+  }
+
+  /** See `BrokerSession.send`. */
+  send(
+    exchange: string,
+    routingKey: string,
+    body: Buffer,
+    options: PublishOptions,
+    onOutcome: (outcome: PublishOutcome) => void,
+  ): void {
+    // A character is at most three bytes of UTF-8: most keys need no counting.
+    if (routingKey.length * 3 > routingKeyBytesMax) checkRoutingKey(routingKey);
+    const channel = this.#channel;
+    if (!channel) {
+      process.nextTick(onOutcome, "lost");
+      return;
+    }
+    const messageId = `${this.publisherId}-${(++this.#sequence).toString(36)}`;
+    let roomLeft: boolean;
     try {
-      const roomLeft = channel.publish(exchange, routingKey, body, properties, (error: Error | null) =>
-        this.#settle(messageId, error, outcome.resolve),
+      roomLeft = channel.publish(exchange, routingKey, body, this.#properties(messageId, options), (error) =>
+        this.#settle(messageId, error, onOutcome),
       );
-      this.#inFlight++;
-      if (!roomLeft) this.#socketFull = true;
     } catch (error) {
       // A channel that is closing takes nothing; anything else can never be sent, and is the caller's to know.
-      if (error instanceof IllegalOperationError) return "lost";
-      throw error;
+      if (!(error instanceof IllegalOperationError)) throw error;
+      process.nextTick(onOutcome, "lost");
+      return;
     }
-    return outcome.promise;
+    this.#inFlight++;
+    if (!roomLeft) this.#socketFull = true;
   }
 
   get isWritable(): boolean {
@@ -101,12 +113,25 @@ export class Publisher {
     }
   }
 
-  #settle(messageId: string, error: Error | null, resolve: (outcome: PublishOutcome) => void): void {
+  #properties(messageId: string, options: PublishOptions): Options.Publish {
+    const properties: Options.Publish = {
+      messageId,
+      appId: this.#appId,
+      persistent: true,
+      mandatory: options.mandatory ?? true,
+      headers: options.headers ?? noHeaders,
+    };
+    if (options.contentType !== undefined) properties.contentType = options.contentType;
+    if (options.timestampSeconds !== undefined) properties.timestamp = options.timestampSeconds;
+    return properties;
+  }
+
+  #settle(messageId: string, error: Error | null, onOutcome: (outcome: PublishOutcome) => void): void {
     this.#inFlight--;
-    const returned = this.#returned.delete(messageId);
-    if (error) resolve(error.message === "message nacked" ? "nacked" : "lost");
-    else resolve(returned ? "returned" : "confirmed");
-    this.#wake();
+    const returned = this.#returned.size > 0 && this.#returned.delete(messageId);
+    if (error) onOutcome(error.message === "message nacked" ? "nacked" : "lost");
+    else onOutcome(returned ? "returned" : "confirmed");
+    if (this.#waiting.length > 0) this.#wake();
   }
 
   #wake(): void {
@@ -115,4 +140,10 @@ export class Publisher {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+function checkRoutingKey(routingKey: string): void {
+  const bytes = Buffer.byteLength(routingKey);
+  if (bytes > routingKeyBytesMax)
+    throw new RangeError(`routing key has ${bytes} bytes, at most ${routingKeyBytesMax} fit`);
 }

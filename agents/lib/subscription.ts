@@ -1,5 +1,5 @@
-import type { Channel, ChannelModel, ConsumeMessage } from "amqplib";
-import { AckBatch } from "./ack-batch.ts";
+import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from "amqplib";
+import { ChannelAcks } from "./channel-acks.ts";
 
 /** One message from a queue, to be settled once with `ack` or `requeue`. */
 export interface Delivery {
@@ -8,6 +8,10 @@ export interface Delivery {
   readonly routingKey: string;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly redelivered: boolean;
+  /** As its publisher named it; see `BrokerSession.publisherId` for our own. */
+  readonly messageId?: string | undefined;
+  /** AMQP's `timestamp`, in seconds since 1970, where its publisher gave one. */
+  readonly timestampSeconds?: number | undefined;
   /** Aborted when the channel it came by is gone: the broker gives the message out again, so drop the work. */
   readonly signal: AbortSignal;
   /** Done. Sent in batches; does nothing when the channel is gone. A tag is never acked on another channel. */
@@ -18,15 +22,27 @@ export interface Delivery {
 
 export interface SubscriptionOptions {
   readonly queue: string;
+  /** Deliveries in hand at once, 1 to 65,535. */
   readonly prefetch: number;
+  /**
+   * Consumes on the channel that publishes, instead of one of its own. The broker handles a channel in order: of a client that died
+   * it takes all publishes that came in before it gives its deliveries out again.
+   */
+  readonly sharesPublishingChannel?: boolean;
   onDelivery(delivery: Delivery): void;
   /** The channel is gone, and with it every delivery not settled. The session subscribes again by itself. */
   onLost?(): void;
 }
 
+/** The channel of a connection that publishes, with the settling of what is consumed on it. */
+export interface PublishingChannel {
+  readonly channel: ConfirmChannel;
+  readonly acks: ChannelAcks;
+}
+
 /**
- * A consumer on a channel of its own, opened again by its session on every connect. `cancel` stops deliveries; what is in
- * hand can still be settled; the channel closes after the last.
+ * A consumer, opened again by its session on every connect. `cancel` stops deliveries; what is in hand can still be settled. A
+ * channel of its own closes after the last; the one that publishes stays.
  */
 export class Subscription {
   readonly #options: SubscriptionOptions;
@@ -50,14 +66,21 @@ export class Subscription {
   }
 
   /** For the session: subscribes on a new connection. Rejects where the queue is missing or refused. */
-  async open(model: ChannelModel): Promise<void> {
+  async open(model: ChannelModel, publishing: PublishingChannel): Promise<void> {
     if (this.#cancelled) return;
     this.#model = model;
-    const channel = await model.createChannel();
-    const line = new Line(channel, this.#options, this.#onBroken);
+    const options = this.#options;
+    const shared = options.sharesPublishingChannel ?? false;
+    const channel = shared ? publishing.channel : await model.createChannel();
+    const line = new Line({
+      channel,
+      acks: shared ? publishing.acks : new ChannelAcks(channel),
+      isOwnChannel: !shared,
+      options,
+      onBroken: this.#onBroken,
+    });
     this.#line = line;
-    await channel.prefetch(this.#options.prefetch);
-    line.consumerTag = (await channel.consume(this.#options.queue, (message) => line.deliver(message))).consumerTag;
+    await line.open();
     if (this.#cancelled) await this.cancel();
   }
 
@@ -67,114 +90,157 @@ export class Subscription {
     await this.#line?.cancel();
   }
 
-  /** Sends the acks that wait for their batch and closes the channel: when this resolves, the broker has them. */
+  /** Sends the acks that wait for their batch and closes a channel of its own: when this resolves, the broker has them. */
   async close(): Promise<void> {
     this.#cancelled = true;
     await this.#line?.close();
   }
 }
 
-/** One channel's worth of a subscription: its deliveries, its acks. */
+interface LineOptions {
+  readonly channel: Channel;
+  readonly acks: ChannelAcks;
+  readonly isOwnChannel: boolean;
+  readonly options: SubscriptionOptions;
+  readonly onBroken: (reason: string) => void;
+}
+
+/** One channel's worth of a subscription: its deliveries in hand. */
 class Line {
-  consumerTag: string | undefined;
   inFlight = 0;
+  readonly acks: ChannelAcks;
   readonly #channel: Channel;
+  readonly #isOwnChannel: boolean;
   readonly #options: SubscriptionOptions;
   readonly #onBroken: (reason: string) => void;
-  readonly #acks = new AckBatch();
-  readonly #gone = new AbortController();
+  #consumerTag: string | undefined;
   #cancelled = false;
   #closing: Promise<void> | undefined;
 
-  constructor(channel: Channel, options: SubscriptionOptions, onBroken: (reason: string) => void) {
+  constructor({ channel, acks, isOwnChannel, options, onBroken }: LineOptions) {
     this.#channel = channel;
+    this.acks = acks;
+    this.#isOwnChannel = isOwnChannel;
     this.#options = options;
     this.#onBroken = onBroken;
-    channel.on("error", (error) => onBroken(`channel of ${options.queue}: ${error.message}`));
-    channel.on("close", () => {
-      // After a cancel and the last settlement the channel is closed on purpose, and nothing is lost with it.
-      const lost = !this.#cancelled || this.inFlight > 0;
-      this.inFlight = 0;
-      this.#gone.abort();
-      if (!this.#cancelled) onBroken(`channel of ${options.queue} closed`);
-      if (lost) options.onLost?.();
-    });
+    // Errors of the publishing channel are the session's matter.
+    if (isOwnChannel) channel.on("error", (error) => onBroken(`channel of ${options.queue}: ${error.message}`));
+    channel.on("close", this.#onClose);
   }
 
-  deliver(message: ConsumeMessage | null): void {
+  async open(): Promise<void> {
+    const { queue, prefetch } = this.#options;
+    // One behind the other without a pause: on a channel that several consume on, each gets its own prefetch.
+    const [, { consumerTag }] = await Promise.all([
+      this.#channel.prefetch(prefetch),
+      this.#channel.consume(queue, (message) => this.#deliver(message)),
+    ]);
+    this.#consumerTag = consumerTag;
+  }
+
+  async cancel(): Promise<void> {
+    if (this.#cancelled || this.#consumerTag === undefined) return;
+    this.#cancelled = true;
+    // A channel that is gone delivers no more either.
+    await this.#channel.cancel(this.#consumerTag).catch(() => {});
+    if (this.inFlight === 0) await this.#closeOwn();
+  }
+
+  /** Closing waits for the broker's answer, which comes after it has read every ack that was sent before. */
+  async close(): Promise<void> {
+    this.#cancelled = true;
+    this.acks.flush();
+    await this.#closeOwn();
+  }
+
+  /** For `LineDelivery`: one in hand less. */
+  settled(): void {
+    this.inFlight--;
+    if (this.#cancelled && this.inFlight === 0) setImmediate(() => this.#closeOwn());
+  }
+
+  #deliver(message: ConsumeMessage | null): void {
     if (message === null) {
       // The broker took the consumer off: the queue was deleted. A new connection declares it again.
       this.#onBroken(`queue ${this.#options.queue} was deleted`);
       return;
     }
     this.inFlight++;
-    const tag = message.fields.deliveryTag;
-    let settled = false;
-    const settle = (how: (tag: number) => void): void => {
-      if (settled || this.#gone.signal.aborted) return;
-      settled = true;
-      this.inFlight--;
-      how(tag);
-      if (this.#cancelled && this.inFlight === 0) setImmediate(() => this.close());
-    };
-    this.#options.onDelivery({
-      body: message.content,
-      exchange: message.fields.exchange,
-      routingKey: message.fields.routingKey,
-      headers: message.properties.headers ?? {},
-      redelivered: message.fields.redelivered,
-      signal: this.#gone.signal,
-      ack: () => settle(this.#ack),
-      requeue: () => settle(this.#requeue),
-    });
+    this.#options.onDelivery(new LineDelivery(this, message));
   }
 
-  async cancel(): Promise<void> {
-    if (this.#cancelled || this.consumerTag === undefined) return;
-    this.#cancelled = true;
-    // A channel that is gone delivers no more either.
-    await this.#channel.cancel(this.consumerTag).catch(() => {});
-    if (this.inFlight === 0) await this.close();
-  }
+  readonly #onClose = (): void => {
+    // After a cancel and the last settlement the channel is closed on purpose, and nothing is lost with it.
+    const lost = !this.#cancelled || this.inFlight > 0;
+    this.inFlight = 0;
+    if (!this.#cancelled && this.#isOwnChannel) this.#onBroken(`channel of ${this.#options.queue} closed`);
+    if (lost) this.#options.onLost?.();
+  };
 
-  /** Closing waits for the broker's answer, which comes after it has read every ack that was sent before. */
-  async close(): Promise<void> {
-    this.#cancelled = true;
-    this.#flush();
-    if (this.#gone.signal.aborted) return;
+  async #closeOwn(): Promise<void> {
+    if (!this.#isOwnChannel) {
+      // The channel lives on, and nothing of this line is to be told when it goes.
+      if (this.inFlight === 0) this.#channel.off("close", this.#onClose);
+      return;
+    }
+    this.acks.flush();
+    if (this.acks.isGone) return;
     this.#closing ??= this.#channel.close().catch(() => {});
     await this.#closing;
   }
+}
 
-  #flush(): void {
-    this.#send(() => {
-      for (const { tag, multiple } of this.#acks.flush()) this.#channel.ack(settlementOf(tag), multiple);
-    });
+/** Made for every message: methods are the prototype's, nothing is copied that nobody asked for. */
+class LineDelivery implements Delivery {
+  readonly body: Buffer;
+  readonly routingKey: string;
+  readonly redelivered: boolean;
+  readonly #line: Line;
+  readonly #message: ConsumeMessage;
+  #settled = false;
+
+  constructor(line: Line, message: ConsumeMessage) {
+    this.#line = line;
+    this.#message = message;
+    this.body = message.content;
+    this.routingKey = message.fields.routingKey;
+    this.redelivered = message.fields.redelivered;
   }
 
-  readonly #ack = (tag: number): void => {
-    // Everything that becomes done in one turn of the event loop goes out as one frame.
-    if (this.#acks.ack(tag)) setImmediate(() => this.#flush());
-  };
+  get exchange(): string {
+    return this.#message.fields.exchange;
+  }
 
-  readonly #requeue = (tag: number): void => {
-    this.#acks.settledOtherwise(tag);
-    this.#send(() => this.#channel.nack(settlementOf(tag), false, true));
-  };
+  get headers(): Readonly<Record<string, unknown>> {
+    return this.#message.properties.headers ?? noHeaders;
+  }
 
-  /** amqplib throws once a channel is closing; nothing is to be done then: the broker gives everything out again. */
-  #send(write: () => void): void {
-    if (this.#gone.signal.aborted) return;
-    try {
-      write();
-    } catch {
-      this.#gone.abort();
-    }
+  get messageId(): string | undefined {
+    return this.#message.properties.messageId;
+  }
+
+  get timestampSeconds(): number | undefined {
+    return this.#message.properties.timestamp;
+  }
+
+  get signal(): AbortSignal {
+    return this.#line.acks.signal;
+  }
+
+  ack(): void {
+    if (this.#settle()) this.#line.acks.ack(this.#message.fields.deliveryTag);
+  }
+
+  requeue(): void {
+    if (this.#settle()) this.#line.acks.requeue(this.#message.fields.deliveryTag);
+  }
+
+  #settle(): boolean {
+    if (this.#settled || this.#line.acks.isGone) return false;
+    this.#settled = true;
+    this.#line.settled();
+    return true;
   }
 }
 
-/** amqplib reads nothing of a message but its tag when it settles it. */
-function settlementOf(deliveryTag: number): Parameters<Channel["ack"]>[0] {
-  const fields = { deliveryTag, redelivered: false, exchange: "", routingKey: "" };
-  return { fields, content: Buffer.alloc(0), properties: {} as Parameters<Channel["ack"]>[0]["properties"] };
-}
+const noHeaders: Readonly<Record<string, unknown>> = Object.freeze({});
