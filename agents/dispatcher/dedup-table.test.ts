@@ -178,20 +178,25 @@ test("forgetting is done in pieces, and all of it in the end", () => {
   expect([0, 5000, 9999].map((number) => table.find(keyOf(number), 0))).toEqual([-1, -1, -1]);
 });
 
-// Runs with a small young generation, so that what making keys leaves behind isn't taken for the table's.
+// Keys lie outside the heap, the young generation is small: what making keys leaves behind isn't taken for the table's.
 const memoryProbe = `
   import { createHash } from "node:crypto";
   import { DedupTable } from ${JSON.stringify(new URL("dedup-table.ts", import.meta.url).href)};
   const table = new DedupTable({ windowMs: 7_200_000, entriesMax: 1_000_000 });
-  const keyOf = (number) => createHash("md5").update(String(number)).digest("hex");
+  const keys = Buffer.alloc(16_000_000);
+  for (let number = 0; number < 1_000_000; number++) {
+    createHash("md5").update(String(number)).digest().copy(keys, 16 * number);
+  }
+  const keyOf = (number) => keys.hexSlice(16 * number, 16 * number + 16);
   let longestMs = 0;
   const fill = (from, to) => {
-    for (let number = from; number < to; number++) {
-      const key = keyOf(number);
-      const beforeMs = process.threadCpuUsage().user;
-      const slot = table.add(key, 1e12 + number, "radar" + (number % 4), 100_000, true);
-      table.setTwinRef(slot, 2 ** 40 + number);
-      longestMs = Math.max(longestMs, (process.threadCpuUsage().user - beforeMs) / 1000);
+    for (let start = from; start < to; start += 10) {
+      const before = process.threadCpuUsage().user;
+      for (let number = start; number < start + 10; number++) {
+        const slot = table.add(keyOf(number), 1e12 + number, "radar" + (number % 4), 100_000, true);
+        table.setTwinRef(slot, 2 ** 40 + number);
+      }
+      longestMs = Math.max(longestMs, (process.threadCpuUsage().user - before) / 1000);
     }
   };
   const settle = () => { for (let i = 0; i < 4; i++) gc(); return process.memoryUsage.rss(); };
@@ -214,8 +219,8 @@ test("from 10,000 products to a million it grows by at most 60 bytes each, twins
   const { bytes, longestMs, found } = JSON.parse(stdout) as { bytes: number; longestMs: number; found: number };
   expect(found).toBe(992);
   // 44 by construction. The system counts whole pages, of everything in the process.
-  expect(bytes).toBeGreaterThan(40);
+  expect(bytes).toBeGreaterThan(30);
   expect(bytes).toBeLessThan(60);
-  // Processor time of this thread, not of the clock: other processes don't count.
+  // Of ten additions: processor time of this thread, so that other processes don't count; the system tells it in 4 ms steps.
   expect(longestMs).toBeLessThan(5);
 }, 60_000);
