@@ -22,12 +22,18 @@ export type LedgerRecord =
       readonly sizeBytes: number;
       readonly ours: boolean;
     }
-  /** A puller has put the product into its receiver queue folder. */
-  | { readonly kind: "pulled"; readonly key: string }
+  /** A puller has put the product into its receiver queue folder. `atMs`: first arrival of what it pulled, where it says so. */
+  | { readonly kind: "pulled"; readonly key: string; readonly atMs?: number | undefined }
   /** Some dispatcher has announced the product's twin. */
   | { readonly kind: "twin"; readonly key: string }
   /** A puller can't fetch the winner's and asks for the twin; `routingKey` is under the alternate topic. */
-  | { readonly kind: "request"; readonly key: string; readonly routingKey: string; readonly reason: string }
+  | {
+      readonly kind: "request";
+      readonly key: string;
+      readonly routingKey: string;
+      readonly reason: string;
+      readonly atMs?: number | undefined;
+    }
   | { readonly kind: "marker"; readonly token: string };
 
 export type Event =
@@ -57,7 +63,7 @@ export type Effect =
   | { readonly type: "cancel" }
   /** Break the connection now: publishes not confirmed must die with their channel. `deliveries-lost` follows. */
   | { readonly type: "disconnect"; readonly reason: string }
-  /** The table has no room: take no more of the ledger. What is on its way is still told to the core. */
+  /** No room in the table: the record just told and all after it are not taken, and come again after `ledger-resume`. */
   | { readonly type: "ledger-pause" }
   | { readonly type: "ledger-resume" }
   | {
@@ -79,7 +85,7 @@ export type Effect =
       readonly ref: number;
       readonly reason: string;
     }
-  /** The same, of a twin that is in hand. */
+  /** The same, of an announcement that is in hand: a twin, or the request's own where no twin came. */
   | {
       readonly type: "serve-delivery";
       readonly claim: number;
