@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { loadConfig } from "../lib/config.ts";
 import { configSchema } from "./config.ts";
-import { topologyOf } from "./dispatcher.ts";
+import { topologyOf } from "./topology.ts";
 
 const example = join(import.meta.dirname, "example.json");
 

@@ -12,7 +12,7 @@ import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts"
 import { brokerConfig } from "../lib/config.ts";
 import { consume } from "../lib/consumer.ts";
 import { configSchema } from "./config.ts";
-import { topologyOf } from "./dispatcher.ts";
+import { topologyOf } from "./topology.ts";
 
 // Not proved here: what a take-over between two hosts repeats, and what survives the loss of a broker node for good.
 

@@ -5,11 +5,13 @@ import { deadLetter } from "../lib/consumer.ts";
 import type { HealthStatus } from "../lib/metrics.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
 import type { Delivery, Subscription } from "../lib/subscription.ts";
-import { deadLetterTopology, joinTopologies, type Topology } from "../lib/topology.ts";
 import type { Config } from "./config.ts";
 import { DispatcherCore } from "./core.ts";
 import type { Effect, Event, Incoming } from "./events.ts";
+import { Sources } from "./sources.ts";
+import { type DispatcherView, statusOf } from "./status.ts";
 import { Telemetry } from "./telemetry.ts";
+import { topologyOf } from "./topology.ts";
 
 const tickMs = 50;
 const warnIntervalMs = 5000;
@@ -41,7 +43,8 @@ export class Dispatcher implements RunningAgent {
       entriesMax: config.entriesMax,
       retry: { minMs: config.retryDelayMinMs, maxMs: config.retryDelayMaxMs },
     });
-    this.#telemetry = new Telemetry(metrics, this.#core);
+    const sources = new Sources(config.silenceSeconds * 1000);
+    this.#telemetry = new Telemetry(metrics, sources, () => this.#view(), now);
     this.#session = openBrokerSession({ config: config.broker, log, name: "dispatcher", topology: topologyOf(config) });
     this.#session.once("ready", () => lifeCycle.ready());
     this.#ticker = setInterval(() => this.#handle({ type: "tick" }), tickMs);
@@ -54,24 +57,19 @@ export class Dispatcher implements RunningAgent {
   }
 
   status(): HealthStatus {
+    return statusOf(this.#view());
+  }
+
+  #view(): DispatcherView {
     const { state, inFlight, entries, retrying } = this.#core;
-    const connected = this.#session.state === "ready";
-    const where = this.#context.config.vip?.address;
-    const words = {
-      active: where ? `active, holding ${where}` : "active",
-      standby: `standby: ${where} is elsewhere`,
-      full: `FULL: ${entries} products remembered (entriesMax), taking no more until the window has passed`,
-      stopped: "stopping",
-    }[state];
-    const stuck = retrying > 0 ? `; ${retrying} products that no queue takes` : "";
     return {
-      ok: connected && state !== "full" && retrying === 0,
-      text: `${words}; ${this.#session.description}; ${inFlight} in flight, ${entries} remembered${stuck}`,
-      state,
+      ...{ state, inFlight, entries, retrying },
+      ...{ keptAside: 0, doubts: 0, alternatesWaiting: 0, ledgerUnacked: 0, ledgerPaused: false },
+      journalFault: undefined,
       broker: this.#session.state,
-      inFlight,
-      entries,
-      retrying,
+      connection: this.#session.description,
+      silentSources: [],
+      address: this.#context.config.vip?.address,
     };
   }
 
@@ -92,7 +90,7 @@ export class Dispatcher implements RunningAgent {
 
   #handle(event: Event): void {
     for (const effect of this.#core.handle(event, now())) {
-      this.#telemetry.count(effect);
+      this.#telemetry.count(effect, now());
       this.#do(effect);
     }
     if (this.#settled && this.#core.inFlight === 0) this.#settled();
@@ -199,23 +197,6 @@ export class Dispatcher implements RunningAgent {
     const aside = work.finally(() => this.#asides.delete(aside));
     this.#asides.add(aside);
   }
-}
-
-/** Input and output queues are declared here: nothing is lost before the first announcer or puller comes. */
-export function topologyOf(config: Config): Topology {
-  const { exchange, inputQueue, inputTopic, notifyTopic, outputQueues } = config;
-  return joinTopologies(deadLetterTopology, {
-    exchanges: [{ name: exchange, type: "topic" }],
-    queues: [
-      {
-        name: inputQueue,
-        // The fence where two hosts believe that they hold the address: the broker feeds one of them.
-        arguments: { "x-single-active-consumer": true },
-        bindings: [{ exchange, pattern: `${inputTopic}.#` }],
-      },
-      ...outputQueues.map((name) => ({ name, bindings: [{ exchange, pattern: `${notifyTopic}.#` }] })),
-    ],
-  });
 }
 
 /** Milliseconds since 1970 that never go backwards within this process, whatever is done to the clock. */

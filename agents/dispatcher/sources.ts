@@ -50,6 +50,11 @@ export class Sources {
     return [...this.#sources.values()].filter((source) => source.silentSinceMs !== undefined).map(({ name }) => name);
   }
 
+  /** Under which it is counted. */
+  nameOf(name: string): string {
+    return this.#sources.has(name) ? name : otherName;
+  }
+
   /** It announced something, wherever that was seen. */
   seen(name: string, atMs: number): SourceNumbers {
     const source = this.#sources.get(name) ?? this.#add(name, atMs);
@@ -63,7 +68,7 @@ export class Sources {
 
   twin(name: string, firstName: string, sizeDiffers: boolean, atMs: number): void {
     const source = this.seen(name, atMs);
-    const first = this.#sources.has(firstName) ? firstName : otherName;
+    const first = this.nameOf(firstName);
     source.twins.set(first, (source.twins.get(first) ?? 0) + 1);
     if (sizeDiffers) source.sizeDiffers++;
   }

@@ -1,75 +1,177 @@
 import type { Metrics } from "../lib/metrics.ts";
-import type { DispatcherCore } from "./core.ts";
 import type { Effect } from "./events.ts";
+import type { Sources } from "./sources.ts";
+import { type DispatcherView, states } from "./status.ts";
 
-/** Sources are hosts in URLs that others wrote: beyond this many they are counted as one, `other`. */
-const sourcesMax = 50;
 const tookBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 const leadBuckets = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200];
+const heldBuckets = [0.1, 0.5, 1, 5, 15, 30, 60, 300, 1200];
+const takeOverBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
 
-/** The dispatcher's numbers. Duplicates are telemetry: they say which source is first, by how much, and which went silent. */
+/**
+ * The dispatcher's numbers. Duplicates are telemetry: they say which source is first, by how much, and which went silent. What happens for
+ * every message is a plain number here, read when somebody asks.
+ */
 export class Telemetry {
-  readonly #sources = new Set<string>();
-  readonly #received;
-  readonly #dispatched;
-  readonly #twins;
+  readonly #sources: Sources;
   readonly #tookSeconds;
   readonly #leadSeconds;
   readonly #failures;
   readonly #deadLetters;
+  readonly #doubtsSettled;
+  readonly #doubtSeconds;
+  readonly #alternates;
+  readonly #takeOverSeconds;
+  readonly #missingQueues;
+  #received = 0;
+  #ledgerRecords = 0;
+  #ledgerUnreadable = 0;
+  #twinsKept = 0;
 
-  constructor(metrics: Metrics, core: DispatcherCore) {
-    this.#received = metrics.counter(
-      "received",
-      "announcements taken from the input queue, twins and redeliveries too",
-    );
-    this.#dispatched = metrics.counter("dispatched", "products sent on, by the source that was first", ["source"]);
-    this.#twins = metrics.counter("twins", "announcements of products that are out already", [
-      "source",
-      "first_source",
-    ]);
+  constructor(metrics: Metrics, sources: Sources, view: () => DispatcherView, nowMs: () => number) {
+    this.#sources = sources;
     this.#tookSeconds = metrics.histogram("dispatch_seconds", "from arrival to the broker's confirm", tookBuckets);
     this.#leadSeconds = metrics.histogram("lead_seconds", "how much earlier the first source was", leadBuckets, [
       "source",
     ]);
     this.#failures = metrics.counter("publish_failures", "publishes not confirmed, tried again", ["outcome"]);
     this.#deadLetters = metrics.counter("dead_letters", "announcements that can't be read, put aside");
-    metrics.gauge("in_flight", "products claimed, not confirmed yet", (gauge) => gauge.set(core.inFlight));
-    metrics.gauge("table_entries", "products remembered", (gauge) => gauge.set(core.entries));
-    metrics.gauge("active", "1 while this host dispatches", (gauge) => gauge.set(core.state === "active" ? 1 : 0));
-    metrics.gauge("retrying", "products that no queue or no broker takes", (gauge) => gauge.set(core.retrying));
+    this.#doubtsSettled = metrics.counter(
+      "doubts_settled",
+      "redeliveries whose product was perhaps not in the pull queue: a receipt proved it, or it was published again",
+      ["how"],
+    );
+    this.#doubtSeconds = metrics.histogram("doubt_seconds", "how long a redelivery was held in doubt", heldBuckets);
+    this.#alternates = metrics.counter(
+      "alternates",
+      "pullers' requests for a twin: answered, or put aside unanswered",
+      ["how"],
+    );
+    this.#takeOverSeconds = metrics.histogram(
+      "take_over_seconds",
+      "after the address came: from the first announcement to the first decision",
+      takeOverBuckets,
+    );
+    this.#missingQueues = metrics.counter("queues_missing", "queues that were gone and were declared again", ["queue"]);
+    this.#registerCounts(metrics);
+    registerSources(metrics, sources, nowMs);
+    registerView(metrics, view);
   }
 
   received(): void {
-    this.#received.inc();
+    this.#received++;
   }
 
-  count(effect: Effect): void {
+  ledgerRecord(): void {
+    this.#ledgerRecords++;
+  }
+
+  ledgerUnreadable(): void {
+    this.#ledgerUnreadable++;
+  }
+
+  queuesMissing(queues: readonly string[]): void {
+    for (const queue of queues) this.#missingQueues.inc({ queue });
+  }
+
+  takenOver(tookMs: number): void {
+    this.#takeOverSeconds.observe(tookMs / 1000);
+  }
+
+  /** A request for an alternate was answered, or put aside. */
+  alternate(how: "served" | "failed"): void {
+    this.#alternates.inc({ how });
+  }
+
+  count(effect: Effect, nowMs: number): void {
     switch (effect.type) {
       case "won":
-        this.#dispatched.inc({ source: this.#source(effect.source) });
+        this.#sources.won(effect.source, nowMs);
         this.#tookSeconds.observe(effect.tookMs / 1000);
         break;
-      case "twin": {
-        const labels = { source: this.#source(effect.source), first_source: this.#source(effect.firstSource) };
-        this.#twins.inc(labels);
+      case "twin":
+        this.#sources.twin(effect.source, effect.firstSource, effect.sizeDiffers, nowMs);
         // A source that repeats itself leads nobody.
         if (effect.source !== effect.firstSource) {
-          this.#leadSeconds.observe({ source: labels.first_source }, effect.leadMs / 1000);
+          this.#leadSeconds.observe({ source: this.#sources.nameOf(effect.firstSource) }, effect.leadMs / 1000);
         }
         break;
-      }
+      case "keep-twin":
+        this.#twinsKept++;
+        break;
       case "publish-failed":
         this.#failures.inc({ outcome: effect.outcome });
         break;
       case "dead-letter":
         this.#deadLetters.inc();
         break;
+      case "doubt-settled":
+        this.#doubtsSettled.inc({ how: effect.how });
+        this.#doubtSeconds.observe(effect.heldMs / 1000);
+        break;
     }
   }
 
-  #source(host: string): string {
-    if (this.#sources.size < sourcesMax) this.#sources.add(host);
-    return this.#sources.has(host) ? host : "other";
+  #registerCounts(metrics: Metrics): void {
+    const told = (name: string, help: string, count: () => number): void => {
+      metrics.counter(name, help, [], (counter) => counter.inc(count()));
+    };
+    told("received", "messages taken from the input queue, twins and redeliveries too", () => this.#received);
+    told("ledger_records", "messages read from the own ledger queue", () => this.#ledgerRecords);
+    told("ledger_unreadable", "messages in the ledger that say nothing", () => this.#ledgerUnreadable);
+    told("twins_kept", "twins whose URL was kept, for pullers that can't fetch the first one's", () => this.#twinsKept);
   }
+}
+
+function registerSources(metrics: Metrics, sources: Sources, nowMs: () => number): void {
+  metrics.counter("dispatched", "products sent on, by the source that was first", ["source"], (counter) => {
+    for (const { name, first } of sources.all) counter.inc({ source: name }, first);
+  });
+  const twinLabels = ["source", "first_source"] as const;
+  metrics.counter("twins", "announcements of products that are out already", twinLabels, (counter) => {
+    for (const { name, twins } of sources.all)
+      for (const [first, count] of twins) counter.inc({ source: name, first_source: first }, count);
+  });
+  metrics.counter("size_disagreements", "twins whose size is not the first one's", ["source"], (counter) => {
+    for (const { name, sizeDiffers } of sources.all) counter.inc({ source: name }, sizeDiffers);
+  });
+  const silence = "seconds since the source's last announcement that this host knows of";
+  metrics.gauge(
+    "source_silence_seconds",
+    silence,
+    (gauge) => {
+      gauge.reset();
+      for (const { name, lastAtMs } of sources.all) gauge.set({ source: name }, Math.max(0, nowMs() - lastAtMs) / 1000);
+    },
+    ["source"],
+  );
+  metrics.gauge(
+    "source_silent",
+    "1 while the source is missed: silent while another one is not",
+    (gauge) => {
+      gauge.reset();
+      for (const { name, silentSinceMs } of sources.all)
+        gauge.set({ source: name }, silentSinceMs === undefined ? 0 : 1);
+    },
+    ["source"],
+  );
+}
+
+function registerView(metrics: Metrics, view: () => DispatcherView): void {
+  metrics.stateSet("state", "what this dispatcher is doing", states, () => view().state);
+  const gauge = (name: string, help: string, value: (now: DispatcherView) => number): void => {
+    metrics.gauge(name, help, (it) => it.set(value(view())));
+  };
+  gauge("active", "1 while this host dispatches", ({ state }) => (state === "active" ? 1 : 0));
+  gauge("in_flight", "products claimed, not confirmed yet", ({ inFlight }) => inFlight);
+  gauge("table_entries", "products remembered", ({ entries }) => entries);
+  gauge("retrying", "products that no queue or no broker takes", ({ retrying }) => retrying);
+  gauge("kept_aside", "announcements that wait until the ledger is read", ({ keptAside }) => keptAside);
+  gauge("doubts_open", "redeliveries held until a receipt comes", ({ doubts }) => doubts);
+  gauge("alternates_waiting", "requests that wait for a twin", ({ alternatesWaiting }) => alternatesWaiting);
+  gauge("ledger_unacked", "messages of the ledger not known to be on disk", ({ ledgerUnacked }) => ledgerUnacked);
+  gauge("ledger_paused", "1 while the ledger is not read for want of room", ({ ledgerPaused }) => Number(ledgerPaused));
+  gauge("journal_fault", "1 while nothing can be written to the journal", (now) =>
+    Number(now.journalFault !== undefined),
+  );
 }

@@ -35,7 +35,9 @@ function ledgerOf(config: Config): QueueDeclaration {
   ];
   return {
     name: ledgerQueueOf(config),
-    arguments: { "x-message-ttl": dedupWindowSeconds * 1000 },
+    // One reader at a time: while the broker has not noticed that an old connection of ours is dead, it would share the messages out
+    // between both, and a marker could come back before what went out earlier.
+    arguments: { "x-message-ttl": dedupWindowSeconds * 1000, "x-single-active-consumer": true },
     bindings: patterns.map((pattern) => ({ exchange, pattern })),
   };
 }

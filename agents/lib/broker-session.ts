@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import { type ChannelModel, connect, type RecoveringChannelModel } from "amqplib";
+import { type Channel, type ChannelModel, connect, type RecoveringChannelModel } from "amqplib";
 import { nextHostDelayMs } from "./backoff.ts";
 import { connectionOptionsOf, readPassword } from "./broker-address.ts";
 import { describeBrokerFault } from "./broker-fault.ts";
@@ -10,7 +10,7 @@ import type { Log } from "./log.ts";
 import { Publisher, type PublishOptions, type PublishOutcome } from "./publisher.ts";
 import { cutOff, joinWrites, socketOf } from "./socket.ts";
 import { type PublishingChannel, Subscription, type SubscriptionOptions } from "./subscription.ts";
-import { declareTopology, type Topology } from "./topology.ts";
+import { declareTopology, type QueueDefaults, type Topology } from "./topology.ts";
 
 export interface BrokerSessionOptions {
   readonly config: BrokerConfig;
@@ -179,6 +179,23 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   }
 
   /**
+   * A channel of its own, for what may fail without harm: whatever the broker closes it over, the connection stays. Rejects without a
+   * connection, with what `use` rejects with, and where the channel goes meanwhile.
+   */
+  async withChannel<T>(use: (channel: Channel, defaults: QueueDefaults) => Promise<T>): Promise<T> {
+    const model = this.#model;
+    if (this.#state === "connecting" || !model) throw new Error(this.description);
+    const channel = await model.createChannel();
+    // Whoever waits for an answer gets the error, too.
+    channel.on("error", (error) => this.#options.log.debug({ err: error }, "channel error"));
+    try {
+      return await use(channel, this.#queueDefaults(model));
+    } finally {
+      await closeQuietly(channel);
+    }
+  }
+
+  /**
    * Drops the connection this instant, and connects anew as after any loss: the socket is cut, not closed with a word that a peer might
    * never answer, and what was not sent yet never is. Publishes in flight become `lost`, deliveries in hand come again; that is told
    * after this returns. Without a connection it does nothing.
@@ -225,11 +242,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     const channel = await model.createConfirmChannel();
     channel.on("error", (error) => this.#drop(`channel: ${error.message}`, model));
     channel.on("close", () => this.#drop("publishing channel closed", model));
-    const { version } = model.connection.serverProperties;
-    await declareTopology(channel, this.#options.topology, {
-      type: this.#options.config.queueType,
-      brokerVersion: version,
-    });
+    await declareTopology(channel, this.#options.topology, this.#queueDefaults(model));
     const publishing = { channel, acks: new ChannelAcks(channel) };
     this.#publishing = publishing;
     this.#publisher.attach(channel);
@@ -237,6 +250,10 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     // amqplib begins to watch the connection only after this function: one that closed before would never be noticed.
     await turn();
     if (closed) throw new Error("connection closed while it was set up");
+  }
+
+  #queueDefaults(model: ChannelModel): QueueDefaults {
+    return { type: this.#options.config.queueType, brokerVersion: model.connection.serverProperties.version };
   }
 
   #onConnect(): void {
@@ -319,6 +336,13 @@ export function openBrokerSession(options: BrokerSessionOptions): BrokerSession 
   const session = new BrokerSession(options);
   session.start().catch((error: Error) => session.emit("failed", error.message));
   return session;
+}
+
+/** Where the broker has closed it already, amqplib throws: that is what was wanted. */
+async function closeQuietly(channel: Channel): Promise<void> {
+  try {
+    await channel.close();
+  } catch {}
 }
 
 async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {

@@ -26,19 +26,60 @@ export class Metrics {
     );
   }
 
-  /** OpenMetrics adds `_total` to the names of counters itself. */
-  counter<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
-    return new Counter({ name: this.#prefix + name, help, labelNames, registers: [this.#registry] });
-  }
-
-  gauge(name: string, help: string, collect?: (gauge: Gauge) => void): Gauge {
-    const gauge: Gauge = new Gauge({
+  /**
+   * OpenMetrics adds `_total` to the names of counters itself. With `collect` it is counted elsewhere, and told when asked: from 0
+   * each time.
+   */
+  counter<L extends string = never>(
+    name: string,
+    help: string,
+    labelNames: readonly L[] = [],
+    collect?: (counter: Counter<L>) => void,
+  ): Counter<L> {
+    const counter: Counter<L> = new Counter({
       name: this.#prefix + name,
       help,
+      labelNames,
+      registers: [this.#registry],
+      ...(collect
+        ? {
+            collect: () => {
+              counter.reset();
+              collect(counter);
+            },
+          }
+        : {}),
+    });
+    return counter;
+  }
+
+  gauge<L extends string = never>(
+    name: string,
+    help: string,
+    collect?: (gauge: Gauge<L>) => void,
+    labelNames: readonly L[] = [],
+  ): Gauge<L> {
+    const gauge: Gauge<L> = new Gauge({
+      name: this.#prefix + name,
+      help,
+      labelNames,
       registers: [this.#registry],
       ...(collect ? { collect: () => collect(gauge) } : {}),
     });
     return gauge;
+  }
+
+  /** One of several states, as OpenMetrics writes a state set: a sample each, labelled by the metric's own name, 1 for the one that is. */
+  stateSet<S extends string>(name: string, help: string, states: readonly S[], current: () => S): void {
+    const label = this.#prefix + name;
+    this.gauge<string>(
+      name,
+      help,
+      (gauge) => {
+        for (const state of states) gauge.set({ [label]: state }, state === current() ? 1 : 0);
+      },
+      [label],
+    );
   }
 
   histogram<L extends string = never>(

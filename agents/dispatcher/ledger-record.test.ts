@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { type LedgerMessage, LedgerReader } from "./ledger-record.ts";
+
+const topics = {
+  notifyTopic: "v00.urp.notify",
+  twinTopic: "v00.urp.twin",
+  alternateTopic: "v00.urp.alternate",
+  pulledTopic: "v00.urp.pulled",
+  marker: "v00.urp.marker.bunny1",
+};
+const reader = new LedgerReader(topics, "Qk3x_-9a");
+const key = "a985c32cbdee8af2ab5d7b8f6022e781";
+const body = Buffer.from(`${key} 498081 http://urp-1.cmc.ec.gc.ca/ db/20150120/RADAR/URP/IWA/x:URP:IWA:RADAR:META`);
+const nowMs = 1_700_000_000_500;
+
+function read(routingKey: string, own: Partial<LedgerMessage> = {}) {
+  const message = { routingKey, body, headers: {}, messageId: "other-1", timestampSeconds: undefined };
+  return reader.read({ ...message, ...own }, nowMs);
+}
+
+test("what goes out under the notify topic was published, by whom its message id says, when its timestamp says", () => {
+  const published = { kind: "published", key, source: "urp-1.cmc.ec.gc.ca", sizeBytes: 498_081 };
+  const said = { timestampSeconds: 1_600_000_000 };
+  expect(read("v00.urp.notify.RADAR", said)).toEqual({ ...published, atMs: 1_600_000_000_000, ours: false });
+  expect(read("v00.urp.notify.RADAR", { ...said, messageId: "Qk3x_-9a-1z" })).toMatchObject({ ours: true });
+  expect(read("v00.urp.notify.RADAR", { ...said, messageId: "Qk3x_-9ab-1z" })).toMatchObject({ ours: false });
+  expect(read("v00.urp.notify.RADAR", { ...said, messageId: undefined })).toMatchObject({ ours: false });
+});
+
+test("nothing is later than now: not what a host with a fast clock said, and not what said no time", () => {
+  expect(read("v00.urp.notify.a", { timestampSeconds: 1_800_000_000 })).toMatchObject({ atMs: nowMs });
+  expect(read("v00.urp.notify.a")).toMatchObject({ atMs: nowMs });
+});
+
+test("receipts, twins, requests with their reason, and own markers are told apart", () => {
+  expect(read("v00.urp.pulled", { body: Buffer.from(key) })).toEqual({ kind: "pulled", key });
+  expect(read("v00.urp.twin.RADAR")).toEqual({ kind: "twin", key });
+  const headers = { "x-warren-reason": "404" };
+  const request = { kind: "request", key, routingKey: "v00.urp.alternate.RADAR", reason: "404" };
+  expect(read("v00.urp.alternate.RADAR", { headers })).toEqual(request);
+  expect(read("v00.urp.alternate.RADAR")).toEqual({ ...request, reason: "not said" });
+  const token = Buffer.from("token-7");
+  expect(read("v00.urp.marker.bunny1", { body: token })).toEqual({ kind: "marker", token: "token-7" });
+});
+
+test("a topic without anything behind it is that topic, one that only begins like it is another", () => {
+  expect(read("v00.urp.notify")).toMatchObject({ kind: "published" });
+  expect(read("v00.urp.alternate")).toMatchObject({ kind: "request" });
+  expect(read("v00.urp.notifyx.a")).toBeUndefined();
+  expect(read("v00.urp.pulled.a")).toBeUndefined();
+  expect(read("v00.urp.marker.bunny2")).toBeUndefined();
+});
+
+test("an announcement that is written unusually is read as the codec reads it", () => {
+  const unusual = Buffer.from(`${key.toUpperCase()}  5 http://urp-2/  db/a%20b\n`);
+  expect(read("v00.urp.twin", { body: Buffer.from(unusual.toString().trim()) })).toEqual({ kind: "twin", key });
+});
+
+test.each([
+  ["under the notify topic", "v00.urp.notify.a", "not an announcement"],
+  ["under the twin topic", "v00.urp.twin.a", "not an announcement"],
+  ["that should be a key", "v00.urp.pulled", key.slice(1)],
+  ["that should be hexadecimal", "v00.urp.pulled", `${key.slice(1)}g`],
+])("garbage %s says nothing", (_where, routingKey, text) => {
+  expect(read(routingKey, { body: Buffer.from(text) })).toBeUndefined();
+});

@@ -1,0 +1,71 @@
+import type { Log } from "../lib/log.ts";
+import type { DispatcherState } from "./status.ts";
+
+/** A take-over that is under way or over, in milliseconds of the dispatcher's clock. */
+interface TakeOver {
+  readonly heldAtMs: number;
+  firstDeliveryAtMs: number | undefined;
+}
+
+/**
+ * One line in the journal for each change of state, with how long the last one lasted, and one for each taking over: from the address to
+ * the first decision, and how much of that was waiting for something to decide.
+ */
+export class StateLog {
+  readonly #log: Log;
+  readonly #onTakenOver: (tookMs: number) => void;
+  #state: DispatcherState;
+  #sinceMs: number;
+  #takeOver: TakeOver | undefined;
+
+  /** `onTakenOver` gets the milliseconds from the first announcement's coming, or from the address where that came later, to its decision. */
+  constructor(log: Log, state: DispatcherState, nowMs: number, onTakenOver: (tookMs: number) => void = () => {}) {
+    this.#log = log;
+    this.#state = state;
+    this.#sinceMs = nowMs;
+    this.#onTakenOver = onTakenOver;
+  }
+
+  /** To be told after every event; says something only when the state is another one. */
+  is(state: DispatcherState, nowMs: number): void {
+    if (state === this.#state) return;
+    const lastedMs = Math.round(nowMs - this.#sinceMs);
+    this.#log.info(
+      { state, before: this.#state, lastedMs },
+      `now ${state}, after ${seconds(lastedMs)} s ${this.#state}`,
+    );
+    this.#state = state;
+    this.#sinceMs = nowMs;
+  }
+
+  held(nowMs: number): void {
+    this.#takeOver = { heldAtMs: nowMs, firstDeliveryAtMs: undefined };
+  }
+
+  gone(): void {
+    this.#takeOver = undefined;
+  }
+
+  /** An announcement came; of interest is the first one of a take-over. */
+  delivered(nowMs: number): void {
+    if (this.#takeOver) this.#takeOver.firstDeliveryAtMs ??= nowMs;
+  }
+
+  /** Something was decided: published, or known to be out. */
+  decided(nowMs: number): void {
+    const takeOver = this.#takeOver;
+    if (takeOver?.firstDeliveryAtMs === undefined) return;
+    this.#takeOver = undefined;
+    const sinceAddressMs = Math.round(nowMs - takeOver.heldAtMs);
+    const sinceDeliveryMs = Math.round(nowMs - takeOver.firstDeliveryAtMs);
+    this.#log.info(
+      { sinceAddressMs, sinceDeliveryMs },
+      `taken over: first decision ${sinceAddressMs} ms after the address came, ${sinceDeliveryMs} ms after the first announcement`,
+    );
+    this.#onTakenOver(sinceDeliveryMs);
+  }
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(1);
+}

@@ -1,0 +1,91 @@
+import type { BrokerSessionState } from "../lib/broker-session.ts";
+import type { HealthStatus } from "../lib/metrics.ts";
+
+export const states = ["active", "standby", "catching-up", "fenced", "full", "stopped"] as const;
+export type DispatcherState = (typeof states)[number];
+
+/** How the dispatcher is, at one moment. */
+export interface DispatcherView {
+  readonly state: DispatcherState;
+  /** Products claimed, not confirmed yet. */
+  readonly inFlight: number;
+  /** Products remembered. */
+  readonly entries: number;
+  /** Products that no queue or no broker takes. */
+  readonly retrying: number;
+  /** Announcements that wait until the ledger is read up to a marker. */
+  readonly keptAside: number;
+  /** Redeliveries held until it is proven that their product is in the pull queue. */
+  readonly doubts: number;
+  /** Pullers' requests that wait for a twin. */
+  readonly alternatesWaiting: number;
+  readonly ledgerUnacked: number;
+  readonly ledgerPaused: boolean;
+  /** Why nothing can be written to the journal; undefined while it can. */
+  readonly journalFault: string | undefined;
+  readonly broker: BrokerSessionState;
+  /** Of the connection, in words. */
+  readonly connection: string;
+  /** Sources that are missed. */
+  readonly silentSources: readonly string[];
+  /** The virtual IP, where there is one. */
+  readonly address: string | undefined;
+}
+
+/**
+ * For `/health` and systemd's status line. Not ok, 503: what needs a person, or will. A standby is well as long as it reads its ledger; a
+ * full journal disk is not ok though dispatching goes on: a restart would have to read the whole ledger again.
+ */
+export function statusOf(view: DispatcherView): HealthStatus {
+  const { state, broker, inFlight, entries, retrying, doubts, alternatesWaiting, keptAside, silentSources } = view;
+  const remarks = [
+    view.connection,
+    `${inFlight} in flight, ${entries} remembered`,
+    ...some(keptAside, "wait until the ledger is read"),
+    ...some(retrying, "products that no queue takes"),
+    ...some(doubts, "in doubt: waiting for a puller's receipt"),
+    ...some(alternatesWaiting, "requests for an alternate waiting"),
+    ...(view.ledgerPaused && state !== "full" ? [`LEDGER NOT READ: no room for more than ${entries} products`] : []),
+    ...(view.journalFault === undefined
+      ? []
+      : [`JOURNAL: ${view.journalFault}; works on from memory, ${view.ledgerUnacked} of the ledger not acked`]),
+    ...(silentSources.length === 0 ? [] : [`SILENT: ${silentSources.join(", ")}`]),
+  ];
+  return {
+    ok:
+      broker === "ready" &&
+      state !== "full" &&
+      retrying === 0 &&
+      !view.ledgerPaused &&
+      view.journalFault === undefined &&
+      silentSources.length === 0,
+    text: [stateInWords(view), ...remarks].join("; "),
+    ...{ state, broker, inFlight, entries, retrying, keptAside, doubts, alternatesWaiting },
+    ledgerUnacked: view.ledgerUnacked,
+    ledgerPaused: view.ledgerPaused,
+    ...(view.journalFault === undefined ? {} : { journalFault: view.journalFault }),
+    silentSources,
+  };
+}
+
+function stateInWords({ state, address, entries }: DispatcherView): string {
+  const holding = address === undefined ? "" : `, holding ${address}`;
+  switch (state) {
+    case "active":
+      return `active${holding}`;
+    case "standby":
+      return `standby (warm, ${entries} known): ${address} is elsewhere`;
+    case "catching-up":
+      return `catching up: reading the ledger before deciding${holding}`;
+    case "fenced":
+      return `fenced: holding ${address}, but the broker feeds another dispatcher`;
+    case "full":
+      return `FULL: ${entries} products remembered (entriesMax), taking no more until the window has passed`;
+    case "stopped":
+      return "stopping";
+  }
+}
+
+function some(count: number, what: string): string[] {
+  return count === 0 ? [] : [`${count} ${what}`];
+}
