@@ -1,7 +1,8 @@
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { loadConfig } from "../lib/config.ts";
-import { configSchema } from "./config.ts";
+import { configSchema, ledgerQueueOf, sharesOf } from "./config.ts";
 import { topologyOf } from "./topology.ts";
 
 const example = join(import.meta.dirname, "example.json");
@@ -18,23 +19,50 @@ test("what the example sets beyond the broker is what is taken when it is left o
   expect(configSchema.parse({ broker, metrics })).toEqual({ broker, metrics, ...rest });
 });
 
-test("the input queue feeds one consumer at a time; the output queue takes everything dispatched", async () => {
-  const { queues } = topologyOf(await loadConfig(configSchema, example));
+test("the input queue feeds one consumer at a time; output queues take what is dispatched, the ledger all that goes out", async () => {
+  const { queues } = topologyOf({ ...(await loadConfig(configSchema, example)), hostName: "bunny1" });
+  const bind = (...patterns: string[]) => patterns.map((pattern) => ({ exchange: "cmc", pattern }));
   expect(queues).toContainEqual({
     name: "cmc.urp.input",
     arguments: { "x-single-active-consumer": true },
-    bindings: [{ exchange: "cmc", pattern: "v00.urp.input.#" }],
+    bindings: bind("v00.urp.input.#", "v00.urp.alternate.#"),
   });
+  expect(queues).toContainEqual({ name: "cmc.urp.pull", bindings: bind("v00.urp.notify.#", "v00.urp.twin.#") });
   expect(queues).toContainEqual({
-    name: "cmc.urp.pull",
-    bindings: [{ exchange: "cmc", pattern: "v00.urp.notify.#" }],
+    name: "cmc.urp.ledger.bunny1",
+    arguments: { "x-message-ttl": 7_200_000, "x-single-active-consumer": true },
+    bindings: bind(
+      ...["v00.urp.notify.#", "v00.urp.twin.#", "v00.urp.alternate.#"],
+      ...["v00.urp.pulled", "v00.urp.marker.bunny1"],
+    ),
   });
+});
+
+test("a ledger that is not named is called after the host, so that two hosts never share one", async () => {
+  const config = await loadConfig(configSchema, example);
+  expect(ledgerQueueOf(config)).toBe(`cmc.urp.ledger.${hostname()}`);
+  expect(ledgerQueueOf({ ...config, hostName: "bunny2" })).toBe("cmc.urp.ledger.bunny2");
+  expect(ledgerQueueOf({ ...config, ledgerQueue: "cmc.own" })).toBe("cmc.own");
+});
+
+test("however small the prefetch, something may be published, and doubts and requests together leave room", async () => {
+  const config = await loadConfig(configSchema, example);
+  for (const prefetch of [1, 2, 8, 500, 2000, 10_000]) {
+    const { publishingMax, doubtsMax, alternatesWaitingMax } = sharesOf({ ...config, prefetch });
+    expect(Math.min(publishingMax, doubtsMax, alternatesWaitingMax)).toBeGreaterThan(0);
+    if (prefetch >= 8) expect(doubtsMax + alternatesWaitingMax).toBeLessThan(prefetch);
+  }
+  expect(sharesOf({ ...config, prefetch: 2000 }).alternatesWaitingMax).toBe(200);
 });
 
 test.each([
   ["a wildcard in a topic", { inputTopic: "v00.urp.#" }],
   ["a name where an address belongs", { vip: { address: "bunny-op" } }],
   ["a window of nothing", { dedupWindowSeconds: 0 }],
+  ["a topic within another one", { twinTopic: "v00.urp.notify.twin" }],
+  ["the same topic for two things", { twinTopic: "v00.urp.notify" }],
+  ["a doubt that outlasts its bound", { doubtSeconds: 1300 }],
+  ["several output queues whose pullers send receipts", { outputQueues: ["cmc.a", "cmc.b"] }],
 ])("%s is refused", (_, own) => {
   const broker = { hosts: ["127.0.0.1:5672"], user: "feeder", passwordFile: "x" };
   expect(configSchema.safeParse({ broker, metrics: { port: 0 }, ...own }).success).toBe(false);

@@ -38,7 +38,7 @@ const own = {
     .max(10_000_000)
     .default(1_000_000)
     .describe("products remembered; at the bound it stops taking"),
-  prefetch: z.int().min(1).max(10_000).default(500),
+  prefetch: z.int().min(1).max(10_000).default(2000).describe("announcements in hand at once"),
   retryDelayMinMs: z.int().min(1).max(60_000).default(100).describe("after a publish that was returned or refused"),
   retryDelayMaxMs: z.int().min(1).max(600_000).default(5000),
   confirmTimeoutMs: z
@@ -80,7 +80,7 @@ const own = {
     .min(1)
     .max(10_000)
     .default(200)
-    .describe("requests that may wait for one; never more than half of prefetch"),
+    .describe("requests that may wait for one; never more than a quarter of prefetch"),
   standbyServeDelayMs: z
     .int()
     .min(0)
@@ -107,6 +107,11 @@ export const configSchema = commonConfig.extend(own).superRefine((config, contex
     const message = `expected at most doubtMaxSeconds (${config.doubtMaxSeconds})`;
     context.addIssue({ code: "custom", path: ["doubtSeconds"], message, input: config.doubtSeconds });
   }
+  if (config.receipts && config.outputQueues.length > 1) {
+    const message =
+      "expected one queue where pullers send receipts (receipts: true): a receipt does not say from which queue";
+    context.addIssue({ code: "custom", path: ["outputQueues"], message, input: config.outputQueues });
+  }
   const topics = topicNames.map((name) => `${config[name]}.`);
   for (const [index, name] of topicNames.entries()) {
     const inside = topics.findIndex((other, at) => at !== index && topics[index]?.startsWith(other));
@@ -129,7 +134,17 @@ export function ledgerQueueOf(config: Config): string {
   return config.ledgerQueue ?? `cmc.urp.ledger.${hostNameOf(config)}`;
 }
 
-/** Waiting requests are unacked deliveries: they must leave room for announcements. */
-export function alternatesWaitingMaxOf({ alternatesWaitingMax, prefetch }: Config): number {
-  return Math.min(alternatesWaitingMax, Math.floor(prefetch / 2));
+/** How the deliveries in hand are shared out: none of these may leave no room for announcements. */
+export function sharesOf({ alternatesWaitingMax, prefetch }: Config) {
+  const share = (part: number): number => Math.max(1, Math.floor(prefetch * part));
+  return {
+    publishingMax: share(publishingShare),
+    doubtsMax: share(doubtsShare),
+    alternatesWaitingMax: Math.min(alternatesWaitingMax, share(alternatesShare)),
+  };
 }
+
+/** The latter two together are less than all. */
+const publishingShare = 0.5;
+const doubtsShare = 0.625;
+const alternatesShare = 0.25;

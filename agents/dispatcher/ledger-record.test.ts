@@ -35,9 +35,12 @@ test("nothing is later than now: not what a host with a fast clock said, and not
 test("receipts, twins, requests with their reason, and own markers are told apart", () => {
   expect(read("v00.urp.pulled", { body: Buffer.from(key) })).toEqual({ kind: "pulled", key });
   expect(read("v00.urp.twin.RADAR")).toEqual({ kind: "twin", key });
+  const said = { timestampSeconds: 1_600_000_000 };
+  expect(read("v00.urp.pulled", { body: Buffer.from(key), ...said })).toMatchObject({ atMs: 1_600_000_000_000 });
   const headers = { "x-warren-reason": "404" };
   const request = { kind: "request", key, routingKey: "v00.urp.alternate.RADAR", reason: "404" };
   expect(read("v00.urp.alternate.RADAR", { headers })).toEqual(request);
+  expect(read("v00.urp.alternate.RADAR", said)).toMatchObject({ atMs: 1_600_000_000_000 });
   expect(read("v00.urp.alternate.RADAR")).toEqual({ ...request, reason: "not said" });
   const token = Buffer.from("token-7");
   expect(read("v00.urp.marker.bunny1", { body: token })).toEqual({ kind: "marker", token: "token-7" });

@@ -41,30 +41,37 @@ export class LedgerReader {
     const { routingKey, body } = message;
     const { notifyTopic, twinTopic, alternateTopic, pulledTopic, marker } = this.#topics;
     if (topicTail(notifyTopic, routingKey) !== undefined) return this.#published(message, nowMs);
-    if (routingKey === pulledTopic) return pulled(message);
+    if (routingKey === pulledTopic) return pulled(message, nowMs);
     if (routingKey === marker) return { kind: "marker", token: body.toString("latin1") };
     const key = (scanV00(body) ?? readUnusual(body))?.key;
     if (key === undefined) return undefined;
     if (topicTail(twinTopic, routingKey) !== undefined) return { kind: "twin", key };
     if (topicTail(alternateTopic, routingKey) === undefined) return undefined;
-    return { kind: "request", key, routingKey, reason: String(message.headers[reasonHeader] ?? "not said") };
+    const reason = String(message.headers[reasonHeader] ?? "not said");
+    return { kind: "request", key, routingKey, reason, ...firstArrival(message, nowMs) };
   }
 
   #published({ body, messageId, timestampSeconds }: LedgerMessage, nowMs: number): LedgerRecord | undefined {
     const read = scanV00(body) ?? readUnusual(body);
     if (!read) return undefined;
     const { key, source, sizeBytes } = read;
-    // Of a host whose clock is ahead, nothing is later than now; what says no time (an older dispatcher's) was now.
-    const atMs = timestampSeconds === undefined ? nowMs : Math.min(timestampSeconds * 1000, nowMs);
+    // An older dispatcher says no time.
+    const { atMs = nowMs } = firstArrival({ timestampSeconds }, nowMs);
     const ours = isMessageIdOf(this.#publisherId, messageId);
     return { kind: "published", key, source, sizeBytes, atMs, ours };
   }
 }
 
 /** A receipt's body is the key alone. */
-function pulled({ body }: LedgerMessage): LedgerRecord | undefined {
+function pulled(message: LedgerMessage, nowMs: number): LedgerRecord | undefined {
+  const { body } = message;
   if (body.length !== keyBytes || !body.every(isHexDigit)) return undefined;
-  return { kind: "pulled", key: body.toString("latin1") };
+  return { kind: "pulled", key: body.toString("latin1"), ...firstArrival(message, nowMs) };
+}
+
+/** Of the product, as the dispatcher that sent it on has said; pullers pass it on. Where a host's clock is ahead, not later than now. */
+function firstArrival({ timestampSeconds }: Pick<LedgerMessage, "timestampSeconds">, nowMs: number): { atMs?: number } {
+  return timestampSeconds === undefined ? {} : { atMs: Math.min(timestampSeconds * 1000, nowMs) };
 }
 
 function isHexDigit(byte: number): boolean {
