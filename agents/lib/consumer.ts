@@ -17,6 +17,8 @@ export interface ConsumerOptions {
   readonly log: Log;
   /** Named in the headers of dead letters. */
   readonly agent: string;
+  /** Publishes dead letters, where that is not to be done over the connection that consumes. */
+  readonly deadLetterSession?: BrokerSession;
   handle(delivery: Delivery): Disposition | Promise<Disposition>;
 }
 
@@ -66,7 +68,10 @@ async function settle(options: ConsumerOptions, delivery: Delivery): Promise<voi
   }
   if (disposition === "ack") delivery.ack();
   else if (disposition === "requeue") delivery.requeue();
-  else await deadLetter({ ...options, delivery, reason: disposition.deadLetter });
+  else {
+    const session = options.deadLetterSession ?? options.session;
+    await deadLetter({ ...options, session, delivery, reason: disposition.deadLetter });
+  }
 }
 
 export interface DeadLetterOptions extends Pick<ConsumerOptions, "session" | "log" | "agent" | "queue"> {

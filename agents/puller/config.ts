@@ -1,5 +1,13 @@
 import { z } from "zod";
 import { commonConfig } from "../lib/config.ts";
+import {
+  alternateTopicDefault,
+  notifyTopicDefault,
+  pulledTopicDefault,
+  twinTopicDefault,
+} from "../lib/dispatch-topics.ts";
+
+const topicPrefix = z.string().regex(/^[^.*#\s]+(\.[^.*#\s]+)*$/, "expected words joined by dots, without wildcards");
 
 /** The puller's config file. Relative paths of `…Directory` are taken from the config file's folder. */
 export const configSchema = commonConfig.extend({
@@ -8,8 +16,16 @@ export const configSchema = commonConfig.extend({
   bindingKeys: z
     .array(z.string().min(1).max(255))
     .min(1)
-    .default(["v00.urp.notify.#"])
-    .describe("topics the queue is bound to"),
+    .default([`${notifyTopicDefault}.#`, `${twinTopicDefault}.#`])
+    .describe("topics the queue is bound to: the dispatcher's first announcements, and the twins that pullers ask for"),
+  notifyTopic: topicPrefix
+    .default(notifyTopicDefault)
+    .describe("what comes under this is the dispatcher's first of a product"),
+  twinTopic: topicPrefix.default(twinTopicDefault).describe("what comes under this was asked for by a puller"),
+  alternateTopic: topicPrefix
+    .default(alternateTopicDefault)
+    .describe("a product's other announcement is asked for under this"),
+  pulledTopic: topicPrefix.default(pulledTopicDefault).describe("dispatchers are told under this what is pulled"),
   prefetch: z.int().min(1).max(1000).default(1).describe("products pulled at a time; 1 spreads them evenly"),
   receiverQueueDirectory: z.string().min(2).describe("where whole products are put; one puller a folder"),
   fileMode: z
@@ -34,7 +50,44 @@ export const configSchema = commonConfig.extend({
     .default(10_000)
     .describe("longest silence of the server: before its answer, and between two pieces of the product"),
   pullDeadlineMs: z.int().min(100).max(1_500_000).default(300_000).describe("longest time for one try, all in all"),
-  retriesMax: z.int().min(0).max(1000).default(8).describe("tries after the first; then it is a dead letter"),
+  receipts: z
+    .boolean()
+    .default(true)
+    .describe("tell the dispatchers which products are pulled; the user needs write permission on the exchange"),
+  alternates: z
+    .boolean()
+    .default(true)
+    .describe("what can't be pulled from one server is asked for from the other; false: it is put aside at once"),
+  triesBeforeAlternate: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(3)
+    .describe("tries after which the other announcement is asked for; retriesMax then counts for that one"),
+  originFaultsMax: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(3)
+    .describe(
+      "tries in a row without any answer after which a server is taken for dead: its products are asked for at once",
+    ),
+  originProbeMinMs: z.int().min(10).max(600_000).default(1000).describe("first pause between probes of a dead server"),
+  originProbeMaxMs: z.int().min(10).max(600_000).default(30_000),
+  placedRememberedSeconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(1800)
+    .describe(
+      "a product placed within this is not placed again for its twin, or for what the dispatcher sends in doubt; less than dedupWindowSeconds",
+    ),
+  retriesMax: z
+    .int()
+    .min(0)
+    .max(1000)
+    .default(8)
+    .describe("tries after the first, where nobody else can be asked; then it is a dead letter"),
   notFoundRetriesMax: z
     .int()
     .min(0)

@@ -106,6 +106,22 @@ test("nobody listening is a network fault that says so", async () => {
   expect(outcome).toMatchObject({ cause: "network", text: expect.stringContaining("ECONNREFUSED") });
 });
 
+test("a server that never answers is told from one that breaks off, and from one whose answer is no product", async () => {
+  answer = () => {};
+  expect((await get(7)).outcome).toMatchObject({ silent: true });
+  expect((await get(7, { url: "http://127.0.0.1:1/x" })).outcome).toMatchObject({ silent: true });
+  expect((await get(7, { deadlineMs: 20 })).outcome).toMatchObject({ cause: "timeout", silent: true });
+  answer = (_, response) => response.destroy();
+  expect((await get(7)).outcome).toMatchObject({ cause: "network", silent: true });
+  answer = (_, response) => {
+    response.writeHead(200, { "content-length": 7 });
+    response.write("pro", () => response.destroy());
+  };
+  expect((await get(7)).outcome).not.toHaveProperty("silent");
+  answer = (_, response) => response.writeHead(503).end();
+  expect((await get(7)).outcome).not.toHaveProperty("silent");
+});
+
 test("a server that stays silent, before its answer or in the middle of it, times out", async () => {
   answer = () => {};
   expect((await get(7)).outcome).toMatchObject({ cause: "timeout", text: "no answer within 150 ms" });

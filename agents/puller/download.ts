@@ -3,10 +3,17 @@ import { Agent, errors } from "undici";
 /** Why a try failed, in the words of the metrics. */
 export type FaultCause = "not-found" | "refused" | "server" | "network" | "timeout" | "size" | "too-large";
 
+/** A try that failed for the server, the network or the product. */
+export interface Fault {
+  readonly kind: "fault";
+  readonly cause: FaultCause;
+  readonly text: string;
+  /** The server gave no answer at all: no connection, or nothing in time. One that breaks off in the middle lives. */
+  readonly silent?: true;
+}
+
 /** What became of one try. */
-export type Outcome =
-  | { readonly kind: "whole" }
-  | { readonly kind: "fault"; readonly cause: FaultCause; readonly text: string };
+export type Outcome = { readonly kind: "whole" } | Fault;
 
 export interface DownloadOptions {
   readonly url: string;
@@ -26,7 +33,7 @@ export interface DownloaderLimits {
   readonly pullTimeoutMs: number;
 }
 
-const fault = (cause: FaultCause, text: string): Outcome => ({ kind: "fault", cause, text });
+const fault = (cause: FaultCause, text: string): Fault => ({ kind: "fault", cause, text });
 
 // A server that keeps a connection longer says so in its answer; apache's own default is 5 s.
 const keepAliveTimeoutMs = 4_000;
@@ -54,6 +61,7 @@ export class Downloader {
     const timer = setTimeout(() => deadline.abort(), options.deadlineMs);
     const signal = AbortSignal.any([options.signal, deadline.signal]);
     let chunkFailure: unknown;
+    let answered = false;
     try {
       const url = new URL(options.url);
       const response = await this.#agent.request({
@@ -62,6 +70,7 @@ export class Downloader {
         method: "GET",
         signal,
       });
+      answered = true;
       const refused = judgeAnswer(response.statusCode, response.headers["content-length"], options);
       if (refused) {
         // Small bodies are read to their end, so that the connection can be used again.
@@ -86,8 +95,10 @@ export class Downloader {
     } catch (error) {
       if (chunkFailure !== undefined) throw chunkFailure;
       if (options.signal.aborted) throw options.signal.reason;
-      if (deadline.signal.aborted) return fault("timeout", `not done within ${options.deadlineMs} ms`);
-      return this.#explain(error as Error & { code?: string });
+      const failed = deadline.signal.aborted
+        ? fault("timeout", `not done within ${options.deadlineMs} ms`)
+        : this.#explain(error as Error & { code?: string });
+      return answered ? failed : { ...failed, silent: true };
     } finally {
       // A timer that outlived its pull would keep the pull's memory for the five minutes of the deadline.
       clearTimeout(timer);
@@ -98,7 +109,7 @@ export class Downloader {
     await this.#agent.destroy();
   }
 
-  #explain(error: Error & { code?: string }): Outcome {
+  #explain(error: Error & { code?: string }): Fault {
     const { connectTimeoutMs, pullTimeoutMs } = this.#limits;
     if (error instanceof errors.ConnectTimeoutError)
       return fault("timeout", `no connection within ${connectTimeoutMs} ms`);

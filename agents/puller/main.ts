@@ -1,28 +1,37 @@
 // puller: sr3 "subscribe" and "sarra"; was the fx_script pull_amqp_wget.py.
+import { hostname } from "node:os";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
-import { openBrokerSession } from "../lib/broker-session.ts";
+import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
+import type { Log } from "../lib/log.ts";
 import { deadLetterTopology, joinTopologies } from "../lib/topology.ts";
+import { Alternates } from "./alternates.ts";
 import { type Config, configSchema } from "./config.ts";
 import { Downloader } from "./download.ts";
 import { Puller } from "./puller.ts";
+import { Receipts } from "./receipts.ts";
 import { ReceiverQueue } from "./receiver-queue.ts";
-import { openTelemetry } from "./telemetry.ts";
+import { formatStatus, openTelemetry } from "./telemetry.ts";
 
 async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>): Promise<RunningAgent> {
   const receiverQueue = new ReceiverQueue(config.receiverQueueDirectory, Number.parseInt(config.fileMode, 8));
   const removedCount = await receiverQueue.prepare();
   if (removedCount > 0) log.info({ removedCount }, "removed unfinished products of before; they are pulled again");
-  const telemetry = openTelemetry(log, metrics);
+  const telemetry = openTelemetry(log, metrics, () => puller.silentOrigins);
   const downloader = new Downloader({ ...config, connectionsMax: config.prefetch });
+  const notices = openNotices(config, log);
+  const { exchange, queue, bindingKeys, prefetch, pulledTopic } = config;
+  const alternates = new Alternates({ session: notices, exchange, topics: config, who: `puller@${hostname()}` });
+  const receipts = new Receipts({ session: notices, exchange, topic: pulledTopic, onOutcome: telemetry.receipt });
   const puller = new Puller(config, {
     download: (options) => downloader.download(options),
     receive: () => receiverQueue.receive(),
     sizeOf: (fileName) => receiverQueue.sizeOf(fileName),
+    ask: (announced, what, signal) => alternates.ask(announced, what, signal),
+    sendReceipt: (receipt) => receipts.send(receipt),
     now: () => performance.now(),
     events: telemetry,
   });
-  const { exchange, queue, bindingKeys, prefetch } = config;
   const topology = joinTopologies(deadLetterTopology, {
     exchanges: [{ name: exchange, type: "topic" }],
     queues: [{ name: queue, bindings: bindingKeys.map((pattern) => ({ exchange, pattern })) }],
@@ -34,24 +43,37 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
     prefetch,
     log,
     agent: "puller",
+    deadLetterSession: notices,
     handle: (delivery) => puller.handle(delivery),
   });
   session.once("ready", () => lifeCycle.ready());
   return {
-    status: () => ({
-      ok: session.state === "ready" && puller.localFault === undefined,
-      text: `${telemetry.pulledCount} pulled, ${telemetry.deadLetteredCount} put aside; ${
-        puller.localFault?.message ?? session.description
-      }`,
-    }),
+    status() {
+      const rest = puller.localFault?.message ?? session.description;
+      return {
+        ok: session.state === "ready" && puller.localFault === undefined,
+        text: formatStatus(telemetry.counts, puller.silentOrigins, performance.now(), rest),
+        notices: notices.description,
+      };
+    },
     async stop(deadline) {
       puller.stop();
       deadline.addEventListener("abort", () => void downloader.close(), { once: true });
       await consumer.cancel();
       await session.close();
+      await notices.close();
       await downloader.close();
     },
   };
+}
+
+/**
+ * What the puller publishes goes over a connection of its own. A broker in alarm stops reading from connections that publish:
+ * over the one that consumes, the first receipt would hold up all acks, and pullers are to empty the queues just then.
+ */
+function openNotices({ broker, exchange }: Config, log: Log): BrokerSession {
+  const topology = { exchanges: [{ name: exchange, type: "topic" as const }], queues: [] };
+  return openBrokerSession({ config: broker, log, name: "puller-notices", topology });
 }
 
 export const main = (argv: readonly string[]) => runAgent({ name: "puller", configSchema, start }, argv);

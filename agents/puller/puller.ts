@@ -1,43 +1,36 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { ReceivedMessage } from "../lib/announcement.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Disposition } from "../lib/consumer.ts";
+import { type Provenance, provenanceOf } from "./alternates.ts";
 import type { Config } from "./config.ts";
-import type { DownloadOptions, FaultCause, Outcome } from "./download.ts";
+import type { Fault, Outcome } from "./download.ts";
+import { fetchProduct } from "./fetch-product.ts";
+import { LocalHold } from "./local-hold.ts";
 import { type Order, planNextStep, readOrder } from "./order.ts";
-import { type IncomingFile, LocalFault } from "./receiver-queue.ts";
-
-/** One announcement in hand. `signal` aborts when it is ours no more: the broker gives it to another puller. */
-export interface Announced extends ReceivedMessage {
-  readonly redelivered: boolean;
-  readonly signal: AbortSignal;
-}
-
-/** The world as the puller needs it. */
-export interface PullerPorts {
-  readonly download: (options: DownloadOptions) => Promise<Outcome>;
-  readonly receive: () => Promise<IncomingFile>;
-  readonly sizeOf: (fileName: string) => Promise<number | undefined>;
-  readonly now: () => number;
-  readonly events: PullerEvents;
-}
-
-/** What happens, for the log and the metrics. */
-export interface PullerEvents {
-  pulled(order: Order, bytes: number, durationMs: number): void;
-  alreadyThere(order: Order): void;
-  retried(order: Order, cause: FaultCause, text: string, delayMs: number): void;
-  gaveUp(reason: string): void;
-  /** This host takes no products; told once, until `localCleared`. */
-  localFault(fault: LocalFault): void;
-  localCleared(): void;
-}
+import { describeSilence, Origins, type SilentOrigin } from "./origins.ts";
+import type { Announced, PullerPorts } from "./ports.ts";
+import { ProductMemory } from "./product-memory.ts";
+import { LocalFault } from "./receiver-queue.ts";
 
 /** The pull was dropped, not failed: the agent stops, or the announcement is ours no more. */
 class Dropped extends Error {}
 
-// Enough for everything the broker may give out twice after one lost connection, at any prefetch.
-const placedRememberedMax = 10_000;
+/** One product on its way. */
+interface Pull {
+  readonly order: Order;
+  readonly announced: Announced;
+  readonly from: Provenance;
+  readonly startedMs: number;
+  /** The product may have been placed before. */
+  readonly mayRepeat: boolean;
+  canAsk: boolean;
+  /** Why nobody could be asked. */
+  note: string;
+  tries: number;
+  localFaults: number;
+  heldSinceMs: number | undefined;
+}
+
 const localRetryDelayMinMs = 100;
 
 /** Pulls one announced product after the other into the receiver queue, whole or not at all. */
@@ -45,18 +38,31 @@ export class Puller {
   readonly #config: Config;
   readonly #ports: PullerPorts;
   readonly #stopping = new AbortController();
-  /** Placed by this process, the latest last: their acks may have been lost with a connection. */
-  readonly #placed = new Set<string>();
-  #fault: LocalFault | undefined;
+  readonly #memory: ProductMemory;
+  readonly #origins: Origins;
+  /** By key: one product's repeats wait for each other, so that each sees what became of the one before. */
+  readonly #inHand = new Map<string, Promise<void>>();
+  readonly #local: LocalHold;
 
   constructor(config: Config, ports: PullerPorts) {
     this.#config = config;
     this.#ports = ports;
+    this.#local = new LocalHold(ports.events);
+    this.#memory = new ProductMemory(config.placedRememberedSeconds * 1000);
+    this.#origins = new Origins({
+      faultsMax: config.originFaultsMax,
+      probe: { minMs: config.originProbeMinMs, maxMs: config.originProbeMaxMs },
+    });
   }
 
   /** Why this host takes no products at the moment; undefined where it does. */
   get localFault(): LocalFault | undefined {
-    return this.#fault;
+    return this.#local.fault;
+  }
+
+  /** Servers that are taken for dead. */
+  get silentOrigins(): SilentOrigin[] {
+    return this.#origins.silent;
   }
 
   /** What waits for a retry goes back to the queue; what is being fetched is finished. */
@@ -65,107 +71,179 @@ export class Puller {
   }
 
   /**
-   * Acked: the product is in the receiver queue, on disk. Dead letter: the announcement is malformed, or all tries failed.
-   * Requeued: the agent stops, or this host has had no room for `localHoldMs`.
+   * Acked: the product is in the receiver queue, on disk; or the broker has the request for its other announcement. Dead
+   * letter: nothing can be pulled for it, or all tries failed, of the other announcement too. Requeued: the agent stops, or
+   * this host has had no room for `localHoldMs`.
    */
   async handle(announced: Announced): Promise<Disposition> {
-    const order = readOrder(announced, this.#config);
-    if (!order.ok) {
-      this.#ports.events.gaveUp(order.reason);
-      return { deadLetter: order.reason };
-    }
+    const from = provenanceOf(announced, this.#config);
+    const canAsk = this.#config.alternates && from.kind === "first";
+    const read = readOrder(announced, this.#config);
     try {
-      return await this.#pull(order.value, announced);
+      if (read.ok) return await this.#inTurn(this.#begin(read.value, announced, from, canAsk));
+      if (!canAsk || !read.twinCanMend) return this.#putAside(read.reason, from);
+      const note = await this.#ask(announced, read.reason);
+      return note === undefined ? "ack" : this.#putAside(read.reason + note, from);
     } catch (error) {
       if (error instanceof Dropped || announced.signal.aborted) return "requeue";
       throw error;
     }
   }
 
-  async #pull(order: Order, announced: Announced): Promise<Disposition> {
-    const { events, now } = this.#ports;
-    const startedMs = now();
-    let heldSinceMs: number | undefined;
-    let localFaults = 0;
-    for (let tries = 1; ; ) {
+  #begin(order: Order, announced: Announced, from: Provenance, canAsk: boolean): Pull {
+    const mayRepeat = announced.redelivered || from.kind === "twin" || (from.kind === "first" && from.inDoubt);
+    const startedMs = this.#ports.now();
+    const nothingYet = { note: "", tries: 0, localFaults: 0, heldSinceMs: undefined };
+    return { order, announced, from, startedMs, mayRepeat, canAsk, ...nothingYet };
+  }
+
+  async #inTurn(pull: Pull): Promise<Disposition> {
+    const { key } = pull.order;
+    const earlier = pull.mayRepeat ? this.#inHand.get(key) : undefined;
+    const working = earlier ? earlier.then(() => this.#pull(pull)) : this.#pull(pull);
+    const done = working.then(
+      () => {},
+      () => {},
+    );
+    this.#inHand.set(key, done);
+    try {
+      return await working;
+    } finally {
+      if (this.#inHand.get(key) === done) this.#inHand.delete(key);
+    }
+  }
+
+  async #pull(pull: Pull): Promise<Disposition> {
+    for (;;) {
       try {
-        if (announced.redelivered && (await this.#isThere(order))) {
-          events.alreadyThere(order);
-          return "ack";
-        }
-        const outcome = await this.#tryOnce(order, announced.signal);
-        this.#clearFault();
-        if (outcome.kind === "whole") {
-          this.#remember(order);
-          events.pulled(order, outcome.bytes, now() - startedMs);
-          return "ack";
-        }
-        const next = planNextStep(outcome, tries, this.#config);
-        if (next.kind === "give-up") {
-          events.gaveUp(next.reason);
-          return { deadLetter: next.reason };
-        }
-        events.retried(order, outcome.cause, outcome.text, next.delayMs);
-        tries += 1;
-        heldSinceMs = undefined;
-        await this.#wait(next.delayMs, announced.signal);
+        const disposition = await this.#advance(pull);
+        if (disposition !== undefined) return disposition;
       } catch (error) {
         if (!(error instanceof LocalFault)) throw error;
-        if (error.code === "ENAMETOOLONG") return { deadLetter: "the file name is too long for this file system" };
-        this.#tell(error);
-        heldSinceMs ??= now();
-        if (now() - heldSinceMs >= this.#config.localHoldMs) {
-          // Paused all the same: where no other puller has room, it comes straight back.
-          await this.#wait(this.#config.localRetryDelayMaxMs, announced.signal);
-          return "requeue";
+        if (error.code === "ENAMETOOLONG") {
+          return this.#putAside("the file name is too long for this file system", pull.from);
         }
-        localFaults += 1;
-        const limits = { minMs: localRetryDelayMinMs, maxMs: this.#config.localRetryDelayMaxMs };
-        await this.#wait(backoffMs(limits, localFaults), announced.signal);
+        if (await this.#hold(pull, error)) return "requeue";
       }
     }
   }
 
-  async #tryOnce(
-    order: Order,
-    signal: AbortSignal,
-  ): Promise<{ readonly kind: "whole"; readonly bytes: number } | Exclude<Outcome, { kind: "whole" }>> {
-    const file = await this.#ports.receive();
-    try {
-      const outcome = await this.#ports.download({
-        url: order.url,
-        sizeBytes: order.sizeBytes,
-        productBytesMax: this.#config.productBytesMax,
-        deadlineMs: this.#config.pullDeadlineMs,
-        signal,
-        onChunk: (chunk) => file.write(chunk),
-      });
-      if (outcome.kind === "fault") {
-        await file.discard();
-        return outcome;
-      }
-      // Another puller has the announcement by now, and places it: a second copy would be ingested twice.
-      if (signal.aborted) throw new Dropped("the announcement was given to another puller");
-      await file.place(order.fileName);
-      return { kind: "whole", bytes: file.size };
-    } catch (error) {
-      await file.discard();
-      throw error;
+  /** One try, or none; undefined where another one is due. */
+  async #advance(pull: Pull): Promise<Disposition | undefined> {
+    const { order, announced, from } = pull;
+    const { events, now } = this.#ports;
+    if (pull.mayRepeat && (await this.#isSettled(pull))) return "ack";
+    const silence = pull.canAsk ? this.#origins.silenceOf(order.origin) : undefined;
+    if (silence && !this.#origins.mayTry(order.origin, now())) {
+      if (await this.#askInstead(pull, `not tried: ${describeSilence(silence, now())}`)) return "ack";
     }
+    const beganMs = now();
+    const outcome = await fetchProduct(order, announced.signal, this.#config, this.#ports);
+    this.#local.clear();
+    this.#note(outcome, order.origin, beganMs);
+    if (outcome.kind === "fault") return this.#afterFault(pull, outcome);
+    this.#memory.placed(order, from.kind, now());
+    events.pulled(order, outcome.bytes, now() - pull.startedMs, from.kind);
+    this.#sendReceipt(pull);
+    return "ack";
   }
 
-  /** Placed before, and only the ack was lost: by this process, or by the one before it. */
-  async #isThere(order: Order): Promise<boolean> {
-    if (this.#placed.has(keyOf(order))) return true;
-    const size = await this.#ports.sizeOf(order.fileName);
-    return size !== undefined && size === order.sizeBytes;
+  async #afterFault(pull: Pull, fault: Fault): Promise<Disposition | undefined> {
+    const { order, announced } = pull;
+    pull.tries += 1;
+    pull.heldSinceMs = undefined;
+    const plan = () => {
+      const isSilent = this.#origins.silenceOf(order.origin) !== undefined;
+      return planNextStep(fault, { tries: pull.tries, canAsk: pull.canAsk, isSilent }, this.#config);
+    };
+    let next = plan();
+    if (next.kind === "ask") {
+      if (await this.#askInstead(pull, `${order.origin}: ${next.reason}`)) return "ack";
+      next = plan();
+    }
+    if (next.kind !== "retry") return this.#putAside(next.reason + pull.note, pull.from);
+    this.#ports.events.retried(order, fault.cause, fault.text, next.delayMs);
+    await this.#wait(next.delayMs, announced.signal);
+    return undefined;
   }
 
-  #remember(order: Order): void {
-    this.#placed.add(keyOf(order));
-    if (this.#placed.size <= placedRememberedMax) return;
-    const oldest = this.#placed.values().next().value;
-    if (oldest !== undefined) this.#placed.delete(oldest);
+  /** Nothing is left to do: it was placed before (then the receipt may have been lost too), or asked for. */
+  async #isSettled(pull: Pull): Promise<boolean> {
+    const { order, from } = pull;
+    const { events, now, sizeOf } = this.#ports;
+    if (from.kind === "first" && this.#memory.wasAskedFor(order, now())) {
+      events.askedBefore(order);
+      return true;
+    }
+    const isThere =
+      this.#memory.wasPlaced(order, from.kind, now()) || (await sizeOf(order.fileName)) === (order.sizeBytes ?? -1);
+    if (!isThere) return false;
+    events.alreadyThere(order);
+    this.#sendReceipt(pull);
+    return true;
+  }
+
+  /** True when the product's other announcement is asked for: this one is done with. */
+  async #askInstead(pull: Pull, what: string): Promise<boolean> {
+    const note = await this.#ask(pull.announced, what);
+    if (note === undefined) {
+      this.#memory.askedFor(pull.order, this.#ports.now());
+      return true;
+    }
+    pull.canAsk = false;
+    pull.note = note;
+    return false;
+  }
+
+  /** Undefined when asked; else, for the end of a reason, why that could not be. */
+  async #ask(announced: Announced, what: string): Promise<string | undefined> {
+    const { ask, events } = this.#ports;
+    const signal = AbortSignal.any([announced.signal, this.#stopping.signal]);
+    const asked = await ask(announced, what, signal).catch((error: unknown) => {
+      throw signal.aborted ? new Dropped("stopping, or given to another puller", { cause: error }) : error;
+    });
+    if (asked.ok) {
+      events.alternateAsked(what);
+      return undefined;
+    }
+    events.alternateRefused(asked.reason);
+    return `; no other announcement could be asked for: ${asked.reason}`;
+  }
+
+  #sendReceipt({ order, announced, from }: Pull): void {
+    if (!this.#config.receipts || from.kind === "foreign") return;
+    this.#ports.sendReceipt({ key: order.key, timestampSeconds: announced.timestampSeconds });
+  }
+
+  #putAside(reason: string, from: Provenance): Disposition {
+    const why = from.kind === "twin" ? `both failed: first: ${from.winnerReason}; then: ${reason}` : reason;
+    this.#ports.events.gaveUp(why, from.kind);
+    return { deadLetter: why };
+  }
+
+  #note(outcome: Outcome, origin: string, beganMs: number): void {
+    const { events, now } = this.#ports;
+    const change = this.#origins.note(outcome, origin, beganMs, now());
+    if (change === "answered") events.originAnswered(origin);
+    const silence = change === "silent" && this.#origins.silenceOf(origin);
+    if (silence) events.originSilent(silence);
+  }
+
+  /** Waits while this host can't take the product. True when another puller should have it instead. */
+  async #hold(pull: Pull, fault: LocalFault): Promise<boolean> {
+    const { now } = this.#ports;
+    const { localHoldMs, localRetryDelayMaxMs } = this.#config;
+    const { signal } = pull.announced;
+    this.#local.tell(fault);
+    pull.heldSinceMs ??= now();
+    if (now() - pull.heldSinceMs >= localHoldMs) {
+      // Paused all the same: where no other puller has room, it comes straight back.
+      await this.#wait(localRetryDelayMaxMs, signal);
+      return true;
+    }
+    pull.localFaults += 1;
+    await this.#wait(backoffMs({ minMs: localRetryDelayMinMs, maxMs: localRetryDelayMaxMs }, pull.localFaults), signal);
+    return false;
   }
 
   async #wait(delayMs: number, signal: AbortSignal): Promise<void> {
@@ -175,20 +253,4 @@ export class Puller {
       throw new Dropped("stopping, or given to another puller", { cause: error });
     }
   }
-
-  #tell(fault: LocalFault): void {
-    const known = this.#fault?.code === fault.code;
-    this.#fault = fault;
-    if (!known) this.#ports.events.localFault(fault);
-  }
-
-  #clearFault(): void {
-    if (!this.#fault) return;
-    this.#fault = undefined;
-    this.#ports.events.localCleared();
-  }
-}
-
-function keyOf(order: Order): string {
-  return `${order.sizeBytes} ${order.url}`;
 }

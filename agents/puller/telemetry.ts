@@ -1,16 +1,35 @@
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import type { PullerEvents } from "./puller.ts";
+import { describeSilence, type SilentOrigin } from "./origins.ts";
+import type { PullerEvents } from "./ports.ts";
+import type { ReceiptOutcome } from "./receipts.ts";
+
+export interface Counts {
+  readonly pulledCount: number;
+  /** Of those, by what a puller had asked for. */
+  readonly twinsPulledCount: number;
+  readonly askedCount: number;
+  readonly deadLetteredCount: number;
+}
 
 export interface Telemetry extends PullerEvents {
-  readonly pulledCount: number;
-  readonly deadLetteredCount: number;
+  readonly counts: Counts;
+  receipt(outcome: ReceiptOutcome): void;
+}
+
+/** The puller's status in a line. */
+export function formatStatus(counts: Counts, silent: readonly SilentOrigin[], nowMs: number, rest: string): string {
+  const { pulledCount, twinsPulledCount, askedCount, deadLetteredCount } = counts;
+  const twins = twinsPulledCount > 0 ? ` (${twinsPulledCount} as twins)` : "";
+  const asked = askedCount > 0 ? `, ${askedCount} asked for elsewhere` : "";
+  const origins = silent.map((origin) => `; ${describeSilence(origin, nowMs)}`).join("");
+  return `${pulledCount} pulled${twins}${asked}, ${deadLetteredCount} put aside; ${rest}${origins}`;
 }
 
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 /** Counts and logs what the puller does. A pulled product's line is what Sundew's log of a reception says. */
-export function openTelemetry(log: Log, metrics: Metrics): Telemetry {
+export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => readonly SilentOrigin[]): Telemetry {
   const pulled = metrics.counter("pulled", "products placed in the receiver queue");
   const bytes = metrics.counter("pulled_bytes", "their bytes");
   const there = metrics.counter("already_there", "announcements given out again whose product was placed before");
@@ -20,18 +39,29 @@ export function openTelemetry(log: Log, metrics: Metrics): Telemetry {
     "code",
   ]);
   const duration = metrics.histogram("pull_duration_seconds", "from announcement to placed product", durationBuckets);
-  let pulledCount = 0;
-  let deadLetteredCount = 0;
+  const receipts = metrics.counter("receipts", "products that the dispatchers were told of, by outcome", ["outcome"]);
+  const asked = metrics.counter("alternates_asked", "announcements whose twin was asked for, as they can't be pulled");
+  const refused = metrics.counter("alternates_refused", "the same where nobody could be asked");
+  const twins = metrics.counter("alternates_pulled", "products placed by a twin that was asked for");
+  const twinsFailed = metrics.counter(
+    "alternates_failed",
+    "twins that were asked for and put aside, as they failed too",
+  );
+  metrics.gauge("origins_silent", "servers taken for dead: their products are asked for elsewhere at once", (gauge) =>
+    gauge.set(silentOrigins().length),
+  );
+  const counts = { pulledCount: 0, twinsPulledCount: 0, askedCount: 0, deadLetteredCount: 0 };
   return {
-    get pulledCount() {
-      return pulledCount;
+    get counts() {
+      return counts;
     },
-    get deadLetteredCount() {
-      return deadLetteredCount;
-    },
-    pulled(order, size, durationMs) {
-      pulledCount += 1;
+    pulled(order, size, durationMs, from) {
+      counts.pulledCount += 1;
       pulled.inc();
+      if (from === "twin") {
+        counts.twinsPulledCount += 1;
+        twins.inc();
+      }
       bytes.inc(size);
       duration.observe(durationMs / 1000);
       log.info({ fileName: order.fileName, bytes: size, durationMs: Math.round(durationMs) }, "pulled");
@@ -44,9 +74,34 @@ export function openTelemetry(log: Log, metrics: Metrics): Telemetry {
       retries.inc({ cause });
       log.warn({ url: order.url, cause, reason: text, delayMs }, "pull failed, trying again");
     },
-    gaveUp() {
-      deadLetteredCount += 1;
+    alternateAsked(what) {
+      counts.askedCount += 1;
+      asked.inc();
+      log.warn({ reason: what }, "not pulled: asked for the product's other announcement");
+    },
+    askedBefore(order) {
+      log.info({ url: order.url }, "given out again, but its other announcement is asked for: done with");
+    },
+    alternateRefused(reason) {
+      refused.inc();
+      log.warn({ reason }, "the other announcement can't be asked for");
+    },
+    gaveUp(_reason, from) {
+      counts.deadLetteredCount += 1;
       deadLettered.inc();
+      if (from === "twin") twinsFailed.inc();
+    },
+    originSilent(origin) {
+      log.error(
+        { origin: origin.origin, reason: origin.text },
+        "a server gives no answer: its products are asked for elsewhere at once, and it is tried now and then",
+      );
+    },
+    originAnswered(origin) {
+      log.info({ origin }, "the server answers again");
+    },
+    receipt(outcome) {
+      receipts.inc({ outcome });
     },
     localFault(fault) {
       localFaults.inc({ code: fault.code });

@@ -1,0 +1,116 @@
+import { describe, expect, test } from "vitest";
+import type { PublishOptions, PublishOutcome } from "../lib/publisher.ts";
+import { Alternates, formatReason, provenanceOf, requestFor } from "./alternates.ts";
+
+const topics = { notifyTopic: "v00.urp.notify", twinTopic: "v00.urp.twin", alternateTopic: "v00.urp.alternate" };
+const body = Buffer.from("a985c32cbdee8af2ab5d7b8f6022e781 7 http://urp-1/ db/x/p");
+const doubt = { "x-warren-doubt": "1" };
+const asked = { "x-warren-alternate": "urp-1 is dead" };
+
+test.each([
+  ["the dispatcher's first", "v00.urp.notify.x", {}, { kind: "first", inDoubt: false }],
+  ["the dispatcher's first, without a tail", "v00.urp.notify", {}, { kind: "first", inDoubt: false }],
+  ["one sent in doubt", "v00.urp.notify.x", doubt, { kind: "first", inDoubt: true }],
+  ["a twin", "v00.urp.twin.x", asked, { kind: "twin", winnerReason: "urp-1 is dead" }],
+  ["a twin that doesn't say why", "v00.urp.twin.x", {}, { kind: "twin", winnerReason: "no reason was given" }],
+  ["an alternate under the first's topic", "v00.urp.notify.x", asked, { kind: "twin", winnerReason: "urp-1 is dead" }],
+  ["another feed's", "v00.dd.notify.x", {}, { kind: "foreign" }],
+  ["one whose topic only begins like ours", "v00.urp.notify2.x", {}, { kind: "foreign" }],
+])("%s is known by topic and headers", (_, routingKey, headers, provenance) => {
+  expect(provenanceOf({ routingKey, headers, body }, topics)).toEqual(provenance);
+});
+
+describe("a request", () => {
+  test("goes under the same tail with the announcement's headers, save warren's own, its time, and the reason", () => {
+    const headers = { filename: "p", ...doubt };
+    const announced = { routingKey: "v00.urp.notify.a.b", headers, body, timestampSeconds: 1_421_777_342 };
+    expect(requestFor(announced, "dead", topics)).toEqual({
+      routingKey: "v00.urp.alternate.a.b",
+      options: {
+        headers: { filename: "p", "x-warren-reason": "dead" },
+        contentType: "text/plain",
+        timestampSeconds: 1_421_777_342,
+      },
+    });
+  });
+
+  test("goes without its tail where that would be longer than a topic may be", () => {
+    const routingKey = `v00.urp.notify.${"é".repeat(119)}`;
+    expect(requestFor({ routingKey, body }, "dead", topics).routingKey).toBe("v00.urp.alternate");
+  });
+});
+
+describe("a reason", () => {
+  test("says who says so", () => {
+    expect(formatReason("dead (3 tries)", "puller@pds-1")).toBe("dead (3 tries) [puller@pds-1]");
+  });
+
+  test.each([
+    ["one byte a letter", "x"],
+    ["three bytes a letter", "€"],
+    ["two UTF-16 units a letter", "🐇"],
+  ])("fits a header, cut between letters and with its sender: %s", (_, letter) => {
+    const reason = formatReason(letter.repeat(300), "puller@pds-1");
+    expect(Buffer.byteLength(reason)).toBeLessThanOrEqual(255);
+    expect(Buffer.byteLength(reason)).toBeGreaterThan(250);
+    expect(reason).toMatch(/… \[puller@pds-1\]$/);
+    expect(Buffer.from(reason).toString()).toBe(reason);
+    expect(reason.isWellFormed()).toBe(true);
+  });
+
+  test("fits whatever a host is called", () => {
+    const reason = formatReason("x".repeat(300), "h".repeat(300));
+    expect(Buffer.byteLength(reason)).toBeLessThanOrEqual(255);
+  });
+});
+
+/** A broker that answers each publish with the next outcome; the last one repeats. */
+function arrange(outcomes: (PublishOutcome | Error)[]) {
+  const sent: { routingKey: string; options: PublishOptions | undefined }[] = [];
+  const session = {
+    ready: async () => {},
+    async publish(_exchange: string, routingKey: string, _body: Buffer, options?: PublishOptions) {
+      const outcome = outcomes[Math.min(sent.length, outcomes.length - 1)] ?? "lost";
+      sent.push({ routingKey, options });
+      if (outcome instanceof Error) throw outcome;
+      return outcome;
+    },
+  };
+  const retry = { minMs: 1, maxMs: 2 };
+  return { alternates: new Alternates({ session, exchange: "cmc", topics, who: "puller@pds-1", retry }), sent };
+}
+
+describe("asking", () => {
+  const announced = { routingKey: "v00.urp.notify.x", headers: { filename: "p" }, body };
+  const never = new AbortController().signal;
+
+  test("is done when the broker has the request, and goes on as long as it has not", async () => {
+    const { alternates, sent } = arrange(["lost", "nacked", "lost", "confirmed"]);
+    expect((await alternates.ask(announced, "dead", never)).ok).toBe(true);
+    expect(sent).toHaveLength(4);
+    // A request that no queue takes must come back: `mandatory` is what publishing does unless told otherwise.
+    for (const { options } of sent) expect(options).not.toHaveProperty("mandatory");
+  });
+
+  test("is impossible where no queue takes it", async () => {
+    const { alternates } = arrange(["returned"]);
+    expect(await alternates.ask(announced, "dead", never)).toEqual({
+      ok: false,
+      reason: "no queue takes requests under v00.urp.alternate.x",
+    });
+  });
+
+  test("goes without the announcement's headers where they can't be sent", async () => {
+    const { alternates, sent } = arrange([new RangeError("headers too large"), "confirmed"]);
+    expect((await alternates.ask(announced, "dead", never)).ok).toBe(true);
+    expect(sent[1]?.options?.headers).toEqual({ "x-warren-reason": "dead [puller@pds-1]" });
+  });
+
+  test("ends when the announcement is ours no more, also while a confirm is waited for", async () => {
+    const abort = new AbortController();
+    const session = { ready: async () => {}, publish: () => new Promise<PublishOutcome>(() => {}) };
+    const asking = new Alternates({ session, exchange: "cmc", topics, who: "x" }).ask(announced, "dead", abort.signal);
+    setImmediate(() => abort.abort(new Error("gone")));
+    await expect(asking).rejects.toThrow("gone");
+  });
+});

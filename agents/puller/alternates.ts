@@ -1,0 +1,139 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { headerBytesMax, type ReceivedMessage } from "../lib/announcement.ts";
+import { type Backoff, backoffMs } from "../lib/backoff.ts";
+import type { BrokerSession } from "../lib/broker-session.ts";
+import { alternateHeader, doubtHeader, joinTopic, reasonHeader, topicTail } from "../lib/dispatch-topics.ts";
+import type { PublishOptions, PublishOutcome } from "../lib/publisher.ts";
+import { bad, good, type Result } from "../lib/result.ts";
+import type { Config } from "./config.ts";
+
+/** Whose announcement this is. */
+export type Provenance =
+  /** The dispatcher's first of a product; `inDoubt` where it may have sent one before. */
+  | { readonly kind: "first"; readonly inDoubt: boolean }
+  /** What the dispatcher found when a puller asked, and why it did. */
+  | { readonly kind: "twin"; readonly winnerReason: string }
+  /** Under a topic that is not the dispatcher's: nobody there waits for receipts, or has twins. */
+  | { readonly kind: "foreign" };
+
+export interface Addressed extends ReceivedMessage {
+  readonly routingKey: string;
+  /** When the product was announced first, as the dispatcher says. */
+  readonly timestampSeconds?: number | undefined;
+}
+
+type Topics = Pick<Config, "notifyTopic" | "twinTopic" | "alternateTopic">;
+
+export function provenanceOf({ routingKey, headers = {} }: Addressed, topics: Topics): Provenance {
+  const reason = headers[alternateHeader];
+  if (topicTail(topics.twinTopic, routingKey) !== undefined) {
+    return { kind: "twin", winnerReason: typeof reason === "string" ? reason : "no reason was given" };
+  }
+  if (topicTail(topics.notifyTopic, routingKey) === undefined) return { kind: "foreign" };
+  // Not to be asked for twice, whatever the topic it comes back under.
+  if (typeof reason === "string") return { kind: "twin", winnerReason: reason };
+  return { kind: "first", inDoubt: headers[doubtHeader] !== undefined };
+}
+
+/** Headers of warren's own, which are for the agent that reads them. */
+const ownHeaders = "x-warren-";
+
+/** A message that asks for an announcement's twin. */
+export interface AlternateRequest {
+  readonly routingKey: string;
+  readonly options: PublishOptions & { readonly headers: Readonly<Record<string, unknown>> };
+}
+
+/**
+ * The body stays as it is: by its key the dispatcher finds the twin, and by its URL it knows which one failed; the time says
+ * which product of that name is meant. Where the topic would be too long, it goes without its tail, which only people read.
+ */
+export function requestFor(announced: Addressed, reason: string, topics: Topics): AlternateRequest {
+  const { routingKey, headers = {}, timestampSeconds } = announced;
+  const { notifyTopic, alternateTopic } = topics;
+  const passedOn = Object.entries(headers).filter(([name]) => !name.startsWith(ownHeaders));
+  return {
+    routingKey: joinTopic(alternateTopic, topicTail(notifyTopic, routingKey) ?? "") ?? alternateTopic,
+    options: {
+      headers: { ...Object.fromEntries(passedOn), [reasonHeader]: reason },
+      contentType: "text/plain",
+      ...(timestampSeconds === undefined ? {} : { timestampSeconds }),
+    },
+  };
+}
+
+/** What failed, and who says so, in what fits a header: older peers write header values as short strings. */
+export function formatReason(what: string, who: string): string {
+  const by = ` [${cutToBytes(who, headerBytesMax / 3)}]`;
+  return cutToBytes(what, headerBytesMax - Buffer.byteLength(by)) + by;
+}
+
+function cutToBytes(text: string, bytesMax: number): string {
+  if (Buffer.byteLength(text) <= bytesMax) return text;
+  const mark = "…";
+  let cut = "";
+  let bytes = Buffer.byteLength(mark);
+  for (const character of text) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > bytesMax) break;
+    cut += character;
+  }
+  return cut + mark;
+}
+
+export interface AlternatesOptions {
+  readonly session: Pick<BrokerSession, "publish" | "ready">;
+  readonly exchange: string;
+  readonly topics: Topics;
+  /** This puller, for the reason: `puller@host`. */
+  readonly who: string;
+  readonly retry?: Backoff;
+}
+
+const retryDefault: Backoff = { minMs: 100, maxMs: 5000 };
+
+/** Asks the dispatcher for the other announcement of a product. */
+export class Alternates {
+  readonly #options: AlternatesOptions;
+
+  constructor(options: AlternatesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Good when the broker has the request for certain: then the announcement may be acked. Refused or lost it is sent again,
+   * until `signal` aborts (the announcement is ours no more, or the agent stops), and rejects then with its reason. Bad where
+   * no queue takes it: no dispatcher that serves requests has ever been here.
+   */
+  async ask(announced: Addressed, what: string, signal: AbortSignal): Promise<Result<void>> {
+    const { session, exchange, topics, who, retry = retryDefault } = this.#options;
+    const request = requestFor(announced, formatReason(what, who), topics);
+    for (let attempt = 1; ; attempt += 1) {
+      signal.throwIfAborted();
+      await session.ready(signal);
+      const outcome = await unlessAborted(signal, this.#publish(exchange, request, announced.body));
+      if (outcome === "confirmed") return good(undefined);
+      if (outcome === "returned") return bad(`no queue takes requests under ${request.routingKey}`);
+      await delay(backoffMs(retry, attempt), undefined, { signal });
+    }
+  }
+
+  /** A peer's headers may be more than what a message can carry: the reason goes all the same. */
+  async #publish(exchange: string, { routingKey, options }: AlternateRequest, body: Buffer): Promise<PublishOutcome> {
+    const { session } = this.#options;
+    try {
+      return await session.publish(exchange, routingKey, body, options);
+    } catch {
+      const headers = { [reasonHeader]: options.headers[reasonHeader] };
+      return session.publish(exchange, routingKey, body, { ...options, headers });
+    }
+  }
+}
+
+/** A confirm may be long in coming, as while the broker is in alarm: nobody waits for it who has to go. */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener("abort", onAbort));
+}

@@ -1,0 +1,38 @@
+import type { Config } from "./config.ts";
+import type { Fault } from "./download.ts";
+import type { Order } from "./order.ts";
+import type { PullerPorts } from "./ports.ts";
+
+/** What came of fetching; a fault of this host (`LocalFault`) rejects instead. */
+export type Fetched = { readonly kind: "whole"; readonly bytes: number } | Fault;
+
+/** One try: the product is under its own name in the folder, or nothing of it is. Rejects when `signal` aborts. */
+export async function fetchProduct(
+  order: Order,
+  signal: AbortSignal,
+  limits: Pick<Config, "productBytesMax" | "pullDeadlineMs">,
+  { receive, download }: Pick<PullerPorts, "receive" | "download">,
+): Promise<Fetched> {
+  const file = await receive();
+  try {
+    const outcome = await download({
+      url: order.url,
+      sizeBytes: order.sizeBytes,
+      productBytesMax: limits.productBytesMax,
+      deadlineMs: limits.pullDeadlineMs,
+      signal,
+      onChunk: (chunk) => file.write(chunk),
+    });
+    if (outcome.kind === "fault") {
+      await file.discard();
+      return outcome;
+    }
+    // Another puller has the announcement by now, and places it: a second copy would be ingested twice.
+    signal.throwIfAborted();
+    await file.place(order.fileName);
+    return { kind: "whole", bytes: file.size };
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}

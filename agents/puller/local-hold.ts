@@ -1,0 +1,33 @@
+import type { LocalFault } from "./receiver-queue.ts";
+
+export interface LocalHoldEvents {
+  localFault(fault: LocalFault): void;
+  localCleared(): void;
+}
+
+/** Whether this host takes products: a fault is told once, until one is placed again. */
+export class LocalHold {
+  readonly #events: LocalHoldEvents;
+  #fault: LocalFault | undefined;
+
+  constructor(events: LocalHoldEvents) {
+    this.#events = events;
+  }
+
+  /** Undefined while products are taken. */
+  get fault(): LocalFault | undefined {
+    return this.#fault;
+  }
+
+  tell(fault: LocalFault): void {
+    const isKnown = this.#fault?.code === fault.code;
+    this.#fault = fault;
+    if (!isKnown) this.#events.localFault(fault);
+  }
+
+  clear(): void {
+    if (!this.#fault) return;
+    this.#fault = undefined;
+    this.#events.localCleared();
+  }
+}
