@@ -24,6 +24,11 @@ export const verbs: readonly Verb[] = [
     summary: "the same flow without hosts: local agents, one broker, no root",
     load: () => import("./flow.ts"),
   },
+  {
+    name: "chaos",
+    summary: "faults in a lab that products flow through: nothing lost, nothing repeated",
+    load: () => import("./chaos.ts"),
+  },
   { name: "up", summary: "pulumi up: make the hosts of a stack what its config says", load: () => import("./up.ts") },
   {
     name: "preview",

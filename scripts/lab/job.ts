@@ -70,7 +70,8 @@ async function forgetHosts(name: string): Promise<void> {
   await ensureStack(name);
 }
 
-async function provision(name: string, signal: AbortSignal): Promise<void> {
+/** A `pulumi up` of a lab's stack. @throws UserError where it fails */
+export async function provision(name: string, signal: AbortSignal): Promise<void> {
   const args = ["up", "--stack", name, "--yes", "--skip-preview", "--continue-on-error", "--suppress-outputs"];
   const exitCode = await runPulumi(args, { stack: name, signal });
   if (exitCode !== 0) {

@@ -14,6 +14,11 @@ describe.each(names)("the lab of stack %s", (name) => {
     for (const { address } of spec.hosts) expect(address).toContain(`10.203.${labStacks[name]}.`);
   });
 
+  it("has one broker host with a disk of its own, which can be full alone", async () => {
+    const { hosts } = await labSpec(name, labStacks[name]);
+    expect(hosts.filter(({ diskMb }) => diskMb !== undefined).map((host) => host.name)).toEqual(["bunny1"]);
+  });
+
   it("is derived from to another subnet, with keys of its own, and nothing else differs", () => {
     const text = stackText(name);
     const derived = derivedText(text, name, "trial", 77);

@@ -6,7 +6,9 @@ import { hostsSchema } from "../../infra/config/hosts.ts";
 import { stackSection, stackText } from "../lib/stack.ts";
 import { labDirectory } from "./paths.ts";
 import { lastSpec } from "./registry.ts";
-import { defaultLabName, isLabStack, type LabSpec, type LabStack, labStacks } from "./spec.ts";
+import { defaultLabName, isLabStack, type LabHost, type LabSpec, type LabStack, labStacks } from "./spec.ts";
+
+const ownDiskMb = 3072;
 
 /**
  * The lab's hosts, as its stack names them. A lab of another name than its committed stack's gets a stack file of its own, the committed
@@ -25,9 +27,20 @@ export async function labSpec(name: string, index: number, given?: string): Prom
   return {
     name,
     index,
-    hosts: Object.entries(hosts).map(([host, { address, release }]) => ({ name: host, address, release })),
+    hosts: withOwnDisk(Object.entries(hosts)),
     base,
   };
+}
+
+/** The first broker host has a disk of its own, and so can be full alone. Packages, logs and messages take a fifth of it. */
+function withOwnDisk(hosts: [name: string, host: z.infer<typeof hostsSchema>[string]][]): LabHost[] {
+  const own = hosts.find(([, { roles }]) => roles.includes("bunny"))?.[0];
+  return hosts.map(([name, { address, release }]) => ({
+    name,
+    address,
+    release,
+    ...(name === own ? { diskMb: ownDiskMb } : {}),
+  }));
 }
 
 /** The stack that was named, else the one that the lab of this name was made from before. */

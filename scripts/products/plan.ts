@@ -10,8 +10,8 @@ export interface ProductCopy extends Fingerprint {
   readonly file: string;
   /** Below the db tree, `YYYYMMDD/RADAR/URP/SITE/FILE`. */
   readonly path: string;
-  /** What to write: a recipe over the samples, or a file of a person's own. */
-  readonly content: { readonly recipe: Recipe } | { readonly ownFile: string };
+  /** What to write: a recipe over the samples, a file of a person's own, or the bytes themselves. */
+  readonly content: { readonly recipe: Recipe } | { readonly ownFile: string } | { readonly bytes: Buffer };
   /** Milliseconds from the start of the run to the start of writing. */
   readonly atMs: number;
   /** Written elsewhere and renamed into the tree, rather than written in place. */

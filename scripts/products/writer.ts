@@ -65,15 +65,18 @@ function stagingOf(root: string): string {
   return `${root}.incoming`;
 }
 
-async function removeStaging(roots: WriterOptions["roots"]): Promise<void> {
+export async function removeStaging(roots: WriterOptions["roots"]): Promise<void> {
   await Promise.all(Object.values(roots).map((root) => rm(stagingOf(root), { recursive: true, force: true })));
 }
 
-async function writeCopy(copy: ProductCopy, { roots, samples }: WriterOptions): Promise<WrittenCopy> {
+/** Writes one copy now, in the way that its plan says. Rejects where it can't. */
+export async function writeCopy(
+  copy: Omit<ProductCopy, "sha256" | "atMs">,
+  { roots, samples }: Pick<WriterOptions, "roots" | "samples">,
+): Promise<WrittenCopy> {
   const root = roots[copy.urp];
   if (root === undefined) throw new Error(`no db tree given for ${copy.urp}`);
-  const content =
-    "recipe" in copy.content ? makeContent(copy.content.recipe, samples) : await readFile(copy.content.ownFile);
+  const content = await bytesOf(copy.content, samples);
   const target = join(root, copy.path);
   await makeFolder(dirname(target));
   if (copy.renamed) {
@@ -85,6 +88,11 @@ async function writeCopy(copy: ProductCopy, { roots, samples }: WriterOptions): 
     await writeFileInPieces(target, content);
   }
   return { urp: copy.urp, file: copy.file, closedMs: (await stat(target)).ctimeMs };
+}
+
+async function bytesOf(content: ProductCopy["content"], samples: Samples): Promise<Buffer> {
+  if ("bytes" in content) return content.bytes;
+  return "recipe" in content ? makeContent(content.recipe, samples) : readFile(content.ownFile);
 }
 
 /** Folders and files are readable for the web server and the announcer whatever the umask of this process is. */

@@ -1,0 +1,169 @@
+import { productName } from "../../agents/lib/announcement.ts";
+import type { ChaosCopy, ChaosProduct } from "./products.ts";
+import type { Seen } from "./tap.ts";
+
+/** A message about a product that went by, once however often the broker gave it out. */
+export interface Sighting {
+  /** `<publisher>-<number>`: another one means another publish. */
+  readonly messageId: string;
+  /** Host of the URL in it. */
+  readonly source: string;
+  readonly atMs: number;
+  /** The publisher has said that it may be a second one. */
+  readonly doubt: boolean;
+}
+
+/** A file in a receiver folder. */
+export interface DeliveredFile {
+  readonly pds: string;
+  readonly file: string;
+  readonly atMs: number;
+  /** What is wrong with its content; undefined where it is the one of its URP. */
+  readonly wrong: string | undefined;
+}
+
+/** All that is known of one product. */
+export interface ProductRecord {
+  readonly name: string;
+  readonly key: string;
+  readonly copies: readonly { readonly urp: string; readonly file: string; readonly path: string; size: number }[];
+  /** When each URP's copy was complete, by URP. */
+  readonly writtenMs: Map<string, number>;
+  readonly announced: Sighting[];
+  readonly dispatched: Sighting[];
+  /** Another URP's copy, after the first one could not be fetched. */
+  readonly twins: Sighting[];
+  readonly dead: { readonly reason: string; readonly atMs: number }[];
+  readonly delivered: DeliveredFile[];
+}
+
+/** A first arrival going out, for take-over and pauses. */
+export interface Notify {
+  readonly atMs: number;
+  readonly publisher: string;
+}
+
+/** Something about a product that was done with long ago. */
+export interface Straggler {
+  readonly name: string;
+  readonly what: string;
+  readonly atMs: number;
+}
+
+/** What a message id says of its publisher. */
+export const publisherOf = (messageId: string): string => messageId.slice(0, messageId.lastIndexOf("-"));
+
+/** Gathers what is written, goes by and arrives. What is in order and old can be let go, so that a long run stays small. */
+export class Evidence {
+  readonly #mark: string;
+  readonly #products = new Map<string, ProductRecord>();
+  #notifies: Notify[] = [];
+  readonly stragglers: Straggler[] = [];
+  /** Of products that were let go: each was attempted, announced, delivered once. */
+  retired = 0;
+  /** When anything was last seen or delivered. */
+  movedMs = 0;
+
+  /** @param mark what the names of this run's files have in common */
+  constructor(mark: string) {
+    this.#mark = mark;
+  }
+
+  get products(): readonly ProductRecord[] {
+    return [...this.#products.values()];
+  }
+
+  product(name: string): ProductRecord | undefined {
+    return this.#products.get(name);
+  }
+
+  /** First arrivals since the last `forgetNotifies`, in the order in which they were seen. */
+  get notifies(): readonly Notify[] {
+    return this.#notifies;
+  }
+
+  attempted({ name, key, copies }: ChaosProduct): void {
+    this.#products.set(name, {
+      name,
+      key,
+      copies: copies.map(({ urp, file, path, size }) => ({ urp, file, path, size })),
+      writtenMs: new Map(),
+      announced: [],
+      dispatched: [],
+      twins: [],
+      dead: [],
+      delivered: [],
+    });
+  }
+
+  written({ name }: ChaosProduct, { urp }: ChaosCopy, atMs: number): void {
+    this.#products.get(name)?.writtenMs.set(urp, atMs);
+  }
+
+  saw({ kind, file, source, messageId, doubt, reason, atMs }: Seen): void {
+    const record = this.#find(file, `${kind} again (${messageId})`, atMs);
+    if (!record) return;
+    this.movedMs = atMs;
+    if (kind === "dead") {
+      record.dead.push({ reason: reason ?? "no reason given", atMs });
+      return;
+    }
+    const sightings = record[kind];
+    if (sightings.some((one) => one.messageId === messageId)) return;
+    sightings.push({ messageId, source, atMs, doubt });
+    if (kind === "dispatched") this.#notifies.push({ atMs, publisher: publisherOf(messageId) });
+  }
+
+  delivered(delivery: DeliveredFile): void {
+    const record = this.#find(delivery.file, `delivered again (${delivery.pds})`, delivery.atMs);
+    if (!record) return;
+    this.movedMs = Date.now();
+    record.delivered.push(delivery);
+  }
+
+  /** Products of which both copies were written before a moment, and that are in no receiver folder. */
+  undelivered(beforeMs = Number.POSITIVE_INFINITY): ProductRecord[] {
+    return this.products.filter(
+      ({ copies, writtenMs, delivered }) =>
+        delivered.length === 0 &&
+        writtenMs.size === copies.length &&
+        [...writtenMs.values()].every((writtenAtMs) => writtenAtMs < beforeMs),
+    );
+  }
+
+  /** Lets go of what was announced once and delivered once, all of it before a moment. Gives what can be deleted. */
+  retire(beforeMs: number): ProductRecord[] {
+    const done = this.products.filter((record) => isDone(record, beforeMs));
+    for (const { name } of done) this.#products.delete(name);
+    this.retired += done.length;
+    return done;
+  }
+
+  forgetNotifies(beforeMs: number): void {
+    this.#notifies = this.#notifies.filter(({ atMs }) => atMs >= beforeMs);
+  }
+
+  /** The record of a file of this run. What is of no run is nobody's business; what was let go comes too late. */
+  #find(file: string, what: string, atMs: number): ProductRecord | undefined {
+    const name = productName(file);
+    const record = this.#products.get(name);
+    // A URP may announce again what it is in doubt about, at any time: the dispatcher drops it.
+    if (!record && file.includes(this.#mark) && !what.startsWith("announced")) {
+      this.stragglers.push({ name, what, atMs });
+    }
+    return record;
+  }
+}
+
+function isDone(record: ProductRecord, beforeMs: number): boolean {
+  const { copies, writtenMs, dispatched, delivered, announced, dead } = record;
+  return (
+    writtenMs.size === copies.length &&
+    dispatched.length === 1 &&
+    delivered.length === 1 &&
+    delivered[0]?.wrong === undefined &&
+    announced.length > 0 &&
+    dead.length === 0 &&
+    [...writtenMs.values(), ...delivered.map(({ atMs }) => atMs)].every((atMs) => atMs < beforeMs)
+  );
+}

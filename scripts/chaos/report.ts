@@ -1,0 +1,190 @@
+import { styleText } from "node:util";
+import { type Account, type ChaosResult, type Finding, isGood, median, type RoundRecord } from "./account.ts";
+import type { Sighting } from "./evidence.ts";
+import type { Fault } from "./faults.ts";
+
+/** The shape of `--json`. */
+export interface ChaosSummary {
+  readonly rounds: number;
+  readonly faults: Readonly<Record<string, FaultSummary>>;
+  readonly lost: number;
+  readonly repeated: number;
+  readonly seed: number;
+  readonly unknown: number;
+  readonly attempted: number;
+  readonly acknowledged: number;
+  readonly delivered: number;
+  readonly wrong: number;
+  readonly doubted: number;
+  readonly seconds: number;
+  /** Faults that this lab can't have, with the reason. */
+  readonly notDone: Readonly<Record<string, string>>;
+}
+
+export interface FaultSummary {
+  readonly rounds: number;
+  readonly lost: number;
+  readonly repeated: number;
+  readonly unknown: number;
+  /** From each fault to the first product dispatched by another process, milliseconds; rounds without one are left out. */
+  readonly takeOverMs: readonly number[];
+  /** The longest time between two products dispatched, of each round, milliseconds. */
+  readonly pauseMs: readonly number[];
+  /** Rounds after which the system did not come back in time, by what it lacked. */
+  readonly notWhole: readonly string[];
+}
+
+/** Faults that are left out, with the reason. */
+export type NotDone = Readonly<Record<string, string>>;
+
+/** So many findings are shown with all their evidence; a file has all of them. */
+const findingsShown = 5;
+
+export function summarise({ seed, rounds, account, seconds }: ChaosResult, notDone: NotDone): ChaosSummary {
+  const names = [...new Set(rounds.map(({ fault }) => fault))];
+  const { lost, repeated, unknown, attempted, acknowledged, delivered, wrong, doubted } = account;
+  return {
+    rounds: rounds.length,
+    faults: Object.fromEntries(names.map((name) => [name, summariseFault(name, rounds, account)])),
+    ...{ lost, repeated, seed, unknown, attempted, acknowledged, delivered, wrong, doubted },
+    seconds: Math.round(seconds),
+    notDone,
+  };
+}
+
+function summariseFault(name: string, all: readonly RoundRecord[], account: Account): FaultSummary {
+  const rounds = all.filter(({ fault }) => fault === name);
+  const count = (kind: Finding["kind"]) =>
+    account.findings
+      .filter((finding) => finding.kind === kind && finding.round?.fault === name)
+      .reduce((sum, finding) => sum + finding.count, 0);
+  return {
+    rounds: rounds.length,
+    lost: count("lost"),
+    repeated: count("repeated"),
+    unknown: rounds.reduce((sum, { number }) => sum + (account.unknownByRound.get(number) ?? 0), 0),
+    takeOverMs: rounds.flatMap(({ takeOverMs }) => takeOverMs ?? []),
+    pauseMs: rounds.flatMap(({ pauseMs }) => pauseMs ?? []),
+    notWhole: rounds.flatMap(({ missing }) => missing ?? []),
+  };
+}
+
+/** Nothing lost, repeated or wrong, and the system came back after every fault. */
+export const isSound = ({ account, rounds }: ChaosResult): boolean =>
+  isGood(account) && rounds.every(({ missing }) => missing === undefined);
+
+/** The table at the end, and the evidence for all that is wrong. Ends with a newline. */
+export function formatChaos(
+  result: ChaosResult,
+  { faults, notDone, color }: { faults: readonly Fault[]; notDone: NotDone; color: boolean },
+): string {
+  const summary = summarise(result, notDone);
+  const paint = (style: "green" | "red" | "yellow", text: string) =>
+    color ? styleText(style, text, { validateStream: false }) : text;
+  const mark = (value: number) => (value === 0 ? "0" : paint("red", String(value)));
+  const rows = Object.entries(summary.faults).map(([name, fault]) => {
+    const wantedMs = faults.find((one) => one.name === name)?.takeOverWithinMs;
+    return [
+      name,
+      String(fault.rounds),
+      mark(fault.lost),
+      mark(fault.repeated),
+      String(fault.unknown),
+      inSeconds(median(fault.takeOverMs)),
+      inSeconds(fault.takeOverMs.length > 0 ? Math.max(...fault.takeOverMs) : undefined),
+      inSeconds(wantedMs),
+      inSeconds(fault.pauseMs.length > 0 ? Math.max(...fault.pauseMs) : undefined),
+    ];
+  });
+  const head = ["fault", "rounds", "lost", "repeated", "unknown", "take-over median", "max", "wanted", "longest pause"];
+  const { account } = result;
+  return [
+    ...table([head, ...rows]),
+    ...Object.entries(notDone).map(([name, reason]) => `${name}: not done, ${reason}`),
+    "",
+    `attempted ${account.attempted}   acknowledged ${account.acknowledged}   unknown ${account.unknown}   delivered ${account.delivered}`,
+    `lost ${mark(account.lost)}   repeated ${mark(account.repeated)} (dispatched ${account.repeatedAnnounced}, delivered ${account.repeatedDelivered})   wrong ${mark(account.wrong)}`,
+    `again in doubt ${account.doubted}   twins served ${account.twinsServed}   dead letters ${account.deadLetters}`,
+    `${summary.rounds} rounds in ${summary.seconds} s, seed ${summary.seed}`,
+    ...result.rounds
+      .filter(({ missing }) => missing !== undefined)
+      .map(({ number, fault, missing }) => paint("red", `✗ round ${number}, ${fault}: not whole in time: ${missing}`)),
+    ...account.findings.slice(0, findingsShown).flatMap((finding) => describe(finding, (text) => paint("red", text))),
+    ...(account.findings.length > findingsShown ? [`… and ${account.findings.length - findingsShown} more`] : []),
+    "",
+  ].join("\n");
+}
+
+/** All that is known of every product that did not arrive once and whole. */
+export const formatEvidence = ({ account, rounds }: ChaosResult): string =>
+  [...rounds.map(describeRound), ...account.findings.flatMap((finding) => describe(finding, (text) => text)), ""].join(
+    "\n",
+  );
+
+const inSeconds = (ms: number | undefined): string => (ms === undefined ? "-" : `${(ms / 1000).toFixed(2)} s`);
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours take no room
+const colours = /\u001b\[\d+m/g;
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const length = (text: string) => text.replace(colours, "").length;
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => length(row[column] ?? "")))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => {
+        const room = " ".repeat((widths[column] ?? 0) - length(cell));
+        return column === 0 ? cell + room : room + cell;
+      })
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** One line of a round. */
+export function describeRound(round: RoundRecord): string {
+  const { number, fault, hosts, takeOverMs, pauseMs, faultMs, healMs, wholeMs, notes, missing } = round;
+  const seconds = (ms: number | undefined) => (ms === undefined ? "none" : `${(ms / 1000).toFixed(2)} s`);
+  const parts = [
+    `held ${seconds(healMs - faultMs)}`,
+    `take-over ${seconds(takeOverMs)}`,
+    `longest pause ${seconds(pauseMs)}`,
+    missing === undefined ? `whole ${seconds(wholeMs - healMs)} later` : `NOT whole: ${missing}`,
+    ...notes,
+  ];
+  return `round ${number}: ${fault} on ${hosts.join(", ")}: ${parts.join("; ")}`;
+}
+
+/** All that is known of a product that did not arrive once and whole. */
+function describe(finding: Finding, paint: (text: string) => string): string[] {
+  const { kind, name, key, because, round, record, atMs } = finding;
+  const where = round ? `round ${round.number}, ${round.fault}, ${offset(atMs, round)}` : "before the first round";
+  const lines = [paint(`✗ ${kind}: ${name}: ${because}`), `    key ${key}   ${where}`];
+  if (!record) return lines;
+  const from = round?.faultMs;
+  for (const [urp, writtenMs] of record.writtenMs) lines.push(`    ${clock(writtenMs, from)}  written on ${urp}`);
+  const sighting = (what: string) => (one: Sighting) =>
+    `    ${clock(one.atMs, from)}  ${what}, source ${one.source}, message ${one.messageId}${one.doubt ? ", in doubt" : ""}`;
+  return [
+    ...lines,
+    ...record.announced.map(sighting("announced")),
+    ...record.dispatched.map(sighting("dispatched")),
+    ...record.twins.map(sighting("twin served")),
+    ...record.dead.map(({ atMs: deadMs, reason }) => `    ${clock(deadMs, from)}  dead letter: ${reason}`),
+    ...record.delivered.map(
+      ({ atMs: deliveredMs, pds, file }) => `    ${clock(deliveredMs, from)}  on ${pds}: ${file}`,
+    ),
+  ];
+}
+
+/** Time of day in UTC, and seconds from the fault. */
+function clock(atMs: number, faultMs: number | undefined): string {
+  const time = new Date(atMs).toISOString().slice(11, 23);
+  if (faultMs === undefined) return time;
+  const seconds = (atMs - faultMs) / 1000;
+  return `${time} (${seconds < 0 ? "" : "+"}${seconds.toFixed(2)} s)`;
+}
+
+function offset(atMs: number, { faultMs, healMs }: RoundRecord): string {
+  const part = atMs < healMs ? "while it lasted" : "after healing was begun";
+  return `${((atMs - faultMs) / 1000).toFixed(2)} s after the fault, ${part}`;
+}

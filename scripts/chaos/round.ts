@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { poll } from "../lab/run.ts";
+import { virtualIpHolders } from "../lab/virtual-ip.ts";
+import { longestPauseMs, type RoundRecord, takeOverMs } from "./account.ts";
+import type { Evidence } from "./evidence.ts";
+import type { Fault, Targets } from "./faults.ts";
+import type { PlannedRound } from "./plan.ts";
+import type { Scene } from "./scene.ts";
+import { awaitWhole } from "./whole.ts";
+
+export interface RoundOptions {
+  readonly scene: Scene;
+  readonly fault: Fault;
+  readonly planned: PlannedRound;
+  readonly evidence: Evidence;
+  readonly signal: AbortSignal;
+  /** Names of products that no round waits for any more; this one adds those that it waited for in vain. */
+  readonly givenUp: Set<string>;
+  /** Lists the receiver folders. */
+  look(): Promise<void>;
+  tell(doing: string): void;
+  onOpenFault?(heal: (() => Promise<unknown>) | undefined): void;
+}
+
+/** A host that was off boots, its broker joins, its replicas are filled, the address comes back. */
+const wholeWithinMs = 90_000;
+/** From there to the last product of before: the dispatcher may be in doubt about one for 30 s. */
+const arrivedWithinMs = 60_000;
+const healTries = 3;
+const lookEveryMs = 100;
+
+/** One fault, from a whole system to a whole system. Undefined where it was broken off before the fault was made. */
+export async function makeRound(options: RoundOptions): Promise<RoundRecord | undefined> {
+  const { scene, fault, planned, evidence, signal, tell } = options;
+  await pause(planned.quietMs, signal);
+  if (signal.aborted) return undefined;
+  const targets = await targetsOf(scene, planned);
+  const hosts = fault.hosts(targets, planned, scene);
+  const what = `round ${planned.number}, ${fault.name} on ${hosts.join(", ")}`;
+  tell(what);
+  const heal = () => fault.heal(scene, hosts);
+  options.onOpenFault?.(heal);
+  const notes: string[] = [];
+  let faultMs = Date.now();
+  try {
+    const injected = await fault.inject(scene, hosts, planned);
+    faultMs = injected.atMs;
+    notes.push(...(injected.notes ?? []));
+    await pause(planned.holdMs, signal);
+  } catch (error) {
+    notes.push(`making it failed: ${(error as Error).message}`);
+  }
+  const healMs = Date.now();
+  await healed(heal, notes);
+  options.onOpenFault?.(undefined);
+  tell(`${what}: healed, recovering`);
+  const missing = (await awaitWhole(scene, wholeWithinMs, signal).catch(brokenOff)) ?? (await awaitArrivals(options));
+  const wholeMs = Date.now();
+  return {
+    number: planned.number,
+    fault: fault.name,
+    hosts,
+    faultMs,
+    healMs,
+    wholeMs,
+    notes,
+    missing: signal.aborted ? undefined : missing,
+    takeOverMs: takeOverMs(evidence.notifies, faultMs),
+    pauseMs: longestPauseMs(evidence.notifies, faultMs),
+  };
+}
+
+const brokenOff = (): string => "broken off";
+
+const pause = (ms: number, signal: AbortSignal): Promise<unknown> =>
+  sleep(ms, undefined, { signal }).catch(() => undefined);
+
+/** A host under fault may not answer at once. */
+async function healed(heal: () => Promise<unknown>, notes: string[]): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await heal();
+      return;
+    } catch (error) {
+      if (tries < healTries) continue;
+      notes.push(`healing failed: ${(error as Error).message}`);
+      return;
+    }
+  }
+}
+
+async function targetsOf({ lab, config, members }: Scene, { other }: PlannedRound): Promise<Targets> {
+  const [found] = await virtualIpHolders(lab, config);
+  const holder = found ?? members[0] ?? "";
+  const others = members.filter((host) => host !== holder);
+  return { holder, others, other: others[other % others.length] ?? holder };
+}
+
+/** Waits for the products of before this moment. Gives how many did not come. */
+async function awaitArrivals({ evidence, signal, givenUp, look }: RoundOptions): Promise<string | undefined> {
+  const beforeMs = Date.now();
+  const absent = () => evidence.undelivered(beforeMs).filter(({ name }) => !givenUp.has(name));
+  const arrived = async (): Promise<boolean> => {
+    if (absent().length > 0) return false;
+    await look();
+    return true;
+  };
+  if (await poll(arrived, { everyMs: lookEveryMs, withinMs: arrivedWithinMs, signal }).catch(() => true))
+    return undefined;
+  const left = absent();
+  for (const { name } of left) givenUp.add(name);
+  return `${left.length} products of before it, e.g. ${left[0]?.name}`;
+}

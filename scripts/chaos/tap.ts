@@ -1,0 +1,149 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect } from "amqplib";
+import { pino } from "pino";
+import { fileNameOf } from "../../agents/lib/announcement.ts";
+import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
+import { codecs } from "../../agents/lib/codecs.ts";
+import { brokerConfig, type QueueType } from "../../agents/lib/config.ts";
+import type { Delivery } from "../../agents/lib/subscription.ts";
+import { deadLetterExchange, joinTopologies } from "../../agents/lib/topology.ts";
+
+/** A message that went by, as it was first or again given out. */
+export interface Seen {
+  readonly kind: "announced" | "dispatched" | "twins" | "dead";
+  readonly file: string;
+  /** Host of its URL. */
+  readonly source: string;
+  readonly messageId: string;
+  readonly doubt: boolean;
+  /** Of a dead letter. */
+  readonly reason: string | undefined;
+  readonly atMs: number;
+}
+
+export interface ChaosTapOptions {
+  /** `host:port` of every member, after `amqps://` over TLS: one connection each, so that the end of one member hides nothing. */
+  readonly members: readonly string[];
+  readonly user: string;
+  readonly password: string;
+  readonly caFile: string | undefined;
+  readonly queueType: QueueType;
+  readonly exchange: string;
+  onSeen(seen: Seen): void;
+}
+
+export interface ChaosTap {
+  /** The queue stays, and gathers; see `removeTapQueue`. */
+  close(): Promise<void>;
+}
+
+export const tapQueue = "cmc.chaos.tap";
+
+/** Topics by the kind of what goes by under them; dead letters keep their own topics, in an exchange of their own. */
+const topics = { announced: "v00.urp.input", dispatched: "v00.urp.notify", twins: "v00.urp.twin" } as const;
+
+const prefetch = 2000;
+const connectTimeoutMs = 3000;
+const silent = pino({ level: "silent" });
+
+/**
+ * Listens to all that is announced and dispatched, by a durable queue that is replicated as the agents' are: what goes by while nobody is
+ * connected waits there. Whatever was left in it by an earlier run is taken for nothing.
+ */
+export async function openChaosTap(options: ChaosTapOptions): Promise<ChaosTap> {
+  const folder = await mkdtemp(join(tmpdir(), "warren-chaos-"));
+  const passwordFile = join(folder, "password");
+  await writeFile(passwordFile, options.password, { mode: 0o600 });
+  const sessions = options.members.map((host) => openSession(options, host, passwordFile));
+  for (const session of sessions) {
+    session.subscribe({
+      queue: tapQueue,
+      prefetch,
+      onDelivery(delivery) {
+        const seen = readSeen(delivery, Date.now());
+        if (seen) options.onSeen(seen);
+        delivery.ack();
+      },
+    });
+  }
+  return {
+    async close() {
+      await Promise.all(sessions.map((session) => session.close()));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Deletes the tap's queue. Rejects where the broker doesn't answer. */
+export async function removeTapQueue(url: string, ca: string | undefined): Promise<void> {
+  const connection = await connect(url, { timeout: connectTimeoutMs, ...(ca === undefined ? {} : { ca }) });
+  try {
+    const channel = await connection.createChannel();
+    await channel.deleteQueue(tapQueue);
+  } finally {
+    await connection.close();
+  }
+}
+
+function openSession(options: ChaosTapOptions, host: string, passwordFile: string): BrokerSession {
+  const { exchange, user, caFile, queueType } = options;
+  const config = brokerConfig.parse({
+    hosts: [host],
+    ...(caFile === undefined ? {} : { tls: { caFile } }),
+    queueType,
+    user,
+    passwordFile,
+    // A member that is back is listened to at once, one that hangs is left soon.
+    heartbeatSeconds: 2,
+    connectTimeoutMs: 1000,
+    reconnectDelayMaxMs: 500,
+  });
+  const topology = joinTopologies({
+    exchanges: [
+      { name: exchange, type: "topic" },
+      { name: deadLetterExchange, type: "topic" },
+    ],
+    queues: [
+      {
+        name: tapQueue,
+        bindings: [
+          ...Object.values(topics).map((topic) => ({ exchange, pattern: `${topic}.#` })),
+          { exchange: deadLetterExchange, pattern: "#" },
+        ],
+      },
+    ],
+  });
+  return openBrokerSession({ config, log: silent, name: "warren-chaos-tap", topology });
+}
+
+/** What a message says of a product; undefined where it is about none. */
+export function readSeen(
+  delivery: Pick<Delivery, "body" | "exchange" | "routingKey" | "headers" | "messageId">,
+  atMs: number,
+): Seen | undefined {
+  const { body, exchange, routingKey, headers, messageId } = delivery;
+  const parsed = codecs.v00.parse({ body, headers });
+  if (!parsed.ok) return undefined;
+  const kind = kindOf(exchange, routingKey);
+  if (kind === undefined) return undefined;
+  const reason = headers["x-dead-reason"];
+  return {
+    kind,
+    file: fileNameOf(parsed.value),
+    source: URL.parse(parsed.value.baseUrl)?.hostname ?? parsed.value.baseUrl,
+    messageId: messageId ?? "none",
+    doubt: headers["x-warren-doubt"] !== undefined,
+    reason: kind === "dead" ? String(reason ?? "none") : undefined,
+    atMs,
+  };
+}
+
+function kindOf(exchange: string, routingKey: string): Seen["kind"] | undefined {
+  if (exchange === deadLetterExchange) return "dead";
+  for (const [kind, topic] of Object.entries(topics) as [keyof typeof topics, string][]) {
+    if (routingKey.startsWith(`${topic}.`)) return kind;
+  }
+  return undefined;
+}
