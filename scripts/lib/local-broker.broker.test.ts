@@ -50,6 +50,21 @@ describe("a local broker", () => {
     expect(own.sort()).toEqual([`127.0.0.1:${broker.amqpPort}`, management].sort());
   });
 
+  it("evaluates Erlang, so that an alarm can be raised, which clients are told of, and taken back", async () => {
+    const connection = await connect(broker.url);
+    const [blocked, unblocked] = [once(connection, "blocked"), once(connection, "unblocked")];
+    const channel = await connection.createChannel();
+    const watermark = (share: string) => broker.evaluate(`vm_memory_monitor:set_vm_memory_high_watermark(${share})`);
+    expect(await watermark("0.0001")).toBe("{ok,ok}");
+    // Only who publishes is blocked.
+    channel.publish("", "nobody", Buffer.from("x"));
+    expect((await blocked)[0]).toMatch(/memory/);
+    await watermark('{absolute, "512MB"}');
+    await unblocked;
+    await connection.close();
+    expect(await broker.evaluate("1 + ")).toMatch(/error/);
+  });
+
   it("keeps ports and confirmed messages over a kill", async () => {
     const connection = await connect(broker.url);
     connection.on("error", () => {});

@@ -1,0 +1,33 @@
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+const timeoutMs = 5000;
+const probeIntervalMs = 50;
+/** In the broker's folder: what to evaluate, and what came of it. Both appear whole, by a rename. */
+const scriptName = "evaluate";
+const answerName = "evaluated";
+
+/** Erlang that runs in the broker: looks for a script ten times a second, evaluates and removes it, then leaves its value. */
+export function evaluatorLoop(directory: string): string {
+  const [script, answer] = [scriptName, answerName].map((name) => JSON.stringify(path.join(directory, name)));
+  const evaluate = `Value = (catch file:script(${script})), file:delete(${script})`;
+  const tell = `file:write_file(${answer} ++ ".new", io_lib:format("~tp", [Value])), file:rename(${answer} ++ ".new", ${answer})`;
+  const look = `case filelib:is_file(${script}) of true -> ${evaluate}, ${tell}; false -> ok end`;
+  return `spawn(fun Loop() -> ${look}, timer:sleep(100), Loop() end).`;
+}
+
+/** Has the loop evaluate an expression (without its dot); resolves to its value as Erlang prints it. */
+export async function evaluateIn(directory: string, expression: string, isRunning: () => boolean): Promise<string> {
+  const [script, answer] = [path.join(directory, scriptName), path.join(directory, answerName)];
+  await rm(answer, { force: true });
+  await writeFile(`${script}.new`, `${expression}.\n`);
+  await rename(`${script}.new`, script);
+  const deadline = Date.now() + timeoutMs;
+  while (isRunning() && Date.now() < deadline) {
+    const text = await readFile(answer, "utf8").catch(() => undefined);
+    if (text !== undefined) return text;
+    await delay(probeIntervalMs);
+  }
+  throw new Error(`the local broker did not evaluate ${expression}`);
+}
