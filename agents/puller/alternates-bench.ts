@@ -1,0 +1,178 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { expect } from "vitest";
+import { AgentProcess, type AgentSpec } from "../../scripts/flow/agent-process.ts";
+import { Cleanup } from "../../scripts/flow/cleanup.ts";
+import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+import { productKey } from "../lib/announcement.ts";
+import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
+import { brokerConfig } from "../lib/config.ts";
+import { consume } from "../lib/consumer.ts";
+import type { Delivery } from "../lib/subscription.ts";
+import { deadLetterTopology, joinTopologies } from "../lib/topology.ts";
+import { RadarServer } from "./radar-server.ts";
+
+const log = pino({ level: "silent" });
+const topic = "20150120.RADAR.URP.IWA";
+/** Short where the agents' own are long; otherwise as in life. */
+const impatient = {
+  connectTimeoutMs: 500,
+  pullTimeoutMs: 300,
+  retryDelayMinMs: 10,
+  retryDelayMaxMs: 20,
+  retriesMax: 4,
+  notFoundRetriesMax: 4,
+  triesBeforeAlternate: 2,
+  originProbeMinMs: 100,
+  originProbeMaxMs: 200,
+};
+
+/** Two radar servers, a broker, and pullers and dispatchers as processes of their own. Made anew for each test but the broker. */
+export class Bench {
+  readonly urp1 = new RadarServer(1);
+  readonly urp2 = new RadarServer(2);
+  readonly #broker: LocalBroker;
+  readonly #folder = mkdtempSync(join(tmpdir(), "warren-alternates-"));
+  readonly #cleanup = new Cleanup();
+  readonly #pullers: string[] = [];
+  readonly #prefix: string;
+  #session: BrokerSession | undefined;
+
+  constructor(broker: LocalBroker, count: number) {
+    this.#broker = broker;
+    this.#prefix = `cmc.t${count}`;
+    writeFileSync(join(this.#folder, "password"), broker.adminPassword);
+  }
+
+  static startBroker(): Promise<LocalBroker> {
+    return startLocalBroker();
+  }
+
+  /** The servers serve; the pull queue is there, as a dispatcher declares it. */
+  async open(): Promise<void> {
+    this.#cleanup.add(() => rmSync(this.#folder, { recursive: true }));
+    for (const server of [this.urp1, this.urp2]) {
+      await server.start();
+      this.#cleanup.add(() => server.die());
+    }
+    const bindings = ["v00.urp.notify.#", "v00.urp.twin.#"].map((pattern) => ({ exchange: this.#prefix, pattern }));
+    const topology = joinTopologies(deadLetterTopology, {
+      exchanges: [{ name: this.#prefix, type: "topic" }],
+      queues: [{ name: `${this.#prefix}.pull`, bindings }],
+    });
+    const config = brokerConfig.parse(this.#brokerSettings);
+    const session = openBrokerSession({ config, log, name: "test", topology });
+    this.#cleanup.add(() => session.close());
+    this.#session = session;
+    await session.ready();
+  }
+
+  close(): Promise<void> {
+    return this.#cleanup.run();
+  }
+
+  get session(): BrokerSession {
+    if (!this.#session) throw new Error("the bench is not open");
+    return this.#session;
+  }
+
+  async startPuller(name: string, own: object = {}): Promise<AgentProcess> {
+    const receiverQueueDirectory = join(this.#folder, `rxq-${name}`);
+    mkdirSync(receiverQueueDirectory, { recursive: true });
+    this.#pullers.push(name);
+    const queue = `${this.#prefix}.pull`;
+    return this.#start("puller", name, { queue, receiverQueueDirectory, ...impatient, ...own });
+  }
+
+  startDispatcher(own: object = {}): Promise<AgentProcess> {
+    const names = { inputQueue: `${this.#prefix}.input`, ledgerQueue: `${this.#prefix}.ledger` };
+    return this.#start("dispatcher", "dispatcher", { ...names, outputQueues: [`${this.#prefix}.pull`], ...own });
+  }
+
+  async #start(agent: AgentSpec["agent"], name: string, own: object): Promise<AgentProcess> {
+    const config = { broker: this.#brokerSettings, metrics: { port: 0 }, exchange: this.#prefix, ...own };
+    const process = new AgentProcess({ name, agent, config }, this.#folder);
+    this.#cleanup.add(() => process.stop());
+    await process.start();
+    return process;
+  }
+
+  get #brokerSettings() {
+    const hosts = [`127.0.0.1:${this.#broker.amqpPort}`];
+    const passwordFile = join(this.#folder, "password");
+    return { hosts, user: this.#broker.adminUser, passwordFile, reconnectDelayMaxMs: 300 };
+  }
+
+  /** What comes under these topics from now on. */
+  async listen(queue: string, patterns: readonly string[]): Promise<Delivery[]> {
+    const heard: Delivery[] = [];
+    const exchange = this.#prefix;
+    const bindings = patterns.map((pattern) => ({ exchange, pattern }));
+    const topology = { exchanges: [], queues: [{ name: `${this.#prefix}.${queue}`, bindings }] };
+    await this.#hear(topology, `${this.#prefix}.${queue}`, heard);
+    return heard;
+  }
+
+  /** Dead letters from now on. */
+  async listenToDead(): Promise<Delivery[]> {
+    const heard: Delivery[] = [];
+    await this.#hear(deadLetterTopology, "cmc.urp.dead", heard);
+    return heard;
+  }
+
+  async #hear(topology: typeof deadLetterTopology, queue: string, heard: Delivery[]): Promise<void> {
+    const session = openBrokerSession({ config: brokerConfig.parse(this.#brokerSettings), log, name: "ear", topology });
+    this.#cleanup.add(() => session.close());
+    const handle = (delivery: Delivery) => {
+      heard.push(delivery);
+      return "ack" as const;
+    };
+    consume({ session, queue, prefetch: 100, log, agent: "test", handle });
+    await session.ready();
+  }
+
+  /** Publishes a product's announcement of this server, confirmed, e.g. under `input`; tells when it is routed. */
+  async announce(kind: "input" | "notify" | "twin", server: RadarServer, product: string, headers = {}): Promise<void> {
+    const body = server.announcementOf(product);
+    const options = { headers, timestampSeconds: Math.ceil(Date.now() / 1000) };
+    const outcome = await this.session.publish(this.#prefix, `v00.urp.${kind}.${topic}`, body, options);
+    if (outcome !== "confirmed") throw new Error(`the announcement of ${product} was ${outcome}`);
+  }
+
+  /** Whole products in all the folders, with the server that each is of; what is in two of them is there twice. */
+  get products(): { product: string; urp: number }[] {
+    return this.#pullers.flatMap((name) => {
+      const directory = join(this.#folder, `rxq-${name}`);
+      const files = readdirSync(directory).filter((file) => !file.startsWith("."));
+      return files.map((file) => {
+        const server = file === this.urp1.fileOf(productOf(file)) ? this.urp1 : this.urp2;
+        expect(readFileSync(join(directory, file)).equals(server.contentOf(file)), file).toBe(true);
+        return { product: productOf(file), urp: server.urp };
+      });
+    });
+  }
+
+  /** Messages that wait in the pull queue or are in a puller's hands. */
+  async pullQueueLength(): Promise<number> {
+    const credentials = Buffer.from(`${this.#broker.adminUser}:${this.#broker.adminPassword}`).toString("base64");
+    const url = `${this.#broker.managementUrl}/api/queues/%2F/${this.#prefix}.pull`;
+    const answer = await fetch(url, { headers: { authorization: `Basic ${credentials}` } });
+    return ((await answer.json()) as { messages: number }).messages;
+  }
+
+  /** What an agent's `/health` or `/metrics` says. */
+  async ask(agent: AgentProcess, path: "health" | "metrics"): Promise<string> {
+    const port = /"metricsPort":(\d+)/.exec(readFileSync(agent.logFile, "utf8"))?.[1];
+    return (await fetch(`http://127.0.0.1:${port}/${path}`)).text();
+  }
+}
+
+export function keyOf(product: string): string {
+  return productKey(`${product}:URP:IWA:RADAR:META::x`);
+}
+
+function productOf(file: string): string {
+  return file.slice(0, file.indexOf(":"));
+}

@@ -1,0 +1,172 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
+import type { Delivery } from "../lib/subscription.ts";
+import { Bench, keyOf } from "./alternates-bench.ts";
+import type { Manner } from "./radar-server.ts";
+
+// The puller's side, with the test as dispatcher: a real broker, real servers that fail in each way, pullers as processes. The
+// real dispatcher's answers are in alternates-with-dispatcher.broker.test.ts. Not proved here: that acks still go out while the
+// broker is in alarm (one can't be raised without its control tool).
+
+let broker: LocalBroker;
+let bench: Bench;
+let benches = 0;
+let requests: Delivery[];
+let receipts: Delivery[];
+const waiting = { timeout: 15_000, interval: 20 };
+
+beforeAll(async () => {
+  broker = await Bench.startBroker();
+});
+afterAll(() => broker?.stop());
+beforeEach(async () => {
+  benches += 1;
+  bench = new Bench(broker, benches);
+  await bench.open();
+});
+afterEach(() => bench.close());
+
+/** The dispatcher's ears. */
+async function listen(): Promise<void> {
+  requests = await bench.listen("input", ["v00.urp.alternate.#"]);
+  receipts = await bench.listen("receipts", ["v00.urp.pulled"]);
+}
+
+const reasonOf = (request: Delivery | undefined) => String(request?.headers["x-warren-reason"]);
+const many = (count: number, prefix = "p") => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+
+test("every product that is in place is told of once, by its key and the time of its first arrival", async () => {
+  await listen();
+  await bench.startPuller("a");
+  const products = many(50);
+  const earliest = Math.floor(Date.now() / 1000);
+  for (const product of products) await bench.announce("notify", bench.urp1, product);
+  await expect.poll(() => receipts.length, waiting).toBe(50);
+  expect(receipts.map(({ body }) => body.toString()).sort()).toEqual(products.map(keyOf).sort());
+  for (const { timestampSeconds = 0 } of receipts) {
+    expect(timestampSeconds).toBeGreaterThanOrEqual(earliest);
+    expect(timestampSeconds).toBeLessThanOrEqual(Math.ceil(Date.now() / 1000));
+  }
+  expect(bench.products).toHaveLength(50);
+  expect(await bench.pullQueueLength()).toBe(0);
+});
+
+describe("a product that its server does not give", () => {
+  const manners: readonly (readonly [Manner | "is dead", RegExp])[] = [
+    ["is dead", /^http:\/\/127\.0\.0\.1:\d+: connect ECONNREFUSED .* \(2 tries\) \[puller@.+\]$/],
+    ["hangs", /: no answer within 300 ms \(2 tries\) \[puller@/],
+    ["breaks off", /\(2 tries\) \[puller@/],
+    ["has nothing", /: the server has no such product \(404\) \(2 tries\) \[puller@/],
+    ["is overloaded", /: the server answers 503 \(2 tries\) \[puller@/],
+    ["gives a wrong size", /: the server has \d+ bytes, \d+ were announced \(2 tries\) \[puller@/],
+  ];
+  test.each(manners)("is asked for, pulled from the other and told of, where it %s", async (manner, reason) => {
+    await listen();
+    const puller = await bench.startPuller("a");
+    if (manner === "is dead") await bench.urp1.die();
+    else bench.urp1.manner = manner;
+    await bench.announce("notify", bench.urp1, "p", { filename: "p" });
+    await expect.poll(() => requests.length, waiting).toBe(1);
+    const [request] = requests;
+    expect(reasonOf(request)).toMatch(reason);
+    expect(request?.routingKey).toBe("v00.urp.alternate.20150120.RADAR.URP.IWA");
+    expect(request?.body.equals(bench.urp1.announcementOf("p"))).toBe(true);
+    expect(request?.headers.filename).toBe("p");
+    expect(request?.timestampSeconds).toBeGreaterThan(Date.now() / 1000 - 60);
+    // Nothing waits in the puller meanwhile: its announcement is done with.
+    await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+    expect(bench.products).toEqual([]);
+
+    await bench.announce("twin", bench.urp2, "p", { "x-warren-alternate": reasonOf(request) });
+    await expect.poll(() => receipts.length, waiting).toBe(1);
+    expect(bench.products).toEqual([{ product: "p", urp: 2 }]);
+    expect(receipts[0]?.body.toString()).toBe(keyOf("p"));
+    const metrics = await bench.ask(puller, "metrics");
+    expect(metrics).toMatch(/^warren_puller_alternates_asked_total 1$/m);
+    expect(metrics).toMatch(/^warren_puller_alternates_pulled_total 1$/m);
+    expect(metrics).toMatch(/^warren_puller_receipts_total\{outcome="confirmed"\} 1$/m);
+  });
+
+  test("is put aside with both reasons when the twin fails too, and nobody is asked again", async () => {
+    await listen();
+    const dead = await bench.listenToDead();
+    const puller = await bench.startPuller("a");
+    bench.urp2.manner = "has nothing";
+    await bench.announce("twin", bench.urp2, "p", { "x-warren-alternate": "http://urp-1: 503 (2 tries)" });
+    await expect.poll(() => dead.length, waiting).toBe(1);
+    const [letter] = dead;
+    expect(letter?.headers).toMatchObject({
+      "x-dead-reason":
+        "both failed: first: http://urp-1: 503 (2 tries); then: the server has no such product (404) (5 tries)",
+      "x-warren-alternate": "http://urp-1: 503 (2 tries)",
+    });
+    expect(letter?.body.equals(bench.urp2.announcementOf("p"))).toBe(true);
+    expect(requests).toEqual([]);
+    expect(await bench.ask(puller, "metrics")).toMatch(/^warren_puller_alternates_failed_total 1$/m);
+  });
+
+  test("is put aside after all tries where no queue takes requests, with the reason", async () => {
+    const dead = await bench.listenToDead();
+    await bench.startPuller("a");
+    bench.urp1.manner = "is overloaded";
+    await bench.announce("notify", bench.urp1, "p");
+    await expect.poll(() => dead.length, waiting).toBe(1);
+    expect(dead[0]?.headers["x-dead-reason"]).toBe(
+      "the server answers 503 (5 tries); no other announcement could be asked for: " +
+        "no queue takes requests under v00.urp.alternate.20150120.RADAR.URP.IWA",
+    );
+  });
+});
+
+describe("a server that gives no answer", () => {
+  test("costs a puller a few tries, not some for each product; the other server's products go on", async () => {
+    await listen();
+    const puller = await bench.startPuller("a", { originProbeMinMs: 600_000, originProbeMaxMs: 600_000 });
+    bench.urp1.manner = "hangs";
+    const [dead, live] = [many(100, "dead"), many(100, "live")];
+    for (const [index, product] of dead.entries()) {
+      await bench.announce("notify", bench.urp1, product);
+      await bench.announce("notify", bench.urp2, live[index] ?? "");
+    }
+    await expect.poll(() => requests.length, waiting).toBe(100);
+    await expect.poll(() => receipts.length, waiting).toBe(100);
+    // Two tries for the first, one for the second: then it is taken for dead.
+    expect(bench.urp1.requests).toBe(3);
+    expect(reasonOf(requests[2])).toMatch(
+      /^not tried: http:.* has given no answer for \d+ s \(no answer within 300 ms\)/,
+    );
+    expect(new Set(requests.map(({ body }) => body.toString())).size).toBe(100);
+    const health = JSON.parse(await bench.ask(puller, "health"));
+    expect(health).toMatchObject({ ok: true });
+    expect(health.text).toMatch(/^100 pulled, 100 asked for elsewhere, 0 put aside; .* has given no answer for \d+ s/);
+    expect(await bench.ask(puller, "metrics")).toMatch(/^warren_puller_origins_silent 1$/m);
+  });
+
+  test("is found again by a probe when it comes back, by each puller for itself", async () => {
+    await listen();
+    const pullers = [await bench.startPuller("a"), await bench.startPuller("b")];
+    await bench.urp1.die();
+    for (const product of many(20)) await bench.announce("notify", bench.urp1, product);
+    await expect.poll(() => requests.length, waiting).toBe(20);
+    await bench.urp1.start();
+    let count = 0;
+    const silent = async () => (await Promise.all(pullers.map((one) => bench.ask(one, "metrics")))).join("");
+    while (/^warren_puller_origins_silent 1$/m.test(await silent())) {
+      await bench.announce("notify", bench.urp1, `back${count++}`);
+    }
+    const before = requests.length;
+    for (const product of many(20, "now")) await bench.announce("notify", bench.urp1, product);
+    await expect.poll(() => bench.products.filter(({ product }) => product.startsWith("now")).length, waiting).toBe(20);
+    await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+    expect(requests.length).toBe(before);
+  });
+});
+
+test("a twin is not placed by the puller that placed the winner, though it has another name and size", async () => {
+  await listen();
+  await bench.startPuller("a");
+  await bench.announce("notify", bench.urp1, "p");
+  await bench.announce("twin", bench.urp2, "p", { "x-warren-alternate": "asked for in error" });
+  await expect.poll(() => receipts.length, waiting).toBe(2);
+  expect(bench.products).toEqual([{ product: "p", urp: 1 }]);
+});
