@@ -1,272 +1,304 @@
-import { backoffMs } from "../lib/backoff.ts";
-import { codecs } from "../lib/codecs.ts";
-import type { PublishOutcome } from "../lib/publisher.ts";
-import { bad, good, type Result } from "../lib/result.ts";
-import { replacePrefix } from "../lib/topics.ts";
-import { DedupTable } from "./dedup-map.ts";
-import type { Effect, Event, Incoming } from "./events.ts";
+import type { CoreOptions, CoreParts } from "./core-options.ts";
+import { Decisions } from "./decisions.ts";
+import type { DedupTable } from "./dedup-table.ts";
+import type { Effect, Event, Incoming, LedgerRecord } from "./events.ts";
+import { Turn } from "./turn.ts";
 
-export interface CoreOptions {
-  readonly inputTopic: string;
-  readonly notifyTopic: string;
-  readonly dedupWindowMs: number;
-  readonly entriesMax: number;
-  readonly retry: { readonly minMs: number; readonly maxMs: number };
-}
-
-/** An announcement that could be read, and a delivery of it that is ours. */
-interface Arrival {
-  readonly delivery: Incoming;
-  readonly notifyKey: string;
-  readonly source: string;
-  readonly atMs: number;
-}
-
-/** A product on its way out: published and not confirmed, or about to be published again. */
-interface Claim {
-  id: number;
-  readonly key: string;
-  readonly first: Arrival;
-  /** Whose announcement is published. */
-  current: Arrival;
-  /** The current delivery is still ours. */
-  currentIsOurs: boolean;
-  /** Further announcements of the product: they wait for the outcome. */
-  waiting: Arrival[];
-  attempts: number;
-  /** Undefined while a publish is under way. */
-  retryAtMs: number | undefined;
-}
+export type CoreState = "active" | "standby" | "catching-up" | "fenced" | "full" | "stopped";
 
 /** Taking goes on when the table has come down to this part of its bound, not one below: no flutter at the bound. */
 const resumeShare = 0.9;
+/** Broker messages carry whole seconds, rounded up. */
+const roundingMs = 1000;
 
 /**
  * dispatcher: sr3 "winnow"; was dd_dispatcher.py.
  *
- * Decides what becomes of each announcement: claim the product, publish, and only when that is confirmed ack; whoever comes
- * second while the claim is open waits for its outcome. No clock, no socket: events in, effects out, in order. Nothing is
- * acked whose product is not out, so a crash at any point loses nothing.
+ * Decides what becomes of each announcement. No clock, no socket: events in, effects out, in order. Nothing is acked whose
+ * product is not out, so a crash at any point loses nothing; nothing is decided before all that others published is known, so
+ * nothing goes out twice. This file says whether this host takes announcements at all; see `Decisions` for what it does then.
  */
 export class DispatcherCore {
   readonly #options: CoreOptions;
-  readonly #out: DedupTable;
-  readonly #claims = new Map<string, Claim>();
-  readonly #publishing = new Map<number, Claim>();
-  readonly #retrying = new Set<Claim>();
-  readonly #random: () => number;
-  #nextClaim = 1;
+  readonly #table: DedupTable;
+  readonly #turn = new Turn();
+  readonly #decisions: Decisions;
   #held = false;
   #stopped = false;
-  #full = false;
+  #full: boolean;
+  #ledgerPaused: boolean;
+  #blocked = false;
+  /** `leaving`: still subscribed, so that nobody else is given anything while a publish of ours is not settled. */
+  #taking: "no" | "yes" | "leaving" = "no";
+  #leavingSinceMs = 0;
+  #subscribedAtMs = 0;
+  #lastDeliveryAtMs = 0;
+  #deliveredSince = false;
+  #fenced = false;
+  /** The broker's slowness is counted from here: it was blocked before, or has been disconnected. */
+  #patientFromMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: CoreOptions, random: () => number = Math.random) {
+  constructor(options: CoreOptions, parts: CoreParts) {
     this.#options = options;
-    this.#random = random;
-    this.#out = new DedupTable(options.dedupWindowMs);
+    this.#table = parts.table;
+    this.#decisions = new Decisions(this.#turn, options, parts);
+    this.#full = this.entries >= options.entriesMax;
+    this.#ledgerPaused = this.#full;
+  }
+
+  get state(): CoreState {
+    if (this.#stopped) return "stopped";
+    if (this.#full) return "full";
+    if (this.#taking !== "yes") return "standby";
+    if (this.#fenced) return "fenced";
+    return this.#decisions.catchingUp.isUnderWay ? "catching-up" : "active";
   }
 
   /** Products claimed and not yet confirmed. */
   get inFlight(): number {
-    return this.#claims.size;
+    return this.#decisions.products.claims.size;
   }
 
+  /** Products known, and on their way. */
   get entries(): number {
-    return this.#out.size + this.#claims.size;
-  }
-
-  get state(): "active" | "standby" | "full" | "stopped" {
-    if (this.#stopped) return "stopped";
-    if (!this.#held) return "standby";
-    return this.#full ? "full" : "active";
+    return this.#decisions.products.entries;
   }
 
   /** Claims that wait to be published again, because the broker returned or refused them. */
   get retrying(): number {
-    return this.#retrying.size;
+    return this.#decisions.products.claims.retrying;
   }
 
+  /** Deliveries that wait until it is known what others published, or until there is room under way. */
+  get keptAside(): number {
+    return this.#decisions.catchingUp.aside.size;
+  }
+
+  /** Deliveries held because their product may be lost. */
+  get doubts(): number {
+    return this.#decisions.products.doubts.size;
+  }
+
+  /** Requests of pullers that wait for a twin. */
+  get alternatesWaiting(): number {
+    return this.#decisions.alternates.waiting;
+  }
+
+  /** The ledger is not to be consumed for now; true from the start where the table came full from disk. */
+  get ledgerPaused(): boolean {
+    return this.#ledgerPaused;
+  }
+
+  /** Nothing is in hand, nothing under way: after `stop`, all is done. */
+  get isIdle(): boolean {
+    return this.#taking === "no" && this.#decisions.sent === 0;
+  }
+
+  /** What is to be done about an event, in order. `nowMs` never goes back. */
   handle(event: Event, nowMs: number): Effect[] {
+    this.#turn.nowMs = nowMs;
     switch (event.type) {
       case "delivery":
-        return this.#onDelivery(event.delivery, nowMs);
+        this.#onDelivery(event.delivery);
+        break;
       case "outcome":
-        return this.#onOutcome(event.claim, event.outcome, nowMs);
+        if (this.#decisions.onOutcome(event.claim, event.outcome)) this.#goOn();
+        break;
+      case "ledger":
+        this.#onLedger(event.record);
+        break;
+      case "twin-kept":
+        this.#decisions.alternates.onKept(event.key, event.ref);
+        break;
+      case "twin-missing":
+        this.#decisions.alternates.onMissing(event.claim);
+        break;
       case "deliveries-lost":
-        return this.#onDeliveriesLost();
+        this.#onDeliveriesLost();
+        break;
+      case "blocked":
+      case "unblocked":
+        this.#blocked = event.type === "blocked";
+        this.#patientFromMs = nowMs;
+        break;
       case "tick":
-        return this.#onTick(nowMs);
+        this.#onTick();
+        break;
       case "held":
-        return this.#onHeld();
+        this.#onHeld();
+        break;
       case "gone":
-        return this.#onGone();
+        this.#onGone();
+        break;
       case "stop":
-        return this.#onStop();
-      default:
-        return [];
+        this.#stopped = true;
+        this.#onGone();
+        break;
+    }
+    if (this.#taking === "leaving") this.#leave();
+    return this.#turn.end();
+  }
+
+  #onDelivery(delivery: Incoming): void {
+    if (this.#taking === "no") {
+      // It was on its way when the subscription was cancelled: whoever works now gets it.
+      this.#turn.push({ type: "requeue", delivery: delivery.id });
+      return;
+    }
+    const { catchingUp } = this.#decisions;
+    const { nowMs } = this.#turn;
+    if (nowMs - this.#lastDeliveryAtMs >= this.#options.silenceMs) catchingUp.doubtAfterSilence();
+    this.#lastDeliveryAtMs = nowMs;
+    this.#deliveredSince = true;
+    this.#fenced = false;
+    if (this.#taking === "leaving") catchingUp.aside.push(delivery);
+    else if (!this.#decisions.onDelivery(delivery)) this.#becomeFull();
+  }
+
+  #goOn(): void {
+    if (this.#taking === "yes" && this.keptAside > 0 && !this.#decisions.goOn()) this.#becomeFull();
+  }
+
+  #onLedger(record: LedgerRecord): void {
+    const { products, alternates } = this.#decisions;
+    switch (record.kind) {
+      case "published":
+        if (!record.ours) this.#sawAnother(record.atMs);
+        if (!products.onPublished(record)) this.#refuse();
+        break;
+      case "pulled":
+        if (!products.onPulled(record)) this.#refuse();
+        break;
+      case "twin":
+        alternates.onTwinSeen(record.key);
+        break;
+      case "request":
+        products.onRequestSeen(record);
+        // Whoever works has it as a delivery.
+        if (this.#taking === "no") alternates.onRequestSeen(record);
+        break;
+      case "marker":
+        if (this.#taking === "yes" && !this.#decisions.onToken(record.token)) this.#becomeFull();
+        break;
     }
   }
 
-  #onDelivery(delivery: Incoming, nowMs: number): Effect[] {
-    // It was on its way when the subscription was cancelled: whoever works now gets it.
-    if (this.state !== "active") return [{ type: "requeue", delivery: delivery.id }];
-    const read = this.#read(delivery, nowMs);
-    if (!read.ok) return [{ type: "dead-letter", delivery: delivery.id, reason: read.reason }];
-    const { key, arrival } = read.value;
-
-    const claim = this.#claims.get(key);
-    if (claim) {
-      claim.waiting.push(arrival);
-      return [];
-    }
-    const first = this.#out.get(key, nowMs);
-    if (first) {
-      const leadMs = nowMs - first.atMs;
-      return [
-        { type: "twin", source: arrival.source, firstSource: first.source, leadMs, sizeDiffers: false },
-        { type: "ack", delivery: delivery.id },
-      ];
-    }
-    if (this.entries >= this.#options.entriesMax) {
-      // To forget a product early would let its twin through; so nothing more is taken until the window has passed.
-      this.#full = true;
-      return [{ type: "full", entries: this.entries }, { type: "cancel" }, { type: "requeue", delivery: delivery.id }];
-    }
-    return [this.#claim(key, arrival)];
+  /** Another dispatcher works, or did: nothing more is decided before its publishes are known. */
+  #sawAnother(atMs: number): void {
+    if (this.#taking !== "yes") return;
+    this.#decisions.catchingUp.doubtAfterForeign();
+    // Published since we subscribed, while we were given nothing: the broker feeds the other one.
+    if (!this.#deliveredSince && atMs > this.#subscribedAtMs + roundingMs) this.#fenced = true;
   }
 
-  #claim(key: string, arrival: Arrival): Effect {
-    const claim: Claim = {
-      id: 0,
-      key,
-      first: arrival,
-      current: arrival,
-      currentIsOurs: true,
-      waiting: [],
-      attempts: 0,
-      retryAtMs: undefined,
-    };
-    this.#claims.set(key, claim);
-    return this.#publish(claim);
+  /** To forget a product early would let its twin through; so nothing more is taken until the window has passed. */
+  #becomeFull(): void {
+    if (!this.#full) this.#turn.push({ type: "full", entries: this.entries });
+    this.#full = true;
+    this.#startLeaving();
   }
 
-  #publish(claim: Claim): Effect {
-    claim.id = this.#nextClaim++;
-    claim.attempts++;
-    claim.retryAtMs = undefined;
-    this.#retrying.delete(claim);
-    this.#publishing.set(claim.id, claim);
-    const { delivery, notifyKey } = claim.current;
-    const firstAtMs = claim.first.atMs;
-    return { type: "publish", claim: claim.id, routingKey: notifyKey, delivery, firstAtMs, doubt: false };
+  /** No room for what the ledger says: it comes again. */
+  #refuse(): void {
+    this.#turn.push({ type: "ledger-pause" });
+    this.#ledgerPaused = true;
+    this.#becomeFull();
   }
 
-  #onOutcome(id: number, outcome: PublishOutcome, nowMs: number): Effect[] {
-    const claim = this.#publishing.get(id);
-    if (!claim) return [];
-    this.#publishing.delete(id);
-    return outcome === "confirmed" ? this.#commit(claim, nowMs) : this.#onFailure(claim, outcome, nowMs);
-  }
-
-  /** The product is out: from here on its twins are only counted. */
-  #commit(claim: Claim, nowMs: number): Effect[] {
-    const { current, first } = claim;
-    this.#claims.delete(claim.key);
-    this.#out.add(claim.key, { atMs: first.atMs, source: current.source });
-    const effects: Effect[] = [{ type: "won", source: current.source, tookMs: nowMs - first.atMs }];
-    if (claim.currentIsOurs) effects.push({ type: "ack", delivery: current.delivery.id });
-    for (const twin of claim.waiting) {
-      const leadMs = twin.atMs - first.atMs;
-      effects.push({ type: "twin", source: twin.source, firstSource: current.source, leadMs, sizeDiffers: false });
-      effects.push({ type: "ack", delivery: twin.delivery.id });
-    }
-    return effects;
-  }
-
-  /** Returned, refused or lost: tried again while any delivery of it is ours, else left to the broker's redelivery. */
-  #onFailure(claim: Claim, outcome: PublishOutcome, nowMs: number): Effect[] {
-    const effects: Effect[] = [{ type: "publish-failed", outcome, routingKey: claim.current.notifyKey }];
-    if (!claim.currentIsOurs) {
-      const heir = claim.waiting.shift();
-      if (!heir) {
-        this.#release(claim);
-        return effects;
-      }
-      claim.current = heir;
-      claim.currentIsOurs = true;
-    }
-    if (this.state !== "active" && this.state !== "full") {
-      // With the publish the connection is lost, and with it every delivery: the broker gives them out again by itself.
-      if (outcome === "lost") this.#release(claim);
-      else effects.push(...this.#giveBack(claim));
-      return effects;
-    }
-    claim.retryAtMs = nowMs + backoffMs(this.#options.retry, claim.attempts, this.#random);
-    this.#retrying.add(claim);
-    return effects;
-  }
-
-  #onDeliveriesLost(): Effect[] {
-    for (const claim of this.#claims.values()) {
-      claim.waiting = [];
-      claim.currentIsOurs = false;
-      // With a publish under way the claim stays until its outcome: if that is "confirmed", the redelivery is a twin.
-      if (claim.retryAtMs !== undefined) this.#release(claim);
-    }
-    return [];
-  }
-
-  #onTick(nowMs: number): Effect[] {
-    const effects: Effect[] = [];
-    for (const claim of this.#retrying) {
-      if (claim.retryAtMs !== undefined && claim.retryAtMs <= nowMs) effects.push(this.#publish(claim));
-    }
-    this.#out.expire(nowMs);
-    if (this.#full && this.entries <= this.#options.entriesMax * resumeShare) {
-      this.#full = false;
-      if (this.state === "active") effects.push({ type: "subscribe" });
-    }
-    return effects;
-  }
-
-  #onHeld(): Effect[] {
-    if (this.#held || this.#stopped) return [];
+  #onHeld(): void {
+    if (this.#held || this.#stopped) return;
     this.#held = true;
-    return this.#full ? [] : [{ type: "subscribe" }];
+    if (this.#full) return;
+    if (this.#taking === "no") {
+      this.#subscribe();
+      return;
+    }
+    // Back before anybody else was let in.
+    this.#taking = "yes";
+    this.#decisions.catchingUp.startOver();
+    this.#goOn();
   }
 
-  #onGone(): Effect[] {
-    if (!this.#held) return [];
+  #onGone(): void {
+    if (!this.#held) return;
     this.#held = false;
-    // What is published waits for its confirm and is acked then: only we know that it is out.
-    return [{ type: "cancel" }, ...[...this.#retrying].flatMap((claim) => this.#giveBack(claim))];
+    this.#leavingSinceMs = this.#turn.nowMs;
+    this.#startLeaving();
   }
 
-  #onStop(): Effect[] {
-    const effects = this.#onGone();
-    this.#stopped = true;
-    return effects;
+  #startLeaving(): void {
+    if (this.#taking === "yes") this.#taking = "leaving";
   }
 
-  #giveBack(claim: Claim): Effect[] {
-    this.#release(claim);
-    const ours = claim.currentIsOurs ? [claim.current, ...claim.waiting] : claim.waiting;
-    return ours.map((arrival) => ({ type: "requeue", delivery: arrival.delivery.id }));
+  /** When nothing of ours is under way, the next one may come: then what is undecided goes back to the queue. */
+  #leave(): void {
+    if (this.#decisions.sent > 0) return;
+    this.#taking = "no";
+    this.#turn.push({ type: "cancel" });
+    this.#decisions.giveBack();
   }
 
-  #release(claim: Claim): void {
-    this.#claims.delete(claim.key);
-    this.#retrying.delete(claim);
+  #onDeliveriesLost(): void {
+    this.#decisions.forgetDeliveries();
+    this.#blocked = false;
+    this.#patientFromMs = this.#turn.nowMs;
+    if (this.#taking === "leaving") {
+      this.#taking = "no";
+      this.#turn.push({ type: "cancel" });
+    }
+    this.#beginAnew();
   }
 
-  #read(delivery: Incoming, nowMs: number): Result<{ key: string; arrival: Arrival }> {
-    const notifyKey = replacePrefix(delivery.routingKey, this.#options.inputTopic, this.#options.notifyTopic);
-    if (!notifyKey.ok) return notifyKey;
-    const announcement = codecs.v00.parse({ body: delivery.body });
-    if (!announcement.ok) return announcement;
-    const { key, baseUrl } = announcement.value;
-    if (key === undefined) return bad("announcement has no key");
-    const source = new URL(baseUrl).host;
-    return good({ key, arrival: { delivery, notifyKey: notifyKey.value, source, atMs: nowMs } });
+  #subscribe(): void {
+    this.#taking = "yes";
+    this.#turn.push({ type: "subscribe" });
+    this.#beginAnew();
+  }
+
+  #beginAnew(): void {
+    this.#decisions.catchingUp.startOver();
+    this.#subscribedAtMs = this.#turn.nowMs;
+    this.#lastDeliveryAtMs = this.#turn.nowMs;
+    this.#deliveredSince = false;
+    this.#fenced = false;
+  }
+
+  #onTick(): void {
+    const { entriesMax } = this.#options;
+    this.#table.expire(this.#turn.nowMs);
+    if (this.#full && this.#taking === "no" && this.entries <= entriesMax * resumeShare) this.#resume();
+    if (this.#taking !== "leaving") this.#decisions.alternates.onTick(this.#taking === "yes");
+    if (this.#taking === "yes") this.#decisions.onTick();
+    this.#giveUp();
+  }
+
+  #resume(): void {
+    this.#full = false;
+    if (this.#ledgerPaused) this.#turn.push({ type: "ledger-resume" });
+    this.#ledgerPaused = false;
+    if (this.#held) this.#subscribe();
+  }
+
+  /** What is not settled in time must die with its channel, before another host decides about the same. */
+  #giveUp(): void {
+    const { nowMs } = this.#turn;
+    const { giveUpMs, confirmTimeoutMs } = this.#options;
+    if (this.#taking === "leaving" && !this.#held && nowMs - this.#leavingSinceMs >= giveUpMs) {
+      this.#disconnect(`publishes not settled within ${giveUpMs} ms after the address left`);
+      this.#taking = "no";
+      this.#decisions.forgetDeliveries();
+      // After the break: the broker must not let the next one in while our channel lives.
+      this.#turn.push({ type: "cancel" });
+      return;
+    }
+    const sinceMs = Math.max(this.#decisions.oldestSentAtMs, this.#patientFromMs);
+    if (!this.#blocked && nowMs - sinceMs >= confirmTimeoutMs) {
+      this.#disconnect(`a publish not settled for ${confirmTimeoutMs} ms`);
+    }
+  }
+
+  #disconnect(reason: string): void {
+    this.#patientFromMs = this.#turn.nowMs;
+    this.#turn.push({ type: "disconnect", reason });
   }
 }

@@ -1,213 +1,249 @@
+import { join } from "node:path";
 import { type AddressWatch, watchAddress } from "../lib/address-watch.ts";
 import type { AgentContext, RunningAgent } from "../lib/agent-main.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
-import { deadLetter } from "../lib/consumer.ts";
+import { UserError } from "../lib/errors.ts";
 import type { HealthStatus } from "../lib/metrics.ts";
-import type { PublishOutcome } from "../lib/publisher.ts";
-import type { Delivery, Subscription } from "../lib/subscription.ts";
-import type { Config } from "./config.ts";
+import { TopologyWatch } from "../lib/topology-watch.ts";
+import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
 import { DispatcherCore } from "./core.ts";
-import type { Effect, Event, Incoming } from "./events.ts";
+import { coreOptionsOf } from "./core-settings.ts";
+import { DedupTable } from "./dedup-table.ts";
+import { Effects } from "./effects.ts";
+import type { Event } from "./events.ts";
+import { Input } from "./input.ts";
+import { Journal } from "./journal.ts";
+import { tableReplay } from "./journal-replay.ts";
+import { Ledger } from "./ledger.ts";
+import { LedgerReader } from "./ledger-record.ts";
+import { Outgoing } from "./outgoing.ts";
 import { Sources } from "./sources.ts";
+import { StateLog } from "./state-log.ts";
 import { type DispatcherView, statusOf } from "./status.ts";
 import { Telemetry } from "./telemetry.ts";
-import { topologyOf } from "./topology.ts";
+import { ledgerTopicsOf, topologyOf } from "./topology.ts";
+import { Warnings } from "./warnings.ts";
 
 const tickMs = 50;
-const warnIntervalMs = 5000;
-const contentType = "text/plain";
+const silenceCheckMs = 1000;
 
-/** The dispatcher's shell: tells its core what happened, does what the core answers. */
+/** Reads the journal, then begins: what went out before this process is known before the first decision. */
+export async function startDispatcher(context: AgentContext<Config>): Promise<Dispatcher> {
+  const { config, log, stateDirectory } = context;
+  const windowMs = config.dedupWindowSeconds * 1000;
+  const table = new DedupTable({ windowMs, entriesMax: config.entriesMax });
+  const startedAtMs = performance.now();
+  const journal = await Journal.open({
+    directory: join(stateDirectory, "journal"),
+    windowMs,
+    nowMs: now,
+    replay: tableReplay(table, now()),
+    log,
+  });
+  const tookMs = Math.round(performance.now() - startedAtMs);
+  log.info({ entries: table.size, tookMs }, "journal read: these products are known to be out");
+  return new Dispatcher(context, table, journal);
+}
+
+/** The dispatcher's shell: tells its core what happened, does what the core answers, in its order. */
 export class Dispatcher implements RunningAgent {
   readonly #context: AgentContext<Config>;
   readonly #core: DispatcherCore;
+  readonly #journal: Journal;
   readonly #session: BrokerSession;
+  readonly #input: Input;
+  readonly #ledger: Ledger;
+  readonly #effects: Effects;
+  readonly #topologyWatch: TopologyWatch;
+  readonly #sources: Sources;
   readonly #telemetry: Telemetry;
-  readonly #deliveries = new Map<number, Delivery>();
-  readonly #asides = new Set<Promise<void>>();
-  readonly #ticker: NodeJS.Timeout;
+  readonly #stateLog: StateLog;
+  readonly #timers: NodeJS.Timeout[];
   readonly #watch: AddressWatch | undefined;
-  readonly #untold = new Map<PublishOutcome, { count: number; atMs: number }>();
-  #nextDelivery = 1;
-  #subscription: Subscription | undefined;
-  #cancelling: Promise<void> = Promise.resolve();
-  #settled: (() => void) | undefined;
+  /** Events that came while another was being handled. */
+  readonly #pending: Event[] = [];
+  #isHandling = false;
+  #idle: (() => void) | undefined;
 
-  constructor(context: AgentContext<Config>) {
-    const { config, log, metrics, lifeCycle } = context;
+  constructor(context: AgentContext<Config>, table: DedupTable, journal: Journal) {
+    const { config, log, metrics } = context;
     this.#context = context;
-    this.#core = new DispatcherCore({
-      inputTopic: config.inputTopic,
-      notifyTopic: config.notifyTopic,
-      dedupWindowMs: config.dedupWindowSeconds * 1000,
-      entriesMax: config.entriesMax,
-      retry: { minMs: config.retryDelayMinMs, maxMs: config.retryDelayMaxMs },
+    this.#journal = journal;
+    const topology = topologyOf(config);
+    const name = `dispatcher@${hostNameOf(config)}`;
+    this.#session = openBrokerSession({ config: config.broker, log, name, topology });
+    this.#core = new DispatcherCore(coreOptionsOf(config), { table, instance: this.#session.publisherId });
+    this.#sources = new Sources(config.silenceSeconds * 1000);
+    this.#telemetry = new Telemetry(metrics, this.#sources, () => this.#view(), now);
+    this.#stateLog = new StateLog(log, this.#core.state, now(), (tookMs) => this.#telemetry.takenOver(tookMs));
+    this.#input = this.#openInput();
+    this.#ledger = this.#openLedger();
+    this.#effects = this.#openEffects();
+    this.#topologyWatch = new TopologyWatch({
+      session: this.#session,
+      topology,
+      everyMs: config.topologyCheckSeconds * 1000,
+      log,
+      onMissing: (queues) => this.#telemetry.queuesMissing(queues),
     });
-    const sources = new Sources(config.silenceSeconds * 1000);
-    this.#telemetry = new Telemetry(metrics, sources, () => this.#view(), now);
-    this.#session = openBrokerSession({ config: config.broker, log, name: "dispatcher", topology: topologyOf(config) });
-    this.#session.once("ready", () => lifeCycle.ready());
-    this.#ticker = setInterval(() => this.#handle({ type: "tick" }), tickMs);
-    if (config.vip) {
-      this.#watch = watchAddress(config.vip.address, log);
-      this.#watch.on("held", () => this.#handle({ type: "held" }));
-      this.#watch.on("gone", () => this.#handle({ type: "gone" }));
-    }
-    if (this.#watch?.held ?? true) this.#handle({ type: "held" });
+    this.#timers = [setInterval(() => this.#tick(), tickMs), setInterval(() => this.#checkSources(), silenceCheckMs)];
+    this.#watch = config.vip ? watchAddress(config.vip.address, log) : undefined;
+    this.#listen();
   }
 
   status(): HealthStatus {
     return statusOf(this.#view());
   }
 
-  #view(): DispatcherView {
-    const { state, inFlight, entries, retrying } = this.#core;
-    return {
-      ...{ state, inFlight, entries, retrying },
-      ...{ keptAside: 0, doubts: 0, alternatesWaiting: 0, ledgerUnacked: 0, ledgerPaused: false },
-      journalFault: undefined,
-      broker: this.#session.state,
-      connection: this.#session.description,
-      silentSources: [],
-      address: this.#context.config.vip?.address,
-    };
-  }
-
-  /** Cancels, waits for the confirms of what is published, acks, closes. */
+  /** Settles what is in hand and what is published, has it on disk, closes. */
   async stop(deadline: AbortSignal): Promise<void> {
     this.#watch?.stop();
+    this.#topologyWatch.stop();
     this.#handle({ type: "stop" });
     await Promise.race([this.#drained(), aborted(deadline)]);
-    clearInterval(this.#ticker);
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#ledger.pause();
     await this.#session.close();
+    await this.#journal.close();
   }
 
   async #drained(): Promise<void> {
-    await this.#cancelling;
-    while (this.#core.inFlight > 0) await new Promise<void>((resolve) => (this.#settled = resolve));
-    await Promise.all(this.#asides);
+    while (!this.#core.isIdle) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await this.#input.cancelled();
+    await this.#effects.settled();
   }
 
-  #handle(event: Event): void {
-    for (const effect of this.#core.handle(event, now())) {
-      this.#telemetry.count(effect, now());
-      this.#do(effect);
-    }
-    if (this.#settled && this.#core.inFlight === 0) this.#settled();
-  }
-
-  #do(effect: Effect): void {
-    switch (effect.type) {
-      case "publish": {
-        const { claim, routingKey, delivery } = effect;
-        this.#publish(routingKey, delivery).then(
-          (outcome) => this.#handle({ type: "outcome", claim, outcome }),
-          (error: Error) => this.#context.lifeCycle.fail(error),
-        );
-        break;
-      }
-      case "ack":
-        this.#take(effect.delivery)?.ack();
-        break;
-      case "requeue":
-        this.#take(effect.delivery)?.requeue();
-        break;
-      case "dead-letter":
-        this.#putAside(this.#take(effect.delivery), effect.reason);
-        break;
-      case "subscribe":
-        this.#subscribe();
-        break;
-      case "cancel":
-        this.#cancel();
-        break;
-      case "publish-failed":
-        this.#warn(effect);
-        break;
-      case "full":
-        this.#context.log.error(
-          { entries: effect.entries },
-          "entriesMax reached: taking no more until the window has passed",
-        );
-        break;
-    }
-  }
-
-  /** With its headers; without those where amqplib can't send them again (over 64 kB): all that is needed is in the body. */
-  async #publish(routingKey: string, { id, body }: Incoming): Promise<PublishOutcome> {
-    const { exchange } = this.#context.config;
-    const headers = this.#deliveries.get(id)?.headers ?? {};
-    try {
-      return await this.#session.publish(exchange, routingKey, body, { headers, contentType });
-    } catch (error) {
-      this.#context.log.warn({ err: error, routingKey }, "headers of an announcement can't be sent on: left out");
-      return this.#session.publish(exchange, routingKey, body, { contentType });
-    }
-  }
-
-  #subscribe(): void {
-    const { inputQueue, prefetch } = this.#context.config;
-    this.#subscription = this.#session.subscribe({
-      queue: inputQueue,
-      prefetch,
+  #openInput(): Input {
+    const { inputQueue: queue, prefetch } = this.#context.config;
+    return new Input({
+      ...{ session: this.#session, queue, prefetch },
       onDelivery: (delivery) => {
         this.#telemetry.received();
-        const id = this.#nextDelivery++;
-        this.#deliveries.set(id, delivery);
-        const { routingKey, body, redelivered } = delivery;
-        this.#handle({ type: "delivery", delivery: { id, routingKey, body, redelivered } });
+        this.#stateLog.delivered(now());
+        this.#handle({ type: "delivery", delivery });
       },
-      onLost: () => {
-        this.#deliveries.clear();
-        this.#handle({ type: "deliveries-lost" });
+      onLost: () => this.#handle({ type: "deliveries-lost" }),
+    });
+  }
+
+  #openLedger(): Ledger {
+    const { config, log } = this.#context;
+    return new Ledger({
+      session: this.#session,
+      queue: ledgerQueueOf(config),
+      reader: new LedgerReader(ledgerTopicsOf(config), this.#session.publisherId),
+      nowMs: now,
+      synced: () => this.#journal.synced(),
+      onRecord: (record) => {
+        this.#telemetry.ledgerRecord();
+        if (record.kind === "published" && !record.ours) this.#sources.seen(record.source, record.atMs);
+        this.#handle({ type: "ledger", record });
+      },
+      onUnreadable: (routingKey) => {
+        this.#telemetry.ledgerUnreadable();
+        log.debug({ routingKey }, "a message in the ledger says nothing");
       },
     });
-    this.#context.log.info({ queue: inputQueue }, "dispatching");
   }
 
-  #cancel(): void {
-    const subscription = this.#subscription;
-    if (!subscription) return;
-    this.#subscription = undefined;
-    this.#context.log.info("taking no more announcements");
-    this.#cancelling = this.#session.unsubscribe(subscription);
+  #openEffects(): Effects {
+    const { config, log } = this.#context;
+    const outgoing = new Outgoing({
+      session: this.#session,
+      exchange: config.exchange,
+      markerTopic: ledgerTopicsOf(config).marker,
+      log,
+      deliveryOf: (id) => this.#input.get(id),
+    });
+    return new Effects({
+      ...{ session: this.#session, input: this.#input, ledger: this.#ledger, journal: this.#journal },
+      ...{ telemetry: this.#telemetry, warnings: new Warnings(log), log, outgoing },
+      ...{ inputQueue: config.inputQueue, alternateTopic: config.alternateTopic },
+      tell: (event) => this.#handle(event),
+    });
   }
 
-  /** One line for many failures of one kind: a broker away fails hundreds at once, each again and again. */
-  #warn({ outcome, routingKey }: Extract<Effect, { type: "publish-failed" }>): void {
-    const untold = this.#untold.get(outcome) ?? { count: 0, atMs: Number.NEGATIVE_INFINITY };
-    this.#untold.set(outcome, untold);
-    untold.count++;
-    if (now() - untold.atMs < warnIntervalMs) return;
-    this.#context.log.warn({ outcome, times: untold.count, routingKey }, explain(outcome));
-    this.#untold.set(outcome, { count: 0, atMs: now() });
+  #listen(): void {
+    this.#session.once("ready", () => this.#context.lifeCycle.ready());
+    this.#session.on("blocked", () => this.#handle({ type: "blocked" }));
+    this.#session.on("unblocked", () => this.#handle({ type: "unblocked" }));
+    // An alarm ends with its connection: the next one tells its own.
+    this.#session.on("lost", () => this.#handle({ type: "unblocked" }));
+    if (!this.#core.ledgerPaused) this.#ledger.resume();
+    this.#watch?.on("held", () => this.#held());
+    this.#watch?.on("gone", () => {
+      this.#stateLog.gone();
+      this.#handle({ type: "gone" });
+    });
+    if (this.#watch?.held ?? true) this.#held();
   }
 
-  #take(id: number): Delivery | undefined {
-    const delivery = this.#deliveries.get(id);
-    this.#deliveries.delete(id);
-    return delivery;
+  #held(): void {
+    this.#stateLog.held(now());
+    this.#sources.listenAnew(now());
+    this.#handle({ type: "held" });
   }
 
-  #putAside(delivery: Delivery | undefined, reason: string): void {
-    if (!delivery) return;
+  #tick(): void {
+    this.#handle({ type: "tick" });
+    const { overflowed, fault } = this.#journal;
+    if (!overflowed || fault !== undefined) return;
+    const remedy = "nothing is lost: started again, it reads what is missing from its ledger queue";
+    this.#context.lifeCycle.fail(new UserError("journal", "its disk was full for too long", remedy));
+  }
+
+  /** Events that come of effects wait until those are all done. */
+  #handle(event: Event): void {
+    if (this.#isHandling) {
+      this.#pending.push(event);
+      return;
+    }
+    this.#isHandling = true;
+    for (let next: Event | undefined = event; next; next = this.#pending.shift()) {
+      const nowMs = now();
+      for (const effect of this.#core.handle(next, nowMs)) {
+        this.#telemetry.count(effect, nowMs);
+        if (effect.type === "publish" || effect.type === "twin") this.#stateLog.decided(nowMs);
+        this.#effects.do(effect, nowMs);
+      }
+      this.#stateLog.is(this.#core.state, nowMs);
+    }
+    this.#isHandling = false;
+    if (this.#idle && this.#core.isIdle) this.#idle();
+  }
+
+  #checkSources(): void {
+    if (this.#core.state !== "active") return;
     const { log, config } = this.#context;
-    const session = this.#session;
-    const work = deadLetter({ session, log, agent: "dispatcher", queue: config.inputQueue, delivery, reason });
-    const aside = work.finally(() => this.#asides.delete(aside));
-    this.#asides.add(aside);
+    for (const { source, silent, forMs, forgotten } of this.#sources.check(now())) {
+      const silentSeconds = Math.round(forMs / 1000);
+      const facts = { source, silentSeconds };
+      if (silent)
+        log.warn({ ...facts, silenceSeconds: config.silenceSeconds }, "a source is silent while another one announces");
+      else if (forgotten) log.warn(facts, "a source that was silent for a day is no longer missed");
+      else log.info(facts, "a source that was silent announces again");
+    }
+  }
+
+  #view(): DispatcherView {
+    const core = this.#core;
+    return {
+      ...{ state: core.state, inFlight: core.inFlight, entries: core.entries, retrying: core.retrying },
+      ...{ keptAside: core.keptAside, doubts: core.doubts, alternatesWaiting: core.alternatesWaiting },
+      ledgerUnacked: this.#ledger.unacked,
+      ledgerPaused: this.#ledger.isPaused,
+      journalFault: this.#journal.fault,
+      broker: this.#session.state,
+      connection: this.#session.description,
+      silentSources: this.#sources.silent,
+      address: this.#context.config.vip?.address,
+    };
   }
 }
 
 /** Milliseconds since 1970 that never go backwards within this process, whatever is done to the clock. */
 function now(): number {
   return performance.timeOrigin + performance.now();
-}
-
-function explain(outcome: PublishOutcome): string {
-  if (outcome === "returned") return "no queue takes the announcement; trying again (is the output queue bound?)";
-  if (outcome === "nacked") return "the broker could not take the announcement; trying again";
-  return "the connection went before the confirm; the broker gives the announcement out again";
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -83,6 +83,8 @@ export type Effect =
       readonly claim: number;
       readonly routingKey: string;
       readonly ref: number;
+      /** The product's first arrival, where it is known: for the message's timestamp. */
+      readonly firstAtMs: number | undefined;
       readonly reason: string;
     }
   /** The same, of an announcement that is in hand: a twin, or the request's own where no twin came. */
@@ -91,6 +93,7 @@ export type Effect =
       readonly claim: number;
       readonly routingKey: string;
       readonly delivery: Incoming;
+      readonly firstAtMs: number | undefined;
       readonly reason: string;
     }
   | { readonly type: "ack"; readonly delivery: number }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { PublishOutcome } from "../lib/publisher.ts";
-import { DispatcherCore } from "./core.ts";
+import { DispatcherCore } from "./core-before.ts";
 import type { Effect, Incoming } from "./events.ts";
 
 const windowMs = 7_200_000;

@@ -1,0 +1,262 @@
+import { joinTopic, topicTail } from "../lib/dispatch-topics.ts";
+import type { PublishOutcome } from "../lib/publisher.ts";
+import type { CatchingUp } from "./catching-up.ts";
+import type { Arrival } from "./claims.ts";
+import type { CoreOptions } from "./core-options.ts";
+import type { DedupTable } from "./dedup-table.ts";
+import type { Incoming, LedgerRecord } from "./events.ts";
+import type { Parts } from "./parts.ts";
+import { type Serve, Serves } from "./serves.ts";
+import type { Turn } from "./turn.ts";
+
+/** A puller's request that waits for a twin. */
+interface Request {
+  readonly delivery: Incoming;
+  /** Of the announcement that failed: another of the same source is no alternative. */
+  readonly source: string;
+  readonly routingKey: string;
+  readonly reason: string;
+  readonly sinceMs: number;
+}
+
+/**
+ * A puller that can't fetch what was announced asks for the product's other announcement. Answered with a twin that is kept on
+ * disk, or the next to come, once; where none comes in time, with the failed announcement itself, for one last round of tries.
+ */
+export class Alternates {
+  readonly #turn: Turn;
+  readonly #options: CoreOptions;
+  readonly #table: DedupTable;
+  readonly #catchingUp: CatchingUp;
+  readonly #serves: Serves;
+  /** By key; the oldest first. */
+  readonly #waiting = new Map<string, Request>();
+  /** Seen in the ledger by a standby that keeps the twin: to be sent unless somebody else does. */
+  readonly #scheduled = new Map<string, { dueMs: number; routingKey: string; reason: string }>();
+
+  constructor({ turn, options, table, catchingUp, random }: Parts) {
+    this.#turn = turn;
+    this.#options = options;
+    this.#table = table;
+    this.#catchingUp = catchingUp;
+    this.#serves = new Serves(turn, options, random);
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  get sent(): number {
+    return this.#serves.sent;
+  }
+
+  get oldestSentAtMs(): number {
+    return this.#serves.oldestSentAtMs;
+  }
+
+  /** A request came: acked when it is answered. `tail`: of its topic. */
+  onRequest(key: string, source: string, delivery: Incoming, tail: string): void {
+    const slot = this.#table.find(key, this.#turn.nowMs);
+    const serve = this.#serves.get(key);
+    // Answered; or one waits already, and stands for both.
+    if ((slot >= 0 && this.#table.isServed(slot)) || this.#waiting.has(key)) {
+      this.#ack(delivery);
+      return;
+    }
+    if (serve) {
+      serve.requests.push(delivery);
+      return;
+    }
+    const routingKey = this.#twinTopic(tail);
+    const reason = delivery.reason ?? "no reason given";
+    this.#waiting.set(key, { delivery, source, routingKey, reason, sinceMs: this.#turn.nowMs });
+    const ref = slot >= 0 ? this.#table.twinRef(slot) : 0;
+    if (ref > 0) this.#answer(key, ref, undefined);
+    else if (this.#waiting.size > this.#options.alternatesWaitingMax) this.#answerOldest();
+  }
+
+  /** A twin came: true where a request has waited for it, and it is acked with that. */
+  onTwin(key: string, { delivery, source }: Arrival): boolean {
+    const request = this.#waiting.get(key);
+    if (!request || request.source === source) return false;
+    this.#answer(key, 0, delivery);
+    return true;
+  }
+
+  /** A twin is on disk. */
+  onKept(key: string, ref: number): void {
+    const slot = this.#table.find(key, this.#turn.nowMs);
+    if (slot >= 0) this.#table.setTwinRef(slot, ref);
+    if (this.#waiting.has(key)) this.#answer(key, ref, undefined);
+  }
+
+  /** The product itself went out, as this source's announcement: an answer, if another's had failed. */
+  onCommitted(key: string, source: string): void {
+    const request = this.#waiting.get(key);
+    if (!request || request.source === source) return;
+    this.#markServed(key);
+    this.#settleWaiting(key);
+  }
+
+  /** Some dispatcher has announced the twin. */
+  onTwinSeen(key: string): void {
+    this.#markServed(key);
+    this.#scheduled.delete(key);
+    this.#settleWaiting(key);
+  }
+
+  /** A puller has the product: nobody needs its twin. */
+  onPulled(key: string, slot: number): void {
+    // Not for the journal: after a restart a request is answered needlessly at worst, and the puller knows what it has.
+    this.#table.setServed(slot);
+    this.#scheduled.delete(key);
+    this.#settleWaiting(key);
+    const serve = this.#serves.get(key);
+    if (serve && serve.id === 0) this.#finish(serve);
+  }
+
+  /** A request is in the ledger: whoever works has it as a delivery, a standby helps. */
+  onRequestSeen({ key, routingKey, reason }: Extract<LedgerRecord, { kind: "request" }>): void {
+    const { alternateTopic, standbyServeDelayMs, alternatesWaitingMax } = this.#options;
+    const tail = topicTail(alternateTopic, routingKey);
+    if (tail === undefined || this.#keptTwin(key) === 0) return;
+    // More than that at once are left to the one that works.
+    if (this.#scheduled.size >= alternatesWaitingMax) return;
+    const dueMs = this.#turn.nowMs + standbyServeDelayMs;
+    this.#scheduled.set(key, { dueMs, routingKey: this.#twinTopic(tail), reason });
+  }
+
+  /** False where the outcome was of no alternate. */
+  onOutcome(id: number, outcome: PublishOutcome): boolean {
+    const serve = this.#serves.settle(id);
+    if (!serve) return false;
+    if (outcome === "confirmed") {
+      this.#markServed(serve.key);
+      this.#finish(serve);
+      return true;
+    }
+    this.#turn.push({ type: "publish-failed", outcome, routingKey: serve.routingKey });
+    const asked = serve.delivery !== undefined || serve.requests.length > 0;
+    if (asked && outcome === "lost") this.#putBack(serve);
+    else if (asked || (serve.unasked && !this.#isOld(serve))) this.#serves.retry(serve);
+    else this.#serves.release(serve);
+    return true;
+  }
+
+  /** The disk has not what was to be served: its requests wait as if it had never been kept. */
+  onMissing(id: number): void {
+    const serve = this.#serves.settle(id);
+    if (!serve) return;
+    const slot = this.#table.find(serve.key, this.#turn.nowMs);
+    if (slot >= 0) this.#table.setTwinRef(slot, 0);
+    this.#putBack(serve);
+  }
+
+  /** `works`: this host dispatches. */
+  onTick(works: boolean): void {
+    const { nowMs } = this.#turn;
+    for (const [key, { dueMs, routingKey, reason }] of this.#scheduled) {
+      if (dueMs > nowMs) break;
+      this.#scheduled.delete(key);
+      const ref = this.#keptTwin(key);
+      // A host that works by now has the request itself, or will.
+      if (works || ref === 0) continue;
+      const firstAtMs = this.#firstAtMs(key);
+      this.#serves.start({ key, routingKey, reason, firstAtMs, ref, unasked: true, delivery: undefined, requests: [] });
+    }
+    for (const { sinceMs } of this.#waiting.values()) {
+      if (sinceMs + this.#options.alternateWaitMs > nowMs) break;
+      this.#answerOldest();
+    }
+    this.#serves.onTick();
+  }
+
+  forgetDeliveries(): void {
+    this.#waiting.clear();
+    this.#serves.forgetDeliveries();
+  }
+
+  /** Requeues what waits. */
+  giveBack(): void {
+    for (const { delivery } of this.#waiting.values()) this.#turn.push({ type: "requeue", delivery: delivery.id });
+    this.#waiting.clear();
+    this.#serves.giveBack();
+  }
+
+  /** With what is on disk, or with what is in hand. */
+  #answer(key: string, ref: number, delivery: Incoming | undefined): void {
+    const request = this.#waiting.get(key);
+    if (!request) return;
+    this.#waiting.delete(key);
+    const { routingKey, reason } = request;
+    const requests = [request.delivery];
+    const firstAtMs = this.#firstAtMs(key);
+    this.#serves.start({ key, routingKey, reason, firstAtMs, ref, unasked: false, delivery, requests });
+  }
+
+  /** With its own announcement: a server that was away for a while may be back, and nothing else is left to try. */
+  #answerOldest(): void {
+    for (const [key, { delivery, routingKey, reason: winner, sinceMs }] of this.#waiting) {
+      this.#waiting.delete(key);
+      const seconds = Math.round((this.#turn.nowMs - sinceMs) / 1000);
+      const reason = `${winner}; no twin came within ${seconds} s`;
+      const firstAtMs = this.#firstAtMs(key);
+      this.#serves.start({ key, routingKey, reason, firstAtMs, ref: 0, unasked: false, delivery, requests: [] });
+      return;
+    }
+  }
+
+  /** Reference of a twin that is kept here and that nobody has sent; 0 for none. */
+  #keptTwin(key: string): number {
+    const slot = this.#table.find(key, this.#turn.nowMs);
+    if (slot < 0 || this.#table.isServed(slot) || this.#serves.get(key)) return 0;
+    return this.#table.twinRef(slot);
+  }
+
+  #firstAtMs(key: string): number | undefined {
+    const slot = this.#table.find(key, this.#turn.nowMs);
+    return slot < 0 ? undefined : this.#table.atMs(slot);
+  }
+
+  #markServed(key: string): void {
+    const slot = this.#table.find(key, this.#turn.nowMs);
+    if (slot < 0 || this.#table.isServed(slot)) return;
+    this.#table.setServed(slot);
+    this.#turn.push({ type: "remember-served", key });
+  }
+
+  #settleWaiting(key: string): void {
+    const request = this.#waiting.get(key);
+    if (!request) return;
+    this.#waiting.delete(key);
+    this.#ack(request.delivery);
+  }
+
+  /** All that it answers is acked. */
+  #finish(serve: Serve): void {
+    this.#serves.release(serve);
+    if (serve.delivery) this.#ack(serve.delivery);
+    for (const request of serve.requests) this.#ack(request);
+  }
+
+  /** Its deliveries are decided anew, when it is known what went out. */
+  #putBack(serve: Serve): void {
+    this.#serves.release(serve);
+    for (const request of serve.requests) this.#catchingUp.aside.push(request);
+    if (serve.delivery) this.#catchingUp.aside.push({ ...serve.delivery, redelivered: true });
+    if (serve.delivery || serve.requests.length > 0) this.#catchingUp.startOverLater();
+  }
+
+  #isOld(serve: Serve): boolean {
+    return serve.fromMs + this.#options.alternateWaitMs <= this.#turn.nowMs;
+  }
+
+  #twinTopic(tail: string): string {
+    // The tail is for people; the bare topic reaches the same queues.
+    return joinTopic(this.#options.twinTopic, tail) ?? this.#options.twinTopic;
+  }
+
+  #ack(delivery: Incoming): void {
+    this.#turn.push({ type: "ack", delivery: delivery.id });
+  }
+}

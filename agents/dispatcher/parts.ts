@@ -1,0 +1,13 @@
+import type { CatchingUp } from "./catching-up.ts";
+import type { CoreOptions } from "./core-options.ts";
+import type { DedupTable } from "./dedup-table.ts";
+import type { Turn } from "./turn.ts";
+
+/** What the parts of the core have in common. */
+export interface Parts {
+  readonly turn: Turn;
+  readonly options: CoreOptions;
+  readonly table: DedupTable;
+  readonly catchingUp: CatchingUp;
+  readonly random: () => number;
+}

@@ -1,0 +1,247 @@
+import type { PublishOutcome } from "../lib/publisher.ts";
+import type { Alternates } from "./alternates.ts";
+import { type Arrival, type Claim, Claims } from "./claims.ts";
+import { Doubts } from "./doubts.ts";
+import type { LedgerRecord } from "./events.ts";
+import type { Parts } from "./parts.ts";
+
+/** Broker messages carry whole seconds, rounded up. */
+const roundingMs = 1000;
+
+/**
+ * What becomes of each product's announcements: the first is published, and acked when that is confirmed; whoever comes while it
+ * is under way waits for its outcome; whoever comes later is a twin, unless it is not sure that the first got through.
+ */
+export class Products {
+  readonly claims: Claims;
+  readonly doubts: Doubts;
+  readonly #parts: Parts;
+  readonly #alternates: Alternates;
+
+  constructor(parts: Parts, alternates: Alternates) {
+    this.#parts = parts;
+    this.#alternates = alternates;
+    this.claims = new Claims(parts.turn, parts.options, parts.random);
+    this.doubts = new Doubts(parts.turn, parts.options);
+  }
+
+  /** Products known, and on their way. */
+  get entries(): number {
+    return this.#parts.table.size + this.claims.size;
+  }
+
+  get #hasRoom(): boolean {
+    return this.entries < this.#parts.options.entriesMax;
+  }
+
+  /** Decides about an announcement. False where the table has no room: then it is kept aside, and nothing more may be taken. */
+  take(key: string, arrival: Arrival): boolean {
+    const claim = this.claims.get(key);
+    if (claim) {
+      claim.waiting ??= [];
+      claim.waiting.push(arrival);
+      return true;
+    }
+    const slot = this.#parts.table.find(key, arrival.atMs);
+    if (slot >= 0) {
+      this.#known(slot, key, arrival);
+      return true;
+    }
+    const { delivery, source, sizeBytes, routingKey, atMs } = arrival;
+    if (!this.#hasRoom) {
+      this.#parts.catchingUp.aside.push(delivery);
+      return false;
+    }
+    // One that was given out before may be out all the same, where the node that routed it died before our ledger had it.
+    this.claims.open(key, delivery, source, sizeBytes, routingKey, atMs, delivery.redelivered, false);
+    return true;
+  }
+
+  /** False where the outcome was of no claim. */
+  onOutcome(id: number, outcome: PublishOutcome): boolean {
+    const claim = this.claims.settle(id);
+    if (!claim) return false;
+    if (outcome === "confirmed") this.#commit(claim);
+    else this.#fail(claim, outcome);
+    return true;
+  }
+
+  /** A product is out, says the ledger. False where the table has no room for it: it is not taken, and must come again. */
+  onPublished(record: Extract<LedgerRecord, { kind: "published" }>): boolean {
+    const { key, source, sizeBytes, ours } = record;
+    const { nowMs } = this.#parts.turn;
+    const claim = this.claims.get(key);
+    if (claim && ours) claim.echoed = true;
+    if (this.#parts.table.find(key, nowMs) < 0) {
+      // A clock that is ahead must not make it last longer than by ours.
+      const atMs = claim && ours ? claim.firstAtMs : Math.min(record.atMs, nowMs);
+      if (this.#isOver(atMs)) return true;
+      if (!claim && !this.#hasRoom) return false;
+      this.#add(key, atMs, source, sizeBytes, false);
+    }
+    if (claim && claim.id === 0) this.#resolve(claim);
+    return true;
+  }
+
+  /** A puller has it. False as in `onPublished`. */
+  onPulled({ key, atMs: saidMs }: Extract<LedgerRecord, { kind: "pulled" }>): boolean {
+    const { turn, options, table } = this.#parts;
+    // Without a time it may be of a publish long ago, and proves nothing.
+    if (!options.receipts || saidMs === undefined) return true;
+    const atMs = Math.min(saidMs, turn.nowMs);
+    this.doubts.sawPulled(atMs);
+    if (this.#isOver(atMs)) return true;
+    const claim = this.claims.get(key);
+    let slot = table.find(key, turn.nowMs);
+    if (slot < 0) {
+      // Its publish did not get into our ledger, or comes behind.
+      if (!claim && !this.#hasRoom) return false;
+      slot = this.#add(key, atMs, claim?.source ?? "", claim?.sizeBytes ?? 0, true);
+    } else if (atMs < table.atMs(slot) - roundingMs) return true;
+    this.#prove(key, slot);
+    this.#alternates.onPulled(key, slot);
+    if (claim && claim.id === 0) this.#resolve(claim);
+    return true;
+  }
+
+  /** A puller has had its announcement, and can't fetch it: that was in the pull queue. */
+  onRequestSeen({ key, atMs }: Extract<LedgerRecord, { kind: "request" }>): void {
+    const { turn, options, table } = this.#parts;
+    const slot = table.find(key, turn.nowMs);
+    if (!options.receipts || slot < 0 || atMs === undefined || atMs < table.atMs(slot) - roundingMs) return;
+    this.#prove(key, slot);
+    const claim = this.claims.get(key);
+    if (claim && claim.id === 0) this.#resolve(claim);
+  }
+
+  /** Publishes what fell due until `dueMs`, as far as there is room. False as in `take`. */
+  sendDue(dueMs: number): boolean {
+    const { options, table, turn } = this.#parts;
+    this.claims.sendDue(dueMs);
+    for (;;) {
+      const key = this.claims.sent < options.publishingMax ? this.doubts.due(dueMs) : undefined;
+      const held = key === undefined ? undefined : this.doubts.giveUp(key);
+      if (key === undefined || !held) return true;
+      const { delivery, source, sizeBytes, routingKey } = held;
+      const slot = table.find(key, turn.nowMs);
+      if (slot >= 0) {
+        this.claims.open(key, delivery, source, sizeBytes, routingKey, table.atMs(slot), true, true);
+      } else if (!this.take(key, { ...held, atMs: turn.nowMs })) return false;
+    }
+  }
+
+  hasDue(dueMs: number): boolean {
+    return this.claims.hasDue(dueMs) || this.doubts.due(dueMs) !== undefined;
+  }
+
+  forgetDeliveries(): void {
+    this.claims.forgetDeliveries();
+    this.doubts.forgetDeliveries();
+  }
+
+  giveBack(): void {
+    this.claims.giveBack();
+    this.doubts.giveBack();
+  }
+
+  /** The product is out: from here on its twins are only counted. */
+  #commit(claim: Claim): void {
+    const { key, source, sizeBytes, firstAtMs, delivery, waiting } = claim;
+    const { turn, table } = this.#parts;
+    this.claims.release(claim);
+    let slot = table.find(key, turn.nowMs);
+    if (slot >= 0) this.#prove(key, slot);
+    else if (!this.#isOver(firstAtMs)) slot = this.#add(key, firstAtMs, source, sizeBytes, true);
+    if (!claim.again) turn.push({ type: "won", source, tookMs: turn.nowMs - firstAtMs });
+    if (delivery) turn.push({ type: "ack", delivery: delivery.id });
+    this.#alternates.onCommitted(key, source);
+    if (!waiting) return;
+    for (const arrival of waiting) {
+      if (slot >= 0) this.#twin(slot, key, arrival);
+      // It took as long as the window: what waited is a twin of it all the same.
+      else turn.push({ type: "ack", delivery: arrival.delivery.id });
+    }
+  }
+
+  #fail(claim: Claim, outcome: PublishOutcome): void {
+    this.#parts.turn.push({ type: "publish-failed", outcome, routingKey: claim.routingKey });
+    if (outcome === "lost") {
+      this.#putBack(claim);
+      return;
+    }
+    // One queue refused it; others may have it.
+    if (outcome === "nacked") claim.doubt = true;
+    if (this.claims.retry(claim)) this.#resolve(claim);
+    else this.claims.release(claim);
+  }
+
+  /** The channel is gone, or about to be: what is still in hand is decided anew, when the ledger tells what went out. */
+  #putBack(claim: Claim): void {
+    this.claims.release(claim);
+    const { catchingUp } = this.#parts;
+    if (claim.delivery) catchingUp.aside.push({ ...claim.delivery, redelivered: true });
+    for (const { delivery } of claim.waiting ?? []) catchingUp.aside.push(delivery);
+    if (claim.delivery || claim.waiting) catchingUp.startOverLater();
+  }
+
+  /** A claim that waits for another attempt may have been overtaken: by another's publish, or by proof of its own. */
+  #resolve(claim: Claim): void {
+    const { turn, table, options } = this.#parts;
+    const { key, delivery, source, sizeBytes, routingKey } = claim;
+    const slot = table.find(key, turn.nowMs);
+    if (slot < 0) return;
+    if (!table.isCertain(slot)) {
+      // Sent for the second time because nobody had the first; or refused by one queue, and nothing will tell by which.
+      if (claim.again || (claim.echoed && !options.receipts)) return;
+    }
+    this.claims.release(claim);
+    if (delivery) {
+      const suspect = claim.echoed ? { ...delivery, redelivered: true } : delivery;
+      this.#known(slot, key, { delivery: suspect, source, sizeBytes, routingKey, atMs: turn.nowMs });
+    }
+    for (const arrival of claim.waiting ?? []) this.#known(slot, key, { ...arrival, atMs: turn.nowMs });
+  }
+
+  /** Out already. Is it certain? A delivery that was not given out before leaves the question to the one that was. */
+  #known(slot: number, key: string, arrival: Arrival): void {
+    const { table, options } = this.#parts;
+    const suspect = arrival.delivery.redelivered && options.receipts && !table.isCertain(slot);
+    if (suspect && !this.doubts.has(key)) this.doubts.hold(key, arrival);
+    else this.#twin(slot, key, arrival);
+  }
+
+  #twin(slot: number, key: string, arrival: Arrival): void {
+    const { turn, table } = this.#parts;
+    const { delivery, source, sizeBytes } = arrival;
+    const firstSource = table.source(slot);
+    const leadMs = Math.max(0, arrival.atMs - table.atMs(slot));
+    const sizeDiffers = firstSource !== "" && sizeBytes !== table.sizeBytes(slot);
+    turn.push({ type: "twin", source, firstSource, leadMs, sizeDiffers });
+    if (this.#alternates.onTwin(key, arrival)) return;
+    if (source !== firstSource && table.twinRef(slot) === 0 && !table.isServed(slot)) {
+      turn.push({ type: "keep-twin", key, delivery });
+    }
+    turn.push({ type: "ack", delivery: delivery.id });
+  }
+
+  /** It was in the pull queue, for certain: whoever was held in doubt is a twin. */
+  #prove(key: string, slot: number): void {
+    const { turn, table } = this.#parts;
+    if (!table.isCertain(slot)) {
+      table.setCertain(slot);
+      turn.push({ type: "remember-certain", key });
+    }
+    const held = this.doubts.settle(key);
+    if (held) this.#twin(slot, key, held);
+  }
+
+  #add(key: string, atMs: number, source: string, sizeBytes: number, certain: boolean): number {
+    const slot = this.#parts.table.add(key, atMs, source, sizeBytes, certain);
+    this.#parts.turn.push({ type: "remember", key, atMs, source, sizeBytes, certain });
+    return slot;
+  }
+
+  #isOver(atMs: number): boolean {
+    return atMs + this.#parts.options.dedupWindowMs <= this.#parts.turn.nowMs;
+  }
+}
