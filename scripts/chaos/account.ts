@@ -12,7 +12,7 @@ export interface RoundRecord {
   readonly wholeMs: number;
   /** What was said of it, e.g. that a part could not be done here. */
   readonly notes: readonly string[];
-  /** What the system lacked when the time to recover was over; undefined where it recovered. */
+  /** Why the fault could not be made, or what the system lacked when the time to recover was over; undefined where all went well. */
   readonly missing?: string | undefined;
   /** From the fault to the first product dispatched by another process than before; undefined where there was none. */
   readonly takeOverMs?: number | undefined;

@@ -1,4 +1,6 @@
 import { UserError } from "../../agents/lib/errors.ts";
+import { always, and, type Command, render, run, to } from "../../infra/commands/command.ts";
+import { rabbitmqctl } from "../../infra/commands/rabbitmq.ts";
 import { stateFiles } from "../../infra/model/vrrp-state.ts";
 import {
   bootHost,
@@ -51,9 +53,7 @@ export interface Fault {
 const dispatcher = "warren-dispatcher.service";
 const broker = "rabbitmq-server.service";
 
-/** Debian's wrapper hands its arguments to a shell once more when root runs it; this doesn't. */
-const rabbitmqctl = "runuser -u rabbitmq -- env HOME=/var/lib/rabbitmq /usr/lib/rabbitmq/bin/rabbitmqctl --silent";
-const alarmingLimit = "absolute 10MB";
+const alarmingLimit = ["absolute", "10MB"];
 /** The limit that its settings say: setting another one at run time leaves them alone. */
 const settledLimit =
   "vm_memory_monitor:set_vm_memory_high_watermark(element(2, application:get_env(rabbit, vm_memory_high_watermark))).";
@@ -65,10 +65,9 @@ const each = <T>(hosts: readonly string[], work: (host: string) => Promise<T>): 
   Promise.all(hosts.map(work));
 
 /** A command on hosts that says first when it is begun: ssh's own time counts for nothing. */
-async function strike(scene: Scene, hosts: readonly string[], command: string): Promise<Injected> {
-  const struck = await each(hosts, async (host) =>
-    Number((await scene.on(host, `date +%s%3N && ${command}`)).split("\n")[0]),
-  );
+async function strike(scene: Scene, hosts: readonly string[], command: Command): Promise<Injected> {
+  const script = render(and(run("date", "+%s%3N"), command));
+  const struck = await each(hosts, async (host) => Number((await scene.on(host, script)).split("\n")[0]));
   return { atMs: Math.min(...struck) };
 }
 
@@ -79,25 +78,28 @@ async function outside(work: () => Promise<unknown>): Promise<Injected> {
   return { atMs };
 }
 
-const signal = (name: string, unit: string) => `systemctl kill --signal=${name} --kill-whom=main ${unit}`;
+const systemctl = (...words: readonly string[]): Command => run("systemctl", ...words);
+const signal = (name: string, unit: string) => systemctl("kill", `--signal=${name}`, "--kill-whom=main", unit);
+/** What keepalived reads as the end of the broker of its host. */
+const sayDown = (value: "0" | "1"): Command => to(stateFiles.downFile, run("echo", value));
 const holder = (targets: Targets): string[] => [targets.holder];
 const everyMember = (targets: Targets): string[] => [targets.holder, ...targets.others];
 
 /** After a fault of processes: what waits to be started again is started now. */
 export const startServices = (scene: Scene, hosts: readonly string[]): Promise<unknown> =>
-  strike(scene, hosts, `systemctl reset-failed ${broker} ${dispatcher} && systemctl start ${broker} ${dispatcher}`);
+  strike(scene, hosts, and(systemctl("reset-failed", broker, dispatcher), systemctl("start", broker, dispatcher)));
 
-/** What was frozen goes on. */
+/** What was frozen goes on; where nothing runs, nothing is frozen. */
 export const continueServices = (scene: Scene, hosts: readonly string[]): Promise<unknown> =>
-  strike(scene, hosts, `${signal("SIGCONT", broker)}; ${signal("SIGCONT", dispatcher)}; true`);
+  strike(scene, hosts, always(signal("SIGCONT", broker), signal("SIGCONT", dispatcher), run("true")));
 
 /** Back to the limit that the broker's settings say. */
 export const resetMemoryLimit = (scene: Scene, hosts: readonly string[]): Promise<unknown> =>
-  strike(scene, hosts, `${rabbitmqctl} eval '${settledLimit}'`);
+  strike(scene, hosts, rabbitmqctl("eval", settledLimit));
 
-/** An address that was moved by hand may come back: the file follows the broker's unit again. */
+/** An address that was moved by hand may come back. The broker must run: its own unit says otherwise where it doesn't. */
 export const releaseAddress = (scene: Scene, hosts: readonly string[]): Promise<unknown> =>
-  strike(scene, hosts, `systemctl is-active ${broker} && echo 0 > ${stateFiles.downFile}`);
+  strike(scene, hosts, and(systemctl("is-active", broker), sayDown("0")));
 
 const killed = "SIGKILL";
 
@@ -164,10 +166,10 @@ export const faults: readonly Fault[] = [
     expectation: "the address leaves before the broker does",
     holdMs: [1000, 3000],
     hosts: holder,
-    inject: (scene, hosts) => strike(scene, hosts, `systemctl --no-block stop ${broker}`),
+    inject: (scene, hosts) => strike(scene, hosts, systemctl("--no-block", "stop", broker)),
     // One that has not ended yet ends first.
     heal: async (scene, hosts) => {
-      await strike(scene, hosts, `systemctl stop ${broker}`);
+      await strike(scene, hosts, systemctl("stop", broker));
       await startServices(scene, hosts);
     },
   },
@@ -178,8 +180,8 @@ export const faults: readonly Fault[] = [
     holdMs: [1500, 4000],
     takeOverWithinMs: 300,
     hosts: holder,
-    inject: (scene, hosts) => strike(scene, hosts, `echo 1 > ${stateFiles.downFile}`),
-    heal: (scene, hosts) => strike(scene, hosts, `echo 0 > ${stateFiles.downFile}`),
+    inject: (scene, hosts) => strike(scene, hosts, sayDown("1")),
+    heal: (scene, hosts) => strike(scene, hosts, sayDown("0")),
   },
   {
     name: "link-cut",
@@ -228,7 +230,7 @@ export const faults: readonly Fault[] = [
     expectation: "publishers wait, and go on after it",
     holdMs: [2000, 6000],
     hosts: holder,
-    inject: (scene, hosts) => strike(scene, hosts, `${rabbitmqctl} set_vm_memory_high_watermark ${alarmingLimit}`),
+    inject: (scene, hosts) => strike(scene, hosts, rabbitmqctl("set_vm_memory_high_watermark", ...alarmingLimit)),
     heal: resetMemoryLimit,
   },
   {

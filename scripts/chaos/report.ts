@@ -108,7 +108,7 @@ export function formatChaos(
     `${summary.rounds} rounds in ${summary.seconds} s, seed ${summary.seed}`,
     ...result.rounds
       .filter(({ missing }) => missing !== undefined)
-      .map(({ number, fault, missing }) => paint("red", `✗ round ${number}, ${fault}: not whole in time: ${missing}`)),
+      .map(({ number, fault, missing }) => paint("red", `✗ round ${number}, ${fault}: ${missing}`)),
     ...account.findings.slice(0, findingsShown).flatMap((finding) => describe(finding, (text) => paint("red", text))),
     ...(account.findings.length > findingsShown ? [`… and ${account.findings.length - findingsShown} more`] : []),
     "",
@@ -148,7 +148,7 @@ export function describeRound(round: RoundRecord): string {
     `held ${seconds(healMs - faultMs)}`,
     `take-over ${seconds(takeOverMs)}`,
     `longest pause ${seconds(pauseMs)}`,
-    missing === undefined ? `whole ${seconds(wholeMs - healMs)} later` : `NOT whole: ${missing}`,
+    missing === undefined ? `whole ${seconds(wholeMs - healMs)} later` : `FAILED: ${missing}`,
     ...notes,
   ];
   return `round ${number}: ${fault} on ${hosts.join(", ")}: ${parts.join("; ")}`;

@@ -41,6 +41,7 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
   const heal = () => fault.heal(scene, hosts);
   options.onOpenFault?.(heal);
   const notes: string[] = [];
+  let notMade: string | undefined;
   let faultMs = Date.now();
   try {
     const injected = await fault.inject(scene, hosts, planned);
@@ -48,7 +49,7 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
     notes.push(...(injected.notes ?? []));
     await pause(planned.holdMs, signal);
   } catch (error) {
-    notes.push(`making it failed: ${(error as Error).message}`);
+    notMade = `it could not be made: ${firstLine(error)}`;
   }
   const healMs = Date.now();
   await healed(heal, notes);
@@ -64,11 +65,13 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
     healMs,
     wholeMs,
     notes,
-    missing: signal.aborted ? undefined : missing,
+    missing: notMade ?? (signal.aborted ? undefined : missing),
     takeOverMs: takeOverMs(evidence.notifies, faultMs),
     pauseMs: longestPauseMs(evidence.notifies, faultMs),
   };
 }
+
+const firstLine = (error: unknown): string => (error as Error).message.split("\n")[0] ?? "";
 
 const brokenOff = (): string => "broken off";
 
@@ -83,7 +86,7 @@ async function healed(heal: () => Promise<unknown>, notes: string[]): Promise<vo
       return;
     } catch (error) {
       if (tries < healTries) continue;
-      notes.push(`healing failed: ${(error as Error).message}`);
+      notes.push(`healing failed: ${firstLine(error)}`);
       return;
     }
   }

@@ -1,0 +1,175 @@
+import { describe, expect, it } from "vitest";
+import { account, isGood, longestPauseMs, median, roundAt, takeOverMs } from "./account.ts";
+import { makeCase, roundOf } from "./fixture.ts";
+
+const rounds = [roundOf(1, "broker-killed", 1000), roundOf(2, "partition", 2000)];
+
+describe("a product", () => {
+  it("that was announced, dispatched and delivered once is in order", () => {
+    const { evidence, ...one } = makeCase(1);
+    one.write(0, 10);
+    one.announce(0, 11);
+    one.dispatch(0, "A-1", 12);
+    one.deliver(0, "pds-1", 13);
+    const counted = account(evidence, rounds);
+    expect(counted).toMatchObject({ attempted: 1, acknowledged: 1, unknown: 0, delivered: 1, lost: 0, repeated: 0 });
+    expect(isGood(counted)).toBe(true);
+  });
+
+  it("dispatched by two publishes is repeated, in the round of the second one", () => {
+    const { evidence, ...one } = makeCase(1);
+    one.write(0, 990);
+    one.announce(0, 991);
+    one.dispatch(0, "A-1", 992);
+    one.dispatch(0, "B-1", 1500);
+    one.deliver(0, "pds-1", 993);
+    one.deliver(0, "pds-2", 1501, 1);
+    const counted = account(evidence, rounds);
+    expect(counted).toMatchObject({ lost: 0, repeated: 1, repeatedAnnounced: 1, repeatedDelivered: 1 });
+    expect(counted.findings).toMatchObject([{ kind: "repeated", because: "dispatched again", round: { number: 1 } }]);
+    expect(isGood(counted)).toBe(false);
+  });
+
+  it("given out again by the broker, under the same message id, is no repeat", () => {
+    const { evidence, ...one } = makeCase(1);
+    one.write(0, 10);
+    one.dispatch(0, "A-1", 11);
+    one.dispatch(0, "A-1", 1400);
+    one.deliver(0, "pds-1", 12);
+    expect(account(evidence, rounds)).toMatchObject({ repeated: 0, lost: 0 });
+  });
+
+  it("dispatched again in doubt is counted apart, and is a repeat where both were pulled", () => {
+    const { evidence, ...one } = makeCase(2);
+    for (const index of [0, 1]) {
+      one.write(index, 10);
+      one.dispatch(index, `A-${index}`, 11);
+      one.dispatch(index, `B-${index}`, 12, { doubt: true });
+      one.deliver(index, "pds-1", 13);
+    }
+    one.deliver(1, "pds-2", 2100);
+    const counted = account(evidence, rounds);
+    expect(counted).toMatchObject({ doubted: 2, repeated: 1, repeatedAnnounced: 0, repeatedDelivered: 1 });
+    expect(counted.findings[0]).toMatchObject({
+      because: "dispatched again in doubt, and pulled both times",
+      round: { number: 2 },
+    });
+  });
+
+  it("pulled by two hosts for one dispatch is a repeat, and says whose fault it is", () => {
+    const { evidence, ...one } = makeCase(1);
+    one.write(0, 10);
+    one.dispatch(0, "A-1", 11);
+    one.deliver(0, "pds-1", 12);
+    one.deliver(0, "pds-2", 1200);
+    expect(account(evidence, rounds).findings[0]?.because).toContain("pulled by two hosts");
+  });
+
+  it.each([
+    ["written, and not announced", () => {}],
+    ["announced, and not dispatched", (one: ReturnType<typeof makeCase>) => one.announce(0, 11)],
+    ["dispatched, and pulled by nobody", (one: ReturnType<typeof makeCase>) => one.dispatch(0, "A-1", 11)],
+    ["a dead letter: 404", (one: ReturnType<typeof makeCase>) => one.saw("dead", 0, 0, "P-1", 12, { reason: "404" })],
+  ])("that never arrived is lost: %s", (because, add) => {
+    const one = makeCase(1);
+    one.write(0, 1010);
+    add(one);
+    const counted = account(one.evidence, rounds);
+    expect(counted).toMatchObject({ attempted: 1, delivered: 0, lost: 1 });
+    expect(counted.findings).toMatchObject([{ kind: "lost", because, round: { number: 1 } }]);
+  });
+
+  it("of which nothing was seen and that arrived all the same is unknown, and not lost", () => {
+    const { evidence, ...one } = makeCase(1);
+    one.write(0, 1010);
+    one.deliver(0, "pds-1", 1020);
+    const counted = account(evidence, rounds);
+    expect(counted).toMatchObject({ unknown: 1, acknowledged: 0, lost: 0 });
+    expect(counted.unknownByRound).toEqual(new Map([[1, 1]]));
+  });
+
+  it("of which one radar server has its copy only is not attempted yet", () => {
+    const { evidence, at, copyOf } = makeCase(1);
+    evidence.attempted(at(0));
+    evidence.written(at(0), copyOf(0, 0), 10);
+    expect(account(evidence, rounds)).toMatchObject({ attempted: 0, lost: 0 });
+  });
+
+  it("with other bytes than its own is wrong", () => {
+    const { evidence, ...one } = makeCase(1);
+    one.write(0, 10);
+    one.dispatch(0, "A-1", 11);
+    evidence.delivered({ pds: "pds-1", file: one.copyOf(0, 0).file, atMs: 12, wrong: "3 bytes" });
+    const counted = account(evidence, rounds);
+    expect(counted).toMatchObject({ wrong: 1, lost: 0, repeated: 0 });
+    expect(isGood(counted)).toBe(false);
+  });
+
+  it("that was let go and comes again is a repeat; one announced again is none", () => {
+    const { evidence, ...one } = makeCase(2);
+    for (const index of [0, 1]) {
+      one.write(index, 10);
+      one.announce(index, 11);
+      one.dispatch(index, `A-${index}`, 12);
+      one.deliver(index, "pds-1", 13);
+    }
+    expect(evidence.retire(100)).toHaveLength(2);
+    one.dispatch(0, "B-9", 2500);
+    one.announce(1, 2600);
+    const counted = account(evidence, rounds);
+    expect(counted).toMatchObject({ attempted: 2, delivered: 2, acknowledged: 2, repeated: 1 });
+    expect(counted.findings).toMatchObject([{ because: expect.stringContaining("B-9"), round: { number: 2 } }]);
+  });
+});
+
+describe("what is let go", () => {
+  it("is in order and old; all else stays", () => {
+    const { evidence, ...one } = makeCase(3);
+    for (const index of [0, 1, 2]) {
+      one.write(index, 10);
+      one.announce(index, 11);
+      one.dispatch(index, `A-${index}`, 12);
+    }
+    one.deliver(0, "pds-1", 13);
+    one.deliver(1, "pds-1", 5000);
+    expect(evidence.retire(100).map(({ name }) => name)).toEqual([one.at(0).name]);
+    expect(evidence.undelivered().map(({ name }) => name)).toEqual([one.at(2).name]);
+  });
+});
+
+describe("a take-over", () => {
+  const notifies = [
+    { atMs: 10, publisher: "A" },
+    { atMs: 30, publisher: "A" },
+    { atMs: 55, publisher: "A" },
+    { atMs: 900, publisher: "B" },
+    { atMs: 910, publisher: "B" },
+  ];
+
+  it("lasts from the fault to the first product of another publisher than the one before it", () => {
+    expect(takeOverMs(notifies, 50)).toBe(850);
+  });
+
+  it("is none where the publisher stays, or nobody published before", () => {
+    expect(takeOverMs(notifies, 905)).toBeUndefined();
+    expect(takeOverMs(notifies, 5)).toBeUndefined();
+  });
+
+  it("has a longest pause, counted from the last product before the fault", () => {
+    expect(longestPauseMs(notifies, 50)).toBe(845);
+    expect(longestPauseMs(notifies, 905)).toBe(10);
+    expect(longestPauseMs([], 5)).toBeUndefined();
+  });
+});
+
+it("a moment falls into the round whose fault was the last one before it", () => {
+  expect(roundAt(rounds, 999)).toBeUndefined();
+  expect(roundAt(rounds, 1999)?.number).toBe(1);
+  expect(roundAt(rounds, 9999)?.number).toBe(2);
+});
+
+it("a median of an even number of values is the mean of the middle ones", () => {
+  expect(median([3, 1, 2, 10])).toBe(2.5);
+  expect(median([5, 1, 9])).toBe(5);
+  expect(median([])).toBeUndefined();
+});

@@ -1,0 +1,65 @@
+import { expect, it } from "vitest";
+import { account, type RoundRecord } from "./account.ts";
+import { faults } from "./faults.ts";
+import { makeCase, roundOf } from "./fixture.ts";
+import { formatChaos, formatEvidence, isSound, summarise } from "./report.ts";
+
+const rounds: RoundRecord[] = [
+  roundOf(1, "broker-killed", 1000, { takeOverMs: 900, pauseMs: 950 }),
+  roundOf(2, "broker-killed", 2000, { takeOverMs: 1500, pauseMs: 1600 }),
+  roundOf(3, "memory-alarm", 3000, { pauseMs: 4000, notes: ["as it should be"] }),
+];
+const notDone = { "disk-full": "no member of this lab has a disk of its own (diskMb)" };
+
+function resultOf(more: readonly RoundRecord[] = rounds) {
+  const one = makeCase(3);
+  for (const index of [0, 1, 2]) {
+    one.write(index, 2100);
+    one.announce(index, 2101);
+    one.dispatch(index, `A-${index}`, 2102);
+  }
+  one.deliver(0, "pds-1", 2103);
+  one.deliver(1, "pds-1", 2104);
+  one.dispatch(1, "B-7", 3500);
+  return { seed: 42, rounds: more, account: account(one.evidence, more), seconds: 12.3 };
+}
+
+it("the summary has each fault's rounds, what was lost and repeated in them, and how long take-overs took", () => {
+  expect(summarise(resultOf(), notDone)).toMatchObject({
+    rounds: 3,
+    seed: 42,
+    lost: 1,
+    repeated: 1,
+    faults: {
+      "broker-killed": { rounds: 2, lost: 1, repeated: 0, unknown: 0, takeOverMs: [900, 1500] },
+      "memory-alarm": { rounds: 1, lost: 0, repeated: 1, takeOverMs: [], pauseMs: [4000] },
+    },
+    notDone,
+  });
+});
+
+it("the table has medians beside what is wanted, what was not done, and the evidence of what is wrong", () => {
+  const text = formatChaos(resultOf(), { faults, notDone, color: false });
+  expect(text).toMatch(/broker-killed +2 +1 +0 +0 +1\.20 s +1\.50 s +2\.00 s +1\.60 s/);
+  expect(text).toContain("disk-full: not done, no member of this lab has a disk of its own");
+  expect(text).toMatch(
+    /✗ lost: .*dispatched, and pulled by nobody\n {4}key [0-9a-f]{32} {3}round 2, broker-killed, 0\.10 s after/,
+  );
+  expect(text).toMatch(/dispatched, source urp-1, message B-7/);
+});
+
+it("the evidence begins with what the rounds were", () => {
+  expect(formatEvidence(resultOf())).toMatch(/^round 1: broker-killed on bunny1: held 0\.01 s; take-over 0\.90 s/);
+  expect(formatEvidence(resultOf())).toContain("as it should be");
+});
+
+it("a run is sound where nothing is lost or repeated and the lab came back after every fault", () => {
+  const empty = account(makeCase(0).evidence, rounds);
+  expect(isSound({ ...resultOf(), account: empty })).toBe(true);
+  expect(isSound(resultOf())).toBe(false);
+  const stuck = roundOf(4, "partition", 4000, { missing: "bunny2 is away" });
+  expect(isSound({ ...resultOf(), account: empty, rounds: [stuck] })).toBe(false);
+  expect(formatChaos(resultOf([stuck]), { faults, notDone, color: false })).toContain(
+    "✗ round 4, partition: bunny2 is away",
+  );
+});
