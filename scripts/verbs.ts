@@ -29,6 +29,11 @@ export const verbs: readonly Verb[] = [
     summary: "faults in a lab that products flow through: nothing lost, nothing repeated",
     load: () => import("./chaos.ts"),
   },
+  {
+    name: "bench",
+    summary: "measure the dispatcher beside RabbitMQ's own shovel: throughput, latency, memory",
+    load: () => import("./bench.ts"),
+  },
   { name: "up", summary: "pulumi up: make the hosts of a stack what its config says", load: () => import("./up.ts") },
   {
     name: "preview",

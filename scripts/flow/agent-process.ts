@@ -14,6 +14,8 @@ export interface AgentSpec {
   readonly name: string;
   readonly agent: "announcer" | "dispatcher" | "puller";
   readonly config: object;
+  /** For Node itself, e.g. `--inspect`. */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** As in the agents' units (`RestartSec`): what systemd does after a crash. */
@@ -62,9 +64,14 @@ export class AgentProcess {
     return this.#child?.pid;
   }
 
+  /** Where the agent keeps its files over restarts. */
+  get stateDirectory(): string {
+    return join(this.#directory, "state");
+  }
+
   /** Resolves when the agent says that it is ready. */
   async start(): Promise<void> {
-    await mkdir(join(this.#directory, "state"), { recursive: true });
+    await mkdir(this.stateDirectory, { recursive: true });
     await writeFile(this.#configFile, `${JSON.stringify(this.spec.config, null, 2)}\n`);
     this.#spawn();
     await this.ready();
@@ -107,10 +114,10 @@ export class AgentProcess {
   #spawn(): void {
     if (this.#stopping) return;
     const main = fileURLToPath(new URL(`../../agents/${this.spec.agent}/main.ts`, import.meta.url));
-    const argv = [process.execPath, main, "--config", this.#configFile];
+    const argv = [process.execPath, ...(this.spec.nodeOptions ?? []), main, "--config", this.#configFile];
     const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "TERM", "--", ...argv] : argv;
     const child = spawn(command, args, {
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, STATE_DIRECTORY: join(this.#directory, "state") },
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, STATE_DIRECTORY: this.stateDirectory },
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -1,0 +1,53 @@
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { expect, test } from "vitest";
+import { summarise } from "./report.ts";
+import { type BenchPlan, quickPlan, runBench } from "./run.ts";
+
+// The figures of such a small run prove nothing; that they are all there, and every key counted, is what is looked at.
+
+const plan: BenchPlan = {
+  ...quickPlan,
+  queueType: "classic",
+  products: 300,
+  latency: { announcementsPerSecond: 50, seconds: 1, warmUpSeconds: 0.2, silences: 1, silenceSeconds: 0.2 },
+  names: [2000],
+  productsPerNames: 100,
+};
+
+const folders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("warren-bench-"));
+
+test.each(["classic", "quorum"] as const)(
+  "with %s queues, shovel and dispatcher move everything, and every figure is there",
+  async (queueType) => {
+    const before = folders();
+    const steps: string[] = [];
+    const result = await runBench({
+      plan: { ...plan, queueType },
+      signal: new AbortController().signal,
+      onStep: (text) => steps.push(text),
+    });
+    const summary = summarise(result);
+    for (const figure of Object.values({ ...summary, ...summary.bytesPerName, bytesPerName: 1 })) {
+      expect(figure).toBeGreaterThan(0);
+    }
+    expect(Object.keys(summary.bytesPerName)).toEqual(["2000"]);
+    expect(result.latency.steadyMs.length).toBe(25);
+    expect(result.latency.afterSilenceMs.length).toBe(1);
+    expect(result.dispatcher[0]?.dispatcherMicroseconds).toBeGreaterThan(0);
+    expect(steps.filter((step) => step.startsWith("round 1 of 1"))).toHaveLength(2);
+    expect(folders()).toEqual(before);
+  },
+);
+
+test("broken off, it leaves nothing behind", async () => {
+  const before = folders();
+  const controller = new AbortController();
+  const reason = new Error("ended by SIGINT");
+  const onStep = (text: string): void => {
+    if (text.startsWith("round 1 of 1: 40000")) controller.abort(reason);
+  };
+  const running = runBench({ plan: { ...plan, products: 20_000 }, signal: controller.signal, onStep });
+  await expect(running).rejects.toBe(reason);
+  expect(folders()).toEqual(before);
+});

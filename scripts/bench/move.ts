@@ -1,0 +1,165 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { BrokerSession } from "../../agents/lib/broker-session.ts";
+import { UserError } from "../../agents/lib/errors.ts";
+import type { Subscription } from "../../agents/lib/subscription.ts";
+import { KeyCount } from "./key-count.ts";
+import { announcementOf, pairs, type Source, sources, topicTail } from "./pairs.ts";
+import { startShovel } from "./shovel.ts";
+import { exchange, inputQueue, inputTopic, pullQueue, type Stage, targetQueue } from "./stage.ts";
+import { cpuSeconds } from "./usage.ts";
+
+/** More than the reader can be behind, so that it never is what is measured. */
+const readerPrefetch = 5000;
+const stalledAfterMs = 30_000;
+const emptyProbeMs = 20;
+
+/** What it took to move all announcements of one run. */
+export interface Move {
+  readonly announcementsPerSecond: number;
+  /** Microseconds of processor per announcement. */
+  readonly brokerMicroseconds: number;
+  /** 0 for the shovel, which is part of the broker. */
+  readonly dispatcherMicroseconds: number;
+}
+
+/** Fills the input queue with every product announced twice; resolves when the broker has all of it. */
+export async function load(stage: Stage, run: string, products: number): Promise<void> {
+  const { announcing, signal } = stage;
+  let failed = 0;
+  let open = 0;
+  let settled = (): void => {};
+  for (const { product, source } of pairs(products)) {
+    if (!announcing.isWritable) await announcing.writable();
+    signal.throwIfAborted();
+    open++;
+    announce(announcing, run, product, source, (isConfirmed) => {
+      open--;
+      if (!isConfirmed) failed++;
+      if (open === 0) settled();
+    });
+  }
+  if (open > 0) await new Promise<void>((resolve) => (settled = resolve));
+  if (failed > 0) throw new UserError("bench", `the broker did not take ${failed} announcements`, "look at its memory");
+}
+
+/** One announcement as an announcer sends it. */
+export function announce(
+  session: BrokerSession,
+  run: string,
+  product: number,
+  source: Source = sources[0],
+  onConfirmed: (isConfirmed: boolean) => void = () => {},
+): void {
+  const { body, headers, contentType } = announcementOf(run, product, source);
+  session.send(exchange, `${inputTopic}.${topicTail}`, body, { headers, contentType }, (outcome) =>
+    onConfirmed(outcome === "confirmed"),
+  );
+}
+
+/** The ceiling: RabbitMQ's shovel moves the announcements, twins too, to another queue, which is read. */
+export async function moveByShovel(stage: Stage, run: string, products: number): Promise<Move> {
+  await load(stage, run, products);
+  const count = new KeyCount(run, products, sources.length);
+  const reader = new Reader(stage, targetQueue, count);
+  const stop = await startShovel(stage.broker, inputQueue, targetQueue);
+  try {
+    await reader.complete();
+    const move = reader.measured(products, undefined);
+    count.check("shovel");
+    return move;
+  } finally {
+    await stop();
+    await reader.stop();
+  }
+}
+
+/** The dispatcher, started anew as a process, takes the announcements and sends on each product once; its output is read. */
+export async function moveByDispatcher(stage: Stage, run: string, products: number): Promise<Move> {
+  await load(stage, run, products);
+  const count = new KeyCount(run, products, 1);
+  const reader = new Reader(stage, pullQueue, count);
+  const dispatcher = await stage.startDispatcher(run);
+  reader.watch(dispatcher.pid);
+  await reader.complete();
+  // The last twins don't come out: they are done when the input queue is empty.
+  while ((await stage.admin.checkQueue(inputQueue)).messageCount > 0) await sleep(emptyProbeMs, undefined, stage);
+  const move = reader.measured(products, dispatcher.pid);
+  await dispatcher.stop();
+  await reader.stop();
+  // What it had not acked would be back by now.
+  const { messageCount } = await stage.admin.checkQueue(inputQueue);
+  if (messageCount > 0) throw new UserError("dispatcher", `left ${messageCount} announcements unacked`);
+  count.check("dispatcher");
+  return move;
+}
+
+/** Reads a queue and counts; the clock runs from the first message on. */
+class Reader {
+  readonly #stage: Stage;
+  readonly #count: KeyCount;
+  readonly #subscription: Subscription;
+  readonly #done = Promise.withResolvers<void>();
+  #firstMs = 0;
+  #brokerSeconds = 0;
+  #dispatcherSeconds = 0;
+
+  constructor(stage: Stage, queue: string, count: KeyCount) {
+    this.#stage = stage;
+    this.#count = count;
+    this.#subscription = stage.reading.subscribe({
+      queue,
+      prefetch: readerPrefetch,
+      onDelivery: (delivery) => {
+        if (count.received === 0) this.#begin();
+        count.add(delivery.body);
+        delivery.ack();
+        if (count.isComplete) this.#done.resolve();
+      },
+    });
+  }
+
+  /** From now on the dispatcher's processor time counts. */
+  watch(pid: number): void {
+    this.#dispatcherSeconds = cpuSeconds(pid);
+  }
+
+  async complete(): Promise<void> {
+    const { signal } = this.#stage;
+    for (let before = -1; !this.#count.isComplete; ) {
+      signal.throwIfAborted();
+      if (this.#count.received === before) throw new UserError("bench", `nothing moved for ${stalledAfterMs / 1000} s`);
+      before = this.#count.received;
+      const late = new AbortController();
+      const waiting = sleep(stalledAfterMs, undefined, { signal: AbortSignal.any([signal, late.signal]) });
+      await Promise.race([this.#done.promise, waiting]).finally(() => late.abort());
+      await waiting.catch(() => {});
+    }
+  }
+
+  measured(products: number, dispatcherPid: number | undefined): Move {
+    const announcements = products * sources.length;
+    const seconds = (performance.now() - this.#firstMs) / 1000;
+    const microseconds = (used: number): number => (used / announcements) * 1e6;
+    const dispatcherSeconds = dispatcherPid === undefined ? 0 : cpuSeconds(dispatcherPid) - this.#dispatcherSeconds;
+    return {
+      announcementsPerSecond: announcements / seconds,
+      brokerMicroseconds: microseconds(this.#brokerCpu() - this.#brokerSeconds),
+      dispatcherMicroseconds: microseconds(dispatcherSeconds),
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.#stage.reading.unsubscribe(this.#subscription);
+  }
+
+  #begin(): void {
+    this.#firstMs = performance.now();
+    this.#brokerSeconds = this.#brokerCpu();
+  }
+
+  #brokerCpu(): number {
+    const { pid } = this.#stage.broker;
+    if (pid === undefined) throw new UserError("bench", "the broker died");
+    return cpuSeconds(pid);
+  }
+}

@@ -1,0 +1,98 @@
+import { cpus } from "node:os";
+import type { LatencyPlan, LatencyResult } from "./latency.ts";
+import type { MemoryResult } from "./memory.ts";
+import type { Move } from "./move.ts";
+import { latenciesOf, median } from "./statistics.ts";
+
+export interface BenchResult {
+  readonly brokerVersion: string;
+  readonly queueType: string;
+  readonly products: number;
+  readonly latencyPlan: LatencyPlan;
+  readonly shovel: readonly Move[];
+  readonly dispatcher: readonly Move[];
+  readonly latency: LatencyResult;
+  readonly memory: readonly MemoryResult[];
+}
+
+/** What `--json` promises. */
+export interface BenchSummary {
+  readonly announcementsPerSecond: number;
+  readonly shovelPerSecond: number;
+  readonly ratio: number;
+  readonly p99Ms: number;
+  readonly p99AfterSilenceMs: number;
+  /** By the number of names remembered. */
+  readonly bytesPerName: Readonly<Record<string, number>>;
+}
+
+export function summarise(result: BenchResult): BenchSummary {
+  const announcementsPerSecond = median(result.dispatcher.map((move) => move.announcementsPerSecond));
+  const shovelPerSecond = median(result.shovel.map((move) => move.announcementsPerSecond));
+  const named = result.memory.filter(({ names }) => names > 0);
+  return {
+    announcementsPerSecond: Math.round(announcementsPerSecond),
+    shovelPerSecond: Math.round(shovelPerSecond),
+    ratio: rounded(announcementsPerSecond / shovelPerSecond, 3),
+    p99Ms: rounded(latenciesOf(result.latency.steadyMs).p99, 2),
+    p99AfterSilenceMs: rounded(latenciesOf(result.latency.afterSilenceMs).p99, 2),
+    bytesPerName: Object.fromEntries(named.map(({ names, bytesPerName }) => [String(names), rounded(bytesPerName, 1)])),
+  };
+}
+
+/** The table on the terminal; ends with a newline. */
+export function formatBench(result: BenchResult): string {
+  const { shovel, dispatcher, latency, latencyPlan, memory, products } = result;
+  const summary = summarise(result);
+  const rounds = (moves: readonly Move[]): string =>
+    moves.map((move) => Math.round(move.announcementsPerSecond)).join(", ");
+  const cpu = (moves: readonly Move[], of: (move: Move) => number): string => `${median(moves.map(of)).toFixed(0)} µs`;
+  const times = (values: readonly number[]): string => {
+    const { p50, p99, max } = latenciesOf(values);
+    return `p50 ${p50.toFixed(1)} ms   p99 ${p99.toFixed(1)} ms   max ${max.toFixed(1)} ms   (${values.length} products)`;
+  };
+  const broker = (move: Move): number => move.brokerMicroseconds;
+  return [
+    `RabbitMQ ${result.brokerVersion}, ${result.queueType} queues; Node ${process.version}; ${cpus().length} processors for all of it`,
+    `${products} products, each announced twice; medians of ${dispatcher.length}`,
+    "",
+    ...align([
+      ["", "announcements/s", "broker, each", "dispatcher, each", "rounds"],
+      ["shovel plugin", String(summary.shovelPerSecond), cpu(shovel, broker), "", rounds(shovel)],
+      [
+        "dispatcher",
+        String(summary.announcementsPerSecond),
+        cpu(dispatcher, broker),
+        cpu(dispatcher, (move) => move.dispatcherMicroseconds),
+        rounds(dispatcher),
+      ],
+      ["ratio", summary.ratio.toFixed(2), "", "", "0 missing, 0 repeated"],
+    ]),
+    "",
+    ...align([
+      [`announced to notified at ${latencyPlan.announcementsPerSecond}/s`, times(latency.steadyMs)],
+      [`after ${latencyPlan.silenceSeconds} s of silence`, times(latency.afterSilenceMs)],
+    ]),
+    "",
+    ...align([
+      ["names remembered", "resident", "bytes a name", "dispatcher, each", "ready after"],
+      ...memory.map((one) => [
+        String(one.names),
+        `${(one.totalBytes / 1e6).toFixed(0)} MB`,
+        one.names === 0 ? "" : one.bytesPerName.toFixed(0),
+        `${one.microsecondsPerAnnouncement.toFixed(0)} µs`,
+        `${one.readySeconds.toFixed(1)} s`,
+      ]),
+    ]),
+    "",
+  ].join("\n");
+}
+
+function align(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows.reduce<number[]>((most, row) => row.map((text, at) => Math.max(most[at] ?? 0, text.length)), []);
+  return rows.map((row) => `  ${row.map((text, at) => text.padEnd(widths[at] ?? 0)).join("   ")}`.trimEnd());
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}

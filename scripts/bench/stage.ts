@@ -1,0 +1,136 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Channel, connect } from "amqplib";
+import { pino } from "pino";
+import type { z } from "zod";
+import type { configSchema } from "../../agents/dispatcher/config.ts";
+import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
+import { brokerConfig, type QueueType } from "../../agents/lib/config.ts";
+import { UserError } from "../../agents/lib/errors.ts";
+import { announcementsSchema } from "../../infra/config/announcements.ts";
+import { AgentProcess } from "../flow/agent-process.ts";
+import type { Cleanup } from "../flow/cleanup.ts";
+import { type LocalBroker, startLocalBroker } from "../lib/local-broker.ts";
+
+export const targetQueue = "bench.target";
+/** The defaults that infra writes into a dispatcher's config: one setting for everything that is measured. */
+export const { exchange, inputQueue, pullQueue, inputTopic, dedupWindowSeconds, entriesMax, dispatcherPrefetch } =
+  announcementsSchema.parse({ broker: "bench" });
+
+export interface StageOptions {
+  readonly queueType: QueueType;
+  readonly signal: AbortSignal;
+  readonly onStep: (text: string) => void;
+}
+
+/** A broker of its own, its declared queues, and a way to run dispatchers on it. */
+export interface Stage extends StageOptions {
+  readonly broker: LocalBroker;
+  /** Connections of the bench: one that announces, one that reads. */
+  readonly announcing: BrokerSession;
+  readonly reading: BrokerSession;
+  readonly admin: Channel;
+  startDispatcher(name: string, options?: DispatcherOptions): Promise<RunningDispatcher>;
+}
+
+export interface DispatcherOptions {
+  /** Fills the state folder before the dispatcher starts. */
+  readonly prepare?: (stateDirectory: string) => Promise<void>;
+  /** For `RunningDispatcher.inspectorUrl`. */
+  readonly inspected?: boolean;
+}
+
+/** The real agent, as a process of its own. */
+export interface RunningDispatcher {
+  readonly pid: number;
+  /** Reads what its log line "starting" says of it. */
+  metricsPort(): Promise<number>;
+  /** Of Node's inspector, where it was asked for. */
+  inspectorUrl(): Promise<string>;
+  /** SIGTERM, drained. @throws UserError where it died before. */
+  stop(): Promise<void>;
+}
+
+/** Makes it; `cleanup` takes everything away again. */
+export async function setStage(options: StageOptions, cleanup: Cleanup): Promise<Stage> {
+  const directory = await mkdtemp(join(tmpdir(), "warren-bench-"));
+  cleanup.add(() => rm(directory, { recursive: true, force: true }));
+  options.onStep("starting a broker");
+  const broker = await startLocalBroker({ plugins: ["rabbitmq_shovel"], onProgress: options.onStep });
+  cleanup.add(() => broker.stop());
+  const passwordFile = join(directory, "broker-password");
+  await writeFile(passwordFile, broker.adminPassword, { mode: 0o600 });
+  const brokerSettings = {
+    hosts: [`127.0.0.1:${broker.amqpPort}`],
+    user: broker.adminUser,
+    passwordFile,
+    queueType: options.queueType,
+  };
+  const open = (name: string): BrokerSession => {
+    const session = openBrokerSession({
+      config: brokerConfig.parse(brokerSettings),
+      log: pino({ level: "silent" }),
+      name,
+      topology: { exchanges: [{ name: exchange, type: "topic" }], queues: [{ name: targetQueue, bindings: [] }] },
+    });
+    cleanup.add(() => session.close());
+    return session;
+  };
+  const connection = await connect(broker.url);
+  connection.on("error", () => {});
+  cleanup.add(() => connection.close().catch(() => {}));
+  const stage: Stage = {
+    ...options,
+    broker,
+    announcing: open("bench-announcing"),
+    reading: open("bench-reading"),
+    admin: await connection.createChannel(),
+    startDispatcher: (name, own = {}) => startDispatcher(name, own, { directory, brokerSettings, cleanup }),
+  };
+  await Promise.all([stage.announcing.ready(options.signal), stage.reading.ready(options.signal)]);
+  // It declares its queues itself, with the arguments that it wants.
+  await (await stage.startDispatcher("declaring")).stop();
+  return stage;
+}
+
+interface DispatcherPlace {
+  readonly directory: string;
+  readonly brokerSettings: z.input<typeof configSchema>["broker"];
+  readonly cleanup: Cleanup;
+}
+
+async function startDispatcher(
+  name: string,
+  { prepare, inspected }: DispatcherOptions,
+  { directory, brokerSettings, cleanup }: DispatcherPlace,
+): Promise<RunningDispatcher> {
+  const config: z.input<typeof configSchema> = {
+    broker: brokerSettings,
+    metrics: { port: 0 },
+    entriesMax,
+    dedupWindowSeconds,
+    prefetch: dispatcherPrefetch,
+  };
+  const nodeOptions = inspected ? ["--inspect=127.0.0.1:0"] : [];
+  const agent = new AgentProcess({ name, agent: "dispatcher", config, nodeOptions }, directory);
+  cleanup.add(() => agent.stop());
+  await prepare?.(agent.stateDirectory);
+  await agent.start();
+  const { pid } = agent;
+  if (pid === undefined) throw new Error("the dispatcher has no process");
+  const find = async (expression: RegExp): Promise<string> => {
+    const found = expression.exec(await readFile(agent.logFile, "utf8"))?.[1];
+    if (found === undefined) throw new Error(`the dispatcher's log has no ${expression}`);
+    return found;
+  };
+  return {
+    pid,
+    metricsPort: async () => Number(await find(/"metricsPort":(\d+)/)),
+    inspectorUrl: () => find(/Debugger listening on (ws:\S+)/),
+    stop: async () => {
+      if (agent.pid !== pid) throw new UserError(`dispatcher ${name}`, "died while it was measured");
+      await agent.stop();
+    },
+  };
+}
