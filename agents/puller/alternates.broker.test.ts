@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { AgentProcess } from "../../scripts/flow/agent-process.ts";
 import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
 import type { Delivery } from "../lib/subscription.ts";
 import { Bench, keyOf } from "./alternates-bench.ts";
 import type { Manner } from "./radar-server.ts";
 
 // The puller's side, with the test as dispatcher: a real broker, real servers that fail in each way, pullers as processes. The
-// real dispatcher's answers are in alternates-with-dispatcher.broker.test.ts. Not proved here: that acks still go out while the
-// broker is in alarm (one can't be raised without its control tool).
+// real dispatcher's answers are in alternates-with-dispatcher.broker.test.ts.
 
 let broker: LocalBroker;
 let bench: Bench;
@@ -169,4 +169,23 @@ test("a twin is not placed by the puller that placed the winner, though it has a
   await bench.announce("twin", bench.urp2, "p", { "x-warren-alternate": "asked for in error" });
   await expect.poll(() => receipts.length, waiting).toBe(2);
   expect(bench.products).toEqual([{ product: "p", urp: 1 }]);
+});
+
+test("while the broker is in alarm pullers empty the queue all the same; receipts are left out, and sent again after it", async () => {
+  await listen();
+  for (const product of many(100)) await bench.announce("notify", bench.urp1, product);
+  await broker.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.0001)");
+  let puller: AgentProcess;
+  try {
+    puller = await bench.startPuller("a");
+    await expect.poll(() => bench.products.length, waiting).toBe(100);
+    await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+    expect(await bench.ask(puller, "metrics")).toMatch(/^warren_puller_receipts_total\{outcome="skipped"\} \d+$/m);
+    expect(JSON.parse(await bench.ask(puller, "health")).notices).toMatch(/takes no messages/);
+  } finally {
+    await broker.evaluate('vm_memory_monitor:set_vm_memory_high_watermark({absolute, "512MB"})');
+  }
+  await expect.poll(async () => JSON.parse(await bench.ask(puller, "health")).notices, waiting).toMatch(/^connected/);
+  await bench.announce("notify", bench.urp1, "after");
+  await expect.poll(() => receipts.map(({ body }) => body.toString()), waiting).toContain(keyOf("after"));
 });
