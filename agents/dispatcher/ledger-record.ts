@@ -1,7 +1,7 @@
-import { codecs } from "../lib/codecs.ts";
 import { isMessageIdOf, reasonHeader, topicTail } from "../lib/dispatch-topics.ts";
-import { scanV00 } from "../lib/scan-v00.ts";
+import { type ScannedV00, scanV00 } from "../lib/scan-v00.ts";
 import type { LedgerRecord } from "./events.ts";
+import { readOddV00 } from "./read-input.ts";
 
 /** What is read of a message in the ledger. */
 export interface LedgerMessage {
@@ -79,9 +79,7 @@ function isHexDigit(byte: number): boolean {
 }
 
 /** Written otherwise than the radar servers write: the codec has the word. */
-function readUnusual(body: Buffer): { key: string; source: string; sizeBytes: number } | undefined {
-  const parsed = codecs.v00.parse({ body });
-  if (!parsed.ok || parsed.value.key === undefined) return undefined;
-  const { key, baseUrl, sizeBytes } = parsed.value;
-  return { key, source: new URL(baseUrl).host, sizeBytes: sizeBytes ?? 0 };
+function readUnusual(body: Buffer): ScannedV00 | undefined {
+  const read = readOddV00(body);
+  return read.ok ? read.value : undefined;
 }

@@ -1,5 +1,5 @@
 import type { Log } from "../lib/log.ts";
-import type { DispatcherState } from "./status.ts";
+import type { CoreState } from "./core.ts";
 
 /** A take-over that is under way or over, in milliseconds of the dispatcher's clock. */
 interface TakeOver {
@@ -14,12 +14,12 @@ interface TakeOver {
 export class StateLog {
   readonly #log: Log;
   readonly #onTakenOver: (tookMs: number) => void;
-  #state: DispatcherState;
+  #state: CoreState;
   #sinceMs: number;
   #takeOver: TakeOver | undefined;
 
   /** `onTakenOver` gets the milliseconds from the first announcement's coming, or from the address where that came later, to its decision. */
-  constructor(log: Log, state: DispatcherState, nowMs: number, onTakenOver: (tookMs: number) => void = () => {}) {
+  constructor(log: Log, state: CoreState, nowMs: number, onTakenOver: (tookMs: number) => void = () => {}) {
     this.#log = log;
     this.#state = state;
     this.#sinceMs = nowMs;
@@ -27,7 +27,7 @@ export class StateLog {
   }
 
   /** To be told after every event; says something only when the state is another one. */
-  is(state: DispatcherState, nowMs: number): void {
+  is(state: CoreState, nowMs: number): void {
     if (state === this.#state) return;
     const lastedMs = Math.round(nowMs - this.#sinceMs);
     this.#log.info(

@@ -1,12 +1,12 @@
 import type { BrokerSessionState } from "../lib/broker-session.ts";
 import type { HealthStatus } from "../lib/metrics.ts";
+import type { CoreState } from "./core.ts";
 
-export const states = ["active", "standby", "catching-up", "fenced", "full", "stopped"] as const;
-export type DispatcherState = (typeof states)[number];
+export const states = ["active", "standby", "catching-up", "fenced", "full", "stopped"] as const satisfies CoreState[];
 
 /** How the dispatcher is, at one moment. */
 export interface DispatcherView {
-  readonly state: DispatcherState;
+  readonly state: CoreState;
   /** Products claimed, not confirmed yet. */
   readonly inFlight: number;
   /** Products remembered. */

@@ -1,5 +1,7 @@
+import { markerTopic } from "../lib/dispatch-topics.ts";
 import { deadLetterTopology, joinTopologies, type QueueDeclaration, type Topology } from "../lib/topology.ts";
 import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
+import type { LedgerTopics } from "./ledger-record.ts";
 
 /** All queues are declared here: nothing is lost before the first announcer or puller comes. */
 export function topologyOf(config: Config): Topology {
@@ -20,19 +22,21 @@ export function topologyOf(config: Config): Topology {
   });
 }
 
+/** What the ledger takes, and tells apart. */
+export function ledgerTopicsOf(config: Config): LedgerTopics {
+  const { notifyTopic, twinTopic, alternateTopic, pulledTopic } = config;
+  const marker = markerTopic(config.markerTopic, hostNameOf(config));
+  return { notifyTopic, twinTopic, alternateTopic, pulledTopic, marker };
+}
+
 /**
  * This host's own copy of everything that goes out. What is older than the window tells nothing any more: a ledger that nobody reads (a
  * host that is gone) is bounded by it.
  */
 function ledgerOf(config: Config): QueueDeclaration {
-  const { exchange, notifyTopic, twinTopic, alternateTopic, pulledTopic, dedupWindowSeconds } = config;
-  const patterns = [
-    `${notifyTopic}.#`,
-    `${twinTopic}.#`,
-    `${alternateTopic}.#`,
-    pulledTopic,
-    `${config.markerTopic}.${hostNameOf(config)}`,
-  ];
+  const { exchange, dedupWindowSeconds } = config;
+  const { notifyTopic, twinTopic, alternateTopic, pulledTopic, marker } = ledgerTopicsOf(config);
+  const patterns = [`${notifyTopic}.#`, `${twinTopic}.#`, `${alternateTopic}.#`, pulledTopic, marker];
   return {
     name: ledgerQueueOf(config),
     // One reader at a time: while the broker has not noticed that an old connection of ours is dead, it would share the messages out

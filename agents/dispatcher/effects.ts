@@ -1,0 +1,153 @@
+import type { BrokerSession } from "../lib/broker-session.ts";
+import { deadLetter } from "../lib/consumer.ts";
+import { topicTail } from "../lib/dispatch-topics.ts";
+import type { Log } from "../lib/log.ts";
+import type { PublishOutcome } from "../lib/publisher.ts";
+import type { Effect, Event } from "./events.ts";
+import type { Input } from "./input.ts";
+import type { Journal } from "./journal.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Outgoing } from "./outgoing.ts";
+import type { Telemetry } from "./telemetry.ts";
+import type { Warnings } from "./warnings.ts";
+
+export interface EffectParts {
+  readonly session: BrokerSession;
+  readonly input: Input;
+  readonly ledger: Ledger;
+  readonly outgoing: Outgoing;
+  readonly journal: Journal;
+  readonly telemetry: Telemetry;
+  readonly warnings: Warnings;
+  readonly log: Log;
+  readonly inputQueue: string;
+  readonly alternateTopic: string;
+  /** What comes of an effect, for the core: never handled before all effects of the event under way are done. */
+  tell(event: Event): void;
+}
+
+type Of<T extends Effect["type"]> = Extract<Effect, { type: T }>;
+
+/** Does what the core answers. For every message only calls: no promise, no wait. */
+export class Effects {
+  readonly #parts: EffectParts;
+  /** Dead letters on their way. */
+  readonly #asides = new Set<Promise<void>>();
+
+  constructor(parts: EffectParts) {
+    this.#parts = parts;
+  }
+
+  do(effect: Effect, nowMs: number): void {
+    const { input, outgoing, journal } = this.#parts;
+    switch (effect.type) {
+      case "publish":
+        outgoing.publish(effect, this.#outcomeOf(effect.claim));
+        break;
+      case "ack":
+        input.take(effect.delivery)?.ack();
+        break;
+      case "requeue":
+        input.take(effect.delivery)?.requeue();
+        break;
+      case "remember":
+        journal.arrival(effect.key, effect.atMs, effect.source, effect.sizeBytes, effect.certain);
+        break;
+      case "remember-certain":
+        journal.certain(effect.key);
+        break;
+      case "remember-served":
+        journal.served(effect.key);
+        break;
+      case "keep-twin":
+        this.#keepTwin(effect);
+        break;
+      default:
+        this.#doSeldom(effect, nowMs);
+    }
+  }
+
+  /** Resolves when every dead letter is put aside, or no longer ours. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#asides);
+  }
+
+  #doSeldom(effect: Effect, nowMs: number): void {
+    const { input, ledger, session, outgoing, warnings, log } = this.#parts;
+    switch (effect.type) {
+      case "subscribe":
+        input.subscribe();
+        break;
+      case "cancel":
+        input.cancel();
+        break;
+      case "disconnect":
+        session.disconnect(effect.reason);
+        break;
+      case "ledger-pause":
+        ledger.pause();
+        log.error("entriesMax reached: the ledger is not read until there is room");
+        break;
+      case "ledger-resume":
+        ledger.resume();
+        log.info("there is room again: the ledger is read");
+        break;
+      case "marker":
+        outgoing.marker(effect, this.#outcomeOf(effect.claim));
+        break;
+      case "serve":
+        void this.#serve(effect);
+        break;
+      case "serve-delivery":
+        outgoing.deliveredTwin(effect, this.#outcomeOf(effect.claim, this.#answerOf(effect)));
+        break;
+      case "dead-letter":
+        this.#putAside(effect);
+        break;
+      case "publish-failed":
+        warnings.publishFailed(effect.outcome, effect.routingKey, nowMs);
+        break;
+      case "doubt-settled":
+        if (effect.how === "again") warnings.doubtPublishedAgain(effect.heldMs, nowMs);
+        break;
+      case "full":
+        log.error({ entries: effect.entries }, "entriesMax reached: taking no more until the window has passed");
+        break;
+    }
+  }
+
+  #keepTwin({ key, delivery }: Of<"keep-twin">): void {
+    const { journal, tell } = this.#parts;
+    const ref = journal.twin(key, delivery.routingKey, delivery.body);
+    // 0: no room for it while the disk is full. A puller that asks gets its own announcement back.
+    if (ref > 0) tell({ type: "twin-kept", key, ref });
+  }
+
+  async #serve({ claim, routingKey, ref, reason }: Of<"serve">): Promise<void> {
+    const { journal, outgoing, tell } = this.#parts;
+    const twin = await journal.readTwin(ref);
+    if (twin) outgoing.twin(routingKey, twin.body, reason, this.#outcomeOf(claim, "served"));
+    else tell({ type: "twin-missing", claim });
+  }
+
+  /** Where no twin came, the request itself goes out again. */
+  #answerOf({ delivery }: Of<"serve-delivery">): "served" | "failed" {
+    return topicTail(this.#parts.alternateTopic, delivery.routingKey) === undefined ? "served" : "failed";
+  }
+
+  #outcomeOf(claim: number, answer?: "served" | "failed"): (outcome: PublishOutcome) => void {
+    return (outcome) => {
+      if (answer && outcome === "confirmed") this.#parts.telemetry.alternate(answer);
+      this.#parts.tell({ type: "outcome", claim, outcome });
+    };
+  }
+
+  #putAside({ delivery: id, reason }: Of<"dead-letter">): void {
+    const { session, log, input, inputQueue: queue } = this.#parts;
+    const delivery = input.take(id);
+    if (!delivery) return;
+    const work = deadLetter({ session, log, agent: "dispatcher", queue, delivery, reason });
+    const aside = work.finally(() => this.#asides.delete(aside));
+    this.#asides.add(aside);
+  }
+}
