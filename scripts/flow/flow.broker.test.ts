@@ -6,8 +6,7 @@ import type { Progress } from "../products/await-arrival.ts";
 import { firstObservationOf } from "../products/names.ts";
 import { planProducts } from "../products/plan.ts";
 import { loadSamples } from "../products/samples.ts";
-import type { AgentProcess } from "./agent-process.ts";
-import { type FlowResult, flowPds, flowUrps, runFlow } from "./run.ts";
+import { type FlowResult, flowPds, flowUrps, runFlow, type Stage } from "./run.ts";
 
 // The agents as real processes, a real broker, killed as a crash or a power cut would end them. One machine and one broker:
 // cut networks, VIPs and mirrored queues are not proved here.
@@ -22,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => broker?.stop());
 
-type Disturb = (agents: ReadonlyMap<string, AgentProcess>) => Promise<void>;
+type Disturb = (stage: Pick<Stage, "agents" | "servers">) => Promise<void>;
 
 /** Runs a small flow; once a third of the products is through, and more are being written, `disturb` does its worst. */
 async function flow(disturb?: Disturb): Promise<FlowResult> {
@@ -31,8 +30,8 @@ async function flow(disturb?: Disturb): Promise<FlowResult> {
     samples,
   );
   let disturbed: Promise<void> | undefined;
-  const onProgress = ({ pulled }: Progress, agents: ReadonlyMap<string, AgentProcess>): void => {
-    if (pulled >= count / 3) disturbed ??= disturb?.(agents);
+  const onProgress = ({ pulled }: Progress, stage: Pick<Stage, "agents" | "servers">): void => {
+    if (pulled >= count / 3) disturbed ??= disturb?.(stage);
   };
   const result = await runFlow({
     plan,
@@ -51,7 +50,7 @@ async function flow(disturb?: Disturb): Promise<FlowResult> {
 }
 
 function killOf(name: string): Disturb {
-  return async (agents) => {
+  return async ({ agents }) => {
     const agent = agents.get(name);
     if (!agent) throw new Error(`no agent ${name}`);
     const before = agent.pid;
@@ -91,6 +90,12 @@ describe("the flow on one machine", () => {
     expect(outcome).toBe("complete");
     expect(account).toMatchObject({ lost: 0, wrongSize: 0, wrongContent: 0 });
     expect(account.repeated).toBeLessThanOrEqual(repeatedMax);
+  });
+
+  test("loses nothing, and brings nothing twice, when one URP's web server dies in the middle: the other's products come", async () => {
+    const { account, outcome } = await flow(async ({ servers }) => servers.get("urp-1")?.close());
+    expect(outcome).toBe("complete");
+    expect(account).toMatchObject({ lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 });
   });
 
   test("loses nothing when the broker is killed in the middle and comes back", async () => {

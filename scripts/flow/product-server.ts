@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 export interface ProductServer {
   /** `http://127.0.0.1:PORT/`; also what the tap knows this URP by. */
   readonly baseUrl: string;
+  /** Nobody listens there any more. Safe to call twice. */
   close(): Promise<void>;
 }
 
@@ -30,6 +31,7 @@ function portOf(server: Server): number {
 }
 
 async function close(server: Server): Promise<void> {
+  if (!server.listening) return;
   const closed = once(server, "close");
   server.close();
   server.closeAllConnections();

@@ -31,8 +31,8 @@ export interface FlowOptions {
   readonly onStep?: (text: string) => void;
   /** Where the live line goes. */
   readonly stream: ProgressStream;
-  /** With a way to disturb the run, for tests that do. */
-  readonly onProgress?: (progress: Progress, agents: ReadonlyMap<string, AgentProcess>) => void;
+  /** With ways to disturb the run, for tests that do. */
+  readonly onProgress?: (progress: Progress, stage: Pick<Stage, "agents" | "servers">) => void;
 }
 
 export interface FlowResult extends RunResult {
@@ -60,7 +60,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
         signal,
         seconds: clock.seconds,
         beforeCount: () => stage.stopAgents(),
-        onProgress: (progress) => options.onProgress?.(progress, stage.agents),
+        onProgress: (progress) => options.onProgress?.(progress, stage),
       }),
     );
     keepDirectory ||= result.outcome !== "aborted" && !isGood(result.account);
@@ -74,11 +74,13 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
 }
 
 /** Everything that has to be there before the first product. */
-interface Stage {
+export interface Stage {
   readonly roots: Readonly<Record<string, string>>;
   readonly folders: readonly ReceiverFolder[];
   readonly tap: Tap;
   readonly agents: ReadonlyMap<string, AgentProcess>;
+  /** By the URP whose products it serves. */
+  readonly servers: ReadonlyMap<string, ProductServer>;
   stopAgents(): Promise<void>;
 }
 
@@ -131,6 +133,7 @@ async function setStage(
     folders: pds.map(({ name, receiverQueueDirectory }) => ({ pds: name, directory: receiverQueueDirectory })),
     tap,
     agents,
+    servers: new Map(flowUrps.flatMap((name, index) => (servers[index] ? [[name, servers[index]]] : []))),
     stopAgents,
   };
 }
