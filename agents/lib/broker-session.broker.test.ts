@@ -15,8 +15,6 @@ import { joinWrites, socketOf } from "./socket.ts";
 import type { Delivery, SubscriptionOptions } from "./subscription.ts";
 import { deadLetterTopology, joinTopologies, type Topology } from "./topology.ts";
 
-// Not proved here: "blocked" (an alarm can't be raised in a broker without its control tool).
-
 const log = pino({ level: "silent" });
 let broker: LocalBroker;
 let folder: string;
@@ -306,6 +304,29 @@ test("a disconnect does not wait for a broker that has stopped answering", async
   }
   await session.ready();
   expect(await send(session, "stuck.a")).toBe("confirmed");
+});
+
+test("under an alarm the session says that the broker takes no messages; what was sent meanwhile is confirmed afterwards", async () => {
+  const session = open(topologyFor("alarm"));
+  await session.ready();
+  const limit = (text: string) => broker.evaluate(`vm_memory_monitor:set_vm_memory_high_watermark(${text})`);
+  const blocked = once(session, "blocked");
+  await limit("0.0001");
+  try {
+    const first = send(session, "alarm.a");
+    expect(await blocked).toEqual(["low on memory"]);
+    // It may still have taken the one at which it said so.
+    const second = send(session, "alarm.a");
+    expect(session.state).toBe("blocked");
+    expect(session.inFlight).toBeGreaterThan(0);
+    expect(session.description).toContain("takes no messages");
+    const unblocked = once(session, "unblocked");
+    await limit('{absolute, "512MB"}');
+    await unblocked;
+    expect([await first, await second, session.state]).toEqual(["confirmed", "confirmed", "ready"]);
+  } finally {
+    await limit('{absolute, "512MB"}');
+  }
 });
 
 test("what is written in one turn goes to the broker in one piece", async () => {
