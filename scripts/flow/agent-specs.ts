@@ -48,6 +48,7 @@ export function agentSpecs({ place, passwordFile, urps, pds }: SpecOptions): Age
     exchange: place.exchange,
     inputQueue: place.inputQueue,
     outputQueues: [place.pullQueue],
+    ledgerQueue: place.ledgerQueue,
   };
   const pullers = pds.map(({ name, receiverQueueDirectory }): AgentSpec => {
     const config: z.input<typeof pullerSchema> = {

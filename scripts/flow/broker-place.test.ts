@@ -35,6 +35,6 @@ describe("a place on a broker", () => {
   test("has names of its own each time, which the permissions and policies for ^cmc\\. cover", () => {
     const [one, other] = [uniquePlace("amqp://bunny-op/"), uniquePlace("amqp://bunny-op/")];
     expect(one.exchange).not.toBe(other.exchange);
-    for (const name of [one.exchange, one.inputQueue, one.pullQueue]) expect(name).toMatch(/^cmc\./);
+    for (const name of [one.exchange, one.inputQueue, one.pullQueue, one.ledgerQueue]) expect(name).toMatch(/^cmc\./);
   });
 });

@@ -9,6 +9,8 @@ export interface BrokerPlace {
   readonly exchange: string;
   readonly inputQueue: string;
   readonly pullQueue: string;
+  /** The dispatcher's own copy of what goes out. */
+  readonly ledgerQueue: string;
 }
 
 const connectTimeoutMs = 5000;
@@ -19,7 +21,8 @@ const connectTimeoutMs = 5000;
  */
 export function uniquePlace(url: string): BrokerPlace {
   const prefix = `cmc.flow-${randomBytes(4).toString("hex")}`;
-  return { url, exchange: prefix, inputQueue: `${prefix}.urp.input`, pullQueue: `${prefix}.urp.pull` };
+  const queue = (name: string): string => `${prefix}.urp.${name}`;
+  return { url, exchange: prefix, inputQueue: queue("input"), pullQueue: queue("pull"), ledgerQueue: queue("ledger") };
 }
 
 /**
@@ -35,8 +38,7 @@ export async function preparePlace(place: BrokerPlace): Promise<() => Promise<vo
   });
   return () =>
     withChannel(place.url, async (channel) => {
-      await channel.deleteQueue(place.inputQueue);
-      await channel.deleteQueue(place.pullQueue);
+      for (const queue of [place.inputQueue, place.pullQueue, place.ledgerQueue]) await channel.deleteQueue(queue);
       await channel.deleteExchange(place.exchange);
       if (hadDeadLetters) return;
       await channel.deleteQueue(deadLetterQueue);
