@@ -72,6 +72,7 @@ export class CatchingUp {
   startOver(): void {
     this.#marker = undefined;
     this.#decidableTo = this.aside.head;
+    this.#notBeforeMs = 0;
   }
 
   /** As `startOver`, by a publish that was lost: the channel is gone, or about to be; no use in sending at once. */

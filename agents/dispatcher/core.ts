@@ -256,7 +256,6 @@ export class DispatcherCore {
   }
 
   #beginAnew(): void {
-    this.#decisions.catchingUp.startOver();
     this.#subscribedAtMs = this.#turn.nowMs;
     this.#lastDeliveryAtMs = this.#turn.nowMs;
     this.#deliveredSince = false;

@@ -85,6 +85,7 @@ export class Decisions {
     this.catchingUp.aside.drain();
     this.products.forgetDeliveries();
     this.alternates.forgetDeliveries();
+    this.catchingUp.startOver();
   }
 
   /** Requeues all that is not under way. */
@@ -92,6 +93,7 @@ export class Decisions {
     for (const { id } of this.catchingUp.aside.drain()) this.#turn.push({ type: "requeue", delivery: id });
     this.products.giveBack();
     this.alternates.giveBack();
+    this.catchingUp.startOver();
   }
 
   #decide(delivery: Incoming): boolean {

@@ -1,0 +1,199 @@
+import { expect, test } from "vitest";
+import { CoreFixture, deeds, keyOf, startMs, types } from "./core-fixture.ts";
+
+/** Product 1 went out as urp-1's; urp-2's twin is kept on disk under 77. Deliveries 1 to 3 are done. */
+function withTwinKept(): CoreFixture {
+  const at = CoreFixture.working();
+  at.settle("confirmed", at.deliver(1));
+  at.deliver(1, { source: "urp-2" });
+  at.tell({ type: "twin-kept", key: keyOf(1), ref: 77 });
+  return at;
+}
+
+test("a request is answered with the twin kept on disk, once, and acked when that is out", () => {
+  const at = withTwinKept();
+  const serve = at.request(1);
+  const routingKey = "v00.urp.twin.RADAR";
+  expect(serve).toMatchObject([{ type: "serve", routingKey, ref: 77, reason: "404", firstAtMs: startMs }]);
+  expect(at.request(1), "a second one waits for the same").toEqual([]);
+  expect(deeds(at.settle("confirmed", serve))).toEqual(["remember-served", "ack 4", "ack 5"]);
+  expect(deeds(at.request(1)), "answered already").toEqual(["ack 6"]);
+});
+
+test("a request that comes before the twin waits for it, and both are acked together", () => {
+  const at = CoreFixture.working();
+  at.settle("confirmed", at.deliver(1));
+  expect(at.request(1)).toEqual([]);
+  expect(deeds(at.request(1)), "one that waits stands for both").toEqual(["ack 4"]);
+  expect(at.core.alternatesWaiting).toBe(1);
+  expect(deeds(at.deliver(1)), "the same source is no alternative").toEqual(["ack 5"]);
+  const serve = at.deliver(1, { source: "urp-2" });
+  expect(serve).toMatchObject([{ type: "twin" }, { type: "serve-delivery", delivery: { id: 6 }, reason: "404" }]);
+  expect(deeds(at.settle("confirmed", serve))).toEqual(["remember-served", "ack 6", "ack 3"]);
+});
+
+test("a request that comes between a twin and its place on disk is answered when that is known", () => {
+  const at = CoreFixture.working();
+  at.settle("confirmed", at.deliver(1));
+  at.deliver(1, { source: "urp-2" });
+  expect(at.request(1)).toEqual([]);
+  expect(at.tell({ type: "twin-kept", key: keyOf(1), ref: 5 })).toMatchObject([{ type: "serve", ref: 5 }]);
+});
+
+test("a request for an unknown product waits; the product as another source's is the answer", () => {
+  const at = CoreFixture.working();
+  at.request(1);
+  at.request(2);
+  expect(deeds(at.settle("confirmed", at.deliver(1, { source: "urp-2" })))).toEqual([
+    "remember",
+    "ack 4",
+    "remember-served",
+    "ack 2",
+  ]);
+  const serve = at.deliver(2);
+  at.deliver(2, { source: "urp-2" });
+  expect(deeds(at.settle("confirmed", serve)), "the twin that waited is").toEqual([
+    "remember",
+    "ack 5",
+    "serve-delivery 6",
+  ]);
+});
+
+test("where no twin comes in time the failed announcement goes out once more, and says so", () => {
+  const at = CoreFixture.working({ alternateWaitMs: 600_000 });
+  at.request(1);
+  expect(at.tickAfter(599_999)).toEqual([]);
+  const serve = at.tickAfter(1);
+  expect(serve).toMatchObject([
+    { type: "serve-delivery", delivery: { id: 2 }, reason: "404; no twin came within 600 s", firstAtMs: undefined },
+  ]);
+  expect(deeds(at.settle("confirmed", serve))).toEqual(["ack 2"]);
+});
+
+test("beyond alternatesWaitingMax the oldest request gets no more time", () => {
+  const at = CoreFixture.working({ alternatesWaitingMax: 2 });
+  at.request(1);
+  at.request(2);
+  expect(deeds(at.request(3))).toEqual(["serve-delivery 2"]);
+  expect(at.core.alternatesWaiting).toBe(2);
+});
+
+test("an alternate that no queue takes is tried again; one lost with the channel is decided anew", () => {
+  const at = withTwinKept();
+  expect(types(at.settle("returned", at.request(1)))).toEqual(["publish-failed"]);
+  const serve = at.tickAfter(100);
+  expect(deeds(serve)).toEqual(["serve"]);
+  expect(types(at.settle("lost", serve))).toEqual(["publish-failed"]);
+  expect(deeds(at.returnMarker(at.tickAfter(100)))).toEqual(["serve"]);
+});
+
+test("a twin that the disk has lost: its request waits as if there had been none", () => {
+  const at = withTwinKept();
+  const serve = at.request(1);
+  const claim = serve[0]?.type === "serve" ? serve[0].claim : 0;
+  expect(at.tell({ type: "twin-missing", claim })).toEqual([]);
+  expect(at.returnMarker(at.tickAfter(100))).toEqual([]);
+  expect(at.core.alternatesWaiting).toBe(1);
+  expect(deeds(at.deliver(1, { source: "urp-2" }))).toEqual(["serve-delivery 5"]);
+});
+
+test.each([
+  ["the twin, sent by somebody", "twin"],
+  ["a receipt", "pulled"],
+] as const)("a request that waits is acked when the ledger shows %s", (_, kind) => {
+  const at = CoreFixture.working();
+  at.settle("confirmed", at.deliver(1));
+  at.request(1);
+  const record =
+    kind === "twin" ? ({ kind, key: keyOf(1) } as const) : ({ kind, key: keyOf(1), atMs: startMs } as const);
+  expect(deeds(at.ledger(record))).toContain("ack 3");
+  expect(deeds(at.request(1))).toEqual(["ack 4"]);
+});
+
+test("requests wait for a marker like announcements: the twin may be out already", () => {
+  const at = new CoreFixture();
+  at.tell({ type: "held" });
+  at.published(1);
+  const marker = at.request(1);
+  expect(types(marker)).toEqual(["marker"]);
+  at.ledger({ kind: "twin", key: keyOf(1) });
+  expect(deeds(at.returnMarker(marker))).toEqual(["ack 1"]);
+});
+
+test("when the address leaves, requests are given back, after what is under way; when the channel goes, forgotten", () => {
+  const at = withTwinKept();
+  const serve = at.request(1);
+  at.request(2);
+  expect(at.tell({ type: "gone" })).toEqual([]);
+  expect(deeds(at.settle("nacked", serve))).toEqual(["cancel", "requeue 5", "requeue 4"]);
+  expect(at.core.isIdle).toBe(true);
+
+  const other = withTwinKept();
+  const sent = other.request(1);
+  other.request(2);
+  other.tell({ type: "deliveries-lost" });
+  expect(other.core.alternatesWaiting).toBe(0);
+  expect(deeds(other.settle("confirmed", sent)), "it got through: the request that comes again is answered").toEqual([
+    "remember-served",
+  ]);
+  expect(deeds(other.returnMarker(other.request(1)))).toEqual(["ack 6"]);
+});
+
+test("a request that can't be read is put aside", () => {
+  const at = CoreFixture.working();
+  const delivery = { ...at.announcement(1), routingKey: "v00.urp.alternate", body: Buffer.from("?") };
+  expect(deeds(at.tell({ type: "delivery", delivery }))).toEqual(["dead-letter 2"]);
+});
+
+test("a request under the bare topic is answered under the bare topic, one of 255 bytes too", () => {
+  const at = withTwinKept();
+  const bare = { ...at.announcement(1), routingKey: "v00.urp.alternate" };
+  expect(at.tell({ type: "delivery", delivery: bare })).toMatchObject([{ type: "serve", routingKey: "v00.urp.twin" }]);
+});
+
+/** Product 1's twin is kept here, and the address is elsewhere by now. */
+function standby(): CoreFixture {
+  const at = withTwinKept();
+  at.tell({ type: "gone" });
+  return at;
+}
+
+const asked = { kind: "request", key: keyOf(1), routingKey: "v00.urp.alternate.RADAR", reason: "404" } as const;
+
+test("a standby that keeps the twin sends it when nobody else has for a while", () => {
+  const at = standby();
+  expect(at.ledger(asked)).toEqual([]);
+  expect(at.tickAfter(999)).toEqual([]);
+  const serve = at.tickAfter(1);
+  expect(serve).toMatchObject([{ type: "serve", routingKey: "v00.urp.twin.RADAR", ref: 77, reason: "404" }]);
+  expect(types(at.settle("lost", serve))).toEqual(["publish-failed"]);
+  expect(deeds(at.settle("confirmed", at.tickAfter(100)))).toEqual(["remember-served"]);
+  expect(at.core.isIdle).toBe(true);
+});
+
+test("a standby does nothing where the twin is sent, the product pulled, no twin kept, or the address its own by then", () => {
+  const sent = standby();
+  sent.ledger(asked);
+  expect(deeds(sent.ledger({ kind: "twin", key: keyOf(1) }))).toEqual(["remember-served"]);
+  expect(sent.tickAfter(1000)).toEqual([]);
+
+  const pulled = standby();
+  pulled.ledger(asked);
+  pulled.pulled(1, startMs);
+  expect(pulled.tickAfter(1000)).toEqual([]);
+
+  const none = standby();
+  none.ledger({ ...asked, key: keyOf(5) });
+  expect(none.tickAfter(1000)).toEqual([]);
+
+  const back = standby();
+  back.ledger(asked);
+  back.tell({ type: "held" });
+  expect(back.tickAfter(1000)).toEqual([]);
+});
+
+test("whoever works leaves requests in its ledger to their deliveries", () => {
+  const at = withTwinKept();
+  at.ledger(asked);
+  expect(at.tickAfter(1000)).toEqual([]);
+});

@@ -1,0 +1,149 @@
+import { expect, test } from "vitest";
+import { CoreFixture, deeds, keyOf, startMs, types } from "./core-fixture.ts";
+import type { CoreOptions } from "./core-options.ts";
+
+/** The ledger shows products 1 and on, a lost channel gives their deliveries out again: each is in doubt, or not. */
+function takenOver(products: number, own: Partial<CoreOptions> = {}): CoreFixture {
+  const at = new CoreFixture(own);
+  at.tell({ type: "held" });
+  for (let product = 1; product <= products; product++) at.published(product);
+  const marker = at.deliver(0);
+  at.settle("confirmed", marker);
+  at.settle("confirmed", at.returnMarker(marker));
+  for (let product = 1; product <= products; product++) at.deliver(product, { redelivered: true });
+  return at;
+}
+
+test("a redelivery of what only the ledger knows is held until a receipt proves that it was in the pull queue", () => {
+  const at = takenOver(1);
+  expect(at.core.doubts).toBe(1);
+  at.nowMs += 400;
+  expect(at.pulled(1, startMs)).toMatchObject([
+    { type: "remember-certain", key: keyOf(1) },
+    { type: "doubt-settled", how: "receipt", heldMs: 400 },
+    { type: "twin" },
+    { type: "ack", delivery: 2 },
+  ]);
+  expect(at.core.doubts).toBe(0);
+  expect(deeds(at.deliver(1, { redelivered: true })), "certain from now on").toEqual(["ack 3"]);
+});
+
+test("a request for it proves the same: a puller has had it", () => {
+  const at = takenOver(1);
+  const request = { kind: "request", key: keyOf(1), routingKey: "v00.urp.alternate.X", reason: "404" } as const;
+  expect(at.ledger(request), "of which publish?").toEqual([]);
+  expect(deeds(at.ledger({ ...request, atMs: startMs }))).toEqual(["remember-certain", "ack 2"]);
+});
+
+test("a receipt without a time, or of an earlier publish, proves nothing", () => {
+  const at = takenOver(1);
+  expect(at.ledger({ kind: "pulled", key: keyOf(1) })).toEqual([]);
+  expect(at.pulled(1, startMs - 1001)).toEqual([]);
+  expect(at.core.doubts).toBe(1);
+});
+
+test("without a receipt it goes out again when it is late and a later product's receipt has come", () => {
+  const at = takenOver(1, { doubtMs: 30_000 });
+  at.nowMs += 29_999;
+  at.pulled(0, startMs + 1000);
+  expect(at.tell({ type: "tick" })).toEqual([]);
+  const marker = at.tickAfter(1);
+  expect(types(marker), "not before the ledger is read up to here").toEqual(["marker"]);
+  const again = at.returnMarker(marker);
+  expect(again).toMatchObject([
+    { type: "doubt-settled", how: "again", heldMs: 30_000 },
+    { type: "publish", delivery: { id: 2 }, firstAtMs: startMs, doubt: true },
+  ]);
+  expect(deeds(at.settle("confirmed", again))).toEqual(["remember-certain", "ack 2"]);
+});
+
+test("a receipt of a product no later than it says nothing of the queue", () => {
+  const at = takenOver(1);
+  at.pulled(0, startMs + 999);
+  expect(at.tickAfter(60_000)).toEqual([]);
+});
+
+test("with no receipts at all it goes out again after doubtMaxMs", () => {
+  const at = takenOver(1, { doubtMaxMs: 1_200_000 });
+  expect(at.tickAfter(1_199_999)).toEqual([]);
+  expect(deeds(at.returnMarker(at.tickAfter(1)))).toEqual(["publish 2"]);
+});
+
+test("a receipt that comes before the marker is back settles it", () => {
+  const at = takenOver(1, { doubtMaxMs: 1_200_000 });
+  const marker = at.tickAfter(1_200_000);
+  expect(deeds(at.pulled(1, startMs))).toEqual(["remember-certain", "ack 2"]);
+  expect(at.returnMarker(marker)).toEqual([]);
+});
+
+test("a delivery that was not given out before is a twin: the original is unacked, and tells", () => {
+  const at = new CoreFixture();
+  at.tell({ type: "held" });
+  at.published(1);
+  expect(deeds(at.returnMarker(at.deliver(1, { source: "urp-2" })))).toEqual(["keep-twin 1", "ack 1"]);
+});
+
+test("while one delivery is held, further ones of the product are twins", () => {
+  const at = takenOver(1);
+  expect(deeds(at.deliver(1, { redelivered: true, source: "urp-2" }))).toEqual(["keep-twin 3", "ack 3"]);
+  expect(at.core.doubts).toBe(1);
+});
+
+test("beyond doubtsMax the oldest goes out again", () => {
+  const at = takenOver(3, { doubtsMax: 2 });
+  expect(at.core.doubts).toBe(3);
+  expect(deeds(at.returnMarker(at.tickAfter(50)))).toEqual(["publish 2"]);
+  expect(at.core.doubts).toBe(2);
+});
+
+test("where pullers send no receipts, the ledger is believed at once", () => {
+  const at = takenOver(1, { receipts: false });
+  expect(at.core.doubts).toBe(0);
+  expect(at.pulled(1)).toEqual([]);
+});
+
+test("when the address leaves, what is held in doubt is given back; when the channel goes, it is forgotten", () => {
+  const at = takenOver(2);
+  expect(deeds(at.tell({ type: "gone" }))).toEqual(["cancel", "requeue 2", "requeue 3"]);
+  const other = takenOver(2);
+  other.tell({ type: "deliveries-lost" });
+  expect(other.core.doubts).toBe(0);
+});
+
+test("what was refused, and is in our ledger all the same, is a doubt and not a retry", () => {
+  const at = CoreFixture.working();
+  const publish = at.deliver(1);
+  at.published(1, { ours: true });
+  expect(types(at.settle("nacked", publish))).toEqual(["publish-failed", "doubt"]);
+  expect(deeds(at.pulled(1))).toEqual(["remember-certain", "ack 2"]);
+});
+
+test("the same, where the ledger shows it after the refusal", () => {
+  const at = CoreFixture.working();
+  at.settle("nacked", at.deliver(1));
+  expect(types(at.published(1, { ours: true }))).toEqual(["remember", "doubt"]);
+});
+
+test("without receipts what was refused is published again, whatever the ledger shows", () => {
+  const at = CoreFixture.working({ receipts: false });
+  const publish = at.deliver(1);
+  at.published(1, { ours: true });
+  at.settle("nacked", publish);
+  expect(at.returnMarker(at.tickAfter(100))).toMatchObject([{ type: "publish", doubt: true }]);
+});
+
+test("one that goes out again and is refused is tried again, not doubted again", () => {
+  const at = takenOver(1, { doubtMaxMs: 1000, retry: { minMs: 100, maxMs: 100 } });
+  const again = at.returnMarker(at.tickAfter(1000));
+  expect(types(at.settle("nacked", again))).toEqual(["publish-failed"]);
+  expect(deeds(at.returnMarker(at.tickAfter(100)))).toEqual(["publish 2"]);
+});
+
+test("a receipt for what the ledger never showed makes it known, from its first arrival on", () => {
+  const at = new CoreFixture();
+  expect(at.pulled(1, startMs - 5000)).toEqual([
+    { type: "remember", key: keyOf(1), atMs: startMs - 5000, source: "", sizeBytes: 0, certain: true },
+  ]);
+  at.tell({ type: "held" });
+  expect(deeds(at.returnMarker(at.deliver(1, { redelivered: true })))).toEqual(["ack 1"]);
+});
