@@ -90,8 +90,10 @@ export interface VrrpInstance {
   readonly peers: readonly string[];
   readonly address: string;
   readonly prefixLength: number;
-  /** What an unhealthy broker takes off the priority. */
+  /** What standing behind the others takes off the priority, as with an unhealthy broker. */
   readonly unhealthyLoss: number;
+  /** Whether clients that a dispatcher serves come by this address. */
+  readonly dispatched: boolean;
 }
 export interface KeepalivedConfValues {
   readonly host: string;
@@ -103,6 +105,9 @@ export interface KeepalivedConfValues {
   /** Not 0 where this host's broker has ended, or speaks AMQP and can't work. */
   readonly downFile: string;
   readonly unhealthyFile: string;
+  /** Not 0 where an operator wants the host to stand behind the others, or where its dispatcher has ended. */
+  readonly operatorFile: string;
+  readonly dispatcherFile: string;
 }
 /** keepalived's configuration of one host. */
 export const renderKeepalivedConf = template<KeepalivedConfValues>("keepalived.conf");
@@ -129,6 +134,9 @@ export const renderAmqpCheck = template<Record<string, never>>("amqp-check");
 
 /** The broker's unit tells keepalived of its end. */
 export const renderVrrpBroker = template<{ downFile: string }>("vrrp-broker.conf");
+
+/** What has a host stand behind the others for its virtual IPs. */
+export const renderStandBack = template<{ folder: string }>("stand-back");
 
 /** Folders under /run and keepalived's FIFO, made at each boot. */
 export const renderVrrpTmpfiles = template<{
@@ -160,6 +168,10 @@ export interface AgentServiceValues {
   readonly user: string;
   /** Units of the same host to start after, separated by spaces; may be empty. */
   readonly after: string;
+  /** Seconds without a sign of life until systemd ends it. */
+  readonly watchdogSeconds: number;
+  /** The program that tells keepalived of its end; may be empty. */
+  readonly standBack: string;
   /** Folders outside its state that the agent writes, separated by spaces; may be empty. */
   readonly writable: string;
   /** Seconds until systemd kills what doesn't stop: longer than the agent's own deadline. */

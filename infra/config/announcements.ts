@@ -19,7 +19,16 @@ export const announcementsSchema = z.strictObject({
   /** Product names remembered at once; at this bound the dispatcher stops accepting. */
   entriesMax: z.int().min(1000).max(10_000_000).default(2_000_000),
   /** Announcements in flight between broker and dispatcher. */
-  dispatcherPrefetch: z.int().min(1).max(10_000).default(500),
+  dispatcherPrefetch: z.int().min(1).max(10_000).default(2000),
+  /**
+   * Seconds that a product is waited for whose announcement may have been lost with a broker, until a puller says that it has it; then it
+   * is announced again.
+   */
+  doubtSeconds: z.int().min(1).max(1200).default(30),
+  /** Seconds without an announcement after which a radar server counts as silent while another one announces. */
+  silenceSeconds: z.int().min(1).max(86_400).default(300),
+  /** A product that one radar server doesn't give is fetched from the other one; `false`: its announcement is put aside at once. */
+  alternates: z.boolean().default(true),
   /** Milliseconds a product server may be silent before a download is tried again. */
   pullTimeoutMs: z.int().min(100).max(600_000).default(10_000),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),

@@ -1,24 +1,60 @@
+import {
+  alternateTopicDefault,
+  markerTopic,
+  markerTopicDefault,
+  pulledTopicDefault,
+  twinTopicDefault,
+} from "../../agents/lib/dispatch-topics.ts";
 import type { StackConfig } from "../config/index.ts";
-import type { QueueModel } from "./types.ts";
+import { dispatcherHosts } from "./dispatchers.ts";
+import type { AgentQueueModel } from "./types.ts";
 
 /** Where agents put aside what can't be read or pulled; `agents/lib/topology.ts` declares it, a test holds the two together. */
 const deadLetters = { exchange: "cmc.dead", queue: "cmc.urp.dead" } as const;
 
+const ledgerPrefix = "cmc.urp.ledger.";
+
+/** The queue by which a host's dispatcher knows what goes out, whoever sends it. */
+export const ledgerQueueOf = (host: string): string => `${ledgerPrefix}${host}`;
+
+/** Whose ledger a queue is, by its name; undefined for another queue. */
+export const ledgerHostOf = (queue: string): string | undefined =>
+  queue.startsWith(ledgerPrefix) ? queue.slice(ledgerPrefix.length) : undefined;
+
+/** Whether there are agents that say what they have pulled. */
+export const hasPullers = (config: StackConfig): boolean =>
+  Object.values(config.hosts).some(({ roles, adopted }) => roles.includes("pds") && !adopted);
+
 /**
- * The queues that the agents declare for themselves in a cluster, by name and binding: observation knows them by these. Their arguments are the
- * agents' own business.
+ * The queues that the agents declare for themselves in a cluster, by name and bindings: observation knows them by these. Their arguments are the
+ * agents' own business, but for one that follows from the config.
  */
-export function agentQueues(config: StackConfig, cluster: string): QueueModel[] {
+export function agentQueues(config: StackConfig, cluster: string): AgentQueueModel[] {
   const { announcements } = config;
   if (announcements.broker !== cluster) return [];
-  const queue = (name: string, exchange: string, key: string): QueueModel => ({
+  const queue = (name: string, exchange: string, ...keys: string[]): AgentQueueModel => ({
     name,
     arguments: {},
-    bindings: [{ exchange, key }],
+    bindings: keys.map((key) => ({ exchange, key })),
   });
+  const { exchange, inputQueue, pullQueue, inputTopic, notifyTopic } = announcements;
+  const under = (topic: string) => `${topic}.#`;
   return [
-    queue(announcements.inputQueue, announcements.exchange, `${announcements.inputTopic}.#`),
-    queue(announcements.pullQueue, announcements.exchange, `${announcements.notifyTopic}.#`),
+    queue(inputQueue, exchange, under(inputTopic), under(alternateTopicDefault)),
+    queue(pullQueue, exchange, under(notifyTopic), under(twinTopicDefault)),
     queue(deadLetters.queue, deadLetters.exchange, "#"),
+    ...dispatcherHosts(config).map((host) => ({
+      ...queue(
+        ledgerQueueOf(host),
+        exchange,
+        under(notifyTopic),
+        under(twinTopicDefault),
+        under(alternateTopicDefault),
+        pulledTopicDefault,
+        markerTopic(markerTopicDefault, host),
+      ),
+      arguments: { "x-message-ttl": announcements.dedupWindowSeconds * 1000 },
+      declaredBy: host,
+    })),
   ];
 }

@@ -1,15 +1,24 @@
 import type { Config as AnnouncerConfig } from "../../agents/announcer/config.ts";
 import type { Config as DispatcherConfig } from "../../agents/dispatcher/config.ts";
 import { type CommonConfig, type QueueType, tlsScheme } from "../../agents/lib/config.ts";
+import {
+  alternateTopicDefault,
+  markerTopicDefault,
+  pulledTopicDefault,
+  twinTopicDefault,
+} from "../../agents/lib/dispatch-topics.ts";
 import type { Config as PullerConfig } from "../../agents/puller/config.ts";
 import { renderAgentService } from "../../templates/render.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
+import { hasPullers, ledgerQueueOf } from "./agent-queues.ts";
 import { productUrlPath } from "./apache.ts";
+import { isDispatcherHost, worseDispatchers } from "./dispatchers.ts";
 import { json, rootFile } from "./files.ts";
-import { brokerUnit } from "./names.ts";
+import { brokerUnit, dispatcherUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
+import { standBackProgram } from "./stand-back.ts";
 import { caFile } from "./tls.ts";
 
 /** Loopback ports of the agents' metrics, one an agent. */
@@ -33,6 +42,12 @@ interface AgentShell {
   readonly brokers: readonly string[];
   readonly after?: string;
   readonly writable?: string;
+  /** Seconds without a sign of life after which systemd takes it for hung. */
+  readonly watchdogSeconds?: number;
+  /** What tells keepalived of its end. */
+  readonly standBack?: string;
+  /** Units of other hosts, as `HOST UNIT`, that are restarted before. */
+  readonly turn?: readonly string[];
   readonly own: object;
 }
 
@@ -64,6 +79,8 @@ function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostP
         user: shell.account.name,
         after: shell.after ?? "",
         writable: shell.writable ?? "",
+        watchdogSeconds: shell.watchdogSeconds ?? 30,
+        standBack: shell.standBack ?? "",
         // The agent's own deadline passes first.
         stopSeconds: shutdownTimeoutMs / 1000 + 5,
       }),
@@ -83,7 +100,7 @@ function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostP
         name: `warren-${name}.service`,
         onChange: "restart",
         reads: [...files, ...installed].map((file) => file.path),
-        after: [],
+        after: shell.turn ?? [],
         afterBroker: true,
         packaged: false,
       },
@@ -107,6 +124,13 @@ function brokerHosts({ config }: PartContext): string[] {
 /** A broker on another host: over TLS where it has it, whatever else it takes. */
 const acrossNetwork = ({ tls, tlsPort, port }: BrokerConfig, address: string): string =>
   tls ? `${tlsScheme}${address}:${tlsPort}` : `${address}:${port}`;
+
+/** What dispatchers and pullers say to each other goes under these. */
+const sharedTopics = {
+  alternateTopic: alternateTopicDefault,
+  twinTopic: twinTopicDefault,
+  pulledTopic: pulledTopicDefault,
+} as const;
 
 /** A radar server: the announcer says when a product has come. */
 export function announcerPart(context: PartContext): HostPart {
@@ -140,7 +164,7 @@ export function dispatcherPart(context: PartContext): HostPart {
   const { config, host } = context;
   const { announcements } = config;
   const broker = config.brokers[announcements.broker];
-  if (!broker?.members.includes(host)) return {};
+  if (!broker || !isDispatcherHost(config, host)) return {};
   const vip = broker.virtualIp ? config.virtualIps[broker.virtualIp] : undefined;
   const others = broker.members.filter((member) => member !== host);
   const own: Own<DispatcherConfig> = {
@@ -148,11 +172,18 @@ export function dispatcherPart(context: PartContext): HostPart {
     inputQueue: announcements.inputQueue,
     inputTopic: announcements.inputTopic,
     notifyTopic: announcements.notifyTopic,
+    ...sharedTopics,
+    markerTopic: markerTopicDefault,
     outputQueues: [announcements.pullQueue],
+    hostName: host,
+    ledgerQueue: ledgerQueueOf(host),
     ...(vip ? { vip: { address: vip.address } } : {}),
     dedupWindowSeconds: announcements.dedupWindowSeconds,
     entriesMax: announcements.entriesMax,
     prefetch: announcements.dispatcherPrefetch,
+    receipts: hasPullers(config),
+    doubtSeconds: announcements.doubtSeconds,
+    silenceSeconds: announcements.silenceSeconds,
   };
   return agentPart(context, {
     name: "dispatcher",
@@ -164,6 +195,10 @@ export function dispatcherPart(context: PartContext): HostPart {
       ...others.map((member) => acrossNetwork(broker, config.hosts[member]?.address ?? member)),
     ],
     after: brokerUnit,
+    // A hung one holds the address: it is ended, and the other host takes over.
+    watchdogSeconds: 5,
+    standBack: vip?.priorities[host] === undefined ? "" : standBackProgram,
+    turn: worseDispatchers(config, host).map((other) => `${other} ${dispatcherUnit}`),
     own,
   });
 }
@@ -174,7 +209,10 @@ export function pullerPart(context: PartContext): HostPart {
   const own: Own<PullerConfig> = {
     exchange: announcements.exchange,
     queue: announcements.pullQueue,
-    bindingKeys: [`${announcements.notifyTopic}.#`],
+    bindingKeys: [`${announcements.notifyTopic}.#`, `${sharedTopics.twinTopic}.#`],
+    notifyTopic: announcements.notifyTopic,
+    ...sharedTopics,
+    alternates: announcements.alternates,
     receiverQueueDirectory: announcements.receiverDirectory,
     pullTimeoutMs: announcements.pullTimeoutMs,
   };

@@ -2,9 +2,11 @@ import { renderAmqpCheck, renderKeepalivedConf, type VrrpInstance } from "../../
 import { candidate } from "../commands/files.ts";
 import type { StackConfig } from "../config/index.ts";
 import { brokerEndFiles } from "./broker-end.ts";
+import { isDispatcherHost } from "./dispatchers.ts";
 import { rootFile } from "./files.ts";
 import { keepalivedUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
+import { standBackFile } from "./stand-back.ts";
 import { scriptAccount, stateFiles, stateFolders } from "./vrrp-state.ts";
 import { vrrpWatch } from "./vrrp-watch.ts";
 
@@ -33,7 +35,7 @@ export function keepalivedPart({ config, host }: PartContext): HostPart {
   return {
     accounts: [scriptAccount],
     directories: stateFolders,
-    files: [check, ...ends, conf, ...watch.files],
+    files: [check, standBackFile(), ...ends, conf, ...watch.files],
     // Held, as the broker is: whatever restarts it moves the address.
     packages: [{ name: "keepalived", series: packageVersions[config.hosts[host]?.release ?? "bookworm"] }],
     units: [
@@ -56,6 +58,9 @@ export function keepalivedPart({ config, host }: PartContext): HostPart {
 }
 
 function instancesOf(config: StackConfig, host: string): VrrpInstance[] {
+  const dispatched = isDispatcherHost(config, host)
+    ? config.brokers[config.announcements.broker]?.virtualIp
+    : undefined;
   return Object.entries(config.virtualIps).flatMap(([name, vip]) => {
     const priority = vip.priorities[host];
     if (priority === undefined) return [];
@@ -71,7 +76,9 @@ function instancesOf(config: StackConfig, host: string): VrrpInstance[] {
         peers: peers.map(addressOf),
         // Unhealthy hosts have priorities 1, 2, … in their old order: below every healthy one, and no fault. Where all are unhealthy
         // the best of them serves.
-        unhealthyLoss: Math.max(0, priority - rank),
+        // A weight of 0 would be a fault.
+        unhealthyLoss: Math.max(1, priority - rank),
+        dispatched: name === dispatched,
       },
     ];
   });

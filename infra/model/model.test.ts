@@ -206,7 +206,11 @@ describe("the agents' configs", () => {
     const puller = readConfig(host("pds-1", renamed), "puller");
     expect(new Set([announcer.exchange, dispatcher.exchange, puller.exchange])).toEqual(new Set(["x"]));
     expect(announcer.topicPrefix).toBe(dispatcher.inputTopic);
-    expect(puller.bindingKeys).toEqual([`${dispatcher.notifyTopic}.#`]);
+    expect(puller.bindingKeys).toEqual([`${dispatcher.notifyTopic}.#`, `${dispatcher.twinTopic}.#`]);
+    const shared = ({ notifyTopic, alternateTopic, twinTopic, pulledTopic }: typeof dispatcher | typeof puller) => [
+      ...[notifyTopic, alternateTopic, twinTopic, pulledTopic],
+    ];
+    expect(shared(puller)).toEqual(shared(dispatcher));
     expect(dispatcher.outputQueues).toEqual([puller.queue]);
     expect(announcer).toMatchObject({ rootDirectory: "/srv/tree", pathPrefix: "tree", baseUrl: "http://urp-1/" });
   });

@@ -26,4 +26,7 @@ export const rollStep = (cluster: string): string => `members of ${cluster}`;
 export const firewallUnit = "warren-firewall.service";
 export const firewallRules = "/etc/warren/firewall.nft";
 
+/** The agent that declares the queues of all. */
+export const dispatcherUnit = "warren-dispatcher.service";
+
 export const keepalivedUnit = "keepalived.service";

@@ -118,6 +118,12 @@ export interface QueueModel {
   readonly bindings: readonly { readonly exchange: string; readonly key: string }[];
 }
 
+/** A queue that the agents declare for themselves. */
+export interface AgentQueueModel extends QueueModel {
+  /** The host whose dispatcher alone declares it; absent: any dispatcher does. */
+  readonly declaredBy?: string;
+}
+
 /** One RabbitMQ cluster and the objects in it. */
 export interface ClusterModel {
   readonly name: string;
@@ -130,7 +136,7 @@ export interface ClusterModel {
   readonly queues: readonly QueueModel[];
   readonly policies: readonly PolicyModel[];
   /** What the agents declare for themselves, by name and binding: looked at, not made. */
-  readonly agentQueues: readonly QueueModel[];
+  readonly agentQueues: readonly AgentQueueModel[];
   /** Was there before warren: what it has already is recorded, not made. */
   readonly found?: boolean;
 }

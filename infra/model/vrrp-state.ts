@@ -9,7 +9,14 @@ const folder = (path: string, owner: string): FilePlace => ({ path, owner, group
 const ends = folder("/run/warren/broker-end", "root");
 export const watchFolder = folder("/run/warren/vrrp", scriptAccount.name);
 export const healthFolder = folder("/run/warren/broker-health", "rabbitmq");
-export const stateFolders: readonly FilePlace[] = [folder("/run/warren", "root"), ends, watchFolder, healthFolder];
+export const standBackFolder = folder("/run/warren/stand-back", "root");
+export const stateFolders: readonly FilePlace[] = [
+  folder("/run/warren", "root"),
+  ends,
+  watchFolder,
+  healthFolder,
+  standBackFolder,
+];
 
 /** What passes between keepalived and those around it. */
 export const stateFiles = {
@@ -19,4 +26,7 @@ export const stateFiles = {
   downFile: `${ends.path}/down`,
   /** The look at the broker's health writes 1 where it speaks AMQP and can't work. */
   unhealthyFile: `${healthFolder.path}/unhealthy`,
+  /** `stand-back` writes: by an operator's hand, and from the dispatcher's unit. */
+  operatorFile: `${standBackFolder.path}/operator`,
+  dispatcherFile: `${standBackFolder.path}/dispatcher`,
 } as const;

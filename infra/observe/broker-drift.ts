@@ -1,3 +1,4 @@
+import { ledgerHostOf } from "../model/agent-queues.ts";
 import type { ClusterModel, ExchangeModel, PolicyModel, QueueModel, UserModel } from "../model/types.ts";
 import { matchesHash } from "../plugins/rabbitmq/password-hash.ts";
 import type { ObservedObjects } from "./broker-answer.ts";
@@ -24,12 +25,21 @@ export function objectDrift(cluster: ClusterModel, found: ObservedObjects): Obje
   ];
 }
 
-/** Queues and bindings of the agents that are gone. The agents declare them again when they connect anew. */
-export function agentQueueDrift(cluster: ClusterModel, found: ObservedObjects): ObjectDrift[] {
+export interface AgentQueueDrift extends ObjectDrift {
+  /** The host whose agent alone can declare it; absent: any can. */
+  readonly declaredBy?: string;
+}
+
+/** Queues and bindings of the agents that are gone, or differ. The agents declare them again when they connect anew. */
+export function agentQueueDrift(cluster: ClusterModel, found: ObservedObjects): AgentQueueDrift[] {
   // Before the first agent has been there, there is nothing to miss.
   const begun = cluster.agentQueues.some((queue) => inVhost(found.queues).some((one) => one.name === queue.name));
   if (!begun) return [];
-  return cluster.agentQueues.flatMap((queue) => [...queueDrift(queue, found), ...bindingDrift(queue, found)]);
+  return cluster.agentQueues.flatMap(({ declaredBy, ...queue }) =>
+    [...queueDrift(queue, found), ...bindingDrift(queue, found)].map((drift) =>
+      declaredBy === undefined ? drift : { ...drift, declaredBy },
+    ),
+  );
 }
 
 /** What is in a cluster and not in the model, for people to know of. It is never removed. */
@@ -54,9 +64,16 @@ export function unmanagedObjects(cluster: ClusterModel, found: ObservedObjects):
         : [`policy ${policy.name} on ${policy.applyTo} ${policy.pattern}${elsewhere(policy.vhost)}`],
     ),
     ...inVhost(found.queues).flatMap(({ name }) =>
-      name.startsWith("cmc.") && !queues.has(name) ? [`queue ${name}`] : [],
+      name.startsWith("cmc.") && !queues.has(name) ? [`queue ${name}${leftOver(name)}`] : [],
     ),
   ];
+}
+
+/** Nobody reads such a queue any more: it fills up to a window's worth, for ever. */
+function leftOver(queue: string): string {
+  const host = ledgerHostOf(queue);
+  if (host === undefined) return "";
+  return ` (left over: ${host} has no dispatcher in this stack; take it away: rabbitmqctl delete_queue ${queue})`;
 }
 
 const elsewhere = (where: string): string => (where === vhost ? "" : ` in ${where}`);

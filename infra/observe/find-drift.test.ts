@@ -195,9 +195,22 @@ describe("findDrift", () => {
     const lost = { ...objects, bindings: objects.bindings.filter((one) => one.queue !== "cmc.urp.pull") };
     const { steps, warnings } = found({ views: { bunny1: { objects: lost }, bunny2: { objects: lost } } });
     expect(steps).toEqual([
-      "bunny1 warren-dispatcher.service: binding of cmc.urp.pull to cmc: key v00.urp.notify.# is gone | declare",
+      "bunny1 warren-dispatcher.service: binding of cmc.urp.pull to cmc: key v00.urp.notify.# is gone; binding of cmc.urp.pull to cmc: key v00.urp.twin.# is gone | declare",
     ]);
     expect(warnings).toEqual([]);
+  });
+
+  it("has the dispatcher whose ledger is lost or has another window declare it, and no other one", () => {
+    const objects = (soundCluster(cluster).get("bunny1") as MemberView).objects;
+    const queues = objects.queues.flatMap((queue) => {
+      if (queue.name === "cmc.urp.ledger.bunny1") return [{ ...queue, arguments: { "x-message-ttl": 1000 } }];
+      return queue.name === "cmc.urp.ledger.bunny2" ? [] : [queue];
+    });
+    const lost = { ...objects, queues };
+    expect(found({ views: { bunny1: { objects: lost }, bunny2: { objects: lost } } }).steps).toEqual([
+      "bunny1 warren-dispatcher.service: queue cmc.urp.ledger.bunny1: x-message-ttl 1000 instead of 7200000 | declare",
+      "bunny2 warren-dispatcher.service: queue cmc.urp.ledger.bunny2: is gone | declare",
+    ]);
   });
 
   it("has the agents bind anew to an exchange that is made anew", () => {

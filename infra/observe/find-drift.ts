@@ -1,16 +1,13 @@
-import { brokerPackage, brokerUnit, keepalivedUnit, memberStep, pluginsFile } from "../model/names.ts";
+import { brokerPackage, brokerUnit, dispatcherUnit, keepalivedUnit, memberStep, pluginsFile } from "../model/names.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import type { BrokerObservations, ClusterObservation } from "./broker.ts";
-import { agentQueueDrift, objectDrift, unmanagedObjects } from "./broker-drift.ts";
+import { type AgentQueueDrift, agentQueueDrift, objectDrift, unmanagedObjects } from "./broker-drift.ts";
 import { hostDrift } from "./drift.ts";
 import { DriftCollector, type HostDrifts } from "./host-drifts.ts";
 import type { Observations } from "./index.ts";
 import { type MemberDrift, mainView, memberDrift, missingPlugins, unmanagedNodes } from "./member-drift.ts";
 import type { Observation, Unreachable } from "./observation.ts";
 import { doublyHeldAddresses, unheldAddresses, unmanagedAddresses } from "./virtual-ip-drift.ts";
-
-/** The agent that declares the queues of all. */
-const declaringUnit = "warren-dispatcher.service";
 
 /** Everything that was seen to differ from the model. */
 export interface Drift {
@@ -51,11 +48,7 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
     const rebound = objectDrifts.filter(({ thing }) => agentExchanges(cluster).has(thing));
     // A queue that lives on a node that is down is not told of, and comes back with it.
     const isWhole = nodes.size === 0;
-    const missing = [...rebound, ...(isWhole ? agentQueueDrift(cluster, objects) : [])];
-    if (missing.length > 0) {
-      const differences = missing.map(({ thing, difference }) => `${thing}: ${difference}`);
-      drift.note(main.host, declaringUnit, differences, ["declare"]);
-    }
+    noteUndeclared([...rebound, ...(isWhole ? agentQueueDrift(cluster, objects) : [])], main.host, drift);
     note(unmanaged, cluster.name, [...unmanagedNodes(cluster, observed), ...unmanagedObjects(cluster, objects)]);
   }
   for (const { host, address } of unheldAddresses(model, observations, drift.hosts)) {
@@ -69,6 +62,14 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
 const note = (all: Map<string, readonly string[]>, where: string, things: readonly string[]) => {
   if (things.length > 0) all.set(where, things);
 };
+
+/** What any dispatcher declares is declared by that beside the member that was asked. */
+function noteUndeclared(missing: readonly AgentQueueDrift[], asked: string, drift: DriftCollector): void {
+  for (const [host, some] of Map.groupBy(missing, ({ declaredBy }) => declaredBy ?? asked)) {
+    const differences = some.map(({ thing, difference }) => `${thing}: ${difference}`);
+    drift.note(host, dispatcherUnit, differences, ["declare"]);
+  }
+}
 
 const agentExchanges = (cluster: ClusterModel): Set<string> =>
   new Set(cluster.agentQueues.flatMap((queue) => queue.bindings.map(({ exchange }) => `exchange ${exchange}`)));

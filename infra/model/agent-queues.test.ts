@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { configSchema } from "../../agents/dispatcher/config.ts";
+import { topologyOf } from "../../agents/dispatcher/topology.ts";
+import type { StackConfig } from "../config/index.ts";
+import { agentQueues, ledgerHostOf, ledgerQueueOf } from "./agent-queues.ts";
+import { contentOf, fixtureConfig, hostOf } from "./fixture.ts";
+
+/** What the dispatcher of a host declares, by its rendered config. */
+const declared = (host: string, config: StackConfig) =>
+  topologyOf(configSchema.parse(JSON.parse(contentOf(hostOf(host, config), "/etc/warren/dispatcher.json")))).queues;
+
+const sorted = (keys: readonly string[]) => keys.toSorted();
+
+describe.each(["lab", "lab4"])("the agents' queues of stack %s", (stack) => {
+  const config = fixtureConfig(stack);
+  const model = agentQueues(config, "bunny");
+  const dispatchers = config.brokers.bunny?.members ?? [];
+
+  it("are those that the dispatchers declare, with their bindings and what of their arguments follows from the config", () => {
+    const all = new Map(dispatchers.flatMap((host) => declared(host, config).map((queue) => [queue.name, queue])));
+    expect(sorted(model.map(({ name }) => name))).toEqual(sorted([...all.keys()]));
+    for (const { name, bindings, arguments: given } of model) {
+      const queue = all.get(name);
+      expect(sorted(bindings.map(({ exchange, key }) => `${exchange} ${key}`)), name).toEqual(
+        sorted((queue?.bindings ?? []).map(({ exchange, pattern }) => `${exchange} ${pattern}`)),
+      );
+      expect(queue?.arguments ?? {}, name).toMatchObject(given);
+    }
+  });
+
+  it("have a ledger for each dispatcher, which it alone declares, and are replicated by the policy for all of them", () => {
+    const ledgers = model.filter(({ declaredBy }) => declaredBy !== undefined);
+    expect(ledgers.map(({ name, declaredBy }) => [name, declaredBy])).toEqual(
+      dispatchers.map((host) => [ledgerQueueOf(host), host]),
+    );
+    expect(ledgers.map(({ name }) => ledgerHostOf(name))).toEqual(dispatchers);
+    for (const { name } of model) expect(name).toMatch(/^cmc\./);
+  });
+});
+
+it("of another cluster than that of the announcements are none", () => {
+  expect(agentQueues(fixtureConfig(), "hare")).toEqual([]);
+  expect(ledgerHostOf("cmc.urp.pull")).toBeUndefined();
+});
