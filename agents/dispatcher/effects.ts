@@ -123,10 +123,11 @@ export class Effects {
     if (ref > 0) tell({ type: "twin-kept", key, ref });
   }
 
-  async #serve({ claim, routingKey, ref, reason }: Of<"serve">): Promise<void> {
+  async #serve(effect: Of<"serve">): Promise<void> {
     const { journal, outgoing, tell } = this.#parts;
-    const twin = await journal.readTwin(ref);
-    if (twin) outgoing.twin(routingKey, twin.body, reason, this.#outcomeOf(claim, "served"));
+    const { claim } = effect;
+    const twin = await journal.readTwin(effect.ref);
+    if (twin) outgoing.twin(effect, twin.body, this.#outcomeOf(claim, "served"));
     else tell({ type: "twin-missing", claim });
   }
 

@@ -33,7 +33,7 @@ export class Outgoing {
   publish({ routingKey, delivery, firstAtMs, doubt }: Of<"publish">, onOutcome: OnOutcome): void {
     const own = this.#options.deliveryOf(delivery.id)?.headers;
     const headers = doubt ? { ...own, [doubtHeader]: "1" } : own;
-    this.#send(routingKey, delivery.body, headers, Math.ceil(firstAtMs / 1000), onOutcome);
+    this.#send(routingKey, delivery.body, headers, secondsOf(firstAtMs), onOutcome);
   }
 
   marker({ token }: Of<"marker">, onOutcome: OnOutcome): void {
@@ -42,14 +42,17 @@ export class Outgoing {
   }
 
   /** A twin from the disk: without the headers it came with, all that is needed is in its body. */
-  twin(routingKey: string, body: Buffer, reason: string, onOutcome: OnOutcome): void {
-    this.#send(routingKey, body, { [alternateHeader]: reason }, undefined, onOutcome);
+  twin({ routingKey, reason, firstAtMs }: Of<"serve">, body: Buffer, onOutcome: OnOutcome): void {
+    this.#send(routingKey, body, { [alternateHeader]: reason }, secondsOf(firstAtMs), onOutcome);
   }
 
   /** A twin that is in hand; or the request itself, where none came. */
-  deliveredTwin({ routingKey, delivery, reason }: Of<"serve-delivery">, onOutcome: OnOutcome): void {
-    const { [reasonHeader]: _, ...own } = this.#options.deliveryOf(delivery.id)?.headers ?? {};
-    this.#send(routingKey, delivery.body, { ...own, [alternateHeader]: reason }, undefined, onOutcome);
+  deliveredTwin({ routingKey, delivery, reason, firstAtMs }: Of<"serve-delivery">, onOutcome: OnOutcome): void {
+    const inHand = this.#options.deliveryOf(delivery.id);
+    const { [reasonHeader]: _, ...own } = inHand?.headers ?? {};
+    // A puller passes the first arrival on with its request.
+    const timestampSeconds = secondsOf(firstAtMs) ?? inHand?.timestampSeconds;
+    this.#send(routingKey, delivery.body, { ...own, [alternateHeader]: reason }, timestampSeconds, onOutcome);
   }
 
   /** Without headers where amqplib can't send them on (over 64 kB): what is needed is in the body. */
@@ -75,6 +78,10 @@ export class Outgoing {
       session.send(exchange, routingKey, body, { ...options, headers: left }, onOutcome);
     }
   }
+}
+
+function secondsOf(firstAtMs: number | undefined): number | undefined {
+  return firstAtMs === undefined ? undefined : Math.ceil(firstAtMs / 1000);
 }
 
 const ownHeaders: ReadonlySet<string> = new Set([doubtHeader, alternateHeader]);

@@ -60,6 +60,11 @@ export class DispatcherProcess {
     return Number(line?.split(" ")[1] ?? 0);
   }
 
+  /** Resolves to exit code and signal. */
+  get exited(): Promise<unknown[]> {
+    return this.#exited;
+  }
+
   /** SIGKILL; resolves when it is gone. */
   async kill(): Promise<void> {
     if (!this.#hasEnded) this.#child.kill("SIGKILL");

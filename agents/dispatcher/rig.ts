@@ -9,6 +9,7 @@ import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts"
 import { brokerConfig } from "../lib/config.ts";
 import { type Consumer, consume } from "../lib/consumer.ts";
 import type { Delivery } from "../lib/subscription.ts";
+import { deadLetterQueue } from "../lib/topology.ts";
 import { type Config, configSchema } from "./config.ts";
 import { DispatcherProcess } from "./rig-process.ts";
 import { topologyOf } from "./topology.ts";
@@ -248,6 +249,30 @@ export class Place {
     ).length;
   }
 
+  /** The dispatcher that was started last, perhaps not ready yet. */
+  async newest(): Promise<DispatcherProcess> {
+    let newest = this.dispatchers.at(-1);
+    for (; !newest; newest = this.dispatchers.at(-1)) await new Promise((resolve) => setImmediate(resolve));
+    return newest;
+  }
+
+  /** Takes so many dead letters off their queue. */
+  async deadLetters(count: number): Promise<{ reason: unknown; body: string }[]> {
+    const aside: { reason: unknown; body: string }[] = [];
+    const all = Promise.withResolvers<void>();
+    const reader = consume({
+      ...{ session: this.#session, queue: deadLetterQueue, prefetch: 10, log, agent: "test" },
+      handle: ({ headers, body }) => {
+        aside.push({ reason: headers["x-dead-reason"], body: body.toString() });
+        if (aside.length === count) all.resolve();
+        return "ack";
+      },
+    });
+    await all.promise;
+    await reader.cancel();
+    return aside;
+  }
+
   /** Messages in the queue. Exact once no consumer is there: what one held unacked is back then. */
   async count(queue: string): Promise<number> {
     const connection = await connect(this.#rig.broker.url);
@@ -255,6 +280,11 @@ export class Place {
     const { messageCount } = await channel.checkQueue(queue);
     await connection.close();
     return messageCount;
+  }
+
+  /** What is declared reaches the broker's disk up to two seconds later, and would be lost when it is killed before. */
+  async declaredOnDisk(): Promise<void> {
+    await this.#rig.broker.evaluate("mnesia:dump_log()");
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,10 @@ test("what a mistake in the config makes the broker say names the key to look at
   expect(describe("Expected ConnectionOpenOk; got <ConnectionClose channel:0>")).toMatch(/no vhost radar/);
   expect(describe("ACCESS_REFUSED - access to queue 'x' in vhost '/' refused for user")).toMatch(/lacks a permission/);
   expect(describe("PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'cmc'")).toMatch(/there already/);
+  const unequal = "PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'cmc.urp.ledger.a' in vhost '/'";
+  expect(describe(unequal)).toMatch(
+    /^queue cmc\.urp\.ledger\.a .* another x-message-ttl: .* delete_queue cmc\.urp\.ledger\.a\)/,
+  );
   expect(describe("Frame size 1345270062 exceeds maxFrameSize 67108864")).toMatch(/does not speak AMQP/);
 });
 

@@ -10,8 +10,16 @@ export function describeBrokerFault(error: Error, config: Pick<BrokerConfig, "us
   // Node gathers the failures of several addresses of one name; its own message is empty then.
   const said =
     error instanceof AggregateError ? error.errors.map((each: Error) => each.message).join("; ") : error.message;
-  const meaning = meanings.find(([pattern]) => pattern.test(said))?.[1](config);
+  const meaning = unequalQueue(said) ?? meanings.find(([pattern]) => pattern.test(said))?.[1](config);
   return meaning === undefined ? said : `${meaning} (${said})`;
+}
+
+/** A queue can't be changed: it goes, or the config says what it is. */
+function unequalQueue(said: string): string | undefined {
+  const found = /PRECONDITION_FAILED - inequivalent arg '([^']+)' for queue '([^']+)'/.exec(said);
+  if (!found) return undefined;
+  const [, argument, queue] = found;
+  return `queue ${queue} is there already and has another ${argument}: correct the config, or stop this agent, let the queue run empty and delete it (rabbitmqctl delete_queue ${queue}); it is declared anew`;
 }
 
 type Meaning = readonly [RegExp, (config: Pick<BrokerConfig, "user" | "vhost">) => string];
