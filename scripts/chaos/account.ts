@@ -37,6 +37,17 @@ export interface Finding {
   readonly atMs: number;
 }
 
+/** A dispatch of which its dispatcher has said that it may be a second one. */
+export interface Doubt {
+  readonly name: string;
+  readonly key: string;
+  readonly atMs: number;
+  readonly messageId: string;
+  readonly round: RoundRecord | undefined;
+  /** Since the first dispatch that was seen; undefined where this is it. */
+  readonly afterMs: number | undefined;
+}
+
 /** Jepsen's total queue: what was put in, what is known of it, what came out. */
 export interface Account {
   /** Products whose files were put on both radar servers. */
@@ -51,8 +62,9 @@ export interface Account {
   readonly repeated: number;
   readonly repeatedAnnounced: number;
   readonly repeatedDelivered: number;
-  /** Dispatched again with the mark of doubt: none of the repeats. */
+  /** Dispatched with the mark of doubt: none of the repeats. */
   readonly doubted: number;
+  readonly doubts: readonly Doubt[];
   /** The other URP's copy, asked for because the first could not be fetched. */
   readonly twinsServed: number;
   readonly deadLetters: number;
@@ -90,6 +102,9 @@ export function account(evidence: Evidence, rounds: readonly RoundRecord[]): Acc
       };
     }),
   ].toSorted((one, other) => one.atMs - other.atMs);
+  const doubts = attempted
+    .flatMap((record) => doubtsOf(record, rounds))
+    .toSorted((one, other) => one.atMs - other.atMs);
   const sum = (of: (record: ProductRecord) => number) => attempted.reduce((total, record) => total + of(record), 0);
   const count = (kind: FindingKind) =>
     findings.reduce((total, finding) => total + (finding.kind === kind ? finding.count : 0), 0);
@@ -102,7 +117,8 @@ export function account(evidence: Evidence, rounds: readonly RoundRecord[]): Acc
     repeated: count("repeated"),
     repeatedAnnounced: sum(announcedAgain) + stragglers.length,
     repeatedDelivered: sum(deliveredAgain),
-    doubted: sum(({ dispatched }) => dispatched.filter(({ doubt }) => doubt).length),
+    doubted: doubts.length,
+    doubts,
     twinsServed: sum(({ twins }) => twins.length),
     deadLetters: sum(({ dead }) => dead.length),
     wrong: count("wrong"),
@@ -136,6 +152,16 @@ function findingsOf(record: ProductRecord, rounds: readonly RoundRecord[]): Find
     if (wrong !== undefined) findings.push(found("wrong", 1, atMs, `${wrong} (on ${pds})`));
   }
   return findings;
+}
+
+function doubtsOf({ name, key, dispatched }: ProductRecord, rounds: readonly RoundRecord[]): Doubt[] {
+  const firstMs = Math.min(...dispatched.map(({ atMs }) => atMs));
+  return dispatched
+    .filter(({ doubt }) => doubt)
+    .map(({ atMs, messageId }) => {
+      const afterMs = atMs > firstMs ? atMs - firstMs : undefined;
+      return { name, key, atMs, messageId, round: roundAt(rounds, atMs), afterMs };
+    });
 }
 
 function whyLost({ announced, dispatched, dead }: ProductRecord): string {

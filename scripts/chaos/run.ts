@@ -44,6 +44,7 @@ const drainWithinMs = 120_000;
 /** Nothing comes any more after this much silence; a repeat shows within it. */
 const quietMs = 2_000;
 const lookEveryMs = 100;
+const removedAtOnce = 100;
 const progressEveryMs = 500;
 /** What is in order is let go after this: longer than anything that comes late. */
 const keepMs = 600_000;
@@ -174,10 +175,9 @@ async function clear(
   remove: (record: ProductRecord) => Promise<void>,
 ): Promise<void> {
   const kept = new Set(findings.map(({ name }) => name));
-  for (const record of products) {
-    if (kept.has(record.name)) continue;
-    await remove(record);
-    await removeCopies(scene, record);
+  const left = products.filter(({ name }) => !kept.has(name));
+  while (left.length > 0) {
+    await Promise.all(left.splice(-removedAtOnce).flatMap((record) => [remove(record), removeCopies(scene, record)]));
   }
 }
 
