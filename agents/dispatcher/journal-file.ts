@@ -1,0 +1,79 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import type { Part } from "./journal-buffer.ts";
+import { readTwin, recordLength } from "./journal-record.ts";
+import type { Segment } from "./journal-segment.ts";
+
+/** More than an announcement needs: most twins are read at once. */
+const firstReadBytes = 4096;
+
+/** A twin as `Journal.twin` took it. */
+export interface KeptTwin {
+  readonly routingKey: string;
+  readonly body: Buffer;
+}
+
+/**
+ * Brings a segment's parts to disk, each to its place in the file. What a failed try left there is written over by the next,
+ * by a descriptor of its own: after an error of fdatasync the old one might not tell of it again.
+ */
+export async function writeParts(segment: Segment, parts: readonly Part[]): Promise<void> {
+  try {
+    segment.handle ??= await openForWriting(segment);
+    for (const part of parts) await writePart(segment.handle, part);
+    await segment.handle.datasync();
+  } catch (error) {
+    const { handle } = segment;
+    segment.handle = undefined;
+    await handle?.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function openForWriting(segment: Segment): Promise<FileHandle> {
+  const handle = await open(segment.path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+  try {
+    await syncDirectoryOf(segment);
+    return handle;
+  } catch (error) {
+    await handle.close().catch(() => {});
+    throw error;
+  }
+}
+
+/** The system may take less than it is given, as when the disk becomes full in between. */
+async function writePart(handle: FileHandle, part: Part): Promise<void> {
+  for (let done = 0; done < part.bytes; ) {
+    const { bytesWritten } = await handle.write(part.memory, part.from + done, part.bytes - done, part.position + done);
+    done += bytesWritten;
+  }
+}
+
+async function syncDirectoryOf(segment: Segment): Promise<void> {
+  const handle = await open(segment.directory, "r");
+  await handle.sync().finally(() => handle.close());
+}
+
+/** The twin at a place of a file; undefined where the file is gone or there is none. */
+export async function readTwinFile(path: string, offset: number): Promise<KeptTwin | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const first = await readAt(handle, offset, firstReadBytes);
+    const bytes = recordLength(first);
+    return readTwin(bytes <= first.length ? first : await readAt(handle, offset, bytes), 0);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readAt(handle: FileHandle, offset: number, bytes: number): Promise<Buffer> {
+  const data = Buffer.alloc(bytes);
+  const { bytesRead } = await handle.read(data, 0, bytes, offset);
+  return data.subarray(0, bytesRead);
+}

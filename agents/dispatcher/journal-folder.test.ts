@@ -1,0 +1,183 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { UserError } from "../lib/errors.ts";
+import { Journal } from "./journal.ts";
+import { makeHeader } from "./journal-record.ts";
+import { productKey, Told } from "./journal-testing.ts";
+
+const log = pino({ level: "silent" });
+let parent: string;
+let directory: string;
+
+beforeEach(async () => {
+  parent = await mkdtemp(join(tmpdir(), "warren-journal-"));
+  directory = join(parent, "journal");
+});
+afterEach(() => rm(parent, { recursive: true, force: true }));
+
+const open = (replay = new Told()): Promise<Journal> =>
+  Journal.open({ directory, windowMs: 7_200_000, nowMs: Date.now, replay, log });
+
+async function refusal(): Promise<UserError> {
+  const error = await open().then(
+    (journal) => journal.close().then(() => undefined),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(UserError);
+  return error as UserError;
+}
+
+test("the folder is made where the one above it is there; else it is said which is missing", async () => {
+  await (await open()).close();
+  expect(await readdir(parent)).toEqual(["journal"]);
+  directory = join(parent, "missing", "journal");
+  expect((await refusal()).format()).toContain(`${directory}: can't be made: the folder above it is missing`);
+});
+
+test("a file in the folder's place is told as that", async () => {
+  await writeFile(directory, "");
+  expect((await refusal()).format()).toContain(`${directory}: is a file where the journal's folder is expected`);
+});
+
+test("a second one in the same folder is refused, and told who has it", async () => {
+  const first = await open();
+  const error = await refusal();
+  expect(error.format()).toContain(`${directory}: is in use by another process (${process.pid})`);
+  expect(error.remedy).toContain("one dispatcher per folder");
+  first.arrival(productKey(1), Date.now(), "radar1", 1, true);
+  await first.close();
+  const told = new Told();
+  await (await open(told)).close();
+  expect(told.all).toHaveLength(1);
+});
+
+test("the lock ends with its process, killed as it may be, and not with a process that that started", async () => {
+  const owner = spawn(process.execPath, ["--input-type=module", "-e", ownerScript(directory)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exited = once(owner, "exit");
+  const [said] = (await once(owner.stdout, "data")) as [Buffer];
+  const grandchild = Number(said.toString());
+  expect(grandchild).toBeGreaterThan(0);
+  expect((await refusal()).format()).toContain(`(${owner.pid})`);
+  owner.kill("SIGKILL");
+  await exited;
+  try {
+    await (await open()).close();
+  } finally {
+    process.kill(grandchild, "SIGKILL");
+  }
+});
+
+/** Opens the journal, starts a process that outlives it, says that one's number. */
+function ownerScript(folder: string): string {
+  const moduleUrl = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
+  return `
+    import { spawn } from "node:child_process";
+    import { Journal } from ${moduleUrl("journal.ts")};
+    const log = { info() {}, warn() {}, error() {} };
+    const replay = { arrival() {}, certain() {}, served() {}, twin() {} };
+    const directory = ${JSON.stringify(folder)};
+    await Journal.open({ directory, windowMs: 1000, nowMs: Date.now, replay, log });
+    console.log(spawn("sleep", ["60"], { stdio: "ignore", detached: true }).pid);
+    setInterval(() => {}, 1000);
+  `;
+}
+
+test("foreign files are left alone, whatever they are called", async () => {
+  await mkdir(directory);
+  await writeFile(join(directory, "notes.txt"), "mine");
+  await writeFile(join(directory, "000000000007.journal"), "the diary of a rabbit");
+  await mkdir(join(directory, "000000000008.journal"));
+  const journal = await open();
+  journal.arrival(productKey(1), Date.now(), "radar1", 1, true);
+  await journal.close();
+  const told = new Told();
+  await (await open(told)).close();
+  expect(told.all).toHaveLength(1);
+  expect(await readFile(join(directory, "000000000007.journal"), "utf8")).toBe("the diary of a rabbit");
+  expect((await readdir(directory)).sort()).toContain("notes.txt");
+});
+
+test("files that hold nothing, as of a process killed at its start, are removed", async () => {
+  await mkdir(directory);
+  await writeFile(join(directory, "000000000001.journal"), "");
+  await writeFile(join(directory, "000000000002.journal"), makeHeader().subarray(0, 7));
+  await writeFile(join(directory, "000000000003.journal"), makeHeader());
+  await (await open()).close();
+  expect(await readdir(directory)).toEqual(["lock"]);
+});
+
+test("a journal of another version is refused with a remedy, and not touched", async () => {
+  await mkdir(directory);
+  const file = join(directory, "000000000001.journal");
+  await writeFile(file, makeHeader(2));
+  const error = await refusal();
+  expect(error.format()).toContain(`${file}: is a journal of version 2, this warren reads version 1`);
+  expect(error.remedy).toContain("run the warren that wrote it");
+  expect((await readFile(file)).equals(makeHeader(2))).toBe(true);
+  // The lock is not kept by the one that was refused.
+  await rm(file);
+  await (await open()).close();
+});
+
+test("a disk that can't be written is told, nothing is lost, and it goes on by itself when it can", async () => {
+  const journal = await open();
+  // A folder in the next file's place stands for any error of the disk.
+  const obstacle = join(directory, "000000000001.journal");
+  await mkdir(obstacle);
+  journal.arrival(productKey(1), Date.now(), "radar1", 1, true);
+  let isSynced = false;
+  const synced = journal.synced().then(() => {
+    isSynced = true;
+  });
+  await expect.poll(() => journal.fault).toContain(`journal ${directory} can't be written: EISDIR`);
+  const ref = journal.twin(productKey(1), "a", Buffer.from("twin"));
+  expect((await journal.readTwin(ref))?.body.toString()).toBe("twin");
+  expect([isSynced, journal.pendingBytes > 0]).toEqual([false, true]);
+  await rm(obstacle, { recursive: true });
+  await synced;
+  await journal.synced();
+  expect([journal.fault, journal.pendingBytes, journal.overflowed]).toEqual([undefined, 0, false]);
+  await journal.close();
+  const told = new Told();
+  await (await open(told)).close();
+  expect(told.all.map((line) => line.split(" ")[0])).toEqual(["arrival", "twin"]);
+});
+
+test("beyond its bound it takes nothing more and answers for nothing more, twins first", async () => {
+  const limits = { pendingBytesMax: 2000, pendingTwinBytesMax: 500, retryMaxMs: 200 };
+  const options = { directory, windowMs: 7_200_000, nowMs: Date.now, log };
+  const journal = await Journal.open({ ...options, replay: new Told(), limits });
+  const obstacle = join(directory, "000000000001.journal");
+  await mkdir(obstacle);
+  expect(journal.twin(productKey(0), "a", Buffer.alloc(100))).toBeGreaterThan(0);
+  expect(journal.twin(productKey(0), "a", Buffer.alloc(400))).toBe(0);
+  const before = journal.synced();
+  let count = 0;
+  for (; !journal.overflowed && count < 1000; count++) journal.arrival(productKey(count), Date.now(), "r", 1, true);
+  expect(count).toBeGreaterThan(20);
+  expect(count).toBeLessThan(60);
+  expect(journal.pendingBytes).toBeLessThanOrEqual(2000);
+  expect(journal.fault).toContain("has no memory left");
+  const after = journal.synced();
+  await rm(obstacle, { recursive: true });
+  // What it took before is on disk; what it refused is answered for by nobody, also when the disk is well again.
+  await before;
+  await expect.poll(() => journal.pendingBytes).toBe(0);
+  const winner = await Promise.race([
+    after.then(() => "after"),
+    new Promise((resolve) => setImmediate(resolve, "none")),
+  ]);
+  expect(winner).toBe("none");
+  expect(journal.overflowed).toBe(true);
+  await journal.close();
+  const told = new Told();
+  await (await Journal.open({ ...options, replay: told })).close();
+  expect(told.all).toHaveLength(count);
+});

@@ -1,0 +1,64 @@
+import { spawn } from "node:child_process";
+import { type FileHandle, open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../lib/errors.ts";
+
+const lockName = "lock";
+/** flock's own default is 1, which it also ends with for other reasons. */
+const conflictExitCode = 75;
+
+export interface FolderLock {
+  release(): Promise<void>;
+}
+
+/**
+ * Keeps a folder for this process alone. The lock is the kernel's (flock(2) on a file in the folder), so it ends with the
+ * process, killed or not, and is never stale. Node has no call for it: flock(1) locks the open file that it inherits, which stays
+ * locked as long as our descriptor is open. UserError: another process has it, or flock(1) isn't there.
+ */
+export async function lockFolder(directory: string): Promise<FolderLock> {
+  const path = join(directory, lockName);
+  const handle = await open(path, "a", 0o600);
+  try {
+    if (!(await lock(handle))) {
+      const owner = (await readFile(path, "latin1").catch(() => "")).trim();
+      throw new UserError(
+        directory,
+        `is in use by another process${owner && ` (${owner})`}`,
+        "one dispatcher per folder: stop the other one, or give this one a folder of its own",
+      );
+    }
+    await writeOwner(handle);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  return { release: () => handle.close() };
+}
+
+/** For the message of whoever comes second; nothing depends on it, so that a full disk does not keep the owner out. */
+async function writeOwner(handle: FileHandle): Promise<void> {
+  try {
+    await handle.truncate(0);
+    await handle.write(`${process.pid}\n`);
+  } catch {}
+}
+
+function lock(handle: FileHandle): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const args = ["--exclusive", "--nonblock", "--conflict-exit-code", String(conflictExitCode), "3"];
+    const child = spawn("flock", args, { stdio: ["ignore", "ignore", "pipe", handle.fd] });
+    let said = "";
+    child.stderr?.on("data", (data: Buffer) => {
+      said += data.toString();
+    });
+    child.on("error", (cause) => {
+      const remedy = "it belongs to the package util-linux";
+      reject(new UserError("flock", "can't be run, so the journal's folder can't be locked", remedy, { cause }));
+    });
+    child.on("close", (code, signal) => {
+      if (code === 0 || code === conflictExitCode) resolve(code === 0);
+      else reject(new Error(`flock ended with ${signal ?? code}: ${said.trim()}`));
+    });
+  });
+}

@@ -1,0 +1,170 @@
+import { crc32 } from "node:zlib";
+import { keyWords } from "./product-key.ts";
+
+/** Each file begins with these, the version and their CRC-32: no later version is misread, no foreign file taken for one. */
+const magic = Buffer.from("warrenJN", "latin1");
+export const journalVersion = 1;
+export const headerBytes = magic.length + 8;
+
+/** Length of what follows, its CRC-32. Then type and, but for a source, the key. */
+const headBytes = 8;
+export const recordType = { arrival: 1, certain: 2, served: 3, twin: 4, source: 5 } as const;
+/** Without anything but a key. */
+export type NoteType = typeof recordType.certain | typeof recordType.served;
+const keyedBytes = headBytes + 17;
+/** Key, first arrival in milliseconds (8 bytes), size (4), number of its source, whether it is certain. */
+export const arrivalBytes = keyedBytes + 14;
+/** Key alone. */
+export const noteBytes = keyedBytes;
+/** Key, when it was written (8 bytes), length of its routing key (1); the routing key and the announcement follow. */
+const twinFixedBytes = keyedBytes + 9;
+const sourceFixedBytes = headBytes + 2;
+/** An announcement is far smaller. A length beyond this is not a length but garbage. */
+export const recordBytesMax = 1024 * 1024;
+/** As AMQP has it. */
+export const routingKeyBytesMax = 255;
+const sizeBytesMax = 2 ** 32 - 1;
+
+export function makeHeader(version = journalVersion): Buffer {
+  const header = Buffer.alloc(headerBytes);
+  magic.copy(header);
+  header.writeUInt32BE(version, magic.length);
+  header.writeUInt32BE(crc32(header.subarray(0, magic.length + 4)), magic.length + 4);
+  return header;
+}
+
+/** The version of a journal file that begins so; undefined where it isn't one, or its beginning is torn or damaged. */
+export function readVersion(data: Buffer): number | undefined {
+  if (data.length < headerBytes || !data.subarray(0, magic.length).equals(magic)) return undefined;
+  const crc = data.readUInt32BE(magic.length + 4);
+  return crc32(data.subarray(0, magic.length + 4)) === crc ? data.readUInt32BE(magic.length) : undefined;
+}
+
+/** All of these write the key that `readKey` read last. */
+export function writeArrival(
+  to: Buffer,
+  at: number,
+  record: { atMs: number; sizeBytes: number; source: number; certain: boolean },
+): void {
+  writeKeyed(to, at, recordType.arrival);
+  to.writeDoubleBE(record.atMs, at + keyedBytes);
+  to.writeUInt32BE(Math.min(record.sizeBytes, sizeBytesMax), at + keyedBytes + 8);
+  to[at + keyedBytes + 12] = record.source;
+  to[at + keyedBytes + 13] = record.certain ? 1 : 0;
+  seal(to, at, arrivalBytes);
+}
+
+export function writeNote(to: Buffer, at: number, type: NoteType): void {
+  writeKeyed(to, at, type);
+  seal(to, at, noteBytes);
+}
+
+export function twinBytes(routingKey: string, body: Buffer): number {
+  return twinFixedBytes + Buffer.byteLength(routingKey) + body.length;
+}
+
+/** The routing key has at most `routingKeyBytesMax`. */
+export function writeTwin(
+  to: Buffer,
+  at: number,
+  record: { writtenAtMs: number; routingKey: string; body: Buffer },
+): void {
+  writeKeyed(to, at, recordType.twin);
+  to.writeDoubleBE(record.writtenAtMs, at + keyedBytes);
+  const routingKeyBytes = to.write(record.routingKey, at + twinFixedBytes);
+  to.writeUInt8(routingKeyBytes, at + keyedBytes + 8);
+  record.body.copy(to, at + twinFixedBytes + routingKeyBytes);
+  seal(to, at, twinFixedBytes + routingKeyBytes + record.body.length);
+}
+
+export function sourceRecordBytes(name: string): number {
+  return sourceFixedBytes + Buffer.byteLength(name);
+}
+
+export function writeSource(to: Buffer, at: number, number: number, name: string): void {
+  to[at + headBytes] = recordType.source;
+  to[at + headBytes + 1] = number;
+  seal(to, at, sourceFixedBytes + to.write(name, at + sourceFixedBytes));
+}
+
+/** Where the record that begins at `at` ends; 0 where none begins, or not all of it is there. */
+export function recordEnd(data: Buffer, at: number): number {
+  if (data.length - at < headBytes + 2) return 0;
+  const end = at + headBytes + data.readUInt32BE(at);
+  if (end > data.length || !couldBe(data[at + headBytes] ?? 0, end - at)) return 0;
+  return crc32(data.subarray(at + headBytes, end)) === data.readUInt32BE(at + 4) ? end : 0;
+}
+
+/** Bytes of a whole record by its first `headBytes`; 0 where they can't be that. */
+export function recordLength(data: Buffer): number {
+  const length = data.length < headBytes ? 0 : headBytes + data.readUInt32BE(0);
+  return length > recordBytesMax ? 0 : length;
+}
+
+export function typeOf(data: Buffer, at: number): number {
+  return data[at + headBytes] ?? 0;
+}
+
+export function keyOf(data: Buffer, at: number): string {
+  return data.toString("hex", at + headBytes + 1, at + keyedBytes);
+}
+
+/** An arrival's first arrival, or when a twin was written: both lie at the same place. */
+export function timeOf(data: Buffer, at: number): number {
+  return data.readDoubleBE(at + keyedBytes);
+}
+
+export function sizeBytesOf(data: Buffer, at: number): number {
+  return data.readUInt32BE(at + keyedBytes + 8);
+}
+
+export function sourceNumberOf(data: Buffer, at: number): number {
+  return data[at + keyedBytes + 12] ?? 0;
+}
+
+export function isCertain(data: Buffer, at: number): boolean {
+  return data[at + keyedBytes + 13] === 1;
+}
+
+export function readSource(data: Buffer, at: number, end: number): { number: number; name: string } {
+  return { number: data[at + headBytes + 1] ?? 0, name: data.toString("utf8", at + sourceFixedBytes, end) };
+}
+
+/** The twin that begins at `at`; undefined where none does. */
+export function readTwin(data: Buffer, at: number): { routingKey: string; body: Buffer } | undefined {
+  const end = recordEnd(data, at);
+  if (end === 0 || typeOf(data, at) !== recordType.twin) return undefined;
+  const bodyAt = at + twinFixedBytes + data.readUInt8(at + keyedBytes + 8);
+  if (bodyAt > end) return undefined;
+  return {
+    routingKey: data.toString("utf8", at + twinFixedBytes, bodyAt),
+    body: Buffer.from(data.subarray(bodyAt, end)),
+  };
+}
+
+function writeKeyed(to: Buffer, at: number, type: number): void {
+  to[at + headBytes] = type;
+  for (let word = 0; word < 4; word++) to.writeInt32BE(keyWords[word] ?? 0, at + headBytes + 1 + 4 * word);
+}
+
+function seal(to: Buffer, at: number, bytes: number): void {
+  to.writeUInt32BE(bytes - headBytes, at);
+  to.writeUInt32BE(crc32(to.subarray(at + headBytes, at + bytes)), at + 4);
+}
+
+/** What each type's length can be, before its CRC is reckoned: in garbage that is looked through byte by byte. */
+function couldBe(type: number, bytes: number): boolean {
+  switch (type) {
+    case recordType.arrival:
+      return bytes === arrivalBytes;
+    case recordType.certain:
+    case recordType.served:
+      return bytes === noteBytes;
+    case recordType.twin:
+      return bytes >= twinFixedBytes && bytes <= recordBytesMax;
+    case recordType.source:
+      return bytes >= sourceFixedBytes && bytes <= recordBytesMax;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,193 @@
+import { type FileHandle, open, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../lib/errors.ts";
+import {
+  headerBytes,
+  isCertain,
+  journalVersion,
+  keyOf,
+  readSource,
+  readVersion,
+  recordEnd,
+  recordType,
+  sizeBytesOf,
+  sourceNumberOf,
+  timeOf,
+  typeOf,
+} from "./journal-record.ts";
+import type { Replay } from "./journal-replay.ts";
+
+/** One file of the journal. */
+export interface Segment {
+  readonly number: number;
+  readonly directory: string;
+  readonly path: string;
+  readonly madeAtMs: number;
+  /** Its length, with what isn't written yet. */
+  bytes: number;
+  /** It can go when the window is over for this. */
+  newestMs: number;
+  /** Open while it is written to. */
+  handle: FileHandle | undefined;
+}
+
+/** Numbers of sources are bytes; this one is for all that have no number. */
+export const otherNumber = 255;
+export const otherSource = "other";
+
+const namePattern = /^(\d{12})\.journal$/;
+/** A reference is the number of a file, modulo this, and the place in it: 48 bits, as the table keeps. */
+const refNumbers = 2 ** 22;
+export const refBytes = 2 ** 26;
+
+export function refOf(segmentNumber: number, offset: number): number {
+  return (segmentNumber % refNumbers) * refBytes + offset;
+}
+
+export function readRef(ref: number): { numberRest: number; offset: number } {
+  return { numberRest: Math.floor(ref / refBytes), offset: ref % refBytes };
+}
+
+/** No two files that are kept at a time have the same. */
+export function restOf(segmentNumber: number): number {
+  return segmentNumber % refNumbers;
+}
+
+export function segmentPath(directory: string, number: number): string {
+  return join(directory, `${String(number).padStart(12, "0")}.journal`);
+}
+
+/** Numbers of the journal's files in a folder, oldest first; and the highest that is taken, be it by something foreign. */
+export async function listSegments(directory: string): Promise<{ numbers: number[]; highest: number }> {
+  const numbers: number[] = [];
+  let highest = 0;
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const number = Number(namePattern.exec(entry.name)?.[1] ?? 0);
+    highest = Math.max(highest, number);
+    if (number > 0 && entry.isFile()) numbers.push(number);
+  }
+  return { numbers: numbers.sort((a, b) => a - b), highest };
+}
+
+/** What a file of the journal told. */
+export interface ReadSegment {
+  /** Not one record, nor the beginning of a file of ours. */
+  readonly isForeign: boolean;
+  readonly records: number;
+  /** The latest time that a record of it counts from; -Infinity where none has one. */
+  readonly newestMs: number;
+  /** Where the last whole record ends. */
+  readonly validBytes: number;
+  /** Damaged bytes before that. */
+  readonly damagedBytes: number;
+  /** What follows it. */
+  readonly tornBytes: number;
+}
+
+/**
+ * Tells all whole records of a file. Behind a damaged one the next is looked for byte by byte: what was whole is not lost with
+ * it. Arrivals of which the window is over are left out; one from the future (the clock was set back) counts from now.
+ * UserError: the file is of another version.
+ */
+export async function readSegment(
+  path: string,
+  number: number,
+  options: { nowMs: number; windowMs: number; replay: Replay },
+): Promise<ReadSegment> {
+  const data = await readWhole(path);
+  const version = readVersion(data);
+  if (version !== undefined && version !== journalVersion) {
+    throw new UserError(
+      path,
+      `is a journal of version ${version}, this warren reads version ${journalVersion}`,
+      "run the warren that wrote it, or move the folder's files away: then this host remembers only what its ledger queue tells",
+    );
+  }
+  const teller = new Teller(data, number, options);
+  let validBytes = version === undefined ? 0 : headerBytes;
+  let damagedBytes = 0;
+  let records = 0;
+  for (let at = validBytes; at < data.length; ) {
+    const end = recordEnd(data, at);
+    if (end === 0) {
+      at++;
+      continue;
+    }
+    teller.tell(at, end);
+    records++;
+    damagedBytes += at - validBytes;
+    validBytes = end;
+    at = end;
+  }
+  const isForeign = records === 0 && version === undefined && data.length >= headerBytes;
+  return {
+    isForeign,
+    records,
+    newestMs: teller.newestMs,
+    validBytes,
+    damagedBytes,
+    tornBytes: data.length - validBytes,
+  };
+}
+
+class Teller {
+  readonly #data: Buffer;
+  readonly #number: number;
+  readonly #nowMs: number;
+  readonly #windowMs: number;
+  readonly #replay: Replay;
+  /** By number, as this file has them. */
+  readonly #sources: string[] = [];
+  newestMs = Number.NEGATIVE_INFINITY;
+
+  constructor(data: Buffer, number: number, options: { nowMs: number; windowMs: number; replay: Replay }) {
+    this.#data = data;
+    this.#number = number;
+    this.#nowMs = options.nowMs;
+    this.#windowMs = options.windowMs;
+    this.#replay = options.replay;
+  }
+
+  tell(at: number, end: number): void {
+    const data = this.#data;
+    switch (typeOf(data, at)) {
+      case recordType.arrival: {
+        const atMs = this.#time(at);
+        if (atMs + this.#windowMs <= this.#nowMs) break;
+        const source = this.#sources[sourceNumberOf(data, at)] ?? otherSource;
+        this.#replay.arrival(keyOf(data, at), atMs, source, sizeBytesOf(data, at), isCertain(data, at));
+        break;
+      }
+      case recordType.twin:
+        this.#time(at);
+        this.#replay.twin(keyOf(data, at), refOf(this.#number, at));
+        break;
+      case recordType.certain:
+        this.#replay.certain(keyOf(data, at));
+        break;
+      case recordType.served:
+        this.#replay.served(keyOf(data, at));
+        break;
+      case recordType.source: {
+        const { number, name } = readSource(data, at, end);
+        this.#sources[number] = name;
+        break;
+      }
+    }
+  }
+
+  #time(at: number): number {
+    const atMs = Math.min(timeOf(this.#data, at), this.#nowMs);
+    this.newestMs = Math.max(this.newestMs, atMs);
+    return atMs;
+  }
+}
+
+async function readWhole(path: string): Promise<Buffer> {
+  const handle = await open(path, "r");
+  try {
+    return await handle.readFile();
+  } finally {
+    await handle.close();
+  }
+}

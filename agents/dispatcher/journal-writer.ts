@@ -1,0 +1,134 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { backoffMs } from "../lib/backoff.ts";
+import type { Log } from "../lib/log.ts";
+import type { JournalBuffer } from "./journal-buffer.ts";
+import { writeParts } from "./journal-file.ts";
+
+export interface WriterOptions {
+  readonly directory: string;
+  readonly log: Log;
+  readonly limits: { readonly commitIntervalMs: number; readonly retryMinMs: number; readonly retryMaxMs: number };
+  /** After each write, well or not: removes what isn't needed any more, which may be what the disk needs. */
+  readonly tidy: () => Promise<void>;
+}
+
+type Deferred = PromiseWithResolvers<void>;
+
+/**
+ * Brings what the journal's buffer holds to disk: one write and fdatasync at a time, for all that came meanwhile; again and
+ * again, with growing pauses, where the disk refuses.
+ */
+export class JournalWriter {
+  readonly #buffer: JournalBuffer;
+  readonly #options: WriterOptions;
+  #running: Promise<void> | undefined;
+  #startedMs = Number.NEGATIVE_INFINITY;
+  /** Something came that the write under way does not bring. */
+  #untaken = false;
+  /** For the end of the write under way, or of its repetition. */
+  readonly #waiting: Deferred[] = [];
+  /** For the end of the one after it. */
+  #next: Deferred | undefined;
+  #fault: string | undefined;
+  #stopping = false;
+  #wake: (() => void) | undefined;
+
+  constructor(buffer: JournalBuffer, options: WriterOptions) {
+    this.#buffer = buffer;
+    this.#options = options;
+  }
+
+  /** Why nothing reaches the disk; undefined while all is well. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
+  /** Something was put into the buffer. */
+  appended(): void {
+    this.#untaken = true;
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when all that is in the buffer now is on disk. */
+  synced(): Promise<void> {
+    if (this.#buffer.pendingBytes === 0) return Promise.resolve();
+    if (this.#untaken) {
+      this.#next ??= Promise.withResolvers();
+      return this.#next.promise;
+    }
+    const last = this.#waiting.at(-1) ?? Promise.withResolvers();
+    if (this.#waiting.length === 0) this.#waiting.push(last);
+    return last.promise;
+  }
+
+  /** Writes what is left, without pauses; gives up at a fault. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#wake?.();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Whatever else comes in this turn is written with it.
+    await nextTurn();
+    for (let failures = 0; this.#buffer.pendingBytes > 0; ) {
+      const { commitIntervalMs, retryMinMs, retryMaxMs } = this.#options.limits;
+      const retryMs = failures === 0 ? 0 : backoffMs({ minMs: retryMinMs, maxMs: retryMaxMs }, failures);
+      await this.#pause(Math.max(retryMs, this.#startedMs + commitIntervalMs - performance.now()));
+      this.#startedMs = performance.now();
+      const error = await this.#commit();
+      this.#report(error);
+      // Whoever is told finds `fault` as it is then.
+      if (!error) for (const { resolve } of this.#waiting.splice(0)) resolve();
+      await this.#options.tidy();
+      failures = error ? failures + 1 : 0;
+      if (error && this.#stopping) break;
+    }
+    // In the same turn in which nothing was found waiting: whoever appends next starts this again.
+    this.#running = undefined;
+  }
+
+  /** One try; returns what went wrong. */
+  async #commit(): Promise<NodeJS.ErrnoException | undefined> {
+    const parts = this.#buffer.parts();
+    this.#untaken = false;
+    if (this.#next) this.#waiting.push(this.#next);
+    this.#next = undefined;
+    const segments = [...new Set(parts.map((part) => part.segment))];
+    try {
+      for (const segment of segments) {
+        const own = parts.filter((part) => part.segment === segment);
+        await writeParts(segment, own);
+        // File by file: on a disk with little room, what fits into it need not be written again.
+        this.#buffer.flushed(own);
+      }
+    } catch (error) {
+      return error as NodeJS.ErrnoException;
+    }
+    return undefined;
+  }
+
+  #report(error: NodeJS.ErrnoException | undefined): void {
+    const { directory, log } = this.#options;
+    if (!error) {
+      if (this.#fault) log.info({ directory }, "the journal is written again, nothing is missing in it");
+      this.#fault = undefined;
+      return;
+    }
+    if (!this.#fault) log.error({ err: error, directory }, "the journal can't be written: kept in memory, tried again");
+    const waitingKib = Math.ceil(this.#buffer.pendingBytes / 1024);
+    this.#fault = `journal ${directory} can't be written: ${error.message}; ${waitingKib} KiB wait in memory`;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (ms <= 0 || this.#stopping) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,130 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { pino } from "pino";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { UserError } from "../lib/errors.ts";
+import { Journal } from "./journal.ts";
+import type { JournalLimits } from "./journal-options.ts";
+import { productKey, Told } from "./journal-testing.ts";
+
+// Of the lab, as it mounts a small disk. It makes no hosts.
+const run = promisify(execFile);
+const log = pino({ level: "silent" });
+let disk: string;
+let directory: string;
+
+beforeEach(async () => {
+  disk = await mkdtemp(join(tmpdir(), "warren-small-disk-"));
+  await run("mount", ["-t", "tmpfs", "-o", "size=256k", "warren-test", disk]);
+  directory = join(disk, "journal");
+});
+afterEach(async () => {
+  // Lazily: a test that failed may have left a file open.
+  await run("umount", ["--lazy", disk]);
+  await rm(disk, { recursive: true });
+});
+
+function open(replay: Told, limits: Partial<JournalLimits> = {}): Promise<Journal> {
+  const all = { retryMaxMs: 200, segmentBytesMax: 40_000, ...limits };
+  return Journal.open({ directory, windowMs: 7_200_000, nowMs: Date.now, replay, log, limits: all });
+}
+
+const numbersOf = (told: Told): number[] =>
+  told.all.filter((line) => line.startsWith("arrival")).map((line) => Number(line.split(" ")[4]));
+
+test("a full disk costs nothing: what is answered for is there, the rest waits and is there when there is room", async () => {
+  const journal = await open(new Told());
+  await writeFile(join(disk, "ballast"), Buffer.alloc(100_000));
+  let answered = 0;
+  let next = 0;
+  const refs: number[] = [];
+  while (journal.fault === undefined) {
+    // Odd lengths, so that the disk is full in the middle of a record.
+    for (const end = next + 37; next < end; next++) {
+      journal.arrival(productKey(next), Date.now(), "radar1", next, true);
+      refs.push(journal.twin(productKey(next), `key.${next}`, Buffer.alloc(next % 100, 7)));
+    }
+    const upTo = next;
+    const synced = journal.synced().then(() => {
+      answered = upTo;
+    });
+    await Promise.race([synced, expect.poll(() => journal.fault, { timeout: 10_000 }).toBeDefined()]);
+  }
+  expect(journal.fault).toContain("ENOSPC");
+  expect(answered).toBeGreaterThan(100);
+  expect(answered).toBeLessThan(next);
+  // It works on from memory, for as long as this takes.
+  for (const end = next + 200; next < end; next++) {
+    journal.arrival(productKey(next), Date.now(), "radar2", next, true);
+  }
+  expect((await journal.readTwin(refs.at(-1) ?? 0))?.routingKey).toBe(`key.${refs.length - 1}`);
+  const synced = journal.synced();
+  await rm(join(disk, "ballast"));
+  await synced;
+  expect([journal.fault, journal.pendingBytes]).toEqual([undefined, 0]);
+  for (const [number, ref] of refs.entries()) expect((await journal.readTwin(ref))?.body).toHaveLength(number % 100);
+  await journal.close();
+
+  const told = new Told();
+  await (await open(told)).close();
+  expect(numbersOf(told)).toEqual(Array.from({ length: next }, (_, number) => number));
+  expect(told.refs).toEqual(refs);
+});
+
+test("a process that ends on a full disk leaves what it answered for, and the next one starts there and goes on", async () => {
+  const journal = await open(new Told());
+  let answered = 0;
+  for (let next = 0; journal.fault === undefined; next++) {
+    journal.arrival(productKey(next), Date.now(), "radar1", next, true);
+    if (next % 500 !== 499) continue;
+    const upTo = next + 1;
+    const synced = journal.synced().then(() => {
+      answered = upTo;
+    });
+    await Promise.race([synced, expect.poll(() => journal.fault, { timeout: 10_000 }).toBeDefined()]);
+  }
+  await journal.close();
+  const told = new Told();
+  const second = await open(told);
+  const numbers = numbersOf(told);
+  expect(numbers).toEqual([...numbers.keys()]);
+  expect(numbers.length).toBeGreaterThanOrEqual(answered);
+  second.arrival(productKey(numbers.length), Date.now(), "radar1", numbers.length, true);
+  await expect.poll(() => second.fault).toContain("ENOSPC");
+  const synced = second.synced();
+  await run("mount", ["-o", "remount,size=512k", disk]);
+  await synced;
+  await second.close();
+  const again = new Told();
+  await (await open(again)).close();
+  expect(numbersOf(again)).toEqual([...numbers, numbers.length]);
+});
+
+test("what the window is over for makes room on a full disk by itself", async () => {
+  let nowMs = 1_800_000_000_000;
+  const limits = { retryMaxMs: 200, segmentBytesMax: 40_000 };
+  const options = { directory, windowMs: 7_200_000, nowMs: () => nowMs, log, limits };
+  const journal = await Journal.open({ ...options, replay: new Told() });
+  for (let next = 0; journal.fault === undefined; next++) {
+    journal.arrival(productKey(next), nowMs, "radar1", next, true);
+    if (next % 500 === 499) await Promise.race([journal.synced(), expect.poll(() => journal.fault).toBeDefined()]);
+  }
+  const synced = journal.synced();
+  nowMs += 7_200_001;
+  await synced;
+  expect(journal.fault).toBeUndefined();
+  await journal.close();
+});
+
+test("a disk that is mounted read-only is told before anything begins", async () => {
+  await mkdir(directory);
+  await run("mount", ["-o", "remount,ro", disk]);
+  const error = await open(new Told()).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(UserError);
+  expect((error as UserError).format()).toContain(
+    `${directory}: is on a file system that is mounted read-only (EROFS)`,
+  );
+});

@@ -1,0 +1,241 @@
+import { rm } from "node:fs/promises";
+import { JournalBuffer } from "./journal-buffer.ts";
+import { type KeptTwin, readTwinFile } from "./journal-file.ts";
+import type { FolderLock } from "./journal-lock.ts";
+import { type OpenFolder, openFolder } from "./journal-open.ts";
+import { type JournalLimits, type JournalOptions, journalLimits } from "./journal-options.ts";
+import {
+  arrivalBytes,
+  makeHeader,
+  type NoteType,
+  noteBytes,
+  readTwin,
+  recordBytesMax,
+  recordType,
+  routingKeyBytesMax,
+  sourceRecordBytes,
+  twinBytes,
+  writeArrival,
+  writeNote,
+  writeSource,
+  writeTwin,
+} from "./journal-record.ts";
+import { otherNumber, readRef, refOf, restOf, type Segment, segmentPath } from "./journal-segment.ts";
+import { JournalWriter } from "./journal-writer.ts";
+import { readKey } from "./product-key.ts";
+
+/** A longer name of a source is nobody's. */
+const sourceNameMax = 255;
+const never = new Promise<void>(() => {});
+
+/**
+ * The dispatcher's memory on disk: what went out, what was learned of it since, and the announcements of twins, which are
+ * nowhere else. Records are appended to numbered files; a file goes when the window is over for everything in it.
+ *
+ * To append is to put into memory: it takes about a microsecond and never waits. One write and fdatasync is under way at a
+ * time, for all that came meanwhile; `synced` tells when. While the disk can't (full, broken), records wait in memory and are
+ * tried again, at the same place of the same file, over whatever the failed write left there; `fault` says so. Beyond
+ * `pendingBytesMax` the journal has `overflowed`: it takes nothing more, and `synced` never resolves again, so that the ledger
+ * isn't acked for what is missing here. Once the disk is well, a process that starts anew learns it from the ledger.
+ */
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #limits: JournalLimits;
+  readonly #lock: FolderLock;
+  readonly #buffer = new JournalBuffer();
+  readonly #writer: JournalWriter;
+  /** Oldest first. */
+  readonly #segments: Segment[];
+  /** The one that is appended to. */
+  #segment: Segment | undefined;
+  #nextNumber: number;
+  /** Numbers of the sources that it has named. */
+  readonly #sources = new Map<string, number>();
+  #overflowed = false;
+  #closed = false;
+
+  private constructor(options: JournalOptions, { lock, segments, nextNumber }: OpenFolder) {
+    const { directory, log } = options;
+    this.#options = options;
+    this.#limits = { ...journalLimits, ...options.limits };
+    this.#lock = lock;
+    this.#segments = segments;
+    this.#nextNumber = nextNumber;
+    const tidy = (): Promise<void> => this.#removeOld();
+    this.#writer = new JournalWriter(this.#buffer, { directory, log, limits: this.#limits, tidy });
+  }
+
+  /**
+   * Locks the folder (which is made, if its parent is there), tells `replay` what it holds, and is ready for more. Torn ends,
+   * garbage and foreign files are passed over. UserError: the folder can't be used, another process has it, or a file in it
+   * is of another version.
+   */
+  static async open(options: JournalOptions): Promise<Journal> {
+    return new Journal(options, await openFolder(options));
+  }
+
+  /** Why nothing reaches the disk at present, for the operator; undefined while all is well. */
+  get fault(): string | undefined {
+    if (!this.#overflowed) return this.#writer.fault;
+    const lost = `journal ${this.#options.directory} has no memory left: what came since is only in the ledger queue`;
+    return this.#writer.fault ? `${lost}; ${this.#writer.fault}` : lost;
+  }
+
+  /** Something was refused, `synced` won't resolve any more. With an empty buffer (`pendingBytes` 0) it is time to start anew. */
+  get overflowed(): boolean {
+    return this.#overflowed;
+  }
+
+  /** Bytes that aren't on disk yet. */
+  get pendingBytes(): number {
+    return this.#buffer.pendingBytes;
+  }
+
+  get bytesOnDisk(): number {
+    return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0) - this.#buffer.pendingBytes;
+  }
+
+  /** A product is out. Throws a RangeError where the key isn't one, as all that take a key; nothing is appended then. */
+  arrival(key: string, atMs: number, source: string, sizeBytes: number, certain: boolean): void {
+    readKey(key);
+    const segment = this.#segmentFor(arrivalBytes + sourceRecordBytes(source));
+    if (!segment) return;
+    const number = this.#numberOf(source, segment);
+    const at = this.#buffer.reserve(segment, arrivalBytes);
+    writeArrival(this.#buffer.memory, at, { atMs, sizeBytes, source: number, certain });
+    this.#writer.appended();
+  }
+
+  /** The publish of a known product is proven. */
+  certain(key: string): void {
+    this.#note(recordType.certain, key);
+  }
+
+  /** The twin of a known product went out. */
+  served(key: string): void {
+    this.#note(recordType.served, key);
+  }
+
+  /**
+   * Keeps a twin's announcement: `readTwin` has it at once, and for a window. Returns its reference, above 0 and below 2^48;
+   * 0 where it isn't kept, because too much waits for the disk or because it is beyond all measure.
+   */
+  twin(key: string, routingKey: string, body: Buffer): number {
+    readKey(key);
+    const bytes = twinBytes(routingKey, body);
+    if (bytes > recordBytesMax || Buffer.byteLength(routingKey) > routingKeyBytesMax) return 0;
+    if (this.#buffer.pendingBytes + bytes > this.#limits.pendingTwinBytesMax) return 0;
+    const segment = this.#segmentFor(bytes);
+    if (!segment) return 0;
+    const ref = refOf(segment.number, segment.bytes);
+    const at = this.#buffer.reserve(segment, bytes);
+    writeTwin(this.#buffer.memory, at, { writtenAtMs: segment.newestMs, routingKey, body });
+    this.#writer.appended();
+    return ref;
+  }
+
+  /** The twin under a reference; undefined where it isn't kept any more or can't be read. */
+  async readTwin(ref: number): Promise<KeptTwin | undefined> {
+    const { numberRest, offset } = readRef(ref);
+    const segment = this.#segments.find(({ number }) => restOf(number) === numberRest);
+    if (!segment) return undefined;
+    const waiting = this.#buffer.peek(segment, offset);
+    if (waiting) return readTwin(waiting, 0);
+    try {
+      return await readTwinFile(segment.path, offset);
+    } catch (error) {
+      this.#options.log.error({ err: error, path: segment.path }, "a kept twin can't be read");
+      return undefined;
+    }
+  }
+
+  /** Resolves when all that was appended so far is on disk; pending as long as that takes. One promise for many calls. */
+  synced(): Promise<void> {
+    return this.#overflowed ? never : this.#writer.synced();
+  }
+
+  /** Writes what waits, without another try where the disk has a fault, and lets the folder go. Nothing is taken any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writer.stop();
+    for (const segment of this.#segments) await closeSegment(segment);
+    await this.#lock.release();
+  }
+
+  #note(type: NoteType, key: string): void {
+    readKey(key);
+    const segment = this.#segmentFor(noteBytes);
+    if (!segment) return;
+    const at = this.#buffer.reserve(segment, noteBytes);
+    writeNote(this.#buffer.memory, at, type);
+    this.#writer.appended();
+  }
+
+  /** The file for so many bytes; undefined where nothing is taken any more. */
+  #segmentFor(bytes: number): Segment | undefined {
+    if (this.#overflowed || this.#closed) return undefined;
+    if (this.#buffer.pendingBytes + bytes > this.#limits.pendingBytesMax) {
+      this.#overflowed = true;
+      this.#options.log.error({ directory: this.#options.directory }, "the journal has no memory left: see fault");
+      return undefined;
+    }
+    const nowMs = this.#options.nowMs();
+    const { segmentBytesMax, segmentsPerWindow } = this.#limits;
+    const last = this.#segment;
+    const fits = last && last.bytes + bytes <= segmentBytesMax;
+    const isOld = last && nowMs - last.madeAtMs >= this.#options.windowMs / segmentsPerWindow;
+    const segment = fits && !isOld ? last : this.#addSegment(nowMs);
+    // Nothing that is written now counts from a later time: callers take no time from the future.
+    segment.newestMs = Math.max(segment.newestMs, nowMs);
+    return segment;
+  }
+
+  #addSegment(nowMs: number): Segment {
+    const { directory } = this.#options;
+    const number = this.#nextNumber++;
+    const path = segmentPath(directory, number);
+    const segment = { number, directory, path, madeAtMs: nowMs, bytes: 0, newestMs: nowMs, handle: undefined };
+    this.#segments.push(segment);
+    this.#segment = segment;
+    this.#sources.clear();
+    const header = makeHeader();
+    const at = this.#buffer.reserve(segment, header.length);
+    header.copy(this.#buffer.memory, at);
+    return segment;
+  }
+
+  #numberOf(source: string, segment: Segment): number {
+    const known = this.#sources.get(source);
+    if (known !== undefined) return known;
+    const number = this.#sources.size;
+    if (number === otherNumber || source.length > sourceNameMax) return otherNumber;
+    this.#sources.set(source, number);
+    const at = this.#buffer.reserve(segment, sourceRecordBytes(source));
+    writeSource(this.#buffer.memory, at, number, source);
+    return number;
+  }
+
+  /** Closes files that are written, removes those for which the window is over. */
+  async #removeOld(): Promise<void> {
+    const nowMs = this.#options.nowMs();
+    for (const segment of this.#segments.filter((each) => each !== this.#segment && each.handle)) {
+      if (!this.#buffer.holds(segment)) await closeSegment(segment);
+    }
+    for (let oldest = this.#segments[0]; oldest && oldest !== this.#segment; oldest = this.#segments[0]) {
+      if (nowMs < oldest.newestMs + this.#options.windowMs || this.#buffer.holds(oldest)) return;
+      try {
+        await rm(oldest.path, { force: true });
+      } catch (error) {
+        // It takes room, nothing else; the next process to open the folder tries again.
+        this.#options.log.error({ err: error, path: oldest.path }, "an old file of the journal can't be removed");
+      }
+      this.#segments.shift();
+    }
+  }
+}
+
+async function closeSegment(segment: Segment): Promise<void> {
+  const { handle } = segment;
+  segment.handle = undefined;
+  await handle?.close().catch(() => {});
+}
