@@ -50,6 +50,10 @@ describe("a product", () => {
     one.deliver(1, "pds-2", 2100);
     const counted = account(evidence, rounds);
     expect(counted).toMatchObject({ doubted: 2, repeated: 1, repeatedAnnounced: 0, repeatedDelivered: 1 });
+    expect(counted.doubts).toMatchObject([
+      { messageId: "B-0", afterMs: 1 },
+      { messageId: "B-1", afterMs: 1 },
+    ]);
     expect(counted.findings[0]).toMatchObject({
       because: "dispatched again in doubt, and pulled both times",
       round: { number: 2 },
