@@ -171,7 +171,7 @@ test("a twin is not placed by the puller that placed the winner, though it has a
   expect(bench.products).toEqual([{ product: "p", urp: 1 }]);
 });
 
-test("while the broker is in alarm pullers empty the queue all the same; receipts are left out, and sent again after it", async () => {
+test("while the broker is in alarm pullers empty the queue all the same; the receipts are sent after it", async () => {
   await listen();
   for (const product of many(100)) await bench.announce("notify", bench.urp1, product);
   await broker.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.0001)");
@@ -180,12 +180,11 @@ test("while the broker is in alarm pullers empty the queue all the same; receipt
     puller = await bench.startPuller("a");
     await expect.poll(() => bench.products.length, waiting).toBe(100);
     await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
-    expect(await bench.ask(puller, "metrics")).toMatch(/^warren_puller_receipts_total\{outcome="skipped"\} \d+$/m);
+    expect(receipts).toEqual([]);
     expect(JSON.parse(await bench.ask(puller, "health")).notices).toMatch(/takes no messages/);
   } finally {
     await broker.evaluate('vm_memory_monitor:set_vm_memory_high_watermark({absolute, "512MB"})');
   }
-  await expect.poll(async () => JSON.parse(await bench.ask(puller, "health")).notices, waiting).toMatch(/^connected/);
-  await bench.announce("notify", bench.urp1, "after");
-  await expect.poll(() => receipts.map(({ body }) => body.toString()), waiting).toContain(keyOf("after"));
+  await expect.poll(() => receipts.length, waiting).toBe(100);
+  expect(JSON.parse(await bench.ask(puller, "health")).notices).toMatch(/^connected/);
 });

@@ -7,7 +7,10 @@ import {
   twinTopicDefault,
 } from "../lib/dispatch-topics.ts";
 
-const topicPrefix = z.string().regex(/^[^.*#\s]+(\.[^.*#\s]+)*$/, "expected words joined by dots, without wildcards");
+const topicPrefix = z
+  .string()
+  .max(100)
+  .regex(/^[^.*#\s]+(\.[^.*#\s]+)*$/, "expected words joined by dots, without wildcards");
 
 /** The puller's config file. Relative paths of `…Directory` are taken from the config file's folder. */
 export const configSchema = commonConfig.extend({

@@ -1,13 +1,13 @@
 // puller: sr3 "subscribe" and "sarra"; was the fx_script pull_amqp_wget.py.
 import { hostname } from "node:os";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
-import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
+import { openBrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
-import type { Log } from "../lib/log.ts";
 import { deadLetterTopology, joinTopologies } from "../lib/topology.ts";
 import { Alternates } from "./alternates.ts";
 import { type Config, configSchema } from "./config.ts";
 import { Downloader } from "./download.ts";
+import { openNotices } from "./notices.ts";
 import { Puller } from "./puller.ts";
 import { Receipts } from "./receipts.ts";
 import { ReceiverQueue } from "./receiver-queue.ts";
@@ -54,6 +54,7 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
         ok: session.state === "ready" && puller.localFault === undefined,
         text: formatStatus(telemetry.counts, puller.silentOrigins, performance.now(), rest),
         notices: notices.description,
+        receiptsPending: receipts.pending,
       };
     },
     async stop(deadline) {
@@ -61,19 +62,11 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
       deadline.addEventListener("abort", () => void downloader.close(), { once: true });
       await consumer.cancel();
       await session.close();
+      await receipts.drained(deadline);
       await notices.close();
       await downloader.close();
     },
   };
-}
-
-/**
- * What the puller publishes goes over a connection of its own. A broker in alarm stops reading from connections that publish:
- * over the one that consumes, the first receipt would hold up all acks, and pullers are to empty the queues just then.
- */
-function openNotices({ broker, exchange }: Config, log: Log): BrokerSession {
-  const topology = { exchanges: [{ name: exchange, type: "topic" as const }], queues: [] };
-  return openBrokerSession({ config: broker, log, name: "puller-notices", topology });
 }
 
 export const main = (argv: readonly string[]) => runAgent({ name: "puller", configSchema, start }, argv);

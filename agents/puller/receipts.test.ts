@@ -1,54 +1,101 @@
+import { EventEmitter } from "node:events";
 import { expect, test } from "vitest";
 import type { BrokerSessionState } from "../lib/broker-session.ts";
 import type { PublishOptions, PublishOutcome } from "../lib/publisher.ts";
 import { type ReceiptOutcome, Receipts } from "./receipts.ts";
 
-function arrange(state: BrokerSessionState, isWritable: boolean, outcome: PublishOutcome | Error) {
-  const sent: { topic: string; body: string; options: PublishOptions | undefined }[] = [];
-  const told: ReceiptOutcome[] = [];
-  const session = {
-    state,
-    isWritable,
-    async publish(_exchange: string, topic: string, body: Buffer, options?: PublishOptions) {
-      sent.push({ topic, body: body.toString(), options });
-      if (outcome instanceof Error) throw outcome;
-      return outcome;
-    },
-  };
-  const onOutcome = (one: ReceiptOutcome) => void told.push(one);
-  return { receipts: new Receipts({ session, exchange: "cmc", topic: "v00.urp.pulled", onOutcome }), sent, told };
+/** A session in one's hands: its state is set, each publish is answered with the next outcome, then with `confirmed`. */
+class HandledSession extends EventEmitter {
+  state: BrokerSessionState = "ready";
+  isWritable = true;
+  readonly sent: { topic: string; body: string; options: PublishOptions | undefined }[] = [];
+  readonly outcomes: PublishOutcome[] = [];
+
+  async publish(_exchange: string, topic: string, body: Buffer, options?: PublishOptions): Promise<PublishOutcome> {
+    this.sent.push({ topic, body: body.toString(), options });
+    return this.outcomes.shift() ?? "confirmed";
+  }
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+function arrange(waitingMax?: number) {
+  const session = new HandledSession();
+  const told: ReceiptOutcome[] = [];
+  const receipts = new Receipts({
+    session: session as never,
+    exchange: "cmc",
+    topic: "v00.urp.pulled",
+    retryMs: 1,
+    ...(waitingMax === undefined ? {} : { waitingMax }),
+    onOutcome: (outcome) => void told.push(outcome),
+  });
+  const keys = () => session.sent.map(({ body }) => body);
+  return { receipts, session, told, keys, send: (key: string) => receipts.send({ key, timestampSeconds: 1 }) };
+}
 
 test("a receipt is the product's key with the time of its first arrival, and no queue has to take it", async () => {
-  const { receipts, sent, told } = arrange("ready", true, "confirmed");
+  const { receipts, session, told } = arrange();
   receipts.send({ key: "k1", timestampSeconds: 1_421_777_342 });
   receipts.send({ key: "k2", timestampSeconds: undefined });
-  await turn();
   const options = { mandatory: false, contentType: "text/plain" };
-  expect(sent).toEqual([
+  expect(session.sent).toEqual([
     { topic: "v00.urp.pulled", body: "k1", options: { ...options, timestampSeconds: 1_421_777_342 } },
     { topic: "v00.urp.pulled", body: "k2", options },
   ]);
-  expect(told).toEqual(["confirmed", "confirmed"]);
+  await expect.poll(() => told).toEqual(["confirmed", "confirmed"]);
+  expect(receipts.pending).toBe(0);
 });
 
 test.each([
-  ["the broker takes no messages", "blocked", true],
-  ["there is no connection", "connecting", true],
-  ["too many wait already", "ready", false],
-] as const)("none is sent, and none kept, while %s", (_, state, isWritable) => {
-  const { receipts, sent, told } = arrange(state, isWritable, "confirmed");
-  receipts.send({ key: "k1", timestampSeconds: 1 });
-  expect([sent, told]).toEqual([[], ["skipped"]]);
+  ["the broker takes no messages", "blocked", "unblocked"],
+  ["there is no connection", "connecting", "ready"],
+] as const)("they wait while %s, and go out in their order after it", (_, state, event) => {
+  const { receipts, session, keys, send } = arrange();
+  session.state = state;
+  for (const key of ["k1", "k2", "k3"]) send(key);
+  expect([keys(), receipts.pending]).toEqual([[], 3]);
+  session.state = "ready";
+  session.emit(event);
+  expect(keys()).toEqual(["k1", "k2", "k3"]);
 });
 
-test("one that is lost is counted, whatever it was lost by, and hurts nobody", async () => {
-  for (const outcome of ["lost", new Error("no")] as const) {
-    const { receipts, told } = arrange("ready", true, outcome);
-    receipts.send({ key: "k1", timestampSeconds: 1 });
-    await turn();
-    expect(told).toEqual(["lost"]);
-  }
+test("they wait while too many are in flight, and go on with the next confirm", async () => {
+  const { session, keys, send } = arrange();
+  send("k1");
+  session.isWritable = false;
+  send("k2");
+  expect(keys()).toEqual(["k1"]);
+  session.isWritable = true;
+  await expect.poll(keys).toEqual(["k1", "k2"]);
+});
+
+test("one that is lost or refused is sent again, until the broker has it", async () => {
+  const { receipts, session, told, send } = arrange();
+  session.outcomes.push("lost", "nacked");
+  send("k1");
+  await expect.poll(() => told).toEqual(["lost", "nacked", "confirmed"]);
+  expect([session.sent.length, receipts.pending]).toEqual([3, 0]);
+});
+
+test("at the bound the oldest makes room, which is counted", () => {
+  const { session, told, keys, send } = arrange(2);
+  session.state = "blocked";
+  for (const key of ["k1", "k2", "k3"]) send(key);
+  expect(told).toEqual(["dropped"]);
+  session.state = "ready";
+  session.emit("unblocked");
+  expect(keys()).toEqual(["k2", "k3"]);
+});
+
+test("at the end those in flight are waited for, but not those that can't go, nor beyond the deadline", async () => {
+  const { receipts, session, told, send } = arrange();
+  send("k1");
+  await receipts.drained(new AbortController().signal);
+  expect(told).toEqual(["confirmed"]);
+  session.state = "connecting";
+  send("k2");
+  await receipts.drained(new AbortController().signal);
+  session.state = "ready";
+  session.isWritable = false;
+  await receipts.drained(AbortSignal.timeout(20));
+  expect(receipts.pending).toBe(1);
 });

@@ -1,11 +1,16 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { BrokerSession } from "../lib/broker-session.ts";
 
-export type ReceiptOutcome = "confirmed" | "returned" | "nacked" | "lost" | "skipped";
+/** `lost`, `nacked`: it is sent again. `dropped`: the dispatchers will not know. */
+export type ReceiptOutcome = "confirmed" | "returned" | "nacked" | "lost" | "dropped";
 
 export interface ReceiptsOptions {
-  readonly session: Pick<BrokerSession, "publish" | "state" | "isWritable">;
+  readonly session: Pick<BrokerSession, "publish" | "state" | "isWritable" | "on">;
   readonly exchange: string;
   readonly topic: string;
+  /** Receipts kept while the broker takes none; the oldest is dropped for the newest. */
+  readonly waitingMax?: number;
+  readonly retryMs?: number;
   readonly onOutcome: (outcome: ReceiptOutcome) => void;
 }
 
@@ -16,30 +21,81 @@ export interface Receipt {
   readonly timestampSeconds: number | undefined;
 }
 
+/** A quarter of an hour's products of a puller at ten a second, in about a megabyte. */
+const waitingMaxDefault = 10_000;
+const retryMsDefault = 200;
+const drainLookMs = 10;
+
 /**
- * Tells the dispatchers that a product is in a receiver queue folder. Sent and not waited for: a product's ack must not
- * depend on it. One that is lost is made up for by the dispatcher's doubt rule, which then waits longer, or sends the product
- * once more. While the broker takes no messages none is sent: they would pile up here for the length of the alarm.
+ * Tells the dispatchers that a product is in a receiver queue folder. No pull waits for it, and no ack depends on it: while the
+ * broker is away or takes no messages, receipts wait here, for just then the dispatchers are in doubt of what went out. One that is
+ * lost all the same, with this process or beyond the bound, is made up for by their doubt rule: they wait longer, and may send the
+ * product once more.
  */
 export class Receipts {
   readonly #options: ReceiptsOptions;
+  readonly #waiting = new Set<Receipt>();
+  #inFlight = 0;
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(options: ReceiptsOptions) {
     this.#options = options;
+    for (const event of ["ready", "unblocked"] as const) options.session.on(event, () => this.#sendWaiting());
   }
 
-  send({ key, timestampSeconds }: Receipt): void {
-    const { session, exchange, topic, onOutcome } = this.#options;
-    if (session.state !== "ready" || !session.isWritable) {
-      onOutcome("skipped");
-      return;
+  /** Receipts that the broker does not have yet. */
+  get pending(): number {
+    return this.#waiting.size + this.#inFlight;
+  }
+
+  send(receipt: Receipt): void {
+    const { waitingMax = waitingMaxDefault, onOutcome } = this.#options;
+    this.#waiting.add(receipt);
+    if (this.#waiting.size > waitingMax) {
+      const [oldest] = this.#waiting;
+      if (oldest) this.#waiting.delete(oldest);
+      onOutcome("dropped");
     }
+    this.#sendWaiting();
+  }
+
+  /** Resolves when the broker has all of them, cannot be told now, or `deadline` aborts. */
+  async drained(deadline: AbortSignal): Promise<void> {
+    while (this.pending > 0 && this.#options.session.state === "ready" && !deadline.aborted) await delay(drainLookMs);
+  }
+
+  #sendWaiting(): void {
+    const { session } = this.#options;
+    for (const receipt of this.#waiting) {
+      if (session.state !== "ready" || !session.isWritable) return;
+      this.#waiting.delete(receipt);
+      this.#publish(receipt);
+    }
+  }
+
+  #publish(receipt: Receipt): void {
+    const { session, exchange, topic, onOutcome } = this.#options;
+    const { key, timestampSeconds } = receipt;
     // Without a dispatcher there is no ledger queue, and nobody to miss it: not mandatory.
     const options = {
       mandatory: false,
       contentType: "text/plain",
       ...(timestampSeconds === undefined ? {} : { timestampSeconds }),
     };
-    session.publish(exchange, topic, Buffer.from(key), options).then(onOutcome, () => onOutcome("lost"));
+    this.#inFlight += 1;
+    session.publish(exchange, topic, Buffer.from(key), options).then((outcome) => {
+      this.#inFlight -= 1;
+      onOutcome(outcome);
+      if (outcome === "lost" || outcome === "nacked") {
+        this.#waiting.add(receipt);
+        // By the time, not at once: a connection that is going fails each publish as soon as it is asked.
+        this.#retry ??= setTimeout(() => this.#onRetry(), this.#options.retryMs ?? retryMsDefault).unref();
+      } else this.#sendWaiting();
+    });
+  }
+
+  #onRetry(): void {
+    this.#retry = undefined;
+    this.#sendWaiting();
   }
 }

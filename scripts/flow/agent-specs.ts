@@ -29,6 +29,10 @@ export interface SpecOptions {
 /** A broker that comes back is to be found soon; the agents' own default spares a broker that many wait for. */
 const reconnectDelayMaxMs = 1000;
 
+/** What a killed broker has lost out of the pull queue is to go out again before the run is taken for stalled. */
+const doubtSeconds = 3;
+const doubtMaxSeconds = 10;
+
 /**
  * The agents of the lab on one machine: an announcer a URP, one dispatcher (without a VIP: always active), a puller a PDS.
  * Everything that is not about being on one machine is as the agents have it by default.
@@ -49,6 +53,8 @@ export function agentSpecs({ place, passwordFile, urps, pds }: SpecOptions): Age
     inputQueue: place.inputQueue,
     outputQueues: [place.pullQueue],
     ledgerQueue: place.ledgerQueue,
+    doubtSeconds,
+    doubtMaxSeconds,
   };
   const pullers = pds.map(({ name, receiverQueueDirectory }): AgentSpec => {
     const config: z.input<typeof pullerSchema> = {
