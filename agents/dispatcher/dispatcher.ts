@@ -186,8 +186,7 @@ export class Dispatcher implements RunningAgent {
 
   #tick(): void {
     this.#handle({ type: "tick" });
-    const { overflowed, fault } = this.#journal;
-    if (!overflowed || fault !== undefined) return;
+    if (!this.#journal.mustStartAnew) return;
     const remedy = "nothing is lost: started again, it reads what is missing from its ledger queue";
     this.#context.lifeCycle.fail(new UserError("journal", "its disk was full for too long", remedy));
   }

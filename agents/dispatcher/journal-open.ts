@@ -53,10 +53,8 @@ async function makeFolder(directory: string): Promise<void> {
 async function readFolder(options: JournalOptions): Promise<{ segments: Segment[]; nextNumber: number }> {
   const { directory, windowMs, log } = options;
   const nowMs = options.nowMs();
-  const startMs = performance.now();
   const segments: Segment[] = [];
   let newestMs = Number.NEGATIVE_INFINITY;
-  let records = 0;
   const { numbers, highest } = await listSegments(directory);
   for (const number of numbers) {
     const path = segmentPath(directory, number);
@@ -67,7 +65,6 @@ async function readFolder(options: JournalOptions): Promise<{ segments: Segment[
     }
     // Notes tell no time: they belong to arrivals before them, at the latest.
     newestMs = Math.max(newestMs, read.newestMs);
-    records += read.records;
     if (read.records === 0 || newestMs + windowMs <= nowMs) {
       await rm(path, { force: true });
       continue;
@@ -75,8 +72,6 @@ async function readFolder(options: JournalOptions): Promise<{ segments: Segment[
     await cutTornEnd(path, read, log);
     segments.push({ number, directory, path, madeAtMs: nowMs, bytes: read.validBytes, newestMs, handle: undefined });
   }
-  const tookMs = Math.round(performance.now() - startMs);
-  log.info({ directory, files: segments.length, records, tookMs }, "journal read");
   return { segments, nextNumber: highest + 1 };
 }
 

@@ -81,9 +81,14 @@ export class Journal {
     return this.#writer.fault ? `${lost}; ${this.#writer.fault}` : lost;
   }
 
-  /** Something was refused, `synced` won't resolve any more. With an empty buffer (`pendingBytes` 0) it is time to start anew. */
+  /** Something was refused; `synced` won't resolve any more. */
   get overflowed(): boolean {
     return this.#overflowed;
+  }
+
+  /** After `overflowed` the disk is well again: a process that opens the folder now learns the rest from the ledger. */
+  get mustStartAnew(): boolean {
+    return this.#overflowed && this.#buffer.pendingBytes === 0;
   }
 
   /** Bytes that aren't on disk yet. */
