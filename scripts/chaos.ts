@@ -106,7 +106,7 @@ async function chaos(flags: Flags): Promise<void> {
 
 async function tellResult(lab: string, result: ChaosResult, notDone: NotDone, json: string | undefined): Promise<void> {
   process.stdout.write(`\n${formatChaos(result, { faults: allFaults, notDone, color: wantsColor(process.stdout) })}`);
-  if (result.account.findings.length > 0) {
+  if (result.account.findings.length + result.account.doubts.length > 0) {
     const file = join(labDirectory(lab), "chaos-evidence.txt");
     await writeFile(file, formatEvidence(result));
     process.stdout.write(`all of it: ${file}\n`);

@@ -1,5 +1,13 @@
 import { styleText } from "node:util";
-import { type Account, type ChaosResult, type Finding, isGood, median, type RoundRecord } from "./account.ts";
+import {
+  type Account,
+  type ChaosResult,
+  type Doubt,
+  type Finding,
+  isGood,
+  median,
+  type RoundRecord,
+} from "./account.ts";
 import type { Sighting } from "./evidence.ts";
 import type { Fault } from "./faults.ts";
 
@@ -104,7 +112,7 @@ export function formatChaos(
     "",
     `attempted ${account.attempted}   acknowledged ${account.acknowledged}   unknown ${account.unknown}   delivered ${account.delivered}`,
     `lost ${mark(account.lost)}   repeated ${mark(account.repeated)} (dispatched ${account.repeatedAnnounced}, delivered ${account.repeatedDelivered})   wrong ${mark(account.wrong)}`,
-    `again in doubt ${account.doubted}   twins served ${account.twinsServed}   dead letters ${account.deadLetters}`,
+    `dispatched in doubt ${account.doubted}${byFault(account.doubts)}   twins served ${account.twinsServed}   dead letters ${account.deadLetters}`,
     `${summary.rounds} rounds in ${summary.seconds} s, seed ${summary.seed}`,
     ...result.rounds
       .filter(({ missing }) => missing !== undefined)
@@ -117,9 +125,12 @@ export function formatChaos(
 
 /** All that is known of every product that did not arrive once and whole. */
 export const formatEvidence = ({ account, rounds }: ChaosResult): string =>
-  [...rounds.map(describeRound), ...account.findings.flatMap((finding) => describe(finding, (text) => text)), ""].join(
-    "\n",
-  );
+  [
+    ...rounds.map(describeRound),
+    ...account.findings.flatMap((finding) => describe(finding, (text) => text)),
+    ...account.doubts.map(describeDoubt),
+    "",
+  ].join("\n");
 
 const inSeconds = (ms: number | undefined): string => (ms === undefined ? "-" : `${(ms / 1000).toFixed(2)} s`);
 
@@ -174,6 +185,18 @@ function describe(finding: Finding, paint: (text: string) => string): string[] {
       ({ atMs: deliveredMs, pds, file }) => `    ${clock(deliveredMs, from)}  on ${pds}: ${file}`,
     ),
   ];
+}
+
+function describeDoubt({ name, key, atMs, messageId, round, afterMs }: Doubt): string {
+  const where = round ? `round ${round.number}, ${round.fault}, ${offset(atMs, round)}` : "before the first round";
+  const first = afterMs === undefined ? "the first that was seen" : `${(afterMs / 1000).toFixed(2)} s after the first`;
+  return `in doubt: ${name}: key ${key}, message ${messageId}, ${where}, ${first}`;
+}
+
+/** E.g. ` (broker-killed 3, partition 1)`. */
+function byFault(doubts: readonly Doubt[]): string {
+  const counts = [...Map.groupBy(doubts, ({ round }) => round?.fault ?? "no fault")];
+  return counts.length === 0 ? "" : ` (${counts.map(([fault, all]) => `${fault} ${all.length}`).join(", ")})`;
 }
 
 /** Time of day in UTC, and seconds from the fault. */

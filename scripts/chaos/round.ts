@@ -54,8 +54,11 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
   const healMs = Date.now();
   await healed(heal, notes);
   options.onOpenFault?.(undefined);
-  tell(`${what}: healed, recovering`);
-  const missing = (await awaitWhole(scene, wholeWithinMs, signal).catch(brokenOff)) ?? (await awaitArrivals(options));
+  const recovering = (lacks: string) => tell(`${what}, healed: ${lacks}`);
+  recovering("recovering");
+  const lacking = await awaitWhole(scene, wholeWithinMs, signal, recovering).catch(brokenOff);
+  if (lacking === undefined) recovering("waiting for the products of before");
+  const missing = lacking ?? (await awaitArrivals(options));
   const wholeMs = Date.now();
   return {
     number: planned.number,

@@ -28,12 +28,19 @@ const units = ["rabbitmq-server", "keepalived", "warren-dispatcher"] as const;
  * Waits until a lab is what it was before a fault: members running and knowing each other, every replica in step, no alarm, one holder of
  * the virtual IP, the preferred one, dispatchers at work on every member.
  *
+ * @param onMissing told what it lacks at each look
  * @returns what it lacks when the time is over; undefined where it lacks nothing
  */
-export async function awaitWhole(scene: Scene, withinMs: number, signal?: AbortSignal): Promise<string | undefined> {
+export async function awaitWhole(
+  scene: Scene,
+  withinMs: number,
+  signal?: AbortSignal,
+  onMissing: (missing: string) => void = () => {},
+): Promise<string | undefined> {
   let missing: string | undefined = "not looked at";
   const isWhole = async (): Promise<boolean> => {
     missing = await whatIsMissing(scene);
+    if (missing !== undefined) onMissing(missing);
     return missing === undefined;
   };
   await poll(isWhole, { everyMs: askEveryMs, withinMs, signal });
