@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { CoreFixture, deeds, keyOf, startMs, types } from "./core-fixture.ts";
+import { CoreFixture, deeds, keyOf, startMs, types, windowMs } from "./core-fixture.ts";
 import type { CoreOptions } from "./core-options.ts";
 
 /** The ledger shows products 1 and on, a lost channel gives their deliveries out again: each is in doubt, or not. */
@@ -35,11 +35,12 @@ test("a request for it proves the same: a puller has had it", () => {
   expect(deeds(at.ledger({ ...request, atMs: startMs }))).toEqual(["remember-certain", "ack 2"]);
 });
 
-test("a receipt without a time, or of an earlier publish, proves nothing", () => {
+test("a receipt without a time, or of a publish a window ago, proves nothing; one of an earlier publish within it does", () => {
   const at = takenOver(1);
   expect(at.ledger({ kind: "pulled", key: keyOf(1) })).toEqual([]);
-  expect(at.pulled(1, startMs - 1001)).toEqual([]);
+  expect(at.pulled(1, startMs - windowMs + 1000)).toEqual([]);
   expect(at.core.doubts).toBe(1);
+  expect(deeds(at.pulled(1, startMs - 5000))).toEqual(["remember-certain", "ack 2"]);
 });
 
 test("without a receipt it goes out again when it is late and a later product's receipt has come", () => {

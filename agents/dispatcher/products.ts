@@ -90,14 +90,15 @@ export class Products {
     if (!options.receipts || saidMs === undefined) return true;
     const atMs = Math.min(saidMs, turn.nowMs);
     this.doubts.sawPulled(atMs);
-    if (this.#isOver(atMs)) return true;
+    // Of an earlier publish than the one known here it proves as much, while that one's window lasts.
+    if (this.#isOver(atMs - roundingMs)) return true;
     const claim = this.claims.get(key);
     let slot = table.find(key, turn.nowMs);
     if (slot < 0) {
       // Its publish did not get into our ledger, or comes behind.
       if (!claim && !this.#hasRoom) return false;
       slot = this.#add(key, atMs, claim?.source ?? "", claim?.sizeBytes ?? 0, true);
-    } else if (atMs < table.atMs(slot) - roundingMs) return true;
+    }
     this.#prove(key, slot);
     this.#alternates.onPulled(key, slot);
     if (claim && claim.id === 0) this.#resolve(claim);
@@ -108,7 +109,7 @@ export class Products {
   onRequestSeen({ key, atMs }: Extract<LedgerRecord, { kind: "request" }>): void {
     const { turn, options, table } = this.#parts;
     const slot = table.find(key, turn.nowMs);
-    if (!options.receipts || slot < 0 || atMs === undefined || atMs < table.atMs(slot) - roundingMs) return;
+    if (!options.receipts || slot < 0 || atMs === undefined || this.#isOver(atMs - roundingMs)) return;
     this.#prove(key, slot);
     const claim = this.claims.get(key);
     if (claim && claim.id === 0) this.#resolve(claim);
