@@ -78,7 +78,7 @@ function stateInWords({ state, address, entries }: DispatcherView): string {
     case "catching-up":
       return `catching up: reading the ledger before deciding${holding}`;
     case "fenced":
-      return `fenced: holding ${address}, but the broker feeds another dispatcher`;
+      return `fenced: the broker feeds another dispatcher${holding}`;
     case "full":
       return `FULL: ${entries} products remembered (entriesMax), taking no more until the window has passed`;
     case "stopped":

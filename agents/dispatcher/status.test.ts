@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { type DispatcherView, statusOf } from "./status.ts";
+
+const calm: DispatcherView = {
+  state: "active",
+  ...{ inFlight: 2, entries: 1234, retrying: 0, keptAside: 0, doubts: 0, alternatesWaiting: 0, ledgerUnacked: 3 },
+  ledgerPaused: false,
+  journalFault: undefined,
+  broker: "ready",
+  connection: "connected to 127.0.0.1:5672",
+  silentSources: [],
+  address: "10.203.0.50",
+};
+
+test("a calm dispatcher is ok, and says what it does in one line", () => {
+  expect(statusOf(calm)).toMatchObject({
+    ok: true,
+    state: "active",
+    text: "active, holding 10.203.0.50; connected to 127.0.0.1:5672; 2 in flight, 1234 remembered",
+  });
+  expect(statusOf({ ...calm, address: undefined }).text).toMatch(/^active; /);
+});
+
+test.each([
+  ["standby", true, "standby (warm, 1234 known): 10.203.0.50 is elsewhere"],
+  ["catching-up", true, "catching up: reading the ledger before deciding, holding 10.203.0.50"],
+  ["fenced", true, "fenced: the broker feeds another dispatcher, holding 10.203.0.50"],
+  ["full", false, "FULL: 1234 products remembered (entriesMax), taking no more until the window has passed"],
+  ["stopped", true, "stopping"],
+] as const)("%s is said in words", (state, ok, words) => {
+  const status = statusOf({ ...calm, state });
+  expect(status.text.split("; ")[0]).toBe(words);
+  expect(status.ok).toBe(ok);
+});
+
+test.each([
+  ["no connection", { broker: "connecting", connection: "no connection to bunny1" }, /no connection to bunny1/],
+  ["products that no queue takes", { retrying: 2 }, /2 products that no queue takes/],
+  ["a journal that can't be written", { journalFault: "ENOSPC" }, /JOURNAL: ENOSPC; .* 3 of the ledger not acked/],
+  ["a ledger that is not read", { ledgerPaused: true, state: "standby" }, /LEDGER NOT READ/],
+  ["a source that is missed", { silentSources: ["urp-2"] }, /SILENT: urp-2/],
+] as const)("%s is not ok, and said", (_what, own, words) => {
+  const status = statusOf({ ...calm, ...own } as DispatcherView);
+  expect(status.ok).toBe(false);
+  expect(status.text).toMatch(words);
+});
+
+test("what waits is said, and is no fault", () => {
+  const status = statusOf({ ...calm, keptAside: 4, doubts: 5, alternatesWaiting: 6 });
+  expect(status.ok).toBe(true);
+  expect(status.text).toMatch(/4 wait until.*5 in doubt.*6 requests for an alternate/);
+});
