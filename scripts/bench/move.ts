@@ -65,6 +65,8 @@ export async function moveByShovel(stage: Stage, run: string, products: number):
   try {
     await reader.complete();
     const move = reader.measured(products, undefined);
+    // Ended sooner, it would leave in the queue what it had moved and not yet acked.
+    await untilSettled(stage);
     count.check("shovel");
     return move;
   } finally {
@@ -84,13 +86,22 @@ export async function moveByDispatcher(stage: Stage, run: string, products: numb
   // The last twins don't come out: they are done when the input queue is empty.
   while ((await stage.admin.checkQueue(inputQueue)).messageCount > 0) await sleep(emptyProbeMs, undefined, stage);
   const move = reader.measured(products, dispatcher.pid);
+  await untilSettled(stage);
   await dispatcher.stop();
   await reader.stop();
-  // What it had not acked would be back by now.
-  const { messageCount } = await stage.admin.checkQueue(inputQueue);
-  if (messageCount > 0) throw new UserError("dispatcher", `left ${messageCount} announcements unacked`);
   count.check("dispatcher");
   return move;
+}
+
+/** Nothing waits in the input queue any more, nor is unacked by anybody. */
+async function untilSettled({ broker, signal }: Stage): Promise<void> {
+  const lookup = `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${inputQueue}">>))`;
+  const ask = `${lookup}, [{messages, N}] = rabbit_amqqueue:info(Q, [messages]), N`;
+  const deadlineMs = performance.now() + stalledAfterMs;
+  for (let left = ""; left !== "{ok,0}"; left = await broker.evaluate(ask)) {
+    signal.throwIfAborted();
+    if (performance.now() > deadlineMs) throw new UserError("bench", `${inputQueue} does not get empty: ${left}`);
+  }
 }
 
 /** Reads a queue and counts; the clock runs from the first message on. */
