@@ -1,0 +1,131 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
+import type { Delivery } from "../lib/subscription.ts";
+import { Bench } from "./alternates-bench.ts";
+
+// Pullers and dispatcher as processes, a real broker, two radar servers of which one is dead: what the first one announced comes
+// from the other. Not proved here: that a standby on another host helps (the dispatcher's simulation does that).
+
+let broker: LocalBroker;
+let bench: Bench;
+let benches = 0;
+let requests: Delivery[];
+let dead: Delivery[];
+const waiting = { timeout: 20_000, interval: 20 };
+
+beforeAll(async () => {
+  broker = await Bench.startBroker();
+});
+afterAll(() => broker?.stop());
+beforeEach(async () => {
+  benches += 1;
+  bench = new Bench(broker, benches);
+  await bench.open();
+  requests = await bench.listen("observer", ["v00.urp.alternate.#"]);
+  dead = await bench.listenToDead();
+});
+afterEach(() => bench.close());
+
+const many = (count: number) => Array.from({ length: count }, (_, index) => `p${index}`);
+
+/** The first server's announcement first: it wins, and is dead. */
+async function announceBoth(product: string): Promise<void> {
+  await bench.announce("input", bench.urp1, product);
+  await bench.announce("input", bench.urp2, product);
+}
+
+async function expectFromUrp2(...products: string[]): Promise<void> {
+  await expect.poll(() => bench.products.length, waiting).toBeGreaterThanOrEqual(products.length);
+  await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+  const arrived = bench.products.sort((one, other) => one.product.localeCompare(other.product));
+  expect(arrived).toEqual(products.sort().map((product) => ({ product, urp: 2 })));
+  expect(dead).toEqual([]);
+}
+
+describe("a product of a dead server comes from the other", () => {
+  test("whose announcement came before anybody asked", async () => {
+    await bench.startDispatcher();
+    await bench.urp1.die();
+    await announceBoth("p");
+    await bench.startPuller("a");
+    await expectFromUrp2("p");
+    expect(requests).toHaveLength(1);
+  });
+
+  test("whose announcement comes only when somebody has asked: meanwhile no puller is held up", async () => {
+    await bench.startDispatcher();
+    await bench.startPuller("a");
+    await bench.urp1.die();
+    await bench.announce("input", bench.urp1, "p");
+    await expect.poll(() => requests.length, waiting).toBe(1);
+    await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+    await bench.announce("input", bench.urp2, "p");
+    await expectFromUrp2("p");
+  });
+
+  test("when the dispatcher is killed while the request waits", async () => {
+    const dispatcher = await bench.startDispatcher();
+    await bench.startPuller("a");
+    await bench.urp1.die();
+    await bench.announce("input", bench.urp1, "p");
+    await expect.poll(() => requests.length, waiting).toBe(1);
+    await dispatcher.kill();
+    await dispatcher.ready();
+    await bench.announce("input", bench.urp2, "p");
+    await expectFromUrp2("p");
+    expect(requests).toHaveLength(1);
+  });
+
+  test("when the dispatcher was killed after the other's announcement, and before anybody asked", async () => {
+    const dispatcher = await bench.startDispatcher();
+    await bench.urp1.die();
+    await announceBoth("p");
+    await expect.poll(() => bench.pullQueueLength(), waiting).toBe(1);
+    await dispatcher.kill();
+    await dispatcher.ready();
+    await bench.startPuller("a");
+    await expectFromUrp2("p");
+  });
+});
+
+describe("a product that only a dead server has", () => {
+  test("is tried once more when no twin came in time, and put aside with both reasons", async () => {
+    await bench.startDispatcher({ alternateWaitSeconds: 1 });
+    await bench.startPuller("a");
+    await bench.urp1.die();
+    await bench.announce("input", bench.urp1, "p");
+    await expect.poll(() => dead.length, waiting).toBe(1);
+    expect(dead[0]?.headers["x-dead-reason"]).toMatch(
+      /^both failed: first: .*ECONNREFUSED.*\(2 tries\) \[puller@.*\]; no twin came within \d+ s; then: .*ECONNREFUSED.* \(5 tries\)$/,
+    );
+    expect(dead[0]?.body.equals(bench.urp1.announcementOf("p"))).toBe(true);
+    expect(requests).toHaveLength(1);
+  });
+
+  test("arrives where that server comes back meanwhile", async () => {
+    await bench.startDispatcher({ alternateWaitSeconds: 2 });
+    await bench.startPuller("a");
+    await bench.urp1.die();
+    await bench.announce("input", bench.urp1, "p");
+    await expect.poll(() => requests.length, waiting).toBe(1);
+    await bench.urp1.start();
+    await expect.poll(() => bench.products, waiting).toEqual([{ product: "p", urp: 1 }]);
+    expect(dead).toEqual([]);
+  });
+});
+
+test("of a hundred products, announced while one server dies and then the dispatcher, each arrives once", async () => {
+  const dispatcher = await bench.startDispatcher();
+  for (const name of ["a", "b", "c"]) await bench.startPuller(name);
+  for (const [index, product] of many(100).entries()) {
+    await announceBoth(product);
+    if (index === 30) await bench.urp1.die();
+    if (index === 60) await dispatcher.kill();
+  }
+  await expect.poll(() => new Set(bench.products.map(({ product }) => product)).size, waiting).toBe(100);
+  await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+  expect(bench.products).toHaveLength(100);
+  expect(dead).toEqual([]);
+  expect(bench.products.filter(({ urp }) => urp === 2).length).toBeGreaterThanOrEqual(69);
+  expect(requests.length).toBeGreaterThan(0);
+});
