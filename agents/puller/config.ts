@@ -67,6 +67,12 @@ export const configSchema = commonConfig.extend({
     .max(1000)
     .default(3)
     .describe("tries after which the other announcement is asked for; retriesMax then counts for that one"),
+  alternateAfterMs: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(5000)
+    .describe("the same once the tries took so long: a server that hangs is not waited for again and again"),
   originFaultsMax: z
     .int()
     .min(1)

@@ -12,6 +12,7 @@ const retries = {
   retryDelayMinMs: 100,
   retryDelayMaxMs: 1000,
   triesBeforeAlternate: 3,
+  alternateAfterMs: 5000,
 };
 
 test("an announcement asks for its URL, under the file's own name with all colon fields", () => {
@@ -63,7 +64,8 @@ test("with allowedHosts, other hosts and other ports are refused", () => {
   expect(readOrder(body("db/x", "http://urp-1@elsewhere/"), allowed).ok).toBe(false);
 });
 
-const alone = { canAsk: false, isSilent: false };
+const alone = { canAsk: false, isSilent: false, spentMs: 10_000 };
+const asking = { canAsk: true, isSilent: false, spentMs: 4999 };
 const server = { cause: "server", text: "the server answers 503" } as const;
 
 test("pauses double up to their limit, and after retriesMax the try is given up with the last reason", () => {
@@ -86,13 +88,14 @@ describe("how many tries there are, and what comes then", () => {
     ["not-found", "nobody can be asked", alone, 6, "give-up"],
     ["refused", "nobody can be asked", alone, 6, "give-up"],
     ["too-large", "nobody can be asked", alone, 1, "give-up"],
-    ["network", "nobody can be asked, the server seems dead", { canAsk: false, isSilent: true }, 9, "give-up"],
-    ["server", "the twin can be asked for", { canAsk: true, isSilent: false }, 3, "ask"],
-    ["timeout", "the twin can be asked for", { canAsk: true, isSilent: false }, 3, "ask"],
-    ["not-found", "the twin can be asked for", { canAsk: true, isSilent: false }, 3, "ask"],
-    ["size", "the twin can be asked for", { canAsk: true, isSilent: false }, 3, "ask"],
-    ["too-large", "the twin can be asked for", { canAsk: true, isSilent: false }, 1, "give-up"],
-    ["network", "the twin can be asked for, the server seems dead", { canAsk: true, isSilent: true }, 1, "ask"],
+    ["network", "nobody can be asked, the server seems dead", { ...alone, isSilent: true }, 9, "give-up"],
+    ["server", "the twin can be asked for", asking, 3, "ask"],
+    ["timeout", "the twin can be asked for", asking, 3, "ask"],
+    ["not-found", "the twin can be asked for", asking, 3, "ask"],
+    ["size", "the twin can be asked for", asking, 3, "ask"],
+    ["too-large", "the twin can be asked for", asking, 1, "give-up"],
+    ["timeout", "the twin can be asked for, and the tries took long", { ...asking, spentMs: 5000 }, 1, "ask"],
+    ["network", "the twin can be asked for, the server seems dead", { ...asking, isSilent: true }, 1, "ask"],
   ] as const)("%s, %s", (cause, _, standing, tries, then) => {
     const planAfter = (count: number) =>
       planNextStep({ cause, text: "x" }, { ...standing, tries: count }, retries).kind;
@@ -102,7 +105,7 @@ describe("how many tries there are, and what comes then", () => {
 
   test("triesBeforeAlternate gives no more tries than there are in all", () => {
     const few = { ...retries, retriesMax: 0 };
-    expect(planNextStep(server, { tries: 1, canAsk: true, isSilent: false }, few)).toEqual({
+    expect(planNextStep(server, { ...asking, tries: 1 }, few)).toEqual({
       kind: "ask",
       reason: "the server answers 503 (1 try)",
     });

@@ -68,6 +68,8 @@ export type NextStep =
 export interface Standing {
   /** Tries done, the failed one included. */
   readonly tries: number;
+  /** What they took together, without the pauses. */
+  readonly spentMs: number;
   /** The dispatcher can be asked for the product's other announcement; not for what came as that one. */
   readonly canAsk: boolean;
   /** The server is taken for dead. */
@@ -76,12 +78,18 @@ export interface Standing {
 
 export type RetrySettings = Pick<
   Config,
-  "retriesMax" | "notFoundRetriesMax" | "retryDelayMinMs" | "retryDelayMaxMs" | "triesBeforeAlternate"
+  | "retriesMax"
+  | "notFoundRetriesMax"
+  | "retryDelayMinMs"
+  | "retryDelayMaxMs"
+  | "triesBeforeAlternate"
+  | "alternateAfterMs"
 >;
 
 /**
- * Where another announcement can be asked for, few tries are enough, and one where the server is taken for dead. Where it
- * can't be, this one is the last hope, and there are as many as the settings say, dead or not: a server may come back.
+ * Where another announcement can be asked for, few tries are enough, fewer where they take long, and one where the server is
+ * taken for dead. Where it can't be, this one is the last hope, and there are as many as the settings say, dead or not: a
+ * server may come back.
  */
 export function planNextStep(
   fault: { readonly cause: FaultCause; readonly text: string },
@@ -98,10 +106,10 @@ export function planNextStep(
   return { kind: canAsk && fault.cause !== "too-large" ? "ask" : "give-up", reason };
 }
 
-function triesMax(cause: FaultCause, { canAsk, isSilent }: Standing, config: RetrySettings): number {
+function triesMax(cause: FaultCause, { canAsk, isSilent, spentMs }: Standing, config: RetrySettings): number {
   const all = 1 + retriesFor(cause, config);
   if (!canAsk) return all;
-  return isSilent ? 1 : Math.min(all, config.triesBeforeAlternate);
+  return isSilent || spentMs >= config.alternateAfterMs ? 1 : Math.min(all, config.triesBeforeAlternate);
 }
 
 function retriesFor(cause: FaultCause, config: RetrySettings): number {

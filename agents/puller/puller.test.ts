@@ -17,6 +17,7 @@ const config = configSchema.parse({
   localRetryDelayMaxMs: 10,
   localHoldMs: 1000,
   triesBeforeAlternate: 2,
+  alternateAfterMs: 600_000,
 });
 const full = () => new LocalFault("/rxq", Object.assign(new Error("no space"), { code: "ENOSPC" }));
 const whole: Outcome = { kind: "whole" };
@@ -182,6 +183,13 @@ describe("a product that can't be pulled from the server that announced it first
     expect(await puller.handle(announced())).toBe("ack");
     expect(asked).toEqual(["http://urp-1: the server answers 503 (2 tries)"]);
     expect([tries(), placed]).toEqual([2, []]);
+  });
+
+  test("is asked for after the first try where that took long", async () => {
+    // By the clock of this test, which goes on by 400 ms each time it is read.
+    const { puller, tries } = arrange([busy], {}, { alternateAfterMs: 400 });
+    expect(await puller.handle(announced())).toBe("ack");
+    expect(tries()).toBe(1);
   });
 
   test("is tried to the end where nobody can be asked, and put aside with both reasons", async () => {

@@ -27,6 +27,8 @@ interface Pull {
   /** Why nobody could be asked. */
   note: string;
   tries: number;
+  /** What the failed ones took. */
+  spentMs: number;
   localFaults: number;
   heldSinceMs: number | undefined;
 }
@@ -93,7 +95,7 @@ export class Puller {
   #begin(order: Order, announced: Announced, from: Provenance, canAsk: boolean): Pull {
     const mayRepeat = announced.redelivered || from.kind === "twin" || (from.kind === "first" && from.inDoubt);
     const startedMs = this.#ports.now();
-    const nothingYet = { note: "", tries: 0, localFaults: 0, heldSinceMs: undefined };
+    const nothingYet = { note: "", tries: 0, spentMs: 0, localFaults: 0, heldSinceMs: undefined };
     return { order, announced, from, startedMs, mayRepeat, canAsk, ...nothingYet };
   }
 
@@ -141,7 +143,10 @@ export class Puller {
     const outcome = await fetchProduct(order, announced.signal, this.#config, this.#ports);
     this.#local.clear();
     this.#note(outcome, order.origin, beganMs);
-    if (outcome.kind === "fault") return this.#afterFault(pull, outcome);
+    if (outcome.kind === "fault") {
+      pull.spentMs += now() - beganMs;
+      return this.#afterFault(pull, outcome);
+    }
     this.#memory.placed(order, from.kind, now());
     events.pulled(order, outcome.bytes, now() - pull.startedMs, from.kind);
     this.#sendReceipt(pull);
@@ -152,10 +157,8 @@ export class Puller {
     const { order, announced } = pull;
     pull.tries += 1;
     pull.heldSinceMs = undefined;
-    const plan = () => {
-      const isSilent = this.#origins.silenceOf(order.origin) !== undefined;
-      return planNextStep(fault, { tries: pull.tries, canAsk: pull.canAsk, isSilent }, this.#config);
-    };
+    const isSilent = this.#origins.silenceOf(order.origin) !== undefined;
+    const plan = () => planNextStep(fault, { ...pull, isSilent }, this.#config);
     let next = plan();
     if (next.kind === "ask") {
       if (await this.#askInstead(pull, `${order.origin}: ${next.reason}`)) return "ack";
