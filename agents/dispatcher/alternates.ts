@@ -7,6 +7,7 @@ import type { DedupTable } from "./dedup-table.ts";
 import type { Incoming, LedgerRecord } from "./events.ts";
 import type { Parts } from "./parts.ts";
 import { type Serve, Serves } from "./serves.ts";
+import { type Help, StandbyHelp } from "./standby-help.ts";
 import type { Turn } from "./turn.ts";
 
 /** A puller's request that waits for a twin. */
@@ -31,8 +32,7 @@ export class Alternates {
   readonly #serves: Serves;
   /** By key; the oldest first. */
   readonly #waiting = new Map<string, Request>();
-  /** Seen in the ledger by a standby that keeps the twin: to be sent unless somebody else does. */
-  readonly #scheduled = new Map<string, { dueMs: number; routingKey: string; reason: string }>();
+  readonly #help: StandbyHelp;
 
   constructor({ turn, options, table, catchingUp, random }: Parts) {
     this.#turn = turn;
@@ -40,6 +40,7 @@ export class Alternates {
     this.#table = table;
     this.#catchingUp = catchingUp;
     this.#serves = new Serves(turn, options, random);
+    this.#help = new StandbyHelp(turn, options);
   }
 
   get waiting(): number {
@@ -101,7 +102,7 @@ export class Alternates {
   /** Some dispatcher has announced the twin. */
   onTwinSeen(key: string): void {
     this.#markServed(key);
-    this.#scheduled.delete(key);
+    this.#help.drop(key);
     this.#settleWaiting(key);
   }
 
@@ -109,7 +110,7 @@ export class Alternates {
   onPulled(key: string, slot: number): void {
     // Not for the journal: after a restart a request is answered needlessly at worst, and the puller knows what it has.
     this.#table.setServed(slot);
-    this.#scheduled.delete(key);
+    this.#help.drop(key);
     this.#settleWaiting(key);
     const serve = this.#serves.get(key);
     if (serve && serve.id === 0) this.#finish(serve);
@@ -117,13 +118,9 @@ export class Alternates {
 
   /** A request is in the ledger: whoever works has it as a delivery, a standby helps. */
   onRequestSeen({ key, routingKey, reason }: Extract<LedgerRecord, { kind: "request" }>): void {
-    const { alternateTopic, standbyServeDelayMs, alternatesWaitingMax } = this.#options;
-    const tail = topicTail(alternateTopic, routingKey);
+    const tail = topicTail(this.#options.alternateTopic, routingKey);
     if (tail === undefined || this.#keptTwin(key) === 0) return;
-    // More than that at once are left to the one that works.
-    if (this.#scheduled.size >= alternatesWaitingMax) return;
-    const dueMs = this.#turn.nowMs + standbyServeDelayMs;
-    this.#scheduled.set(key, { dueMs, routingKey: this.#twinTopic(tail), reason });
+    this.#help.plan({ key, routingKey: this.#twinTopic(tail), reason });
   }
 
   /** False where the outcome was of no alternate. */
@@ -155,14 +152,10 @@ export class Alternates {
   /** `works`: this host dispatches. */
   onTick(works: boolean): void {
     const { nowMs } = this.#turn;
-    for (const [key, { dueMs, routingKey, reason }] of this.#scheduled) {
-      if (dueMs > nowMs) break;
-      this.#scheduled.delete(key);
-      const ref = this.#keptTwin(key);
+    for (let help = this.#help.takeDue(); help; help = this.#help.takeDue()) {
+      const ref = this.#keptTwin(help.key);
       // A host that works by now has the request itself, or will.
-      if (works || ref === 0) continue;
-      const firstAtMs = this.#firstAtMs(key);
-      this.#serves.start({ key, routingKey, reason, firstAtMs, ref, unasked: true, delivery: undefined, requests: [] });
+      if (!works && ref > 0) this.#serve(help, { ref, unasked: true });
     }
     for (const { sinceMs } of this.#waiting.values()) {
       if (sinceMs + this.#options.alternateWaitMs > nowMs) break;
@@ -188,10 +181,7 @@ export class Alternates {
     const request = this.#waiting.get(key);
     if (!request) return;
     this.#waiting.delete(key);
-    const { routingKey, reason } = request;
-    const requests = [request.delivery];
-    const firstAtMs = this.#firstAtMs(key);
-    this.#serves.start({ key, routingKey, reason, firstAtMs, ref, unasked: false, delivery, requests });
+    this.#serve({ key, ...request }, { ref, delivery, requests: [request.delivery] });
   }
 
   /** With its own announcement: a server that was away for a while may be back, and nothing else is left to try. */
@@ -200,8 +190,7 @@ export class Alternates {
       this.#waiting.delete(key);
       const seconds = Math.round((this.#turn.nowMs - sinceMs) / 1000);
       const reason = `${winner}; no twin came within ${seconds} s`;
-      const firstAtMs = this.#firstAtMs(key);
-      this.#serves.start({ key, routingKey, reason, firstAtMs, ref: 0, unasked: false, delivery, requests: [] });
+      this.#serve({ key, routingKey, reason }, { delivery });
       return;
     }
   }
@@ -213,9 +202,18 @@ export class Alternates {
     return this.#table.twinRef(slot);
   }
 
-  #firstAtMs(key: string): number | undefined {
+  #serve(
+    { key, routingKey, reason }: Help,
+    {
+      ref = 0,
+      unasked = false,
+      delivery,
+      requests = [],
+    }: Partial<Pick<Serve, "ref" | "unasked" | "delivery" | "requests">>,
+  ): void {
     const slot = this.#table.find(key, this.#turn.nowMs);
-    return slot < 0 ? undefined : this.#table.atMs(slot);
+    const firstAtMs = slot < 0 ? undefined : this.#table.atMs(slot);
+    this.#serves.start({ key, routingKey, reason, firstAtMs, ref, unasked, delivery, requests });
   }
 
   #markServed(key: string): void {

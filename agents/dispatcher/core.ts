@@ -2,14 +2,14 @@ import type { CoreOptions, CoreParts } from "./core-options.ts";
 import { Decisions } from "./decisions.ts";
 import type { DedupTable } from "./dedup-table.ts";
 import type { Effect, Event, Incoming, LedgerRecord } from "./events.ts";
+import { Feed } from "./feed.ts";
+import { Patience } from "./patience.ts";
 import { Turn } from "./turn.ts";
 
 export type CoreState = "active" | "standby" | "catching-up" | "fenced" | "full" | "stopped";
 
 /** Taking goes on when the table has come down to this part of its bound, not one below: no flutter at the bound. */
 const resumeShare = 0.9;
-/** Broker messages carry whole seconds, rounded up. */
-const roundingMs = 1000;
 
 /**
  * dispatcher: sr3 "winnow"; was dd_dispatcher.py.
@@ -23,25 +23,22 @@ export class DispatcherCore {
   readonly #table: DedupTable;
   readonly #turn = new Turn();
   readonly #decisions: Decisions;
+  readonly #feed: Feed;
+  readonly #patience: Patience;
   #held = false;
   #stopped = false;
   #full: boolean;
   #ledgerPaused: boolean;
-  #blocked = false;
   /** `leaving`: still subscribed, so that nobody else is given anything while a publish of ours is not settled. */
   #taking: "no" | "yes" | "leaving" = "no";
   #leavingSinceMs = 0;
-  #subscribedAtMs = 0;
-  #lastDeliveryAtMs = 0;
-  #deliveredSince = false;
-  #fenced = false;
-  /** The broker's slowness is counted from here: it was blocked before, or has been disconnected. */
-  #patientFromMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: CoreOptions, parts: CoreParts) {
     this.#options = options;
     this.#table = parts.table;
     this.#decisions = new Decisions(this.#turn, options, parts);
+    this.#feed = new Feed(this.#turn, options.silenceMs);
+    this.#patience = new Patience(this.#turn, options.confirmTimeoutMs);
     this.#full = this.entries >= options.entriesMax;
     this.#ledgerPaused = this.#full;
   }
@@ -50,7 +47,7 @@ export class DispatcherCore {
     if (this.#stopped) return "stopped";
     if (this.#full) return "full";
     if (this.#taking !== "yes") return "standby";
-    if (this.#fenced) return "fenced";
+    if (this.#feed.isFenced) return "fenced";
     return this.#decisions.catchingUp.isUnderWay ? "catching-up" : "active";
   }
 
@@ -118,8 +115,7 @@ export class DispatcherCore {
         break;
       case "blocked":
       case "unblocked":
-        this.#blocked = event.type === "blocked";
-        this.#patientFromMs = nowMs;
+        this.#patience.onBlocked(event.type === "blocked");
         break;
       case "tick":
         this.#onTick();
@@ -146,11 +142,7 @@ export class DispatcherCore {
       return;
     }
     const { catchingUp } = this.#decisions;
-    const { nowMs } = this.#turn;
-    if (nowMs - this.#lastDeliveryAtMs >= this.#options.silenceMs) catchingUp.doubtAfterSilence();
-    this.#lastDeliveryAtMs = nowMs;
-    this.#deliveredSince = true;
-    this.#fenced = false;
+    if (this.#feed.onDelivery()) catchingUp.doubtAfterSilence();
     if (this.#taking === "leaving") catchingUp.aside.push(delivery);
     else if (!this.#decisions.onDelivery(delivery)) this.#becomeFull();
   }
@@ -187,8 +179,7 @@ export class DispatcherCore {
   #sawAnother(atMs: number): void {
     if (this.#taking !== "yes") return;
     this.#decisions.catchingUp.doubtAfterForeign();
-    // Published since we subscribed, while we were given nothing: the broker feeds the other one.
-    if (!this.#deliveredSince && atMs > this.#subscribedAtMs + roundingMs) this.#fenced = true;
+    this.#feed.onAnother(atMs);
   }
 
   /** To forget a product early would let its twin through; so nothing more is taken until the window has passed. */
@@ -240,26 +231,18 @@ export class DispatcherCore {
 
   #onDeliveriesLost(): void {
     this.#decisions.forgetDeliveries();
-    this.#blocked = false;
-    this.#patientFromMs = this.#turn.nowMs;
+    this.#patience.renew();
     if (this.#taking === "leaving") {
       this.#taking = "no";
       this.#turn.push({ type: "cancel" });
     }
-    this.#beginAnew();
+    this.#feed.begin();
   }
 
   #subscribe(): void {
     this.#taking = "yes";
     this.#turn.push({ type: "subscribe" });
-    this.#beginAnew();
-  }
-
-  #beginAnew(): void {
-    this.#subscribedAtMs = this.#turn.nowMs;
-    this.#lastDeliveryAtMs = this.#turn.nowMs;
-    this.#deliveredSince = false;
-    this.#fenced = false;
+    this.#feed.begin();
   }
 
   #onTick(): void {
@@ -290,14 +273,13 @@ export class DispatcherCore {
       this.#turn.push({ type: "cancel" });
       return;
     }
-    const sinceMs = Math.max(this.#decisions.oldestSentAtMs, this.#patientFromMs);
-    if (!this.#blocked && nowMs - sinceMs >= confirmTimeoutMs) {
+    if (this.#patience.isOver(this.#decisions.oldestSentAtMs)) {
       this.#disconnect(`a publish not settled for ${confirmTimeoutMs} ms`);
     }
   }
 
   #disconnect(reason: string): void {
-    this.#patientFromMs = this.#turn.nowMs;
+    this.#patience.renew();
     this.#turn.push({ type: "disconnect", reason });
   }
 }

@@ -1,0 +1,47 @@
+import type { Turn } from "./turn.ts";
+
+/** Broker messages carry whole seconds, rounded up. */
+const roundingMs = 1000;
+
+/** What a subscription is given, and what others are given meanwhile: the broker feeds one consumer at a time. */
+export class Feed {
+  readonly #turn: Turn;
+  readonly #silenceMs: number;
+  #sinceMs = 0;
+  #lastMs = 0;
+  #fed = false;
+  #fenced = false;
+
+  constructor(turn: Turn, silenceMs: number) {
+    this.#turn = turn;
+    this.#silenceMs = silenceMs;
+  }
+
+  /** Another was fed since the subscription began, and we were not. */
+  get isFenced(): boolean {
+    return this.#fenced;
+  }
+
+  /** A new subscription, or a new channel of it. */
+  begin(): void {
+    this.#sinceMs = this.#turn.nowMs;
+    this.#lastMs = this.#turn.nowMs;
+    this.#fed = false;
+    this.#fenced = false;
+  }
+
+  /** True for a delivery after a silence: others may have been fed meanwhile, without our noticing. */
+  onDelivery(): boolean {
+    const { nowMs } = this.#turn;
+    const silent = nowMs - this.#lastMs >= this.#silenceMs;
+    this.#lastMs = nowMs;
+    this.#fed = true;
+    this.#fenced = false;
+    return silent;
+  }
+
+  /** Another published a product that arrived first at `atMs`. */
+  onAnother(atMs: number): void {
+    if (!this.#fed && atMs > this.#sinceMs + roundingMs) this.#fenced = true;
+  }
+}

@@ -1,0 +1,28 @@
+import type { Turn } from "./turn.ts";
+
+/** How long the broker may take to settle a publish. What it can't help is not counted: while it is blocked, or disconnected. */
+export class Patience {
+  readonly #turn: Turn;
+  readonly #timeoutMs: number;
+  #blocked = false;
+  #fromMs = Number.NEGATIVE_INFINITY;
+
+  constructor(turn: Turn, timeoutMs: number) {
+    this.#turn = turn;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  onBlocked(blocked: boolean): void {
+    this.#blocked = blocked;
+    this.#fromMs = this.#turn.nowMs;
+  }
+
+  /** The connection is broken, or to be: the next one starts with a clean sheet. */
+  renew(): void {
+    this.onBlocked(false);
+  }
+
+  isOver(oldestSentAtMs: number): boolean {
+    return !this.#blocked && this.#turn.nowMs - Math.max(oldestSentAtMs, this.#fromMs) >= this.#timeoutMs;
+  }
+}
