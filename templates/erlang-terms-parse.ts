@@ -1,4 +1,4 @@
-import { type Atom, type Binary, type Float, reservedWords, type Term } from "./erlang-terms.ts";
+import { type Atom, type Binary, type Float, type NativeInteger, reservedWords, type Term } from "./erlang-terms.ts";
 
 /** Where and why a text isn't what was expected; line and column count from 1. */
 export interface TermsFault {
@@ -22,7 +22,7 @@ class Fault extends Error {
 
 /**
  * Reads what `file:consult` reads: terms, each ended by a dot. Knows comments, quoted atoms, all escapes, `16#ff`, `$a`, strings that
- * follow each other, binaries of text, maps. Not known, and said so: variables, improper lists, binaries of bits, integers above 2^53.
+ * follow each other, binaries of text and `<<1:32/native>>`, maps. Not known, and said so: variables, improper lists, other binaries of bits, integers above 2^53.
  */
 export function parseTerms(text: string): TermsResult {
   const reader = new Reader(text);
@@ -121,9 +121,14 @@ class Reader {
   }
 
   /** Segments that are text or characters. Without `/utf8` a character is a byte, and bytes above 127 are taken as Latin-1. */
-  #binary(): Binary {
+  #binary(): Binary | NativeInteger {
     let text = "";
     this.#skip();
+    const native = this.#take(/\d{1,10}(?=:32\/native\s*>>)/y);
+    if (native !== undefined) {
+      this.#take(/:32\/native\s*>>/y);
+      return { native32: Number(native) };
+    }
     if (this.#take(/>>/y)) return { binary: text };
     for (;;) {
       this.#skip();

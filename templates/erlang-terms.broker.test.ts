@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { findRabbitmqBinaries, vmEnvironment } from "../scripts/lib/rabbitmq-binaries.ts";
-import { atom, binary, formatTerms, type Term } from "./erlang-terms.ts";
+import { atom, binary, formatTerms, nativeInteger, type Term } from "./erlang-terms.ts";
 import { parseTerms } from "./erlang-terms-parse.ts";
 
 let folder: string;
@@ -37,6 +37,7 @@ function plain(term: Term): Term {
   if (Array.isArray(term)) return (term as readonly Term[]).map(plain);
   if (typeof term !== "object") return term;
   if ("tuple" in term) return { tuple: term.tuple.map(plain) };
+  if ("native32" in term) return binary(Buffer.from(Uint32Array.of(term.native32).buffer).toString("latin1"));
   if ("binary" in term) return binary(Buffer.from(term.binary).toString("latin1"));
   return term;
 }
@@ -51,6 +52,7 @@ const { term } = fc.letrec<{ term: Term }>((tie) => ({
     text,
     text.filter((word) => word !== "true" && word !== "false").map(atom),
     text.map(binary),
+    fc.nat(0xff_ff_ff_ff).map(nativeInteger),
     fc.array(tie("term"), { maxLength: 4 }),
     fc.array(tie("term"), { maxLength: 4 }).map((items) => ({ tuple: items })),
   ),

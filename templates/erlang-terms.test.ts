@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { atom, binary, formatTerm, formatTerms, setting, type Term, tuple } from "./erlang-terms.ts";
+import { atom, binary, formatTerm, formatTerms, nativeInteger, setting, type Term, tuple } from "./erlang-terms.ts";
 import { parseTerms } from "./erlang-terms-parse.ts";
 
 const text = fc.string({ unit: "binary", maxLength: 20 });
@@ -17,6 +17,7 @@ const { term } = fc.letrec<{ term: Term }>((tie) => ({
     name.map(atom),
     fc.constantFrom("and", "for", "in_group", "'", "Upper", "").map(atom),
     text.map(binary),
+    fc.nat(0xff_ff_ff_ff).map(nativeInteger),
     fc.array(tie("term"), { maxLength: 5 }),
     fc.array(tie("term"), { maxLength: 5 }).map((items) => ({ tuple: items })),
     fc.array(fc.tuple(tie("term"), tie("term")), { maxLength: 3 }).map((map) => ({ map })),
@@ -56,6 +57,7 @@ describe("text of Erlang terms", () => {
       ['a "quoted" \\ word\n', '"a \\"quoted\\" \\\\ word\\n"'],
       [binary("guest"), '<<"guest">>'],
       [binary("é"), '<<"é"/utf8>>'],
+      [nativeInteger(750), "<<750:32/native>>"],
       [{ float: 1 }, "1.0"],
       [{ float: 1e21 }, "1.0e+21"],
       [{ map: [[atom("a"), 1]] }, "#{a => 1}"],

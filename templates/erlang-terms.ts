@@ -2,7 +2,17 @@
  * Erlang terms, as far as configuration files have them. `true` and `false` are the atoms; a string is Erlang's string, not a
  * binary; a number is an integer.
  */
-export type Term = boolean | number | string | readonly Term[] | Atom | Binary | Float | Tuple | TermMap;
+export type Term =
+  | boolean
+  | number
+  | string
+  | readonly Term[]
+  | Atom
+  | Binary
+  | NativeInteger
+  | Float
+  | Tuple
+  | TermMap;
 
 export interface Atom {
   readonly atom: string;
@@ -10,6 +20,10 @@ export interface Atom {
 /** Text in UTF-8, as RabbitMQ has names of users, vhosts and queues. */
 export interface Binary {
   readonly binary: string;
+}
+/** 32 bits in the order of the machine's bytes, as the operating system's calls have them. */
+export interface NativeInteger {
+  readonly native32: number;
 }
 export interface Float {
   readonly float: number;
@@ -23,6 +37,7 @@ export interface TermMap {
 
 export const atom = (name: string): Atom => ({ atom: name });
 export const binary = (text: string): Binary => ({ binary: text });
+export const nativeInteger = (value: number): NativeInteger => ({ native32: value });
 export const tuple = (...items: readonly Term[]): Tuple => ({ tuple: items });
 /** `{name, value}` with an atom for a name: one setting of a property list. */
 export const setting = (name: string, value: Term): Tuple => tuple(atom(name), value);
@@ -62,6 +77,7 @@ function inline(term: Term): string {
   if (isList(term)) return `[${term.map(inline).join(",")}]`;
   if ("atom" in term) return formatAtom(term.atom);
   if ("binary" in term) return formatBinary(term.binary);
+  if ("native32" in term) return `<<${integer(term.native32)}:32/native>>`;
   if ("float" in term) return float(term.float);
   if ("tuple" in term) return `{${term.tuple.map(inline).join(", ")}}`;
   return `#{${term.map.map(([key, value]) => `${inline(key)} => ${inline(value)}`).join(", ")}}`;

@@ -46,6 +46,8 @@ export interface RabbitmqConfValues {
   /** In the order of the config. */
   readonly nodes: readonly Numbered[];
   readonly partitionHandling: string;
+  /** Of a cluster. */
+  readonly keepaliveMs: number;
   readonly heartbeatSeconds: number;
   readonly definitionsFile: string;
   readonly loopbackUsers: readonly string[];

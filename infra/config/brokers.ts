@@ -50,6 +50,13 @@ export const managementSchema = z.strictObject({
   from: z.array(z.cidrv4("a network, e.g. 10.0.0.0/8")).default([]),
 });
 
+/**
+ * Milliseconds for which a member's kernel may leave what the others sent it without an answer, by the kind of machine (`timing` of the
+ * virtual IP): then it is lost to them, and queues get other leaders. On metal a kernel answers within a millisecond, however busy its
+ * host is; a virtual machine may stand still for seconds while it migrates. Longer than a virtual IP waits: who is lost has lost it.
+ */
+export const nodeTimeouts = { metal: 750, migrating: 8000 } as const;
+
 const brokerFields = z.strictObject({
   members: z.array(nameSchema).min(1),
   /** Package series, pinned and held on the members: minor versions replace themselves by Debian's security updates. */
@@ -83,6 +90,11 @@ const brokerFields = z.strictObject({
   loopbackUsers: z.array(z.string().min(1)).default(["guest"]),
   /** Left out: `autoheal` for two members, which can't form a majority, else `pause_minority`. */
   partitionHandling: z.enum(["autoheal", "ignore", "pause_minority"]).optional(),
+  /**
+   * Milliseconds after which a member that doesn't answer is lost to the others. Left out: as the `timing` of the virtual IP has it, 750 on
+   * metal, 8000 where hosts migrate. One that answers late enough to be lost is not harmed; it joins again, and its queues synchronise.
+   */
+  nodeTimeoutMs: z.int().min(500).max(120_000).optional(),
   ldap: ldapSchema.optional(),
 });
 

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { atom, binary, setting, type Term, tuple } from "../../templates/erlang-terms.ts";
+import { atom, binary, nativeInteger, setting, type Term, tuple } from "../../templates/erlang-terms.ts";
 import { parseTerms } from "../../templates/erlang-terms-parse.ts";
 import { brokerSchema } from "../config/brokers.ts";
+import { virtualIpsSchema } from "../config/virtual-ips.ts";
 import { brokerConfigFiles } from "./broker-files.ts";
+import { nodeTimeoutMsOf } from "./broker-settings.ts";
 import type { FileModel } from "./types.ts";
 
 const files = (series: "3.10" | "4.0", rest: object = {}): FileModel[] =>
-  brokerConfigFiles("bunny", brokerSchema.parse({ members: ["bunny1", "bunny2"], series, tls: false, ...rest }));
+  brokerConfigFiles("bunny", brokerSchema.parse({ members: ["bunny1", "bunny2"], series, tls: false, ...rest }), 750);
 
 /** The content of a file, read back as terms: settings of applications. */
 function termsOf(all: readonly FileModel[], path: string): Term {
@@ -36,6 +38,15 @@ const conf = (rest: object = {}): string[] =>
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"));
 
+/** Members miss one of which the kernel answers nothing for so long: 6 and 18 are Linux's TCP_USER_TIMEOUT. */
+function lossOf(timeoutMs: number): Term {
+  const options = [tuple(atom("raw"), 6, 18, nativeInteger(timeoutMs))];
+  return setting("kernel", [
+    setting("inet_dist_connect_options", options),
+    setting("inet_dist_listen_options", options),
+  ]);
+}
+
 /** The directory of the text that warren follows. */
 const ldap = {
   servers: ["ldap-dev.cmc.ec.gc.ca"],
@@ -61,6 +72,7 @@ describe("the configuration of a 3.10 broker", () => {
       setting("cluster_formation", [setting("peer_discovery_backend", atom("rabbit_peer_discovery_classic_config"))]),
       setting("cluster_nodes", tuple([atom("rabbit@bunny1"), atom("rabbit@bunny2")], atom("disc"))),
       setting("cluster_partition_handling", atom("autoheal")),
+      setting("cluster_keepalive_interval", 150),
       setting("heartbeat", 10),
       setting("log", [setting("categories", [setting("connection", [setting("level", atom("error"))])])]),
       setting("load_definitions", "/etc/rabbitmq/warren-definitions.json"),
@@ -149,7 +161,7 @@ describe("the configuration of a 3.10 broker", () => {
 describe("the configuration of a 4.0 broker", () => {
   it("is rabbitmq.conf, judged by the broker's own reader", () => {
     const [file, ...others] = files("4.0");
-    expect(others).toEqual([]);
+    expect(others.map(({ path }) => path)).toEqual(["/etc/rabbitmq/advanced.config"]);
     expect(file).toMatchObject({ path: "/etc/rabbitmq/rabbitmq.conf", order: "before-packages" });
     expect(file?.validate?.join(" ")).toContain("cuttlefish_generator:map");
   });
@@ -164,6 +176,7 @@ describe("the configuration of a 4.0 broker", () => {
       "cluster_formation.classic_config.nodes.1 = rabbit@bunny1",
       "cluster_formation.classic_config.nodes.2 = rabbit@bunny2",
       "cluster_partition_handling = autoheal",
+      "cluster_keepalive_interval = 150",
       "heartbeat = 10",
       "log.connection.level = error",
       "load_definitions = /etc/rabbitmq/warren-definitions.json",
@@ -232,6 +245,7 @@ describe("the configuration of a 4.0 broker", () => {
           setting("monitoring", setting("in_group", "cn=#1,dc=ca")),
         ]),
       ]),
+      lossOf(750),
     ]);
   });
 
@@ -258,5 +272,39 @@ describe("the configuration of a 4.0 broker", () => {
       atom("rabbit_auth_backend_internal"),
       atom("rabbit_auth_backend_ldap"),
     ]);
+  });
+});
+
+describe("the loss of a member", () => {
+  const loss = (series: "3.10" | "4.0", rest: object, timeoutMs: number) =>
+    brokerConfigFiles(
+      "bunny",
+      brokerSchema.parse({ members: ["a", "b", "c"], series, tls: false, ...rest }),
+      timeoutMs,
+    );
+
+  it("is noticed in either form by what its kernel leaves unanswered, a fifth of that between messages", () => {
+    const terms = termsOf(loss("3.10", {}, 8000), "/etc/rabbitmq/rabbitmq.config");
+    expect(terms).toContainEqual(lossOf(8000));
+    expect(valueAt(terms, "rabbit", "cluster_keepalive_interval")).toBe(1600);
+    expect(termsOf(loss("4.0", {}, 8000), "/etc/rabbitmq/advanced.config")).toEqual([lossOf(8000)]);
+    expect(loss("4.0", {}, 8000)[0]?.content).toContain("\ncluster_keepalive_interval = 1600\n");
+  });
+
+  it("is nothing to a broker alone, which has no advanced.config for it", () => {
+    expect(loss("4.0", { members: ["a"] }, 750).map((file) => file.path)).toEqual(["/etc/rabbitmq/rabbitmq.conf"]);
+    expect(loss("3.10", { members: ["a"] }, 750)[0]?.content).not.toMatch(/cluster_keepalive|kernel/);
+  });
+
+  it.each([
+    [{}, undefined, 750],
+    [{ virtualIp: "bunny-op" }, "metal", 750],
+    [{ virtualIp: "bunny-op" }, "migrating", 8000],
+    [{ virtualIp: "bunny-op", nodeTimeoutMs: 2000 }, "migrating", 2000],
+  ] as const)("with %j and timing %s takes %i ms", (rest, timing, expected) => {
+    const vip = { address: "10.0.0.9", interface: "eth0", routerId: 1, priorities: { a: 2, b: 1 } };
+    const vips = virtualIpsSchema.parse(timing ? { "bunny-op": { ...vip, timing } } : {});
+    const broker = brokerSchema.parse({ members: ["a", "b", "c"], series: "4.0", ...rest });
+    expect(nodeTimeoutMsOf(vips, broker)).toBe(expected);
   });
 });

@@ -8,13 +8,17 @@ import { rootFile } from "./files.ts";
 import type { FileModel } from "./types.ts";
 
 /** The configuration of a cluster's members in the form that their series reads. */
-export function brokerConfigFiles(clusterName: string, broker: BrokerConfig): FileModel[] {
-  const settings = brokerSettings(clusterName, broker);
+export function brokerConfigFiles(clusterName: string, broker: BrokerConfig, nodeTimeoutMs: number): FileModel[] {
+  const settings = brokerSettings(clusterName, broker, nodeTimeoutMs);
   if (traitsOf(broker.series).configuration === "terms") {
     return [
-      rootFile("/etc/rabbitmq/rabbitmq.config", renderRabbitmqConfig(remarks, [configTerms(settings)]), {
-        ...judgedBy(termsCheck),
-      }),
+      rootFile(
+        "/etc/rabbitmq/rabbitmq.config",
+        renderRabbitmqConfig([...remarks, ...lossRemarks(settings)], [configTerms(settings)]),
+        {
+          ...judgedBy(termsCheck),
+        },
+      ),
     ];
   }
   const advanced = advancedTerms(settings);
@@ -24,7 +28,7 @@ export function brokerConfigFiles(clusterName: string, broker: BrokerConfig): Fi
       ? [
           rootFile(
             "/etc/rabbitmq/advanced.config",
-            renderRabbitmqConfig(["What rabbitmq.conf can't say."], [advanced]),
+            renderRabbitmqConfig(advancedRemarks(settings), [advanced]),
             judgedBy(termsCheck),
           ),
         ]
@@ -39,6 +43,20 @@ const remarks = [
   "load_definitions: the administrator's account, so that the management API can be used from the first boot on.",
 ];
 
+/** The option is TCP_USER_TIMEOUT, by its numbers in Linux: Erlang has no name for it. */
+const lossRemarks = ({ nodeLoss }: BrokerSettings): string[] =>
+  nodeLoss
+    ? [
+        `kernel: the connection to a member is over when its kernel has answered nothing for ${nodeLoss.timeoutMs} ms (TCP_USER_TIMEOUT), however busy`,
+        "its Erlang is; cluster_keepalive_interval has something sent in that time. Not net_ticktime: members take that over from each other.",
+      ]
+    : [];
+
+const advancedRemarks = (settings: BrokerSettings): string[] => [
+  "What rabbitmq.conf can't say.",
+  ...lossRemarks(settings),
+];
+
 const numbered = (names: readonly string[]) => names.map((name, index) => ({ number: index + 1, name }));
 
 function confValues(settings: BrokerSettings): RabbitmqConfValues {
@@ -48,6 +66,7 @@ function confValues(settings: BrokerSettings): RabbitmqConfValues {
     tls: settings.tls ?? false,
     tlsVersions: numbered(tlsVersions),
     clustered: settings.nodes.length > 0,
+    keepaliveMs: settings.nodeLoss?.keepaliveMs ?? 0,
     nodes: numbered(settings.nodes),
     // A dot in a key separates its words.
     loopbackUsers: settings.loopbackUsers.map((user) => user.replaceAll(".", "\\.")),

@@ -1,4 +1,5 @@
-import type { BrokerConfig } from "../config/brokers.ts";
+import { type BrokerConfig, nodeTimeouts } from "../config/brokers.ts";
+import type { StackConfig } from "../config/index.ts";
 import type { LdapConfig } from "../config/ldap.ts";
 import type { LdapQuery } from "../config/ldap-query.ts";
 import { traitsOf } from "../config/series.ts";
@@ -16,12 +17,21 @@ export interface BrokerSettings {
   /** Node names in the order of the config; empty for a broker alone. */
   readonly nodes: readonly string[];
   readonly partitionHandling: "autoheal" | "ignore" | "pause_minority";
+  /** How the loss of a member is noticed; absent for a broker alone. */
+  readonly nodeLoss?: NodeLoss;
   readonly heartbeatSeconds: number;
   readonly definitionsFile: string;
   readonly loopbackUsers: readonly string[];
   /** Series that know logins without a name and password have them turned off. */
   readonly refuseAnonymous: boolean;
   readonly ldap?: LdapSettings;
+}
+
+export interface NodeLoss {
+  /** Milliseconds that what was sent to another member may stay unanswered by its kernel. */
+  readonly timeoutMs: number;
+  /** Milliseconds between messages that members send each other for that: nothing is missed where nothing is sent. */
+  readonly keepaliveMs: number;
 }
 
 export interface LdapSettings {
@@ -47,8 +57,17 @@ export const tlsVersions = ["tlsv1.3", "tlsv1.2"] as const;
 
 export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
 
+/** Messages between members within the time after which silence is loss. */
+const keepalivesWithinTimeout = 5;
+
+/** How soon members of a cluster miss each other. */
+export function nodeTimeoutMsOf(virtualIps: StackConfig["virtualIps"], broker: BrokerConfig): number {
+  const vip = broker.virtualIp === undefined ? undefined : virtualIps[broker.virtualIp];
+  return broker.nodeTimeoutMs ?? nodeTimeouts[vip?.timing ?? "metal"];
+}
+
 /** The settings of a cluster's members: the same on each. */
-export function brokerSettings(clusterName: string, broker: BrokerConfig): BrokerSettings {
+export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTimeoutMs: number): BrokerSettings {
   return {
     clear: { ...(broker.plainText ? {} : { address: "127.0.0.1" }), port: broker.port },
     ...(broker.tls ? { tls: { port: broker.tlsPort } } : {}),
@@ -57,6 +76,9 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig): Broke
     clusterName,
     nodes: broker.members.length > 1 ? broker.members.map((name) => `rabbit@${name}`) : [],
     partitionHandling: partitionHandlingOf(broker),
+    ...(broker.members.length > 1
+      ? { nodeLoss: { timeoutMs: nodeTimeoutMs, keepaliveMs: Math.floor(nodeTimeoutMs / keepalivesWithinTimeout) } }
+      : {}),
     // Clients of a lost host are let go after two missed beats.
     heartbeatSeconds: 10,
     definitionsFile,

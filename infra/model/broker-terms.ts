@@ -1,4 +1,4 @@
-import { atom, binary, setting, type Term, tuple } from "../../templates/erlang-terms.ts";
+import { atom, binary, nativeInteger, setting, type Term, tuple } from "../../templates/erlang-terms.ts";
 import type { LdapCase, LdapOperand, LdapQuery } from "../config/ldap-query.ts";
 import { type BrokerSettings, type LdapSettings, tlsVersions } from "./broker-settings.ts";
 
@@ -11,6 +11,7 @@ export function configTerms(settings: BrokerSettings): Term {
   return [
     setting("rabbit", rabbitTerms(settings)),
     setting("rabbitmq_management", [managementTerms(settings)]),
+    ...kernelTerms(settings),
     ...(settings.ldap
       ? [setting("rabbitmq_auth_backend_ldap", [...ldapTerms(settings.ldap), ...directoryTerms(settings.ldap)])]
       : []),
@@ -18,8 +19,26 @@ export function configTerms(settings: BrokerSettings): Term {
 }
 
 /** What `rabbitmq.conf` can't say, as `advanced.config` has it; absent where it says everything. */
-export const advancedTerms = ({ ldap }: BrokerSettings): Term | undefined =>
-  ldap && [setting("rabbitmq_auth_backend_ldap", directoryTerms(ldap))];
+export function advancedTerms(settings: BrokerSettings): Term | undefined {
+  const { ldap } = settings;
+  const applications = [
+    ...(ldap ? [setting("rabbitmq_auth_backend_ldap", directoryTerms(ldap))] : []),
+    ...kernelTerms(settings),
+  ];
+  return applications.length > 0 ? applications : undefined;
+}
+
+/** Linux's `IPPROTO_TCP` and `TCP_USER_TIMEOUT`. Set on the listening socket it holds for what that accepts. */
+const userTimeout = [6, 18] as const;
+
+/** For the connections between members: when one is over of which nothing is answered. */
+function kernelTerms({ nodeLoss }: BrokerSettings): Term[] {
+  if (!nodeLoss) return [];
+  const options = [tuple(atom("raw"), ...userTimeout, nativeInteger(nodeLoss.timeoutMs))];
+  return [
+    setting("kernel", [setting("inet_dist_connect_options", options), setting("inet_dist_listen_options", options)]),
+  ];
+}
 
 function rabbitTerms(settings: BrokerSettings): Term[] {
   const { clear, tls, nodes, ldap } = settings;
@@ -45,6 +64,7 @@ function rabbitTerms(settings: BrokerSettings): Term[] {
           ]),
           setting("cluster_nodes", tuple(nodes.map(atom), atom("disc"))),
           setting("cluster_partition_handling", atom(settings.partitionHandling)),
+          ...(settings.nodeLoss ? [setting("cluster_keepalive_interval", settings.nodeLoss.keepaliveMs)] : []),
         ]
       : []),
     setting("heartbeat", settings.heartbeatSeconds),

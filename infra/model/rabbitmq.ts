@@ -4,7 +4,7 @@ import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
 import { brokerConfigFiles } from "./broker-files.ts";
-import { definitionsFile } from "./broker-settings.ts";
+import { definitionsFile, nodeTimeoutMsOf } from "./broker-settings.ts";
 import { brokerDropIn } from "./broker-unit.ts";
 import { json, rootFile } from "./files.ts";
 import { brokerPackage, brokerUnit, pluginsFile } from "./names.ts";
@@ -26,7 +26,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
       mode: "0400",
       secret: true,
     }),
-    ...brokerConfigFiles(clusterName, broker),
+    ...brokerConfigFiles(clusterName, broker, nodeTimeoutMsOf(config.virtualIps, broker)),
     // The package gives this file to the broker, whose rabbitmq-plugins writes it.
     rootFile(pluginsFile, renderEnabledPlugins(pluginsOf(broker)), ownedByBroker),
     rootFile(definitionsFile, json(bootstrapDefinitions(config, broker)), {

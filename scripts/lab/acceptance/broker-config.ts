@@ -3,7 +3,7 @@ import { render, run } from "../../../infra/commands/command.ts";
 import { candidate } from "../../../infra/commands/files.ts";
 import { rabbitmqctl } from "../../../infra/commands/rabbitmq.ts";
 import { brokerConfigFiles } from "../../../infra/model/broker-files.ts";
-import { brokerSettings } from "../../../infra/model/broker-settings.ts";
+import { brokerSettings, nodeTimeoutMsOf } from "../../../infra/model/broker-settings.ts";
 import { configTerms } from "../../../infra/model/broker-terms.ts";
 import { formatTerm } from "../../../templates/erlang-terms.ts";
 import { on, stackConfig, textOf } from "./subject.ts";
@@ -29,8 +29,8 @@ const differing = (terms: string) =>
 export function brokerConfig(): void {
   describe("the configuration of a broker", () => {
     it("is accepted by the broker's own reader, which was not there yet when the file came", async () => {
-      for (const { cluster, broker, member } of await members()) {
-        for (const { path, validate = [] } of brokerConfigFiles(cluster, broker)) {
+      for (const { cluster, broker, member, nodeTimeoutMs } of await members()) {
+        for (const { path, validate = [] } of brokerConfigFiles(cluster, broker, nodeTimeoutMs)) {
           expect(validate.length, path).toBeGreaterThan(0);
           await on(member, render(run(...validate.map((word) => word.replace(candidate, path)))));
         }
@@ -38,8 +38,8 @@ export function brokerConfig(): void {
     });
 
     it("is what the running broker works by, to the last setting, in either form", async () => {
-      for (const { cluster, broker, member } of await members()) {
-        const terms = formatTerm(configTerms(brokerSettings(cluster, broker)));
+      for (const { cluster, broker, member, nodeTimeoutMs } of await members()) {
+        const terms = formatTerm(configTerms(brokerSettings(cluster, broker, nodeTimeoutMs)));
         expect(await textOf(member, render(rabbitmqctl("eval", differing(terms)))), `${cluster} on ${member}`).toBe(
           "[]",
         );
@@ -49,8 +49,8 @@ export function brokerConfig(): void {
 }
 
 async function members() {
-  const { brokers } = await stackConfig();
+  const { brokers, virtualIps } = await stackConfig();
   return Object.entries(brokers).flatMap(([cluster, broker]) =>
-    broker.members.map((member) => ({ cluster, broker, member })),
+    broker.members.map((member) => ({ cluster, broker, member, nodeTimeoutMs: nodeTimeoutMsOf(virtualIps, broker) })),
   );
 }

@@ -5,7 +5,7 @@ import { rabbitmqctl } from "../../../infra/commands/rabbitmq.ts";
 import type { BrokerConfig } from "../../../infra/config/brokers.ts";
 import { passwordOf } from "../../../infra/config/index.ts";
 import type { LdapConfig } from "../../../infra/config/ldap.ts";
-import { brokerSettings } from "../../../infra/model/broker-settings.ts";
+import { brokerSettings, nodeTimeoutMsOf } from "../../../infra/model/broker-settings.ts";
 import { configTerms } from "../../../infra/model/broker-terms.ts";
 import { formatTerm, setting, type Term } from "../../../templates/erlang-terms.ts";
 import { readOperatorCa } from "../../lib/operator-ca.ts";
@@ -126,7 +126,7 @@ export function managementStatus(
 function ldapTerms({ cluster, broker }: LdapSubject, ldap: LdapChange): Term {
   if (!broker.ldap) throw new TypeError("no ldap");
   const changed = { ...broker.ldap, ...ldap } as LdapConfig;
-  return configTerms(brokerSettings(cluster, { ...broker, ldap: changed }));
+  return configTerms(brokerSettings(cluster, { ...broker, ldap: changed }, nodeTimeoutMsOf({}, broker)));
 }
 
 /**
