@@ -2,13 +2,16 @@ import { globSync } from "node:fs";
 import { expect, test } from "vitest";
 import { configSchema as announcerSchema } from "../../agents/announcer/config.ts";
 import { openTelemetry as announcerTelemetry } from "../../agents/announcer/telemetry.ts";
-import { DispatcherCore } from "../../agents/dispatcher/core.ts";
+import { Sources } from "../../agents/dispatcher/sources.ts";
+import type { DispatcherView } from "../../agents/dispatcher/status.ts";
 import { Telemetry as DispatcherTelemetry } from "../../agents/dispatcher/telemetry.ts";
 import { codecV00 } from "../../agents/lib/codec-v00.ts";
+import { alternateTopicDefault, pulledTopicDefault, twinTopicDefault } from "../../agents/lib/dispatch-topics.ts";
 import { createLog } from "../../agents/lib/log.ts";
 import { Metrics } from "../../agents/lib/metrics.ts";
 import { formatTopic, replacePrefix } from "../../agents/lib/topics.ts";
 import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
+import { ledgerQueueOf } from "../../infra/model/agent-queues.ts";
 import { metricsPorts } from "../../infra/model/agents.ts";
 import { fixtureConfig, fixtureModel } from "../../infra/model/fixture.ts";
 import { hostKeyPath } from "../../infra/model/host-key.ts";
@@ -31,10 +34,12 @@ test("every unit that is looked at is one of the model's", () => {
 
 test("every queue and key is the one that config and agents have", () => {
   const { inputQueue, pullQueue, inputTopic, notifyTopic } = announcements;
-  const known = [inputQueue, pullQueue, deadLetterQueue, deadLetterExchange];
+  const ledgers = ledgerQueueOf("HOST").replace(/\.HOST$/, "");
+  const known = [inputQueue, pullQueue, ledgers, deadLetterQueue, deadLetterExchange];
   expect(matches(/\b(cmc\.[a-z]+(?:\.[a-z]+)*)/g).filter((name) => !known.includes(name))).toEqual([]);
   const topics = matches(/\b(v00\.urp\.[a-z]+)/g);
-  expect(topics.toSorted()).toEqual([inputTopic, notifyTopic].toSorted());
+  const shared = [alternateTopicDefault, pulledTopicDefault, twinTopicDefault];
+  expect(topics.toSorted()).toEqual([inputTopic, notifyTopic, ...shared].toSorted());
 });
 
 test("the ports of the metrics are the model's", () => {
@@ -51,16 +56,27 @@ test("every metric is one that its agent gives", async () => {
     journaled: () => 0,
   });
   const dispatcher = new Metrics("dispatcher");
-  const { inputTopic, notifyTopic } = announcements;
+  const idle: DispatcherView = {
+    state: "active",
+    broker: "ready",
+    connection: "connected",
+    inFlight: 0,
+    keptAside: 0,
+    entries: 0,
+    retrying: 0,
+    doubts: 0,
+    alternatesWaiting: 0,
+    ledgerUnacked: 0,
+    ledgerPaused: false,
+    journalFault: undefined,
+    silentSources: [],
+    address: undefined,
+  };
   new DispatcherTelemetry(
     dispatcher,
-    new DispatcherCore({
-      inputTopic,
-      notifyTopic,
-      dedupWindowMs: 1000,
-      entriesMax: 10,
-      retry: { minMs: 1, maxMs: 2 },
-    }),
+    new Sources(1000),
+    () => idle,
+    () => 0,
   );
   const given = (await announcer.text()) + (await dispatcher.text());
   const named = matches(/\b(warren_[a-z_]+)_total/g);
