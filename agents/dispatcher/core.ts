@@ -110,6 +110,9 @@ export class DispatcherCore {
       case "twin-missing":
         this.#decisions.alternates.onMissing(event.claim);
         break;
+      case "output-empty":
+        this.#decisions.products.doubts.sawEmpty();
+        break;
       case "deliveries-lost":
         this.#onDeliveriesLost();
         break;

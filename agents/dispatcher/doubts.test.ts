@@ -64,6 +64,21 @@ test("a receipt of a product no later than it says nothing of the queue", () => 
   expect(at.tickAfter(60_000)).toEqual([]);
 });
 
+test("in a quiet hour it goes out again when the pull queue has been empty for three times doubtMs, seen again and again", () => {
+  const at = takenOver(1, { doubtMs: 30_000 });
+  at.tell({ type: "output-empty" });
+  at.nowMs += 30_001;
+  at.tell({ type: "output-empty" });
+  for (let looks = 0; looks < 17; looks++) {
+    at.nowMs += 5000;
+    at.tell({ type: "output-empty" });
+  }
+  expect(at.tell({ type: "tick" }), "what was between the first two looks, nobody knows").toEqual([]);
+  at.nowMs += 5000;
+  at.tell({ type: "output-empty" });
+  expect(deeds(at.returnMarker(at.tell({ type: "tick" })))).toEqual(["publish 2"]);
+});
+
 test("with no receipts at all it goes out again after doubtMaxMs", () => {
   const at = takenOver(1, { doubtMaxMs: 1_200_000 });
   expect(at.tickAfter(1_199_999)).toEqual([]);

@@ -6,10 +6,16 @@ import type { Turn } from "./turn.ts";
 const roundingMs = 1000;
 
 /**
+ * What an empty pull queue has given out may be in a puller's hands, which tries for a while before it gives a receipt or asks
+ * for a twin: the queue must have been empty for so many times `doubtMs`.
+ */
+const emptyFactor = 3;
+
+/**
  * Deliveries held because their product's publish is known from the ledger alone, and the node that routed it may have died
  * between two queues: in the ledger does not mean in the pull queue. A receipt proves that it was; that a product published
  * later has been pulled, while this one's receipt is still missing after `doubtMs`, is taken for proof that it was not (the pull
- * queue is first in first out). Without either it goes out again after `doubtMaxMs`.
+ * queue is first in first out); so is a pull queue that stays empty. Without any of these it goes out again after `doubtMaxMs`.
  */
 export class Doubts {
   readonly #turn: Turn;
@@ -18,6 +24,9 @@ export class Doubts {
   readonly #held = new Map<string, Arrival>();
   /** First arrival of the youngest product that was pulled. */
   #pulledAtMs = Number.NEGATIVE_INFINITY;
+  /** The pull queue was seen empty from, to. */
+  #emptyFromMs = Number.NEGATIVE_INFINITY;
+  #emptyToMs = Number.NEGATIVE_INFINITY;
 
   constructor(turn: Turn, options: CoreOptions) {
     this.#turn = turn;
@@ -42,6 +51,13 @@ export class Doubts {
     this.#pulledAtMs = Math.max(this.#pulledAtMs, atMs);
   }
 
+  /** The pull queue is empty now, and was since it was seen so the last time, unless that is long ago. */
+  sawEmpty(): void {
+    const { nowMs } = this.#turn;
+    if (nowMs - this.#emptyToMs > this.#options.doubtMs) this.#emptyFromMs = nowMs;
+    this.#emptyToMs = nowMs;
+  }
+
   /** The proof has come: what was held for it. */
   settle(key: string): Arrival | undefined {
     const arrival = this.#held.get(key);
@@ -59,6 +75,7 @@ export class Doubts {
       // All that follow are younger.
       if (held.atMs + doubtMs > atMs) return undefined;
       if (this.#pulledAtMs - roundingMs >= held.atMs) return key;
+      if (this.#emptyToMs - Math.max(this.#emptyFromMs, held.atMs) >= emptyFactor * doubtMs) return key;
     }
     return undefined;
   }
