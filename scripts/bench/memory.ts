@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
@@ -67,6 +68,7 @@ export async function measureMemory(
 /** As the dispatcher would have left it: each name with its first arrival and its twin's announcement. */
 async function fillJournal(directory: string, names: number): Promise<void> {
   const nothing = (): void => {};
+  await mkdir(directory, { recursive: true });
   const journal = await Journal.open({
     directory,
     windowMs: dedupWindowSeconds * 1000,
