@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { poll } from "../lab/run.ts";
 import { virtualIpHolders } from "../lab/virtual-ip.ts";
 import { longestPauseMs, type RoundRecord, takeOverMs } from "./account.ts";
 import type { Evidence } from "./evidence.ts";
@@ -24,8 +23,8 @@ export interface RoundOptions {
 
 /** A host that was off boots, its broker joins, its replicas are filled, the address comes back. */
 const wholeWithinMs = 90_000;
-/** From there to the last product of before: the dispatcher may be in doubt about one for 30 s. */
-const arrivedWithinMs = 60_000;
+/** Without any product of before the fault arriving: the dispatcher may be in doubt about one for 30 s. */
+const arrivesWithinMs = 45_000;
 const healTries = 3;
 const lookEveryMs = 100;
 
@@ -102,18 +101,20 @@ async function targetsOf({ lab, config, members }: Scene, { other }: PlannedRoun
   return { holder, others, other: others[other % others.length] ?? holder };
 }
 
-/** Waits for the products of before this moment. Gives how many did not come. */
+/** Waits for the products of before this moment, for as long as they keep coming. Gives how many did not come. */
 async function awaitArrivals({ evidence, signal, givenUp, look }: RoundOptions): Promise<string | undefined> {
   const beforeMs = Date.now();
   const absent = () => evidence.undelivered(beforeMs).filter(({ name }) => !givenUp.has(name));
-  const arrived = async (): Promise<boolean> => {
-    if (absent().length > 0) return false;
-    await look();
-    return true;
-  };
-  if (await poll(arrived, { everyMs: lookEveryMs, withinMs: arrivedWithinMs, signal }).catch(() => true))
-    return undefined;
-  const left = absent();
+  let left = absent();
+  for (let movedMs = Date.now(); left.length > 0; ) {
+    if (signal.aborted || Date.now() - movedMs > arrivesWithinMs) break;
+    await pause(lookEveryMs, signal);
+    const still = absent();
+    if (still.length < left.length) movedMs = Date.now();
+    left = still;
+  }
+  await look();
+  if (left.length === 0 || signal.aborted) return undefined;
   for (const { name } of left) givenUp.add(name);
-  return `${left.length} products of before it, e.g. ${left[0]?.name}`;
+  return `${left.length} products of before it did not arrive, e.g. ${left[0]?.name}`;
 }

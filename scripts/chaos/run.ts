@@ -40,7 +40,7 @@ export interface ChaosOptions {
 const readyWithinMs = 120_000;
 const flowsWithinMs = 30_000;
 /** Longer than the dispatcher holds back what it is in doubt about (30 s) and a puller's pauses. */
-const drainWithinMs = 120_000;
+const stillMs = 60_000;
 /** Nothing comes any more after this much silence; a repeat shows within it. */
 const quietMs = 2_000;
 const lookEveryMs = 100;
@@ -154,15 +154,13 @@ async function awaitFlow(evidence: Evidence, signal: AbortSignal): Promise<void>
   throw new UserError("the lab", `no product came through within ${flowsWithinMs / 1000} s`, "./warren lab status");
 }
 
-/** Waits until all has arrived and nothing moves, or for as long as anything can take. */
+/** Waits until all has arrived and nothing moves; where something is missing, for as long as anything still moves. */
 async function drain(evidence: Evidence, look: () => Promise<void>): Promise<void> {
-  const deadlineMs = Date.now() + drainWithinMs;
+  const startedMs = Date.now();
   for (;;) {
     await look();
-    const arrived = evidence.undelivered().length === 0;
-    const nowMs = Date.now();
-    if (arrived && nowMs - evidence.movedMs >= quietMs) return;
-    if (nowMs >= deadlineMs) return;
+    const still = Date.now() - Math.max(evidence.movedMs, startedMs);
+    if (still >= (evidence.undelivered().length === 0 ? quietMs : stillMs)) return;
     await sleep(lookEveryMs);
   }
 }
