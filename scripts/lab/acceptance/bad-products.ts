@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { ConfirmChannel, GetMessage } from "amqplib";
 import { afterEach, describe, expect, it } from "vitest";
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import { hostRoot } from "../index.ts";
@@ -8,31 +9,71 @@ import { hostsOf } from "../send-products.ts";
 import { takeUntil, withChannel } from "./broker.ts";
 import { lab, on, send, stackConfig, stackTrace, textOf, untilPrints } from "./subject.ts";
 
-const productRoot = async () => join(await hostRoot(lab, "urp-1"), (await stackConfig()).announcements.productRoot);
+const productRoot = async (urp = "urp-1") =>
+  join(await hostRoot(lab, urp), (await stackConfig()).announcements.productRoot);
 const onPullers = async (script: string) =>
   Promise.all(hostsOf(await stackConfig(), "pds").map((host) => on(host, script)));
+
+type IsIt = (body: string) => boolean;
+
+/** Messages under a topic with this beginning, whose bodies are such. */
+const isBelow =
+  (topic: string, isIt: IsIt) =>
+  ({ fields, content }: GetMessage): boolean =>
+    fields.routingKey.startsWith(topic) && isIt(content.toString());
+
+/**
+ * Stops the pullers and writes one product on both URPs, urp-1 first: dispatched is its announcement, kept the other. Answers
+ * with the queue of all that goes by from now on.
+ */
+async function announceBoth(channel: ConfirmChannel, what: string) {
+  const name = `201501201810~~${what} ${Date.now()}:URP:IWA:RADAR:META`;
+  const write = async (urp: string, stamp: string) => {
+    const path = join(await productRoot(urp), "20150120/RADAR/URP/IWA", `${name}::${stamp}`);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, "gone soon");
+    return path;
+  };
+  const isIt: IsIt = (body) => body.includes(encodeURI(name));
+  await onPullers("systemctl stop warren-puller");
+  const { queue: heard } = await channel.assertQueue("", { exclusive: true });
+  await channel.bindQueue(heard, "cmc", "v00.urp.#");
+  const first = await write("urp-1", "20150120180901");
+  await takeUntil(channel, heard, isBelow("v00.urp.notify.", isIt));
+  const second = await write("urp-2", "20150120180902");
+  await takeUntil(channel, heard, isBelow("v00.urp.input.", isIt));
+  return { heard, isIt, copies: { "urp-1": first, "urp-2": second } };
+}
 
 export function badProducts(): void {
   describe("what is wrong with one product does no harm to others:", () => {
     afterEach(() => onPullers("systemctl start warren-puller"));
 
-    it("one that is deleted between announcement and pull is put aside, with the reason", async () => {
-      const name = `201501201810~~DELETED ${Date.now()}:URP:IWA:RADAR:META::20150120180902`;
-      const path = join(await productRoot(), "20150120/RADAR/URP/IWA", name);
-      await onPullers("systemctl stop warren-puller");
+    it("one that its server has deleted between announcement and pull comes from the other", async () => {
       await withChannel(async (channel) => {
-        const { queue } = await channel.assertQueue("", { exclusive: true });
-        await channel.bindQueue(queue, "cmc", "v00.urp.notify.#");
-        await mkdir(dirname(path), { recursive: true });
-        await writeFile(path, "gone soon");
-        const isIt = (body: Buffer) => body.toString().includes("DELETED");
-        await takeUntil(channel, queue, ({ content }) => isIt(content));
-        await rm(path);
+        const { heard, copies, isIt } = await announceBoth(channel, "DELETED ONCE");
+        await rm(copies["urp-1"]);
         await onPullers("systemctl start --no-block warren-puller");
-        const dead = await takeUntil(channel, deadLetterQueue, ({ content }) => isIt(content));
+        const twin = await takeUntil(channel, heard, isBelow("v00.urp.twin.", isIt));
+        expect(twin.properties.headers).toMatchObject({ "x-warren-alternate": expect.stringContaining("404") });
+        const key = twin.content.toString().slice(0, 32);
+        await takeUntil(
+          channel,
+          heard,
+          isBelow("v00.urp.pulled", (body) => body === key),
+        );
+      });
+    });
+
+    it("one that both servers have deleted by then is put aside, with both reasons", async () => {
+      await withChannel(async (channel) => {
+        const { copies, isIt } = await announceBoth(channel, "DELETED TWICE");
+        for (const copy of Object.values(copies)) await rm(copy);
+        await onPullers("systemctl start --no-block warren-puller");
+        const dead = await takeUntil(channel, deadLetterQueue, isBelow("", isIt));
         expect(dead.properties.headers).toMatchObject({
           "x-dead-agent": "puller",
-          "x-dead-reason": expect.stringContaining("404"),
+          "x-dead-reason": expect.stringMatching(/^both failed: first: .*404.*; then: .*404/),
         });
       });
     });
