@@ -35,6 +35,7 @@ test("the input queue feeds one consumer at a time; output queues take what is d
       ...["v00.urp.notify.#", "v00.urp.twin.#", "v00.urp.alternate.#"],
       ...["v00.urp.pulled", "v00.urp.marker.bunny1"],
     ),
+    renewable: true,
   });
 });
 

@@ -4,6 +4,7 @@ import type { AgentContext, RunningAgent } from "../lib/agent-main.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
 import { UserError } from "../lib/errors.ts";
 import type { HealthStatus } from "../lib/metrics.ts";
+import type { Topology } from "../lib/topology.ts";
 import { TopologyWatch } from "../lib/topology-watch.ts";
 import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
 import { DispatcherCore } from "./core.ts";
@@ -17,6 +18,7 @@ import { tableReplay } from "./journal-replay.ts";
 import { Ledger } from "./ledger.ts";
 import { LedgerReader } from "./ledger-record.ts";
 import { Outgoing } from "./outgoing.ts";
+import { OutputWatch } from "./output-watch.ts";
 import { Sources } from "./sources.ts";
 import { StateLog } from "./state-log.ts";
 import { type DispatcherView, statusOf } from "./status.ts";
@@ -54,7 +56,8 @@ export class Dispatcher implements RunningAgent {
   readonly #input: Input;
   readonly #ledger: Ledger;
   readonly #effects: Effects;
-  readonly #topologyWatch: TopologyWatch;
+  /** Looks at the broker's queues now and then. */
+  readonly #queueWatches: readonly (TopologyWatch | OutputWatch)[];
   readonly #sources: Sources;
   readonly #telemetry: Telemetry;
   readonly #stateLog: StateLog;
@@ -79,13 +82,7 @@ export class Dispatcher implements RunningAgent {
     this.#input = this.#openInput();
     this.#ledger = this.#openLedger();
     this.#effects = this.#openEffects();
-    this.#topologyWatch = new TopologyWatch({
-      session: this.#session,
-      topology,
-      everyMs: config.topologyCheckSeconds * 1000,
-      log,
-      onMissing: (queues) => this.#telemetry.queuesMissing(queues),
-    });
+    this.#queueWatches = this.#watchQueues(topology);
     this.#timers = [setInterval(() => this.#tick(), tickMs), setInterval(() => this.#checkSources(), silenceCheckMs)];
     this.#watch = config.vip ? watchAddress(config.vip.address, log) : undefined;
     this.#listen();
@@ -98,7 +95,7 @@ export class Dispatcher implements RunningAgent {
   /** Settles what is in hand and what is published, has it on disk, closes. */
   async stop(deadline: AbortSignal): Promise<void> {
     this.#watch?.stop();
-    this.#topologyWatch.stop();
+    for (const watch of this.#queueWatches) watch.stop();
     this.#handle({ type: "stop" });
     await Promise.race([this.#drained(), aborted(deadline)]);
     for (const timer of this.#timers) clearInterval(timer);
@@ -111,6 +108,8 @@ export class Dispatcher implements RunningAgent {
     while (!this.#core.isIdle) await new Promise<void>((resolve) => (this.#idle = resolve));
     await this.#input.cancelled();
     await this.#effects.settled();
+    // A disk that takes nothing is not waited for: the ledger tells it again.
+    if (this.#journal.fault === undefined) await this.#ledger.end();
   }
 
   #openInput(): Input {
@@ -161,6 +160,22 @@ export class Dispatcher implements RunningAgent {
       ...{ inputQueue: config.inputQueue, alternateTopic: config.alternateTopic },
       tell: (event) => this.#handle(event),
     });
+  }
+
+  #watchQueues(topology: Topology): (TopologyWatch | OutputWatch)[] {
+    const { config, log } = this.#context;
+    const session = this.#session;
+    return [
+      new TopologyWatch({
+        ...{ session, topology, log, everyMs: config.topologyCheckSeconds * 1000 },
+        onMissing: (queues) => this.#telemetry.queuesMissing(queues),
+      }),
+      new OutputWatch({
+        ...{ session, queues: config.outputQueues, log },
+        isWanted: () => this.#core.doubts > 0,
+        onEmpty: () => this.#handle({ type: "output-empty" }),
+      }),
+    ];
   }
 
   #listen(): void {

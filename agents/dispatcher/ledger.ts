@@ -27,7 +27,7 @@ export class Ledger {
   #subscription: Subscription | undefined;
   /** Told to the core, not yet known to be on disk. */
   #untold: Delivery[] = [];
-  #isSettling = false;
+  #settling: Promise<void> | undefined;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -73,6 +73,15 @@ export class Ledger {
     void subscription.close();
   }
 
+  /** Reads no more; resolves when what was told is on disk and acked. What else was on its way comes again at the next start. */
+  async end(): Promise<void> {
+    const subscription = this.#subscription;
+    if (!subscription) return;
+    this.#subscription = undefined;
+    await this.#options.session.unsubscribe(subscription);
+    await this.#settling;
+  }
+
   #onDelivery(delivery: Delivery): void {
     const { reader, nowMs, onRecord, onUnreadable } = this.#options;
     const record = reader.read(delivery, nowMs());
@@ -80,18 +89,18 @@ export class Ledger {
     else onUnreadable(delivery.routingKey);
     if (this.isPaused) return;
     this.#untold.push(delivery);
-    if (!this.#isSettling) void this.#settle();
+    this.#settling ??= this.#settle();
   }
 
   /** One wait for the disk for all that came meanwhile. */
   async #settle(): Promise<void> {
-    this.#isSettling = true;
     while (this.#untold.length > 0) {
       const batch = this.#untold;
       this.#untold = [];
       await this.#options.synced();
       for (const delivery of batch) delivery.ack();
     }
-    this.#isSettling = false;
+    // In the same turn in which nothing was left: whoever comes next starts this again.
+    this.#settling = undefined;
   }
 }

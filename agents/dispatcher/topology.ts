@@ -43,5 +43,7 @@ function ledgerOf(config: Config): QueueDeclaration {
     // between both, and a marker could come back before what went out earlier.
     arguments: { "x-message-ttl": dedupWindowSeconds * 1000, "x-single-active-consumer": true },
     bindings: patterns.map((pattern) => ({ exchange, pattern })),
+    // The window is in it, which may change.
+    renewable: true,
   };
 }

@@ -7,7 +7,9 @@ import { describeBrokerFault } from "./broker-fault.ts";
 import { ChannelAcks } from "./channel-acks.ts";
 import type { BrokerConfig } from "./config.ts";
 import type { Log } from "./log.ts";
+import { onOwnChannel } from "./own-channel.ts";
 import { Publisher, type PublishOptions, type PublishOutcome } from "./publisher.ts";
+import { renewQueues } from "./renew-queues.ts";
 import { cutOff, joinWrites, socketOf } from "./socket.ts";
 import { type PublishingChannel, Subscription, type SubscriptionOptions } from "./subscription.ts";
 import { declareTopology, type QueueDefaults, type Topology } from "./topology.ts";
@@ -56,8 +58,10 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   #model: ChannelModel | undefined;
   #publishing: PublishingChannel | undefined;
   #state: BrokerSessionState = "connecting";
+  #asTheyAre: ReadonlySet<string> = new Set();
   #reason = "not tried yet";
   #hostIndex = 0;
+  #goesElsewhere = false;
   #shortLives = 0;
   #connectedAtMs = 0;
   /** By message: what was told last, and when. */
@@ -185,24 +189,18 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   async withChannel<T>(use: (channel: Channel, defaults: QueueDefaults) => Promise<T>): Promise<T> {
     const model = this.#model;
     if (this.#state === "connecting" || !model) throw new Error(this.description);
-    const channel = await model.createChannel();
-    // Whoever waits for an answer gets the error, too.
-    channel.on("error", (error) => this.#options.log.debug({ err: error }, "channel error"));
-    try {
-      return await use(channel, this.#queueDefaults(model));
-    } finally {
-      await closeQuietly(channel);
-    }
+    return onOwnChannel(model, (channel) => use(channel, this.#queueDefaults(model)));
   }
 
   /**
    * Drops the connection this instant, and connects anew as after any loss: the socket is cut, not closed with a word that a peer might
    * never answer, and what was not sent yet never is. Publishes in flight become `lost`, deliveries in hand come again; that is told
-   * after this returns. Without a connection it does nothing.
+   * after this returns. Without a connection it does nothing. `elsewhere`: the next host of the list is tried first.
    */
-  disconnect(reason: string): void {
+  disconnect(reason: string, { elsewhere = false } = {}): void {
     const model = this.#model;
     if (this.#state === "closed" || !model) return;
+    this.#goesElsewhere = elsewhere;
     this.#options.log.warn({ host: this.#host, reason }, "dropping the connection to the broker");
     const socket = socketOf(model);
     if (socket) process.nextTick(cutOff, socket, reason);
@@ -242,7 +240,9 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     const channel = await model.createConfirmChannel();
     channel.on("error", (error) => this.#drop(`channel: ${error.message}`, model));
     channel.on("close", () => this.#drop("publishing channel closed", model));
-    await declareTopology(channel, this.#options.topology, this.#queueDefaults(model));
+    const { topology, log } = this.#options;
+    this.#asTheyAre = await renewQueues(model, topology, this.#queueDefaults(model), log);
+    await declareTopology(channel, topology, this.#queueDefaults(model));
     const publishing = { channel, acks: new ChannelAcks(channel) };
     this.#publishing = publishing;
     this.#publisher.attach(channel);
@@ -253,7 +253,8 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   }
 
   #queueDefaults(model: ChannelModel): QueueDefaults {
-    return { type: this.#options.config.queueType, brokerVersion: model.connection.serverProperties.version };
+    const { version: brokerVersion } = model.connection.serverProperties;
+    return { type: this.#options.config.queueType, brokerVersion, asTheyAre: this.#asTheyAre };
   }
 
   #onConnect(): void {
@@ -275,7 +276,8 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     this.#state = "connecting";
     this.#options.log.warn({ host: this.#host, reason }, "connection to the broker lost");
     this.#reason = reason;
-    this.#hostIndex = 0;
+    this.#hostIndex = this.#goesElsewhere ? this.#hostIndex + 1 : 0;
+    this.#goesElsewhere = false;
     this.emit("lost", reason);
   }
 
@@ -336,13 +338,6 @@ export function openBrokerSession(options: BrokerSessionOptions): BrokerSession 
   const session = new BrokerSession(options);
   session.start().catch((error: Error) => session.emit("failed", error.message));
   return session;
-}
-
-/** Where the broker has closed it already, amqplib throws: that is what was wanted. */
-async function closeQuietly(channel: Channel): Promise<void> {
-  try {
-    await channel.close();
-  } catch {}
 }
 
 async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {

@@ -1,5 +1,6 @@
 import type { BrokerSession } from "./broker-session.ts";
 import type { Log } from "./log.ts";
+import { notFound, replyCodeOf } from "./own-channel.ts";
 import { declareTopology, type Topology } from "./topology.ts";
 
 export interface TopologyWatchOptions {
@@ -65,7 +66,7 @@ export async function mendTopology(session: BrokerSession, topology: Topology): 
         try {
           await channel.checkQueue(name);
         } catch (error) {
-          if (!isNotFound(error)) throw error;
+          if (replyCodeOf(error) !== notFound) throw error;
           missing.push(name);
           return;
         }
@@ -74,11 +75,4 @@ export async function mendTopology(session: BrokerSession, topology: Topology): 
   }
   await session.withChannel((channel, defaults) => declareTopology(channel, topology, defaults));
   return missing;
-}
-
-/** AMQP's reply code for what is not there. */
-const notFound = 404;
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === notFound;
 }

@@ -12,6 +12,8 @@ export interface QueueDeclaration {
   /** E.g. `{"x-single-active-consumer": true}`. A queue that exists with other arguments is an error of the broker's. */
   readonly arguments?: Readonly<Record<string, unknown>>;
   readonly bindings: readonly { readonly exchange: string; readonly pattern: string }[];
+  /** Only this agent uses it: where its arguments differ it may be deleted while it is empty; see `renewQueues`. */
+  readonly renewable?: boolean;
 }
 
 export const deadLetterExchange = "cmc.dead";
@@ -35,6 +37,8 @@ export interface QueueDefaults {
   readonly type: QueueType;
   /** The broker's own, e.g. `4.0.5`; undefined where it didn't say. */
   readonly brokerVersion: string | undefined;
+  /** Queues that are there with other arguments, and are only bound. */
+  readonly asTheyAre?: ReadonlySet<string>;
 }
 
 /** Declaring is idempotent: what exists with the same properties stays as it is, with its messages. */
@@ -43,7 +47,8 @@ export async function declareTopology(channel: Channel, topology: Topology, defa
   for (const exchange of topology.exchanges)
     await channel.assertExchange(exchange.name, exchange.type, { durable: true });
   for (const queue of topology.queues) {
-    await channel.assertQueue(queue.name, { durable: true, arguments: { ...replication, ...queue.arguments } });
+    if (!defaults.asTheyAre?.has(queue.name))
+      await channel.assertQueue(queue.name, { durable: true, arguments: { ...replication, ...queue.arguments } });
     for (const binding of queue.bindings) await channel.bindQueue(queue.name, binding.exchange, binding.pattern);
   }
 }
