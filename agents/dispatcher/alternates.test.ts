@@ -78,6 +78,41 @@ test("beyond alternatesWaitingMax the oldest request gets no more time", () => {
   expect(at.core.alternatesWaiting).toBe(2);
 });
 
+test("a twin that comes after the failed announcement went out once more is sent all the same, once", () => {
+  const at = CoreFixture.working({ alternatesWaitingMax: 1 });
+  at.settle("confirmed", at.deliver(1));
+  at.request(1);
+  at.settle("confirmed", at.request(2));
+  expect(deeds(at.deliver(1)), "the failed one again is none").toEqual(["ack 5"]);
+  const serve = at.deliver(1, { source: "urp-2" });
+  expect(serve).toMatchObject([{ type: "twin" }, { type: "serve-delivery", delivery: { id: 6 }, reason: "404" }]);
+  expect(deeds(at.settle("confirmed", serve))).toEqual(["ack 6"]);
+  expect(deeds(at.deliver(1, { source: "urp-2" }))).toEqual(["ack 7"]);
+});
+
+test("a twin that comes while the failed announcement is on its way is kept, and sent after it", () => {
+  const at = CoreFixture.working({ alternatesWaitingMax: 1 });
+  at.settle("confirmed", at.deliver(1));
+  at.request(1);
+  const last = at.request(2);
+  expect(deeds(at.deliver(1, { source: "urp-2" }))).toEqual(["keep-twin 5", "ack 5"]);
+  at.tell({ type: "twin-kept", key: keyOf(1), ref: 9 });
+  expect(deeds(at.settle("confirmed", last))).toEqual(["remember-served", "ack 3", "serve"]);
+});
+
+test("a product that a puller has after all, or that failed long ago, is owed no twin", () => {
+  const at = CoreFixture.working({ alternateWaitMs: 1000 });
+  for (const product of [1, 2]) {
+    at.settle("confirmed", at.deliver(product));
+    at.request(product);
+  }
+  for (const effect of at.tickAfter(1000)) at.settle("confirmed", [effect]);
+  at.pulled(1);
+  expect(deeds(at.deliver(1, { source: "urp-2" }))).toEqual(["ack 6"]);
+  at.nowMs += 1000;
+  expect(deeds(at.deliver(2, { source: "urp-2" }))).toEqual(["ack 7"]);
+});
+
 test("an alternate that no queue takes is tried again; one lost with the channel is decided anew", () => {
   const at = withTwinKept();
   expect(types(at.settle("returned", at.request(1)))).toEqual(["publish-failed"]);

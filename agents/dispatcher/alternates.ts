@@ -5,18 +5,18 @@ import type { Arrival } from "./claims.ts";
 import type { CoreOptions } from "./core-options.ts";
 import type { DedupTable } from "./dedup-table.ts";
 import type { Incoming, LedgerRecord } from "./events.ts";
+import { OwedTwins } from "./owed-twins.ts";
 import type { Parts } from "./parts.ts";
-import { type Serve, Serves } from "./serves.ts";
+import { type Answer, type Serve, Serves } from "./serves.ts";
 import { type Help, StandbyHelp } from "./standby-help.ts";
 import type { Turn } from "./turn.ts";
 
 /** A puller's request that waits for a twin. */
 interface Request {
+  readonly help: Help;
   readonly delivery: Incoming;
   /** Of the announcement that failed: another of the same source is no alternative. */
   readonly source: string;
-  readonly routingKey: string;
-  readonly reason: string;
   readonly sinceMs: number;
 }
 
@@ -33,6 +33,7 @@ export class Alternates {
   /** By key; the oldest first. */
   readonly #waiting = new Map<string, Request>();
   readonly #help: StandbyHelp;
+  readonly #owed: OwedTwins;
 
   constructor({ turn, options, table, catchingUp, random }: Parts) {
     this.#turn = turn;
@@ -41,6 +42,7 @@ export class Alternates {
     this.#catchingUp = catchingUp;
     this.#serves = new Serves(turn, options, random);
     this.#help = new StandbyHelp(turn, options);
+    this.#owed = new OwedTwins(turn, options);
   }
 
   get waiting(): number {
@@ -68,20 +70,24 @@ export class Alternates {
       serve.requests.push(delivery);
       return;
     }
-    const routingKey = this.#twinTopic(tail);
-    const reason = delivery.reason ?? "no reason given";
-    this.#waiting.set(key, { delivery, source, routingKey, reason, sinceMs: this.#turn.nowMs });
+    const help = { key, routingKey: this.#twinTopic(tail), reason: delivery.reason ?? "no reason given" };
+    this.#waiting.set(key, { help, delivery, source, sinceMs: this.#turn.nowMs });
     const ref = slot >= 0 ? this.#table.twinRef(slot) : 0;
     if (ref > 0) this.#answer(key, ref, undefined);
     else if (this.#waiting.size > this.#options.alternatesWaitingMax) this.#answerOldest();
   }
 
-  /** A twin came: true where a request has waited for it, and it is acked with that. */
+  /** A twin came: true where a request has waited for it, or would have, and it is acked when it is out. */
   onTwin(key: string, { delivery, source }: Arrival): boolean {
     const request = this.#waiting.get(key);
-    if (!request || request.source === source) return false;
-    this.#answer(key, 0, delivery);
-    return true;
+    if (request) {
+      if (request.source === source) return false;
+      this.#answer(key, 0, delivery);
+      return true;
+    }
+    const owed = this.#serves.get(key) ? undefined : this.#owed.get(key, source);
+    if (owed) this.#serve(owed, { delivery });
+    return owed !== undefined;
   }
 
   /** A twin is on disk. */
@@ -89,6 +95,7 @@ export class Alternates {
     const slot = this.#table.find(key, this.#turn.nowMs);
     if (slot >= 0) this.#table.setTwinRef(slot, ref);
     if (this.#waiting.has(key)) this.#answer(key, ref, undefined);
+    else this.#payOwed(key, ref);
   }
 
   /** The product itself went out, as this source's announcement: an answer, if another's had failed. */
@@ -111,6 +118,7 @@ export class Alternates {
     // Not for the journal: after a restart a request is answered needlessly at worst, and the puller knows what it has.
     this.#table.setServed(slot);
     this.#help.drop(key);
+    this.#owed.drop(key);
     this.#settleWaiting(key);
     const serve = this.#serves.get(key);
     if (serve && serve.id === 0) this.#finish(serve);
@@ -128,8 +136,7 @@ export class Alternates {
     const serve = this.#serves.settle(id);
     if (!serve) return false;
     if (outcome === "confirmed") {
-      this.#markServed(serve.key);
-      this.#finish(serve);
+      this.#onServed(serve);
       return true;
     }
     this.#turn.push({ type: "publish-failed", outcome, routingKey: serve.routingKey });
@@ -162,6 +169,7 @@ export class Alternates {
       this.#answerOldest();
     }
     this.#serves.onTick();
+    this.#owed.onTick();
   }
 
   forgetDeliveries(): void {
@@ -181,18 +189,34 @@ export class Alternates {
     const request = this.#waiting.get(key);
     if (!request) return;
     this.#waiting.delete(key);
-    this.#serve({ key, ...request }, { ref, delivery, requests: [request.delivery] });
+    this.#serve(request.help, { ref, delivery, requests: [request.delivery] });
   }
 
   /** With its own announcement: a server that was away for a while may be back, and nothing else is left to try. */
   #answerOldest(): void {
-    for (const [key, { delivery, routingKey, reason: winner, sinceMs }] of this.#waiting) {
+    for (const [key, { help, delivery, source, sinceMs }] of this.#waiting) {
       this.#waiting.delete(key);
+      this.#owed.note(help, source);
       const seconds = Math.round((this.#turn.nowMs - sinceMs) / 1000);
-      const reason = `${winner}; no twin came within ${seconds} s`;
-      this.#serve({ key, routingKey, reason }, { delivery });
+      const reason = `${help.reason}; no twin came within ${seconds} s`;
+      this.#serve({ ...help, reason }, { lastRound: true, delivery });
       return;
     }
+  }
+
+  /** A twin that was written to disk while the failed announcement went out. */
+  #payOwed(key: string, ref: number): void {
+    const owed = ref === 0 || this.#serves.get(key) ? undefined : this.#owed.get(key);
+    if (owed) this.#serve(owed, { ref, unasked: true });
+  }
+
+  #onServed(serve: Serve): void {
+    const { key, lastRound } = serve;
+    this.#markServed(key);
+    this.#finish(serve);
+    const slot = this.#table.find(key, this.#turn.nowMs);
+    if (!lastRound) this.#owed.drop(key);
+    else if (slot >= 0) this.#payOwed(key, this.#table.twinRef(slot));
   }
 
   /** Reference of a twin that is kept here and that nobody has sent; 0 for none. */
@@ -202,18 +226,9 @@ export class Alternates {
     return this.#table.twinRef(slot);
   }
 
-  #serve(
-    { key, routingKey, reason }: Help,
-    {
-      ref = 0,
-      unasked = false,
-      delivery,
-      requests = [],
-    }: Partial<Pick<Serve, "ref" | "unasked" | "delivery" | "requests">>,
-  ): void {
-    const slot = this.#table.find(key, this.#turn.nowMs);
-    const firstAtMs = slot < 0 ? undefined : this.#table.atMs(slot);
-    this.#serves.start({ key, routingKey, reason, firstAtMs, ref, unasked, delivery, requests });
+  #serve(help: Help, answer: Answer): void {
+    const slot = this.#table.find(help.key, this.#turn.nowMs);
+    this.#serves.start(help, slot < 0 ? undefined : this.#table.atMs(slot), answer);
   }
 
   #markServed(key: string): void {

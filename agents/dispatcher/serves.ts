@@ -1,20 +1,19 @@
 import { backoffMs } from "../lib/backoff.ts";
 import type { CoreOptions } from "./core-options.ts";
 import type { Incoming } from "./events.ts";
+import type { Help } from "./standby-help.ts";
 import type { Turn } from "./turn.ts";
 
 /** An alternate on its way out: published and not settled, or about to be published again. */
-export interface Serve {
-  readonly key: string;
-  readonly routingKey: string;
-  /** Why the winner could not be fetched. */
-  readonly reason: string;
+export interface Serve extends Help {
   /** The product's first arrival, where it is known. */
   readonly firstAtMs: number | undefined;
   /** On disk under this reference; 0: in hand. */
   readonly ref: number;
   /** Sent without being asked by a delivery: nobody's message waits for it. */
   readonly unasked: boolean;
+  /** The failed announcement itself, because no twin came. */
+  readonly lastRound: boolean;
   readonly fromMs: number;
   /** The announcement in hand: acked when it is out. */
   delivery: Incoming | undefined;
@@ -26,6 +25,9 @@ export interface Serve {
   attempts: number;
   retryAtMs: number;
 }
+
+/** What is sent: what is left out is 0, false, nothing. */
+export type Answer = Partial<Pick<Serve, "ref" | "unasked" | "lastRound" | "delivery" | "requests">>;
 
 /** Alternates on their way, one a product. */
 export class Serves {
@@ -54,13 +56,14 @@ export class Serves {
     return this.#byKey.get(key);
   }
 
-  /** Publishes it at once. */
-  start(
-    what: Pick<Serve, "key" | "routingKey" | "reason" | "firstAtMs" | "ref" | "unasked" | "delivery" | "requests">,
-  ): void {
-    const never = Number.POSITIVE_INFINITY;
-    const serve = { ...what, fromMs: this.#turn.nowMs, id: 0, sentAtMs: 0, attempts: 0, retryAtMs: never };
-    this.#byKey.set(serve.key, serve);
+  /** Publishes it at once. `firstAtMs`: the product's first arrival, where it is known. */
+  start({ key, routingKey, reason }: Help, firstAtMs: number | undefined, answer: Answer): void {
+    const { ref = 0, unasked = false, lastRound = false, delivery, requests = [] } = answer;
+    const serve: Serve = {
+      ...{ key, routingKey, reason, firstAtMs, ref, unasked, lastRound, delivery, requests },
+      ...{ fromMs: this.#turn.nowMs, id: 0, sentAtMs: 0, attempts: 0, retryAtMs: Number.POSITIVE_INFINITY },
+    };
+    this.#byKey.set(key, serve);
     this.#send(serve);
   }
 

@@ -1,11 +1,11 @@
 import type { CoreOptions } from "./core-options.ts";
 import type { Turn } from "./turn.ts";
 
-/** A request that a standby could answer. */
+/** What is asked for, and under which topic it is answered. */
 export interface Help {
   readonly key: string;
-  /** Of the twin. */
   readonly routingKey: string;
+  /** Why the winner could not be fetched. */
   readonly reason: string;
 }
 
