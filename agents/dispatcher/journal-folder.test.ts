@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { UserError } from "../lib/errors.ts";
@@ -10,6 +11,7 @@ import { Journal } from "./journal.ts";
 import { makeHeader } from "./journal-record.ts";
 import { productKey, Told } from "./journal-testing.ts";
 
+const run = promisify(execFile);
 const log = pino({ level: "silent" });
 let parent: string;
 let directory: string;
@@ -78,7 +80,7 @@ test("the lock ends with its process, killed as it may be, and not with a proces
 function ownerScript(folder: string): string {
   const moduleUrl = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
   return `
-    import { spawn } from "node:child_process";
+    import { execFile, spawn } from "node:child_process";
     import { Journal } from ${moduleUrl("journal.ts")};
     const log = { info() {}, warn() {}, error() {} };
     const replay = { arrival() {}, certain() {}, served() {}, twin() {} };
@@ -136,7 +138,9 @@ test("a disk that can't be written is told, nothing is lost, and it goes on by i
   const synced = journal.synced().then(() => {
     isSynced = true;
   });
-  await expect.poll(() => journal.fault).toContain(`journal ${directory} can't be written: EISDIR`);
+  await expect
+    .poll(() => journal.fault, { timeout: 10_000 })
+    .toContain(`journal ${directory} can't be written: EISDIR`);
   const ref = journal.twin(productKey(1), "a", Buffer.from("twin"));
   expect((await journal.readTwin(ref))?.body.toString()).toBe("twin");
   expect([isSynced, journal.pendingBytes > 0]).toEqual([false, true]);
@@ -148,6 +152,36 @@ test("a disk that can't be written is told, nothing is lost, and it goes on by i
   const told = new Told();
   await (await open(told)).close();
   expect(told.all.map((line) => line.split(" ")[0])).toEqual(["arrival", "twin"]);
+});
+
+test("a disk that gives no answer is told as that, and goes on when it does", async () => {
+  const limits = { writeMaxMs: 50, retryMaxMs: 200 };
+  const journal = await Journal.open({
+    directory,
+    windowMs: 7_200_000,
+    nowMs: Date.now,
+    replay: new Told(),
+    log,
+    limits,
+  });
+  // To open a pipe for writing takes until somebody reads; to write at a place of it is an error.
+  const pipe = join(directory, "000000000001.journal");
+  await run("mkfifo", [pipe]);
+  journal.arrival(productKey(1), Date.now(), "radar1", 1, true);
+  const synced = journal.synced();
+  await expect
+    .poll(() => journal.fault, { timeout: 10_000 })
+    .toMatch(/the disk has not answered for \d+ s; 1 KiB wait in memory/);
+  const reader = spawn("cat", [pipe], { stdio: "ignore" });
+  await expect.poll(() => journal.fault, { timeout: 10_000 }).toContain("can't be written: ESPIPE");
+  await rm(pipe);
+  await synced;
+  expect(journal.fault).toBeUndefined();
+  await journal.close();
+  reader.kill();
+  const told = new Told();
+  await (await open(told)).close();
+  expect(told.all).toHaveLength(1);
 });
 
 test("beyond its bound it takes nothing more and answers for nothing more, twins first", async () => {
@@ -170,7 +204,7 @@ test("beyond its bound it takes nothing more and answers for nothing more, twins
   await rm(obstacle, { recursive: true });
   // What it took before is on disk; what it refused is answered for by nobody, also when the disk is well again.
   await before;
-  await expect.poll(() => journal.mustStartAnew).toBe(true);
+  await expect.poll(() => journal.mustStartAnew, { timeout: 10_000 }).toBe(true);
   const winner = await Promise.race([
     after.then(() => "after"),
     new Promise((resolve) => setImmediate(resolve, "none")),

@@ -15,6 +15,8 @@ export const journalLimits = {
   commitIntervalMs: 10,
   retryMinMs: 100,
   retryMaxMs: 5000,
+  /** A write that takes longer is told as a fault. Busy disks take a second or two. */
+  writeMaxMs: 10_000,
 } as const;
 
 export type JournalLimits = { readonly [name in keyof typeof journalLimits]: number };

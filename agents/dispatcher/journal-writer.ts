@@ -3,11 +3,12 @@ import { backoffMs } from "../lib/backoff.ts";
 import type { Log } from "../lib/log.ts";
 import type { JournalBuffer } from "./journal-buffer.ts";
 import { writeParts } from "./journal-file.ts";
+import type { JournalLimits } from "./journal-options.ts";
 
 export interface WriterOptions {
   readonly directory: string;
   readonly log: Log;
-  readonly limits: { readonly commitIntervalMs: number; readonly retryMinMs: number; readonly retryMaxMs: number };
+  readonly limits: Pick<JournalLimits, "commitIntervalMs" | "retryMinMs" | "retryMaxMs" | "writeMaxMs">;
   /** After each write, well or not: removes what isn't needed any more, which may be what the disk needs. */
   readonly tidy: () => Promise<void>;
 }
@@ -23,6 +24,7 @@ export class JournalWriter {
   readonly #options: WriterOptions;
   #running: Promise<void> | undefined;
   #startedMs = Number.NEGATIVE_INFINITY;
+  #isWriting = false;
   /** Something came that the write under way does not bring. */
   #untaken = false;
   /** For the end of the write under way, or of its repetition. */
@@ -40,7 +42,17 @@ export class JournalWriter {
 
   /** Why nothing reaches the disk; undefined while all is well. */
   get fault(): string | undefined {
-    return this.#fault;
+    if (this.#fault !== undefined || !this.#isWriting) return this.#fault;
+    // A disk that hangs gives no error.
+    const ms = performance.now() - this.#startedMs;
+    const { directory, limits } = this.#options;
+    return ms < limits.writeMaxMs
+      ? undefined
+      : `journal ${directory}: the disk has not answered for ${Math.round(ms / 1000)} s; ${this.#held}`;
+  }
+
+  get #held(): string {
+    return `${Math.ceil(this.#buffer.pendingBytes / 1024)} KiB wait in memory`;
   }
 
   /** Something was put into the buffer. */
@@ -76,7 +88,9 @@ export class JournalWriter {
       const retryMs = failures === 0 ? 0 : backoffMs({ minMs: retryMinMs, maxMs: retryMaxMs }, failures);
       await this.#pause(Math.max(retryMs, this.#startedMs + commitIntervalMs - performance.now()));
       this.#startedMs = performance.now();
+      this.#isWriting = true;
       const error = await this.#commit();
+      this.#isWriting = false;
       this.#report(error);
       // Whoever is told finds `fault` as it is then.
       if (!error) for (const { resolve } of this.#waiting.splice(0)) resolve();
@@ -116,8 +130,7 @@ export class JournalWriter {
       return;
     }
     if (!this.#fault) log.error({ err: error, directory }, "the journal can't be written: kept in memory, tried again");
-    const waitingKib = Math.ceil(this.#buffer.pendingBytes / 1024);
-    this.#fault = `journal ${directory} can't be written: ${error.message}; ${waitingKib} KiB wait in memory`;
+    this.#fault = `journal ${directory} can't be written: ${error.message}; ${this.#held}`;
   }
 
   async #pause(ms: number): Promise<void> {

@@ -93,7 +93,7 @@ test("a process that ends on a full disk leaves what it answered for, and the ne
   expect(numbers).toEqual([...numbers.keys()]);
   expect(numbers.length).toBeGreaterThanOrEqual(answered);
   second.arrival(productKey(numbers.length), Date.now(), "radar1", numbers.length, true);
-  await expect.poll(() => second.fault).toContain("ENOSPC");
+  await expect.poll(() => second.fault, { timeout: 10_000 }).toContain("ENOSPC");
   const synced = second.synced();
   await run("mount", ["-o", "remount,size=512k", disk]);
   await synced;
@@ -110,7 +110,8 @@ test("what the window is over for makes room on a full disk by itself", async ()
   const journal = await Journal.open({ ...options, replay: new Told() });
   for (let next = 0; journal.fault === undefined; next++) {
     journal.arrival(productKey(next), nowMs, "radar1", next, true);
-    if (next % 500 === 499) await Promise.race([journal.synced(), expect.poll(() => journal.fault).toBeDefined()]);
+    if (next % 500 === 499)
+      await Promise.race([journal.synced(), expect.poll(() => journal.fault, { timeout: 10_000 }).toBeDefined()]);
   }
   const synced = journal.synced();
   nowMs += 7_200_001;
