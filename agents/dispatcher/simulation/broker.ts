@@ -1,0 +1,273 @@
+import type { Choices } from "./choices.ts";
+import { type Command, type Entry, type Held, Line } from "./line.ts";
+import { bitOf, type Message, type Mode, queueCount, queueNumber } from "./message.ts";
+
+export interface BrokerHooks {
+  landed(queue: number, message: Message): void;
+  /** An ack has been read. */
+  gone(message: Message): void;
+  nowMs(): number;
+}
+
+export interface BrokerOptions {
+  readonly mode: Mode;
+  /** Ledger queues feed one consumer at a time, as the input queue always does. */
+  readonly ledgerSingleActive: boolean;
+}
+
+/** The broker's cluster, as far as clients can tell: queues led by nodes, publishes on their way to each, one consumer fed at a time. */
+export class Broker {
+  readonly queues: Entry[][] = Array.from({ length: queueCount }, () => []);
+  readonly consumers: Line[][] = Array.from({ length: queueCount }, () => []);
+  /** No leader for now: nothing gets into the queue or out of it. */
+  readonly stalled: boolean[] = new Array(queueCount).fill(false);
+  readonly leader: number[] = [0, 1, 0, 1];
+  readonly nodeUp = [true, true, true];
+  /** No queue is bound to what dispatchers publish. */
+  unbound = false;
+  /** The memory or disk alarm: what publishers send is not read. */
+  blocked = false;
+  /** Of so many publishes the next ones are refused by a queue. */
+  refusals = 0;
+  lines: Line[] = [];
+  readonly #options: BrokerOptions;
+  readonly #choices: Choices;
+  readonly #hooks: BrokerHooks;
+  #nextPosition = 1;
+  #turn = 0;
+
+  constructor(options: BrokerOptions, choices: Choices, hooks: BrokerHooks) {
+    this.#options = options;
+    this.#choices = choices;
+    this.#hooks = hooks;
+  }
+
+  open(name: string, queue: number, prefetch: number): Line | undefined {
+    const first = this.#choices.below(this.nodeUp.length);
+    for (let step = 0; step < this.nodeUp.length; step++) {
+      const node = (first + step) % this.nodeUp.length;
+      if (!this.nodeUp[node]) continue;
+      const line = new Line(name, queue, prefetch, node);
+      this.lines.push(line);
+      return line;
+    }
+    return undefined;
+  }
+
+  /** Reads up to `count` commands that the client has sent. Says how many. */
+  read(line: Line, count: number): number {
+    if (line.cut === "link") return this.#readBehindCut(line);
+    let done = 0;
+    while (done < count && line.brokerSees) {
+      const command = line.up[0];
+      if (!command || (this.blocked && command.op === "publish")) break;
+      line.up.shift();
+      this.#obey(line, command);
+      done++;
+    }
+    return done;
+  }
+
+  /** Puts a message of nobody's channel into its queues: announcers are no part of this. */
+  put(message: Message): void {
+    for (let queue = 0; queue < queueCount; queue++) if (message.targets & bitOf(queue)) this.#land(message, queue);
+  }
+
+  publish(line: Line, message: Message): void {
+    if (this.unbound && (message.kind === "notify" || message.kind === "twin")) {
+      if (message.claim > 0) line.down.push({ op: "outcome", claim: message.claim, outcome: "returned" });
+      return;
+    }
+    if (this.refusals > 0 && message.claim > 0) {
+      this.refusals--;
+      message.refused = true;
+      if (this.#options.mode === "partial") message.died = this.#choices.below(1 << queueCount) & message.targets;
+      else message.died = message.targets;
+    }
+    line.publishing.push(message);
+    if (!this.#choices.chance(25)) for (let queue = 0; queue < queueCount; queue++) this.landNext(line, queue);
+    this.#settle(line);
+  }
+
+  /** The channel's oldest publish that `queue` has not got gets there. */
+  landNext(line: Line, queue: number): boolean {
+    const bit = bitOf(queue);
+    if (this.stalled[queue] || line.cut === "link") return false;
+    const message = line.publishing.find((each) => (each.targets & bit & ~each.landed & ~each.died) !== 0);
+    if (!message) return false;
+    this.#land(message, queue);
+    this.#settle(line);
+    return true;
+  }
+
+  /**
+   * The broker learns that the channel is gone. It has read some of what was sent before; what it had on its way gets to its queues
+   * or dies; then what the channel held is given out again, and the next consumer is fed.
+   */
+  end(line: Line, commandsRead: number): void {
+    if (!line.brokerSees) return;
+    this.read(line, commandsRead);
+    line.brokerSees = false;
+    this.#decideFate(line, line.publishing.length);
+    line.up.length = 0;
+    this.lines = this.lines.filter((each) => each !== line);
+    // What it held is in its place again before the next consumer gets anything.
+    this.#remove(line);
+    this.giveBack(line);
+  }
+
+  /** The queue takes back what the channel holds, and feeds it no more before others: the channel itself isn't told. */
+  suspect(line: Line): void {
+    const list = this.consumers[line.queue];
+    if (!list || list.length < 2 || list[0] !== line) return;
+    list.push(...list.splice(0, 1));
+    this.giveBack(line);
+  }
+
+  giveBack(line: Line): void {
+    for (let index = line.held.length - 1; index >= 0; index--) {
+      const held = line.held[index];
+      if (held) this.#return(held);
+    }
+    line.held.length = 0;
+    this.feed(line.queue);
+  }
+
+  feed(queue: number): void {
+    const entries = this.queues[queue];
+    const consumers = this.consumers[queue];
+    if (!entries || !consumers || this.stalled[queue]) return;
+    while (entries.length > 0 && consumers.length > 0) {
+      const line = this.#fed(queue, consumers);
+      if (!line || line.held.length >= line.prefetch || line.cut === "link") return;
+      const entry = entries.shift();
+      if (!entry) return;
+      const tag = line.nextTag++;
+      line.held.push({ entry, queue, tag });
+      const { message, redelivered } = entry;
+      line.down.push({ op: "deliver", tag, consumer: line.consumer, message, redelivered });
+    }
+  }
+
+  /** The node does as it is told, the queues hear nothing of it: all that matters is whether the channel is closed. */
+  #readBehindCut(line: Line): number {
+    const close = line.up.findIndex(({ op }) => op === "close");
+    if (close < 0) return 0;
+    // With the channel dies what it had on its way. That it is closed, the queues learn later.
+    this.#decideFate(line, 0);
+    line.up.length = 0;
+    return 1;
+  }
+
+  /** A puller takes the next product, outside of any channel of this model. */
+  take(queue: number): Entry | undefined {
+    return this.stalled[queue] ? undefined : this.queues[queue]?.shift();
+  }
+
+  putBack(queue: number, entry: Entry): void {
+    this.#return({ entry, queue, tag: 0 });
+  }
+
+  /** What the ledgers have kept for longer than the window is gone. */
+  expireLedgers(beforeMs: number): void {
+    for (let queue: number = queueNumber.ledgerOf(0); queue < queueCount; queue++) {
+      const entries = this.queues[queue] ?? [];
+      while (entries[0] && entries[0].message.decidedAtMs < beforeMs) entries.shift();
+    }
+  }
+
+  #fed(queue: number, consumers: readonly Line[]): Line | undefined {
+    const single = queue === queueNumber.input || this.#options.ledgerSingleActive;
+    return consumers[single ? 0 : this.#turn++ % consumers.length];
+  }
+
+  #obey(line: Line, command: Command): void {
+    switch (command.op) {
+      case "publish":
+        this.publish(line, command.message);
+        break;
+      case "ack":
+        this.#ack(line, command.tag, command.multiple);
+        break;
+      case "requeue": {
+        const index = line.held.findIndex(({ tag }) => tag === command.tag);
+        for (const held of index < 0 ? [] : line.held.splice(index, 1)) this.#return(held);
+        break;
+      }
+      case "consume":
+        line.consumer = command.consumer;
+        this.consumers[line.queue]?.push(line);
+        break;
+      case "cancel":
+        this.#remove(line);
+        break;
+      case "close":
+        this.end(line, 0);
+    }
+    this.feed(line.queue);
+  }
+
+  #ack(line: Line, tag: number, multiple: boolean): void {
+    const index = line.held.findIndex((held) => held.tag === tag);
+    // After a suspicion the channel settles what it no longer holds: the queue takes no notice.
+    if (index < 0) return;
+    const acked = multiple ? line.held.splice(0, index + 1) : line.held.splice(index, 1);
+    if (line.queue === queueNumber.input) for (const { entry } of acked) this.#hooks.gone(entry.message);
+  }
+
+  #remove(line: Line): void {
+    const list = this.consumers[line.queue];
+    const index = list?.indexOf(line) ?? -1;
+    if (index >= 0) list?.splice(index, 1);
+    line.consumer = 0;
+  }
+
+  #return({ entry, queue }: Held): void {
+    entry.redelivered = true;
+    const entries = this.queues[queue] ?? [];
+    let index = 0;
+    while (index < entries.length && (entries[index]?.position ?? 0) < entry.position) index++;
+    entries.splice(index, 0, entry);
+  }
+
+  #land(message: Message, queue: number): void {
+    message.landed |= bitOf(queue);
+    this.queues[queue]?.push({ message, redelivered: false, position: this.#nextPosition++ });
+    this.#hooks.landed(queue, message);
+    this.feed(queue);
+  }
+
+  #settle(line: Line): void {
+    for (let index = 0; index < line.publishing.length; ) {
+      const message = line.publishing[index];
+      if (message && message.targets & ~message.landed & ~message.died) {
+        index++;
+        continue;
+      }
+      line.publishing.splice(index, 1);
+      if (message) message.doneAtMs = this.#hooks.nowMs();
+      if (message && message.claim > 0) {
+        line.down.push({ op: "outcome", claim: message.claim, outcome: message.refused ? "nacked" : "confirmed" });
+      }
+    }
+  }
+
+  /** In each queue the channel's publishes end somewhere among the first `most`: those before it get there, the rest never will. */
+  #decideFate(line: Line, most: number): void {
+    const { publishing } = line;
+    if (publishing.length === 0) return;
+    const cut = this.#choices.below(most + 1);
+    for (let queue = 0; queue < queueCount; queue++) {
+      const bit = bitOf(queue);
+      const upTo = this.#options.mode === "atomic" ? cut : this.#choices.below(most + 1);
+      for (const [index, message] of publishing.entries()) {
+        if ((message.targets & bit & ~message.landed & ~message.died) === 0) continue;
+        const started = this.#options.mode === "atomic" && message.landed !== 0;
+        if (index < upTo || started) this.#land(message, queue);
+        else message.died |= bit;
+        message.doneAtMs = this.#hooks.nowMs();
+      }
+    }
+    publishing.length = 0;
+  }
+}

@@ -1,0 +1,80 @@
+import { setBelief } from "./action.ts";
+import { Violation } from "./judge.ts";
+import { queueCount } from "./message.ts";
+import { times, type World } from "./world.ts";
+
+/**
+ * Longest that the world may take to come to rest after its last fault. A full table must first forget, again and again: with room for
+ * three products, all announcements of a schedule take eight windows.
+ */
+const restWithinMs = 9 * times.windowMs;
+/** While nothing happens but the clock, strides get longer, up to this. */
+const strideMaxMs = 4000;
+
+/** Everything heals, one host holds the address, all work at once; ends when nothing is left to do. */
+export function calmDown(world: World, holder: number): void {
+  heal(world, holder);
+  const startedMs = world.nowMs;
+  let strideMs = 50;
+  while (!world.isDrained) {
+    strideMs = workAll(world) ? 50 : Math.min(strideMs * 2, strideMaxMs);
+    world.advance(strideMs);
+    for (const host of world.hosts) {
+      host.lookAtOutput();
+      host.tick();
+    }
+    if (world.nowMs - startedMs > restWithinMs)
+      throw new Violation(`not at rest after ${restWithinMs} ms: ${left(world)}`);
+  }
+  world.judge.atRest();
+}
+
+function heal(world: World, holder: number): void {
+  const { broker } = world;
+  world.note?.(`everything heals, ${world.host(holder).name} holds the address`);
+  broker.nodeUp.fill(true);
+  broker.stalled.fill(false);
+  broker.unbound = false;
+  broker.refusals = 0;
+  if (broker.blocked) {
+    broker.blocked = false;
+    for (const host of world.hosts) if (host.connection.isOpen) host.tell({ type: "unblocked" });
+  }
+  for (const line of broker.lines) line.cut = "";
+  for (const host of world.hosts) {
+    host.crashIn = 0;
+    if (host.stopping) host.die(host.journal.records.length);
+    if (!host.core) host.start();
+    if (host.input && (!host.input.brokerSees || !host.ledger?.brokerSees)) host.noticeLoss(true);
+    host.connect();
+  }
+  for (const host of world.hosts) setBelief(host, host.number === holder);
+  for (const line of [...broker.lines]) if (!line.clientSees) broker.end(line, line.up.length);
+  for (let queue = 0; queue < queueCount; queue++) broker.feed(queue);
+}
+
+/** Each part of the world does all it can now. Says whether anything happened. */
+function workAll(world: World): boolean {
+  const { broker } = world;
+  let moved = false;
+  for (const line of [...broker.lines]) {
+    if (broker.read(line, line.up.length) > 0) moved = true;
+    for (let queue = 0; queue < queueCount; queue++) while (broker.landNext(line, queue)) moved = true;
+    if (!line.clientSees) broker.end(line, 0);
+  }
+  for (const host of world.hosts) {
+    host.connect();
+    for (const line of [host.ledger, host.input]) while (line && host.readFrame(line)) moved = true;
+    host.sync();
+  }
+  for (const puller of world.pullers) while (puller.work(false)) moved = true;
+  return moved;
+}
+
+/** What keeps the world from rest, for the message of a dead end. */
+function left(world: World): string {
+  const queues = world.broker.queues.map((entries) => entries.length).join("/");
+  const hosts = world.hosts.map((host) => `${host.name} ${host.core?.state} with ${host.core?.inFlight} in flight`);
+  const held = world.broker.lines.map((line) => `${line.name} holds ${line.held.length}`);
+  return `queues ${queues}, ${hosts.join(", ")}, ${held.join(", ")}`;
+}
