@@ -77,17 +77,9 @@ export class Claims {
     return this.#byKey.get(key);
   }
 
-  /** Claims and publishes. `again`: it went out before, in doubt. */
-  open(
-    key: string,
-    delivery: Incoming,
-    source: string,
-    sizeBytes: number,
-    routingKey: string,
-    firstAtMs: number,
-    doubt: boolean,
-    again: boolean,
-  ): void {
+  /** Claims and publishes. `doubt`: it may be out already; `again`: it went out before, the ledger has it. */
+  open(key: string, arrival: Arrival, firstAtMs: number, doubt: boolean, again: boolean): void {
+    const { delivery, source, sizeBytes, routingKey } = arrival;
     const claim: Claim = {
       key,
       firstAtMs,

@@ -47,13 +47,12 @@ export class Products {
       this.#known(slot, key, arrival);
       return true;
     }
-    const { delivery, source, sizeBytes, routingKey, atMs } = arrival;
     if (!this.#hasRoom) {
-      this.#parts.catchingUp.aside.push(delivery);
+      this.#parts.catchingUp.aside.push(arrival.delivery);
       return false;
     }
     // One that was given out before may be out all the same, where the node that routed it died before our ledger had it.
-    this.claims.open(key, delivery, source, sizeBytes, routingKey, atMs, delivery.redelivered, false);
+    this.claims.open(key, arrival, arrival.atMs, arrival.delivery.redelivered, false);
     return true;
   }
 
@@ -123,11 +122,9 @@ export class Products {
       const key = this.claims.sent < options.publishingMax ? this.doubts.due(dueMs) : undefined;
       const held = key === undefined ? undefined : this.doubts.giveUp(key);
       if (key === undefined || !held) return true;
-      const { delivery, source, sizeBytes, routingKey } = held;
       const slot = table.find(key, turn.nowMs);
-      if (slot >= 0) {
-        this.claims.open(key, delivery, source, sizeBytes, routingKey, table.atMs(slot), true, true);
-      } else if (!this.take(key, { ...held, atMs: turn.nowMs })) return false;
+      if (slot >= 0) this.claims.open(key, held, table.atMs(slot), true, true);
+      else if (!this.take(key, { ...held, atMs: turn.nowMs })) return false;
     }
   }
 
