@@ -3,7 +3,8 @@ import { hostname } from "node:os";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
-import { deadLetterTopology, joinTopologies } from "../lib/topology.ts";
+import { FeedWatch } from "../lib/feed-watch.ts";
+import { deadLetterTopology, joinTopologies, type Topology } from "../lib/topology.ts";
 import { Alternates } from "./alternates.ts";
 import { type Config, configSchema } from "./config.ts";
 import { Downloader } from "./download.ts";
@@ -11,7 +12,8 @@ import { openNotices } from "./notices.ts";
 import { Puller } from "./puller.ts";
 import { Receipts } from "./receipts.ts";
 import { ReceiverQueue } from "./receiver-queue.ts";
-import { formatStatus, openTelemetry } from "./telemetry.ts";
+import { statusOf } from "./status.ts";
+import { openTelemetry } from "./telemetry.ts";
 
 async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>): Promise<RunningAgent> {
   const receiverQueue = new ReceiverQueue(config.receiverQueueDirectory, Number.parseInt(config.fileMode, 8));
@@ -20,7 +22,7 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
   const telemetry = openTelemetry(log, metrics, () => puller.silentOrigins);
   const downloader = new Downloader({ ...config, connectionsMax: config.prefetch });
   const notices = openNotices(config, log);
-  const { exchange, queue, bindingKeys, prefetch, pulledTopic } = config;
+  const { exchange, queue, prefetch, pulledTopic } = config;
   const alternates = new Alternates({ session: notices, exchange, topics: config, who: `puller@${hostname()}` });
   const receipts = new Receipts({ session: notices, exchange, topic: pulledTopic, onOutcome: telemetry.receipt });
   const puller = new Puller(config, {
@@ -29,36 +31,25 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
     sizeOf: (fileName) => receiverQueue.sizeOf(fileName),
     ask: (announced, what, signal) => alternates.ask(announced, what, signal),
     sendReceipt: (receipt) => receipts.send(receipt),
-    now: () => performance.now(),
+    now: nowMs,
     events: telemetry,
   });
-  const topology = joinTopologies(deadLetterTopology, {
-    exchanges: [{ name: exchange, type: "topic" }],
-    queues: [{ name: queue, bindings: bindingKeys.map((pattern) => ({ exchange, pattern })) }],
-  });
-  const session = openBrokerSession({ config: config.broker, log, name: "puller", topology });
+  const session = openBrokerSession({ config: config.broker, log, name: "puller", topology: topologyOf(config) });
   const consumer = consume({
-    session,
-    queue,
-    prefetch,
-    log,
-    agent: "puller",
-    deadLetterSession: notices,
-    handle: (delivery) => puller.handle(delivery),
+    ...{ session, queue, prefetch, log, agent: "puller", deadLetterSession: notices },
+    handle(delivery) {
+      feed.fed();
+      return puller.handle(delivery);
+    },
   });
+  const isIdle = () => consumer.inFlight === 0;
+  const feed = new FeedWatch({ session, queue, log, isIdle, nowMs, onStarved: telemetry.starved });
   session.once("ready", () => lifeCycle.ready());
   return {
-    status() {
-      const rest = puller.localFault?.message ?? session.description;
-      return {
-        ok: session.state === "ready" && puller.localFault === undefined,
-        text: formatStatus(telemetry.counts, puller.silentOrigins, performance.now(), rest),
-        notices: notices.description,
-        receiptsPending: receipts.pending,
-      };
-    },
+    status: () => statusOf({ counts: telemetry.counts, puller, session, notices, receipts, feed, queue }, nowMs()),
     async stop(deadline) {
       puller.stop();
+      feed.stop();
       deadline.addEventListener("abort", () => void downloader.close(), { once: true });
       await consumer.cancel();
       await session.close();
@@ -67,6 +58,17 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
       await downloader.close();
     },
   };
+}
+
+function topologyOf({ exchange, queue, bindingKeys }: Config): Topology {
+  return joinTopologies(deadLetterTopology, {
+    exchanges: [{ name: exchange, type: "topic" }],
+    queues: [{ name: queue, bindings: bindingKeys.map((pattern) => ({ exchange, pattern })) }],
+  });
+}
+
+function nowMs(): number {
+  return performance.now();
 }
 
 export const main = (argv: readonly string[]) => runAgent({ name: "puller", configSchema, start }, argv);

@@ -1,6 +1,6 @@
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import { describeSilence, type SilentOrigin } from "./origins.ts";
+import type { SilentOrigin } from "./origins.ts";
 import type { PullerEvents } from "./ports.ts";
 import type { ReceiptOutcome } from "./receipts.ts";
 
@@ -15,15 +15,8 @@ export interface Counts {
 export interface Telemetry extends PullerEvents {
   readonly counts: Counts;
   receipt(outcome: ReceiptOutcome): void;
-}
-
-/** The puller's status in a line. */
-export function formatStatus(counts: Counts, silent: readonly SilentOrigin[], nowMs: number, rest: string): string {
-  const { pulledCount, twinsPulledCount, askedCount, deadLetteredCount } = counts;
-  const twins = twinsPulledCount > 0 ? ` (${twinsPulledCount} as twins)` : "";
-  const asked = askedCount > 0 ? `, ${askedCount} asked for elsewhere` : "";
-  const origins = silent.map((origin) => `; ${describeSilence(origin, nowMs)}`).join("");
-  return `${pulledCount} pulled${twins}${asked}, ${deadLetteredCount} put aside; ${rest}${origins}`;
+  /** The connection is dropped, since messages wait and the broker gives none. */
+  starved(): void;
 }
 
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -47,6 +40,7 @@ export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => r
     "alternates_failed",
     "twins that were asked for and put aside, as they failed too",
   );
+  const starved = metrics.counter("starved", "connections dropped, as messages waited and the broker gave none");
   metrics.gauge("origins_silent", "servers taken for dead: their products are asked for elsewhere at once", (gauge) =>
     gauge.set(silentOrigins().length),
   );
@@ -99,6 +93,9 @@ export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => r
     },
     originAnswered(origin) {
       log.info({ origin }, "the server answers again");
+    },
+    starved() {
+      starved.inc();
     },
     receipt(outcome) {
       receipts.inc({ outcome });

@@ -1,0 +1,41 @@
+import type { BrokerSession } from "../lib/broker-session.ts";
+import type { FeedWatch } from "../lib/feed-watch.ts";
+import type { HealthStatus } from "../lib/metrics.ts";
+import { describeSilence } from "./origins.ts";
+import type { Puller } from "./puller.ts";
+import type { Receipts } from "./receipts.ts";
+import type { Counts } from "./telemetry.ts";
+
+/** What a puller's status is made of. */
+export interface PullerView {
+  readonly counts: Counts;
+  readonly puller: Pick<Puller, "localFault" | "silentOrigins">;
+  readonly session: Pick<BrokerSession, "state" | "description">;
+  readonly notices: Pick<BrokerSession, "description">;
+  readonly receipts: Pick<Receipts, "pending">;
+  readonly feed: Pick<FeedWatch, "isStarved">;
+  readonly queue: string;
+}
+
+/** Ok while products can be taken. A dead radar server is in the text alone: there is nothing to be done here. */
+export function statusOf(view: PullerView, nowMs: number): HealthStatus {
+  const { puller, session, feed } = view;
+  return {
+    ok: session.state === "ready" && puller.localFault === undefined && !feed.isStarved,
+    text: textOf(view, nowMs),
+    notices: view.notices.description,
+    receiptsPending: view.receipts.pending,
+  };
+}
+
+function textOf({ counts, puller, session, feed, queue }: PullerView, nowMs: number): string {
+  const { pulledCount, twinsPulledCount, askedCount, deadLetteredCount } = counts;
+  const twins = twinsPulledCount > 0 ? ` (${twinsPulledCount} as twins)` : "";
+  const asked = askedCount > 0 ? `, ${askedCount} asked for elsewhere` : "";
+  const starved = feed.isStarved ? [`messages wait in ${queue}, and the broker gives none of them`] : [];
+  const silent = puller.silentOrigins.map((origin) => describeSilence(origin, nowMs));
+  const state = puller.localFault?.message ?? session.description;
+  return [`${pulledCount} pulled${twins}${asked}, ${deadLetteredCount} put aside`, ...starved, state, ...silent].join(
+    "; ",
+  );
+}
