@@ -254,6 +254,7 @@ export class DispatcherCore {
     if (this.#full && this.#taking === "no" && this.entries <= entriesMax * resumeShare) this.#resume();
     if (this.#taking !== "leaving") this.#decisions.alternates.onTick(this.#taking === "yes");
     if (this.#taking === "yes") this.#decisions.onTick();
+    this.#goOn();
     this.#giveUp();
   }
 
