@@ -4,8 +4,6 @@ import type { AgentContext, RunningAgent } from "../lib/agent-main.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
 import { UserError } from "../lib/errors.ts";
 import type { HealthStatus } from "../lib/metrics.ts";
-import type { Topology } from "../lib/topology.ts";
-import { TopologyWatch } from "../lib/topology-watch.ts";
 import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
 import { DispatcherCore } from "./core.ts";
 import { coreOptionsOf } from "./core-settings.ts";
@@ -18,7 +16,8 @@ import { tableReplay } from "./journal-replay.ts";
 import { Ledger } from "./ledger.ts";
 import { LedgerReader } from "./ledger-record.ts";
 import { Outgoing } from "./outgoing.ts";
-import { OutputWatch } from "./output-watch.ts";
+import { QueueWatches } from "./queue-watches.ts";
+import { tellSilence } from "./silence-alarm.ts";
 import { Sources } from "./sources.ts";
 import { StateLog } from "./state-log.ts";
 import { type DispatcherView, statusOf } from "./status.ts";
@@ -56,8 +55,7 @@ export class Dispatcher implements RunningAgent {
   readonly #input: Input;
   readonly #ledger: Ledger;
   readonly #effects: Effects;
-  /** Looks at the broker's queues now and then. */
-  readonly #queueWatches: readonly (TopologyWatch | OutputWatch)[];
+  readonly #queueWatches: QueueWatches;
   readonly #sources: Sources;
   readonly #telemetry: Telemetry;
   readonly #stateLog: StateLog;
@@ -82,8 +80,15 @@ export class Dispatcher implements RunningAgent {
     this.#input = this.#openInput();
     this.#ledger = this.#openLedger();
     this.#effects = this.#openEffects();
-    this.#queueWatches = this.#watchQueues(topology);
-    this.#timers = [setInterval(() => this.#tick(), tickMs), setInterval(() => this.#checkSources(), silenceCheckMs)];
+    this.#queueWatches = new QueueWatches({
+      ...{ session: this.#session, config, log, core: this.#core, telemetry: this.#telemetry, nowMs: now },
+      inHand: () => ({ input: this.#input.size, ledger: this.#ledger.unacked }),
+      onOutputEmpty: () => this.#handle({ type: "output-empty" }),
+    });
+    this.#timers = [
+      setInterval(() => this.#tick(), tickMs),
+      setInterval(() => this.#listenToSources(), silenceCheckMs),
+    ];
     this.#watch = config.vip ? watchAddress(config.vip.address, log) : undefined;
     this.#listen();
   }
@@ -95,7 +100,7 @@ export class Dispatcher implements RunningAgent {
   /** Settles what is in hand and what is published, has it on disk, closes. */
   async stop(deadline: AbortSignal): Promise<void> {
     this.#watch?.stop();
-    for (const watch of this.#queueWatches) watch.stop();
+    this.#queueWatches.stop();
     this.#handle({ type: "stop" });
     await Promise.race([this.#drained(), aborted(deadline)]);
     for (const timer of this.#timers) clearInterval(timer);
@@ -118,6 +123,7 @@ export class Dispatcher implements RunningAgent {
       ...{ session: this.#session, queue, prefetch },
       onDelivery: (delivery) => {
         this.#telemetry.received();
+        this.#queueWatches.fed("input");
         this.#stateLog.delivered(now());
         this.#handle({ type: "delivery", delivery });
       },
@@ -135,6 +141,7 @@ export class Dispatcher implements RunningAgent {
       synced: () => this.#journal.synced(),
       onRecord: (record) => {
         this.#telemetry.ledgerRecord();
+        this.#queueWatches.fed("ledger");
         if (record.kind === "published" && !record.ours) this.#sources.seen(record.source, record.atMs);
         this.#handle({ type: "ledger", record });
       },
@@ -160,22 +167,6 @@ export class Dispatcher implements RunningAgent {
       ...{ inputQueue: config.inputQueue, alternateTopic: config.alternateTopic },
       tell: (event) => this.#handle(event),
     });
-  }
-
-  #watchQueues(topology: Topology): (TopologyWatch | OutputWatch)[] {
-    const { config, log } = this.#context;
-    const session = this.#session;
-    return [
-      new TopologyWatch({
-        ...{ session, topology, log, everyMs: config.topologyCheckSeconds * 1000 },
-        onMissing: (queues) => this.#telemetry.queuesMissing(queues),
-      }),
-      new OutputWatch({
-        ...{ session, queues: config.outputQueues, log },
-        isWanted: () => this.#core.doubts > 0,
-        onEmpty: () => this.#handle({ type: "output-empty" }),
-      }),
-    ];
   }
 
   #listen(): void {
@@ -226,17 +217,9 @@ export class Dispatcher implements RunningAgent {
     if (this.#idle && this.#core.isIdle) this.#idle();
   }
 
-  #checkSources(): void {
-    if (this.#core.state !== "active") return;
-    const { log, config } = this.#context;
-    for (const { source, silent, forMs, forgotten } of this.#sources.check(now())) {
-      const silentSeconds = Math.round(forMs / 1000);
-      const facts = { source, silentSeconds };
-      if (silent)
-        log.warn({ ...facts, silenceSeconds: config.silenceSeconds }, "a source is silent while another one announces");
-      else if (forgotten) log.warn(facts, "a source that was silent for a day is no longer missed");
-      else log.info(facts, "a source that was silent announces again");
-    }
+  /** A host that does not dispatch hears nobody. */
+  #listenToSources(): void {
+    if (this.#core.state === "active") tellSilence(this.#sources, this.#context.log, now());
   }
 
   #view(): DispatcherView {
@@ -250,6 +233,8 @@ export class Dispatcher implements RunningAgent {
       broker: this.#session.state,
       connection: this.#session.description,
       silentSources: this.#sources.silent,
+      starvedOf: this.#queueWatches.starvedOf,
+      stateForMs: this.#stateLog.forMs(now()),
       address: this.#context.config.vip?.address,
     };
   }

@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { expect } from "vitest";
 
 /** One line of an agent's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
@@ -58,6 +59,16 @@ export class DispatcherProcess {
   async metric(name: string): Promise<number> {
     const line = (await this.metrics()).split("\n").find((each) => each.startsWith(`warren_dispatcher_${name} `));
     return Number(line?.split(" ")[1] ?? 0);
+  }
+
+  /** Resolves when so many announcements of the second radar server were found to be twins. */
+  async twinsOfSecond(twins: number): Promise<void> {
+    const seen = async (): Promise<number> => {
+      const lines = (await this.metrics()).split("\n");
+      const counts = lines.filter((line) => line.startsWith('warren_dispatcher_twins_total{source="urp-2'));
+      return counts.reduce((sum, line) => sum + Number(line.split(" ")[1]), 0);
+    };
+    await expect.poll(seen, { timeout: 20_000 }).toBe(twins);
   }
 
   /** Resolves to exit code and signal. */

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect } from "amqplib";
+import { type ChannelModel, connect } from "amqplib";
 import { pino } from "pino";
+import { expect } from "vitest";
 import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
 import { brokerConfig } from "../lib/config.ts";
@@ -11,6 +12,7 @@ import { type Consumer, consume } from "../lib/consumer.ts";
 import type { Delivery } from "../lib/subscription.ts";
 import { deadLetterQueue } from "../lib/topology.ts";
 import { type Config, configSchema } from "./config.ts";
+import { type Load, startLoad } from "./rig-load.ts";
 import { DispatcherProcess } from "./rig-process.ts";
 import { topologyOf } from "./topology.ts";
 
@@ -18,6 +20,8 @@ import { topologyOf } from "./topology.ts";
 
 const log = pino({ level: "silent" });
 const topic = "20150120.RADAR.URP.IWA";
+
+type Channel = Awaited<ReturnType<ChannelModel["createChannel"]>>;
 
 /** A broker and a folder, for one file of tests. */
 export class Rig {
@@ -53,6 +57,16 @@ export class Rig {
     return place;
   }
 
+  /** Somebody else changes the broker. */
+  async meddle(how: (channel: Channel) => unknown): Promise<void> {
+    const connection = await connect(this.broker.url);
+    const channel = await connection.createChannel();
+    await how(channel);
+    // Closed with its channel still open, a connection may take along what the channel has not handled.
+    await channel.close();
+    await connection.close();
+  }
+
   async stop(): Promise<void> {
     await this.broker.stop();
     await rm(this.folder, { recursive: true, force: true });
@@ -77,6 +91,11 @@ export class Place {
   #consumer: Consumer | undefined;
   #sendsReceipts = true;
   #progress = Promise.withResolvers<void>();
+
+  /** Resolves when the puller has got something more. */
+  get progress(): Promise<void> {
+    return this.#progress.promise;
+  }
 
   constructor(rig: Rig, name: string) {
     this.#rig = rig;
@@ -193,37 +212,8 @@ export class Place {
     );
   }
 
-  /** Announces pairs, the twin thirty products later, never far ahead of the puller; until `stop`, which resolves to all keys. */
-  load(): { stop(): Promise<string[]> } {
-    const [lag, ahead, unconfirmedMax] = [30, 800, 60];
-    let stopped = false;
-    const unconfirmed = new Set<Promise<void>>();
-    const send = async (urp: 1 | 2, number: number): Promise<void> => {
-      const sent = this.announce(this.announcement(urp, number).body).finally(() => unconfirmed.delete(sent));
-      unconfirmed.add(sent);
-      while (unconfirmed.size >= unconfirmedMax) await Promise.race(unconfirmed);
-    };
-    const keys: string[] = [];
-    const running = (async () => {
-      for (let number = 0; !stopped; number++) {
-        keys.push(this.announcement(1, number).key);
-        await send(1, number);
-        if (number >= lag) await send(2, number - lag);
-        while (!stopped && number - this.pulled.size > ahead) await this.#progress.promise;
-      }
-      for (let number = Math.max(0, keys.length - lag); number < keys.length; number++) await send(2, number);
-      await Promise.all(unconfirmed);
-    })();
-    return {
-      stop: async () => {
-        stopped = true;
-        // One that waits for the puller looks again.
-        this.#progress.resolve();
-        this.#progress = Promise.withResolvers();
-        await running;
-        return keys;
-      },
-    };
+  load(): Load {
+    return startLoad(this);
   }
 
   /** Resolves when the puller has got at least one message of each. */
@@ -275,11 +265,17 @@ export class Place {
 
   /** Messages in the queue. Exact once no consumer is there: what one held unacked is back then. */
   async count(queue: string): Promise<number> {
-    const connection = await connect(this.#rig.broker.url);
-    const channel = await connection.createChannel();
-    const { messageCount } = await channel.checkQueue(queue);
-    await connection.close();
-    return messageCount;
+    let count = 0;
+    await this.#rig.meddle(async (channel) => {
+      count = (await channel.checkQueue(queue)).messageCount;
+    });
+    return count;
+  }
+
+  /** It ends well, and the input queue is empty: everything was settled. */
+  async endWell(dispatcher: DispatcherProcess): Promise<void> {
+    expect(await dispatcher.end()).toEqual([0, null]);
+    expect(await this.count(this.inputQueue)).toBe(0);
   }
 
   /** What is declared reaches the broker's disk up to two seconds later, and would be lost when it is killed before. */

@@ -26,6 +26,11 @@ export class StateLog {
     this.#onTakenOver = onTakenOver;
   }
 
+  /** How long the state has lasted. */
+  forMs(nowMs: number): number {
+    return nowMs - this.#sinceMs;
+  }
+
   /** To be told after every event; says something only when the state is another one. */
   is(state: CoreState, nowMs: number): void {
     if (state === this.#state) return;

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { type DispatcherView, statusOf } from "./status.ts";
 
 const calm: DispatcherView = {
-  state: "active",
+  ...{ state: "active", stateForMs: 60_000, starvedOf: undefined },
   ...{ inFlight: 2, entries: 1234, retrying: 0, keptAside: 0, doubts: 0, alternatesWaiting: 0, ledgerUnacked: 3 },
   ledgerPaused: false,
   journalFault: undefined,
@@ -28,7 +28,7 @@ test.each([
   ["full", false, "FULL: 1234 products remembered (entriesMax), taking no more until the window has passed"],
   ["stopped", true, "stopping"],
 ] as const)("%s is said in words", (state, ok, words) => {
-  const status = statusOf({ ...calm, state });
+  const status = statusOf({ ...calm, state, stateForMs: 100 });
   expect(status.text.split("; ")[0]).toBe(words);
   expect(status.ok).toBe(ok);
 });
@@ -38,6 +38,9 @@ test.each([
   ["products that no queue takes", { retrying: 2 }, /2 products that no queue takes/],
   ["a journal that can't be written", { journalFault: "ENOSPC" }, /JOURNAL: ENOSPC; .* 3 of the ledger not acked/],
   ["a ledger that is not read", { ledgerPaused: true, state: "standby" }, /LEDGER NOT READ/],
+  ["catching up for long", { state: "catching-up" }, /^catching up.*FOR 60 s/],
+  ["being fenced for long", { state: "fenced" }, /^fenced.*FOR 60 s/],
+  ["a queue that gives nothing", { starvedOf: "ledger" }, /STARVED: messages wait in the ledger queue/],
   ["a source that is missed", { silentSources: ["urp-2"] }, /SILENT: urp-2/],
 ] as const)("%s is not ok, and said", (_what, own, words) => {
   const status = statusOf({ ...calm, ...own } as DispatcherView);

@@ -7,6 +7,8 @@ export const states = ["active", "standby", "catching-up", "fenced", "full", "st
 /** How the dispatcher is, at one moment. */
 export interface DispatcherView {
   readonly state: CoreState;
+  /** How long it has lasted. */
+  readonly stateForMs: number;
   /** Products claimed, not confirmed yet. */
   readonly inFlight: number;
   /** Products remembered. */
@@ -28,9 +30,14 @@ export interface DispatcherView {
   readonly connection: string;
   /** Sources that are missed. */
   readonly silentSources: readonly string[];
+  /** The queue that holds messages of which the broker gives none. */
+  readonly starvedOf: "input" | "ledger" | undefined;
   /** The virtual IP, where there is one. */
   readonly address: string | undefined;
 }
+
+/** Both pass within a second where all is well: catching up waits for the ledger queue, and who is fenced should not hold the address. */
+const passingMs = 30_000;
 
 /**
  * For `/health` and systemd's status line. Not ok, 503: what needs a person, or will. A standby is well as long as it reads its ledger; a
@@ -38,8 +45,13 @@ export interface DispatcherView {
  */
 export function statusOf(view: DispatcherView): HealthStatus {
   const { state, broker, inFlight, entries, retrying, doubts, alternatesWaiting, keptAside, silentSources } = view;
+  const isStuck = (state === "catching-up" || state === "fenced") && view.stateForMs >= passingMs;
   const remarks = [
+    ...(isStuck ? [`FOR ${Math.round(view.stateForMs / 1000)} s: nothing is dispatched here`] : []),
     view.connection,
+    ...(view.starvedOf
+      ? [`STARVED: messages wait in the ${view.starvedOf} queue, and the broker gives none of them`]
+      : []),
     `${inFlight} in flight, ${entries} remembered`,
     ...some(keptAside, "wait until the ledger is read"),
     ...some(retrying, "products that no queue takes"),
@@ -55,6 +67,8 @@ export function statusOf(view: DispatcherView): HealthStatus {
     ok:
       broker === "ready" &&
       state !== "full" &&
+      !isStuck &&
+      view.starvedOf === undefined &&
       retrying === 0 &&
       !view.ledgerPaused &&
       view.journalFault === undefined &&

@@ -5,7 +5,7 @@ import type { DispatcherView } from "./status.ts";
 import { Telemetry } from "./telemetry.ts";
 
 const view: DispatcherView = {
-  state: "fenced",
+  ...{ state: "fenced", stateForMs: 0, starvedOf: undefined },
   ...{ inFlight: 2, entries: 5, retrying: 0, keptAside: 7, doubts: 1, alternatesWaiting: 3, ledgerUnacked: 9 },
   ledgerPaused: false,
   journalFault: "ENOSPC",

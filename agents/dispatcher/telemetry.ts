@@ -23,6 +23,7 @@ export class Telemetry {
   readonly #alternates;
   readonly #takeOverSeconds;
   readonly #missingQueues;
+  readonly #starved;
   #received = 0;
   #ledgerRecords = 0;
   #ledgerUnreadable = 0;
@@ -53,6 +54,7 @@ export class Telemetry {
       takeOverBuckets,
     );
     this.#missingQueues = metrics.counter("queues_missing", "queues that were gone and were declared again", ["queue"]);
+    this.#starved = metrics.counter("starved", "times that messages waited and the broker gave none: connected anew");
     this.#registerCounts(metrics);
     registerSources(metrics, sources, nowMs);
     registerView(metrics, view);
@@ -72,6 +74,10 @@ export class Telemetry {
 
   queuesMissing(queues: readonly string[]): void {
     for (const queue of queues) this.#missingQueues.inc({ queue });
+  }
+
+  starved(): void {
+    this.#starved.inc();
   }
 
   takenOver(tookMs: number): void {

@@ -1,0 +1,162 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Place, Rig } from "./rig.ts";
+
+// A disk that is full is a bound on the size of the dispatcher's files: writing fails, and goes on when the bound is lifted.
+
+let rig: Rig;
+let place: Place;
+
+beforeAll(async () => {
+  rig = await Rig.start();
+});
+afterAll(() => rig?.stop());
+beforeEach(async () => {
+  place = await rig.place();
+});
+afterEach(() => place?.close());
+
+describe("a broker in trouble", () => {
+  test("that is killed under load loses nothing", async () => {
+    const dispatcher = await place.dispatcher();
+    const load = place.load();
+    await place.more(150);
+    await place.declaredOnDisk();
+    await rig.broker.kill();
+    await rig.broker.start();
+    await place.more(150);
+    const keys = await load.stop();
+    await place.allOut(keys);
+    await place.endWell(dispatcher);
+    // What it had in the ledger and not in the pull queue when it died goes out again, marked: see the receipts.
+    expect(place.repeatedUnmarked).toBe(0);
+  });
+
+  test("with a memory alarm holds the dispatcher up, keeps its connection, and loses nothing", async () => {
+    const dispatcher = await place.dispatcher("a", { confirmTimeoutMs: 2000 });
+    const load = place.load();
+    await place.more(100);
+    const watermark = (share: string) =>
+      rig.broker.evaluate(`vm_memory_monitor:set_vm_memory_high_watermark(${share})`);
+    await watermark("0.0001");
+    try {
+      await dispatcher.logged("the broker takes no messages (alarm): publishing waits");
+      expect((await dispatcher.health()).text).toMatch(/takes no messages/);
+      // Longer than any confirm may take without an alarm.
+      const blockedAtMs = performance.now();
+      await expect.poll(() => performance.now() - blockedAtMs, { timeout: 10_000 }).toBeGreaterThan(4000);
+    } finally {
+      await watermark('{absolute, "512MB"}');
+    }
+    await dispatcher.logged("the broker takes messages again");
+    await place.more(100);
+    const keys = await load.stop();
+    await place.allOut(keys);
+    await place.endWell(dispatcher);
+    expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
+    const connections = dispatcher.lines.filter(({ msg = "" }) => /broker/.test(msg)).map(({ msg }) => msg);
+    expect(
+      connections.filter((msg) => msg === "connected to the broker"),
+      connections.join("\n"),
+    ).toHaveLength(1);
+  });
+
+  test("that has the input queue with other arguments is told of in words that say what to do", async () => {
+    await rig.meddle(async (channel) => {
+      await channel.deleteQueue(place.inputQueue);
+      await channel.assertQueue(place.inputQueue, { durable: true, arguments: { "x-max-length": 7 } });
+    });
+    const started = place.dispatcher().catch(() => undefined);
+    const dispatcher = await place.newest();
+    const line = await dispatcher.logged("can't connect to the broker; trying again");
+    expect(line).toMatchObject({ reason: expect.stringContaining(`queue ${place.inputQueue}`) });
+    expect(line).toMatchObject({ reason: expect.stringMatching(/delete/) });
+    await rig.meddle((channel) => channel.deleteQueue(place.inputQueue));
+    await started;
+    await place.endWell(dispatcher);
+  });
+
+  test("that has the queues of the version before works on with them", async () => {
+    await rig.meddle(async (channel) => {
+      for (const queue of [place.inputQueue, place.pullQueue]) await channel.deleteQueue(queue);
+      await channel.assertQueue(place.inputQueue, {
+        durable: true,
+        arguments: { "x-single-active-consumer": true },
+      });
+      await channel.bindQueue(place.inputQueue, `cmc.${place.name}`, "v00.urp.input.#");
+      await channel.assertQueue(place.pullQueue, { durable: true });
+      await channel.bindQueue(place.pullQueue, `cmc.${place.name}`, "v00.urp.notify.#");
+    });
+    await place.session.ready();
+    const keys = await place.announceFirst(10);
+    const dispatcher = await place.dispatcher();
+    await place.allOut(keys);
+    await place.endWell(dispatcher);
+  });
+
+  test("whose ledger was declared with another window has it declared anew when it is empty, and used as it is when not", async () => {
+    const ledger = `cmc.urp.ledger.${place.name}-a`;
+    const first = await place.dispatcher("a", { dedupWindowSeconds: 3600 });
+    await place.allOut(await place.announceFirst(10));
+    await first.end();
+    // Something that it has not read, as while it is away.
+    await rig.meddle((channel) => channel.sendToQueue(ledger, Buffer.from("x")));
+    await expect.poll(() => place.count(ledger)).toBe(1);
+    const second = await place.dispatcher("a");
+    expect(await second.logged(/other arguments/)).toMatchObject({
+      queue: ledger,
+      msg: expect.stringMatching(/as it is/),
+    });
+    await place.announceTwins(10);
+    await second.twinsOfSecond(10);
+    await second.end();
+    expect(await place.count(ledger)).toBe(0);
+    const third = await place.dispatcher("a");
+    expect(await third.logged(/other arguments/)).toMatchObject({ msg: expect.stringMatching(/declared anew/) });
+    await place.allOut(await place.announceFirst(10, 10));
+    await place.announceTwins(20);
+    await third.twinsOfSecond(20);
+    await place.endWell(third);
+    expect(place.repeated).toBe(0);
+  });
+
+  test("where somebody deleted the pull queue is put right within the time that the config says", async () => {
+    const dispatcher = await place.dispatcher("a", { topologyCheckSeconds: 1 });
+    await place.stopPuller();
+    await rig.meddle((channel) => channel.deleteQueue(place.pullQueue));
+    expect(await dispatcher.logged(/^queues were gone/)).toMatchObject({ queues: [place.pullQueue] });
+    place.startPuller();
+    await place.allOut(await place.announceFirst(5));
+    await place.endWell(dispatcher);
+  });
+});
+
+describe("a journal's disk that is full", () => {
+  test("stops nothing: the ledger is not acked, the status says so, and when there is room all is written", async () => {
+    const dispatcher = await place.dispatcher("a", {}, 20_000);
+    const keys = await place.announceFirst(1000);
+    await place.allOut(keys);
+    await expect.poll(async () => (await dispatcher.health()).text, { timeout: 10_000 }).toMatch(/JOURNAL: /);
+    expect(await dispatcher.health()).toMatchObject({ ok: false, state: "active" });
+    expect(await dispatcher.metric("journal_fault")).toBe(1);
+    expect(await dispatcher.metric("ledger_unacked")).toBeGreaterThan(0);
+    dispatcher.roomForFiles();
+    await expect.poll(() => dispatcher.metric("ledger_unacked"), { timeout: 15_000 }).toBe(0);
+    expect(await dispatcher.metric("journal_fault")).toBe(0);
+    await dispatcher.kill();
+    const second = await place.dispatcher();
+    await place.announceTwins(1000);
+    await second.twinsOfSecond(1000);
+    expect(place.repeated).toBe(0);
+  });
+
+  test("and a kill before there is room: the ledger tells everything again", async () => {
+    const dispatcher = await place.dispatcher("a", {}, 20_000);
+    await place.allOut(await place.announceFirst(1000));
+    await expect.poll(() => dispatcher.metric("journal_fault"), { timeout: 10_000 }).toBe(1);
+    await dispatcher.kill();
+    const second = await place.dispatcher();
+    await place.announceTwins(1000);
+    await second.twinsOfSecond(1000);
+    expect(place.repeated).toBe(0);
+  });
+});
