@@ -78,8 +78,22 @@ const result: BenchResult = {
   dispatcher: [move(11_000), move(13_000), move(12_000)],
   latency: { steadyMs: [1, 2, 3.456], afterSilenceMs: [4.04] },
   memory: [
-    { names: 0, totalBytes: 60e6, bytesPerName: Number.NaN, microsecondsPerAnnouncement: 50, readySeconds: 0.4 },
-    { names: 10_000, totalBytes: 61e6, bytesPerName: 61.26, microsecondsPerAnnouncement: 51, readySeconds: 0.5 },
+    {
+      names: 0,
+      totalBytes: 60e6,
+      anonymousBytes: 40e6,
+      bytesPerName: Number.NaN,
+      microsecondsPerAnnouncement: 50,
+      readySeconds: 0.4,
+    },
+    {
+      names: 10_000,
+      totalBytes: 61e6,
+      anonymousBytes: 41e6,
+      bytesPerName: 61.26,
+      microsecondsPerAnnouncement: 51,
+      readySeconds: 0.5,
+    },
   ],
 };
 

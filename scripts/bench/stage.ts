@@ -120,14 +120,15 @@ async function startDispatcher(
   const { pid } = agent;
   if (pid === undefined) throw new Error("the dispatcher has no process");
   const find = async (expression: RegExp): Promise<string> => {
-    const found = expression.exec(await readFile(agent.logFile, "utf8"))?.[1];
+    // The last one: a dispatcher of this name may have been there before.
+    const found = [...(await readFile(agent.logFile, "utf8")).matchAll(expression)].at(-1)?.[1];
     if (found === undefined) throw new Error(`the dispatcher's log has no ${expression}`);
     return found;
   };
   return {
     pid,
-    metricsPort: async () => Number(await find(/"metricsPort":(\d+)/)),
-    inspectorUrl: () => find(/Debugger listening on (ws:\S+)/),
+    metricsPort: async () => Number(await find(/"metricsPort":(\d+)/g)),
+    inspectorUrl: () => find(/Debugger listening on (ws:\S+)/g),
     stop: async () => {
       if (agent.pid !== pid) throw new UserError(`dispatcher ${name}`, "died while it was measured");
       await agent.stop();
