@@ -40,7 +40,9 @@ test("a marker that is confirmed and not given back is sent again: somebody empt
   at.settle("confirmed", at.deliver(1));
   expect(at.tickAfter(9_999)).toEqual([]);
   const marker = at.tickAfter(1);
-  expect(types(at.returnMarker(marker))).toEqual(["publish"]);
+  expect(types(marker)).toEqual(["marker"]);
+  expect(deeds(at.returnMarker(marker)), "it may be another's by now").toEqual(["requeue 1"]);
+  expect(types(at.returnMarker(at.deliver(1, { redelivered: true })))).toEqual(["publish"]);
 });
 
 test("markers of an earlier catching-up, of another process, or given back twice count for nothing", () => {

@@ -61,7 +61,12 @@ export class Decisions {
   /** A marker is back: what fell due before it was sent is published, what is kept aside is decided. False as above. */
   onToken(token: string): boolean {
     const fromMs = this.catchingUp.onToken(token);
-    return fromMs === undefined || (this.products.sendDue(fromMs) && this.goOn());
+    if (fromMs === undefined) return true;
+    if (this.#turn.nowMs - fromMs < this.#options.confirmTimeoutMs) return this.products.sendDue(fromMs) && this.goOn();
+    // Kept aside for so long it may have been given to another host, which has decided by now: if it is ours, it comes again at once.
+    this.#requeueAside();
+    this.catchingUp.startOver();
+    return true;
   }
 
   /** Decides what is kept aside, as far as may be, and asks for a marker where that is what the rest waits for. False as above. */
@@ -90,10 +95,14 @@ export class Decisions {
 
   /** Requeues all that is not under way. */
   giveBack(): void {
-    for (const { id } of this.catchingUp.aside.drain()) this.#turn.push({ type: "requeue", delivery: id });
+    this.#requeueAside();
     this.products.giveBack();
     this.alternates.giveBack();
     this.catchingUp.startOver();
+  }
+
+  #requeueAside(): void {
+    for (const { id } of this.catchingUp.aside.drain()) this.#turn.push({ type: "requeue", delivery: id });
   }
 
   #decide(delivery: Incoming): boolean {
