@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Bench } from "../../scripts/flow/agents-bench.ts";
 import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
 import type { Delivery } from "../lib/subscription.ts";
-import { Bench } from "./alternates-bench.ts";
 
 // Pullers and dispatcher as processes, a real broker, two radar servers of which one is dead: what the first one announced comes
 // from the other. Not proved here: that a standby on another host helps (the dispatcher's simulation does that).

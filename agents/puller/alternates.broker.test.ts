@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { AgentProcess } from "../../scripts/flow/agent-process.ts";
+import { Bench, keyOf } from "../../scripts/flow/agents-bench.ts";
+import type { Manner } from "../../scripts/flow/radar-server.ts";
 import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
 import type { Delivery } from "../lib/subscription.ts";
-import { Bench, keyOf } from "./alternates-bench.ts";
-import type { Manner } from "./radar-server.ts";
 
 // The puller's side, with the test as dispatcher: a real broker, real servers that fail in each way, pullers as processes. The
 // real dispatcher's answers are in alternates-with-dispatcher.broker.test.ts.

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { productKey } from "../lib/announcement.ts";
-import { codecV00 } from "../lib/codec-v00.ts";
+import { productKey } from "../../agents/lib/announcement.ts";
+import { codecV00 } from "../../agents/lib/codec-v00.ts";
 
 /** How a server of the tests answers. */
 export type Manner = "serves" | "hangs" | "breaks off" | "has nothing" | "is overloaded" | "gives a wrong size";
