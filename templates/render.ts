@@ -48,6 +48,7 @@ export interface RabbitmqConfValues {
   readonly partitionHandling: string;
   /** Of a cluster. */
   readonly keepaliveMs: number;
+  readonly raftPollMs: number;
   readonly heartbeatSeconds: number;
   readonly definitionsFile: string;
   readonly loopbackUsers: readonly string[];
@@ -157,8 +158,12 @@ export const renderVrrpWatchService = template<{
 }>("vrrp-watch.service");
 
 /** What looks every half minute whether a broker can work. */
-export const renderBrokerHealth = template<{ program: string }>("broker-health");
-export const renderBrokerHealthService = template<{ folder: string }>("broker-health.service");
+export const renderBrokerHealth = template<{
+  program: string;
+  /** `rabbitmqctl`, for clusters with quorum queues; else empty. */
+  control: string;
+}>("broker-health");
+export const renderBrokerHealthService = template<{ folder: string; restarts: boolean }>("broker-health.service");
 export const renderBrokerHealthTimer = template<Record<string, never>>("broker-health.timer");
 
 /** apache2: folder `root` under the path `url` (with slashes at both ends). */

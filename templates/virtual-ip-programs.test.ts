@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { fixtureModel } from "../infra/model/fixture.ts";
-import { renderBrokerHealth, renderVrrpWatch } from "./render.ts";
+import { renderBrokerHealth, renderStandBack, renderVrrpWatch } from "./render.ts";
 
 // The programs beside keepalived, run as they are rendered. That they are believed by keepalived is shown on real hosts, in the lab's tests.
 
@@ -46,7 +46,10 @@ describe("broker-health", () => {
     mkdirSync(state);
     // Ends as its file says for the check that is its last argument.
     const asked = `#!/bin/sh\nfor check; do :; done\nexit "$(sed -n "s/^$check //p" ${answers})"\n`;
-    script = program(`health-${number}`, renderBrokerHealth({ program: program(`diagnostics-${number}`, asked) }));
+    script = program(
+      `health-${number}`,
+      renderBrokerHealth({ program: program(`diagnostics-${number}`, asked), control: "" }),
+    );
   });
   const look = (alarms: number, hosts = 0): string => {
     writeFileSync(answers, `check_local_alarms ${alarms}\ncheck_virtual_hosts ${hosts}\n`);
@@ -86,6 +89,114 @@ describe("broker-health", () => {
     expect(look(69)).toBe("unhealthy: check_local_alarms\n");
     for (let more = 0; more < 9; more += 1) look(64);
     expect(unhealthy()).toBe("1");
+  });
+});
+
+describe("broker-health of a cluster with quorum queues", () => {
+  let script: string;
+  let state: string;
+  let number = 0;
+  beforeEach(() => {
+    number += 1;
+    state = join(folder, `quorum-state-${number}`);
+    mkdirSync(state);
+    writeFileSync(join(state, "alarms"), "0\n");
+    // Both answer with what lies there.
+    const checks = `#!/bin/sh\nfor check; do :; done\n[ $check = check_virtual_hosts ] || exit "$(cat ${state}/alarms)"\n`;
+    const control = program(`control-${number}`, `#!/bin/sh\ncat ${state}/answer\n`);
+    script = program(
+      `quorum-health-${number}`,
+      renderBrokerHealth({ program: program(`quorum-diagnostics-${number}`, checks), control }),
+    );
+  });
+  const look = (answer: string): string => {
+    writeFileSync(join(state, "answer"), answer);
+    return execFileSync(script, [state]).toString();
+  };
+  const restarts = (): boolean => {
+    const asked = existsSync(join(state, "restart"));
+    rmSync(join(state, "restart"), { force: true });
+    return asked;
+  };
+
+  it("takes a broker whose members of queues have ended for unhealthy, and has it restarted at the third look", () => {
+    expect(look("[dead_queues,may_restart]\n")).toBe("healthy\n");
+    expect(look("[dead_queues,may_restart]\n")).toBe("unhealthy: dead_queues\n");
+    expect(restarts()).toBe(false);
+    expect(look("[dead_queues,\n may_restart]\n")).toBe("a restart mends: dead_queues\n");
+    expect(restarts()).toBe(true);
+    expect(look("[dead_queues,may_restart]\n")).toBe("");
+    expect(restarts()).toBe(false);
+    for (let more = 0; more < 4; more += 1) look("[]\n");
+    expect(readFileSync(join(state, "unhealthy"), "utf8")).toBe("0\n");
+  });
+
+  it("has none restarted that the cluster can't spare, or that has an alarm", () => {
+    for (let more = 0; more < 5; more += 1) look("[cut_off]\n");
+    expect(readFileSync(join(state, "unhealthy"), "utf8")).toBe("1\n");
+    writeFileSync(join(state, "alarms"), "69\n");
+    for (let more = 0; more < 5; more += 1) look("[cut_off,may_restart]\n");
+    expect(restarts()).toBe(false);
+  });
+
+  it.each(["", "Error: unable to perform an operation on node\n", "{badrpc,timeout}\n"])(
+    "counts no look whose answer isn't one: %j",
+    (answer) => {
+      look("[cut_off,may_restart]\n");
+      expect(look(answer)).toBe("no verdict on queues and members\n");
+      expect(look("[cut_off,may_restart]\n")).toBe("unhealthy: cut_off\n");
+    },
+  );
+
+  it("is good Perl, without a warning", async () => {
+    const output = await new Promise((resolve) => execFile("perl", ["-wc", script], (_, __, text) => resolve(text)));
+    expect(output).toBe(`${script} syntax OK\n`);
+  });
+});
+
+describe("stand-back", () => {
+  let script: string;
+  let jobs: string;
+  let bin: string;
+  const file = () => readFileSync(join(folder, "operator"), "utf8");
+  beforeAll(() => {
+    script = program("stand-back", renderStandBack({ folder }));
+    jobs = join(folder, "jobs");
+    bin = join(folder, "bin");
+    mkdirSync(bin);
+    program("bin/systemctl", `#!/bin/sh\ncat ${jobs}\n`);
+  });
+  const call = (args: readonly string[], env: Record<string, string> = {}) =>
+    execFileSync(script, args, { env: { PATH: `${bin}:${process.env.PATH}`, ...env } });
+
+  it("gives the address away by a moment's fault, then stays behind the others; once is enough", async () => {
+    const seen: string[] = [];
+    const moving = new Promise((resolve) => execFile(script, ["yes"], resolve));
+    await vi.waitFor(() => expect(file()).toBe("254\n"), { timeout: 5000, interval: 5 });
+    await moving;
+    seen.push(file());
+    const beganMs = performance.now();
+    call(["yes"]);
+    expect(performance.now() - beganMs).toBeLessThan(300);
+    call(["no"]);
+    expect([...seen, file()]).toEqual(["1\n", "0\n"]);
+  });
+
+  it.each([
+    ["of a unit that was killed", "signal", "", "1\n"],
+    ["of a unit that is stopped", "success", "7 warren-dispatcher.service stop running\n", "1\n"],
+    ["of a unit that ended by itself", "success", "", "1\n"],
+    ["of a unit that is restarted, but not", "success", "7 warren-dispatcher.service restart running\n", "0\n"],
+    ["of a unit that is restarted and had to be killed", "timeout", "7 x.service restart running\n", "1\n"],
+  ])("tells the end %s: %s", (_, result, listed, expected) => {
+    call(["no"]);
+    writeFileSync(jobs, listed);
+    call(["ended", "operator", "warren-dispatcher.service"], { SERVICE_RESULT: result });
+    expect(file()).toBe(expected);
+  });
+
+  it("says how it is called", () => {
+    expect(() => call(["perhaps"])).toThrow(/usage: stand-back yes\|no/);
   });
 });
 

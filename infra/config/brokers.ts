@@ -55,7 +55,7 @@ export const managementSchema = z.strictObject({
  * virtual IP): then it is lost to them, and queues get other leaders. On metal a kernel answers within a millisecond, however busy its
  * host is; a virtual machine may stand still for seconds while it migrates. Longer than a virtual IP waits: who is lost has lost it.
  */
-export const nodeTimeouts = { metal: 750, migrating: 8000 } as const;
+export const nodeTimeouts = { metal: 1000, migrating: 8000 } as const;
 
 const brokerFields = z.strictObject({
   members: z.array(nameSchema).min(1),
@@ -91,7 +91,7 @@ const brokerFields = z.strictObject({
   /** Left out: `autoheal` for two members, which can't form a majority, else `pause_minority`. */
   partitionHandling: z.enum(["autoheal", "ignore", "pause_minority"]).optional(),
   /**
-   * Milliseconds after which a member that doesn't answer is lost to the others. Left out: as the `timing` of the virtual IP has it, 750 on
+   * Milliseconds after which a member that doesn't answer is lost to the others. Left out: as the `timing` of the virtual IP has it, 1000 on
    * metal, 8000 where hosts migrate. One that answers late enough to be lost is not harmed; it joins again, and its queues synchronise.
    */
   nodeTimeoutMs: z.int().min(500).max(120_000).optional(),

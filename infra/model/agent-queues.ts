@@ -1,3 +1,4 @@
+import type { QueueType } from "../../agents/lib/config.ts";
 import {
   alternateTopicDefault,
   markerTopic,
@@ -5,7 +6,9 @@ import {
   pulledTopicDefault,
   twinTopicDefault,
 } from "../../agents/lib/dispatch-topics.ts";
+import type { BrokerConfig } from "../config/brokers.ts";
 import type { StackConfig } from "../config/index.ts";
+import { traitsOf } from "../config/series.ts";
 import { dispatcherHosts } from "./dispatchers.ts";
 import type { AgentQueueModel } from "./types.ts";
 
@@ -20,6 +23,10 @@ export const ledgerQueueOf = (host: string): string => `${ledgerPrefix}${host}`;
 /** Whose ledger a queue is, by its name; undefined for another queue. */
 export const ledgerHostOf = (queue: string): string | undefined =>
   queue.startsWith(ledgerPrefix) ? queue.slice(ledgerPrefix.length) : undefined;
+
+/** Mirrored queues are classic ones that a policy copies; a single member has nothing to replicate to. */
+export const queueTypeOf = ({ series, members }: BrokerConfig): QueueType =>
+  traitsOf(series).replication === "quorum" && members.length > 1 ? "quorum" : "classic";
 
 /** Whether there are agents that say what they have pulled. */
 export const hasPullers = (config: StackConfig): boolean =>

@@ -1,6 +1,6 @@
 import type { Config as AnnouncerConfig } from "../../agents/announcer/config.ts";
 import type { Config as DispatcherConfig } from "../../agents/dispatcher/config.ts";
-import { type CommonConfig, type QueueType, tlsScheme } from "../../agents/lib/config.ts";
+import { type CommonConfig, tlsScheme } from "../../agents/lib/config.ts";
 import {
   alternateTopicDefault,
   markerTopicDefault,
@@ -11,8 +11,7 @@ import type { Config as PullerConfig } from "../../agents/puller/config.ts";
 import { renderAgentService } from "../../templates/render.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf } from "../config/index.ts";
-import { traitsOf } from "../config/series.ts";
-import { hasPullers, ledgerQueueOf } from "./agent-queues.ts";
+import { hasPullers, ledgerQueueOf, queueTypeOf } from "./agent-queues.ts";
 import { productUrlPath } from "./apache.ts";
 import { isDispatcherHost, worseDispatchers } from "./dispatchers.ts";
 import { json, rootFile } from "./files.ts";
@@ -107,10 +106,6 @@ function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostP
     ],
   };
 }
-
-/** Mirrored queues are classic ones that a policy copies; a single member has nothing to replicate to. */
-const queueTypeOf = ({ series, members }: BrokerConfig): QueueType =>
-  traitsOf(series).replication === "quorum" && members.length > 1 ? "quorum" : "classic";
 
 /** Where agents find the broker: its virtual IP, else its members. */
 function brokerHosts({ config }: PartContext): string[] {

@@ -8,7 +8,7 @@ import { nodeTimeoutMsOf } from "./broker-settings.ts";
 import type { FileModel } from "./types.ts";
 
 const files = (series: "3.10" | "4.0", rest: object = {}): FileModel[] =>
-  brokerConfigFiles("bunny", brokerSchema.parse({ members: ["bunny1", "bunny2"], series, tls: false, ...rest }), 750);
+  brokerConfigFiles("bunny", brokerSchema.parse({ members: ["bunny1", "bunny2"], series, tls: false, ...rest }), 1000);
 
 /** The content of a file, read back as terms: settings of applications. */
 function termsOf(all: readonly FileModel[], path: string): Term {
@@ -39,11 +39,12 @@ const conf = (rest: object = {}): string[] =>
     .filter((line) => line !== "" && !line.startsWith("#"));
 
 /** Members miss one of which the kernel answers nothing for so long: 6 and 18 are Linux's TCP_USER_TIMEOUT. */
-function lossOf(timeoutMs: number): Term {
+function lossOf(timeoutMs: number, setupSeconds: number): Term {
   const options = [tuple(atom("raw"), 6, 18, nativeInteger(timeoutMs))];
   return setting("kernel", [
     setting("inet_dist_connect_options", options),
     setting("inet_dist_listen_options", options),
+    setting("net_setuptime", setupSeconds),
   ]);
 }
 
@@ -72,7 +73,7 @@ describe("the configuration of a 3.10 broker", () => {
       setting("cluster_formation", [setting("peer_discovery_backend", atom("rabbit_peer_discovery_classic_config"))]),
       setting("cluster_nodes", tuple([atom("rabbit@bunny1"), atom("rabbit@bunny2")], atom("disc"))),
       setting("cluster_partition_handling", atom("autoheal")),
-      setting("cluster_keepalive_interval", 150),
+      setting("cluster_keepalive_interval", 200),
       setting("heartbeat", 10),
       setting("log", [setting("categories", [setting("connection", [setting("level", atom("error"))])])]),
       setting("load_definitions", "/etc/rabbitmq/warren-definitions.json"),
@@ -176,7 +177,8 @@ describe("the configuration of a 4.0 broker", () => {
       "cluster_formation.classic_config.nodes.1 = rabbit@bunny1",
       "cluster_formation.classic_config.nodes.2 = rabbit@bunny2",
       "cluster_partition_handling = autoheal",
-      "cluster_keepalive_interval = 150",
+      "cluster_keepalive_interval = 200",
+      "raft.adaptive_failure_detector.poll_interval = 250",
       "heartbeat = 10",
       "log.connection.level = error",
       "load_definitions = /etc/rabbitmq/warren-definitions.json",
@@ -245,7 +247,7 @@ describe("the configuration of a 4.0 broker", () => {
           setting("monitoring", setting("in_group", "cn=#1,dc=ca")),
         ]),
       ]),
-      lossOf(750),
+      lossOf(1000, 2),
     ]);
   });
 
@@ -285,20 +287,22 @@ describe("the loss of a member", () => {
 
   it("is noticed in either form by what its kernel leaves unanswered, a fifth of that between messages", () => {
     const terms = termsOf(loss("3.10", {}, 8000), "/etc/rabbitmq/rabbitmq.config");
-    expect(terms).toContainEqual(lossOf(8000));
+    expect(terms).toContainEqual(lossOf(8000, 7));
     expect(valueAt(terms, "rabbit", "cluster_keepalive_interval")).toBe(1600);
-    expect(termsOf(loss("4.0", {}, 8000), "/etc/rabbitmq/advanced.config")).toEqual([lossOf(8000)]);
-    expect(loss("4.0", {}, 8000)[0]?.content).toContain("\ncluster_keepalive_interval = 1600\n");
+    expect(termsOf(loss("4.0", {}, 8000), "/etc/rabbitmq/advanced.config")).toEqual([lossOf(8000, 7)]);
+    const conf = loss("4.0", {}, 8000)[0]?.content;
+    expect(conf).toMatch(/^cluster_keepalive_interval = 1600$/m);
+    expect(conf).toMatch(/^raft\.adaptive_failure_detector\.poll_interval = 2000$/m);
   });
 
   it("is nothing to a broker alone, which has no advanced.config for it", () => {
     expect(loss("4.0", { members: ["a"] }, 750).map((file) => file.path)).toEqual(["/etc/rabbitmq/rabbitmq.conf"]);
-    expect(loss("3.10", { members: ["a"] }, 750)[0]?.content).not.toMatch(/cluster_keepalive|kernel/);
+    expect(loss("3.10", { members: ["a"] }, 750)[0]?.content).not.toMatch(/cluster_keepalive|kernel|raft/);
   });
 
   it.each([
-    [{}, undefined, 750],
-    [{ virtualIp: "bunny-op" }, "metal", 750],
+    [{}, undefined, 1000],
+    [{ virtualIp: "bunny-op" }, "metal", 1000],
     [{ virtualIp: "bunny-op" }, "migrating", 8000],
     [{ virtualIp: "bunny-op", nodeTimeoutMs: 2000 }, "migrating", 2000],
   ] as const)("with %j and timing %s takes %i ms", (rest, timing, expected) => {

@@ -49,6 +49,7 @@ const lossRemarks = ({ nodeLoss }: BrokerSettings): string[] =>
     ? [
         `kernel: the connection to a member is over when its kernel has answered nothing for ${nodeLoss.timeoutMs} ms (TCP_USER_TIMEOUT), however busy`,
         "its Erlang is; cluster_keepalive_interval has something sent in that time. Not net_ticktime: members take that over from each other.",
+        "net_setuptime: a member that was cut off tries to reach each other one before it sees that it is the minority, and pauses.",
       ]
     : [];
 
@@ -67,6 +68,7 @@ function confValues(settings: BrokerSettings): RabbitmqConfValues {
     tlsVersions: numbered(tlsVersions),
     clustered: settings.nodes.length > 0,
     keepaliveMs: settings.nodeLoss?.keepaliveMs ?? 0,
+    raftPollMs: settings.nodeLoss?.raftPollMs ?? 0,
     nodes: numbered(settings.nodes),
     // A dot in a key separates its words.
     loopbackUsers: settings.loopbackUsers.map((user) => user.replaceAll(".", "\\.")),

@@ -1,4 +1,5 @@
 import { renderBrokerHealth, renderBrokerHealthService, renderBrokerHealthTimer } from "../../templates/render.ts";
+import { queueTypeOf } from "./agent-queues.ts";
 import { rootFile } from "./files.ts";
 import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -6,17 +7,25 @@ import { healthFolder } from "./vrrp-state.ts";
 
 /** The program itself: Debian's wrapper puts its arguments through a shell. */
 const diagnostics = "/usr/lib/rabbitmq/bin/rabbitmq-diagnostics";
+const control = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 
 /** Every half minute a look at what a handshake doesn't tell, where a virtual IP depends on it: alarms, virtual hosts that are down. */
 export function brokerHealthPart({ config, host }: PartContext): HostPart {
-  const isMember = Object.values(config.brokers).some((one) => one.members.includes(host));
+  const broker = Object.values(config.brokers).find((one) => one.members.includes(host));
   const mayHold = Object.values(config.virtualIps).some((vip) => vip.priorities[host] !== undefined);
-  if (!isMember || !mayHold) return {};
+  if (!broker || !mayHold) return {};
+  const hasQuorum = queueTypeOf(broker) === "quorum";
   const files = [
-    rootFile("/usr/local/lib/warren/broker-health", renderBrokerHealth({ program: diagnostics }), { mode: "0755" }),
+    rootFile(
+      "/usr/local/lib/warren/broker-health",
+      renderBrokerHealth({ program: diagnostics, control: hasQuorum ? control : "" }),
+      {
+        mode: "0755",
+      },
+    ),
     rootFile(
       "/etc/systemd/system/warren-broker-health.service",
-      renderBrokerHealthService({ folder: healthFolder.path }),
+      renderBrokerHealthService({ folder: healthFolder.path, restarts: hasQuorum }),
     ),
     rootFile("/etc/systemd/system/warren-broker-health.timer", renderBrokerHealthTimer({})),
   ];

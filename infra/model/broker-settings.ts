@@ -32,6 +32,10 @@ export interface NodeLoss {
   readonly timeoutMs: number;
   /** Milliseconds between messages that members send each other for that: nothing is missed where nothing is sent. */
   readonly keepaliveMs: number;
+  /** Seconds that a connection to another member may take to come about; members wait for that before they go on about one that is lost. */
+  readonly setupSeconds: number;
+  /** Milliseconds between looks at whether other members of quorum queues live: their leaders are replaced before the member is lost. */
+  readonly raftPollMs: number;
 }
 
 export interface LdapSettings {
@@ -57,8 +61,16 @@ export const tlsVersions = ["tlsv1.3", "tlsv1.2"] as const;
 
 export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
 
-/** Messages between members within the time after which silence is loss. */
-const keepalivesWithinTimeout = 5;
+/** Erlang's own, and the longest that is sensible. */
+const setupSecondsMax = 7;
+
+/** Several messages and several looks fit into the time after which silence is loss. */
+const nodeLossOf = (timeoutMs: number): NodeLoss => ({
+  timeoutMs,
+  keepaliveMs: Math.floor(timeoutMs / 5),
+  setupSeconds: Math.min(setupSecondsMax, Math.ceil(timeoutMs / 500)),
+  raftPollMs: Math.floor(timeoutMs / 4),
+});
 
 /** How soon members of a cluster miss each other. */
 export function nodeTimeoutMsOf(virtualIps: StackConfig["virtualIps"], broker: BrokerConfig): number {
@@ -76,9 +88,7 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
     clusterName,
     nodes: broker.members.length > 1 ? broker.members.map((name) => `rabbit@${name}`) : [],
     partitionHandling: partitionHandlingOf(broker),
-    ...(broker.members.length > 1
-      ? { nodeLoss: { timeoutMs: nodeTimeoutMs, keepaliveMs: Math.floor(nodeTimeoutMs / keepalivesWithinTimeout) } }
-      : {}),
+    ...(broker.members.length > 1 ? { nodeLoss: nodeLossOf(nodeTimeoutMs) } : {}),
     // Clients of a lost host are let go after two missed beats.
     heartbeatSeconds: 10,
     definitionsFile,

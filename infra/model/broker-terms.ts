@@ -36,7 +36,11 @@ function kernelTerms({ nodeLoss }: BrokerSettings): Term[] {
   if (!nodeLoss) return [];
   const options = [tuple(atom("raw"), ...userTimeout, nativeInteger(nodeLoss.timeoutMs))];
   return [
-    setting("kernel", [setting("inet_dist_connect_options", options), setting("inet_dist_listen_options", options)]),
+    setting("kernel", [
+      setting("inet_dist_connect_options", options),
+      setting("inet_dist_listen_options", options),
+      setting("net_setuptime", nodeLoss.setupSeconds),
+    ]),
   ];
 }
 
