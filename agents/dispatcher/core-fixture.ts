@@ -37,6 +37,7 @@ export function keyOf(product: number): string {
 interface Sent {
   readonly source?: string;
   readonly redelivered?: boolean;
+  readonly again?: boolean;
   readonly sizeBytes?: number;
 }
 
@@ -74,9 +75,12 @@ export class CoreFixture {
     return this.tell({ type: "tick" });
   }
 
-  announcement(product: number, { source = "urp-1", redelivered = false, sizeBytes = 498_081 }: Sent = {}): Incoming {
+  announcement(
+    product: number,
+    { source = "urp-1", redelivered = false, again = false, sizeBytes = 498_081 }: Sent = {},
+  ): Incoming {
     const body = Buffer.from(`${keyOf(product)} ${sizeBytes} http://${source}/ db/RADAR/product-${product}`);
-    return { id: this.#nextDelivery++, routingKey: "v00.urp.input.RADAR", body, redelivered };
+    return { id: this.#nextDelivery++, routingKey: "v00.urp.input.RADAR", body, redelivered, again };
   }
 
   /** The delivery's number in `ack` and the like is the count of those delivered and requested so far. */

@@ -99,10 +99,11 @@ test("a delivery that was not given out before is a twin: the original is unacke
   expect(deeds(at.returnMarker(at.deliver(1, { source: "urp-2" })))).toEqual(["keep-twin 1", "ack 1"]);
 });
 
-test("while one delivery is held, further ones of the product are twins", () => {
+test("further redeliveries are held with the first, which the queue may have taken back unnoticed, and settled with it", () => {
   const at = takenOver(1);
-  expect(deeds(at.deliver(1, { redelivered: true, source: "urp-2" }))).toEqual(["keep-twin 3", "ack 3"]);
+  expect(deeds(at.deliver(1, { redelivered: true, source: "urp-2" }))).toEqual([]);
   expect(at.core.doubts).toBe(1);
+  expect(deeds(at.pulled(1, startMs))).toEqual(["remember-certain", "ack 2", "ack 3"]);
 });
 
 test("beyond doubtsMax the oldest goes out again", () => {
@@ -153,6 +154,48 @@ test("one that goes out again and is refused is tried again, not doubted again",
   const again = at.returnMarker(at.tickAfter(1000));
   expect(types(at.settle("nacked", again))).toEqual(["publish-failed"]);
   expect(deeds(at.returnMarker(at.tickAfter(100)))).toEqual(["publish 2"]);
+});
+
+test("what is announced again is a twin where a puller has it, else held until one has, though we had the confirm", () => {
+  const at = CoreFixture.working();
+  at.settle("confirmed", at.deliver(1));
+  at.settle("confirmed", at.deliver(2));
+  at.pulled(1);
+  expect(deeds(at.deliver(1, { again: true }))).toEqual(["ack 4"]);
+  expect(types(at.deliver(2, { again: true }))).toEqual(["doubt"]);
+  expect(deeds(at.deliver(2, { again: true, source: "urp-2" })), "the other server's").toEqual([]);
+  expect(deeds(at.pulled(2))).toEqual(["ack 5", "ack 6"]);
+});
+
+test("what is announced again and nobody has pulled goes out again, late and marked; the unknown at once, and marked", () => {
+  const at = CoreFixture.working({ doubtMs: 3000 });
+  at.settle("confirmed", at.deliver(1));
+  at.deliver(1, { again: true });
+  at.nowMs += 3000;
+  at.settle("confirmed", at.deliver(2));
+  at.pulled(2);
+  const marker = at.tell({ type: "tick" });
+  expect(at.returnMarker(marker)).toMatchObject([
+    { how: "again" },
+    { type: "publish", delivery: { id: 3 }, doubt: true },
+  ]);
+  expect(at.deliver(3, { again: true })).toMatchObject([{ type: "publish", doubt: true }]);
+});
+
+test("many that are announced again make nothing go out early", () => {
+  const at = CoreFixture.working({ doubtsMax: 1 });
+  for (const product of [1, 2, 3]) {
+    at.settle("confirmed", at.deliver(product));
+    at.deliver(product, { again: true });
+  }
+  expect([at.core.doubts, at.tickAfter(100)]).toEqual([3, []]);
+  expect(deeds(at.tell({ type: "gone" }))).toEqual(["cancel", "requeue 3", "requeue 5", "requeue 7"]);
+});
+
+test("where pullers send no receipts, what is announced again is a twin", () => {
+  const at = CoreFixture.working({ receipts: false });
+  at.settle("confirmed", at.deliver(1));
+  expect(deeds(at.deliver(1, { again: true }))).toEqual(["ack 3"]);
 });
 
 test("a receipt for what the ledger never showed makes it known, from its first arrival on", () => {

@@ -11,17 +11,25 @@ const roundingMs = 1000;
  */
 const emptyFactor = 3;
 
+/** What is held for one product: further deliveries with the first. */
+type Held = [Arrival, ...Arrival[]];
+
 /**
- * Deliveries held because their product's publish is known from the ledger alone, and the node that routed it may have died
- * between two queues: in the ledger does not mean in the pull queue. A receipt proves that it was; that a product published
+ * Deliveries held because their product may be lost. Redelivered ones, whose product's publish is known from the ledger alone: the
+ * node that routed it may have died between two queues, so that in the ledger does not mean in the pull queue. And what is announced
+ * again, because a broker may have thrown away what it had confirmed. A receipt proves that it was; that a product published
  * later has been pulled, while this one's receipt is still missing after `doubtMs`, is taken for proof that it was not (the pull
  * queue is first in first out); so is a pull queue that stays empty. Without any of these it goes out again after `doubtMaxMs`.
  */
 export class Doubts {
   readonly #turn: Turn;
   readonly #options: CoreOptions;
-  /** By key; the oldest first. `atMs` of the arrival: since when it is held. */
-  readonly #held = new Map<string, Arrival>();
+  /** By key; the oldest first. `atMs` of a key's first: since when it is held. */
+  readonly #redelivered = new Map<string, Held>();
+  /** Announced again: a broker that comes back has many of them, and they are no reason to send anything early. */
+  readonly #announcedAgain = new Map<string, Held>();
+  /** Deliveries held as redelivered ones. */
+  #redeliveries = 0;
   /** First arrival of the youngest product that was pulled. */
   #pulledAtMs = Number.NEGATIVE_INFINITY;
   /** The pull queue was seen empty from, to. */
@@ -34,16 +42,20 @@ export class Doubts {
   }
 
   get size(): number {
-    return this.#held.size;
+    return this.#redelivered.size + this.#announcedAgain.size;
   }
 
-  has(key: string): boolean {
-    return this.#held.has(key);
-  }
-
+  /**
+   * Further ones of the product are held with the first: a queue that suspected us for a moment may have given the same message out
+   * twice, and the first delivery of it counts no more.
+   */
   hold(key: string, arrival: Arrival): void {
-    this.#held.set(key, arrival);
-    this.#turn.push({ type: "doubt", key });
+    const redelivered = this.#redelivered.get(key);
+    const held = redelivered ?? this.#announcedAgain.get(key);
+    if (held) held.push(arrival);
+    else (arrival.delivery.again ? this.#announcedAgain : this.#redelivered).set(key, [arrival]);
+    if (redelivered || !(held || arrival.delivery.again)) this.#redeliveries++;
+    if (!held) this.#turn.push({ type: "doubt", key });
   }
 
   /** A receipt, of whatever product. */
@@ -58,20 +70,39 @@ export class Doubts {
     this.#emptyToMs = nowMs;
   }
 
-  /** The proof has come: what was held for it. */
-  settle(key: string): Arrival | undefined {
-    const arrival = this.#held.get(key);
-    if (!arrival) return undefined;
-    this.#held.delete(key);
-    this.#turn.push({ type: "doubt-settled", how: "receipt", heldMs: this.#turn.nowMs - arrival.atMs });
-    return arrival;
+  /** The proof has come: all that was held for it. */
+  settle(key: string): readonly Arrival[] {
+    return this.#take(key, "receipt") ?? [];
+  }
+
+  /** It goes out again. */
+  giveUp(key: string): Held | undefined {
+    return this.#take(key, "again");
   }
 
   /** Key of one that was to go out again at `atMs`, or is too many. */
   due(atMs: number): string | undefined {
-    const { doubtMs, doubtMaxMs, doubtsMax } = this.#options;
-    for (const [key, held] of this.#held) {
-      if (this.#held.size > doubtsMax || held.atMs + doubtMaxMs <= atMs) return key;
+    const tooMany = this.#redeliveries > this.#options.doubtsMax;
+    return this.#dueOf(this.#redelivered, tooMany, atMs) ?? this.#dueOf(this.#announcedAgain, false, atMs);
+  }
+
+  forgetDeliveries(): void {
+    this.#redelivered.clear();
+    this.#redeliveries = 0;
+    this.#announcedAgain.clear();
+  }
+
+  giveBack(): void {
+    for (const held of [...this.#redelivered.values(), ...this.#announcedAgain.values()].flat()) {
+      this.#turn.push({ type: "requeue", delivery: held.delivery.id });
+    }
+    this.forgetDeliveries();
+  }
+
+  #dueOf(all: ReadonlyMap<string, Held>, tooMany: boolean, atMs: number): string | undefined {
+    const { doubtMs, doubtMaxMs } = this.#options;
+    for (const [key, [held]] of all) {
+      if (tooMany || held.atMs + doubtMaxMs <= atMs) return key;
       // All that follow are younger.
       if (held.atMs + doubtMs > atMs) return undefined;
       if (this.#pulledAtMs - roundingMs >= held.atMs) return key;
@@ -80,21 +111,14 @@ export class Doubts {
     return undefined;
   }
 
-  /** It goes out again. */
-  giveUp(key: string): Arrival | undefined {
-    const arrival = this.#held.get(key);
-    if (!arrival) return undefined;
-    this.#held.delete(key);
-    this.#turn.push({ type: "doubt-settled", how: "again", heldMs: this.#turn.nowMs - arrival.atMs });
-    return arrival;
-  }
-
-  forgetDeliveries(): void {
-    this.#held.clear();
-  }
-
-  giveBack(): void {
-    for (const { delivery } of this.#held.values()) this.#turn.push({ type: "requeue", delivery: delivery.id });
-    this.#held.clear();
+  #take(key: string, how: "receipt" | "again"): Held | undefined {
+    const redelivered = this.#redelivered.get(key);
+    const held = redelivered ?? this.#announcedAgain.get(key);
+    if (!held) return undefined;
+    this.#redeliveries -= redelivered?.length ?? 0;
+    this.#redelivered.delete(key);
+    this.#announcedAgain.delete(key);
+    this.#turn.push({ type: "doubt-settled", how, heldMs: this.#turn.nowMs - held[0].atMs });
+    return held;
   }
 }

@@ -7,6 +7,8 @@ export interface Incoming {
   readonly body: Buffer;
   /** As the broker says: it may have been given out before. */
   readonly redelivered: boolean;
+  /** Announced before, and confirmed then by a broker that may have lost it since, with all that came of it (header `x-warren-again`). */
+  readonly again?: boolean | undefined;
   /** Of a request for an alternate: why the winner could not be fetched (header `x-warren-reason`). */
   readonly reason?: string | undefined;
 }

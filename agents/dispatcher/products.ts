@@ -51,8 +51,9 @@ export class Products {
       this.#parts.catchingUp.aside.push(arrival.delivery);
       return false;
     }
-    // One that was given out before may be out all the same, where the node that routed it died before our ledger had it.
-    this.claims.open(key, arrival, arrival.atMs, arrival.delivery.redelivered, false);
+    // One that was given out or announced before may be out all the same, where a node died before our ledger had it.
+    const { redelivered, again = false } = arrival.delivery;
+    this.claims.open(key, arrival, arrival.atMs, redelivered || again, false);
     return true;
   }
 
@@ -98,8 +99,9 @@ export class Products {
       if (!claim && !this.#hasRoom) return false;
       slot = this.#add(key, atMs, claim?.source ?? "", claim?.sizeBytes ?? 0, true);
     }
-    this.#prove(key, slot);
+    // First, so that no twin is kept any more.
     this.#alternates.onPulled(key, slot);
+    this.#prove(key, slot);
     if (claim && claim.id === 0) this.#resolve(claim);
     return true;
   }
@@ -123,8 +125,13 @@ export class Products {
       const held = key === undefined ? undefined : this.doubts.giveUp(key);
       if (key === undefined || !held) return true;
       const slot = table.find(key, turn.nowMs);
-      if (slot >= 0) this.claims.open(key, held, table.atMs(slot), true, true);
-      else if (!this.take(key, { ...held, atMs: turn.nowMs })) return false;
+      const [first, ...others] = held;
+      let hasRoom = true;
+      if (slot >= 0) this.claims.open(key, first, table.atMs(slot), true, true);
+      else hasRoom = this.take(key, { ...first, atMs: turn.nowMs });
+      // They wait for its outcome.
+      for (const other of others) hasRoom = this.take(key, { ...other, atMs: turn.nowMs }) && hasRoom;
+      if (!hasRoom) return false;
     }
   }
 
@@ -203,8 +210,10 @@ export class Products {
   /** Out already. Is it certain? A delivery that was not given out before leaves the question to the one that was. */
   #known(slot: number, key: string, arrival: Arrival): void {
     const { table, options } = this.#parts;
-    const suspect = arrival.delivery.redelivered && options.receipts && !table.isCertain(slot);
-    if (suspect && !this.doubts.has(key)) this.doubts.hold(key, arrival);
+    const { redelivered, again = false } = arrival.delivery;
+    // One that is announced again asks whether the broker has lost what it confirmed: only a puller can tell.
+    const suspect = again ? !table.isServed(slot) : redelivered && !table.isCertain(slot);
+    if (suspect && options.receipts) this.doubts.hold(key, arrival);
     else this.#twin(slot, key, arrival);
   }
 
@@ -229,8 +238,7 @@ export class Products {
       table.setCertain(slot);
       turn.push({ type: "remember-certain", key });
     }
-    const held = this.doubts.settle(key);
-    if (held) this.#twin(slot, key, held);
+    for (const held of this.doubts.settle(key)) this.#twin(slot, key, held);
   }
 
   #add(key: string, atMs: number, source: string, sizeBytes: number, certain: boolean): number {

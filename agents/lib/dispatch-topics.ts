@@ -19,6 +19,8 @@ export const reasonHeader = "x-warren-reason";
 export const alternateHeader = "x-warren-alternate";
 /** `1`: published in doubt, may be out already. */
 export const doubtHeader = "x-warren-doubt";
+/** `1`: announced before and confirmed then, by a broker that may have lost it since. */
+export const againHeader = "x-warren-again";
 
 /** Characters of UTF-8 take at most three bytes a UTF-16 unit: shorter keys need no count. */
 const surelyShort = Math.floor(routingKeyBytesMax / 3);
