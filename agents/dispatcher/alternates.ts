@@ -14,7 +14,8 @@ import type { Turn } from "./turn.ts";
 /** A puller's request that waits for a twin. */
 interface Request {
   readonly help: Help;
-  readonly delivery: Incoming;
+  /** Further ones for the product wait with the first, which the queue may have taken back unnoticed. */
+  readonly deliveries: [Incoming, ...Incoming[]];
   /** Of the announcement that failed: another of the same source is no alternative. */
   readonly source: string;
   readonly sinceMs: number;
@@ -61,17 +62,17 @@ export class Alternates {
   onRequest(key: string, source: string, delivery: Incoming, tail: string): void {
     const slot = this.#table.find(key, this.#turn.nowMs);
     const serve = this.#serves.get(key);
-    // Answered; or one waits already, and stands for both.
-    if ((slot >= 0 && this.#table.isServed(slot)) || this.#waiting.has(key)) {
+    if (slot >= 0 && this.#table.isServed(slot)) {
       this.#ack(delivery);
       return;
     }
-    if (serve) {
-      serve.requests.push(delivery);
+    const waiting = serve?.requests ?? this.#waiting.get(key)?.deliveries;
+    if (waiting) {
+      waiting.push(delivery);
       return;
     }
     const help = { key, routingKey: this.#twinTopic(tail), reason: delivery.reason ?? "no reason given" };
-    this.#waiting.set(key, { help, delivery, source, sinceMs: this.#turn.nowMs });
+    this.#waiting.set(key, { help, deliveries: [delivery], source, sinceMs: this.#turn.nowMs });
     const ref = slot >= 0 ? this.#table.twinRef(slot) : 0;
     if (ref > 0) this.#answer(key, ref, undefined);
     else if (this.#waiting.size > this.#options.alternatesWaitingMax) this.#answerOldest();
@@ -179,7 +180,9 @@ export class Alternates {
 
   /** Requeues what waits. */
   giveBack(): void {
-    for (const { delivery } of this.#waiting.values()) this.#turn.push({ type: "requeue", delivery: delivery.id });
+    for (const { deliveries } of this.#waiting.values()) {
+      for (const { id } of deliveries) this.#turn.push({ type: "requeue", delivery: id });
+    }
     this.#waiting.clear();
     this.#serves.giveBack();
   }
@@ -189,17 +192,18 @@ export class Alternates {
     const request = this.#waiting.get(key);
     if (!request) return;
     this.#waiting.delete(key);
-    this.#serve(request.help, { ref, delivery, requests: [request.delivery] });
+    this.#serve(request.help, { ref, delivery, requests: request.deliveries });
   }
 
   /** With its own announcement: a server that was away for a while may be back, and nothing else is left to try. */
   #answerOldest(): void {
-    for (const [key, { help, delivery, source, sinceMs }] of this.#waiting) {
+    for (const [key, { help, deliveries, source, sinceMs }] of this.#waiting) {
       this.#waiting.delete(key);
       this.#owed.note(help, source);
+      const [delivery, ...requests] = deliveries;
       const seconds = Math.round((this.#turn.nowMs - sinceMs) / 1000);
       const reason = `${help.reason}; no twin came within ${seconds} s`;
-      this.#serve({ ...help, reason }, { lastRound: true, delivery });
+      this.#serve({ ...help, reason }, { lastRound: true, delivery, requests });
       return;
     }
   }
@@ -242,7 +246,7 @@ export class Alternates {
     const request = this.#waiting.get(key);
     if (!request) return;
     this.#waiting.delete(key);
-    this.#ack(request.delivery);
+    for (const delivery of request.deliveries) this.#ack(delivery);
   }
 
   /** All that it answers is acked. */
