@@ -79,7 +79,7 @@ test("killed at any moment, again and again, it has all it answered for, in orde
   // It did get on in between: the kills met it at work.
   expect(new Set(answeredBy).size).toBe(8);
   expect(next).toBeGreaterThan(100);
-}, 60_000);
+}, 120_000);
 
 test("5000 arrivals and 5000 twins a second hold up the process for less than 20 ms at a time, and leave it most of its time", async () => {
   const script = `${childSetup({ segmentBytesMax: 1_000_000 })}
@@ -111,16 +111,19 @@ test("5000 arrivals and 5000 twins a second hold up the process for less than 20
   // Processor time, not that of the clock: what other processes do to this one isn't the journal's. All threads count for the share.
   expect(longestMs).toBeLessThan(20);
   expect(share).toBeLessThan(0.3);
-}, 60_000);
+}, 120_000);
 
 test("a million arrivals are back in the table within two seconds", async () => {
   const script = `
+    import { randomFillSync } from "node:crypto";
     import { DedupTable } from ${moduleUrl("dedup-table.ts")};
     import { tableReplay } from ${moduleUrl("journal-replay.ts")};
     ${childSetup({})}
     const productCount = 1_000_000;
+    const keys = randomFillSync(Buffer.alloc(16 * productCount));
     for (let number = 0; number < productCount; number++) {
-      journal.arrival(productKey(number), Date.now(), "radar" + (number % 2), number, true);
+      const key = keys.hexSlice(16 * number, 16 * number + 16);
+      journal.arrival(key, Date.now(), "radar" + (number % 2), number, true);
       if (number % 20_000 === 0) await journal.synced();
     }
     await journal.close();
@@ -137,8 +140,8 @@ test("a million arrivals are back in the table within two seconds", async () => 
     }
     console.log(JSON.stringify({ bestMs }));
   `;
-  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { timeout: 110_000 });
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { timeout: 170_000 });
   const { bestMs } = JSON.parse(stdout) as { bestMs: number };
   // Processor time, for the same reason; the file comes from the system's memory.
   expect(bestMs).toBeLessThan(2000);
-}, 120_000);
+}, 180_000);
