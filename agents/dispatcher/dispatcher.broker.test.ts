@@ -57,6 +57,7 @@ describe("one dispatcher", () => {
   );
 
   test("learns from its journal alone, where the ledger has nothing left to tell, and from its ledger alone", async () => {
+    place.withholdReceipts();
     const first = await place.dispatcher();
     await place.allOut(await place.announceFirst(50));
     await first.end();

@@ -94,6 +94,7 @@ describe("a broker in trouble", () => {
   });
 
   test("whose ledger was declared with another window has it declared anew when it is empty, and used as it is when not", async () => {
+    place.withholdReceipts();
     const ledger = `cmc.urp.ledger.${place.name}-a`;
     const first = await place.dispatcher("a", { dedupWindowSeconds: 3600 });
     await place.allOut(await place.announceFirst(10));

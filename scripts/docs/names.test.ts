@@ -58,6 +58,8 @@ test("every metric is one that its agent gives", async () => {
   const dispatcher = new Metrics("dispatcher");
   const idle: DispatcherView = {
     state: "active",
+    stateForMs: 0,
+    starvedOf: undefined,
     broker: "ready",
     connection: "connected",
     inFlight: 0,
