@@ -154,12 +154,14 @@ export class Bench {
     });
   }
 
-  /** Messages that wait in the pull queue or are in a puller's hands. */
+  /** Messages that wait in the pull queue or are in a puller's hands, as the queue itself knows it: the API's count lags. */
   async pullQueueLength(): Promise<number> {
-    const credentials = Buffer.from(`${this.#broker.adminUser}:${this.#broker.adminPassword}`).toString("base64");
-    const url = `${this.#broker.managementUrl}/api/queues/%2F/${this.#prefix}.pull`;
-    const answer = await fetch(url, { headers: { authorization: `Basic ${credentials}` } });
-    return ((await answer.json()) as { messages: number }).messages;
+    const name = `rabbit_misc:r(<<"/">>, queue, <<"${this.#prefix}.pull">>)`;
+    const count = `{ok, Queue} = rabbit_amqqueue:lookup(${name}), [{_, N}] = rabbit_amqqueue:info(Queue, [messages]), N`;
+    const answer = await this.#broker.evaluate(`begin ${count} end`);
+    const [, messages] = /^\{ok,(\d+)\}$/.exec(answer) ?? [];
+    if (messages === undefined) throw new Error(`the broker does not say how long its queue is: ${answer}`);
+    return Number(messages);
   }
 
   /** What an agent's `/health` or `/metrics` says. */
