@@ -50,15 +50,21 @@ export function watchDeliveries(options: DeliveriesOptions): Deliveries {
     const known = told.get(path);
     return known === undefined || (await stat(path).catch(() => undefined))?.ino !== known;
   };
+  // One listing at a time: two would tell of a file twice.
+  let listing: Promise<void> = Promise.resolve();
+  const inTurn = (isNew: Parameters<typeof list>[0]): Promise<void> => {
+    listing = listing.catch(() => {}).then(() => list(isNew));
+    return listing;
+  };
   const watching = (async () => {
     while (!stopping.signal.aborted) {
-      await list((path) => !told.has(path));
+      await inTurn((path) => !told.has(path));
       await sleep(lookEveryMs, undefined, { signal: stopping.signal }).catch(() => {});
     }
   })().catch((error: Error) => failure.reject(error));
   return {
     failed: failure.promise,
-    look: () => list(isReplaced),
+    look: () => inTurn(isReplaced),
     async remove({ delivered }) {
       for (const { pds, file } of delivered) {
         const directory = folders.find((folder) => folder.pds === pds)?.directory;

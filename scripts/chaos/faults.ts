@@ -1,7 +1,7 @@
 import { UserError } from "../../agents/lib/errors.ts";
-import { always, and, type Command, render, run, to } from "../../infra/commands/command.ts";
+import { always, and, type Command, render, run } from "../../infra/commands/command.ts";
 import { rabbitmqctl } from "../../infra/commands/rabbitmq.ts";
-import { stateFiles } from "../../infra/model/vrrp-state.ts";
+import { standBackProgram } from "../../infra/model/stand-back.ts";
 import {
   bootHost,
   cutLink,
@@ -80,8 +80,8 @@ async function outside(work: () => Promise<unknown>): Promise<Injected> {
 
 const systemctl = (...words: readonly string[]): Command => run("systemctl", ...words);
 const signal = (name: string, unit: string) => systemctl("kill", `--signal=${name}`, "--kill-whom=main", unit);
-/** What keepalived reads as the end of the broker of its host. */
-const sayDown = (value: "0" | "1"): Command => to(stateFiles.downFile, run("echo", value));
+/** By which an operator has a host give its virtual IP away, and take it again. */
+const standBack = (answer: "yes" | "no"): Command => run(standBackProgram, answer);
 const holder = (targets: Targets): string[] => [targets.holder];
 const everyMember = (targets: Targets): string[] => [targets.holder, ...targets.others];
 
@@ -97,9 +97,9 @@ export const continueServices = (scene: Scene, hosts: readonly string[]): Promis
 export const resetMemoryLimit = (scene: Scene, hosts: readonly string[]): Promise<unknown> =>
   strike(scene, hosts, rabbitmqctl("eval", settledLimit));
 
-/** An address that was moved by hand may come back. The broker must run: its own unit says otherwise where it doesn't. */
+/** An address that was moved by hand may come back. */
 export const releaseAddress = (scene: Scene, hosts: readonly string[]): Promise<unknown> =>
-  strike(scene, hosts, and(systemctl("is-active", broker), sayDown("0")));
+  strike(scene, hosts, standBack("no"));
 
 const killed = "SIGKILL";
 
@@ -180,8 +180,8 @@ export const faults: readonly Fault[] = [
     holdMs: [1500, 4000],
     takeOverWithinMs: 300,
     hosts: holder,
-    inject: (scene, hosts) => strike(scene, hosts, sayDown("1")),
-    heal: (scene, hosts) => strike(scene, hosts, sayDown("0")),
+    inject: (scene, hosts) => strike(scene, hosts, standBack("yes")),
+    heal: releaseAddress,
   },
   {
     name: "link-cut",
