@@ -131,6 +131,11 @@ describe("broker-health of a cluster with quorum queues", () => {
     expect(readFileSync(join(state, "unhealthy"), "utf8")).toBe("0\n");
   });
 
+  it("has a broker restarted at once that a cut has parted from the others", () => {
+    expect(look("[cut_off,may_restart]\n")).toBe("a restart mends: cut_off\nhealthy\n");
+    expect(restarts()).toBe(true);
+  });
+
   it("has none restarted that the cluster can't spare, or that has an alarm", () => {
     for (let more = 0; more < 5; more += 1) look("[cut_off]\n");
     expect(readFileSync(join(state, "unhealthy"), "utf8")).toBe("1\n");
@@ -142,9 +147,9 @@ describe("broker-health of a cluster with quorum queues", () => {
   it.each(["", "Error: unable to perform an operation on node\n", "{badrpc,timeout}\n"])(
     "counts no look whose answer isn't one: %j",
     (answer) => {
-      look("[cut_off,may_restart]\n");
+      look("[cut_off]\n");
       expect(look(answer)).toBe("no verdict on queues and members\n");
-      expect(look("[cut_off,may_restart]\n")).toBe("unhealthy: cut_off\n");
+      expect(look("[cut_off]\n")).toBe("unhealthy: cut_off\n");
     },
   );
 
