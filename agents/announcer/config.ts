@@ -60,6 +60,13 @@ export const configSchema = commonConfig.extend({
     .max(10_000_000)
     .default(200_000)
     .describe("arrivals waiting in memory; beyond it the tree is looked through again later"),
+  reannounceSeconds: z
+    .int()
+    .min(0)
+    .max(7200)
+    .default(0)
+    .describe("what was confirmed within this is announced again after each new connection; 0: nothing is"),
+  reannounceMax: z.int().min(1).max(1_000_000).default(50_000).describe("announcements kept for that, in memory"),
   inotifywaitCommand: z.string().min(1).default("inotifywait").describe("name or path of inotify-tools' inotifywait"),
 });
 

@@ -8,6 +8,7 @@ import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
 import { Announcer } from "./announcer.ts";
 import { type Config, configSchema } from "./config.ts";
 import { Journal } from "./journal.ts";
+import { openReannouncer } from "./reannouncer.ts";
 import { scan } from "./scan.ts";
 import { openTelemetry } from "./telemetry.ts";
 import { findRoot, look } from "./tree.ts";
@@ -31,11 +32,15 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     waiting: () => announcer.waiting,
     journaled: () => journal.size,
   });
+  const reannouncer = openReannouncer(config, session, telemetry);
   const publisher = openSpooledPublisher({
     session,
     spool,
     log,
-    onConfirmed: (_, waitedMs) => telemetry.confirmed(waitedMs),
+    onConfirmed(message, waitedMs) {
+      telemetry.confirmed(waitedMs);
+      reannouncer?.confirmed(message);
+    },
     onFailed: (_, outcome) => telemetry.refused(outcome),
   });
   const announcer: Announcer = new Announcer(config, {
@@ -66,6 +71,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     }),
     async stop(deadline) {
       watch.stop();
+      reannouncer?.stop();
       await announcer.stop(deadline);
       if (session.state === "ready") await publisher.drained(deadline);
       await publisher.stop();

@@ -2,6 +2,7 @@ import { UserError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { AnnouncerEvents } from "./announcer.ts";
+import type { ReannouncerEvents } from "./reannouncer.ts";
 
 /** The last rejected products, for `/health`: what, and why. */
 export interface Rejection {
@@ -9,7 +10,7 @@ export interface Rejection {
   readonly reason: string;
 }
 
-export interface Telemetry extends AnnouncerEvents {
+export interface Telemetry extends AnnouncerEvents, ReannouncerEvents {
   /** The broker has the announcement, this long after it was made. */
   confirmed(waitedMs: number): void;
   /** The broker did not take it; it is sent again. */
@@ -33,6 +34,7 @@ export function openTelemetry(
   const confirmed = metrics.counter("confirmed", "announcements that the broker has confirmed");
   const refused = metrics.counter("publish_failures", "attempts to publish that failed, by outcome", ["outcome"]);
   const rejected = metrics.counter("rejected", "products that can't be announced");
+  const reannounced = metrics.counter("reannounced", "confirmed announcements made again after a new connection");
   const gaps = metrics.counter("rescans", "times that a folder or the tree was looked through");
   const found = metrics.counter("found_by_rescan", "products that were found by looking, not by an event");
   const latency = metrics.histogram(
@@ -67,6 +69,15 @@ export function openTelemetry(
     confirmed(waitedMs) {
       confirmed.inc();
       confirmLatency.observe(waitedMs / 1000);
+    },
+    reannouncing(count) {
+      log.warn(
+        { count },
+        "connected anew: what was confirmed lately is announced again, in case the broker has lost it",
+      );
+    },
+    reannounced() {
+      reannounced.inc();
     },
     refused(outcome) {
       refused.inc({ outcome });
