@@ -10,6 +10,7 @@ import { coreOptionsOf } from "./core-settings.ts";
 import { DedupTable } from "./dedup-table.ts";
 import { Effects } from "./effects.ts";
 import type { Event } from "./events.ts";
+import { InTurn } from "./in-turn.ts";
 import { Input } from "./input.ts";
 import { Journal } from "./journal.ts";
 import { tableReplay } from "./journal-replay.ts";
@@ -61,9 +62,15 @@ export class Dispatcher implements RunningAgent {
   readonly #stateLog: StateLog;
   readonly #timers: NodeJS.Timeout[];
   readonly #watch: AddressWatch | undefined;
-  /** Events that came while another was being handled. */
-  readonly #pending: Event[] = [];
-  #isHandling = false;
+  /** A fault of ours ends the process: nothing is acked that is not out, and what was in hand comes again. */
+  readonly #events = new InTurn<Event>(
+    (event) => this.#handle(event),
+    (error) => {
+      // What is not handled must not be acked.
+      this.#ledger.pause();
+      this.#context.lifeCycle.fail(error);
+    },
+  );
   #idle: (() => void) | undefined;
 
   constructor(context: AgentContext<Config>, table: DedupTable, journal: Journal) {
@@ -83,7 +90,7 @@ export class Dispatcher implements RunningAgent {
     this.#queueWatches = new QueueWatches({
       ...{ session: this.#session, config, log, core: this.#core, telemetry: this.#telemetry, nowMs: now },
       inHand: () => ({ input: this.#input.size, ledger: this.#ledger.unacked }),
-      onOutputEmpty: () => this.#handle({ type: "output-empty" }),
+      onOutputEmpty: () => this.#events.tell({ type: "output-empty" }),
     });
     this.#timers = [
       setInterval(() => this.#tick(), tickMs),
@@ -101,8 +108,8 @@ export class Dispatcher implements RunningAgent {
   async stop(deadline: AbortSignal): Promise<void> {
     this.#watch?.stop();
     this.#queueWatches.stop();
-    this.#handle({ type: "stop" });
-    await Promise.race([this.#drained(), aborted(deadline)]);
+    this.#events.tell({ type: "stop" });
+    if (!this.#events.hasFailed) await Promise.race([this.#drained(), aborted(deadline)]);
     for (const timer of this.#timers) clearInterval(timer);
     this.#ledger.pause();
     await this.#session.close();
@@ -125,9 +132,9 @@ export class Dispatcher implements RunningAgent {
         this.#telemetry.received();
         this.#queueWatches.fed("input");
         this.#stateLog.delivered(now());
-        this.#handle({ type: "delivery", delivery });
+        this.#events.tell({ type: "delivery", delivery });
       },
-      onLost: () => this.#handle({ type: "deliveries-lost" }),
+      onLost: () => this.#events.tell({ type: "deliveries-lost" }),
     });
   }
 
@@ -143,7 +150,7 @@ export class Dispatcher implements RunningAgent {
         this.#telemetry.ledgerRecord();
         this.#queueWatches.fed("ledger");
         if (record.kind === "published" && !record.ours) this.#sources.seen(record.source, record.atMs);
-        this.#handle({ type: "ledger", record });
+        this.#events.tell({ type: "ledger", record });
       },
       onUnreadable: (routingKey) => {
         this.#telemetry.ledgerUnreadable();
@@ -165,21 +172,21 @@ export class Dispatcher implements RunningAgent {
       ...{ session: this.#session, input: this.#input, ledger: this.#ledger, journal: this.#journal },
       ...{ telemetry: this.#telemetry, warnings: new Warnings(log), log, outgoing },
       ...{ inputQueue: config.inputQueue, alternateTopic: config.alternateTopic },
-      tell: (event) => this.#handle(event),
+      tell: (event) => this.#events.tell(event),
     });
   }
 
   #listen(): void {
     this.#session.once("ready", () => this.#context.lifeCycle.ready());
-    this.#session.on("blocked", () => this.#handle({ type: "blocked" }));
-    this.#session.on("unblocked", () => this.#handle({ type: "unblocked" }));
+    this.#session.on("blocked", () => this.#events.tell({ type: "blocked" }));
+    this.#session.on("unblocked", () => this.#events.tell({ type: "unblocked" }));
     // An alarm ends with its connection: the next one tells its own.
-    this.#session.on("lost", () => this.#handle({ type: "unblocked" }));
+    this.#session.on("lost", () => this.#events.tell({ type: "unblocked" }));
     if (!this.#core.ledgerPaused) this.#ledger.resume();
     this.#watch?.on("held", () => this.#held());
     this.#watch?.on("gone", () => {
       this.#stateLog.gone();
-      this.#handle({ type: "gone" });
+      this.#events.tell({ type: "gone" });
     });
     if (this.#watch?.held ?? true) this.#held();
   }
@@ -187,33 +194,24 @@ export class Dispatcher implements RunningAgent {
   #held(): void {
     this.#stateLog.held(now());
     this.#sources.listenAnew(now());
-    this.#handle({ type: "held" });
+    this.#events.tell({ type: "held" });
   }
 
   #tick(): void {
-    this.#handle({ type: "tick" });
+    this.#events.tell({ type: "tick" });
     if (!this.#journal.mustStartAnew) return;
     const remedy = "nothing is lost: started again, it reads what is missing from its ledger queue";
     this.#context.lifeCycle.fail(new UserError("journal", "its disk was full for too long", remedy));
   }
 
-  /** Events that come of effects wait until those are all done. */
   #handle(event: Event): void {
-    if (this.#isHandling) {
-      this.#pending.push(event);
-      return;
+    const nowMs = now();
+    for (const effect of this.#core.handle(event, nowMs)) {
+      this.#telemetry.count(effect, nowMs);
+      if (effect.type === "publish" || effect.type === "twin") this.#stateLog.decided(nowMs);
+      this.#effects.do(effect, nowMs);
     }
-    this.#isHandling = true;
-    for (let next: Event | undefined = event; next; next = this.#pending.shift()) {
-      const nowMs = now();
-      for (const effect of this.#core.handle(next, nowMs)) {
-        this.#telemetry.count(effect, nowMs);
-        if (effect.type === "publish" || effect.type === "twin") this.#stateLog.decided(nowMs);
-        this.#effects.do(effect, nowMs);
-      }
-      this.#stateLog.is(this.#core.state, nowMs);
-    }
-    this.#isHandling = false;
+    this.#stateLog.is(this.#core.state, nowMs);
     if (this.#idle && this.#core.isIdle) this.#idle();
   }
 
