@@ -72,3 +72,36 @@ describe("a product of which only the ledger knows that it went out", () => {
     await place.endWell(dispatcher);
   });
 });
+
+describe("a product that its announcer announces again, since a broker may have lost it", () => {
+  const again = { filename: "x", "x-warren-again": "1" };
+
+  test("is a twin where a puller has it, and waits for the receipt where none has", async () => {
+    const dispatcher = await place.dispatcher();
+    const pulled = place.announcement(1, 1);
+    await place.allOut(await place.announceFirst(1, 1));
+    await expect.poll(() => dispatcher.metric("ledger_unacked")).toBe(0);
+    await place.announce(pulled.body, undefined, again);
+    await expect.poll(() => place.count(place.inputQueue)).toBe(0);
+    place.withholdReceipts();
+    const unsure = place.announcement(1, 2);
+    await place.announce(unsure.body);
+    await place.allOut([unsure.key]);
+    await place.announce(unsure.body, undefined, again);
+    await expect.poll(() => dispatcher.metric("doubts_open"), { timeout: 10_000 }).toBe(1);
+    const timestampSeconds = Math.ceil(Date.now() / 1000);
+    await place.session.publish(`cmc.${place.name}`, "v00.urp.pulled", Buffer.from(unsure.key), { timestampSeconds });
+    await expect.poll(() => dispatcher.metric("doubts_open"), { timeout: 10_000 }).toBe(0);
+    await place.endWell(dispatcher);
+    expect(place.repeated).toBe(0);
+  });
+
+  test("goes out, marked as doubtful and without the announcer's mark, where nobody knows it", async () => {
+    const dispatcher = await place.dispatcher();
+    const { key, body } = place.announcement(1, 1);
+    await place.announce(body, undefined, again);
+    await place.allOut([key]);
+    expect(place.pulled.get(key)?.deliveries[0]?.headers).toEqual({ filename: "x", "x-warren-doubt": "1" });
+    await place.endWell(dispatcher);
+  });
+});

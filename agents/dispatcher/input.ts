@@ -1,5 +1,5 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
-import { reasonHeader } from "../lib/dispatch-topics.ts";
+import { againHeader, reasonHeader } from "../lib/dispatch-topics.ts";
 import type { Delivery, Subscription } from "../lib/subscription.ts";
 import type { Incoming } from "./events.ts";
 
@@ -77,11 +77,12 @@ export class Input {
   #onDelivery(delivery: Delivery): void {
     const id = this.#nextId++;
     this.#inHand.set(id, delivery);
-    const { routingKey, body, redelivered } = delivery;
-    const reason = delivery.headers[reasonHeader];
+    const { routingKey, body, redelivered, headers } = delivery;
+    const reason = headers[reasonHeader];
     this.#options.onDelivery({
       ...{ id, routingKey, body, redelivered },
       reason: reason === undefined ? undefined : String(reason),
+      again: headers[againHeader] !== undefined,
     });
   }
 }

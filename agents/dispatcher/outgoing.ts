@@ -1,5 +1,5 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
-import { alternateHeader, doubtHeader, reasonHeader } from "../lib/dispatch-topics.ts";
+import { againHeader, alternateHeader, doubtHeader, reasonHeader } from "../lib/dispatch-topics.ts";
 import type { Log } from "../lib/log.ts";
 import type { PublishOptions, PublishOutcome } from "../lib/publisher.ts";
 import type { Delivery } from "../lib/subscription.ts";
@@ -31,7 +31,7 @@ export class Outgoing {
 
   /** A first arrival, with its headers. The window counts from its timestamp, so that is never early: whole seconds, rounded up. */
   publish({ routingKey, delivery, firstAtMs, doubt }: Of<"publish">, onOutcome: OnOutcome): void {
-    const own = this.#options.deliveryOf(delivery.id)?.headers;
+    const own = this.#headersOf(delivery.id);
     const headers = doubt ? { ...own, [doubtHeader]: "1" } : own;
     this.#send(routingKey, delivery.body, headers, secondsOf(firstAtMs), onOutcome);
   }
@@ -49,10 +49,18 @@ export class Outgoing {
   /** A twin that is in hand; or the request itself, where none came. */
   deliveredTwin({ routingKey, delivery, reason, firstAtMs }: Of<"serve-delivery">, onOutcome: OnOutcome): void {
     const inHand = this.#options.deliveryOf(delivery.id);
-    const { [reasonHeader]: _, ...own } = inHand?.headers ?? {};
+    const { [reasonHeader]: _, ...own } = this.#headersOf(delivery.id) ?? {};
     // A puller passes the first arrival on with its request.
     const timestampSeconds = secondsOf(firstAtMs) ?? inHand?.timestampSeconds;
     this.#send(routingKey, delivery.body, { ...own, [alternateHeader]: reason }, timestampSeconds, onOutcome);
+  }
+
+  /** That it was announced again is between announcer and dispatcher. */
+  #headersOf(id: number): Headers | undefined {
+    const headers = this.#options.deliveryOf(id)?.headers;
+    if (headers?.[againHeader] === undefined) return headers;
+    const { [againHeader]: _, ...own } = headers;
+    return own;
   }
 
   /** Without headers where amqplib can't send them on (over 64 kB): what is needed is in the body. */
