@@ -24,12 +24,6 @@ export function anyLine(world: World, suits?: (line: Line) => boolean): Line | u
   return suits ? undefined : lines[first];
 }
 
-export function setBelief(host: Host, believes: boolean): void {
-  if (host.believes === believes) return;
-  host.believes = believes;
-  host.tell({ type: believes ? "held" : "gone" });
-}
-
 export function strike(world: World, fault: string, line: Line): void {
   world.note?.(`${fault}: ${line.name}`);
   const host = world.hosts.find((each) => each.input === line || each.ledger === line);

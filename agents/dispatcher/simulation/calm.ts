@@ -1,4 +1,3 @@
-import { setBelief } from "./action.ts";
 import { Violation } from "./judge.ts";
 import { queueCount } from "./message.ts";
 import { times, type World } from "./world.ts";
@@ -48,7 +47,7 @@ function heal(world: World, holder: number): void {
     if (host.input && (!host.input.brokerSees || !host.ledger?.brokerSees)) host.noticeLoss(true);
     host.connect();
   }
-  for (const host of world.hosts) setBelief(host, host.number === holder);
+  for (const host of world.hosts) host.believe(host.number === holder);
   for (const line of [...broker.lines]) if (!line.clientSees) broker.end(line, line.up.length);
   for (let queue = 0; queue < queueCount; queue++) broker.feed(queue);
 }

@@ -57,6 +57,20 @@ export class Connection {
     return this.input !== undefined;
   }
 
+  get isSubscribed(): boolean {
+    return this.#subscribed;
+  }
+
+  get inHand(): number {
+    return this.#inHand.size;
+  }
+
+  /** When the oldest product that is not settled was sent; Infinity: none is. */
+  get oldestPublishMs(): number {
+    for (const { kind, decidedAtMs } of this.#awaited.values()) if (kind === "notify") return decidedAtMs;
+    return Number.POSITIVE_INFINITY;
+  }
+
   get hasUnsynced(): boolean {
     return this.#unsynced > 0;
   }

@@ -1,6 +1,7 @@
 import { type Action, anyHost, anyLine, strike } from "./action.ts";
-import { queueCount } from "./message.ts";
-import { times } from "./world.ts";
+import type { Host } from "./host.ts";
+import { queueCount, queueNumber } from "./message.ts";
+import { times, type World } from "./world.ts";
 
 /** What goes wrong, or is mended again. */
 export const faults: readonly Action[] = [
@@ -42,18 +43,41 @@ export const faults: readonly Action[] = [
     },
   },
   {
-    name: "the queue suspects a consumer behind a cut",
-    weight: 2,
+    name: "the queue suspects the consumer that it feeds",
+    weight: 3,
     act: (world) => {
-      const line = world.lines().find((each) => each.cut === "link" && each.queue === 0);
-      if (!line || world.nowMs - line.cutSinceMs < times.suspicionMs) return false;
-      const owner = world.hosts.find((host) => host.input === line);
-      // The node that has the channel learns of a client's end sooner than the queue suspects the node.
-      if (!line.clientSees && line.up.length > 0) return false;
-      // A process that hangs for longer than the broker waits is none of this model: it would have to be cut off from outside.
-      if (owner && owner.lastTickMs < world.nowMs - 500) return false;
+      const { broker, choices, hosts } = world;
+      const line = broker.consumers[queueNumber.input]?.[0];
+      if (!line || line.cut === "wire") return false;
+      // Where no other consumer waits, the queue is as well off with this one: let both believe.
+      for (const host of hosts) {
+        if (!host.core || host.input === line) continue;
+        host.connect();
+        host.believe(true);
+        if (host.input) broker.read(host.input, host.input.up.length);
+      }
+      if ((broker.consumers[queueNumber.input]?.length ?? 0) < 2) return false;
       strike(world, "suspicion", line);
-      world.broker.suspect(line);
+      if (line.cut === "") line.cutSinceMs = world.nowMs;
+      line.cut = "link";
+      while (world.nowMs - line.cutSinceMs < times.suspicionMs) {
+        // Processes run: one that hangs for longer than the broker waits would have to be cut off from outside.
+        world.advance(times.suspicionMs / 10);
+        for (const host of hosts) {
+          while ((host.input && host.readFrame(host.input)) || (host.ledger && host.readFrame(host.ledger))) {}
+          host.tick();
+        }
+        // The node that has the channel learns of a client's end sooner than the queue suspects the node.
+        if (!line.clientSees) line.up.push({ op: "close" });
+        broker.read(line, 1);
+      }
+      broker.suspect(line);
+      const next = hosts.find((host) => host.input === broker.consumers[queueNumber.input]?.[0]);
+      if (next && choices.chance(50)) interlude(world, next);
+      if (choices.chance(60)) {
+        line.cut = "";
+        broker.feed(line.queue);
+      }
       return true;
     },
   },
@@ -164,3 +188,22 @@ export const faults: readonly Action[] = [
     },
   },
 ];
+
+/** The one that is fed instead works all off, and its address leaves: the first one never learns that it was not fed. */
+function interlude(world: World, host: Host): void {
+  const { broker, choices } = world;
+  const product = choices.below(world.setting.productCount);
+  world.announce(product, 0);
+  for (let round = 0; round < 8; round++) {
+    for (const line of [host.input, host.ledger]) {
+      if (!line) continue;
+      broker.read(line, line.up.length);
+      for (let queue = 0; queue < queueCount; queue++) while (broker.landNext(line, queue)) {}
+      while (line.clientSees && host.readFrame(line)) {}
+    }
+    host.sync();
+  }
+  host.believe(false);
+  if (host.input) broker.read(host.input, host.input.up.length);
+  world.announce(product, 1);
+}

@@ -52,6 +52,13 @@ export class Host {
   connection: Connection;
   /** Believes that it holds the virtual IP. */
   believes = false;
+  /** When it last did, while it does not. */
+  believedUntilMs = Number.NEGATIVE_INFINITY;
+  /** The broker has said that it takes no publishes; an answer is not late that was asked for before this time. */
+  isBlocked = false;
+  patientFromMs = Number.NEGATIVE_INFINITY;
+  /** Connections lost. */
+  losses = 0;
   /** The host's clock is so far ahead of the world's. */
   skewMs = 0;
   /** The process ends before that many further effects are done; 0: it doesn't. */
@@ -81,9 +88,20 @@ export class Host {
     return this.connection.ledger;
   }
 
+  get deliveriesInHand(): number {
+    return this.connection.inHand;
+  }
+
   /** Nothing that happens by itself is left to do in this process. */
   get isQuiet(): boolean {
     return !this.connection.hasUnsynced && (this.core?.inFlight ?? 0) === 0 && this.journal.isSynced;
+  }
+
+  believe(believes: boolean): void {
+    if (this.believes === believes) return;
+    this.believes = believes;
+    if (!believes) this.believedUntilMs = this.#around.nowMs();
+    this.tell({ type: believes ? "held" : "gone" });
   }
 
   start(): void {
@@ -91,6 +109,7 @@ export class Host {
     this.core = this.#options.makeCore(`p${this.author}`, this.journal, this.#nowMs());
     this.lastEffect = "none";
     this.stopping = false;
+    this.isBlocked = false;
     this.connection = this.#makeConnection();
     this.connection.ledgerPaused = this.core.ledgerPaused;
     this.#around.note?.(`${this.name} starts as process ${this.author}, journal of ${this.journal.records.length}`);
@@ -162,7 +181,14 @@ export class Host {
     const { judge, note } = this.#around;
     // A look at the clock that leads to nothing is not worth a line.
     if (event.type !== "tick") note?.(`${this.name} <- ${describeEvent(event)}`);
-    if (event.type === "deliveries-lost") this.connection.forgetDeliveries();
+    if (event.type === "deliveries-lost") {
+      this.losses++;
+      this.connection.forgetDeliveries();
+    }
+    if (event.type === "blocked" || event.type === "unblocked" || event.type === "deliveries-lost") {
+      this.isBlocked = event.type === "blocked";
+      this.patientFromMs = this.#around.nowMs();
+    }
     for (const effect of core.handle(event, this.#nowMs())) {
       if (this.crashIn > 0 && --this.crashIn === 0) {
         this.#around.onCrash(this, effect.type);
@@ -174,7 +200,7 @@ export class Host {
       note?.(`   ${this.name} -> ${describeEffect(effect)}`);
       this.#do(effect);
     }
-    judge.afterHandling(this, core, event);
+    judge.afterHandling(this, core, event, this.#around.nowMs());
   }
 
   #do(effect: Effect): void {
@@ -289,6 +315,7 @@ export class Host {
     return new Connection(this.name, broker, queueNumber.ledgerOf(this.number), prefetch, {
       outcome: (claim, outcome, message) => {
         if (outcome === "confirmed") judge.confirmed(message);
+        if (outcome === "nacked") message.refusalHeard = this.losses;
         this.tell({ type: "outcome", claim, outcome });
       },
       delivery: (id, { kind, routingKey, body, text }, redelivered) => {

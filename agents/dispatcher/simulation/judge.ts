@@ -12,6 +12,12 @@ export interface Rules {
   readonly toleranceMs: number;
   /** No table ever holds more. */
   readonly entriesBound: number;
+  /** So long is a doubt held, unless there are too many. */
+  readonly doubtMs: number;
+  readonly doubtsMax: number;
+  /** So long after the address left a host may still be subscribed, and so long may a publish go without an answer. */
+  readonly giveUpMs: number;
+  readonly confirmTimeoutMs: number;
 }
 
 /** What happened that is not forbidden, but has a name. */
@@ -49,6 +55,8 @@ interface Publication {
   /** `held`: marked, after it was held in doubt; `unseen`: marked, as a redelivery of something that the ledger has not shown. */
   readonly how: "plain" | "held" | "unseen";
   readonly redelivered: boolean;
+  /** Connections that its author's host had lost. */
+  readonly losses: number;
   /** Numbers of the publishes of this product that the author's ledger queue had when it decided. */
   readonly visible: readonly number[];
   /** Its window counts from here: of one that repeats another, which may have got nowhere, the window is that one's. */
@@ -90,6 +98,10 @@ export class Judge {
 
   onEffect(host: Host, effect: Effect): void {
     if (effect.type === "doubt") this.#held.add(host.author * productsMax + productOf(effect.key));
+    if (effect.type !== "doubt-settled" || effect.how === "receipt") return;
+    const { doubtMs, doubtsMax } = this.#rules;
+    if (effect.heldMs >= doubtMs || host.deliveriesInHand > doubtsMax) return;
+    throw new Violation(`${host.name} gives a doubt up after ${effect.heldMs} ms`);
   }
 
   /** `redelivered`: what it announces had been given out before. */
@@ -107,7 +119,7 @@ export class Judge {
     let windowFromMs = message.stampMs;
     for (const each of list)
       if (this.#isWithin(message, each)) windowFromMs = Math.min(windowFromMs, each.windowFromMs);
-    list.push({ message, how, redelivered, visible, windowFromMs });
+    list.push({ message, how, redelivered, losses: host.losses, visible, windowFromMs });
     if (how === "held") this.#checkDoubt(host, message);
     if (message.doubt) this.#counts.doubts++;
   }
@@ -175,10 +187,24 @@ export class Judge {
     this.#receipts.set(place, Math.max(record.atMs, this.#receipts.get(place) ?? 0));
   }
 
-  afterHandling(host: Host, core: CoreUnderTest, event: Event): void {
+  afterHandling(host: Host, core: CoreUnderTest, event: Event, nowMs: number): void {
+    if (event.type === "tick") this.#checkPatience(host, nowMs);
     if (core.entries <= this.#rules.entriesBound) return;
     const { entriesBound } = this.#rules;
     throw new Violation(`${host.name} holds ${core.entries} entries after ${event.type}, ${entriesBound} at most`);
+  }
+
+  /** What is not settled in time must die with its channel: others are let in sooner or later. */
+  #checkPatience(host: Host, nowMs: number): void {
+    const { giveUpMs, confirmTimeoutMs } = this.#rules;
+    const { connection } = host;
+    if (!host.believes && connection.isSubscribed && nowMs - host.believedUntilMs > giveUpMs) {
+      throw new Violation(`${host.name} is still subscribed ${nowMs - host.believedUntilMs} ms after the address left`);
+    }
+    const sinceMs = Math.max(connection.oldestPublishMs, host.patientFromMs);
+    if (!host.isBlocked && nowMs - sinceMs > confirmTimeoutMs) {
+      throw new Violation(`${host.name} waits for a confirm for ${nowMs - sinceMs} ms`);
+    }
   }
 
   /** When all is at rest: what was acked on trust must have come out, and no announcement is left. */
@@ -217,14 +243,16 @@ export class Judge {
     const { mode } = this.#rules;
     const { message, how, visible } = second;
     if (!this.#isWithin(message, first)) return;
-    const { refused, author } = first.message;
     const unseen = mode === "partial" && !visible.includes(first.message.number);
+    // Who was given it again must doubt what the ledger shows; who was refused by one queue must doubt the others.
+    // With its connection a process forgets what it was refused: the redelivery tells.
+    const refused = first.message.author === message.author && first.message.refusalHeard === second.losses;
+    const unsuspected = !second.redelivered && !refused;
     if (how === "held") this.#counts.twiceInDoubt++;
-    // Who was refused by one queue must doubt the others; who was given it again must doubt what the ledger shows.
-    else if (refused && mode === "partial" && (how === "unseen" || author !== message.author)) {
+    else if (mode === "partial" && first.message.refused && (how === "unseen" || unsuspected)) {
       this.#counts.twiceRefused++;
     } else if (unseen && how === "unseen") this.#counts.twiceUnseen++;
-    else if (unseen && !second.redelivered && !isIn(first.message, queueNumber.ledgerOf(message.host))) {
+    else if (unseen && unsuspected && !isIn(first.message, queueNumber.ledgerOf(message.host))) {
       this.#counts.twiceUnmarked++;
     } else {
       const numbers = `messages ${first.message.number} and ${message.number}`;

@@ -38,10 +38,12 @@ export interface Message {
   readonly claim: number;
   /** The broker will say that it could not take it. */
   refused: boolean;
+  /** And its publisher has heard so, after it had lost so many connections; -1: it has not. */
+  refusalHeard: number;
 }
 
 /** What a publisher says about a message that it sends. */
-export type MessageParts = Omit<Message, "landed" | "died" | "doneAtMs" | "refused" | "body"> & {
+export type MessageParts = Omit<Message, "landed" | "died" | "doneAtMs" | "refused" | "refusalHeard" | "body"> & {
   readonly body?: Buffer | undefined;
 };
 
@@ -49,7 +51,15 @@ const noBody = Buffer.alloc(0);
 
 export function newMessage(parts: MessageParts): Message {
   const { body = noBody } = parts;
-  return { ...parts, body, landed: 0, died: 0, doneAtMs: Number.POSITIVE_INFINITY, refused: false };
+  return {
+    ...parts,
+    body,
+    landed: 0,
+    died: 0,
+    doneAtMs: Number.POSITIVE_INFINITY,
+    refused: false,
+    refusalHeard: -1,
+  };
 }
 
 export function bitOf(queue: number): number {

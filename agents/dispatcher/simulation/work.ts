@@ -1,4 +1,4 @@
-import { type Action, anyHost, anyLine, setBelief } from "./action.ts";
+import { type Action, anyHost, anyLine } from "./action.ts";
 import { queueCount, sources } from "./message.ts";
 
 /** Announcements in one schedule. */
@@ -87,10 +87,9 @@ export const work: readonly Action[] = [
     act: (world) => {
       const host = anyHost(world);
       world.points.hit(host.believes ? "address leaves" : "address comes", host);
-      setBelief(host, !host.believes);
+      host.believe(!host.believes);
       // Mostly one host has it; sometimes both believe so, or none.
-      if (world.choices.chance(70))
-        for (const other of world.hosts) if (other !== host) setBelief(other, !host.believes);
+      if (world.choices.chance(70)) for (const other of world.hosts) if (other !== host) other.believe(!host.believes);
       return true;
     },
   },

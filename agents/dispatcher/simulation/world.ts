@@ -78,10 +78,11 @@ export class World {
     this.judge = new Judge(
       {
         mode: setting.mode,
-        windowMs: times.windowMs,
         toleranceMs: 1000 + 2 * times.skewMaxMs,
         // What is on its way counts twice between the ledger's word and the confirm.
         entriesBound: setting.entriesMax + limits.publishingMax,
+        ...times,
+        doubtsMax: limits.doubtsMax,
       },
       counts,
     );

@@ -1,0 +1,156 @@
+import type { SourceMutation } from "./mutants.ts";
+import type { Ground } from "./world.ts";
+
+const opensClaim = "this.claims.open(key, arrival, arrival.atMs, redelivered || again, false);";
+
+/** Bugs that the simulation must find: each is a slip that somebody could make. */
+export const sourceMutations: readonly SourceMutation[] = [
+  {
+    name: "acks when it publishes, not when that is confirmed",
+    file: "products.ts",
+    find: opensClaim,
+    replace:
+      `${opensClaim} this.claims.get(key)!.delivery = undefined; ` +
+      'this.#parts.turn.push({ type: "ack", delivery: arrival.delivery.id });',
+  },
+  {
+    name: "knows a product before it is out",
+    file: "products.ts",
+    find: opensClaim,
+    replace: `${opensClaim} this.#add(key, arrival.atMs, arrival.source, arrival.sizeBytes, true);`,
+  },
+  {
+    name: "decides without a marker",
+    file: "decisions.ts",
+    find: "if (this.catchingUp.isDone && this.#hasRoom)",
+    replace: "if (this.#hasRoom)",
+  },
+  {
+    name: "takes any marker for the one it waits for",
+    file: "catching-up.ts",
+    find: "if (!marker || marker.token !== token) return undefined;",
+    replace: "if (!marker) return undefined;",
+  },
+  {
+    name: "sends a refused marker never again",
+    file: "catching-up.ts",
+    find: "marker.againAtMs = this.#turn.nowMs + pauseMs;",
+    replace: "marker.againAtMs = Number.POSITIVE_INFINITY;",
+  },
+  {
+    name: "goes on after a silence without a marker",
+    file: "core.ts",
+    find: "if (this.#feed.onDelivery()) catchingUp.doubtAfterSilence();",
+    replace: "this.#feed.onDelivery();",
+  },
+  {
+    name: "believes the ledger in doubt",
+    file: "products.ts",
+    find: "if (suspect && options.receipts) this.doubts.hold(key, arrival);\n    else this.#twin(slot, key, arrival);",
+    replace: "this.#twin(slot, key, arrival);",
+  },
+  {
+    name: "marks no redelivery as made in doubt",
+    file: "products.ts",
+    find: opensClaim,
+    replace: "this.claims.open(key, arrival, arrival.atMs, false, false);",
+  },
+  {
+    name: "marks no repetition of a refused publish",
+    file: "products.ts",
+    find: 'if (outcome === "nacked") claim.doubt = true;',
+    replace: "",
+  },
+  {
+    name: "gives a doubt up at once",
+    file: "doubts.ts",
+    find: "if (held.atMs + doubtMs > atMs) return undefined;",
+    replace: "return key;",
+  },
+  {
+    name: "takes a receipt of a window that is over",
+    file: "products.ts",
+    find: "const atMs = Math.min(saidMs, turn.nowMs);",
+    replace: "const atMs = turn.nowMs;",
+  },
+  {
+    name: "forgets the twins that waited",
+    file: "products.ts",
+    find: "    if (!waiting) return;\n",
+    replace: "    if (waiting || !waiting) return;\n",
+  },
+  {
+    name: "counts the window from the last twin",
+    file: "products.ts",
+    find: "    if (this.#alternates.onTwin(key, arrival)) return;\n",
+    replace:
+      "    this.#add(key, turn.nowMs, firstSource, sizeBytes, true);\n" +
+      "    if (this.#alternates.onTwin(key, arrival)) return;\n",
+  },
+  {
+    name: "forgets products in half the window",
+    file: "dedup-table.ts",
+    find: "if (same && nowMs < (times[timeOf(slot)] ?? 0) + this.#windowMs) return slot;",
+    replace: "if (same && nowMs < (times[timeOf(slot)] ?? 0) + this.#windowMs / 2) return slot;",
+  },
+  {
+    name: "takes more than there is room for",
+    file: "products.ts",
+    find: "return this.entries < this.#parts.options.entriesMax;",
+    replace: "return true;",
+  },
+  {
+    name: "stays full for ever",
+    file: "core.ts",
+    find: "this.entries <= entriesMax * resumeShare",
+    replace: "this.entries < 0",
+  },
+  {
+    name: "lets the next host in while its own publishes are under way",
+    file: "core.ts",
+    find: "    if (this.#decisions.sent > 0) return;\n",
+    replace: "",
+  },
+  {
+    name: "never gives up waiting for its publishes when the address leaves",
+    file: "core.ts",
+    find: 'this.#taking === "leaving" && !this.#held &&',
+    replace: 'this.#taking === "leaving" && this.#held &&',
+  },
+  {
+    name: "keeps what it had set aside when the address leaves",
+    file: "decisions.ts",
+    find: 'for (const { id } of this.catchingUp.aside.drain()) this.#turn.push({ type: "requeue", delivery: id });',
+    replace: "this.catchingUp.aside.drain();",
+  },
+  {
+    name: "waits for ever for a confirm",
+    file: "patience.ts",
+    find: "return !this.#blocked &&",
+    replace: "return this.#blocked && !this.#blocked &&",
+  },
+  {
+    name: "drops what it could not publish",
+    file: "products.ts",
+    find: "    if (this.claims.retry(claim)) this.#resolve(claim);\n    else this.claims.release(claim);",
+    replace: "    this.claims.release(claim);",
+  },
+  {
+    name: "answers a request again",
+    file: "alternates.ts",
+    find: "    if (slot >= 0 && this.#table.isServed(slot)) {\n      this.#ack(delivery);",
+    replace: "    if (slot >= 0 && this.#table.isServed(slot) && key === '') {\n      this.#ack(delivery);",
+  },
+  {
+    name: "keeps the requests that wait when the address leaves",
+    file: "alternates.ts",
+    find: 'for (const { id } of deliveries) this.#turn.push({ type: "requeue", delivery: id });',
+    replace: "",
+  },
+];
+
+/** Rules that the shell and the broker's queues keep for the core, each left out once. */
+export const groundMutations: readonly { readonly name: string; readonly ground: Partial<Ground> }[] = [
+  { name: "the ledger is acked before it is on disk", ground: { ledgerWaitsForDisk: false } },
+  { name: "two consumers share the ledger", ground: { ledgerSingleActive: false } },
+];

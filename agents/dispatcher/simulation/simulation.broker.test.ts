@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { realBench, runBatchInThreads } from "./batch.ts";
+import { buildMutant, mutate } from "./mutants.ts";
+import { groundMutations, sourceMutations } from "./mutations.ts";
+import type { Bench } from "./schedule.ts";
+import { type Failure, failureOf, report, shrink } from "./shrink.ts";
+import { firmGround } from "./world.ts";
+
+// No broker is started here: these stand with the tests that take their time.
+
+const scheduleCount = 100_000;
+/** Measured: 1590. */
+const faultPointsMin = 1400;
+/** The hardest of the seeded bugs is found after 3,200 schedules. */
+const mutantSchedulesMax = 30_000;
+
+test(`nothing is lost, repeated or stuck in ${scheduleCount} schedules of faults`, { timeout: 300_000 }, async () => {
+  const startedMs = performance.now();
+  const { report: failed, counts, points } = await runBatchInThreads(0, scheduleCount, 2);
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  console.log(`${scheduleCount} schedules in ${seconds} s, ${points.length} fault points: ${JSON.stringify(counts)}`);
+  expect(failed).toBeUndefined();
+  expect(counts.schedules).toBe(scheduleCount);
+  expect(points.length, "kinds of fault times places where they struck").toBeGreaterThan(faultPointsMin);
+  // What has a name must happen, or the rule that forgives it was never needed.
+  for (const name of [
+    "twiceInDoubt",
+    "twiceUnseen",
+    "twiceUnmarked",
+    "twiceRefused",
+    "requests",
+    "twinsOut",
+  ] as const) {
+    expect(counts[name], name).toBeGreaterThan(0);
+  }
+});
+
+function firstFailure(bench: Bench): Failure {
+  for (let seed = 0; seed < mutantSchedulesMax; seed++) {
+    const failure = failureOf({ seed }, bench);
+    if (failure) return failure;
+  }
+  throw new Error(`not found in ${mutantSchedulesMax} schedules`);
+}
+
+for (const mutation of sourceMutations) {
+  test(`finds a core that ${mutation.name}`, { timeout: 120_000 }, async () => {
+    const bench = { ...realBench(), subject: await buildMutant(mutation) };
+    expect(firstFailure(bench).error.message).not.toBe("");
+  });
+}
+
+for (const { name, ground } of groundMutations) {
+  test(`finds out when ${name}`, { timeout: 120_000 }, () => {
+    const bench = { ...realBench(), ground: { ...firmGround, ...ground } };
+    expect(firstFailure(bench).error.message).not.toBe("");
+  });
+}
+
+test("a mutation whose text is in its file no longer, or twice, says so", () => {
+  const mutation = { name: "x", file: "core.ts", find: "abc", replace: "" };
+  expect(mutate(mutation, "1 abc 2")).toBe("1  2");
+  expect(() => mutate(mutation, "nothing")).toThrow('mutation "x": its text is 0 times in core.ts, must be once: abc');
+  expect(() => mutate(mutation, "abc abc")).toThrow("is 2 times");
+});
+
+test("a failing schedule is told with its seed, shrinks, and fails in the same way when it is replayed", async () => {
+  const mutation = sourceMutations.find(({ name }) => name === "decides without a marker");
+  if (!mutation) throw new Error("no such mutation");
+  const bench = { ...realBench(), subject: await buildMutant(mutation) };
+  const failure = firstFailure(bench);
+  const smallest = shrink(failure, bench);
+  expect(smallest.schedule.steps?.length).toBeLessThan(60);
+  expect(failureOf(smallest.schedule, bench)?.error.message).toBe(smallest.error.message);
+  expect(report(failure, bench)).toContain(`again: SEED=${smallest.schedule.seed} STEPS=`);
+});
