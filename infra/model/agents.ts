@@ -10,7 +10,7 @@ import {
 import type { Config as PullerConfig } from "../../agents/puller/config.ts";
 import { renderAgentService } from "../../templates/render.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
-import { passwordOf } from "../config/index.ts";
+import { passwordOf, type StackConfig } from "../config/index.ts";
 import { hasPullers, ledgerQueueOf, queueTypeOf } from "./agent-queues.ts";
 import { productUrlPath } from "./apache.ts";
 import { isDispatcherHost, worseDispatchers } from "./dispatchers.ts";
@@ -127,6 +127,18 @@ const sharedTopics = {
   pulledTopic: pulledTopicDefault,
 } as const;
 
+/**
+ * Seconds for which announcements are sent again after a connection was lost, though the broker had taken them. Of two mirrored members that
+ * were cut off from each other one throws away what it has taken since. Quorum queues keep what they confirm.
+ */
+const reannounceSeconds = 120;
+
+function reannounced({ brokers, announcements }: StackConfig): Pick<Own<AnnouncerConfig>, "reannounceSeconds"> {
+  const broker = brokers[announcements.broker];
+  const isMirrored = broker && broker.members.length > 1 && queueTypeOf(broker) === "classic";
+  return isMirrored ? { reannounceSeconds } : {};
+}
+
 /** A radar server: the announcer says when a product has come. */
 export function announcerPart(context: PartContext): HostPart {
   const { announcements } = context.config;
@@ -136,6 +148,7 @@ export function announcerPart(context: PartContext): HostPart {
     rootDirectory: announcements.productRoot,
     pathPrefix: productUrlPath(announcements.productRoot).replaceAll("/", ""),
     baseUrl: `http://${context.host}/`,
+    ...reannounced(context.config),
   };
   const part = agentPart(context, {
     name: "announcer",

@@ -2,7 +2,7 @@ import { type BrokerConfig, nodeTimeouts } from "../config/brokers.ts";
 import type { StackConfig } from "../config/index.ts";
 import type { LdapConfig } from "../config/ldap.ts";
 import type { LdapQuery } from "../config/ldap-query.ts";
-import { traitsOf } from "../config/series.ts";
+import { type SeriesTraits, traitsOf } from "../config/series.ts";
 import { brokerCertificateFile, caFile } from "./tls.ts";
 
 /** What a broker's own configuration says, whichever form it is written in. */
@@ -64,11 +64,14 @@ export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
 /** Erlang's own, and the longest that is sensible. */
 const setupSecondsMax = 7;
 
-/** Several messages and several looks fit into the time after which silence is loss. */
-const nodeLossOf = (timeoutMs: number): NodeLoss => ({
+/**
+ * Several messages and several looks fit into the time after which silence is loss. Consumers of mirrored queues stand still until another
+ * member was tried in vain; those of quorum queues don't wait for it, and a busy member gets more time.
+ */
+const nodeLossOf = (timeoutMs: number, replication: SeriesTraits["replication"]): NodeLoss => ({
   timeoutMs,
   keepaliveMs: Math.floor(timeoutMs / 5),
-  setupSeconds: Math.min(setupSecondsMax, Math.ceil(timeoutMs / 500)),
+  setupSeconds: Math.min(setupSecondsMax, Math.ceil(timeoutMs / (replication === "mirrored" ? 1000 : 500))),
   raftPollMs: Math.floor(timeoutMs / 4),
 });
 
@@ -88,7 +91,7 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
     clusterName,
     nodes: broker.members.length > 1 ? broker.members.map((name) => `rabbit@${name}`) : [],
     partitionHandling: partitionHandlingOf(broker),
-    ...(broker.members.length > 1 ? { nodeLoss: nodeLossOf(nodeTimeoutMs) } : {}),
+    ...(broker.members.length > 1 ? { nodeLoss: nodeLossOf(nodeTimeoutMs, traitsOf(broker.series).replication) } : {}),
     // Clients of a lost host are let go after two missed beats.
     heartbeatSeconds: 10,
     definitionsFile,

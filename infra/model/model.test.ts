@@ -215,6 +215,33 @@ describe("the agents' configs", () => {
     expect(announcer).toMatchObject({ rootDirectory: "/srv/tree", pathPrefix: "tree", baseUrl: "http://urp-1/" });
   });
 
+  it("announce again where brokers may throw away what they have taken, and only there", () => {
+    expect(readConfig(host("urp-1"), "announcer")).toMatchObject({ reannounceSeconds: 120 });
+    expect(readConfig(host("urp-1", fixtureConfig("lab4")), "announcer")).not.toHaveProperty("reannounceSeconds");
+  });
+
+  it("have the dispatcher's end told to keepalived, and those of the holder restarted last", () => {
+    const unitOf = (name: string, config = fixtureConfig("lab4")) =>
+      host(name, config).units.find((unit) => unit.name === "warren-dispatcher.service");
+    expect(["bunny1", "bunny2", "bunny3"].map((name) => unitOf(name)?.after)).toEqual([
+      ["bunny2 warren-dispatcher.service"],
+      ["bunny3 warren-dispatcher.service"],
+      [],
+    ]);
+    const service = "/etc/systemd/system/warren-dispatcher.service";
+    expect(contentOf(host("bunny2"), service)).toContain("ExecStopPost=+/usr/local/lib/warren/stand-back ended");
+    const without = { ...fixtureConfig(), virtualIps: {} };
+    Object.assign(without, { brokers: { bunny: { ...without.brokers.bunny, virtualIp: undefined } } });
+    expect(contentOf(host("bunny2", without), service)).not.toContain("stand-back");
+  });
+
+  it("expect receipts where there are pullers", () => {
+    const { hosts, ...rest } = fixtureConfig();
+    const alone = Object.fromEntries(Object.entries(hosts).filter(([, { roles }]) => !roles.includes("pds")));
+    expect(readConfig(host("bunny1"), "dispatcher").receipts).toBe(true);
+    expect(readConfig(host("bunny1", { ...rest, hosts: alone }), "dispatcher").receipts).toBe(false);
+  });
+
   it("lead to the members where there is no virtual IP, and the dispatcher then works always", () => {
     const config = fixtureConfig();
     const { virtualIp: _, ...bunny } = config.brokers.bunny as StackConfig["brokers"][string];

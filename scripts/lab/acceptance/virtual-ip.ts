@@ -39,6 +39,51 @@ export function virtualIp(): void {
       await untilWhole();
     });
 
+    it("leaves a host whose dispatcher is killed at once, and stays with a broker where no dispatcher is", async () => {
+      const config = await stackConfig();
+      const [first = "", second = ""] = hostsOf(config, "bunny");
+      const words = "this host holds the virtual IP now";
+      const before = await lastSaid(second, "warren-dispatcher", words);
+      const killed = Number(
+        await textOf(first, "date +%s.%N; systemctl kill --signal=KILL --kill-whom=main warren-dispatcher"),
+      );
+      let held = before;
+      await until(`the dispatcher of ${second} takes over`, 15_000, async () => {
+        held = await lastSaid(second, "warren-dispatcher", words);
+        return held !== before;
+      });
+      const seconds = (held ?? Number.NaN) - killed;
+      note("dispatcher killed, the other one has the address after", `${Math.round(seconds * 1000)} ms`, "500 ms");
+      expect(seconds).toBeLessThan(1);
+      await untilWhole();
+      await on(first, "systemctl stop warren-dispatcher");
+      await on(second, "systemctl stop warren-dispatcher");
+      try {
+        const served = async () => (await virtualIpHolders(lab, config)).length === 1;
+        await until("one host has the address, though none dispatches", 5_000, served);
+      } finally {
+        await Promise.all([first, second].map((host) => on(host, "systemctl start warren-dispatcher")));
+      }
+      await untilWhole();
+    });
+
+    it("stays where it is while a dispatcher restarts, and goes and comes when an operator says so", async () => {
+      const config = await stackConfig();
+      const [first = "", second = ""] = hostsOf(config, "bunny");
+      const moved = () => textOf(first, `${watched} | grep -c FAULT || true`);
+      const before = await moved();
+      await on(first, "systemctl restart warren-dispatcher");
+      expect(await moved()).toBe(before);
+      expect(await virtualIpHolders(lab, config)).toEqual([first]);
+      const holderIs = (host: string) =>
+        until(`${host} has the address`, 15_000, async () => (await virtualIpHolders(lab, config)).join() === host);
+      await on(first, "/usr/local/lib/warren/stand-back yes");
+      await holderIs(second);
+      await on(first, "/usr/local/lib/warren/stand-back no");
+      await holderIs(first);
+      await untilWhole();
+    });
+
     it("leaves no connection behind on the host that it left: the broker there gives messages back at once", async () => {
       const config = await stackConfig();
       const [first = ""] = hostsOf(config, "bunny");
