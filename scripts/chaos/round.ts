@@ -21,8 +21,11 @@ export interface RoundOptions {
   onOpenFault?(heal: (() => Promise<unknown>) | undefined): void;
 }
 
-/** A host that was off boots, its broker joins, its replicas are filled, the address comes back. */
-const wholeWithinMs = 90_000;
+/**
+ * A host that was off boots, its broker joins, its replicas are filled, the address comes back: half a minute. After a full disk the look
+ * at the broker's health finds it half dead twice, and starts it again: two minutes.
+ */
+const wholeWithinMs = 180_000;
 /** Without any product of before the fault arriving: the dispatcher may be in doubt about one for 30 s. */
 const arrivesWithinMs = 45_000;
 const healTries = 3;

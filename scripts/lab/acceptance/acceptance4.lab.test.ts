@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from "vitest";
 import { labDown } from "../index.ts";
+import { chaos } from "./chaos.ts";
 import { closed } from "./closed.ts";
 import { figuresTable } from "./figures.ts";
 import { ldap } from "./ldap.ts";
@@ -24,4 +25,5 @@ closed();
 ldap();
 kills();
 messagesSurvive();
+chaos();
 membership();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { ProductRecord } from "../../chaos/evidence.ts";
 import { faults as allFaults, type Fault } from "../../chaos/faults.ts";
 import { formatChaos } from "../../chaos/report.ts";
 import { runChaos } from "../../chaos/run.ts";
@@ -8,28 +9,31 @@ import { lab, stackConfig } from "./subject.ts";
 
 const seed = 4;
 const perSecond = 50;
-/** Each fault once takes about four minutes on two idle cores. */
-const roundsWithinMs = 300_000;
-const testWithinMs = 600_000;
+/** No round begins after this; each fault of the set once takes about four minutes on two idle cores. */
+const roundsWithinMs = 420_000;
+const testWithinMs = 900_000;
+/** Left to `./warren chaos`: a broker takes two minutes to be itself again after a full disk, and packets lost make nothing but delays. */
+const leftOut: readonly string[] = ["disk-full", "line-loss", "broker-member-killed"];
 
 /** What a stack can't promise, and why. */
 interface Limits {
-  /** After these, products may come twice: a cluster that heals itself throws away what one side has confirmed. */
+  /** After these, products may be dispatched twice: a cluster that heals itself throws away what one side has confirmed. */
   readonly mayRepeatAfter?: readonly string[];
-  /** Faults that are left to `./warren chaos`. */
-  readonly without?: readonly string[];
 }
 
-/** Faults of every kind while products flow: what `./warren chaos` does, each fault once. Doesn't prove what it leaves out. */
-export function chaos({ mayRepeatAfter = [], without = [] }: Limits = {}): void {
+/**
+ * Faults of many kinds while products flow: what `./warren chaos` does, each fault once. Doesn't prove what it leaves out, nor that no
+ * product is delivered twice: where a puller's ack dies with its connection another host pulls once more, which is noted.
+ */
+export function chaos({ mayRepeatAfter = [] }: Limits = {}): void {
   describe("while products flow and one thing after the other breaks", () => {
     it(
-      "every product arrives, and arrives once",
+      "every product arrives, and none is dispatched twice",
       async () => {
         const scene = await openScene(lab, await stackConfig());
         try {
           const faults = allFaults.filter(
-            (fault) => !without.includes(fault.name) && fault.unfit?.(scene) === undefined,
+            (fault) => !leftOut.includes(fault.name) && fault.unfit?.(scene) === undefined,
           );
           const result = await runChaos({
             ...{ scene, faults, seed, rounds: faults.length, durationMs: roundsWithinMs },
@@ -40,11 +44,12 @@ export function chaos({ mayRepeatAfter = [], without = [] }: Limits = {}): void 
           process.stderr.write(formatChaos(result, { faults: allFaults, notDone: {}, color: false }));
           noteFigures(faults, result);
           const { account, rounds } = result;
-          const unexpected = account.findings.filter(
-            ({ kind, round }) => kind !== "repeated" || !mayRepeatAfter.includes(round?.fault ?? ""),
+          const again = account.findings.filter(
+            ({ record, round, kind }) =>
+              kind === "repeated" && dispatches(record) > 1 && !mayRepeatAfter.includes(round?.fault ?? ""),
           );
-          expect(unexpected).toEqual([]);
-          expect(account.lost).toBe(0);
+          expect(again).toEqual([]);
+          expect({ lost: account.lost, wrong: account.wrong }).toEqual({ lost: 0, wrong: 0 });
           expect(rounds.filter(({ missing }) => missing !== undefined)).toEqual([]);
           expect(rounds.map(({ fault }) => fault).toSorted()).toEqual(faults.map(({ name }) => name).toSorted());
         } finally {
@@ -56,9 +61,15 @@ export function chaos({ mayRepeatAfter = [], without = [] }: Limits = {}): void 
   });
 }
 
+/** Publishes of a product that were not marked as doubtful. One that is not in hand any more came again long after. */
+const dispatches = (record: ProductRecord | undefined): number =>
+  record?.dispatched.filter(({ doubt }) => !doubt).length ?? 2;
+
 function noteFigures(faults: readonly Fault[], { account, rounds }: Awaited<ReturnType<typeof runChaos>>): void {
   note(`products while ${rounds.length} faults were made: lost`, String(account.lost), "0");
-  note("  … repeated", String(account.repeated), "0");
+  note("  … dispatched twice", String(account.repeatedAnnounced), "0");
+  note("  … delivered twice", String(account.repeatedDelivered), "0");
+  note("  … dispatched in doubt", String(account.doubted));
   for (const { name, takeOverWithinMs } of faults) {
     const tookMs = rounds.find(({ fault }) => fault === name)?.takeOverMs;
     if (takeOverWithinMs === undefined || tookMs === undefined) continue;
