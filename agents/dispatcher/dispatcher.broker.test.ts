@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Place, Rig } from "./rig.ts";
+import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
 
 // Real dispatchers against a real broker, killed as a crash would end them. Not proved here: a cluster that loses a node in the middle of
 // a publish, cut networks, and a virtual IP (take-over.lab.test.ts).

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Place, Rig } from "./rig.ts";
+import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
 
 // What a broker leaves that died in the middle of a publish is made by hand here: a cluster that loses a node is not proved.
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Place, Rig } from "./rig.ts";
+import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
 
 // A disk that is full is a bound on the size of the dispatcher's files: writing fails, and goes on when the bound is lifted.
 

@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Place, Rig } from "./rig.ts";
-import type { DispatcherProcess } from "./rig-process.ts";
+import type { DispatcherProcess } from "../../scripts/dispatcher-rig/process.ts";
+import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
 
 // Virtual IPs that come and go on lo, which needs root. Each dispatcher watches an address of its own: moving one address between two hosts
 // is taking the one away and adding the other. Not proved here: what keepalived does, and two real hosts.

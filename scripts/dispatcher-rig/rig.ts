@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { type ChannelModel, connect } from "amqplib";
 import { pino } from "pino";
 import { expect } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
-import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
-import { brokerConfig } from "../lib/config.ts";
-import { type Consumer, consume } from "../lib/consumer.ts";
-import type { Delivery } from "../lib/subscription.ts";
-import { deadLetterQueue } from "../lib/topology.ts";
-import { type Config, configSchema } from "./config.ts";
-import { type Load, startLoad } from "./rig-load.ts";
-import { DispatcherProcess } from "./rig-process.ts";
-import { topologyOf } from "./topology.ts";
+import { type Config, configSchema } from "../../agents/dispatcher/config.ts";
+import { topologyOf } from "../../agents/dispatcher/topology.ts";
+import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
+import { brokerConfig } from "../../agents/lib/config.ts";
+import { type Consumer, consume } from "../../agents/lib/consumer.ts";
+import type { Delivery } from "../../agents/lib/subscription.ts";
+import { deadLetterQueue } from "../../agents/lib/topology.ts";
+import { type LocalBroker, startLocalBroker } from "../lib/local-broker.ts";
+import { type Load, startLoad } from "./load.ts";
+import { DispatcherProcess } from "./process.ts";
 
 // For tests: a real broker, dispatchers as processes of their own, an announcer and a puller that keep count.
 

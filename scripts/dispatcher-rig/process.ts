@@ -1,8 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
+
+const main = fileURLToPath(new URL("../../agents/dispatcher/main.ts", import.meta.url));
 
 /** One line of an agent's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
@@ -18,7 +20,7 @@ export class DispatcherProcess {
   /** `fileSizeMax` in bytes makes writing beyond it fail, as on a full disk, until `roomForFiles`. */
   constructor(configFile: string, stateDirectory: string, fileSizeMax?: number) {
     this.stateDirectory = stateDirectory;
-    const argv = [process.execPath, join(import.meta.dirname, "main.ts"), "--config", configFile];
+    const argv = [process.execPath, main, "--config", configFile];
     const [command = "", ...args] =
       fileSizeMax === undefined ? argv : ["prlimit", `--fsize=${fileSizeMax}:unlimited`, ...argv];
     this.#child = spawn(command, args, {

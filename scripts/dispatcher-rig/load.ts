@@ -1,4 +1,11 @@
-import type { Place } from "./rig.ts";
+/** What products are announced at, and what came of them. */
+export interface LoadPlace {
+  readonly pulled: ReadonlyMap<string, unknown>;
+  /** Resolves when the puller has got something more. */
+  readonly progress: Promise<void>;
+  announcement(urp: 1 | 2, number: number): { readonly key: string; readonly body: Buffer };
+  announce(body: Buffer): Promise<void>;
+}
 
 export interface Load {
   /** Announces the twins that are missing; resolves to all keys when the broker has everything. */
@@ -12,7 +19,7 @@ const unconfirmedMax = 60;
 const aheadMax = 800;
 
 /** Both radar servers announce one product after the other, never far ahead of the puller, until it is stopped. */
-export function startLoad(place: Place): Load {
+export function startLoad(place: LoadPlace): Load {
   const stopped = Promise.withResolvers<void>();
   let isStopped = false;
   const unconfirmed = new Set<Promise<void>>();
