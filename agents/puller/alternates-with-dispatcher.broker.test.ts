@@ -114,7 +114,12 @@ describe("a product that only a dead server has", () => {
   });
 });
 
-test("of a hundred products, announced while one server dies and then the dispatcher, each arrives once", async () => {
+/** Five processes and a hundred confirms, one after the other: on a busy machine that takes a minute. */
+const longMs = 180_000;
+
+test("of a hundred products, announced while one server dies and then the dispatcher, each arrives once", {
+  timeout: longMs,
+}, async () => {
   const dispatcher = await bench.startDispatcher();
   for (const name of ["a", "b", "c"]) await bench.startPuller(name);
   for (const [index, product] of many(100).entries()) {
