@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
+import { Counts } from "./counts.ts";
 import { FaultPoints } from "./fault-points.ts";
-import { Counts } from "./judge.ts";
 import type { Bench } from "./schedule.ts";
 import { failureOf, report } from "./shrink.ts";
 import * as subject from "./subject.ts";

@@ -1,24 +1,13 @@
-import type { Effect, Event, LedgerRecord } from "../events.ts";
+import type { Effect, Event } from "../events.ts";
 import type { Broker } from "./broker.ts";
 import { Connection } from "./connection.ts";
+import type { CoreUnderTest, MakeCore } from "./core-under-test.ts";
 import { describeEffect, describeEvent } from "./describe.ts";
 import { JournalModel } from "./journal-model.ts";
 import type { Judge } from "./judge.ts";
 import type { Line } from "./line.ts";
-import { bitOf, type Kind, keyOf, type Message, newMessage, queueNumber, readBody, sources } from "./message.ts";
-
-/** What the simulation needs of the core: the real one, or one with a seeded bug. */
-export interface CoreUnderTest {
-  handle(event: Event, nowMs: number): Effect[];
-  readonly state: string;
-  readonly entries: number;
-  readonly inFlight: number;
-  readonly doubts: number;
-  readonly ledgerPaused: boolean;
-}
-
-/** A core, with what the journal says in its table. */
-export type MakeCore = (instance: string, journal: JournalModel, nowMs: number) => CoreUnderTest;
+import { bitOf, type Kind, newMessage, queueNumber, readBody } from "./message.ts";
+import { recordOf } from "./record.ts";
 
 export interface HostOptions {
   readonly makeCore: MakeCore;
@@ -41,7 +30,6 @@ export interface Surroundings {
 
 const ledgerTargets = bitOf(queueNumber.ledgerOf(0)) | bitOf(queueNumber.ledgerOf(1));
 const outTargets = ledgerTargets | bitOf(queueNumber.pull);
-const sizeBytes = 498_081;
 
 /** One dispatcher host: the core, the journal, and a shell that does as the real one does. */
 export class Host {
@@ -335,24 +323,5 @@ export class Host {
 
   #nowMs(): number {
     return this.#around.nowMs() + this.skewMs;
-  }
-}
-
-function recordOf(message: Message, author: number): LedgerRecord {
-  const key = keyOf(message.product);
-  const atMs = message.stampMs === 0 ? undefined : message.stampMs;
-  switch (message.kind) {
-    case "notify": {
-      const source = sources[message.source] ?? "";
-      return { kind: "published", key, atMs: message.stampMs, source, sizeBytes, ours: message.author === author };
-    }
-    case "twin":
-      return { kind: "twin", key };
-    case "request":
-      return { kind: "request", key, routingKey: message.routingKey, reason: message.text, atMs };
-    case "receipt":
-      return { kind: "pulled", key, atMs };
-    default:
-      return { kind: "marker", token: message.text };
   }
 }

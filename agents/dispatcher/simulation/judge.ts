@@ -1,5 +1,7 @@
 import type { Effect, Event, LedgerRecord } from "../events.ts";
-import type { CoreUnderTest, Host } from "./host.ts";
+import type { CoreUnderTest } from "./core-under-test.ts";
+import type { Counts } from "./counts.ts";
+import type { Judged } from "./judged.ts";
 import { bitOf, type Message, type Mode, productOf, productsMax, queueNumber } from "./message.ts";
 
 /** Something that must never be; its message says what. */
@@ -18,36 +20,6 @@ export interface Rules {
   /** So long after the address left a host may still be subscribed, and so long may a publish go without an answer. */
   readonly giveUpMs: number;
   readonly confirmTimeoutMs: number;
-}
-
-/** What happened that is not forbidden, but has a name. */
-export class Counts {
-  schedules = 0;
-  arrivals = 0;
-  receipts = 0;
-  requests = 0;
-  twinsOut = 0;
-  deadLetters = 0;
-  /** Publishes marked as made in doubt. */
-  doubts = 0;
-  /** Published twice: held in doubt, and no receipt had reached the host. */
-  twiceInDoubt = 0;
-  /** Published twice, though marked: the first, cut off by a death, is in the pull queue and not in the ledger of who published again. */
-  twiceUnseen = 0;
-  /** The same, unmarked: it was no redelivery that was published again. */
-  twiceUnmarked = 0;
-  /** Published twice: a queue refused the first, which others had taken. */
-  twiceRefused = 0;
-  /** Twins of one product announced more than once: two hosts at the same time, or one that was not told how the first went. */
-  servedAgain = 0;
-
-  add(other: Counts): void {
-    const names = Object.keys(this) as (keyof Counts)[];
-    for (const name of names) {
-      const value = other[name];
-      if (typeof value === "number") (this as Record<string, unknown>)[name] = Number(this[name]) + value;
-    }
-  }
 }
 
 interface Publication {
@@ -96,7 +68,7 @@ export class Judge {
     this.#open[message.product]?.add(message);
   }
 
-  onEffect(host: Host, effect: Effect): void {
+  onEffect(host: Judged, effect: Effect): void {
     if (effect.type === "doubt") this.#held.add(host.author * productsMax + productOf(effect.key));
     if (effect.type !== "doubt-settled" || effect.how === "receipt") return;
     const { doubtMs, doubtsMax } = this.#rules;
@@ -105,7 +77,7 @@ export class Judge {
   }
 
   /** `redelivered`: what it announces had been given out before. */
-  decided(host: Host, message: Message, redelivered: boolean): void {
+  decided(host: Judged, message: Message, redelivered: boolean): void {
     if (message.kind === "twin") {
       this.#checkServe(host, message);
       this.#twins[message.product]?.push(message);
@@ -146,7 +118,7 @@ export class Judge {
     }
   }
 
-  acked(host: Host, message: Message): void {
+  acked(host: Judged, message: Message): void {
     if (message.kind !== "announcement") return;
     const { product } = message;
     const open = this.#open[product];
@@ -168,7 +140,7 @@ export class Judge {
     this.#open[message.product]?.delete(message);
   }
 
-  deadLettered(host: Host, message: Message, reason: string): void {
+  deadLettered(host: Judged, message: Message, reason: string): void {
     this.#counts.deadLetters++;
     if (message.kind === "announcement") {
       throw new Violation(
@@ -177,17 +149,17 @@ export class Judge {
     }
   }
 
-  settledTwice(host: Host, delivery: number): void {
+  settledTwice(host: Judged, delivery: number): void {
     throw new Violation(`${host.name} settles delivery ${delivery}, which is not its own (any more)`);
   }
 
-  toldByLedger(host: Host, record: LedgerRecord): void {
+  toldByLedger(host: Judged, record: LedgerRecord): void {
     if (record.kind !== "pulled" || record.atMs === undefined) return;
     const place = host.author * productsMax + productOf(record.key);
     this.#receipts.set(place, Math.max(record.atMs, this.#receipts.get(place) ?? 0));
   }
 
-  afterHandling(host: Host, core: CoreUnderTest, event: Event, nowMs: number): void {
+  afterHandling(host: Judged, core: CoreUnderTest, event: Event, nowMs: number): void {
     if (event.type === "tick") this.#checkPatience(host, nowMs);
     if (core.entries <= this.#rules.entriesBound) return;
     const { entriesBound } = this.#rules;
@@ -195,7 +167,7 @@ export class Judge {
   }
 
   /** What is not settled in time must die with its channel: others are let in sooner or later. */
-  #checkPatience(host: Host, nowMs: number): void {
+  #checkPatience(host: Judged, nowMs: number): void {
     const { giveUpMs, confirmTimeoutMs } = this.#rules;
     const { connection } = host;
     if (!host.believes && connection.isSubscribed && nowMs - host.believedUntilMs > giveUpMs) {
@@ -261,7 +233,7 @@ export class Judge {
   }
 
   /** Held in doubt, a product goes out again only while this process has seen no receipt for it. */
-  #checkDoubt(host: Host, message: Message): void {
+  #checkDoubt(host: Judged, message: Message): void {
     const receiptMs = this.#receipts.get(message.author * productsMax + message.product);
     const pulled = this.#published[message.product]?.find((each) => each.message.stampMs === receiptMs);
     if (!pulled || !this.#isWithin(message, pulled)) return;
@@ -269,7 +241,7 @@ export class Judge {
   }
 
   /** A process that was told that a twin is out announces none of that product again, while the window lasts. */
-  #checkServe(host: Host, message: Message): void {
+  #checkServe(host: Judged, message: Message): void {
     const stampMs = this.#served.get(message.author * productsMax + message.product);
     const { windowMs, toleranceMs } = this.#rules;
     if (stampMs === undefined || message.decidedAtMs >= stampMs + windowMs - toleranceMs) return;

@@ -1,5 +1,5 @@
 import type { CoreOptions } from "../core-options.ts";
-import type { MakeCore } from "./host.ts";
+import type { MakeCore } from "./core-under-test.ts";
 import type * as realSubject from "./subject.ts";
 import { limits, type Setting, times } from "./world.ts";
 

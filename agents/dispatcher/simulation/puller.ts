@@ -1,6 +1,6 @@
 import type { Broker } from "./broker.ts";
 import type { Choices } from "./choices.ts";
-import type { Counts } from "./judge.ts";
+import type { Counts } from "./counts.ts";
 import type { Line } from "./line.ts";
 import { bitOf, keyOf, type Message, newMessage, queueNumber } from "./message.ts";
 

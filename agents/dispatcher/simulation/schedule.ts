@@ -1,8 +1,8 @@
 import { calmDown } from "./calm.ts";
 import { Choices } from "./choices.ts";
+import type { Counts } from "./counts.ts";
 import { type Course, chooseCourse, takeStep } from "./course.ts";
 import type { FaultPoints } from "./fault-points.ts";
-import type { Counts } from "./judge.ts";
 import { coreMaker, type Subject } from "./make-core.ts";
 import { type Ground, type Setting, times, World } from "./world.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { realBench, runBatchInThreads } from "./batch.ts";
+import { Counts } from "./counts.ts";
 import { FaultPoints } from "./fault-points.ts";
-import { Counts } from "./judge.ts";
 import { lengthOf, runSchedule } from "./schedule.ts";
 import { failureOf, report } from "./shrink.ts";
 

@@ -1,9 +1,11 @@
 import type { Effect } from "../events.ts";
 import { Broker } from "./broker.ts";
 import type { Choices } from "./choices.ts";
+import type { MakeCore } from "./core-under-test.ts";
+import type { Counts } from "./counts.ts";
 import type { FaultPoints } from "./fault-points.ts";
-import { Host, type MakeCore } from "./host.ts";
-import { type Counts, Judge } from "./judge.ts";
+import { Host } from "./host.ts";
+import { Judge } from "./judge.ts";
 import type { Line } from "./line.ts";
 import { bodyOf, hostCount, type Mode, queueCount, sources } from "./message.ts";
 import { announcementOf, Puller } from "./puller.ts";
