@@ -1,8 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
 
 // Real dispatchers against a real broker, killed as a crash would end them. Not proved here: a cluster that loses a node in the middle of
 // a publish, cut networks, and a virtual IP (take-over.lab.test.ts).
+
+/** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
+vi.setConfig({ testTimeout: 240_000 });
 
 let rig: Rig;
 let place: Place;

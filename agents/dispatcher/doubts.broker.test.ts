@@ -1,7 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
 
 // What a broker leaves that died in the middle of a publish is made by hand here: a cluster that loses a node is not proved.
+
+/** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
+vi.setConfig({ testTimeout: 240_000 });
 
 let rig: Rig;
 let place: Place;

@@ -1,7 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
 
 // A disk that is full is a bound on the size of the dispatcher's files: writing fails, and goes on when the bound is lifted.
+
+/** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
+vi.setConfig({ testTimeout: 240_000 });
 
 let rig: Rig;
 let place: Place;
