@@ -2,7 +2,8 @@ import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-const timeoutMs = 5000;
+/** The loop looks ten times a second; a busy machine may let it wait. */
+const timeoutMs = 30_000;
 const probeIntervalMs = 50;
 /** In the broker's folder: what to evaluate, and what came of it. Both appear whole, by a rename. */
 const scriptName = "evaluate";
