@@ -47,7 +47,7 @@ module.exports = {
         "^infra/(model|config|commands)/",
         "^templates/",
         "^agents/[^/]+/config\\.ts$",
-        "^agents/lib/(config|topics|errors)\\.ts$",
+        "^agents/lib/(config|topics|dispatch-topics|errors)\\.ts$",
       ],
       "the model reads config, renders templates, builds commands; agent configs are typed by the agents themselves",
     ),

@@ -202,8 +202,10 @@ describe("the objects of a broker", () => {
 
   it("come before every agent, and before nothing else", () => {
     const waiting = commands().filter((one) => one.dependencies.includes("bunny exchange cmc"));
-    expect(waiting.map((one) => one.name)).toEqual(
-      planned.flatMap(({ name, step }) => (/^warren-(?!firewall|vip).*\.service$/.test(step.name) ? [name] : [])),
+    expect(waiting.map((one) => one.name).toSorted()).toEqual(
+      planned
+        .flatMap(({ name, step }) => (/^warren-(?!firewall|vip).*\.service$/.test(step.name) ? [name] : []))
+        .toSorted(),
     );
     for (const one of waiting) {
       expect(one.dependencies).toEqual(expect.arrayContaining(objects().map((object) => object.name)));
