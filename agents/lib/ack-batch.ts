@@ -14,7 +14,7 @@ const ringSizeAtFirst = 1024;
 
 /**
  * Which acks to send for one channel, whose delivery tags are 1, 2, 3, …. Settling is in any order; a flush answers one ack
- * with `multiple` for the settled run at the front and single ones behind a gap. The tag of a `multiple` ack is always one
+ * with `multiple` for the settled run at the front, `flushAll` single ones behind a gap, too. The tag of a `multiple` ack is always one
  * that the broker still holds as unacked: it closes the channel over any other.
  *
  * Tags are numbers in a ring, not members of a set: this runs for every message.
@@ -30,17 +30,26 @@ export class AckBatch {
   /** By tag modulo its size, a power of two; every place outside `#lowest` to `#highest` is `waits`. */
   #ring = new Uint8Array(ringSizeAtFirst);
 
-  /** Marks a delivery as done; true when a flush is needed that was not needed before. */
-  ack(tag: number): boolean {
+  /** Marks a delivery as done. */
+  ack(tag: number): void {
     this.#mark(tag, toAck);
     this.#lowestWaiting = Math.min(this.#lowestWaiting, tag);
     this.#waiting++;
-    return this.#waiting === 1;
   }
 
   /** A delivery that was given back or dead-lettered by other means than an ack of this batch. */
   settledOtherwise(tag: number): void {
     this.#mark(tag, settled);
+  }
+
+  /** The lowest tag that no flush has answered an ack for: where the gap is. */
+  get front(): number {
+    return this.#lowest;
+  }
+
+  /** Acks behind a gap, that only `flushAll` answers. */
+  get behindGap(): number {
+    return this.#waiting;
   }
 
   flush(): Ack[] {
@@ -57,8 +66,13 @@ export class AckBatch {
       this.#ring[tag & mask] = waits;
     }
     this.#lowest = tag;
-    const acks: Ack[] = last > 0 ? [{ tag: last, multiple: true }] : [];
-    for (let single = Math.max(tag, this.#lowestWaiting); this.#waiting > 0; single++) {
+    return last > 0 ? [{ tag: last, multiple: true }] : [];
+  }
+
+  flushAll(): Ack[] {
+    const acks = this.flush();
+    const mask = this.#ring.length - 1;
+    for (let single = Math.max(this.#lowest, this.#lowestWaiting); this.#waiting > 0; single++) {
       if (this.#ring[single & mask] !== toAck) continue;
       this.#ring[single & mask] = settled;
       this.#waiting--;

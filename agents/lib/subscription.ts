@@ -130,6 +130,7 @@ class Line {
 
   async open(): Promise<void> {
     const { queue, prefetch } = this.#options;
+    this.acks.expect(prefetch);
     // One behind the other without a pause: on a channel that several consume on, each gets its own prefetch.
     const [, { consumerTag }] = await Promise.all([
       this.#channel.prefetch(prefetch),

@@ -97,7 +97,7 @@ const result: BenchResult = {
   ],
 };
 
-test("the summary has medians of the rounds and nothing for no names", () => {
+test("the summary has medians of the rounds and no bytes a name of the warm dispatcher", () => {
   expect(summarise(result)).toEqual({
     announcementsPerSecond: 12_000,
     shovelPerSecond: 15_000,

@@ -7,28 +7,29 @@ import { request } from "undici";
 import { Journal } from "../../agents/dispatcher/journal.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import { collectGarbage } from "./inspector.ts";
-import { load } from "./move.ts";
+import { load, untilSettled } from "./move.ts";
 import { announcementOf, sources, topicTail } from "./pairs.ts";
-import { dedupWindowSeconds, inputQueue, inputTopic, type RunningDispatcher, type Stage } from "./stage.ts";
+import { dedupWindowSeconds, inputTopic, pullQueue, type RunningDispatcher, type Stage } from "./stage.ts";
 import { cpuSeconds, type Resident, resident } from "./usage.ts";
 
 /** What a dispatcher that remembers so many names needs. */
 export interface MemoryResult {
   readonly names: number;
-  /** Of several starts, as below. */
   readonly totalBytes: number;
-  /** The least of several starts: what else is resident is chance. */
   readonly anonymousBytes: number;
-  /** Grown beyond a dispatcher that remembers nothing, garbage collected in both. NaN where `names` is 0. */
+  /** Grown beyond a dispatcher that is warm, garbage collected in both; NaN of the warm one. */
   readonly bytesPerName: number;
   /** Of its processor time, with a table of that size. */
   readonly microsecondsPerAnnouncement: number;
-  /** From the start of the process, journal read. */
+  /** From the start of the process, with these names in its journal; of the dispatcher that grows, with none. */
   readonly readySeconds: number;
 }
 
-/** Of the same dispatcher with the same journal. */
-const startsEach = 3;
+/** More than this would take minutes through the input queue. */
+const throughInputMax = 100_000;
+/** So few names, so often announced, that all code has run and been compiled, and all buffers are there. */
+const warmNamesMax = 1000;
+const warmTimes = 10;
 const keyBytes = 16;
 /** The journal keeps only so much in memory that is not on disk yet. */
 const syncEvery = 20_000;
@@ -36,65 +37,79 @@ const settleMs = 500;
 const collectionsMin = 3;
 const collectionsMax = 10;
 const freedLittleBytes = 100_000;
-const probeMs = 50;
 
-/** For each number of names, the first of which is 0: dispatchers that are started with them in their journal. */
+/**
+ * Small numbers of names, in ascending order, go through one dispatcher, whose growth since it was warm is looked at; a large one, which
+ * would take minutes, is in the journal of another when that starts. The first result is that of the warm one.
+ */
 export async function measureMemory(
   stage: Stage,
   counts: readonly number[],
   productsThrough: number,
 ): Promise<MemoryResult[]> {
-  const results: MemoryResult[] = [];
-  for (const names of counts) {
-    stage.onStep(`a dispatcher that remembers ${names} names`);
-    const starts: Start[] = [];
-    for (let start = 1; start <= startsEach; start++) {
-      stage.signal.throwIfAborted();
-      const prepare = (directory: string) => fillJournal(join(directory, "journal"), start === 1 ? names : 0);
-      starts.push(await measureStart(stage, names, prepare, start === startsEach ? productsThrough : 0));
-    }
-    const least = (of: (start: Start) => number): number => Math.min(...starts.map(of));
-    const anonymousBytes = least((start) => start.anonymousBytes);
-    const emptyBytes = results[0]?.anonymousBytes ?? anonymousBytes;
-    results.push({
-      names,
-      totalBytes: least((start) => start.totalBytes),
-      anonymousBytes,
-      bytesPerName: names === 0 ? Number.NaN : (anonymousBytes - emptyBytes) / names,
-      microsecondsPerAnnouncement: starts.at(-1)?.microsecondsPerAnnouncement ?? Number.NaN,
-      readySeconds: least((start) => start.readySeconds),
-    });
+  const small = counts.filter((names) => names <= throughInputMax);
+  const results = await measureGrowth(stage, small);
+  for (const names of counts.filter((one) => one > throughInputMax)) {
+    results.push(await measureStarted(stage, names, productsThrough, results[0]));
   }
   return results;
 }
 
-interface Start extends Resident {
-  readonly microsecondsPerAnnouncement: number;
-  readonly readySeconds: number;
+async function measureGrowth(stage: Stage, counts: readonly number[]): Promise<MemoryResult[]> {
+  const { dispatcher, readySeconds } = await startWith(stage, "grows", 0);
+  const warmNames = Math.min(warmNamesMax, Math.floor((counts[0] ?? warmNamesMax) / 2));
+  const results: MemoryResult[] = [];
+  const measure = async (names: number, microsecondsPerAnnouncement: number): Promise<void> => {
+    await checkEntries(dispatcher, names);
+    const memory = await settledMemory(stage, dispatcher);
+    const [warm] = results;
+    const grown = warm ? (memory.anonymousBytes - warm.anonymousBytes) / (names - warm.names) : Number.NaN;
+    results.push({ ...memory, names, bytesPerName: grown, microsecondsPerAnnouncement, readySeconds });
+  };
+  stage.onStep(`a dispatcher that remembers ${warmNames} names, and is warm`);
+  let cost = 0;
+  for (let time = 1; time <= warmTimes; time++) cost = await costOf(stage, dispatcher, "warm", warmNames);
+  await measure(warmNames, cost);
+  for (const [index, names] of counts.entries()) {
+    stage.onStep(`the same with ${names} names`);
+    const more = names - (counts[index - 1] ?? warmNames);
+    await measure(names, await costOf(stage, dispatcher, `grows-${names}`, more));
+  }
+  await dispatcher.stop();
+  return results;
 }
 
-async function measureStart(
+async function measureStarted(
   stage: Stage,
   names: number,
-  fill: (stateDirectory: string) => Promise<void>,
   productsThrough: number,
-): Promise<Start> {
+  warm: MemoryResult | undefined,
+): Promise<MemoryResult> {
+  stage.onStep(`a dispatcher with ${names} names in its journal`);
+  const { dispatcher, readySeconds } = await startWith(stage, `remembers-${names}`, names);
+  await checkEntries(dispatcher, names);
+  const memory = await settledMemory(stage, dispatcher);
+  const microsecondsPerAnnouncement = await costOf(stage, dispatcher, `table-${names}`, productsThrough);
+  await dispatcher.stop();
+  const bytesPerName = (memory.anonymousBytes - (warm?.anonymousBytes ?? Number.NaN)) / names;
+  return { ...memory, names, bytesPerName, microsecondsPerAnnouncement, readySeconds };
+}
+
+async function startWith(stage: Stage, name: string, names: number) {
   let preparedMs = 0;
-  const dispatcher = await stage.startDispatcher(`remembers-${names}`, {
+  const dispatcher = await stage.startDispatcher(name, {
     inspected: true,
     prepare: async (stateDirectory) => {
-      await fill(stateDirectory);
+      await fillJournal(join(stateDirectory, "journal"), names);
       preparedMs = performance.now();
     },
   });
-  const readySeconds = (performance.now() - preparedMs) / 1000;
+  return { dispatcher, readySeconds: (performance.now() - preparedMs) / 1000 };
+}
+
+async function checkEntries(dispatcher: RunningDispatcher, names: number): Promise<void> {
   const entries = await metric(await dispatcher.metricsPort(), "warren_dispatcher_table_entries");
-  if (entries !== names) throw new UserError("dispatcher", `read ${entries} names of ${names} from its journal`);
-  const memory = await settledMemory(stage, dispatcher);
-  const run = `table-${names}`;
-  const microsecondsPerAnnouncement = productsThrough > 0 ? await costOf(stage, dispatcher, run, productsThrough) : 0;
-  await dispatcher.stop();
-  return { ...memory, microsecondsPerAnnouncement, readySeconds };
+  if (entries !== names) throw new UserError("dispatcher", `remembers ${entries} names, not ${names}`);
 }
 
 /** Collects garbage until that frees nothing more: V8 gives its pages back step by step. */
@@ -138,8 +153,10 @@ async function fillJournal(directory: string, names: number): Promise<void> {
 async function costOf(stage: Stage, { pid }: RunningDispatcher, run: string, products: number): Promise<number> {
   const before = cpuSeconds(pid);
   await load(stage, run, products);
-  while ((await stage.admin.checkQueue(inputQueue)).messageCount > 0) await sleep(probeMs, undefined, stage);
+  await untilSettled(stage);
   await sleep(settleMs, undefined, stage);
+  // Nobody reads it.
+  await stage.admin.purgeQueue(pullQueue);
   return ((cpuSeconds(pid) - before) / (products * sources.length)) * 1e6;
 }
 

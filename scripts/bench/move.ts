@@ -94,7 +94,7 @@ export async function moveByDispatcher(stage: Stage, run: string, products: numb
 }
 
 /** Nothing waits in the input queue any more, nor is unacked by anybody. */
-async function untilSettled({ broker, signal }: Stage): Promise<void> {
+export async function untilSettled({ broker, signal }: Stage): Promise<void> {
   const lookup = `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${inputQueue}">>))`;
   const ask = `${lookup}, [{messages, N}] = rabbit_amqqueue:info(Q, [messages]), N`;
   const deadlineMs = performance.now() + stalledAfterMs;

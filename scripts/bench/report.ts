@@ -29,7 +29,7 @@ export interface BenchSummary {
 export function summarise(result: BenchResult): BenchSummary {
   const announcementsPerSecond = median(result.dispatcher.map((move) => move.announcementsPerSecond));
   const shovelPerSecond = median(result.shovel.map((move) => move.announcementsPerSecond));
-  const named = result.memory.filter(({ names }) => names > 0);
+  const named = result.memory.filter(({ bytesPerName }) => !Number.isNaN(bytesPerName));
   return {
     announcementsPerSecond: Math.round(announcementsPerSecond),
     shovelPerSecond: Math.round(shovelPerSecond),
@@ -79,7 +79,7 @@ export function formatBench(result: BenchResult): string {
       ...memory.map((one) => [
         String(one.names),
         `${(one.totalBytes / 1e6).toFixed(0)} MB`,
-        one.names === 0 ? "" : one.bytesPerName.toFixed(0),
+        Number.isNaN(one.bytesPerName) ? "" : one.bytesPerName.toFixed(0),
         `${one.microsecondsPerAnnouncement.toFixed(0)} µs`,
         `${one.readySeconds.toFixed(1)} s`,
       ]),

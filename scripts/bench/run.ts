@@ -12,9 +12,9 @@ export interface BenchPlan {
   readonly products: number;
   readonly rounds: number;
   readonly latency: LatencyPlan;
-  /** Numbers of names remembered. */
+  /** Numbers of names remembered, ascending. */
   readonly names: readonly number[];
-  /** Sent through at each of these numbers, to see what one costs. */
+  /** Sent through where the names came from a journal, to see what one costs. */
   readonly productsPerNames: number;
 }
 
@@ -51,8 +51,7 @@ export async function runBench({ plan, signal, onStep }: BenchOptions): Promise<
     const stage = await setStage({ queueType: plan.queueType, signal, onStep }, cleanup);
     const { shovel, dispatcher } = await measureThroughput(stage, plan);
     const latency = await measureLatency(stage, plan.latency);
-    // Nobody reads from now on, and nothing is to wait there.
-    const memory = await measureMemory(stage, [0, ...plan.names], plan.productsPerNames);
+    const memory = await measureMemory(stage, plan.names, plan.productsPerNames);
     const { products, queueType } = plan;
     const brokerVersion = stage.broker.version;
     return { brokerVersion, queueType, products, latencyPlan: plan.latency, shovel, dispatcher, latency, memory };

@@ -59,6 +59,8 @@ export async function setStage(options: StageOptions, cleanup: Cleanup): Promise
   options.onStep("starting a broker");
   const broker = await startLocalBroker({ plugins: ["rabbitmq_shovel"], onProgress: options.onStep });
   cleanup.add(() => broker.stop());
+  // RabbitMQ's own default, which the local broker stays far below: from half of it on, queues are paged out to disk.
+  await broker.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.4)");
   const passwordFile = join(directory, "broker-password");
   await writeFile(passwordFile, broker.adminPassword, { mode: 0o600 });
   const brokerSettings = {
