@@ -68,7 +68,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     copyOf,
     onDelivered: (file) => evidence.delivered(file),
   });
-  let doing = "waiting for the lab";
+  let doing = "waiting for the lab and its first products";
   const progress = setInterval(() => options.onProgress?.(evidence, doing), progressEveryMs);
   try {
     const missing = await awaitWhole(scene, readyWithinMs, signal);

@@ -1,0 +1,63 @@
+import { expect, it } from "vitest";
+import { faults, type Targets } from "./faults.ts";
+import type { PlannedRound } from "./plan.ts";
+import type { Scene } from "./scene.ts";
+
+const targets: Targets = { holder: "bunny1", others: ["bunny2", "bunny3"], other: "bunny3" };
+const round: PlannedRound = { number: 1, fault: "", quietMs: 0, holdMs: 0, other: 1, luck: 1 };
+const struckMs = 1_795_570_847_129;
+
+/** A lab in which commands are only written down. */
+function writtenDown() {
+  const scripts: string[] = [];
+  const scene: Pick<Scene, "on" | "ownDisks"> = {
+    ownDisks: ["bunny1"],
+    async on(host, script) {
+      scripts.push(`${host}: ${script}`);
+      return `${struckMs}\nwhat the command says`;
+    },
+  };
+  return { scene: scene as Scene, scripts };
+}
+
+it.each([
+  ["dispatcher-killed", ["bunny1"], "systemctl kill --signal=SIGKILL --kill-whom=main warren-dispatcher.service"],
+  ["dispatcher-stopped", ["bunny1"], "systemctl kill --signal=SIGSTOP --kill-whom=main warren-dispatcher.service"],
+  [
+    "dispatcher-both-killed",
+    ["bunny1", "bunny2", "bunny3"],
+    "systemctl kill --signal=SIGKILL --kill-whom=main warren-dispatcher.service",
+  ],
+  ["broker-killed", ["bunny1"], "systemctl kill --signal=SIGKILL --kill-whom=main rabbitmq-server.service"],
+  ["broker-stopped", ["bunny1"], "systemctl kill --signal=SIGSTOP --kill-whom=main rabbitmq-server.service"],
+  ["broker-member-killed", ["bunny3"], "systemctl kill --signal=SIGKILL --kill-whom=main rabbitmq-server.service"],
+  ["node-stop", ["bunny1"], "systemctl --no-block stop rabbitmq-server.service"],
+  ["vip-moved", ["bunny1"], "/usr/local/lib/warren/stand-back yes"],
+])("%s strikes %j with its command, at the time that the host says", async (name, hosts, command) => {
+  const { scene, scripts } = writtenDown();
+  const fault = faults.find((one) => one.name === name);
+  const chosen = fault?.hosts(targets, round, scene) ?? [];
+  expect(chosen).toEqual(hosts);
+  expect(await fault?.inject(scene, chosen, round)).toMatchObject({ atMs: struckMs });
+  expect(scripts).toEqual(hosts.map((host) => `${host}: date +%s%3N && ${command}`));
+  scripts.length = 0;
+  await fault?.heal(scene, chosen);
+  expect(new Set(scripts.map((script) => script.split(":")[0]))).toEqual(new Set(hosts));
+});
+
+it("the broker's limit of memory is set by no shell that reads its words twice, and goes back to what its settings say", async () => {
+  const { scene, scripts } = writtenDown();
+  const fault = faults.find(({ name }) => name === "memory-alarm");
+  await fault?.inject(scene, ["bunny1"], round);
+  await fault?.heal(scene, ["bunny1"]);
+  expect(scripts[0]).toContain("runuser -u rabbitmq -- env --chdir=/var/lib/rabbitmq");
+  expect(scripts[0]).toMatch(/set_vm_memory_high_watermark absolute 10MB$/);
+  expect(scripts[1]).toContain("application:get_env(rabbit, vm_memory_high_watermark)");
+});
+
+it("either the holder's plug or another member's is pulled, by the plan's luck", () => {
+  const { scene } = writtenDown();
+  const fault = faults.find(({ name }) => name === "hosts-rebooted");
+  expect(fault?.hosts(targets, { ...round, luck: 2 }, scene)).toEqual(["bunny1"]);
+  expect(fault?.hosts(targets, { ...round, luck: 3 }, scene)).toEqual(["bunny3"]);
+});
