@@ -218,6 +218,8 @@ function vmCommand(binaries: RabbitmqBinaries, directory: string) {
       ...["-noinput", "-s", "rabbit", "boot", "-boot", "start_sasl", "-eval", evaluatorLoop(directory)],
       ...["-sname", "rabbit@localhost", "-erl_epmd_port", distributionPortUnused],
       ...["+W", "w", "+S", "2:2", "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"],
+      // As the package's own script has them: without these, collecting the garbage of long queues takes a third of the rate.
+      ...["+MBas", "ageffcbf", "+MHas", "ageffcbf", "+MBlmbcs", "512", "+MHlmbcs", "512", "+MMmcs", "30"],
       ...["-syslog", "logger", "[]", "-syslog", "syslog_error_logger", "false"],
       ...["-kernel", "prevent_overlapping_partitions", "false"],
     ],
