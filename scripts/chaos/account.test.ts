@@ -39,7 +39,7 @@ describe("a product", () => {
     expect(account(evidence, rounds)).toMatchObject({ repeated: 0, lost: 0 });
   });
 
-  it("dispatched again in doubt is counted apart, and is a repeat where both were pulled", () => {
+  it("dispatched again in doubt is a repeat, whether or not both were pulled, and is listed apart", () => {
     const { evidence, ...one } = makeCase(2);
     for (const index of [0, 1]) {
       one.write(index, 10);
@@ -49,14 +49,13 @@ describe("a product", () => {
     }
     one.deliver(1, "pds-2", 2100);
     const counted = account(evidence, rounds);
-    expect(counted).toMatchObject({ doubted: 2, repeated: 1, repeatedAnnounced: 0, repeatedDelivered: 1 });
+    expect(counted).toMatchObject({ doubted: 2, repeated: 2, repeatedAnnounced: 2, repeatedDelivered: 1 });
     expect(counted.doubts).toMatchObject([
       { messageId: "B-0", afterMs: 1 },
       { messageId: "B-1", afterMs: 1 },
     ]);
     expect(counted.findings[0]).toMatchObject({
-      because: "dispatched again in doubt, and pulled both times",
-      round: { number: 2 },
+      because: "dispatched again in doubt",
     });
   });
 

@@ -62,7 +62,7 @@ export interface Account {
   readonly repeated: number;
   readonly repeatedAnnounced: number;
   readonly repeatedDelivered: number;
-  /** Dispatched with the mark of doubt: none of the repeats. */
+  /** Dispatched with the mark of doubt, mostly for the first time; where not, one of the repeats. */
   readonly doubted: number;
   readonly doubts: readonly Doubt[];
   /** The other URP's copy, asked for because the first could not be fetched. */
@@ -134,8 +134,7 @@ export function account(evidence: Evidence, rounds: readonly RoundRecord[]): Acc
 /** Whether every product arrived once and whole. */
 export const isGood = ({ lost, repeated, wrong }: Account): boolean => lost + repeated + wrong === 0;
 
-const announcedAgain = ({ dispatched }: ProductRecord): number =>
-  Math.max(0, dispatched.filter(({ doubt }) => !doubt).length - 1);
+const announcedAgain = ({ dispatched }: ProductRecord): number => Math.max(0, dispatched.length - 1);
 const deliveredAgain = ({ delivered }: ProductRecord): number => Math.max(0, delivered.length - 1);
 const firstWrittenMs = ({ writtenMs }: ProductRecord): number => Math.min(...writtenMs.values());
 
@@ -173,8 +172,8 @@ function whyLost({ announced, dispatched, dead }: ProductRecord): string {
 
 function whyRepeated(record: ProductRecord): string {
   const { dispatched, delivered } = record;
-  if (announcedAgain(record) > 0) return "dispatched again";
-  if (dispatched.some(({ doubt }) => doubt)) return "dispatched again in doubt, and pulled both times";
+  if (announcedAgain(record) > 0)
+    return dispatched.some(({ doubt }) => doubt) ? "dispatched again in doubt" : "dispatched again";
   const hosts = new Set(delivered.map(({ pds }) => pds)).size;
   return hosts > 1
     ? "dispatched once, pulled by two hosts: the ack of the first was lost"
@@ -183,8 +182,9 @@ function whyRepeated(record: ProductRecord): string {
 
 /** When it came for the second time. */
 function secondMs({ dispatched, delivered }: ProductRecord): number {
-  const plain = dispatched.filter(({ doubt }) => !doubt);
-  const times = (plain.length > 1 ? plain : delivered).map(({ atMs }) => atMs).toSorted((one, other) => one - other);
+  const times = (dispatched.length > 1 ? dispatched : delivered)
+    .map(({ atMs }) => atMs)
+    .toSorted((one, other) => one - other);
   return times[1] ?? times[0] ?? 0;
 }
 

@@ -39,7 +39,7 @@ export function describeProgress(evidence: Evidence, doing: string): string {
   const { products, retired } = evidence;
   const count = (is: (record: (typeof products)[number]) => boolean) => products.filter(is).length + retired;
   const repeated = products.filter(({ dispatched, delivered }) => {
-    return dispatched.filter(({ doubt }) => !doubt).length > 1 || delivered.length > 1;
+    return dispatched.length > 1 || delivered.length > 1;
   }).length;
   return [
     doing,

@@ -61,9 +61,8 @@ export function chaos({ mayRepeatAfter = [] }: Limits = {}): void {
   });
 }
 
-/** Publishes of a product that were not marked as doubtful. One that is not in hand any more came again long after. */
-const dispatches = (record: ProductRecord | undefined): number =>
-  record?.dispatched.filter(({ doubt }) => !doubt).length ?? 2;
+/** Publishes of a product. One that is not in hand any more came again long after. */
+const dispatches = (record: ProductRecord | undefined): number => record?.dispatched.length ?? 2;
 
 function noteFigures(faults: readonly Fault[], { account, rounds }: Awaited<ReturnType<typeof runChaos>>): void {
   note(`products while ${rounds.length} faults were made: lost`, String(account.lost), "0");
