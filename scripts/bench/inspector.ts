@@ -2,22 +2,32 @@ import { UserError } from "../../agents/lib/errors.ts";
 
 const answerWithinMs = 30_000;
 
-/**
- * Has a process under Node's inspector collect its garbage: what is resident then is what it needs, not what it has not thrown
- * away yet.
- */
+/** Bytes that a process holds in live objects and buffers. */
+export async function heldBytes(inspectorUrl: string): Promise<number> {
+  const expression = "(({ heapUsed, external }) => heapUsed + external)(process.memoryUsage())";
+  const { result } = (await call(inspectorUrl, "Runtime.evaluate", { expression })) as { result: { value: number } };
+  return result.value;
+}
+
+/** Has a process collect its garbage: what it holds then is what it needs, not what it has not thrown away yet. */
 export async function collectGarbage(inspectorUrl: string): Promise<void> {
+  await call(inspectorUrl, "HeapProfiler.collectGarbage", {});
+}
+
+/** Asks a process by Node's inspector. */
+async function call(inspectorUrl: string, method: string, params: object): Promise<unknown> {
   const socket = new WebSocket(inspectorUrl);
-  const done = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<unknown>();
   const fail = (what: string) => () => done.reject(new UserError("inspector", `${what} ${inspectorUrl}`));
   const late = setTimeout(fail("no answer from"), answerWithinMs);
   socket.addEventListener("error", fail("no connection to"));
-  socket.addEventListener("open", () => socket.send(JSON.stringify({ id: 1, method: "HeapProfiler.collectGarbage" })));
+  socket.addEventListener("open", () => socket.send(JSON.stringify({ id: 1, method, params })));
   socket.addEventListener("message", ({ data }) => {
-    if (JSON.parse(String(data)).id === 1) done.resolve();
+    const { id, result } = JSON.parse(String(data));
+    if (id === 1) done.resolve(result);
   });
   try {
-    await done.promise;
+    return await done.promise;
   } finally {
     clearTimeout(late);
     socket.close();

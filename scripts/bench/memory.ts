@@ -6,18 +6,23 @@ import { pino } from "pino";
 import { request } from "undici";
 import { Journal } from "../../agents/dispatcher/journal.ts";
 import { UserError } from "../../agents/lib/errors.ts";
-import { collectGarbage } from "./inspector.ts";
+import { collectGarbage, heldBytes } from "./inspector.ts";
 import { load, untilSettled } from "./move.ts";
 import { announcementOf, sources, topicTail } from "./pairs.ts";
 import { dedupWindowSeconds, inputTopic, pullQueue, type RunningDispatcher, type Stage } from "./stage.ts";
-import { cpuSeconds, type Resident, resident } from "./usage.ts";
+import { cpuSeconds, residentBytes } from "./usage.ts";
+
+interface Memory {
+  /** All of the process, with what its allocators keep for later: several megabytes more or less by chance. */
+  readonly residentBytes: number;
+  /** Live objects and buffers, garbage collected. */
+  readonly heldBytes: number;
+}
 
 /** What a dispatcher that remembers so many names needs. */
-export interface MemoryResult {
+export interface MemoryResult extends Memory {
   readonly names: number;
-  readonly totalBytes: number;
-  readonly anonymousBytes: number;
-  /** Grown beyond a dispatcher that is warm, garbage collected in both; NaN of the warm one. */
+  /** Grown beyond a dispatcher that is warm, in live objects and buffers; NaN of the warm one. */
   readonly bytesPerName: number;
   /** Of its processor time, with a table of that size. */
   readonly microsecondsPerAnnouncement: number;
@@ -34,7 +39,6 @@ const keyBytes = 16;
 /** The journal keeps only so much in memory that is not on disk yet. */
 const syncEvery = 20_000;
 const settleMs = 500;
-const collectionsMin = 3;
 const collectionsMax = 10;
 const freedLittleBytes = 100_000;
 
@@ -63,7 +67,7 @@ async function measureGrowth(stage: Stage, counts: readonly number[]): Promise<M
     await checkEntries(dispatcher, names);
     const memory = await settledMemory(stage, dispatcher);
     const [warm] = results;
-    const grown = warm ? (memory.anonymousBytes - warm.anonymousBytes) / (names - warm.names) : Number.NaN;
+    const grown = warm ? (memory.heldBytes - warm.heldBytes) / (names - warm.names) : Number.NaN;
     results.push({ ...memory, names, bytesPerName: grown, microsecondsPerAnnouncement, readySeconds });
   };
   stage.onStep(`a dispatcher that remembers ${warmNames} names, and is warm`);
@@ -91,7 +95,7 @@ async function measureStarted(
   const memory = await settledMemory(stage, dispatcher);
   const microsecondsPerAnnouncement = await costOf(stage, dispatcher, `table-${names}`, productsThrough);
   await dispatcher.stop();
-  const bytesPerName = (memory.anonymousBytes - (warm?.anonymousBytes ?? Number.NaN)) / names;
+  const bytesPerName = (memory.heldBytes - (warm?.heldBytes ?? Number.NaN)) / names;
   return { ...memory, names, bytesPerName, microsecondsPerAnnouncement, readySeconds };
 }
 
@@ -112,17 +116,17 @@ async function checkEntries(dispatcher: RunningDispatcher, names: number): Promi
   if (entries !== names) throw new UserError("dispatcher", `remembers ${entries} names, not ${names}`);
 }
 
-/** Collects garbage until that frees nothing more: V8 gives its pages back step by step. */
-async function settledMemory({ signal }: Stage, dispatcher: RunningDispatcher): Promise<Resident> {
+/** Collects garbage until that frees nothing more: V8 goes step by step. */
+async function settledMemory({ signal }: Stage, dispatcher: RunningDispatcher): Promise<Memory> {
   const inspectorUrl = await dispatcher.inspectorUrl();
-  let before = resident(dispatcher.pid);
-  for (let collected = 1; ; collected++) {
+  for (let collected = 1, before = Number.POSITIVE_INFINITY; ; collected++) {
     await collectGarbage(inspectorUrl);
     await sleep(settleMs, undefined, { signal });
-    const now = resident(dispatcher.pid);
-    const freed = before.anonymousBytes - now.anonymousBytes;
-    if (collected >= collectionsMin && (freed < freedLittleBytes || collected === collectionsMax)) return now;
-    before = now;
+    const held = await heldBytes(inspectorUrl);
+    if (before - held < freedLittleBytes || collected === collectionsMax) {
+      return { residentBytes: residentBytes(dispatcher.pid), heldBytes: held };
+    }
+    before = held;
   }
 }
 

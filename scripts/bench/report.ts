@@ -78,7 +78,7 @@ export function formatBench(result: BenchResult): string {
       ["names remembered", "resident", "bytes a name", "dispatcher, each", "ready after"],
       ...memory.map((one) => [
         String(one.names),
-        `${(one.totalBytes / 1e6).toFixed(0)} MB`,
+        `${(one.residentBytes / 1e6).toFixed(0)} MB`,
         Number.isNaN(one.bytesPerName) ? "" : one.bytesPerName.toFixed(0),
         `${one.microsecondsPerAnnouncement.toFixed(0)} µs`,
         `${one.readySeconds.toFixed(1)} s`,

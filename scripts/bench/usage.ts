@@ -13,16 +13,8 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[userTicksField]) + Number(fields[systemTicksField])) / ticksPerSecond;
 }
 
-export interface Resident {
-  /** Everything of the process that is in memory. */
-  readonly totalBytes: number;
-  /** Of that what it made itself, without the program's file, which comes in page by page and differs from start to start. */
-  readonly anonymousBytes: number;
-}
-
-export function resident(pid: number): Resident {
+/** Everything of a process that is in memory. */
+export function residentBytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, "latin1");
-  const bytes = (name: string): number =>
-    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? Number.NaN) * 1024;
-  return { totalBytes: bytes("VmRSS"), anonymousBytes: bytes("RssAnon") };
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024;
 }
