@@ -78,16 +78,16 @@ const result: BenchResult = {
   memory: [
     {
       names: 0,
-      totalBytes: 60e6,
-      anonymousBytes: 40e6,
+      residentBytes: 60e6,
+      heldBytes: 20e6,
       bytesPerName: Number.NaN,
       microsecondsPerAnnouncement: 50,
       readySeconds: 0.4,
     },
     {
       names: 10_000,
-      totalBytes: 61e6,
-      anonymousBytes: 41e6,
+      residentBytes: 61e6,
+      heldBytes: 21e6,
       bytesPerName: 61.26,
       microsecondsPerAnnouncement: 51,
       readySeconds: 0.5,
