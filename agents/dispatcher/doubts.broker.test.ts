@@ -90,6 +90,8 @@ describe("a product that its announcer announces again, since a broker may have 
     const unsure = place.announcement(1, 2);
     await place.announce(unsure.body);
     await place.allOut([unsure.key]);
+    // Before its confirm whoever announces it waits with it, and is a twin.
+    await expect.poll(() => dispatcher.metric("in_flight")).toBe(0);
     await place.announce(unsure.body, undefined, again);
     await expect.poll(() => dispatcher.metric("doubts_open"), { timeout: 10_000 }).toBe(1);
     const timestampSeconds = Math.ceil(Date.now() / 1000);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { deadLetter } from "../lib/consumer.ts";
 import { topicTail } from "../lib/dispatch-topics.ts";
@@ -8,6 +9,7 @@ import type { Input } from "./input.ts";
 import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Outgoing } from "./outgoing.ts";
+import { SyncedAcks } from "./synced-acks.ts";
 import type { Telemetry } from "./telemetry.ts";
 import type { Warnings } from "./warnings.ts";
 
@@ -26,6 +28,9 @@ export interface EffectParts {
   tell(event: Event): void;
 }
 
+/** How late a disk's fault is noticed by those who wait for the disk. */
+const faultCheckMs = 250;
+
 type Of<T extends Effect["type"]> = Extract<Effect, { type: T }>;
 
 /** Does what the core answers. For every message only calls: no promise, no wait. */
@@ -33,9 +38,14 @@ export class Effects {
   readonly #parts: EffectParts;
   /** Dead letters on their way. */
   readonly #asides = new Set<Promise<void>>();
+  /** Twins that are acked when they are on disk: whoever dies before has them given out again, and keeps them then. */
+  readonly #twins: SyncedAcks;
+  /** The delivery whose twin was given to the journal last. */
+  #keptTwin: number | undefined;
 
   constructor(parts: EffectParts) {
     this.#parts = parts;
+    this.#twins = new SyncedAcks(() => this.#twinsSynced());
   }
 
   do(effect: Effect, nowMs: number): void {
@@ -45,7 +55,7 @@ export class Effects {
         outgoing.publish(effect, this.#outcomeOf(effect.claim));
         break;
       case "ack":
-        input.take(effect.delivery)?.ack();
+        this.#ack(effect.delivery);
         break;
       case "requeue":
         input.take(effect.delivery)?.requeue();
@@ -67,9 +77,26 @@ export class Effects {
     }
   }
 
-  /** Resolves when every dead letter is put aside, or no longer ours. */
+  /** Resolves when every dead letter is put aside, or no longer ours, and every twin acked. */
   async settled(): Promise<void> {
-    await Promise.all(this.#asides);
+    await Promise.all([...this.#asides, this.#twins.settled()]);
+  }
+
+  #ack(id: number): void {
+    const delivery = this.#parts.input.take(id);
+    if (!delivery) return;
+    if (id === this.#keptTwin) this.#twins.add(delivery);
+    else delivery.ack();
+  }
+
+  /** A disk that takes nothing must not hold up the input: a twin that is not kept costs its product only where its server dies, too. */
+  async #twinsSynced(): Promise<void> {
+    const { journal } = this.#parts;
+    let isSynced = false;
+    const synced = journal.synced().then(() => {
+      isSynced = true;
+    });
+    while (!isSynced && journal.fault === undefined) await Promise.race([synced, sleep(faultCheckMs)]);
   }
 
   #doSeldom(effect: Effect, nowMs: number): void {
@@ -116,11 +143,14 @@ export class Effects {
     }
   }
 
+  /** The core has its delivery acked next. */
   #keepTwin({ key, delivery }: Of<"keep-twin">): void {
     const { journal, tell } = this.#parts;
     const ref = journal.twin(key, delivery.routingKey, delivery.body);
     // 0: no room for it while the disk is full. A puller that asks gets its own announcement back.
-    if (ref > 0) tell({ type: "twin-kept", key, ref });
+    if (ref === 0) return;
+    this.#keptTwin = delivery.id;
+    tell({ type: "twin-kept", key, ref });
   }
 
   async #serve(effect: Of<"serve">): Promise<void> {

@@ -2,6 +2,7 @@ import type { BrokerSession } from "../lib/broker-session.ts";
 import type { Delivery, Subscription } from "../lib/subscription.ts";
 import type { LedgerRecord } from "./events.ts";
 import type { LedgerReader } from "./ledger-record.ts";
+import { SyncedAcks } from "./synced-acks.ts";
 
 /** The most that AMQP can say. Nothing is acked before it is on disk, and the disk commits in groups: few would be slow. */
 const prefetch = 65_535;
@@ -26,11 +27,11 @@ export class Ledger {
   readonly #options: LedgerOptions;
   #subscription: Subscription | undefined;
   /** Told to the core, not yet known to be on disk. */
-  #untold: Delivery[] = [];
-  #settling: Promise<void> | undefined;
+  readonly #acks: SyncedAcks;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
+    this.#acks = new SyncedAcks(options.synced);
   }
 
   /** Read, not acked. */
@@ -54,7 +55,7 @@ export class Ledger {
         if (this.#subscription === subscription) this.#onDelivery(delivery);
       },
       onLost: () => {
-        if (this.#subscription === subscription) this.#untold = [];
+        if (this.#subscription === subscription) this.#acks.drop();
       },
     });
     this.#subscription = subscription;
@@ -68,7 +69,7 @@ export class Ledger {
     const subscription = this.#subscription;
     if (!subscription) return;
     this.#subscription = undefined;
-    this.#untold = [];
+    this.#acks.drop();
     void this.#options.session.unsubscribe(subscription);
     void subscription.close();
   }
@@ -79,7 +80,7 @@ export class Ledger {
     if (!subscription) return;
     this.#subscription = undefined;
     await this.#options.session.unsubscribe(subscription);
-    await this.#settling;
+    await this.#acks.settled();
   }
 
   #onDelivery(delivery: Delivery): void {
@@ -88,19 +89,6 @@ export class Ledger {
     if (record) onRecord(record);
     else onUnreadable(delivery.routingKey);
     if (this.isPaused) return;
-    this.#untold.push(delivery);
-    this.#settling ??= this.#settle();
-  }
-
-  /** One wait for the disk for all that came meanwhile. */
-  async #settle(): Promise<void> {
-    while (this.#untold.length > 0) {
-      const batch = this.#untold;
-      this.#untold = [];
-      await this.#options.synced();
-      for (const delivery of batch) delivery.ack();
-    }
-    // In the same turn in which nothing was left: whoever comes next starts this again.
-    this.#settling = undefined;
+    this.#acks.add(delivery);
   }
 }
