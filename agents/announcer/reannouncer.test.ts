@@ -116,3 +116,18 @@ test("after stop nothing goes out any more", async () => {
   await session.answer("confirmed");
   expect(bodies()).toHaveLength(20);
 });
+
+test("the time counts back from the loss, however long there is no broker, and whatever breaks while it is said again", async () => {
+  const { session, clock, counts, confirm } = arrange();
+  confirm("a");
+  clock.nowMs = 900;
+  session.emit("lost", "test");
+  clock.nowMs = 60_000;
+  session.emit("ready");
+  expect(counts).toEqual([1]);
+  session.reconnect();
+  expect(counts, "not confirmed yet, so not forgotten").toEqual([1, 1]);
+  await session.answer("confirmed");
+  session.reconnect();
+  expect(counts, "said again, and old by now").toEqual([1, 1]);
+});

@@ -42,10 +42,14 @@ export class Reannouncer {
   readonly #kept = new Set<Kept>();
   #run = new AbortController();
   #wasLost = false;
+  /** Lanes that have not said everything again yet. */
+  #underWay = 0;
 
   constructor(options: ReannouncerOptions) {
     this.#options = options;
     options.session.on("lost", () => {
+      // The time counts back from here, however long it takes until there is a broker again.
+      this.#forget();
       this.#wasLost = true;
       this.#run.abort();
     });
@@ -72,7 +76,8 @@ export class Reannouncer {
 
   #forget(): void {
     const { keepMs, max, nowMs } = this.#options;
-    const sinceMs = nowMs() - keepMs;
+    // Nothing gets too old while it can't be said, or is being said.
+    const sinceMs = this.#wasLost || this.#underWay > 0 ? 0 : nowMs() - keepMs;
     for (const kept of this.#kept) {
       if (this.#kept.size <= max && kept.confirmedAtMs >= sinceMs) return;
       this.#kept.delete(kept);
@@ -80,14 +85,20 @@ export class Reannouncer {
   }
 
   #begin(): void {
-    this.#forget();
     if (this.#kept.size === 0) return;
     this.#options.events.reannouncing(this.#kept.size);
     this.#run = new AbortController();
+    this.#underWay = 0;
     const { signal } = this.#run;
     // All lanes take from one list. A connection that goes ends them; the next one begins with all of it again.
     const messages = [...this.#kept].map(({ message }) => message).values();
-    for (let lane = 0; lane < lanes; lane += 1) void this.#sendAll(messages, signal);
+    for (let lane = 0; lane < lanes; lane += 1) {
+      this.#underWay += 1;
+      void this.#sendAll(messages, signal).finally(() => {
+        // A run that was broken off is begun anew: until then nothing is forgotten.
+        if (!signal.aborted) this.#underWay -= 1;
+      });
+    }
   }
 
   async #sendAll(messages: IterableIterator<SpooledMessage>, signal: AbortSignal): Promise<void> {

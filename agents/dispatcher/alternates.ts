@@ -115,9 +115,9 @@ export class Alternates {
   }
 
   /** A puller has the product: nobody needs its twin. */
-  onPulled(key: string, slot: number): void {
-    // Not for the journal: after a restart a request is answered needlessly at worst, and the puller knows what it has.
-    this.#table.setServed(slot);
+  onPulled(key: string): void {
+    // Also on disk: what announcers announce again after a restart of ours must not be doubted once more.
+    this.#markServed(key);
     this.#help.drop(key);
     this.#owed.drop(key);
     this.#settleWaiting(key);

@@ -65,11 +65,7 @@ export class Dispatcher implements RunningAgent {
   /** A fault of ours ends the process: nothing is acked that is not out, and what was in hand comes again. */
   readonly #events = new InTurn<Event>(
     (event) => this.#handle(event),
-    (error) => {
-      // What is not handled must not be acked.
-      this.#ledger.pause();
-      this.#context.lifeCycle.fail(error);
-    },
+    (error) => this.#fail(error),
   );
   #idle: (() => void) | undefined;
 
@@ -173,6 +169,7 @@ export class Dispatcher implements RunningAgent {
       ...{ telemetry: this.#telemetry, warnings: new Warnings(log), log, outgoing },
       ...{ inputQueue: config.inputQueue, alternateTopic: config.alternateTopic },
       tell: (event) => this.#events.tell(event),
+      fail: (error) => this.#fail(error),
     });
   }
 
@@ -204,6 +201,12 @@ export class Dispatcher implements RunningAgent {
     this.#context.lifeCycle.fail(new UserError("journal", "its disk was full for too long", remedy));
   }
 
+  #fail(error: Error): void {
+    // What is not handled must not be acked.
+    this.#ledger.pause();
+    this.#context.lifeCycle.fail(error);
+  }
+
   #handle(event: Event): void {
     const nowMs = now();
     for (const effect of this.#core.handle(event, nowMs)) {
@@ -230,7 +233,8 @@ export class Dispatcher implements RunningAgent {
       journalFault: this.#journal.fault,
       broker: this.#session.state,
       connection: this.#session.description,
-      silentSources: this.#sources.silent,
+      // A standby hears only what it reads of others' work.
+      silentSources: core.state === "active" ? this.#sources.silent : [],
       starvedOf: this.#queueWatches.starvedOf,
       stateForMs: this.#stateLog.forMs(now()),
       address: this.#context.config.vip?.address,

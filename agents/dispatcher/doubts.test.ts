@@ -19,6 +19,7 @@ test("a redelivery of what only the ledger knows is held until a receipt proves 
   expect(at.core.doubts).toBe(1);
   at.nowMs += 400;
   expect(at.pulled(1, startMs)).toMatchObject([
+    { type: "remember-served", key: keyOf(1) },
     { type: "remember-certain", key: keyOf(1) },
     { type: "doubt-settled", how: "receipt", heldMs: 400 },
     { type: "twin" },
@@ -40,7 +41,7 @@ test("a receipt without a time, or of a publish a window ago, proves nothing; on
   expect(at.ledger({ kind: "pulled", key: keyOf(1) })).toEqual([]);
   expect(at.pulled(1, startMs - windowMs + 1000)).toEqual([]);
   expect(at.core.doubts).toBe(1);
-  expect(deeds(at.pulled(1, startMs - 5000))).toEqual(["remember-certain", "ack 2"]);
+  expect(deeds(at.pulled(1, startMs - 5000))).toEqual(["remember-served", "remember-certain", "ack 2"]);
 });
 
 test("without a receipt it goes out again when it is late and a later product's receipt has come", () => {
@@ -88,7 +89,7 @@ test("with no receipts at all it goes out again after doubtMaxMs", () => {
 test("a receipt that comes before the marker is back settles it", () => {
   const at = takenOver(1, { doubtMaxMs: 1_200_000 });
   const marker = at.tickAfter(1_200_000);
-  expect(deeds(at.pulled(1, startMs))).toEqual(["remember-certain", "ack 2"]);
+  expect(deeds(at.pulled(1, startMs))).toEqual(["remember-served", "remember-certain", "ack 2"]);
   expect(at.returnMarker(marker)).toEqual([]);
 });
 
@@ -103,7 +104,7 @@ test("further redeliveries are held with the first, which the queue may have tak
   const at = takenOver(1);
   expect(deeds(at.deliver(1, { redelivered: true, source: "urp-2" }))).toEqual([]);
   expect(at.core.doubts).toBe(1);
-  expect(deeds(at.pulled(1, startMs))).toEqual(["remember-certain", "ack 2", "ack 3"]);
+  expect(deeds(at.pulled(1, startMs))).toEqual(["remember-served", "remember-certain", "ack 2", "ack 3"]);
 });
 
 test("beyond doubtsMax the oldest goes out again", () => {
@@ -132,7 +133,7 @@ test("what was refused, and is in our ledger all the same, is a doubt and not a 
   const publish = at.deliver(1);
   at.published(1, { ours: true });
   expect(types(at.settle("nacked", publish))).toEqual(["publish-failed", "doubt"]);
-  expect(deeds(at.pulled(1))).toEqual(["remember-certain", "ack 2"]);
+  expect(deeds(at.pulled(1))).toEqual(["remember-served", "remember-certain", "ack 2"]);
 });
 
 test("the same, where the ledger shows it after the refusal", () => {
@@ -164,7 +165,7 @@ test("what is announced again is a twin where a puller has it, else held until o
   expect(deeds(at.deliver(1, { again: true }))).toEqual(["ack 4"]);
   expect(types(at.deliver(2, { again: true }))).toEqual(["doubt"]);
   expect(deeds(at.deliver(2, { again: true, source: "urp-2" })), "the other server's").toEqual([]);
-  expect(deeds(at.pulled(2))).toEqual(["ack 5", "ack 6"]);
+  expect(deeds(at.pulled(2))).toEqual(["remember-served", "ack 5", "ack 6"]);
 });
 
 test("what is announced again and nobody has pulled goes out again, late and marked; the unknown at once, and marked", () => {
@@ -202,6 +203,7 @@ test("a receipt for what the ledger never showed makes it known, from its first 
   const at = new CoreFixture();
   expect(at.pulled(1, startMs - 5000)).toEqual([
     { type: "remember", key: keyOf(1), atMs: startMs - 5000, source: "", sizeBytes: 0, certain: true },
+    { type: "remember-served", key: keyOf(1) },
   ]);
   at.tell({ type: "held" });
   expect(deeds(at.returnMarker(at.deliver(1, { redelivered: true })))).toEqual(["ack 1"]);

@@ -26,6 +26,8 @@ export interface EffectParts {
   readonly alternateTopic: string;
   /** What comes of an effect, for the core: never handled before all effects of the event under way are done. */
   tell(event: Event): void;
+  /** A fault of ours: the process is to end. */
+  fail(error: Error): void;
 }
 
 /** How late a disk's fault is noticed by those who wait for the disk. */
@@ -100,7 +102,7 @@ export class Effects {
   }
 
   #doSeldom(effect: Effect, nowMs: number): void {
-    const { input, ledger, session, outgoing, warnings, log } = this.#parts;
+    const { input, ledger, session, outgoing, warnings, log, fail } = this.#parts;
     switch (effect.type) {
       case "subscribe":
         input.subscribe();
@@ -123,7 +125,7 @@ export class Effects {
         outgoing.marker(effect, this.#outcomeOf(effect.claim));
         break;
       case "serve":
-        void this.#serve(effect);
+        this.#serve(effect).catch(fail);
         break;
       case "serve-delivery":
         outgoing.deliveredTwin(effect, this.#outcomeOf(effect.claim, this.#answerOf(effect)));

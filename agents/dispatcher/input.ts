@@ -1,5 +1,5 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
-import { againHeader, reasonHeader } from "../lib/dispatch-topics.ts";
+import { againHeader, reasonOf } from "../lib/dispatch-topics.ts";
 import type { Delivery, Subscription } from "../lib/subscription.ts";
 import type { Incoming } from "./events.ts";
 
@@ -78,10 +78,9 @@ export class Input {
     const id = this.#nextId++;
     this.#inHand.set(id, delivery);
     const { routingKey, body, redelivered, headers } = delivery;
-    const reason = headers[reasonHeader];
     this.#options.onDelivery({
       ...{ id, routingKey, body, redelivered },
-      reason: reason === undefined ? undefined : String(reason),
+      reason: reasonOf(headers),
       again: headers[againHeader] !== undefined,
     });
   }

@@ -67,3 +67,11 @@ test.each([
 ])("garbage %s says nothing", (_where, routingKey, text) => {
   expect(read(routingKey, { body: Buffer.from(text) })).toBeUndefined();
 });
+
+test("a reason is a short text, whatever somebody writes there", () => {
+  const reasonIn = (reason: unknown) => read("v00.urp.alternate.RADAR", { headers: { "x-warren-reason": reason } });
+  expect(reasonIn("x".repeat(70_000))).toMatchObject({ reason: "x".repeat(255) });
+  for (const odd of [{ toString: 1 }, 404, null, ["a"], Buffer.from("a")]) {
+    expect(reasonIn(odd)).toMatchObject({ reason: "not said" });
+  }
+});

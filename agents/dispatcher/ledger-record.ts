@@ -1,4 +1,4 @@
-import { isMessageIdOf, reasonHeader, topicTail } from "../lib/dispatch-topics.ts";
+import { isMessageIdOf, reasonOf, topicTail } from "../lib/dispatch-topics.ts";
 import { type ScannedV00, scanV00 } from "../lib/scan-v00.ts";
 import type { LedgerRecord } from "./events.ts";
 import { readOddV00 } from "./read-input.ts";
@@ -47,7 +47,7 @@ export class LedgerReader {
     if (key === undefined) return undefined;
     if (topicTail(twinTopic, routingKey) !== undefined) return { kind: "twin", key };
     if (topicTail(alternateTopic, routingKey) === undefined) return undefined;
-    const reason = String(message.headers[reasonHeader] ?? "not said");
+    const reason = reasonOf(message.headers) ?? "not said";
     return { kind: "request", key, routingKey, reason, ...firstArrival(message, nowMs) };
   }
 

@@ -100,7 +100,7 @@ export class Products {
       slot = this.#add(key, atMs, claim?.source ?? "", claim?.sizeBytes ?? 0, true);
     }
     // First, so that no twin is kept any more.
-    this.#alternates.onPulled(key, slot);
+    this.#alternates.onPulled(key);
     this.#prove(key, slot);
     if (claim && claim.id === 0) this.#resolve(claim);
     return true;

@@ -15,6 +15,16 @@ export const markerTopicDefault = "v00.urp.marker";
 
 /** Of a request for an alternate: why the winner could not be fetched. */
 export const reasonHeader = "x-warren-reason";
+/** What a request says there; anything but a short text is no reason, whoever wrote it. */
+export function reasonOf(headers: Readonly<Record<string, unknown>>): string | undefined {
+  const reason = headers[reasonHeader];
+  if (reason === undefined) return undefined;
+  return typeof reason === "string" ? reason.slice(0, reasonCharactersMax) : "not said";
+}
+
+/** Pullers write 255 bytes at most. */
+const reasonCharactersMax = 255;
+
 /** Of a twin's announcement: why the winner could not be fetched. A puller asks for no alternate of an alternate. */
 export const alternateHeader = "x-warren-alternate";
 /** `1`: published in doubt, may be out already. */

@@ -84,3 +84,12 @@ test("a consumer that is fed between two looks goes on", async () => {
   }
   expect([world.looks, dropped]).toEqual([10, []]);
 });
+
+test("whoever is not to be fed any more, or has something in hand, is not starved", async () => {
+  const { watch, world, pass } = arrange();
+  await pass(15);
+  expect(watch.isStarved).toBe(true);
+  world.isIdle = false;
+  await pass(5);
+  expect(watch.isStarved).toBe(false);
+});

@@ -59,6 +59,8 @@ export class FeedWatch {
   async look(): Promise<void> {
     const { session, queue, log, isIdle, nowMs, idleMs = idleMsDefault } = this.#options;
     if (session.state !== "ready" || !isIdle()) this.#waitAnew();
+    // Whoever has something in hand was fed; whoever is not to be fed misses nothing.
+    if (!isIdle()) this.#isStarved = false;
     if (this.#isLooking || nowMs() - this.#fedAtMs < idleMs) return;
     this.#isLooking = true;
     const fedAtMs = this.#fedAtMs;

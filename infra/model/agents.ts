@@ -128,10 +128,10 @@ const sharedTopics = {
 } as const;
 
 /**
- * Seconds for which announcements are sent again after a connection was lost, though the broker had taken them. Of two mirrored members that
- * were cut off from each other one throws away what it has taken since. Quorum queues keep what they confirm.
+ * Seconds before the loss of a connection of which announcements are sent again, though the broker had taken them. Of two mirrored members that
+ * were cut off from each other one throws away what it has taken since: a cut may last so long. Quorum queues keep what they confirm.
  */
-const reannounceSeconds = 120;
+const reannounceSeconds = 600;
 
 function reannounced({ brokers, announcements }: StackConfig): Pick<Own<AnnouncerConfig>, "reannounceSeconds"> {
   const broker = brokers[announcements.broker];

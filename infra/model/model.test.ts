@@ -216,7 +216,7 @@ describe("the agents' configs", () => {
   });
 
   it("announce again where brokers may throw away what they have taken, and only there", () => {
-    expect(readConfig(host("urp-1"), "announcer")).toMatchObject({ reannounceSeconds: 120 });
+    expect(readConfig(host("urp-1"), "announcer")).toMatchObject({ reannounceSeconds: 600 });
     expect(readConfig(host("urp-1", fixtureConfig("lab4")), "announcer")).not.toHaveProperty("reannounceSeconds");
   });
 
@@ -229,7 +229,7 @@ describe("the agents' configs", () => {
       [],
     ]);
     const service = "/etc/systemd/system/warren-dispatcher.service";
-    expect(contentOf(host("bunny2"), service)).toContain("ExecStopPost=+/usr/local/lib/warren/stand-back ended");
+    expect(contentOf(host("bunny2"), service)).toContain("ExecStopPost=-+/usr/local/lib/warren/stand-back ended");
     const without = { ...fixtureConfig(), virtualIps: {} };
     Object.assign(without, { brokers: { bunny: { ...without.brokers.bunny, virtualIp: undefined } } });
     expect(contentOf(host("bunny2", without), service)).not.toContain("stand-back");
