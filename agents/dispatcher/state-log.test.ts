@@ -13,11 +13,21 @@ test("each change of state is one line, with how long the last state lasted", ()
   const states = new StateLog(log, "standby", 1000);
   states.is("standby", 2000);
   states.is("catching-up", 4000);
-  states.is("active", 4250);
+  states.is("active", 6250);
   expect(lines).toMatchObject([
     { state: "catching-up", before: "standby", lastedMs: 3000, msg: "now catching-up, after 3.0 s standby" },
-    { state: "active", before: "catching-up", lastedMs: 250 },
+    { state: "active", before: "catching-up", lastedMs: 2250 },
   ]);
+});
+
+test("catching up after a pause is told only where it takes long", () => {
+  const { lines, log } = logged();
+  const states = new StateLog(log, "active", 0);
+  states.is("catching-up", 1000);
+  states.is("active", 1020);
+  states.is("catching-up", 3000);
+  states.is("active", 5000);
+  expect(lines).toMatchObject([{ state: "active", before: "catching-up", lastedMs: 2000 }]);
 });
 
 test("taking over is told once: from the address to the first decision, and from the first announcement", () => {

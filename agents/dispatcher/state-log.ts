@@ -8,7 +8,7 @@ interface TakeOver {
 }
 
 /**
- * One line in the journal for each change of state, with how long the last one lasted, and one for each taking over: from the address to
+ * One line in the journal for each change of state that is no everyday matter, with how long the last one lasted, and one for each taking over: from the address to
  * the first decision, and how much of that was waiting for something to decide.
  */
 export class StateLog {
@@ -35,7 +35,8 @@ export class StateLog {
   is(state: CoreState, nowMs: number): void {
     if (state === this.#state) return;
     const lastedMs = Math.round(nowMs - this.#sinceMs);
-    this.#log.info(
+    const level = isRoutine(this.#state, state, lastedMs) ? "debug" : "info";
+    this.#log[level](
       { state, before: this.#state, lastedMs },
       `now ${state}, after ${seconds(lastedMs)} s ${this.#state}`,
     );
@@ -70,6 +71,14 @@ export class StateLog {
     this.#onTakenOver(sinceDeliveryMs);
   }
 }
+
+/** Before a first announcement after a pause it is looked what others did: that takes milliseconds, and happens all day. */
+function isRoutine(before: CoreState, state: CoreState, lastedMs: number): boolean {
+  if (before === "active") return state === "catching-up";
+  return before === "catching-up" && state === "active" && lastedMs < longCatchingUpMs;
+}
+
+const longCatchingUpMs = 1000;
 
 function seconds(ms: number): string {
   return (ms / 1000).toFixed(1);
