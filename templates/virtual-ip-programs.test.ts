@@ -136,6 +136,16 @@ describe("broker-health of a cluster with quorum queues", () => {
     expect(restarts()).toBe(true);
   });
 
+  it("has one restarted three times at most, until it is healthy again", () => {
+    const lines = Array.from({ length: 6 }, () => look("[cut_off,may_restart]\n"));
+    expect(lines.filter((line) => line.includes("a restart mends"))).toHaveLength(3);
+    expect(lines.filter((line) => line.includes("3 restarts did not mend: cut_off"))).toHaveLength(1);
+    restarts();
+    for (let more = 0; more < 4; more += 1) look("[]\n");
+    expect(look("[cut_off,may_restart]\n")).toContain("a restart mends");
+    expect(restarts()).toBe(true);
+  });
+
   it("has none restarted that the cluster can't spare, or that has an alarm", () => {
     for (let more = 0; more < 5; more += 1) look("[cut_off]\n");
     expect(readFileSync(join(state, "unhealthy"), "utf8")).toBe("1\n");

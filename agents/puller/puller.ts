@@ -174,7 +174,8 @@ export class Puller {
   async #isSettled(pull: Pull): Promise<boolean> {
     const { order, from } = pull;
     const { events, now, sizeOf } = this.#ports;
-    if (from.kind === "first" && this.#memory.wasAskedFor(order, now())) {
+    // In doubt the dispatcher knows of no request: that one is lost, too.
+    if (from.kind === "first" && !from.inDoubt && this.#memory.wasAskedFor(order, now())) {
       events.askedBefore(order);
       return true;
     }

@@ -203,8 +203,8 @@ export function dispatcherPart(context: PartContext): HostPart {
       ...others.map((member) => acrossNetwork(broker, config.hosts[member]?.address ?? member)),
     ],
     after: brokerUnit,
-    // A hung one holds the address: it is ended, and the other host takes over.
-    watchdogSeconds: 5,
+    // A hung one holds the address: it is ended, and the other host takes over. A host that migrates stands still for seconds without a fault.
+    watchdogSeconds: vip?.timing === "migrating" ? 20 : 5,
     standBack: vip?.priorities[host] === undefined ? "" : standBackProgram,
     turn: worseDispatchers(config, host).map((other) => `${other} ${dispatcherUnit}`),
     own,
