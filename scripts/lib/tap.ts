@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ChannelModel, type ConsumeMessage, connect, type RecoveringChannelModel } from "amqplib";
 import { fileNameOf } from "../../agents/lib/announcement.ts";
 import { codecs } from "../../agents/lib/codecs.ts";
@@ -35,6 +36,7 @@ const notifyPattern = "v00.urp.notify.#";
 const reconnectDelayMs = 100;
 const reconnectDelayMaxMs = 1000;
 const heartbeatSeconds = 5;
+const closeTimeoutMs = 2000;
 
 /**
  * Listens to the announcements as one more consumer, on an exclusive queue of its own that goes with the connection: the
@@ -68,7 +70,11 @@ export async function openTap(options: TapOptions): Promise<Tap> {
   connection.on("disconnect", () => {
     counts.tapGaps++;
   });
-  return Object.assign(events, { counts, close: () => connection.close() });
+  const close = async (): Promise<void> => {
+    // Where the broker's address has just moved nobody answers any more, and amqplib would wait for ever.
+    await Promise.race([connection.close(), sleep(closeTimeoutMs, undefined, { ref: false })]);
+  };
+  return Object.assign(events, { counts, close });
 }
 
 async function connectForEver(
