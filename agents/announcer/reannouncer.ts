@@ -25,8 +25,8 @@ interface Kept {
   readonly confirmedAtMs: number;
 }
 
-/** A few at a time: what is announced for the first time has the rest of the window, and is not held up. */
-const lanes = 20;
+/** A few at a time: some hundred a second beside what is announced for the first time, which then waits for nobody in the input queue. */
+const lanes = 5;
 const retryBackoff = { minMs: 200, maxMs: 10_000 };
 
 /**
