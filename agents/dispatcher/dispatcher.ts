@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { aborted } from "../lib/aborted.ts";
 import { type AddressWatch, watchAddress } from "../lib/address-watch.ts";
 import type { AgentContext, RunningAgent } from "../lib/agent-main.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
@@ -245,9 +246,4 @@ export class Dispatcher implements RunningAgent {
 /** Milliseconds since 1970 that never go backwards within this process, whatever is done to the clock. */
 function now(): number {
   return performance.timeOrigin + performance.now();
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

@@ -1,9 +1,7 @@
 import type { Arrival } from "./claims.ts";
 import type { CoreOptions } from "./core-options.ts";
+import { roundingMs } from "./parts.ts";
 import type { Turn } from "./turn.ts";
-
-/** Broker messages carry whole seconds, rounded up. */
-const roundingMs = 1000;
 
 /**
  * What an empty pull queue has given out may be in a puller's hands, which tries for a while before it gives a receipt or asks

@@ -1,7 +1,5 @@
+import { roundingMs } from "./parts.ts";
 import type { Turn } from "./turn.ts";
-
-/** Broker messages carry whole seconds, rounded up. */
-const roundingMs = 1000;
 
 /** What a subscription is given, and what others are given meanwhile: the broker feeds one consumer at a time. */
 export class Feed {

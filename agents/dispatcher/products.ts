@@ -3,10 +3,7 @@ import type { Alternates } from "./alternates.ts";
 import { type Arrival, type Claim, Claims } from "./claims.ts";
 import { Doubts } from "./doubts.ts";
 import type { LedgerRecord } from "./events.ts";
-import type { Parts } from "./parts.ts";
-
-/** Broker messages carry whole seconds, rounded up. */
-const roundingMs = 1000;
+import { type Parts, roundingMs } from "./parts.ts";
 
 /**
  * What becomes of each product's announcements: the first is published, and acked when that is confirmed; whoever comes while it

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type ConfirmChannel, IllegalOperationError, type Options } from "amqplib";
+import { formatMessageId } from "./dispatch-topics.ts";
 import { routingKeyBytesMax } from "./topics.ts";
 
 export type PublishOutcome = "confirmed" | "returned" | "nacked" | "lost";
@@ -87,7 +88,7 @@ export class Publisher {
       process.nextTick(onOutcome, "lost");
       return;
     }
-    const messageId = `${this.publisherId}-${(++this.#sequence).toString(36)}`;
+    const messageId = formatMessageId(this.publisherId, ++this.#sequence);
     let roomLeft: boolean;
     try {
       roomLeft = channel.publish(exchange, routingKey, body, this.#properties(messageId, options), (error) =>

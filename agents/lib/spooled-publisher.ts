@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { aborted } from "./aborted.ts";
 import { backoffMs } from "./backoff.ts";
 import type { BrokerSession } from "./broker-session.ts";
 import type { Log } from "./log.ts";
@@ -172,9 +173,4 @@ export function openSpooledPublisher(options: SpooledPublisherOptions): SpooledP
   const publisher = new SpooledPublisher(options);
   publisher.start();
   return publisher;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
