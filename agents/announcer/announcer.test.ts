@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { FileFacts } from "../lib/scan.ts";
+import { TreeJournal } from "../lib/tree-journal.ts";
 import { Announcer, type AnnouncerPorts } from "./announcer.ts";
 import { type Config, configSchema } from "./config.ts";
-import { Journal } from "./journal.ts";
-import type { FileFacts } from "./scan.ts";
 
 const config = configSchema.parse({
   broker: { hosts: ["localhost"], user: "u", passwordFile: "p" },
@@ -17,11 +17,11 @@ const config = configSchema.parse({
 });
 
 let directory: string;
-let journal: Journal;
+let journal: TreeJournal;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "announcer-"));
-  journal = new Journal({ file: join(directory, "j"), keepSeconds: 100, now: Date.now, onFailure: () => {} });
+  journal = new TreeJournal({ file: join(directory, "j"), keepSeconds: 100, now: Date.now, onFailure: () => {} });
   await journal.open();
 });
 

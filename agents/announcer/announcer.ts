@@ -1,9 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { isWhole, settleWaitMs, wantedPaths } from "../lib/arrivals.ts";
+import type { FileFacts, Scan, ScanRules } from "../lib/scan.ts";
+import type { TreeJournal } from "../lib/tree-journal.ts";
+import type { Arrival, TreeWatchHandlers } from "../lib/tree-watch.ts";
 import type { Config } from "./config.ts";
-import type { Journal } from "./journal.ts";
-import { composeAnnouncement, isWhole, type OutgoingAnnouncement, settleWaitMs, wantedPaths } from "./product.ts";
-import type { FileFacts, Scan, ScanRules } from "./scan.ts";
-import type { Arrival, TreeWatchHandlers } from "./tree-watch.ts";
+import { composeAnnouncement, type OutgoingAnnouncement } from "./product.ts";
 
 /** The world as the announcer needs it. */
 export interface AnnouncerPorts {
@@ -14,7 +15,7 @@ export interface AnnouncerPorts {
   readonly publish: (announcement: OutgoingAnnouncement) => Promise<void>;
   /** Whether these folders, just scanned, are watched; where not, the watch repairs itself and reports a gap. */
   readonly covers: (folders: Scan["folders"]) => boolean;
-  readonly journal: Journal;
+  readonly journal: TreeJournal;
   readonly now: () => number;
   readonly events: AnnouncerEvents;
 }

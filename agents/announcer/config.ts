@@ -1,17 +1,7 @@
 import { z } from "zod";
 import { checkBaseUrl } from "../lib/announcement.ts";
+import { regularExpression } from "../lib/arrivals.ts";
 import { commonConfig } from "../lib/config.ts";
-
-const pattern = z.string().refine(isPattern, "expected a regular expression");
-
-function isPattern(text: string): boolean {
-  try {
-    new RegExp(text, "u");
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** The announcer's config file. Relative paths of `…Directory` are taken from the config file's folder. */
 export const configSchema = commonConfig.extend({
@@ -28,11 +18,11 @@ export const configSchema = commonConfig.extend({
     .refine((text) => checkBaseUrl(text).ok, "expected an absolute URL that ends in /, e.g. http://urp-1.example.com/")
     .describe("where the folder of pathPrefix is served"),
   accept: z
-    .array(pattern)
+    .array(regularExpression)
     .default([])
     .describe("only paths (from the root) that one of these matches are announced; empty: all"),
   reject: z
-    .array(pattern)
+    .array(regularExpression)
     .default(["^\\.", "\\.tmp$"])
     .describe("names of files and folders still in work: neither they nor what is below them is announced"),
   rescanWindowSeconds: z

@@ -3,20 +3,20 @@ import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
+import { scan } from "../lib/scan.ts";
 import { openSpool } from "../lib/spool.ts";
 import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
+import { findRoot, look } from "../lib/tree.ts";
+import { TreeJournal } from "../lib/tree-journal.ts";
+import { TreeWatch } from "../lib/tree-watch.ts";
 import { Announcer } from "./announcer.ts";
 import { type Config, configSchema } from "./config.ts";
-import { Journal } from "./journal.ts";
 import { openReannouncer } from "./reannouncer.ts";
-import { scan } from "./scan.ts";
 import { openTelemetry } from "./telemetry.ts";
-import { findRoot, look } from "./tree.ts";
-import { TreeWatch } from "./tree-watch.ts";
 
 async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentContext<Config>): Promise<RunningAgent> {
   const root = findRoot(config.rootDirectory, stateDirectory);
-  const journal = new Journal({
+  const journal = new TreeJournal({
     file: join(stateDirectory, "announced.journal"),
     keepSeconds: config.rescanWindowSeconds,
     now: Date.now,

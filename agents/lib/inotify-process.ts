@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { UserError } from "../lib/errors.ts";
+import { UserError } from "./errors.ts";
 import { type InotifyRecord, RecordReader, recordFormat } from "./inotify-records.ts";
 
 /** `moved_from` only to notice folders that leave; `create` for new folders and for files linked into place. */

@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Journal } from "./journal.ts";
+import { TreeJournal } from "./tree-journal.ts";
 
 let directory: string;
 let file: string;
@@ -16,11 +16,11 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-async function openJournal(): Promise<Journal> {
+async function openJournal(): Promise<TreeJournal> {
   const onFailure = (error: Error) => {
     throw error;
   };
-  const journal = new Journal({ file, keepSeconds: 100, now: () => nowMs, onFailure });
+  const journal = new TreeJournal({ file, keepSeconds: 100, now: () => nowMs, onFailure });
   await journal.open();
   return journal;
 }

@@ -1,6 +1,6 @@
 import { lstatSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../lib/errors.ts";
+import { UserError } from "./errors.ts";
 import { type FileFacts, factsOf, isGone } from "./scan.ts";
 
 /** Facts of one file, asked at once: the event is handled in the turn that brought it. Undefined where it is none. */

@@ -22,7 +22,7 @@ const linesBeforeCompaction = 10_000;
  * kill -9. A line is written after the announcement is durable in the spool, without waiting for the disk: where it is
  * lost, its file is announced once more and the dispatcher drops the twin. A torn last line is ignored.
  */
-export class Journal {
+export class TreeJournal {
   readonly #file: string;
   readonly #keepMs: number;
   readonly #now: () => number;

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { UserError } from "../lib/errors.ts";
+import { UserError } from "./errors.ts";
 import { TreeWatch } from "./tree-watch.ts";
 
 /** Gathers what a watch tells, and lets a test wait for it. */

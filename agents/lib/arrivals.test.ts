@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { isWhole, settleWaitMs, wantedPaths } from "./arrivals.ts";
+
+const rules = { accept: [], reject: ["^\\.", "\\.tmp$"], settleMs: 100, emptySettleMs: 2000 };
+
+test("names in work are left alone, at any depth; accept narrows what is announced, not where it is looked for", () => {
+  const all = wantedPaths(rules);
+  expect(["a/b", "a/b.tmp", ".a/b", "a/.b", "a.tmp/b", "a/b.tmpx"].map(all.file)).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+    true,
+  ]);
+  const some = wantedPaths({ ...rules, accept: ["^[0-9]{8}/RADAR/"] });
+  expect(some.file("20150120/RADAR/x")).toBe(true);
+  expect(some.file("20150120/SATELLITE/x")).toBe(false);
+  expect(some.folder("20150120")).toBe(true);
+});
+
+test("a name just made is whole only as one more link to a file", () => {
+  expect(isWhole("created", { links: 1 })).toBe(false);
+  expect(isWhole("created", { links: 2 })).toBe(true);
+  expect(isWhole("closed", { links: 1 })).toBe(true);
+});
+
+test("a found file waits until it has rested, an empty one longer, one from a clock ahead no longer than that", () => {
+  expect(settleWaitMs({ size: 1, changedMs: 1000 }, 1040, rules)).toBe(60);
+  expect(settleWaitMs({ size: 1, changedMs: 1000 }, 1100, rules)).toBe(0);
+  expect(settleWaitMs({ size: 0, changedMs: 1000 }, 1100, rules)).toBe(1900);
+  expect(settleWaitMs({ size: 1, changedMs: 9000 }, 1000, rules)).toBe(100);
+});
