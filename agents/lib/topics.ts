@@ -55,6 +55,7 @@ export function replacePrefix(topic: string, from: string, to: string): Result<s
   return good(replaced);
 }
 
-function escapeWord(word: string): string {
+/** One directory as one word of a topic; see `formatTopic`. */
+export function escapeWord(word: string): string {
   return word.replace(/[.*#%]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -4,6 +4,7 @@ import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-mai
 import { openBrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
 import { FeedWatch } from "../lib/feed-watch.ts";
+import { ReceiverQueue } from "../lib/receiver-queue.ts";
 import { deadLetterTopology, joinTopologies, type Topology } from "../lib/topology.ts";
 import { Alternates } from "./alternates.ts";
 import { type Config, configSchema } from "./config.ts";
@@ -11,7 +12,6 @@ import { Downloader } from "./download.ts";
 import { openNotices } from "./notices.ts";
 import { Puller } from "./puller.ts";
 import { Receipts } from "./receipts.ts";
-import { ReceiverQueue } from "./receiver-queue.ts";
 import { statusOf } from "./status.ts";
 import { openTelemetry } from "./telemetry.ts";
 

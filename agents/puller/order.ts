@@ -1,9 +1,9 @@
 import { type Announcement, announcementUrl, fileNameOf, type ReceivedMessage } from "../lib/announcement.ts";
 import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import { codecV00 } from "../lib/codec-v00.ts";
+import { checkFileName } from "../lib/receiver-queue.ts";
 import type { Config } from "./config.ts";
 import type { FaultCause } from "./download.ts";
-import { checkFileName } from "./receiver-queue.ts";
 
 /** What one announcement asks for. */
 export interface Order {

@@ -1,10 +1,10 @@
+import type { IncomingFile, LocalFault } from "../lib/receiver-queue.ts";
 import type { Result } from "../lib/result.ts";
 import type { Addressed, Provenance } from "./alternates.ts";
 import type { DownloadOptions, FaultCause, Outcome } from "./download.ts";
 import type { Order } from "./order.ts";
 import type { SilentOrigin } from "./origins.ts";
 import type { Receipt } from "./receipts.ts";
-import type { IncomingFile, LocalFault } from "./receiver-queue.ts";
 
 /** One announcement in hand. `signal` aborts when it is ours no more: the broker gives it to another puller. */
 export interface Announced extends Addressed {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { LocalFault } from "../lib/receiver-queue.ts";
 import type { Result } from "../lib/result.ts";
 import { configSchema } from "./config.ts";
 import type { DownloadOptions, Outcome } from "./download.ts";
 import type { PullerPorts } from "./ports.ts";
 import { Puller } from "./puller.ts";
 import type { Receipt } from "./receipts.ts";
-import { LocalFault } from "./receiver-queue.ts";
 
 const config = configSchema.parse({
   broker: { hosts: ["localhost"], user: "u", passwordFile: "p" },

@@ -1,16 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Disposition } from "../lib/consumer.ts";
+import { LocalHold } from "../lib/local-hold.ts";
+import { LocalFault } from "../lib/receiver-queue.ts";
 import { type Provenance, provenanceOf } from "./alternates.ts";
 import type { Config } from "./config.ts";
 import type { Fault, Outcome } from "./download.ts";
 import { fetchProduct } from "./fetch-product.ts";
-import { LocalHold } from "./local-hold.ts";
 import { type Order, planNextStep, readOrder } from "./order.ts";
 import { describeSilence, Origins, type SilentOrigin } from "./origins.ts";
 import type { Announced, PullerPorts } from "./ports.ts";
 import { ProductMemory } from "./product-memory.ts";
-import { LocalFault } from "./receiver-queue.ts";
 
 /** The pull was dropped, not failed: the agent stops, or the announcement is ours no more. */
 class Dropped extends Error {}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { LocalFault } from "./receiver-queue.ts";
+import { LocalFault } from "../lib/receiver-queue.ts";
 import { type PullerView, statusOf } from "./status.ts";
 
 const view: PullerView = {
@@ -41,7 +41,7 @@ test("the text says all that is out of the ordinary", () => {
   const puller = { localFault: full, silentOrigins: [dead] };
   expect(statusOf({ ...view, counts, puller, feed: { isStarved: true } }, 60_000).text).toBe(
     "7 pulled (2 as twins), 3 asked for elsewhere, 1 put aside; messages wait in q, and the broker gives none of them; " +
-      "the disk of /rxq is full: make room, pulling goes on by itself; " +
+      "the disk of /rxq is full: make room, it goes on by itself; " +
       "http://urp-1 has given no answer for 60 s (connect ECONNREFUSED)",
   );
 });

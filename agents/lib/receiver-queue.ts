@@ -1,10 +1,10 @@
-import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, readdir, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { UserError } from "../lib/errors.ts";
-import { bad, good, type Result } from "../lib/result.ts";
+import { UserError } from "./errors.ts";
+import { bad, good, type Result } from "./result.ts";
 
 // Starts with a dot, which Sundew's ingest passes over, and is told from any product: those may not start with a dot.
-const partName = /^\.pull-\d+-\d+\.part$/;
+const partName = /^\.(?:pull|receive)-\d+-\d+\.part$/;
 const nameBytesMax = 255;
 
 /** This host could not take a product; the product is not to blame. */
@@ -19,11 +19,11 @@ export class LocalFault extends Error {
 }
 
 function describeFault(directory: string, cause: NodeJS.ErrnoException): string {
-  if (cause.code === "ENOSPC") return `the disk of ${directory} is full: make room, pulling goes on by itself`;
+  if (cause.code === "ENOSPC") return `the disk of ${directory} is full: make room, it goes on by itself`;
   if (cause.code === "EDQUOT") return `the quota of this user in ${directory} is used up: make room or raise it`;
   if (cause.code === "EROFS") return `${directory} is on a read-only file system`;
   if (cause.code === "EACCES" || cause.code === "EPERM") return `this user may not write into ${directory}`;
-  if (cause.code === "ENOENT") return `${directory} is gone: make it again, pulling goes on by itself`;
+  if (cause.code === "ENOENT") return `${directory} is gone: make it again, it goes on by itself`;
   return `${directory} takes no file: ${cause.message}`;
 }
 
@@ -47,15 +47,27 @@ export interface IncomingFile {
   discard(): Promise<void>;
 }
 
+/** One that may also be placed beside what is there. */
+export interface NewFile extends IncomingFile {
+  /** As `place`, where there is none of that name; false, and nothing is done, where there is one. */
+  placeNew(name: string): Promise<boolean>;
+}
+
 /** The folder from which products are ingested: under its own name a file is whole, or not there. */
 export class ReceiverQueue {
   readonly #directory: string;
   readonly #mode: number;
+  readonly #mark: "pull" | "receive";
   #sequence = 0;
+  /** Of the folder: the one under way, and the one that serves whoever comes meanwhile. */
+  #syncing: Promise<void> = Promise.resolve();
+  #nextSync: Promise<void> | undefined;
 
-  constructor(directory: string, mode: number) {
+  /** `mark` is in the names of files in work. */
+  constructor(directory: string, mode: number, mark: "pull" | "receive" = "pull") {
     this.#directory = directory;
     this.#mode = mode;
+    this.#mark = mark;
   }
 
   /** Removes what an earlier process left unfinished, answers how many, and looks that the folder takes files. */
@@ -72,7 +84,7 @@ export class ReceiverQueue {
       const cause = (error instanceof LocalFault ? error.cause : error) as NodeJS.ErrnoException;
       // A full disk is waited for, like later on.
       if (cause.code === "ENOSPC" || cause.code === "EDQUOT") return removedCount;
-      const remedy = `make the folder, owned by the user who runs the puller: install -d -o USER ${this.#directory}`;
+      const remedy = `make the folder, owned by the user who runs this agent: install -d -o USER ${this.#directory}`;
       throw new UserError("receiverQueueDirectory", describeFault(this.#directory, cause), remedy, { cause });
     }
     return removedCount;
@@ -86,9 +98,17 @@ export class ReceiverQueue {
     });
   }
 
-  async receive(): Promise<IncomingFile> {
+  /** Whether the file under this name is there and has these bytes. */
+  async has(name: string, content: Uint8Array): Promise<boolean> {
+    if ((await this.sizeOf(name)) !== content.byteLength) return false;
+    return this.#local(
+      async () => (await readFile(join(this.#directory, name)).catch(ignoreGone))?.equals(content) ?? false,
+    );
+  }
+
+  async receive(): Promise<NewFile> {
     this.#sequence += 1;
-    const part = join(this.#directory, `.pull-${process.pid}-${this.#sequence}.part`);
+    const part = join(this.#directory, `.${this.#mark}-${process.pid}-${this.#sequence}.part`);
     const handle = await this.#local(() => open(part, "wx", this.#mode));
     const discard = async () => {
       await handle.close().catch(() => {});
@@ -106,17 +126,44 @@ export class ReceiverQueue {
         }),
       place: (name) =>
         this.#local(async () => {
-          await handle.chmod(this.#mode);
-          await handle.sync();
-          await handle.close();
+          await this.#finish(handle);
           await rename(part, join(this.#directory, name));
           await this.#syncDirectory();
+        }),
+      placeNew: (name) =>
+        this.#local(async () => {
+          await this.#finish(handle);
+          const isNew = await link(part, join(this.#directory, name)).then(() => true, ignoreThere);
+          if (!isNew) return false;
+          await unlink(part);
+          await this.#syncDirectory();
+          return true;
         }),
       discard,
     };
   }
 
-  async #syncDirectory(): Promise<void> {
+  /** Whole and on disk; again after a name was taken. */
+  async #finish(handle: FileHandle): Promise<void> {
+    if (handle.fd < 0) return;
+    await handle.chmod(this.#mode);
+    await handle.sync();
+    await handle.close();
+  }
+
+  /** One sync serves all that was renamed before it began. */
+  #syncDirectory(): Promise<void> {
+    this.#nextSync ??= this.#syncing
+      .catch(() => {})
+      .then(() => {
+        this.#nextSync = undefined;
+        this.#syncing = this.#syncNow();
+        return this.#syncing;
+      });
+    return this.#nextSync;
+  }
+
+  async #syncNow(): Promise<void> {
     const handle = await open(this.#directory, "r");
     try {
       await handle.sync();
@@ -136,6 +183,12 @@ export class ReceiverQueue {
 
 async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let at = 0; at < chunk.byteLength; ) at += (await handle.write(chunk, at)).bytesWritten;
+}
+
+/** False for a name that is taken. */
+function ignoreThere(error: NodeJS.ErrnoException): false {
+  if (error.code !== "EEXIST") throw error;
+  return false;
 }
 
 function ignoreGone(error: NodeJS.ErrnoException): undefined {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { UserError } from "../lib/errors.ts";
+import { UserError } from "./errors.ts";
 import { LocalFault, ReceiverQueue } from "./receiver-queue.ts";
 
 let directory: string;
@@ -66,4 +66,31 @@ test("a folder that vanishes later is this host's fault, not the product's", asy
   await expect(queue.receive()).rejects.toThrow(LocalFault);
   mkdirSync(directory);
   await (await queue.receive()).place("p");
+});
+
+test("a file that must be new leaves one of its name alone, and goes under another name instead", async () => {
+  writeFileSync(join(directory, "p"), "old");
+  const file = await new ReceiverQueue(directory, 0o644, "receive").receive();
+  await file.write(Buffer.from("new"));
+  expect(await file.placeNew("p")).toBe(false);
+  expect(readFileSync(join(directory, "p"), "utf8")).toBe("old");
+  expect(await file.placeNew("q")).toBe(true);
+  expect(readdirSync(directory).sort()).toEqual(["p", "q"]);
+  expect(readFileSync(join(directory, "q"), "utf8")).toBe("new");
+});
+
+test("a file is known by name and bytes", async () => {
+  const queue = new ReceiverQueue(directory, 0o644, "receive");
+  writeFileSync(join(directory, "p"), "abc");
+  expect(await queue.has("p", Buffer.from("abc"))).toBe(true);
+  expect(await queue.has("p", Buffer.from("abd"))).toBe(false);
+  expect(await queue.has("p", Buffer.from("ab"))).toBe(false);
+  expect(await queue.has("q", Buffer.from("abc"))).toBe(false);
+});
+
+test("fifty files at once are all there, under few syncs of the folder", async () => {
+  const queue = new ReceiverQueue(directory, 0o644, "receive");
+  const names = Array.from({ length: 50 }, (_, index) => `p${index}`);
+  await Promise.all(names.map(async (name) => (await queue.receive()).placeNew(name)));
+  expect(readdirSync(directory).sort()).toEqual([...names].sort());
 });
