@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { isWhole, settleWaitMs, wantedPaths } from "../lib/arrivals.ts";
 import type { FileFacts, Scan, ScanRules } from "../lib/scan.ts";
 import type { TreeJournal } from "../lib/tree-journal.ts";
+import { type ScanTask, TreeScans } from "../lib/tree-scans.ts";
 import type { Arrival, TreeWatchHandlers } from "../lib/tree-watch.ts";
 import type { Config } from "./config.ts";
 import { composeAnnouncement, type OutgoingAnnouncement } from "./product.ts";
@@ -56,15 +57,17 @@ export class Announcer implements TreeWatchHandlers {
   #givenBack = 0;
   /** When arrivals began to be passed over; undefined while all are taken. */
   #overflowedSinceMs: number | undefined;
-  readonly #foldersToScan = new Set<string>();
-  /** Arrivals since then, less the window, may be unknown. */
-  #gap: { readonly reason: string; readonly sinceMs: number } | undefined;
-  #scanning: Promise<void> | undefined;
+  readonly #scans: TreeScans;
 
   constructor(config: Config, ports: AnnouncerPorts) {
     this.#config = config;
     this.#ports = ports;
     this.#wanted = wantedPaths(config);
+    this.#scans = new TreeScans({
+      run: (task) => this.#scanOnce(task),
+      onFailure: (error) => ports.events.trouble(error),
+      signal: this.#stopping.signal,
+    });
   }
 
   /** Arrivals not announced yet. */
@@ -84,13 +87,11 @@ export class Announcer implements TreeWatchHandlers {
 
   appeared(folder: string): void {
     if (!this.#wanted.folder(folder)) return;
-    this.#foldersToScan.add(folder);
-    this.#startScans();
+    this.#scans.appeared(folder);
   }
 
   gap(reason: string, sinceMs = this.#ports.now()): void {
-    this.#gap = { reason, sinceMs: Math.min(sinceMs, this.#gap?.sinceMs ?? sinceMs) };
-    this.#startScans();
+    this.#scans.gap("", reason, sinceMs);
   }
 
   unspeakable(name: string): void {
@@ -110,7 +111,7 @@ export class Announcer implements TreeWatchHandlers {
     this.#stopping.abort();
     for (const timer of this.#settling.values()) clearTimeout(timer);
     while (this.#inFlight.size > 0 && !deadline.aborted) await delay(5);
-    await this.#scanning;
+    await this.#scans.idle();
   }
 
   #pump(): void {
@@ -198,34 +199,10 @@ export class Announcer implements TreeWatchHandlers {
     this.#pump();
   }
 
-  #startScans(): void {
-    this.#scanning ??= this.#runScans().finally(() => {
-      this.#scanning = undefined;
-    });
-  }
-
-  async #runScans(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
-      const gap = this.#gap;
-      const folder = gap ? "" : this.#foldersToScan.values().next().value;
-      if (folder === undefined) return;
-      // What a scan of the whole tree must not cover is a new folder: its files may be older than the window.
-      if (!gap) this.#foldersToScan.delete(folder);
-      this.#gap = undefined;
-      const changedSinceMs = gap ? gap.sinceMs - this.#config.rescanWindowSeconds * 1000 : 0;
-      try {
-        await this.#scanOnce(folder, gap?.reason, changedSinceMs);
-      } catch (error) {
-        this.#ports.events.trouble(error as Error);
-        if (gap) this.gap(gap.reason, gap.sinceMs);
-        else this.#foldersToScan.add(folder);
-        await delay(retryDelayMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
-      }
-    }
-  }
-
-  async #scanOnce(folder: string, reason: string | undefined, changedSinceMs: number): Promise<void> {
+  async #scanOnce({ folder, gap }: ScanTask): Promise<void> {
     const { events, scan, covers, now } = this.#ports;
+    // What a scan of the whole tree must not cover is a new folder: its files may be older than the window.
+    const changedSinceMs = gap ? gap.sinceMs - this.#config.rescanWindowSeconds * 1000 : 0;
     const found = await scan(folder, { wanted: (path) => this.#wanted.folder(path), changedSinceMs });
     if (this.#stopping.signal.aborted) return;
     let newCount = 0;
@@ -238,7 +215,7 @@ export class Announcer implements TreeWatchHandlers {
     }
     for (const name of found.unspeakable) this.unspeakable(name);
     for (const name of found.unreadable) events.unreadable(name);
-    events.scanned(reason, found.files.length, newCount);
+    events.scanned(gap?.reason, found.files.length, newCount);
     covers(found.folders);
   }
 
