@@ -29,6 +29,8 @@ export interface InotifyOptions {
   /** inotifywait, by name or path. */
   readonly command: string;
   readonly folders: readonly string[];
+  /** Each change of content is told as well: about as many events again. */
+  readonly modifications?: boolean;
   readonly onRecord: (record: InotifyRecord) => void;
   /** A complaint after the start, e.g. that a new folder could not be watched. */
   readonly onComplaint: (error: UserError) => void;
@@ -65,7 +67,8 @@ export function explainComplaint(line: string): UserError | undefined {
 
 /** Starts inotifywait on the folders and all below them. Its output goes line by line, unbuffered, to `onRecord`. */
 export function startInotify(options: InotifyOptions): InotifyProcess {
-  const flags = ["-m", "-r", "-P", "-e", watchedEvents, "--no-newline", "--format", recordFormat, "--"];
+  const events = options.modifications ? `${watchedEvents},modify` : watchedEvents;
+  const flags = ["-m", "-r", "-P", "-e", events, "--no-newline", "--format", recordFormat, "--"];
   const [program = "", ...argv] = withOurDeath([options.command, ...flags, ...options.folders]);
   const child = spawn(program, argv, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C" } });
   const reader = new RecordReader();

@@ -94,3 +94,29 @@ test("nothing is lost when the broker is killed while messages go out", async ()
   await session.close();
   await spool.close();
 });
+
+test("what no queue takes is kept, or told and done with where somebody asks to be told", async () => {
+  const session = open("claimed");
+  const spool = await openSpool({ directory: join(folder, "unclaimed"), bytesMax: 1_000_000, log });
+  const unclaimed: string[] = [];
+  const first = Promise.withResolvers<void>();
+  const keeping = openSpooledPublisher({ session, spool, log, onFailed: () => first.resolve() });
+  await keeping.publish(message("nobody", "kept"));
+  await first.promise;
+  expect([keeping.count, keeping.unroutable]).toEqual([1, 1]);
+  await keeping.stop();
+  const publisher = openSpooledPublisher({
+    session,
+    spool,
+    log,
+    onUnclaimed: ({ body }) => unclaimed.push(body.toString()),
+  });
+  await publisher.publish(message("nobody", "gone"));
+  await publisher.publish(message("claimed", "taken"));
+  expect(await publisher.drained(AbortSignal.timeout(10_000))).toBe(true);
+  expect(unclaimed).toEqual(["kept", "gone"]);
+  expect(publisher.unroutable).toBe(0);
+  await publisher.stop();
+  await session.close();
+  await spool.close();
+});

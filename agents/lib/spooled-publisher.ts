@@ -21,6 +21,11 @@ export interface SpooledPublisherOptions {
   readonly log: Log;
   /** Told of every message once the broker has it: how long it waited since `publish`. */
   onConfirmed?(message: SpooledMessage, waitedMs: number): void;
+  /**
+   * Where it is there: a message that no queue takes is told and done with, for exchanges whose clients come and go. Without it such a
+   * message stays in the spool and is sent again until some queue takes it.
+   */
+  onUnclaimed?(message: SpooledMessage): void;
   /** Told of every attempt that failed. */
   onFailed?(message: SpooledMessage, outcome: PublishOutcome): void;
 }
@@ -134,7 +139,7 @@ export class SpooledPublisher {
   }
 
   async #sendUntilConfirmed(entry: SpoolEntry, message: SpooledMessage): Promise<void> {
-    const { session, spool, onConfirmed, onFailed } = this.#options;
+    const { session, onConfirmed, onFailed, onUnclaimed } = this.#options;
     const { signal } = this.#stopped;
     const { exchange, routingKey, body, headers, contentType } = message;
     let wasReturned = false;
@@ -143,18 +148,28 @@ export class SpooledPublisher {
         ...(headers ? { headers } : {}),
         ...(contentType === undefined ? {} : { contentType }),
       });
+      if (outcome === "returned" && onUnclaimed) {
+        this.#done(entry);
+        onUnclaimed(message);
+        return;
+      }
       if (wasReturned !== (outcome === "returned")) this.#returnedCount += wasReturned ? -1 : 1;
       wasReturned = outcome === "returned";
       if (outcome === "confirmed") {
-        spool.done(entry.sequence);
+        this.#done(entry);
         onConfirmed?.(message, Date.now() - entry.appendedAtMs);
-        if (spool.count === 0) for (const resolve of this.#drainWaiters.splice(0)) resolve();
         return;
       }
       onFailed?.(message, outcome);
       if (outcome === "lost") await session.ready(signal).catch(() => {});
       else await sleep(backoffMs(retryBackoff, attempt), undefined, { signal }).catch(() => {});
     }
+  }
+
+  #done({ sequence }: SpoolEntry): void {
+    const { spool } = this.#options;
+    spool.done(sequence);
+    if (spool.count === 0) for (const resolve of this.#drainWaiters.splice(0)) resolve();
   }
 
   #read(entry: SpoolEntry): SpooledMessage | undefined {

@@ -91,3 +91,18 @@ test("the file does not grow with a name announced again and again", async () =>
   await journal.close();
   expect(readFileSync(file, "utf8").split("\n").length).toBeLessThan(10_000);
 });
+
+test("a path that is removed is forgotten; what was written is there for another process though nobody closed", async () => {
+  const journal = await openJournal();
+  journal.add("gone", identity);
+  journal.add("there", identity);
+  expect([...journal.paths()]).toEqual(["gone", "there"]);
+  journal.remove("gone");
+  expect(journal.has("gone", identity)).toBe(false);
+  expect(journal.get("there")).toMatchObject(identity);
+  await journal.written();
+  const other = await openJournal();
+  expect(other.has("there", identity)).toBe(true);
+  await other.close();
+  await journal.close();
+});

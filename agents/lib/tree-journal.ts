@@ -20,7 +20,7 @@ const linesBeforeCompaction = 10_000;
 /**
  * The announced files, for as long as a rescan could meet them: in memory, and in a file of JSON lines that survives
  * kill -9. A line is written after the announcement is durable in the spool, without waiting for the disk: where it is
- * lost, its file is announced once more and the dispatcher drops the twin. A torn last line is ignored.
+ * lost, its file is announced once more. A torn last line is ignored.
  */
 export class TreeJournal {
   readonly #file: string;
@@ -35,7 +35,10 @@ export class TreeJournal {
   #pending: string[] = [];
   #writing: Promise<void> = Promise.resolve();
 
-  /** `onFailure`: a write failed. What it would have kept is known until the end of the process, then announced again. */
+  /**
+   * `keepSeconds` may be infinite. `onFailure`: a write failed. What it would have kept is known until the end of the process, then
+   * announced again.
+   */
   constructor(options: { file: string; keepSeconds: number; now: () => number; onFailure: (error: Error) => void }) {
     this.#file = options.file;
     this.#onFailure = options.onFailure;
@@ -71,6 +74,25 @@ export class TreeJournal {
       entry.size === identity.size &&
       entry.modifiedMs === identity.modifiedMs
     );
+  }
+
+  /** All paths that are remembered, what was announced first first. */
+  paths(): IterableIterator<string> {
+    return this.#entries.keys();
+  }
+
+  get(path: string): Identity | undefined {
+    return this.#entries.get(path);
+  }
+
+  /** Forgets a file that is gone. In the journal's file it stays until that is next rewritten, which does no harm. */
+  remove(path: string): void {
+    this.#entries.delete(path);
+  }
+
+  /** Resolves when what was added so far was given to the system: a kill of this process loses none of it. */
+  async written(): Promise<void> {
+    await this.#writing;
   }
 
   /** Remembers at once, writes soon. */

@@ -1,19 +1,22 @@
 import { EventEmitter, once } from "node:events";
 import {
   appendFileSync,
+  closeSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { UserError } from "./errors.ts";
-import { TreeWatch } from "./tree-watch.ts";
+import { TreeWatch, type TreeWatchHandlers } from "./tree-watch.ts";
 
 /** Gathers what a watch tells, and lets a test wait for it. */
 class Told extends EventEmitter {
@@ -26,6 +29,7 @@ class Told extends EventEmitter {
     trouble: (error: Error) => this.#tell(`trouble ${error instanceof UserError ? error.format() : error.message}`),
     recovered: () => this.#tell("recovered"),
   };
+  readonly modified = (path: string) => this.#tell(`modified ${path}`);
 
   async line(wanted: string | RegExp): Promise<string> {
     for (;;) {
@@ -59,12 +63,12 @@ afterEach(() => {
   rmSync(base, { recursive: true });
 });
 
-async function watchRoot(command = "inotifywait"): Promise<TreeWatch> {
+async function watchRoot(command = "inotifywait", handlers: TreeWatchHandlers = told.handlers): Promise<TreeWatch> {
   const watch = new TreeWatch({
     root,
     barrierFolder: join(base, "state"),
     command,
-    handlers: told.handlers,
+    handlers,
     idleBarrierMs: 200,
   });
   watches.push(watch);
@@ -80,6 +84,22 @@ test("a file is told when it is closed, when it is renamed into place, and when 
   linkSync(join(root, "moved"), join(root, "linked"));
   await told.line("created linked");
   expect(told.lines).toEqual(["gap started", "created a b\nü,c", "closed a b\nü,c", "moved moved", "created linked"]);
+});
+
+test("who asks for it is told of each change of content, before the closing", async () => {
+  await watchRoot("inotifywait", { ...told.handlers, modified: told.modified });
+  writeFileSync(join(root, "file"), "x");
+  const fd = openSync(join(root, "file"), "w");
+  await told.line("closed file");
+  writeSync(fd, "half");
+  closeSync(fd);
+  writeFileSync(join(root, "last"), "");
+  await told.line("closed last");
+  const lines = told.lines.filter((line) => line.endsWith(" file"));
+  expect(lines[0]).toBe("created file");
+  expect(lines.at(-1)).toBe("closed file");
+  // The first content, the truncation, the second content: the kernel may tell neighbours as one.
+  expect(lines.slice(lines.indexOf("closed file") + 1)).toContain("modified file");
 });
 
 test("a folder made and filled at once, however deep, is reported when it is watched", async () => {

@@ -10,6 +10,8 @@ export type Arrival = "closed" | "moved" | "created";
 export interface TreeWatchHandlers {
   /** A file; `path` is relative to the root. */
   arrived(path: string, how: Arrival): void;
+  /** Where it is there: a file's content was changed by somebody who has it open, and whose closing will be told. */
+  modified?(path: string): void;
   /** A folder came into the tree and is watched by now: what is in it came without events. Relative to the root. */
   appeared(folder: string): void;
   /** Events may be missing for any part of the tree, which is watched (again) by now. */
@@ -113,6 +115,7 @@ export class TreeWatch {
     const started = startInotify({
       command,
       folders: [root, barrierFolder],
+      modifications: handlers.modified !== undefined,
       onRecord: (record) => {
         if (started === this.#process) this.#take(record);
       },
@@ -186,6 +189,7 @@ export class TreeWatch {
     } else if (moved) handlers.arrived(path, "moved");
     else if (record.events.has("CLOSE_WRITE")) handlers.arrived(path, "closed");
     else if (record.events.has("CREATE")) handlers.arrived(path, "created");
+    else if (record.events.has("MODIFY")) handlers.modified?.(path);
     this.#folderLeft = record.events.has("MOVED_FROM") && record.events.has("ISDIR");
   }
 
