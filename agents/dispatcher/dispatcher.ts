@@ -3,13 +3,15 @@ import { aborted } from "../lib/aborted.ts";
 import { type AddressWatch, watchAddress } from "../lib/address-watch.ts";
 import type { AgentContext, RunningAgent } from "../lib/agent-main.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
-import { UserError } from "../lib/errors.ts";
 import type { HealthStatus } from "../lib/metrics.ts";
+import { Clock } from "./clock.ts";
+import { ClockDifference } from "./clock-difference.ts";
 import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
 import { DispatcherCore } from "./core.ts";
 import { coreOptionsOf } from "./core-settings.ts";
 import { DedupTable } from "./dedup-table.ts";
 import { Effects } from "./effects.ts";
+import { clockFault, journalFault } from "./ends.ts";
 import type { Event } from "./events.ts";
 import { InTurn } from "./in-turn.ts";
 import { Input } from "./input.ts";
@@ -27,6 +29,8 @@ import { Telemetry } from "./telemetry.ts";
 import { ledgerTopicsOf, topologyOf } from "./topology.ts";
 import { Warnings } from "./warnings.ts";
 
+const clock = new Clock();
+const now = clock.nowMs;
 const tickMs = 50;
 const silenceCheckMs = 1000;
 
@@ -61,6 +65,7 @@ export class Dispatcher implements RunningAgent {
   readonly #sources: Sources;
   readonly #telemetry: Telemetry;
   readonly #stateLog: StateLog;
+  readonly #clockDifference: ClockDifference;
   readonly #timers: NodeJS.Timeout[];
   readonly #watch: AddressWatch | undefined;
   /** A fault of ours ends the process: nothing is acked that is not out, and what was in hand comes again. */
@@ -81,6 +86,7 @@ export class Dispatcher implements RunningAgent {
     this.#sources = new Sources(config.silenceSeconds * 1000);
     this.#telemetry = new Telemetry(metrics, this.#sources, () => this.#view(), now);
     this.#stateLog = new StateLog(log, this.#core.state, now(), (tookMs) => this.#telemetry.takenOver(tookMs));
+    this.#clockDifference = new ClockDifference({ windowMs: config.dedupWindowSeconds * 1000, log });
     this.#input = this.#openInput();
     this.#ledger = this.#openLedger();
     this.#effects = this.#openEffects();
@@ -110,7 +116,7 @@ export class Dispatcher implements RunningAgent {
     for (const timer of this.#timers) clearInterval(timer);
     this.#ledger.pause();
     await this.#session.close();
-    await this.#journal.close();
+    await this.#journal.close(clock.steppedMs);
   }
 
   async #drained(): Promise<void> {
@@ -140,7 +146,7 @@ export class Dispatcher implements RunningAgent {
     return new Ledger({
       session: this.#session,
       queue: ledgerQueueOf(config),
-      reader: new LedgerReader(ledgerTopicsOf(config), this.#session.publisherId),
+      reader: new LedgerReader(ledgerTopicsOf(config), this.#session.publisherId, this.#clockDifference),
       nowMs: now,
       synced: () => this.#journal.synced(),
       onRecord: (record) => {
@@ -197,9 +203,9 @@ export class Dispatcher implements RunningAgent {
 
   #tick(): void {
     this.#events.tell({ type: "tick" });
-    if (!this.#journal.mustStartAnew) return;
-    const remedy = "nothing is lost: started again, it reads what is missing from its ledger queue";
-    this.#context.lifeCycle.fail(new UserError("journal", "its disk was full for too long", remedy));
+    const { lifeCycle } = this.#context;
+    if (this.#journal.mustStartAnew) lifeCycle.fail(journalFault());
+    if (clock.mustStartAnew) lifeCycle.fail(clockFault(clock.steppedMs));
   }
 
   #fail(error: Error): void {
@@ -229,9 +235,9 @@ export class Dispatcher implements RunningAgent {
     return {
       ...{ state: core.state, inFlight: core.inFlight, entries: core.entries, retrying: core.retrying },
       ...{ keptAside: core.keptAside, doubts: core.doubts, alternatesWaiting: core.alternatesWaiting },
-      ledgerUnacked: this.#ledger.unacked,
-      ledgerPaused: this.#ledger.isPaused,
-      journalFault: this.#journal.fault,
+      ...{ ledgerUnacked: this.#ledger.unacked, ledgerPaused: this.#ledger.isPaused },
+      ...{ journalFault: this.#journal.fault, journalBytes: this.#journal.bytesOnDisk },
+      ...{ clockSteppedMs: clock.steppedMs, clockAheadMs: this.#clockDifference.aheadMs(now()) },
       broker: this.#session.state,
       connection: this.#session.description,
       // A standby hears only what it reads of others' work.
@@ -241,9 +247,4 @@ export class Dispatcher implements RunningAgent {
       address: this.#context.config.vip?.address,
     };
   }
-}
-
-/** Milliseconds since 1970 that never go backwards within this process, whatever is done to the clock. */
-function now(): number {
-  return performance.timeOrigin + performance.now();
 }

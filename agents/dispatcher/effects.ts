@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { deadLetter } from "../lib/consumer.ts";
 import { topicTail } from "../lib/dispatch-topics.ts";
@@ -30,9 +29,6 @@ export interface EffectParts {
   fail(error: Error): void;
 }
 
-/** How late a disk's fault is noticed by those who wait for the disk. */
-const faultCheckMs = 250;
-
 type Of<T extends Effect["type"]> = Extract<Effect, { type: T }>;
 
 /** Does what the core answers. For every message only calls: no promise, no wait. */
@@ -47,7 +43,8 @@ export class Effects {
 
   constructor(parts: EffectParts) {
     this.#parts = parts;
-    this.#twins = new SyncedAcks(() => this.#twinsSynced());
+    // A disk that takes nothing must not hold up the input: a twin that is not kept costs its product only where its server dies, too.
+    this.#twins = new SyncedAcks(() => parts.journal.syncedOrFault());
   }
 
   do(effect: Effect, nowMs: number): void {
@@ -89,16 +86,6 @@ export class Effects {
     if (!delivery) return;
     if (id === this.#keptTwin) this.#twins.add(delivery);
     else delivery.ack();
-  }
-
-  /** A disk that takes nothing must not hold up the input: a twin that is not kept costs its product only where its server dies, too. */
-  async #twinsSynced(): Promise<void> {
-    const { journal } = this.#parts;
-    let isSynced = false;
-    const synced = journal.synced().then(() => {
-      isSynced = true;
-    });
-    while (!isSynced && journal.fault === undefined) await Promise.race([synced, sleep(faultCheckMs)]);
   }
 
   #doSeldom(effect: Effect, nowMs: number): void {

@@ -1,11 +1,14 @@
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, rename } from "node:fs/promises";
+import type { Log } from "../lib/log.ts";
 import type { Part } from "./journal-buffer.ts";
 import { readTwin, recordLength } from "./journal-record.ts";
-import type { Segment } from "./journal-segment.ts";
+import { type Segment, segmentPath } from "./journal-segment.ts";
 
 /** More than an announcement needs: most twins are read at once. */
 const firstReadBytes = 4096;
+/** Times that are off by less are not put right. */
+const shiftMinMs = 1000;
 
 /** A twin as `Journal.twin` took it. */
 export interface KeptTwin {
@@ -23,10 +26,27 @@ export async function writeParts(segment: Segment, parts: readonly Part[]): Prom
     for (const part of parts) await writePart(segment.handle, part);
     await segment.handle.datasync();
   } catch (error) {
-    const { handle } = segment;
-    segment.handle = undefined;
-    await handle?.close().catch(() => {});
+    await closeSegment(segment);
     throw error;
+  }
+}
+
+export async function closeSegment(segment: Segment): Promise<void> {
+  const { handle } = segment;
+  segment.handle = undefined;
+  await handle?.close().catch(() => {});
+}
+
+/** Has the next process read all times in these files so much later; whole milliseconds, nothing is done for less than a second. */
+export async function shiftSegments(segments: readonly Segment[], shiftMs: number, log: Log): Promise<void> {
+  if (Math.abs(shiftMs) < shiftMinMs) return;
+  for (const { path, directory, number } of segments) {
+    try {
+      await rename(path, segmentPath(directory, number, shiftMs));
+    } catch (error) {
+      // The times stay wrong in it: some names are forgotten early, or late.
+      log.error({ err: error, path, shiftMs }, "the clock was set: times in a file of the journal can't be put right");
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import { access, mkdir, rm, stat, truncate } from "node:fs/promises";
 import { fileFault, UserError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { type FolderLock, lockFolder } from "./journal-lock.ts";
-import type { JournalOptions } from "./journal-options.ts";
+import { type JournalOptions, journalLimits } from "./journal-options.ts";
 import { listSegments, type ReadSegment, readSegment, type Segment, segmentPath } from "./journal-segment.ts";
 
 /** A folder that is ours. */
@@ -55,30 +55,48 @@ async function readFolder(options: JournalOptions): Promise<{ segments: Segment[
   const nowMs = options.nowMs();
   const segments: Segment[] = [];
   let newestMs = Number.NEGATIVE_INFINITY;
-  const { numbers, highest } = await listSegments(directory);
-  for (const number of numbers) {
-    const path = segmentPath(directory, number);
-    const read = await readOrPass(path, number, { ...options, nowMs });
+  const { listed, highest } = await listSegments(directory);
+  for (const { number, shiftMs } of listed) {
+    const path = segmentPath(directory, number, shiftMs);
+    const read = await readOrPass(path, number, { ...options, nowMs, shiftMs });
     if (read.isForeign) {
       log.error({ path }, "a file has the name of a journal file and nothing of one in it: left alone");
       continue;
     }
-    // Notes tell no time: they belong to arrivals before them, at the latest.
-    newestMs = Math.max(newestMs, read.newestMs);
-    if (read.records === 0 || newestMs + windowMs <= nowMs) {
+    if (read.records === 0) {
       await rm(path, { force: true });
       continue;
     }
+    // Notes tell no time: they belong to arrivals before them, at the latest.
+    newestMs = Math.max(newestMs, read.newestMs);
     await cutTornEnd(path, read, log);
     segments.push({ number, directory, path, madeAtMs: nowMs, bytes: read.validBytes, newestMs, handle: undefined });
   }
-  return { segments, nextNumber: highest + 1 };
+  const over = segments.filter((segment) => segment.newestMs + windowMs <= nowMs);
+  const spare = await spareOf(over, options);
+  // By this process's clock, which is steady, they stay a window.
+  for (const segment of spare) segment.newestMs = nowMs;
+  const counting = segments.filter((segment) => !over.includes(segment));
+  return { segments: [...spare, ...counting], nextNumber: highest + 1 };
+}
+
+/** Those that are kept though their window is over, as far as there is room, the newest first; the others are removed. Oldest first. */
+async function spareOf(over: readonly Segment[], { limits }: JournalOptions): Promise<Segment[]> {
+  const { spareBytesMax } = { ...journalLimits, ...limits };
+  const spare: Segment[] = [];
+  let bytes = 0;
+  for (const segment of over.toReversed()) {
+    bytes += segment.bytes;
+    if (bytes <= spareBytesMax) spare.unshift(segment);
+    else await rm(segment.path, { force: true });
+  }
+  return spare;
 }
 
 async function readOrPass(
   path: string,
   number: number,
-  options: Pick<JournalOptions, "windowMs" | "replay" | "log"> & { nowMs: number },
+  options: Pick<JournalOptions, "windowMs" | "replay" | "log"> & { nowMs: number; shiftMs: number },
 ): Promise<ReadSegment> {
   try {
     return await readSegment(path, number, options);

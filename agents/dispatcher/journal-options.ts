@@ -7,7 +7,12 @@ export const journalLimits = {
   segmentBytesMax: 16 * 1024 * 1024,
   /** A window is spread over so many files at least: on disk is at most an eighth more than must be kept. */
   segmentsPerWindow: 8,
-  /** Waits in memory while the disk can't take it: 1.7 million arrivals, more than the table holds by default. */
+  /**
+   * Of files whose window is over by the clock when the folder is opened, so much is kept for one window more: the clock may be wrong, as
+   * after a boot, and what isn't over by the right one is read at the next start. No more, so that many starts can't fill the disk.
+   */
+  spareBytesMax: 64 * 1024 * 1024,
+  /** Waits in memory while the disk can't take it: 1.7 million arrivals. */
   pendingBytesMax: 64 * 1024 * 1024,
   /** Beyond this no twin is kept: the room is for arrivals. */
   pendingTwinBytesMax: 16 * 1024 * 1024,

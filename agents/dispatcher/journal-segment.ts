@@ -35,7 +35,8 @@ export interface Segment {
 export const otherNumber = 255;
 export const otherSource = "other";
 
-const namePattern = /^(\d{12})\.journal$/;
+/** With a shift in milliseconds where the clock of the process that wrote it was found to be wrong. */
+const namePattern = /^(\d{12})([+-]\d{1,15})?\.journal$/;
 /** A reference is the number of a file, modulo this, and the place in it: 48 bits, as the table keeps. */
 const refNumbers = 2 ** 22;
 export const refBytes = 2 ** 26;
@@ -53,20 +54,29 @@ export function restOf(segmentNumber: number): number {
   return segmentNumber % refNumbers;
 }
 
-export function segmentPath(directory: string, number: number): string {
-  return join(directory, `${String(number).padStart(12, "0")}.journal`);
+/** `shiftMs`: to be added to all times in the file, whole milliseconds. */
+export function segmentPath(directory: string, number: number, shiftMs = 0): string {
+  const shift = shiftMs === 0 ? "" : `${shiftMs < 0 ? "" : "+"}${shiftMs}`;
+  return join(directory, `${String(number).padStart(12, "0")}${shift}.journal`);
 }
 
-/** Numbers of the journal's files in a folder, oldest first; and the highest that is taken, be it by something foreign. */
-export async function listSegments(directory: string): Promise<{ numbers: number[]; highest: number }> {
-  const numbers: number[] = [];
+/** A file of the journal's, by its name. */
+export interface ListedSegment {
+  readonly number: number;
+  readonly shiftMs: number;
+}
+
+/** The journal's files in a folder, oldest first; and the highest number that is taken, be it by something foreign. */
+export async function listSegments(directory: string): Promise<{ listed: ListedSegment[]; highest: number }> {
+  const listed: ListedSegment[] = [];
   let highest = 0;
   for (const entry of await readdir(directory, { withFileTypes: true })) {
-    const number = Number(namePattern.exec(entry.name)?.[1] ?? 0);
+    const [, digits, shift] = namePattern.exec(entry.name) ?? [];
+    const number = Number(digits ?? 0);
     highest = Math.max(highest, number);
-    if (number > 0 && entry.isFile()) numbers.push(number);
+    if (number > 0 && entry.isFile()) listed.push({ number, shiftMs: Number(shift ?? 0) });
   }
-  return { numbers: numbers.sort((a, b) => a - b), highest };
+  return { listed: listed.sort((a, b) => a.number - b.number), highest };
 }
 
 /** What a file of the journal told. */
@@ -84,16 +94,20 @@ export interface ReadSegment {
   readonly tornBytes: number;
 }
 
+export interface ReadOptions {
+  readonly nowMs: number;
+  readonly windowMs: number;
+  readonly replay: Replay;
+  /** Added to all times in the file. */
+  readonly shiftMs?: number;
+}
+
 /**
  * Tells all whole records of a file. Behind a damaged one the next is looked for byte by byte: what was whole is not lost with
  * it. Arrivals of which the window is over are left out; one from the future (the clock was set back) counts from now.
  * UserError: the file is of another version.
  */
-export async function readSegment(
-  path: string,
-  number: number,
-  options: { nowMs: number; windowMs: number; replay: Replay },
-): Promise<ReadSegment> {
+export async function readSegment(path: string, number: number, options: ReadOptions): Promise<ReadSegment> {
   const data = await readWhole(path);
   const version = readVersion(data);
   if (version !== undefined && version !== journalVersion) {
@@ -135,16 +149,18 @@ class Teller {
   readonly #number: number;
   readonly #nowMs: number;
   readonly #windowMs: number;
+  readonly #shiftMs: number;
   readonly #replay: Replay;
   /** By number, as this file has them. */
   readonly #sources: string[] = [];
   newestMs = Number.NEGATIVE_INFINITY;
 
-  constructor(data: Buffer, number: number, options: { nowMs: number; windowMs: number; replay: Replay }) {
+  constructor(data: Buffer, number: number, options: ReadOptions) {
     this.#data = data;
     this.#number = number;
     this.#nowMs = options.nowMs;
     this.#windowMs = options.windowMs;
+    this.#shiftMs = options.shiftMs ?? 0;
     this.#replay = options.replay;
   }
 
@@ -177,7 +193,7 @@ class Teller {
   }
 
   #time(at: number): number {
-    const atMs = Math.min(timeOf(this.#data, at), this.#nowMs);
+    const atMs = Math.min(timeOf(this.#data, at) + this.#shiftMs, this.#nowMs);
     this.newestMs = Math.max(this.newestMs, atMs);
     return atMs;
   }

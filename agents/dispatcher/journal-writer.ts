@@ -32,6 +32,8 @@ export class JournalWriter {
   /** For the end of the one after it. */
   #next: Deferred | undefined;
   #fault: string | undefined;
+  /** For a fault's beginning. */
+  readonly #untilFault = new Set<() => void>();
   #stopping = false;
   #wake: (() => void) | undefined;
 
@@ -73,6 +75,16 @@ export class JournalWriter {
     return last.promise;
   }
 
+  /** As `synced`, but resolves also where there is a `fault`, or as soon as one begins. */
+  async syncedOrFault(): Promise<void> {
+    if (this.fault !== undefined) return;
+    const done = Promise.withResolvers<void>();
+    this.#untilFault.add(done.resolve);
+    void this.synced().then(done.resolve);
+    await done.promise;
+    this.#untilFault.delete(done.resolve);
+  }
+
   /** Writes what is left, without pauses; gives up at a fault. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -89,7 +101,9 @@ export class JournalWriter {
       await this.#pause(Math.max(retryMs, this.#startedMs + commitIntervalMs - performance.now()));
       this.#startedMs = performance.now();
       this.#isWriting = true;
+      const late = setTimeout(() => this.#faultBegan(), this.#options.limits.writeMaxMs + 1);
       const error = await this.#commit();
+      clearTimeout(late);
       this.#isWriting = false;
       this.#report(error);
       // Whoever is told finds `fault` as it is then.
@@ -131,6 +145,12 @@ export class JournalWriter {
     }
     if (!this.#fault) log.error({ err: error, directory }, "the journal can't be written: kept in memory, tried again");
     this.#fault = `journal ${directory} can't be written: ${error.message}; ${this.#held}`;
+    this.#faultBegan();
+  }
+
+  #faultBegan(): void {
+    for (const resolve of this.#untilFault) resolve();
+    this.#untilFault.clear();
   }
 
   async #pause(ms: number): Promise<void> {

@@ -193,7 +193,7 @@ test("a file goes when the window is over for all in it, a twin's counted from w
   }
   expect((await files()).length).toBeLessThanOrEqual(9);
   await journal.close();
-  // The next process removes what is over meanwhile, and is told nothing of it.
+  // The next process is told nothing of what is over meanwhile.
   nowMs += windowMs / 2;
   const told = await reopen();
   expect(told.all.filter((line) => line.startsWith("arrival")).map((line) => Number(line.split(" ")[2]))).toEqual(
@@ -201,7 +201,64 @@ test("a file goes when the window is over for all in it, a twin's counted from w
   );
   nowMs += windowMs;
   expect((await reopen()).all.filter((line) => line.startsWith("arrival"))).toEqual([]);
-  expect(await files()).toEqual([]);
+});
+
+test("a process whose clock is wrong at its start removes nothing: the next one, with the right time, is told all", async () => {
+  const { journal } = await open();
+  journal.arrival(productKey(1), nowMs, "radar1", 1, true);
+  await journal.close();
+  nowMs += 3 * windowMs;
+  const wrong = await open();
+  expect(wrong.told.all).toEqual([]);
+  wrong.journal.arrival(productKey(2), nowMs, "radar1", 1, true);
+  await wrong.journal.close();
+  nowMs -= 3 * windowMs - 1000;
+  expect((await reopen()).all).toEqual([
+    `arrival ${productKey(1)} ${nowMs - 1000} radar1 1 true`,
+    `arrival ${productKey(2)} ${nowMs} radar1 1 true`,
+  ]);
+});
+
+test("what is over at a start is removed a window later, and at once what is more than there is room for", async () => {
+  const { journal } = await open({ segmentBytesMax: 300 });
+  for (let number = 0; number < 40; number++) journal.arrival(productKey(number), nowMs, "radar1", 1, true);
+  await journal.close();
+  const all = await files();
+  nowMs += 2 * windowMs;
+  const next = await open({ spareBytesMax: 700 });
+  expect(await files()).toEqual(all.slice(-2));
+  for (const [laterMs, count] of [
+    [windowMs - 1, 3],
+    [1, 1],
+  ] as const) {
+    nowMs += laterMs;
+    next.journal.arrival(productKey(nowMs), nowMs, "radar1", 1, true);
+    await next.journal.synced();
+    // It is removed before the next write begins.
+    next.journal.certain(productKey(nowMs));
+    await next.journal.synced();
+    expect(await files()).toHaveLength(count);
+  }
+  await next.journal.close();
+});
+
+test.each([
+  ["behind", 3 * windowMs],
+  ["ahead", -3 * windowMs],
+])("what a process wrote whose clock was found to be %s is read with the right times", async (_, shiftMs) => {
+  const { journal } = await open();
+  const wrongMs = nowMs;
+  journal.arrival(productKey(1), wrongMs, "radar1", 1, true);
+  journal.twin(productKey(1), "a", body);
+  await journal.close(shiftMs);
+  nowMs = wrongMs + shiftMs + windowMs / 2;
+  // By the next process, which has no reason for a shift of its own, and the one after it.
+  for (let starts = 0; starts < 2; starts++) {
+    const { journal: next, told } = await open();
+    expect(told.all).toEqual([`arrival ${productKey(1)} ${wrongMs + shiftMs} radar1 1 true`, `twin ${productKey(1)}`]);
+    expect((await next.readTwin(told.refs[0] ?? 0))?.body).toEqual(body);
+    await next.close(5000);
+  }
 });
 
 test("after the clock was set back, what is from the future counts from now", async () => {

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { JournalBuffer } from "./journal-buffer.ts";
-import { type KeptTwin, readTwinFile } from "./journal-file.ts";
+import { closeSegment, type KeptTwin, readTwinFile, shiftSegments } from "./journal-file.ts";
 import type { FolderLock } from "./journal-lock.ts";
 import { type OpenFolder, openFolder } from "./journal-open.ts";
 import { type JournalLimits, type JournalOptions, journalLimits } from "./journal-options.ts";
@@ -35,7 +35,7 @@ const never = new Promise<void>(() => {});
  * To append is to put into memory: it takes about a microsecond and never waits. One write and fdatasync is under way at a
  * time, for all that came meanwhile; `synced` tells when. While the disk can't (full, broken), records wait in memory and are
  * tried again, at the same place of the same file, over whatever the failed write left there; `fault` says so. Beyond
- * `pendingBytesMax` the journal has `overflowed`: it takes nothing more, and `synced` never resolves again, so that the ledger
+ * `pendingBytesMax` the journal overflows: it takes nothing more, and `synced` never resolves again, so that the ledger
  * isn't acked for what is missing here. Once the disk is well, a process that starts anew learns it from the ledger.
  */
 export class Journal {
@@ -49,6 +49,8 @@ export class Journal {
   /** The one that is appended to. */
   #segment: Segment | undefined;
   #nextNumber: number;
+  /** Of this process's first file. */
+  readonly #firstNumber: number;
   /** Numbers of the sources that it has named. */
   readonly #sources = new Map<string, number>();
   #overflowed = false;
@@ -61,6 +63,7 @@ export class Journal {
     this.#lock = lock;
     this.#segments = segments;
     this.#nextNumber = nextNumber;
+    this.#firstNumber = nextNumber;
     const tidy = (): Promise<void> => this.#removeOld();
     this.#writer = new JournalWriter(this.#buffer, { directory, log, limits: this.#limits, tidy });
   }
@@ -81,12 +84,7 @@ export class Journal {
     return this.#writer.fault ? `${lost}; ${this.#writer.fault}` : lost;
   }
 
-  /** Something was refused; `synced` won't resolve any more. */
-  get overflowed(): boolean {
-    return this.#overflowed;
-  }
-
-  /** After `overflowed` the disk is well again: a process that opens the folder now learns the rest from the ledger. */
+  /** Something was refused, and the disk is well again: a process that opens the folder now learns the rest from the ledger. */
   get mustStartAnew(): boolean {
     return this.#overflowed && this.#buffer.pendingBytes === 0;
   }
@@ -96,6 +94,7 @@ export class Journal {
     return this.#buffer.pendingBytes;
   }
 
+  /** Of all files, with what has no window to count any more and is kept for a while. */
   get bytesOnDisk(): number {
     return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0) - this.#buffer.pendingBytes;
   }
@@ -159,11 +158,22 @@ export class Journal {
     return this.#overflowed ? never : this.#writer.synced();
   }
 
-  /** Writes what waits, without another try where the disk has a fault, and lets the folder go. Nothing is taken any more. */
-  async close(): Promise<void> {
+  /** As `synced`, but resolves also where the disk has a fault or something was refused, at once or as soon as that begins. */
+  syncedOrFault(): Promise<void> {
+    return this.#overflowed ? Promise.resolve() : this.#writer.syncedOrFault();
+  }
+
+  /**
+   * Writes what waits, without another try where the disk has a fault, and lets the folder go. Nothing is taken any more.
+   * `shiftMs`: what `nowMs` was behind the right time; the next process reads so much later times in what this one wrote. A
+   * process that is killed can't say it: after a clock that was behind, what it wrote is over the sooner.
+   */
+  async close(shiftMs = 0): Promise<void> {
     this.#closed = true;
     await this.#writer.stop();
     for (const segment of this.#segments) await closeSegment(segment);
+    const own = this.#segments.filter(({ number }) => number >= this.#firstNumber);
+    await shiftSegments(own, Math.round(shiftMs), this.#options.log);
     await this.#lock.release();
   }
 
@@ -237,10 +247,4 @@ export class Journal {
       this.#segments.shift();
     }
   }
-}
-
-async function closeSegment(segment: Segment): Promise<void> {
-  const { handle } = segment;
-  segment.handle = undefined;
-  await handle?.close().catch(() => {});
 }

@@ -1,4 +1,6 @@
+import { pino } from "pino";
 import { expect, test } from "vitest";
+import { ClockDifference } from "./clock-difference.ts";
 import { type LedgerMessage, LedgerReader } from "./ledger-record.ts";
 
 const topics = {
@@ -8,7 +10,10 @@ const topics = {
   pulledTopic: "v00.urp.pulled",
   marker: "v00.urp.marker.bunny1",
 };
-const reader = new LedgerReader(topics, "Qk3x_-9a");
+const log = pino({ level: "silent" });
+const readerWith = (windowMs: number) => new LedgerReader(topics, "Qk3x_-9a", new ClockDifference({ windowMs, log }));
+/** For which nothing is too old. */
+const reader = readerWith(Number.MAX_SAFE_INTEGER);
 const key = "a985c32cbdee8af2ab5d7b8f6022e781";
 const body = Buffer.from(`${key} 498081 http://urp-1.cmc.ec.gc.ca/ db/20150120/RADAR/URP/IWA/x:URP:IWA:RADAR:META`);
 const nowMs = 1_700_000_000_500;
@@ -30,6 +35,31 @@ test("what goes out under the notify topic was published, by whom its message id
 test("nothing is later than now: not what a host with a fast clock said, and not what said no time", () => {
   expect(read("v00.urp.notify.a", { timestampSeconds: 1_800_000_000 })).toMatchObject({ atMs: nowMs });
   expect(read("v00.urp.notify.a")).toMatchObject({ atMs: nowMs });
+});
+
+test("what is older than the ledger keeps anything was dated by a clock that is behind ours: it counts from now", () => {
+  const doubtful = readerWith(7_200_000);
+  const readAt = (saidMs: number, own: Partial<LedgerMessage> = {}) => {
+    const message = {
+      routingKey: "v00.urp.notify.a",
+      body,
+      headers: {},
+      messageId: "other-1",
+      timestampSeconds: saidMs / 1000,
+    };
+    return doubtful.read({ ...message, ...own }, nowMs);
+  };
+  const fourHoursMs = 4 * 3_600_000;
+  // Within the window it is believed, and so is what is just beyond it.
+  expect(readAt(nowMs - 7_000_000)).toMatchObject({ atMs: nowMs - 7_000_000 });
+  expect(readAt(nowMs - 7_250_000)).toMatchObject({ atMs: nowMs - 7_250_000 });
+  expect(readAt(nowMs - fourHoursMs)).toMatchObject({ atMs: nowMs });
+  // So does what that clock dates by so much earlier, and what others say of its times.
+  expect(readAt(nowMs - fourHoursMs - 5000)).toMatchObject({ atMs: nowMs - 5000 });
+  const receipt = { routingKey: "v00.urp.pulled", body: Buffer.from(key) };
+  expect(readAt(nowMs - fourHoursMs - 7000, receipt)).toMatchObject({ atMs: nowMs - 7000 });
+  // Our own times are by our own clock.
+  expect(readAt(nowMs - 60_500, { messageId: "Qk3x_-9a-1" })).toMatchObject({ atMs: nowMs - 60_500 });
 });
 
 test("receipts, twins, requests with their reason, and own markers are told apart", () => {

@@ -1,5 +1,6 @@
-import { isMessageIdOf, reasonOf, topicTail } from "../lib/dispatch-topics.ts";
+import { alternateHeader, isMessageIdOf, reasonOf, topicTail } from "../lib/dispatch-topics.ts";
 import { type ScannedV00, scanV00 } from "../lib/scan-v00.ts";
+import type { ClockDifference } from "./clock-difference.ts";
 import type { LedgerRecord } from "./events.ts";
 import { readOddV00 } from "./read-input.ts";
 
@@ -30,48 +31,64 @@ const keyBytes = 32;
 export class LedgerReader {
   readonly #topics: LedgerTopics;
   readonly #publisherId: string;
+  readonly #difference: ClockDifference;
 
-  /** `publisherId` begins the message ids of what this process publishes. */
-  constructor(topics: LedgerTopics, publisherId: string) {
+  /** `publisherId` begins the message ids of what this process publishes; all else that was published tells `difference` its time. */
+  constructor(topics: LedgerTopics, publisherId: string, difference: ClockDifference) {
     this.#topics = topics;
     this.#publisherId = publisherId;
+    this.#difference = difference;
   }
 
   read(message: LedgerMessage, nowMs: number): LedgerRecord | undefined {
     const { routingKey, body } = message;
     const { notifyTopic, twinTopic, alternateTopic, pulledTopic, marker } = this.#topics;
     if (topicTail(notifyTopic, routingKey) !== undefined) return this.#published(message, nowMs);
-    if (routingKey === pulledTopic) return pulled(message, nowMs);
+    if (routingKey === pulledTopic) return this.#pulled(message, nowMs);
     if (routingKey === marker) return { kind: "marker", token: body.toString("latin1") };
-    const key = (scanV00(body) ?? readUnusual(body))?.key;
-    if (key === undefined) return undefined;
-    if (topicTail(twinTopic, routingKey) !== undefined) return { kind: "twin", key };
+    const announcement = scanV00(body) ?? readUnusual(body);
+    if (announcement === undefined) return undefined;
+    const { key, source } = announcement;
+    if (topicTail(twinTopic, routingKey) !== undefined) {
+      const reason = reasonOf(message.headers, alternateHeader) ?? "not said";
+      return { kind: "twin", key, source, routingKey, reason };
+    }
     if (topicTail(alternateTopic, routingKey) === undefined) return undefined;
     const reason = reasonOf(message.headers) ?? "not said";
-    return { kind: "request", key, routingKey, reason, ...firstArrival(message, nowMs) };
+    return { kind: "request", key, source, routingKey, reason, ...this.#firstArrival(message, nowMs) };
   }
 
   #published({ body, messageId, timestampSeconds }: LedgerMessage, nowMs: number): LedgerRecord | undefined {
     const read = scanV00(body) ?? readUnusual(body);
     if (!read) return undefined;
     const { key, source, sizeBytes } = read;
-    // An older dispatcher says no time.
-    const { atMs = nowMs } = firstArrival({ timestampSeconds }, nowMs);
     const ours = isMessageIdOf(this.#publisherId, messageId);
+    if (!ours && timestampSeconds !== undefined) this.#difference.seen(timestampSeconds * 1000, nowMs);
+    // An older dispatcher says no time.
+    const { atMs = nowMs } = this.#firstArrival({ timestampSeconds }, nowMs, ours);
     return { kind: "published", key, source, sizeBytes, atMs, ours };
   }
-}
 
-/** A receipt's body is the key alone. */
-function pulled(message: LedgerMessage, nowMs: number): LedgerRecord | undefined {
-  const { body } = message;
-  if (body.length !== keyBytes || !body.every(isHexDigit)) return undefined;
-  return { kind: "pulled", key: body.toString("latin1"), ...firstArrival(message, nowMs) };
-}
+  /** A receipt's body is the key alone. */
+  #pulled(message: LedgerMessage, nowMs: number): LedgerRecord | undefined {
+    const { body } = message;
+    if (body.length !== keyBytes || !body.every(isHexDigit)) return undefined;
+    return { kind: "pulled", key: body.toString("latin1"), ...this.#firstArrival(message, nowMs) };
+  }
 
-/** Of the product, as the dispatcher that sent it on has said; pullers pass it on. Where a host's clock is ahead, not later than now. */
-function firstArrival({ timestampSeconds }: Pick<LedgerMessage, "timestampSeconds">, nowMs: number): { atMs?: number } {
-  return timestampSeconds === undefined ? {} : { atMs: Math.min(timestampSeconds * 1000, nowMs) };
+  /**
+   * Of the product, as the dispatcher that sent it on has said, put right where its clock and ours differ; pullers pass it on. Never later
+   * than now.
+   */
+  #firstArrival(
+    { timestampSeconds }: Pick<LedgerMessage, "timestampSeconds">,
+    nowMs: number,
+    ours = false,
+  ): { atMs?: number } {
+    if (timestampSeconds === undefined) return {};
+    const offsetMs = ours ? 0 : this.#difference.offsetMs(nowMs);
+    return { atMs: Math.min(timestampSeconds * 1000 + offsetMs, nowMs) };
+  }
 }
 
 function isHexDigit(byte: number): boolean {

@@ -6,6 +6,7 @@ const calm: DispatcherView = {
   ...{ inFlight: 2, entries: 1234, retrying: 0, keptAside: 0, doubts: 0, alternatesWaiting: 0, ledgerUnacked: 3 },
   ledgerPaused: false,
   journalFault: undefined,
+  ...{ journalBytes: 40_000, clockSteppedMs: 3, clockAheadMs: 0 },
   broker: "ready",
   connection: "connected to 127.0.0.1:5672",
   silentSources: [],
@@ -41,11 +42,18 @@ test.each([
   ["catching up for long", { state: "catching-up" }, /^catching up.*FOR 60 s/],
   ["being fenced for long", { state: "fenced" }, /^fenced.*FOR 60 s/],
   ["a queue that gives nothing", { starvedOf: "ledger" }, /STARVED: messages wait in the ledger queue/],
+  ["a clock that is ahead", { clockAheadMs: 3_600_020 }, /CLOCK: 3600 s ahead of another dispatcher's/],
+  ["a clock that is behind", { clockAheadMs: -20_000 }, /CLOCK: 20 s behind another dispatcher's/],
   ["a source that is missed", { silentSources: ["urp-2"] }, /SILENT: urp-2/],
 ] as const)("%s is not ok, and said", (_what, own, words) => {
   const status = statusOf({ ...calm, ...own } as DispatcherView);
   expect(status.ok).toBe(false);
   expect(status.text).toMatch(words);
+});
+
+test("a clock that was set by little while it ran is said, and is no fault", () => {
+  const status = statusOf({ ...calm, clockSteppedMs: -30_400 });
+  expect([status.ok, status.text]).toEqual([true, expect.stringMatching(/the clock was set back by 30 s/)]);
 });
 
 test("what waits is said, and is no fault", () => {

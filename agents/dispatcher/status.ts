@@ -25,6 +25,11 @@ export interface DispatcherView {
   readonly ledgerPaused: boolean;
   /** Why nothing can be written to the journal; undefined while it can. */
   readonly journalFault: string | undefined;
+  readonly journalBytes: number;
+  /** By how much the system's clock was set since this process began. */
+  readonly clockSteppedMs: number;
+  /** How far it is ahead of another dispatcher's; 0 where that is unknown or too little to tell. */
+  readonly clockAheadMs: number;
   readonly broker: BrokerSessionState;
   /** Of the connection, in words. */
   readonly connection: string;
@@ -38,6 +43,7 @@ export interface DispatcherView {
 
 /** Both pass within a second where all is well: catching up waits for the ledger queue, and who is fenced should not hold the address. */
 const passingMs = 30_000;
+const clockSteppedToldMs = 5_000;
 
 /**
  * For `/health` and systemd's status line. Not ok, 503: what needs a person, or will. A standby is well as long as it reads its ledger; a
@@ -61,6 +67,7 @@ export function statusOf(view: DispatcherView): HealthStatus {
     ...(view.journalFault === undefined
       ? []
       : [`JOURNAL: ${view.journalFault}; works on from memory, ${view.ledgerUnacked} of the ledger not acked`]),
+    ...clockRemarks(view),
     ...(silentSources.length === 0 ? [] : [`SILENT: ${silentSources.join(", ")}`]),
   ];
   return {
@@ -72,6 +79,7 @@ export function statusOf(view: DispatcherView): HealthStatus {
       retrying === 0 &&
       !view.ledgerPaused &&
       view.journalFault === undefined &&
+      view.clockAheadMs === 0 &&
       silentSources.length === 0,
     text: [stateInWords(view), ...remarks].join("; "),
     ...{ state, broker, inFlight, entries, retrying, keptAside, doubts, alternatesWaiting },
@@ -98,6 +106,17 @@ function stateInWords({ state, address, entries }: DispatcherView): string {
     case "stopped":
       return "stopping";
   }
+}
+
+/** One that was set by little is told; what two hosts disagree about, a person must put right. */
+function clockRemarks({ clockSteppedMs, clockAheadMs }: DispatcherView): string[] {
+  const seconds = (ms: number): number => Math.round(Math.abs(ms) / 1000);
+  const stepped = `the clock was set ${clockSteppedMs < 0 ? "back" : "forward"} by ${seconds(clockSteppedMs)} s`;
+  const differs = `CLOCK: ${seconds(clockAheadMs)} s ${clockAheadMs < 0 ? "behind" : "ahead of"} another dispatcher's`;
+  return [
+    ...(Math.abs(clockSteppedMs) < clockSteppedToldMs ? [] : [stepped]),
+    ...(clockAheadMs === 0 ? [] : [differs]),
+  ];
 }
 
 function some(count: number, what: string): string[] {

@@ -9,6 +9,7 @@ const view: DispatcherView = {
   ...{ inFlight: 2, entries: 5, retrying: 0, keptAside: 7, doubts: 1, alternatesWaiting: 3, ledgerUnacked: 9 },
   ledgerPaused: false,
   journalFault: "ENOSPC",
+  ...{ journalBytes: 40_000, clockSteppedMs: -30_000.4, clockAheadMs: 3_600_000 },
   broker: "ready",
   connection: "",
   silentSources: [],
@@ -16,13 +17,16 @@ const view: DispatcherView = {
 };
 
 /** Samples by name and labels, without the prefix; the time is 12 s. */
-async function samples(feed: (telemetry: Telemetry, sources: Sources) => void): Promise<Map<string, number>> {
+async function samples(
+  feed: (telemetry: Telemetry, sources: Sources) => void,
+  own: Partial<DispatcherView> = {},
+): Promise<Map<string, number>> {
   const metrics = new Metrics("dispatcher");
   const sources = new Sources(5000);
   const telemetry = new Telemetry(
     metrics,
     sources,
-    () => view,
+    () => ({ ...view, ...own }),
     () => 12_000,
   );
   feed(telemetry, sources);
@@ -65,6 +69,15 @@ test("the state is a state set: one sample a state, labelled by the metric's own
   expect(got.get("active")).toBe(0);
 });
 
+test.each([
+  ["ready", "active", 1],
+  ["blocked", "active", 0],
+  ["connecting", "active", 0],
+  ["ready", "standby", 0],
+] as const)("with a broker that is %s, a host that is %s counts as %i that dispatch", async (broker, state, active) => {
+  expect((await samples(() => {}, { broker, state })).get("active")).toBe(active);
+});
+
 test("what waits and what is wrong is told as it is when somebody asks", async () => {
   const got = await samples((telemetry) => {
     telemetry.received();
@@ -82,6 +95,9 @@ test("what waits and what is wrong is told as it is when somebody asks", async (
     alternates_waiting: 3,
     ledger_unacked: 9,
     journal_fault: 1,
+    journal_bytes: 40_000,
+    clock_stepped_seconds: -30,
+    clock_ahead_seconds: 3600,
     'doubts_settled_total{how="receipt"}': 1,
     'doubts_settled_total{how="again"}': 1,
     'alternates_total{how="served"}': 1,

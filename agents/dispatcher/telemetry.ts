@@ -45,7 +45,7 @@ export class Telemetry {
     this.#doubtSeconds = metrics.histogram("doubt_seconds", "how long a redelivery was held in doubt", heldBuckets);
     this.#alternates = metrics.counter(
       "alternates",
-      "pullers' requests for a twin: answered, or put aside unanswered",
+      "pullers' requests for a twin: served with one, or failed: none came in time, and the request itself went out",
       ["how"],
     );
     this.#takeOverSeconds = metrics.histogram(
@@ -84,7 +84,7 @@ export class Telemetry {
     this.#takeOverSeconds.observe(tookMs / 1000);
   }
 
-  /** A request for an alternate was answered, or put aside. */
+  /** A request for an alternate was answered with a twin, or, where none came, with what was asked about. */
   alternate(how: "served" | "failed"): void {
     this.#alternates.inc({ how });
   }
@@ -168,7 +168,10 @@ function registerView(metrics: Metrics, view: () => DispatcherView): void {
   const gauge = (name: string, help: string, value: (now: DispatcherView) => number): void => {
     metrics.gauge(name, help, (it) => it.set(value(view())));
   };
-  gauge("active", "1 while this host dispatches", ({ state }) => (state === "active" ? 1 : 0));
+  const dispatches = ({ state, broker }: DispatcherView): boolean => state === "active" && broker === "ready";
+  gauge("active", "1 while this host dispatches, or would: its broker takes messages", (now) =>
+    Number(dispatches(now)),
+  );
   gauge("in_flight", "products claimed, not confirmed yet", ({ inFlight }) => inFlight);
   gauge("table_entries", "products remembered", ({ entries }) => entries);
   gauge("retrying", "products that no queue or no broker takes", ({ retrying }) => retrying);
@@ -177,7 +180,20 @@ function registerView(metrics: Metrics, view: () => DispatcherView): void {
   gauge("alternates_waiting", "requests that wait for a twin", ({ alternatesWaiting }) => alternatesWaiting);
   gauge("ledger_unacked", "messages of the ledger not known to be on disk", ({ ledgerUnacked }) => ledgerUnacked);
   gauge("ledger_paused", "1 while the ledger is not read for want of room", ({ ledgerPaused }) => Number(ledgerPaused));
+  gauge("journal_bytes", "size of the journal's files", ({ journalBytes }) => journalBytes);
+  gauge("clock_stepped_seconds", "by how much the system's clock was set since this process began", (now) =>
+    seconds(now.clockSteppedMs),
+  );
+  gauge(
+    "clock_ahead_seconds",
+    "of another dispatcher's; below 0: behind; 0 where it is unknown or less than 10",
+    (now) => seconds(now.clockAheadMs),
+  );
   gauge("journal_fault", "1 while nothing can be written to the journal", (now) =>
     Number(now.journalFault !== undefined),
   );
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms) / 1000;
 }

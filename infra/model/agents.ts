@@ -202,7 +202,9 @@ export function dispatcherPart(context: PartContext): HostPart {
       `127.0.0.1:${broker.port}`,
       ...others.map((member) => acrossNetwork(broker, config.hosts[member]?.address ?? member)),
     ],
-    after: brokerUnit,
+    // What went out is told apart from what didn't by the time. Where no unit waits for that to be right (chrony-wait or
+    // systemd-time-wait-sync, enabled), this waits for nothing.
+    after: `${brokerUnit} time-sync.target`,
     // A hung one holds the address: it is ended, and the other host takes over. A host that migrates stands still for seconds without a fault.
     watchdogSeconds: vip?.timing === "migrating" ? 20 : 5,
     standBack: vip?.priorities[host] === undefined ? "" : standBackProgram,

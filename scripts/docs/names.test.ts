@@ -70,7 +70,7 @@ test("every metric is one that its agent gives", async () => {
     alternatesWaiting: 0,
     ledgerUnacked: 0,
     ledgerPaused: false,
-    journalFault: undefined,
+    ...{ journalFault: undefined, journalBytes: 0, clockSteppedMs: 0, clockAheadMs: 0 },
     silentSources: [],
     address: undefined,
   };

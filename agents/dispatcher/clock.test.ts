@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { Clock, clockStepMaxMs } from "./clock.ts";
+
+test("time goes on evenly whatever is done to the system's clock, and by how much that was set is there to be asked", () => {
+  let systemMs = 1_800_000_000_000;
+  let steadyMs = systemMs;
+  const clock = new Clock({ systemMs: () => systemMs, steadyMs: () => steadyMs });
+  systemMs += 5000;
+  steadyMs += 5000;
+  expect([clock.nowMs(), clock.steppedMs, clock.mustStartAnew]).toEqual([1_800_000_005_000, 0, false]);
+  systemMs -= 30_000;
+  expect([clock.nowMs(), clock.steppedMs, clock.mustStartAnew]).toEqual([1_800_000_005_000, -30_000, false]);
+  systemMs += 30_000 + clockStepMaxMs;
+  expect([clock.nowMs(), clock.steppedMs, clock.mustStartAnew]).toEqual([1_800_000_005_000, clockStepMaxMs, true]);
+});
+
+test("a process on a clock that nobody sets is at its time", () => {
+  const clock = new Clock();
+  expect(Math.abs(clock.steppedMs)).toBeLessThan(1000);
+  expect(clock.nowMs()).toBeLessThanOrEqual(clock.nowMs());
+});
