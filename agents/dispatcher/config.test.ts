@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { loadConfig } from "../lib/config.ts";
-import { configSchema, ledgerQueueOf, sharesOf } from "./config.ts";
+import { configSchema, ledgerQueueOf, prefetchMin, sharesOf } from "./config.ts";
 import { topologyOf } from "./topology.ts";
 
 const example = join(import.meta.dirname, "example.json");
@@ -46,14 +46,22 @@ test("a ledger that is not named is called after the host, so that two hosts nev
   expect(ledgerQueueOf({ ...config, ledgerQueue: "cmc.own" })).toBe("cmc.own");
 });
 
-test("however small the prefetch, something may be published, and doubts and requests together leave room", async () => {
+test("however small the prefetch may be, something may be published, and doubts and requests together leave room", async () => {
   const config = await loadConfig(configSchema, example);
-  for (const prefetch of [1, 2, 8, 500, 2000, 10_000]) {
+  for (const prefetch of [prefetchMin, 9, 500, 2000, 10_000]) {
     const { publishingMax, doubtsMax, alternatesWaitingMax } = sharesOf({ ...config, prefetch });
     expect(Math.min(publishingMax, doubtsMax, alternatesWaitingMax)).toBeGreaterThan(0);
-    if (prefetch >= 8) expect(doubtsMax + alternatesWaitingMax).toBeLessThan(prefetch);
+    expect(doubtsMax + alternatesWaitingMax).toBeLessThan(prefetch);
   }
   expect(sharesOf({ ...config, prefetch: 2000 }).alternatesWaitingMax).toBe(200);
+});
+
+test("the smallest and the largest values go together", () => {
+  const broker = { hosts: ["127.0.0.1:5672"], user: "feeder", passwordFile: "x" };
+  const smallest = { prefetch: 8, entriesMax: 1000, confirmTimeoutMs: 1000, retryDelayMinMs: 5000 };
+  for (const own of [smallest, { prefetch: 10_000, entriesMax: 10_000 }]) {
+    expect(configSchema.safeParse({ broker, metrics: { port: 0 }, ...own }).success).toBe(true);
+  }
 });
 
 test.each([
@@ -62,6 +70,11 @@ test.each([
   ["a window of nothing", { dedupWindowSeconds: 0 }],
   ["a topic within another one", { twinTopic: "v00.urp.notify.twin" }],
   ["the same topic for two things", { twinTopic: "v00.urp.notify" }],
+  ["a prefetch of which waiting requests leave nothing", { prefetch: 7 }],
+  ["a table that is full with what is in hand", { entriesMax: 1999 }],
+  ["a table of a handful", { entriesMax: 999, prefetch: 8 }],
+  ["less patience than a loaded broker needs", { confirmTimeoutMs: 999 }],
+  ["pauses that begin longer than they may get", { retryDelayMinMs: 5001 }],
   ["a doubt that outlasts its bound", { doubtSeconds: 1300 }],
   ["several output queues whose pullers send receipts", { outputQueues: ["cmc.a", "cmc.b"] }],
 ])("%s is refused", (_, own) => {

@@ -2,21 +2,42 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { z } from "zod";
 import { commonConfig } from "../lib/config.ts";
-
-const topicPrefix = z.string().regex(/^[^.*#\s]+(\.[^.*#\s]+)*$/, "expected words joined by dots, without wildcards");
+import {
+  alternateTopicDefault,
+  inputTopicDefault,
+  markerTopicDefault,
+  notifyTopicDefault,
+  pulledTopicDefault,
+  topicPrefix,
+  twinTopicDefault,
+} from "../lib/dispatch-topics.ts";
 
 /** The broker takes a delivery back that was not settled for half an hour (its consumer_timeout): a doubt ends before. */
 const doubtSecondsMax = 1700;
 
+/**
+ * With fewer deliveries in hand no share of them leaves room for the others: one request of a puller that waits for a twin, ten minutes
+ * long, or one doubt would be all that there is, and nothing would be dispatched meanwhile.
+ */
+export const prefetchMin = 8;
+
+/** At the bound nothing is taken for a whole window. A handful would be reached by what is on its way. */
+export const entriesMin = 1000;
+
+/** Loaded brokers confirm after a third of a second on average: with less patience every connection is dropped, again and again. */
+const confirmTimeoutMinMs = 1000;
+
 const own = {
   exchange: z.string().min(1).default("cmc"),
   inputQueue: z.string().min(1).default("cmc.urp.input"),
-  inputTopic: topicPrefix.default("v00.urp.input").describe("announcements come in under this and what follows"),
-  notifyTopic: topicPrefix.default("v00.urp.notify").describe("the first of each product goes out under this instead"),
-  alternateTopic: topicPrefix.default("v00.urp.alternate").describe("pullers ask for a product's twin under this"),
-  twinTopic: topicPrefix.default("v00.urp.twin").describe("the twin they asked for goes out under this"),
-  pulledTopic: topicPrefix.default("v00.urp.pulled").describe("pullers say under this which product they have"),
-  markerTopic: topicPrefix.default("v00.urp.marker").describe("this and the host's name: how far the ledger is read"),
+  inputTopic: topicPrefix.default(inputTopicDefault).describe("announcements come in under this and what follows"),
+  notifyTopic: topicPrefix
+    .default(notifyTopicDefault)
+    .describe("the first of each product goes out under this instead"),
+  alternateTopic: topicPrefix.default(alternateTopicDefault).describe("pullers ask for a product's twin under this"),
+  twinTopic: topicPrefix.default(twinTopicDefault).describe("the twin they asked for goes out under this"),
+  pulledTopic: topicPrefix.default(pulledTopicDefault).describe("pullers say under this which product they have"),
+  markerTopic: topicPrefix.default(markerTopicDefault).describe("this and the host's name: how far the ledger is read"),
   outputQueues: z
     .array(z.string().min(1))
     .default(["cmc.urp.pull"])
@@ -34,16 +55,16 @@ const own = {
   dedupWindowSeconds: z.int().min(1).max(604_800).default(7200).describe("counted from a product's first arrival"),
   entriesMax: z
     .int()
-    .min(1)
+    .min(entriesMin)
     .max(10_000_000)
     .default(1_000_000)
     .describe("products remembered; at the bound it stops taking"),
-  prefetch: z.int().min(1).max(10_000).default(2000).describe("announcements in hand at once"),
+  prefetch: z.int().min(prefetchMin).max(10_000).default(2000).describe("announcements in hand at once"),
   retryDelayMinMs: z.int().min(1).max(60_000).default(100).describe("after a publish that was returned or refused"),
   retryDelayMaxMs: z.int().min(1).max(600_000).default(5000),
   confirmTimeoutMs: z
     .int()
-    .min(100)
+    .min(confirmTimeoutMinMs)
     .max(600_000)
     .default(10_000)
     .describe("a publish unconfirmed for so long, without an alarm at the broker: connects anew"),
@@ -62,13 +83,15 @@ const own = {
     .min(1)
     .max(doubtSecondsMax)
     .default(30)
-    .describe("with receipts: how long one is waited for before a product that may be lost goes out again"),
+    .describe(
+      "with receipts: how long one is waited for where a later product's has come; three times that where the pull queue stays empty; then a product that may be lost goes out again",
+    ),
   doubtMaxSeconds: z
     .int()
     .min(1)
     .max(doubtSecondsMax)
     .default(1200)
-    .describe("the same where no later product's receipt has come either, as while all pullers are down"),
+    .describe("the same in any case, as while all pullers are down"),
   alternateWaitSeconds: z
     .int()
     .min(1)
@@ -103,6 +126,14 @@ const own = {
 
 /** What the dispatcher can be told. `example.json` says more. */
 export const configSchema = commonConfig.extend(own).superRefine((config, context) => {
+  if (config.retryDelayMinMs > config.retryDelayMaxMs) {
+    const message = `expected at most retryDelayMaxMs (${config.retryDelayMaxMs})`;
+    context.addIssue({ code: "custom", path: ["retryDelayMinMs"], message, input: config.retryDelayMinMs });
+  }
+  if (config.entriesMax < config.prefetch) {
+    const message = `expected at least prefetch (${config.prefetch}): what is in hand would fill it`;
+    context.addIssue({ code: "custom", path: ["entriesMax"], message, input: config.entriesMax });
+  }
   if (config.doubtSeconds > config.doubtMaxSeconds) {
     const message = `expected at most doubtMaxSeconds (${config.doubtMaxSeconds})`;
     context.addIssue({ code: "custom", path: ["doubtSeconds"], message, input: config.doubtSeconds });

@@ -18,8 +18,8 @@ export const announcementsSchema = z.strictObject({
   dedupWindowSeconds: z.int().min(1).max(604_800).default(7200),
   /** Product names remembered at once; at this bound the dispatcher stops accepting. */
   entriesMax: z.int().min(1000).max(10_000_000).default(2_000_000),
-  /** Announcements in flight between broker and dispatcher. */
-  dispatcherPrefetch: z.int().min(1).max(10_000).default(2000),
+  /** Announcements in flight between broker and dispatcher. With less than 8 one that waits for its twin, ten minutes long, stops all. */
+  dispatcherPrefetch: z.int().min(8).max(10_000).default(2000),
   /**
    * Seconds that a product is waited for whose announcement may have been lost with a broker, until a puller says that it has it; then it
    * is announced again.

@@ -55,6 +55,11 @@ describe("a mistake in a stack file", () => {
       "warren:brokers.bunny.members.1: a host with the role bunny is expected, got pds-1",
     ],
     [
+      "a table that is full with what is in hand",
+      (v) => Object.assign(v.announcements, { entriesMax: 1999, dispatcherPrefetch: 2000 }),
+      "warren:announcements.entriesMax: at least dispatcherPrefetch (2000) is expected, got 1999",
+    ],
+    [
       "a CA's certificate without its key",
       (v) => Object.assign(v, { tls: { caCertificateFile: "keys/ca.pem" } }),
       "warren:tls.caKeyFile: a file is expected: a CA's certificate and key go together",

@@ -13,6 +13,7 @@ export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
     ...addressIssues(config),
     ...jumpIssues(config),
     ...clusterIssues(config),
+    ...announcementIssues(config),
     ...userIssues(config),
     ...virtualIpIssues(config),
     ...tlsIssues(config),
@@ -83,6 +84,14 @@ function clusterIssues(config: StackConfig): ConfigIssue[] {
     });
   }
   return issues;
+}
+
+/** What the dispatchers' own config refuses, before it is on their hosts. */
+function announcementIssues({ announcements }: StackConfig): ConfigIssue[] {
+  const { entriesMax, dispatcherPrefetch } = announcements;
+  if (entriesMax >= dispatcherPrefetch) return [];
+  const message = `at least dispatcherPrefetch (${dispatcherPrefetch}) is expected, got ${entriesMax}`;
+  return [{ path: "announcements.entriesMax", message }];
 }
 
 /** Users whose passwords brokers keep themselves. */

@@ -4,8 +4,16 @@ import { configSchema as announcerSchema } from "../../agents/announcer/config.t
 import { configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
 import { configSchema as pullerSchema } from "../../agents/puller/config.ts";
 import { candidate } from "../commands/files.ts";
-import type { StackConfig } from "../config/index.ts";
-import { contentOf, fixtureArtifacts, fixtureConfig, fixtureModel, fixtureSecrets, hostOf as host } from "./fixture.ts";
+import { parseStackConfig, type StackConfig } from "../config/index.ts";
+import {
+  contentOf,
+  fixtureArtifacts,
+  fixtureConfig,
+  fixtureModel,
+  fixtureSecrets,
+  hostOf as host,
+  stackValues,
+} from "./fixture.ts";
 import { buildModel } from "./index.ts";
 import { hashPassword } from "./rabbitmq.ts";
 import type { HostModel } from "./types.ts";
@@ -162,6 +170,26 @@ describe("the agents' configs", () => {
   it("lead announcers and pullers to the virtual IP", () => {
     expect(readConfig(host("urp-1"), "announcer").broker.hosts).toEqual(["amqps://10.203.0.50:5671"]);
     expect(readConfig(host("pds-1"), "puller").broker.hosts).toEqual(["amqps://10.203.0.50:5671"]);
+  });
+
+  it.each([
+    [
+      "smallest",
+      { dispatcherPrefetch: 8, entriesMax: 1000, dedupWindowSeconds: 1, doubtSeconds: 1, silenceSeconds: 1 },
+    ],
+    [
+      "largest",
+      {
+        ...{ dispatcherPrefetch: 10_000, entriesMax: 10_000_000, dedupWindowSeconds: 604_800 },
+        ...{ doubtSeconds: 1200, silenceSeconds: 86_400 },
+      },
+    ],
+  ])("have values that the dispatcher takes where the stack's are the %s", (_, bounds) => {
+    const values = stackValues("lab");
+    const announcements = { ...(values.announcements as object), ...bounds };
+    const config = parseStackConfig({ ...values, announcements }, "stack lab");
+    const text = contentOf(host("bunny1", config), "/etc/warren/dispatcher.json");
+    expect(dispatcherSchema.safeParse(JSON.parse(text)).error?.issues).toBeUndefined();
   });
 
   it("lead dispatchers to the broker beside them first, then to the others", () => {
