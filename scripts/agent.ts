@@ -9,6 +9,7 @@ const agents: Readonly<Record<string, () => Promise<AgentModule>>> = {
   announcer: () => import("../agents/announcer/main.ts"),
   dispatcher: () => import("../agents/dispatcher/main.ts"),
   puller: () => import("../agents/puller/main.ts"),
+  sender: () => import("../agents/sender/main.ts"),
 };
 
 /** `./warren agent NAME`: one agent in the foreground, against any broker. */

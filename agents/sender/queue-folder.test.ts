@@ -1,0 +1,95 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { lookThrough } from "./queue-folder.ts";
+
+const rules = { settleMs: 0, emptySettleMs: 0, fileBytesMax: 100 };
+const nowMs = Date.UTC(2013, 5, 6, 14, 0, 0);
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "queue-folder-"));
+});
+
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** A file of old, unless said otherwise. */
+function put(path: string, { content = "x", ageMs = 3_600_000 } = {}): string {
+  const file = join(root, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content);
+  utimesSync(file, new Date(nowMs - ageMs), new Date(nowMs - ageMs));
+  return file;
+}
+
+const look = (own: Partial<typeof rules> = {}) => lookThrough(root, { ...rules, ...own }, nowMs);
+const namesOf = async () => (await look()).files.map(({ path }) => path.slice(root.length + 1));
+
+test("files come by priority, then by time; retransmissions first, what has no priority last", async () => {
+  put("3/2013060613/b::20130606130001");
+  put("3/2013060613/a::20130606130002");
+  put("3/2013060612/c::20130606120000");
+  put("0/2013060613/z::20130606135959");
+  put("no-priority", { ageMs: 1000 });
+  put("earlier", { ageMs: 2000 });
+  put("A:B:C:D:1.X::20130606130000");
+  expect(await namesOf()).toEqual([
+    "0/2013060613/z::20130606135959",
+    "A:B:C:D:1.X::20130606130000",
+    "3/2013060612/c::20130606120000",
+    "3/2013060613/b::20130606130001",
+    "3/2013060613/a::20130606130002",
+    "earlier",
+    "no-priority",
+  ]);
+});
+
+test("names in work, and everything in a folder with a dot, are passed over", async () => {
+  put(".x");
+  put("3/2013060613/x.tmp");
+  put(".aside/1.file");
+  put("x");
+  expect(await namesOf()).toEqual(["x"]);
+});
+
+test("a file that was just written waits until it rests, and a link to an old one does not", async () => {
+  linkSync(put(".db/product"), join(root, "linked"));
+  put("written", { ageMs: 40 });
+  const found = await look({ settleMs: 100 });
+  expect(found.files.map(({ name }) => name)).toEqual(["linked"]);
+  expect(found.settlingMs).toBeCloseTo(60, 0);
+});
+
+test("what can never be sent is told with its reason", async () => {
+  put("empty", { content: "" });
+  put("large", { content: "x".repeat(101) });
+  put("line\nbreak");
+  symlinkSync("/etc/passwd", join(root, "link"));
+  execFileSync("mkfifo", [join(root, "pipe")]);
+  writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0x66, 0xe9])]), "x");
+  const { files, unfit } = await look();
+  expect(files).toEqual([]);
+  expect(Object.fromEntries(unfit.map(({ name, reason }) => [name, reason]))).toEqual({
+    empty: "it is empty",
+    large: "it has 101 bytes, at most 100 are sent",
+    "line\nbreak": "its name has a control character",
+    link: "it is no regular file",
+    pipe: "it is no regular file",
+    "f\ufffd": expect.stringContaining("not UTF-8"),
+  });
+});
+
+test("an empty folder of an hour of days ago is removed; of today, and of no hour, stays", async () => {
+  for (const folder of ["3/2013060413", "3/2013060612", "3/other"]) mkdirSync(join(root, folder), { recursive: true });
+  put("4/2013060413/x");
+  await look();
+  expect(
+    ["3/2013060413", "3/2013060612", "3/other", "4/2013060413"].map((name) => existsSync(join(root, name))),
+  ).toEqual([false, true, true, true]);
+});
+
+test("a folder that isn't there is an error, one that vanishes below it is none", async () => {
+  await expect(lookThrough(join(root, "none"), rules, nowMs)).rejects.toThrow("ENOENT");
+});

@@ -1,0 +1,176 @@
+import { isUtf8 } from "node:buffer";
+import { type Dirent, lstatSync, type Stats } from "node:fs";
+import { readdir, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { isInWork, nameFault, priorityLast, priorityOf, stampOf } from "./px-name.ts";
+
+/** One file that waits to be sent. */
+export interface QueuedFile {
+  readonly path: string;
+  readonly name: string;
+  /** 0, retransmissions, to 5; `priorityLast` where neither folder nor name say one. */
+  readonly priority: number;
+  /** `YYYYMMDDHHMMSS`, of the name's stamp, else when it was written. */
+  readonly time: string;
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  /** Of this very file with this content; another one may come under its path. */
+  readonly identity: string;
+}
+
+/** A file that can never be sent. */
+export interface UnfitFile {
+  readonly path: string | Buffer;
+  /** For people: with replacement characters where it is no text. */
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** What a look through the folder found. */
+export interface Look {
+  /** In the order in which they are to be sent. */
+  readonly files: readonly QueuedFile[];
+  readonly unfit: readonly UnfitFile[];
+  /** Milliseconds until the next one that was just written may be taken; undefined where there is none. */
+  readonly settlingMs: number | undefined;
+  /** All that were looked through. */
+  readonly folders: readonly string[];
+  /** Folders that this user may not read: path and what the disk said. */
+  readonly unreadable: readonly string[];
+}
+
+export interface LookRules {
+  readonly settleMs: number;
+  readonly emptySettleMs: number;
+  readonly fileBytesMax: number;
+}
+
+/** Files known at a time: a tenth of a kilobyte each. What is beyond comes with a later look. */
+const filesMax = 100_000;
+/** Files looked at before the event loop gets its turn. */
+const filesPerTurn = 1000;
+/** Priority, hour, and what people make of it. */
+const depthMax = 8;
+/**
+ * Empty folders of hours that are past are removed after this. Whoever puts files there believes for two hours that a folder which it
+ * made is there.
+ */
+const emptyFolderMs = 24 * 3_600_000;
+
+/**
+ * Looks through a txq: `PRIORITY/YYYYMMDDHH/FILE`, other depths too. Rejects where the folder itself can't be read. What vanishes
+ * meanwhile is passed over.
+ */
+export async function lookThrough(root: string, rules: LookRules, nowMs: number): Promise<Look> {
+  const walk = new Walk(rules, nowMs);
+  await walk.folder(root, 0, undefined);
+  const byName = (a: QueuedFile, b: QueuedFile) => (a.name < b.name ? -1 : 1);
+  walk.files.sort((a, b) => a.priority - b.priority || compare(a.time, b.time) || byName(a, b));
+  return walk;
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
+class Walk implements Look {
+  readonly files: QueuedFile[] = [];
+  readonly unfit: UnfitFile[] = [];
+  readonly folders: string[] = [];
+  readonly unreadable: string[] = [];
+  settlingMs: number | undefined;
+  readonly #rules: LookRules;
+  readonly #nowMs: number;
+  #looked = 0;
+
+  constructor(rules: LookRules, nowMs: number) {
+    this.#rules = rules;
+    this.#nowMs = nowMs;
+  }
+
+  async folder(path: string, depth: number, priority: number | undefined): Promise<void> {
+    const entries = await this.#entries(path, depth);
+    if (!entries) return;
+    this.folders.push(path);
+    for (const entry of entries) {
+      if (this.files.length >= filesMax) return;
+      const name = entry.name.toString();
+      if (isInWork(name)) continue;
+      if (!isUtf8(entry.name)) {
+        const found = Buffer.concat([Buffer.from(`${path}/`), entry.name]);
+        this.unfit.push({ path: found, name, reason: "its name is not UTF-8, so no message can carry it" });
+      } else if (entry.isDirectory()) {
+        if (depth >= depthMax) continue;
+        const own = depth === 0 && /^[0-5]$/.test(name) ? Number(name) : priority;
+        await this.folder(join(path, name), depth + 1, own);
+      } else {
+        this.#file(path, name, priority);
+        this.#looked += 1;
+        if (this.#looked % filesPerTurn === 0) await turn();
+      }
+    }
+    await this.#removeEmpty(path, depth, entries.length);
+  }
+
+  /** In the order of names: folders of low numbers and of early hours first. Undefined where it is gone. */
+  async #entries(path: string, depth: number): Promise<Dirent<Buffer>[] | undefined> {
+    try {
+      const entries = await readdir(path, { withFileTypes: true, encoding: "buffer" });
+      return entries.sort((a, b) => Buffer.compare(a.name, b.name));
+    } catch (error) {
+      if (depth === 0) throw error;
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") this.unreadable.push((error as Error).message);
+      return undefined;
+    }
+  }
+
+  #file(folder: string, name: string, priority: number | undefined): void {
+    const path = join(folder, name);
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (!stats) return;
+    const restMs = stats.size === 0 ? this.#rules.emptySettleMs : this.#rules.settleMs;
+    // A time far in the future (a clock that was put back) says nothing of it: taken at once.
+    const waitMs = restMs - Math.max(0, this.#nowMs - stats.mtimeMs);
+    if (stats.isFile() && waitMs > 0 && stats.mtimeMs <= this.#nowMs + restMs) {
+      this.settlingMs = Math.min(this.settlingMs ?? waitMs, waitMs);
+      return;
+    }
+    const reason = this.#fault(name, stats);
+    if (reason !== undefined) this.unfit.push({ path, name, reason });
+    else this.files.push(queuedFile(path, name, priority, stats));
+  }
+
+  #fault(name: string, stats: Stats): string | undefined {
+    if (!stats.isFile()) return "it is no regular file";
+    if (stats.size === 0) return "it is empty";
+    const { fileBytesMax } = this.#rules;
+    if (stats.size > fileBytesMax) return `it has ${stats.size} bytes, at most ${fileBytesMax} are sent`;
+    return nameFault(name);
+  }
+
+  async #removeEmpty(path: string, depth: number, entriesCount: number): Promise<void> {
+    const hour = /\/(\d{4})(\d{2})(\d{2})(\d{2})$/.exec(path);
+    if (entriesCount > 0 || depth < 1 || !hour) return;
+    const [, year, month, day, hours] = hour.map(Number);
+    const beganMs = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hours);
+    // Not empty after all, or not ours to remove: then it stays.
+    if (this.#nowMs - beganMs > emptyFolderMs) await rmdir(path).catch(() => {});
+  }
+}
+
+function queuedFile(path: string, name: string, priority: number | undefined, stats: Stats): QueuedFile {
+  const written = new Date(stats.mtimeMs).toISOString().replace(/[-:T]/g, "").slice(0, 14);
+  return {
+    path,
+    name,
+    priority: priority ?? priorityOf(name) ?? priorityLast,
+    time: stampOf(name) ?? written,
+    sizeBytes: stats.size,
+    modifiedMs: stats.mtimeMs,
+    identity: identityOf(stats),
+  };
+}
+
+/** Which file with which content: it changes when either does. */
+export function identityOf(stats: Pick<Stats, "dev" | "ino" | "size" | "mtimeMs">): string {
+  return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}`;
+}

@@ -1,0 +1,172 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { AsideFolder } from "../lib/aside-folder.ts";
+import { type Config, configSchema } from "./config.ts";
+import type { Outcome, OutgoingFile, SenderEvents } from "./ports.ts";
+import { Sender } from "./sender.ts";
+import { Underway } from "./underway.ts";
+
+let folder: string;
+let running: { sender: Sender; ended: Promise<void> }[] = [];
+let told: string[] = [];
+/** Names in the order in which they were delivered. */
+let delivered: string[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "sender-"));
+  mkdirSync(join(folder, "txq/3/new"), { recursive: true });
+  told = [];
+  delivered = [];
+});
+
+afterEach(async () => {
+  for (const { sender } of running) sender.stop();
+  await Promise.all(running.map(({ ended }) => ended));
+  running = [];
+  rmSync(folder, { recursive: true });
+});
+
+const pathOf = (name: string) => join(folder, "txq/3/new", name);
+const put = (name: string, content = name) => writeFileSync(pathOf(name), content);
+const left = () => readdirSync(join(folder, "txq/3/new")).sort();
+
+const events: SenderEvents = {
+  delivered: ({ name }) => void delivered.push(name),
+  duplicate: ({ name }) => void told.push(`duplicate ${name}`),
+  rejected: (name, pattern) => void told.push(`rejected ${name} by ${pattern}`),
+  setAside: (name, reason) => void told.push(`aside ${name}: ${reason}`),
+  again: ({ name }) => void told.push(`again ${name}`),
+  later: ({ name }, reason) => void told.push(`later ${name}: ${reason}`),
+  localFault: (reason) => void told.push(`fault: ${reason}`),
+  localCleared: () => void told.push("cleared"),
+  looked: () => {},
+};
+
+const good: Outcome = { kind: "delivered", bytes: 1, durationMs: 1 };
+const lost: Outcome = { kind: "later", reason: "lost", mayBeThere: true };
+
+/** A sender whose destination answers what `outcomeOf` says. */
+async function startSender(own: Partial<Config>, outcomeOf: (file: OutgoingFile) => Outcome) {
+  const config = configSchema.parse({
+    broker: { hosts: ["b"], user: "u", passwordFile: "p" },
+    metrics: { port: 0 },
+    queueDirectory: join(folder, "txq"),
+    rules: [{ reject: "no" }, { accept: ".*" }],
+    exchange: "cmc",
+    validation: false,
+    settleMs: 0,
+    emptySettleMs: 0,
+    pollMs: 20,
+    retryDelayMaxMs: 100,
+    ...own,
+  });
+  const aside = new AsideFolder(join(folder, "aside"));
+  await aside.prepare(folder);
+  const underway = new Underway(join(folder, "underway"));
+  await underway.load();
+  const destination = {
+    ready: async () => {},
+    deliver: async (files: readonly OutgoingFile[], tell: (file: OutgoingFile, outcome: Outcome) => void) => {
+      for (const file of files) tell(file, outcomeOf(file));
+    },
+  };
+  const setAside = ({ path, name }: { path: string | Buffer; name: string }, reason: string) =>
+    aside.move(path, { name, reason });
+  const sender = new Sender(config, { destination, setAside, events, now: () => performance.now() }, underway);
+  running.push({ sender, ended: sender.run() });
+  return sender;
+}
+
+test("files go in their order, and each is removed when it is delivered", async () => {
+  for (const name of ["b", "c", "a"]) put(name);
+  await startSender({ batch: 2 }, () => good);
+  await vi.waitFor(() => expect(left()).toEqual([]));
+  expect(delivered).toHaveLength(3);
+  put("d");
+  await vi.waitFor(() => expect(delivered[3]).toBe("d"));
+});
+
+test("what could not be delivered stays, is tried again, and holds nobody up", async () => {
+  const tries = new Map<string, number>();
+  for (const name of ["a", "b", "c"]) put(name);
+  await startSender({ batch: 1 }, ({ file: { name } }) => {
+    tries.set(name, (tries.get(name) ?? 0) + 1);
+    return name === "a" && (tries.get(name) ?? 0) < 3 ? lost : good;
+  });
+  await vi.waitFor(() => expect(left()).toEqual([]));
+  expect(delivered).toEqual(["b", "c", "a"]);
+  expect(told.filter((text) => text === "again a")).toHaveLength(2);
+});
+
+test("a rule's rejection removes the file, or puts it aside where the config says so", async () => {
+  put("no-1");
+  const sender = await startSender({}, () => good);
+  await vi.waitFor(() => expect(told).toEqual(["rejected no-1 by no"]));
+  expect(left()).toEqual([]);
+  sender.stop();
+  put("no-2");
+  await startSender({ rejected: "aside" }, () => good);
+  await vi.waitFor(() => expect(told).toContain("aside no-2: rejected by no"));
+  expect(readdirSync(join(folder, "aside")).filter((name) => name.endsWith(".file"))).toHaveLength(1);
+});
+
+test("validation, an empty file and what the destination can't take go aside with the reason", async () => {
+  put("a:b");
+  put("A:B:C:D:3:E:20130606144709");
+  put("A:B:C:D:3:F:20130606144709");
+  put("empty", "");
+  await startSender({ validation: true }, ({ file }) =>
+    file.name.includes("F") ? { kind: "unfit", reason: "its key is too long" } : good,
+  );
+  await vi.waitFor(() => expect(left()).toEqual([]));
+  expect(told.sort()).toEqual([
+    "aside A:B:C:D:3:F:20130606144709: its key is too long",
+    "aside a:b: validation: its name has 2 colon fields, expected 7",
+    "aside empty: it is empty",
+  ]);
+  expect(delivered).toEqual(["A:B:C:D:3:E:20130606144709"]);
+});
+
+test("a file that came under the same name while the old one was sent is sent too", async () => {
+  put("a", "old");
+  let sent = 0;
+  await startSender({}, () => {
+    sent += 1;
+    if (sent === 1) {
+      rmSync(pathOf("a"));
+      put("a", "newer");
+    }
+    return good;
+  });
+  await vi.waitFor(() => expect(sent).toBe(2));
+  await vi.waitFor(() => expect(left()).toEqual([]));
+});
+
+test("what an earlier process had under way is sent again, and counted", async () => {
+  put("a");
+  const sender = await startSender({}, () => lost);
+  await vi.waitFor(() => expect(told).toContain("later a: lost"));
+  sender.stop();
+  await running.pop()?.ended;
+  told = [];
+  expect(readFileSync(join(folder, "underway"), "utf8")).not.toBe("");
+  put("b");
+  await startSender({}, () => good);
+  await vi.waitFor(() => expect(left()).toEqual([]));
+  expect(told).toEqual(["again a"]);
+  await vi.waitFor(() => expect(readFileSync(join(folder, "underway"), "utf8")).toBe(""));
+});
+
+test("a folder that is gone is told once, and sending goes on when it is there again", async () => {
+  const sender = await startSender({}, () => good);
+  rmSync(join(folder, "txq"), { recursive: true });
+  await vi.waitFor(() => expect(sender.fault).toContain("can't be looked through"));
+  mkdirSync(join(folder, "txq/3/new"), { recursive: true });
+  put("a");
+  await vi.waitFor(() => expect(existsSync(pathOf("a"))).toBe(false));
+  await vi.waitFor(() => expect(sender.fault).toBeUndefined());
+  expect(told.filter((text) => text.startsWith("fault"))).toHaveLength(1);
+  expect(told.at(-1)).toBe("cleared");
+});

@@ -1,0 +1,252 @@
+import { lstatSync, unlinkSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { aborted } from "../lib/aborted.ts";
+import { backoffMs } from "../lib/backoff.ts";
+import { FileRules } from "../lib/file-rules.ts";
+import type { Config } from "./config.ts";
+import { FolderHints } from "./folder-hints.ts";
+import type { Outcome, OutgoingFile, SenderPorts } from "./ports.ts";
+import { validationFault } from "./px-name.ts";
+import { identityOf, type Look, lookThrough, type QueuedFile } from "./queue-folder.ts";
+import type { Underway } from "./underway.ts";
+
+type SenderConfig = Omit<Config, "broker" | "metrics" | "log" | "shutdownTimeoutMs" | "$schema">;
+
+const retryDelayMinMs = 200;
+/** A look is worth at most this share of the time. */
+const lookShare = 0.1;
+
+/**
+ * Takes files from a txq in their order, batch by batch, gives each to the destination, and removes it when that has it. Whatever
+ * happens in between, the file is still there, and is sent again.
+ */
+export class Sender {
+  readonly #config: SenderConfig;
+  readonly #ports: SenderPorts;
+  readonly #underway: Underway;
+  readonly #rules: FileRules;
+  readonly #hints: FolderHints;
+  readonly #stopping = new AbortController();
+  #hint = Promise.withResolvers<void>();
+  /** Found by the last look and not taken yet. */
+  #backlog: QueuedFile[] = [];
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #lookTookMs = 0;
+  #settlingMs: number | undefined;
+  /** Of this look's files: how many have to wait. */
+  #laterCount = 0;
+  #failures = 0;
+  #fault: string | undefined;
+  /** Sent or done with, and couldn't be removed: by path, which one. */
+  #unremoved = new Map<string, string>();
+  /** May be there already, though nothing said so. */
+  readonly #inDoubt = new Set<string>();
+
+  constructor(config: SenderConfig, ports: SenderPorts, underway: Underway) {
+    this.#config = config;
+    this.#ports = ports;
+    this.#underway = underway;
+    this.#rules = new FileRules(config.rules, false);
+    this.#hints = new FolderHints(() => this.#hint.resolve());
+  }
+
+  /** What keeps files of this host from being taken; undefined where nothing does. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
+  /** Files known to wait. */
+  get waiting(): number {
+    return this.#backlog.length;
+  }
+
+  /** Ends the run after the batch under way. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /** Until `stop`. Rejects only for faults of the program. */
+  async run(): Promise<void> {
+    const { signal } = this.#stopping;
+    try {
+      while (!signal.aborted) {
+        await this.#ports.destination.ready(signal).catch(ignoreAbort(signal));
+        if (signal.aborted) return;
+        this.#hint = Promise.withResolvers();
+        if (this.#isLookDue()) await this.#look();
+        if (this.#backlog.length > 0) await this.#sendBatch();
+        else await this.#rest();
+      }
+    } finally {
+      this.#hints.close();
+    }
+  }
+
+  /** A look begins with the files that had to wait: where there are such, all others go first. */
+  #isLookDue(): boolean {
+    if (this.#backlog.length === 0) return true;
+    const everyMs = Math.max(this.#config.pollMs, this.#lookTookMs / lookShare);
+    return this.#laterCount === 0 && this.#ports.now() - this.#lookedAtMs > everyMs;
+  }
+
+  async #look(): Promise<void> {
+    const { now, events } = this.#ports;
+    const beganMs = now();
+    let look: Look;
+    try {
+      look = await lookThrough(this.#config.queueDirectory, this.#config, Date.now());
+    } catch (error) {
+      this.#trouble(`${this.#config.queueDirectory} can't be looked through: ${(error as Error).message}`);
+      return;
+    }
+    this.#lookedAtMs = now();
+    this.#lookTookMs = this.#lookedAtMs - beganMs;
+    this.#laterCount = 0;
+    this.#settlingMs = look.settlingMs;
+    this.#hints.cover(look.folders);
+    const unremoved = this.#unremoved;
+    this.#unremoved = new Map();
+    this.#backlog = look.files.filter((file) => unremoved.get(file.path) !== file.identity);
+    // Another try to remove what is done with, none to send it again.
+    for (const file of look.files) if (unremoved.get(file.path) === file.identity) this.#remove(file);
+    const oldestMs = look.files.reduce((oldest, file) => Math.min(oldest, file.modifiedMs), Number.POSITIVE_INFINITY);
+    events.looked(this.#backlog.length, Number.isFinite(oldestMs) ? oldestMs : undefined);
+    let fault = look.unreadable[0];
+    for (const unfit of look.unfit) fault = (await this.#setAside(unfit, unfit.reason)) ?? fault;
+    if (fault !== undefined) this.#trouble(fault);
+    else if (this.#unremoved.size === 0) this.#clear();
+  }
+
+  async #sendBatch(): Promise<void> {
+    const batch: OutgoingFile[] = [];
+    for (const file of this.#takeBatch()) {
+      const outgoing = await this.#judge(file);
+      if (outgoing) batch.push(outgoing);
+    }
+    if (batch.length === 0) return;
+    try {
+      await this.#underway.now(batch.map(({ file }) => file.identity));
+    } catch (error) {
+      // Only the count of what is sent again after a kill depends on it.
+      this.#trouble(`what is under way can't be noted: ${(error as Error).message}`);
+    }
+    for (const { file, again } of batch) if (again) this.#ports.events.again(file);
+    const settling: Promise<void>[] = [];
+    const beforeCount = this.#laterCount;
+    const tell = (outgoing: OutgoingFile, outcome: Outcome) => void settling.push(this.#settle(outgoing, outcome));
+    await this.#ports.destination.deliver(batch, tell, this.#stopping.signal);
+    await Promise.all(settling);
+    if (this.#laterCount === beforeCount) this.#failures = 0;
+    if (this.#backlog.length === 0 && this.#laterCount === 0) await this.#underway.now([]).catch(() => {});
+  }
+
+  #takeBatch(): QueuedFile[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { sizeBytes } of this.#backlog) {
+      if (count >= this.#config.batch || (count > 0 && bytes + sizeBytes > this.#config.batchBytesMax)) break;
+      bytes += sizeBytes;
+      count += 1;
+    }
+    return this.#backlog.splice(0, count);
+  }
+
+  /** What is to be sent; undefined where rules or validation were against it, and it is dealt with. */
+  async #judge(file: QueuedFile): Promise<OutgoingFile | undefined> {
+    const { accepted, pattern, captures } = this.#rules.judge(file.name);
+    if (!accepted) {
+      const reason = pattern === undefined ? "no rule accepts its name" : `rejected by ${pattern}`;
+      if (this.#config.rejected === "remove") this.#remove(file);
+      else await this.#setAsideOrWait(file, reason);
+      this.#ports.events.rejected(file.name, pattern);
+      return undefined;
+    }
+    const fault = this.#config.validation ? validationFault(file.name) : undefined;
+    if (fault !== undefined) {
+      await this.#setAsideOrWait(file, fault);
+      return undefined;
+    }
+    return { file, captures, again: this.#underway.wasBefore(file.identity) || this.#inDoubt.has(file.identity) };
+  }
+
+  async #settle({ file }: OutgoingFile, outcome: Outcome): Promise<void> {
+    const { events } = this.#ports;
+    if (outcome.kind === "later") {
+      this.#laterCount += 1;
+      if (outcome.mayBeThere) this.#inDoubt.add(file.identity);
+      events.later(file, outcome.reason);
+      return;
+    }
+    this.#inDoubt.delete(file.identity);
+    this.#underway.done(file.identity);
+    if (outcome.kind === "gone") return;
+    if (outcome.kind === "unfit") return this.#setAsideOrWait(file, outcome.reason);
+    this.#remove(file);
+    if (outcome.kind === "delivered") events.delivered(file, outcome);
+    else events.duplicate(file);
+  }
+
+  /** Looked at and removed in one go: a file that came under the same name meanwhile was not sent, and stays. */
+  #remove(file: QueuedFile): void {
+    try {
+      const stats = lstatSync(file.path, { throwIfNoEntry: false });
+      if (stats && identityOf(stats) === file.identity) unlinkSync(file.path);
+    } catch (error) {
+      this.#unremoved.set(file.path, file.identity);
+      this.#trouble(`files that are done can't be removed: ${(error as Error).message}`);
+    }
+  }
+
+  async #setAsideOrWait(file: QueuedFile, reason: string): Promise<void> {
+    const fault = await this.#setAside(file, reason);
+    if (fault !== undefined) this.#trouble(fault);
+  }
+
+  /** What kept it from being put aside; it is tried again with the next look. */
+  async #setAside(file: { readonly path: string | Buffer; readonly name: string }, reason: string) {
+    try {
+      await this.#ports.setAside(file, reason);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      this.#laterCount += 1;
+      return `what can't be sent can't be put aside: ${(error as Error).message}`;
+    }
+    this.#ports.events.setAside(file.name, reason);
+    return undefined;
+  }
+
+  async #rest(): Promise<void> {
+    const { signal } = this.#stopping;
+    const { pollMs, retryDelayMaxMs } = this.#config;
+    if (this.#laterCount > 0 || this.#fault !== undefined) {
+      this.#failures += 1;
+      const pauseMs = backoffMs({ minMs: retryDelayMinMs, maxMs: retryDelayMaxMs }, this.#failures);
+      await delay(pauseMs, undefined, { signal }).catch(ignoreAbort(signal));
+      return;
+    }
+    this.#failures = 0;
+    const over = new AbortController();
+    const pauseMs = Math.max(1, Math.min(pollMs, this.#settlingMs ?? pollMs));
+    const pause = delay(pauseMs, undefined, { signal: over.signal }).catch(() => {});
+    await Promise.race([pause, this.#hint.promise, aborted(signal)]);
+    over.abort();
+  }
+
+  #trouble(reason: string): void {
+    const isKnown = this.#fault !== undefined;
+    this.#fault = reason;
+    if (!isKnown) this.#ports.events.localFault(reason);
+  }
+
+  #clear(): void {
+    if (this.#fault === undefined) return;
+    this.#fault = undefined;
+    this.#ports.events.localCleared();
+  }
+}
+
+function ignoreAbort(signal: AbortSignal): (error: unknown) => void {
+  return (error) => {
+    if (!signal.aborted) throw error;
+  };
+}
