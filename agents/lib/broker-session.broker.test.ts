@@ -400,3 +400,34 @@ test("cancel waits for what is being handled, and takes nothing after it", async
   await reach(1);
   expect(got[0]?.body.toString()).toBe("2");
 });
+
+test("an alarm of which the broker tells while a connection is set up is known when it is", async () => {
+  const limit = (text: string) => broker.evaluate(`vm_memory_monitor:set_vm_memory_high_watermark(${text})`);
+  await limit("0.0001");
+  const session = open(topologyFor("alarm-early"));
+  const subscription = session.subscribe({
+    queue: "alarm-early",
+    prefetch: 1,
+    onDelivery: (delivery) => delivery.ack(),
+    onLost: () => {},
+  });
+  // The last step of the set-up, with what makes the broker say it: a publish.
+  const openIt = subscription.open.bind(subscription);
+  subscription.open = async (...args) => {
+    await openIt(...args);
+    const blocked = once(session, "blocked");
+    void send(session, "alarm-early.a");
+    await blocked;
+  };
+  try {
+    await session.ready();
+    expect(session.state).toBe("blocked");
+    expect(session.description).toContain("takes no messages: low on memory");
+    const unblocked = once(session, "unblocked");
+    await limit('{absolute, "512MB"}');
+    await unblocked;
+    expect(session.state).toBe("ready");
+  } finally {
+    await limit('{absolute, "512MB"}');
+  }
+});
