@@ -54,8 +54,8 @@ export class AsideFolder {
   async move(path: string | Buffer, note: AsideNote): Promise<void> {
     const id = this.#nextId();
     const told = join(this.directory, `${id}.json`);
-    await writeFile(told, this.#text(note), { flag: "wx" });
     try {
+      await writeFile(told, this.#text(note), { flag: "wx" });
       await rename(path, join(this.directory, `${id}.file`));
     } catch (error) {
       await unlink(told).catch(() => {});

@@ -1,0 +1,219 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+import { KilledAgent, TestedAgent } from "../../scripts/lib/tested-agent.ts";
+import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
+import { brokerConfig } from "../lib/config.ts";
+import { consume } from "../lib/consumer.ts";
+
+// Not proved here: what is sent after a loss of power, only after a kill.
+
+const filesCount = 2000;
+const waitMs = { timeout: 45_000, interval: 50 };
+const log = pino({ level: "silent" });
+
+interface Heard {
+  readonly routingKey: string;
+  readonly body: string;
+  readonly filename: unknown;
+  readonly again: boolean;
+}
+
+let broker: LocalBroker;
+let folder: string;
+let session: BrokerSession;
+let agents: TestedAgent[] = [];
+let heard: Heard[] = [];
+
+beforeAll(async () => {
+  broker = await startLocalBroker();
+});
+
+afterAll(async () => {
+  await broker?.stop();
+});
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "warren-sender-"));
+  for (const priority of [1, 3]) mkdirSync(join(folder, `txq/${priority}/new`), { recursive: true });
+  writeFileSync(join(folder, "password"), broker.adminPassword);
+  heard = [];
+  const messageIds = new Set<string | undefined>();
+  session = openBrokerSession({
+    config: brokerConfig.parse(brokerSettings()),
+    log,
+    name: "test",
+    topology: {
+      exchanges: [{ name: "cmc", type: "topic" }],
+      queues: [{ name: "client", bindings: [{ exchange: "cmc", pattern: "exp.dd.notify.#" }] }],
+    },
+  });
+  await session.ready();
+  consume({
+    ...{ session, queue: "client", prefetch: 200, log, agent: "test" },
+    handle: ({ routingKey, body, headers, messageId }) => {
+      // The broker gives out again what was not acked when it died: one message, not two.
+      if (messageIds.size === messageIds.add(messageId).size) return "ack";
+      const again = headers["x-warren-again"] === "1";
+      heard.push({ routingKey, body: body.toString(), filename: headers.filename, again });
+      return "ack";
+    },
+  });
+});
+
+afterEach(async () => {
+  for (const agent of agents) await agent.kill();
+  agents = [];
+  await session.close();
+  rmSync(folder, { recursive: true });
+});
+
+function brokerSettings() {
+  const hosts = [`127.0.0.1:${broker.amqpPort}`];
+  return { hosts, user: broker.adminUser, passwordFile: join(folder, "password"), reconnectDelayMaxMs: 300 };
+}
+
+function startSender(own: object = {}, process: { fileSizeMax?: number } = {}): TestedAgent {
+  const config = {
+    broker: brokerSettings(),
+    metrics: { port: 0 },
+    queueDirectory: join(folder, "txq"),
+    rules: [{ reject: "^ensemble.naefs.grib2.raw.*" }, { accept: "^(.*)\\+\\+.*" }],
+    exchange: "cmc",
+    exchangeKey: "exp.dd.notify.$".concat("{0}"),
+    validation: false,
+    noDuplicates: false,
+    retryDelayMaxMs: 500,
+    ...own,
+  };
+  const configFile = join(folder, "sender.json");
+  writeFileSync(configFile, JSON.stringify(config));
+  const agent = new TestedAgent({ agent: "sender", configFile, stateDirectory: join(folder, "state"), ...process });
+  agents.push(agent);
+  return agent;
+}
+
+/** As whoever puts files into a txq: written under a name with a dot, then renamed. */
+function put(name: string, content: string, priority = 3): void {
+  const path = join(folder, `txq/${priority}/new`);
+  writeFileSync(join(path, `.${name}`), content);
+  renameSync(join(path, `.${name}`), join(path, name));
+}
+
+const left = () => [1, 3].flatMap((priority) => readdirSync(join(folder, `txq/${priority}/new`)));
+const nameOf = (count: number) => `radar.S${count % 7}++${count}.gif:URP:XSS:RADAR:GIF::20130606144709`;
+
+/** Puts all files, a few at a time, so that something can happen meanwhile. */
+async function putAll(): Promise<void> {
+  for (let count = 0; count < filesCount; count += 1) {
+    put(nameOf(count), `content ${count}`);
+    if (count % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Each file's message was heard; where more than once, all but the first say so. Answers how many repeats there were. */
+async function expectAllHeard(): Promise<number> {
+  await vi.waitFor(() => expect(left()).toEqual([]), waitMs);
+  await vi.waitFor(() => expect(new Set(heard.map(({ body }) => body)).size).toBe(filesCount), waitMs);
+  const first = new Set<string>();
+  const unmarked = heard.filter(({ body, again }) => !again && first.size === first.add(body).size);
+  expect(unmarked).toEqual([]);
+  for (const { body, routingKey, filename } of heard) {
+    const count = Number(body.slice("content ".length));
+    expect(routingKey).toBe(`exp.dd.notify.radar.S${count % 7}`);
+    expect(filename).toBe(`radar.S${count % 7}++${count}.gif:URP:XSS:RADAR:GIF:`);
+  }
+  return heard.length - filesCount;
+}
+
+test("the source's example: key and body byte for byte, the source's log line, and the file is gone", async () => {
+  const agent = startSender();
+  const name = "radar.24_HR_ACCUM.GIF.XSS++201306061440_XSS_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::20130606144709";
+  const url = "http://dd1.weather.gc.ca/radar/24_HR_ACCUM/GIF/XSS/201306061440_XSS_24_HR_ACCUM_MM.gif";
+  put("ensemble.naefs.grib2.raw.x++y", "rejected");
+  put(name, url);
+  const line = await agent.logged(/ {2}delivered/);
+  const words = `(86 Bytes) Message ${name}  delivered (lat=`;
+  expect(line.msg?.slice(0, words.length)).toBe(words);
+  expect(line.msg?.slice(words.length)).toMatch(/^\d+\.\d{6},speed=\d+\.\d{6}\)$/);
+  await vi.waitFor(() => expect(heard).toHaveLength(1));
+  const routingKey = "exp.dd.notify.radar.24_HR_ACCUM.GIF.XSS";
+  expect(heard).toEqual([{ routingKey, body: url, filename: name.slice(0, -":20130606144709".length), again: false }]);
+  expect(left()).toEqual([]);
+  expect(await agent.end()).toEqual([0, null]);
+});
+
+test("files of a higher priority go first, and of one priority by their time", async () => {
+  const stamped = (name: string, second: number) => `${name}++x:A:B:C:D::2013060614470${second}`;
+  for (const second of [3, 1, 2]) put(stamped("low", second), `low ${second}`);
+  put(stamped("high", 9), "high 9", 1);
+  startSender({ settleMs: 0 });
+  await vi.waitFor(() => expect(heard).toHaveLength(4), waitMs);
+  expect(heard.map(({ body }) => body)).toEqual(["high 9", "low 1", "low 2", "low 3"]);
+});
+
+test("killed at random moments over 2,000 files: nothing is lost, and what is repeated says so", async () => {
+  const killed = new KilledAgent(
+    () => startSender({ batch: 50 }),
+    () => 20 + Math.random() * 250,
+  );
+  await putAll();
+  await vi.waitFor(() => expect(killed.kills).toBeGreaterThan(4), waitMs);
+  const last = await killed.end();
+  const repeats = await expectAllHeard();
+  expect(repeats).toBeLessThan(killed.kills * 50);
+  expect(await last.metric("delivered_total")).toBeGreaterThan(0);
+});
+
+test("with the broker killed and started again nothing is lost", async () => {
+  const agent = startSender();
+  await agent.logged("ready");
+  const putting = putAll();
+  await vi.waitFor(() => expect(heard.length).toBeGreaterThan(100), waitMs);
+  await broker.kill();
+  await broker.start();
+  await putting;
+  await expectAllHeard();
+});
+
+test("what can't be sent goes aside with its reason, the same content once, and nothing dies of it", async () => {
+  const agent = startSender({ noDuplicates: true, emptySettleMs: 100, fileBytesMax: 1000 });
+  await agent.logged("ready");
+  put("a++empty", "");
+  put("a++large", "x".repeat(1001));
+  put(`${"é".repeat(122)}++x`, "key of 258 bytes");
+  put("a++line\nbreak", "x");
+  await agent.logged("file put aside");
+  put("a++1", "twice");
+  await vi.waitFor(() => expect(heard).toHaveLength(1), waitMs);
+  put("a++2", "twice");
+  await agent.logged(/same content was sent before/);
+  put("a++3", "end");
+  await vi.waitFor(() => expect(heard.map(({ body }) => body)).toEqual(["twice", "end"]), waitMs);
+  await vi.waitFor(() => expect(left()).toEqual([]), waitMs);
+  const aside = join(folder, "txq/.aside");
+  const notes = readdirSync(aside)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => JSON.parse(readFileSync(join(aside, name), "utf8")));
+  expect(Object.fromEntries(notes.map(({ name, reason }) => [name.slice(0, 8), reason]))).toEqual({
+    "a++empty": "it is empty",
+    "a++large": "it has 1001 bytes, at most 1000 are sent",
+    éééééééé: "its routing key would have 258 bytes, at most 255 fit",
+    "a++line\n": "its name has a control character",
+  });
+});
+
+test("a disk without room keeps nothing from being sent; what has to go aside waits, and goes when there is room", async () => {
+  const agent = startSender({ emptySettleMs: 0 }, { fileSizeMax: 0 });
+  put("a++empty", "");
+  await agent.logged(/files can't be taken as they should be/);
+  put("a++1", "sent all the same");
+  await vi.waitFor(() => expect(heard).toHaveLength(1), waitMs);
+  await vi.waitFor(() => expect(left()).toEqual(["a++empty"]), waitMs);
+  agent.roomForFiles();
+  await agent.logged("files are taken again");
+  await vi.waitFor(() => expect(left()).toEqual([]), waitMs);
+});

@@ -1,0 +1,153 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** One line of an agent's log. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
+
+export interface TestedAgentOptions {
+  /** Folder below agents/. */
+  readonly agent: string;
+  readonly configFile: string;
+  readonly stateDirectory: string;
+  /** A command that starts the agent, e.g. `["unshare", "--mount"]`; it has to become the agent's process. */
+  readonly before?: readonly string[];
+  /** Bytes: writing beyond fails, as on a full disk, until `roomForFiles`. */
+  readonly fileSizeMax?: number;
+}
+
+/** Lines shown where a test waits for one that never comes. */
+const lastLinesMax = 10;
+
+/** One agent as its own process, for tests: what it logs, and its end. It is not started again. */
+export class TestedAgent {
+  readonly lines: LogLine[] = [];
+  readonly #options: TestedAgentOptions;
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<unknown[]>;
+  #line = Promise.withResolvers<void>();
+
+  constructor(options: TestedAgentOptions) {
+    this.#options = options;
+    const { agent, configFile, stateDirectory, before = [], fileSizeMax } = options;
+    const main = fileURLToPath(new URL(`../../agents/${agent}/main.ts`, import.meta.url));
+    const limit = fileSizeMax === undefined ? [] : ["prlimit", `--fsize=${fileSizeMax}:unlimited`];
+    const [command = "", ...args] = [...before, ...limit, process.execPath, main, "--config", configFile];
+    this.#child = spawn(command, args, {
+      env: { ...process.env, STATE_DIRECTORY: stateDirectory },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    this.#exited = once(this.#child, "exit");
+    if (this.#child.stdout) createInterface({ input: this.#child.stdout }).on("line", (line) => this.#onLine(line));
+    this.#child.once("close", () => this.#tell());
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Resolves to the first line, told already or to come, whose message matches. Rejects where the agent ends before. */
+  async logged(message: string | RegExp): Promise<LogLine> {
+    const isIt = ({ msg = "" }: LogLine) => (typeof message === "string" ? msg === message : message.test(msg));
+    for (;;) {
+      const found = this.lines.find(isIt);
+      if (found) return found;
+      if (this.#hasEnded) throw new Error(`${this.#options.agent} ended before it logged ${message}:\n${this.#words}`);
+      await this.#line.promise;
+    }
+  }
+
+  /** One sample's value; 0 where there is none. `name` with its labels, without the prefix. */
+  async metric(name: string): Promise<number> {
+    const { metricsPort } = await this.logged("starting");
+    const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    const prefix = `warren_${this.#options.agent.replaceAll("-", "_")}_`;
+    const line = text.split("\n").find((each) => each.startsWith(`${prefix}${name} `));
+    return Number(line?.split(" ")[1] ?? 0);
+  }
+
+  /** SIGKILL; resolves when it is gone. */
+  async kill(): Promise<void> {
+    if (!this.#hasEnded) this.#child.kill("SIGKILL");
+    await this.#exited;
+  }
+
+  /** SIGTERM; resolves to exit code and signal. */
+  async end(): Promise<unknown[]> {
+    this.#child.kill("SIGTERM");
+    return this.#exited;
+  }
+
+  roomForFiles(): void {
+    execFileSync("prlimit", ["--pid", String(this.pid), "--fsize=unlimited:unlimited"]);
+  }
+
+  get #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  get #words(): string {
+    return this.lines
+      .slice(-lastLinesMax)
+      .map((line) => JSON.stringify(line))
+      .join("\n");
+  }
+
+  #onLine(text: string): void {
+    try {
+      this.lines.push(JSON.parse(text) as LogLine);
+    } catch {
+      this.lines.push({ msg: text });
+    }
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#line.resolve();
+    this.#line = Promise.withResolvers();
+  }
+}
+
+/** Starts an agent and kills it with SIGKILL at random moments, again and again, until `end`. */
+export class KilledAgent {
+  kills = 0;
+  readonly #start: () => TestedAgent;
+  readonly #pauseMs: () => number;
+  readonly #running: Promise<void>;
+  readonly #over = Promise.withResolvers<void>();
+  #isOver = false;
+  #agent: TestedAgent;
+
+  /** `pauseMs` is how long each lives after it was ready. */
+  constructor(start: () => TestedAgent, pauseMs: () => number) {
+    this.#start = start;
+    this.#pauseMs = pauseMs;
+    this.#agent = start();
+    this.#running = this.#run();
+    this.#running.catch(() => {});
+  }
+
+  /** No more kills; resolves to the last agent, which runs. */
+  async end(): Promise<TestedAgent> {
+    this.#isOver = true;
+    this.#over.resolve();
+    await this.#running;
+    return this.#agent;
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      await this.#agent.logged("ready");
+      // The random moment is what is tested: no event tells it.
+      const timer = Promise.withResolvers<void>();
+      const timeout = setTimeout(timer.resolve, this.#pauseMs());
+      await Promise.race([timer.promise, this.#over.promise]);
+      clearTimeout(timeout);
+      if (this.#isOver) return;
+      await this.#agent.kill();
+      this.kills += 1;
+      this.#agent = this.#start();
+    }
+  }
+}
