@@ -58,6 +58,8 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   #model: ChannelModel | undefined;
   #publishing: PublishingChannel | undefined;
   #state: BrokerSessionState = "connecting";
+  /** Of this connection, which may still be being set up. */
+  #isBlocked = false;
   #asTheyAre: ReadonlySet<string> = new Set();
   #reason = "not tried yet";
   #hostIndex = 0;
@@ -227,6 +229,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
 
   async #setUp(model: ChannelModel): Promise<void> {
     let closed = false;
+    this.#isBlocked = false;
     model.on("error", (error) => this.#options.log.debug({ err: error }, "connection error"));
     model.on("close", () => {
       closed = true;
@@ -259,7 +262,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
 
   #onConnect(): void {
     this.#connectedAtMs = performance.now();
-    if (this.#state === "connecting") this.#state = "ready";
+    if (this.#state === "connecting") this.#state = this.#isBlocked ? "blocked" : "ready";
     this.#options.log.info({ host: this.#host }, "connected to the broker");
     // Those that were asked for while the others were being set up.
     const model = this.#model;
@@ -292,12 +295,14 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
 
   #onBlocked(reason: string): void {
     this.#reason = reason;
+    this.#isBlocked = true;
     if (this.#state === "ready") this.#state = "blocked";
     this.#options.log.error({ reason }, "the broker takes no messages (alarm): publishing waits");
     this.emit("blocked", reason);
   }
 
   #onUnblocked(): void {
+    this.#isBlocked = false;
     if (this.#state === "blocked") this.#state = "ready";
     this.#options.log.info("the broker takes messages again");
     this.emit("unblocked");
