@@ -1,8 +1,9 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { FeedWatch } from "../lib/feed-watch.ts";
+import { HomeWatch } from "../lib/home-watch.ts";
 import type { Log } from "../lib/log.ts";
 import { TopologyWatch } from "../lib/topology-watch.ts";
-import { type Config, ledgerQueueOf } from "./config.ts";
+import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
 import type { DispatcherCore } from "./core.ts";
 import { OutputWatch } from "./output-watch.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -29,7 +30,16 @@ export class QueueWatches {
 
   constructor(options: QueueWatchOptions) {
     const { session, config, log, core, telemetry, nowMs, inHand, onOutputEmpty } = options;
-    const onStarved = (): void => telemetry.starved();
+    const home = new HomeWatch({
+      ...{ session, config: config.broker, log, nowMs, name: `dispatcher-home@${hostNameOf(config)}` },
+      queues: [config.inputQueue, ledgerQueueOf(config)],
+      // Before the address comes, not while announcements pass through.
+      mayGo: () => core.state === "standby" && core.isIdle,
+    });
+    const onStarved = (): void => {
+      telemetry.starved();
+      home.stayAway();
+    };
     // One that is fenced or full is not to be fed.
     const takes = (): boolean => core.state === "active" || core.state === "catching-up";
     const isIdle = (): boolean => takes() && inHand().input === 0;
@@ -47,7 +57,7 @@ export class QueueWatches {
       isWanted: () => core.doubts > 0,
       onEmpty: onOutputEmpty,
     });
-    this.#watches = [topology, output, this.#input, this.#ledger];
+    this.#watches = [topology, output, home, this.#input, this.#ledger];
   }
 
   /** The queue that holds messages of which the broker gives none; undefined where none does. */

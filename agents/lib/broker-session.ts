@@ -10,6 +10,7 @@ import type { Log } from "./log.ts";
 import { onOwnChannel } from "./own-channel.ts";
 import { Publisher, type PublishOptions, type PublishOutcome } from "./publisher.ts";
 import { renewQueues } from "./renew-queues.ts";
+import { sendSignsOfLife } from "./sign-of-life.ts";
 import { cutOff, joinWrites, socketOf } from "./socket.ts";
 import { type PublishingChannel, Subscription, type SubscriptionOptions } from "./subscription.ts";
 import { declareTopology, type QueueDefaults, type Topology } from "./topology.ts";
@@ -79,6 +80,11 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
 
   get state(): BrokerSessionState {
     return this.#state;
+  }
+
+  /** Connected, or about to connect, to the first host of the list. */
+  get isHome(): boolean {
+    return this.#hostIndex % this.#options.config.hosts.length === 0;
   }
 
   /** Publishes not yet confirmed. */
@@ -239,7 +245,10 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     model.on("unblocked", () => this.#onUnblocked());
     this.#model = model;
     const socket = socketOf(model);
-    if (socket) joinWrites(socket);
+    if (socket) {
+      joinWrites(socket);
+      sendSignsOfLife(socket, this.#options.config.signOfLifeMs);
+    }
     const channel = await model.createConfirmChannel();
     channel.on("error", (error) => this.#drop(`channel: ${error.message}`, model));
     channel.on("close", () => this.#drop("publishing channel closed", model));

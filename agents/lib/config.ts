@@ -39,6 +39,12 @@ const brokerObject = z.strictObject({
   user: z.string().min(1),
   passwordFile: z.string().min(1).describe("file that holds the password alone"),
   heartbeatSeconds: z.int().min(1).max(600).default(5).describe("two missed ones and the connection counts as lost"),
+  signOfLifeMs: z
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(500)
+    .describe("a heartbeat is sent after so much silence: a host that has taken an address over refuses it at once"),
   connectTimeoutMs: z.int().min(100).max(60_000).default(3000),
   reconnectDelayMinMs: z.int().min(10).max(60_000).default(100).describe("first pause; doubles, with jitter"),
   reconnectDelayMaxMs: z.int().min(100).max(600_000).default(5000),
