@@ -1,4 +1,14 @@
+import { z } from "zod";
 import { routingKeyBytesMax } from "./topics.ts";
+
+/** More would leave tails no room: a whole topic has 255 bytes. */
+const topicPrefixCharactersMax = 100;
+
+/** What agents' configs take for a topic that others follow under: words, without wildcards. */
+export const topicPrefix = z
+  .string()
+  .max(topicPrefixCharactersMax)
+  .regex(/^[^.*#\s]+(\.[^.*#\s]+)*$/, "expected words joined by dots, without wildcards");
 
 /** Announcements come in under this. */
 export const inputTopicDefault = "v00.urp.input";
@@ -10,14 +20,16 @@ export const alternateTopicDefault = "v00.urp.alternate";
 export const twinTopicDefault = "v00.urp.twin";
 /** Receipts of pullers: the product is in a receiver queue folder. */
 export const pulledTopicDefault = "v00.urp.pulled";
+/** Pullers to pullers: who is there, and who has done what is given out again. */
+export const peersTopicDefault = "v00.urp.peers";
 /** Take-over markers; the host's name follows. */
 export const markerTopicDefault = "v00.urp.marker";
 
 /** Of a request for an alternate: why the winner could not be fetched. */
 export const reasonHeader = "x-warren-reason";
-/** What a request says there; anything but a short text is no reason, whoever wrote it. */
-export function reasonOf(headers: Readonly<Record<string, unknown>>): string | undefined {
-  const reason = headers[reasonHeader];
+/** What a request says there, or a twin in `alternateHeader`; anything but a short text is no reason, whoever wrote it. */
+export function reasonOf(headers: Readonly<Record<string, unknown>>, header = reasonHeader): string | undefined {
+  const reason = headers[header];
   if (reason === undefined) return undefined;
   return typeof reason === "string" ? reason.slice(0, reasonCharactersMax) : "not said";
 }

@@ -3,14 +3,11 @@ import { commonConfig } from "../lib/config.ts";
 import {
   alternateTopicDefault,
   notifyTopicDefault,
+  peersTopicDefault,
   pulledTopicDefault,
+  topicPrefix,
   twinTopicDefault,
 } from "../lib/dispatch-topics.ts";
-
-const topicPrefix = z
-  .string()
-  .max(100)
-  .regex(/^[^.*#\s]+(\.[^.*#\s]+)*$/, "expected words joined by dots, without wildcards");
 
 /** The puller's config file. Relative paths of `…Directory` are taken from the config file's folder. */
 export const configSchema = commonConfig.extend({
@@ -29,6 +26,19 @@ export const configSchema = commonConfig.extend({
     .default(alternateTopicDefault)
     .describe("a product's other announcement is asked for under this"),
   pulledTopic: topicPrefix.default(pulledTopicDefault).describe("dispatchers are told under this what is pulled"),
+  peersTopic: topicPrefix
+    .default(peersTopicDefault)
+    .describe(
+      "pullers ask each other under this; the user needs a server-named queue, and write permission on the exchange",
+    ),
+  peersWaitMs: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(10_000)
+    .describe(
+      "longest wait for the other pullers' word on what is given out again; it is pulled then; 0: nobody is asked",
+    ),
   prefetch: z.int().min(1).max(1000).default(1).describe("products pulled at a time; 1 spreads them evenly"),
   receiverQueueDirectory: z.string().min(2).describe("where whole products are put; one puller a folder"),
   fileMode: z

@@ -10,6 +10,8 @@ import { Alternates } from "./alternates.ts";
 import { type Config, configSchema } from "./config.ts";
 import { Downloader } from "./download.ts";
 import { openNotices } from "./notices.ts";
+import { openPeers } from "./open-peers.ts";
+import type { Inquiry } from "./peer-message.ts";
 import { Puller } from "./puller.ts";
 import { Receipts } from "./receipts.ts";
 import { statusOf } from "./status.ts";
@@ -30,11 +32,14 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
     receive: () => receiverQueue.receive(),
     sizeOf: (fileName) => receiverQueue.sizeOf(fileName),
     ask: (announced, what, signal) => alternates.ask(announced, what, signal),
+    askOthers: (about, signal) => peers.ask(about, signal),
     sendReceipt: (receipt) => receipts.send(receipt),
     now: nowMs,
     events: telemetry,
   });
   const session = openBrokerSession({ config: config.broker, log, name: "puller", topology: topologyOf(config) });
+  const standingOf = (about: Inquiry) => puller.answer(about);
+  const peers = openPeers({ config, session, notices, log, standingOf, onSilent: telemetry.peersSilent });
   const consumer = consume({
     ...{ session, queue, prefetch, log, agent: "puller", deadLetterSession: notices },
     handle(delivery) {
@@ -46,7 +51,8 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
   const feed = new FeedWatch({ session, queue, log, isIdle, nowMs, onStarved: telemetry.starved });
   session.once("ready", () => lifeCycle.ready());
   return {
-    status: () => statusOf({ counts: telemetry.counts, puller, session, notices, receipts, feed, queue }, nowMs()),
+    status: () =>
+      statusOf({ counts: telemetry.counts, puller, session, notices, receipts, peers, feed, queue }, nowMs()),
     async stop(deadline) {
       puller.stop();
       feed.stop();

@@ -14,6 +14,8 @@ export interface Order {
   readonly origin: string;
   readonly fileName: string;
   readonly sizeBytes: number | undefined;
+  /** When the product was announced first, in whole seconds since 1970; undefined where the dispatcher didn't say. */
+  readonly firstArrivalSeconds: number | undefined;
 }
 
 /** An announcement that could be read, or why nothing may be pulled for it, which no second try would change. */
@@ -31,7 +33,10 @@ export type Reading =
  * that may not be placed (both servers use one name, only the stamp at its end differs) and a product that is too large
  * (so is its twin, save for a few bytes). Mended by a twin: a host or protocol that this puller may not use.
  */
-export function readOrder(message: ReceivedMessage, config: Pick<Config, "allowedHosts" | "productBytesMax">): Reading {
+export function readOrder(
+  message: ReceivedMessage & { readonly timestampSeconds?: number | undefined },
+  config: Pick<Config, "allowedHosts" | "productBytesMax">,
+): Reading {
   const parsed = codecV00.parse(message);
   if (!parsed.ok) return refuse(`malformed announcement: ${parsed.reason}`);
   const announcement: Announcement = parsed.value;
@@ -50,7 +55,8 @@ export function readOrder(message: ReceivedMessage, config: Pick<Config, "allowe
   if (config.allowedHosts && !config.allowedHosts.some((allowed) => allowed === hostname || allowed === host)) {
     return refuse(`host ${host} is not among allowedHosts`, true);
   }
-  return { ok: true, value: { key, url, origin, fileName: fileName.value, sizeBytes } };
+  const firstArrivalSeconds = message.timestampSeconds;
+  return { ok: true, value: { key, url, origin, fileName: fileName.value, sizeBytes, firstArrivalSeconds } };
 }
 
 function refuse(reason: string, twinCanMend = false): Reading {

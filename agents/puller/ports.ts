@@ -4,6 +4,8 @@ import type { Addressed, Provenance } from "./alternates.ts";
 import type { DownloadOptions, FaultCause, Outcome } from "./download.ts";
 import type { Order } from "./order.ts";
 import type { SilentOrigin } from "./origins.ts";
+import type { Inquiry } from "./peer-message.ts";
+import type { Word } from "./peers.ts";
 import type { Receipt } from "./receipts.ts";
 
 /** One announcement in hand. `signal` aborts when it is ours no more: the broker gives it to another puller. */
@@ -19,6 +21,8 @@ export interface PullerPorts {
   readonly sizeOf: (fileName: string) => Promise<number | undefined>;
   /** Asks for the product's other announcement; bad where nobody can be asked. Rejects when `signal` aborts. */
   readonly ask: (announced: Addressed, what: string, signal: AbortSignal) => Promise<Result<void>>;
+  /** What other pullers have done with a product. Rejects when `signal` aborts. */
+  readonly askOthers: (about: Inquiry, signal: AbortSignal) => Promise<Word>;
   /** Not waited for. */
   readonly sendReceipt: (receipt: Receipt) => void;
   readonly now: () => number;
@@ -28,10 +32,11 @@ export interface PullerPorts {
 /** What happens, for the log and the metrics. */
 export interface PullerEvents {
   pulled(order: Order, bytes: number, durationMs: number, from: Provenance["kind"]): void;
-  alreadyThere(order: Order): void;
+  /** It was placed before, on this host or on another one. */
+  alreadyThere(order: Order, where: "here" | "another"): void;
   retried(order: Order, cause: FaultCause, text: string, delayMs: number): void;
   alternateAsked(what: string): void;
-  /** The same announcement again, for which this process has asked. */
+  /** The same announcement again, for which this puller has asked, or another one. */
   askedBefore(order: Order): void;
   /** Nobody can be asked. */
   alternateRefused(reason: string): void;

@@ -1,44 +1,53 @@
 import { expect, test } from "vitest";
-import type { Order } from "./order.ts";
+import type { Inquiry } from "./peer-message.ts";
 import { ProductMemory } from "./product-memory.ts";
 import { Recent } from "./recent.ts";
 
-const winner: Order = {
-  key: "k1",
-  url: "http://urp-1/db/p::1",
-  origin: "http://urp-1",
-  fileName: "p::1",
-  sizeBytes: 7,
-};
-const twin: Order = { key: "k1", url: "http://urp-2/db/p::2", origin: "http://urp-2", fileName: "p::2", sizeBytes: 8 };
+const product = { key: "k1", inDoubt: false, firstArrivalSeconds: 1_421_777_342 };
+const winner: Inquiry = { ...product, kind: "first", url: "http://urp-1/db/p::1", fileName: "p::1", sizeBytes: 7 };
+const twin: Inquiry = { ...product, kind: "twin", url: "http://urp-2/db/p::2", fileName: "p::2", sizeBytes: 8 };
 
 test("a product is known by its twin's announcement too, until the time is over in which that is the same product", () => {
   const memory = new ProductMemory(1000);
-  expect(memory.wasPlaced(twin, "twin", 0)).toBe(false);
-  memory.placed(winner, "first", 0);
-  expect([memory.wasPlaced(twin, "twin", 1000), memory.wasPlaced(twin, "twin", 1001)]).toEqual([true, false]);
+  expect(memory.wasPlaced(twin, 0)).toBe(false);
+  memory.placed(winner, 0);
+  expect([memory.wasPlaced(twin, 1000), memory.wasPlaced(twin, 1001)]).toEqual([true, false]);
 });
 
 test("the very same announcement is known without a limit of time: acks are lost for hours", () => {
   const memory = new ProductMemory(1000);
-  memory.placed(winner, "first", 0);
-  expect(memory.wasPlaced(winner, "first", 10_000_000)).toBe(true);
-  expect(memory.wasPlaced({ ...winner, sizeBytes: 8 }, "first", 10_000_000)).toBe(false);
+  memory.placed(winner, 0);
+  expect(memory.wasPlaced(winner, 10_000_000)).toBe(true);
+  expect(memory.wasPlaced({ ...winner, sizeBytes: 8 }, 10_000_000)).toBe(false);
+});
+
+test("the same file announced for another first arrival is a new product, after the time in which a key is the same one", () => {
+  const memory = new ProductMemory(1000);
+  memory.placed(winner, 0);
+  const later = { ...winner, firstArrivalSeconds: 1_421_787_342 };
+  expect([memory.wasPlaced(later, 1000), memory.wasPlaced(later, 1001)]).toEqual([true, false]);
+});
+
+test("without a time it may be a new one, too", () => {
+  const memory = new ProductMemory(1000);
+  const timeless: Inquiry = { ...winner, kind: "foreign", firstArrivalSeconds: undefined };
+  memory.placed(timeless, 0);
+  expect([memory.wasPlaced(timeless, 1000), memory.wasPlaced(timeless, 1001)]).toEqual([true, false]);
 });
 
 test("the key of a feed that is not the dispatcher's says nothing of the product", () => {
   const memory = new ProductMemory(1000);
-  memory.placed(winner, "foreign", 0);
-  expect([memory.wasPlaced(twin, "twin", 0), memory.wasPlaced(winner, "foreign", 0)]).toEqual([false, true]);
-  memory.placed(twin, "twin", 0);
-  expect(memory.wasPlaced({ ...winner, url: "http://x/p" }, "foreign", 0)).toBe(false);
+  memory.placed({ ...winner, kind: "foreign" }, 0);
+  expect([memory.wasPlaced(twin, 0), memory.wasPlaced({ ...winner, kind: "foreign" }, 0)]).toEqual([false, true]);
+  memory.placed(twin, 0);
+  expect(memory.wasPlaced({ ...winner, kind: "foreign", url: "http://x/p" }, 0)).toBe(false);
 });
 
 test("what was asked for is not what was placed", () => {
   const memory = new ProductMemory(1000);
   memory.askedFor(winner, 0);
   expect([memory.wasAskedFor(winner, 1000), memory.wasAskedFor(winner, 1001)]).toEqual([true, false]);
-  expect([memory.wasAskedFor(twin, 0), memory.wasPlaced(winner, "first", 0)]).toEqual([false, false]);
+  expect([memory.wasAskedFor(twin, 0), memory.wasPlaced(winner, 0)]).toEqual([false, false]);
 });
 
 test("at the bound the oldest is forgotten; what came again is not the oldest", () => {

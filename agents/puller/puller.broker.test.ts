@@ -198,6 +198,7 @@ test("kill -9 in the middle of 400 products: nothing is lost, doubled or partial
 test("with the broker killed in the middle nothing is lost or doubled", async () => {
   await startPuller("a");
   await announceAll(async () => {
+    await broker.keepDeclared();
     await broker.kill();
     await broker.start();
   });

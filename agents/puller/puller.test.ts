@@ -57,12 +57,13 @@ function arrange(
       asked.push(what);
       return { ok: true, value: undefined };
     },
+    askOthers: async () => "nothing",
     sendReceipt: (receipt) => void receipts.push(receipt),
     now: () => (nowMs += 400),
     events: {
       pulled: (order, bytes, _, from) =>
         log.push(`pulled ${order.fileName} ${bytes}${from === "first" ? "" : ` ${from}`}`),
-      alreadyThere: (order) => log.push(`there ${order.fileName}`),
+      alreadyThere: (order, where) => log.push(`there ${order.fileName}${where === "here" ? "" : ` ${where}`}`),
       retried: (_, cause) => log.push(`retried ${cause}`),
       alternateAsked: (what) => log.push(`asked: ${what}`),
       askedBefore: (order) => log.push(`asked before ${order.fileName}`),

@@ -9,8 +9,9 @@ import type { Fault, Outcome } from "./download.ts";
 import { fetchProduct } from "./fetch-product.ts";
 import { type Order, planNextStep, readOrder } from "./order.ts";
 import { describeSilence, Origins, type SilentOrigin } from "./origins.ts";
+import type { Inquiry, Standing } from "./peer-message.ts";
 import type { Announced, PullerPorts } from "./ports.ts";
-import { ProductMemory } from "./product-memory.ts";
+import { inquiryOf, Repeats } from "./repeats.ts";
 
 /** The pull was dropped, not failed: the agent stops, or the announcement is ours no more. */
 class Dropped extends Error {}
@@ -20,9 +21,12 @@ interface Pull {
   readonly order: Order;
   readonly announced: Announced;
   readonly from: Provenance;
+  readonly about: Inquiry;
   readonly startedMs: number;
   /** The product may have been placed before. */
   readonly mayRepeat: boolean;
+  /** The other pullers were asked whether they have. */
+  othersAsked: boolean;
   canAsk: boolean;
   /** Why nobody could be asked. */
   note: string;
@@ -40,17 +44,15 @@ export class Puller {
   readonly #config: Config;
   readonly #ports: PullerPorts;
   readonly #stopping = new AbortController();
-  readonly #memory: ProductMemory;
+  readonly #repeats: Repeats;
   readonly #origins: Origins;
-  /** By key: one product's repeats wait for each other, so that each sees what became of the one before. */
-  readonly #inHand = new Map<string, Promise<void>>();
   readonly #local: LocalHold;
 
   constructor(config: Config, ports: PullerPorts) {
     this.#config = config;
     this.#ports = ports;
     this.#local = new LocalHold(ports.events);
-    this.#memory = new ProductMemory(config.placedRememberedSeconds * 1000);
+    this.#repeats = new Repeats(config, ports);
     this.#origins = new Origins({
       faultsMax: config.originFaultsMax,
       probe: { minMs: config.originProbeMinMs, maxMs: config.originProbeMaxMs },
@@ -65,6 +67,11 @@ export class Puller {
   /** Servers that are taken for dead. */
   get silentOrigins(): SilentOrigin[] {
     return this.#origins.silent;
+  }
+
+  /** For another puller: what this one has done with a product. */
+  answer(about: Inquiry): Promise<Standing> {
+    return this.#repeats.answer(about);
   }
 
   /** What waits for a retry goes back to the queue; what is being fetched is finished. */
@@ -82,7 +89,10 @@ export class Puller {
     const canAsk = this.#config.alternates && from.kind === "first";
     const read = readOrder(announced, this.#config);
     try {
-      if (read.ok) return await this.#inTurn(this.#begin(read.value, announced, from, canAsk));
+      if (read.ok) {
+        const pull = this.#begin(read.value, announced, from, canAsk);
+        return await this.#repeats.inTurn(read.value.key, pull.mayRepeat, () => this.#pull(pull));
+      }
       if (!canAsk || !read.twinCanMend) return this.#putAside(read.reason, from);
       const note = await this.#ask(announced, read.reason);
       return note === undefined ? "ack" : this.#putAside(read.reason + note, from);
@@ -95,24 +105,9 @@ export class Puller {
   #begin(order: Order, announced: Announced, from: Provenance, canAsk: boolean): Pull {
     const mayRepeat = announced.redelivered || from.kind === "twin" || (from.kind === "first" && from.inDoubt);
     const startedMs = this.#ports.now();
+    const about = inquiryOf(order, from);
     const nothingYet = { note: "", tries: 0, spentMs: 0, localFaults: 0, heldSinceMs: undefined };
-    return { order, announced, from, startedMs, mayRepeat, canAsk, ...nothingYet };
-  }
-
-  async #inTurn(pull: Pull): Promise<Disposition> {
-    const { key } = pull.order;
-    const earlier = pull.mayRepeat ? this.#inHand.get(key) : undefined;
-    const working = earlier ? earlier.then(() => this.#pull(pull)) : this.#pull(pull);
-    const done = working.then(
-      () => {},
-      () => {},
-    );
-    this.#inHand.set(key, done);
-    try {
-      return await working;
-    } finally {
-      if (this.#inHand.get(key) === done) this.#inHand.delete(key);
-    }
+    return { order, announced, from, about, startedMs, mayRepeat, canAsk, othersAsked: false, ...nothingYet };
   }
 
   async #pull(pull: Pull): Promise<Disposition> {
@@ -132,7 +127,7 @@ export class Puller {
 
   /** One try, or none; undefined where another one is due. */
   async #advance(pull: Pull): Promise<Disposition | undefined> {
-    const { order, announced, from } = pull;
+    const { order, announced, from, about } = pull;
     const { events, now } = this.#ports;
     if (pull.mayRepeat && (await this.#isSettled(pull))) return "ack";
     const silence = pull.canAsk ? this.#origins.silenceOf(order.origin) : undefined;
@@ -147,7 +142,7 @@ export class Puller {
       pull.spentMs += now() - beganMs;
       return this.#afterFault(pull, outcome);
     }
-    this.#memory.placed(order, from.kind, now());
+    this.#repeats.placed(about);
     events.pulled(order, outcome.bytes, now() - pull.startedMs, from.kind);
     this.#sendReceipt(pull);
     return "ack";
@@ -166,32 +161,38 @@ export class Puller {
     }
     if (next.kind !== "retry") return this.#putAside(next.reason + pull.note, pull.from);
     this.#ports.events.retried(order, fault.cause, fault.text, next.delayMs);
-    await this.#wait(next.delayMs, announced.signal);
+    await this.#wait(next.delayMs, announced);
     return undefined;
   }
 
   /** Nothing is left to do: it was placed before (then the receipt may have been lost too), or asked for. */
   async #isSettled(pull: Pull): Promise<boolean> {
-    const { order, from } = pull;
-    const { events, now, sizeOf } = this.#ports;
-    // In doubt the dispatcher knows of no request: that one is lost, too.
-    if (from.kind === "first" && !from.inDoubt && this.#memory.wasAskedFor(order, now())) {
-      events.askedBefore(order);
+    const { events } = this.#ports;
+    const here = await this.#repeats.here(pull.about);
+    const standing = here === "nothing" ? await this.#askOthers(pull) : here;
+    if (standing === "nothing") return false;
+    if (standing === "asked") {
+      events.askedBefore(pull.order);
       return true;
     }
-    const isThere =
-      this.#memory.wasPlaced(order, from.kind, now()) || (await sizeOf(order.fileName)) === (order.sizeBytes ?? -1);
-    if (!isThere) return false;
-    events.alreadyThere(order);
+    events.alreadyThere(pull.order, here === "nothing" ? "another" : "here");
     this.#sendReceipt(pull);
     return true;
+  }
+
+  /** Once for each announcement: nobody else can place what is in this puller's hands. */
+  async #askOthers(pull: Pull): Promise<Standing> {
+    if (pull.othersAsked) return "nothing";
+    const word = await this.#whileOurs(pull.announced, (signal) => this.#repeats.elsewhere(pull.about, signal));
+    pull.othersAsked = true;
+    return word === "silent" ? "nothing" : word;
   }
 
   /** True when the product's other announcement is asked for: this one is done with. */
   async #askInstead(pull: Pull, what: string): Promise<boolean> {
     const note = await this.#ask(pull.announced, what);
     if (note === undefined) {
-      this.#memory.askedFor(pull.order, this.#ports.now());
+      this.#repeats.askedFor(pull.about);
       return true;
     }
     pull.canAsk = false;
@@ -202,10 +203,7 @@ export class Puller {
   /** Undefined when asked; else, for the end of a reason, why that could not be. */
   async #ask(announced: Announced, what: string): Promise<string | undefined> {
     const { ask, events } = this.#ports;
-    const signal = AbortSignal.any([announced.signal, this.#stopping.signal]);
-    const asked = await ask(announced, what, signal).catch((error: unknown) => {
-      throw signal.aborted ? new Dropped("stopping, or given to another puller", { cause: error }) : error;
-    });
+    const asked = await this.#whileOurs(announced, (signal) => ask(announced, what, signal));
     if (asked.ok) {
       events.alternateAsked(what);
       return undefined;
@@ -237,24 +235,32 @@ export class Puller {
   async #hold(pull: Pull, fault: LocalFault): Promise<boolean> {
     const { now } = this.#ports;
     const { localHoldMs, localRetryDelayMaxMs } = this.#config;
-    const { signal } = pull.announced;
+    const { announced } = pull;
     this.#local.tell(fault);
     pull.heldSinceMs ??= now();
     if (now() - pull.heldSinceMs >= localHoldMs) {
       // Paused all the same: where no other puller has room, it comes straight back.
-      await this.#wait(localRetryDelayMaxMs, signal);
+      await this.#wait(localRetryDelayMaxMs, announced);
       return true;
     }
     pull.localFaults += 1;
-    await this.#wait(backoffMs({ minMs: localRetryDelayMinMs, maxMs: localRetryDelayMaxMs }, pull.localFaults), signal);
+    await this.#wait(
+      backoffMs({ minMs: localRetryDelayMinMs, maxMs: localRetryDelayMaxMs }, pull.localFaults),
+      announced,
+    );
     return false;
   }
 
-  async #wait(delayMs: number, signal: AbortSignal): Promise<void> {
+  #wait(delayMs: number, announced: Announced): Promise<void> {
+    return this.#whileOurs(announced, (signal) => delay(delayMs, undefined, { signal }));
+  }
+
+  async #whileOurs<T>(announced: Announced, wait: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const signal = AbortSignal.any([announced.signal, this.#stopping.signal]);
     try {
-      await delay(delayMs, undefined, { signal: AbortSignal.any([signal, this.#stopping.signal]) });
+      return await wait(signal);
     } catch (error) {
-      throw new Dropped("stopping, or given to another puller", { cause: error });
+      throw signal.aborted ? new Dropped("stopping, or given to another puller", { cause: error }) : error;
     }
   }
 }

@@ -8,6 +8,7 @@ const view: PullerView = {
   session: { state: "ready", description: "connected to b1" },
   notices: { description: "connected to b1" },
   receipts: { pending: 2 },
+  peers: { counts: { known: 4, silent: 0 } },
   feed: { isStarved: false },
   queue: "q",
 };
@@ -20,6 +21,7 @@ test("a puller that pulls says how much, and that is all", () => {
     text: "7 pulled, 1 put aside; connected to b1",
     notices: "connected to b1",
     receiptsPending: 2,
+    peers: { known: 4, silent: 0 },
   });
 });
 

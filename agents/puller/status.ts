@@ -1,6 +1,7 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
 import type { FeedWatch } from "../lib/feed-watch.ts";
 import type { HealthStatus } from "../lib/metrics.ts";
+import type { OpenPeers } from "./open-peers.ts";
 import { describeSilence } from "./origins.ts";
 import type { Puller } from "./puller.ts";
 import type { Receipts } from "./receipts.ts";
@@ -13,6 +14,7 @@ export interface PullerView {
   readonly session: Pick<BrokerSession, "state" | "description">;
   readonly notices: Pick<BrokerSession, "description">;
   readonly receipts: Pick<Receipts, "pending">;
+  readonly peers: Pick<OpenPeers, "counts">;
   readonly feed: Pick<FeedWatch, "isStarved">;
   readonly queue: string;
 }
@@ -25,6 +27,7 @@ export function statusOf(view: PullerView, nowMs: number): HealthStatus {
     text: textOf(view, nowMs),
     notices: view.notices.description,
     receiptsPending: view.receipts.pending,
+    peers: view.peers.counts,
   };
 }
 

@@ -15,6 +15,8 @@ export interface Counts {
 export interface Telemetry extends PullerEvents {
   readonly counts: Counts;
   receipt(outcome: ReceiptOutcome): void;
+  /** Waited for in vain. */
+  peersSilent(others: readonly string[]): void;
   /** The connection is dropped, since messages wait and the broker gives none. */
   starved(): void;
 }
@@ -25,7 +27,15 @@ const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => readonly SilentOrigin[]): Telemetry {
   const pulled = metrics.counter("pulled", "products placed in the receiver queue");
   const bytes = metrics.counter("pulled_bytes", "their bytes");
-  const there = metrics.counter("already_there", "announcements given out again whose product was placed before");
+  const there = metrics.counter(
+    "already_there",
+    "announcements given out again whose product was placed before, by where: here, another",
+    ["where"],
+  );
+  const silentPeers = metrics.counter(
+    "peers_silent",
+    "pullers that did not say what they had of a product, and were waited for in vain",
+  );
   const retries = metrics.counter("retries", "tries that failed and are made again, by cause", ["cause"]);
   const deadLettered = metrics.counter("dead_lettered", "announcements put aside with the reason");
   const localFaults = metrics.counter("local_faults", "times that this host began to take no products, by code", [
@@ -60,9 +70,16 @@ export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => r
       duration.observe(durationMs / 1000);
       log.info({ fileName: order.fileName, bytes: size, durationMs: Math.round(durationMs) }, "pulled");
     },
-    alreadyThere(order) {
-      there.inc();
-      log.info({ fileName: order.fileName }, "given out again, but placed before: not pulled twice");
+    alreadyThere(order, where) {
+      there.inc({ where });
+      log.info({ fileName: order.fileName, where }, "given out again, but placed before: not pulled twice");
+    },
+    peersSilent(others) {
+      silentPeers.inc(others.length);
+      log.warn(
+        { others },
+        "no word from other pullers on what is given out again: where they had placed it, it comes twice",
+      );
     },
     retried(order, cause, text, delayMs) {
       retries.inc({ cause });

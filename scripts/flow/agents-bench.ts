@@ -100,7 +100,12 @@ export class Bench {
   }
 
   get #brokerSettings() {
-    const hosts = [`127.0.0.1:${this.#broker.amqpPort}`];
+    return this.brokerSettingsVia(this.#broker.amqpPort);
+  }
+
+  /** An agent's `broker`, by another port than the broker's own. */
+  brokerSettingsVia(port: number) {
+    const hosts = [`127.0.0.1:${port}`];
     const passwordFile = join(this.#folder, "password");
     return { hosts, user: this.#broker.adminUser, passwordFile, reconnectDelayMaxMs: 300 };
   }
@@ -143,14 +148,17 @@ export class Bench {
 
   /** Whole products in all the folders, with the server that each is of; what is in two of them is there twice. */
   get products(): { product: string; urp: number }[] {
-    return this.#pullers.flatMap((name) => {
-      const directory = join(this.#folder, `rxq-${name}`);
-      const files = readdirSync(directory).filter((file) => !file.startsWith("."));
-      return files.map((file) => {
-        const server = file === this.urp1.fileOf(productOf(file)) ? this.urp1 : this.urp2;
-        expect(readFileSync(join(directory, file)).equals(server.contentOf(file)), file).toBe(true);
-        return { product: productOf(file), urp: server.urp };
-      });
+    return this.#pullers.flatMap((name) => this.productsOf(name));
+  }
+
+  /** The same of one puller. */
+  productsOf(puller: string): { product: string; urp: number }[] {
+    const directory = join(this.#folder, `rxq-${puller}`);
+    const files = readdirSync(directory).filter((file) => !file.startsWith("."));
+    return files.map((file) => {
+      const server = file === this.urp1.fileOf(productOf(file)) ? this.urp1 : this.urp2;
+      expect(readFileSync(join(directory, file)).equals(server.contentOf(file)), file).toBe(true);
+      return { product: productOf(file), urp: server.urp };
     });
   }
 

@@ -16,6 +16,8 @@ export class RadarServer {
   manner: Manner = "serves";
   /** Requests since it was made. */
   requests = 0;
+  /** Waited for before each answer. */
+  beforeAnswer: () => void | Promise<void> = () => {};
   #server: Server | undefined;
   #port = 0;
 
@@ -28,8 +30,9 @@ export class RadarServer {
   }
 
   async start(): Promise<void> {
-    const server = createServer((request, response) => {
+    const server = createServer(async (request, response) => {
       this.requests += 1;
+      await this.beforeAnswer();
       this.#answer(decodeURIComponent((request.url ?? "").split("/").at(-1) ?? ""), response);
     });
     server.listen(this.#port, "127.0.0.1");

@@ -1,0 +1,47 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import type { BrokerSession } from "../lib/broker-session.ts";
+import type { Log } from "../lib/log.ts";
+import type { Config } from "./config.ts";
+import { PeerLine } from "./peer-line.ts";
+import type { Inquiry, Standing } from "./peer-message.ts";
+import { Peers, type Word } from "./peers.ts";
+
+export interface OpenPeersOptions {
+  readonly config: Config;
+  readonly session: BrokerSession;
+  readonly notices: BrokerSession;
+  readonly log: Log;
+  readonly standingOf: (about: Inquiry) => Promise<Standing>;
+  readonly onSilent: (others: readonly string[]) => void;
+}
+
+/** The other pullers, as this one sees them. */
+export interface OpenPeers {
+  readonly counts: { readonly known: number; readonly silent: number };
+  ask(about: Inquiry, signal: AbortSignal): Promise<Word>;
+}
+
+const nonceBytes = 6;
+
+/** Joins the pullers; nobody is asked, and nobody answered, where `peersWaitMs` is 0. */
+export function openPeers({ config, session, notices, log, standingOf, onSilent }: OpenPeersOptions): OpenPeers {
+  const { exchange, peersTopic: topic, peersWaitMs: waitMs, receiverQueueDirectory } = config;
+  if (waitMs === 0) return { counts: { known: 0, silent: 0 }, ask: async () => "nothing" };
+  const peers = new Peers({
+    self: `${hostname()}:${receiverQueueDirectory}`,
+    nonce: randomBytes(nonceBytes).toString("base64url"),
+    waitMs,
+    send: (message) => line.send(message),
+    standingOf,
+    onSilent,
+  });
+  const line = new PeerLine({
+    ...{ session, notices, exchange, topic, log },
+    onConnected: () => peers.connected(),
+    onDisconnected: () => peers.disconnected(),
+    onRefused: () => peers.refused(),
+    onMessage: (message) => peers.heard(message),
+  });
+  return peers;
+}

@@ -1,0 +1,43 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { formatPeerMessage, type PeerMessage, parsePeerMessage } from "./peer-message.ts";
+
+const id = fc.string({ minLength: 1, maxLength: 50, unit: "grapheme" });
+const about = fc.record(
+  {
+    ...{ key: id, url: id, fileName: id, inDoubt: fc.boolean() },
+    ...{ sizeBytes: fc.nat(), firstArrivalSeconds: fc.nat() },
+    kind: fc.constantFrom("first" as const, "twin" as const, "foreign" as const),
+  },
+  { requiredKeys: ["key", "url", "fileName", "inDoubt", "kind"] },
+);
+const standing = fc.constantFrom("placed" as const, "asked" as const, "nothing" as const);
+const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
+  fc.record({ kind: fc.constant("here" as const), from: id, asksBack: fc.boolean() }),
+  fc.record({ kind: fc.constant("ask" as const), from: id, question: id, about }),
+  fc.record({ kind: fc.constant("answer" as const), from: id, to: id, question: id, standing }),
+);
+
+test("what one puller says is what another one reads", () => {
+  fc.assert(
+    fc.property(messages, (message) => {
+      expect(parsePeerMessage(formatPeerMessage(message))).toEqual({ ok: true, value: message });
+    }),
+  );
+});
+
+test("what a later version says more is left out, and a kind that only that one knows is not understood", () => {
+  const here = { kind: "here", from: "a", asksBack: true };
+  expect(parsePeerMessage(Buffer.from(JSON.stringify({ ...here, more: 1 })))).toEqual({ ok: true, value: here });
+  expect(parsePeerMessage(Buffer.from(JSON.stringify({ ...here, kind: "new" })))).toMatchObject({ ok: false });
+});
+
+test.each([
+  ["no JSON", "hello"],
+  ["nothing", ""],
+  ["no object", "[]"],
+  ["an answer without what is known", `{"kind":"answer","from":"a","to":"b","question":"c"}`],
+  ["a puller without a name", `{"kind":"here","from":"","asksBack":true}`],
+])("%s is nothing that a puller says", (_, body) => {
+  expect(parsePeerMessage(Buffer.from(body))).toMatchObject({ ok: false, reason: expect.any(String) });
+});

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { bad, good, type Result } from "../lib/result.ts";
+
+/** More than host, folder and random ids take; what is longer is not ours. */
+const idCharactersMax = 5000;
+const id = z.string().min(1).max(idCharactersMax);
+
+const inquiry = z.object({
+  key: z.string(),
+  url: z.string(),
+  fileName: z.string(),
+  sizeBytes: z.int().optional(),
+  firstArrivalSeconds: z.number().optional(),
+  /** See `Provenance`. */
+  kind: z.enum(["first", "twin", "foreign"]),
+  inDoubt: z.boolean(),
+});
+
+/** `placed`: the product is in my folder. `asked`: I have asked the dispatcher for its other announcement. */
+const standing = z.enum(["placed", "asked", "nothing"]);
+
+/** A later version may say more: keys that are not known are left out. */
+const schema = z.discriminatedUnion("kind", [
+  /** I hear from now on; `asksBack`: and who else does? */
+  z.object({ kind: z.literal("here"), from: id, asksBack: z.boolean() }),
+  z.object({ kind: z.literal("ask"), from: id, question: id, about: inquiry }),
+  z.object({ kind: z.literal("answer"), from: id, to: id, question: id, standing }),
+]);
+
+/** What pullers say to each other; each hears all of it. */
+export type PeerMessage = z.infer<typeof schema>;
+/** The announcement that a puller asks the others about. */
+export type Inquiry = z.infer<typeof inquiry>;
+export type Standing = z.infer<typeof standing>;
+
+export function formatPeerMessage(message: PeerMessage): Buffer {
+  return Buffer.from(JSON.stringify(message));
+}
+
+/** Bad for what another program put there, and for kinds of message of a later version: nobody waits for an answer to it. */
+export function parsePeerMessage(body: Buffer): Result<PeerMessage> {
+  let json: unknown;
+  try {
+    json = JSON.parse(body.toString());
+  } catch (error) {
+    return bad((error as Error).message);
+  }
+  const read = schema.safeParse(json);
+  return read.success ? good(read.data) : bad(z.prettifyError(read.error));
+}

@@ -1,0 +1,168 @@
+import fc from "fast-check";
+import { expect, test, vi } from "vitest";
+import { type Node, World } from "./peers-fixture.ts";
+
+const longMs = 600_000;
+
+async function arrange(count = 3, waitMs = longMs): Promise<{ world: World; one: Node; two: Node; three: Node }> {
+  const world = await World.calm(count, waitMs);
+  const [one, two, three] = world.nodes;
+  if (!one || !two || !three) throw new Error("three pullers are expected");
+  return { world, one, two, three };
+}
+
+test("a product that another one has placed is placed: its word is enough, whoever is silent", async () => {
+  const { world, one, two, three } = await arrange();
+  two.standing = "placed";
+  three.set({ hears: false });
+  const word = one.ask();
+  await world.readAll();
+  expect(await word).toBe("placed");
+});
+
+test("so is one whose twin another one has asked for", async () => {
+  const { world, one, three } = await arrange();
+  three.standing = "asked";
+  const word = one.ask();
+  await world.readAll();
+  expect(await word).toBe("asked");
+});
+
+test("nothing was done with it when all say so, and nobody waits longer", async () => {
+  const { world, one } = await arrange();
+  const word = one.ask();
+  await world.readAll();
+  expect(await word).toBe("nothing");
+});
+
+test("one without a connection is waited for, and asked when it has one again", async () => {
+  const { world, one, two } = await arrange();
+  two.standing = "placed";
+  two.set({ hears: false, speaks: false });
+  const word = one.ask();
+  await world.readAll();
+  two.set({ hears: true, speaks: true });
+  await world.readAll();
+  expect(await word).toBe("placed");
+});
+
+test("who asks without a connection asks when it has one", async () => {
+  const { world, one, two } = await arrange();
+  two.standing = "placed";
+  one.set({ speaks: false });
+  const word = one.ask();
+  one.set({ speaks: true });
+  await world.readAll();
+  expect(await word).toBe("placed");
+});
+
+test("one that never answers is waited for once, until it says something", async () => {
+  const { world, one, two } = await arrange(3, 50);
+  two.set({ hears: false, speaks: false });
+  const first = one.ask();
+  await world.readAll();
+  expect([await first, one.silent, one.peers.counts]).toEqual(["silent", [["p1"]], { known: 2, silent: 1 }]);
+  const second = one.ask();
+  await world.readAll();
+  expect(await second).toBe("nothing");
+  two.set({ hears: true, speaks: true });
+  await world.readAll();
+  expect(one.peers.counts).toEqual({ known: 2, silent: 0 });
+});
+
+test("a puller that has just begun, and knows nobody, gives the others time to say that they are there", async () => {
+  const { world, two, three } = await arrange();
+  const late = new World(1, longMs).nodes[0] as Node;
+  two.standing = "placed";
+  const word = late.ask();
+  late.set({ hears: true, speaks: true });
+  for (const node of [two, three]) {
+    late.peers.heard({ kind: "here", from: node === two ? "p1" : "p2", asksBack: false });
+  }
+  late.peers.heard({ kind: "answer", from: "p1", to: "p0", question: "p0-1", standing: "placed" });
+  expect([await word, world.nodes.length]).toEqual(["placed", 3]);
+});
+
+test("alone it waits for nobody", async () => {
+  const { nodes } = await World.calm(1, longMs);
+  expect(await nodes[0]?.ask()).toBe("nothing");
+});
+
+test("where the broker gives no queue nobody is waited for", async () => {
+  const { one } = await arrange();
+  one.set({ hears: false });
+  const word = one.ask();
+  one.peers.refused();
+  expect([await word, await one.ask()]).toEqual(["nothing", "nothing"]);
+});
+
+test("an announcement that is given to somebody else is asked about no more", async () => {
+  const { one, two } = await arrange();
+  two.set({ hears: false });
+  const abort = new AbortController();
+  const word = one.ask(abort.signal);
+  abort.abort(new Error("given to another puller"));
+  await expect(word).rejects.toThrow();
+});
+
+test("answers to others, of another process or to another question are no answers", async () => {
+  const { world, one } = await arrange();
+  const settled = vi.fn();
+  for (const node of world.nodes) if (node !== one) node.set({ hears: false });
+  const word = one.ask();
+  void word.then(settled);
+  const answer = { kind: "answer", from: "p1", standing: "placed" } as const;
+  one.peers.heard({ ...answer, to: "p2", question: "p0-1" });
+  one.peers.heard({ ...answer, to: "p0", question: "p0-2" });
+  one.peers.heard({ ...answer, to: "p0", question: "other-1" });
+  await world.readAll();
+  expect(settled).not.toHaveBeenCalled();
+  one.peers.heard({ ...answer, to: "p0", question: "p0-1" });
+  expect(await word).toBe("placed");
+});
+
+/** What happens to whom: connections go and come, and what was said arrives late. */
+const event = fc.record({
+  who: fc.nat({ max: 2 }),
+  what: fc.constantFrom("reads", "reads", "reads", "hears", "hears not", "speaks", "speaks not"),
+});
+
+async function happen(world: World, { who, what }: { who: number; what: string }): Promise<void> {
+  const node = world.nodes[who];
+  if (what === "reads") await node?.read();
+  else if (what.startsWith("hears")) node?.set({ hears: what === "hears" });
+  else node?.set({ speaks: what === "speaks" });
+}
+
+async function heal(world: World): Promise<void> {
+  for (const node of world.nodes) node.set({ hears: true, speaks: true });
+  await world.readAll();
+}
+
+test("whatever connections do, and whenever the words arrive: what one has placed nobody takes for not placed", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { maxLength: 30 }), fc.array(event, { maxLength: 30 }), async (before, during) => {
+      const { world, one, two } = await arrange();
+      for (const one of before) await happen(world, one);
+      two.standing = "placed";
+      const word = one.ask();
+      for (const one of during) await happen(world, one);
+      await heal(world);
+      expect(await word).toBe("placed");
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("and what nobody has placed is known as that when all have a connection again", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { maxLength: 30 }), async (during) => {
+      const { world, one } = await arrange();
+      const word = one.ask();
+      for (const one of during) await happen(world, one);
+      await heal(world);
+      expect(await word).toBe("nothing");
+    }),
+    { numRuns: 300 },
+  );
+});

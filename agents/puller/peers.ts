@@ -1,0 +1,168 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Inquiry, PeerMessage, Standing } from "./peer-message.ts";
+
+/** Longer than it takes pullers that run to answer one that has just begun. */
+const settleMsDefault = 1000;
+
+/** `silent`: some gave no answer in time. */
+export type Word = Standing | "silent";
+
+export interface PeersOptions {
+  /** This puller, also after a restart: host and folder. */
+  readonly self: string;
+  /** Begins the names of questions; another one in each process. */
+  readonly nonce: string;
+  readonly waitMs: number;
+  readonly settleMs?: number;
+  /** To all pullers, at once or not at all: without a connection it goes nowhere, see `connected`. */
+  readonly send: (message: PeerMessage) => void;
+  /** What this puller has done with a product; waits for what is being done. */
+  readonly standingOf: (about: Inquiry) => Promise<Standing>;
+  /** Pullers that gave no answer within `waitMs`; they are not waited for again until they say something. */
+  readonly onSilent: (others: readonly string[]) => void;
+}
+
+interface Question {
+  readonly about: Inquiry;
+  /** Sent since this puller can hear. */
+  isOut: boolean;
+  /** Who has nothing of it. */
+  readonly denied: Set<string>;
+  readonly word: PromiseWithResolvers<Word>;
+}
+
+/**
+ * What the pullers know of each other. A puller whose ack dies with its connection has placed a product that the broker gives to
+ * another one, which asks: and whoever hears answers. Nothing is said in the ordinary course, and nothing is kept at the broker.
+ *
+ * Why no word is missed: a puller answers by a queue of the connection that it consumes by. So while it has no connection it is
+ * waited for; once it has one, says so (`here`) and is asked again, what it had by the old one is placed or dropped, not under way.
+ */
+export class Peers {
+  readonly #options: PeersOptions;
+  /** All that have ever spoken; false: did not answer. One that ends says nothing of it: its last acks may have died with it. */
+  readonly #others = new Map<string, boolean>();
+  readonly #questions = new Map<string, Question>();
+  #sequence = 0;
+  #isConnected = false;
+  #isRefused = false;
+  /** Pullers that run have had time to say so. */
+  #isSettled = false;
+  #settling: NodeJS.Timeout | undefined;
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+  }
+
+  /** Other pullers that are known, and those of them that did not answer. */
+  get counts(): { readonly known: number; readonly silent: number } {
+    return { known: this.#others.size, silent: [...this.#others.values()].filter((answers) => !answers).length };
+  }
+
+  /** From now on this puller hears the others, and is heard; again after each loss of what it hears or speaks by. */
+  connected(): void {
+    this.#isConnected = true;
+    this.#isRefused = false;
+    this.#settling ??= setTimeout(() => {
+      this.#isSettled = true;
+      this.#concludeAll();
+    }, this.#options.settleMs ?? settleMsDefault).unref();
+    this.#options.send({ kind: "here", from: this.#options.self, asksBack: true });
+    this.#sendQuestions();
+  }
+
+  /** Nothing is heard any more. Who answered meanwhile is asked again. */
+  disconnected(): void {
+    this.#isConnected = false;
+    for (const question of this.#questions.values()) question.isOut = false;
+  }
+
+  /** The broker doesn't let pullers hear each other: nobody is waited for. */
+  refused(): void {
+    this.#isRefused = true;
+    this.#concludeAll();
+  }
+
+  /**
+   * What another puller has done with a product: its word at once, `nothing` when all have said so, `silent` when `waitMs` is over
+   * before. Rejects when `signal` aborts.
+   */
+  async ask(about: Inquiry, signal: AbortSignal): Promise<Word> {
+    const { waitMs, nonce, onSilent } = this.#options;
+    const name = `${nonce}-${++this.#sequence}`;
+    const question: Question = { about, isOut: false, denied: new Set(), word: Promise.withResolvers() };
+    this.#questions.set(name, question);
+    const over = new AbortController();
+    try {
+      this.#send(name, question);
+      this.#conclude(question);
+      const late = delay(waitMs, "silent" as const, { signal: AbortSignal.any([signal, over.signal]) });
+      const word = await Promise.race([question.word.promise, late]);
+      if (word !== "silent") return word;
+      const silent = this.#awaitedBy(question);
+      for (const other of silent) this.#others.set(other, false);
+      onSilent(silent);
+      return word;
+    } finally {
+      this.#questions.delete(name);
+      over.abort();
+    }
+  }
+
+  heard(message: PeerMessage): void {
+    const { from } = message;
+    const { self } = this.#options;
+    if (from === self) return;
+    this.#others.set(from, true);
+    switch (message.kind) {
+      case "here":
+        if (!message.asksBack) break;
+        this.#options.send({ kind: "here", from: self, asksBack: false });
+        // What it said before it lost its connection may be less than what it knows now.
+        for (const question of this.#questions.values()) question.denied.delete(from);
+        this.#sendQuestions();
+        break;
+      case "ask":
+        void this.#answer(message.about, { to: from, question: message.question });
+        break;
+      case "answer":
+        if (message.to === self) this.#onAnswer(message);
+    }
+  }
+
+  #onAnswer({ from, question: name, standing }: PeerMessage & { kind: "answer" }): void {
+    const question = this.#questions.get(name);
+    if (!question) return;
+    if (standing !== "nothing") question.word.resolve(standing);
+    question.denied.add(from);
+    this.#conclude(question);
+  }
+
+  async #answer(about: Inquiry, to: { readonly to: string; readonly question: string }): Promise<void> {
+    const { standingOf, send, self } = this.#options;
+    send({ kind: "answer", from: self, ...to, standing: await standingOf(about) });
+  }
+
+  #sendQuestions(): void {
+    for (const [name, question] of this.#questions) this.#send(name, question);
+  }
+
+  #send(name: string, question: Question): void {
+    if (!this.#isConnected) return;
+    question.isOut = true;
+    this.#options.send({ kind: "ask", from: this.#options.self, question: name, about: question.about });
+  }
+
+  #concludeAll(): void {
+    for (const question of this.#questions.values()) this.#conclude(question);
+  }
+
+  #conclude(question: Question): void {
+    const isAnswered = this.#isSettled && question.isOut && this.#awaitedBy(question).length === 0;
+    if (isAnswered || this.#isRefused) question.word.resolve("nothing");
+  }
+
+  #awaitedBy({ denied }: Question): string[] {
+    return [...this.#others].flatMap(([other, answers]) => (answers && !denied.has(other) ? [other] : []));
+  }
+}

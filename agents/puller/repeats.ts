@@ -1,0 +1,87 @@
+import { checkFileName } from "../lib/receiver-queue.ts";
+import type { Provenance } from "./alternates.ts";
+import type { Config } from "./config.ts";
+import type { Order } from "./order.ts";
+import type { Inquiry, Standing } from "./peer-message.ts";
+import type { Word } from "./peers.ts";
+import type { PullerPorts } from "./ports.ts";
+import { ProductMemory } from "./product-memory.ts";
+
+export type RepeatsPorts = Pick<PullerPorts, "now" | "sizeOf" | "askOthers">;
+
+/** What is asked about an announcement. */
+export function inquiryOf(order: Order, from: Provenance): Inquiry {
+  const { key, url, fileName, sizeBytes, firstArrivalSeconds } = order;
+  const inDoubt = from.kind === "first" && from.inDoubt;
+  return { key, url, fileName, sizeBytes, firstArrivalSeconds, kind: from.kind, inDoubt };
+}
+
+/** What was done with products whose announcements come again, by this puller and by the others. */
+export class Repeats {
+  readonly #ports: RepeatsPorts;
+  readonly #memory: ProductMemory;
+  /** By key: one product's repeats wait for each other, so that each sees what became of the one before. */
+  readonly #inHand = new Map<string, Promise<void>>();
+  /** Keys of those in hand that wait for other pullers' word. */
+  readonly #asking = new Set<string>();
+
+  constructor(config: Pick<Config, "placedRememberedSeconds">, ports: RepeatsPorts) {
+    this.#ports = ports;
+    this.#memory = new ProductMemory(config.placedRememberedSeconds * 1000);
+  }
+
+  placed(about: Inquiry): void {
+    this.#memory.placed(about, this.#ports.now());
+  }
+
+  /** The broker has the request for its twin. */
+  askedFor(about: Inquiry): void {
+    this.#memory.askedFor(about, this.#ports.now());
+  }
+
+  /** Does `work`; where it may be a repeat, after what is in hand of the same product. */
+  async inTurn<T>(key: string, mayRepeat: boolean, work: () => Promise<T>): Promise<T> {
+    const earlier = mayRepeat ? this.#inHand.get(key) : undefined;
+    const working = earlier ? earlier.then(work) : work();
+    const done = working.then(
+      () => {},
+      () => {},
+    );
+    this.#inHand.set(key, done);
+    try {
+      return await working;
+    } finally {
+      if (this.#inHand.get(key) === done) this.#inHand.delete(key);
+    }
+  }
+
+  /** What this host has done; the folder answers for the process before. */
+  async here(about: Inquiry): Promise<Standing> {
+    const { now, sizeOf } = this.#ports;
+    // In doubt the dispatcher knows of no request: that one is lost, too.
+    if (about.kind === "first" && !about.inDoubt && this.#memory.wasAskedFor(about, now())) return "asked";
+    if (this.#memory.wasPlaced(about, now())) return "placed";
+    const { sizeBytes } = about;
+    return sizeBytes !== undefined && (await sizeOf(about.fileName)) === sizeBytes ? "placed" : "nothing";
+  }
+
+  /** What the others have done. Rejects when `signal` aborts. */
+  async elsewhere(about: Inquiry, signal: AbortSignal): Promise<Word> {
+    this.#asking.add(about.key);
+    try {
+      return await this.#ports.askOthers(about, signal);
+    } finally {
+      this.#asking.delete(about.key);
+    }
+  }
+
+  /**
+   * The answer to another puller: what is in hand of the product is done first, but for what itself waits for an answer. Who can't say
+   * has done nothing.
+   */
+  async answer(about: Inquiry): Promise<Standing> {
+    if (!checkFileName(about.fileName).ok) return "nothing";
+    if (!this.#asking.has(about.key)) await this.#inHand.get(about.key);
+    return this.here(about).catch(() => "nothing");
+  }
+}
