@@ -15,13 +15,13 @@ export function look(root: string, path: string): FileFacts | undefined {
 }
 
 /** The tree without symbolic links, so that paths can be compared; not around the agent's own files, it would watch itself. */
-export function findRoot(directory: string, stateDirectory: string): string {
+export function findRoot(directory: string, stateDirectory: string, setting = "rootDirectory"): string {
   if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UserError("rootDirectory", `${directory} is no folder`, "make the folder, or correct rootDirectory");
+    throw new UserError(setting, `${directory} is no folder`, `make the folder, or correct ${setting}`);
   }
   const root = realpathSync(directory);
   if (`${realpathSync(stateDirectory)}/`.startsWith(`${root}/`)) {
-    throw new UserError("rootDirectory", `the agent's own files, ${stateDirectory}, are below it`, "keep them apart");
+    throw new UserError(setting, `the agent's own files, ${stateDirectory}, are below it`, "keep them apart");
   }
   return root;
 }

@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { loadConfig } from "../lib/config.ts";
+import { configSchema } from "./config.ts";
+
+const file = join(import.meta.dirname, "example.json");
+const least = {
+  broker: { hosts: ["b"], user: "u", passwordFile: "p" },
+  metrics: { port: 1 },
+  rootDirectory: "/dd",
+  baseUrl: "http://dd/",
+};
+
+test("the example is a config, and says nothing but the defaults of what has one", async () => {
+  const example = await loadConfig(configSchema, file, {});
+  expect(example.broker.passwordFile).toBe(join(import.meta.dirname, "broker-password"));
+  const { broker, metrics, rootDirectory, baseUrl } = example;
+  expect(configSchema.parse({ broker, metrics, rootDirectory, baseUrl })).toEqual(example);
+});
+
+test("without a word it watches the source's two trees and announces as dd-xml-inotify did", () => {
+  const { trees, exchange, formats, topicPrefixes } = configSchema.parse(least);
+  expect(trees).toEqual(["citypage_weather", "marine_weather"]);
+  expect(exchange).toBe("xpublic");
+  expect(formats.map((format) => topicPrefixes[format])).toEqual(["v02.post", "exp.dd.notify", "v00.dd.notify"]);
+});
+
+test.each([
+  ["baseUrl", { baseUrl: "dd" }],
+  ["trees", { trees: ["a", "a/b"] }],
+  ["trees", { trees: ["a", "a"] }],
+  ["trees.0", { trees: ["../a"] }],
+  ["trees.0", { trees: ["/a"] }],
+  ["trees.0", { trees: ["a/"] }],
+  ["formats", { formats: ["v02", "v02"] }],
+  ["formats.0", { formats: ["v01"] }],
+  ["accept.0", { accept: ["("] }],
+  ["topicPrefixes", { topicPrefixes: { v04: "v04" } }],
+  ["", { settle: 1 }],
+])("a mistake in %s is named: %o", (path, settings) => {
+  const { error } = configSchema.safeParse({ ...least, ...settings });
+  expect(error?.issues.map((issue) => issue.path.join("."))).toEqual([path]);
+});
+
+test("a tree whose name begins like another's is not in it", () => {
+  expect(configSchema.safeParse({ ...least, trees: ["a", "ab", "c/d"] }).success).toBe(true);
+});

@@ -1,0 +1,76 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  appendFileSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { factsOf } from "../lib/scan.ts";
+import { digestFile } from "./digest.ts";
+
+let folder: string;
+let path: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "watcher-digest-"));
+  path = join(folder, "a");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const facts = () => factsOf(lstatSync(path));
+
+test.each([0, 1, 64 * 1024, 64 * 1024 + 1, 1_000_000])("the md5 of %i bytes is that of the content", async (size) => {
+  const content = Buffer.alloc(size, "abc");
+  writeFileSync(path, content);
+  const md5 = createHash("md5").update(content).digest("hex");
+  expect(await digestFile(path, facts())).toEqual({ kind: "whole", md5 });
+});
+
+test.each([10, 200_000])("a file of %i bytes that is not the one looked at has changed", async (size) => {
+  writeFileSync(path, Buffer.alloc(size));
+  const before = facts();
+  appendFileSync(path, "x");
+  expect(await digestFile(path, before)).toEqual({ kind: "changed" });
+  writeFileSync(`${path}.new`, Buffer.alloc(size));
+  renameSync(`${path}.new`, path);
+  expect(await digestFile(path, before)).toEqual({ kind: "changed" });
+});
+
+test("a large file that grows while it is read has changed", async () => {
+  writeFileSync(path, Buffer.alloc(5_000_000));
+  const reading = digestFile(path, facts());
+  appendFileSync(path, "x");
+  expect(await reading).toEqual({ kind: "changed" });
+});
+
+test("a link or a pipe in its place is neither followed nor waited for", async () => {
+  writeFileSync(path, "x");
+  const before = facts();
+  rmSync(path);
+  symlinkSync("/etc/passwd", path);
+  expect(await digestFile(path, before)).toEqual({ kind: "changed" });
+  rmSync(path);
+  execFileSync("mkfifo", [path]);
+  expect(await digestFile(path, before)).toEqual({ kind: "changed" });
+});
+
+test("gone is gone, and what can't be read says why", async () => {
+  writeFileSync(path, "x");
+  const before = facts();
+  expect(await digestFile(join(folder, "b"), before)).toEqual({ kind: "gone" });
+  rmSync(path);
+  mkdirSync(path);
+  expect((await digestFile(path, before)).kind).toBe("changed");
+  expect(await digestFile("\0", before)).toMatchObject({
+    kind: "unreadable",
+    error: { code: "ERR_INVALID_ARG_VALUE" },
+  });
+});

@@ -1,0 +1,75 @@
+import { createHash, hash } from "node:crypto";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { type FileFacts, factsOf, isGone } from "../lib/scan.ts";
+
+/** What reading a file told. `changed`: it is not, or no longer, the one that was to be read. */
+export type Digest =
+  | { readonly kind: "whole"; readonly md5: string }
+  | { readonly kind: "gone" }
+  | { readonly kind: "changed" }
+  | { readonly kind: "unreadable"; readonly error: Error };
+
+/** Neither a link that took the name nor a pipe that would keep us waiting is followed. */
+const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Read at once: to go to other threads and back takes longer than reading so little. */
+const smallBytesMax = 64 * 1024;
+const chunkBytes = 64 * 1024;
+
+export function isSame(a: FileFacts, b: FileFacts): boolean {
+  return a.inode === b.inode && a.size === b.size && a.modifiedMs === b.modifiedMs;
+}
+
+/**
+ * md5 of a file's content, if before, during and after the reading it is the file of these facts, under this name. Never rejects:
+ * an error of the file system is an answer.
+ */
+export async function digestFile(path: string, facts: FileFacts): Promise<Digest> {
+  try {
+    const md5 = facts.size <= smallBytesMax ? digestSmall(path, facts) : await digestLarge(path, facts);
+    if (md5 === undefined || !isSame(factsOf(lstatSync(path)), facts)) return { kind: "changed" };
+    return { kind: "whole", md5 };
+  } catch (error) {
+    if (isGone(error)) return { kind: "gone" };
+    // O_NOFOLLOW on a symbolic link.
+    if ((error as NodeJS.ErrnoException).code === "ELOOP") return { kind: "changed" };
+    return { kind: "unreadable", error: error as Error };
+  }
+}
+
+/** Undefined where the file is another one, or its size not what it was. */
+function digestSmall(path: string, facts: FileFacts): string | undefined {
+  const descriptor = openSync(path, openFlags);
+  try {
+    if (!isSame(factsOf(fstatSync(descriptor)), facts)) return undefined;
+    const content = Buffer.allocUnsafe(facts.size);
+    let filled = 0;
+    for (let count = -1; filled < facts.size && count !== 0; filled += count) {
+      count = readSync(descriptor, content, filled, facts.size - filled, filled);
+    }
+    return filled === facts.size ? hash("md5", content, "hex") : undefined;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+async function digestLarge(path: string, facts: FileFacts): Promise<string | undefined> {
+  const handle = await open(path, openFlags);
+  try {
+    return isSame(factsOf(await handle.stat()), facts) ? await digestOpen(handle, facts.size) : undefined;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function digestOpen(handle: FileHandle, size: number): Promise<string | undefined> {
+  const sum = createHash("md5");
+  const chunk = Buffer.allocUnsafe(chunkBytes);
+  for (let at = 0; at < size; ) {
+    const { bytesRead } = await handle.read(chunk, 0, Math.min(chunkBytes, size - at), at);
+    if (bytesRead === 0) return undefined;
+    sum.update(chunk.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+  return sum.digest("hex");
+}

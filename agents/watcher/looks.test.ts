@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { TreeJournal } from "../lib/tree-journal.ts";
+import { arrangeWatcher } from "./watcher-fixture.ts";
+
+let directory: string;
+let journal: TreeJournal;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "watcher-looks-"));
+  const file = join(directory, "j");
+  journal = new TreeJournal({ file, keepSeconds: Number.POSITIVE_INFINITY, now: Date.now, onFailure: () => {} });
+  await journal.open();
+});
+
+afterEach(async () => {
+  await journal.close();
+  rmSync(directory, { recursive: true });
+});
+
+test("after a gap what is not announced as it is now is announced, of that tree alone", async () => {
+  const { watcher, watch, put, published, log } = arrangeWatcher(journal);
+  await watcher.begin();
+  put("t/known", 1, 5000);
+  watch.arrived("t/known", "closed");
+  await vi.waitFor(() => expect(published).toEqual(["t/known"]));
+  put("t/missed", 1, 5000);
+  put("u/missed", 1, 5000);
+  watch.gap("overflow");
+  await vi.waitFor(() => expect(log).toContain("announced t/missed (found)"));
+  put("t/known", 2, 5000);
+  watch.gap("overflow");
+  await vi.waitFor(() => expect(published).toEqual(["t/known", "t/missed", "t/known"]));
+  expect(log).toContain("scanned t: overflow, 1 new");
+});
+
+test("at the first start ever what is there is remembered; later starts announce what changed meanwhile", async () => {
+  const first = arrangeWatcher(journal, { firstStart: "remember" });
+  first.put("t/old", 1, 5000);
+  await first.watcher.begin();
+  first.watch.gap("started");
+  await vi.waitFor(() => expect(first.log).toEqual(["remembered t/old", "scanned t: started, 0 new"]));
+  await first.watcher.stop(AbortSignal.timeout(1000));
+  const next = arrangeWatcher(journal, { firstStart: "remember" });
+  next.put("t/old", 1, 5000);
+  next.put("t/new", 1, 5000);
+  await next.watcher.begin();
+  next.watch.gap("started");
+  await vi.waitFor(() => expect(next.published).toEqual(["t/new"]));
+});
+
+test("a file that changes while the first look is under way is announced", async () => {
+  const { watcher, watch, put, published, log } = arrangeWatcher(journal, { firstStart: "remember" });
+  put("t/old", 1, 5000);
+  await watcher.begin();
+  put("t/new");
+  watch.gap("started");
+  await vi.waitFor(() => expect(published).toEqual(["t/new"]));
+  expect(log).toContain("remembered t/old");
+});
+
+test("in a new folder everything is announced, however old: it may have been moved in", async () => {
+  const { watcher, watch, put, published } = arrangeWatcher(journal, { firstStart: "remember" });
+  await watcher.begin();
+  put("t/folder/ancient", 1, 1_000_000);
+  watch.appeared("t/folder");
+  watch.appeared("t/.work");
+  await vi.waitFor(() => expect(published).toEqual(["t/folder/ancient"]));
+});
+
+test("a found file that is still written to waits for its closing", async () => {
+  const { watch, put, published, log } = arrangeWatcher(journal, { foundSettleMs: 200 });
+  put("t/growing", 1);
+  put("t/resting", 1);
+  watch.gap("started");
+  await vi.waitFor(() => expect(log).toContain("scanned t: started, 2 new"));
+  put("t/growing", 2);
+  watch.modified?.("t/growing");
+  await vi.waitFor(() => expect(published).toEqual(["t/resting"]));
+  watch.arrived("t/growing", "closed");
+  await vi.waitFor(() => expect(published).toEqual(["t/resting", "t/growing"]));
+});
+
+test("a look forgets what is gone, but nothing where a folder can't be looked into", async () => {
+  let unreadable: string[] = ["t/closed"];
+  const { watch, files, put, published, log } = arrangeWatcher(
+    journal,
+    {},
+    {
+      scan: async () => ({
+        files: [...files].map(([path, facts]) => ({ path, ...facts })),
+        folders: [],
+        unspeakable: ["t/\ufffd"],
+        unreadable,
+      }),
+    },
+  );
+  for (const path of ["t/a", "t/b"]) {
+    put(path);
+    watch.arrived(path, "closed");
+  }
+  await vi.waitFor(() => expect(published).toHaveLength(2));
+  files.delete("t/a");
+  watch.gap("one");
+  await vi.waitFor(() => expect(log).toContain("scanned t: one, 0 new"));
+  expect(log).toContain("rejected t/\ufffd: its name is not UTF-8, so no message or URL can hold it");
+  expect(journal.get("t/a")).toBeDefined();
+  unreadable = [];
+  watch.gap("two");
+  await vi.waitFor(() => expect(log).toContain("scanned t: two, 0 new"));
+  expect(journal.get("t/a")).toBeUndefined();
+  expect(journal.get("t/b")).toBeDefined();
+});
+
+test("a look that fails is told and tried again", async () => {
+  let tries = 0;
+  const { watch, log } = arrangeWatcher(
+    journal,
+    {},
+    {
+      scan: async () => {
+        tries += 1;
+        if (tries === 1) throw new Error("EIO");
+        return { files: [], folders: [], unspeakable: [], unreadable: [] };
+      },
+    },
+  );
+  watch.gap("started");
+  await vi.waitFor(() => expect(log).toEqual(["trouble : EIO", "scanned t: started, 0 new"]), { timeout: 3000 });
+});

@@ -1,0 +1,84 @@
+// watcher: sr3 "watch"; was dd-xml-inotify.py.
+import { join } from "node:path";
+import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
+import { openBrokerSession } from "../lib/broker-session.ts";
+import { openSpool } from "../lib/spool.ts";
+import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
+import { TreeJournal } from "../lib/tree-journal.ts";
+import { type Config, configSchema } from "./config.ts";
+import { digestFile } from "./digest.ts";
+import { formatOf } from "./messages.ts";
+import { openTelemetry } from "./telemetry.ts";
+import { Trees } from "./trees.ts";
+import { Watcher } from "./watcher.ts";
+
+async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentContext<Config>): Promise<RunningAgent> {
+  const trees = new Trees({ config, stateDirectory, handlersOf: (tree) => watcher.handlersOf(tree) });
+  const journal = new TreeJournal({
+    file: join(stateDirectory, "announced.journal"),
+    keepSeconds: Number.POSITIVE_INFINITY,
+    now: Date.now,
+    onFailure: (error) => log.error({ err: error }, "journal can't be written: a restart would announce files again"),
+  });
+  await journal.open();
+  const spool = await openSpool({ directory: join(stateDirectory, "spool"), bytesMax: config.spoolBytesMax, log });
+  const topology = { exchanges: [{ name: config.exchange, type: "topic" as const }], queues: [] };
+  const session = openBrokerSession({ config: config.broker, log, name: "watcher", topology });
+  const telemetry = openTelemetry(log, metrics, {
+    spooled: () => spool.count,
+    waiting: () => watcher.waiting,
+    journaled: () => journal.size,
+    formatOf: (routingKey) => formatOf(routingKey, config),
+  });
+  const publisher = openSpooledPublisher({
+    session,
+    spool,
+    log,
+    onConfirmed: ({ routingKey }, waitedMs) => telemetry.confirmed(routingKey, waitedMs),
+    onFailed: (_, outcome) => telemetry.refused(outcome),
+    ...(config.unclaimed === "count" ? { onUnclaimed: ({ routingKey }) => telemetry.unclaimed(routingKey) } : {}),
+  });
+  const watcher: Watcher = new Watcher(config, {
+    look: (path) => trees.look(path),
+    digest: (path, facts) => digestFile(trees.absolute(path), facts),
+    scan: (folder, rules) => trees.scan(folder, rules),
+    publish: (messages) =>
+      Promise.all(
+        messages.map(({ routingKey, message }) =>
+          publisher.publish({ exchange: config.exchange, routingKey, ...message }),
+        ),
+      ),
+    journal,
+    now: Date.now,
+    events: telemetry,
+  });
+  await watcher.begin();
+  await trees.start().catch(async (error) => {
+    trees.stop();
+    await publisher.stop();
+    await session.close();
+    throw error;
+  });
+  // Ready without a broker too: from here on nothing is missed, and what comes is kept in the spool.
+  lifeCycle.ready();
+  return {
+    status: () => ({
+      ok: trees.watching && session.state === "ready" && publisher.unroutable === 0,
+      text: `${telemetry.announcedCount} announced, ${spool.count} messages waiting; ${telemetry.watchTrouble ?? session.description}`,
+      spooled: spool.count,
+      rejections: telemetry.rejections,
+    }),
+    async stop(deadline) {
+      trees.stop();
+      await watcher.stop(deadline);
+      if (session.state === "ready") await publisher.drained(deadline);
+      await publisher.stop();
+      await session.close();
+      await spool.close();
+      await journal.close();
+    },
+  };
+}
+
+export const main = (argv: readonly string[]) => runAgent({ name: "watcher", configSchema, start }, argv);
+if (import.meta.main) process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,112 @@
+import { expect, test } from "vitest";
+import { codecs } from "../lib/codecs.ts";
+import { configSchema } from "./config.ts";
+import { composeMessages, formatOf } from "./messages.ts";
+
+const settings = {
+  broker: { hosts: ["b"], user: "u", passwordFile: "p" },
+  metrics: { port: 1 },
+  rootDirectory: "/apps/dd/public",
+  baseUrl: "http://dd1.weather.gc.ca/",
+  formats: ["v02", "exp", "v00", "v03"],
+};
+const config = configSchema.parse(settings);
+/** `md5sum` of "<siteData/>\n". */
+const page = { path: "citypage_weather/xml/BC/s0000001_e.xml", sizeBytes: 12, md5: "b47c4bb428245aada8f665c3c2cb776a" };
+const radar = { ...page, path: "radar/24_HR_ACCUM/GIF/XSS/201306061440_XSS_24_HR_ACCUM_MM.gif", sizeBytes: 498081 };
+const pubTimeMs = Date.UTC(2013, 5, 6, 14, 47, 11, 368);
+
+function said(file: typeof page, more: object = {}) {
+  const { messages, reasons } = composeMessages(file, pubTimeMs, configSchema.parse({ ...settings, ...more }));
+  return {
+    messages: messages.map(({ routingKey, message: { body, headers, contentType } }) => {
+      return { routingKey, body: body.toString(), headers, contentType };
+    }),
+    reasons,
+  };
+}
+
+test("each format of a change, byte for byte", () => {
+  expect(said(page)).toEqual({
+    messages: [
+      {
+        routingKey: "v02.post.citypage_weather.xml.BC",
+        body: "20130606144711.368 http://dd1.weather.gc.ca/ citypage_weather/xml/BC/s0000001_e.xml",
+        headers: { sum: "d,b47c4bb428245aada8f665c3c2cb776a", parts: "1,12,1,0,0" },
+        contentType: "text/plain",
+      },
+      {
+        routingKey: "exp.dd.notify.citypage_weather.xml.BC",
+        body: "http://dd1.weather.gc.ca/citypage_weather/xml/BC/s0000001_e.xml",
+        headers: {},
+        contentType: "text/plain",
+      },
+      {
+        routingKey: "v00.dd.notify.citypage_weather.xml.BC",
+        body: "b47c4bb428245aada8f665c3c2cb776a 12 http://dd1.weather.gc.ca/ citypage_weather/xml/BC/s0000001_e.xml",
+        headers: { filename: "s0000001_e.xml" },
+        contentType: "text/plain",
+      },
+      {
+        routingKey: "v03.citypage_weather.xml.BC",
+        body:
+          '{"pubTime":"20130606T144711.368","baseUrl":"http://dd1.weather.gc.ca/",' +
+          '"relPath":"citypage_weather/xml/BC/s0000001_e.xml","size":12,' +
+          '"identity":{"method":"md5","value":"tHxLtCgkWq2o9mXDwst3ag=="}}',
+        headers: {},
+        contentType: "application/json",
+      },
+    ],
+    reasons: [],
+  });
+});
+
+test("the source's example: its topic, and its URL of 86 bytes", () => {
+  const [exp] = said(radar, { formats: ["exp"] }).messages;
+  expect(exp?.routingKey).toBe("exp.dd.notify.radar.24_HR_ACCUM.GIF.XSS");
+  expect(exp?.body).toBe("http://dd1.weather.gc.ca/radar/24_HR_ACCUM/GIF/XSS/201306061440_XSS_24_HR_ACCUM_MM.gif");
+  expect(exp?.body).toHaveLength(86);
+});
+
+test("with topicFileName the routing key ends with the file's name, its dots separators", () => {
+  const keys = said(page, { topicFileName: true, formats: ["v02", "exp"] }).messages.map(
+    ({ routingKey }) => routingKey,
+  );
+  expect(keys).toEqual([
+    "v02.post.citypage_weather.xml.BC.s0000001_e.xml",
+    "exp.dd.notify.citypage_weather.xml.BC.s0000001_e.xml",
+  ]);
+});
+
+test("a name that no line could hold goes out escaped, and every format gives it back", () => {
+  const path = "marine_weather/a b#c%\n\té?/s.xml";
+  const { messages } = composeMessages({ ...page, path }, pubTimeMs, config);
+  expect(messages).toHaveLength(4);
+  for (const { format, message } of messages) {
+    expect(message.body.toString()).not.toContain("\n");
+    expect(codecs[format].parse(message)).toMatchObject({ ok: true, value: { relPath: path } });
+  }
+});
+
+test("what a format can't say is told with the format, and the others are said", () => {
+  const path = `citypage_weather/${"x".repeat(230)}/s.xml`;
+  const { messages, reasons } = said({ ...page, path }, { formats: ["v03", "v02", "exp"] });
+  expect(messages.map(({ routingKey }) => routingKey.slice(0, 4))).toEqual(["v03."]);
+  expect(reasons.map((reason) => reason.replace(/of ".*" /, "of … "))).toEqual([
+    "v02: topic of … has 256 bytes, at most 254 fit: shorten the directories",
+    "exp: topic of … has 261 bytes, at most 254 fit: shorten the directories",
+  ]);
+  const named = said(
+    { ...page, path: `citypage_weather/${"y".repeat(240)}` },
+    { topicFileName: true, formats: ["v03"] },
+  );
+  expect(named.reasons[0]).toMatch(/^v03: topic of .* has 261 bytes with the file's name, at most 254 fit$/);
+});
+
+test("a message's format is known by the longest prefix that fits its routing key", () => {
+  expect(formatOf("v02.post.citypage_weather", config)).toBe("v02");
+  expect(formatOf("v03", config)).toBe("v03");
+  expect(formatOf("v030.x", config)).toBe("unknown");
+  const { topicPrefixes } = configSchema.parse({ ...settings, topicPrefixes: { v02: "x", v03: "x.y" } });
+  expect(formatOf("x.y.z", { formats: ["v02", "v03"], topicPrefixes })).toBe("v03");
+});

@@ -1,0 +1,77 @@
+import type { WireMessage } from "../lib/announcement.ts";
+import { codecs, type WireFormat } from "../lib/codecs.ts";
+import { bad, good, type Result } from "../lib/result.ts";
+import { escapeWord, formatTopic, topicBytesMax } from "../lib/topics.ts";
+import type { Config } from "./config.ts";
+
+/** A file as it is announced: where it is below the document root, and its content. */
+export interface ChangedFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Of the content, in lower-case hex. */
+  readonly md5: string;
+}
+
+/** One message, ready to be sent. */
+export interface OutgoingMessage {
+  readonly format: WireFormat;
+  readonly routingKey: string;
+  readonly message: WireMessage;
+}
+
+type MessageConfig = Pick<Config, "formats" | "topicPrefixes" | "topicFileName" | "baseUrl">;
+
+/** A message of each configured format, in their order; instead of one that this file can't have, the reason. */
+export function composeMessages(
+  file: ChangedFile,
+  pubTimeMs: number,
+  config: MessageConfig,
+): { readonly messages: readonly OutgoingMessage[]; readonly reasons: readonly string[] } {
+  const messages: OutgoingMessage[] = [];
+  const reasons: string[] = [];
+  for (const format of config.formats) {
+    const composed = composeMessage(format, file, pubTimeMs, config);
+    if (composed.ok) messages.push(composed.value);
+    else reasons.push(`${format}: ${composed.reason}`);
+  }
+  return { messages, reasons };
+}
+
+function composeMessage(
+  format: WireFormat,
+  { path, sizeBytes, md5 }: ChangedFile,
+  pubTimeMs: number,
+  config: MessageConfig,
+): Result<OutgoingMessage> {
+  const topic = formatChangeTopic(config.topicPrefixes[format], path, config.topicFileName);
+  if (!topic.ok) return topic;
+  const message = codecs[format].format({
+    baseUrl: config.baseUrl,
+    relPath: path,
+    sizeBytes,
+    key: md5,
+    sum: { method: "md5", value: md5 },
+    pubTimeMs,
+  });
+  return message.ok ? good({ format, routingKey: topic.value, message: message.value }) : message;
+}
+
+/** With the file's name its dots stay: a name of two parts is two words, and bindings made for the old topics match. */
+function formatChangeTopic(prefix: string, path: string, withFileName: boolean): Result<string> {
+  const folders = formatTopic(prefix, path, "");
+  if (!folders.ok || !withFileName) return folders;
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const topic = `${folders.value}.${name.split(".").map(escapeWord).join(".")}`;
+  const bytes = Buffer.byteLength(topic);
+  if (bytes <= topicBytesMax) return good(topic);
+  return bad(`topic of ${JSON.stringify(path)} has ${bytes} bytes with the file's name, at most ${topicBytesMax} fit`);
+}
+
+/** Which format a message has, by its routing key; of several prefixes the longest that fits. */
+export function formatOf(
+  routingKey: string,
+  { formats, topicPrefixes }: Pick<Config, "formats" | "topicPrefixes">,
+): WireFormat | "unknown" {
+  const fitting = formats.filter((format) => `${routingKey}.`.startsWith(`${topicPrefixes[format]}.`));
+  return fitting.sort((a, b) => topicPrefixes[b].length - topicPrefixes[a].length)[0] ?? "unknown";
+}

@@ -1,0 +1,105 @@
+import { mkdirSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+import { type FileFacts, type Scan, type ScanRules, scan } from "../lib/scan.ts";
+import { findRoot, look } from "../lib/tree.ts";
+import { TreeWatch, type TreeWatchHandlers } from "../lib/tree-watch.ts";
+import type { Config } from "./config.ts";
+
+export interface TreesOptions {
+  readonly config: Pick<Config, "rootDirectory" | "trees" | "inotifywaitCommand">;
+  readonly stateDirectory: string;
+  /** Paths are told as the document root has them: the tree's name first. */
+  readonly handlersOf: (tree: string) => TreeWatchHandlers;
+}
+
+interface Tree {
+  readonly name: string;
+  /** Without symbolic links, as inotifywait tells paths. */
+  readonly root: string;
+  readonly watch: TreeWatch;
+}
+
+/** The watched trees as one: each has its own inotifywait, so that a gap in one is no reason to look through the others. */
+export class Trees {
+  readonly #trees: readonly Tree[];
+
+  /** Throws a UserError for a tree that is no folder. */
+  constructor({ config, stateDirectory, handlersOf }: TreesOptions) {
+    this.#trees = config.trees.map((name, index) => {
+      const root = findRoot(join(config.rootDirectory, name), stateDirectory, "trees");
+      const barrierFolder = join(realpathSync(stateDirectory), `barrier-${index}`);
+      mkdirSync(barrierFolder, { recursive: true });
+      const handlers = below(name, handlersOf(name));
+      return {
+        name,
+        root,
+        watch: new TreeWatch({ root, barrierFolder, command: config.inotifywaitCommand, handlers }),
+      };
+    });
+  }
+
+  /** Resolves when all trees are watched, after each was reported as a gap; rejects with what is wrong and the remedy. */
+  async start(): Promise<void> {
+    await Promise.all(this.#trees.map(({ watch }) => watch.start()));
+  }
+
+  get watching(): boolean {
+    return this.#trees.every(({ watch }) => watch.watching);
+  }
+
+  /** Of the processes that watch. */
+  get pids(): readonly number[] {
+    return this.#trees.flatMap(({ watch }) => watch.pid ?? []);
+  }
+
+  stop(): void {
+    for (const { watch } of this.#trees) watch.stop();
+  }
+
+  /** Where a path is on the disk. */
+  absolute(path: string): string {
+    const { tree, inner } = this.#locate(path);
+    return join(tree.root, inner);
+  }
+
+  look(path: string): FileFacts | undefined {
+    const { tree, inner } = this.#locate(path);
+    return look(tree.root, inner);
+  }
+
+  /** Looks through a tree, or a folder in one. Folders that turn out not to be watched lead to a new watch and a gap. */
+  async scan(folder: string, rules: ScanRules): Promise<Scan> {
+    const { tree, inner } = this.#locate(folder);
+    const prefix = `${tree.name}/`;
+    const found = await scan(tree.root, inner, { ...rules, wanted: (path) => rules.wanted(prefix + path) });
+    tree.watch.covers(found.folders);
+    return {
+      files: found.files.map((file) => ({ ...file, path: prefix + file.path })),
+      folders: found.folders,
+      unspeakable: found.unspeakable.map((name) => prefix + name),
+      unreadable: found.unreadable.map((name) => prefix + name),
+    };
+  }
+
+  #locate(path: string): { readonly tree: Tree; readonly inner: string } {
+    for (const tree of this.#trees) {
+      if (path === tree.name) return { tree, inner: "" };
+      if (path.startsWith(`${tree.name}/`)) return { tree, inner: path.slice(tree.name.length + 1) };
+    }
+    throw new Error(`in no tree: ${path}`);
+  }
+}
+
+/** Handlers that get what happens in a tree, with its name before every path. */
+function below(tree: string, handlers: TreeWatchHandlers): TreeWatchHandlers {
+  const { modified } = handlers;
+  return {
+    arrived: (path, how) => handlers.arrived(`${tree}/${path}`, how),
+    ...(modified ? { modified: (path: string) => modified(`${tree}/${path}`) } : {}),
+    appeared: (folder) => handlers.appeared(`${tree}/${folder}`),
+    gap: (reason) => handlers.gap(reason),
+    unspeakable: (name) => handlers.unspeakable(name),
+    trouble: (error) => handlers.trouble(error),
+    recovered: () => handlers.recovered(),
+  };
+}
