@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { account, isGood, longestPauseMs, median, roundAt, takeOverMs } from "./account.ts";
+import { account, isGood, longestPauseMs, roundAt, takeOverMs } from "./account.ts";
 import { makeCase, roundOf } from "./fixture.ts";
+import { median } from "./median.ts";
 
 const rounds = [roundOf(1, "broker-killed", 1000), roundOf(2, "partition", 2000)];
 

@@ -1,4 +1,5 @@
 import type { Evidence, Notify, ProductRecord } from "./evidence.ts";
+import type { Steps } from "./steps.ts";
 
 /** A fault that was made, with its times, milliseconds since 1970. */
 export interface RoundRecord {
@@ -16,6 +17,8 @@ export interface RoundRecord {
   readonly missing?: string | undefined;
   /** From the fault to the first product dispatched by another process than before; undefined where there was none. */
   readonly takeOverMs?: number | undefined;
+  /** What that was made of, as far as hosts have said it. */
+  readonly steps?: Steps | undefined;
   /** The longest time between two products dispatched. */
   readonly pauseMs?: number | undefined;
 }
@@ -207,12 +210,4 @@ export function longestPauseMs(notifies: readonly Notify[], fromMs: number): num
   const times = notifies.slice(Math.max(0, start)).map(({ atMs }) => atMs);
   if (times.length < 2) return undefined;
   return Math.max(...times.slice(1).map((atMs, index) => atMs - (times[index] ?? atMs)));
-}
-
-/** The middle value; the mean of the two middle ones where there are two. */
-export function median(values: readonly number[]): number | undefined {
-  const sorted = values.toSorted((one, other) => one - other);
-  const upper = sorted[Math.floor(sorted.length / 2)];
-  if (upper === undefined || sorted.length % 2 === 1) return upper;
-  return ((sorted[sorted.length / 2 - 1] ?? upper) + upper) / 2;
 }

@@ -7,9 +7,9 @@ import { bootHost, freeDisk, healNetwork, hostRoot } from "../lab/index.ts";
 import { needRecord } from "../lab/registry.ts";
 import { tableOf } from "../lab/spec.ts";
 import { listNames } from "../products/receivers.ts";
-import { continueServices, releaseAddress, resetMemoryLimit, startServices } from "./faults.ts";
 import { isChaosFile } from "./products.ts";
 import type { Scene } from "./scene.ts";
+import { continueServices, releaseAddress, resetMemoryLimit, startServices } from "./strikes.ts";
 
 /** Below this a limit of memory is the one of a fault: no broker that serves is given so little. */
 const memoryLimitLeast = 100_000_000;

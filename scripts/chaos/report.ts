@@ -1,15 +1,9 @@
 import { styleText } from "node:util";
-import {
-  type Account,
-  type ChaosResult,
-  type Doubt,
-  type Finding,
-  isGood,
-  median,
-  type RoundRecord,
-} from "./account.ts";
+import { type Account, type ChaosResult, type Doubt, type Finding, isGood, type RoundRecord } from "./account.ts";
 import type { Sighting } from "./evidence.ts";
 import type { Fault } from "./faults.ts";
+import { median } from "./median.ts";
+import { describeSteps, medianSteps, type Steps } from "./steps.ts";
 
 /** The shape of `--json`. */
 export interface ChaosSummary {
@@ -36,6 +30,8 @@ export interface FaultSummary {
   readonly unknown: number;
   /** From each fault to the first product dispatched by another process, milliseconds; rounds without one are left out. */
   readonly takeOverMs: readonly number[];
+  /** From each fault to what its take-over was made of, milliseconds. */
+  readonly steps: readonly Steps[];
   /** The longest time between two products dispatched, of each round, milliseconds. */
   readonly pauseMs: readonly number[];
   /** Rounds after which the system did not come back in time, by what it lacked. */
@@ -72,6 +68,7 @@ function summariseFault(name: string, all: readonly RoundRecord[], account: Acco
     repeated: count("repeated"),
     unknown: rounds.reduce((sum, { number }) => sum + (account.unknownByRound.get(number) ?? 0), 0),
     takeOverMs: rounds.flatMap(({ takeOverMs }) => takeOverMs ?? []),
+    steps: rounds.flatMap(({ steps }) => steps ?? []),
     pauseMs: rounds.flatMap(({ pauseMs }) => pauseMs ?? []),
     notWhole: rounds.flatMap(({ missing }) => missing ?? []),
   };
@@ -108,6 +105,10 @@ export function formatChaos(
   const { account } = result;
   return [
     ...table([head, ...rows]),
+    "",
+    ...Object.entries(summary.faults).flatMap(([name, { steps }]) =>
+      steps.length === 0 ? [] : [`${name}, medians in seconds: ${describeSteps(medianSteps(steps))}`],
+    ),
     ...Object.entries(notDone).map(([name, reason]) => `${name}: not done, ${reason}`),
     "",
     `attempted ${account.attempted}   acknowledged ${account.acknowledged}   unknown ${account.unknown}   delivered ${account.delivered}`,
@@ -153,11 +154,11 @@ function table(rows: readonly (readonly string[])[]): string[] {
 
 /** One line of a round. */
 export function describeRound(round: RoundRecord): string {
-  const { number, fault, hosts, takeOverMs, pauseMs, faultMs, healMs, wholeMs, notes, missing } = round;
+  const { number, fault, hosts, takeOverMs, steps, pauseMs, faultMs, healMs, wholeMs, notes, missing } = round;
   const seconds = (ms: number | undefined) => (ms === undefined ? "none" : `${(ms / 1000).toFixed(2)} s`);
   const parts = [
     `held ${seconds(healMs - faultMs)}`,
-    `take-over ${seconds(takeOverMs)}`,
+    `take-over ${seconds(takeOverMs)}${steps ? ` (${describeSteps(steps)})` : ""}`,
     `longest pause ${seconds(pauseMs)}`,
     missing === undefined ? `whole ${seconds(wholeMs - healMs)} later` : `FAILED: ${missing}`,
     ...notes,

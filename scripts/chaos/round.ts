@@ -5,6 +5,7 @@ import type { Evidence } from "./evidence.ts";
 import type { Fault, Targets } from "./faults.ts";
 import type { PlannedRound } from "./plan.ts";
 import type { Scene } from "./scene.ts";
+import { askSteps, type Steps } from "./steps.ts";
 import { awaitWhole } from "./whole.ts";
 
 export interface RoundOptions {
@@ -62,6 +63,7 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
   if (lacking === undefined) recovering("waiting for the products of before");
   const missing = lacking ?? (await awaitArrivals(options));
   const wholeMs = Date.now();
+  const tookMs = takeOverMs(evidence.notifies, faultMs);
   return {
     number: planned.number,
     fault: fault.name,
@@ -71,9 +73,20 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
     wholeMs,
     notes,
     missing: notMade ?? (signal.aborted ? undefined : missing),
-    takeOverMs: takeOverMs(evidence.notifies, faultMs),
+    takeOverMs: tookMs,
+    steps: tookMs === undefined ? undefined : await stepsBehind(scene, faultMs, tookMs, notes),
     pauseMs: longestPauseMs(evidence.notifies, faultMs),
   };
+}
+
+/** A host that is asked in vain takes the figures from nobody else. */
+async function stepsBehind(scene: Scene, faultMs: number, tookMs: number, notes: string[]): Promise<Steps | undefined> {
+  try {
+    return await askSteps(scene, faultMs, faultMs + tookMs);
+  } catch (error) {
+    notes.push(`what it was made of can't be said: ${firstLine(error)}`);
+    return undefined;
+  }
 }
 
 const firstLine = (error: unknown): string => (error as Error).message.split("\n")[0] ?? "";

@@ -1,0 +1,55 @@
+import { expect, it } from "vitest";
+import { describeSteps, medianSteps, readMarks, stepsOf } from "./steps.ts";
+
+const faultMs = Date.parse("2026-11-27T16:00:00.000Z");
+const agent = (name: string, time: string, msg: string) =>
+  JSON.stringify({ level: "info", time: `2026-11-27T${time}Z`, agent: name, pid: 7, msg });
+const said = [
+  agent("dispatcher", "15:59:40.000", "this host holds the virtual IP now"),
+  "-- No entries --",
+  '{"agent":"dispatcher","msg":"cut off in the mid',
+  "2026-11-27 15:59:41.000000+00:00 [info] <0.9.0> rabbit on node 'rabbit@bunny1' down",
+  "2026-11-27 16:00:00.520999+00:00 [notice] <0.522.0> queue 'cmc.urp.pull' in vhost '/': candidate -> leader in term: 3 machine version: 5",
+  "2026-11-27 17:00:00.610000+01:00 [notice] <0.523.0> queue 'cmc.urp.input' in vhost '/': candidate -> leader in term: 3 machine version: 5",
+  "2026-11-27 16:00:00.640000+00:00 [notice] <0.529.0> queue 'other' in vhost '/': candidate -> leader in term: 3 machine version: 5",
+  "2026-11-27 16:00:01.100000+00:00 [info] <0.9.0> rabbit on node 'rabbit@bunny1' down",
+  agent("dispatcher", "16:00:00.700", "this host holds the virtual IP now"),
+  agent("announcer", "16:00:01.020", "connection to the broker lost"),
+  agent("announcer", "16:00:01.200", "connected to the broker"),
+  agent("announcer", "16:00:01.400", "connected to the broker"),
+  agent("puller", "16:00:01.450", "connected to the broker"),
+  agent(
+    "dispatcher",
+    "16:00:01.500",
+    "taken over: first decision 800 ms after the address came, 30 ms after the first announcement",
+  ),
+  agent("dispatcher", "16:00:09.000", "this host holds the virtual IP now"),
+].join("\n");
+
+it("what hosts have said becomes the steps of a take-over, in their order, without what came before the fault or long after", () => {
+  const steps = stepsOf(readMarks(said), faultMs, faultMs + 1510);
+  expect(Object.entries(steps)).toEqual([
+    ["leaders elected", 610],
+    ["address held", 700],
+    ["announcer lost", 1020],
+    ["node missed", 1100],
+    ["announcer back", 1400],
+    ["first delivery", 1470],
+    ["first decision", 1500],
+    ["first dispatched", 1510],
+  ]);
+  expect(describeSteps(steps)).toContain("leaders elected 0.61, address held 0.70");
+});
+
+it("of several rounds each step has the median of those in which it was seen", () => {
+  const medians = medianSteps([
+    { "first dispatched": 900, "address held": 500 },
+    { "first dispatched": 1000, "address held": 700, "node missed": 600 },
+    { "first dispatched": 1400, "address held": 900 },
+  ]);
+  expect(Object.entries(medians)).toEqual([
+    ["node missed", 600],
+    ["address held", 700],
+    ["first dispatched", 1000],
+  ]);
+});
