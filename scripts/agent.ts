@@ -9,7 +9,9 @@ const agents: Readonly<Record<string, () => Promise<AgentModule>>> = {
   announcer: () => import("../agents/announcer/main.ts"),
   dispatcher: () => import("../agents/dispatcher/main.ts"),
   puller: () => import("../agents/puller/main.ts"),
+  receiver: () => import("../agents/receiver/main.ts"),
   sender: () => import("../agents/sender/main.ts"),
+  watcher: () => import("../agents/watcher/main.ts"),
 };
 
 /** `./warren agent NAME`: one agent in the foreground, against any broker. */

@@ -39,6 +39,8 @@ export function checkFileName(name: string): Result<string> {
 
 /** A product on its way into the folder, under a temporary name. Ends with `place` or `discard`. */
 export interface IncomingFile {
+  /** That name, in the same folder. */
+  readonly part: string;
   /** Bytes so far. */
   readonly size: number;
   write(chunk: Uint8Array): Promise<void>;
@@ -98,17 +100,22 @@ export class ReceiverQueue {
     });
   }
 
-  /** Whether the file under this name is there and has these bytes. */
+  /** Whether the file under this name is there and has these bytes; where it has, it is on disk as well. */
   async has(name: string, content: Uint8Array): Promise<boolean> {
     if ((await this.sizeOf(name)) !== content.byteLength) return false;
-    return this.#local(
-      async () => (await readFile(join(this.#directory, name)).catch(ignoreGone))?.equals(content) ?? false,
-    );
+    return this.#local(async () => {
+      const found = await readFile(join(this.#directory, name)).catch(ignoreGone);
+      if (!found?.equals(content)) return false;
+      // A process that was killed may have given it this name and not come to this.
+      await this.#syncDirectory();
+      return true;
+    });
   }
 
   async receive(): Promise<NewFile> {
     this.#sequence += 1;
-    const part = join(this.#directory, `.${this.#mark}-${process.pid}-${this.#sequence}.part`);
+    const partName = `.${this.#mark}-${process.pid}-${this.#sequence}.part`;
+    const part = join(this.#directory, partName);
     const handle = await this.#local(() => open(part, "wx", this.#mode));
     const discard = async () => {
       await handle.close().catch(() => {});
@@ -116,6 +123,7 @@ export class ReceiverQueue {
     };
     let size = 0;
     return {
+      part: partName,
       get size() {
         return size;
       },

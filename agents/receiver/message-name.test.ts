@@ -1,0 +1,102 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { checkFileName } from "../lib/receiver-queue.ts";
+import { hashOf, nameOf, nameTemplateFault, numberedName } from "./message-name.ts";
+
+/** Of one to four bytes, half a pair, and those that names may not have. */
+const character = fc.constantFrom(..."aZ0 :~%$&{}./\\*-", "\0", "\n", "\u007f", "é", "€", "𝒳", "\ud800", ".tmp");
+const template = "$".concat("{key}.$", "{hash}");
+const image = "radar.24_HR_ACCUM.GIF.XSS++201306061440_XSS_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF:";
+
+function message(own: { routingKey?: string; filename?: unknown; body?: string; messageId?: string } = {}) {
+  const { routingKey = "exp.dd.notify.radar", filename, body = "body", messageId } = own;
+  const headers = filename === undefined ? {} : { filename };
+  return { routingKey, headers, body: Buffer.from(body), messageId };
+}
+const named = (filename: unknown) => nameOf(message({ filename }), "filename", template);
+const templated = (own: object, text = template) => {
+  const name = nameOf(message(own), "filename", text);
+  return name.ok ? name.value : name.reason;
+};
+
+test("the header's name is taken as it stands", () => {
+  for (const name of [image, "a b é", "x".repeat(255), "~", "a..b", "-rf", "back\\slash", "$".concat("{key}")]) {
+    expect(named(name)).toEqual({ ok: true, value: name });
+  }
+});
+
+test.each([
+  ["../../etc/passwd", "header filename: the file name has a slash or a NUL"],
+  ["/etc/passwd", "header filename: the file name has a slash or a NUL"],
+  ["..", "header filename: the file name starts with a dot, the mark of files in work"],
+  [".hidden", "header filename: the file name starts with a dot, the mark of files in work"],
+  ["x.tmp", "header filename: the file name ends in .tmp, a mark of files in work"],
+  ["a\0b", "header filename: the file name has a control character"],
+  ["a\nb", "header filename: the file name has a control character"],
+  ["", "header filename: the product has no file name"],
+  ["é".repeat(128), "header filename: the file name has 256 bytes, a file system takes at most 255"],
+  [7, "header filename is no text"],
+  [Buffer.from("x"), "header filename is no text"],
+  [{ a: 1 }, "header filename is no text"],
+])("%j is no file's name, and why is said", (name, reason) => {
+  expect(named(name)).toEqual({ ok: false, reason });
+});
+
+test("a message without the header is called by its key and what tells it from others", () => {
+  const name = templated({});
+  expect(name).toMatch(/^exp\.dd\.notify\.radar\.[0-9a-f]{16}$/);
+  expect(templated({})).toBe(name);
+  expect(templated({ filename: null })).toBe(name);
+  const others = [{ body: "other" }, { messageId: "1" }, { routingKey: "exp.dd.notify.rada" }].map((own) =>
+    templated(own),
+  );
+  expect(new Set([name, ...others]).size).toBe(4);
+});
+
+test("the id stands where a template names it; of a message without one, the hash", () => {
+  const byId = "m-$".concat("{id}");
+  expect(templated({ messageId: "17" }, byId)).toBe("m-17");
+  expect(templated({ messageId: "../17" }, byId)).toBe("m-.._17");
+  expect(templated({ messageId: "17.tmp" }, byId)).toBe("m-17_tmp");
+  expect(templated({}, byId)).toBe(`m-${hashOf(message()).slice(0, 16)}`);
+});
+
+test("a template's name is one that a file may have, whatever key and id are", () => {
+  const text = fc.string({ unit: character, maxLength: 300 });
+  const templates = [template, "$".concat("{id}"), "$".concat("{key}$", "{key}-$", "{hash}")];
+  fc.assert(
+    fc.property(text, text, fc.constantFrom(...templates), (routingKey, messageId, each) => {
+      const name = templated({ routingKey, messageId }, each);
+      expect(checkFileName(name)).toEqual({ ok: true, value: name });
+      expect(name.endsWith(".tmp")).toBe(false);
+      expect(templated({ routingKey, messageId }, each)).toBe(name);
+    }),
+  );
+});
+
+test("templates that would give all messages one name, or none, are refused", () => {
+  expect(nameTemplateFault(template)).toBeUndefined();
+  expect(nameTemplateFault("$".concat("{key}"))).toContain("or all have one name");
+  expect(nameTemplateFault("$".concat("{keys}$", "{hash}"))).toContain("is none of key, id, hash");
+  expect(nameTemplateFault("folder/$".concat("{hash}"))).toContain("no file may have");
+  expect(nameTemplateFault(".$".concat("{hash}"))).toContain("no file may have");
+});
+
+test("a number goes before the colon fields, and into 255 bytes", () => {
+  expect(numberedName("WHAT:URP:XSS", 2)).toBe("WHAT~2:URP:XSS");
+  expect(numberedName("plain", 12)).toBe("plain~12");
+  expect(numberedName(":URP", 2)).toBe(":URP~2");
+  expect(numberedName(`${"é".repeat(125)}:URP`, 2)).toBe(`${"é".repeat(124)}~2:URP`);
+  fc.assert(
+    fc.property(
+      fc.string({ unit: character, minLength: 1, maxLength: 255 }),
+      fc.integer({ min: 2, max: 1000 }),
+      (text, number) => {
+        fc.pre(Buffer.byteLength(text) <= 255);
+        const name = numberedName(text, number);
+        expect(Buffer.byteLength(name)).toBeLessThanOrEqual(255);
+        expect(name).not.toBe(text);
+      },
+    ),
+  );
+});

@@ -1,0 +1,107 @@
+import { type FileHandle, open, readFile, rename, unlink, writeFile } from "node:fs/promises";
+
+/** Hex digits of a hash that a line has; more would only make the file larger. */
+const idDigits = 32;
+
+/**
+ * Which messages are in the receiver queue folder, or were: what a killed process had placed and not acked is given out again, and its
+ * file may have been taken from the folder by then. On disk but not synced: after a loss of power such a message is placed once more.
+ */
+export class PlacedLog {
+  readonly #file: string;
+  readonly #max: number;
+  /** Oldest first. */
+  readonly #ids = new Set<string>();
+  #handle: FileHandle | undefined;
+  #linesInFile = 0;
+  #waiting: string[] = [];
+  /** The write under way, and the one that serves whoever comes meanwhile. */
+  #writing: Promise<void> = Promise.resolve();
+  #nextWrite: Promise<void> | undefined;
+
+  /** `max`: how many are known, the latest ones; 0: none, and there is no file. */
+  constructor(file: string, max: number) {
+    this.#file = file;
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#ids.size;
+  }
+
+  /** Reads what an earlier process left. Nothing is written, so that a full disk keeps no one from starting. */
+  async load(): Promise<void> {
+    if (this.#max === 0) return;
+    const text = await readFile(this.#file, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+      return "";
+    });
+    const lines = text.split("\n");
+    this.#linesInFile = lines.length - 1;
+    // A line that a kill or a full disk cut short is none.
+    for (const line of lines) if (line.length === idDigits) this.#remember(line);
+  }
+
+  has(hash: string): boolean {
+    return this.#ids.has(hash.slice(0, idDigits));
+  }
+
+  /** Resolves when the kernel has it. Rejects with what the disk says; known in this process it is all the same. */
+  async add(hash: string): Promise<void> {
+    if (this.#max === 0) return;
+    const id = hash.slice(0, idDigits);
+    this.#remember(id);
+    this.#waiting.push(id);
+    this.#nextWrite ??= this.#writing
+      .catch(() => {})
+      .then(() => {
+        this.#nextWrite = undefined;
+        this.#writing = this.#write();
+        return this.#writing;
+      });
+    await this.#nextWrite;
+  }
+
+  async close(): Promise<void> {
+    await this.#nextWrite?.catch(() => {});
+    await this.#writing.catch(() => {});
+    await this.#handle?.close();
+    this.#handle = undefined;
+  }
+
+  #remember(id: string): void {
+    this.#ids.add(id);
+    if (this.#ids.size <= this.#max) return;
+    const [oldest] = this.#ids;
+    if (oldest !== undefined) this.#ids.delete(oldest);
+  }
+
+  async #write(): Promise<void> {
+    const lines = this.#waiting;
+    this.#waiting = [];
+    this.#linesInFile += lines.length;
+    if (this.#linesInFile > 2 * this.#max) return this.#rewrite();
+    this.#handle ??= await open(this.#file, "a");
+    await this.#handle.appendFile(textOf(lines));
+  }
+
+  async #rewrite(): Promise<void> {
+    const ids = [...this.#ids];
+    const file = `${this.#file}.new`;
+    try {
+      await writeFile(file, textOf(ids));
+      await rename(file, this.#file);
+    } catch (error) {
+      await unlink(file).catch(() => {});
+      throw error;
+    }
+    this.#linesInFile = ids.length;
+    await this.#handle?.close();
+    this.#handle = undefined;
+  }
+}
+
+/** Each line begins with its line break: what was cut short before spoils none but itself. */
+function textOf(ids: readonly string[]): string {
+  return ids.map((id) => `\n${id}`).join("");
+}
