@@ -94,3 +94,8 @@ test("fifty files at once are all there, under few syncs of the folder", async (
   await Promise.all(names.map(async (name) => (await queue.receive()).placeNew(name)));
   expect(readdirSync(directory).sort()).toEqual([...names].sort());
 });
+
+test("whoever writes a product knows the name that its file has until then", async () => {
+  const file = await new ReceiverQueue(directory, 0o644).receive();
+  expect(readdirSync(directory)).toEqual([file.part]);
+});

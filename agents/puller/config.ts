@@ -35,7 +35,7 @@ export const configSchema = commonConfig.extend({
     .int()
     .min(0)
     .max(600_000)
-    .default(10_000)
+    .default(20_000)
     .describe(
       "longest wait for the other pullers' word on what is given out again; it is pulled then; 0: nobody is asked",
     ),

@@ -1,6 +1,7 @@
 import type { Config } from "./config.ts";
 import type { Fault } from "./download.ts";
 import type { Order } from "./order.ts";
+import type { Inquiry } from "./peer-message.ts";
 import type { PullerPorts } from "./ports.ts";
 
 /** What came of fetching; a fault of this host (`LocalFault`) rejects instead. */
@@ -9,11 +10,13 @@ export type Fetched = { readonly kind: "whole"; readonly bytes: number } | Fault
 /** One try: the product is under its own name in the folder, or nothing of it is. Rejects when `signal` aborts. */
 export async function fetchProduct(
   order: Order,
+  about: Inquiry,
   signal: AbortSignal,
   limits: Pick<Config, "productBytesMax" | "pullDeadlineMs">,
-  { receive, download }: Pick<PullerPorts, "receive" | "download">,
+  { receive, download, placing, dropped }: Pick<PullerPorts, "receive" | "download" | "placing" | "dropped">,
 ): Promise<Fetched> {
   const file = await receive();
+  let isNoted = false;
   try {
     const outcome = await download({
       url: order.url,
@@ -27,12 +30,14 @@ export async function fetchProduct(
       await file.discard();
       return outcome;
     }
+    isNoted = true;
+    await placing(about, file.part);
     // Another puller has the announcement by now, and places it: a second copy would be ingested twice.
     signal.throwIfAborted();
     await file.place(order.fileName);
     return { kind: "whole", bytes: file.size };
   } catch (error) {
-    await file.discard();
+    if (!isNoted || (await dropped(file.part))) await file.discard();
     throw error;
   }
 }

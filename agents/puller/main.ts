@@ -5,26 +5,28 @@ import { openBrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
 import { FeedWatch } from "../lib/feed-watch.ts";
 import { ReceiverQueue } from "../lib/receiver-queue.ts";
-import { deadLetterTopology, joinTopologies, type Topology } from "../lib/topology.ts";
 import { Alternates } from "./alternates.ts";
 import { type Config, configSchema } from "./config.ts";
 import { Downloader } from "./download.ts";
 import { openNotices } from "./notices.ts";
 import { openPeers } from "./open-peers.ts";
+import { openPlaced } from "./open-placed.ts";
 import type { Inquiry } from "./peer-message.ts";
 import { Puller } from "./puller.ts";
 import { Receipts } from "./receipts.ts";
 import { statusOf } from "./status.ts";
 import { openTelemetry } from "./telemetry.ts";
+import { topologyOf } from "./topology.ts";
 
-async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>): Promise<RunningAgent> {
-  const receiverQueue = new ReceiverQueue(config.receiverQueueDirectory, Number.parseInt(config.fileMode, 8));
+async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentContext<Config>): Promise<RunningAgent> {
+  const { exchange, queue, prefetch, pulledTopic, receiverQueueDirectory } = config;
+  const { journal, before } = await openPlaced({ stateDirectory, receiverQueueDirectory, log });
+  const receiverQueue = new ReceiverQueue(receiverQueueDirectory, Number.parseInt(config.fileMode, 8));
   const removedCount = await receiverQueue.prepare();
   if (removedCount > 0) log.info({ removedCount }, "removed unfinished products of before; they are pulled again");
   const telemetry = openTelemetry(log, metrics, () => puller.silentOrigins);
   const downloader = new Downloader({ ...config, connectionsMax: config.prefetch });
   const notices = openNotices(config, log);
-  const { exchange, queue, prefetch, pulledTopic } = config;
   const alternates = new Alternates({ session: notices, exchange, topics: config, who: `puller@${hostname()}` });
   const receipts = new Receipts({ session: notices, exchange, topic: pulledTopic, onOutcome: telemetry.receipt });
   const puller = new Puller(config, {
@@ -32,13 +34,16 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
     receive: () => receiverQueue.receive(),
     sizeOf: (fileName) => receiverQueue.sizeOf(fileName),
     ask: (announced, what, signal) => alternates.ask(announced, what, signal),
+    placing: (about, part) => journal.placing(about, part),
+    dropped: (part) => journal.dropped(part),
     askOthers: (about, signal) => peers.ask(about, signal),
     sendReceipt: (receipt) => receipts.send(receipt),
     now: nowMs,
     events: telemetry,
   });
+  puller.recall(before);
   const session = openBrokerSession({ config: config.broker, log, name: "puller", topology: topologyOf(config) });
-  const standingOf = (about: Inquiry) => puller.answer(about);
+  const standingOf = (about: Inquiry, sooner: AbortSignal) => puller.answer(about, sooner);
   const peers = openPeers({ config, session, notices, log, standingOf, onSilent: telemetry.peersSilent });
   const consumer = consume({
     ...{ session, queue, prefetch, log, agent: "puller", deadLetterSession: notices },
@@ -62,15 +67,9 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
       await receipts.drained(deadline);
       await notices.close();
       await downloader.close();
+      await journal.close();
     },
   };
-}
-
-function topologyOf({ exchange, queue, bindingKeys }: Config): Topology {
-  return joinTopologies(deadLetterTopology, {
-    exchanges: [{ name: exchange, type: "topic" }],
-    queues: [{ name: queue, bindings: bindingKeys.map((pattern) => ({ exchange, pattern })) }],
-  });
 }
 
 function nowMs(): number {

@@ -12,7 +12,7 @@ export interface OpenPeersOptions {
   readonly session: BrokerSession;
   readonly notices: BrokerSession;
   readonly log: Log;
-  readonly standingOf: (about: Inquiry) => Promise<Standing>;
+  readonly standingOf: (about: Inquiry, sooner: AbortSignal) => Promise<Standing>;
   readonly onSilent: (others: readonly string[]) => void;
 }
 

@@ -14,7 +14,7 @@ const about = fc.record(
 const standing = fc.constantFrom("placed" as const, "asked" as const, "nothing" as const);
 const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.record({ kind: fc.constant("here" as const), from: id, asksBack: fc.boolean() }),
-  fc.record({ kind: fc.constant("ask" as const), from: id, question: id, about }),
+  fc.record({ kind: fc.constant("ask" as const), from: id, question: id, about, clock: fc.nat() }),
   fc.record({ kind: fc.constant("answer" as const), from: id, to: id, question: id, standing }),
 );
 

@@ -5,7 +5,7 @@ import { bad, good, type Result } from "../lib/result.ts";
 const idCharactersMax = 5000;
 const id = z.string().min(1).max(idCharactersMax);
 
-const inquiry = z.object({
+export const inquirySchema = z.object({
   key: z.string(),
   url: z.string(),
   fileName: z.string(),
@@ -23,14 +23,15 @@ const standing = z.enum(["placed", "asked", "nothing"]);
 const schema = z.discriminatedUnion("kind", [
   /** I hear from now on; `asksBack`: and who else does? */
   z.object({ kind: z.literal("here"), from: id, asksBack: z.boolean() }),
-  z.object({ kind: z.literal("ask"), from: id, question: id, about: inquiry }),
+  /** `clock`: Lamport's, by which of two that ask about one product at once the same one goes first for both. */
+  z.object({ kind: z.literal("ask"), from: id, question: id, about: inquirySchema, clock: z.int().min(0) }),
   z.object({ kind: z.literal("answer"), from: id, to: id, question: id, standing }),
 ]);
 
 /** What pullers say to each other; each hears all of it. */
 export type PeerMessage = z.infer<typeof schema>;
 /** The announcement that a puller asks the others about. */
-export type Inquiry = z.infer<typeof inquiry>;
+export type Inquiry = z.infer<typeof inquirySchema>;
 export type Standing = z.infer<typeof standing>;
 
 export function formatPeerMessage(message: PeerMessage): Buffer {

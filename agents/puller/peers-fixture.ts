@@ -1,4 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
+import { aborted } from "../lib/aborted.ts";
 import type { Inquiry, PeerMessage, Standing } from "./peer-message.ts";
 import { Peers, type Word } from "./peers.ts";
 
@@ -17,7 +18,12 @@ export class Node {
   standing: Standing = "nothing";
   hears = false;
   speaks = false;
+  /** How often it has placed the product. */
+  placed = 0;
   #isOpen = false;
+  #inHand: Promise<void> | undefined;
+  /** Aborts when what is in hand is given to another one. */
+  #giveBack = new AbortController();
 
   constructor(world: World, name: string, waitMs: number) {
     this.peers = new Peers({
@@ -25,13 +31,19 @@ export class Node {
       send: (message) => {
         if (this.speaks) world.publish(message);
       },
-      standingOf: async () => this.standing,
+      standingOf: async (_, sooner) => {
+        if (this.#inHand && !sooner.aborted) await Promise.race([this.#inHand, aborted(sooner)]);
+        return this.standing;
+      },
       onSilent: (others) => void this.silent.push([...others]),
     });
   }
 
   set({ hears = this.hears, speaks = this.speaks }: { hears?: boolean; speaks?: boolean }): void {
-    if (!hears) this.inbox.length = 0;
+    if (!hears) {
+      this.inbox.length = 0;
+      this.#giveBack.abort(new Error("given back"));
+    }
     this.hears = hears;
     this.speaks = speaks;
     if (this.#isOpen === (hears && speaks)) return;
@@ -45,6 +57,30 @@ export class Node {
     const message = this.inbox.shift();
     if (message) this.peers.heard(message);
     await turn();
+  }
+
+  get isIdle(): boolean {
+    return this.#inHand === undefined;
+  }
+
+  /** It is given the announcement again, by the connection by which it hears: asks, and places it where nobody has. */
+  deliver(): void {
+    if (!this.hears || this.#inHand) return;
+    this.#giveBack = new AbortController();
+    this.#inHand = this.#handle(this.#giveBack.signal)
+      .catch(() => {})
+      .finally(() => {
+        this.#inHand = undefined;
+      });
+  }
+
+  async #handle(signal: AbortSignal): Promise<void> {
+    if (this.standing === "placed" || (await this.ask(signal)) !== "nothing") return;
+    // Placing takes its time.
+    await turn();
+    signal.throwIfAborted();
+    this.standing = "placed";
+    this.placed += 1;
   }
 
   ask(signal = new AbortController().signal): Promise<Word> {
@@ -77,5 +113,13 @@ export class World {
   /** Until nobody has anything to say. */
   async readAll(): Promise<void> {
     while (this.nodes.some(({ inbox }) => inbox.length > 0)) for (const node of this.nodes) await node.read();
+  }
+
+  /** Until nobody has anything in hand, either. */
+  async done(): Promise<void> {
+    do {
+      await this.readAll();
+      await turn();
+    } while (this.nodes.some(({ isIdle, inbox }) => !isIdle || inbox.length > 0));
   }
 }

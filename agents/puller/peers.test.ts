@@ -121,15 +121,40 @@ test("answers to others, of another process or to another question are no answer
   expect(await word).toBe("placed");
 });
 
-/** What happens to whom: connections go and come, and what was said arrives late. */
-const event = fc.record({
-  who: fc.nat({ max: 2 }),
-  what: fc.constantFrom("reads", "reads", "reads", "hears", "hears not", "speaks", "speaks not"),
+test("of two that have it in hand at once one places it, and the other one hears of that", async () => {
+  const { world, one, two, three } = await arrange();
+  one.deliver();
+  three.deliver();
+  await world.done();
+  expect(world.nodes.map(({ placed }) => placed)).toEqual([1, 0, 0]);
+  two.deliver();
+  await world.done();
+  expect(world.nodes.map(({ placed }) => placed)).toEqual([1, 0, 0]);
 });
+
+test("who asks while it waits for others answers those that asked before, and nobody waits in a circle", async () => {
+  const { world, one, two } = await arrange();
+  // By the clock the first is the one with the later name.
+  two.deliver();
+  await one.read();
+  one.deliver();
+  await world.done();
+  expect(world.nodes.map(({ placed }) => placed)).toEqual([0, 1, 0]);
+});
+
+/** What happens to whom: connections go and come, and what was said arrives late. */
+const eventOf = (...more: string[]) =>
+  fc.record({
+    who: fc.nat({ max: 2 }),
+    what: fc.constantFrom("reads", "reads", "reads", "hears", "hears not", "speaks", "speaks not", ...more),
+  });
+const event = eventOf();
+const eventOrDelivery = eventOf("is given it", "is given it");
 
 async function happen(world: World, { who, what }: { who: number; what: string }): Promise<void> {
   const node = world.nodes[who];
   if (what === "reads") await node?.read();
+  else if (what === "is given it") node?.deliver();
   else if (what.startsWith("hears")) node?.set({ hears: what === "hears" });
   else node?.set({ speaks: what === "speaks" });
 }
@@ -164,5 +189,19 @@ test("and what nobody has placed is known as that when all have a connection aga
       expect(await word).toBe("nothing");
     }),
     { numRuns: 300 },
+  );
+});
+
+test("however often it is given out, and to how many at once: one places it, once", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(eventOrDelivery, { maxLength: 60 }), fc.nat({ max: 2 }), async (during, last) => {
+      const { world } = await arrange();
+      for (const one of during) await happen(world, one);
+      await heal(world);
+      world.nodes[last]?.deliver();
+      await world.done();
+      expect(world.nodes.reduce((sum, { placed }) => sum + placed, 0)).toBe(1);
+    }),
+    { numRuns: 500 },
   );
 });

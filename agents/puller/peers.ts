@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Inquiry, PeerMessage, Standing } from "./peer-message.ts";
 
 /** Longer than it takes pullers that run to answer one that has just begun. */
-const settleMsDefault = 1000;
+const settleMsDefault = 2000;
 
 /** `silent`: some gave no answer in time. */
 export type Word = Standing | "silent";
@@ -16,14 +16,15 @@ export interface PeersOptions {
   readonly settleMs?: number;
   /** To all pullers, at once or not at all: without a connection it goes nowhere, see `connected`. */
   readonly send: (message: PeerMessage) => void;
-  /** What this puller has done with a product; waits for what is being done. */
-  readonly standingOf: (about: Inquiry) => Promise<Standing>;
+  /** What this puller has done with a product; waits for what is being done, but not when `sooner` aborts. */
+  readonly standingOf: (about: Inquiry, sooner: AbortSignal) => Promise<Standing>;
   /** Pullers that gave no answer within `waitMs`; they are not waited for again until they say something. */
   readonly onSilent: (others: readonly string[]) => void;
 }
 
 interface Question {
   readonly about: Inquiry;
+  readonly clock: number;
   /** Sent since this puller can hear. */
   isOut: boolean;
   /** Who has nothing of it. */
@@ -37,13 +38,19 @@ interface Question {
  *
  * Why no word is missed: a puller answers by a queue of the connection that it consumes by. So while it has no connection it is
  * waited for; once it has one, says so (`here`) and is asked again, what it had by the old one is placed or dropped, not under way.
+ *
+ * Where two have announcements of one product in hand and both ask, they do what Ricart and Agrawala's two do who want the same lock: who
+ * asked first, by Lamport's clock and then by name, answers when it is done; the other one answers at once. So nobody waits in a circle.
  */
 export class Peers {
   readonly #options: PeersOptions;
   /** All that have ever spoken; false: did not answer. One that ends says nothing of it: its last acks may have died with it. */
   readonly #others = new Map<string, boolean>();
   readonly #questions = new Map<string, Question>();
+  /** By key: questions of others that wait until this puller is done with the product. */
+  readonly #owed = new Map<string, Set<AbortController>>();
   #sequence = 0;
+  #clock = 0;
   #isConnected = false;
   #isRefused = false;
   /** Pullers that run have had time to say so. */
@@ -90,19 +97,24 @@ export class Peers {
   async ask(about: Inquiry, signal: AbortSignal): Promise<Word> {
     const { waitMs, nonce, onSilent } = this.#options;
     const name = `${nonce}-${++this.#sequence}`;
-    const question: Question = { about, isOut: false, denied: new Set(), word: Promise.withResolvers() };
+    this.#clock += 1;
+    const word = Promise.withResolvers<Word>();
+    const question: Question = { about, clock: this.#clock, isOut: false, denied: new Set(), word };
     this.#questions.set(name, question);
+    // They asked before, and this puller now waits for their answers.
+    for (const owed of this.#owed.get(about.key) ?? []) owed.abort();
     const over = new AbortController();
     try {
       this.#send(name, question);
       this.#conclude(question);
       const late = delay(waitMs, "silent" as const, { signal: AbortSignal.any([signal, over.signal]) });
-      const word = await Promise.race([question.word.promise, late]);
-      if (word !== "silent") return word;
+      const said = await Promise.race([word.promise, late]);
+      if (said !== "silent") return said;
       const silent = this.#awaitedBy(question);
-      for (const other of silent) this.#others.set(other, false);
+      // Who could not ask knows nothing of them.
+      if (question.isOut) for (const other of silent) this.#others.set(other, false);
       onSilent(silent);
-      return word;
+      return said;
     } finally {
       this.#questions.delete(name);
       over.abort();
@@ -123,7 +135,8 @@ export class Peers {
         this.#sendQuestions();
         break;
       case "ask":
-        void this.#answer(message.about, { to: from, question: message.question });
+        this.#clock = Math.max(this.#clock, message.clock);
+        void this.#answer(message);
         break;
       case "answer":
         if (message.to === self) this.#onAnswer(message);
@@ -138,9 +151,23 @@ export class Peers {
     this.#conclude(question);
   }
 
-  async #answer(about: Inquiry, to: { readonly to: string; readonly question: string }): Promise<void> {
+  async #answer({ about, from: to, question, clock }: PeerMessage & { kind: "ask" }): Promise<void> {
     const { standingOf, send, self } = this.#options;
-    send({ kind: "answer", from: self, ...to, standing: await standingOf(about) });
+    const sooner = new AbortController();
+    if (this.#yieldsTo({ key: about.key, from: to, clock })) sooner.abort();
+    const owed = this.#owed.get(about.key) ?? new Set();
+    this.#owed.set(about.key, owed.add(sooner));
+    const standing = await standingOf(about, sooner.signal);
+    owed.delete(sooner);
+    if (owed.size === 0) this.#owed.delete(about.key);
+    send({ kind: "answer", from: self, to, question, standing });
+  }
+
+  /** Whether this puller asks about the same product, and has asked later. */
+  #yieldsTo({ key, from, clock }: { key: string; from: string; clock: number }): boolean {
+    return [...this.#questions.values()].some(
+      (own) => own.about.key === key && (own.clock > clock || (own.clock === clock && this.#options.self > from)),
+    );
   }
 
   #sendQuestions(): void {
@@ -150,7 +177,8 @@ export class Peers {
   #send(name: string, question: Question): void {
     if (!this.#isConnected) return;
     question.isOut = true;
-    this.#options.send({ kind: "ask", from: this.#options.self, question: name, about: question.about });
+    const { about, clock } = question;
+    this.#options.send({ kind: "ask", from: this.#options.self, question: name, about, clock });
   }
 
   #concludeAll(): void {

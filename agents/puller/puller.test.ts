@@ -1,8 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { LocalFault } from "../lib/receiver-queue.ts";
 import type { Result } from "../lib/result.ts";
 import { configSchema } from "./config.ts";
 import type { DownloadOptions, Outcome } from "./download.ts";
+import type { Inquiry } from "./peer-message.ts";
 import type { PullerPorts } from "./ports.ts";
 import { Puller } from "./puller.ts";
 import type { Receipt } from "./receipts.ts";
@@ -34,9 +35,11 @@ function arrange(
   const log: string[] = [];
   const placed: string[] = [];
   const asked: string[] = [];
+  const notes: string[] = [];
   const receipts: Receipt[] = [];
   let tries = 0;
   let nowMs = 0;
+  const place = vi.fn(async (name: string) => void placed.push(name));
   const ports: PullerPorts = {
     async download({ onChunk }: DownloadOptions) {
       const outcome = outcomes[Math.min(tries++, outcomes.length - 1)];
@@ -46,9 +49,10 @@ function arrange(
     },
     async receive() {
       return {
+        part: `.pull-1-${tries}.part`,
         size: 7,
         write: async () => {},
-        place: async (name) => void placed.push(name),
+        place,
         discard: async () => void log.push("discard"),
       };
     },
@@ -57,6 +61,8 @@ function arrange(
       asked.push(what);
       return { ok: true, value: undefined };
     },
+    placing: async (_, part) => void notes.push(`placing ${part}`),
+    dropped: async (part) => notes.push(`dropped ${part}`) > 0,
     askOthers: async () => "nothing",
     sendReceipt: (receipt) => void receipts.push(receipt),
     now: () => (nowMs += 400),
@@ -76,7 +82,16 @@ function arrange(
     },
     ...more,
   };
-  return { puller: new Puller({ ...config, ...settings }, ports), log, placed, asked, receipts, tries: () => tries };
+  return {
+    puller: new Puller({ ...config, ...settings }, ports),
+    log,
+    placed,
+    asked,
+    notes,
+    place,
+    receipts,
+    tries: () => tries,
+  };
 }
 
 const key = "a985c32cbdee8af2ab5d7b8f6022e781";
@@ -319,6 +334,48 @@ test("after placedRememberedSeconds a twin is of a new product too", async () =>
   await puller.handle(announced());
   await puller.handle(twin());
   expect(placed).toEqual(["p", "p2"]);
+});
+
+describe("what may be placed when this process is killed", () => {
+  test("is noted before, and what was placed is left at that", async () => {
+    const { puller, notes } = arrange([whole]);
+    await puller.handle(announced());
+    expect(notes).toEqual(["placing .pull-1-0.part"]);
+  });
+
+  test("is noted as not placed where the folder does not take it, and then discarded", async () => {
+    const { puller, notes, log, place } = arrange([whole], {}, { localHoldMs: 0 });
+    place.mockRejectedValueOnce(full());
+    expect(await puller.handle(announced())).toBe("requeue");
+    expect(notes).toEqual(["placing .pull-1-0.part", "dropped .pull-1-0.part"]);
+    expect(log).toContain("discard");
+  });
+
+  test("stays in the folder, as the proof, where that can't be noted", async () => {
+    const { puller, log, place } = arrange([whole], { dropped: async () => false }, { localHoldMs: 0 });
+    place.mockRejectedValueOnce(full());
+    expect(await puller.handle(announced())).toBe("requeue");
+    expect(log).not.toContain("discard");
+  });
+
+  test("is not placed where the announcement is given to another puller meanwhile", async () => {
+    const abort = new AbortController();
+    const { puller, notes, placed } = arrange([whole], { placing: async () => abort.abort() });
+    expect(await puller.handle(announced(false, abort.signal))).toBe("requeue");
+    expect([notes, placed]).toEqual([["dropped .pull-1-0.part"], []]);
+  });
+
+  test("is known to the next process, without the file", async () => {
+    const about: Inquiry = {
+      ...{ key, url: "http://urp-1/db/p", fileName: "p", sizeBytes: 7, firstArrivalSeconds: 1_421_777_342 },
+      ...{ kind: "first", inDoubt: false },
+    };
+    const { puller, placed, receipts } = arrange([whole]);
+    puller.recall([{ about, ageMs: 60_000 }]);
+    expect(await puller.handle(announced(true))).toBe("ack");
+    expect([placed, receipts.length]).toEqual([[], 1]);
+    expect(await puller.answer({ ...about, inDoubt: true }, new AbortController().signal)).toBe("placed");
+  });
 });
 
 describe("a server that gives no answer", () => {

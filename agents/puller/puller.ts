@@ -10,6 +10,7 @@ import { fetchProduct } from "./fetch-product.ts";
 import { type Order, planNextStep, readOrder } from "./order.ts";
 import { describeSilence, Origins, type SilentOrigin } from "./origins.ts";
 import type { Inquiry, Standing } from "./peer-message.ts";
+import type { PlacedBefore } from "./placed-journal.ts";
 import type { Announced, PullerPorts } from "./ports.ts";
 import { inquiryOf, Repeats } from "./repeats.ts";
 
@@ -69,9 +70,14 @@ export class Puller {
     return this.#origins.silent;
   }
 
+  /** What the processes before this one have placed. */
+  recall(before: readonly PlacedBefore[]): void {
+    for (const one of before) this.#repeats.recall(one);
+  }
+
   /** For another puller: what this one has done with a product. */
-  answer(about: Inquiry): Promise<Standing> {
-    return this.#repeats.answer(about);
+  answer(about: Inquiry, sooner: AbortSignal): Promise<Standing> {
+    return this.#repeats.answer(about, sooner);
   }
 
   /** What waits for a retry goes back to the queue; what is being fetched is finished. */
@@ -135,7 +141,7 @@ export class Puller {
       if (await this.#askInstead(pull, `not tried: ${describeSilence(silence, now())}`)) return "ack";
     }
     const beganMs = now();
-    const outcome = await fetchProduct(order, announced.signal, this.#config, this.#ports);
+    const outcome = await fetchProduct(order, about, announced.signal, this.#config, this.#ports);
     this.#local.clear();
     this.#note(outcome, order.origin, beganMs);
     if (outcome.kind === "fault") {

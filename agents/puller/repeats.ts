@@ -1,9 +1,11 @@
+import { aborted } from "../lib/aborted.ts";
 import { checkFileName } from "../lib/receiver-queue.ts";
 import type { Provenance } from "./alternates.ts";
 import type { Config } from "./config.ts";
 import type { Order } from "./order.ts";
 import type { Inquiry, Standing } from "./peer-message.ts";
 import type { Word } from "./peers.ts";
+import type { PlacedBefore } from "./placed-journal.ts";
 import type { PullerPorts } from "./ports.ts";
 import { ProductMemory } from "./product-memory.ts";
 
@@ -22,12 +24,15 @@ export class Repeats {
   readonly #memory: ProductMemory;
   /** By key: one product's repeats wait for each other, so that each sees what became of the one before. */
   readonly #inHand = new Map<string, Promise<void>>();
-  /** Keys of those in hand that wait for other pullers' word. */
-  readonly #asking = new Set<string>();
 
   constructor(config: Pick<Config, "placedRememberedSeconds">, ports: RepeatsPorts) {
     this.#ports = ports;
     this.#memory = new ProductMemory(config.placedRememberedSeconds * 1000);
+  }
+
+  /** What a process before this one has placed, and how long ago. */
+  recall({ about, ageMs }: PlacedBefore): void {
+    this.#memory.placed(about, this.#ports.now() - ageMs);
   }
 
   placed(about: Inquiry): void {
@@ -55,7 +60,7 @@ export class Repeats {
     }
   }
 
-  /** What this host has done; the folder answers for the process before. */
+  /** What this host has done; where nothing is remembered the folder answers, for what is still there. */
   async here(about: Inquiry): Promise<Standing> {
     const { now, sizeOf } = this.#ports;
     // In doubt the dispatcher knows of no request: that one is lost, too.
@@ -66,22 +71,18 @@ export class Repeats {
   }
 
   /** What the others have done. Rejects when `signal` aborts. */
-  async elsewhere(about: Inquiry, signal: AbortSignal): Promise<Word> {
-    this.#asking.add(about.key);
-    try {
-      return await this.#ports.askOthers(about, signal);
-    } finally {
-      this.#asking.delete(about.key);
-    }
+  elsewhere(about: Inquiry, signal: AbortSignal): Promise<Word> {
+    return this.#ports.askOthers(about, signal);
   }
 
   /**
-   * The answer to another puller: what is in hand of the product is done first, but for what itself waits for an answer. Who can't say
-   * has done nothing.
+   * The answer to another puller: what is in hand of the product is done first, unless `sooner` aborts before. Who can't say has done
+   * nothing.
    */
-  async answer(about: Inquiry): Promise<Standing> {
+  async answer(about: Inquiry, sooner: AbortSignal): Promise<Standing> {
     if (!checkFileName(about.fileName).ok) return "nothing";
-    if (!this.#asking.has(about.key)) await this.#inHand.get(about.key);
+    const inHand = this.#inHand.get(about.key);
+    if (inHand && !sooner.aborted) await Promise.race([inHand, aborted(sooner)]);
     return this.here(about).catch(() => "nothing");
   }
 }
