@@ -173,6 +173,7 @@ test("a start after a good end announces what arrived meanwhile, and nothing aga
 test("with the broker killed in the middle announcements wait on disk, also over a kill of the announcer", async () => {
   const first = await startAnnouncer();
   await writeProducts(async () => {
+    await broker.keepDeclared();
     await broker.kill();
   });
   await kill(first);

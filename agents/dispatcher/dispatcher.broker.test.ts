@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
+import { describe, expect, vi } from "vitest";
+import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
 
 // Real dispatchers against a real broker, killed as a crash would end them. Not proved here: a cluster that loses a node in the middle of
 // a publish, cut networks, and a virtual IP (take-over.lab.test.ts).
@@ -7,20 +7,8 @@ import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
 /** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
 vi.setConfig({ testTimeout: 240_000 });
 
-let rig: Rig;
-let place: Place;
-
-beforeAll(async () => {
-  rig = await Rig.start();
-});
-afterAll(() => rig?.stop());
-beforeEach(async () => {
-  place = await rig.place();
-});
-afterEach(() => place?.close());
-
 describe("one dispatcher", () => {
-  test("sends each product that two radar servers announce on exactly once, and settles all", async () => {
+  test("sends each product that two radar servers announce on exactly once, and settles all", async ({ place }) => {
     const dispatcher = await place.dispatcher();
     const keys = await place.announceFirst(400);
     await place.announceTwins(400);
@@ -29,7 +17,7 @@ describe("one dispatcher", () => {
     expect([place.pulled.size, place.repeated]).toEqual([400, 0]);
   });
 
-  test("loses nothing and repeats nothing when it is killed again and again under load", async () => {
+  test("loses nothing and repeats nothing when it is killed again and again under load", async ({ place }) => {
     const load = place.load();
     for (let kills = 0; kills < 6; kills++) {
       const dispatcher = await place.dispatcher();
@@ -43,9 +31,9 @@ describe("one dispatcher", () => {
     expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
   });
 
-  test.each(["SIGKILL", "SIGTERM"] as const)(
+  test.for(["SIGKILL", "SIGTERM"] as const)(
     "knows after a %s what went out before: twins that come later are dropped",
-    async (signal) => {
+    async (signal, { place }) => {
       const first = await place.dispatcher();
       const keys = await place.announceFirst(300);
       await place.allOut(keys);
@@ -59,7 +47,9 @@ describe("one dispatcher", () => {
     },
   );
 
-  test("learns from its journal alone, where the ledger has nothing left to tell, and from its ledger alone", async () => {
+  test("learns from its journal alone, where the ledger has nothing left to tell, and from its ledger alone", async ({
+    place,
+  }) => {
     place.withholdReceipts();
     const first = await place.dispatcher();
     await place.allOut(await place.announceFirst(50));
@@ -80,7 +70,9 @@ describe("one dispatcher", () => {
     expect(place.repeated).toBe(0);
   });
 
-  test("SIGTERM in the middle ends it with exit code 0; what it sent on is settled, and the next one finds the rest", async () => {
+  test("SIGTERM in the middle ends it with exit code 0; what it sent on is settled, and the next one finds the rest", async ({
+    place,
+  }) => {
     const first = await place.dispatcher();
     const load = place.load();
     await place.more(200);
@@ -92,7 +84,9 @@ describe("one dispatcher", () => {
     expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
   });
 
-  test("what is no announcement is put aside with the reason, and what follows it still goes out", async () => {
+  test("what is no announcement is put aside with the reason, and what follows it still goes out", async ({
+    place,
+  }) => {
     const dispatcher = await place.dispatcher();
     const good = place.announcement(1, 1);
     await place.announce(Buffer.from("not an announcement"));
@@ -105,7 +99,7 @@ describe("one dispatcher", () => {
     expect(aside).toContainEqual({ reason: expect.stringMatching(/no room/), body: good.body.toString() });
   });
 
-  test("passes headers on, and says when the product first came", async () => {
+  test("passes headers on, and says when the product first came", async ({ place }) => {
     await place.dispatcher();
     const { key, body } = place.announcement(1, 1);
     const beforeMs = Date.now();
@@ -117,7 +111,7 @@ describe("one dispatcher", () => {
     expect((delivery?.timestampSeconds ?? 0) * 1000).toBeLessThan(Date.now() + 1000);
   });
 
-  test("a puller that can't fetch the winner's product gets the twin, with the reason, once", async () => {
+  test("a puller that can't fetch the winner's product gets the twin, with the reason, once", async ({ place }) => {
     const dispatcher = await place.dispatcher("a", { receipts: false });
     const { key, body } = place.announcement(1, 1);
     await place.announce(body);
@@ -136,7 +130,7 @@ describe("one dispatcher", () => {
     expect(place.twins.get(key)).toHaveLength(1);
   });
 
-  test("a source that is silent while another announces is an alarm, until it announces again", async () => {
+  test("a source that is silent while another announces is an alarm, until it announces again", async ({ place }) => {
     const dispatcher = await place.dispatcher("a", { silenceSeconds: 2 });
     await place.allOut(await place.announceFirst(3));
     await place.announceTwins(3);
@@ -159,7 +153,9 @@ describe("one dispatcher", () => {
 });
 
 describe("two dispatchers, each with its ledger and its folder", () => {
-  test("when the one that works is killed, again and again, the other goes on: nothing lost, nothing twice", async () => {
+  test("when the one that works is killed, again and again, the other goes on: nothing lost, nothing twice", async ({
+    place,
+  }) => {
     const load = place.load();
     let [working, waiting] = [await place.dispatcher("a"), await place.dispatcher("b")];
     for (let kills = 0; kills < 4; kills++) {
@@ -174,7 +170,7 @@ describe("two dispatchers, each with its ledger and its folder", () => {
     expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
   });
 
-  test("both killed at once lose nothing and repeat nothing", async () => {
+  test("both killed at once lose nothing and repeat nothing", async ({ place }) => {
     const load = place.load();
     for (let kills = 0; kills < 3; kills++) {
       const both = await Promise.all([place.dispatcher("a"), place.dispatcher("b")]);
@@ -189,7 +185,7 @@ describe("two dispatchers, each with its ledger and its folder", () => {
     expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
   });
 
-  test("one that does not hold the address takes nothing, but knows what went out", async () => {
+  test("one that does not hold the address takes nothing, but knows what went out", async ({ place }) => {
     const standby = await place.dispatcher("b", { vip: { address: "192.0.2.1" } });
     const { key, body } = place.announcement(1, 0);
     await place.announce(body);
@@ -202,7 +198,9 @@ describe("two dispatchers, each with its ledger and its folder", () => {
     expect(await standby.metric('state{warren_dispatcher_state="active"}')).toBe(0);
   });
 
-  test("where both believe that they hold the address, the broker feeds one, and the other says that it is fenced", async () => {
+  test("where both believe that they hold the address, the broker feeds one, and the other says that it is fenced", async ({
+    place,
+  }) => {
     await place.dispatcher("a");
     await place.allOut(await place.announceFirst(1));
     const other = await place.dispatcher("b");

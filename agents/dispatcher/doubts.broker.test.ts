@@ -1,26 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
+import { describe, expect, vi } from "vitest";
+import type { Place } from "../../scripts/dispatcher-rig/place.ts";
+import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
+import type { Rig } from "../../scripts/dispatcher-rig/rig.ts";
 
 // What a broker leaves that died in the middle of a publish is made by hand here: a cluster that loses a node is not proved.
 
 /** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
 vi.setConfig({ testTimeout: 240_000 });
 
-let rig: Rig;
-let place: Place;
-
-beforeAll(async () => {
-  rig = await Rig.start();
-});
-afterAll(() => rig?.stop());
-beforeEach(async () => {
-  place = await rig.place();
-});
-afterEach(() => place?.close());
-
 describe("a product of which only the ledger knows that it went out", () => {
   /** As a broker leaves it that died between two queues: given out before, in the ledger, not in the pull queue. */
-  async function halfPublished(number: number): Promise<string> {
+  async function halfPublished(rig: Rig, place: Place, number: number): Promise<string> {
     const { key, body } = place.announcement(1, number);
     await place.announce(body);
     await rig.meddle(async (channel) => {
@@ -37,9 +27,9 @@ describe("a product of which only the ledger knows that it went out", () => {
     return key;
   }
 
-  test("is held until a puller's receipt comes, and then not sent again", async () => {
+  test("is held until a puller's receipt comes, and then not sent again", async ({ place, rig }) => {
     await (await place.dispatcher()).end();
-    const key = await halfPublished(1);
+    const key = await halfPublished(rig, place, 1);
     const dispatcher = await place.dispatcher();
     await expect.poll(() => dispatcher.metric("doubts_open"), { timeout: 10_000 }).toBe(1);
     const timestampSeconds = Math.ceil(Date.now() / 1000);
@@ -49,9 +39,12 @@ describe("a product of which only the ledger knows that it went out", () => {
     expect(place.pulled.size).toBe(0);
   });
 
-  test("goes out again, marked as doubtful, when a later product has its receipt and this one has none", async () => {
+  test("goes out again, marked as doubtful, when a later product has its receipt and this one has none", async ({
+    place,
+    rig,
+  }) => {
     await (await place.dispatcher()).end();
-    const key = await halfPublished(1);
+    const key = await halfPublished(rig, place, 1);
     const dispatcher = await place.dispatcher("a", { doubtSeconds: 2 });
     await expect.poll(() => dispatcher.metric("doubts_open"), { timeout: 10_000 }).toBe(1);
     let number = 1;
@@ -65,9 +58,12 @@ describe("a product of which only the ledger knows that it went out", () => {
     expect(place.repeated).toBe(0);
   });
 
-  test("goes out again, marked, when the pull queue stays empty and nothing else is announced", async () => {
+  test("goes out again, marked, when the pull queue stays empty and nothing else is announced", async ({
+    place,
+    rig,
+  }) => {
     await (await place.dispatcher()).end();
-    const key = await halfPublished(1);
+    const key = await halfPublished(rig, place, 1);
     const dispatcher = await place.dispatcher("a", { doubtSeconds: 6 });
     await expect.poll(() => place.pulled.has(key), { timeout: 40_000, interval: 200 }).toBe(true);
     expect(place.pulled.get(key)?.deliveries[0]?.headers).toMatchObject({ "x-warren-doubt": "1" });
@@ -79,7 +75,7 @@ describe("a product of which only the ledger knows that it went out", () => {
 describe("a product that its announcer announces again, since a broker may have lost it", () => {
   const again = { filename: "x", "x-warren-again": "1" };
 
-  test("is a twin where a puller has it, and waits for the receipt where none has", async () => {
+  test("is a twin where a puller has it, and waits for the receipt where none has", async ({ place }) => {
     const dispatcher = await place.dispatcher();
     const pulled = place.announcement(1, 1);
     await place.allOut(await place.announceFirst(1, 1));
@@ -101,7 +97,7 @@ describe("a product that its announcer announces again, since a broker may have 
     expect(place.repeated).toBe(0);
   });
 
-  test("goes out, marked as doubtful and without the announcer's mark, where nobody knows it", async () => {
+  test("goes out, marked as doubtful and without the announcer's mark, where nobody knows it", async ({ place }) => {
     const dispatcher = await place.dispatcher();
     const { key, body } = place.announcement(1, 1);
     await place.announce(body, undefined, again);

@@ -1,29 +1,17 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
+import { describe, expect, vi } from "vitest";
+import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
 
 // A disk that is full is a bound on the size of the dispatcher's files: writing fails, and goes on when the bound is lifted.
 
 /** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
 vi.setConfig({ testTimeout: 240_000 });
 
-let rig: Rig;
-let place: Place;
-
-beforeAll(async () => {
-  rig = await Rig.start();
-});
-afterAll(() => rig?.stop());
-beforeEach(async () => {
-  place = await rig.place();
-});
-afterEach(() => place?.close());
-
 describe("a broker in trouble", () => {
-  test("that is killed under load loses nothing", async () => {
+  test("that is killed under load loses nothing", async ({ place, rig }) => {
     const dispatcher = await place.dispatcher();
     const load = place.load();
     await place.more(150);
-    await place.declaredOnDisk();
+    await rig.broker.keepDeclared();
     await rig.broker.kill();
     await rig.broker.start();
     await place.more(150);
@@ -34,25 +22,30 @@ describe("a broker in trouble", () => {
     expect(place.repeatedUnmarked).toBe(0);
   });
 
-  test("with a memory alarm holds the dispatcher up, keeps its connection, and loses nothing", async () => {
+  test("with a memory alarm holds the dispatcher up, keeps its connection, and loses nothing", async ({
+    place,
+    rig,
+  }) => {
     const dispatcher = await place.dispatcher("a", { confirmTimeoutMs: 2000 });
-    const load = place.load();
-    await place.more(100);
-    const watermark = (share: string) =>
-      rig.broker.evaluate(`vm_memory_monitor:set_vm_memory_high_watermark(${share})`);
-    await watermark("0.0001");
-    try {
+    const keys = await place.announceFirst(100, 1_000_000);
+    await place.allOut(keys);
+    await expect.poll(() => dispatcher.metric("in_flight")).toBe(0);
+    // Only who publishes is told of an alarm: these are given to it before, and sent on by it after.
+    dispatcher.signal("SIGSTOP");
+    keys.push(...(await place.announceFirst(10, 2_000_000)));
+    const load = await rig.broker.withMemoryAlarm(async () => {
+      dispatcher.signal("SIGCONT");
+      const load = place.load();
       await dispatcher.logged("the broker takes no messages (alarm): publishing waits");
       expect((await dispatcher.health()).text).toMatch(/takes no messages/);
       // Longer than any confirm may take without an alarm.
       const blockedAtMs = performance.now();
       await expect.poll(() => performance.now() - blockedAtMs, { timeout: 10_000 }).toBeGreaterThan(4000);
-    } finally {
-      await watermark('{absolute, "512MB"}');
-    }
+      return load;
+    });
     await dispatcher.logged("the broker takes messages again");
     await place.more(100);
-    const keys = await load.stop();
+    keys.push(...(await load.stop()));
     await place.allOut(keys);
     await place.endWell(dispatcher);
     expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
@@ -63,7 +56,10 @@ describe("a broker in trouble", () => {
     ).toHaveLength(1);
   });
 
-  test("that has the input queue with other arguments is told of in words that say what to do", async () => {
+  test("that has the input queue with other arguments is told of in words that say what to do", async ({
+    place,
+    rig,
+  }) => {
     await rig.meddle(async (channel) => {
       await channel.deleteQueue(place.inputQueue);
       await channel.assertQueue(place.inputQueue, { durable: true, arguments: { "x-max-length": 7 } });
@@ -78,7 +74,7 @@ describe("a broker in trouble", () => {
     await place.endWell(dispatcher);
   });
 
-  test("that has the queues of the version before works on with them", async () => {
+  test("that has the queues of the version before works on with them", async ({ place, rig }) => {
     await rig.meddle(async (channel) => {
       for (const queue of [place.inputQueue, place.pullQueue]) await channel.deleteQueue(queue);
       await channel.assertQueue(place.inputQueue, {
@@ -96,7 +92,10 @@ describe("a broker in trouble", () => {
     await place.endWell(dispatcher);
   });
 
-  test("whose ledger was declared with another window has it declared anew when it is empty, and used as it is when not", async () => {
+  test("whose ledger was declared with another window has it declared anew when it is empty, and used as it is when not", async ({
+    place,
+    rig,
+  }) => {
     place.withholdReceipts();
     const ledger = `cmc.urp.ledger.${place.name}-a`;
     const first = await place.dispatcher("a", { dedupWindowSeconds: 3600 });
@@ -123,7 +122,10 @@ describe("a broker in trouble", () => {
     expect(place.repeated).toBe(0);
   });
 
-  test("where somebody deleted the pull queue is put right within the time that the config says", async () => {
+  test("where somebody deleted the pull queue is put right within the time that the config says", async ({
+    place,
+    rig,
+  }) => {
     const dispatcher = await place.dispatcher("a", { topologyCheckSeconds: 1 });
     await place.stopPuller();
     await rig.meddle((channel) => channel.deleteQueue(place.pullQueue));
@@ -135,7 +137,9 @@ describe("a broker in trouble", () => {
 });
 
 describe("a journal's disk that is full", () => {
-  test("stops nothing: the ledger is not acked, the status says so, and when there is room all is written", async () => {
+  test("stops nothing: the ledger is not acked, the status says so, and when there is room all is written", async ({
+    place,
+  }) => {
     const dispatcher = await place.dispatcher("a", {}, 20_000);
     const keys = await place.announceFirst(1000);
     await place.allOut(keys);
@@ -153,7 +157,7 @@ describe("a journal's disk that is full", () => {
     expect(place.repeated).toBe(0);
   });
 
-  test("and a kill before there is room: the ledger tells everything again", async () => {
+  test("and a kill before there is room: the ledger tells everything again", async ({ place }) => {
     const dispatcher = await place.dispatcher("a", {}, 20_000);
     await place.allOut(await place.announceFirst(1000));
     await expect.poll(() => dispatcher.metric("journal_fault"), { timeout: 10_000 }).toBe(1);

@@ -1,36 +1,30 @@
 import { execa } from "execa";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeEach, expect } from "vitest";
+import type { Place } from "../../scripts/dispatcher-rig/place.ts";
+import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
 import type { DispatcherProcess } from "../../scripts/dispatcher-rig/process.ts";
-import { type Place, Rig } from "../../scripts/dispatcher-rig/rig.ts";
 
 // Virtual IPs that come and go on lo, which needs root. Each dispatcher watches an address of its own: moving one address between two hosts
 // is taking the one away and adding the other. Not proved here: what keepalived does, and two real hosts.
 
 const addresses = { a: "192.0.2.81", b: "192.0.2.82" } as const;
 type Host = keyof typeof addresses;
-let rig: Rig;
-let place: Place;
 
 const change = (verb: "add" | "del", host: Host) =>
   execa("ip", ["address", verb, `${addresses[host]}/32`, "dev", "lo"]);
 const removeAll = () => Promise.all((["a", "b"] as const).map((host) => change("del", host).catch(() => {})));
-const start = (host: Host): Promise<DispatcherProcess> => place.dispatcher(host, { vip: { address: addresses[host] } });
+const start = (place: Place, host: Host): Promise<DispatcherProcess> =>
+  place.dispatcher(host, { vip: { address: addresses[host] } });
 
-beforeAll(async () => {
-  rig = await Rig.start();
-});
-afterAll(async () => {
-  await removeAll();
-  await rig?.stop();
-});
-beforeEach(async () => {
-  await removeAll();
-  place = await rig.place();
-});
-afterEach(() => place?.close());
+beforeEach(removeAll);
+afterAll(removeAll);
 
 /** Everything came, once; both end well. */
-async function allIsWell(keys: readonly string[], dispatchers: readonly DispatcherProcess[]): Promise<void> {
+async function allIsWell(
+  place: Place,
+  keys: readonly string[],
+  dispatchers: readonly DispatcherProcess[],
+): Promise<void> {
   await place.allOut(keys);
   for (const dispatcher of dispatchers) expect(await dispatcher.end()).toEqual([0, null]);
   expect(await place.count(place.inputQueue)).toBe(0);
@@ -43,8 +37,10 @@ function takeOversOf(dispatchers: readonly DispatcherProcess[]): number[] {
   return lines.filter(({ msg = "" }) => msg.startsWith("taken over")).map((line) => Number(line.sinceAddressMs));
 }
 
-test("an address that moves to and fro under load loses nothing and repeats nothing, and the other decides within a second", async () => {
-  const [a, b] = [await start("a"), await start("b")];
+test("an address that moves to and fro under load loses nothing and repeats nothing, and the other decides within a second", async ({
+  place,
+}) => {
+  const [a, b] = [await start(place, "a"), await start(place, "b")];
   const load = place.load();
   let holder: Host = "a";
   await change("add", holder);
@@ -55,13 +51,13 @@ test("an address that moves to and fro under load loses nothing and repeats noth
     holder = holder === "a" ? "b" : "a";
     await change("add", holder);
   }
-  await allIsWell(await load.stop(), [a, b]);
+  await allIsWell(place, await load.stop(), [a, b]);
   const takeOvers = takeOversOf([a, b]).slice(0, 5);
   expect(Math.max(...takeOvers), `take-overs: ${takeOvers.join(", ")} ms`).toBeLessThan(1000);
 });
 
-test("while both hold the address one works, and when one loses it the other goes on", async () => {
-  const [a, b] = [await start("a"), await start("b")];
+test("while both hold the address one works, and when one loses it the other goes on", async ({ place }) => {
+  const [a, b] = [await start(place, "a"), await start(place, "b")];
   const load = place.load();
   await change("add", "a");
   await place.more(200);
@@ -69,11 +65,11 @@ test("while both hold the address one works, and when one loses it the other goe
   await place.more(200);
   await change("del", "a");
   await place.more(200);
-  await allIsWell(await load.stop(), [a, b]);
+  await allIsWell(place, await load.stop(), [a, b]);
 });
 
-test("a holder that is killed is replaced by the other one, once the address is there", async () => {
-  const [a, b] = [await start("a"), await start("b")];
+test("a holder that is killed is replaced by the other one, once the address is there", async ({ place }) => {
+  const [a, b] = [await start(place, "a"), await start(place, "b")];
   const load = place.load();
   await change("add", "a");
   await place.more(300);
@@ -81,11 +77,11 @@ test("a holder that is killed is replaced by the other one, once the address is 
   await change("del", "a");
   await change("add", "b");
   await place.more(300);
-  await allIsWell(await load.stop(), [b]);
+  await allIsWell(place, await load.stop(), [b]);
 });
 
-test("a holder that hangs, and wakes up when the other one works, repeats nothing", async () => {
-  const [a, b] = [await start("a"), await start("b")];
+test("a holder that hangs, and wakes up when the other one works, repeats nothing", async ({ place }) => {
+  const [a, b] = [await start(place, "a"), await start(place, "b")];
   const load = place.load();
   await change("add", "a");
   await place.more(300);
@@ -96,5 +92,5 @@ test("a holder that hangs, and wakes up when the other one works, repeats nothin
   await place.more(300);
   a.signal("SIGCONT");
   await place.more(300);
-  await allIsWell(await load.stop(), [a, b]);
+  await allIsWell(place, await load.stop(), [a, b]);
 });

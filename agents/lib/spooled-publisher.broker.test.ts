@@ -85,6 +85,7 @@ test("nothing is lost when the broker is killed while messages go out", async ()
   const publisher = openSpooledPublisher({ session, spool, log, onConfirmed });
   const published = Promise.all(bodies.map((body) => publisher.publish(message("killed", body))));
   await half.promise;
+  await broker.keepDeclared();
   await broker.kill();
   await published;
   await broker.start();

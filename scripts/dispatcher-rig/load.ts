@@ -24,8 +24,12 @@ export function startLoad(place: LoadPlace): Load {
   let isStopped = false;
   const unconfirmed = new Set<Promise<void>>();
   const send = async (urp: 1 | 2, number: number): Promise<void> => {
-    const sent = place.announce(place.announcement(urp, number).body).finally(() => unconfirmed.delete(sent));
+    const sent: Promise<void> = place.announce(place.announcement(urp, number).body).then(() => {
+      unconfirmed.delete(sent);
+    });
     unconfirmed.add(sent);
+    // One that failed stays: whoever waits for the broker to have everything is told.
+    sent.catch(() => {});
     while (unconfirmed.size >= unconfirmedMax) await Promise.race(unconfirmed);
   };
   const run = async (): Promise<string[]> => {
@@ -41,6 +45,8 @@ export function startLoad(place: LoadPlace): Load {
     return keys;
   };
   const running = run();
+  // Told by `stop`.
+  running.catch(() => {});
   return {
     stop: () => {
       isStopped = true;

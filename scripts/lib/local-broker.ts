@@ -9,8 +9,9 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 import { answersAmqp } from "./amqp-probe.ts";
-import { evaluateIn, evaluatorLoop } from "./broker-evaluate.ts";
-import { findRabbitmqBinaries, type RabbitmqBinaries, vmEnvironment } from "./rabbitmq-binaries.ts";
+import { evaluateIn } from "./broker-evaluate.ts";
+import { startSweeper, vmCommand } from "./local-broker-process.ts";
+import { findRabbitmqBinaries, type RabbitmqBinaries } from "./rabbitmq-binaries.ts";
 
 export interface LocalBrokerOptions {
   /** Taken as they are when given, and an error when in use; free ones are found otherwise. */
@@ -32,6 +33,8 @@ export interface LocalBrokerOptions {
 
 const bootTimeoutMsDefault = 60_000;
 const probeIntervalMs = 50;
+/** Of the broker, before it holds publishers up; an Erlang term. */
+const memoryLimit = '{absolute, "512MB"}';
 const startAttemptsMax = 3;
 
 /**
@@ -152,6 +155,26 @@ export class LocalBroker {
     return evaluateIn(this.#directory, expression, () => this.#process !== undefined);
   }
 
+  /**
+   * Brings to its disk what has been declared: a kill up to two seconds later would take it. Its log is no proof: a queue's entry counts for
+   * nothing there before the one that says that it was decided, which may be written later.
+   */
+  async keepDeclared(): Promise<void> {
+    const answer = await this.evaluate("mnesia:dump_log()");
+    if (answer !== "{ok,dumped}") throw new Error(`the local broker kept nothing: ${answer}`);
+  }
+
+  /** Holds publishers up by a memory alarm, as long as some work takes. A client is told of it (`blocked`) when it publishes, and no sooner. */
+  async withMemoryAlarm<T>(work: () => Promise<T>): Promise<T> {
+    const limit = (value: string) => this.evaluate(`vm_memory_monitor:set_vm_memory_high_watermark(${value})`);
+    await limit("0.0001");
+    try {
+      return await work();
+    } finally {
+      await limit(memoryLimit);
+    }
+  }
+
   /** SIGKILL, as a power cut would end it: clients see their connections reset. Data stays for `start()`. */
   async kill(): Promise<void> {
     await this.#end("SIGKILL");
@@ -192,7 +215,7 @@ export class LocalBroker {
     {tcp_listeners, [{"127.0.0.1", ${this.#amqpPort}}]},${tlsSettings}
     {default_user, ${text(this.adminUser)}}, {default_pass, ${text(this.adminPassword)}},
     {loopback_users, []},
-    {vm_memory_high_watermark, {absolute, "512MB"}},
+    {vm_memory_high_watermark, ${memoryLimit}},
     {collect_statistics_interval, 1000},
     {log, [{console, [{enabled, true}, {level, info}]}, {file, [{file, false}]}]}
   ]},
@@ -203,57 +226,6 @@ export class LocalBroker {
     const plugins = ["rabbitmq_management", ...(this.#options.plugins ?? [])];
     await writeFile(path.join(this.#directory, "enabled_plugins"), `[${plugins.join(",")}].\n`);
   }
-}
-
-/**
- * The VM without the package's shell scripts, which want /etc, epmd and fixed folders. A node that does not listen for
- * distribution would still wait 50 s for epmd to know its port; naming a port on the command line answers that question
- * without an epmd. ERL_ZFLAGS also reach the Erlang that the broker itself starts each minute to wake up epmd.
- */
-function vmCommand(binaries: RabbitmqBinaries, directory: string) {
-  const distributionPortUnused = "4369";
-  return {
-    command: path.join(binaries.ertsBin, "erlexec"),
-    argv: [
-      ...["-noinput", "-s", "rabbit", "boot", "-boot", "start_sasl", "-eval", evaluatorLoop(directory)],
-      ...["-sname", "rabbit@localhost", "-erl_epmd_port", distributionPortUnused],
-      ...["+W", "w", "+S", "2:2", "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"],
-      // As the package's own script has them: without these, collecting the garbage of long queues takes a third of the rate.
-      ...["+MBas", "ageffcbf", "+MHas", "ageffcbf", "+MBlmbcs", "512", "+MHlmbcs", "512", "+MMmcs", "30"],
-      ...["-syslog", "logger", "[]", "-syslog", "syslog_error_logger", "false"],
-      ...["-kernel", "prevent_overlapping_partitions", "false"],
-    ],
-    env: {
-      ...vmEnvironment(binaries, directory),
-      ERL_LIBS: binaries.plugins,
-      ERL_MAX_PORTS: "4096",
-      ERL_CRASH_DUMP_SECONDS: "0",
-      ERL_ZFLAGS: "-start_epmd false -dist_listen false",
-      RABBITMQ_NODENAME: "rabbit@localhost",
-      RABBITMQ_CONF_ENV_FILE: path.join(directory, "no-such-file"),
-      RABBITMQ_CONFIG_FILE: path.join(directory, "rabbitmq"),
-      RABBITMQ_ENABLED_PLUGINS_FILE: path.join(directory, "enabled_plugins"),
-      RABBITMQ_PLUGINS_DIR: binaries.plugins,
-      RABBITMQ_MNESIA_BASE: path.join(directory, "data"),
-      RABBITMQ_LOG_BASE: path.join(directory, "log"),
-      RABBITMQ_GENERATED_CONFIG_DIR: path.join(directory, "generated"),
-    },
-  };
-}
-
-/**
- * A shell that outlives us: it reads the VM's process id (an empty line once that has ended) and, when its input is
- * closed (by `stop()`, or by the kernel when this process is gone), kills the VM and removes the folder. In a session
- * of its own, so that Ctrl-C on the terminal does not take it first.
- */
-function startSweeper(directory: string): ChildProcess {
-  const script =
-    'while read -r pid; do last=$pid; done; [ -z "$last" ] || { kill -KILL "$last"; tail -s 0.1 --pid="$last" -f /dev/null; }; rm -rf -- "$1"';
-  return spawn("sh", ["-c", script, "sweep-local-broker", directory], {
-    cwd: "/",
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
-  });
 }
 
 /** A port of 127.0.0.1 that nobody listens on: the one wanted, or any. Told at once, not after a boot in vain. */
