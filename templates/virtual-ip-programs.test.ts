@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   closeSync,
@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -45,7 +46,7 @@ describe("broker-health", () => {
     state = join(folder, `state-${number}`);
     mkdirSync(state);
     // Ends as its file says for the check that is its last argument.
-    const asked = `#!/bin/sh\nfor check; do :; done\nexit "$(sed -n "s/^$check //p" ${answers})"\n`;
+    const asked = `#!/bin/sh\necho asked >&2\nfor check; do :; done\nexit "$(sed -n "s/^$check //p" ${answers})"\n`;
     script = program(
       `health-${number}`,
       renderBrokerHealth({ program: program(`diagnostics-${number}`, asked), control: "" }),
@@ -83,6 +84,14 @@ describe("broker-health", () => {
     expect(unhealthy()).toBe("0");
   });
 
+  it("says what it dies of, and nothing of what the programs say that it asks", () => {
+    writeFileSync(answers, "check_local_alarms 69\ncheck_virtual_hosts 0\n");
+    const told = spawnSync(script, [state], { encoding: "utf8" });
+    expect(told).toMatchObject({ status: 0, stderr: "" });
+    const gone = join(state, "gone");
+    expect(spawnSync(script, [gone], { encoding: "utf8" }).stderr).toMatch(`${gone}/row: No such file or directory\n`);
+  });
+
   it("counts no look that gave no verdict, such as one that took too long", () => {
     look(69);
     expect(look(75)).toBe("check_local_alarms ended with 75: no verdict\n");
@@ -101,9 +110,13 @@ describe("broker-health of a cluster with quorum queues", () => {
     state = join(folder, `quorum-state-${number}`);
     mkdirSync(state);
     writeFileSync(join(state, "alarms"), "0\n");
+    writeFileSync(join(state, "turn"), "true\n");
     // Both answer with what lies there.
     const checks = `#!/bin/sh\nfor check; do :; done\n[ $check = check_virtual_hosts ] || exit "$(cat ${state}/alarms)"\n`;
-    const control = program(`control-${number}`, `#!/bin/sh\ncat ${state}/answer\n`);
+    const control = program(
+      `control-${number}`,
+      `#!/bin/sh\ncase "$*" in *register*) cat ${state}/turn;; *) cat ${state}/answer;; esac\n`,
+    );
     script = program(
       `quorum-health-${number}`,
       renderBrokerHealth({ program: program(`quorum-diagnostics-${number}`, checks), control }),
@@ -145,6 +158,20 @@ describe("broker-health of a cluster with quorum queues", () => {
     expect(look("[cut_off,may_restart]\n")).toContain("a restart mends");
     expect(restarts()).toBe(true);
   });
+
+  it.each(["false\n", "{badrpc,nodedown}\n"])(
+    "has none restarted whose turn it isn't, and it still may later: %j",
+    (turn) => {
+      writeFileSync(join(state, "turn"), turn);
+      for (let more = 0; more < 5; more += 1) {
+        expect(look("[cut_off,may_restart]\n")).toContain("waits for its turn to restart: cut_off\n");
+      }
+      expect(restarts()).toBe(false);
+      writeFileSync(join(state, "turn"), "true\n");
+      expect(look("[cut_off,may_restart]\n")).toBe("a restart mends: cut_off\n");
+      expect(restarts()).toBe(true);
+    },
+  );
 
   it("has none restarted that the cluster can't spare, or that has an alarm", () => {
     for (let more = 0; more < 5; more += 1) look("[cut_off]\n");
@@ -255,8 +282,9 @@ describe("vrrp-watch", () => {
       said += data;
     });
     await vi.waitFor(() => expect(existsSync(fifo)).toBe(true), 5000);
-    rmSync(fifo);
-    execFileSync("mkfifo", [fifo]);
+    // In one step: where none is, the program makes one.
+    execFileSync("mkfifo", [`${fifo}.new`]);
+    renameSync(`${fifo}.new`, fifo);
     // Held open by its writer, as keepalived does: what is written before anybody reads is kept.
     const held = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
     writeSync(held, 'INSTANCE "bunny-op" MASTER 150\n');
