@@ -1,0 +1,45 @@
+import { expect, vi } from "vitest";
+import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
+
+/** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
+vi.setConfig({ testTimeout: 240_000 });
+
+const threeHoursMs = 3 * 3_600_000;
+/** For a process: the system's clock is so far ahead at its start, and set right at SIGUSR2. What only the kernel dates is not. */
+const clockAhead = `data:text/javascript,${encodeURIComponent(`
+  const real = Date.now;
+  const origin = performance.timeOrigin;
+  let aheadMs = ${threeHoursMs};
+  Date.now = () => real() + aheadMs;
+  Object.defineProperty(performance, "timeOrigin", { value: origin + ${threeHoursMs} });
+  process.once("SIGUSR2", () => { aheadMs = 0; });
+`)}`;
+
+test("a standby whose clock is ahead by more than the window sends nothing out again, and begins anew when it is set", async ({
+  place,
+}) => {
+  const count = 50;
+  const right = await place.dispatcher("right");
+  const keys = await place.announceFirst(count);
+  await place.allOut(keys);
+  vi.stubEnv("NODE_OPTIONS", `--import ${clockAhead}`);
+  const wrong = await place.dispatcher("wrong");
+  vi.unstubAllEnvs();
+  keys.push(...(await place.announceFirst(count, count)));
+  await place.allOut(keys);
+  // Its ledger was made when it started: the first half it never saw.
+  await expect.poll(() => wrong.metric("table_entries"), { timeout: 30_000 }).toBe(count);
+  await right.kill();
+  await place.announceTwins(count, count);
+  await wrong.twinsOfSecond(count);
+  expect(place.repeated).toBe(0);
+
+  wrong.signal("SIGUSR2");
+  expect(await wrong.exited).toEqual([1, null]);
+  expect(JSON.stringify(wrong.lines)).toContain("the system's clock was set back by 10800 s");
+  const again = await place.dispatcher("wrong");
+  expect(await again.logged(/^journal read/)).toMatchObject({ entries: count });
+  await place.announceTwins(count, count);
+  await again.twinsOfSecond(count);
+  expect(place.repeated).toBe(0);
+});
