@@ -79,7 +79,7 @@ export class Bench {
   }
 
   async startPuller(name: string, own: object = {}): Promise<AgentProcess> {
-    const receiverQueueDirectory = join(this.#folder, `rxq-${name}`);
+    const receiverQueueDirectory = this.folderOf(name);
     mkdirSync(receiverQueueDirectory, { recursive: true });
     this.#pullers.push(name);
     const queue = `${this.#prefix}.pull`;
@@ -146,6 +146,11 @@ export class Bench {
     if (outcome !== "confirmed") throw new Error(`the announcement of ${product} was ${outcome}`);
   }
 
+  /** A puller's receiver queue. */
+  folderOf(puller: string): string {
+    return join(this.#folder, `rxq-${puller}`);
+  }
+
   /** Whole products in all the folders, with the server that each is of; what is in two of them is there twice. */
   get products(): { product: string; urp: number }[] {
     return this.#pullers.flatMap((name) => this.productsOf(name));
@@ -153,7 +158,7 @@ export class Bench {
 
   /** The same of one puller. */
   productsOf(puller: string): { product: string; urp: number }[] {
-    const directory = join(this.#folder, `rxq-${puller}`);
+    const directory = this.folderOf(puller);
     const files = readdirSync(directory).filter((file) => !file.startsWith("."));
     return files.map((file) => {
       const server = file === this.urp1.fileOf(productOf(file)) ? this.urp1 : this.urp2;
@@ -174,7 +179,8 @@ export class Bench {
 
   /** What an agent's `/health` or `/metrics` says. */
   async ask(agent: AgentProcess, path: "health" | "metrics"): Promise<string> {
-    const port = /"metricsPort":(\d+)/.exec(readFileSync(agent.logFile, "utf8"))?.[1];
+    // Another one after each start.
+    const port = [...readFileSync(agent.logFile, "utf8").matchAll(/"metricsPort":(\d+)/g)].at(-1)?.[1];
     return (await fetch(`http://127.0.0.1:${port}/${path}`)).text();
   }
 }

@@ -17,7 +17,7 @@ export class RadarServer {
   /** Requests since it was made. */
   requests = 0;
   /** Waited for before each answer. */
-  beforeAnswer: () => void | Promise<void> = () => {};
+  beforeAnswer: (file: string) => void | Promise<void> = () => {};
   #server: Server | undefined;
   #port = 0;
 
@@ -32,8 +32,9 @@ export class RadarServer {
   async start(): Promise<void> {
     const server = createServer(async (request, response) => {
       this.requests += 1;
-      await this.beforeAnswer();
-      this.#answer(decodeURIComponent((request.url ?? "").split("/").at(-1) ?? ""), response);
+      const file = decodeURIComponent((request.url ?? "").split("/").at(-1) ?? "");
+      await this.beforeAnswer(file);
+      this.#answer(file, response);
     });
     server.listen(this.#port, "127.0.0.1");
     await once(server, "listening");

@@ -36,7 +36,7 @@ virtualIp();
 virtualIpMoves();
 kills();
 messagesSurvive();
-chaos({ mayRepeatAfter: ["link-cut", "partition"] });
+chaos({ mayRepeatAfter: ["link-cut", "partition"], mayDeliverTwice: true });
 membership();
 drift();
 unreachable();
