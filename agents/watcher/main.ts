@@ -13,7 +13,7 @@ import { Trees } from "./trees.ts";
 import { Watcher } from "./watcher.ts";
 
 async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentContext<Config>): Promise<RunningAgent> {
-  const trees = new Trees({ config, stateDirectory, handlersOf: (tree) => watcher.handlersOf(tree) });
+  const trees = new Trees({ config, stateDirectory });
   const journal = new TreeJournal({
     file: join(stateDirectory, "announced.journal"),
     keepSeconds: Number.POSITIVE_INFINITY,
@@ -53,12 +53,14 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     events: telemetry,
   });
   await watcher.begin();
-  await trees.start().catch(async (error) => {
-    trees.stop();
-    await publisher.stop();
-    await session.close();
-    throw error;
-  });
+  await trees
+    .start((tree) => watcher.handlersOf(tree))
+    .catch(async (error) => {
+      trees.stop();
+      await publisher.stop();
+      await session.close();
+      throw error;
+    });
   // Ready without a broker too: from here on nothing is missed, and what comes is kept in the spool.
   lifeCycle.ready();
   return {

@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { type FileFacts, type Scan, type ScanRules, scan } from "../lib/scan.ts";
 import { findRoot, look } from "../lib/tree.ts";
@@ -8,52 +8,50 @@ import type { Config } from "./config.ts";
 export interface TreesOptions {
   readonly config: Pick<Config, "rootDirectory" | "trees" | "inotifywaitCommand">;
   readonly stateDirectory: string;
-  /** Paths are told as the document root has them: the tree's name first. */
-  readonly handlersOf: (tree: string) => TreeWatchHandlers;
 }
 
 interface Tree {
   readonly name: string;
   /** Without symbolic links, as inotifywait tells paths. */
   readonly root: string;
-  readonly watch: TreeWatch;
+  readonly barrierFolder: string;
+  /** Undefined before the start. */
+  watch: TreeWatch | undefined;
 }
 
 /** The watched trees as one: each has its own inotifywait, so that a gap in one is no reason to look through the others. */
 export class Trees {
+  readonly #command: string;
   readonly #trees: readonly Tree[];
 
   /** Throws a UserError for a tree that is no folder. */
-  constructor({ config, stateDirectory, handlersOf }: TreesOptions) {
+  constructor({ config, stateDirectory }: TreesOptions) {
+    this.#command = config.inotifywaitCommand;
     this.#trees = config.trees.map((name, index) => {
       const root = findRoot(join(config.rootDirectory, name), stateDirectory, "trees");
-      const barrierFolder = join(realpathSync(stateDirectory), `barrier-${index}`);
-      mkdirSync(barrierFolder, { recursive: true });
-      const handlers = below(name, handlersOf(name));
-      return {
-        name,
-        root,
-        watch: new TreeWatch({ root, barrierFolder, command: config.inotifywaitCommand, handlers }),
-      };
+      return { name, root, barrierFolder: join(realpathSync(stateDirectory), `barrier-${index}`), watch: undefined };
     });
   }
 
-  /** Resolves when all trees are watched, after each was reported as a gap; rejects with what is wrong and the remedy. */
-  async start(): Promise<void> {
-    await Promise.all(this.#trees.map(({ watch }) => watch.start()));
+  /**
+   * Resolves when all trees are watched, after each was reported as a gap; rejects with what is wrong and the remedy. Handlers get paths
+   * as the document root has them: the tree's name first.
+   */
+  async start(handlersOf: (tree: string) => TreeWatchHandlers): Promise<void> {
+    for (const tree of this.#trees) {
+      const { name, root, barrierFolder } = tree;
+      const handlers = below(name, handlersOf(name));
+      tree.watch = new TreeWatch({ root, barrierFolder, command: this.#command, handlers });
+    }
+    await Promise.all(this.#trees.map(({ watch }) => watch?.start()));
   }
 
   get watching(): boolean {
-    return this.#trees.every(({ watch }) => watch.watching);
-  }
-
-  /** Of the processes that watch. */
-  get pids(): readonly number[] {
-    return this.#trees.flatMap(({ watch }) => watch.pid ?? []);
+    return this.#trees.every(({ watch }) => watch?.watching);
   }
 
   stop(): void {
-    for (const { watch } of this.#trees) watch.stop();
+    for (const { watch } of this.#trees) watch?.stop();
   }
 
   /** Where a path is on the disk. */
@@ -72,7 +70,7 @@ export class Trees {
     const { tree, inner } = this.#locate(folder);
     const prefix = `${tree.name}/`;
     const found = await scan(tree.root, inner, { ...rules, wanted: (path) => rules.wanted(prefix + path) });
-    tree.watch.covers(found.folders);
+    tree.watch?.covers(found.folders);
     return {
       files: found.files.map((file) => ({ ...file, path: prefix + file.path })),
       folders: found.folders,
