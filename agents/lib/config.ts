@@ -46,7 +46,7 @@ const brokerObject = z.strictObject({
     .default(500)
     .describe("a heartbeat is sent after so much silence: a host that has taken an address over refuses it at once"),
   connectTimeoutMs: z.int().min(100).max(60_000).default(3000),
-  reconnectDelayMinMs: z.int().min(10).max(60_000).default(100).describe("first pause; doubles, with jitter"),
+  reconnectDelayMinMs: z.int().min(10).max(60_000).default(20).describe("first pause; doubles, with jitter"),
   reconnectDelayMaxMs: z.int().min(100).max(600_000).default(5000),
 });
 

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import type { Log } from "./log.ts";
 import type { SystemNotify } from "./system-notify.ts";
 
@@ -40,6 +41,8 @@ export class LifeCycle {
     this.#isReady = true;
     this.#notify.send({ READY: "1" });
     this.#log.info("ready");
+    // For the next start, also after one that is killed; nothing where NODE_COMPILE_CACHE isn't set.
+    flushCompileCache();
   }
 
   status(text: string): void {

@@ -47,8 +47,8 @@ const remarks = [
 const lossRemarks = ({ nodeLoss }: BrokerSettings): string[] =>
   nodeLoss
     ? [
-        `kernel: the connection to a member is over when its kernel has answered nothing for ${nodeLoss.timeoutMs} ms (TCP_USER_TIMEOUT), however busy`,
-        "its Erlang is; cluster_keepalive_interval has something sent in that time. Not net_ticktime: members take that over from each other.",
+        `kernel: the connection to a member is over when its kernel has answered nothing for ${nodeLoss.timeoutMs} ms, however busy`,
+        "its Erlang is: TCP_USER_TIMEOUT, counted from when something is sent again, 0.2 s after it was. cluster_keepalive_interval has something sent in that time. Not net_ticktime: members take that over from each other.",
         "net_setuptime: a member that was cut off tries to reach each other one before it sees that it is the minority, and pauses.",
       ]
     : [];

@@ -30,6 +30,8 @@ export interface BrokerSettings {
 export interface NodeLoss {
   /** Milliseconds that what was sent to another member may stay unanswered by its kernel. */
   readonly timeoutMs: number;
+  /** Milliseconds of TCP_USER_TIMEOUT that come to that. */
+  readonly userTimeoutMs: number;
   /** Milliseconds between messages that members send each other for that: nothing is missed where nothing is sent. */
   readonly keepaliveMs: number;
   /** Seconds that a connection to another member may take to come about; members wait for that before they go on about one that is lost. */
@@ -65,12 +67,19 @@ export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
 const setupSecondsMax = 7;
 
 /**
+ * Linux counts TCP_USER_TIMEOUT from the first time that something is sent again, which is so long after it was sent: its shortest time, and
+ * the one between hosts that are near.
+ */
+const sentAgainAfterMs = 200;
+
+/**
  * Several messages and several looks fit into the time after which silence is loss. Consumers of mirrored queues stand still until another
  * member was tried in vain; those of quorum queues don't wait for it, and a busy member gets more time.
  */
 const nodeLossOf = (timeoutMs: number, replication: SeriesTraits["replication"]): NodeLoss => ({
   timeoutMs,
-  keepaliveMs: Math.floor(timeoutMs / 5),
+  userTimeoutMs: timeoutMs - sentAgainAfterMs,
+  keepaliveMs: Math.floor(timeoutMs / 10),
   setupSeconds: Math.min(setupSecondsMax, Math.ceil(timeoutMs / (replication === "mirrored" ? 1000 : 500))),
   raftPollMs: Math.floor(timeoutMs / 4),
 });

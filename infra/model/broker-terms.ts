@@ -34,7 +34,7 @@ const userTimeout = [6, 18] as const;
 /** For the connections between members: when one is over of which nothing is answered. */
 function kernelTerms({ nodeLoss }: BrokerSettings): Term[] {
   if (!nodeLoss) return [];
-  const options = [tuple(atom("raw"), ...userTimeout, nativeInteger(nodeLoss.timeoutMs))];
+  const options = [tuple(atom("raw"), ...userTimeout, nativeInteger(nodeLoss.userTimeoutMs))];
   return [
     setting("kernel", [
       setting("inet_dist_connect_options", options),

@@ -21,7 +21,7 @@ interface Step {
 
 /** Where the time of a take-over goes. Each is one line in the journal of an agent, or in the log of a broker. */
 const table = {
-  "node missed": { by: "broker", which: "last", says: /rabbit on node 'rabbit@\S+' down/ },
+  "node missed": { by: "broker", which: "last", says: /rabbit on node rabbit@\S+ down/ },
   "leaders elected": { by: "broker", which: "last", says: /queue 'cmc\.urp\.\S+' in vhost '\S+': .*-> leader/ },
   "address held": { by: "dispatcher", which: "first", says: /this host holds the virtual IP now/ },
   "announcer lost": { by: "announcer", which: "last", says: /connection to the broker lost/ },
