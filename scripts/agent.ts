@@ -7,6 +7,7 @@ interface AgentModule {
 /** The agents there are. Each is loaded alone: one agent's libraries are no other's. */
 const agents: Readonly<Record<string, () => Promise<AgentModule>>> = {
   announcer: () => import("../agents/announcer/main.ts"),
+  bridge: () => import("../agents/bridge/main.ts"),
   dispatcher: () => import("../agents/dispatcher/main.ts"),
   puller: () => import("../agents/puller/main.ts"),
   receiver: () => import("../agents/receiver/main.ts"),

@@ -13,6 +13,8 @@ const v03Body = z.looseObject({
   relPath: z.string(),
   size: z.int().nonnegative().optional(),
   identity: z.looseObject({ method: z.string(), value: z.string() }).optional(),
+  fileOp: z.looseObject({}).optional(),
+  retrievePath: z.string().optional(),
 });
 const hexDigits: Readonly<Record<string, number>> = { md5: 32, sha512: 128 };
 
@@ -47,7 +49,12 @@ export const codecV03: Codec = {
       const issue = read.error.issues[0];
       return bad(`v03 ${issue?.path.join(".") || "body"}: ${issue?.message ?? "not valid"}`);
     }
-    const { pubTime, baseUrl, relPath, size, identity } = read.data;
+    const { pubTime, baseUrl, relPath, size, identity, fileOp = {}, retrievePath } = read.data;
+    // What was renamed is there; what was removed or is a link or a folder has nothing to fetch.
+    if (["remove", "link", "hlink", "directory"].some((operation) => operation in fileOp)) {
+      return bad(`v03 fileOp ${Object.keys(fileOp).join(", ")}: nothing to fetch`);
+    }
+    if (retrievePath !== undefined) return bad("v03 retrievePath: to be fetched under another path than its own");
     const pubTimeMs = parseStamp(pubTime);
     if (!pubTimeMs.ok) return pubTimeMs;
     const address = checkAddress(baseUrl, relPath.replace(/^\/+/, ""));

@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+import { KilledAgent, TestedAgent } from "../../scripts/lib/tested-agent.ts";
+import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
+import { brokerConfig } from "../lib/config.ts";
+import { consume } from "../lib/consumer.ts";
+import type { Delivery } from "../lib/subscription.ts";
+import { deadLetterQueue, deadLetterTopology, joinTopologies } from "../lib/topology.ts";
+
+const messagesCount = 2000;
+const waitMs = { timeout: 45_000, interval: 50 };
+const log = pino({ level: "silent" });
+const base = "http://dd1.weather.gc.ca/";
+
+let broker: LocalBroker;
+let folder: string;
+let session: BrokerSession;
+let agents: TestedAgent[] = [];
+/** What the client heard: URL, and whether it was marked as perhaps heard before. */
+let heard: { readonly url: string; readonly again: boolean }[] = [];
+let dead: Delivery[] = [];
+/** URLs that the test itself may have posted twice: the broker died before it confirmed them. */
+const postedAgain = new Set<string>();
+let testsCount = 0;
+/** Each test has its own: what a failed one leaves is no other's. */
+let [inQueue, outQueue] = ["", ""];
+
+beforeAll(async () => {
+  broker = await startLocalBroker();
+});
+
+afterAll(async () => {
+  await broker?.stop();
+});
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "warren-bridge-"));
+  writeFileSync(join(folder, "password"), broker.adminPassword);
+  heard = [];
+  dead = [];
+  postedAgain.clear();
+  testsCount += 1;
+  [inQueue, outQueue] = [`cmc.bridge.in-${testsCount}`, `cmc.bridge.out-${testsCount}`];
+  session = openBrokerSession({
+    config: brokerConfig.parse(brokerSettings()),
+    log,
+    name: "test",
+    topology: joinTopologies(deadLetterTopology, {
+      exchanges: ["cmc", "xpublic"].map((name) => ({ name, type: "topic" })),
+      queues: [
+        { name: inQueue, bindings: [{ exchange: "xpublic", pattern: "v03.#" }] },
+        { name: outQueue, bindings: [{ exchange: "cmc", pattern: "exp.dd.notify.#" }] },
+      ],
+    }),
+  });
+  await session.ready();
+  const messageIds = new Set<string | undefined>();
+  consume({
+    ...{ session, queue: outQueue, prefetch: 200, log, agent: "test" },
+    handle: ({ body, headers, messageId }) => {
+      // The broker gives out again what was not acked when it died: one message, not two.
+      if (messageIds.size !== messageIds.add(messageId).size) {
+        heard.push({ url: body.toString(), again: headers["x-warren-again"] === "1" });
+      }
+      return "ack";
+    },
+  });
+  consume({
+    ...{ session, queue: deadLetterQueue, prefetch: 200, log, agent: "test" },
+    handle: (delivery) => {
+      dead.push(delivery);
+      return "ack";
+    },
+  });
+});
+
+afterEach(async () => {
+  for (const agent of agents) await agent.kill();
+  agents = [];
+  await session.close();
+  rmSync(folder, { recursive: true });
+});
+
+function brokerSettings() {
+  const hosts = [`127.0.0.1:${broker.amqpPort}`];
+  return { hosts, user: broker.adminUser, passwordFile: join(folder, "password"), reconnectDelayMaxMs: 300 };
+}
+
+function startBridge(own: object = {}): TestedAgent {
+  const config = {
+    broker: brokerSettings(),
+    metrics: { port: 0 },
+    queue: inQueue,
+    from: { format: "v03", exchange: "xpublic", topicPrefix: "v03" },
+    to: [{ format: "exp", exchange: "cmc", topicPrefix: "exp.dd.notify" }],
+    ...own,
+  };
+  const configFile = join(folder, "bridge.json");
+  writeFileSync(configFile, JSON.stringify(config));
+  const agent = new TestedAgent({ agent: "bridge", configFile, stateDirectory: join(folder, "state") });
+  agents.push(agent);
+  return agent;
+}
+
+const post = (relPath: string) => JSON.stringify({ pubTime: "20130606T144700.000", baseUrl: base, relPath, size: 9 });
+const pathOf = (count: number) => `radar/S${count % 7}/${count}.gif`;
+
+/** As a poster does: resolves when the broker has it, however often it was away meanwhile. */
+async function publish(body: string, routingKey = "v03.radar"): Promise<void> {
+  for (;;) {
+    if ((await session.publish("xpublic", routingKey, Buffer.from(body))) === "confirmed") return;
+    if (body.startsWith("{")) postedAgain.add(`${base}${JSON.parse(body).relPath}`);
+    await session.ready();
+  }
+}
+
+async function publishAll(): Promise<void> {
+  for (let from = 0; from < messagesCount; from += 20) {
+    await Promise.all(Array.from({ length: 20 }, (_, index) => publish(post(pathOf(from + index)))));
+  }
+}
+
+/** Every one was heard; of one that was posted once and heard again, all but the first say so. */
+async function expectAllHeard(): Promise<void> {
+  await vi.waitFor(() => expect(new Set(heard.map(({ url }) => url)).size).toBe(messagesCount), waitMs);
+  const first = new Set<string>();
+  const unmarked = heard.filter(({ url, again }) => first.size === first.add(url).size && !again);
+  expect(unmarked.filter(({ url }) => !postedAgain.has(url))).toEqual([]);
+}
+
+test("killed at random moments over 2,000 announcements: nothing is lost, and what is repeated says so", async () => {
+  const killed = new KilledAgent(startBridge, () => 20 + Math.random() * 250);
+  await publishAll();
+  await vi.waitFor(() => expect(killed.kills).toBeGreaterThan(4), waitMs);
+  await killed.end();
+  await expectAllHeard();
+});
+
+test("with the broker killed and started again nothing is lost", async () => {
+  const agent = startBridge();
+  await agent.logged("ready");
+  await broker.keepDeclared();
+  const publishing = publishAll();
+  await vi.waitFor(() => expect(heard.length).toBeGreaterThan(100), waitMs);
+  await broker.kill();
+  await broker.start();
+  await publishing;
+  await expectAllHeard();
+  expect(await agent.end()).toEqual([0, null]);
+});
+
+test("what is no announcement is a dead letter with its reason, and what follows goes on", async () => {
+  const agent = startBridge();
+  await agent.logged("ready");
+  await publish("garbage");
+  await publish(post("../../etc/passwd"));
+  await publish(post("good"), `v03.${"x".repeat(245)}`);
+  await publish(post("radar/good"));
+  await vi.waitFor(() => expect(heard).toEqual([{ url: `${base}radar/good`, again: false }]), waitMs);
+  await vi.waitFor(() => expect(dead).toHaveLength(3), waitMs);
+  expect(dead.map(({ headers }) => headers["x-dead-reason"]).sort()).toEqual([
+    "body is not JSON",
+    'path has a ".." part: "../../etc/passwd"',
+    "routing key would have 259 bytes, at most 255 fit",
+  ]);
+});
+
+test("with a broker in alarm announcements wait, and go when it is over", async () => {
+  const agent = startBridge();
+  await agent.logged("ready");
+  // Who publishes is held up: the announcement is in the queue before.
+  await broker.withMemoryAlarm(async () => {
+    const published = publish(post("radar/held"));
+    await vi.waitFor(() => expect(session.state).toBe("blocked"), waitMs);
+    void published;
+  });
+  await vi.waitFor(() => expect(heard.map(({ url }) => url)).toEqual([`${base}radar/held`]), waitMs);
+});

@@ -1,0 +1,96 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { backoffMs } from "../lib/backoff.ts";
+import type { BrokerSession } from "../lib/broker-session.ts";
+import type { Disposition } from "../lib/consumer.ts";
+import { againHeader } from "../lib/dispatch-topics.ts";
+import type { PublishOutcome } from "../lib/publisher.ts";
+import type { Delivery } from "../lib/subscription.ts";
+import type { Config } from "./config.ts";
+import { type OutgoingMessage, translate } from "./translate.ts";
+
+/** What happens, for the log and the metrics. */
+export interface BridgeEvents {
+  bridged(routingKey: string, messages: number): void;
+  /** Confirmed, and no queue took it. */
+  unclaimed(routingKey: string): void;
+  /** One message was not taken and is sent again. */
+  failed(routingKey: string, outcome: PublishOutcome): void;
+}
+
+export interface BridgePorts {
+  readonly session: Pick<BrokerSession, "ready" | "publish">;
+  readonly events: BridgeEvents;
+  /** Milliseconds since 1970. */
+  readonly nowMs: () => number;
+}
+
+type BridgeConfig = Pick<Config, "from" | "to" | "requireQueue">;
+
+const retryBackoff = { minMs: 100, maxMs: 5000 };
+
+/** Says each announcement again in other formats. */
+export class Bridge {
+  readonly #config: BridgeConfig;
+  readonly #ports: BridgePorts;
+  readonly #stopping = new AbortController();
+
+  constructor(config: BridgeConfig, ports: BridgePorts) {
+    this.#config = config;
+    this.#ports = ports;
+  }
+
+  /** What the broker hasn't confirmed goes back to the queue. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /**
+   * Acked: the broker has all its messages. Requeued: the agent stops, or the connection it came by is gone. A dead letter: it can't be said in
+   * each format. What is given out again is marked (`x-warren-again`): part of it may have gone out before.
+   */
+  async handle(
+    delivery: Pick<Delivery, "routingKey" | "body" | "headers" | "redelivered" | "signal">,
+  ): Promise<Disposition> {
+    const { routingKey, redelivered } = delivery;
+    const translated = translate(delivery, this.#config, this.#ports.nowMs());
+    if (!translated.ok) return { deadLetter: translated.reason };
+    const signal = AbortSignal.any([this.#stopping.signal, delivery.signal]);
+    const mark = redelivered ? { [againHeader]: "1" } : {};
+    const outcomes = await Promise.all(translated.value.map((message) => this.#publish(message, mark, signal)));
+    if (outcomes.includes("given up")) return "requeue";
+    this.#ports.events.bridged(routingKey, translated.value.length);
+    return "ack";
+  }
+
+  /** Until the broker has it. */
+  async #publish(
+    { exchange, routingKey, body, headers, contentType }: OutgoingMessage,
+    mark: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<"done" | "given up"> {
+    const { session, events } = this.#ports;
+    let again = mark;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await session.ready(signal);
+      } catch (error) {
+        if (signal.aborted) return "given up";
+        throw error;
+      }
+      const outcome = await session.publish(exchange, routingKey, body, {
+        headers: { ...headers, ...again },
+        contentType,
+      });
+      if (outcome === "confirmed") return "done";
+      if (outcome === "returned" && !this.#config.requireQueue) {
+        events.unclaimed(routingKey);
+        return "done";
+      }
+      events.failed(routingKey, outcome);
+      // Whether the broker has it can't be known.
+      if (outcome === "lost") again = { [againHeader]: "1" };
+      const isOver = await delay(backoffMs(retryBackoff, attempt), false, { signal }).catch(() => true);
+      if (isOver) return "given up";
+    }
+  }
+}

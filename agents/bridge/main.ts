@@ -1,0 +1,60 @@
+// bridge: sr3 "shovel" that translates; announcements of one format in others, so that clients of every age hear of products.
+import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
+import { openBrokerSession } from "../lib/broker-session.ts";
+import { consume } from "../lib/consumer.ts";
+import { deadLetterTopology, type Topology } from "../lib/topology.ts";
+import { Bridge } from "./bridge.ts";
+import { type Config, configSchema } from "./config.ts";
+import { openTelemetry } from "./telemetry.ts";
+
+async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>): Promise<RunningAgent> {
+  const { queue, prefetch, broker, toBroker = broker } = config;
+  const telemetry = openTelemetry(log, metrics);
+  const incoming = openBrokerSession({ config: broker, log, name: "bridge", topology: incomingTopology(config) });
+  // Dead letters stay at the broker that they came from. A connection that publishes is one that an alarm stops: acks go by the other.
+  const deadLetters = openBrokerSession({
+    config: broker,
+    log,
+    name: "bridge-dead-letters",
+    topology: deadLetterTopology,
+  });
+  const outgoing = openBrokerSession({ config: toBroker, log, name: "bridge-out", topology: outgoingTopology(config) });
+  const bridge = new Bridge(config, { session: outgoing, events: telemetry, nowMs: Date.now });
+  const consumer = consume({
+    ...{ session: incoming, queue, prefetch, log, agent: "bridge", deadLetterSession: deadLetters },
+    handle: (delivery) => bridge.handle(delivery),
+  });
+  void Promise.all([incoming.ready(), outgoing.ready()]).then(
+    () => lifeCycle.ready(),
+    () => {},
+  );
+  return {
+    status: () => {
+      const troubled = [incoming, outgoing].find(({ state }) => state !== "ready");
+      const text = `${telemetry.counts.bridgedCount} bridged; ${(troubled ?? incoming).description}`;
+      return { ok: troubled === undefined, text, inHand: consumer.inFlight };
+    },
+    async stop() {
+      bridge.stop();
+      await consumer.cancel();
+      for (const session of [incoming, deadLetters, outgoing]) await session.close();
+    },
+  };
+}
+
+const topicExchange = (name: string) => ({ name, type: "topic" as const });
+
+function incomingTopology({ declareExchanges, from, queue }: Config): Topology {
+  return {
+    exchanges: declareExchanges ? [topicExchange(from.exchange)] : [],
+    queues: [{ name: queue, bindings: [{ exchange: from.exchange, pattern: `${from.topicPrefix}.#` }] }],
+  };
+}
+
+function outgoingTopology({ declareExchanges, to }: Config): Topology {
+  const names = [...new Set(to.map(({ exchange }) => exchange))];
+  return { exchanges: declareExchanges ? names.map(topicExchange) : [], queues: [] };
+}
+
+export const main = (argv: readonly string[]) => runAgent({ name: "bridge", configSchema, start }, argv);
+if (import.meta.main) process.exit(await main(process.argv.slice(2)));
