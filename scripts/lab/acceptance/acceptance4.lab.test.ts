@@ -8,7 +8,7 @@ import { membership } from "./membership.ts";
 import { messagesSurvive } from "./messages-survive.ts";
 import { provisioning } from "./provisioning.ts";
 import { bringSubject, lab, useSubject } from "./subject.ts";
-import { kills, products } from "./traffic.ts";
+import { products } from "./traffic.ts";
 
 // The newer generation: Debian 13, three members of RabbitMQ 4.0, quorum queues, TLS alone. What doesn't depend on the generation is
 // driven once, in acceptance.lab.test.ts; test files run one after the other.
@@ -23,7 +23,6 @@ provisioning();
 products();
 closed();
 ldap();
-kills();
 messagesSurvive();
 chaos();
 membership();

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RunResult } from "../../products/run.ts";
 import { virtualIpHolder } from "../virtual-ip.ts";
-import { untilWhole } from "./broker.ts";
 import { note } from "./figures.ts";
 import { lab, on, send, stackConfig } from "./subject.ts";
 
@@ -26,7 +25,8 @@ export function products(): void {
   });
 }
 
-export function kills(): void {
+/** Of agents, once for all generations of brokers; those of brokers are `messagesSurvive`'s, each member's, and the chaos's. */
+export function agentKills(): void {
   describe("no product is lost when kill -9 hits, while products come,", () => {
     it("an announcer, then the working dispatcher, then a puller", async () => {
       const working = (await virtualIpHolder(lab, await stackConfig())) ?? "";
@@ -36,13 +36,6 @@ export function kills(): void {
         () => kill("pds-1", mainPid("warren-puller")),
       ]);
       expectNoLoss("agents killed", result);
-    });
-
-    it.each(["bunny1", "bunny2"])("the broker of %s", async (host) => {
-      await untilWhole();
-      const result = await sendWithFaults([() => kill(host, "pgrep -x beam.smp")]);
-      expectNoLoss(`broker of ${host} killed`, result);
-      await untilWhole();
     });
   });
 }
