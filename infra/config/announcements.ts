@@ -16,6 +16,11 @@ export const announcementsSchema = z.strictObject({
   receiverDirectory: z.string().startsWith("/").default("/apps/px/rxq/pull_urp"),
   /** Seconds for which a product name is remembered from its first arrival. */
   dedupWindowSeconds: z.int().min(1).max(604_800).default(7200),
+  /**
+   * Seconds for which pullers take another announcement of a product that they have placed for the same one; after them it may be a new
+   * product. Less than `dedupWindowSeconds`; left out: a quarter of it, half an hour at most.
+   */
+  placedRememberedSeconds: z.int().min(0).max(86_400).optional(),
   /** Product names remembered at once; at this bound the dispatcher stops accepting. */
   entriesMax: z.int().min(1000).max(10_000_000).default(2_000_000),
   /** Announcements in flight between broker and dispatcher. With less than 8 one that waits for its twin, ten minutes long, stops all. */

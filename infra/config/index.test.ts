@@ -60,6 +60,11 @@ describe("a mistake in a stack file", () => {
       "warren:announcements.entriesMax: at least dispatcherPrefetch (2000) is expected, got 1999",
     ],
     [
+      "products taken for the same for as long as the dispatcher does",
+      (v) => Object.assign(v.announcements, { dedupWindowSeconds: 600, placedRememberedSeconds: 600 }),
+      "warren:announcements.placedRememberedSeconds: less than dedupWindowSeconds (600) is expected, got 600",
+    ],
+    [
       "a CA's certificate without its key",
       (v) => Object.assign(v, { tls: { caCertificateFile: "keys/ca.pem" } }),
       "warren:tls.caKeyFile: a file is expected: a CA's certificate and key go together",

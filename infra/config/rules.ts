@@ -88,10 +88,22 @@ function clusterIssues(config: StackConfig): ConfigIssue[] {
 
 /** What the dispatchers' own config refuses, before it is on their hosts. */
 function announcementIssues({ announcements }: StackConfig): ConfigIssue[] {
-  const { entriesMax, dispatcherPrefetch } = announcements;
-  if (entriesMax >= dispatcherPrefetch) return [];
-  const message = `at least dispatcherPrefetch (${dispatcherPrefetch}) is expected, got ${entriesMax}`;
-  return [{ path: "announcements.entriesMax", message }];
+  const { entriesMax, dispatcherPrefetch, dedupWindowSeconds, placedRememberedSeconds = 0 } = announcements;
+  const issues: ConfigIssue[] = [];
+  const expect = (isGood: boolean, key: keyof typeof announcements, message: string): void => {
+    if (!isGood) issues.push({ path: `announcements.${key}`, message });
+  };
+  expect(
+    entriesMax >= dispatcherPrefetch,
+    "entriesMax",
+    `at least dispatcherPrefetch (${dispatcherPrefetch}) is expected, got ${entriesMax}`,
+  );
+  expect(
+    placedRememberedSeconds < dedupWindowSeconds,
+    "placedRememberedSeconds",
+    `less than dedupWindowSeconds (${dedupWindowSeconds}) is expected, got ${placedRememberedSeconds}`,
+  );
+  return issues;
 }
 
 /** Users whose passwords brokers keep themselves. */

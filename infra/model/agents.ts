@@ -213,6 +213,14 @@ export function dispatcherPart(context: PartContext): HostPart {
   });
 }
 
+/** A puller's own default, and less where names are forgotten sooner. */
+const placedRememberedSecondsMax = 1800;
+const shareOfDedupWindow = 4;
+
+const placedRememberedSeconds = ({ announcements }: StackConfig): number =>
+  announcements.placedRememberedSeconds ??
+  Math.min(placedRememberedSecondsMax, Math.floor(announcements.dedupWindowSeconds / shareOfDedupWindow));
+
 /** A pulling server: fetches what is announced, one at a time, into its receiver queue. */
 export function pullerPart(context: PartContext): HostPart {
   const { announcements } = context.config;
@@ -224,6 +232,7 @@ export function pullerPart(context: PartContext): HostPart {
     ...sharedTopics,
     alternates: announcements.alternates,
     receiverQueueDirectory: announcements.receiverDirectory,
+    placedRememberedSeconds: placedRememberedSeconds(context.config),
     pullTimeoutMs: announcements.pullTimeoutMs,
   };
   const part = agentPart(context, {

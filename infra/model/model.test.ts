@@ -243,6 +243,18 @@ describe("the agents' configs", () => {
     expect(announcer).toMatchObject({ rootDirectory: "/srv/tree", pathPrefix: "tree", baseUrl: "http://urp-1/" });
   });
 
+  it("take a second announcement for the same product for less time than the dispatcher does", () => {
+    const remembered = (announcements: object) => {
+      const config = fixtureConfig("lab");
+      const changed = { ...config, announcements: { ...config.announcements, ...announcements } };
+      return readConfig(host("pds-1", changed), "puller").placedRememberedSeconds;
+    };
+    expect(remembered({})).toBe(1800);
+    expect(remembered({ dedupWindowSeconds: 600 })).toBe(150);
+    expect(remembered({ dedupWindowSeconds: 1 })).toBe(0);
+    expect(remembered({ placedRememberedSeconds: 60 })).toBe(60);
+  });
+
   it("announce again where brokers may throw away what they have taken, and only there", () => {
     expect(readConfig(host("urp-1"), "announcer")).toMatchObject({ reannounceSeconds: 600 });
     expect(readConfig(host("urp-1", fixtureConfig("lab4")), "announcer")).not.toHaveProperty("reannounceSeconds");

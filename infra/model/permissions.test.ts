@@ -55,6 +55,11 @@ describe("permissions: safe", () => {
     ["feeder", "configure", "cmc.urp.input", true],
     ["feeder", "write", "cmc", true],
     ["feeder", "read", "cmc.urp.pull", true],
+    // By which pullers hear each other: server-named queues, bound to the exchange.
+    ["feeder", "configure", "amq.gen-JzTY20BRgKO", true],
+    ["feeder", "write", "amq.gen-JzTY20BRgKO", true],
+    ["feeder", "read", "amq.gen-JzTY20BRgKO", true],
+    ["feeder", "read", "cmc", true],
   ];
   it.each(rows)("%s may %s %s: %s", (user, action, name, expected) => {
     expect(allowed("safe", user, action, name)).toBe(expected);

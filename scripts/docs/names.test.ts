@@ -6,11 +6,17 @@ import { Sources } from "../../agents/dispatcher/sources.ts";
 import type { DispatcherView } from "../../agents/dispatcher/status.ts";
 import { Telemetry as DispatcherTelemetry } from "../../agents/dispatcher/telemetry.ts";
 import { codecV00 } from "../../agents/lib/codec-v00.ts";
-import { alternateTopicDefault, pulledTopicDefault, twinTopicDefault } from "../../agents/lib/dispatch-topics.ts";
+import {
+  alternateTopicDefault,
+  peersTopicDefault,
+  pulledTopicDefault,
+  twinTopicDefault,
+} from "../../agents/lib/dispatch-topics.ts";
 import { createLog } from "../../agents/lib/log.ts";
 import { Metrics } from "../../agents/lib/metrics.ts";
 import { formatTopic, replacePrefix } from "../../agents/lib/topics.ts";
 import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
+import { openTelemetry as pullerTelemetry } from "../../agents/puller/telemetry.ts";
 import { ledgerQueueOf } from "../../infra/model/agent-queues.ts";
 import { metricsPorts } from "../../infra/model/agents.ts";
 import { fixtureConfig, fixtureModel } from "../../infra/model/fixture.ts";
@@ -38,7 +44,7 @@ test("every queue and key is the one that config and agents have", () => {
   const known = [inputQueue, pullQueue, ledgers, deadLetterQueue, deadLetterExchange];
   expect(matches(/\b(cmc\.[a-z]+(?:\.[a-z]+)*)/g).filter((name) => !known.includes(name))).toEqual([]);
   const topics = matches(/\b(v00\.urp\.[a-z]+)/g);
-  const shared = [alternateTopicDefault, pulledTopicDefault, twinTopicDefault];
+  const shared = [alternateTopicDefault, peersTopicDefault, pulledTopicDefault, twinTopicDefault];
   expect(topics.toSorted()).toEqual([inputTopic, notifyTopic, ...shared].toSorted());
 });
 
@@ -80,7 +86,9 @@ test("every metric is one that its agent gives", async () => {
     () => idle,
     () => 0,
   );
-  const given = (await announcer.text()) + (await dispatcher.text());
+  const puller = new Metrics("puller");
+  pullerTelemetry(createLog("puller", { level: "fatal" }), puller, () => []);
+  const given = (await announcer.text()) + (await dispatcher.text()) + (await puller.text());
   const named = matches(/\b(warren_[a-z_]+)_total/g);
   expect(named.length).toBeGreaterThan(2);
   expect(named.filter((name) => !given.includes(`# TYPE ${name} counter`))).toEqual([]);
