@@ -36,7 +36,11 @@ virtualIp();
 virtualIpMoves();
 agentKills();
 messagesSurvive();
-chaos({ mayRepeatAfter: ["link-cut", "partition"], mayDeliverTwice: true });
+chaos({
+  mayRepeatAfter: ["link-cut", "partition"],
+  mayDeliverTwice: true,
+  madeElsewhere: ["dispatcher-both-killed", "dispatcher-stopped", "vip-moved"],
+});
 membership();
 drift();
 unreachable();

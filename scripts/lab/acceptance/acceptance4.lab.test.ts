@@ -24,5 +24,5 @@ products();
 closed();
 ldap();
 messagesSurvive();
-chaos();
+chaos({ madeElsewhere: ["dispatcher-killed", "node-stop"] });
 membership();
