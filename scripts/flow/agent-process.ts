@@ -19,7 +19,7 @@ export interface AgentSpec {
 }
 
 /** As in the agents' units (`RestartSec`): what systemd does after a crash. */
-const restartDelayMs = 1000;
+const restartDelayMs = 300;
 /** An agent that crashes this often won't recover; systemd's default gives up as soon. */
 const restartsMax = 5;
 const readyTimeoutMs = 15_000;
