@@ -157,11 +157,13 @@ test("what is no announcement is a dead letter with its reason, and what follows
   const agent = startBridge();
   await agent.logged("ready");
   await publish("garbage");
+  await publish(JSON.stringify({ ...JSON.parse(post("radar")), fileOp: { directory: "" } }));
   await publish(post("../../etc/passwd"));
   await publish(post("good"), `v03.${"x".repeat(245)}`);
   await publish(post("radar/good"));
   await vi.waitFor(() => expect(heard).toEqual([{ url: `${base}radar/good`, again: false }]), waitMs);
   await vi.waitFor(() => expect(dead).toHaveLength(3), waitMs);
+  expect(await agent.metric("passed_over_total")).toBe(1);
   expect(dead.map(({ headers }) => headers["x-dead-reason"]).sort()).toEqual([
     "body is not JSON",
     'path has a ".." part: "../../etc/passwd"',

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { nothingToFetch } from "../lib/announcement.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import type { Disposition } from "../lib/consumer.ts";
@@ -11,6 +12,8 @@ import { type OutgoingMessage, translate } from "./translate.ts";
 /** What happens, for the log and the metrics. */
 export interface BridgeEvents {
   bridged(routingKey: string, messages: number): void;
+  /** It is in order, and announces no product. */
+  passedOver(routingKey: string): void;
   /** Confirmed, and no queue took it. */
   unclaimed(routingKey: string): void;
   /** One message was not taken and is sent again. */
@@ -45,7 +48,7 @@ export class Bridge {
   }
 
   /**
-   * Acked: the broker has all its messages. Requeued: the agent stops, or the connection it came by is gone. A dead letter: it can't be said in
+   * Acked: the broker has all its messages, or it announces no product. Requeued: the agent stops, or the connection it came by is gone. A dead letter: it can't be said in
    * each format. What is given out again is marked (`x-warren-again`): part of it may have gone out before.
    */
   async handle(
@@ -53,6 +56,10 @@ export class Bridge {
   ): Promise<Disposition> {
     const { routingKey, redelivered } = delivery;
     const translated = translate(delivery, this.#config, this.#ports.nowMs());
+    if (!translated.ok && translated.reason === nothingToFetch) {
+      this.#ports.events.passedOver(routingKey);
+      return "ack";
+    }
     if (!translated.ok) return { deadLetter: translated.reason };
     const signal = AbortSignal.any([this.#stopping.signal, delivery.signal]);
     const mark = redelivered ? { [againHeader]: "1" } : {};

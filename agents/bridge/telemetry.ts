@@ -11,6 +11,7 @@ export function openTelemetry(log: Log, metrics: Metrics): Telemetry {
   const bridged = metrics.counter("bridged", "announcements of which the broker has every translation");
   const published = metrics.counter("published", "their translations");
   const unclaimed = metrics.counter("unclaimed", "of those, the ones that no queue took");
+  const passedOver = metrics.counter("passed_over", "posts of what was removed, of links and folders");
   const failed = metrics.counter("failed", "translations that were not taken and are sent again, by outcome", [
     "outcome",
   ]);
@@ -22,6 +23,10 @@ export function openTelemetry(log: Log, metrics: Metrics): Telemetry {
       bridged.inc();
       published.inc(messages);
       log.debug({ routingKey, messages }, "bridged");
+    },
+    passedOver(routingKey) {
+      passedOver.inc();
+      log.debug({ routingKey }, "passed over: there is nothing to fetch");
     },
     unclaimed(routingKey) {
       unclaimed.inc();

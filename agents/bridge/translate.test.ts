@@ -101,8 +101,8 @@ test("for the dispatcher the key is that of the product's name, whatever sum the
 
 test.each([
   ["v03", "garbage", /not JSON/],
-  ["v03", JSON.stringify({ ...v03, fileOp: { remove: "" } }), /fileOp/],
-  ["v03", JSON.stringify({ ...v03, fileOp: { link: "elsewhere" } }), /fileOp/],
+  ["v03", JSON.stringify({ ...v03, fileOp: { remove: "" } }), /nothing to fetch/],
+  ["v03", JSON.stringify({ ...v03, fileOp: { directory: "" } }), /nothing to fetch/],
   ["v03", JSON.stringify({ ...v03, retrievePath: "other/place" }), /retrievePath/],
   ["v03", JSON.stringify({ ...v03, relPath: "../../etc/passwd" }), /\.\./],
   ["v02", "one two", /three fields/],

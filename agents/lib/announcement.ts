@@ -34,6 +34,9 @@ export interface Codec {
   parse(message: ReceivedMessage): Result<Announcement>;
 }
 
+/** Why `parse` refuses a post that is in order and announces no product: of what was removed, a link, a folder. */
+export const nothingToFetch = "there is nothing to fetch: it tells of something removed, a link, or a folder";
+
 /** An announcement is a line or a small object; anything longer is not one. */
 export const bodyBytesMax = 8192;
 export const headerBytesMax = 255;

@@ -1,5 +1,5 @@
 import type { Announcement, Codec, ReceivedMessage, WireMessage } from "./announcement.ts";
-import { bodyBytesMax, bodyText, checkAddress, checkHeaders, unescapePath } from "./announcement.ts";
+import { bodyBytesMax, bodyText, checkAddress, checkHeaders, nothingToFetch, unescapePath } from "./announcement.ts";
 import { bad, good, type Result } from "./result.ts";
 import { formatStamp, parseStamp } from "./stamp.ts";
 
@@ -74,6 +74,8 @@ function parseParts(header: unknown): Result<{ sizeBytes?: number }> {
 
 function parseSum(header: unknown): Result<{ sum?: Sum }> {
   if (header === undefined) return good({});
+  // Removed, and a link, as v02 marks them.
+  if (typeof header === "string" && /^[RL],/.test(header)) return bad(nothingToFetch);
   const match = typeof header === "string" ? /^([a-z0-9]),([0-9a-fA-F]+)$/.exec(header) : null;
   const [, letter, value] = match ?? [];
   if (!letter || !value) return bad("header sum is not <letter>,<hex>");

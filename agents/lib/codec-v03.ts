@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Announcement, Codec, ReceivedMessage, WireMessage } from "./announcement.ts";
-import { bodyBytesMax, bodyText, checkAddress } from "./announcement.ts";
+import { bodyBytesMax, bodyText, checkAddress, nothingToFetch } from "./announcement.ts";
 import { bad, good, type Result } from "./result.ts";
 import { formatStamp, parseStamp } from "./stamp.ts";
 
@@ -16,6 +16,8 @@ const v03Body = z.looseObject({
   fileOp: z.looseObject({}).optional(),
   retrievePath: z.string().optional(),
 });
+/** Of sr3's `fileOp`. */
+const operationsWithoutFile = ["remove", "rmdir", "directory", "link", "hlink"];
 const hexDigits: Readonly<Record<string, number>> = { md5: 32, sha512: 128 };
 
 /**
@@ -50,10 +52,8 @@ export const codecV03: Codec = {
       return bad(`v03 ${issue?.path.join(".") || "body"}: ${issue?.message ?? "not valid"}`);
     }
     const { pubTime, baseUrl, relPath, size, identity, fileOp = {}, retrievePath } = read.data;
-    // What was renamed is there; what was removed or is a link or a folder has nothing to fetch.
-    if (["remove", "link", "hlink", "directory"].some((operation) => operation in fileOp)) {
-      return bad(`v03 fileOp ${Object.keys(fileOp).join(", ")}: nothing to fetch`);
-    }
+    // What was renamed is there, under the path that is told.
+    if (operationsWithoutFile.some((operation) => operation in fileOp)) return bad(nothingToFetch);
     if (retrievePath !== undefined) return bad("v03 retrievePath: to be fetched under another path than its own");
     const pubTimeMs = parseStamp(pubTime);
     if (!pubTimeMs.ok) return pubTimeMs;
