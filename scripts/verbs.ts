@@ -56,6 +56,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./adopt.ts"),
   },
   {
+    name: "import-px",
+    summary: "read Sundew's senders and receivers of type amqp, write configs of the agents",
+    load: () => import("./import-px.ts"),
+  },
+  {
     name: "pulumi",
     summary: "the engine with backend, passphrase and PATH set; all arguments are passed on",
     load: () => import("./pulumi.ts"),

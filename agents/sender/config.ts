@@ -72,6 +72,10 @@ const senderObject = commonConfig.extend({
   retryDelayMaxMs: z.int().min(100).max(600_000).default(10_000).describe("longest pause while files are not taken"),
   exchange: exchangeName,
   exchangeType: z.enum(["topic", "fanout", "direct"]).default("topic"),
+  declareExchange: z
+    .boolean()
+    .default(true)
+    .describe("make the exchanges where they are missing; false where others have made them, e.g. not durable"),
   exchangeKey: z
     .string()
     .max(1000)

@@ -42,10 +42,8 @@ test.each([
 });
 
 test("no capture makes a key that is longer than 255 bytes, has control characters or wildcards, or loses a word", () => {
-  const capture = fc.oneof(
-    fc.string({ unit: "binary", maxLength: 300 }),
-    fc.string({ unit: fc.constantFrom("é", "*", "#", "%", ".", "a", "\n", "ü"), maxLength: 300 }),
-  );
+  const character = fc.constantFrom(..."aZ09 é€ü𝒳*#%.:/$}{", "\0", "\n", "\u007f");
+  const capture = fc.string({ unit: character, maxLength: 300 });
   fc.assert(
     fc.property(capture, (text) => {
       const key = formatKey(`exp.${first}.end`, "x", [text]);

@@ -69,7 +69,8 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
 }
 
 /** Clients bring their own queues. */
-function topologyOf({ exchange, exchangeType, alsoFormats }: Config): Topology {
+function topologyOf({ exchange, exchangeType, declareExchange, alsoFormats }: Config): Topology {
+  if (!declareExchange) return { exchanges: [], queues: [] };
   const others = new Set(alsoFormats.flatMap((also) => also.exchange ?? []).filter((name) => name !== exchange));
   const topics = [...others].map((name) => ({ name, type: "topic" as const }));
   return { exchanges: [{ name: exchange, type: exchangeType }, ...topics], queues: [] };

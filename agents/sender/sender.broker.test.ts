@@ -217,3 +217,13 @@ test("a disk without room keeps nothing from being sent; what has to go aside wa
   await agent.logged("files are taken again");
   await vi.waitFor(() => expect(left()).toEqual([]), waitMs);
 });
+
+test("an exchange that is not durable, as old programs made theirs, is used as it is", async () => {
+  await session.withChannel(async (channel) => {
+    await channel.assertExchange("old", "fanout", { durable: false });
+    await channel.bindQueue("client", "old", "");
+  });
+  startSender({ exchange: "old", exchangeType: "fanout", declareExchange: false });
+  put("a++1", "content");
+  await vi.waitFor(() => expect(heard.map(({ body }) => body)).toEqual(["content"]), waitMs);
+});

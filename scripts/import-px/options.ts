@@ -1,0 +1,95 @@
+/** What becomes of an option that no value of an agent's config takes. */
+export interface Left {
+  readonly kind: "unexpressed" | "noted";
+  readonly why: string;
+  readonly remedy: string;
+}
+
+const none = "none is needed";
+const noted = (why: string): Left => ({ kind: "noted", why, remedy: none });
+const each = (options: string, left: Left): [string, Left][] => options.split(" ").map((option) => [option, left]);
+
+const everywhere: readonly [string, Left][] = [
+  ...each("exchange_realm", noted("RabbitMQ has no realms")),
+  ...each("keepAlive", noted("agents find a dead connection by heartbeats: broker.heartbeatSeconds")),
+  ...each("logrotate", noted("agents write their log to standard output: the journal keeps it")),
+  ...each("daysToKeepInDB", noted("Sundew's cleaner reads it, no sender or receiver")),
+];
+
+/** Of a sender of type amqp. What Sundew's senderAMQP.py did not read is no loss. */
+export const leftOfSender: ReadonlyMap<string, Left> = new Map([
+  ...everywhere,
+  ...each(
+    "directory filename kbytes_ps timeout timeout_send maxLength chmod lock ftp_mode binary dir_pattern dir_mkdir ssh_keyfile key_file",
+    noted("no sender of type amqp used it"),
+  ),
+  ...each("destfn_script dx_script fx_script am_dest_thread", noted("no sender of type amqp used it")),
+  ...each("patternMatching", noted("a sender of type amqp asked accept and reject in any case")),
+  ...each("send_script", {
+    kind: "unexpressed",
+    why: "the agent runs no script; Sundew ran its top level when it read this file",
+    remedy: "look into the script; what it does to files has to happen before they are in the txq",
+  }),
+  ...each("purgeAlias", noted("says nothing by itself")),
+  ...each("purge", {
+    kind: "unexpressed",
+    why: "the agent removes no file for its age: what waits is sent when the broker is back",
+    remedy: "where old files must not go out, remove them by cron: find TXQ -type f -mmin +MINUTES -delete",
+  }),
+  ...each("sorter", {
+    kind: "unexpressed",
+    why: "the agent takes files by priority, then by time, as MultiKeysStringSorter did; it has no other order",
+    remedy: "see that whoever reads the messages needs no other order",
+  }),
+]);
+
+const ingest: Left = {
+  kind: "unexpressed",
+  why: "it tells of ingesting, which the agent doesn't do: it puts files into the rxq",
+  remedy: "keep it in the receiver of type single-file that ingests from there",
+};
+
+/** Of a receiver of type amqp. */
+export const leftOfReceiver: ReadonlyMap<string, Left> = new Map([
+  ...everywhere,
+  ...each("extension arrival_extension routemask routing_version routingTable feed bulletin_type", ingest),
+  ...each("AddSMHeader addStationInFilename arrival patternMatching clientsPatternMatching", ingest),
+  ...each("timask temask transformation fx_script lx_script", ingest),
+  ...each("vip", {
+    kind: "unexpressed",
+    why: "the agent works wherever it is started, and asks for no address",
+    remedy: "start it on one host; or on all: those of one queue share its messages",
+  }),
+  ...each("cache_size", noted("noduplicates says whether it counts")),
+  ...each("batch mtime sorter", noted("no receiver of type amqp used it: it read messages, not files")),
+  ...each(
+    "directory get ssh_keyfile timeout_get ftp_mode pull_sleep pull_wait delete pull_prefix pull_script",
+    noted("no receiver of type amqp used it: it is for pulling files"),
+  ),
+  ...each(
+    "header hours primary cycle issue history future aaxx metar taf",
+    noted("no receiver of type amqp used it: it is for collecting bulletins"),
+  ),
+]);
+
+export const unknownOption: Left = {
+  kind: "unexpressed",
+  why: "Sundew has no such option and passed over it",
+  remedy: "a slip of the pen? Say it rightly and import again; else take the line out",
+};
+
+/** Why a type has no agent, and what does its work. */
+export function otherType(type: string, scripts: readonly string[]): string {
+  const script = scripts.join(" ");
+  if (script.includes("pull_amqp_wget")) {
+    return "agents/puller does its work: start from agents/puller/example.json, with this receiver's rxq as receiverQueueDirectory";
+  }
+  if (script.includes("amqp_expose_db")) {
+    return "agents/announcer does its work: start from agents/announcer/example.json";
+  }
+  if (script.includes("sftp_amqp")) {
+    return "keep this sender: it delivers, and fills the txq of a sender of type amqp; import that one";
+  }
+  if (["am", "amis", "wmo"].includes(type)) return "keep it: no agent speaks that protocol of bulletins";
+  return "keep it: only senders and receivers of type amqp can be imported";
+}
