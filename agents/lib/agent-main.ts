@@ -26,8 +26,11 @@ export interface RunningAgent {
   status(): HealthStatus;
 }
 
+/** What running an agent takes of its config: not every one speaks to a broker as a client. */
+type RunConfig = Omit<CommonConfig, "broker">;
+
 /** One agent as a program. */
-export interface AgentProgram<S extends z.ZodType<CommonConfig>> {
+export interface AgentProgram<S extends z.ZodType<RunConfig>> {
   readonly name: string;
   readonly configSchema: S;
   start(context: AgentContext<z.infer<S>>): Promise<RunningAgent>;
@@ -41,7 +44,7 @@ const closeTimeoutMs = 2000;
  * Runs an agent: `--config FILE` in the foreground until a signal, `--check-config`, `--print-schema`.
  * Resolves to the exit code: 0 drained and ended, 1 failed, 2 command line or config wrong.
  */
-export async function runAgent<S extends z.ZodType<CommonConfig>>(
+export async function runAgent<S extends z.ZodType<RunConfig>>(
   program: AgentProgram<S>,
   argv: readonly string[],
 ): Promise<number> {
@@ -96,7 +99,7 @@ function parseOptions(
   }
 }
 
-async function live<S extends z.ZodType<CommonConfig>>(
+async function live<S extends z.ZodType<RunConfig>>(
   program: AgentProgram<S>,
   config: z.infer<S>,
   configFile: string,

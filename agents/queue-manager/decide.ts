@@ -1,0 +1,129 @@
+import type { Config, QueueClass } from "./config.ts";
+import type { Binding, QueueFacts } from "./queue-facts.ts";
+
+/** `stuck`: nothing more can be done to it by this agent. */
+export type Stage = "seen" | "warned" | "unbound" | "stuck";
+
+/** What is remembered of a queue that is unused and too full. */
+export interface Watched {
+  readonly vhost: string;
+  readonly name: string;
+  /** Milliseconds for which it was seen so. Time in which nobody looked does not count. */
+  readonly unusedMs: number;
+  /** When it was looked at last, milliseconds since 1970. */
+  readonly seenMs: number;
+  /** `QueueFacts.uses` at that time. */
+  readonly uses: number;
+  readonly stage: Stage;
+  /** What was taken off it, to be given back to a client that comes back. */
+  readonly bindings: readonly Binding[];
+}
+
+export type Step = "warn" | "unbind" | "delete" | "bind-again";
+
+/** One step for one queue. */
+export interface Action {
+  readonly step: Step;
+  readonly className: string;
+  readonly queue: QueueFacts;
+  readonly watched: Watched;
+}
+
+export interface Decision {
+  readonly actions: readonly Action[];
+  readonly watched: ReadonlyMap<string, Watched>;
+}
+
+/** The class that has a queue of this name; undefined where it is left alone. */
+export type Classify = (name: string) => QueueClass | undefined;
+
+export interface Look {
+  readonly queues: readonly QueueFacts[];
+  /** Queues that are there, and of which nothing may be concluded now: what is remembered of them stays. */
+  readonly unknown: readonly { readonly vhost: string; readonly name: string }[];
+  readonly nowMs: number;
+}
+
+export interface Rules {
+  readonly classOf: Classify;
+  readonly intervalSeconds: number;
+}
+
+/** Queues of the announcement system itself: what fills them is not for want of a client. Whatever the config says. */
+const production = /^cmc\./;
+/** After so many intervals without a look nothing is known of the time between. */
+const intervalsUnseenMax = 3;
+
+export function keyOf({ vhost, name }: { readonly vhost: string; readonly name: string }): string {
+  return JSON.stringify([vhost, name]);
+}
+
+export function classify({ keep, classes }: Pick<Config, "keep" | "classes">): Classify {
+  const kept = [production, ...keep.map((pattern) => new RegExp(pattern, "u"))];
+  const patterns = classes.map((own) => ({ own, expression: new RegExp(own.pattern, "u") }));
+  return (name) => {
+    if (kept.some((expression) => expression.test(name))) return undefined;
+    return patterns.find(({ expression }) => expression.test(name))?.own;
+  };
+}
+
+export function isTooFull({ messages, bytes }: QueueFacts, { messagesMax, bytesMax }: QueueClass): boolean {
+  return messages > messagesMax || bytes > bytesMax;
+}
+
+/** Whether somebody takes from it: has subscribed, or got or acked something since it was looked at last. */
+export function isUsed({ consumers, uses }: QueueFacts, watched: Pick<Watched, "uses"> | undefined): boolean {
+  return consumers > 0 || (watched !== undefined && uses !== watched.uses);
+}
+
+/**
+ * What is to be done, and what to remember, after a look at all queues. A queue goes one step at a time: it is told, gets nothing more, is
+ * deleted, each after a time for which it was unused and too full. One that is used again starts anew, with its bindings.
+ */
+export function decide({ queues, unknown, nowMs }: Look, before: ReadonlyMap<string, Watched>, rules: Rules): Decision {
+  const actions: Action[] = [];
+  const watched = new Map<string, Watched>();
+  for (const queue of unknown) {
+    const known = before.get(keyOf(queue));
+    if (known) watched.set(keyOf(queue), known);
+  }
+  for (const queue of queues) {
+    const key = keyOf(queue);
+    const known = before.get(key);
+    const own = rules.classOf(queue.name);
+    if (!own || isUsed(queue, known) || !isStillWatched(queue, known, own)) {
+      // Remembered until that has been done.
+      if (known && known.bindings.length > 0) {
+        watched.set(key, { ...known, unusedMs: 0, seenMs: nowMs, uses: queue.uses, stage: "seen" });
+        actions.push({ step: "bind-again", className: own?.name ?? "", queue, watched: known });
+      }
+      continue;
+    }
+    const next = look(queue, known, nowMs, rules.intervalSeconds);
+    watched.set(key, next);
+    const step = dueStep(next, own);
+    if (step) actions.push({ step, className: own.name, queue, watched: next });
+  }
+  return { actions, watched };
+}
+
+/** Without its bindings it does not fill, and may lose messages to their TTL; that makes it no better. */
+function isStillWatched(queue: QueueFacts, known: Watched | undefined, own: QueueClass): boolean {
+  return isTooFull(queue, own) || known?.stage === "unbound" || known?.stage === "stuck";
+}
+
+function look(queue: QueueFacts, known: Watched | undefined, nowMs: number, intervalSeconds: number): Watched {
+  const { vhost, name, uses } = queue;
+  if (!known) return { vhost, name, unusedMs: 0, seenMs: nowMs, uses, stage: "seen", bindings: [] };
+  const sinceMs = nowMs - known.seenMs;
+  const isContinuous = sinceMs >= 0 && sinceMs <= intervalsUnseenMax * intervalSeconds * 1000;
+  return { ...known, unusedMs: known.unusedMs + (isContinuous ? sinceMs : 0), seenMs: nowMs };
+}
+
+function dueStep({ stage, unusedMs }: Watched, own: QueueClass): Step | undefined {
+  const unusedSeconds = unusedMs / 1000;
+  if (stage === "seen" && unusedSeconds >= own.warnAfterSeconds) return "warn";
+  if (stage === "warned" && unusedSeconds >= own.unbindAfterSeconds) return "unbind";
+  if (stage === "unbound" && unusedSeconds >= own.deleteAfterSeconds) return "delete";
+  return undefined;
+}

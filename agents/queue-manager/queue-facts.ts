@@ -1,0 +1,78 @@
+import { z } from "zod";
+
+/** What the management API says of one queue. */
+export interface QueueFacts {
+  readonly vhost: string;
+  readonly name: string;
+  /** `classic`, `quorum`, `stream`. */
+  readonly type: string;
+  readonly consumers: number;
+  readonly messages: number;
+  /** Bodies of all its messages, ready and unacked: not the memory of its process. */
+  readonly bytes: number;
+  /** Deliveries, gets and acks so far, as the broker has counted them; starts again when its statistics do. */
+  readonly uses: number;
+  readonly durable: boolean;
+  readonly arguments: Readonly<Record<string, unknown>>;
+}
+
+/** One binding from an exchange to a queue. */
+export interface Binding {
+  readonly source: string;
+  readonly routingKey: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+}
+
+const count = z.int().nonnegative();
+/** The broker writes an object without members as an empty list where it was asked for some columns of it. */
+const asObject = (value: unknown) => (Array.isArray(value) && value.length === 0 ? {} : value);
+const queueItem = z.looseObject({
+  vhost: z.string(),
+  name: z.string(),
+  type: z.string().default("classic"),
+  exclusive: z.boolean().default(false),
+  durable: z.boolean(),
+  arguments: z.preprocess(asObject, z.record(z.string(), z.unknown()).prefault({})),
+  state: z.string().optional(),
+  consumers: count.optional(),
+  messages: count.optional(),
+  message_bytes: count.optional(),
+  message_stats: z.preprocess(
+    asObject,
+    z.looseObject({ deliver_get: count.default(0), ack: count.default(0), get_empty: count.default(0) }).prefault({}),
+  ),
+});
+
+/**
+ * `unknown`: its node is down, or its figures are not there yet: nothing may be concluded. `owned`: a connection's own, which goes
+ * with it. The item must have the vhost's and the queue's name.
+ */
+export function readQueue(item: unknown): QueueFacts | "unknown" | "owned" {
+  const read = queueItem.safeParse(item);
+  if (!read.success) return "unknown";
+  const { exclusive, state, consumers, messages, message_bytes: bytes, message_stats: stats, ...rest } = read.data;
+  if (exclusive) return "owned";
+  if (consumers === undefined || messages === undefined || bytes === undefined) return "unknown";
+  if (state !== "running" && state !== "idle") return "unknown";
+  const { vhost, name, type, durable, arguments: own } = rest;
+  const uses = stats.deliver_get + stats.ack + stats.get_empty;
+  return { vhost, name, type, consumers, messages, bytes, uses, durable, arguments: own };
+}
+
+const bindingItem = z.looseObject({
+  source: z.string(),
+  routing_key: z.string(),
+  properties_key: z.string(),
+  arguments: z.record(z.string(), z.unknown()).default({}),
+});
+
+/** The bindings that can be taken off: not the one of the default exchange, which every queue has. */
+export function readBindings(items: unknown): readonly (Binding & { readonly propertiesKey: string })[] {
+  return z
+    .array(bindingItem)
+    .parse(items)
+    .filter(({ source }) => source !== "")
+    .map(({ source, routing_key: routingKey, properties_key: propertiesKey, arguments: own }) => {
+      return { source, routingKey, arguments: own, propertiesKey };
+    });
+}

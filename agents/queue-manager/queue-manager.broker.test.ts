@@ -1,0 +1,219 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Channel, type ChannelModel, connect } from "amqplib";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+import { TestedAgent } from "../../scripts/lib/tested-agent.ts";
+
+// A broker of one node: what figures a cluster gives of queues whose node is down is not shown here.
+
+vi.setConfig({ testTimeout: 120_000 });
+const waitMs = { timeout: 100_000, interval: 100 };
+
+interface Health {
+  readonly ok: boolean;
+  readonly text: string;
+  readonly watched: { readonly queue: string; readonly stage: string }[];
+  readonly removed: { readonly queue: string; readonly messages: number; readonly bindings: unknown[] }[];
+}
+
+let broker: LocalBroker;
+let folder: string;
+let connection: ChannelModel;
+let channel: Channel;
+let agents: TestedAgent[] = [];
+
+beforeAll(async () => {
+  broker = await startLocalBroker();
+  await api("PUT", "/api/users/keeper", { password: "few rights", tags: "management" });
+  const rights = { configure: "^(?!cmc\\.)", write: "^(?!cmc\\.)", read: "^xpublic$" };
+  await api("PUT", "/api/permissions/%2F/keeper", rights);
+});
+afterAll(async () => {
+  await broker?.stop();
+});
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "warren-queue-manager-"));
+  writeFileSync(join(folder, "password"), "few rights\n");
+  connection = await connect(broker.url);
+  channel = await connection.createChannel();
+  await channel.assertExchange("xpublic", "topic", { durable: true });
+});
+
+afterEach(async () => {
+  for (const agent of agents) await agent.kill();
+  agents = [];
+  await connection.close().catch(() => {});
+  for (const { name } of (await api("GET", "/api/queues")) as { name: string }[]) {
+    await api("DELETE", `/api/queues/%2F/${encodeURIComponent(name)}`);
+  }
+  rmSync(folder, { recursive: true });
+});
+
+async function api(method: string, path: string, body?: object): Promise<unknown> {
+  const login = Buffer.from(`${broker.adminUser}:${broker.adminPassword}`).toString("base64");
+  const answer = await fetch(broker.managementUrl + path, {
+    method,
+    headers: { authorization: `Basic ${login}`, "content-type": "application/json" },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  const text = await answer.text();
+  return text === "" ? undefined : JSON.parse(text);
+}
+
+async function queueNames(): Promise<readonly string[]> {
+  const queues = (await api("GET", "/api/queues?columns=name")) as { name: string }[];
+  return queues.map(({ name }) => name).toSorted();
+}
+
+const small = { name: "clients", pattern: "", messagesMax: 20, bytesMax: 10_000 };
+const times = { warnAfterSeconds: 1, unbindAfterSeconds: 2, deleteAfterSeconds: 3 };
+/** For queues that are used: the broker's figures of it are up to five seconds old. */
+const patientTimes = { warnAfterSeconds: 11, unbindAfterSeconds: 12, deleteAfterSeconds: 13 };
+
+function startManager(own: object = {}): TestedAgent {
+  const config = {
+    management: {
+      urls: ["http://127.0.0.1:1", broker.managementUrl],
+      user: "keeper",
+      passwordFile: join(folder, "password"),
+    },
+    metrics: { port: 0 },
+    dryRun: false,
+    intervalSeconds: 1,
+    classes: [{ ...small, ...times }],
+    ...own,
+  };
+  const configFile = join(folder, "queue-manager.json");
+  writeFileSync(configFile, JSON.stringify(config));
+  const agent = new TestedAgent({ agent: "queue-manager", configFile, stateDirectory: join(folder, "state") });
+  agents.push(agent);
+  return agent;
+}
+
+/** A client's queue of so many messages, as it leaves it: bound, durable. */
+async function leaveQueue(
+  name: string,
+  messages: number,
+  options: { size?: number; type?: string } = {},
+): Promise<void> {
+  const { size = 10, type = "classic" } = options;
+  await channel.assertQueue(name, { durable: true, arguments: { "x-queue-type": type } });
+  await channel.bindQueue(name, "xpublic", `${name}.#`);
+  for (let count = 0; count < messages; count += 1) channel.sendToQueue(name, Buffer.alloc(size));
+}
+
+async function health(agent: TestedAgent): Promise<Health> {
+  const { metricsPort } = await agent.logged("starting");
+  return (await (await fetch(`http://127.0.0.1:${metricsPort}/health`)).json()) as Health;
+}
+
+const audited = () =>
+  readFileSync(join(folder, "state/audit.jsonl"), "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as { event: string; queue: string; reason?: string })
+    .map(({ event, queue }) => `${event}: ${queue}`);
+
+test("of queues with and without clients the ones that nobody takes from and that are too full go, and are listed", async () => {
+  await leaveQueue("left", 21);
+  await leaveQueue("heavy", 11, { size: 1000 });
+  await leaveQueue("small", 20);
+  await leaveQueue("cmc.urp.pull", 30);
+  await leaveQueue("slow-client", 30);
+  await leaveQueue("polled", 40);
+  await channel.prefetch(1);
+  // Has one, and takes its time.
+  await channel.consume("slow-client", () => {});
+  const polling = setInterval(() => void channel.get("polled").then((got) => got && channel.ack(got)), 500);
+  const agent = startManager({ classes: [{ ...small, ...patientTimes }] });
+  try {
+    await vi.waitFor(
+      async () => expect(await queueNames()).toEqual(["cmc.urp.pull", "polled", "slow-client", "small"]),
+      waitMs,
+    );
+    // As long again, for those that are to stay.
+    const looks = await agent.metric("looks_total");
+    await vi.waitFor(async () => expect(await agent.metric("looks_total")).toBeGreaterThan(looks + 15), waitMs);
+  } finally {
+    clearInterval(polling);
+  }
+  expect(await queueNames()).toEqual(["cmc.urp.pull", "polled", "slow-client", "small"]);
+  const { ok, removed } = await health(agent);
+  expect(ok).toBe(true);
+  expect(
+    removed
+      .map(({ queue, messages, bindings }) => ({ queue, messages, bindings }))
+      .toSorted((a, b) => b.messages - a.messages),
+  ).toEqual([
+    { queue: "left", messages: 21, bindings: [{ source: "xpublic", routingKey: "left.#", arguments: {} }] },
+    { queue: "heavy", messages: 11, bindings: [{ source: "xpublic", routingKey: "heavy.#", arguments: {} }] },
+  ]);
+  const steps = ["warned", "unbinding", "unbound", "deleting", "deleted"].map((event) => `${event}: left`);
+  expect(audited().filter((line) => line.endsWith(": left"))).toEqual(steps);
+  expect(await agent.end()).toEqual([0, null]);
+});
+
+test("a client that comes back to an unbound queue has its messages and its bindings, also after a kill of the agent", async () => {
+  await leaveQueue("back", 30);
+  const lasting = { classes: [{ ...small, ...times, deleteAfterSeconds: 3600 }] };
+  const first = startManager(lasting);
+  await first.logged("queue: unbound");
+  expect(await api("GET", "/api/exchanges/%2F/xpublic/bindings/source")).toEqual([]);
+  await vi.waitFor(
+    async () => expect((await health(first)).watched).toMatchObject([{ queue: "back", stage: "unbound" }]),
+    waitMs,
+  );
+  await first.kill();
+  let received = 0;
+  await channel.consume("back", (message) => {
+    received += 1;
+    if (message) channel.ack(message);
+  });
+  const next = startManager(lasting);
+  await next.logged("queue: bound again");
+  channel.publish("xpublic", "back.news", Buffer.from("x"));
+  await vi.waitFor(() => expect(received).toBe(31), waitMs);
+  expect((await health(next)).watched).toEqual([]);
+});
+
+test("a dry run tells all steps and makes none", async () => {
+  await leaveQueue("left", 30);
+  const agent = startManager({ dryRun: true });
+  await agent.logged("queue: would delete");
+  expect(await queueNames()).toEqual(["left"]);
+  expect(await api("GET", "/api/exchanges/%2F/xpublic/bindings/source")).toHaveLength(1);
+  expect(audited()).toEqual(["warned: left", "would unbind: left", "would delete: left"]);
+  expect((await health(agent)).text).toMatch(/^dry run; 1 queues, 1 of them/);
+});
+
+test("a quorum queue, which no broker deletes on condition that it is unused, is unbound, told, and stays", async () => {
+  await leaveQueue("replicated", 30, { type: "quorum" });
+  const agent = startManager();
+  const kept = await agent.logged("queue: kept");
+  expect(kept.reason).toMatch(/quorum queues/);
+  expect(await queueNames()).toEqual(["replicated"]);
+});
+
+test("rights that are missing, and a broker that is away, are told with the remedy, and nothing dies of it", async () => {
+  const rights = { configure: "^$", write: "^(?!cmc\\.)", read: "^xpublic$" };
+  await api("PUT", "/api/users/reader", { password: "few rights", tags: "management" });
+  await api("PUT", "/api/permissions/%2F/reader", rights);
+  await leaveQueue("left", 30);
+  const management = { urls: [broker.managementUrl], user: "reader", passwordFile: join(folder, "password") };
+  const agent = startManager({ management });
+  const told = await agent.logged(/can't be managed/);
+  expect(told.reason).toMatch(/^delete of left: .* answered 40[13].*configure and write on the queues/);
+  await connection.close();
+  await broker.keepDeclared();
+  await broker.kill();
+  await vi.waitFor(async () => expect((await health(agent)).text).toContain("no management API answers"), waitMs);
+  await broker.start();
+  await agent.logged("queues are looked at again");
+  connection = await connect(broker.url);
+  channel = await connection.createChannel();
+  expect(await queueNames()).toEqual(["left"]);
+});

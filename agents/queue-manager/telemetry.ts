@@ -1,0 +1,73 @@
+import { UserError } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import type { AuditLine } from "./audit.ts";
+import type { Stage, Watched } from "./decide.ts";
+import { ManagementError } from "./management-api.ts";
+import type { QueueManagerEvents } from "./queue-manager.ts";
+
+export interface Telemetry extends QueueManagerEvents {
+  /** What keeps queues from being looked at, or a step from being made; undefined where the last look was good. */
+  readonly fault: string | undefined;
+  /** Undefined before the first look. */
+  readonly queuesCount: number | undefined;
+  readonly watched: ReadonlyMap<string, Watched>;
+}
+
+const stages: readonly Stage[] = ["seen", "warned", "unbound", "stuck"];
+
+/** Counts and logs what the queue manager does. */
+export function openTelemetry(log: Log, metrics: Metrics): Telemetry {
+  const looks = metrics.counter("looks", "looks at all queues");
+  const failures = metrics.counter("failures", "looks and steps that could not be made");
+  const events = metrics.counter("events", "lines of the audit file, by what was done", ["event"]);
+  let watched: ReadonlyMap<string, Watched> = new Map();
+  let queuesCount: number | undefined;
+  let fault: string | undefined;
+  metrics.gauge("queues", "queues at the last look", (gauge) => gauge.set(queuesCount ?? 0));
+  metrics.gauge<"stage">(
+    "watched",
+    "queues that are unused and too full, by stage",
+    (gauge) => {
+      const found = [...watched.values()];
+      for (const stage of stages) gauge.set({ stage }, found.filter((each) => each.stage === stage).length);
+    },
+    ["stage"],
+  );
+  return {
+    get fault() {
+      return fault;
+    },
+    get queuesCount() {
+      return queuesCount;
+    },
+    get watched() {
+      return watched;
+    },
+    audited(line: AuditLine) {
+      events.inc({ event: line.event });
+      log.warn(line, `queue: ${line.event}`);
+    },
+    looked({ queues, unknown }, next) {
+      looks.inc();
+      if (fault !== undefined) log.info("queues are looked at again");
+      fault = undefined;
+      queuesCount = queues.length + unknown.length;
+      watched = next;
+      log.debug({ queues: queues.length, unknown: unknown.length, watched: next.size }, "looked at all queues");
+    },
+    failed(what, error) {
+      failures.inc();
+      const reason = `${what}: ${explain(error)}`;
+      // Each round again says nothing new.
+      if (reason !== fault) log.error({ reason }, "queues can't be managed as they should be, trying again");
+      fault = reason;
+    },
+  };
+}
+
+function explain(error: Error): string {
+  if (error instanceof UserError) return error.format();
+  if (!(error instanceof ManagementError) || (error.status !== 401 && error.status !== 403)) return error.message;
+  return `${error.message}; the user needs the tag management, configure and write on the queues, and read on the exchanges`;
+}

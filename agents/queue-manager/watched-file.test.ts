@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { keyOf, type Watched } from "./decide.ts";
+import { WatchedFile } from "./watched-file.ts";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "queue-manager-watched-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test("what is remembered is what was saved last; before that nothing is", async () => {
+  const file = new WatchedFile(join(folder, "watched.json"));
+  expect(await file.load()).toEqual(new Map());
+  const watched: Watched = {
+    ...{ vhost: "/", name: 'q"é', unusedMs: 1.5, seenMs: 2, uses: 3, stage: "unbound" },
+    bindings: [{ source: "x", routingKey: "#", arguments: { a: 1 } }],
+  };
+  await file.save(new Map());
+  await file.save(new Map([[keyOf(watched), watched]]));
+  expect(await file.load()).toEqual(new Map([[keyOf(watched), watched]]));
+});
+
+test("a file that is something else ends the start with a remedy: bindings may be in it", async () => {
+  const path = join(folder, "watched.json");
+  writeFileSync(path, '[{"name":');
+  await expect(new WatchedFile(path).load()).rejects.toThrow("is not what this agent wrote");
+});
