@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { CoreFixture, deeds, keyOf, startMs, types } from "./core-fixture.ts";
+import { CoreFixture, deeds, keyOf, startMs, types, windowMs } from "./core-fixture.ts";
 
 /** Product 1 went out as urp-1's; urp-2's twin is kept on disk under 77. Deliveries 1 to 3 are done. */
 function withTwinKept(): CoreFixture {
@@ -16,7 +16,7 @@ test("a request is answered with the twin kept on disk, once, and acked when tha
   const routingKey = "v00.urp.twin.RADAR";
   expect(serve).toMatchObject([{ type: "serve", routingKey, ref: 77, reason: "404", firstAtMs: startMs }]);
   expect(at.request(1), "a second one waits for the same").toEqual([]);
-  expect(deeds(at.settle("confirmed", serve))).toEqual(["remember-served", "ack 4", "ack 5"]);
+  expect(deeds(at.settle("confirmed", serve))).toEqual(["ack 4", "ack 5"]);
   expect(deeds(at.request(1)), "answered already").toEqual(["ack 6"]);
 });
 
@@ -29,7 +29,7 @@ test("a request that comes before the twin waits for it, and both are acked toge
   expect(deeds(at.deliver(1)), "the same source is no alternative").toEqual(["ack 5"]);
   const serve = at.deliver(1, { source: "urp-2" });
   expect(serve).toMatchObject([{ type: "twin" }, { type: "serve-delivery", delivery: { id: 6 }, reason: "404" }]);
-  expect(deeds(at.settle("confirmed", serve))).toEqual(["remember-served", "ack 6", "ack 3", "ack 4"]);
+  expect(deeds(at.settle("confirmed", serve))).toEqual(["ack 6", "ack 3", "ack 4"]);
 });
 
 test("a request that comes between a twin and its place on disk is answered when that is known", () => {
@@ -44,12 +44,7 @@ test("a request for an unknown product waits; the product as another source's is
   const at = CoreFixture.working();
   at.request(1);
   at.request(2);
-  expect(deeds(at.settle("confirmed", at.deliver(1, { source: "urp-2" })))).toEqual([
-    "remember",
-    "ack 4",
-    "remember-served",
-    "ack 2",
-  ]);
+  expect(deeds(at.settle("confirmed", at.deliver(1, { source: "urp-2" })))).toEqual(["remember", "ack 4", "ack 2"]);
   const serve = at.deliver(2);
   at.deliver(2, { source: "urp-2" });
   expect(deeds(at.settle("confirmed", serve)), "the twin that waited is").toEqual([
@@ -57,6 +52,16 @@ test("a request for an unknown product waits; the product as another source's is
     "ack 5",
     "serve-delivery 6",
   ]);
+});
+
+test("the product is no answer to the request that says that this very announcement failed", () => {
+  const at = CoreFixture.working();
+  const publish = at.deliver(1, { source: "urp-2" });
+  at.request(1, { source: "urp-1" });
+  at.request(1, { source: "urp-2" });
+  expect(deeds(at.settle("confirmed", publish))).toEqual(["remember", "ack 2", "ack 3"]);
+  expect(deeds(at.deliver(1, { source: "urp-2" })), "nor is that one again").toEqual(["ack 5"]);
+  expect(deeds(at.deliver(1, { source: "urp-1" }))).toEqual(["serve-delivery 6"]);
 });
 
 test("where no twin comes in time the failed announcement goes out once more, and says so", () => {
@@ -85,9 +90,11 @@ test("a twin that comes after the failed announcement went out once more is sent
   at.settle("confirmed", at.request(2));
   expect(deeds(at.deliver(1)), "the failed one again is none").toEqual(["ack 5"]);
   const serve = at.deliver(1, { source: "urp-2" });
-  expect(serve).toMatchObject([{ type: "twin" }, { type: "serve-delivery", delivery: { id: 6 }, reason: "404" }]);
+  const reason = "404; no twin came within 0 s";
+  expect(serve).toMatchObject([{ type: "twin" }, { type: "serve-delivery", delivery: { id: 6 }, reason }]);
   expect(deeds(at.settle("confirmed", serve))).toEqual(["ack 6"]);
-  expect(deeds(at.deliver(1, { source: "urp-2" }))).toEqual(["ack 7"]);
+  expect(deeds(at.deliver(1, { source: "urp-2" }))).toEqual(["keep-twin 7", "ack 7"]);
+  expect(at.tell({ type: "twin-kept", key: keyOf(1), ref: 5 }), "no second one").toEqual([]);
 });
 
 test("a twin that comes while the failed announcement is on its way is kept, and sent after it", () => {
@@ -97,20 +104,22 @@ test("a twin that comes while the failed announcement is on its way is kept, and
   const last = at.request(2);
   expect(deeds(at.deliver(1, { source: "urp-2" }))).toEqual(["keep-twin 5", "ack 5"]);
   at.tell({ type: "twin-kept", key: keyOf(1), ref: 9 });
-  expect(deeds(at.settle("confirmed", last))).toEqual(["remember-served", "ack 3", "serve"]);
+  expect(deeds(at.settle("confirmed", last))).toEqual(["ack 3", "serve"]);
 });
 
-test("a product that a puller has after all, or that failed long ago, is owed no twin", () => {
+test("a product that a puller has after all is owed no twin, another one as long as it is known", () => {
   const at = CoreFixture.working({ alternateWaitMs: 1000 });
-  for (const product of [1, 2]) {
+  for (const product of [1, 2, 3]) {
     at.settle("confirmed", at.deliver(product));
     at.request(product);
   }
   for (const effect of at.tickAfter(1000)) at.settle("confirmed", [effect]);
   at.pulled(1);
-  expect(deeds(at.deliver(1, { source: "urp-2" }))).toEqual(["ack 6"]);
-  at.nowMs += 1000;
-  expect(deeds(at.deliver(2, { source: "urp-2" }))).toEqual(["ack 7"]);
+  expect(deeds(at.deliver(1, { source: "urp-2" }))).toEqual(["ack 8"]);
+  at.nowMs += windowMs - 2000;
+  expect(deeds(at.returnMarker(at.deliver(2, { source: "urp-2" })))).toEqual(["serve-delivery 9"]);
+  at.tickAfter(1000);
+  expect(deeds(at.deliver(3, { source: "urp-2" })), "a new window").toEqual(["publish 10"]);
 });
 
 test("an alternate that no queue takes is tried again; one lost with the channel is decided anew", () => {
@@ -139,8 +148,7 @@ test.each([
   const at = CoreFixture.working();
   at.settle("confirmed", at.deliver(1));
   at.request(1);
-  const record =
-    kind === "twin" ? ({ kind, key: keyOf(1) } as const) : ({ kind, key: keyOf(1), atMs: startMs } as const);
+  const record = kind === "twin" ? twinOf("urp-2") : ({ kind, key: keyOf(1), atMs: startMs } as const);
   expect(deeds(at.ledger(record))).toContain("ack 3");
   expect(deeds(at.request(1))).toEqual(["ack 4"]);
 });
@@ -151,7 +159,7 @@ test("requests wait for a marker like announcements: the twin may be out already
   at.published(1);
   const marker = at.request(1);
   expect(types(marker)).toEqual(["marker"]);
-  at.ledger({ kind: "twin", key: keyOf(1) });
+  at.ledger(twinOf("urp-2"));
   expect(deeds(at.returnMarker(marker))).toEqual(["ack 1"]);
 });
 
@@ -168,9 +176,9 @@ test("when the address leaves, requests are given back, after what is under way;
   other.request(2);
   other.tell({ type: "deliveries-lost" });
   expect(other.core.alternatesWaiting).toBe(0);
-  expect(deeds(other.settle("confirmed", sent)), "it got through: the request that comes again is answered").toEqual([
-    "remember-served",
-  ]);
+  expect(deeds(other.settle("confirmed", sent)), "it got through: the request that comes again is answered").toEqual(
+    [],
+  );
   expect(deeds(other.returnMarker(other.request(1)))).toEqual(["ack 6"]);
 });
 
@@ -186,6 +194,11 @@ test("a request under the bare topic is answered under the bare topic, one of 25
   expect(at.tell({ type: "delivery", delivery: bare })).toMatchObject([{ type: "serve", routingKey: "v00.urp.twin" }]);
 });
 
+/** Somebody has answered for product 1: with this source's announcement. */
+function twinOf(source: string) {
+  return { kind: "twin", key: keyOf(1), source, routingKey: "v00.urp.twin.RADAR", reason: "404" } as const;
+}
+
 /** Product 1's twin is kept here, and the address is elsewhere by now. */
 function standby(): CoreFixture {
   const at = withTwinKept();
@@ -193,7 +206,13 @@ function standby(): CoreFixture {
   return at;
 }
 
-const asked = { kind: "request", key: keyOf(1), routingKey: "v00.urp.alternate.RADAR", reason: "404" } as const;
+const asked = {
+  kind: "request",
+  key: keyOf(1),
+  routingKey: "v00.urp.alternate.RADAR",
+  reason: "404",
+  source: "urp-1",
+} as const;
 
 test("a standby that keeps the twin sends it when nobody else has for a while", () => {
   const at = standby();
@@ -202,14 +221,16 @@ test("a standby that keeps the twin sends it when nobody else has for a while", 
   const serve = at.tickAfter(1);
   expect(serve).toMatchObject([{ type: "serve", routingKey: "v00.urp.twin.RADAR", ref: 77, reason: "404" }]);
   expect(types(at.settle("lost", serve))).toEqual(["publish-failed"]);
-  expect(deeds(at.settle("confirmed", at.tickAfter(100)))).toEqual(["remember-served"]);
+  expect(deeds(at.settle("confirmed", at.tickAfter(100)))).toEqual([]);
+  expect(at.ledger(asked), "once").toEqual([]);
+  expect(at.tickAfter(1000)).toEqual([]);
   expect(at.core.isIdle).toBe(true);
 });
 
 test("a standby does nothing where the twin is sent, the product pulled, no twin kept, or the address its own by then", () => {
   const sent = standby();
   sent.ledger(asked);
-  expect(deeds(sent.ledger({ kind: "twin", key: keyOf(1) }))).toEqual(["remember-served"]);
+  expect(deeds(sent.ledger(twinOf("urp-2")))).toEqual([]);
   expect(sent.tickAfter(1000)).toEqual([]);
 
   const pulled = standby();
@@ -227,8 +248,62 @@ test("a standby does nothing where the twin is sent, the product pulled, no twin
   expect(back.tickAfter(1000)).toEqual([]);
 });
 
-test("whoever works leaves requests in its ledger to their deliveries", () => {
+test("whoever works leaves requests in its ledger to their deliveries, and answers as a standby when the address leaves before", () => {
   const at = withTwinKept();
   at.ledger(asked);
   expect(at.tickAfter(1000)).toEqual([]);
+  at.tell({ type: "gone" });
+  expect(deeds(at.tickAfter(0))).toEqual(["serve"]);
+});
+
+test("where another had no twin, and announced what had failed once more, the twin that is kept here follows", () => {
+  const at = standby();
+  at.ledger(asked);
+  const serve = at.ledger(twinOf("urp-1"));
+  expect(serve).toMatchObject([{ type: "serve", ref: 77, reason: "404" }]);
+  at.settle("confirmed", serve);
+  expect(at.ledger(twinOf("urp-1")), "once").toEqual([]);
+});
+
+test("a twin that is kept, or is seen, after another has announced what had failed once more, is owed by the one that works", () => {
+  const at = CoreFixture.working();
+  at.settle("confirmed", at.deliver(1));
+  at.ledger(twinOf("urp-1"));
+  expect(deeds(at.request(1)), "answered, as far as may be").toEqual(["ack 3"]);
+  expect(deeds(at.deliver(1, { source: "urp-2" }))).toEqual(["serve-delivery 4"]);
+
+  const paid = CoreFixture.working();
+  paid.settle("confirmed", paid.deliver(1));
+  paid.ledger(twinOf("urp-1"));
+  paid.ledger(twinOf("urp-2"));
+  expect(deeds(paid.deliver(1, { source: "urp-2" }))).toEqual(["keep-twin 3", "ack 3"]);
+});
+
+test("a request that comes again may have been answered in the ledger alone: it waits for a receipt, then the last round", () => {
+  const at = standby();
+  at.ledger(twinOf("urp-2"));
+  at.tell({ type: "held" });
+  const marker = at.request(1, { redelivered: true });
+  expect(at.returnMarker(marker)).toEqual([]);
+  expect(at.core.alternatesWaiting).toBe(1);
+  const serve = at.tickAfter(600_000);
+  expect(serve, "with the twin all the same").toMatchObject([{ type: "serve", ref: 77 }]);
+  expect(deeds(at.settle("confirmed", serve))).toEqual(["ack 4"]);
+  expect(deeds(at.returnMarker(at.request(1, { redelivered: true }))), "confirmed to this host").toEqual(["ack 5"]);
+});
+
+test("where what went out again in doubt is the other source's, that one's failure is answered with the first", () => {
+  const at = new CoreFixture({}, [1]);
+  at.table.setTwinRef(at.table.find(keyOf(1), startMs), 77);
+  at.tell({ type: "held" });
+  at.returnMarker(at.deliver(1, { source: "urp-2", again: true }));
+  expect(deeds(at.deliver(1, { redelivered: true })), "certain, and a twin").toEqual(["ack 2"]);
+  const marker = at.tickAfter(1_200_000);
+  const again = at.returnMarker(marker);
+  expect(deeds(again)).toEqual(["remember", "publish 1"]);
+  expect(deeds(at.settle("confirmed", again))).toEqual(["ack 1"]);
+  expect(at.table.source(at.table.find(keyOf(1), at.nowMs))).toBe("urp-2");
+  const asked = at.returnMarker(at.request(1, { source: "urp-2" }));
+  expect(deeds(asked), "what was kept is of the same source").toEqual([]);
+  expect(deeds(at.deliver(1)), "the first one's, announced again").toEqual(["serve-delivery 4"]);
 });

@@ -10,16 +10,7 @@ import type { Parts } from "./parts.ts";
 import { type Answer, type Serve, Serves } from "./serves.ts";
 import { type Help, StandbyHelp } from "./standby-help.ts";
 import type { Turn } from "./turn.ts";
-
-/** A puller's request that waits for a twin. */
-interface Request {
-  readonly help: Help;
-  /** Further ones for the product wait with the first, which the queue may have taken back unnoticed. */
-  readonly deliveries: [Incoming, ...Incoming[]];
-  /** Of the announcement that failed: another of the same source is no alternative. */
-  readonly source: string;
-  readonly sinceMs: number;
-}
+import { WaitingRequests } from "./waiting-requests.ts";
 
 /**
  * A puller that can't fetch what was announced asks for the product's other announcement. Answered with a twin that is kept on
@@ -31,8 +22,7 @@ export class Alternates {
   readonly #table: DedupTable;
   readonly #catchingUp: CatchingUp;
   readonly #serves: Serves;
-  /** By key; the oldest first. */
-  readonly #waiting = new Map<string, Request>();
+  readonly #waiting: WaitingRequests;
   readonly #help: StandbyHelp;
   readonly #owed: OwedTwins;
 
@@ -41,6 +31,7 @@ export class Alternates {
     this.#options = options;
     this.#table = table;
     this.#catchingUp = catchingUp;
+    this.#waiting = new WaitingRequests(turn);
     this.#serves = new Serves(turn, options, random);
     this.#help = new StandbyHelp(turn, options);
     this.#owed = new OwedTwins(turn, options);
@@ -62,18 +53,22 @@ export class Alternates {
   onRequest(key: string, source: string, delivery: Incoming, tail: string): void {
     const slot = this.#table.find(key, this.#turn.nowMs);
     const serve = this.#serves.get(key);
-    if (slot >= 0 && this.#table.isServed(slot)) {
+    const isAnswered = slot >= 0 && (this.#table.isServed(slot) || (!serve && this.#owed.get(key) !== undefined));
+    // The answer to one that was given out before may be in the ledger alone, where a node has died: only a puller can tell.
+    const isDoubtful =
+      isAnswered && delivery.redelivered && this.#options.receipts && !this.#table.isServedForCertain(slot);
+    if (slot >= 0 && (this.#table.isPulled(slot) || (isAnswered && !isDoubtful))) {
       this.#ack(delivery);
       return;
     }
-    const waiting = serve?.requests ?? this.#waiting.get(key)?.deliveries;
-    if (waiting) {
-      waiting.push(delivery);
+    if (serve) {
+      serve.requests.push(delivery);
       return;
     }
-    const help = { key, routingKey: this.#twinTopic(tail), reason: delivery.reason ?? "no reason given" };
-    this.#waiting.set(key, { help, deliveries: [delivery], source, sinceMs: this.#turn.nowMs });
-    const ref = slot >= 0 ? this.#table.twinRef(slot) : 0;
+    if (this.#waiting.join(key, source, delivery)) return;
+    const reason = delivery.reason ?? "no reason given";
+    this.#waiting.add({ key, routingKey: this.#twinTopic(tail), reason, source }, delivery);
+    const ref = slot >= 0 && !isDoubtful ? this.#table.twinRef(slot) : 0;
     if (ref > 0) this.#answer(key, ref, undefined);
     else if (this.#waiting.size > this.#options.alternatesWaitingMax) this.#answerOldest();
   }
@@ -82,7 +77,7 @@ export class Alternates {
   onTwin(key: string, { delivery, source }: Arrival): boolean {
     const request = this.#waiting.get(key);
     if (request) {
-      if (request.source === source) return false;
+      if (request.help.source === source) return false;
       this.#answer(key, 0, delivery);
       return true;
     }
@@ -95,41 +90,56 @@ export class Alternates {
   onKept(key: string, ref: number): void {
     const slot = this.#table.find(key, this.#turn.nowMs);
     if (slot >= 0) this.#table.setTwinRef(slot, ref);
-    if (this.#waiting.has(key)) this.#answer(key, ref, undefined);
+    if (this.#waiting.get(key)) this.#answer(key, ref, undefined);
     else this.#payOwed(key, ref);
   }
 
   /** The product itself went out, as this source's announcement: an answer, if another's had failed. */
   onCommitted(key: string, source: string): void {
-    const request = this.#waiting.get(key);
-    if (!request || request.source === source) return;
-    this.#markServed(key);
-    this.#settleWaiting(key);
+    this.#waiting.settle(key, source);
   }
 
-  /** Some dispatcher has announced the twin. */
-  onTwinSeen(key: string): void {
-    this.#markServed(key);
+  /** Some dispatcher has announced the twin, or had none and announced what had failed once more: then it is owed. */
+  onTwinSeen({ key, source, routingKey, reason }: Extract<LedgerRecord, { kind: "twin" }>): void {
+    const slot = this.#table.find(key, this.#turn.nowMs);
     this.#help.drop(key);
-    this.#settleWaiting(key);
+    this.#waiting.settle(key);
+    if (slot >= 0 && this.#table.source(slot) === source) {
+      if (this.#table.isPulled(slot) || this.#table.isServedForCertain(slot)) return;
+      this.#note({ key, routingKey, reason, source });
+      this.#payOwed(key, this.#table.twinRef(slot));
+      return;
+    }
+    this.#owed.drop(key);
+    this.#markServed(key, false);
+  }
+
+  /** The product goes out once more, since it may have been lost: what was answered for it may have been lost with it. */
+  onAnew(key: string, slot: number): void {
+    this.#owed.drop(key);
+    this.#table.clearServed(slot);
   }
 
   /** A puller has the product: nobody needs its twin. */
   onPulled(key: string): void {
-    // Also on disk: what announcers announce again after a restart of ours must not be doubted once more.
-    this.#markServed(key);
+    const slot = this.#table.find(key, this.#turn.nowMs);
+    if (slot >= 0 && !this.#table.isPulled(slot)) {
+      this.#table.setPulled(slot);
+      // Also on disk: what announcers announce again after a restart of ours must not be doubted once more.
+      this.#turn.push({ type: "remember-served", key });
+    }
     this.#help.drop(key);
     this.#owed.drop(key);
-    this.#settleWaiting(key);
+    this.#waiting.settle(key);
     const serve = this.#serves.get(key);
     if (serve && serve.id === 0) this.#finish(serve);
   }
 
   /** A request is in the ledger: whoever works has it as a delivery, a standby helps. */
-  onRequestSeen({ key, routingKey, reason }: Extract<LedgerRecord, { kind: "request" }>): void {
+  onRequestSeen({ key, routingKey, reason, source }: Extract<LedgerRecord, { kind: "request" }>): void {
     const tail = topicTail(this.#options.alternateTopic, routingKey);
-    if (tail === undefined || this.#keptTwin(key) === 0) return;
-    this.#help.plan({ key, routingKey: this.#twinTopic(tail), reason });
+    if (tail === undefined) return;
+    this.#help.plan({ key, routingKey: this.#twinTopic(tail), reason, source });
   }
 
   /** False where the outcome was of no alternate. */
@@ -157,55 +167,55 @@ export class Alternates {
     this.#putBack(serve);
   }
 
-  /** `works`: this host dispatches. */
+  /** `works`: this host dispatches, or is about to end: others' requests are not for it. */
   onTick(works: boolean): void {
-    const { nowMs } = this.#turn;
-    for (let help = this.#help.takeDue(); help; help = this.#help.takeDue()) {
+    const { alternatesWaitingMax, alternateWaitMs } = this.#options;
+    // A host that works has the request itself, or will; where the address leaves before, it is for this one to help.
+    while (!works && this.#serves.size < alternatesWaitingMax) {
+      const help = this.#help.takeDue();
+      if (!help) break;
       const ref = this.#keptTwin(help.key);
-      // A host that works by now has the request itself, or will.
-      if (!works && ref > 0) this.#serve(help, { ref, unasked: true });
+      if (ref > 0) this.#serve(help, { ref, unasked: true });
     }
-    for (const { sinceMs } of this.#waiting.values()) {
-      if (sinceMs + this.#options.alternateWaitMs > nowMs) break;
-      this.#answerOldest();
-    }
+    while (this.#answerOldest(this.#turn.nowMs - alternateWaitMs)) {}
+    this.#help.onTick();
     this.#serves.onTick();
     this.#owed.onTick();
   }
 
   forgetDeliveries(): void {
-    this.#waiting.clear();
+    this.#waiting.forget();
     this.#serves.forgetDeliveries();
   }
 
   /** Requeues what waits. */
   giveBack(): void {
-    for (const { deliveries } of this.#waiting.values()) {
-      for (const { id } of deliveries) this.#turn.push({ type: "requeue", delivery: id });
-    }
-    this.#waiting.clear();
+    this.#waiting.giveBack();
     this.#serves.giveBack();
   }
 
   /** With what is on disk, or with what is in hand. */
   #answer(key: string, ref: number, delivery: Incoming | undefined): void {
-    const request = this.#waiting.get(key);
-    if (!request) return;
-    this.#waiting.delete(key);
-    this.#serve(request.help, { ref, delivery, requests: request.deliveries });
+    const request = this.#waiting.take(key);
+    if (request) this.#serve(request.help, { ref, delivery, requests: request.deliveries });
   }
 
-  /** With its own announcement: a server that was away for a while may be back, and nothing else is left to try. */
-  #answerOldest(): void {
-    for (const [key, { help, deliveries, source, sinceMs }] of this.#waiting) {
-      this.#waiting.delete(key);
-      this.#owed.note(help, source);
-      const [delivery, ...requests] = deliveries;
-      const seconds = Math.round((this.#turn.nowMs - sinceMs) / 1000);
-      const reason = `${help.reason}; no twin came within ${seconds} s`;
-      this.#serve({ ...help, reason }, { lastRound: true, delivery, requests });
-      return;
+  /** With the twin where one is kept, else with its own announcement: a server that was away for a while may be back, and nothing else is left to try. */
+  #answerOldest(sinceMs?: number): boolean {
+    const request = this.#waiting.takeOldest(sinceMs);
+    if (!request) return false;
+    const { help, deliveries } = request;
+    const slot = this.#table.find(help.key, this.#turn.nowMs);
+    const ref = slot < 0 ? 0 : this.#table.twinRef(slot);
+    if (ref > 0) {
+      this.#serve(help, { ref, requests: deliveries });
+      return true;
     }
+    const [delivery, ...requests] = deliveries;
+    const seconds = Math.round((this.#turn.nowMs - request.sinceMs) / 1000);
+    const reason = `${help.reason}; no twin came within ${seconds} s`;
+    this.#serve({ ...help, reason }, { lastRound: true, delivery, requests });
+    return true;
   }
 
   /** A twin that was written to disk while the failed announcement went out. */
@@ -216,17 +226,22 @@ export class Alternates {
 
   #onServed(serve: Serve): void {
     const { key, lastRound } = serve;
-    this.#markServed(key);
     this.#finish(serve);
     const slot = this.#table.find(key, this.#turn.nowMs);
-    if (!lastRound) this.#owed.drop(key);
-    else if (slot >= 0) this.#payOwed(key, this.#table.twinRef(slot));
+    if (!lastRound) {
+      this.#markServed(key, true);
+      this.#owed.drop(key);
+      return;
+    }
+    this.#note(serve);
+    if (slot >= 0) this.#payOwed(key, this.#table.twinRef(slot));
   }
 
   /** Reference of a twin that is kept here and that nobody has sent; 0 for none. */
   #keptTwin(key: string): number {
     const slot = this.#table.find(key, this.#turn.nowMs);
-    if (slot < 0 || this.#table.isServed(slot) || this.#serves.get(key)) return 0;
+    if (slot < 0 || this.#serves.get(key)) return 0;
+    if (this.#table.isServed(slot) || this.#table.isPulled(slot)) return 0;
     return this.#table.twinRef(slot);
   }
 
@@ -235,18 +250,9 @@ export class Alternates {
     this.#serves.start(help, slot < 0 ? undefined : this.#table.atMs(slot), answer);
   }
 
-  #markServed(key: string): void {
+  #markServed(key: string, certain: boolean): void {
     const slot = this.#table.find(key, this.#turn.nowMs);
-    if (slot < 0 || this.#table.isServed(slot)) return;
-    this.#table.setServed(slot);
-    this.#turn.push({ type: "remember-served", key });
-  }
-
-  #settleWaiting(key: string): void {
-    const request = this.#waiting.get(key);
-    if (!request) return;
-    this.#waiting.delete(key);
-    for (const delivery of request.deliveries) this.#ack(delivery);
+    if (slot >= 0) this.#table.setServed(slot, certain);
   }
 
   /** All that it answers is acked. */
@@ -262,6 +268,11 @@ export class Alternates {
     for (const request of serve.requests) this.#catchingUp.aside.push(request);
     if (serve.delivery) this.#catchingUp.aside.push({ ...serve.delivery, redelivered: true });
     if (serve.delivery || serve.requests.length > 0) this.#catchingUp.startOverLater();
+  }
+
+  /** The last round of tries is out: from now on the twin is owed. */
+  #note({ key, routingKey, reason, source }: Help): void {
+    this.#owed.note({ key, routingKey, reason, source });
   }
 
   #isOld(serve: Serve): boolean {

@@ -165,12 +165,11 @@ export class DispatcherCore {
         if (!products.onPulled(record)) this.#refuse();
         break;
       case "twin":
-        alternates.onTwinSeen(record.key);
+        alternates.onTwinSeen(record);
         break;
       case "request":
         products.onRequestSeen(record);
-        // Whoever works has it as a delivery.
-        if (this.#taking === "no") alternates.onRequestSeen(record);
+        alternates.onRequestSeen(record);
         break;
       case "marker":
         if (this.#taking === "yes" && !this.#decisions.onToken(record.token)) this.#becomeFull();
@@ -252,7 +251,8 @@ export class DispatcherCore {
     const { entriesMax } = this.#options;
     this.#table.expire(this.#turn.nowMs);
     if (this.#full && this.#taking === "no" && this.entries <= entriesMax * resumeShare) this.#resume();
-    if (this.#taking !== "leaving") this.#decisions.alternates.onTick(this.#taking === "yes");
+    // Whoever ends begins nothing more.
+    if (this.#taking !== "leaving") this.#decisions.alternates.onTick(this.#taking === "yes" || this.#stopped);
     if (this.#taking === "yes") this.#decisions.onTick();
     this.#goOn();
     this.#giveUp();

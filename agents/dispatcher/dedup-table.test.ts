@@ -29,12 +29,21 @@ test("an entry gives back what it was made of, and what was noted since", () => 
   expect([table.isCertain(first), table.isServed(first), table.twinRef(first)]).toEqual([false, false, 0]);
   table.setTwinRef(first, 2 ** 48 - 1);
   table.setCertain(first);
-  table.setServed(first);
+  table.setServed(first, false);
   expect([table.isCertain(first), table.isServed(first), table.twinRef(first)]).toEqual([true, true, 2 ** 48 - 1]);
+  expect([table.isServedForCertain(first), table.isPulled(first)]).toEqual([false, false]);
+  table.setServed(first, true);
+  table.setPulled(first);
+  expect([table.isServedForCertain(first), table.isPulled(first)]).toEqual([true, true]);
   table.setTwinRef(first, 2 ** 32);
   expect([table.twinRef(first), table.source(first), table.isServed(first)]).toEqual([2 ** 32, "radar1", true]);
   expect([table.source(second), table.sizeBytes(second), table.twinRef(second)]).toEqual(["radar2", 2 ** 32 - 1, 0]);
   expect(() => table.setTwinRef(first, 2 ** 48)).toThrow(RangeError);
+  table.setSource(first, "radar2", 7);
+  expect([table.source(first), table.sizeBytes(first), table.twinRef(first)]).toEqual(["radar2", 7, 0]);
+  table.clearServed(first);
+  expect([table.isServed(first), table.isServedForCertain(first)]).toEqual([false, false]);
+  expect([table.isPulled(first), table.isCertain(first), table.atMs(first)]).toEqual([true, true, 5000.25]);
 });
 
 test("at its bound it takes no more, exactly, and takes again what has been forgotten", () => {

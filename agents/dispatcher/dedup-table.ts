@@ -5,7 +5,7 @@ import { keyWords, readKey } from "./product-key.ts";
 /** Place of an entry's parts, in 32-bit words from its beginning; the time is a 64-bit number in words 8 and 9. */
 const word = { size: 5, refLow: 6, meta: 7 } as const;
 /** In `meta`: the source's number in the lowest byte, then flags; the upper half is the reference's highest 16 bits. */
-const flag = { certain: 1 << 8, served: 1 << 9 } as const;
+const flag = { certain: 1 << 8, served: 1 << 9, servedForCertain: 1 << 10, pulled: 1 << 11 } as const;
 
 /** Names that are kept apart; all further sources are one. */
 const sourcesMax = 255;
@@ -140,6 +140,13 @@ export class DedupTable {
     return this.#get(slot, word.size) >>> 0;
   }
 
+  /** It went out as another's announcement. What is kept as its twin may be that very one, and is no longer taken for it. */
+  setSource(slot: number, source: string, sizeBytes: number): void {
+    this.#set(slot, word.size, Math.min(sizeBytes, sizeBytesMax) | 0);
+    this.#set(slot, word.meta, (this.#get(slot, word.meta) & ~0xff) | this.#numberOf(source));
+    this.setTwinRef(slot, 0);
+  }
+
   /** Whether its publish was confirmed to us or proven otherwise, not only seen in the ledger. */
   isCertain(slot: number): boolean {
     return (this.#get(slot, word.meta) & flag.certain) !== 0;
@@ -149,13 +156,33 @@ export class DedupTable {
     this.#set(slot, word.meta, this.#get(slot, word.meta) | flag.certain);
   }
 
-  /** Whether a twin of it went out. */
+  /** Whether a twin of it went out, as far as the ledger tells. */
   isServed(slot: number): boolean {
     return (this.#get(slot, word.meta) & flag.served) !== 0;
   }
 
-  setServed(slot: number): void {
-    this.#set(slot, word.meta, this.#get(slot, word.meta) | flag.served);
+  /** Whether it was confirmed to us that it did. */
+  isServedForCertain(slot: number): boolean {
+    return (this.#get(slot, word.meta) & flag.servedForCertain) !== 0;
+  }
+
+  setServed(slot: number, certain: boolean): void {
+    const flags = certain ? flag.served | flag.servedForCertain : flag.served;
+    this.#set(slot, word.meta, this.#get(slot, word.meta) | flags);
+  }
+
+  /** The product goes out anew: what was asked for before may be asked for again. */
+  clearServed(slot: number): void {
+    this.#set(slot, word.meta, this.#get(slot, word.meta) & ~(flag.served | flag.servedForCertain));
+  }
+
+  /** Whether a puller has it: nobody needs it any more, nor its twin. */
+  isPulled(slot: number): boolean {
+    return (this.#get(slot, word.meta) & flag.pulled) !== 0;
+  }
+
+  setPulled(slot: number): void {
+    this.#set(slot, word.meta, this.#get(slot, word.meta) | flag.pulled);
   }
 
   /** Where the journal keeps a twin's announcement; 0: nowhere. */

@@ -31,7 +31,13 @@ test("a redelivery of what only the ledger knows is held until a receipt proves 
 
 test("a request for it proves the same: a puller has had it", () => {
   const at = takenOver(1);
-  const request = { kind: "request", key: keyOf(1), routingKey: "v00.urp.alternate.X", reason: "404" } as const;
+  const request = {
+    kind: "request",
+    key: keyOf(1),
+    routingKey: "v00.urp.alternate.X",
+    reason: "404",
+    source: "urp-1",
+  } as const;
   expect(at.ledger(request), "of which publish?").toEqual([]);
   expect(deeds(at.ledger({ ...request, atMs: startMs }))).toEqual(["remember-certain", "ack 2"]);
 });

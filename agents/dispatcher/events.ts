@@ -26,14 +26,24 @@ export type LedgerRecord =
     }
   /** A puller has put the product into its receiver queue folder. `atMs`: first arrival of what it pulled, where it says so. */
   | { readonly kind: "pulled"; readonly key: string; readonly atMs?: number | undefined }
-  /** Some dispatcher has announced the product's twin. */
-  | { readonly kind: "twin"; readonly key: string }
+  /**
+   * Some dispatcher has answered a request: with the product's twin, or, where `source` is the one that failed, with the failed
+   * announcement itself, since it had no other. `routingKey` is under the twin topic.
+   */
+  | {
+      readonly kind: "twin";
+      readonly key: string;
+      readonly source: string;
+      readonly routingKey: string;
+      readonly reason: string;
+    }
   /** A puller can't fetch the winner's and asks for the twin; `routingKey` is under the alternate topic. */
   | {
       readonly kind: "request";
       readonly key: string;
       readonly routingKey: string;
       readonly reason: string;
+      readonly source: string;
       readonly atMs?: number | undefined;
     }
   | { readonly kind: "marker"; readonly token: string };

@@ -18,10 +18,13 @@ export function tableReplay(table: DedupTable, nowMs: number): Replay {
     arrival(key, atMs, source, sizeBytes, certain) {
       const slot = table.find(key, nowMs);
       if (slot < 0) table.restore(key, atMs, source, sizeBytes, certain);
-      else if (certain) table.setCertain(slot);
+      else {
+        if (table.source(slot) !== source) table.setSource(slot, source, sizeBytes);
+        if (certain) table.setCertain(slot);
+      }
     },
     certain: (key) => find(key, (slot) => table.setCertain(slot)),
-    served: (key) => find(key, (slot) => table.setServed(slot)),
+    served: (key) => find(key, (slot) => table.setPulled(slot)),
     twin: (key, ref) => find(key, (slot) => table.setTwinRef(slot, ref)),
   };
 }

@@ -80,8 +80,8 @@ test("into the table goes what is within the window, once, with what was learned
   await (await Journal.open({ ...options, replay: tableReplay(table, nowMs + 2) })).close();
   expect(table.size).toBe(2);
   const [one, two] = [table.find(productKey(1), nowMs + 2), table.find(productKey(2), nowMs + 2)];
-  expect([table.atMs(one), table.source(one), table.isCertain(one)]).toEqual([nowMs, "radar1", true]);
-  expect([table.isServed(two), table.isCertain(two), table.twinRef(two)]).toEqual([true, false, second]);
+  expect([table.atMs(one), table.source(one), table.isCertain(one)]).toEqual([nowMs, "radar2", true]);
+  expect([table.isPulled(two), table.isCertain(two), table.twinRef(two)]).toEqual([true, false, second]);
   expect(ref).toBeGreaterThan(0);
 });
 

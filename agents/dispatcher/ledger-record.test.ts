@@ -16,6 +16,7 @@ const readerWith = (windowMs: number) => new LedgerReader(topics, "Qk3x_-9a", ne
 const reader = readerWith(Number.MAX_SAFE_INTEGER);
 const key = "a985c32cbdee8af2ab5d7b8f6022e781";
 const body = Buffer.from(`${key} 498081 http://urp-1.cmc.ec.gc.ca/ db/20150120/RADAR/URP/IWA/x:URP:IWA:RADAR:META`);
+const source = "urp-1.cmc.ec.gc.ca";
 const nowMs = 1_700_000_000_500;
 
 function read(routingKey: string, own: Partial<LedgerMessage> = {}) {
@@ -24,7 +25,7 @@ function read(routingKey: string, own: Partial<LedgerMessage> = {}) {
 }
 
 test("what goes out under the notify topic was published, by whom its message id says, when its timestamp says", () => {
-  const published = { kind: "published", key, source: "urp-1.cmc.ec.gc.ca", sizeBytes: 498_081 };
+  const published = { kind: "published", key, source, sizeBytes: 498_081 };
   const said = { timestampSeconds: 1_600_000_000 };
   expect(read("v00.urp.notify.RADAR", said)).toEqual({ ...published, atMs: 1_600_000_000_000, ours: false });
   expect(read("v00.urp.notify.RADAR", { ...said, messageId: "Qk3x_-9a-1z" })).toMatchObject({ ours: true });
@@ -64,11 +65,13 @@ test("what is older than the ledger keeps anything was dated by a clock that is 
 
 test("receipts, twins, requests with their reason, and own markers are told apart", () => {
   expect(read("v00.urp.pulled", { body: Buffer.from(key) })).toEqual({ kind: "pulled", key });
-  expect(read("v00.urp.twin.RADAR")).toEqual({ kind: "twin", key });
+  const twin = { kind: "twin", key, source, routingKey: "v00.urp.twin.RADAR", reason: "not said" };
+  expect(read("v00.urp.twin.RADAR")).toEqual(twin);
+  expect(read("v00.urp.twin.RADAR", { headers: { "x-warren-alternate": "404" } })).toEqual({ ...twin, reason: "404" });
   const said = { timestampSeconds: 1_600_000_000 };
   expect(read("v00.urp.pulled", { body: Buffer.from(key), ...said })).toMatchObject({ atMs: 1_600_000_000_000 });
   const headers = { "x-warren-reason": "404" };
-  const request = { kind: "request", key, routingKey: "v00.urp.alternate.RADAR", reason: "404" };
+  const request = { kind: "request", key, routingKey: "v00.urp.alternate.RADAR", reason: "404", source };
   expect(read("v00.urp.alternate.RADAR", { headers })).toEqual(request);
   expect(read("v00.urp.alternate.RADAR", said)).toMatchObject({ atMs: 1_600_000_000_000 });
   expect(read("v00.urp.alternate.RADAR")).toEqual({ ...request, reason: "not said" });
@@ -86,7 +89,11 @@ test("a topic without anything behind it is that topic, one that only begins lik
 
 test("an announcement that is written unusually is read as the codec reads it", () => {
   const unusual = Buffer.from(`${key.toUpperCase()}  5 http://urp-2/  db/a%20b\n`);
-  expect(read("v00.urp.twin", { body: Buffer.from(unusual.toString().trim()) })).toEqual({ kind: "twin", key });
+  expect(read("v00.urp.twin", { body: Buffer.from(unusual.toString().trim()) })).toMatchObject({
+    kind: "twin",
+    key,
+    source: "urp-2",
+  });
 });
 
 test.each([

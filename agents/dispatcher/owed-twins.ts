@@ -7,23 +7,22 @@ const owedMax = 10_000;
 
 /**
  * Products of which the failed announcement went out once more because no twin had come, or too many requests waited: a twin
- * that comes all the same is owed to the pullers. In memory only; for as long as a request would have waited.
+ * that comes all the same is owed to the pullers. In memory only; for as long as a product is known.
  */
 export class OwedTwins {
   readonly #turn: Turn;
   readonly #options: CoreOptions;
   /** By key; the oldest first. */
-  readonly #owed = new Map<string, { readonly help: Help; readonly source: string; readonly untilMs: number }>();
+  readonly #owed = new Map<string, Help & { readonly untilMs: number }>();
 
   constructor(turn: Turn, options: CoreOptions) {
     this.#turn = turn;
     this.#options = options;
   }
 
-  /** `source`: whose announcement failed. */
-  note(help: Help, source: string): void {
+  note(help: Help): void {
     this.#owed.delete(help.key);
-    this.#owed.set(help.key, { help, source, untilMs: this.#turn.nowMs + this.#options.alternateWaitMs });
+    this.#owed.set(help.key, { ...help, untilMs: this.#turn.nowMs + this.#options.dedupWindowMs });
     for (const key of this.#owed.keys()) {
       if (this.#owed.size <= owedMax) break;
       this.#owed.delete(key);
@@ -33,7 +32,7 @@ export class OwedTwins {
   /** What is owed, to be answered by an announcement of this source; of another than the failed one's where it is not said. */
   get(key: string, source?: string): Help | undefined {
     const owed = this.#owed.get(key);
-    return owed && owed.source !== source && owed.untilMs > this.#turn.nowMs ? owed.help : undefined;
+    return owed && owed.source !== source && owed.untilMs > this.#turn.nowMs ? owed : undefined;
   }
 
   drop(key: string): void {

@@ -69,7 +69,11 @@ export class Products {
     const { nowMs } = this.#parts.turn;
     const claim = this.claims.get(key);
     if (claim && ours) claim.echoed = true;
-    if (this.#parts.table.find(key, nowMs) < 0) {
+    const slot = this.#parts.table.find(key, nowMs);
+    if (slot >= 0) {
+      if (!ours) this.#alternates.onAnew(key, slot);
+      this.#as(slot, record);
+    } else {
       // A clock that is ahead must not make it last longer than by ours.
       const atMs = claim && ours ? claim.firstAtMs : Math.min(record.atMs, nowMs);
       if (this.#isOver(atMs)) return true;
@@ -124,8 +128,11 @@ export class Products {
       const slot = table.find(key, turn.nowMs);
       const [first, ...others] = held;
       let hasRoom = true;
-      if (slot >= 0) this.claims.open(key, first, table.atMs(slot), true, true);
-      else hasRoom = this.take(key, { ...first, atMs: turn.nowMs });
+      if (slot >= 0) {
+        this.#alternates.onAnew(key, slot);
+        this.#as(slot, { key, ...first });
+        this.claims.open(key, first, table.atMs(slot), true, true);
+      } else hasRoom = this.take(key, { ...first, atMs: turn.nowMs });
       // They wait for its outcome.
       for (const other of others) hasRoom = this.take(key, { ...other, atMs: turn.nowMs }) && hasRoom;
       if (!hasRoom) return false;
@@ -152,8 +159,10 @@ export class Products {
     const { turn, table } = this.#parts;
     this.claims.release(claim);
     let slot = table.find(key, turn.nowMs);
-    if (slot >= 0) this.#prove(key, slot);
-    else if (!this.#isOver(firstAtMs)) slot = this.#add(key, firstAtMs, source, sizeBytes, true);
+    if (slot >= 0) {
+      this.#as(slot, claim);
+      this.#prove(key, slot);
+    } else if (!this.#isOver(firstAtMs)) slot = this.#add(key, firstAtMs, source, sizeBytes, true);
     if (!claim.again) turn.push({ type: "won", source, tookMs: turn.nowMs - firstAtMs });
     if (delivery) turn.push({ type: "ack", delivery: delivery.id });
     this.#alternates.onCommitted(key, source);
@@ -209,7 +218,7 @@ export class Products {
     const { table, options } = this.#parts;
     const { redelivered, again = false } = arrival.delivery;
     // One that is announced again asks whether the broker has lost what it confirmed: only a puller can tell.
-    const suspect = again ? !table.isServed(slot) : redelivered && !table.isCertain(slot);
+    const suspect = again ? !table.isPulled(slot) : redelivered && !table.isCertain(slot);
     if (suspect && options.receipts) this.doubts.hold(key, arrival);
     else this.#twin(slot, key, arrival);
   }
@@ -222,7 +231,7 @@ export class Products {
     const sizeDiffers = firstSource !== "" && sizeBytes !== table.sizeBytes(slot);
     turn.push({ type: "twin", source, firstSource, leadMs, sizeDiffers });
     if (this.#alternates.onTwin(key, arrival)) return;
-    if (source !== firstSource && table.twinRef(slot) === 0 && !table.isServed(slot)) {
+    if (source !== firstSource && table.twinRef(slot) === 0 && !table.isPulled(slot)) {
       turn.push({ type: "keep-twin", key, delivery });
     }
     turn.push({ type: "ack", delivery: delivery.id });
@@ -242,6 +251,18 @@ export class Products {
     const slot = this.#parts.table.add(key, atMs, source, sizeBytes, certain);
     this.#parts.turn.push({ type: "remember", key, atMs, source, sizeBytes, certain });
     return slot;
+  }
+
+  /** Whose announcement it is out as: that one's failure is answered with another's. */
+  #as(
+    slot: number,
+    { key, source, sizeBytes }: { readonly key: string } & Pick<Arrival, "source" | "sizeBytes">,
+  ): void {
+    const { table, turn } = this.#parts;
+    if (table.source(slot) === source) return;
+    table.setSource(slot, source, sizeBytes);
+    const certain = table.isCertain(slot);
+    turn.push({ type: "remember", key, atMs: table.atMs(slot), source, sizeBytes, certain });
   }
 
   #isOver(atMs: number): boolean {

@@ -47,6 +47,11 @@ export class Serves {
     return this.#sent.size;
   }
 
+  /** Alternates on their way. */
+  get size(): number {
+    return this.#byKey.size;
+  }
+
   get oldestSentAtMs(): number {
     for (const serve of this.#sent.values()) return serve.sentAtMs;
     return Number.POSITIVE_INFINITY;
@@ -57,10 +62,10 @@ export class Serves {
   }
 
   /** Publishes it at once. `firstAtMs`: the product's first arrival, where it is known. */
-  start({ key, routingKey, reason }: Help, firstAtMs: number | undefined, answer: Answer): void {
+  start({ key, routingKey, reason, source }: Help, firstAtMs: number | undefined, answer: Answer): void {
     const { ref = 0, unasked = false, lastRound = false, delivery, requests = [] } = answer;
     const serve: Serve = {
-      ...{ key, routingKey, reason, firstAtMs, ref, unasked, lastRound, delivery, requests },
+      ...{ key, routingKey, reason, source, firstAtMs, ref, unasked, lastRound, delivery, requests },
       ...{ fromMs: this.#turn.nowMs, id: 0, sentAtMs: 0, attempts: 0, retryAtMs: Number.POSITIVE_INFINITY },
     };
     this.#byKey.set(key, serve);

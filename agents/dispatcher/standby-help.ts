@@ -7,9 +7,17 @@ export interface Help {
   readonly routingKey: string;
   /** Why the winner could not be fetched. */
   readonly reason: string;
+  /** Of the announcement that failed: another of the same source is no alternative. */
+  readonly source: string;
 }
 
-/** Requests seen in the ledger by a host that does not work and keeps the twin: to be answered unless somebody else does first. */
+/** Of about 300 bytes each. Beyond, the oldest is left to the one that works. */
+const plannedMax = 10_000;
+
+/**
+ * Requests seen in the ledger, which somebody else may have in hand that keeps no twin: where one is kept here, they are to be answered
+ * unless somebody does first. Also by a host that works while it sees them: the address may leave before the request comes to it.
+ */
 export class StandbyHelp {
   readonly #turn: Turn;
   readonly #options: CoreOptions;
@@ -22,10 +30,12 @@ export class StandbyHelp {
   }
 
   plan(help: Help): void {
-    const { standbyServeDelayMs, alternatesWaitingMax } = this.#options;
-    // More than that at once are left to the one that works.
-    if (this.#planned.size >= alternatesWaitingMax || this.#planned.has(help.key)) return;
-    this.#planned.set(help.key, { ...help, dueMs: this.#turn.nowMs + standbyServeDelayMs });
+    if (this.#planned.has(help.key)) return;
+    this.#planned.set(help.key, { ...help, dueMs: this.#turn.nowMs + this.#options.standbyServeDelayMs });
+    for (const key of this.#planned.keys()) {
+      if (this.#planned.size <= plannedMax) break;
+      this.#planned.delete(key);
+    }
   }
 
   /** Somebody else did. */
@@ -41,5 +51,13 @@ export class StandbyHelp {
       return help;
     }
     return undefined;
+  }
+
+  /** Asked for a window ago, it is of use to nobody. */
+  onTick(): void {
+    for (const [key, { dueMs }] of this.#planned) {
+      if (dueMs + this.#options.dedupWindowMs > this.#turn.nowMs) break;
+      this.#planned.delete(key);
+    }
   }
 }

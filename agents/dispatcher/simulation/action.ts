@@ -1,5 +1,6 @@
 import type { Host } from "./host.ts";
 import type { Line } from "./line.ts";
+import { queueNumber, queuesASide } from "./message.ts";
 import type { World } from "./world.ts";
 
 /** Something that may happen in the world. */
@@ -7,6 +8,8 @@ export interface Action {
   readonly name: string;
   /** How often it is chosen, against the others. */
   readonly weight: number;
+  /** Happens in schedules of that setting alone, and in all of those. */
+  readonly needs?: "parts" | "serversDie";
   /** False: there was nothing to do it to. */
   readonly act: (world: World) => boolean;
 }
@@ -27,5 +30,5 @@ export function anyLine(world: World, suits?: (line: Line) => boolean): Line | u
 export function strike(world: World, fault: string, line: Line): void {
   world.note?.(`${fault}: ${line.name}`);
   const host = world.hosts.find((each) => each.input === line || each.ledger === line);
-  if (host) world.points.hit(`${fault} ${line.queue === 0 ? "input" : "ledger"}`, host);
+  if (host) world.points.hit(`${fault} ${line.queue % queuesASide === queueNumber.input ? "input" : "ledger"}`, host);
 }

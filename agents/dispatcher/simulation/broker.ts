@@ -1,6 +1,6 @@
 import type { Choices } from "./choices.ts";
 import { type Command, type Entry, type Held, Line } from "./line.ts";
-import { bitOf, type Message, type Mode, queueCount, queueNumber } from "./message.ts";
+import { bitOf, type Message, type Mode, onLosingSide, queueCount, queueNumber, queuesASide } from "./message.ts";
 
 export interface BrokerHooks {
   landed(queue: number, message: Message): void;
@@ -21,7 +21,7 @@ export class Broker {
   readonly consumers: Line[][] = Array.from({ length: queueCount }, () => []);
   /** No leader for now: nothing gets into the queue or out of it. */
   readonly stalled: boolean[] = new Array(queueCount).fill(false);
-  readonly leader: number[] = [0, 1, 0, 1];
+  readonly leader: number[] = [0, 1, 0, 1, 0, 1, 0, 1];
   readonly nodeUp = [true, true, true];
   /** No queue is bound to what dispatchers publish. */
   unbound = false;
@@ -30,6 +30,9 @@ export class Broker {
   /** Of so many publishes the next ones are refused by a queue. */
   refusals = 0;
   lines: Line[] = [];
+  /** Of a mirrored pair that is parted: the host whose broker will be restarted when they meet again, with nothing of its own left. */
+  losing: number | undefined;
+  partedAtMs = Number.NEGATIVE_INFINITY;
   readonly #options: BrokerOptions;
   readonly #choices: Choices;
   readonly #hooks: BrokerHooks;
@@ -42,12 +45,23 @@ export class Broker {
     this.#hooks = hooks;
   }
 
-  open(name: string, queue: number, prefetch: number): Line | undefined {
+  /** Queues that there are now. */
+  get queueCount(): number {
+    return this.losing === undefined ? queuesASide : queueCount;
+  }
+
+  /** What that queue is for a host: while the brokers are parted, each side has its own. */
+  queueFor(host: number, queue: number): number {
+    return host === this.losing ? queue + queuesASide : queue;
+  }
+
+  /** `beside`: the host whose broker it is. */
+  open(name: string, queue: number, prefetch: number, beside: number): Line | undefined {
     const first = this.#choices.below(this.nodeUp.length);
     for (let step = 0; step < this.nodeUp.length; step++) {
       const node = (first + step) % this.nodeUp.length;
       if (!this.nodeUp[node]) continue;
-      const line = new Line(name, queue, prefetch, node);
+      const line = new Line(name, this.queueFor(beside, queue), prefetch, node, beside);
       this.lines.push(line);
       return line;
     }
@@ -68,9 +82,12 @@ export class Broker {
     return done;
   }
 
-  /** Puts a message of nobody's channel into its queues: announcers are no part of this. */
-  put(message: Message): void {
-    for (let queue = 0; queue < queueCount; queue++) if (message.targets & bitOf(queue)) this.#land(message, queue);
+  /** Puts a message of nobody's channel into its queues, where that host's broker has them. */
+  put(message: Message, beside: number): void {
+    if (beside === this.losing) message.losingSinceMs = this.partedAtMs;
+    for (let queue = 0; queue < queuesASide; queue++) {
+      if (message.targets & bitOf(queue)) this.#land(message, this.queueFor(beside, queue));
+    }
   }
 
   publish(line: Line, message: Message): void {
@@ -81,11 +98,14 @@ export class Broker {
     if (this.refusals > 0 && message.claim > 0) {
       this.refusals--;
       message.refused = true;
-      if (this.#options.mode === "partial") message.died = this.#choices.below(1 << queueCount) & message.targets;
-      else message.died = message.targets;
+      const targets = line.pending(message);
+      const drawn = this.#choices.below(1 << queuesASide);
+      if (this.#options.mode === "partial") message.died = (drawn | onLosingSide(drawn)) & targets;
+      else message.died = targets;
     }
     line.publishing.push(message);
-    if (!this.#choices.chance(25)) for (let queue = 0; queue < queueCount; queue++) this.landNext(line, queue);
+    if (line.isOnLosingSide) message.losingSinceMs = this.partedAtMs;
+    if (!this.#choices.chance(25)) for (let queue = 0; queue < this.queueCount; queue++) this.landNext(line, queue);
     this.#settle(line);
   }
 
@@ -93,7 +113,7 @@ export class Broker {
   landNext(line: Line, queue: number): boolean {
     const bit = bitOf(queue);
     if (this.stalled[queue] || line.cut === "link") return false;
-    const message = line.publishing.find((each) => (each.targets & bit & ~each.landed & ~each.died) !== 0);
+    const message = line.publishing.find((each) => (line.pending(each) & bit) !== 0);
     if (!message) return false;
     this.#land(message, queue);
     this.#settle(line);
@@ -129,7 +149,7 @@ export class Broker {
       const held = line.held[index];
       if (held) this.#return(held);
     }
-    line.held.length = 0;
+    line.held = [];
     this.feed(line.queue);
   }
 
@@ -170,14 +190,15 @@ export class Broker {
 
   /** What the ledgers have kept for longer than the window is gone. */
   expireLedgers(beforeMs: number): void {
-    for (let queue: number = queueNumber.ledgerOf(0); queue < queueCount; queue++) {
+    for (let queue = 0; queue < this.queueCount; queue++) {
+      if (queue % queuesASide < queueNumber.ledgerOf(0)) continue;
       const entries = this.queues[queue] ?? [];
       while (entries[0] && entries[0].message.decidedAtMs < beforeMs) entries.shift();
     }
   }
 
   #fed(queue: number, consumers: readonly Line[]): Line | undefined {
-    const single = queue === queueNumber.input || this.#options.ledgerSingleActive;
+    const single = queue % queuesASide === queueNumber.input || this.#options.ledgerSingleActive;
     return consumers[single ? 0 : this.#turn++ % consumers.length];
   }
 
@@ -212,7 +233,8 @@ export class Broker {
     // After a suspicion the channel settles what it no longer holds: the queue takes no notice.
     if (index < 0) return;
     const acked = multiple ? line.held.splice(0, index + 1) : line.held.splice(index, 1);
-    if (line.queue === queueNumber.input) for (const { entry } of acked) this.#hooks.gone(entry.message);
+    if (line.queue % queuesASide !== queueNumber.input) return;
+    for (const { entry } of acked) this.#hooks.gone(entry.message);
   }
 
   #remove(line: Line): void {
@@ -232,6 +254,7 @@ export class Broker {
 
   #land(message: Message, queue: number): void {
     message.landed |= bitOf(queue);
+    if (queue % queuesASide === queueNumber.input) message.copies++;
     this.queues[queue]?.push({ message, redelivered: false, position: this.#nextPosition++ });
     this.#hooks.landed(queue, message);
     this.feed(queue);
@@ -240,7 +263,7 @@ export class Broker {
   #settle(line: Line): void {
     for (let index = 0; index < line.publishing.length; ) {
       const message = line.publishing[index];
-      if (message && message.targets & ~message.landed & ~message.died) {
+      if (message && line.pending(message)) {
         index++;
         continue;
       }
@@ -257,11 +280,11 @@ export class Broker {
     const { publishing } = line;
     if (publishing.length === 0) return;
     const cut = this.#choices.below(most + 1);
-    for (let queue = 0; queue < queueCount; queue++) {
+    for (let queue = 0; queue < this.queueCount; queue++) {
       const bit = bitOf(queue);
       const upTo = this.#options.mode === "atomic" ? cut : this.#choices.below(most + 1);
       for (const [index, message] of publishing.entries()) {
-        if ((message.targets & bit & ~message.landed & ~message.died) === 0) continue;
+        if ((line.pending(message) & bit) === 0) continue;
         const started = this.#options.mode === "atomic" && message.landed !== 0;
         if (index < upTo || started) this.#land(message, queue);
         else message.died |= bit;

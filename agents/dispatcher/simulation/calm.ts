@@ -1,14 +1,16 @@
 import { Violation } from "./judge.ts";
-import { queueCount } from "./message.ts";
 import { times, type World } from "./world.ts";
 
-/**
- * Longest that the world may take to come to rest after its last fault. A full table must first forget, again and again: with room for
- * three products, all announcements of a schedule take eight windows.
- */
-const restWithinMs = 9 * times.windowMs;
 /** While nothing happens but the clock, strides get longer, up to this. */
 const strideMaxMs = 4000;
+
+/**
+ * Longest that the world may take to come to rest after its last fault. A full table must first forget, again and again: it takes as many
+ * products as it has room for in each window, and at worst each announcement is of one that was forgotten since.
+ */
+function restWithinMs({ announcements, setting }: World): number {
+  return (2 + Math.ceil(announcements / setting.entriesMax)) * times.windowMs;
+}
 
 /** Everything heals, one host holds the address, all work at once; ends when nothing is left to do. */
 export function calmDown(world: World, holder: number): void {
@@ -22,14 +24,15 @@ export function calmDown(world: World, holder: number): void {
       host.lookAtOutput();
       host.tick();
     }
-    if (world.nowMs - startedMs > restWithinMs)
-      throw new Violation(`not at rest after ${restWithinMs} ms: ${left(world)}`);
+    const restMs = world.nowMs - startedMs;
+    if (restMs > restWithinMs(world)) throw new Violation(`not at rest after ${restMs} ms: ${left(world)}`);
   }
   world.judge.atRest();
 }
 
 function heal(world: World, holder: number): void {
   const { broker } = world;
+  world.join();
   world.note?.(`everything heals, ${world.host(holder).name} holds the address`);
   broker.nodeUp.fill(true);
   broker.stalled.fill(false);
@@ -48,8 +51,9 @@ function heal(world: World, holder: number): void {
     host.connect();
   }
   for (const host of world.hosts) host.believe(host.number === holder);
+  world.followAddress(holder);
   for (const line of [...broker.lines]) if (!line.clientSees) broker.end(line, line.up.length);
-  for (let queue = 0; queue < queueCount; queue++) broker.feed(queue);
+  for (let queue = 0; queue < broker.queueCount; queue++) broker.feed(queue);
 }
 
 /** Each part of the world does all it can now. Says whether anything happened. */
@@ -58,7 +62,7 @@ function workAll(world: World): boolean {
   let moved = false;
   for (const line of [...broker.lines]) {
     if (broker.read(line, line.up.length) > 0) moved = true;
-    for (let queue = 0; queue < queueCount; queue++) while (broker.landNext(line, queue)) moved = true;
+    for (let queue = 0; queue < broker.queueCount; queue++) while (broker.landNext(line, queue)) moved = true;
     if (!line.clientSees) broker.end(line, 0);
   }
   for (const host of world.hosts) {
@@ -67,6 +71,7 @@ function workAll(world: World): boolean {
     host.sync();
   }
   for (const puller of world.pullers) while (puller.work(false)) moved = true;
+  for (const announcer of world.announcers) while (announcer.announceAgain()) moved = true;
   return moved;
 }
 

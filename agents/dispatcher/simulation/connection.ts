@@ -25,7 +25,7 @@ interface InHand {
 export class Connection {
   readonly #name: string;
   readonly #broker: Broker;
-  readonly #ledgerQueue: number;
+  readonly #host: number;
   readonly #prefetch: { readonly input: number; readonly ledger: number };
   readonly #hooks: ConnectionHooks;
   input: Line | undefined;
@@ -42,13 +42,13 @@ export class Connection {
   constructor(
     name: string,
     broker: Broker,
-    ledgerQueue: number,
+    host: number,
     prefetch: { readonly input: number; readonly ledger: number },
     hooks: ConnectionHooks,
   ) {
     this.#name = name;
     this.#broker = broker;
-    this.#ledgerQueue = ledgerQueue;
+    this.#host = host;
     this.#prefetch = prefetch;
     this.#hooks = hooks;
   }
@@ -77,7 +77,7 @@ export class Connection {
 
   open(): boolean {
     if (this.input) return false;
-    const input = this.#broker.open(`${this.#name} input`, queueNumber.input, this.#prefetch.input);
+    const input = this.#broker.open(`${this.#name} input`, queueNumber.input, this.#prefetch.input, this.#host);
     if (!input) return false;
     this.input = input;
     this.#openLedger();
@@ -201,7 +201,8 @@ export class Connection {
   }
 
   #openLedger(): void {
-    this.ledger = this.#broker.open(`${this.#name} ledger`, this.#ledgerQueue, this.#prefetch.ledger);
+    const queue = queueNumber.ledgerOf(this.#host);
+    this.ledger = this.#broker.open(`${this.#name} ledger`, queue, this.#prefetch.ledger, this.#host);
     if (!this.ledgerPaused) this.ledger?.up.push({ op: "consume", consumer: 1 });
   }
 

@@ -16,8 +16,14 @@ export class Counts {
   twiceUnmarked = 0;
   /** Published twice: a queue refused the first, which others had taken. */
   twiceRefused = 0;
-  /** Twins of one product announced more than once: two hosts at the same time, or one that was not told how the first went. */
-  servedAgain = 0;
+  /** Messages that only the losing side of a parted pair had. */
+  thrownAway = 0;
+  /** Announced once more after the loss of a connection. */
+  announcedAgain = 0;
+  /** Published twice: by the losing side, which nobody remembers, or beside it, while neither side saw the other. */
+  twiceParted = 0;
+  /** Products that no server can give any more: put aside with both reasons. */
+  putAside = 0;
 
   add(other: Counts): void {
     const names = Object.keys(this) as (keyof Counts)[];

@@ -2,7 +2,7 @@ import type { Action } from "./action.ts";
 import type { Choices } from "./choices.ts";
 import { faults } from "./faults.ts";
 import { work } from "./work.ts";
-import type { World } from "./world.ts";
+import type { Setting, World } from "./world.ts";
 
 /** Every action as often as it weighs: one draw chooses. */
 function tableOf(actions: readonly Action[]): readonly Action[] {
@@ -24,9 +24,11 @@ export interface Course {
   readonly faults: readonly Action[];
 }
 
-export function chooseCourse(choices: Choices): Course {
+export function chooseCourse(choices: Choices, setting: Setting): Course {
   const faultPercent = faultPercents[choices.below(faultPercents.length)] ?? 0;
-  const kinds = faults.filter(() => choices.chance(kindPercent));
+  const kinds = faults.filter(({ needs }) => choices.chance(kindPercent) && !needs);
+  // These are what such a schedule is for.
+  for (const fault of faults) if (fault.needs && setting[fault.needs]) kinds.push(fault);
   return { faultPercent: kinds.length > 0 ? faultPercent : 0, faults: tableOf(kinds) };
 }
 

@@ -6,8 +6,9 @@ import { describeEffect, describeEvent } from "./describe.ts";
 import { JournalModel } from "./journal-model.ts";
 import type { Judge } from "./judge.ts";
 import type { Line } from "./line.ts";
-import { bitOf, type Kind, newMessage, queueNumber, readBody } from "./message.ts";
+import { queueNumber } from "./message.ts";
 import { recordOf } from "./record.ts";
+import { Shell } from "./shell.ts";
 
 export interface HostOptions {
   readonly makeCore: MakeCore;
@@ -24,14 +25,13 @@ export interface Surroundings {
   readonly nextNumber: () => number;
   /** For the trace; undefined while none is written. */
   readonly note: ((text: string) => void) | undefined;
+  /** The address has left: whoever was connected by it is cut off. */
+  readonly onAddressGone: (host: Host) => void;
   /** A process ends just before this effect. */
   readonly onCrash: (host: Host, before: Effect["type"]) => void;
 }
 
-const ledgerTargets = bitOf(queueNumber.ledgerOf(0)) | bitOf(queueNumber.ledgerOf(1));
-const outTargets = ledgerTargets | bitOf(queueNumber.pull);
-
-/** One dispatcher host: the core, the journal, and a shell that does as the real one does. */
+/** One dispatcher host: the core, the journal, the connection, and when the process begins and ends. */
 export class Host {
   readonly number: number;
   readonly name: string;
@@ -45,7 +45,7 @@ export class Host {
   /** The broker has said that it takes no publishes; an answer is not late that was asked for before this time. */
   isBlocked = false;
   patientFromMs = Number.NEGATIVE_INFINITY;
-  /** Connections lost. */
+  /** Times that the process forgot what it had claimed: its connection was lost, or it gave up what it had in hand. */
   losses = 0;
   /** The host's clock is so far ahead of the world's. */
   skewMs = 0;
@@ -58,6 +58,7 @@ export class Host {
   author = 0;
   readonly #options: HostOptions;
   readonly #around: Surroundings;
+  readonly #shell: Shell;
   #untold: Event[] = [];
 
   constructor(number: number, options: HostOptions, around: Surroundings) {
@@ -66,6 +67,7 @@ export class Host {
     this.#options = options;
     this.#around = around;
     this.connection = this.#makeConnection();
+    this.#shell = new Shell(this, around);
   }
 
   get input(): Line | undefined {
@@ -90,6 +92,7 @@ export class Host {
     this.believes = believes;
     if (!believes) this.believedUntilMs = this.#around.nowMs();
     this.tell({ type: believes ? "held" : "gone" });
+    if (!believes) this.#around.onAddressGone(this);
   }
 
   start(): void {
@@ -111,6 +114,7 @@ export class Host {
     this.core = undefined;
     this.crashIn = 0;
     this.journal.lose(recordsLeft);
+    this.#shell.forget();
     this.connection.close(true);
     this.#untold = [];
   }
@@ -137,15 +141,16 @@ export class Host {
   sync(): void {
     if (!this.core) return;
     this.journal.sync();
+    this.#shell.twinsSynced();
     this.connection.ackLedger();
   }
 
   /** While something is in doubt: does anything wait in the pull queue? */
   lookAtOutput(): boolean {
     const { broker } = this.#around;
-    if (!this.core || this.core.doubts === 0 || !this.connection.isOpen || broker.stalled[queueNumber.pull])
-      return false;
-    if (broker.queues[queueNumber.pull]?.length === 0) this.tell({ type: "output-empty" });
+    const pull = broker.queueFor(this.number, queueNumber.pull);
+    if (!this.core || this.core.doubts === 0 || !this.connection.isOpen || broker.stalled[pull]) return false;
+    if (broker.queues[pull]?.length === 0) this.tell({ type: "output-empty" });
     return true;
   }
 
@@ -185,130 +190,26 @@ export class Host {
       }
       judge.onEffect(this, effect);
       this.lastEffect = effect.type;
+      if (effect.type === "cancel") this.losses++;
       note?.(`   ${this.name} -> ${describeEffect(effect)}`);
-      this.#do(effect);
+      this.#shell.do(effect);
     }
     judge.afterHandling(this, core, event, this.#around.nowMs());
-  }
-
-  #do(effect: Effect): void {
-    switch (effect.type) {
-      case "publish":
-      case "marker":
-      case "serve":
-      case "serve-delivery":
-        this.#publish(effect);
-        break;
-      case "ack":
-      case "requeue":
-      case "dead-letter":
-        this.#settle(effect);
-        break;
-      case "subscribe":
-        this.connection.subscribe();
-        break;
-      case "cancel":
-        this.connection.cancel();
-        break;
-      case "disconnect":
-        if (this.connection.isOpen) this.connection.lose(true, true);
-        break;
-      case "ledger-pause":
-        this.connection.pauseLedger();
-        break;
-      case "ledger-resume":
-        this.connection.resumeLedger();
-        break;
-      default:
-        this.#remember(effect);
-    }
-  }
-
-  #remember(effect: Effect): void {
-    if (effect.type === "remember") this.journal.append({ kind: "arrival", ...effect });
-    if (effect.type === "remember-certain") this.journal.append({ kind: "certain", key: effect.key });
-    if (effect.type === "remember-served") this.journal.append({ kind: "served", key: effect.key });
-    if (effect.type !== "keep-twin") return;
-    const ref = this.journal.keepTwin(effect.key, effect.delivery.body);
-    this.tell({ type: "twin-kept", key: effect.key, ref });
-  }
-
-  #publish(effect: Extract<Effect, { type: "publish" | "marker" | "serve" | "serve-delivery" }>): void {
-    const { claim } = effect;
-    if (effect.type === "marker") {
-      this.#send("marker", claim, undefined, { stampMs: 0, doubt: false, text: effect.token }, false);
-      return;
-    }
-    const { firstAtMs } = effect;
-    const stampMs = firstAtMs === undefined ? 0 : Math.ceil(firstAtMs / 1000) * 1000;
-    if (effect.type === "publish") {
-      const { body, redelivered } = effect.delivery;
-      this.#send("notify", claim, body, { stampMs, doubt: effect.doubt, text: "" }, redelivered);
-      return;
-    }
-    const body = effect.type === "serve" ? this.journal.twin(effect.ref) : effect.delivery.body;
-    if (body) this.#send("twin", claim, body, { stampMs, doubt: false, text: effect.reason }, false);
-    else this.tell({ type: "twin-missing", claim });
-  }
-
-  #send(
-    kind: Kind,
-    claim: number,
-    body: Buffer | undefined,
-    says: { readonly stampMs: number; readonly doubt: boolean; readonly text: string },
-    redelivered: boolean,
-  ): void {
-    const { product, source } = body ? readBody(body) : { product: -1, source: 0 };
-    const message = newMessage({
-      ...says,
-      number: this.#around.nextNumber(),
-      kind,
-      product,
-      source,
-      body,
-      routingKey: "",
-      decidedAtMs: this.#around.nowMs(),
-      author: this.author,
-      host: this.number,
-      targets: kind === "marker" ? bitOf(queueNumber.ledgerOf(this.number)) : outTargets,
-      claim,
-    });
-    if (this.connection.isOpen) this.#around.judge.decided(this, message, redelivered);
-    this.connection.publish(message);
-  }
-
-  #settle(effect: Extract<Effect, { type: "ack" | "requeue" | "dead-letter" }>): void {
-    const inHand = this.connection.take(effect.delivery);
-    const { judge } = this.#around;
-    if (!inHand) {
-      judge.settledTwice(this, effect.delivery);
-      return;
-    }
-    const { line, tag, message } = inHand;
-    // The channel is gone, and the core is about to be told: nothing comes of it.
-    if (!line.clientSees) return;
-    if (effect.type === "requeue") {
-      line.up.push({ op: "requeue", tag });
-      return;
-    }
-    if (effect.type === "ack") judge.acked(this, message);
-    else judge.deadLettered(this, message, effect.reason);
-    line.up.push({ op: "ack", tag, multiple: false });
   }
 
   #makeConnection(): Connection {
     const { broker, judge } = this.#around;
     const { inputPrefetch, ledgerPrefetch } = this.#options;
     const prefetch = { input: inputPrefetch, ledger: ledgerPrefetch };
-    return new Connection(this.name, broker, queueNumber.ledgerOf(this.number), prefetch, {
+    return new Connection(this.name, broker, this.number, prefetch, {
       outcome: (claim, outcome, message) => {
         if (outcome === "confirmed") judge.confirmed(message);
         if (outcome === "nacked") message.refusalHeard = this.losses;
         this.tell({ type: "outcome", claim, outcome });
       },
-      delivery: (id, { kind, routingKey, body, text }, redelivered) => {
+      delivery: (id, { kind, routingKey, body, text, again }, redelivered) => {
         const reason = kind === "request" ? { reason: text } : {};
-        this.tell({ type: "delivery", delivery: { id, routingKey, body, redelivered, ...reason } });
+        this.tell({ type: "delivery", delivery: { id, routingKey, body, redelivered, again, ...reason } });
       },
       ledger: (message) => {
         const record = recordOf(message, this.author);

@@ -1,5 +1,5 @@
 import type { PublishOutcome } from "../../lib/publisher.ts";
-import type { Message } from "./message.ts";
+import { type Message, onLosingSide, queuesASide } from "./message.ts";
 
 /** A message in one queue. */
 export interface Entry {
@@ -42,12 +42,14 @@ export type Frame =
 export class Line {
   readonly name: string;
   /** The queue that it consumes, when it does. */
-  readonly queue: number;
+  queue: number;
   readonly prefetch: number;
+  /** Of the host whose broker it is connected to. */
+  readonly beside: number;
   readonly node: number;
   readonly up: Command[] = [];
   readonly down: Frame[] = [];
-  readonly held: Held[] = [];
+  held: Held[] = [];
   /** Published, and not yet with every queue that shall have it. */
   readonly publishing: Message[] = [];
   /**
@@ -63,10 +65,20 @@ export class Line {
   consumer = 0;
   nextTag = 1;
 
-  constructor(name: string, queue: number, prefetch: number, node: number) {
+  constructor(name: string, queue: number, prefetch: number, node: number, beside: number) {
     this.name = name;
     this.queue = queue;
     this.prefetch = prefetch;
     this.node = node;
+    this.beside = beside;
+  }
+
+  get isOnLosingSide(): boolean {
+    return this.queue >= queuesASide;
+  }
+
+  /** Queues that shall have it and neither have it nor never will. */
+  pending({ targets, landed, died }: Message): number {
+    return (this.isOnLosingSide ? onLosingSide(targets) : targets) & ~landed & ~died;
   }
 }

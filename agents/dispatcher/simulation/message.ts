@@ -1,6 +1,8 @@
 /** Queues by number; what a message is routed to is a set of bits. */
 export const queueNumber = { input: 0, pull: 1, ledgerOf: (host: number): number => 2 + host } as const;
-export const queueCount = 4;
+/** Of these there are so many. While the brokers are parted, the side that will lose has its own, numbered on from here. */
+export const queuesASide = 4;
+export const queueCount = 2 * queuesASide;
 export const hostCount = 2;
 
 export type Kind = "announcement" | "request" | "notify" | "twin" | "receipt" | "marker";
@@ -17,7 +19,7 @@ export interface Message {
   readonly source: number;
   readonly body: Buffer;
   readonly routingKey: string;
-  /** First arrival as the message says: rounded up to whole seconds. */
+  /** First arrival as the message says: rounded up to whole seconds. Of an announcement: when it was confirmed for the first time. */
   readonly stampMs: number;
   /** When its publisher decided to send it, by the world's clock. */
   readonly decidedAtMs: number;
@@ -38,22 +40,52 @@ export interface Message {
   readonly claim: number;
   /** The broker will say that it could not take it. */
   refused: boolean;
-  /** And its publisher has heard so, after it had lost so many connections; -1: it has not. */
+  /** And its publisher has heard so, after it had forgotten its claims so many times; -1: it has not. */
   refusalHeard: number;
+  /** Announced before, and confirmed then. */
+  readonly again: boolean;
+  /** The announcement that failed, once more: no twin had come. */
+  readonly lastRound: boolean;
+  /** Of an announcement: copies in input queues, or in hand. */
+  copies: number;
+  /** It went to the side that loses, or a part of it: since when that is parted from the other; undefined: it did not. */
+  losingSinceMs: number | undefined;
+  /** A puller has fetched what it announces. */
+  placed: boolean;
 }
 
 /** What a publisher says about a message that it sends. */
-export type MessageParts = Omit<Message, "landed" | "died" | "doneAtMs" | "refused" | "refusalHeard" | "body"> & {
+export type MessageParts = Omit<
+  Message,
+  | "landed"
+  | "died"
+  | "doneAtMs"
+  | "refused"
+  | "refusalHeard"
+  | "body"
+  | "again"
+  | "lastRound"
+  | "copies"
+  | "losingSinceMs"
+  | "placed"
+> & {
   readonly body?: Buffer | undefined;
+  readonly again?: boolean;
+  readonly lastRound?: boolean;
 };
 
 const noBody = Buffer.alloc(0);
 
 export function newMessage(parts: MessageParts): Message {
-  const { body = noBody } = parts;
+  const { body = noBody, again = false, lastRound = false } = parts;
   return {
     ...parts,
     body,
+    again,
+    lastRound,
+    copies: 0,
+    losingSinceMs: undefined,
+    placed: false,
     landed: 0,
     died: 0,
     doneAtMs: Number.POSITIVE_INFINITY,
@@ -64,6 +96,21 @@ export function newMessage(parts: MessageParts): Message {
 
 export function bitOf(queue: number): number {
   return 1 << queue;
+}
+
+/** What the queues of a set are on the other side, when the brokers part. */
+export function onLosingSide(queues: number): number {
+  return (queues & (bitOf(queuesASide) - 1)) << queuesASide;
+}
+
+/** It is in that queue, or was; on the side that loses it counts for nothing. */
+export function isIn(message: Message, queue: number): boolean {
+  return (message.landed & bitOf(queue)) !== 0;
+}
+
+/** The same, on either side. */
+export function isInAny(message: Message, queue: number): boolean {
+  return isIn(message, queue) || isIn(message, queue + queuesASide);
 }
 
 const hex = "0123456789abcdef";

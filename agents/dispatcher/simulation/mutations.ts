@@ -138,12 +138,48 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "answers a request again",
     file: "alternates.ts",
-    find: "    if (slot >= 0 && this.#table.isServed(slot)) {\n      this.#ack(delivery);",
-    replace: "    if (slot >= 0 && this.#table.isServed(slot) && key === '') {\n      this.#ack(delivery);",
+    find: "if (slot >= 0 && (this.#table.isPulled(slot) || (isAnswered && !isDoubtful))) {",
+    replace: "if (slot >= 0 && this.#table.isPulled(slot)) {",
+  },
+  {
+    name: "takes any announcement for the answer to a request",
+    file: "alternates.ts",
+    find: "    this.#waiting.settle(key, source);\n",
+    replace: "    this.#waiting.settle(key);\n",
+  },
+  {
+    name: "owes nothing after the last round of tries",
+    file: "owed-twins.ts",
+    find: "return owed && owed.source !== source && owed.untilMs > this.#turn.nowMs ? owed : undefined;",
+    replace: "return undefined;",
+  },
+  {
+    name: "keeps no twin",
+    file: "products.ts",
+    find: "if (source !== firstSource && table.twinRef(slot) === 0 && !table.isPulled(slot)) {",
+    replace: "if (source === '') {",
+  },
+  {
+    name: "does not see that another host has no twin",
+    file: "alternates.ts",
+    find: "if (slot >= 0 && this.#table.source(slot) === source) {",
+    replace: "if (slot >= 0 && source === '') {",
+  },
+  {
+    name: "takes what went out again for the announcement that went out first",
+    file: "products.ts",
+    find: "    if (table.source(slot) === source) return;\n",
+    replace: "    if (table.source(slot) !== '') return;\n",
+  },
+  {
+    name: "believes that what is announced again is out",
+    file: "products.ts",
+    find: "const suspect = again ? !table.isPulled(slot) : redelivered",
+    replace: "const suspect = again ? false : redelivered",
   },
   {
     name: "keeps the requests that wait when the address leaves",
-    file: "alternates.ts",
+    file: "waiting-requests.ts",
     find: 'for (const { id } of deliveries) this.#turn.push({ type: "requeue", delivery: id });',
     replace: "",
   },
@@ -152,5 +188,6 @@ export const sourceMutations: readonly SourceMutation[] = [
 /** Rules that the shell and the broker's queues keep for the core, each left out once. */
 export const groundMutations: readonly { readonly name: string; readonly ground: Partial<Ground> }[] = [
   { name: "the ledger is acked before it is on disk", ground: { ledgerWaitsForDisk: false } },
+  { name: "announcers announce nothing again", ground: { announcesAgain: false } },
   { name: "two consumers share the ledger", ground: { ledgerSingleActive: false } },
 ];

@@ -1,11 +1,10 @@
 import type { Broker } from "./broker.ts";
 import type { Choices } from "./choices.ts";
 import type { Counts } from "./counts.ts";
-import type { Line } from "./line.ts";
-import { bitOf, keyOf, type Message, newMessage, queueNumber } from "./message.ts";
+import type { Entry, Line } from "./line.ts";
+import { bitOf, type Message, newMessage, queueNumber } from "./message.ts";
 
 const ledgers = bitOf(queueNumber.ledgerOf(0)) | bitOf(queueNumber.ledgerOf(1));
-const inputTopic = "v00.urp.input.RADAR";
 const alternateTopic = "v00.urp.alternate.RADAR";
 
 export interface PullerSurroundings {
@@ -15,6 +14,11 @@ export interface PullerSurroundings {
   readonly nowMs: () => number;
   readonly nextNumber: () => number;
   readonly note: ((text: string) => void) | undefined;
+  /** A host that holds the virtual IP: whose broker is connected to. */
+  readonly holder: () => number;
+  /** Whether what that source announced can be fetched; undefined where that is a matter of chance. */
+  readonly canFetch: ((source: number) => boolean) | undefined;
+  readonly judge: { requested(request: Message): void; gaveUp(message: Message): void };
 }
 
 /** Takes products one by one from the pull queue: places them and gives a receipt, or can't fetch them and asks for the twin. */
@@ -22,9 +26,13 @@ export class Puller {
   readonly name: string;
   /** The channel of its receipts and requests. */
   notices: Line | undefined;
-  #holding: ReturnType<Broker["take"]>;
+  #holding: Entry | undefined;
+  /** The host whose broker it is connected to. */
+  beside = 0;
   /** The request whose confirm it waits for. */
-  #asking: number | undefined;
+  #asking: Message | undefined;
+  /** Receipts that no broker has. */
+  #receipts: Message[] = [];
   readonly #around: PullerSurroundings;
 
   constructor(name: string, around: PullerSurroundings) {
@@ -33,41 +41,84 @@ export class Puller {
   }
 
   get isIdle(): boolean {
-    return this.#holding === undefined;
+    return this.#holding === undefined && this.#receipts.length === 0;
+  }
+
+  /** What it has in hand, which the other side of a parted pair gives out again. */
+  get holding(): Entry | undefined {
+    return this.#holding;
+  }
+
+  /** Its broker is restarted, or the address has left. `places`: it is done with what it had in hand all the same. */
+  cutOff(places: boolean): void {
+    const { broker } = this.#around;
+    const holding = this.#holding;
+    if (this.notices?.brokerSees) broker.end(this.notices, 0);
+    this.notices = undefined;
+    this.#asking = undefined;
+    this.#holding = undefined;
+    if (holding && places) this.#place(holding.message);
+  }
+
+  moveTo(beside: number): void {
+    this.moveOn();
+    this.#connect(beside);
+  }
+
+  /** As `cutOff`, by a broker that goes on and gives out again what was in hand. */
+  moveOn(): void {
+    const { broker } = this.#around;
+    if (this.#holding) broker.putBack(broker.queueFor(this.beside, queueNumber.pull), this.#holding);
+    this.cutOff(false);
   }
 
   /** One step of its work. `canFail`: a product may turn out not to be fetchable, the puller may die over it. */
   work(canFail: boolean): boolean {
-    const { broker, choices } = this.#around;
-    if (!this.notices?.brokerSees) {
-      this.#asking = undefined;
-      this.notices = broker.open(this.name, queueNumber.pull, 0);
+    const { broker, choices, canFetch, judge } = this.#around;
+    if (!this.notices?.brokerSees) this.#connect(this.#around.holder());
+    if (this.#receipts.length > 0 && this.notices) {
+      for (const receipt of this.#receipts.splice(0)) broker.publish(this.notices, receipt);
+      return true;
     }
+    const pull = broker.queueFor(this.beside, queueNumber.pull);
     if (!this.#holding) {
-      this.#holding = broker.take(queueNumber.pull);
+      this.#holding = broker.take(pull);
       return this.#holding !== undefined;
     }
-    if (this.#asking !== undefined) return this.#hear();
+    if (this.#asking !== undefined) return this.#hear(this.#asking);
     const { message } = this.#holding;
     const fate = canFail ? choices.below(100) : 0;
-    if (fate < 70) this.#place(message);
-    else if (fate < 78) {
-      broker.putBack(queueNumber.pull, this.#holding);
+    if (fate >= 70 && fate < 78) {
+      broker.putBack(pull, this.#holding);
       this.#holding = undefined;
-    } else if (message.kind === "notify") this.#ask(message);
-    // A twin that can't be fetched either is put aside with both reasons: the end of it.
-    else this.#holding = undefined;
+    } else if (canFetch ? canFetch(message.source) : fate < 70) this.#place(message);
+    else if (message.kind === "notify") this.#ask(message);
+    else {
+      // A twin that can't be fetched either is put aside with both reasons: the end of it.
+      this.#holding = undefined;
+      judge.gaveUp(message);
+    }
     return true;
+  }
+
+  #connect(beside: number): void {
+    const { broker } = this.#around;
+    // Its channel took the delivery with it, where the broker is another one now.
+    if (this.#holding && broker.queueFor(beside, 0) !== broker.queueFor(this.beside, 0)) this.moveOn();
+    this.beside = beside;
+    this.#asking = undefined;
+    this.notices = broker.open(this.name, queueNumber.pull, 0, beside);
   }
 
   #place(message: Message): void {
     const { broker, counts, note } = this.#around;
     note?.(`${this.name} has placed product ${message.product}`);
     this.#holding = undefined;
+    message.placed = true;
     counts.receipts++;
-    if (!this.notices) return;
     const receipt = this.#message("receipt", message, ledgers, 0, "v00.urp.pulled");
-    broker.publish(this.notices, receipt);
+    if (this.notices) broker.publish(this.notices, receipt);
+    else this.#receipts.push(receipt);
   }
 
   #ask(message: Message): void {
@@ -76,16 +127,18 @@ export class Puller {
     note?.(`${this.name} can't fetch product ${message.product}, asks for the twin`);
     counts.requests++;
     const request = this.#message("request", message, ledgers | bitOf(queueNumber.input), 1, alternateTopic);
-    this.#asking = request.number;
+    this.#asking = request;
     broker.publish(this.notices, request);
   }
 
   /** Whether the request is out: only then is the announcement done with. */
-  #hear(): boolean {
+  #hear(request: Message): boolean {
     const frame = this.notices?.down.shift();
     if (frame?.op !== "outcome") return false;
     this.#asking = undefined;
-    if (frame.outcome === "confirmed") this.#holding = undefined;
+    if (frame.outcome !== "confirmed") return true;
+    this.#holding = undefined;
+    this.#around.judge.requested(request);
     return true;
   }
 
@@ -107,24 +160,4 @@ export class Puller {
       claim,
     });
   }
-}
-
-/** An announcement as a radar server sends it. */
-export function announcementOf(product: number, source: number, body: Buffer, number: number, nowMs: number): Message {
-  return newMessage({
-    number,
-    kind: "announcement",
-    product,
-    source,
-    body,
-    routingKey: inputTopic,
-    stampMs: nowMs,
-    decidedAtMs: nowMs,
-    author: 0,
-    host: -1,
-    doubt: false,
-    text: keyOf(product),
-    targets: bitOf(queueNumber.input),
-    claim: 0,
-  });
 }

@@ -4,6 +4,7 @@ import type { Counts } from "./counts.ts";
 import { type Course, chooseCourse, takeStep } from "./course.ts";
 import type { FaultPoints } from "./fault-points.ts";
 import { coreMaker, type Subject } from "./make-core.ts";
+import { announcedMax } from "./work.ts";
 import { type Ground, type Setting, times, World } from "./world.ts";
 
 /** What a schedule is run with. Nothing of it changes what the seed means. */
@@ -25,6 +26,9 @@ const settingStep = -2;
 const calmStep = -1;
 const stepsMin = 20;
 const stepsMax = 160;
+/** Schedules in which brokers part, of those in which a publish may get to some queues alone; those in which a server dies. */
+const partsPercent = 50;
+const serversDiePercent = 40;
 
 /** What a seed stands for, before its first step. */
 function readSeed(choices: Choices): { setting: Setting; length: number; course: Course } {
@@ -34,8 +38,12 @@ function readSeed(choices: Choices): { setting: Setting; length: number; course:
   // Without receipts the ledger is believed: right only where all queues get a publish or none does.
   const receipts = mode === "partial" || choices.chance(75);
   const entriesMax = choices.chance(20) ? 3 + choices.below(4) : 1000;
-  const setting: Setting = { mode, receipts, entriesMax, productCount: 2 + choices.below(6) };
-  return { setting, length, course: chooseCourse(choices) };
+  // What is announced again is doubted by receipts alone.
+  const parts = mode === "partial" && choices.chance(partsPercent);
+  // A full table takes no requests before the window is over, and then their products are forgotten.
+  const serversDie = entriesMax > announcedMax && choices.chance(serversDiePercent);
+  const setting = { mode, receipts, entriesMax, productCount: 2 + choices.below(6), parts, serversDie } as const;
+  return { setting, length, course: chooseCourse(choices, setting) };
 }
 
 /** Runs one schedule to its end. Throws what the judge says against it, or whatever the core threw. */

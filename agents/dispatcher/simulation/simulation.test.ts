@@ -5,13 +5,13 @@ import { FaultPoints } from "./fault-points.ts";
 import { lengthOf, runSchedule } from "./schedule.ts";
 import { failureOf, report } from "./shrink.ts";
 
-// Two real cores on a simulated broker; simulation.broker.test.ts runs ten times as many schedules. What the model leaves out: a broker
-// that loses what it has confirmed, a process that hangs for longer than the broker waits for it, clocks that differ by more than half
-// a second, a link between nodes that breaks for less time than a confirm may take.
+// Two real cores on a simulated broker; simulation.broker.test.ts runs ten times as many schedules. What the model leaves out: a process
+// that hangs for longer than the broker waits for it, clocks that differ by more than half a second, a link between nodes that breaks for
+// less time than a confirm may take, and a twin that is acked before it is on disk, which is found in one of 30,000 schedules.
 
 const scheduleCount = 10_000;
-/** Measured: 964. */
-const faultPointsMin = 850;
+/** Measured: 1226. */
+const faultPointsMin = 1100;
 
 const { SEED: seed, STEPS: steps } = process.env;
 

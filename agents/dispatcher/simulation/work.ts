@@ -1,8 +1,8 @@
 import { type Action, anyHost, anyLine } from "./action.ts";
-import { queueCount, sources } from "./message.ts";
+import { sources } from "./message.ts";
 
 /** Announcements in one schedule. */
-const announcedMax = 24;
+export const announcedMax = 24;
 
 /** The ordinary course of things, a piece at a time, in any order. */
 export const work: readonly Action[] = [
@@ -14,6 +14,11 @@ export const work: readonly Action[] = [
       world.announce(world.choices.below(world.setting.productCount), world.choices.below(sources.length));
       return true;
     },
+  },
+  {
+    name: "an announcer announces again",
+    weight: 6,
+    act: (world) => world.announcers[world.choices.below(sources.length)]?.announceAgain() ?? false,
   },
   {
     name: "the broker reads",
@@ -41,9 +46,11 @@ export const work: readonly Action[] = [
     weight: 10,
     act: (world) => {
       const line = anyLine(world, ({ publishing }) => publishing.length > 0);
-      const first = world.choices.below(queueCount);
+      const { broker, choices } = world;
+      const { queueCount } = broker;
+      const first = choices.below(queueCount);
       for (let step = 0; line && step < queueCount; step++) {
-        if (world.broker.landNext(line, (first + step) % queueCount)) return true;
+        if (broker.landNext(line, (first + step) % queueCount)) return true;
       }
       return false;
     },
