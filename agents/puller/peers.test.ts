@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import { type Node, World } from "./peers-fixture.ts";
+import { aborted } from "../lib/aborted.ts";
+import type { PeerMessage } from "./peer-message.ts";
+import { Peers } from "./peers.ts";
+import { about, type Node, World } from "./peers-fixture.ts";
 
 const longMs = 600_000;
 
@@ -130,6 +133,25 @@ test("of two that have it in hand at once one places it, and the other one hears
   two.deliver();
   await world.done();
   expect(world.nodes.map(({ placed }) => placed)).toEqual([1, 0, 0]);
+});
+
+test("who has it in hand, owes an answer, and comes to ask itself answers before: it would wait for the other one's", async () => {
+  const said: PeerMessage[] = [];
+  const peers = new Peers({
+    ...{ self: "p0", nonce: "n", waitMs: longMs, send: (message) => void said.push(message), onSilent: () => {} },
+    standingOf: async (_, sooner) => {
+      await aborted(sooner);
+      return "nothing";
+    },
+  });
+  peers.connected();
+  peers.heard({ kind: "ask", from: "p1", question: "q", about, clock: 7 });
+  const abort = new AbortController();
+  const word = peers.ask(about, abort.signal);
+  await expect.poll(() => said.at(-1)).toMatchObject({ kind: "answer", to: "p1", standing: "nothing" });
+  expect(said).toContainEqual(expect.objectContaining({ kind: "ask", clock: 8 }));
+  abort.abort();
+  await expect(word).rejects.toThrow();
 });
 
 test("who asks while it waits for others answers those that asked before, and nobody waits in a circle", async () => {
