@@ -4,6 +4,12 @@ import { noteSeconds } from "./figures.ts";
 import { withChangedStack } from "./stack-file.ts";
 import { on, preview, send, stackConfig, textOf, until, up } from "./subject.ts";
 
+/**
+ * Of two runs of `up` and what comes after them, each with its own time. A test that went on behind the next ones would change the cluster
+ * under them.
+ */
+const testWithinMs = 720_000;
+
 interface ClusterStatus {
   readonly disk_nodes: readonly string[];
   readonly running_nodes: readonly string[];
@@ -34,46 +40,58 @@ async function expectCluster(hosts: readonly string[]): Promise<void> {
 
 export function membership(): void {
   describe("a member of the cluster", () => {
-    it("leaves when it is taken out of the config, and the others forget it; taken in again it joins again", async () => {
-      const { cluster, members, last, others } = await subject();
-      await expectCluster(members);
-      const path = ["config", "warren:brokers", cluster, "members"];
-      await withChangedStack(
-        (stack) => {
-          stack.setIn(path, others);
-          stack.deleteIn(["config", "warren:virtualIps", "bunny-op", "priorities", last]);
-        },
-        async () => {
-          const left = await up();
-          noteSeconds("up by which a member leaves", left.seconds);
-          expect(left.exitCode, left.output).toBe(0);
-          await expectCluster(others);
-          expect(await textOf(last, "systemctl is-active rabbitmq-server || true")).toBe("inactive");
-        },
-      );
-      const joined = await up();
-      noteSeconds("up by which it joins again", joined.seconds);
-      expect(joined.exitCode, joined.output).toBe(0);
-      await expectCluster(members);
-      await untilWhole();
-    });
+    it(
+      "leaves when it is taken out of the config, and the others forget it; taken in again it joins again",
+      async () => {
+        const { cluster, members, last, others } = await subject();
+        await expectCluster(members);
+        const path = ["config", "warren:brokers", cluster, "members"];
+        await withChangedStack(
+          (stack) => {
+            stack.setIn(path, others);
+            stack.deleteIn(["config", "warren:virtualIps", "bunny-op", "priorities", last]);
+          },
+          async () => {
+            const left = await up();
+            noteSeconds("up by which a member leaves", left.seconds);
+            expect(left.exitCode, left.output).toBe(0);
+            await expectCluster(others);
+            expect(await textOf(last, "systemctl is-active rabbitmq-server || true")).toBe("inactive");
+          },
+        );
+        const joined = await up();
+        noteSeconds("up by which it joins again", joined.seconds);
+        expect(joined.exitCode, joined.output).toBe(0);
+        await expectCluster(members);
+        await untilWhole();
+      },
+      testWithinMs,
+    );
 
-    it("joins again after the others have forgotten it while it was down; its old data are put beside", async () => {
-      const { members, last, first } = await subject();
-      await on(last, "systemctl stop rabbitmq-server");
-      await on(first, `rabbitmqctl -q forget_cluster_node rabbit@${last}`);
-      await mend(members);
-      expect(await textOf(last, "ls -d /var/lib/rabbitmq/mnesia.forgotten")).toContain("mnesia.forgotten");
-    });
+    it(
+      "joins again after the others have forgotten it while it was down; its old data are put beside",
+      async () => {
+        const { members, last, first } = await subject();
+        await on(last, "systemctl stop rabbitmq-server");
+        await on(first, `rabbitmqctl -q forget_cluster_node rabbit@${last}`);
+        await mend(members);
+        expect(await textOf(last, "ls -d /var/lib/rabbitmq/mnesia.forgotten")).toContain("mnesia.forgotten");
+      },
+      testWithinMs,
+    );
 
-    it("joins again after its data were lost, though the others know it still, and be it the first of the list", async () => {
-      const { members, first } = await subject();
-      await on(first, "systemctl stop rabbitmq-server && rm -r /var/lib/rabbitmq/mnesia");
-      await mend(members);
-      const { account, outcome } = await send({ count: 40 });
-      expect(outcome).toBe("complete");
-      expect(account).toMatchObject({ dispatched: 40, lost: 0 });
-    });
+    it(
+      "joins again after its data were lost, though the others know it still, and be it the first of the list",
+      async () => {
+        const { members, first } = await subject();
+        await on(first, "systemctl stop rabbitmq-server && rm -r /var/lib/rabbitmq/mnesia");
+        await mend(members);
+        const { account, outcome } = await send({ count: 40 });
+        expect(outcome).toBe("complete");
+        expect(account).toMatchObject({ dispatched: 40, lost: 0 });
+      },
+      testWithinMs,
+    );
   });
 }
 
