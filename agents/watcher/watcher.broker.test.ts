@@ -223,6 +223,30 @@ test("more events than the kernel's queue holds: the tree is looked through, and
   expect(await agent.metric('rescans_total{of="tree"}')).toBeGreaterThan(before);
 });
 
+/** Of a process so far: unlike the time on the clock no other process makes it longer. */
+function cpuSeconds(pid: number): number {
+  const [, fields = ""] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
+  const [user, system] = fields.split(" ").slice(11, 13).map(Number);
+  return ((user ?? 0) + (system ?? 0)) / ticksPerSecond;
+}
+/** USER_HZ, in which the kernel tells times. */
+const ticksPerSecond = 100;
+
+test("a start with 20,000 files costs so little that 100,000 are watched and looked through in five seconds", async () => {
+  const empty = await startWatcher();
+  const emptySeconds = cpuSeconds(empty.pid);
+  expect(await empty.end()).toEqual([0, null]);
+  rmSync(join(folder, "state"), { recursive: true });
+  await burst(20_000);
+  const agent = await startWatcher();
+  await vi.waitFor(async () => expect(await agent.metric('rescans_total{of="tree"}')).toBe(2), waitMs);
+  expect(await agent.metric("remembered_total")).toBe(20_000);
+  const seconds = emptySeconds + 5 * Math.max(0, cpuSeconds(agent.pid) - emptySeconds);
+  console.log(`100,000 files: ${seconds.toFixed(1)} s of a processor`);
+  expect(seconds).toBeLessThan(5);
+  expect(heard.size).toBe(0);
+});
+
 test("killed at random moments over 2,000 files: nothing is lost, and repeats are what was in flight at a kill", async () => {
   const inFlightMax = 50;
   // What is there before the first start ever is not announced.
