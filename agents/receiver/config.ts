@@ -10,7 +10,9 @@ export const configSchema = commonConfig.extend({
   declareExchange: z
     .boolean()
     .default(true)
-    .describe("make the exchange where it is missing; false for a broker where this user may not"),
+    .describe(
+      "make the exchange where it is missing; false where this user may not, or where others made it, e.g. not durable",
+    ),
   queue: z
     .string()
     .min(1)

@@ -97,9 +97,9 @@ test("a file that isn't there, and one name twice, are said in words", async () 
 
 test("the commands that README shows do what it says", async () => {
   const shown = shellLines("README.md").filter((line) => line.startsWith("./warren import-px"));
-  expect(shown).toEqual([`./warren import-px ${notify}`, `./warren import-px ${notify} --output agents.new`]);
+  expect(shown).toEqual([`./warren import-px ${notify}`, `./warren import-px ${notify} --output /tmp/agents.new`]);
   expect(shellLines("README.md")).toContain(
-    "./warren agent sender --config agents.new/dd-notify-wxo-b1/sender.json --check-config",
+    "./warren agent sender --config /tmp/agents.new/dd-notify-wxo-b1/sender.json --check-config",
   );
   const output = join(folder, "agents.new");
   expect((await imported([notify], { output })).code).toBe(2);

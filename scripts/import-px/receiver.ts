@@ -2,8 +2,8 @@ import { configSchema } from "../../agents/receiver/config.ts";
 import { brokerPart, exchangePart } from "./broker.ts";
 import type { Draft } from "./draft.ts";
 import type { Place } from "./findings.ts";
+import { type Made, type Target, tellIssues } from "./made.ts";
 import { leftOfReceiver } from "./options.ts";
-import { type Made, type Target, tellIssues } from "./sender.ts";
 
 const optionOf = {
   ...{ exchange: "exchange_name", exchangeType: "exchange_type", bindingKeys: "exchange_key" },
