@@ -247,7 +247,7 @@ describe("the configuration of a 4.0 broker", () => {
           setting("monitoring", setting("in_group", "cn=#1,dc=ca")),
         ]),
       ]),
-      lossOf(1000, 2),
+      lossOf(1000, 1),
     ]);
   });
 

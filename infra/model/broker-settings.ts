@@ -2,7 +2,7 @@ import { type BrokerConfig, nodeTimeouts } from "../config/brokers.ts";
 import type { StackConfig } from "../config/index.ts";
 import type { LdapConfig } from "../config/ldap.ts";
 import type { LdapQuery } from "../config/ldap-query.ts";
-import { type SeriesTraits, traitsOf } from "../config/series.ts";
+import { traitsOf } from "../config/series.ts";
 import { brokerCertificateFile, caFile } from "./tls.ts";
 
 /** What a broker's own configuration says, whichever form it is written in. */
@@ -73,14 +73,14 @@ const setupSecondsMax = 7;
 const sentAgainAfterMs = 200;
 
 /**
- * Several messages and several looks fit into the time after which silence is loss. Consumers of mirrored queues stand still until another
- * member was tried in vain; those of quorum queues don't wait for it, and a busy member gets more time.
+ * Several messages and several looks fit into the time after which silence is loss. Then a lost member is tried once more, in vain: until that
+ * is over, consumers of mirrored queues stand still, and so do those of a quorum queue whose new leader was elected after the loss.
  */
-const nodeLossOf = (timeoutMs: number, replication: SeriesTraits["replication"]): NodeLoss => ({
+const nodeLossOf = (timeoutMs: number): NodeLoss => ({
   timeoutMs,
   userTimeoutMs: timeoutMs - sentAgainAfterMs,
   keepaliveMs: Math.floor(timeoutMs / 10),
-  setupSeconds: Math.min(setupSecondsMax, Math.ceil(timeoutMs / (replication === "mirrored" ? 1000 : 500))),
+  setupSeconds: Math.min(setupSecondsMax, Math.ceil(timeoutMs / 1000)),
   raftPollMs: Math.floor(timeoutMs / 4),
 });
 
@@ -100,7 +100,7 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
     clusterName,
     nodes: broker.members.length > 1 ? broker.members.map((name) => `rabbit@${name}`) : [],
     partitionHandling: partitionHandlingOf(broker),
-    ...(broker.members.length > 1 ? { nodeLoss: nodeLossOf(nodeTimeoutMs, traitsOf(broker.series).replication) } : {}),
+    ...(broker.members.length > 1 ? { nodeLoss: nodeLossOf(nodeTimeoutMs) } : {}),
     // Clients of a lost host are let go after two missed beats.
     heartbeatSeconds: 10,
     definitionsFile,

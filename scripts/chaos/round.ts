@@ -74,7 +74,7 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
     notes,
     missing: notMade ?? (signal.aborted ? undefined : missing),
     takeOverMs: tookMs,
-    steps: tookMs === undefined ? undefined : await stepsBehind(scene, faultMs, tookMs, notes),
+    steps: tookMs === undefined ? undefined : await stepsBehind(scene, { faultMs, hosts }, tookMs, notes),
     pauseMs: longestPauseMs(evidence.notifies, faultMs),
   };
 }

@@ -81,19 +81,26 @@ export function medianSteps(all: readonly Steps[]): Steps {
 const inOrder = (steps: readonly [StepName, number][]): Steps =>
   Object.fromEntries(steps.toSorted(([, one], [, other]) => one - other));
 
-/** Asks brokers' hosts and radar servers, when all is whole, what they said since a fault. */
-export async function askSteps(scene: Scene, faultMs: number, firstDispatchedMs: number): Promise<Steps> {
+/** Asks brokers' hosts and radar servers, when all is whole, what they said since a fault; its own brokers' words are about others. */
+export async function askSteps(scene: Scene, fault: Struck, firstDispatchedMs: number): Promise<Steps> {
+  const { faultMs, hosts } = fault;
   const { config, members } = scene;
   const since = `@${Math.floor(faultMs / 1000)}`;
   const journal = (unit: string) => run("journalctl", "--quiet", "--output=cat", `--unit=${unit}`, `--since=${since}`);
   const asked = [
     ...members.map((host) => {
       const log = run("tail", "--lines=2000", `/var/log/rabbitmq/rabbit@${host}.log`);
-      return scene.on(host, render(always(journal("warren-dispatcher"), log)));
+      const ownWords = journal("warren-dispatcher");
+      return scene.on(host, render(hosts.includes(host) ? ownWords : always(ownWords, log)));
     }),
     ...hostsOf(config, "urp").map((host) => scene.on(host, render(journal("warren-announcer")))),
   ];
   return stepsOf((await Promise.all(asked)).flatMap(readMarks), faultMs, firstDispatchedMs);
+}
+
+interface Struck {
+  readonly faultMs: number;
+  readonly hosts: readonly string[];
 }
 
 interface Said {
