@@ -5,7 +5,7 @@ import type { Evidence } from "./evidence.ts";
 import type { Fault, Targets } from "./faults.ts";
 import type { PlannedRound } from "./plan.ts";
 import type { Scene } from "./scene.ts";
-import { askSteps, type Steps } from "./steps.ts";
+import { askSteps, type Steps, type Struck } from "./steps.ts";
 import { awaitWhole } from "./whole.ts";
 
 export interface RoundOptions {
@@ -80,9 +80,9 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
 }
 
 /** A host that is asked in vain takes the figures from nobody else. */
-async function stepsBehind(scene: Scene, faultMs: number, tookMs: number, notes: string[]): Promise<Steps | undefined> {
+async function stepsBehind(scene: Scene, struck: Struck, tookMs: number, notes: string[]): Promise<Steps | undefined> {
   try {
-    return await askSteps(scene, faultMs, faultMs + tookMs);
+    return await askSteps(scene, struck, struck.faultMs + tookMs);
   } catch (error) {
     notes.push(`what it was made of can't be said: ${firstLine(error)}`);
     return undefined;

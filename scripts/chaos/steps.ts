@@ -98,7 +98,7 @@ export async function askSteps(scene: Scene, fault: Struck, firstDispatchedMs: n
   return stepsOf((await Promise.all(asked)).flatMap(readMarks), faultMs, firstDispatchedMs);
 }
 
-interface Struck {
+export interface Struck {
   readonly faultMs: number;
   readonly hosts: readonly string[];
 }
