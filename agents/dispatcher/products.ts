@@ -160,7 +160,7 @@ export class Products {
     this.claims.release(claim);
     let slot = table.find(key, turn.nowMs);
     if (slot >= 0) {
-      this.#as(slot, claim);
+      if (claim.again) this.#as(slot, claim);
       this.#prove(key, slot);
     } else if (!this.#isOver(firstAtMs)) slot = this.#add(key, firstAtMs, source, sizeBytes, true);
     if (!claim.again) turn.push({ type: "won", source, tookMs: turn.nowMs - firstAtMs });
