@@ -20,9 +20,12 @@ export default defineConfig({
           name: "broker",
           include: ["**/*.broker.test.ts"],
           exclude,
-          testTimeout: 60_000,
+          // Seconds on an idle machine.
+          testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // Each file has a broker of its own, and most of its time it waits for something.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
       {
