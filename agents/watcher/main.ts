@@ -8,6 +8,7 @@ import { TreeJournal } from "../lib/tree-journal.ts";
 import { type Config, configSchema } from "./config.ts";
 import { digestFile } from "./digest.ts";
 import { formatOf } from "./messages.ts";
+import { spoolAll } from "./spool-all.ts";
 import { openTelemetry } from "./telemetry.ts";
 import { Trees } from "./trees.ts";
 import { Watcher } from "./watcher.ts";
@@ -43,11 +44,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     digest: (path, facts) => digestFile(trees.absolute(path), facts),
     scan: (folder, rules) => trees.scan(folder, rules),
     publish: (messages) =>
-      Promise.all(
-        messages.map(({ routingKey, message }) =>
-          publisher.publish({ exchange: config.exchange, routingKey, ...message }),
-        ),
-      ),
+      spoolAll(messages, { exchange: config.exchange, publisher, spool, bytesMax: config.spoolBytesMax }),
     journal,
     now: Date.now,
     events: telemetry,
