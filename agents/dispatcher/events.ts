@@ -123,7 +123,7 @@ export type Effect =
       readonly certain: boolean;
     }
   | { readonly type: "remember-certain"; readonly key: string }
-  /** The product's twin has been announced: further requests for it are answered already. */
+  /** A puller has the product: nobody needs it any more, nor its twin. */
   | { readonly type: "remember-served"; readonly key: string }
   /** Write the twin to disk; `twin-kept` tells where. */
   | { readonly type: "keep-twin"; readonly key: string; readonly delivery: Incoming }

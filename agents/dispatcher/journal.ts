@@ -115,7 +115,7 @@ export class Journal {
     this.#note(recordType.certain, key);
   }
 
-  /** The twin of a known product went out. */
+  /** A puller has a known product: nobody needs its twin. */
   served(key: string): void {
     this.#note(recordType.served, key);
   }
