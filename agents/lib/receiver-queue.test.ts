@@ -99,3 +99,16 @@ test("whoever writes a product knows the name that its file has until then", asy
   const file = await new ReceiverQueue(directory, 0o644).receive();
   expect(readdirSync(directory)).toEqual([file.part]);
 });
+
+test("whoever wants to know hears when a file has its name, and only where it got it", async () => {
+  const queue = new ReceiverQueue(directory, 0o644, "receive");
+  const heard: string[][] = [];
+  const named = async () => {
+    heard.push(readdirSync(directory).filter((name) => !name.startsWith(".")));
+  };
+  expect(await (await queue.receive()).placeNew("p", named)).toBe(true);
+  const second = await queue.receive();
+  expect(await second.placeNew("p", named)).toBe(false);
+  await second.place("q", named);
+  expect(heard).toEqual([["p"], ["p", "q"]]);
+});

@@ -44,16 +44,21 @@ export interface IncomingFile {
   /** Bytes so far. */
   readonly size: number;
   write(chunk: Uint8Array): Promise<void>;
-  /** To disk, then under its final name in one step (replacing one that is there), then the folder to disk. */
-  place(name: string): Promise<void>;
+  /**
+   * To disk, then under its final name in one step (replacing one that is there), then the folder to disk. `named` is called as soon as
+   * it has its name, and waited for.
+   */
+  place(name: string, named?: Named): Promise<void>;
   discard(): Promise<void>;
 }
 
 /** One that may also be placed beside what is there. */
 export interface NewFile extends IncomingFile {
   /** As `place`, where there is none of that name; false, and nothing is done, where there is one. */
-  placeNew(name: string): Promise<boolean>;
+  placeNew(name: string, named?: Named): Promise<boolean>;
 }
+
+type Named = () => Promise<void>;
 
 /** The folder from which products are ingested: under its own name a file is whole, or not there. */
 export class ReceiverQueue {
@@ -112,6 +117,11 @@ export class ReceiverQueue {
     });
   }
 
+  /** Resolves when every name that is there now is on disk. */
+  async sync(): Promise<void> {
+    await this.#local(() => this.#syncDirectory());
+  }
+
   async receive(): Promise<NewFile> {
     this.#sequence += 1;
     const partName = `.${this.#mark}-${process.pid}-${this.#sequence}.part`;
@@ -132,18 +142,18 @@ export class ReceiverQueue {
           await writeAll(handle, chunk);
           size += chunk.byteLength;
         }),
-      place: (name) =>
+      place: (name, named) =>
         this.#local(async () => {
           await this.#finish(handle);
           await rename(part, join(this.#directory, name));
-          await this.#syncDirectory();
+          await Promise.all([named?.(), this.#syncDirectory()]);
         }),
-      placeNew: (name) =>
+      placeNew: (name, named) =>
         this.#local(async () => {
           await this.#finish(handle);
           const isNew = await link(part, join(this.#directory, name)).then(() => true, ignoreThere);
           if (!isNew) return false;
-          await unlink(part);
+          await Promise.all([named?.(), unlink(part)]);
           await this.#syncDirectory();
           return true;
         }),

@@ -130,36 +130,45 @@ export class Receiver {
   }
 
   async #place(message: Received, name: string): Promise<Disposition> {
-    const { placedLog, events } = this.#ports;
+    const { placedLog, receiverQueue, events } = this.#ports;
     const hash = message.messageId === undefined ? undefined : hashOf(message);
     if (message.redelivered && hash !== undefined && placedLog.has(hash)) {
+      // The process that placed it may have come no further.
+      await receiverQueue.sync();
       events.alreadyThere(name, "before");
       return "ack";
     }
-    const placed = await this.#placeUnder(message, name);
+    // Noted as soon as the file has its name, and not when that is on disk: it may be taken meanwhile, and the process may die.
+    const note = async () => {
+      if (hash !== undefined) await placedLog.add(hash).catch((error: Error) => events.notRemembered(error.message));
+    };
+    const placed = await this.#placeUnder(message, name, note);
     if ("unfit" in placed) return this.#refuse(message, placed.unfit);
-    if (hash !== undefined) {
-      await placedLog.add(hash).catch((error: Error) => events.notRemembered(error.message));
-    }
-    if (placed.isThere) events.alreadyThere(placed.name, "waiting");
-    else events.placed(placed.name, message.body.length, placed.name !== name);
+    if (placed.isThere) {
+      await note();
+      events.alreadyThere(placed.name, "waiting");
+    } else events.placed(placed.name, message.body.length, placed.name !== name);
     return "ack";
   }
 
   /** Under which name it is there now, or why it can't be. */
-  async #placeUnder({ body }: Received, name: string): Promise<{ name: string; isThere: boolean } | { unfit: string }> {
+  async #placeUnder(
+    { body }: Received,
+    name: string,
+    note: () => Promise<void>,
+  ): Promise<{ name: string; isThere: boolean } | { unfit: string }> {
     const { receiverQueue } = this.#ports;
     if (await receiverQueue.has(name, body)) return { name, isThere: true };
     const file = await receiverQueue.receive();
     try {
       await file.write(body);
       if (this.#config.sameName === "replace") {
-        await file.place(name);
+        await file.place(name, note);
         return { name, isThere: false };
       }
       for (let number = 1; number <= sameNameMax; number += 1) {
         const candidate = number === 1 ? name : numberedName(name, number);
-        if (await file.placeNew(candidate)) return { name: candidate, isThere: false };
+        if (await file.placeNew(candidate, note)) return { name: candidate, isThere: false };
         if (await receiverQueue.has(candidate, body)) return { name: candidate, isThere: true };
       }
       return { unfit: `${sameNameMax} files of the name ${name} wait already` };
