@@ -21,8 +21,8 @@ export interface PlacedJournalOptions {
   readonly linesMax?: number;
 }
 
-/** Two files of so many have what a puller remembers at most (`ProductMemory`), in about 15 MB. */
-const linesMaxDefault = 50_000;
+/** Two files of so many have at most what a puller remembers (`ProductMemory`), in 20 MB. */
+const linesMaxDefault = 25_000;
 
 const bootLine = z.tuple([z.literal("boot"), z.string()]);
 const placingLine = z.tuple([z.literal("placing"), z.string(), z.number(), inquirySchema]);
