@@ -41,7 +41,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
       await consumer.cancel();
       await session.close();
       await deadLetters?.close();
-      await placedLog.close();
+      placedLog.close();
     },
   };
 }

@@ -1,4 +1,5 @@
-import { type FileHandle, open, readFile, rename, unlink, writeFile } from "node:fs/promises";
+import { closeSync, openSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 
 /** Hex digits of a hash that a line has; more would only make the file larger. */
 const idDigits = 32;
@@ -12,12 +13,8 @@ export class PlacedLog {
   readonly #max: number;
   /** Oldest first. */
   readonly #ids = new Set<string>();
-  #handle: FileHandle | undefined;
+  #fd: number | undefined;
   #linesInFile = 0;
-  #waiting: string[] = [];
-  /** The write under way, and the one that serves whoever comes meanwhile. */
-  #writing: Promise<void> = Promise.resolve();
-  #nextWrite: Promise<void> | undefined;
 
   /** `max`: how many are known, the latest ones; 0: none, and there is no file. */
   constructor(file: string, max: number) {
@@ -46,27 +43,26 @@ export class PlacedLog {
     return this.#ids.has(hash.slice(0, idDigits));
   }
 
-  /** Resolves when the kernel has it. Rejects with what the disk says; known in this process it is all the same. */
-  async add(hash: string): Promise<void> {
+  /**
+   * The kernel has it when this returns. At once, since what works beside waits behind the syncs of many files. Throws what the disk says;
+   * known in this process it is all the same.
+   */
+  add(hash: string): void {
     if (this.#max === 0) return;
     const id = hash.slice(0, idDigits);
     this.#remember(id);
-    this.#waiting.push(id);
-    this.#nextWrite ??= this.#writing
-      .catch(() => {})
-      .then(() => {
-        this.#nextWrite = undefined;
-        this.#writing = this.#write();
-        return this.#writing;
-      });
-    await this.#nextWrite;
+    this.#linesInFile += 1;
+    if (this.#linesInFile > 2 * this.#max) {
+      this.#rewrite();
+      return;
+    }
+    this.#fd ??= openSync(this.#file, "a");
+    writeSync(this.#fd, textOf([id]));
   }
 
-  async close(): Promise<void> {
-    await this.#nextWrite?.catch(() => {});
-    await this.#writing.catch(() => {});
-    await this.#handle?.close();
-    this.#handle = undefined;
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 
   #remember(id: string): void {
@@ -76,28 +72,13 @@ export class PlacedLog {
     if (oldest !== undefined) this.#ids.delete(oldest);
   }
 
-  async #write(): Promise<void> {
-    const lines = this.#waiting;
-    this.#waiting = [];
-    this.#linesInFile += lines.length;
-    if (this.#linesInFile > 2 * this.#max) return this.#rewrite();
-    this.#handle ??= await open(this.#file, "a");
-    await this.#handle.appendFile(textOf(lines));
-  }
-
-  async #rewrite(): Promise<void> {
+  #rewrite(): void {
     const ids = [...this.#ids];
     const file = `${this.#file}.new`;
-    try {
-      await writeFile(file, textOf(ids));
-      await rename(file, this.#file);
-    } catch (error) {
-      await unlink(file).catch(() => {});
-      throw error;
-    }
+    writeFileSync(file, textOf(ids));
+    renameSync(file, this.#file);
     this.#linesInFile = ids.length;
-    await this.#handle?.close();
-    this.#handle = undefined;
+    this.close();
   }
 }
 

@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const placedLog of placedLogs) await placedLog.close();
+  for (const placedLog of placedLogs) placedLog.close();
   placedLogs = [];
   rmSync(folder, { recursive: true, force: true });
 });

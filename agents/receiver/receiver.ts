@@ -140,7 +140,11 @@ export class Receiver {
     }
     // Noted as soon as the file has its name, and not when that is on disk: it may be taken meanwhile, and the process may die.
     const note = async () => {
-      if (hash !== undefined) await placedLog.add(hash).catch((error: Error) => events.notRemembered(error.message));
+      try {
+        if (hash !== undefined) placedLog.add(hash);
+      } catch (error) {
+        events.notRemembered((error as Error).message);
+      }
     };
     const placed = await this.#placeUnder(message, name, note);
     if ("unfit" in placed) return this.#refuse(message, placed.unfit);
