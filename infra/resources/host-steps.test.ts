@@ -45,6 +45,11 @@ describe("hostSteps", () => {
     expect(step("bunny2", "rabbitmq-server.service").after).toContain("bunny1 rabbitmq-server.service");
   });
 
+  it("restarts no broker while the package of another member starts its node, which joins by itself", () => {
+    expect(step("bunny1", "rabbitmq-server.service").after).toContain("bunny2 packages");
+    expect(step("bunny2", "rabbitmq-server.service").after).toContain("bunny1 packages");
+  });
+
   it("leaves accounts, their folders and /etc/hosts when the stack is destroyed, and takes everything else off", () => {
     for (const host of model.hosts) {
       const kept = stepsOf(host.name).filter((one) => !one.remove);

@@ -173,8 +173,10 @@ function brokerStep(unit: UnitModel, after: readonly string[], membership: Membe
   const repair = and(startUnit(name), or(startBroker(), restartUnit(name)));
   // A node that is taken in again reaches those before it once their rules know of it.
   const firewalls = membership.earlier.map((other) => `${other} ${firewallUnit}`);
+  // A package starts its node at once, which looks for its cluster and joins it: nobody who is in that restarts meanwhile.
+  const installs = membership.others.map((other) => `${other} ${packagesName}`);
   return {
-    ...unitStep(unit, [...after, ...firewalls]),
+    ...unitStep(unit, [...after, ...firewalls, ...installs]),
     create: serve(bringUnit(name, "start")),
     renew: and(serve(renewUnit(name, unit.onChange, gate)), awaitReplicas(membership)),
     repair: serve(repair),
