@@ -36,8 +36,14 @@ Starts a broker of its own in a temporary folder and fills its input queue with 
 moved by RabbitMQ's shovel plugin (ack on confirm, prefetch 1000, every message moved: the ceiling) and by the dispatcher, as
 a process of its own with journal and ledger on (each product once), in turns; a reader counts every key. Then it
 measures from announcing to notifying at 50 announcements a second and after silence, and what a dispatcher needs that
-remembers ten thousand, a hundred thousand and a million names (the million read from a journal that the bench has
-written). The dispatcher has the settings that a provisioned host gets. Needs no root; takes about seven minutes.
+remembers ten thousand, a hundred thousand and a million names. The dispatcher has the settings that a provisioned host
+gets. Needs no root; takes about seven minutes.
+
+Bytes a name are what live objects and buffers grow by, after garbage collection, since the same dispatcher was warm with a
+thousand names or fewer; of fewer than 50,000 further names that would be chance, and is left out. A million would take
+minutes through the queue: a dispatcher starts with them in a journal that the bench has written, and is held against one
+that starts with ten thousand. Of these two it tells as well what the resident set grows by: several megabytes of that come
+and go by chance, which is more than fewer names take.
 
 Leave the machine alone meanwhile: broker, dispatcher and bench share its processors.
 

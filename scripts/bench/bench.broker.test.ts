@@ -31,10 +31,11 @@ test.each(["classic", "quorum"] as const)(
       onStep: (text) => steps.push(text),
     });
     const summary = summarise(result);
-    for (const figure of Object.values({ ...summary, ...summary.bytesPerName, bytesPerName: 1 })) {
-      expect(figure).toBeGreaterThan(0);
-    }
-    expect(Object.keys(summary.bytesPerName)).toEqual(["2000"]);
+    const { bytesPerName, residentBytesPerName, bytesPerNameMeasured, ...figures } = summary;
+    for (const figure of Object.values(figures)) expect(figure).toBeGreaterThan(0);
+    expect([bytesPerName, residentBytesPerName], "of so few names they would be chance").toEqual([{}, null]);
+    expect(result.memory.byNames.map(({ names }) => names)).toEqual([1000, 2000]);
+    expect(bytesPerNameMeasured).toContain("live objects");
     expect(result.latency.steadyMs.length).toBe(25);
     expect(result.latency.afterSilenceMs.length).toBe(1);
     expect(result.dispatcher[0]?.dispatcherMicroseconds).toBeGreaterThan(0);

@@ -75,24 +75,27 @@ const result: BenchResult = {
   shovel: [move(14_000), move(15_000), move(16_000)],
   dispatcher: [move(11_000), move(13_000), move(12_000)],
   latency: { steadyMs: [1, 2, 3.456], afterSilenceMs: [4.04] },
-  memory: [
-    {
-      names: 0,
-      residentBytes: 60e6,
-      heldBytes: 20e6,
-      bytesPerName: Number.NaN,
-      microsecondsPerAnnouncement: 50,
-      readySeconds: 0.4,
-    },
-    {
-      names: 10_000,
-      residentBytes: 61e6,
-      heldBytes: 21e6,
-      bytesPerName: 61.26,
-      microsecondsPerAnnouncement: 51,
-      readySeconds: 0.5,
-    },
-  ],
+  memory: {
+    byNames: [
+      {
+        names: 0,
+        residentBytes: 60e6,
+        heldBytes: 20e6,
+        bytesPerName: Number.NaN,
+        microsecondsPerAnnouncement: 50,
+        readySeconds: 0.4,
+      },
+      {
+        names: 10_000,
+        residentBytes: 61e6,
+        heldBytes: 21e6,
+        bytesPerName: 61.26,
+        microsecondsPerAnnouncement: 51,
+        readySeconds: 0.5,
+      },
+    ],
+    resident: { fromNames: 10_000, toNames: 1_000_000, bytesPerName: 78.26 },
+  },
 };
 
 test("the summary has medians of the rounds and no bytes a name of the warm dispatcher", () => {
@@ -103,7 +106,11 @@ test("the summary has medians of the rounds and no bytes a name of the warm disp
     p99Ms: 3.46,
     p99AfterSilenceMs: 4.04,
     bytesPerName: { "10000": 61.3 },
+    residentBytesPerName: 78.3,
+    bytesPerNameMeasured: expect.stringContaining("resident set from 10000 to 1000000 names"),
   });
+  const small = summarise({ ...result, memory: { ...result.memory, resident: undefined } });
+  expect(small.residentBytesPerName).toBeNull();
 });
 
 test("the table names every figure with its unit", () => {
@@ -112,4 +119,5 @@ test("the table names every figure with its unit", () => {
   expect(lines.find((line) => line.startsWith("  ratio "))).toMatch(/ 0\.80 +0 missing, 0 repeated$/);
   expect(lines.find((line) => line.includes("announced to notified at 50/s"))).toContain("p99 3.5 ms");
   expect(lines.find((line) => line.startsWith("  10000 "))).toMatch(/61 MB +61 +51 µs +0\.5 s$/);
+  expect(lines.at(-2)).toContain("grows by 78 bytes a name from 10000 to 1000000 names");
 });

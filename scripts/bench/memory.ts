@@ -22,7 +22,7 @@ interface Memory {
 /** What a dispatcher that remembers so many names needs. */
 export interface MemoryResult extends Memory {
   readonly names: number;
-  /** Grown beyond a dispatcher that is warm, in live objects and buffers; NaN of the warm one. */
+  /** Grown in live objects and buffers, beyond the same dispatcher when it was warm, or one that started with few names; NaN of those, and of few names. */
   readonly bytesPerName: number;
   /** Of its processor time, with a table of that size. */
   readonly microsecondsPerAnnouncement: number;
@@ -30,11 +30,26 @@ export interface MemoryResult extends Memory {
   readonly readySeconds: number;
 }
 
+/** Of two dispatchers that started with names in their journals. */
+export interface ResidentGrowth {
+  readonly fromNames: number;
+  readonly toNames: number;
+  readonly bytesPerName: number;
+}
+
+export interface MemoryResults {
+  readonly byNames: readonly MemoryResult[];
+  /** Undefined where no number of names is so large that chance, which is megabytes, is little beside what they take. */
+  readonly resident: ResidentGrowth | undefined;
+}
+
 /** More than this would take minutes through the input queue. */
 const throughInputMax = 100_000;
 /** So few names, so often announced, that all code has run and been compiled, and all buffers are there. */
 const warmNamesMax = 1000;
 const warmTimes = 10;
+/** Live memory comes and goes by half a megabyte, and the table's in pieces as large as what it has: fewer names take less than that. */
+const tellingNamesMin = 50_000;
 const keyBytes = 16;
 /** The journal keeps only so much in memory that is not on disk yet. */
 const syncEvery = 20_000;
@@ -44,19 +59,30 @@ const freedLittleBytes = 100_000;
 
 /**
  * Small numbers of names, in ascending order, go through one dispatcher, whose growth since it was warm is looked at; a large one, which
- * would take minutes, is in the journal of another when that starts. The first result is that of the warm one.
+ * would take minutes, is in the journal of another when that starts, which is held against one that has started with the smallest
+ * number. The first result is that of the warm one.
  */
 export async function measureMemory(
   stage: Stage,
   counts: readonly number[],
   productsThrough: number,
-): Promise<MemoryResult[]> {
-  const small = counts.filter((names) => names <= throughInputMax);
-  const results = await measureGrowth(stage, small);
-  for (const names of counts.filter((one) => one > throughInputMax)) {
-    results.push(await measureStarted(stage, names, productsThrough, results[0]));
+): Promise<MemoryResults> {
+  const byNames = await measureGrowth(
+    stage,
+    counts.filter((names) => names <= throughInputMax),
+  );
+  const large = counts.filter((names) => names > throughInputMax);
+  const [smallest] = counts;
+  if (smallest === undefined || large.length === 0) return { byNames, resident: undefined };
+  const few = await measureStarted(stage, smallest, productsThrough, undefined);
+  let resident: ResidentGrowth | undefined;
+  for (const names of large) {
+    const many = await measureStarted(stage, names, productsThrough, few);
+    byNames.push(many);
+    const bytesPerName = (many.residentBytes - few.residentBytes) / (names - few.names);
+    resident = { fromNames: few.names, toNames: names, bytesPerName };
   }
-  return results;
+  return { byNames, resident };
 }
 
 async function measureGrowth(stage: Stage, counts: readonly number[]): Promise<MemoryResult[]> {
@@ -67,7 +93,8 @@ async function measureGrowth(stage: Stage, counts: readonly number[]): Promise<M
     await checkEntries(dispatcher, names);
     const memory = await settledMemory(stage, dispatcher);
     const [warm] = results;
-    const grown = warm ? (memory.heldBytes - warm.heldBytes) / (names - warm.names) : Number.NaN;
+    const isTelling = warm !== undefined && names - warm.names >= tellingNamesMin;
+    const grown = isTelling ? (memory.heldBytes - warm.heldBytes) / (names - warm.names) : Number.NaN;
     results.push({ ...memory, names, bytesPerName: grown, microsecondsPerAnnouncement, readySeconds });
   };
   stage.onStep(`a dispatcher that remembers ${warmNames} names, and is warm`);
@@ -87,7 +114,7 @@ async function measureStarted(
   stage: Stage,
   names: number,
   productsThrough: number,
-  warm: MemoryResult | undefined,
+  few: MemoryResult | undefined,
 ): Promise<MemoryResult> {
   stage.onStep(`a dispatcher with ${names} names in its journal`);
   const { dispatcher, readySeconds } = await startWith(stage, `remembers-${names}`, names);
@@ -95,7 +122,7 @@ async function measureStarted(
   const memory = await settledMemory(stage, dispatcher);
   const microsecondsPerAnnouncement = await costOf(stage, dispatcher, `table-${names}`, productsThrough);
   await dispatcher.stop();
-  const bytesPerName = (memory.heldBytes - (warm?.heldBytes ?? Number.NaN)) / names;
+  const bytesPerName = few ? (memory.heldBytes - few.heldBytes) / (names - few.names) : Number.NaN;
   return { ...memory, names, bytesPerName, microsecondsPerAnnouncement, readySeconds };
 }
 

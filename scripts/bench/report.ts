@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
 import type { LatencyPlan, LatencyResult } from "./latency.ts";
-import type { MemoryResult } from "./memory.ts";
+import type { MemoryResults, ResidentGrowth } from "./memory.ts";
 import type { Move } from "./move.ts";
 import { latenciesOf, median } from "./statistics.ts";
 
@@ -12,7 +12,7 @@ export interface BenchResult {
   readonly shovel: readonly Move[];
   readonly dispatcher: readonly Move[];
   readonly latency: LatencyResult;
-  readonly memory: readonly MemoryResult[];
+  readonly memory: MemoryResults;
 }
 
 /** What `--json` promises. */
@@ -22,14 +22,24 @@ export interface BenchSummary {
   readonly ratio: number;
   readonly p99Ms: number;
   readonly p99AfterSilenceMs: number;
-  /** By the number of names remembered. */
+  /** By the number of names remembered, in live objects and buffers. */
   readonly bytesPerName: Readonly<Record<string, number>>;
+  /** From the smallest to the largest number of names; null where that is too small for chance to be little. */
+  readonly residentBytesPerName: number | null;
+  /** How the two before were measured. */
+  readonly bytesPerNameMeasured: string;
 }
+
+const heldMeasured =
+  "bytesPerName: live objects and buffers after garbage collection, by name that came in since the same dispatcher was warm " +
+  "with a thousand names or fewer (of fewer than 50,000 further ones it would be chance, and is left out); of more than " +
+  "100,000 names, that a dispatcher holds which started with them in its journal, beyond one that started with the smallest number";
 
 export function summarise(result: BenchResult): BenchSummary {
   const announcementsPerSecond = median(result.dispatcher.map((move) => move.announcementsPerSecond));
   const shovelPerSecond = median(result.shovel.map((move) => move.announcementsPerSecond));
-  const named = result.memory.filter(({ bytesPerName }) => !Number.isNaN(bytesPerName));
+  const { byNames, resident } = result.memory;
+  const named = byNames.filter(({ bytesPerName }) => !Number.isNaN(bytesPerName));
   return {
     announcementsPerSecond: Math.round(announcementsPerSecond),
     shovelPerSecond: Math.round(shovelPerSecond),
@@ -37,6 +47,10 @@ export function summarise(result: BenchResult): BenchSummary {
     p99Ms: rounded(latenciesOf(result.latency.steadyMs).p99, 2),
     p99AfterSilenceMs: rounded(latenciesOf(result.latency.afterSilenceMs).p99, 2),
     bytesPerName: Object.fromEntries(named.map(({ names, bytesPerName }) => [String(names), rounded(bytesPerName, 1)])),
+    residentBytesPerName: resident ? rounded(resident.bytesPerName, 1) : null,
+    bytesPerNameMeasured: resident
+      ? `${heldMeasured}. residentBytesPerName: growth of the resident set from ${resident.fromNames} to ${resident.toNames} names, of dispatchers that started with them`
+      : heldMeasured,
   };
 }
 
@@ -76,7 +90,7 @@ export function formatBench(result: BenchResult): string {
     "",
     ...align([
       ["names remembered", "resident", "bytes a name", "dispatcher, each", "ready after"],
-      ...memory.map((one) => [
+      ...memory.byNames.map((one) => [
         String(one.names),
         `${(one.residentBytes / 1e6).toFixed(0)} MB`,
         Number.isNaN(one.bytesPerName) ? "" : one.bytesPerName.toFixed(0),
@@ -84,8 +98,13 @@ export function formatBench(result: BenchResult): string {
         `${one.readySeconds.toFixed(1)} s`,
       ]),
     ]),
+    ...(memory.resident === undefined ? [] : [residentLine(memory.resident)]),
     "",
   ].join("\n");
+}
+
+function residentLine({ fromNames, toNames, bytesPerName }: ResidentGrowth): string {
+  return `  resident memory grows by ${bytesPerName.toFixed(0)} bytes a name from ${fromNames} to ${toNames} names, each in a dispatcher that started with them`;
 }
 
 function align(rows: readonly (readonly string[])[]): string[] {
