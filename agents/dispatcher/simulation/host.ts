@@ -4,11 +4,10 @@ import { Connection } from "./connection.ts";
 import type { CoreUnderTest, MakeCore } from "./core-under-test.ts";
 import { describeEffect, describeEvent } from "./describe.ts";
 import { JournalModel } from "./journal-model.ts";
-import type { Judge } from "./judge.ts";
 import type { Line } from "./line.ts";
 import { queueNumber } from "./message.ts";
 import { recordOf } from "./record.ts";
-import { Shell } from "./shell.ts";
+import { Shell, type ShellSurroundings } from "./shell.ts";
 
 export interface HostOptions {
   readonly makeCore: MakeCore;
@@ -18,11 +17,8 @@ export interface HostOptions {
   readonly ledgerWaitsForDisk: boolean;
 }
 
-export interface Surroundings {
+export interface Surroundings extends ShellSurroundings {
   readonly broker: Broker;
-  readonly judge: Judge;
-  readonly nowMs: () => number;
-  readonly nextNumber: () => number;
   /** For the trace; undefined while none is written. */
   readonly note: ((text: string) => void) | undefined;
   /** The address has left: whoever was connected by it is cut off. */

@@ -1,7 +1,7 @@
 import type { Effect, Event } from "../events.ts";
 import type { Connection } from "./connection.ts";
-import type { Surroundings } from "./host.ts";
 import type { JournalModel } from "./journal-model.ts";
+import type { Judge } from "./judge.ts";
 import type { Judged } from "./judged.ts";
 import type { Line } from "./line.ts";
 import { bitOf, type Kind, type Message, newMessage, queueNumber, readBody } from "./message.ts";
@@ -12,6 +12,12 @@ export interface Process extends Judged {
   readonly journal: JournalModel;
   readonly connection: Connection;
   tell(event: Event): void;
+}
+
+export interface ShellSurroundings {
+  readonly judge: Judge;
+  readonly nowMs: () => number;
+  readonly nextNumber: () => number;
 }
 
 interface Says {
@@ -30,12 +36,12 @@ const outTargets = ledgerTargets | bitOf(queueNumber.pull);
 /** Does what the core answers, as the real shell does. */
 export class Shell {
   readonly #process: Process;
-  readonly #around: Surroundings;
+  readonly #around: ShellSurroundings;
   /** The delivery whose twin was given to the journal last: it is acked when that is on disk. */
   #keptTwin = 0;
   #unsyncedTwins: { readonly line: Line; readonly tag: number; readonly message: Message }[] = [];
 
-  constructor(process: Process, around: Surroundings) {
+  constructor(process: Process, around: ShellSurroundings) {
     this.#process = process;
     this.#around = around;
   }
