@@ -146,14 +146,16 @@ export const rows: readonly DriftRow[] = [
     ),
     mirrored: true,
   },
-  {
-    what: "a binding of the agents gone",
-    where: "bunny1",
-    does: () => changeBroker("DELETE", "bindings/%2F/e/cmc/q/cmc.urp.pull/v00.urp.notify.%23"),
-    says: ["warren-dispatcher.service", "binding of cmc.urp.pull to cmc: key v00.urp.notify.# is gone"],
-    mends: ["bunny1 warren-dispatcher.service"],
-  },
 ];
+
+/** By itself: agents bind their queues again when they look at them, every half minute each. */
+export const bindingGone: DriftRow = {
+  what: "a binding of the agents gone",
+  where: "bunny1",
+  does: () => changeBroker("DELETE", "bindings/%2F/e/cmc/q/cmc.urp.pull/v00.urp.notify.%23"),
+  says: ["warren-dispatcher.service", "binding of cmc.urp.pull to cmc: key v00.urp.notify.# is gone"],
+  mends: ["bunny1 warren-dispatcher.service"],
+};
 
 /** What can't be there together with those. */
 export const furtherRows = (address: string): readonly DriftRow[] => [

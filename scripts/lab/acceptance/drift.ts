@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { brokerVirtualIp } from "../virtual-ip.ts";
 import { untilWhole } from "./broker.ts";
 import { labCluster } from "./broker-change.ts";
-import { ctl, type DriftRow, furtherRows, rows, strangers } from "./drift-rows.ts";
+import { bindingGone, ctl, type DriftRow, furtherRows, rows, strangers } from "./drift-rows.ts";
 import { driftTable, noteRow, noteSaid } from "./drift-table.ts";
 import { noteSeconds } from "./figures.ts";
 import { observationSeconds } from "./observation.ts";
@@ -54,6 +54,23 @@ export function drift(): void {
       }
       for (const row of there) noteRow(row);
       await strangers.go();
+    });
+
+    it("is found where a binding of the agents is gone and none of them has bound it again yet", async () => {
+      let seen: WarrenResult | undefined;
+      await until("a preview finds it gone", 60_000, async () => {
+        await bindingGone.does();
+        seen = await preview();
+        return seen.output.includes(bindingGone.says.join(": "));
+      });
+      if (!seen) throw new TypeError("nothing was previewed");
+      expectSaid(seen, [bindingGone]);
+      expect(changedObjects(seen)).toEqual(bindingGone.mends);
+      const repaired = await up();
+      expect(repaired.exitCode, repaired.output).toBe(0);
+      expect(bindingGone.mends).toEqual(expect.arrayContaining(changedObjects(repaired)));
+      await untilClean();
+      noteRow(bindingGone);
     });
 
     it("is found and repaired where a member has left, an exchange is another, and nobody holds the virtual IP", async () => {
