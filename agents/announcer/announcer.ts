@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isWhole, settleWaitMs, wantedPaths } from "../lib/arrivals.ts";
 import type { FileFacts, Scan, ScanRules } from "../lib/scan.ts";
+import { lookOrTell } from "../lib/tree.ts";
 import type { TreeJournal } from "../lib/tree-journal.ts";
 import { type ScanTask, TreeScans } from "../lib/tree-scans.ts";
 import type { Arrival, TreeWatchHandlers } from "../lib/tree-watch.ts";
@@ -139,7 +140,7 @@ export class Announcer implements TreeWatchHandlers {
 
   #announce(piece: Piece): void {
     const { path, how } = piece;
-    const facts = this.#look(path);
+    const facts = lookOrTell(path, this.#ports);
     if (!facts || !isWhole(how, facts) || this.#isKnown(path, facts)) return;
     const announcement = composeAnnouncement(path, facts.size, this.#config);
     if (!announcement.ok) {
@@ -161,16 +162,6 @@ export class Announcer implements TreeWatchHandlers {
         void this.#hold(piece, error);
       },
     );
-  }
-
-  /** A file that can't be looked at (its folder was closed to us) is told, and must not end the agent. */
-  #look(path: string): FileFacts | undefined {
-    try {
-      return this.#ports.look(path);
-    } catch (error) {
-      this.#ports.events.rejected(path, `can't be looked at: ${(error as Error).message}`);
-      return undefined;
-    }
   }
 
   #isKnown(path: string, facts: FileFacts): boolean {
@@ -224,7 +215,7 @@ export class Announcer implements TreeWatchHandlers {
     clearTimeout(this.#settling.get(path));
     const timer = setTimeout(() => {
       this.#settling.delete(path);
-      const later = this.#look(path);
+      const later = lookOrTell(path, this.#ports);
       if (later && isSame(later, facts)) this.arrived(path, "found");
     }, waitMs);
     this.#settling.set(path, timer);

@@ -14,6 +14,22 @@ export function look(root: string, path: string): FileFacts | undefined {
   }
 }
 
+/** A file that can't be looked at (its folder was closed to us) is told, and must not end the agent. */
+export function lookOrTell(
+  path: string,
+  ports: {
+    look(path: string): FileFacts | undefined;
+    readonly events: { rejected(path: string, reason: string): void };
+  },
+): FileFacts | undefined {
+  try {
+    return ports.look(path);
+  } catch (error) {
+    ports.events.rejected(path, `can't be looked at: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
 /** The tree without symbolic links, so that paths can be compared; not around the agent's own files, it would watch itself. */
 export function findRoot(directory: string, stateDirectory: string, setting = "rootDirectory"): string {
   if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {

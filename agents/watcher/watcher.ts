@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { aborted } from "../lib/aborted.ts";
 import { isWhole, wantedPaths } from "../lib/arrivals.ts";
 import type { FileFacts } from "../lib/scan.ts";
+import { lookOrTell } from "../lib/tree.ts";
 import type { Arrival, TreeWatchHandlers } from "../lib/tree-watch.ts";
 import type { Config } from "./config.ts";
 import { isSame } from "./digest.ts";
@@ -106,7 +107,7 @@ export class Watcher {
 
   /** A name just made is being written still, unless it is one more name of a file that has another. */
   #isLink(path: string): boolean {
-    const facts = this.#look(path);
+    const facts = lookOrTell(path, this.#ports);
     return facts !== undefined && isWhole("created", facts);
   }
 
@@ -160,7 +161,7 @@ export class Watcher {
   }
 
   #judge(path: string, coming: Coming): void {
-    const facts = this.#look(path);
+    const facts = lookOrTell(path, this.#ports);
     if (!facts) {
       this.#ports.events.gone(path);
       return;
@@ -232,15 +233,5 @@ export class Watcher {
       // Stopping: the file is found at the next start.
       () => {},
     );
-  }
-
-  /** A file that can't be looked at (its folder was closed to us) is told, and must not end the agent. */
-  #look(path: string): FileFacts | undefined {
-    try {
-      return this.#ports.look(path);
-    } catch (error) {
-      this.#ports.events.rejected(path, `can't be looked at: ${(error as Error).message}`);
-      return undefined;
-    }
   }
 }
