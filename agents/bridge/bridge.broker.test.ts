@@ -1,12 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
-import { KilledAgent, TestedAgent } from "../../scripts/lib/tested-agent.ts";
-import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
-import { brokerConfig } from "../lib/config.ts";
+import { beforeEach, expect, test, vi } from "vitest";
+import { useAgentTests } from "../../scripts/lib/agent-tests.ts";
+import { KilledAgent, type TestedAgent } from "../../scripts/lib/tested-agent.ts";
+import type { BrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
 import type { Delivery } from "../lib/subscription.ts";
 import { deadLetterQueue, deadLetterTopology, joinTopologies } from "../lib/topology.ts";
@@ -16,10 +12,8 @@ const waitMs = { timeout: 45_000, interval: 50 };
 const log = pino({ level: "silent" });
 const base = "http://dd1.weather.gc.ca/";
 
-let broker: LocalBroker;
-let folder: string;
+const tests = useAgentTests("bridge");
 let session: BrokerSession;
-let agents: TestedAgent[] = [];
 /** What the client heard: URL, and whether it was marked as perhaps heard before. */
 let heard: { readonly url: string; readonly again: boolean }[] = [];
 let dead: Delivery[] = [];
@@ -29,35 +23,21 @@ let testsCount = 0;
 /** Each test has its own: what a failed one leaves is no other's. */
 let [inQueue, outQueue] = ["", ""];
 
-beforeAll(async () => {
-  broker = await startLocalBroker();
-});
-
-afterAll(async () => {
-  await broker?.stop();
-});
-
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "warren-bridge-"));
-  writeFileSync(join(folder, "password"), broker.adminPassword);
   heard = [];
   dead = [];
   postedAgain.clear();
   testsCount += 1;
   [inQueue, outQueue] = [`cmc.bridge.in-${testsCount}`, `cmc.bridge.out-${testsCount}`];
-  session = openBrokerSession({
-    config: brokerConfig.parse(brokerSettings()),
-    log,
-    name: "test",
-    topology: joinTopologies(deadLetterTopology, {
+  session = await tests.connect(
+    joinTopologies(deadLetterTopology, {
       exchanges: ["cmc", "xpublic"].map((name) => ({ name, type: "topic" })),
       queues: [
         { name: inQueue, bindings: [{ exchange: "xpublic", pattern: "v03.#" }] },
         { name: outQueue, bindings: [{ exchange: "cmc", pattern: "exp.dd.notify.#" }] },
       ],
     }),
-  });
-  await session.ready();
+  );
   const messageIds = new Set<string | undefined>();
   consume({
     ...{ session, queue: outQueue, prefetch: 200, log, agent: "test" },
@@ -78,32 +58,16 @@ beforeEach(async () => {
   });
 });
 
-afterEach(async () => {
-  for (const agent of agents) await agent.kill();
-  agents = [];
-  await session.close();
-  rmSync(folder, { recursive: true });
-});
-
-function brokerSettings() {
-  const hosts = [`127.0.0.1:${broker.amqpPort}`];
-  return { hosts, user: broker.adminUser, passwordFile: join(folder, "password"), reconnectDelayMaxMs: 300 };
-}
-
 function startBridge(own: object = {}): TestedAgent {
   const config = {
-    broker: brokerSettings(),
+    broker: tests.brokerSettings,
     metrics: { port: 0 },
     queue: inQueue,
     from: { format: "v03", exchange: "xpublic", topicPrefix: "v03" },
     to: [{ format: "exp", exchange: "cmc", topicPrefix: "exp.dd.notify" }],
     ...own,
   };
-  const configFile = join(folder, "bridge.json");
-  writeFileSync(configFile, JSON.stringify(config));
-  const agent = new TestedAgent({ agent: "bridge", configFile, stateDirectory: join(folder, "state") });
-  agents.push(agent);
-  return agent;
+  return tests.start(config);
 }
 
 const post = (relPath: string) => JSON.stringify({ pubTime: "20130606T144700.000", baseUrl: base, relPath, size: 9 });
@@ -143,11 +107,11 @@ test("killed at random moments over 2,000 announcements: nothing is lost, and wh
 test("with the broker killed and started again nothing is lost", async () => {
   const agent = startBridge();
   await agent.logged("ready");
-  await broker.keepDeclared();
+  await tests.broker.keepDeclared();
   const publishing = publishAll();
   await vi.waitFor(() => expect(heard.length).toBeGreaterThan(100), waitMs);
-  await broker.kill();
-  await broker.start();
+  await tests.broker.kill();
+  await tests.broker.start();
   await publishing;
   await expectAllHeard();
   expect(await agent.end()).toEqual([0, null]);
@@ -175,7 +139,7 @@ test("with a broker in alarm announcements wait, and go when it is over", async 
   const agent = startBridge();
   await agent.logged("ready");
   // Who publishes is held up: the announcement is in the queue before.
-  await broker.withMemoryAlarm(async () => {
+  await tests.broker.withMemoryAlarm(async () => {
     const published = publish(post("radar/held"));
     await vi.waitFor(() => expect(session.state).toBe("blocked"), waitMs);
     void published;

@@ -1,12 +1,10 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
-import { KilledAgent, TestedAgent } from "../../scripts/lib/tested-agent.ts";
-import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
-import { brokerConfig } from "../lib/config.ts";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { useAgentTests } from "../../scripts/lib/agent-tests.ts";
+import { KilledAgent, type TestedAgent } from "../../scripts/lib/tested-agent.ts";
+import type { BrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
 import { deadLetterQueue, deadLetterTopology, joinTopologies } from "../lib/topology.ts";
 import { Ingest } from "./ingest-fixture.ts";
@@ -19,73 +17,45 @@ const waitMs = { timeout: 100_000, interval: 50 };
 const heavy = { timeout: 240_000 };
 const log = pino({ level: "silent" });
 
-let broker: LocalBroker;
-let folder: string;
+const tests = useAgentTests("receiver");
 let session: BrokerSession;
-let agents: TestedAgent[] = [];
 let testsCount = 0;
 let ingest: Ingest | undefined;
 /** One a test: what a failed one leaves is no other's. */
 let queue: string;
 
-beforeAll(async () => {
-  broker = await startLocalBroker();
-});
-
-afterAll(async () => {
-  await broker?.stop();
-});
-
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "warren-receiver-"));
   testsCount += 1;
   queue = `cmc.receiver.test-${testsCount}`;
-  mkdirSync(join(folder, "rxq"));
-  mkdirSync(join(folder, "taken"));
-  writeFileSync(join(folder, "password"), broker.adminPassword);
-  session = openBrokerSession({
-    config: brokerConfig.parse(brokerSettings()),
-    log,
-    name: "test",
-    topology: joinTopologies(deadLetterTopology, {
+  mkdirSync(join(tests.folder, "rxq"));
+  mkdirSync(join(tests.folder, "taken"));
+  session = await tests.connect(
+    joinTopologies(deadLetterTopology, {
       exchanges: [{ name: "cmc", type: "topic" }],
       queues: [{ name: queue, bindings: [{ exchange: "cmc", pattern: "exp.dd.notify.#" }] }],
     }),
-  });
-  await session.ready();
+  );
 });
 
 afterEach(async () => {
   ingest?.stop();
   ingest = undefined;
-  for (const agent of agents) await agent.kill();
-  agents = [];
+  await tests.killAgents();
   await session.withChannel((channel) => channel.deleteQueue(queue));
-  await session.close();
-  rmSync(folder, { recursive: true });
 });
-
-function brokerSettings() {
-  const hosts = [`127.0.0.1:${broker.amqpPort}`];
-  return { hosts, user: broker.adminUser, passwordFile: join(folder, "password"), reconnectDelayMaxMs: 300 };
-}
 
 function startReceiver(own: object = {}, before: readonly string[] = []): TestedAgent {
   const config = {
-    broker: brokerSettings(),
+    broker: tests.brokerSettings,
     metrics: { port: 0 },
     exchange: "cmc",
     queue,
     bindingKeys: ["exp.dd.notify.#"],
-    receiverQueueDirectory: join(folder, "rxq"),
+    receiverQueueDirectory: join(tests.folder, "rxq"),
     retryDelayMaxMs: 200,
     ...own,
   };
-  const configFile = join(folder, "receiver.json");
-  writeFileSync(configFile, JSON.stringify(config));
-  const agent = new TestedAgent({ agent: "receiver", configFile, stateDirectory: join(folder, "state"), before });
-  agents.push(agent);
-  return agent;
+  return tests.start(config, { before });
 }
 
 interface Own {
@@ -137,7 +107,7 @@ async function readyCount(): Promise<number> {
   return (await session.withChannel((channel) => channel.checkQueue(queue))).messageCount;
 }
 
-const inFolder = (at = folder) => readdirSync(join(at, "rxq")).filter((name) => !name.startsWith("."));
+const inFolder = (at = tests.folder) => readdirSync(join(at, "rxq")).filter((name) => !name.startsWith("."));
 
 test("the source's example: a sender's message becomes the file that its header names", async () => {
   const agent = startReceiver();
@@ -146,7 +116,7 @@ test("the source's example: a sender's message becomes the file that its header 
   await publish(url, { headers: { filename: name }, routingKey: "exp.dd.notify.radar.24_HR_ACCUM.GIF.XSS" });
   await agent.logged("received");
   expect(inFolder()).toEqual([name]);
-  expect(readFileSync(join(folder, "rxq", name), "utf8")).toBe(url);
+  expect(readFileSync(join(tests.folder, "rxq", name), "utf8")).toBe(url);
   expect(await agent.end()).toEqual([0, null]);
   expect(await readyCount()).toBe(0);
 });
@@ -155,7 +125,7 @@ test(
   "killed at random moments over 2,000 messages, their files taken meanwhile: none is lost, next to none comes twice",
   heavy,
   async () => {
-    ingest = new Ingest(folder);
+    ingest = new Ingest(tests.folder);
     const killed = new KilledAgent(
       () => startReceiver({ prefetch: 50 }),
       () => 20 + Math.random() * 250,
@@ -175,14 +145,14 @@ test(
   "with the broker killed and started again nothing is lost, and the receiver goes on by itself",
   heavy,
   async () => {
-    ingest = new Ingest(folder);
+    ingest = new Ingest(tests.folder);
     const agent = startReceiver();
     await agent.logged("ready");
-    await broker.keepDeclared();
+    await tests.broker.keepDeclared();
     const publishing = publishAll();
     await vi.waitFor(() => expect(ingest?.contents.size).toBeGreaterThan(100), waitMs);
-    await broker.kill();
-    await broker.start();
+    await tests.broker.kill();
+    await tests.broker.start();
     await publishing;
     const repeats = await expectAllPlaced(ingest, agent);
     console.info(`broker killed once over ${messagesCount} messages: 0 lost, ${repeats} repeated`);
@@ -235,14 +205,14 @@ test("garbage becomes a dead letter with its reason, the rest goes on, and nothi
   const reasons = [...garbage.map(([, reason]) => reason), "it has 1001 bytes, at most 1000 are taken"];
   expect(dead.map(({ reason }) => reason).sort()).toEqual(reasons.sort());
   expect(new Set(dead.map(({ agent: who }) => who))).toEqual(new Set(["receiver"]));
-  expect(readFileSync(join(folder, "rxq/bytes")).equals(Buffer.from([0, 255, 254]))).toBe(true);
-  expect(readdirSync(folder).sort()).toEqual(["password", "receiver.json", "rxq", "state", "taken"]);
+  expect(readFileSync(join(tests.folder, "rxq/bytes")).equals(Buffer.from([0, 255, 254]))).toBe(true);
+  expect(readdirSync(tests.folder).sort()).toEqual(["password", "receiver.json", "rxq", "state", "taken"]);
   await consumer.cancel();
 });
 
 test("a full disk holds messages with a clear word, loses none, and goes on when there is room", async () => {
   // A small disk of its own, in a name space that any user may make: seen from outside below /proc/PID/root.
-  const mount = join(folder, "rxq");
+  const mount = join(tests.folder, "rxq");
   const script = `mount -t tmpfs -o size=1m tmpfs "$0" && head -c 980000 /dev/zero >"$0/.filler" && exec "$@"`;
   const agent = startReceiver({}, ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, mount]);
   const [small, large] = ["s".repeat(100), "l".repeat(200_000)];
@@ -250,7 +220,7 @@ test("a full disk holds messages with a clear word, loses none, and goes on when
   const line = await agent.logged(/takes no files/);
   expect(line.reason).toBe(`the disk of ${mount} is full: make room, it goes on by itself`);
   await publish(small, { headers: { filename: "small" } });
-  const inside = `/proc/${agent.pid}/root${folder}`;
+  const inside = `/proc/${agent.pid}/root${tests.folder}`;
   await vi.waitFor(() => expect(inFolder(inside)).toEqual(["small"]), waitMs);
   rmSync(join(inside, "rxq/.filler"));
   await vi.waitFor(() => expect(inFolder(inside).sort()).toEqual(["large", "small"]), waitMs);

@@ -1,12 +1,10 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
-import { KilledAgent, TestedAgent } from "../../scripts/lib/tested-agent.ts";
-import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
-import { brokerConfig } from "../lib/config.ts";
+import { beforeEach, expect, test, vi } from "vitest";
+import { useAgentTests } from "../../scripts/lib/agent-tests.ts";
+import { KilledAgent, type TestedAgent } from "../../scripts/lib/tested-agent.ts";
+import type { BrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
 
 // Not proved here: what is sent after a loss of power, only after a kill.
@@ -24,36 +22,18 @@ interface Heard {
   readonly again: boolean;
 }
 
-let broker: LocalBroker;
-let folder: string;
+const tests = useAgentTests("sender");
 let session: BrokerSession;
-let agents: TestedAgent[] = [];
 let heard: Heard[] = [];
 
-beforeAll(async () => {
-  broker = await startLocalBroker();
-});
-
-afterAll(async () => {
-  await broker?.stop();
-});
-
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "warren-sender-"));
-  for (const priority of [1, 3]) mkdirSync(join(folder, `txq/${priority}/new`), { recursive: true });
-  writeFileSync(join(folder, "password"), broker.adminPassword);
+  for (const priority of [1, 3]) mkdirSync(join(tests.folder, `txq/${priority}/new`), { recursive: true });
   heard = [];
   const messageIds = new Set<string | undefined>();
-  session = openBrokerSession({
-    config: brokerConfig.parse(brokerSettings()),
-    log,
-    name: "test",
-    topology: {
-      exchanges: [{ name: "cmc", type: "topic" }],
-      queues: [{ name: "client", bindings: [{ exchange: "cmc", pattern: "exp.dd.notify.#" }] }],
-    },
+  session = await tests.connect({
+    exchanges: [{ name: "cmc", type: "topic" }],
+    queues: [{ name: "client", bindings: [{ exchange: "cmc", pattern: "exp.dd.notify.#" }] }],
   });
-  await session.ready();
   consume({
     ...{ session, queue: "client", prefetch: 200, log, agent: "test" },
     handle: ({ routingKey, body, headers, messageId }) => {
@@ -66,23 +46,11 @@ beforeEach(async () => {
   });
 });
 
-afterEach(async () => {
-  for (const agent of agents) await agent.kill();
-  agents = [];
-  await session.close();
-  rmSync(folder, { recursive: true });
-});
-
-function brokerSettings() {
-  const hosts = [`127.0.0.1:${broker.amqpPort}`];
-  return { hosts, user: broker.adminUser, passwordFile: join(folder, "password"), reconnectDelayMaxMs: 300 };
-}
-
 function startSender(own: object = {}, process: { fileSizeMax?: number } = {}): TestedAgent {
   const config = {
-    broker: brokerSettings(),
+    broker: tests.brokerSettings,
     metrics: { port: 0 },
-    queueDirectory: join(folder, "txq"),
+    queueDirectory: join(tests.folder, "txq"),
     rules: [{ reject: "^ensemble.naefs.grib2.raw.*" }, { accept: "^(.*)\\+\\+.*" }],
     exchange: "cmc",
     exchangeKey: "exp.dd.notify.$".concat("{0}"),
@@ -91,21 +59,17 @@ function startSender(own: object = {}, process: { fileSizeMax?: number } = {}): 
     retryDelayMaxMs: 500,
     ...own,
   };
-  const configFile = join(folder, "sender.json");
-  writeFileSync(configFile, JSON.stringify(config));
-  const agent = new TestedAgent({ agent: "sender", configFile, stateDirectory: join(folder, "state"), ...process });
-  agents.push(agent);
-  return agent;
+  return tests.start(config, process);
 }
 
 /** As whoever puts files into a txq: written under a name with a dot, then renamed. */
 function put(name: string, content: string, priority = 3): void {
-  const path = join(folder, `txq/${priority}/new`);
+  const path = join(tests.folder, `txq/${priority}/new`);
   writeFileSync(join(path, `.${name}`), content);
   renameSync(join(path, `.${name}`), join(path, name));
 }
 
-const left = () => [1, 3].flatMap((priority) => readdirSync(join(folder, `txq/${priority}/new`)));
+const left = () => [1, 3].flatMap((priority) => readdirSync(join(tests.folder, `txq/${priority}/new`)));
 const nameOf = (count: number) => `radar.S${count % 7}++${count}.gif:URP:XSS:RADAR:GIF::20130606144709`;
 
 /** Puts all files, a few at a time, so that something can happen meanwhile. */
@@ -173,11 +137,11 @@ test("killed at random moments over 2,000 files: nothing is lost, and what is re
 test("with the broker killed and started again nothing is lost", heavy, async () => {
   const agent = startSender();
   await agent.logged("ready");
-  await broker.keepDeclared();
+  await tests.broker.keepDeclared();
   const putting = putAll();
   await vi.waitFor(() => expect(heard.length).toBeGreaterThan(100), waitMs);
-  await broker.kill();
-  await broker.start();
+  await tests.broker.kill();
+  await tests.broker.start();
   await putting;
   await expectAllHeard();
 });
@@ -197,7 +161,7 @@ test("what can't be sent goes aside with its reason, the same content once, and 
   put("a++3", "end");
   await vi.waitFor(() => expect(heard.map(({ body }) => body)).toEqual(["twice", "end"]), waitMs);
   await vi.waitFor(() => expect(left()).toEqual([]), waitMs);
-  const aside = join(folder, "txq/.aside");
+  const aside = join(tests.folder, "txq/.aside");
   const notes = readdirSync(aside)
     .filter((name) => name.endsWith(".json"))
     .map((name) => JSON.parse(readFileSync(join(aside, name), "utf8")));
