@@ -2,14 +2,14 @@ import { aborted } from "../lib/aborted.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import type { WireFormat } from "../lib/codecs.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
-import type { Config } from "./config.ts";
+import type { AmqpConfig } from "./config.ts";
 import type { Duplicates } from "./duplicates.ts";
 import { composeMessages, type OutgoingMessage, type ProductFacts } from "./messages.ts";
 import type { Destination, Outcome, OutgoingFile } from "./ports.ts";
 import { type Reading, readQueued } from "./read-file.ts";
 
 export interface AmqpDestinationOptions {
-  readonly config: Config;
+  readonly config: AmqpConfig;
   readonly session: Pick<BrokerSession, "ready" | "publish" | "isWritable" | "writable" | "state">;
   /** Undefined where the same content is sent as often as it comes. */
   readonly duplicates: Duplicates | undefined;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { commonConfig } from "../lib/config.ts";
 import { topicPrefix } from "../lib/dispatch-topics.ts";
 import { capturesOf, fileRule } from "../lib/file-rules.ts";
+import { checkSftpServer, checkTemplates, deliveryKeys, ftpServer, sftpServer } from "./delivery-config.ts";
 import { keyFault } from "./exchange-key.ts";
 
 const exchangeName = z.string().min(1).max(127);
@@ -14,8 +15,8 @@ const alsoFormat = z.strictObject({
   ),
 });
 
-const senderObject = commonConfig.extend({
-  type: z.enum(["amqp"]).default("amqp").describe("what is done with a file; amqp: it becomes a message"),
+/** What every type has. */
+const senderKeys = {
   queueDirectory: z
     .string()
     .min(2)
@@ -24,10 +25,6 @@ const senderObject = commonConfig.extend({
     .string()
     .optional()
     .describe("files that can't be sent, with the reason; on the same disk; left out: .aside in queueDirectory"),
-  rules: z
-    .array(fileRule)
-    .min(1)
-    .describe("accept and reject, in their order; the first that matches a file's name decides; none: rejected"),
   rejected: z
     .enum(["remove", "aside"])
     .default("remove")
@@ -50,12 +47,6 @@ const senderObject = commonConfig.extend({
     .min(1)
     .default(64 * 1024 * 1024)
     .describe("a batch ends where its files have so many bytes"),
-  fileBytesMax: z
-    .int()
-    .min(1)
-    .max(128 * 1024 * 1024)
-    .default(16 * 1024 * 1024)
-    .describe("larger files go aside; brokers take 128 MiB at most"),
   settleMs: z
     .int()
     .min(0)
@@ -70,6 +61,21 @@ const senderObject = commonConfig.extend({
     .default(1000)
     .describe("how often the folder is looked through where nothing tells of new files"),
   retryDelayMaxMs: z.int().min(100).max(600_000).default(10_000).describe("longest pause while files are not taken"),
+};
+
+const amqpObject = commonConfig.extend({
+  type: z.literal("amqp").optional().default("amqp").describe("a file becomes a message"),
+  ...senderKeys,
+  rules: z
+    .array(fileRule)
+    .min(1)
+    .describe("accept and reject, in their order; the first that matches a file's name decides; none: rejected"),
+  fileBytesMax: z
+    .int()
+    .min(1)
+    .max(128 * 1024 * 1024)
+    .default(16 * 1024 * 1024)
+    .describe("larger files go aside; brokers take 128 MiB at most"),
   exchange: exchangeName,
   exchangeType: z.enum(["topic", "fanout", "direct"]).default("topic"),
   declareExchange: z
@@ -104,8 +110,7 @@ const senderObject = commonConfig.extend({
     .describe("where the URLs' paths are on this host: size and md5 for alsoFormats; v00 needs them"),
 });
 
-/** The sender's config file. Relative paths of `…Directory` are taken from the config file's folder. */
-export const configSchema = senderObject.superRefine((config, context) => {
+export const amqpConfig = amqpObject.superRefine((config, context) => {
   const accepted = config.rules.flatMap(({ accept }) => (accept === undefined ? [] : [capturesOf(accept)]));
   const fault = keyFault(config.exchangeKey, accepted.length === 0 ? 0 : Math.min(...accepted));
   if (fault !== undefined) {
@@ -118,4 +123,34 @@ export const configSchema = senderObject.superRefine((config, context) => {
   }
 });
 
+const deliveryObject = commonConfig.omit({ broker: true }).extend({
+  ...senderKeys,
+  ...deliveryKeys,
+  fileBytesMax: z
+    .int()
+    .min(1)
+    .max(64 * 1024 * 1024 * 1024)
+    .default(4 * 1024 * 1024 * 1024)
+    .describe("larger files go aside"),
+});
+
+const sftpConfig = deliveryObject
+  .extend({ type: z.literal("sftp").describe("a file is delivered by SFTP"), server: sftpServer })
+  .superRefine((config, context) => {
+    checkTemplates(config, context);
+    checkSftpServer(config, context);
+  });
+
+const ftpConfig = deliveryObject
+  .extend({ type: z.literal("ftp").describe("a file is delivered by FTP"), server: ftpServer })
+  .superRefine(checkTemplates);
+
+/** The sender's config file, by `type`. Relative paths of `…Directory` and `…File` are taken from the config file's folder. */
+export const configSchema = z.discriminatedUnion("type", [amqpConfig, sftpConfig, ftpConfig]);
+
 export type Config = z.infer<typeof configSchema>;
+export type AmqpConfig = z.infer<typeof amqpConfig>;
+export type SftpConfig = z.infer<typeof sftpConfig>;
+export type FtpConfig = z.infer<typeof ftpConfig>;
+/** Of a sender that delivers to a server. */
+export type DeliveryConfig = SftpConfig | FtpConfig;

@@ -4,16 +4,22 @@ import { nameFault, nameParts } from "./px-name.ts";
 
 const placeholder = /\$\{([^}]*)\}/g;
 
-/** What is wrong with an `exchange_key`; `captures` is the least number that any accepting pattern gives. */
-export function keyFault(template: string, captures: number): string | undefined {
+/**
+ * What is wrong with an `exchange_key`, or a template of other parts; `captures` is the least number that any accepting pattern gives.
+ */
+export function keyFault(
+  template: string,
+  captures: number,
+  parts: Readonly<Record<string, unknown>> = nameParts,
+): string | undefined {
   for (const [, name = ""] of template.matchAll(placeholder)) {
     if (/^\d{1,3}$/.test(name)) {
       if (Number(name) >= captures) {
         const pattern = captures === 0 ? "no pattern accepts anything" : `a pattern that accepts has ${captures}`;
         return `\${${name}} is capture ${Number(name) + 1}, and ${pattern}`;
       }
-    } else if (!Object.hasOwn(nameParts, name)) {
-      return `\${${name}} is neither a capture nor one of ${Object.keys(nameParts).join(", ")}`;
+    } else if (!Object.hasOwn(parts, name)) {
+      return `\${${name}} is neither a capture nor one of ${Object.keys(parts).join(", ")}`;
     }
   }
   if (template.replace(placeholder, "").includes("$")) return `a "$" starts no \${…}`;

@@ -7,7 +7,7 @@ import { UserError } from "../lib/errors.ts";
 import { bad } from "../lib/result.ts";
 import type { Topology } from "../lib/topology.ts";
 import { AmqpDestination } from "./amqp-destination.ts";
-import { type Config, configSchema } from "./config.ts";
+import { type AmqpConfig, type Config, configSchema } from "./config.ts";
 import { Duplicates } from "./duplicates.ts";
 import { lookThrough } from "./queue-folder.ts";
 import { productFacts } from "./read-file.ts";
@@ -16,6 +16,7 @@ import { openTelemetry } from "./telemetry.ts";
 import { Underway } from "./underway.ts";
 
 async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentContext<Config>): Promise<RunningAgent> {
+  if (config.type !== "amqp") throw new UserError("type", `${config.type} is not there yet`, "type amqp is");
   const { queueDirectory, productRootDirectory } = config;
   await lookThrough(queueDirectory, config, Date.now()).catch((error: Error) => {
     const remedy = `make the folder, owned by the user who runs this agent: install -d -o USER ${queueDirectory}`;
@@ -69,7 +70,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
 }
 
 /** Clients bring their own queues. */
-function topologyOf({ exchange, exchangeType, declareExchange, alsoFormats }: Config): Topology {
+function topologyOf({ exchange, exchangeType, declareExchange, alsoFormats }: AmqpConfig): Topology {
   if (!declareExchange) return { exchanges: [], queues: [] };
   const others = new Set(alsoFormats.flatMap((also) => also.exchange ?? []).filter((name) => name !== exchange));
   const topics = [...others].map((name) => ({ name, type: "topic" as const }));

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { bad, good } from "../lib/result.ts";
-import { configSchema } from "./config.ts";
+import { amqpConfig } from "./config.ts";
 import { composeMessages, type ProductFacts } from "./messages.ts";
 import { deliveredLine } from "./telemetry.ts";
 
@@ -14,7 +14,7 @@ function settings(own: object = {}) {
   const common = { broker: { hosts: ["b"], user: "u", passwordFile: "p" }, metrics: { port: 0 } };
   const rules = [{ reject: "^ensemble.naefs.grib2.raw.*" }, { accept: "^(.*)\\+\\+.*" }];
   const key = "exp.dd.notify.$" + "{0}";
-  return configSchema.parse({ ...common, queueDirectory: "/txq", rules, exchange: "cmc", exchangeKey: key, ...own });
+  return amqpConfig.parse({ ...common, queueDirectory: "/txq", rules, exchange: "cmc", exchangeKey: key, ...own });
 }
 
 function compose(own: object = {}, body = url, given: Awaited<ReturnType<ProductFacts>> = good(facts)) {

@@ -4,7 +4,7 @@ import { codecs, type WireFormat } from "../lib/codecs.ts";
 import { againHeader } from "../lib/dispatch-topics.ts";
 import { good, type Result } from "../lib/result.ts";
 import { formatTopic } from "../lib/topics.ts";
-import type { Config } from "./config.ts";
+import type { AmqpConfig } from "./config.ts";
 import { formatKey } from "./exchange-key.ts";
 import type { OutgoingFile } from "./ports.ts";
 import { headerName } from "./px-name.ts";
@@ -31,7 +31,7 @@ export interface Composed {
 export type ProductFacts = (relPath: string) => Promise<Result<{ readonly sizeBytes: number; readonly md5: string }>>;
 
 type MessageConfig = Pick<
-  Config,
+  AmqpConfig,
   "exchange" | "exchangeKey" | "contentType" | "wholeNameInHeader" | "alsoFormats" | "productRootDirectory"
 >;
 

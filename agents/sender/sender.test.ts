@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { AsideFolder } from "../lib/aside-folder.ts";
-import { type Config, configSchema } from "./config.ts";
+import { type AmqpConfig, amqpConfig } from "./config.ts";
 import type { Outcome, OutgoingFile, SenderEvents } from "./ports.ts";
 import { Sender } from "./sender.ts";
 import { Underway } from "./underway.ts";
@@ -48,8 +48,8 @@ const good: Outcome = { kind: "delivered", bytes: 1, durationMs: 1 };
 const lost: Outcome = { kind: "later", reason: "lost", mayBeThere: true };
 
 /** A sender whose destination answers what `outcomeOf` says. */
-async function startSender(own: Partial<Config>, outcomeOf: (file: OutgoingFile) => Outcome) {
-  const config = configSchema.parse({
+async function startSender(own: Partial<AmqpConfig>, outcomeOf: (file: OutgoingFile) => Outcome) {
+  const config = amqpConfig.parse({
     broker: { hosts: ["b"], user: "u", passwordFile: "p" },
     metrics: { port: 0 },
     queueDirectory: join(folder, "txq"),

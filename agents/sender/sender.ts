@@ -10,7 +10,21 @@ import { validationFault } from "./px-name.ts";
 import { identityOf, type Look, lookThrough, type QueuedFile } from "./queue-folder.ts";
 import type { Underway } from "./underway.ts";
 
-type SenderConfig = Omit<Config, "broker" | "metrics" | "log" | "shutdownTimeoutMs" | "$schema">;
+/** What of a config is not of one destination alone. */
+type SenderConfig = Pick<
+  Config,
+  | "queueDirectory"
+  | "rules"
+  | "rejected"
+  | "validation"
+  | "batch"
+  | "batchBytesMax"
+  | "fileBytesMax"
+  | "settleMs"
+  | "emptySettleMs"
+  | "pollMs"
+  | "retryDelayMaxMs"
+>;
 
 const retryDelayMinMs = 200;
 /** A look is worth at most this share of the time. */
@@ -46,7 +60,10 @@ export class Sender {
     this.#config = config;
     this.#ports = ports;
     this.#underway = underway;
-    this.#rules = new FileRules(config.rules, false);
+    this.#rules = new FileRules(
+      config.rules.map(({ accept, reject }) => ({ accept, reject })),
+      false,
+    );
     this.#hints = new FolderHints(() => this.#hint.resolve());
   }
 

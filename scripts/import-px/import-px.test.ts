@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { loadConfig } from "../../agents/lib/config.ts";
 import { configSchema as receiverSchema } from "../../agents/receiver/config.ts";
-import { configSchema as senderSchema } from "../../agents/sender/config.ts";
+import { amqpConfig as senderSchema } from "../../agents/sender/config.ts";
 import { shellLines } from "../docs/pages.ts";
 import { type ImportPxOptions, importPx } from "./run.ts";
 
