@@ -40,24 +40,28 @@ describe("a product", () => {
     expect(account(evidence, rounds)).toMatchObject({ repeated: 0, lost: 0 });
   });
 
-  it("dispatched again in doubt is a repeat, whether or not both were pulled, and is listed apart", () => {
-    const { evidence, ...one } = makeCase(2);
-    for (const index of [0, 1]) {
+  it("dispatched again in doubt is made good where the pull queue gave it out once, after that; else a repeat", () => {
+    const { evidence, ...one } = makeCase(4);
+    for (const index of [0, 1, 2, 3]) {
       one.write(index, 10);
       one.dispatch(index, `A-${index}`, 11);
       one.dispatch(index, `B-${index}`, 12, { doubt: true });
       one.deliver(index, "pds-1", 13);
+      one.receive(index, `P-${index}`, index === 2 ? 11 : 14);
     }
+    one.receive(0, "P-0", 15);
     one.deliver(1, "pds-2", 2100);
+    one.receive(3, "P-9", 2200);
     const counted = account(evidence, rounds);
-    expect(counted).toMatchObject({ doubted: 2, repeated: 2, repeatedAnnounced: 2, repeatedDelivered: 1 });
-    expect(counted.doubts).toMatchObject([
-      { messageId: "B-0", afterMs: 1 },
-      { messageId: "B-1", afterMs: 1 },
+    expect(counted).toMatchObject({ doubted: 4, madeGood: 1, repeated: 3, repeatedAnnounced: 3, repeatedDelivered: 1 });
+    expect(counted.doubts.map(({ messageId, afterMs }) => [messageId, afterMs])).toEqual([
+      ["B-0", 1],
+      ["B-1", 1],
+      ["B-2", 1],
+      ["B-3", 1],
     ]);
-    expect(counted.findings[0]).toMatchObject({
-      because: "dispatched again in doubt",
-    });
+    expect(counted.findings.map(({ record }) => record?.name)).toEqual([1, 2, 3].map((index) => one.at(index).name));
+    expect(counted.findings[0]).toMatchObject({ because: "dispatched again in doubt" });
   });
 
   it("pulled by two hosts for one dispatch is a repeat, and says whose fault it is", () => {

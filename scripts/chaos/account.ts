@@ -65,7 +65,12 @@ export interface Account {
   readonly repeated: number;
   readonly repeatedAnnounced: number;
   readonly repeatedDelivered: number;
-  /** Dispatched with the mark of doubt, mostly for the first time; where not, one of the repeats. */
+  /**
+   * Publishes that a broker took, never confirmed, and lost on their way into the pull queue, and that were made good by another one: in
+   * doubt, pulled afterwards, by one receipt alone. Whoever reads the exchange beside the pull queue sees two. No repeats.
+   */
+  readonly madeGood: number;
+  /** Dispatched with the mark of doubt, mostly for the first time; where not, made good or one of the repeats. */
   readonly doubted: number;
   readonly doubts: readonly Doubt[];
   /** The other URP's copy, asked for because the first could not be fetched. */
@@ -120,6 +125,7 @@ export function account(evidence: Evidence, rounds: readonly RoundRecord[]): Acc
     repeated: count("repeated"),
     repeatedAnnounced: sum(announcedAgain) + stragglers.length,
     repeatedDelivered: sum(deliveredAgain),
+    madeGood: sum(madeGood),
     doubted: doubts.length,
     doubts,
     twinsServed: sum(({ twins }) => twins.length),
@@ -137,7 +143,7 @@ export function account(evidence: Evidence, rounds: readonly RoundRecord[]): Acc
 /** Whether every product arrived once and whole. */
 export const isGood = ({ lost, repeated, wrong }: Account): boolean => lost + repeated + wrong === 0;
 
-const announcedAgain = ({ dispatched }: ProductRecord): number => Math.max(0, dispatched.length - 1);
+const announcedAgain = (record: ProductRecord): number => Math.max(0, record.dispatched.length - 1) - madeGood(record);
 const deliveredAgain = ({ delivered }: ProductRecord): number => Math.max(0, delivered.length - 1);
 const firstWrittenMs = ({ writtenMs }: ProductRecord): number => Math.min(...writtenMs.values());
 
@@ -154,6 +160,15 @@ function findingsOf(record: ProductRecord, rounds: readonly RoundRecord[]): Find
     if (wrong !== undefined) findings.push(found("wrong", 1, atMs, `${wrong} (on ${pds})`));
   }
   return findings;
+}
+
+/** Publishes beyond the first of a product that the pull queue gave out once, after the last of them. */
+function madeGood({ dispatched, receipts, delivered }: ProductRecord): number {
+  const further = dispatched.toSorted((one, other) => one.atMs - other.atMs).slice(1);
+  const [receipt, ...more] = receipts;
+  const lastMs = further.at(-1)?.atMs;
+  if (receipt === undefined || lastMs === undefined || more.length > 0 || delivered.length !== 1) return 0;
+  return receipt.atMs >= lastMs && further.every(({ doubt }) => doubt) ? further.length : 0;
 }
 
 function doubtsOf({ name, key, dispatched }: ProductRecord, rounds: readonly RoundRecord[]): Doubt[] {

@@ -1,6 +1,6 @@
 import { productName } from "../../agents/lib/announcement.ts";
 import type { ChaosCopy, ChaosProduct } from "./products.ts";
-import type { Seen } from "./tap.ts";
+import type { Seen, SeenReceipt } from "./tap.ts";
 
 /** A message about a product that went by, once however often the broker gave it out. */
 export interface Sighting {
@@ -34,6 +34,8 @@ export interface ProductRecord {
   /** Another URP's copy, after the first one could not be fetched. */
   readonly twins: Sighting[];
   readonly dead: { readonly reason: string; readonly atMs: number }[];
+  /** What pullers have said: once for each time that the pull queue gave it out, and once more where that was not heard. */
+  readonly receipts: { readonly messageId: string; readonly atMs: number }[];
   readonly delivered: DeliveredFile[];
 }
 
@@ -57,6 +59,7 @@ export const publisherOf = (messageId: string): string => messageId.slice(0, mes
 export class Evidence {
   readonly #mark: string;
   readonly #products = new Map<string, ProductRecord>();
+  readonly #byKey = new Map<string, ProductRecord>();
   #notifies: Notify[] = [];
   readonly stragglers: Straggler[] = [];
   /** Of products that were let go: each was attempted, announced, delivered once. */
@@ -83,7 +86,7 @@ export class Evidence {
   }
 
   attempted({ name, key, copies }: ChaosProduct): void {
-    this.#products.set(name, {
+    const record: ProductRecord = {
       name,
       key,
       copies: copies.map(({ urp, file, path, size }) => ({ urp, file, path, size })),
@@ -92,15 +95,25 @@ export class Evidence {
       dispatched: [],
       twins: [],
       dead: [],
+      receipts: [],
       delivered: [],
-    });
+    };
+    this.#products.set(name, record);
+    this.#byKey.set(key, record);
   }
 
   written({ name }: ChaosProduct, { urp }: ChaosCopy, atMs: number): void {
     this.#products.get(name)?.writtenMs.set(urp, atMs);
   }
 
-  saw({ kind, file, source, messageId, doubt, reason, atMs }: Seen): void {
+  saw(seen: Seen | SeenReceipt): void {
+    if (seen.kind === "pulled") {
+      const { key, messageId, atMs } = seen;
+      const receipts = this.#byKey.get(key)?.receipts;
+      if (!receipts?.some((one) => one.messageId === messageId)) receipts?.push({ messageId, atMs });
+      return;
+    }
+    const { kind, file, source, messageId, doubt, reason, atMs } = seen;
     const record = this.#find(file, `${kind} again (${messageId})`, atMs);
     if (!record) return;
     this.movedMs = atMs;
@@ -134,7 +147,10 @@ export class Evidence {
   /** Lets go of what was announced once and delivered once, all of it before a moment. Gives what can be deleted. */
   retire(beforeMs: number): ProductRecord[] {
     const done = this.products.filter((record) => isDone(record, beforeMs));
-    for (const { name } of done) this.#products.delete(name);
+    for (const { name, key } of done) {
+      this.#products.delete(name);
+      this.#byKey.delete(key);
+    }
     this.retired += done.length;
     return done;
   }

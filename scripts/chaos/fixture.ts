@@ -47,6 +47,8 @@ export function makeCase(count: number) {
     announce: (index: number, atMs: number) => saw("announced", index, 0, `announcer-${index}`, atMs),
     dispatch: (index: number, messageId: string, atMs: number, more: Partial<Seen> = {}) =>
       saw("dispatched", index, 0, messageId, atMs, more),
+    receive: (index: number, messageId: string, atMs: number) =>
+      evidence.saw({ kind: "pulled", key: at(index).key, messageId, atMs }),
     deliver: (index: number, pds: string, atMs: number, copy: 0 | 1 = 0) =>
       evidence.delivered({ pds, file: copyOf(index, copy).file, atMs, wrong: undefined }),
   };

@@ -18,6 +18,8 @@ export interface ChaosSummary {
   readonly delivered: number;
   readonly wrong: number;
   readonly doubted: number;
+  /** Publishes that the broker had lost half way, and that a second one made good. */
+  readonly madeGood: number;
   readonly seconds: number;
   /** Faults that this lab can't have, with the reason. */
   readonly notDone: Readonly<Record<string, string>>;
@@ -46,11 +48,11 @@ const findingsShown = 5;
 
 export function summarise({ seed, rounds, account, seconds }: ChaosResult, notDone: NotDone): ChaosSummary {
   const names = [...new Set(rounds.map(({ fault }) => fault))];
-  const { lost, repeated, unknown, attempted, acknowledged, delivered, wrong, doubted } = account;
+  const { lost, repeated, unknown, attempted, acknowledged, delivered, wrong, doubted, madeGood } = account;
   return {
     rounds: rounds.length,
     faults: Object.fromEntries(names.map((name) => [name, summariseFault(name, rounds, account)])),
-    ...{ lost, repeated, seed, unknown, attempted, acknowledged, delivered, wrong, doubted },
+    ...{ lost, repeated, seed, unknown, attempted, acknowledged, delivered, wrong, doubted, madeGood },
     seconds: Math.round(seconds),
     notDone,
   };
@@ -113,7 +115,7 @@ export function formatChaos(
     "",
     `attempted ${account.attempted}   acknowledged ${account.acknowledged}   unknown ${account.unknown}   delivered ${account.delivered}`,
     `lost ${mark(account.lost)}   repeated ${mark(account.repeated)} (dispatched ${account.repeatedAnnounced}, delivered ${account.repeatedDelivered})   wrong ${mark(account.wrong)}`,
-    `dispatched in doubt ${account.doubted}${byFault(account.doubts)}   twins served ${account.twinsServed}   dead letters ${account.deadLetters}`,
+    `dispatched in doubt ${account.doubted}${byFault(account.doubts)}   made good ${account.madeGood}   twins served ${account.twinsServed}   dead letters ${account.deadLetters}`,
     `${summary.rounds} rounds in ${summary.seconds} s, seed ${summary.seed}`,
     ...result.rounds
       .filter(({ missing }) => missing !== undefined)

@@ -25,9 +25,14 @@ describe("a message at the tap", () => {
     expect(seen).toMatchObject({ kind, file, source: "urp-1", messageId: "AbC-d-1f", doubt: false, atMs: 5 });
   });
 
+  it("is a receipt by its topic, of the product whose key it has", () => {
+    const receipt = { ...delivery, body: Buffer.from(productKey(file)), routingKey: "v00.urp.pulled" };
+    expect(readSeen(receipt, 5)).toEqual({ kind: "pulled", key: productKey(file), messageId: "AbC-d-1f", atMs: 5 });
+  });
+
   it("says that its publisher was in doubt", () => {
     const headers = { "x-warren-doubt": "1" };
-    expect(readSeen({ ...delivery, headers, routingKey: "v00.urp.notify.db" }, 5)?.doubt).toBe(true);
+    expect(readSeen({ ...delivery, headers, routingKey: "v00.urp.notify.db" }, 5)).toMatchObject({ doubt: true });
   });
 
   it("is a dead letter by its exchange, with the reason", () => {

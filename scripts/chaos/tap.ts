@@ -7,10 +7,20 @@ import { fileNameOf } from "../../agents/lib/announcement.ts";
 import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
 import { codecs } from "../../agents/lib/codecs.ts";
 import { brokerConfig, type QueueType } from "../../agents/lib/config.ts";
+import { pulledTopicDefault } from "../../agents/lib/dispatch-topics.ts";
 import type { Delivery } from "../../agents/lib/subscription.ts";
 import { deadLetterExchange, joinTopologies } from "../../agents/lib/topology.ts";
 
-/** A message that went by, as it was first or again given out. */
+/** A puller has said that it has a product. */
+export interface SeenReceipt {
+  readonly kind: "pulled";
+  /** Of the product. */
+  readonly key: string;
+  readonly messageId: string;
+  readonly atMs: number;
+}
+
+/** A message about a file that went by, as it was first or again given out. */
 export interface Seen {
   readonly kind: "announced" | "dispatched" | "twins" | "dead";
   readonly file: string;
@@ -31,7 +41,7 @@ export interface ChaosTapOptions {
   readonly caFile: string | undefined;
   readonly queueType: QueueType;
   readonly exchange: string;
-  onSeen(seen: Seen): void;
+  onSeen(seen: Seen | SeenReceipt): void;
 }
 
 export interface ChaosTap {
@@ -43,6 +53,9 @@ export const tapQueue = "cmc.chaos.tap";
 
 /** Topics by the kind of what goes by under them; dead letters keep their own topics, in an exchange of their own. */
 const topics = { announced: "v00.urp.input", dispatched: "v00.urp.notify", twins: "v00.urp.twin" } as const;
+
+/** Beside them: receipts, which have a key for their body. */
+const boundTopics = [...Object.values(topics), pulledTopicDefault];
 
 const prefetch = 2000;
 const connectTimeoutMs = 3000;
@@ -109,7 +122,7 @@ function openSession(options: ChaosTapOptions, host: string, passwordFile: strin
       {
         name: tapQueue,
         bindings: [
-          ...Object.values(topics).map((topic) => ({ exchange, pattern: `${topic}.#` })),
+          ...boundTopics.map((topic) => ({ exchange, pattern: `${topic}.#` })),
           { exchange: deadLetterExchange, pattern: "#" },
         ],
       },
@@ -122,8 +135,9 @@ function openSession(options: ChaosTapOptions, host: string, passwordFile: strin
 export function readSeen(
   delivery: Pick<Delivery, "body" | "exchange" | "routingKey" | "headers" | "messageId">,
   atMs: number,
-): Seen | undefined {
-  const { body, exchange, routingKey, headers, messageId } = delivery;
+): Seen | SeenReceipt | undefined {
+  const { body, exchange, routingKey, headers, messageId = "none" } = delivery;
+  if (routingKey === pulledTopicDefault) return { kind: "pulled", key: body.toString(), messageId, atMs };
   const parsed = codecs.v00.parse({ body, headers });
   if (!parsed.ok) return undefined;
   const kind = kindOf(exchange, routingKey);
@@ -133,7 +147,7 @@ export function readSeen(
     kind,
     file: fileNameOf(parsed.value),
     source: URL.parse(parsed.value.baseUrl)?.hostname ?? parsed.value.baseUrl,
-    messageId: messageId ?? "none",
+    messageId,
     doubt: headers["x-warren-doubt"] !== undefined,
     reason: kind === "dead" ? String(reason ?? "none") : undefined,
     atMs,

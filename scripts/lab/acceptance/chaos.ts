@@ -79,6 +79,7 @@ function noteFigures(faults: readonly Fault[], { account, rounds }: Awaited<Retu
   note("  … dispatched twice", String(account.repeatedAnnounced), "0");
   note("  … delivered twice", String(account.repeatedDelivered), "0");
   note("  … dispatched in doubt", String(account.doubted));
+  note("  … lost by the broker half way, and made good", String(account.madeGood));
   for (const { name, takeOverWithinMs } of faults) {
     const tookMs = rounds.find(({ fault }) => fault === name)?.takeOverMs;
     if (takeOverWithinMs === undefined || tookMs === undefined) continue;
