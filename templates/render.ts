@@ -173,6 +173,8 @@ export interface AgentServiceValues {
   readonly name: string;
   readonly summary: string;
   readonly user: string;
+  /** File that the agent is given as the credential `broker-password`. */
+  readonly passwordFile: string;
   /** Units of the same host to start after, separated by spaces; may be empty. */
   readonly after: string;
   /** Seconds without a sign of life until systemd ends it. */

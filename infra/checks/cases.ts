@@ -119,6 +119,10 @@ const queueCases: readonly RuleCases[] = [
       { on: "`expires` for every queue", config: policed({ pattern: ".*", definition: expires }) },
       { on: "`max-length` for ^cmc", config: policed({ pattern: "^cmc", definition: bounded }) },
       {
+        on: "`expires` for every queue by an operator policy",
+        config: broker({ operatorPolicies: policies({ pattern: ".*", definition: expires }) }),
+      },
+      {
         on: "`delivery-limit` without a dead letter exchange",
         config: policed({ pattern: "^cmc", applyTo: "quorum_queues", definition: { "delivery-limit": 20 } }),
       },

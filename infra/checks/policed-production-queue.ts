@@ -14,7 +14,7 @@ export const policedProductionQueue: Rule = {
     'the requirement, "Utilities installed on DD servers" (queue_manager.py); rabbitmq.com/docs/ttl, /docs/maxlength, /docs/quorum-queues',
   find: (model, config) =>
     model.clusters.flatMap((cluster) =>
-      cluster.policies.flatMap((policy) => {
+      [...cluster.policies, ...cluster.operatorPolicies].flatMap((policy) => {
         const queues = productionQueues(cluster).filter((queue) => reaches(policy, queue));
         const keys = [...new Set(queues.flatMap((queue) => losingKeys(policy, queue)))];
         if (keys.length === 0) return [];

@@ -38,8 +38,14 @@ export const reaches = (policy: PolicyModel, queue: KnownQueue): boolean =>
 
 /** Index of a policy among the config's own, as its path; a standard one has the cluster's. */
 export function policyPath(cluster: ClusterModel, config: StackConfig, policy: PolicyModel): string {
-  const index = config.brokers[cluster.name]?.policies.findIndex((one) => one.name === policy.name) ?? -1;
-  return index < 0 ? `warren:brokers.${cluster.name}` : `warren:brokers.${cluster.name}.policies.${index}`;
+  const broker = config.brokers[cluster.name];
+  const path = `warren:brokers.${cluster.name}`;
+  for (const key of ["policies", "operatorPolicies"] as const) {
+    if (!cluster[key].includes(policy)) continue;
+    const index = broker?.[key].findIndex((one) => one.name === policy.name) ?? -1;
+    if (index >= 0) return `${path}.${key}.${index}`;
+  }
+  return path;
 }
 
 export const list = (names: readonly string[]): string => (names.length > 0 ? names.join(", ") : "nothing");

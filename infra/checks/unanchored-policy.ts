@@ -12,7 +12,7 @@ export const unanchoredPolicy: Rule = {
   source: 'the requirement, "RABBITMQ-SERVER cluster installation"; rabbitmq.com/docs/policies',
   find: (model, config) =>
     model.clusters.flatMap((cluster) =>
-      cluster.policies
+      [...cluster.policies, ...cluster.operatorPolicies]
         .filter(({ pattern }) => !isPlain(pattern) && !alternatives(pattern).every(beginsAnchored))
         .map((policy) => ({
           path: `${policyPath(cluster, config, policy)}.pattern`,

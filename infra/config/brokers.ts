@@ -86,6 +86,8 @@ const brokerFields = z.strictObject({
   ]),
   queues: z.array(queueSchema).default([]),
   policies: z.array(policySchema).default([]),
+  /** Bounds that no policy and no client can widen, e.g. `max-length-bytes` and `expires` of clients' queues. */
+  operatorPolicies: z.array(policySchema).default([]),
   /** Users that may log in from the broker's own host only. `[]` opens the default user to the network. */
   loopbackUsers: z.array(z.string().min(1)).default(["guest"]),
   /** Left out: `autoheal` for two members, which can't form a majority, else `pause_minority`. */

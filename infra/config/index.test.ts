@@ -52,7 +52,7 @@ describe("a mistake in a stack file", () => {
     [
       "a member without the role",
       (v) => Object.assign(v.brokers.bunny, { members: ["bunny1", "pds-1"] }),
-      "warren:brokers.bunny.members.1: a host with the role bunny is expected, got pds-1",
+      "warren:brokers.bunny.members.1: a host with the role bunny or dd is expected, got pds-1",
     ],
     [
       "a table that is full with what is in hand",

@@ -50,9 +50,16 @@ function withMissingPasswords(values: StackValues, issues: readonly ConfigIssue[
 const withoutSecret = (path: string, message: string): string =>
   path.startsWith("secrets") ? message.replace(/, got .*$/s, "") : message;
 
-/** A user's password. @throws TypeError where the config has none: `crossFieldIssues` has told by then */
-export function passwordOf(config: StackConfig, user: string): string {
-  const password = config.secrets.passwords[user];
-  if (password === undefined) throw new TypeError(`no password of ${user}`);
+/**
+ * A user's password at a broker: that for this broker alone (`USER@BROKER`), else the user's everywhere.
+ *
+ * @param broker left out: the one that carries the announcements
+ *
+ * @throws TypeError where the config has none: `crossFieldIssues` has told by then
+ */
+export function passwordOf(config: StackConfig, user: string, broker = config.announcements.broker): string {
+  const { passwords } = config.secrets;
+  const password = passwords[`${user}@${broker}`] ?? passwords[user];
+  if (password === undefined) throw new TypeError(`no password of ${user} at ${broker}`);
   return password;
 }

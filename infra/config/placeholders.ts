@@ -1,6 +1,7 @@
 import { isRecord, type Values, withBase } from "./base.ts";
 import { brokersSchema } from "./brokers.ts";
-import { usersWithPassword } from "./rules.ts";
+import { datamartSchema } from "./datamart.ts";
+import { passwordNeeds } from "./rules.ts";
 
 /** What stands for a secret that nobody has read: good enough for every rule of the config, and for nothing else. */
 export const placeholder = "PLACEHOLDERNOTTHESECRET";
@@ -13,9 +14,11 @@ export const placeholder = "PLACEHOLDERNOTTHESECRET";
  */
 export function withPlaceholders(values: Values): Record<string, unknown> {
   const read = decrypted(values) as Values;
-  const brokers = brokersSchema.safeParse(withBase(read).values.brokers);
+  const based = withBase(read).values;
+  const brokers = brokersSchema.safeParse(based.brokers);
+  const datamart = datamartSchema.safeParse(based.datamart).data;
   // Where the brokers are wrong, their mistakes are told; whose password is missing is the smaller thing.
-  const users = brokers.success ? [...usersWithPassword(brokers.data)] : [];
+  const users = brokers.success ? passwordNeeds({ brokers: brokers.data, datamart }).map(({ user }) => user) : [];
   const secrets = isRecord(read.secrets) ? read.secrets : {};
   const given = isRecord(secrets.passwords) ? secrets.passwords : {};
   const passwords = { ...Object.fromEntries(users.map((user) => [user, placeholder])), ...given };

@@ -1,5 +1,7 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import { adoptedIssues } from "./adopted-rules.ts";
+import { queueManagerUser } from "./datamart.ts";
+import { datamartIssues } from "./datamart-rules.ts";
 import { directoryIssues } from "./directory-rules.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret, standardUsers } from "./secrets.ts";
@@ -14,6 +16,7 @@ export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
     ...jumpIssues(config),
     ...clusterIssues(config),
     ...announcementIssues(config),
+    ...datamartIssues(config),
     ...userIssues(config),
     ...virtualIpIssues(config),
     ...tlsIssues(config),
@@ -55,6 +58,9 @@ function jumpIssues(config: StackConfig): ConfigIssue[] {
   });
 }
 
+/** Roles that come with a broker. */
+const brokerRoles = ["bunny", "dd"] as const;
+
 function clusterIssues(config: StackConfig): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const member = new Map<string, string>();
@@ -63,8 +69,8 @@ function clusterIssues(config: StackConfig): ConfigIssue[] {
     broker.members.forEach((host, index) => {
       const at = `${path}.members.${index}`;
       if (!config.hosts[host]) issues.push(unknownHost(at, host));
-      else if (!config.hosts[host].roles.includes("bunny")) {
-        issues.push({ path: at, message: `a host with the role bunny is expected, got ${host}` });
+      else if (!brokerRoles.some((role) => config.hosts[host]?.roles.includes(role))) {
+        issues.push({ path: at, message: `a host with the role ${brokerRoles.join(" or ")} is expected, got ${host}` });
       }
       const other = member.get(host);
       if (other) issues.push({ path: at, message: `a host in no other cluster is expected, got ${host} of ${other}` });
@@ -106,29 +112,35 @@ function announcementIssues({ announcements }: StackConfig): ConfigIssue[] {
   return issues;
 }
 
-/** Users whose passwords brokers keep themselves. */
-export function usersWithPassword(brokers: StackConfig["brokers"]): Set<string> {
-  const needed = new Set<string>();
-  for (const broker of Object.values(brokers)) {
-    needed.add(broker.administrator);
-    if (broker.standardObjects) for (const user of standardUsers) needed.add(user);
-    for (const [user, { ldap }] of Object.entries(broker.users)) {
+/** A user whose password a broker keeps itself. */
+interface PasswordNeed {
+  readonly user: string;
+  readonly broker: string;
+}
+
+/** Users whose passwords brokers keep themselves, by broker. */
+export function passwordNeeds({ brokers, datamart }: Pick<StackConfig, "brokers" | "datamart">): PasswordNeed[] {
+  return Object.entries(brokers).flatMap(([broker, { administrator, standardObjects, users }]) => {
+    const needed = new Set<string>([administrator]);
+    if (standardObjects) for (const user of standardUsers) needed.add(user);
+    if (datamart?.broker === broker) needed.add(queueManagerUser);
+    for (const [user, { ldap }] of Object.entries(users)) {
       if (ldap) needed.delete(user);
       else needed.add(user);
     }
-  }
-  return needed;
+    return [...needed].map((user) => ({ user, broker }));
+  });
 }
 
 /** Every user whose password the broker keeps has one; every password is somebody's; LDAP users need a broker that asks LDAP. */
 function userIssues(config: StackConfig): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
-  const needed = usersWithPassword(config.brokers);
+  const needs = passwordNeeds(config);
   // Agents log in as feeder; adopted hosts have none yet.
   const withAgents = Object.values(config.hosts).some(
     ({ roles, adopted }) => !adopted && roles.some((role) => role !== "ldap"),
   );
-  if (withAgents) needed.add("feeder");
+  if (withAgents) needs.push({ user: "feeder", broker: config.announcements.broker });
   for (const [name, broker] of Object.entries(config.brokers)) {
     for (const [user, { ldap }] of Object.entries(broker.users)) {
       if (!ldap || broker.ldap) continue;
@@ -137,13 +149,14 @@ function userIssues(config: StackConfig): ConfigIssue[] {
     }
   }
   const given = config.secrets.passwords;
-  for (const user of needed) {
-    if (given[user] !== undefined) continue;
+  const missing = needs.filter(({ user, broker }) => (given[`${user}@${broker}`] ?? given[user]) === undefined);
+  for (const user of new Set(missing.map((need) => need.user))) {
     const path = `secrets.passwords.${user}`;
     issues.push({ path, message: missingSecret(path) });
   }
+  const known = new Set(needs.flatMap(({ user, broker }) => [user, `${user}@${broker}`]));
   for (const user of Object.keys(given)) {
-    if (needed.has(user)) continue;
+    if (known.has(user)) continue;
     issues.push({
       path: `secrets.passwords.${user}`,
       message: "the name of a user under warren:brokers whose password the broker keeps is expected",

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { announcementsSchema } from "./announcements.ts";
 import { brokersSchema } from "./brokers.ts";
+import { datamartSchema } from "./datamart.ts";
 import { directorySchema } from "./directory.ts";
 import { hostsSchema, sshSchema } from "./hosts.ts";
 import { secretsSchema } from "./secrets.ts";
@@ -14,6 +15,7 @@ export const stackSchema = z.strictObject({
   brokers: brokersSchema,
   virtualIps: virtualIpsSchema.default({}),
   announcements: announcementsSchema,
+  datamart: datamartSchema.optional(),
   directory: directorySchema.default(directorySchema.parse({})),
   tls: tlsSchema.default(tlsSchema.parse({})),
   secrets: secretsSchema,

@@ -21,7 +21,8 @@ export const secretsSchema = z.strictObject({
   erlangCookie: cookieSchema,
   /**
    * Users of the brokers by name. `root` is the administrator, `feeder` publishes and consumes for the agents, `anonymous` reads what is
-   * public, `guest` is RabbitMQ's default user, demoted.
+   * public, `guest` is RabbitMQ's default user, demoted, `queue-manager` has its agent's. `USER@BROKER` is that of one broker alone, where
+   * what is known there is to open nothing elsewhere.
    */
   passwords: z.record(z.string().min(1), secretSchema).default({}),
   /** People in the stack's own LDAP servers; see `warren:directory`. */

@@ -1,6 +1,5 @@
 import type { Config as AnnouncerConfig } from "../../agents/announcer/config.ts";
 import type { Config as DispatcherConfig } from "../../agents/dispatcher/config.ts";
-import { type CommonConfig, tlsScheme } from "../../agents/lib/config.ts";
 import {
   alternateTopicDefault,
   markerTopicDefault,
@@ -8,117 +7,30 @@ import {
   twinTopicDefault,
 } from "../../agents/lib/dispatch-topics.ts";
 import type { Config as PullerConfig } from "../../agents/puller/config.ts";
-import { renderAgentService } from "../../templates/render.ts";
-import type { BrokerConfig } from "../config/brokers.ts";
-import { passwordOf, type StackConfig } from "../config/index.ts";
+import type { StackConfig } from "../config/index.ts";
+import {
+  acrossNetwork,
+  agentPart,
+  brokerHosts,
+  feederPassword,
+  type Own,
+  productAccount,
+  serviceAccount,
+} from "./agent-part.ts";
 import { hasPullers, ledgerQueueOf, queueTypeOf } from "./agent-queues.ts";
 import { productUrlPath } from "./apache.ts";
 import { isDispatcherHost, worseDispatchers } from "./dispatchers.ts";
-import { json, rootFile } from "./files.ts";
 import { brokerUnit, dispatcherUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { standBackProgram } from "./stand-back.ts";
-import { caFile } from "./tls.ts";
 
-/** Loopback ports of the agents' metrics, one an agent. */
-export const metricsPorts = { announcer: 9101, dispatcher: 9102, puller: 9103 } as const;
-
-/** Milliseconds an agent takes at most to settle what it has in hand when it is told to stop. */
-const shutdownTimeoutMs = 10_000;
-
-/** The account that owns products and receiver queues, as on the hosts that warren follows. */
-const productAccount = { name: "px", home: "/apps/px" };
-const serviceAccount = { name: "warren", home: "/var/lib/warren" };
-
-/** What an agent's own config says beyond the common part; what is left out is the agent's default. */
-type Own<Config extends CommonConfig> = Partial<Omit<Config, keyof CommonConfig>>;
-
-interface AgentShell {
-  readonly name: keyof typeof metricsPorts;
-  readonly summary: string;
-  readonly account: typeof productAccount;
-  /** `host:port` of brokers, tried in turn; after `amqps://` over TLS. */
-  readonly brokers: readonly string[];
-  readonly after?: string;
-  readonly writable?: string;
-  /** Seconds without a sign of life after which systemd takes it for hung. */
-  readonly watchdogSeconds?: number;
-  /** What tells keepalived of its end. */
-  readonly standBack?: string;
-  /** Units of other hosts, as `HOST UNIT`, that are restarted before. */
-  readonly turn?: readonly string[];
-  readonly own: object;
+/** Agents on the road of the announcements: their broker, found in one way or another. */
+function atAnnouncements(context: PartContext, hosts?: readonly string[]) {
+  const { config } = context;
+  const { broker, logLevel } = config.announcements;
+  const found = { cluster: broker, hosts: hosts ?? brokerHosts(context, broker) };
+  return { broker: found, password: feederPassword(config), logLevel };
 }
-
-/** What all agents have: the runtime, the bundle, the config, the password, the unit. */
-function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostPart {
-  const { name } = shell;
-  const broker = config.brokers[config.announcements.broker];
-  const common = {
-    broker: {
-      hosts: shell.brokers,
-      ...(broker?.tls ? { tls: { caFile } } : {}),
-      ...(broker ? { queueType: queueTypeOf(broker) } : {}),
-      vhost: "/",
-      user: "feeder",
-      passwordFile: `\${CREDENTIALS_DIRECTORY}/broker-password`,
-    },
-    metrics: { address: "127.0.0.1", port: metricsPorts[name] },
-    log: { level: config.announcements.logLevel },
-    shutdownTimeoutMs,
-  };
-  const files = [
-    rootFile(`/etc/warren/${name}.json`, json({ ...common, ...shell.own })),
-    rootFile("/etc/warren/secrets/broker-password", passwordOf(config, "feeder"), { mode: "0600", secret: true }),
-    rootFile(
-      `/etc/systemd/system/warren-${name}.service`,
-      renderAgentService({
-        name,
-        summary: shell.summary,
-        user: shell.account.name,
-        after: shell.after ?? "",
-        writable: shell.writable ?? "",
-        watchdogSeconds: shell.watchdogSeconds ?? 30,
-        standBack: shell.standBack ?? "",
-        // The agent's own deadline passes first.
-        stopSeconds: shutdownTimeoutMs / 1000 + 5,
-      }),
-    ),
-  ];
-  const place = { owner: "root", group: "root", mode: "0755" };
-  const installed = [
-    { ...place, name: "node", path: "/opt/warren/node/bin/node", ...artifacts.node },
-    { ...place, name, path: `/opt/warren/agents/${name}.mjs`, ...artifacts[name] },
-  ];
-  return {
-    accounts: [shell.account],
-    files,
-    artifacts: installed,
-    units: [
-      {
-        name: `warren-${name}.service`,
-        onChange: "restart",
-        reads: [...files, ...installed].map((file) => file.path),
-        after: shell.turn ?? [],
-        afterBroker: true,
-        packaged: false,
-      },
-    ],
-  };
-}
-
-/** Where agents find the broker: its virtual IP, else its members. */
-function brokerHosts({ config }: PartContext): string[] {
-  const broker = config.brokers[config.announcements.broker];
-  if (!broker) return [];
-  const vip = broker.virtualIp ? config.virtualIps[broker.virtualIp] : undefined;
-  const addresses = vip ? [vip.address] : broker.members.map((host) => config.hosts[host]?.address ?? host);
-  return addresses.map((address) => acrossNetwork(broker, address));
-}
-
-/** A broker on another host: over TLS where it has it, whatever else it takes. */
-const acrossNetwork = ({ tls, tlsPort, port }: BrokerConfig, address: string): string =>
-  tls ? `${tlsScheme}${address}:${tlsPort}` : `${address}:${port}`;
 
 /** What dispatchers and pullers say to each other goes under these. */
 const sharedTopics = {
@@ -154,7 +66,7 @@ export function announcerPart(context: PartContext): HostPart {
     name: "announcer",
     summary: "announces products where they are made",
     account: productAccount,
-    brokers: brokerHosts(context),
+    ...atAnnouncements(context),
     own,
   });
   return {
@@ -197,11 +109,11 @@ export function dispatcherPart(context: PartContext): HostPart {
     name: "dispatcher",
     summary: "the first arrival of each product goes out, once",
     account: serviceAccount,
-    // What doesn't leave the host needs no TLS.
-    brokers: [
+    ...atAnnouncements(context, [
+      // What doesn't leave the host needs no TLS.
       `127.0.0.1:${broker.port}`,
       ...others.map((member) => acrossNetwork(broker, config.hosts[member]?.address ?? member)),
-    ],
+    ]),
     // What went out is told apart from what didn't by the time. Where no unit waits for that to be right (chrony-wait or
     // systemd-time-wait-sync, enabled), this waits for nothing.
     after: `${brokerUnit} time-sync.target`,
@@ -239,7 +151,7 @@ export function pullerPart(context: PartContext): HostPart {
     name: "puller",
     summary: "pulls announced products into the receiver queue",
     account: productAccount,
-    brokers: brokerHosts(context),
+    ...atAnnouncements(context),
     writable: announcements.receiverDirectory,
     own,
   });

@@ -10,11 +10,15 @@ export const productUrlPath = (productRoot: string): string => `/${basename(prod
 /** The product server of a radar server: the tree that announcements point into, read-only. */
 export function apachePart({ config }: PartContext): HostPart {
   const root = config.announcements.productRoot;
-  const conf = rootFile(
-    "/etc/apache2/conf-enabled/warren-products.conf",
-    renderApacheProducts({ root, url: productUrlPath(root) }),
-    { order: "after-packages", validate: ["apache2ctl", "-t", "-c", `Include ${candidate}`] },
-  );
+  return apacheServing("warren-products.conf", renderApacheProducts({ root, url: productUrlPath(root) }));
+}
+
+/** Apache with one more piece of configuration. */
+export function apacheServing(name: string, content: string): HostPart {
+  const conf = rootFile(`/etc/apache2/conf-enabled/${name}`, content, {
+    order: "after-packages",
+    validate: ["apache2ctl", "-t", "-c", `Include ${candidate}`],
+  });
   return {
     files: [conf],
     packages: [{ name: "apache2" }],

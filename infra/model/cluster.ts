@@ -1,4 +1,5 @@
 import type { BrokerConfig } from "../config/brokers.ts";
+import { type DatamartConfig, queueManagerUser } from "../config/datamart.ts";
 import { passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
 import { agentQueues } from "./agent-queues.ts";
@@ -12,28 +13,31 @@ export function clusterModels(config: StackConfig): ClusterModel[] {
     series: broker.series,
     members: broker.members.map((host) => ({ host, address: config.hosts[host]?.address ?? host })),
     management: { scheme: broker.tls ? "https" : "http", port: broker.management.port },
-    administrator: { name: broker.administrator, password: passwordOf(config, broker.administrator) },
-    users: usersOf(config, broker),
+    administrator: { name: broker.administrator, password: passwordOf(config, broker.administrator, name) },
+    users: usersOf(config, name, broker),
     exchanges: broker.exchanges,
     queues: broker.queues,
     policies: [...(broker.standardObjects ? standardPolicies(broker) : []), ...broker.policies],
+    operatorPolicies: broker.operatorPolicies,
     agentQueues: agentQueues(config, name),
     ...(broker.members.every((host) => config.hosts[host]?.adopted?.["rabbitmq-server"]) ? { found: true } : {}),
   }));
 }
 
 /** Standard users and the config's own; one of the config's own takes the place of a standard one. */
-function usersOf(config: StackConfig, broker: BrokerConfig): UserModel[] {
+function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): UserModel[] {
   const permissions = permissionsOf(broker.permissions);
   const standard = {
     anonymous: { tags: [], permissions: permissions.anonymous, ldap: false },
     feeder: { tags: [], permissions: permissions.feeder, ldap: false },
     guest: { tags: [], ldap: false },
   };
-  const users: BrokerConfig["users"] = { ...(broker.standardObjects ? standard : {}), ...broker.users };
+  const { datamart } = config;
+  const manager = datamart?.broker === cluster ? { [queueManagerUser]: queueManagerSettings(datamart) } : {};
+  const users: BrokerConfig["users"] = { ...(broker.standardObjects ? standard : {}), ...manager, ...broker.users };
   return Object.entries(users).map(([name, user]) => ({
     name,
-    ...(user.ldap ? {} : { password: passwordOf(config, name) }),
+    ...(user.ldap ? {} : { password: passwordOf(config, name, cluster) }),
     tags: user.tags,
     ...(user.permissions ? { permissions: user.permissions } : {}),
   }));
@@ -54,4 +58,15 @@ function standardPolicies(broker: BrokerConfig): PolicyModel[] {
       definition: { "ha-mode": "all", "ha-sync-mode": "automatic" },
     },
   ];
+}
+
+/** It looks at queues, unbinds and deletes those of clients, and binds them again; what is shared it can neither delete nor write. */
+function queueManagerSettings({ exchange, publicExchange }: DatamartConfig): BrokerConfig["users"][string] {
+  const shared = `(${exchange}|${publicExchange})`.replaceAll(".", "\\.");
+  const others = `^(?!${shared}$|cmc\\.).*$`;
+  return {
+    tags: ["management"],
+    permissions: { configure: others, write: others, read: `^${shared}$` },
+    ldap: false,
+  };
 }

@@ -27,8 +27,15 @@ export function stackValues(stack: string): Record<string, unknown> {
   );
   const hasDirectory = JSON.stringify(Object.fromEntries(values).hosts).includes('"ldap"');
   const secrets = { ...structuredClone(fixtureSecrets), ...(hasDirectory ? { directory: fixtureDirectory } : {}) };
-  return { ...Object.fromEntries(values), secrets };
+  const own = Object.fromEntries(values);
+  return { ...own, secrets: own.datamart === undefined ? secrets : withDatamart(secrets) };
 }
+
+/** With the passwords of users that a stack with a public data server has beside the others. */
+const withDatamart = <Secrets extends { readonly passwords: object }>(secrets: Secrets) => ({
+  ...secrets,
+  passwords: { ...secrets.passwords, "queue-manager": "queue-manager-of-the-tests" },
+});
 
 export const fixtureConfig = (stack = "lab"): StackConfig => parseStackConfig(stackValues(stack), stack);
 
@@ -44,6 +51,8 @@ export const fixtureArtifacts: ArtifactSources = {
   announcer: artifact("announcer.mjs", "a"),
   dispatcher: artifact("dispatcher.mjs", "d"),
   puller: artifact("puller.mjs", "b"),
+  "queue-manager": artifact("queue-manager.mjs", "e"),
+  watcher: artifact("watcher.mjs", "f"),
 };
 
 /** Certificates for tests: words that are found again. */

@@ -8,6 +8,7 @@ import { brokerHealthPart } from "./broker-health.ts";
 import { certificatesPart } from "./certificates.ts";
 import { clusterModels } from "./cluster.ts";
 import { connectionOf } from "./connection.ts";
+import { datamartTreePart, queueManagerPart, watcherPart } from "./datamart.ts";
 import { firewallPart } from "./firewall.ts";
 import { keepalivedPart } from "./keepalived.ts";
 import { ldapPart } from "./ldap.ts";
@@ -21,10 +22,17 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   urp: [apachePart, announcerPart],
   bunny: [rabbitmqPart, firewallPart, keepalivedPart, brokerHealthPart, dispatcherPart],
   pds: [pullerPart],
+  dd: [rabbitmqPart, firewallPart, datamartTreePart, watcherPart, queueManagerPart],
   ldap: [ldapPart],
 };
 
-const agentParts: ReadonlySet<unknown> = new Set([announcerPart, dispatcherPart, pullerPart]);
+const agentParts: ReadonlySet<unknown> = new Set([
+  announcerPart,
+  dispatcherPart,
+  pullerPart,
+  watcherPart,
+  queueManagerPart,
+]);
 
 /**
  * The desired state of every host and cluster of a stack. Pure: the same config and the same artifacts give the same

@@ -29,7 +29,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
     ...brokerConfigFiles(clusterName, broker, nodeTimeoutMsOf(config.virtualIps, broker)),
     // The package gives this file to the broker, whose rabbitmq-plugins writes it.
     rootFile(pluginsFile, renderEnabledPlugins(pluginsOf(broker)), ownedByBroker),
-    rootFile(definitionsFile, json(bootstrapDefinitions(config, broker)), {
+    rootFile(definitionsFile, json(bootstrapDefinitions(config, clusterName, broker)), {
       ...ownedByBroker,
       mode: "0600",
       secret: true,
@@ -72,13 +72,13 @@ export function hashPassword(user: string, password: string): string {
 }
 
 /** The administrator alone: everything else is made through the management API, where its changes can be seen. */
-function bootstrapDefinitions(config: StackConfig, { administrator }: BrokerConfig): unknown {
+function bootstrapDefinitions(config: StackConfig, cluster: string, { administrator }: BrokerConfig): unknown {
   return {
     vhosts: [{ name: "/" }],
     users: [
       {
         name: administrator,
-        password_hash: hashPassword(administrator, passwordOf(config, administrator)),
+        password_hash: hashPassword(administrator, passwordOf(config, administrator, cluster)),
         hashing_algorithm: "rabbit_password_hashing_sha256",
         tags: ["administrator"],
       },

@@ -135,6 +135,7 @@ export interface ClusterModel {
   readonly exchanges: readonly ExchangeModel[];
   readonly queues: readonly QueueModel[];
   readonly policies: readonly PolicyModel[];
+  readonly operatorPolicies: readonly PolicyModel[];
   /** What the agents declare for themselves, by name and binding: looked at, not made. */
   readonly agentQueues: readonly AgentQueueModel[];
   /** Was there before warren: what it has already is recorded, not made. */
@@ -160,5 +161,8 @@ export interface EnvironmentModel {
 /** What the model needs to know of files that are built from the checkout. */
 export type ArtifactSource = Pick<ArtifactModel, "source" | "sha256" | "installedSha256" | "bytes">;
 
+/** The agents that are brought to hosts. */
+export const placedAgents = ["announcer", "dispatcher", "puller", "queue-manager", "watcher"] as const;
+
 /** `node` and the agents by name. */
-export type ArtifactSources = Readonly<Record<"node" | "announcer" | "dispatcher" | "puller", ArtifactSource>>;
+export type ArtifactSources = Readonly<Record<"node" | (typeof placedAgents)[number], ArtifactSource>>;

@@ -9,6 +9,14 @@ const nodeSchema = z.object({
 
 const values = z.record(z.string(), z.unknown()).default({});
 
+/** What a policy says, also an operator's, which stands among the parameters. */
+const bounds = z.object({
+  pattern: z.string(),
+  "apply-to": z.string().default("all"),
+  priority: z.number().default(0),
+  definition: values,
+});
+
 /** The part of `/api/definitions` that the model speaks of. Brokers before 3.9 give tags as one word with commas. */
 const definitionsSchema = z.object({
   users: z.array(
@@ -22,16 +30,10 @@ const definitionsSchema = z.object({
   permissions: z.array(
     z.object({ user: z.string(), vhost: z.string(), configure: z.string(), write: z.string(), read: z.string() }),
   ),
-  policies: z.array(
-    z.object({
-      name: z.string(),
-      vhost: z.string(),
-      pattern: z.string(),
-      "apply-to": z.string().default("all"),
-      priority: z.number().default(0),
-      definition: values,
-    }),
-  ),
+  policies: z.array(bounds.extend({ name: z.string(), vhost: z.string() })),
+  parameters: z
+    .array(z.object({ name: z.string(), vhost: z.string(), component: z.string(), value: z.unknown() }))
+    .default([]),
   queues: z.array(z.object({ name: z.string(), vhost: z.string(), durable: z.boolean(), arguments: values })),
   exchanges: z.array(z.object({ name: z.string(), vhost: z.string(), type: z.string(), durable: z.boolean() })),
   bindings: z.array(
@@ -60,6 +62,15 @@ export interface ObservedUser {
   readonly tags: readonly string[];
 }
 
+export interface ObservedPolicy {
+  readonly name: string;
+  readonly vhost: string;
+  readonly pattern: string;
+  readonly applyTo: string;
+  readonly priority: number;
+  readonly definition: Readonly<Record<string, unknown>>;
+}
+
 /** What is in a cluster's database, as one member tells it. Durable objects alone; the broker's own `amq.*` are not among them. */
 export interface ObservedObjects {
   readonly users: readonly ObservedUser[];
@@ -70,14 +81,8 @@ export interface ObservedObjects {
     readonly write: string;
     readonly read: string;
   }[];
-  readonly policies: readonly {
-    readonly name: string;
-    readonly vhost: string;
-    readonly pattern: string;
-    readonly applyTo: string;
-    readonly priority: number;
-    readonly definition: Readonly<Record<string, unknown>>;
-  }[];
+  readonly policies: readonly ObservedPolicy[];
+  readonly operatorPolicies: readonly ObservedPolicy[];
   readonly queues: readonly {
     readonly name: string;
     readonly vhost: string;
@@ -125,6 +130,11 @@ export function parseObjects(answer: unknown): ObservedObjects {
     })),
     permissions: found.permissions,
     policies: found.policies.map(({ "apply-to": applyTo, ...policy }) => ({ ...policy, applyTo })),
+    operatorPolicies: found.parameters.flatMap(({ name, vhost, component, value }) => {
+      if (component !== "operator_policy") return [];
+      const { "apply-to": applyTo, ...policy } = parsed(bounds, value, "operator policies");
+      return [{ name, vhost, ...policy, applyTo }];
+    }),
     queues: found.queues,
     exchanges: found.exchanges,
     bindings: found.bindings.flatMap((binding) =>

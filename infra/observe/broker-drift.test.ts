@@ -9,6 +9,9 @@ const [fixture] = fixtureModel().clusters as [ClusterModel];
 const cluster: ClusterModel = {
   ...fixture,
   users: [...fixture.users, { name: "of-ldap", tags: ["monitoring"] }],
+  operatorPolicies: [
+    { name: "clients", pattern: "^q_", applyTo: "queues", priority: 0, definition: { "max-length-bytes": 1000 } },
+  ],
   queues: [
     {
       name: "cmc.own",
@@ -98,6 +101,12 @@ describe("objects of a cluster", () => {
       [
         'policy ha-all: definition {"ha-mode":"all","ha-sync-mode":"manual"} instead of {"ha-mode":"all","ha-sync-mode":"automatic"}',
       ],
+    ],
+    ["an operator policy gone", without("operatorPolicies", "clients"), ["operator policy clients: is gone"]],
+    [
+      "an operator policy's definition",
+      change("operatorPolicies", "clients", { definition: {} }),
+      ['operator policy clients: definition {} instead of {"max-length-bytes":1000}'],
     ],
     ["a queue gone", without("queues", "cmc.own"), ["queue cmc.own: is gone"]],
     [

@@ -1,7 +1,7 @@
 import { ledgerHostOf } from "../model/agent-queues.ts";
 import type { ClusterModel, ExchangeModel, PolicyModel, QueueModel, UserModel } from "../model/types.ts";
 import { matchesHash } from "../plugins/rabbitmq/password-hash.ts";
-import type { ObservedObjects } from "./broker-answer.ts";
+import type { ObservedObjects, ObservedPolicy } from "./broker-answer.ts";
 
 /** How one thing of a cluster differs. Texts are for people; no password and no hash is in them. */
 export interface ObjectDrift {
@@ -21,7 +21,8 @@ export function objectDrift(cluster: ClusterModel, found: ObservedObjects): Obje
     ...cluster.users.flatMap((user) => userDrift(user, found)),
     ...cluster.exchanges.flatMap((exchange) => exchangeDrift(exchange, found)),
     ...cluster.queues.flatMap((queue) => [...queueDrift(queue, found), ...bindingDrift(queue, found)]),
-    ...cluster.policies.flatMap((policy) => policyDrift(policy, found)),
+    ...cluster.policies.flatMap((policy) => policyDrift("policy", policy, found.policies)),
+    ...cluster.operatorPolicies.flatMap((policy) => policyDrift("operator policy", policy, found.operatorPolicies)),
   ];
 }
 
@@ -49,7 +50,6 @@ export function unmanagedObjects(cluster: ClusterModel, found: ObservedObjects):
     cluster.administrator.name,
     ...cluster.users.flatMap((user) => (user.permissions ? [user.name] : [])),
   ]);
-  const policies = new Set(cluster.policies.map((policy) => policy.name));
   const queues = new Set([...cluster.queues, ...cluster.agentQueues].map((queue) => queue.name));
   return [
     ...found.users.flatMap(({ name, tags }) => (users.has(name) ? [] : [`user ${name} [${tags.join(", ")}]`])),
@@ -58,15 +58,19 @@ export function unmanagedObjects(cluster: ClusterModel, found: ObservedObjects):
         ? [`permissions of ${one.user} on ${one.vhost}`]
         : [],
     ),
-    ...found.policies.flatMap((policy) =>
-      policy.vhost === vhost && policies.has(policy.name)
-        ? []
-        : [`policy ${policy.name} on ${policy.applyTo} ${policy.pattern}${elsewhere(policy.vhost)}`],
-    ),
+    ...unmanagedPolicies("policy", cluster.policies, found.policies),
+    ...unmanagedPolicies("operator policy", cluster.operatorPolicies, found.operatorPolicies),
     ...inVhost(found.queues).flatMap(({ name }) =>
       name.startsWith("cmc.") && !queues.has(name) ? [`queue ${name}${leftOver(name)}`] : [],
     ),
   ];
+}
+
+function unmanagedPolicies(kind: string, wanted: readonly PolicyModel[], found: readonly ObservedPolicy[]): string[] {
+  const names = new Set(wanted.map((policy) => policy.name));
+  return found
+    .filter((policy) => policy.vhost !== vhost || !names.has(policy.name))
+    .map((policy) => `${kind} ${policy.name} on ${policy.applyTo} ${policy.pattern}${elsewhere(policy.vhost)}`);
 }
 
 /** Nobody reads such a queue any more: it fills up to a window's worth, for ever. */
@@ -119,9 +123,9 @@ function exchangeDrift(exchange: ExchangeModel, found: ObservedObjects): ObjectD
   return actual.durable ? [] : [{ thing, difference: "is not durable" }];
 }
 
-function policyDrift(policy: PolicyModel, found: ObservedObjects): ObjectDrift[] {
-  const thing = `policy ${policy.name}`;
-  const actual = inVhost(found.policies).find((one) => one.name === policy.name);
+function policyDrift(kind: string, policy: PolicyModel, found: readonly ObservedPolicy[]): ObjectDrift[] {
+  const thing = `${kind} ${policy.name}`;
+  const actual = inVhost(found).find((one) => one.name === policy.name);
   if (!actual) return [{ thing, difference: "is gone" }];
   const compared = [
     ["pattern", actual.pattern, policy.pattern],

@@ -86,7 +86,15 @@ const found = (seen: Seen) => {
 };
 const silent = (reason: string): Silent => ({ silent: reason, loginRefused: false });
 const node = (host: string, running = true) => ({ name: `rabbit@${host}`, running, plugins: ["rabbitmq_management"] });
-const nothing = { users: [], permissions: [], policies: [], queues: [], exchanges: [], bindings: [] };
+const nothing = {
+  users: [],
+  permissions: [],
+  policies: [],
+  operatorPolicies: [],
+  queues: [],
+  exchanges: [],
+  bindings: [],
+};
 const refused = { silent: "refuses the login of root", loginRefused: true };
 const silence = (host: string, reason: string) => `${host}: the management API of bunny can't be asked: ${reason}`;
 

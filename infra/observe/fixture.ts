@@ -21,6 +21,7 @@ export function soundObjects(cluster: ClusterModel): ObservedObjects {
       { user: cluster.administrator.name, vhost, configure: ".*", write: ".*", read: ".*" },
     ],
     policies: cluster.policies.map((policy) => ({ ...policy, vhost })),
+    operatorPolicies: cluster.operatorPolicies.map((policy) => ({ ...policy, vhost })),
     queues: queues.map(({ name, arguments: given }) => ({ name, vhost, arguments: given })),
     exchanges: cluster.exchanges.map((exchange) => ({ ...exchange, vhost, durable: true })),
     bindings: queues.flatMap(({ name, bindings }) =>

@@ -18,11 +18,12 @@ import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "../../agents/lib/errors.ts";
+import { placedAgents } from "../model/types.ts";
 import { buildArtifacts } from "./artifacts.ts";
 
 const run = promisify(execFile);
 const project = resolve(import.meta.dirname, "../..");
-const agents = ["announcer", "dispatcher", "puller"] as const;
+const agents = placedAgents;
 
 /** A checkout with the real agents and libraries, and a small file for the runtime: to compress the real one takes seconds. */
 let checkout: string;
@@ -75,7 +76,7 @@ describe("buildArtifacts", () => {
         cwd: elsewhere,
         env: {},
       });
-      expect(JSON.parse(stdout)).toHaveProperty("properties.broker");
+      expect(JSON.parse(stdout)).toHaveProperty("properties.metrics");
     } finally {
       rmSync(elsewhere, { recursive: true });
     }

@@ -4,9 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type BuildOptions, build } from "esbuild";
 import { UserError } from "../../agents/lib/errors.ts";
-import type { ArtifactSource, ArtifactSources } from "../model/types.ts";
-
-const agents = ["announcer", "dispatcher", "puller"] as const;
+import { type ArtifactSource, type ArtifactSources, placedAgents } from "../model/types.ts";
 
 /** How an agent becomes one file; part of what a bundle is made from. */
 const bundleOptions = {
@@ -34,12 +32,11 @@ const gzipLevel = 6;
 export async function buildArtifacts(checkout: string): Promise<ArtifactSources> {
   const folder = join(checkout, ".warren", "artifacts");
   mkdirSync(folder, { recursive: true });
-  const [node, announcer, dispatcher, puller] = await Promise.all([
+  const [node, ...agents] = await Promise.all([
     nodeArtifact(checkout, folder),
-    ...agents.map((name) => agentArtifact(name, checkout, folder)),
+    ...placedAgents.map(async (name) => [name, await agentArtifact(name, checkout, folder)] as const),
   ]);
-  if (!announcer || !dispatcher || !puller) throw new TypeError("an agent was not built");
-  return { node, announcer, dispatcher, puller };
+  return { node, ...(Object.fromEntries(agents) as Omit<ArtifactSources, "node">) };
 }
 
 interface Made {

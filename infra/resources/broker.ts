@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as rabbitmq from "@pulumi/rabbitmq";
-import type { ClusterModel } from "../model/types.ts";
+import type { ClusterModel, PolicyModel } from "../model/types.ts";
 import { declareQueues } from "./queues.ts";
 
 export interface BrokerArgs {
@@ -79,19 +79,15 @@ export class Broker extends pulumi.ComponentResource {
       (policy) =>
         new rabbitmq.Policy(
           `${name} policy ${policy.name}`,
-          {
-            name: policy.name,
-            vhost,
-            policy: {
-              pattern: policy.pattern,
-              applyTo: policy.applyTo,
-              priority: policy.priority,
-              // The provider takes words, and sends numbers and truth values as such.
-              definition: Object.fromEntries(
-                Object.entries(policy.definition).map(([key, value]) => [key, String(value)]),
-              ),
-            },
-          },
+          { name: policy.name, vhost, policy: policyInput(policy) },
+          inVhost(policy.name),
+        ),
+    );
+    const operatorPolicies = model.operatorPolicies.map(
+      (policy) =>
+        new rabbitmq.OperatorPolicy(
+          `${name} operator policy ${policy.name}`,
+          { name: policy.name, vhost, policy: policyInput(policy) },
           inVhost(policy.name),
         ),
     );
@@ -103,7 +99,15 @@ export class Broker extends pulumi.ComponentResource {
       exchanges,
       takeOver: args.takeOver,
     });
-    this.objects = [...users.flat(), ...exchanges, ...policies, ...queues];
+    this.objects = [...users.flat(), ...exchanges, ...policies, ...operatorPolicies, ...queues];
     this.registerOutputs({});
   }
 }
+
+/** The provider takes words, and sends numbers and truth values as such. */
+const policyInput = ({ pattern, applyTo, priority, definition }: PolicyModel) => ({
+  pattern,
+  applyTo,
+  priority,
+  definition: Object.fromEntries(Object.entries(definition).map(([key, value]) => [key, String(value)])),
+});

@@ -12,6 +12,8 @@ const artifacts: ArtifactSources = {
   announcer: artifact,
   dispatcher: artifact,
   puller: artifact,
+  "queue-manager": artifact,
+  watcher: artifact,
 };
 
 /** The lab's model with as many hosts as wanted: where the lab has fewer, some are asked twice, under another name and by a login of its own. */

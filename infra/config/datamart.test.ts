@@ -1,0 +1,132 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../agents/lib/errors.ts";
+import { fixtureConfig, stackValues } from "../model/fixture.ts";
+import { parseStackConfig, passwordOf } from "./index.ts";
+import { placeholder, withPlaceholders } from "./placeholders.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: the tests write mistakes into it
+type Values = Record<string, any>;
+
+function changed(change: (values: Values) => void): Values {
+  const values = structuredClone(stackValues("lab-dd")) as Values;
+  change(values);
+  return values;
+}
+
+function issuesOf(change: (values: Values) => void): string[] {
+  try {
+    parseStackConfig(changed(change), "stack lab-dd");
+  } catch (error) {
+    if (error instanceof ConfigError) return error.issues.map((issue) => `${issue.path}: ${issue.message}`);
+    throw error;
+  }
+  return [];
+}
+
+const other = { address: "10.203.5.99", roles: ["bunny"] };
+
+describe("the public data server", () => {
+  it("has the source's trees and limits, and does nothing to queues, unless said otherwise", () => {
+    const { datamart } = parseStackConfig(
+      changed((v) => delete v.datamart.queueManager),
+      "stack lab-dd",
+    );
+    expect(datamart).toMatchObject({
+      productRoot: "/apps/dd/public",
+      watchedTrees: ["citypage_weather", "marine_weather"],
+      queueManager: { dryRun: true, messagesMax: 25_000, bytesMax: 50_000_000 },
+    });
+  });
+
+  const cases: [string, (values: Values) => void, string][] = [
+    [
+      "a dd without what it serves",
+      (v) => {
+        delete v.datamart;
+        delete v.secrets.passwords["queue-manager"];
+      },
+      "warren:hosts.wxo-b1.roles: no dd is expected without warren:datamart, which says what it serves",
+    ],
+    [
+      "a broker that isn't there",
+      (v) => {
+        v.datamart.broker = "wxo-b9";
+        delete v.secrets.passwords["queue-manager"];
+      },
+      'warren:datamart.broker: a name under warren:brokers is expected, got "wxo-b9"',
+    ],
+    [
+      "a broker of two members",
+      (v) => {
+        v.hosts.other = other;
+        v.brokers["wxo-b1"].members.push("other");
+      },
+      "warren:brokers.wxo-b1.members: one host is expected, the public data server; got 2",
+    ],
+    [
+      "a dd beside the broker's member",
+      (v) => {
+        v.hosts.other = { ...other, roles: ["dd"] };
+      },
+      "warren:hosts.other.roles: dd is expected on the member of wxo-b1 alone, got it on other",
+    ],
+    [
+      "an exchange that the broker hasn't",
+      (v) => {
+        v.datamart.publicExchange = "xprivate";
+      },
+      'warren:datamart.publicExchange: an exchange of broker wxo-b1 is expected, got "xprivate"',
+    ],
+    [
+      "queues that are deleted before they are unbound",
+      (v) => {
+        v.datamart.queueManager.deleteAfterSeconds = 60;
+      },
+      "warren:datamart.queueManager: warnAfterSeconds <= unbindAfterSeconds <= deleteAfterSeconds is expected, got 600, 3600, 60",
+    ],
+    [
+      "a tree outside of the document root",
+      (v) => {
+        v.datamart.watchedTrees = ["../etc"];
+      },
+      'warren:datamart.watchedTrees.0: a folder below productRoot, e.g. citypage_weather, got "../etc"',
+    ],
+  ];
+  it.each(cases)("is told where and what: %s", (_, change, expected) => {
+    expect(issuesOf(change)).toEqual([expected]);
+  });
+});
+
+describe("a password", () => {
+  it("of one broker alone goes before the user's everywhere", () => {
+    const config = parseStackConfig(
+      changed((v) => {
+        v.secrets.passwords["anonymous@wxo-b1"] = "known-to-the-public";
+      }),
+      "stack lab-dd",
+    );
+    expect(passwordOf(config, "anonymous", "wxo-b1")).toBe("known-to-the-public");
+    expect(passwordOf(config, "anonymous", "another")).toBe("anonymous-of-the-tests");
+    expect(passwordOf(config, "feeder", "wxo-b1")).toBe("feeder-of-the-tests");
+  });
+
+  it("of one broker alone is enough, and of a broker that isn't there is a mistake", () => {
+    const moved = (to: string) =>
+      issuesOf((v) => {
+        v.secrets.passwords[to] = v.secrets.passwords.anonymous;
+        delete v.secrets.passwords.anonymous;
+      });
+    expect(moved("anonymous@wxo-b1")).toEqual([]);
+    expect(moved("anonymous@wxo-b9").map((issue) => issue.split(":")[1])).toEqual([
+      "secrets.passwords.anonymous",
+      "secrets.passwords.anonymous@wxo-b9",
+    ]);
+  });
+
+  it("of the queue manager has a placeholder where nobody has read it", () => {
+    const values = { ...stackValues("lab-dd"), secrets: undefined };
+    const config = parseStackConfig(withPlaceholders(values), "stack lab-dd");
+    expect(passwordOf(config, "queue-manager", "wxo-b1")).toBe(placeholder);
+    expect(fixtureConfig("lab").secrets.passwords).not.toHaveProperty("queue-manager");
+  });
+});

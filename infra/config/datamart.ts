@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { nameSchema } from "./hosts.ts";
+
+/** A folder below the document root. */
+const treeSchema = z
+  .string()
+  .regex(/^[a-z0-9_][\w-]*(\/[a-z0-9_][\w-]*)*$/, "a folder below productRoot, e.g. citypage_weather");
+
+const days = 86_400;
+
+/** What becomes of queues that clients leave behind: too full and unused for so long, told, then unbound, then deleted. */
+const queueManagerSchema = z.strictObject({
+  /** What would be done is told in the audit file, and nothing is done. */
+  dryRun: z.boolean().default(true),
+  messagesMax: z.int().min(0).default(25_000),
+  bytesMax: z.int().min(0).default(50_000_000),
+  intervalSeconds: z.int().min(1).max(3600).default(60),
+  warnAfterSeconds: z
+    .int()
+    .min(1)
+    .max(365 * days)
+    .default(600),
+  unbindAfterSeconds: z
+    .int()
+    .min(1)
+    .max(365 * days)
+    .default(3600),
+  deleteAfterSeconds: z
+    .int()
+    .min(1)
+    .max(365 * days)
+    .default(days),
+});
+
+/** The public data server (DD), its broker, and what is announced there. */
+export const datamartSchema = z.strictObject({
+  /** The broker (`warren:brokers`) that tells the public; its one member is the host with the role dd. */
+  broker: nameSchema,
+  /** Topic exchange of URLs, as clients of old want them. */
+  exchange: z.string().min(1).default("cmc"),
+  notifyTopic: z.string().min(1).default("exp.dd.notify"),
+  /** Topic exchange of what the trees below are announced to. */
+  publicExchange: z.string().min(1).default("xpublic"),
+  /** Document root of the web server: what is in it is public. */
+  productRoot: z
+    .string()
+    .regex(/^(\/[\w.-]+){2,}$/, "a folder in a folder of its own, e.g. /apps/dd/public")
+    .default("/apps/dd/public"),
+  /** Where it is served; left out: `http://HOST/`. */
+  baseUrl: z
+    .string()
+    .regex(/^https?:\/\/[^/ ]+\/$/, "a URL that ends in /, e.g. http://dd1.weather.gc.ca/")
+    .optional(),
+  /** Folders below it that no sender delivers to: every change in them is announced. */
+  watchedTrees: z.array(treeSchema).default(["citypage_weather", "marine_weather"]),
+  queueManager: queueManagerSchema.default(queueManagerSchema.parse({})),
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+export type DatamartConfig = z.infer<typeof datamartSchema>;
+
+/** The user by which the queue manager asks the management API; it has a password under `warren:secrets.passwords`. */
+export const queueManagerUser = "queue-manager";

@@ -1,0 +1,148 @@
+import { type CommonConfig, tlsScheme } from "../../agents/lib/config.ts";
+import { renderAgentService } from "../../templates/render.ts";
+import type { BrokerConfig } from "../config/brokers.ts";
+import { passwordOf, type StackConfig } from "../config/index.ts";
+import { queueTypeOf } from "./agent-queues.ts";
+import { json, rootFile } from "./files.ts";
+import { agentUser } from "./names.ts";
+import type { HostPart, PartContext } from "./part.ts";
+import { caFile } from "./tls.ts";
+
+/** Loopback ports of the agents' metrics, one an agent. */
+export const metricsPorts = {
+  announcer: 9101,
+  dispatcher: 9102,
+  puller: 9103,
+  watcher: 9106,
+  "queue-manager": 9107,
+} as const;
+
+/** Milliseconds an agent takes at most to settle what it has in hand when it is told to stop. */
+const shutdownTimeoutMs = 10_000;
+
+/** The account that owns products and receiver queues, as on the hosts that warren follows. */
+export const productAccount = { name: "px", home: "/apps/px" };
+export const serviceAccount = { name: "warren", home: "/var/lib/warren" };
+
+/** What an agent's own config says beyond the common part; what is left out is the agent's default. */
+export type Own<Config extends CommonConfig> = Partial<Omit<Config, keyof CommonConfig>>;
+
+/** The broker that an agent speaks to, and as whom. */
+export interface AgentBroker {
+  readonly cluster: string;
+  /** `host:port` of its members, tried in turn; after `amqps://` over TLS. */
+  readonly hosts: readonly string[];
+  /** Left out: the agents' own. */
+  readonly user?: string;
+}
+
+export interface AgentShell {
+  /** Of its unit and config. */
+  readonly name: keyof typeof metricsPorts;
+  readonly summary: string;
+  readonly account: { readonly name: string; readonly home: string };
+  /** Where the agent speaks AMQP; without it the config has no part `broker`. */
+  readonly broker?: AgentBroker;
+  /** File that it is given as the credential `broker-password`. */
+  readonly password: { readonly file: string; readonly content: string };
+  readonly logLevel: string;
+  readonly after?: string;
+  readonly writable?: string;
+  /** Seconds without a sign of life after which systemd takes it for hung. */
+  readonly watchdogSeconds?: number;
+  /** What tells keepalived of its end. */
+  readonly standBack?: string;
+  /** Units of other hosts, as `HOST UNIT`, that are restarted before. */
+  readonly turn?: readonly string[];
+  readonly own: object;
+}
+
+/** What an agent reads as its broker's password. */
+export const passwordCredential = `\${CREDENTIALS_DIRECTORY}/broker-password`;
+
+/** What all agents have: the runtime, the bundle, the config, the password, the unit. */
+export function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostPart {
+  const { name, password } = shell;
+  const common = {
+    ...(shell.broker ? { broker: brokerOf(config, shell.broker) } : {}),
+    metrics: { address: "127.0.0.1", port: metricsPorts[name] },
+    log: { level: shell.logLevel },
+    shutdownTimeoutMs,
+  };
+  const files = [
+    rootFile(`/etc/warren/${name}.json`, json({ ...common, ...shell.own })),
+    rootFile(password.file, password.content, { mode: "0600", secret: true }),
+    rootFile(
+      `/etc/systemd/system/warren-${name}.service`,
+      renderAgentService({
+        name,
+        summary: shell.summary,
+        user: shell.account.name,
+        passwordFile: password.file,
+        after: shell.after ?? "",
+        writable: shell.writable ?? "",
+        watchdogSeconds: shell.watchdogSeconds ?? 30,
+        standBack: shell.standBack ?? "",
+        // The agent's own deadline passes first.
+        stopSeconds: shutdownTimeoutMs / 1000 + 5,
+      }),
+    ),
+  ];
+  const place = { owner: "root", group: "root", mode: "0755" };
+  const installed = [
+    { ...place, name: "node", path: "/opt/warren/node/bin/node", ...artifacts.node },
+    { ...place, name, path: `/opt/warren/agents/${name}.mjs`, ...artifacts[name] },
+  ];
+  return {
+    accounts: [shell.account],
+    files,
+    artifacts: installed,
+    units: [
+      {
+        name: `warren-${name}.service`,
+        onChange: "restart",
+        reads: [...files, ...installed].map((file) => file.path),
+        after: shell.turn ?? [],
+        afterBroker: true,
+        packaged: false,
+      },
+    ],
+  };
+}
+
+function brokerOf({ brokers }: StackConfig, { cluster, hosts, user = agentUser }: AgentBroker) {
+  const broker = brokers[cluster];
+  return {
+    hosts,
+    ...(broker?.tls ? { tls: { caFile } } : {}),
+    ...(broker ? { queueType: queueTypeOf(broker) } : {}),
+    vhost: "/",
+    user,
+    passwordFile: passwordCredential,
+  };
+}
+
+/** The password of the agents' user at the broker that carries the announcements. */
+export const feederPassword = (config: StackConfig): AgentShell["password"] => ({
+  file: "/etc/warren/secrets/broker-password",
+  content: passwordOf(config, agentUser),
+});
+
+/** A user's password at another broker; a host of several roles may have it beside the former. */
+export const passwordAt = (config: StackConfig, user: string, broker: string): AgentShell["password"] => ({
+  file: `/etc/warren/secrets/${user}@${broker}`,
+  content: passwordOf(config, user, broker),
+});
+
+/** Where agents find a broker: its virtual IP, else its members. */
+export function brokerHosts({ config }: PartContext, cluster: string): string[] {
+  const broker = config.brokers[cluster];
+  if (!broker) return [];
+  const vip = broker.virtualIp ? config.virtualIps[broker.virtualIp] : undefined;
+  const addresses = vip ? [vip.address] : broker.members.map((host) => config.hosts[host]?.address ?? host);
+  return addresses.map((address) => acrossNetwork(broker, address));
+}
+
+/** A broker on another host: over TLS where it has it, whatever else it takes. */
+export const acrossNetwork = ({ tls, tlsPort, port }: BrokerConfig, address: string): string =>
+  tls ? `${tlsScheme}${address}:${tlsPort}` : `${address}:${port}`;

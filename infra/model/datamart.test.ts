@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import { configSchema as queueManagerSchema } from "../../agents/queue-manager/config.ts";
+import { configSchema as watcherSchema } from "../../agents/watcher/config.ts";
+import { matches } from "../checks/expressions.ts";
+import type { StackConfig } from "../config/index.ts";
+import { contentOf, fixtureConfig, fixtureModel, hostOf } from "./fixture.ts";
+
+const config = fixtureConfig("lab-dd");
+const dd = (given: StackConfig = config) => hostOf("wxo-b1", given);
+const readConfig = (name: string, given?: StackConfig) => JSON.parse(contentOf(dd(given), `/etc/warren/${name}.json`));
+
+describe("the public data server", () => {
+  it("has a broker of its own, a web server, a watcher and a queue manager", () => {
+    expect(dd().units.map((unit) => unit.name)).toEqual([
+      "rabbitmq-server.service",
+      "warren-firewall.service",
+      "apache2.service",
+      "warren-watcher.service",
+      "warren-queue-manager.service",
+    ]);
+    expect(contentOf(dd(), "/etc/apache2/conf-enabled/warren-datamart.conf")).toContain("Alias / /apps/dd/public/");
+  });
+
+  it("has configs that its agents take, with nothing unknown in them", () => {
+    expect(watcherSchema.safeParse(readConfig("watcher")).error?.issues).toBeUndefined();
+    expect(queueManagerSchema.safeParse(readConfig("queue-manager")).error?.issues).toBeUndefined();
+    expect(readConfig("watcher")).toMatchObject({ baseUrl: "http://wxo-b1/", broker: { hosts: ["127.0.0.1:5672"] } });
+    const base = { ...config, datamart: { ...config.datamart, baseUrl: "http://dd1.weather.gc.ca/" } };
+    expect(readConfig("watcher", base as StackConfig).baseUrl).toBe("http://dd1.weather.gc.ca/");
+  });
+
+  it("watches nothing where nothing is to be watched", () => {
+    const none = { ...config, datamart: { ...config.datamart, watchedTrees: [] } } as unknown as StackConfig;
+    expect(dd(none).units.map((unit) => unit.name)).not.toContain("warren-watcher.service");
+  });
+
+  it("has folders of trees from the top down", () => {
+    const deep = { ...config, datamart: { ...config.datamart, watchedTrees: ["citypage_weather/xml"] } };
+    const paths = dd(deep as unknown as StackConfig).directories.map(({ path }) => path);
+    expect(paths.filter((path) => path.includes("citypage"))).toEqual([
+      "/apps/dd/public/citypage_weather",
+      "/apps/dd/public/citypage_weather/xml",
+    ]);
+  });
+});
+
+describe("its broker", () => {
+  const [cluster] = fixtureModel(config).clusters;
+  const permissionsOf = (user: string) => cluster?.users.find(({ name }) => name === user)?.permissions;
+
+  it("lets anonymous read what is public, and have queues of its own", () => {
+    const anonymous = permissionsOf("anonymous");
+    const may = (kind: "configure" | "write" | "read", names: string[]) =>
+      names.filter((name) => matches(anonymous?.[kind] ?? "", name));
+    const names = ["xpublic", "cmc", "q_anonymous.radar", "q_other", "cmc.urp.pull"];
+    expect(may("configure", names)).toEqual(["q_anonymous.radar"]);
+    expect(may("write", names)).toEqual(["q_anonymous.radar"]);
+    expect(may("read", names)).toEqual(["xpublic", "cmc", "q_anonymous.radar"]);
+  });
+
+  it("lets the queue manager delete queues of clients and bind them, and touch nothing that is shared", () => {
+    const manager = permissionsOf("queue-manager");
+    const may = (kind: "configure" | "write" | "read", names: string[]) =>
+      names.filter((name) => matches(manager?.[kind] ?? "", name));
+    const names = ["xpublic", "cmc", "cmc.urp.pull", "q_anonymous.radar", "amq.gen-1", "cmcx"];
+    expect(may("configure", names)).toEqual(["q_anonymous.radar", "amq.gen-1", "cmcx"]);
+    expect(may("write", names)).toEqual(may("configure", names));
+    expect(may("read", names)).toEqual(["xpublic", "cmc"]);
+    expect(cluster?.users.find(({ name }) => name === "queue-manager")?.tags).toEqual(["management"]);
+  });
+
+  it("bounds queues of clients, whatever they declare", () => {
+    expect(cluster?.operatorPolicies).toEqual([
+      expect.objectContaining({ definition: { "max-length-bytes": 50_000_000, expires: 604_800_000 } }),
+    ]);
+    expect(cluster?.policies).toEqual([]);
+  });
+});

@@ -1,0 +1,100 @@
+import type { Config as QueueManagerConfig } from "../../agents/queue-manager/config.ts";
+import type { Config as WatcherConfig } from "../../agents/watcher/config.ts";
+import { renderApacheProducts } from "../../templates/render.ts";
+import { queueManagerUser } from "../config/datamart.ts";
+import {
+  agentPart,
+  brokerHosts,
+  passwordAt,
+  passwordCredential,
+  productAccount,
+  serviceAccount,
+} from "./agent-part.ts";
+import { apacheServing } from "./apache.ts";
+import { agentUser, brokerUnit } from "./names.ts";
+import type { HostPart, PartContext } from "./part.ts";
+import { caFile } from "./tls.ts";
+
+/** The public data server's tree, at the root of its URLs. */
+export function datamartTreePart({ config }: PartContext): HostPart {
+  const { datamart } = config;
+  if (!datamart) return {};
+  const { productRoot, watchedTrees } = datamart;
+  const owned = { owner: productAccount.name, group: productAccount.name, mode: "0755" };
+  const folders = new Set(watchedTrees.flatMap(foldersOf));
+  return {
+    ...apacheServing("warren-datamart.conf", renderApacheProducts({ root: productRoot, url: "/" })),
+    accounts: [productAccount],
+    directories: [
+      { path: productRoot, ...owned },
+      ...[...folders].map((folder) => ({ path: `${productRoot}/${folder}`, ...owned })),
+    ],
+  };
+}
+
+/** `a/b` -> `a`, `a/b`. */
+const foldersOf = (tree: string): string[] => {
+  const words = tree.split("/");
+  return words.map((_, index) => words.slice(0, index + 1).join("/"));
+};
+
+/** What no sender delivers is announced by whoever sees it change. */
+export function watcherPart(context: PartContext): HostPart {
+  const { config, host } = context;
+  const { datamart } = config;
+  if (!datamart || datamart.watchedTrees.length === 0) return {};
+  const { broker } = datamart;
+  const own: Partial<WatcherConfig> = {
+    exchange: datamart.publicExchange,
+    rootDirectory: datamart.productRoot,
+    trees: datamart.watchedTrees,
+    baseUrl: datamart.baseUrl ?? `http://${host}/`,
+  };
+  const part = agentPart(context, {
+    name: "watcher",
+    summary: "announces what changes in the trees of the public data server",
+    account: productAccount,
+    broker: { cluster: broker, hosts: besideBroker(context, broker) },
+    password: passwordAt(config, agentUser, broker),
+    logLevel: datamart.logLevel,
+    after: brokerUnit,
+    own,
+  });
+  return { ...part, packages: [{ name: "inotify-tools" }] };
+}
+
+/** The broker beside an agent: what doesn't leave the host needs no TLS. */
+function besideBroker(context: PartContext, cluster: string): string[] {
+  const broker = context.config.brokers[cluster];
+  return broker?.members.includes(context.host) ? [`127.0.0.1:${broker.port}`] : brokerHosts(context, cluster);
+}
+
+/** Queues that clients left behind are told, unbound, deleted. */
+export function queueManagerPart(context: PartContext): HostPart {
+  const { config } = context;
+  const { datamart } = config;
+  const broker = datamart && config.brokers[datamart.broker];
+  if (!datamart || !broker) return {};
+  const { dryRun, intervalSeconds, ...limits } = datamart.queueManager;
+  const own: Partial<QueueManagerConfig> = {
+    management: {
+      urls: [`${broker.tls ? "https" : "http"}://127.0.0.1:${broker.management.port}`],
+      ...(broker.tls ? { caFile } : {}),
+      user: queueManagerUser,
+      passwordFile: passwordCredential,
+      requestTimeoutMs: 10_000,
+    },
+    dryRun,
+    intervalSeconds,
+    classes: [{ name: "clients", pattern: "", ...limits }],
+  };
+  return agentPart(context, {
+    name: "queue-manager",
+    summary: "takes away what clients leave behind",
+    account: serviceAccount,
+    password: passwordAt(config, queueManagerUser, datamart.broker),
+    logLevel: datamart.logLevel,
+    after: brokerUnit,
+    own,
+  });
+}
