@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
 
+/** What is known of a content; `key` is for `end`. */
+export interface Twin {
+  readonly state: "known" | "underway" | "new";
+  readonly key: string;
+}
+
 /**
  * What was sent lately, byte for byte. A content is known once it is delivered: noted before, a file whose delivery failed would count as
  * its own duplicate.
@@ -23,8 +29,12 @@ export class Duplicates {
   }
 
   /** `known`: delivered before; `underway`: the same content is on its way, so this one has to wait; else it is on its way from now on. */
-  begin(content: Uint8Array): { readonly state: "known" | "underway" | "new"; readonly key: string } {
-    const key = createHash("md5").update(content).digest("hex");
+  begin(content: Uint8Array): Twin {
+    return this.beginKey(createHash("md5").update(content).digest("hex"));
+  }
+
+  /** As `begin`, by the md5 of the content in hex. */
+  beginKey(key: string): Twin {
     this.#forget();
     if (this.#delivered.has(key)) return { state: "known", key };
     if (this.#underway.has(key)) return { state: "underway", key };

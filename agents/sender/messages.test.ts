@@ -19,7 +19,7 @@ function settings(own: object = {}) {
 
 function compose(own: object = {}, body = url, given: Awaited<ReturnType<ProductFacts>> = good(facts)) {
   const file = { path: name, name, priority: 3, time: "", sizeBytes: body.length, modifiedMs: 0, identity: "i" };
-  const outgoing = { file, captures: ["radar.24_HR_ACCUM.GIF.XSS"], again: false };
+  const outgoing = { file, pattern: "", captures: ["radar.24_HR_ACCUM.GIF.XSS"], again: false };
   return composeMessages(outgoing, Buffer.from(body), settings(own), { productFacts: async () => given, nowMs });
 }
 
@@ -103,7 +103,7 @@ test("content that is no URL is no announcement; without other formats it is a m
 test("what may have been sent before is marked in all its messages", async () => {
   const file = { path: name, name, priority: 3, time: "", sizeBytes: 86, modifiedMs: 0, identity: "i" };
   const result = await composeMessages(
-    { file, captures: ["a"], again: true },
+    { file, pattern: "", captures: ["a"], again: true },
     Buffer.from(url),
     settings({ alsoFormats: [{ format: "v02", topicPrefix: "v02.post" }], wholeNameInHeader: true }),
     { productFacts: async () => bad("none"), nowMs },

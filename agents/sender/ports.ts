@@ -3,6 +3,8 @@ import type { QueuedFile, UnfitFile } from "./queue-folder.ts";
 /** A file that is to be sent. */
 export interface OutgoingFile {
   readonly file: QueuedFile;
+  /** That accepted its name. */
+  readonly pattern: string;
   /** Of the pattern that accepted its name. */
   readonly captures: readonly string[];
   /** An earlier try, of this process or of one before, may have sent it. */
@@ -11,8 +13,8 @@ export interface OutgoingFile {
 
 /** What became of one file. */
 export type Outcome =
-  /** It is safe where it was to go, and may be removed here. */
-  | { readonly kind: "delivered"; readonly bytes: number; readonly durationMs: number; readonly note?: string }
+  /** It is safe where it was to go, for people the URL `to`, and may be removed here. */
+  | { readonly kind: "delivered"; readonly bytes: number; readonly durationMs: number; readonly to?: string }
   /** The same content was delivered before: it may be removed. */
   | { readonly kind: "duplicate" }
   /** It can never be delivered. */

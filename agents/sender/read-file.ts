@@ -15,6 +15,11 @@ export type Reading =
 /** Faults of this user's rights: no later try helps without a person. */
 const refusals: ReadonlySet<string | undefined> = new Set(["EACCES", "EPERM", "ELOOP", "ENXIO"]);
 
+/** Whether an error of this code is one of this user's rights. */
+export function isRefusal(code: string | undefined): boolean {
+  return refusals.has(code);
+}
+
 /** Reads a file that a look found, whole. */
 export async function readQueued(file: QueuedFile): Promise<Reading> {
   let handle: FileHandle | undefined;
@@ -29,7 +34,7 @@ export async function readQueued(file: QueuedFile): Promise<Reading> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return { kind: "gone" };
-    return refusals.has(code)
+    return isRefusal(code)
       ? { kind: "unreadable", reason: `it can't be read: ${message}` }
       : { kind: "fault", reason: `it can't be read now: ${message}` };
   } finally {

@@ -87,15 +87,33 @@ export class Sender {
     const { signal } = this.#stopping;
     try {
       while (!signal.aborted) {
-        await this.#ports.destination.ready(signal).catch(ignoreAbort(signal));
+        await this.#ready(signal);
         if (signal.aborted) return;
         this.#hint = Promise.withResolvers();
-        if (this.#isLookDue()) await this.#look();
+        if (this.#isLookDue()) {
+          // All that were found had their turn, and some have to wait: another one at once would be as vain.
+          if (this.#laterCount > 0) await this.#rest();
+          await this.#look();
+        }
         if (this.#backlog.length > 0) await this.#sendBatch();
-        else await this.#rest();
+        else if (this.#laterCount === 0) await this.#rest();
       }
     } finally {
       this.#hints.close();
+    }
+  }
+
+  /** Until the destination takes files; looks meanwhile, so that somebody can say how many wait, and since when. */
+  async #ready(signal: AbortSignal): Promise<void> {
+    const ready = this.#ports.destination.ready(signal).catch(ignoreAbort(signal));
+    for (;;) {
+      const over = new AbortController();
+      const pauseMs = Math.max(this.#config.pollMs, this.#lookTookMs / lookShare);
+      const pause = delay(pauseMs, "look", { signal: over.signal }).catch(() => "over");
+      const came = await Promise.race([ready, pause]);
+      over.abort();
+      if (came !== "look") return;
+      await this.#look();
     }
   }
 
@@ -171,7 +189,7 @@ export class Sender {
   /** What is to be sent; undefined where rules or validation were against it, and it is dealt with. */
   async #judge(file: QueuedFile): Promise<OutgoingFile | undefined> {
     const { accepted, pattern, captures } = this.#rules.judge(file.name);
-    if (!accepted) {
+    if (!accepted || pattern === undefined) {
       const reason = pattern === undefined ? "no rule accepts its name" : `rejected by ${pattern}`;
       if (this.#config.rejected === "remove") this.#remove(file);
       else await this.#setAsideOrWait(file, reason);
@@ -183,7 +201,12 @@ export class Sender {
       await this.#setAsideOrWait(file, fault);
       return undefined;
     }
-    return { file, captures, again: this.#underway.wasBefore(file.identity) || this.#inDoubt.has(file.identity) };
+    return {
+      file,
+      pattern,
+      captures,
+      again: this.#underway.wasBefore(file.identity) || this.#inDoubt.has(file.identity),
+    };
   }
 
   async #settle({ file }: OutgoingFile, outcome: Outcome): Promise<void> {
@@ -233,17 +256,21 @@ export class Sender {
   }
 
   async #rest(): Promise<void> {
-    const { signal } = this.#stopping;
     const { pollMs, retryDelayMaxMs } = this.#config;
     if (this.#laterCount > 0 || this.#fault !== undefined) {
       this.#failures += 1;
-      const pauseMs = backoffMs({ minMs: retryDelayMinMs, maxMs: retryDelayMaxMs }, this.#failures);
-      await delay(pauseMs, undefined, { signal }).catch(ignoreAbort(signal));
+      // What comes meanwhile may go at once.
+      await this.#pause(backoffMs({ minMs: retryDelayMinMs, maxMs: retryDelayMaxMs }, this.#failures));
       return;
     }
     this.#failures = 0;
+    await this.#pause(Math.max(1, Math.min(pollMs, this.#settlingMs ?? pollMs)));
+  }
+
+  /** Ends early where something may have come, or the run ends. */
+  async #pause(pauseMs: number): Promise<void> {
+    const { signal } = this.#stopping;
     const over = new AbortController();
-    const pauseMs = Math.max(1, Math.min(pollMs, this.#settlingMs ?? pollMs));
     const pause = delay(pauseMs, undefined, { signal: over.signal }).catch(() => {});
     await Promise.race([pause, this.#hint.promise, aborted(signal)]);
     over.abort();

@@ -18,18 +18,35 @@ const latencyBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 const decimals = 6;
 
 /**
- * What Sundew's senders wrote for each delivery: `lat` is seconds since the file was written, `speed` bytes a second. Two spaces stand
- * before "delivered", for whoever greps.
+ * What Sundew's senders of type amqp wrote for each delivery: `lat` is seconds since the file was written, `speed` bytes a second. Two
+ * spaces stand before "delivered", for whoever greps.
  */
 export function deliveredLine(name: string, bytes: number, latencyMs: number, durationMs: number): string {
+  return `(${bytes} Bytes) Message ${name}  delivered ${timesOf(bytes, latencyMs, durationMs)}`;
+}
+
+/** The same of its senders to servers: with the file's path, one space, and `to`, the URL that it went to. */
+export function deliveredToLine(
+  path: string,
+  to: string,
+  bytes: number,
+  latencyMs: number,
+  durationMs: number,
+): string {
+  return `(${bytes} Bytes) File ${path} delivered to ${to} ${timesOf(bytes, latencyMs, durationMs)}`;
+}
+
+function timesOf(bytes: number, latencyMs: number, durationMs: number): string {
   const speed = durationMs > 0 ? (bytes * 1000) / durationMs : 0;
-  const lat = (latencyMs / 1000).toFixed(decimals);
-  return `(${bytes} Bytes) Message ${name}  delivered (lat=${lat},speed=${speed.toFixed(decimals)})`;
+  return `(lat=${(latencyMs / 1000).toFixed(decimals)},speed=${speed.toFixed(decimals)})`;
 }
 
 /** Counts and logs what the sender does. */
 export function openTelemetry(log: Log, metrics: Metrics, waiting: () => number): Telemetry {
-  const delivered = metrics.counter("delivered", "files delivered: the broker has confirmed their messages");
+  const delivered = metrics.counter(
+    "delivered",
+    "files delivered: confirmed by the broker, or whole on the server and told of",
+  );
   const bytes = metrics.counter("delivered_bytes", "their bytes");
   const duplicates = metrics.counter("duplicates", "files not sent, as their content was sent before");
   const rejected = metrics.counter("rejected", "files that a rule rejected, or that none accepted", ["by"]);
@@ -42,7 +59,7 @@ export function openTelemetry(log: Log, metrics: Metrics, waiting: () => number)
   const unrouted = metrics.counter("unrouted", "confirmed messages that no queue took");
   const leftOut = metrics.counter("formats_left_out", "announcements that can't be made in a format", ["format"]);
   const localFaults = metrics.counter("local_faults", "times that this host began to keep files from being taken");
-  const latency = metrics.histogram("latency_seconds", "from a file's last change to its confirm", latencyBuckets);
+  const latency = metrics.histogram("latency_seconds", "from a file's last change to its delivery", latencyBuckets);
   metrics.gauge("waiting", "files known to wait", (gauge) => gauge.set(waiting()));
   let oldest: number | undefined;
   metrics.gauge("oldest_seconds", "age of the oldest file that the last look found", (gauge) =>
@@ -51,13 +68,16 @@ export function openTelemetry(log: Log, metrics: Metrics, waiting: () => number)
   const counts = { deliveredCount: 0, asideCount: 0, rejectedCount: 0 };
   return {
     counts,
-    delivered(file, { bytes: size, durationMs }) {
+    delivered(file, { bytes: size, durationMs, to }) {
       counts.deliveredCount += 1;
       delivered.inc();
       bytes.inc(size);
       const latencyMs = Math.max(0, Date.now() - file.modifiedMs);
       latency.observe(latencyMs / 1000);
-      const line = deliveredLine(file.name, size, latencyMs, durationMs);
+      const line =
+        to === undefined
+          ? deliveredLine(file.name, size, latencyMs, durationMs)
+          : deliveredToLine(file.path, to, size, latencyMs, durationMs);
       log.info({ fileName: file.name, bytes: size, latencyMs: Math.round(latencyMs) }, line);
     },
     duplicate(file) {
@@ -76,7 +96,7 @@ export function openTelemetry(log: Log, metrics: Metrics, waiting: () => number)
     },
     again(file) {
       again.inc();
-      log.warn({ fileName: file.name }, "sent again: an earlier try may have reached the broker");
+      log.warn({ fileName: file.name }, "sent again: an earlier try may have come through");
     },
     later(file, reason) {
       later.inc();

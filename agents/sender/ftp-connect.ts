@@ -1,0 +1,61 @@
+import { readFile } from "node:fs/promises";
+import { Client, FTPError } from "basic-ftp";
+import { UserError } from "../lib/errors.ts";
+import type { FtpConfig } from "./config.ts";
+import { FtpConnection } from "./ftp-connection.ts";
+import type { PlacingRules, ServerConnection } from "./server-port.ts";
+import { readPassword } from "./sftp-connect.ts";
+
+/** The mask under which a new file has mode 000. */
+const lockedMask = "777";
+const notKnown = [500, 501, 502, 504];
+const notLoggedIn = 530;
+
+/**
+ * Logs in by FTP. The password is read anew each time.
+ *
+ * @throws UserError where the server doesn't let us in, or can't lock by umask as the config wants it; its own error elsewhere
+ */
+export async function connectFtp(
+  server: FtpConfig["server"],
+  rules: PlacingRules,
+  lock: FtpConfig["lock"],
+  signal: AbortSignal,
+): Promise<ServerConnection> {
+  const { host, port, user, passwordFile, tls } = server;
+  const client = new Client(server.connectTimeoutMs);
+  const abort = () => client.close();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    const password = await readPassword(passwordFile);
+    const ca = tls ? await readFile(tls.caFile) : undefined;
+    await client.connect(host, port);
+    if (tls) await client.useTLS({ ca, host, servername: servernameOf(host) });
+    await client.login(user, password).catch((error: unknown) => {
+      if (!(error instanceof FTPError) || error.code !== notLoggedIn) throw error;
+      const remedy = `look at ${passwordFile} and at the server's log: the user, its shell, its home`;
+      throw new UserError(host, `doesn't let ${user} in: ${error.message}`, remedy, { cause: error });
+    });
+    await client.useDefaultSettings();
+    if (lock === "umask") await lockByUmask(client, host);
+    return new FtpConnection(client, server, rules);
+  } catch (error) {
+    client.close();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+async function lockByUmask(client: Client, host: string): Promise<void> {
+  await client.ftp.request(`SITE UMASK ${lockedMask}`).catch((error: unknown) => {
+    if (!(error instanceof FTPError) || !notKnown.includes(error.code)) throw error;
+    const remedy = 'say "lock": ".tmp": files then have that at the end of their names until they are whole';
+    throw new UserError(host, `can't lock by umask: ${error.message}`, remedy, { cause: error });
+  });
+}
+
+/** What TLS may say of a host; an address is none. */
+function servernameOf(host: string): string | undefined {
+  return /^[\d.]+$|:/.test(host) ? undefined : host;
+}
