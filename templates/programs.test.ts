@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { fixtureModel } from "../infra/model/fixture.ts";
+import { fixtureConfig, fixtureModel } from "../infra/model/fixture.ts";
 import { renderAmqpCheck } from "./render.ts";
 
 // What is rendered, given to the programs that read it, where they run without a host. keepalived, apache and the broker judge
@@ -88,6 +88,28 @@ describe.each(hosts)("$unit", ({ unit, text, host }) => {
       file,
     ]);
     expect(output).toMatch(/Overall exposure level for \S+: \d/);
+    expect(code, output).toBe(0);
+  });
+});
+
+describe("the subscriber's unit", () => {
+  const unit = "warren-subscriber.service";
+  const client = fixtureModel(fixtureConfig("lab-dd")).hosts.find(({ name }) => name === "client-1");
+  const text = client?.files.find(({ path }) => path === join(unitFolder, unit))?.content ?? "";
+
+  it("is understood by systemd to the last key", async () => {
+    const root = mkdtempSync(join(folder, "root-"));
+    put(join(root, unitFolder, unit), text);
+    mkdirSync(join(root, "opt/warren/node/bin"), { recursive: true });
+    copyFileSync("/bin/true", join(root, "opt/warren/node/bin/node"));
+    const args = [`--root=${root}`, "--recursive-errors=no", "--man=no", "verify", join(unitFolder, unit)];
+    expect(await run("systemd-analyze", args)).toEqual({ code: 0, output: "" });
+  });
+
+  it("is shut in as the agents' are", async () => {
+    const file = put(join(folder, unit), text);
+    const args = ["security", "--offline=true", "--threshold=20", "--no-pager", file];
+    const { code, output } = await run("systemd-analyze", args);
     expect(code, output).toBe(0);
   });
 });

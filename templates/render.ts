@@ -173,8 +173,10 @@ export interface AgentServiceValues {
   readonly name: string;
   readonly summary: string;
   readonly user: string;
-  /** File that the agent is given as the credential `broker-password`. */
-  readonly passwordFile: string;
+  /** Name of its bundle. */
+  readonly program: string;
+  /** Secret files that it is given, by name. */
+  readonly credentials: readonly { readonly name: string; readonly file: string }[];
   /** Units of the same host to start after, separated by spaces; may be empty. */
   readonly after: string;
   /** Seconds without a sign of life until systemd ends it. */
@@ -187,6 +189,20 @@ export interface AgentServiceValues {
   readonly stopSeconds: number;
 }
 export const renderAgentService = template<AgentServiceValues>("agent.service");
+
+/** A drop-in of sshd: an account that may do nothing but SFTP below a folder of root's. */
+export const renderDeliveryAccount = template<{ user: string; root: string; keys: string }>("sshd-delivery.conf");
+
+/** The unit of a subscriber: `queue`, `exchange` and `topic` of its messages, the folder of its products. */
+export const renderSubscriberService = template<{
+  user: string;
+  queue: string;
+  exchange: string;
+  topic: string;
+  folder: string;
+  environmentFile: string;
+  caFile: string;
+}>("subscriber.service");
 
 /** slapd of the stack's own LDAP server, its entries, its unit. */
 export const renderSlapdConf = template<{

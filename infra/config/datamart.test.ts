@@ -43,6 +43,7 @@ describe("the public data server", () => {
       "a dd without what it serves",
       (v) => {
         delete v.datamart;
+        v.hosts = { "wxo-b1": v.hosts["wxo-b1"] };
         delete v.secrets.passwords["queue-manager"];
       },
       "warren:hosts.wxo-b1.roles: no dd is expected without warren:datamart, which says what it serves",
@@ -83,6 +84,16 @@ describe("the public data server", () => {
         v.datamart.queueManager.deleteAfterSeconds = 60;
       },
       "warren:datamart.queueManager: warnAfterSeconds <= unbindAfterSeconds <= deleteAfterSeconds is expected, got 600, 3600, 60",
+    ],
+    [
+      "senders that nobody tells where to deliver",
+      (v) => delete v.datamart.delivery,
+      "warren:datamart.delivery: where and how px delivers is expected, as px-1 has that role; it is missing",
+    ],
+    [
+      "senders without a key",
+      (v) => delete v.secrets.deliveryKey,
+      "warren:secrets.deliveryKey: a secret is expected, but it is missing: set it with `./warren pulumi config set --secret --path warren:secrets.deliveryKey -s STACK`",
     ],
     [
       "a tree outside of the document root",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hostKeySchema } from "./host-key.ts";
 import { nameSchema } from "./hosts.ts";
 
 /** A folder below the document root. */
@@ -32,6 +33,40 @@ const queueManagerSchema = z.strictObject({
     .default(days),
 });
 
+/** A rule of the sender (`agents/sender`): where below the document root a file goes whose name has the pattern at its beginning. */
+const deliveryRuleSchema = z.union([
+  z.strictObject({ reject: z.string().min(1) }),
+  z.strictObject({
+    accept: z.string().min(1),
+    directory: z.string().optional(),
+    fileName: z.string().min(1).optional(),
+  }),
+]);
+
+const absolute = z.string().regex(/^(\/[\w.-]+)+$/, "an absolute path");
+
+/** Senders on hosts with the role px deliver by SFTP; whose URL is known then goes out by a second one. */
+const deliverySchema = z.strictObject({
+  /** Account on the public data server that may put files there, and nothing else. */
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a login name")
+    .default("wxofeed"),
+  /** Public half of `warren:secrets.deliveryKey`, as `ssh-keygen` writes it. */
+  publicKey: hostKeySchema,
+  /** The txq of files to be delivered, and that of notifications. */
+  queueDirectory: absolute.default("/apps/px/txq/wxo-b1-oper-dd"),
+  notifyDirectory: absolute.default("/apps/px/txq/dd-notify-wxo-b1"),
+  rules: z.array(deliveryRuleSchema).min(1),
+});
+
+/** Subscribers on hosts with the role client, as `docs/subscribe.md` has them. */
+const clientsSchema = z.strictObject({
+  /** Below `notifyTopic`. */
+  topic: z.string().min(1).default("#"),
+  directory: absolute.default("/apps/px/rxq/dd"),
+});
+
 /** The public data server (DD), its broker, and what is announced there. */
 export const datamartSchema = z.strictObject({
   /** The broker (`warren:brokers`) that tells the public; its one member is the host with the role dd. */
@@ -53,11 +88,14 @@ export const datamartSchema = z.strictObject({
     .optional(),
   /** Folders below it that no sender delivers to: every change in them is announced. */
   watchedTrees: z.array(treeSchema).default(["citypage_weather", "marine_weather"]),
+  delivery: deliverySchema.optional(),
+  clients: clientsSchema.default(clientsSchema.parse({})),
   queueManager: queueManagerSchema.default(queueManagerSchema.parse({})),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 
 export type DatamartConfig = z.infer<typeof datamartSchema>;
+export type DeliveryConfig = z.infer<typeof deliverySchema>;
 
 /** The user by which the queue manager asks the management API; it has a password under `warren:secrets.passwords`. */
 export const queueManagerUser = "queue-manager";

@@ -34,7 +34,7 @@ const hostSshSchema = z.strictObject({
   hostKey: hostKeySchema.optional(),
 });
 
-export const roles = ["urp", "bunny", "pds", "dd", "ldap"] as const;
+export const roles = ["urp", "bunny", "pds", "px", "dd", "client", "ldap"] as const;
 export type Role = (typeof roles)[number];
 
 export const hostSchema = z.strictObject({

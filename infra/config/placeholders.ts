@@ -6,6 +6,9 @@ import { passwordNeeds } from "./rules.ts";
 /** What stands for a secret that nobody has read: good enough for every rule of the config, and for nothing else. */
 export const placeholder = "PLACEHOLDERNOTTHESECRET";
 
+/** The same where a private key is expected. */
+const placeholderKey = "-----BEGIN OPENSSH PRIVATE KEY-----";
+
 /**
  * The `warren:` values of a stack file as it lies in the checkout, with placeholders where secrets are encrypted or not set yet. For what
  * looks at a stack without its passphrase; hosts must never be made from it.
@@ -22,7 +25,8 @@ export function withPlaceholders(values: Values): Record<string, unknown> {
   const secrets = isRecord(read.secrets) ? read.secrets : {};
   const given = isRecord(secrets.passwords) ? secrets.passwords : {};
   const passwords = { ...Object.fromEntries(users.map((user) => [user, placeholder])), ...given };
-  return { ...read, secrets: { erlangCookie: placeholder, ...secrets, passwords } };
+  const key = datamart?.delivery ? { deliveryKey: placeholderKey } : {};
+  return { ...read, secrets: { erlangCookie: placeholder, ...secrets, ...key, passwords } };
 }
 
 function decrypted(value: unknown): unknown {

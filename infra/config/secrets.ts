@@ -25,6 +25,10 @@ export const secretsSchema = z.strictObject({
    * what is known there is to open nothing elsewhere.
    */
   passwords: z.record(z.string().min(1), secretSchema).default({}),
+  /** Private key, in OpenSSH's form and without a passphrase, by which px delivers to the public data server. */
+  deliveryKey: secretSchema
+    .startsWith("-----BEGIN OPENSSH PRIVATE KEY-----", "a private key as ssh-keygen writes it")
+    .optional(),
   /** People in the stack's own LDAP servers; see `warren:directory`. */
   directory: z.record(personSchema, secretSchema).default({}),
   /** Host -> path -> content of adopted files that have secrets of their own, e.g. `auth_pass` of keepalived. */

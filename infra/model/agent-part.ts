@@ -7,12 +7,15 @@ import { json, rootFile } from "./files.ts";
 import { agentUser } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { caFile } from "./tls.ts";
+import type { placedAgents } from "./types.ts";
 
 /** Loopback ports of the agents' metrics, one an agent. */
 export const metricsPorts = {
   announcer: 9101,
   dispatcher: 9102,
   puller: 9103,
+  delivery: 9104,
+  "dd-notify": 9105,
   watcher: 9106,
   "queue-manager": 9107,
 } as const;
@@ -36,6 +39,13 @@ export interface AgentBroker {
   readonly user?: string;
 }
 
+/** A secret file that the agent's unit is given by name. */
+export interface Credential {
+  readonly name: string;
+  readonly file: string;
+  readonly content: string;
+}
+
 export interface AgentShell {
   /** Of its unit and config. */
   readonly name: keyof typeof metricsPorts;
@@ -43,8 +53,9 @@ export interface AgentShell {
   readonly account: { readonly name: string; readonly home: string };
   /** Where the agent speaks AMQP; without it the config has no part `broker`. */
   readonly broker?: AgentBroker;
-  /** File that it is given as the credential `broker-password`. */
-  readonly password: { readonly file: string; readonly content: string };
+  /** Its bundle; left out: that of its own name. */
+  readonly program?: (typeof placedAgents)[number];
+  readonly credentials: readonly Credential[];
   readonly logLevel: string;
   readonly after?: string;
   readonly writable?: string;
@@ -57,12 +68,16 @@ export interface AgentShell {
   readonly own: object;
 }
 
-/** What an agent reads as its broker's password. */
-export const passwordCredential = `\${CREDENTIALS_DIRECTORY}/broker-password`;
+/** How an agent's config calls a credential of its unit. */
+export const credentialFile = (name: string): string => `\${CREDENTIALS_DIRECTORY}/${name}`;
+
+const passwordName = "broker-password";
+export const passwordCredential = credentialFile(passwordName);
 
 /** What all agents have: the runtime, the bundle, the config, the password, the unit. */
 export function agentPart({ config, artifacts }: PartContext, shell: AgentShell): HostPart {
-  const { name, password } = shell;
+  const { name, credentials } = shell;
+  const program = shell.program ?? (name as (typeof placedAgents)[number]);
   const common = {
     ...(shell.broker ? { broker: brokerOf(config, shell.broker) } : {}),
     metrics: { address: "127.0.0.1", port: metricsPorts[name] },
@@ -71,14 +86,15 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
   };
   const files = [
     rootFile(`/etc/warren/${name}.json`, json({ ...common, ...shell.own })),
-    rootFile(password.file, password.content, { mode: "0600", secret: true }),
+    ...credentials.map(({ file, content }) => rootFile(file, content, { mode: "0600", secret: true })),
     rootFile(
       `/etc/systemd/system/warren-${name}.service`,
       renderAgentService({
         name,
         summary: shell.summary,
         user: shell.account.name,
-        passwordFile: password.file,
+        program,
+        credentials,
         after: shell.after ?? "",
         writable: shell.writable ?? "",
         watchdogSeconds: shell.watchdogSeconds ?? 30,
@@ -91,7 +107,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
   const place = { owner: "root", group: "root", mode: "0755" };
   const installed = [
     { ...place, name: "node", path: "/opt/warren/node/bin/node", ...artifacts.node },
-    { ...place, name, path: `/opt/warren/agents/${name}.mjs`, ...artifacts[name] },
+    { ...place, name: program, path: `/opt/warren/agents/${program}.mjs`, ...artifacts[program] },
   ];
   return {
     accounts: [shell.account],
@@ -123,13 +139,15 @@ function brokerOf({ brokers }: StackConfig, { cluster, hosts, user = agentUser }
 }
 
 /** The password of the agents' user at the broker that carries the announcements. */
-export const feederPassword = (config: StackConfig): AgentShell["password"] => ({
+export const feederPassword = (config: StackConfig): Credential => ({
+  name: passwordName,
   file: "/etc/warren/secrets/broker-password",
   content: passwordOf(config, agentUser),
 });
 
 /** A user's password at another broker; a host of several roles may have it beside the former. */
-export const passwordAt = (config: StackConfig, user: string, broker: string): AgentShell["password"] => ({
+export const passwordAt = (config: StackConfig, user: string, broker: string): Credential => ({
+  name: passwordName,
   file: `/etc/warren/secrets/${user}@${broker}`,
   content: passwordOf(config, user, broker),
 });

@@ -15,6 +15,7 @@ describe("the public data server", () => {
       "rabbitmq-server.service",
       "warren-firewall.service",
       "apache2.service",
+      "ssh.service",
       "warren-watcher.service",
       "warren-queue-manager.service",
     ]);

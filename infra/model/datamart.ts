@@ -11,6 +11,7 @@ import {
   serviceAccount,
 } from "./agent-part.ts";
 import { apacheServing } from "./apache.ts";
+import { baseUrlOf } from "./delivery.ts";
 import { agentUser, brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { caFile } from "./tls.ts";
@@ -19,14 +20,15 @@ import { caFile } from "./tls.ts";
 export function datamartTreePart({ config }: PartContext): HostPart {
   const { datamart } = config;
   if (!datamart) return {};
-  const { productRoot, watchedTrees } = datamart;
+  const { productRoot, watchedTrees, delivery } = datamart;
+  const feeder = delivery?.user ?? productAccount.name;
   const owned = { owner: productAccount.name, group: productAccount.name, mode: "0755" };
   const folders = new Set(watchedTrees.flatMap(foldersOf));
   return {
     ...apacheServing("warren-datamart.conf", renderApacheProducts({ root: productRoot, url: "/" })),
     accounts: [productAccount],
     directories: [
-      { path: productRoot, ...owned },
+      { path: productRoot, ...owned, owner: feeder, group: feeder },
       ...[...folders].map((folder) => ({ path: `${productRoot}/${folder}`, ...owned })),
     ],
   };
@@ -48,14 +50,14 @@ export function watcherPart(context: PartContext): HostPart {
     exchange: datamart.publicExchange,
     rootDirectory: datamart.productRoot,
     trees: datamart.watchedTrees,
-    baseUrl: datamart.baseUrl ?? `http://${host}/`,
+    baseUrl: baseUrlOf(datamart, host),
   };
   const part = agentPart(context, {
     name: "watcher",
     summary: "announces what changes in the trees of the public data server",
     account: productAccount,
     broker: { cluster: broker, hosts: besideBroker(context, broker) },
-    password: passwordAt(config, agentUser, broker),
+    credentials: [passwordAt(config, agentUser, broker)],
     logLevel: datamart.logLevel,
     after: brokerUnit,
     own,
@@ -92,7 +94,7 @@ export function queueManagerPart(context: PartContext): HostPart {
     name: "queue-manager",
     summary: "takes away what clients leave behind",
     account: serviceAccount,
-    password: passwordAt(config, queueManagerUser, datamart.broker),
+    credentials: [passwordAt(config, queueManagerUser, datamart.broker)],
     logLevel: datamart.logLevel,
     after: brokerUnit,
     own,

@@ -35,6 +35,7 @@ export function stackValues(stack: string): Record<string, unknown> {
 const withDatamart = <Secrets extends { readonly passwords: object }>(secrets: Secrets) => ({
   ...secrets,
   passwords: { ...secrets.passwords, "queue-manager": "queue-manager-of-the-tests" },
+  deliveryKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nKEY-OF-THE-TESTS\n",
 });
 
 export const fixtureConfig = (stack = "lab"): StackConfig => parseStackConfig(stackValues(stack), stack);
@@ -52,6 +53,8 @@ export const fixtureArtifacts: ArtifactSources = {
   dispatcher: artifact("dispatcher.mjs", "d"),
   puller: artifact("puller.mjs", "b"),
   "queue-manager": artifact("queue-manager.mjs", "e"),
+  sender: artifact("sender.mjs", "c"),
+  subscriber: artifact("subscriber.mjs", "9"),
   watcher: artifact("watcher.mjs", "f"),
 };
 

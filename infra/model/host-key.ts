@@ -43,11 +43,29 @@ export function hostKeyPath(key: string): string {
   return `/etc/ssh/ssh_host_${name}_key.pub`;
 }
 
-/** The model with each connection's host key filled in, jump hosts' too; a host without one has none yet. */
+/** Stands in a file for the line of a known_hosts that has a host's key; `hosts` as such a line begins, e.g. `[wxo-b1]:2222`. */
+export const knownHostMark = (hosts: string, host: string): string => `${hosts} {host key of ${host}}`;
+
+const mark = /^(\S+) \{host key of ([^}]+)\}$/gm;
+
+/**
+ * The model with each connection's host key filled in, jump hosts' too, and the same in files that name one; a host without one has none yet.
+ */
 export function withHostKeys(model: EnvironmentModel, keys: ReadonlyMap<string, string>): EnvironmentModel {
   const pinned = ({ hostKey: _, via, ...connection }: ConnectionModel): ConnectionModel => {
     const key = keys.get(connection.host);
     return { ...connection, ...(key ? { hostKey: key } : {}), ...(via ? { via: pinned(via) } : {}) };
   };
-  return { ...model, hosts: model.hosts.map((host) => ({ ...host, connection: pinned(host.connection) })) };
+  const lineOf = (_: string, hosts: string, host: string) => {
+    const key = keys.get(host);
+    return key === undefined ? `# ${hosts}: not met yet` : `${hosts} ${key}`;
+  };
+  return {
+    ...model,
+    hosts: model.hosts.map((host) => ({
+      ...host,
+      connection: pinned(host.connection),
+      files: host.files.map((file) => ({ ...file, content: file.content.replace(mark, lineOf) })),
+    })),
+  };
 }

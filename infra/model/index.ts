@@ -9,11 +9,13 @@ import { certificatesPart } from "./certificates.ts";
 import { clusterModels } from "./cluster.ts";
 import { connectionOf } from "./connection.ts";
 import { datamartTreePart, queueManagerPart, watcherPart } from "./datamart.ts";
+import { deliveryAccountPart, deliverySenderPart, notifySenderPart } from "./delivery.ts";
 import { firewallPart } from "./firewall.ts";
 import { keepalivedPart } from "./keepalived.ts";
 import { ldapPart } from "./ldap.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { rabbitmqPart } from "./rabbitmq.ts";
+import { subscriberPart } from "./subscriber.ts";
 import { type Certificates, noCertificates } from "./tls.ts";
 import type { ArtifactSources, EnvironmentModel, HostModel } from "./types.ts";
 import { virtualIpModels } from "./virtual-ips.ts";
@@ -22,7 +24,9 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   urp: [apachePart, announcerPart],
   bunny: [rabbitmqPart, firewallPart, keepalivedPart, brokerHealthPart, dispatcherPart],
   pds: [pullerPart],
-  dd: [rabbitmqPart, firewallPart, datamartTreePart, watcherPart, queueManagerPart],
+  px: [deliverySenderPart, notifySenderPart],
+  dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, watcherPart, queueManagerPart],
+  client: [subscriberPart],
   ldap: [ldapPart],
 };
 
@@ -32,6 +36,9 @@ const agentParts: ReadonlySet<unknown> = new Set([
   pullerPart,
   watcherPart,
   queueManagerPart,
+  deliverySenderPart,
+  notifySenderPart,
+  subscriberPart,
 ]);
 
 /**

@@ -72,6 +72,8 @@ export interface UnitModel {
   readonly afterBroker: boolean;
   /** Comes with a package, and goes with it. */
   readonly packaged: boolean;
+  /** Runs on when the stack is destroyed: nobody could log in without it. */
+  readonly keep?: boolean;
 }
 
 /** Everything that one host has to be. */
@@ -162,7 +164,7 @@ export interface EnvironmentModel {
 export type ArtifactSource = Pick<ArtifactModel, "source" | "sha256" | "installedSha256" | "bytes">;
 
 /** The agents that are brought to hosts. */
-export const placedAgents = ["announcer", "dispatcher", "puller", "queue-manager", "watcher"] as const;
+export const placedAgents = ["announcer", "dispatcher", "puller", "queue-manager", "sender", "watcher"] as const;
 
-/** `node` and the agents by name. */
-export type ArtifactSources = Readonly<Record<"node" | (typeof placedAgents)[number], ArtifactSource>>;
+/** `node`, the agents by name, and the subscriber of `docs/subscribe`. */
+export type ArtifactSources = Readonly<Record<"node" | "subscriber" | (typeof placedAgents)[number], ArtifactSource>>;

@@ -29,7 +29,9 @@ const agents = placedAgents;
 let checkout: string;
 beforeAll(() => {
   checkout = mkdtempSync(join(tmpdir(), "warren-artifacts-"));
-  cpSync(join(project, "agents"), join(checkout, "agents"), { recursive: true });
+  for (const sources of ["agents", "docs/subscribe"]) {
+    cpSync(join(project, sources), join(checkout, sources), { recursive: true });
+  }
   cpSync(join(project, "package-lock.json"), join(checkout, "package-lock.json"));
   writeFileSync(join(checkout, "package.json"), '{"type":"module"}');
   const modules = join(checkout, "node_modules");
@@ -52,7 +54,7 @@ const inodes = () =>
 describe("buildArtifacts", () => {
   it("describes every file as it is: digest, size, and what the host has after decompression", async () => {
     const made = await buildArtifacts(checkout);
-    expect(Object.keys(made)).toEqual(["node", ...agents]);
+    expect(Object.keys(made)).toEqual(["node", ...agents, "subscriber"]);
     for (const name of agents) {
       const content = readFileSync(join(checkout, made[name].source));
       expect(made[name]).toMatchObject({
@@ -76,7 +78,9 @@ describe("buildArtifacts", () => {
         cwd: elsewhere,
         env: {},
       });
-      expect(JSON.parse(stdout)).toHaveProperty("properties.metrics");
+      const schema = JSON.parse(stdout);
+      // The sender has one for each type.
+      expect(schema.oneOf?.[0] ?? schema).toHaveProperty("properties.metrics");
     } finally {
       rmSync(elsewhere, { recursive: true });
     }
@@ -124,7 +128,11 @@ describe("buildArtifacts", () => {
     expect(await buildArtifacts(checkout)).toEqual(JSON.parse(both[0]?.stdout ?? ""));
     // No temporary file is left.
     expect(readdirSync(fileOf(".")).toSorted()).toEqual(
-      ["node.gz", "node.json", ...agents.flatMap((name) => [`${name}.json`, `${name}.mjs`])].toSorted(),
+      [
+        "node.gz",
+        "node.json",
+        ...[...agents, "subscriber"].flatMap((name) => [`${name}.json`, `${name}.mjs`]),
+      ].toSorted(),
     );
   }, 30_000);
 

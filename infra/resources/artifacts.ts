@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type BuildOptions, build } from "esbuild";
 import { UserError } from "../../agents/lib/errors.ts";
@@ -12,10 +12,16 @@ const bundleOptions = {
   platform: "node",
   target: "node24",
   format: "esm",
-  // CommonJS dependencies ask for their modules at run time.
+  // CommonJS dependencies ask for their modules at run time, and for their folder.
   banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    js: [
+      "import { createRequire as __createRequire } from 'node:module';",
+      "const require = __createRequire(import.meta.url);",
+      "const __dirname = import.meta.dirname;",
+    ].join(" "),
   },
+  // ssh2's optional native parts stay outside and are not missed.
+  external: ["cpu-features", "*.node"],
   logLevel: "silent",
 } as const satisfies BuildOptions;
 
@@ -34,7 +40,8 @@ export async function buildArtifacts(checkout: string): Promise<ArtifactSources>
   mkdirSync(folder, { recursive: true });
   const [node, ...agents] = await Promise.all([
     nodeArtifact(checkout, folder),
-    ...placedAgents.map(async (name) => [name, await agentArtifact(name, checkout, folder)] as const),
+    ...placedAgents.map(async (name) => [name, await bundle(name, agentSource(name), checkout, folder)] as const),
+    bundle("subscriber", subscriberSource, checkout, folder).then((made) => ["subscriber", made] as const),
   ]);
   return { node, ...(Object.fromEntries(agents) as Omit<ArtifactSources, "node">) };
 }
@@ -100,8 +107,22 @@ async function nodeArtifact(checkout: string, folder: string): Promise<ArtifactS
   });
 }
 
-async function agentArtifact(name: string, checkout: string, folder: string): Promise<ArtifactSource> {
-  const sources = globSync([`agents/lib/**/*.ts`, `agents/${name}/**/*.ts`, "package-lock.json"], { cwd: checkout })
+/** What is bundled: the file that begins, and all that it may be made of. */
+interface BundleSource {
+  readonly entry: string;
+  readonly globs: readonly string[];
+}
+
+const agentSource = (name: string): BundleSource => ({
+  entry: `agents/${name}/main.ts`,
+  globs: ["agents/lib/**/*.ts", `agents/${name}/**/*.ts`],
+});
+
+/** The client that subscribers begin theirs with. */
+const subscriberSource: BundleSource = { entry: "docs/subscribe/client.ts", globs: ["docs/subscribe/client.ts"] };
+
+async function bundle(name: string, from: BundleSource, checkout: string, folder: string): Promise<ArtifactSource> {
+  const sources = globSync([...from.globs, "package-lock.json"], { cwd: checkout })
     .filter((file) => !file.endsWith(".test.ts"))
     .toSorted();
   const digests = sources.map((file) => `${file} ${sha256(readFileSync(join(checkout, file)))}`);
@@ -110,11 +131,11 @@ async function agentArtifact(name: string, checkout: string, folder: string): Pr
     const outfile = join(folder, `${name}.mjs`);
     const result = await build({
       absWorkingDir: checkout,
-      entryPoints: [`agents/${name}/main.ts`],
+      entryPoints: [from.entry],
       ...bundleOptions,
       write: false,
     }).catch((error: Error) => {
-      throw new UserError(`agents/${name}`, `doesn't bundle: ${error.message}`, "run `npm run check`", {
+      throw new UserError(dirname(from.entry), `doesn't bundle: ${error.message}`, "run `npm run check`", {
         cause: error,
       });
     });

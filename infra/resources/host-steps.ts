@@ -155,7 +155,7 @@ function unitStep(unit: UnitModel, after: readonly string[]): Step {
       restart: restartUnit(unit.name),
       ...(unit.afterBroker ? { declare: closeConnections(agentUser, "to declare what is missing") } : {}),
     },
-    remove: stopUnit(unit.name),
+    remove: unit.keep ? undefined : stopUnit(unit.name),
     timeoutSeconds: unitTimeoutSeconds,
     after: [...after, ...unit.reads, ...unit.after],
     afterBroker: unit.afterBroker,

@@ -13,6 +13,8 @@ const artifacts: ArtifactSources = {
   dispatcher: artifact,
   puller: artifact,
   "queue-manager": artifact,
+  sender: artifact,
+  subscriber: artifact,
   watcher: artifact,
 };
 

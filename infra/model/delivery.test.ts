@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { configSchema as senderSchema } from "../../agents/sender/config.ts";
+import { parseStackConfig, type StackConfig } from "../config/index.ts";
+import { hostSteps } from "../resources/host-steps.ts";
+import { contentOf, fixtureConfig, fixtureModel, hostOf, stackValues } from "./fixture.ts";
+import { knownHostMark, withHostKeys } from "./host-key.ts";
+
+const config = fixtureConfig("lab-dd");
+const px = (given: StackConfig = config) => hostOf("px-1", given);
+const readConfig = (name: string, given?: StackConfig) => JSON.parse(contentOf(px(given), `/etc/warren/${name}.json`));
+
+describe("a px host", () => {
+  it("has two senders of one program: the one that delivers, and the one that announces", () => {
+    const model = px();
+    expect(model.units.map((unit) => unit.name)).toEqual(["warren-delivery.service", "warren-dd-notify.service"]);
+    expect(model.artifacts.map((artifact) => artifact.path)).toEqual([
+      "/opt/warren/node/bin/node",
+      "/opt/warren/agents/sender.mjs",
+    ]);
+    for (const name of ["delivery", "dd-notify"]) {
+      expect(senderSchema.safeParse(readConfig(name)).error?.issues, name).toBeUndefined();
+      expect(contentOf(model, `/etc/systemd/system/warren-${name}.service`)).toContain(
+        `/opt/warren/agents/sender.mjs --config /etc/warren/${name}.json`,
+      );
+    }
+  });
+
+  it("delivers below the document root as the account there sees it, and tells the other sender", () => {
+    expect(readConfig("delivery")).toMatchObject({
+      type: "sftp",
+      root: "/public",
+      lock: "umask",
+      chmod: "775",
+      batch: 100,
+      server: { host: "wxo-b1", port: 22, user: "wxofeed" },
+      notify: { queueDirectory: readConfig("dd-notify").queueDirectory, baseUrl: "http://wxo-b1/" },
+    });
+    expect(readConfig("delivery")).not.toHaveProperty("broker");
+  });
+
+  it("announces as the requirement's dd-notify does, to the broker of the public data server", () => {
+    expect(readConfig("dd-notify")).toMatchObject({
+      broker: { hosts: ["amqps://10.203.5.61:5671"], user: "feeder" },
+      exchange: "cmc",
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the sender fills it in
+      exchangeKey: "exp.dd.notify.${0}",
+      rules: [{ reject: "^ensemble\\.naefs\\.grib2\\.raw.*" }, { accept: "^(.*)\\+\\+.*" }],
+    });
+  });
+
+  it("knows the public data server by the key that is pinned, on its port, and by none before it is met", () => {
+    const known = (keys: Map<string, string>, given = config) => {
+      const host = withHostKeys(fixtureModel(given), keys).hosts.find(({ name }) => name === "px-1");
+      return host && contentOf(host, "/etc/warren/delivery_known_hosts");
+    };
+    expect(known(new Map([["wxo-b1", "ssh-ed25519 AAAA"]]))).toBe("wxo-b1 ssh-ed25519 AAAA\n");
+    expect(known(new Map())).toBe("# wxo-b1: not met yet\n");
+    const values = structuredClone(stackValues("lab-dd")) as { hosts: Record<string, object> };
+    Object.assign(values.hosts["wxo-b1"] ?? {}, { ssh: { port: 2222 } });
+    const elsewhere = parseStackConfig(values as Record<string, unknown>, "stack lab-dd");
+    expect(known(new Map([["wxo-b1", "ssh-ed25519 AAAA"]]), elsewhere)).toBe("[wxo-b1]:2222 ssh-ed25519 AAAA\n");
+    expect(knownHostMark("a", "b")).not.toContain("ssh-");
+  });
+});
+
+describe("the account that delivers", () => {
+  const dd = hostOf("wxo-b1", config);
+
+  it("is shut into root's folder around the document root, and may do SFTP alone", () => {
+    expect(dd.directories).toContainEqual({ path: "/apps/dd", owner: "root", group: "root", mode: "0755" });
+    expect(dd.directories).toContainEqual(expect.objectContaining({ path: "/apps/dd/public", owner: "wxofeed" }));
+    const conf = contentOf(dd, "/etc/ssh/sshd_config.d/warren-delivery.conf");
+    expect(conf).toMatch(/Match User wxofeed\n[\s\S]*ChrootDirectory \/apps\/dd\n\s+ForceCommand internal-sftp\n/);
+    expect(contentOf(dd, "/etc/warren/authorized_keys/wxofeed")).toMatch(/^restrict ssh-ed25519 \S+\n$/);
+  });
+
+  it("leaves sshd running when the stack goes", () => {
+    const steps = hostSteps(dd);
+    const removed = (name: string) => steps.find((step) => step.name === name)?.remove;
+    expect(removed("ssh.service")).toBeUndefined();
+    expect(removed("apache2.service")).toBeDefined();
+  });
+});
+
+describe("a client", () => {
+  it("is the subscriber of the docs, as anonymous, with a queue that keeps its name", () => {
+    const client = hostOf("client-1", config);
+    const unit = contentOf(client, "/etc/systemd/system/warren-subscriber.service");
+    expect(unit).toContain("subscriber.mjs q_anonymous.client-1 cmc exp.dd.notify.# /apps/px/rxq/dd\n");
+    const environment = client.files.find(({ path }) => path.endsWith("subscriber.env"));
+    expect(environment).toMatchObject({
+      secret: true,
+      mode: "0600",
+      content: 'BROKER_URL="amqps://anonymous:anonymous-of-the-tests@wxo-b1:5671/"\n',
+    });
+  });
+});

@@ -1,0 +1,66 @@
+import { renderSubscriberService } from "../../templates/render.ts";
+import { passwordOf } from "../config/index.ts";
+import { productAccount } from "./agent-part.ts";
+import { publicServer } from "./delivery.ts";
+import { rootFile } from "./files.ts";
+import type { HostPart, PartContext } from "./part.ts";
+import { caFile } from "./tls.ts";
+
+/** Who has no name at the broker. */
+const publicUser = "anonymous";
+
+/** A subscriber, as those outside have it: the client of `docs/subscribe`, with a queue of its own, and the products that it fetches. */
+export function subscriberPart({ config, host, artifacts }: PartContext): HostPart {
+  const { datamart } = config;
+  const broker = datamart && config.brokers[datamart.broker];
+  const server = publicServer(config);
+  if (!datamart || !broker || !server) return {};
+  const { directory, topic } = datamart.clients;
+  const url = new URL(
+    broker.tls ? `amqps://${server.name}:${broker.tlsPort}/` : `amqp://${server.name}:${broker.port}/`,
+  );
+  url.username = publicUser;
+  url.password = encodeURIComponent(passwordOf(config, publicUser, datamart.broker));
+  const environment = rootFile("/etc/warren/secrets/subscriber.env", `BROKER_URL="${url.href}"\n`, {
+    mode: "0600",
+    secret: true,
+  });
+  const service = rootFile(
+    "/etc/systemd/system/warren-subscriber.service",
+    renderSubscriberService({
+      user: productAccount.name,
+      queue: `q_${publicUser}.${host}`,
+      exchange: datamart.exchange,
+      topic: `${datamart.notifyTopic}.${topic}`,
+      folder: directory,
+      environmentFile: environment.path,
+      caFile: broker.tls ? caFile : "",
+    }),
+  );
+  const place = { owner: "root", group: "root", mode: "0755" };
+  const installed = [
+    { ...place, name: "node", path: "/opt/warren/node/bin/node", ...artifacts.node },
+    { ...place, name: "subscriber", path: "/opt/warren/agents/subscriber.mjs", ...artifacts.subscriber },
+  ];
+  const owned = { owner: productAccount.name, group: productAccount.name, mode: "0755" };
+  return {
+    accounts: [productAccount],
+    directories: [
+      { path: productAccount.home, ...owned },
+      { path: directory, ...owned },
+    ],
+    files: [environment, service],
+    artifacts: installed,
+    units: [
+      {
+        name: "warren-subscriber.service",
+        onChange: "restart",
+        // It reads certificates when it starts.
+        reads: [environment, service, ...installed].map((file) => file.path).concat(broker.tls ? [caFile] : []),
+        after: [],
+        afterBroker: true,
+        packaged: false,
+      },
+    ],
+  };
+}
