@@ -129,30 +129,22 @@ test("without its broker it stays up, not ready, says so in health, and still en
 test("a broker that does not answer any more can't hold it up: it ends at shutdownTimeoutMs with code 1", async () => {
   const { said, ended, agent, output } = await run({ shutdownTimeoutMs: 300 });
   await said('"msg":"ready"');
-  const pid = broker.pid ?? 0;
-  process.kill(pid, "SIGSTOP");
-  try {
+  await broker.whileFrozen(async () => {
     agent.kill("SIGTERM");
     expect((await ended)[0]).toBe(1);
     expect(output.text).toContain("not everything was settled in time");
-  } finally {
-    process.kill(pid, "SIGCONT");
-  }
+  });
 });
 
 test("a second signal ends it at once", async () => {
   const { said, ended, agent } = await run({ shutdownTimeoutMs: 60_000 });
   await said('"msg":"ready"');
-  const pid = broker.pid ?? 0;
-  process.kill(pid, "SIGSTOP");
-  try {
+  await broker.whileFrozen(async () => {
     agent.kill("SIGTERM");
     await said("settling what is in flight");
     agent.kill("SIGTERM");
     expect((await ended)[0]).toBe(143);
-  } finally {
-    process.kill(pid, "SIGCONT");
-  }
+  });
 });
 
 test("no password reaches the log", async () => {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { evaluatorLoop } from "./broker-evaluate.ts";
 import { type RabbitmqBinaries, vmEnvironment } from "./rabbitmq-binaries.ts";
@@ -52,4 +53,11 @@ export function startSweeper(directory: string): ChildProcess {
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
   });
+}
+
+/** Of a process, after a SIGSTOP: each one stops when it is next looked at. */
+export function areThreadsStopped(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`;
+  const stats = readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/stat`, "latin1"));
+  return stats.every((stat) => stat.slice(stat.lastIndexOf(")") + 2).startsWith("T"));
 }

@@ -10,7 +10,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 import { answersAmqp } from "./amqp-probe.ts";
 import { evaluateIn } from "./broker-evaluate.ts";
-import { startSweeper, vmCommand } from "./local-broker-process.ts";
+import { areThreadsStopped, startSweeper, vmCommand } from "./local-broker-process.ts";
 import { findRabbitmqBinaries, type RabbitmqBinaries } from "./rabbitmq-binaries.ts";
 
 export interface LocalBrokerOptions {
@@ -172,6 +172,20 @@ export class LocalBroker {
       return await work();
     } finally {
       await limit(memoryLimit);
+    }
+  }
+
+  /** Frozen, as long as some work takes: sockets stay open, and nothing answers. */
+  async whileFrozen<T>(work: () => Promise<T>): Promise<T> {
+    const { pid } = this;
+    if (pid === undefined) throw new Error("the local broker is not running");
+    process.kill(pid, "SIGSTOP");
+    try {
+      // Each thread stops when it is next looked at, which on a busy machine is not at once.
+      while (!areThreadsStopped(pid)) await delay(1);
+      return await work();
+    } finally {
+      process.kill(pid, "SIGCONT");
     }
   }
 
