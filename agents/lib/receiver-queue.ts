@@ -1,11 +1,20 @@
-import { type FileHandle, link, lstat, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { closeSync, fchmodSync, fsync, openSync, renameSync, unlinkSync, write, writeSync } from "node:fs";
+import { link, lstat, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { UserError } from "./errors.ts";
 import { bad, good, type Result } from "./result.ts";
 
 // Starts with a dot, which Sundew's ingest passes over, and is told from any product: those may not start with a dot.
 const partName = /^\.(?:pull|receive)-\d+-\d+\.part$/;
 const nameBytesMax = 255;
+/**
+ * What only touches the system's memory is done at once: to go to another thread and back takes longer, and for a small file, of which
+ * there are many, longer than all else. Of a large one's many pieces some would wait for the disk.
+ */
+const atOnceBytesMax = 1024 * 1024;
+const syncToDisk = promisify(fsync);
+const writeElsewhere = promisify(write);
 
 /** This host could not take a product; the product is not to blame. */
 export class LocalFault extends Error {
@@ -126,12 +135,20 @@ export class ReceiverQueue {
     this.#sequence += 1;
     const partName = `.${this.#mark}-${process.pid}-${this.#sequence}.part`;
     const part = join(this.#directory, partName);
-    const handle = await this.#local(() => open(part, "wx", this.#mode));
-    const discard = async () => {
-      await handle.close().catch(() => {});
-      await unlink(part).catch(() => {});
-    };
+    let descriptor: number | undefined = await this.#local(async () => openSync(part, "wx", this.#mode));
     let size = 0;
+    const close = (): void => {
+      const open = descriptor;
+      descriptor = undefined;
+      if (open !== undefined) closeSync(open);
+    };
+    /** Whole and on disk; again after a name was taken. */
+    const finish = async (): Promise<void> => {
+      if (descriptor === undefined) return;
+      fchmodSync(descriptor, this.#mode);
+      await syncToDisk(descriptor);
+      close();
+    };
     return {
       part: partName,
       get size() {
@@ -139,34 +156,32 @@ export class ReceiverQueue {
       },
       write: (chunk) =>
         this.#local(async () => {
-          await writeAll(handle, chunk);
+          if (descriptor === undefined) throw new Error("the file is closed");
+          if (size + chunk.byteLength <= atOnceBytesMax) writeAllSync(descriptor, chunk);
+          else await writeAll(descriptor, chunk);
           size += chunk.byteLength;
         }),
       place: (name, named) =>
         this.#local(async () => {
-          await this.#finish(handle);
-          await rename(part, join(this.#directory, name));
+          await finish();
+          renameSync(part, join(this.#directory, name));
           await Promise.all([named?.(), this.#syncDirectory()]);
         }),
       placeNew: (name, named) =>
         this.#local(async () => {
-          await this.#finish(handle);
+          await finish();
           const isNew = await link(part, join(this.#directory, name)).then(() => true, ignoreThere);
           if (!isNew) return false;
           await Promise.all([named?.(), unlink(part)]);
           await this.#syncDirectory();
           return true;
         }),
-      discard,
+      // What can't be removed now, as its folder is gone or closed to us, is removed at the next start.
+      discard: async () => {
+        attempt(close);
+        attempt(() => unlinkSync(part));
+      },
     };
-  }
-
-  /** Whole and on disk; again after a name was taken. */
-  async #finish(handle: FileHandle): Promise<void> {
-    if (handle.fd < 0) return;
-    await handle.chmod(this.#mode);
-    await handle.sync();
-    await handle.close();
   }
 
   /** One sync serves all that was renamed before it began. */
@@ -182,11 +197,11 @@ export class ReceiverQueue {
   }
 
   async #syncNow(): Promise<void> {
-    const handle = await open(this.#directory, "r");
+    const descriptor = openSync(this.#directory, "r");
     try {
-      await handle.sync();
+      await syncToDisk(descriptor);
     } finally {
-      await handle.close();
+      closeSync(descriptor);
     }
   }
 
@@ -199,8 +214,22 @@ export class ReceiverQueue {
   }
 }
 
-async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.byteLength; ) at += (await handle.write(chunk, at)).bytesWritten;
+function writeAllSync(descriptor: number, chunk: Uint8Array): void {
+  for (let at = 0; at < chunk.byteLength; ) at += writeSync(descriptor, chunk, at);
+}
+
+async function writeAll(descriptor: number, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.byteLength; ) {
+    at += (await writeElsewhere(descriptor, chunk, at, chunk.byteLength - at, null)).bytesWritten;
+  }
+}
+
+function attempt(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // The caller says why nothing is to be done then.
+  }
 }
 
 /** False for a name that is taken. */

@@ -31,13 +31,13 @@ export async function fetchProduct(
       return outcome;
     }
     isNoted = true;
-    await placing(about, file.part);
+    placing(about, file.part);
     // Another puller has the announcement by now, and places it: a second copy would be ingested twice.
     signal.throwIfAborted();
     await file.place(order.fileName);
     return { kind: "whole", bytes: file.size };
   } catch (error) {
-    if (!isNoted || (await dropped(file.part))) await file.discard();
+    if (!isNoted || dropped(file.part)) await file.discard();
     throw error;
   }
 }

@@ -67,7 +67,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
       await receipts.drained(deadline);
       await notices.close();
       await downloader.close();
-      await journal.close();
+      journal.close();
     },
   };
 }

@@ -48,9 +48,9 @@ async function begin(more: Partial<PlacedJournalOptions> = {}) {
 
 test("what was placed is known to the next process, and to the one after it, with its age", async () => {
   const first = await begin();
-  await first.journal.placing(about("p"), "part-1");
+  first.journal.placing(about("p"), "part-1");
   nowMs += 5000;
-  await first.journal.placing(about("q"), "part-2");
+  first.journal.placing(about("q"), "part-2");
   await begin();
   const { before } = await begin();
   expect(before).toEqual([
@@ -61,9 +61,9 @@ test("what was placed is known to the next process, and to the one after it, wit
 
 test("what did not come to its own name was not placed: its unfinished file is there, or somebody has said so", async () => {
   const { journal } = await begin();
-  await journal.placing(about("p"), "part-1");
+  journal.placing(about("p"), "part-1");
   expect(await journal.dropped("part-1")).toBe(true);
-  await journal.placing(about("q"), "part-2");
+  journal.placing(about("q"), "part-2");
   unfinished.add("part-2");
   expect((await begin()).names).toEqual([]);
   // Cleared at the start.
@@ -73,23 +73,23 @@ test("what did not come to its own name was not placed: its unfinished file is t
 
 test("another process may give its files the same names", async () => {
   const first = await begin();
-  await first.journal.placing(about("p"), "part-1");
+  first.journal.placing(about("p"), "part-1");
   const second = await begin();
-  await second.journal.placing(about("q"), "part-1");
+  second.journal.placing(about("q"), "part-1");
   unfinished.add("part-1");
   expect((await begin()).names).toEqual(["p"]);
 });
 
 test("after a loss of power nothing is known: what was written may have outlived the file", async () => {
   const { journal } = await begin();
-  await journal.placing(about("p"), "part-1");
+  journal.placing(about("p"), "part-1");
   expect((await begin({ bootId: "b2" })).names).toEqual([]);
   expect((await begin({ bootId: "b2" })).names).toEqual([]);
 });
 
 test("what a clock says that was set back is no age", async () => {
   const { journal } = await begin();
-  await journal.placing(about("p"), "part-1");
+  journal.placing(about("p"), "part-1");
   nowMs -= 1;
   expect((await begin()).before).toEqual([{ about: about("p"), ageMs: Number.POSITIVE_INFINITY }]);
 });
@@ -99,17 +99,17 @@ test.each([
   ["garbage", "\0\0\n[]\n7\n"],
 ])("a %s is passed over, and nothing of what follows is lost", async (_, text) => {
   const first = await begin();
-  await first.journal.placing(about("p"), "part-1");
+  first.journal.placing(about("p"), "part-1");
   appendFileSync(join(folder, "placed.jsonl"), text);
   const second = await begin();
-  await second.journal.placing(about("q"), "part-3");
+  second.journal.placing(about("q"), "part-3");
   expect((await begin()).names).toEqual(["p", "q"]);
 });
 
 test("it keeps the latest, in two files of a bounded length", async () => {
   const linesMax = 10;
   const { journal } = await begin({ linesMax });
-  for (let count = 0; count < 35; count += 1) await journal.placing(about(`p${count}`), `part-${count}`);
+  for (let count = 0; count < 35; count += 1) journal.placing(about(`p${count}`), `part-${count}`);
   expect((await begin({ linesMax })).names).toEqual(Array.from({ length: 15 }, (_, index) => `p${20 + index}`));
   expect(readdirSync(folder).sort()).toEqual(["placed.jsonl", "placed.jsonl.1"]);
   for (const file of readdirSync(folder)) {
@@ -120,19 +120,19 @@ test("it keeps the latest, in two files of a bounded length", async () => {
 
 test("where it can't be written placing goes on, it is said once, and it is written again as soon as it can be", async () => {
   const { journal } = await begin({ file: join(folder, "later", "placed.jsonl") });
-  await journal.placing(about("p"), "part-1");
-  await journal.placing(about("q"), "part-2");
+  journal.placing(about("p"), "part-1");
+  journal.placing(about("q"), "part-2");
   expect(failures).toHaveLength(1);
   expect(await journal.dropped("part-2")).toBe(false);
   mkdirSync(join(folder, "later"));
-  await journal.placing(about("r"), "part-3");
+  journal.placing(about("r"), "part-3");
   expect((await begin({ file: join(folder, "later", "placed.jsonl") })).names).toEqual(["r"]);
 });
 
 test("where it can't be noted that something was not placed all is forgotten, before its proof is", async () => {
   const { journal } = await begin();
-  await journal.placing(about("p"), "part-1");
-  await journal.placing(about("q"), "part-2");
+  journal.placing(about("p"), "part-1");
+  journal.placing(about("q"), "part-2");
   unfinished.add("part-2");
   renameSync(join(folder, "placed.jsonl"), join(folder, "placed.jsonl.1"));
   // With no line left in a file that is not there the next line fails.

@@ -1,4 +1,5 @@
-import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { type Inquiry, inquirySchema } from "./peer-message.ts";
 
@@ -37,11 +38,10 @@ type Line = z.infer<typeof bootLine> | z.infer<typeof otherLine>;
  */
 export class PlacedJournal {
   readonly #options: PlacedJournalOptions;
-  #handle: FileHandle | undefined;
+  #descriptor: number | undefined;
   #lines = 0;
   #isTorn = false;
   #hasFailed = false;
-  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(options: PlacedJournalOptions) {
     this.#options = options;
@@ -53,7 +53,7 @@ export class PlacedJournal {
     const older = await this.#read(this.#olderFile);
     const newer = await this.#read(file);
     const lines = [...(older ?? []), ...(newer ?? [])];
-    if (!newer) await rm(file, { force: true });
+    if (!newer) rmSync(file, { force: true });
     this.#lines = newer?.length ?? 0;
     const placing = new Map<string, PlacingLine>();
     const done: PlacingLine[] = [];
@@ -68,25 +68,25 @@ export class PlacedJournal {
     for (const line of placing.values()) {
       if (!(await this.#options.isUnfinished(line[1]))) done.push(line);
       // Its proof goes soon: better to know of nothing then than of this as placed.
-      else if (!(await this.dropped(line[1]))) await this.#forget();
+      else if (!this.dropped(line[1])) this.#forget();
     }
     return done.map(([, , atMs, about]) => ({ about, ageMs: this.#ageOf(atMs) })).sort((a, b) => b.ageMs - a.ageMs);
   }
 
-  /** To be awaited before the unfinished file `part` gets its own name. */
-  async placing(about: Inquiry, part: string): Promise<void> {
-    await this.#write(["placing", part, this.#options.now(), about]);
+  /** To be called before the unfinished file `part` gets its own name; the system has the line when it returns. */
+  placing(about: Inquiry, part: string): void {
+    this.#append(["placing", part, this.#options.now(), about]);
   }
 
   /** It did not get that. False where this can't be noted: then `part` is to stay, as the proof. */
-  dropped(part: string): Promise<boolean> {
-    return this.#write(["dropped", part]);
+  dropped(part: string): boolean {
+    return this.#append(["dropped", part]);
   }
 
-  async close(): Promise<void> {
-    await this.#writing;
-    await this.#handle?.close();
-    this.#handle = undefined;
+  close(): void {
+    const open = this.#descriptor;
+    this.#descriptor = undefined;
+    if (open !== undefined) closeSync(open);
   }
 
   get #olderFile(): string {
@@ -113,19 +113,14 @@ export class PlacedJournal {
     });
   }
 
-  #write(line: Line): Promise<boolean> {
-    const written = this.#writing.then(() => this.#append(line));
-    this.#writing = written;
-    return written;
-  }
-
-  async #append(line: Line): Promise<boolean> {
+  /** At once: to go to another thread and back takes longer, and each product waits for it. */
+  #append(line: Line): boolean {
     const { linesMax = linesMaxDefault, onFailure } = this.#options;
     try {
-      if (this.#lines >= linesMax) await this.#turnOver();
-      if (!this.#handle) await this.#openFile();
+      if (this.#lines >= linesMax) this.#turnOver();
+      this.#descriptor ??= this.#openFile();
       // After a line of which only a part was written.
-      await this.#handle?.appendFile(`${this.#isTorn ? "\n" : ""}${JSON.stringify(line)}\n`);
+      writeAll(this.#descriptor, `${this.#isTorn ? "\n" : ""}${JSON.stringify(line)}\n`);
       this.#isTorn = false;
       this.#hasFailed = false;
       this.#lines += 1;
@@ -139,32 +134,36 @@ export class PlacedJournal {
   }
 
   /** For the next process. */
-  async #forget(): Promise<void> {
-    await this.close();
-    await rm(this.#options.file, { force: true });
-    await rm(this.#olderFile, { force: true });
+  #forget(): void {
+    this.close();
+    rmSync(this.#options.file, { force: true });
+    rmSync(this.#olderFile, { force: true });
   }
 
-  async #turnOver(): Promise<void> {
-    await this.#handle?.close();
-    this.#handle = undefined;
-    await rename(this.#options.file, this.#olderFile);
+  #turnOver(): void {
+    this.close();
+    renameSync(this.#options.file, this.#olderFile);
     this.#lines = 0;
   }
 
-  async #openFile(): Promise<void> {
+  #openFile(): number {
     const { file, bootId } = this.#options;
-    const handle = await open(file, "a", 0o600);
+    const descriptor = openSync(file, "a", 0o600);
     try {
-      const { size } = await handle.stat();
+      const { size } = fstatSync(descriptor);
       // Whatever was torn ends here.
-      await handle.appendFile(size === 0 ? `${JSON.stringify(["boot", bootId] satisfies Line)}\n` : "\n");
+      writeAll(descriptor, size === 0 ? `${JSON.stringify(["boot", bootId] satisfies Line)}\n` : "\n");
     } catch (error) {
-      await handle.close();
+      closeSync(descriptor);
       throw error;
     }
-    this.#handle = handle;
+    return descriptor;
   }
+}
+
+function writeAll(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
 }
 
 function parseJson(text: string): unknown {

@@ -21,10 +21,10 @@ export interface PullerPorts {
   readonly sizeOf: (fileName: string) => Promise<number | undefined>;
   /** Asks for the product's other announcement; bad where nobody can be asked. Rejects when `signal` aborts. */
   readonly ask: (announced: Addressed, what: string, signal: AbortSignal) => Promise<Result<void>>;
-  /** Resolves when a kill of this process loses no more that `part` is about to get the product's name; rejects never. */
-  readonly placing: (about: Inquiry, part: string) => Promise<void>;
+  /** When it returns, a kill of this process loses no more that `part` is about to get the product's name; never throws. */
+  readonly placing: (about: Inquiry, part: string) => void;
   /** It did not get that. False where nobody will know: then `part` stays. */
-  readonly dropped: (part: string) => Promise<boolean>;
+  readonly dropped: (part: string) => boolean;
   /** What other pullers have done with a product. Rejects when `signal` aborts. */
   readonly askOthers: (about: Inquiry, signal: AbortSignal) => Promise<Word>;
   /** Not waited for. */

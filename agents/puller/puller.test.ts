@@ -62,7 +62,7 @@ function arrange(
       return { ok: true, value: undefined };
     },
     placing: async (_, part) => void notes.push(`placing ${part}`),
-    dropped: async (part) => notes.push(`dropped ${part}`) > 0,
+    dropped: (part) => notes.push(`dropped ${part}`) > 0,
     askOthers: async () => "nothing",
     sendReceipt: (receipt) => void receipts.push(receipt),
     now: () => (nowMs += 400),
@@ -352,7 +352,7 @@ describe("what may be placed when this process is killed", () => {
   });
 
   test("stays in the folder, as the proof, where that can't be noted", async () => {
-    const { puller, log, place } = arrange([whole], { dropped: async () => false }, { localHoldMs: 0 });
+    const { puller, log, place } = arrange([whole], { dropped: () => false }, { localHoldMs: 0 });
     place.mockRejectedValueOnce(full());
     expect(await puller.handle(announced())).toBe("requeue");
     expect(log).not.toContain("discard");
