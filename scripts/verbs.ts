@@ -31,7 +31,7 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: "bench",
-    summary: "measure the dispatcher beside RabbitMQ's own shovel: throughput, latency, memory",
+    summary: "measure agents: the dispatcher beside RabbitMQ's own shovel, pullers beside curl",
     load: () => import("./bench.ts"),
   },
   { name: "up", summary: "pulumi up: make the hosts of a stack what its config says", load: () => import("./up.ts") },

@@ -107,11 +107,11 @@ function residentLine({ fromNames, toNames, bytesPerName }: ResidentGrowth): str
   return `  resident memory grows by ${bytesPerName.toFixed(0)} bytes a name from ${fromNames} to ${toNames} names, each in a dispatcher that started with them`;
 }
 
-function align(rows: readonly (readonly string[])[]): string[] {
+export function align(rows: readonly (readonly string[])[]): string[] {
   const widths = rows.reduce<number[]>((most, row) => row.map((text, at) => Math.max(most[at] ?? 0, text.length)), []);
   return rows.map((row) => `  ${row.map((text, at) => text.padEnd(widths[at] ?? 0)).join("   ")}`.trimEnd());
 }
 
-function rounded(value: number, digits: number): number {
+export function rounded(value: number, digits: number): number {
   return Number(value.toFixed(digits));
 }

@@ -1,17 +1,15 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Channel, connect } from "amqplib";
-import { pino } from "pino";
+import { readFile } from "node:fs/promises";
+import type { Channel } from "amqplib";
 import type { z } from "zod";
 import type { configSchema } from "../../agents/dispatcher/config.ts";
-import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
-import { brokerConfig, type QueueType } from "../../agents/lib/config.ts";
+import type { BrokerSession } from "../../agents/lib/broker-session.ts";
+import type { QueueType } from "../../agents/lib/config.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import { announcementsSchema } from "../../infra/config/announcements.ts";
 import { AgentProcess } from "../flow/agent-process.ts";
 import type { Cleanup } from "../flow/cleanup.ts";
-import { type LocalBroker, startLocalBroker } from "../lib/local-broker.ts";
+import type { LocalBroker } from "../lib/local-broker.ts";
+import { openBenchPlace } from "./place.ts";
 
 export const targetQueue = "bench.target";
 /** The defaults that infra writes into a dispatcher's config: one setting for everything that is measured. */
@@ -54,40 +52,18 @@ export interface RunningDispatcher {
 
 /** Makes it; `cleanup` takes everything away again. */
 export async function setStage(options: StageOptions, cleanup: Cleanup): Promise<Stage> {
-  const directory = await mkdtemp(join(tmpdir(), "warren-bench-"));
-  cleanup.add(() => rm(directory, { recursive: true, force: true }));
-  options.onStep("starting a broker");
-  const broker = await startLocalBroker({ plugins: ["rabbitmq_shovel"], onProgress: options.onStep });
-  cleanup.add(() => broker.stop());
-  // RabbitMQ's own default, which the local broker stays far below: from half of it on, queues are paged out to disk.
-  await broker.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.4)");
-  const passwordFile = join(directory, "broker-password");
-  await writeFile(passwordFile, broker.adminPassword, { mode: 0o600 });
-  const brokerSettings = {
-    hosts: [`127.0.0.1:${broker.amqpPort}`],
-    user: broker.adminUser,
-    passwordFile,
-    queueType: options.queueType,
+  const place = await openBenchPlace({ ...options, plugins: ["rabbitmq_shovel"] }, cleanup);
+  const { directory, broker, brokerSettings, admin } = place;
+  const topology = {
+    exchanges: [{ name: exchange, type: "topic" as const }],
+    queues: [{ name: targetQueue, bindings: [] }],
   };
-  const open = (name: string): BrokerSession => {
-    const session = openBrokerSession({
-      config: brokerConfig.parse(brokerSettings),
-      log: pino({ level: "silent" }),
-      name,
-      topology: { exchanges: [{ name: exchange, type: "topic" }], queues: [{ name: targetQueue, bindings: [] }] },
-    });
-    cleanup.add(() => session.close());
-    return session;
-  };
-  const connection = await connect(broker.url);
-  connection.on("error", () => {});
-  cleanup.add(() => connection.close().catch(() => {}));
   const stage: Stage = {
     ...options,
     broker,
-    announcing: open("bench-announcing"),
-    reading: open("bench-reading"),
-    admin: await connection.createChannel(),
+    announcing: place.open("bench-announcing", topology),
+    reading: place.open("bench-reading", topology),
+    admin,
     startDispatcher: (name, own = {}) => startDispatcher(name, own, { directory, brokerSettings, cleanup }),
   };
   await Promise.all([stage.announcing.ready(options.signal), stage.reading.ready(options.signal)]);

@@ -22,7 +22,7 @@ export interface AgentSpec {
 const restartDelayMs = 300;
 /** An agent that crashes this often won't recover; systemd's default gives up as soon. */
 const restartsMax = 5;
-const readyTimeoutMs = 15_000;
+const readyTimeoutMs = 60_000;
 const stopTimeoutMs = 5000;
 /** Lines of standard error in a message; enough for an error with its remedy. */
 const lastWordsMax = 5;

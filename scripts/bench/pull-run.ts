@@ -1,0 +1,119 @@
+import { execFile } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Cleanup } from "../flow/cleanup.ts";
+import { curlVersion, downloadByCurl } from "./curl.ts";
+import { startNginx, type WebServer } from "./nginx.ts";
+import { type BenchPlace, openBenchPlace } from "./place.ts";
+import { PullProducts } from "./pull-products.ts";
+import type { PullResult } from "./pull-report.ts";
+import { emptyFolder, Pullers, type Pulling } from "./pullers.ts";
+import { startNodeServer } from "./web-server.ts";
+
+const run = promisify(execFile);
+
+/** How much is measured. */
+export interface PullPlan {
+  readonly files: number;
+  readonly fileBytes: number;
+  readonly rounds: number;
+  /** Files before that, uncounted: pullers have been running for more than a moment. */
+  readonly warmUpFiles: number;
+  readonly slowFiles: number;
+  readonly slowMs: number;
+}
+
+export const fullPullPlan: PullPlan = {
+  files: 2000,
+  fileBytes: 40_000,
+  rounds: 5,
+  warmUpFiles: 1000,
+  slowFiles: 1000,
+  slowMs: 50,
+};
+
+/** To see that the bench works: its figures mean little. */
+export const quickPullPlan: PullPlan = { ...fullPullPlan, files: 100, rounds: 1, warmUpFiles: 20, slowFiles: 40 };
+
+/** As in the requirement: five pullers with a prefetch of 1, so five connections. */
+export const pullersCount = 5;
+
+export interface PullBenchOptions {
+  readonly plan: PullPlan;
+  readonly signal: AbortSignal;
+  readonly onStep: (text: string) => void;
+}
+
+/**
+ * Measures curl and pullers in turns, from the same server to folders on the same disk. Whatever happens, broker, server, pullers and
+ * folders are gone when it resolves or rejects.
+ */
+export async function runPullBench({ plan, signal, onStep }: PullBenchOptions): Promise<PullResult> {
+  const cleanup = new Cleanup();
+  try {
+    const curl = await curlVersion();
+    const place = await openBenchPlace({ queueType: "classic", onStep }, cleanup);
+    signal.throwIfAborted();
+    const root = join(place.directory, "htdocs");
+    const products = await PullProducts.make(root, Math.max(plan.files, plan.slowFiles), plan.fileBytes);
+    const server = (await startNginx(root, place.directory, cleanup)) ?? (await startNodeServer(root, 0, cleanup));
+    const slow = await startNodeServer(root, plan.slowMs, cleanup);
+    onStep(`${pullersCount} pullers, warming up with ${plan.warmUpFiles} files`);
+    const pullers = await Pullers.start(place, pullersCount, signal, cleanup);
+    await pullers.pull("warm", products, plan.warmUpFiles, server.baseUrl);
+    const turns = await takeTurns({ plan, signal, onStep }, { place, products, signal }, server, pullers);
+    onStep(`${plan.slowFiles} files of a server that answers after ${plan.slowMs} ms, by curl and by pullers`);
+    const slowByCurl = await curlOnce(plan.slowFiles, slow, { place, products, signal });
+    const slowByPullers = await pullers.pull("slow", products, plan.slowFiles, slow.baseUrl);
+    const versions = { curl, broker: place.broker.version, server: server.what };
+    return { plan, pullers: pullersCount, versions, ...turns, slowByCurl, slowByPullers };
+  } catch (error) {
+    // What was broken off on purpose fails in many ways.
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    await cleanup.run();
+  }
+}
+
+interface Scene {
+  readonly place: BenchPlace;
+  readonly products: PullProducts;
+  readonly signal: AbortSignal;
+}
+
+/** What curl gets of a server, into a folder of its own that is empty again afterwards. */
+async function curlOnce(files: number, { baseUrl }: WebServer, { place, products, signal }: Scene): Promise<number> {
+  const folder = join(place.directory, "curl");
+  await mkdir(folder, { recursive: true });
+  const config = products.curlConfig(baseUrl, files, folder);
+  const limits = { files, connections: pullersCount, signal };
+  const filesPerSecond = await downloadByCurl(config, join(place.directory, "curl.conf"), limits);
+  await products.check("curl", files, [folder]);
+  await emptyFolder(folder);
+  return filesPerSecond;
+}
+
+async function takeTurns(
+  { plan, signal, onStep }: PullBenchOptions,
+  scene: Scene,
+  server: WebServer,
+  pullers: Pullers,
+) {
+  const byCurl: number[] = [];
+  const byPullers: Pulling[] = [];
+  for (let round = 1; round <= plan.rounds; round++) {
+    const order = round % 2 === 1 ? (["curl", "pullers"] as const) : (["pullers", "curl"] as const);
+    for (const who of order) {
+      signal.throwIfAborted();
+      // What curl leaves to the kernel to write would hold up whoever syncs next.
+      await run("sync", ["--file-system", scene.place.directory]);
+      onStep(`round ${round} of ${plan.rounds}: ${plan.files} files by ${who}`);
+      if (who === "curl") byCurl.push(await curlOnce(plan.files, server, scene));
+      else byPullers.push(await pullers.pull(`round-${round}`, scene.products, plan.files, server.baseUrl));
+      onStep(`  ${Math.round((who === "curl" ? byCurl.at(-1) : byPullers.at(-1)?.filesPerSecond) ?? 0)} files/s`);
+    }
+  }
+  return { byCurl, byPullers };
+}
