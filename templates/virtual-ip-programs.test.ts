@@ -111,11 +111,12 @@ describe("broker-health of a cluster with quorum queues", () => {
     mkdirSync(state);
     writeFileSync(join(state, "alarms"), "0\n");
     writeFileSync(join(state, "turn"), "true\n");
+    writeFileSync(join(state, "made"), "2\n");
     // Both answer with what lies there.
     const checks = `#!/bin/sh\nfor check; do :; done\n[ $check = check_virtual_hosts ] || exit "$(cat ${state}/alarms)"\n`;
     const control = program(
       `control-${number}`,
-      `#!/bin/sh\ncase "$*" in *register*) cat ${state}/turn;; *) cat ${state}/answer;; esac\n`,
+      `#!/bin/sh\ncase "$*" in *register*) cat ${state}/turn;; *delete_member*) cat ${state}/made;; *) cat ${state}/answer;; esac\n`,
     );
     script = program(
       `quorum-health-${number}`,
@@ -133,15 +134,28 @@ describe("broker-health of a cluster with quorum queues", () => {
   };
 
   it("takes a broker whose members of queues have ended for unhealthy, and has it restarted at the third look", () => {
-    expect(look("[dead_queues,may_restart]\n")).toBe("healthy\n");
-    expect(look("[dead_queues,may_restart]\n")).toBe("unhealthy: dead_queues\n");
+    expect(look("[dead_queues,may_mend]\n")).toBe("healthy\n");
+    expect(look("[dead_queues,may_mend]\n")).toBe("unhealthy: dead_queues\n");
     expect(restarts()).toBe(false);
-    expect(look("[dead_queues,\n may_restart]\n")).toBe("a restart mends: dead_queues\n");
+    expect(look("[dead_queues,\n may_mend]\n")).toBe("a restart mends: dead_queues\n");
     expect(restarts()).toBe(true);
-    expect(look("[dead_queues,may_restart]\n")).toBe("");
+    expect(look("[dead_queues,may_mend]\n")).toBe("");
     expect(restarts()).toBe(false);
     for (let more = 0; more < 4; more += 1) look("[]\n");
     expect(readFileSync(join(state, "unhealthy"), "utf8")).toBe("0\n");
+  });
+
+  it("makes members of queues anew that have ended while others run, and those that a restart has left dead", () => {
+    const damaged = ["[damaged_queues,may_mend]\n", "[damaged_queues,may_mend]\n", "[damaged_queues,may_mend]\n"];
+    expect(damaged.map(look).at(-1)).toBe("made members of 2 queues anew: damaged_queues\n");
+    for (let more = 0; more < 4; more += 1) look("[]\n");
+    const dead = Array.from({ length: 6 }, () => look("[dead_queues,may_mend]\n"));
+    expect(dead[2]).toBe("a restart mends: dead_queues\n");
+    expect(restarts()).toBe(true);
+    expect(dead[5]).toBe("made members of 2 queues anew: dead_queues\n");
+    writeFileSync(join(state, "made"), "Error: noproc\n");
+    expect(damaged.map(look).at(-1)).toContain("members of queues can't be made anew");
+    expect(restarts()).toBe(false);
   });
 
   it("goes on looking by itself until nothing is left to decide, when it is given time", () => {
@@ -153,7 +167,7 @@ describe("broker-health of a cluster with quorum queues", () => {
       return execFileSync(script, [state, "60"]).toString();
     };
     expect(lookOn("[]\n")).toBe("healthy\n");
-    expect(lookOn("[dead_queues,may_restart]\n")).toBe("unhealthy: dead_queues\na restart mends: dead_queues\n");
+    expect(lookOn("[dead_queues,may_mend]\n")).toBe("unhealthy: dead_queues\na restart mends: dead_queues\n");
     expect(restarts()).toBe(true);
     expect(lookOn("[]\n")).toBe("healthy\n");
     expect(lookOn("[dead_queues]\n")).toBe("unhealthy: dead_queues\n");
@@ -161,17 +175,17 @@ describe("broker-health of a cluster with quorum queues", () => {
   });
 
   it("has a broker restarted at once that a cut has parted from the others", () => {
-    expect(look("[cut_off,may_restart]\n")).toBe("a restart mends: cut_off\nhealthy\n");
+    expect(look("[cut_off,may_mend]\n")).toBe("a restart mends: cut_off\nhealthy\n");
     expect(restarts()).toBe(true);
   });
 
   it("has one restarted three times at most, until it is healthy again", () => {
-    const lines = Array.from({ length: 6 }, () => look("[cut_off,may_restart]\n"));
+    const lines = Array.from({ length: 6 }, () => look("[cut_off,may_mend]\n"));
     expect(lines.filter((line) => line.includes("a restart mends"))).toHaveLength(3);
-    expect(lines.filter((line) => line.includes("3 restarts did not mend: cut_off"))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes("mended 3 times, and still: cut_off"))).toHaveLength(1);
     restarts();
     for (let more = 0; more < 4; more += 1) look("[]\n");
-    expect(look("[cut_off,may_restart]\n")).toContain("a restart mends");
+    expect(look("[cut_off,may_mend]\n")).toContain("a restart mends");
     expect(restarts()).toBe(true);
   });
 
@@ -180,11 +194,11 @@ describe("broker-health of a cluster with quorum queues", () => {
     (turn) => {
       writeFileSync(join(state, "turn"), turn);
       for (let more = 0; more < 5; more += 1) {
-        expect(look("[cut_off,may_restart]\n")).toContain("waits for its turn to restart: cut_off\n");
+        expect(look("[cut_off,may_mend]\n")).toContain("waits for its turn to be mended: cut_off\n");
       }
       expect(restarts()).toBe(false);
       writeFileSync(join(state, "turn"), "true\n");
-      expect(look("[cut_off,may_restart]\n")).toBe("a restart mends: cut_off\n");
+      expect(look("[cut_off,may_mend]\n")).toBe("a restart mends: cut_off\n");
       expect(restarts()).toBe(true);
     },
   );
@@ -193,7 +207,7 @@ describe("broker-health of a cluster with quorum queues", () => {
     for (let more = 0; more < 5; more += 1) look("[cut_off]\n");
     expect(readFileSync(join(state, "unhealthy"), "utf8")).toBe("1\n");
     writeFileSync(join(state, "alarms"), "69\n");
-    for (let more = 0; more < 5; more += 1) look("[cut_off,may_restart]\n");
+    for (let more = 0; more < 5; more += 1) look("[cut_off,may_mend]\n");
     expect(restarts()).toBe(false);
   });
 
