@@ -38,7 +38,8 @@ virtualIpMoves();
 agentKills();
 messagesSurvive();
 chaos({
-  mayRepeatAfter: ["link-cut", "partition"],
+  // A broker that is stopped for longer than its node's timeout is parted from the other one as well.
+  mayRepeatAfter: ["link-cut", "partition", "broker-stopped"],
   mayDeliverTwice: true,
   madeElsewhere: ["dispatcher-both-killed", "dispatcher-stopped", "vip-moved"],
 });
