@@ -5,7 +5,7 @@ const portMax = 65_535;
 /** Above those that stacks give to agents. */
 const firstMetricsPort = 9111;
 
-/** `./warren import-px FILE…`: Sundew's senders and receivers of type amqp as configs of warren's agents, and a list of what those don't do. */
+/** `./warren import-px FILE…`: Sundew's senders (of type amqp, and by FTP or SFTP) and receivers of type amqp as configs of warren's agents, and a list of what those don't do. */
 export function define(command: Command): void {
   command
     .argument("<files...>", "files of Sundew's etc/tx and etc/rx, NAME.conf")

@@ -45,6 +45,10 @@ export class QueuedSource implements UploadSource {
     this.#file = file;
   }
 
+  get sizeBytes(): number {
+    return this.#file.sizeBytes;
+  }
+
   async *chunks(): AsyncGenerator<Buffer> {
     const { sizeBytes } = this.#file;
     for (let position = 0; position < sizeBytes; ) {

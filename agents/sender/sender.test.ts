@@ -8,6 +8,10 @@ import type { Outcome, OutgoingFile, SenderEvents } from "./ports.ts";
 import { Sender } from "./sender.ts";
 import { Underway } from "./underway.ts";
 
+vi.setConfig({ testTimeout: 60_000 });
+/** Milliseconds on a machine that does nothing else; the limit is for one that does. */
+const waitFor = (check: () => void) => vi.waitFor(check, { timeout: 50_000, interval: 20 });
+
 let folder: string;
 let running: { sender: Sender; ended: Promise<void> }[] = [];
 let told: string[] = [];
@@ -82,10 +86,10 @@ async function startSender(own: Partial<AmqpConfig>, outcomeOf: (file: OutgoingF
 test("files go in their order, and each is removed when it is delivered", async () => {
   for (const name of ["b", "c", "a"]) put(name);
   await startSender({ batch: 2 }, () => good);
-  await vi.waitFor(() => expect(left()).toEqual([]));
+  await waitFor(() => expect(left()).toEqual([]));
   expect(delivered).toHaveLength(3);
   put("d");
-  await vi.waitFor(() => expect(delivered[3]).toBe("d"));
+  await waitFor(() => expect(delivered[3]).toBe("d"));
 });
 
 test("what could not be delivered stays, is tried again, and holds nobody up", async () => {
@@ -95,7 +99,7 @@ test("what could not be delivered stays, is tried again, and holds nobody up", a
     tries.set(name, (tries.get(name) ?? 0) + 1);
     return name === "a" && (tries.get(name) ?? 0) < 3 ? lost : good;
   });
-  await vi.waitFor(() => expect(left()).toEqual([]));
+  await waitFor(() => expect(left()).toEqual([]));
   expect(delivered).toEqual(["b", "c", "a"]);
   expect(told.filter((text) => text === "again a")).toHaveLength(2);
 });
@@ -103,12 +107,12 @@ test("what could not be delivered stays, is tried again, and holds nobody up", a
 test("a rule's rejection removes the file, or puts it aside where the config says so", async () => {
   put("no-1");
   const sender = await startSender({}, () => good);
-  await vi.waitFor(() => expect(told).toEqual(["rejected no-1 by no"]));
+  await waitFor(() => expect(told).toEqual(["rejected no-1 by no"]));
   expect(left()).toEqual([]);
   sender.stop();
   put("no-2");
   await startSender({ rejected: "aside" }, () => good);
-  await vi.waitFor(() => expect(told).toContain("aside no-2: rejected by no"));
+  await waitFor(() => expect(told).toContain("aside no-2: rejected by no"));
   expect(readdirSync(join(folder, "aside")).filter((name) => name.endsWith(".file"))).toHaveLength(1);
 });
 
@@ -120,7 +124,7 @@ test("validation, an empty file and what the destination can't take go aside wit
   await startSender({ validation: true }, ({ file }) =>
     file.name.includes("F") ? { kind: "unfit", reason: "its key is too long" } : good,
   );
-  await vi.waitFor(() => expect(left()).toEqual([]));
+  await waitFor(() => expect(left()).toEqual([]));
   expect(told.sort()).toEqual([
     "aside A:B:C:D:3:F:20130606144709: its key is too long",
     "aside a:b: validation: its name has 2 colon fields, expected 7",
@@ -140,33 +144,33 @@ test("a file that came under the same name while the old one was sent is sent to
     }
     return good;
   });
-  await vi.waitFor(() => expect(sent).toBe(2));
-  await vi.waitFor(() => expect(left()).toEqual([]));
+  await waitFor(() => expect(sent).toBe(2));
+  await waitFor(() => expect(left()).toEqual([]));
 });
 
 test("what an earlier process had under way is sent again, and counted", async () => {
   put("a");
   const sender = await startSender({}, () => lost);
-  await vi.waitFor(() => expect(told).toContain("later a: lost"));
+  await waitFor(() => expect(told).toContain("later a: lost"));
   sender.stop();
   await running.pop()?.ended;
   told = [];
   expect(readFileSync(join(folder, "underway"), "utf8")).not.toBe("");
   put("b");
   await startSender({}, () => good);
-  await vi.waitFor(() => expect(left()).toEqual([]));
+  await waitFor(() => expect(left()).toEqual([]));
   expect(told).toEqual(["again a"]);
-  await vi.waitFor(() => expect(readFileSync(join(folder, "underway"), "utf8")).toBe(""));
+  await waitFor(() => expect(readFileSync(join(folder, "underway"), "utf8")).toBe(""));
 });
 
 test("a folder that is gone is told once, and sending goes on when it is there again", async () => {
   const sender = await startSender({}, () => good);
   rmSync(join(folder, "txq"), { recursive: true });
-  await vi.waitFor(() => expect(sender.fault).toContain("can't be looked through"));
+  await waitFor(() => expect(sender.fault).toContain("can't be looked through"));
   mkdirSync(join(folder, "txq/3/new"), { recursive: true });
   put("a");
-  await vi.waitFor(() => expect(existsSync(pathOf("a"))).toBe(false));
-  await vi.waitFor(() => expect(sender.fault).toBeUndefined());
+  await waitFor(() => expect(existsSync(pathOf("a"))).toBe(false));
+  await waitFor(() => expect(sender.fault).toBeUndefined());
   expect(told.filter((text) => text.startsWith("fault"))).toHaveLength(1);
   expect(told.at(-1)).toBe("cleared");
 });

@@ -18,6 +18,7 @@ export type PutOutcome =
 
 /** Bytes to be sent. */
 export interface UploadSource {
+  readonly sizeBytes: number;
   /** In their order. Rejects with `SourceFault`. */
   chunks(): AsyncIterable<Buffer>;
   /** Whether it is still the file that was looked at: asked after the last chunk, before anybody may read the upload. */

@@ -38,6 +38,7 @@ export class SftpConnection implements ServerConnection {
   readonly #pending = new Set<(error: Error) => void>();
   /** Directories that are there, or are being made. */
   readonly #directories = new Map<string, Promise<void>>();
+  #bytesUnderWay = 0;
   #idle: NodeJS.Timeout | undefined;
   #endReason: string | undefined;
 
@@ -62,11 +63,14 @@ export class SftpConnection implements ServerConnection {
   }
 
   async put(upload: Upload): Promise<PutOutcome> {
+    this.#bytesUnderWay += upload.source.sizeBytes;
     try {
       await this.#haveDirectory(upload.directory);
       return await this.#put(upload);
     } catch (error) {
-      return this.#outcomeOf(error as Error, upload);
+      return await this.#outcomeOf(error as Error, upload);
+    } finally {
+      this.#bytesUnderWay -= upload.source.sizeBytes;
     }
   }
 
@@ -201,14 +205,15 @@ export class SftpConnection implements ServerConnection {
     return { kind: "refused", fault: "other", scope: "file", reason };
   }
 
-  /** False too where it can't be told. */
+  /** Whether what is under way has no room; false too where it can't be told. */
   async #isFull(directory: string): Promise<boolean> {
     const path = directory === "" ? "." : directory;
-    const facts = await this.#call<unknown>((done) => this.#sftp.ext_openssh_statvfs(path, done)).catch(
-      () => undefined,
-    );
-    const { f_bavail: blocks, f_favail: inodes } = (facts ?? {}) as { f_bavail?: unknown; f_favail?: unknown };
-    return isNone(blocks) || isNone(inodes);
+    const told = await this.#call<unknown>((done) => this.#sftp.ext_openssh_statvfs(path, done)).catch(() => undefined);
+    if (told === undefined) return false;
+    const facts = told as Record<"f_bavail" | "f_frsize" | "f_files" | "f_favail", number | bigint>;
+    const isWithoutRoom = Number(facts.f_bavail) * Number(facts.f_frsize) < this.#bytesUnderWay;
+    // File systems that don't count files say that there are none.
+    return isWithoutRoom || (Number(facts.f_files) > 0 && Number(facts.f_favail) < this.uploadsAtOnce);
   }
 
   #call<T>(begin: (done: Done<T>) => void): Promise<T> {
@@ -252,8 +257,6 @@ export class SftpConnection implements ServerConnection {
     this.#pending.clear();
   }
 }
-
-const isNone = (count: unknown): boolean => count === 0 || count === 0n;
 
 function ignoreMissing(error: StatusError): undefined {
   if (error.code !== status.noSuchFile) throw error;

@@ -17,6 +17,7 @@ const manyTimes = new Set([
   "arrival",
   "issue",
   "directory",
+  "filename",
 ]);
 
 /** The lines of one old file, read option by option; what is found on the way is kept. */
@@ -84,10 +85,17 @@ export class Draft {
     const older = this.#lines.filter(({ option }) => option === "imask" || option === "emask");
     const newer = this.#lines.filter(({ option }) => option === "accept" || option === "reject");
     for (const option of ["accept", "reject", "imask", "emask"]) this.#read.add(option);
-    return [...older, ...newer].flatMap((line) => this.#rule(line) ?? []);
+    return [...older, ...newer].flatMap((line) => this.rule(line) ?? []);
   }
 
-  #rule(line: ConfLine): FileRule | undefined {
+  /** All lines of these options, in their order. */
+  linesOf(options: readonly string[]): ConfLine[] {
+    for (const option of options) this.#read.add(option);
+    return this.#lines.filter(({ option }) => options.includes(option));
+  }
+
+  /** Undefined where it can be none; a fault says so. */
+  rule(line: ConfLine): FileRule | undefined {
     const [source] = line.words;
     const made = line.option.endsWith("mask") ? globToPattern(source) : toPattern(source);
     const accepts = line.option === "accept" || line.option === "imask";
@@ -117,9 +125,9 @@ export class Draft {
     this.faults.push({ file, line, message, remedy });
   }
 
-  /** `destination amqp://user:password@host//realm` says several things in one. */
+  /** `destination amqp://user:password@host//realm`, `destination ftp://user:password@host/folder WHATFN`: several things in one. */
   #splitDestination(line: ConfLine): ConfLine[] {
-    const found = /^(\w+):\/\/([^:@/]*):(.*)@([^@/]+)(?:\/.*)?$/.exec(line.words[0]);
+    const found = /^(\w+):\/\/([^:@/]*):(.*)@([^@/]+?)(\/.*)?$/.exec(line.words[0]);
     if (!found) {
       this.fault(
         line,
@@ -128,8 +136,10 @@ export class Draft {
       );
       return [];
     }
-    const [, protocol = "", user = "", password = "", host = ""] = found;
-    const parts = { protocol, user, password, host };
-    return Object.entries(parts).map(([option, word]) => ({ ...line, option, words: [word] as const }));
+    const [, protocol = "", user = "", password = "", host = "", directory] = found;
+    const [, filename] = line.words;
+    const place = protocol === "amqp" ? {} : { directory, filename };
+    const parts = Object.entries({ protocol, user, password, host, ...place });
+    return parts.flatMap(([option, word]) => (word === undefined ? [] : [{ ...line, option, words: [word] as const }]));
   }
 }

@@ -1,5 +1,6 @@
 import { basename, dirname } from "node:path";
 import { type ReadBytes, readConf } from "./conf.ts";
+import { importDelivery } from "./delivery.ts";
 import { Draft } from "./draft.ts";
 import type { Fault, Finding } from "./findings.ts";
 import { otherType } from "./options.ts";
@@ -43,17 +44,28 @@ export async function importFile(file: string, options: ImportOptions, read: Rea
   const draft = new Draft(lines);
   const whole = { file, line: 0 };
   const type = draft.lineOf("type");
-  if (type?.words[0] !== "amqp") {
-    const scripts = lines.filter(({ option }) => option.endsWith("_script")).map(({ words }) => words[0]);
+  const scripts = lines.filter(({ option }) => option.endsWith("_script")).map(({ words }) => words[0]);
+  const make = makerOf(agent, type?.words[0], draft.text("protocol"), scripts);
+  if (!make) {
     const what = type ? `type ${type.words[0]}` : "no type";
     draft.fault(type ?? whole, `${what}: no agent is a ${agent} of it`, otherType(type?.words[0] ?? "", scripts));
     return { ...nothing, faults: draft.faults };
   }
   const target = { name, root: options.root, metricsPort: options.metricsPort };
-  const made = agent === "sender" ? importSender(draft, whole, target) : importReceiver(draft, whole, target);
+  const made = make(draft, whole, target);
   const findings = draft.findings.toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
   if (draft.faults.length > 0) return { ...nothing, findings, faults: draft.faults };
   return { ...nothing, config: made.config, password: made.password, findings, faults: [] };
+}
+
+type Maker = typeof importSender;
+
+/** Undefined where no agent does the work of such a file. */
+function makerOf(agent: Agent, type: string | undefined, protocol: string | undefined, scripts: readonly string[]) {
+  if (type === "amqp") return agent === "sender" ? importSender : importReceiver;
+  const delivers = type === "single-file" || (type === "script" && scripts.some((name) => name.includes("sftp_amqp")));
+  const isKnown = agent === "sender" && delivers && (protocol === "ftp" || protocol === "sftp");
+  return isKnown ? (importDelivery satisfies Maker) : undefined;
 }
 
 function agentOf(file: string): Agent | undefined {

@@ -16,9 +16,24 @@ const everywhere: readonly [string, Left][] = [
   ...each("daysToKeepInDB", noted("Sundew's cleaner reads it, no sender or receiver")),
 ];
 
+const ofSenders: readonly [string, Left][] = [
+  ...each("purgeAlias", noted("says nothing by itself")),
+  ...each("purge", {
+    kind: "unexpressed",
+    why: "the agent removes no file for its age: what waits is sent when it can be again",
+    remedy: "where old files must not go out, remove them by cron: find TXQ -type f -mmin +MINUTES -delete",
+  }),
+  ...each("sorter", {
+    kind: "unexpressed",
+    why: "the agent takes files by priority, then by time, as MultiKeysStringSorter did; it has no other order",
+    remedy: "see that whoever reads them needs no other order",
+  }),
+];
+
 /** Of a sender of type amqp. What Sundew's senderAMQP.py did not read is no loss. */
 export const leftOfSender: ReadonlyMap<string, Left> = new Map([
   ...everywhere,
+  ...ofSenders,
   ...each(
     "directory filename kbytes_ps timeout timeout_send maxLength chmod lock ftp_mode binary dir_pattern dir_mkdir ssh_keyfile key_file",
     noted("no sender of type amqp used it"),
@@ -30,16 +45,32 @@ export const leftOfSender: ReadonlyMap<string, Left> = new Map([
     why: "the agent runs no script; Sundew ran its top level when it read this file",
     remedy: "look into the script; what it does to files has to happen before they are in the txq",
   }),
-  ...each("purgeAlias", noted("says nothing by itself")),
-  ...each("purge", {
+]);
+
+const scripted: Left = {
+  kind: "unexpressed",
+  why: "the agent runs no script",
+  remedy:
+    "look into the script; what it does to files or names has to happen before they are in the txq, or by `fileName`",
+};
+
+/** Of a sender that delivers. What Sundew's SenderFTP.py did not read is no loss. */
+export const leftOfDelivery: ReadonlyMap<string, Left> = new Map([
+  ...everywhere,
+  ...ofSenders,
+  ...each("destfn_script fx_script", scripted),
+  ...each("dx_script am_dest_thread maxLength", noted("no sender that delivers used it")),
+  ...each("exchange_name exchange_key exchange_type exchange_content", noted("no sender that delivers used it")),
+  ...each("patternMatching", noted("a sender that delivers asked accept and reject in any case")),
+  ...each("kbytes_ps", {
     kind: "unexpressed",
-    why: "the agent removes no file for its age: what waits is sent when the broker is back",
-    remedy: "where old files must not go out, remove them by cron: find TXQ -type f -mmin +MINUTES -delete",
+    why: "the agent sends as fast as the server takes",
+    remedy: "where the line must not be filled, limit it by tc on this host",
   }),
-  ...each("sorter", {
+  ...each("timeout_send", {
     kind: "unexpressed",
-    why: "the agent takes files by priority, then by time, as MultiKeysStringSorter did; it has no other order",
-    remedy: "see that whoever reads the messages needs no other order",
+    why: "the agent has no limit for a whole file: it gives up a server that takes and says nothing for 30 s",
+    remedy: "another time: server.idleTimeoutMs",
   }),
 ]);
 
@@ -87,9 +118,6 @@ export function otherType(type: string, scripts: readonly string[]): string {
   if (script.includes("amqp_expose_db")) {
     return "agents/announcer does its work: start from agents/announcer/example.json";
   }
-  if (script.includes("sftp_amqp")) {
-    return "keep this sender: it delivers, and fills the txq of a sender of type amqp; import that one";
-  }
   if (["am", "amis", "wmo"].includes(type)) return "keep it: no agent speaks that protocol of bulletins";
-  return "keep it: only senders and receivers of type amqp can be imported";
+  return "keep it: senders of type amqp and those that deliver by FTP or SFTP can be imported, and receivers of type amqp";
 }

@@ -66,6 +66,12 @@ export class FileServer {
     return `[127.0.0.1]:${this.port} ${type} ${key}\n`;
   }
 
+  /** Of the same key, as ssh-keygen says it. */
+  get fingerprint(): string {
+    const said = execFileSync("ssh-keygen", ["-lf", path.join(this.#folder, "host.pub")], { encoding: "utf8" });
+    return said.split(" ")[1] ?? "";
+  }
+
   /** Where this process finds what is at this path of the user's. */
   see(...names: string[]): string {
     if (this.#options.diskBytes === undefined) return path.join(this.data, ...names);

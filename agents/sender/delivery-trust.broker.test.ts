@@ -1,0 +1,112 @@
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test, vi } from "vitest";
+import { DeliveryTest } from "../../scripts/lib/delivery-tests.ts";
+import { makeCertificate } from "../../scripts/lib/test-certificates.ts";
+
+const waitMs = { timeout: 100_000, interval: 50 };
+const heavy = { timeout: 300_000 };
+
+let it: DeliveryTest;
+
+afterEach(() => it.stop());
+
+async function expectDelivered(name: string): Promise<void> {
+  await vi.waitFor(() => expect(it.left()).toEqual([]), waitMs);
+  expect(it.find(name)?.content.toString()).toBe("x");
+}
+
+test(
+  "a host with another key gets nothing; the log says what to do, and when that is done it goes on by itself",
+  heavy,
+  async () => {
+    it = await DeliveryTest.start({ kind: "sftp" });
+    await it.server.kill();
+    it.server.changeHostKey();
+    await it.server.start();
+    it.put(it.nameOf("a"), "x");
+    const agent = it.send(it.config());
+    const { reason } = await agent.logged(/no connection: files wait/);
+    expect(reason).toMatch(/shows the host key SHA256:.*known is SHA256:.*: nothing is sent/s);
+    expect(reason).toContain("ssh-keyscan");
+    expect(it.left()).toEqual([it.nameOf("a")]);
+    expect(it.names()).toEqual([]);
+    it.trustServer();
+    await expectDelivered("a");
+  },
+);
+
+test("a password logs in too, and a fingerprint stands for the host's key", heavy, async () => {
+  it = await DeliveryTest.start({ kind: "sftp" });
+  const hostKeys = [it.server.fingerprint];
+  const login = { keyFile: undefined, passwordFile: it.server.passwordFile, knownHostsFile: undefined, hostKeys };
+  it.send(it.config({}, login));
+  it.put(it.nameOf("a"), "x");
+  await expectDelivered("a");
+});
+
+test.each(["sftp", "ftp"] as const)(
+  "%s: who is not let in is told by whom and with what, and files wait",
+  heavy,
+  async (kind) => {
+    it = await DeliveryTest.start({ kind });
+    const passwordFile = join(it.folder, "password");
+    writeFileSync(passwordFile, "wrong");
+    it.put(it.nameOf("a"), "x");
+    const agent = it.send(it.config({}, { keyFile: undefined, passwordFile }));
+    const { reason } = await agent.logged(/no connection: files wait/);
+    expect(reason).toContain("doesn't let wxofeed in");
+    writeFileSync(passwordFile, "wxofeed's password\n");
+    await expectDelivered("a");
+  },
+);
+
+test.each(["passive", "active"])(
+  "FTP over TLS, %s: commands and data, by the CA that the config names",
+  heavy,
+  async (mode) => {
+    const folder = join(process.env.TMPDIR ?? "/tmp", `warren-certificates-${process.pid}`);
+    mkdirSync(folder, { recursive: true });
+    try {
+      const { caFile, certificateFile, keyFile } = await makeCertificate(folder, "ftp", ["IP:127.0.0.1"]);
+      const tls = ["ssl_enable=YES", "force_local_data_ssl=YES", "force_local_logins_ssl=YES", "ssl_ciphers=HIGH"];
+      const files = [`rsa_cert_file=${certificateFile}`, `rsa_private_key_file=${keyFile}`];
+      it = await DeliveryTest.start({ kind: "ftp", config: [...tls, ...files] });
+      it.send(it.config({}, { mode, tls: { caFile } }));
+      for (const name of ["a", "b", "c"]) it.put(it.nameOf(name), "x");
+      for (const name of ["a", "b", "c"]) await expectDelivered(name);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
+
+test("a server without SITE UMASK says that the lock is to be another one", heavy, async () => {
+  it = await DeliveryTest.start({ kind: "ftp", config: ["cmds_denied=SITE"] });
+  it.put(it.nameOf("a"), "x");
+  const agent = it.send(it.config({ lock: "umask" }));
+  const { reason } = await agent.logged(/no connection: files wait/);
+  expect(reason).toMatch(/can't lock by umask.*"lock": ".tmp"/s);
+  await agent.end();
+  it.send(it.config({ lock: ".tmp" }));
+  await expectDelivered("a");
+});
+
+test(
+  "nobody can be told while the folder for that refuses: what is there is delivered again, and told of, when it takes files",
+  heavy,
+  async () => {
+    it = await DeliveryTest.start({ kind: "sftp" });
+    const agent = it.send(it.config());
+    await agent.logged("connected");
+    rmSync(join(it.folder, "notify"), { recursive: true });
+    it.put(it.nameOf("a"), "x");
+    const held = await agent.logged(/^refused: nothing is lost/);
+    expect(held.reason).toContain("it is there, and nobody can be told");
+    expect(it.left()).toEqual([it.nameOf("a")]);
+    mkdirSync(join(it.folder, "notify"));
+    chmodSync(join(it.folder, "notify"), 0o755);
+    await expectDelivered("a");
+    expect(it.notifications().size).toBe(1);
+  },
+);
