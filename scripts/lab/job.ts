@@ -1,11 +1,14 @@
 import { UserError } from "../../agents/lib/errors.ts";
+import type { StackConfig } from "../../infra/config/index.ts";
 import { isGood } from "../lib/accounting.ts";
-import { checkAccountFile, formatReport, wantsColor, writeAccount } from "../lib/report.ts";
+import { isPublicGood } from "../lib/public-report.ts";
+import { checkAccountFile, formatRoads, wantsColor, writeAccount } from "../lib/report.ts";
 import { readStackConfig } from "../lib/stack.ts";
 import { ensureStack, readPulumi, runPulumi } from "../toolchain/engine.ts";
 import { ensureToolchain } from "../toolchain/toolchain.ts";
 import { allocateLabIndex, labOption, labUp, progressPrinter } from "./index.ts";
-import { sendProducts } from "./send-products.ts";
+import { hostsOf, sendProducts } from "./send-products.ts";
+import { sendToPublic } from "./send-public.ts";
 import { labSpec } from "./stack.ts";
 
 export interface JobOptions {
@@ -40,16 +43,36 @@ export async function runLabJob(options: JobOptions): Promise<boolean> {
   await phase("the Pulumi engine and its plugins", "toolchain", () => ensureToolchain({ signal }));
   await phase("hosts", "hosts", () => bringHosts(name, signal, options.stack));
   await phase(`pulumi up -s ${name}`, "up", () => provision(name, signal));
-  const result = await phase("products", "total", async () => {
-    const config = await readStackConfig(name);
-    return sendProducts({ ...options, config, seconds, stream: process.stderr });
-  });
-  const { account, details, outcome } = result;
+  const config = await readStackConfig(name);
+  const { radar, toPublic } = await phase("products", "total", () => sendBothWays({ ...options, config, seconds }));
+  const color = wantsColor(process.stdout);
   const count = options.files.length || options.count;
-  process.stdout.write(`\n${formatReport({ account, details, outcome, count, color: wantsColor(process.stdout) })}`);
-  if (options.json) await writeAccount(options.json, account);
-  process.stdout.write(nextSteps(name));
-  return isGood(account) && outcome === "complete";
+  process.stdout.write(`\n${formatRoads(radar && { ...radar, count, color }, toPublic, color)}`);
+  if (options.json) {
+    await writeAccount(options.json, { ...radar?.account, ...(toPublic ? { public: toPublic.account } : {}) });
+  }
+  process.stdout.write(nextSteps(name, config));
+  const isRadarGood = !radar || (isGood(radar.account) && radar.outcome === "complete");
+  return isRadarGood && (!toPublic || isPublicGood(toPublic));
+}
+
+/** Down each road that the stack has, at the same time. A person's own files go down the one from the radar servers alone. */
+async function sendBothWays(options: JobOptions & { config: StackConfig; seconds: Record<string, number> }) {
+  const { config, files } = options;
+  const hasRadar = hostsOf(config, "urp").length > 0;
+  if (files.length > 0 && !hasRadar) {
+    throw new UserError(`stack ${options.name}`, "has no radar servers, which a file of yours goes through");
+  }
+  const [radar, toPublic] = await Promise.all([
+    hasRadar ? sendProducts({ ...options, stream: process.stderr }) : undefined,
+    files.length > 0 ? undefined : sendToPublic({ ...options, ...publicShare(options) }),
+  ]);
+  return { radar, toPublic };
+}
+
+/** The public road gets a quarter of the products, in the same time: the other one is what a lab is mostly for. */
+function publicShare({ count, ratePerSecond }: JobOptions): Pick<JobOptions, "count" | "ratePerSecond"> {
+  return { count: Math.ceil(count / 4), ratePerSecond: ratePerSecond / 4 };
 }
 
 const say = (text: string): boolean => process.stderr.write(`\n== ${text}\n`);
@@ -83,12 +106,14 @@ export async function provision(name: string, signal: AbortSignal): Promise<void
   }
 }
 
-function nextSteps(name: string): string {
+function nextSteps(name: string, { brokers, hosts }: StackConfig): string {
+  const broker = Object.values(brokers)[0]?.members[0] ?? "";
+  const own = Object.values(hosts).some(({ roles }) => roles.includes("urp"));
   const option = labOption(name);
   const steps = [
-    [`./warren lab${option} --product FILE…`, "your own files, through the same hosts"],
+    ...(own ? [[`./warren lab${option} --product FILE…`, "your own files, through the same hosts"] as const] : []),
     [
-      `./warren lab${option} exec bunny1 -- systemctl stop rabbitmq-server`,
+      `./warren lab${option} exec ${broker} -- systemctl stop rabbitmq-server`,
       `then ./warren preview -s ${name} sees it, up mends it`,
     ],
     [`./warren lab${option} down`, "take the hosts away"],

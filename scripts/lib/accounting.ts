@@ -3,6 +3,12 @@ import type { Arrival } from "../products/receivers.ts";
 import type { WrittenCopy } from "../products/writer.ts";
 import type { TapCounts } from "./tap.ts";
 
+export interface LatencyMs {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
 /** What came of a run, in numbers: the shape of `--json`. */
 export interface Account {
   /** Copies that each URP announced; one announced twice counts once. */
@@ -26,7 +32,7 @@ export interface Account {
    * kernel's change times of the two files (same clock: all hosts share one kernel). A twin that was closed earlier, but
    * announced later, does not count: it is no part of the path measured.
    */
-  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly latencyMs: LatencyMs;
   /** Duration of each phase of the run. */
   readonly seconds: Readonly<Record<string, number>>;
 }
@@ -176,7 +182,7 @@ function latencies(arrivals: readonly Arrival[], writtenAt: ReadonlyMap<string, 
 }
 
 /** Nearest-rank percentiles, rounded to a tenth of a millisecond; zeros where nothing arrived. */
-function summarise(values: readonly number[]): Account["latencyMs"] {
+export function summarise(values: readonly number[]): LatencyMs {
   const sorted = [...values].sort((one, other) => one - other);
   const rank = (share: number): number => toTenths(sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0);
   return { p50: rank(0.5), p99: rank(0.99), max: rank(1) };

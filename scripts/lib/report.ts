@@ -1,11 +1,11 @@
 import { access, constants, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { styleText } from "node:util";
 import { UserError } from "../../agents/lib/errors.ts";
+import type { PublicResult } from "../products/public-run.ts";
 import { type Account, type Details, isGood } from "./accounting.ts";
-
-/** So many names are shown of each kind of fault: enough to start looking, and the table stays in sight. */
-const namesShown = 5;
+import type { PublicAccount } from "./public-account.ts";
+import { publicSection } from "./public-report.ts";
+import { andMore, byHost, formatSections, judges, namesShown, type Section } from "./table.ts";
 
 const explanation: Record<Details["lost"][number]["after"], string> = {
   written: "written, not announced: look at the announcers",
@@ -31,26 +31,42 @@ export function wantsColor(stream: { isTTY?: boolean; hasColors?: () => boolean 
 }
 
 /** The table at the end of a run, then what is wrong, if anything is. Ends with a newline. */
-export function formatReport(options: ReportOptions): string {
-  const { account, details, count } = options;
-  const paint = painter(options.color);
-  const none = (value: number): string => paint(value === 0 ? "green" : "red", String(value));
-  const { p50, p99, max } = account.latencyMs;
-  const rows: Row[] = [
-    ["announced", byHost(account.announced)],
-    ["dispatched", paint(account.dispatched === count ? "green" : "red", `${account.dispatched} of ${count}`)],
-    ["first arrivals won", byHost(account.won)],
-    ["pulled", byHost(account.pulled)],
-    ["lost", none(account.lost)],
-    ["repeated", none(account.repeated)],
-    ["wrong size", none(account.wrongSize)],
-    ["wrong content", none(account.wrongContent)],
-    ["closed to received", `p50 ${p50} ms   p99 ${p99} ms   max ${max} ms`],
-    ["took", byHost(account.seconds, " s")],
+export const formatReport = (options: ReportOptions): string => formatSections([radarSection(options)], options.color);
+
+/** Both roads in one table, the one from the radar servers first; one that was not gone is left out. */
+export function formatRoads(
+  radar: ReportOptions | undefined,
+  toPublic: PublicResult | undefined,
+  color: boolean,
+): string {
+  if (!toPublic) return radar ? formatReport(radar) : "";
+  const sections = [
+    ...(radar ? [{ title: "URP to PDS", ...radarSection(radar) }] : []),
+    publicSection(toPublic, color),
   ];
-  const complaints = complain(options).map((line) => `${paint("red", "✗")} ${line}`);
-  const notes = remark(details).map((line) => `${paint("yellow", "!")} ${line}`);
-  return [...align(rows), ...separated(complaints), ...separated(notes), ""].join("\n");
+  return formatSections(sections, color);
+}
+
+function radarSection(options: ReportOptions): Section {
+  const { account, details, count } = options;
+  const { none, all } = judges(options.color);
+  const { p50, p99, max } = account.latencyMs;
+  return {
+    rows: [
+      ["announced", byHost(account.announced)],
+      ["dispatched", all(account.dispatched, count)],
+      ["first arrivals won", byHost(account.won)],
+      ["pulled", byHost(account.pulled)],
+      ["lost", none(account.lost)],
+      ["repeated", none(account.repeated)],
+      ["wrong size", none(account.wrongSize)],
+      ["wrong content", none(account.wrongContent)],
+      ["closed to received", `p50 ${p50} ms   p99 ${p99} ms   max ${max} ms`],
+      ["took", byHost(account.seconds, " s")],
+    ],
+    complaints: complain(options),
+    notes: remark(details),
+  };
 }
 
 /** Before a run, not after it: whether `writeAccount` will find a folder where it may write. */
@@ -65,8 +81,11 @@ export async function checkAccountFile(path: string): Promise<void> {
   if (isFolder) throw unwritable(path, "it is a folder");
 }
 
+/** What `--json` has: the account of the road from the radar servers, where that was gone, and that of the public one. */
+export type WrittenAccount = Partial<Account> & { readonly public?: PublicAccount };
+
 /** Writes the account as `--json` promises it, and nothing else. */
-export async function writeAccount(path: string, account: Account): Promise<void> {
+export async function writeAccount(path: string, account: WrittenAccount): Promise<void> {
   await writeFile(path, `${JSON.stringify(account, null, 2)}\n`).catch((error: Error) => {
     throw unwritable(path, error.message);
   });
@@ -74,23 +93,6 @@ export async function writeAccount(path: string, account: Account): Promise<void
 
 function unwritable(path: string, reason: string): UserError {
   return new UserError(path, `can't be written: ${reason}`, "give another file to --json");
-}
-
-type Row = readonly [label: string, value: string];
-
-function align(rows: readonly Row[]): string[] {
-  const width = Math.max(...rows.map(([label]) => label.length));
-  return rows.map(([label, value]) => `  ${label.padEnd(width)}   ${value}`);
-}
-
-function separated(lines: readonly string[]): string[] {
-  return lines.length > 0 ? ["", ...lines] : [];
-}
-
-function byHost(values: Readonly<Record<string, number>>, unit = ""): string {
-  return Object.entries(values)
-    .map(([name, value]) => `${name} ${value}${unit}`)
-    .join("   ");
 }
 
 function complain({ account, details, outcome }: ReportOptions): string[] {
@@ -113,10 +115,6 @@ function complain({ account, details, outcome }: ReportOptions): string[] {
   return lines;
 }
 
-function andMore(total: number): string[] {
-  return total > namesShown ? [`… and ${total - namesShown} more`] : [];
-}
-
 function remark({ announcedAgain, tapGaps }: Details): string[] {
   const lines: string[] = [];
   if (announcedAgain > 0)
@@ -127,9 +125,4 @@ function remark({ announcedAgain, tapGaps }: Details): string[] {
     );
   }
   return lines;
-}
-
-function painter(color: boolean) {
-  return (style: "green" | "red" | "yellow", text: string): string =>
-    color ? styleText(style, text, { validateStream: false }) : text;
 }

@@ -70,15 +70,17 @@ export async function openTap(options: TapOptions): Promise<Tap> {
   connection.on("disconnect", () => {
     counts.tapGaps++;
   });
-  const close = async (): Promise<void> => {
-    // Where the broker's address has just moved nobody answers any more, and amqplib would wait for ever.
-    await Promise.race([connection.close(), sleep(closeTimeoutMs, undefined, { ref: false })]);
-  };
-  return Object.assign(events, { counts, close });
+  return Object.assign(events, { counts, close: () => closeConnection(connection) });
 }
 
-async function connectForEver(
-  { broker, ca, name }: TapOptions,
+/** Where the broker's address has just moved nobody answers any more, and amqplib would wait for ever. */
+export async function closeConnection(connection: RecoveringChannelModel): Promise<void> {
+  await Promise.race([connection.close(), sleep(closeTimeoutMs, undefined, { ref: false })]);
+}
+
+/** A connection that is made again whenever it is lost, and set up anew. Rejects when the first one fails. */
+export async function connectForEver(
+  { broker, ca, name }: Pick<TapOptions, "broker" | "ca" | "name">,
   setup: (model: ChannelModel) => Promise<void>,
 ): Promise<RecoveringChannelModel> {
   const connection = await connect(withHeartbeat(broker), {

@@ -115,7 +115,8 @@ async function writeFileInPieces(path: string, content: Buffer): Promise<void> {
   }
 }
 
-function asUserError(error: unknown): unknown {
+/** A fault of the disk that a person can mend, as one; another error as it is. */
+export function asUserError(error: unknown): unknown {
   if (!(error instanceof Error && "code" in error && "path" in error)) return error;
   const remedies: Record<string, string> = {
     ENOSPC: "make room on its file system",

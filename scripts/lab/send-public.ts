@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
+import { publicServer } from "../../infra/model/delivery.ts";
+import { readOperatorCa } from "../lib/operator-ca.ts";
+import { openUrlTap } from "../lib/url-tap.ts";
+import { firstObservationOf } from "../products/names.ts";
+import { planPublicProducts } from "../products/public-plan.ts";
+import { type PublicResult, type PublicRunOptions, runPublicProducts } from "../products/public-run.ts";
+import { loadSamples } from "../products/samples.ts";
+import { hostsOf } from "./send-products.ts";
+import { hostRoot } from "./ssh.ts";
+
+export interface SendPublicOptions extends Pick<PublicRunOptions, "signal" | "stallMs" | "onFetched"> {
+  /** The lab, and its stack. */
+  readonly name: string;
+  readonly config: StackConfig;
+  readonly count: number;
+  readonly ratePerSecond: number;
+  readonly seed: number;
+}
+
+/** Sends products from px to the lab's clients and counts them; undefined where the stack has no such road. */
+export async function sendToPublic(options: SendPublicOptions): Promise<PublicResult | undefined> {
+  const { name, config, count, ratePerSecond, seed } = options;
+  const { datamart } = config;
+  const [px] = hostsOf(config, "px");
+  const clients = hostsOf(config, "client");
+  const broker = publicBroker(config);
+  if (px === undefined || clients.length === 0 || !datamart?.delivery || !broker) return undefined;
+  const samples = await loadSamples();
+  const products = planPublicProducts(
+    { count, ratePerSecond, seed, firstObservation: firstObservationOf(new Date()) },
+    samples,
+  );
+  const folders = clients.map(async (client) => ({
+    pds: client,
+    directory: join(await hostRoot(name, client), datamart.clients.directory),
+  }));
+  const tap = await openUrlTap({
+    broker: broker.url,
+    ca: broker.secure ? await readOperatorCa(name) : undefined,
+    exchange: datamart.exchange,
+    topic: datamart.notifyTopic,
+    name: "warren-lab-tap",
+  });
+  try {
+    return await runPublicProducts({
+      ...options,
+      products,
+      samples,
+      tap,
+      queueDirectory: join(await hostRoot(name, px), datamart.delivery.queueDirectory),
+      clients: await Promise.all(folders),
+    });
+  } finally {
+    await tap.close();
+  }
+}
+
+/** The broker that tells the public, with the account that the agents use. */
+function publicBroker(config: StackConfig): { readonly url: string; readonly secure: boolean } | undefined {
+  const server = publicServer(config);
+  const broker = config.datamart && config.brokers[config.datamart.broker];
+  const address = server && config.hosts[server.name]?.address;
+  if (!config.datamart || !broker || address === undefined) return undefined;
+  const secure = broker.tls && !broker.plainText;
+  const url = new URL(`${secure ? "amqps" : "amqp"}://${address}:${secure ? broker.tlsPort : broker.port}/`);
+  url.username = "feeder";
+  url.password = passwordOf(config, "feeder", config.datamart.broker);
+  return { url: url.href, secure };
+}
