@@ -118,12 +118,16 @@ export class DeliveryTest {
     }
   }
 
+  /** Of notifications. */
+  toldNames(): string[] {
+    return this.#told().map(({ name }) => name);
+  }
+
   /** Notifications by their names, with what they say. */
   notifications(): Map<string, string> {
-    const root = path.join(this.folder, "notify");
-    const names = readdirSync(root, { recursive: true, withFileTypes: true });
-    const files = names.filter((entry) => entry.isFile() && !entry.name.startsWith("."));
-    return new Map(files.map((entry) => [entry.name, readFileSync(path.join(entry.parentPath, entry.name), "utf8")]));
+    return new Map(
+      this.#told().map(({ name, parentPath }) => [name, readFileSync(path.join(parentPath, name), "utf8")]),
+    );
   }
 
   /** Reasons of the files that were put aside, by name. */
@@ -132,5 +136,10 @@ export class DeliveryTest {
     const notes = readdirSync(folder).filter((name) => name.endsWith(".json"));
     const told = notes.map((name) => JSON.parse(readFileSync(path.join(folder, name), "utf8")));
     return Object.fromEntries(told.map(({ name, reason }) => [name, reason]));
+  }
+
+  #told() {
+    const entries = readdirSync(path.join(this.folder, "notify"), { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile() && !entry.name.startsWith("."));
   }
 }
