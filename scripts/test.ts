@@ -10,7 +10,12 @@ const suiteNames = ["check", "broker", "lab"] as const;
 type SuiteName = (typeof suiteNames)[number];
 
 /** Programs that the agents' tests start. The local broker and the lab bring by themselves what they need. */
-const brokerRequirements: readonly Requirement[] = [{ program: "inotifywait", package: "inotify-tools" }];
+const brokerRequirements: readonly Requirement[] = [
+  { program: "inotifywait", package: "inotify-tools" },
+  { program: "openssl", package: "openssl" },
+  { program: "sftp", package: "openssh-client" },
+  { program: "sshd", package: "openssh-server" },
+];
 
 /** `./warren test`: every suite, a table, and as the last line `N passed, N failed`. */
 export function define(command: Command): void {
@@ -21,7 +26,7 @@ export function define(command: Command): void {
       "after",
       `
 check   format, lint, types, arrows, unit tests; a minute and a half on two cores (npm run check is the same)
-broker  agents as processes against a real broker; no root
+broker  agents as processes against real brokers, sshd and vsftpd; root for the last two
 lab     real hosts on this machine, provisioned by the real engine; root on Debian or Ubuntu`,
     )
     .action(async (options: { only?: SuiteName[]; json?: string }) => {

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { loadConfig } from "../lib/config.ts";
 import { configSchema, type DeliveryConfig } from "./config.ts";
 import { Holds } from "./holds.ts";
 import { Leftovers } from "./leftovers.ts";
@@ -145,6 +146,11 @@ test("paths of a server: from where a login begins, below a root, from its own r
   expect(directoriesBelow("/dd", "/dd/a/b")).toEqual(["/dd/a", "/dd/a/b"]);
   expect(directoriesBelow("/", "/a")).toEqual(["/a"]);
   expect(directoriesBelow("dd", "dd")).toEqual([]);
+});
+
+test("the example of a delivery is a whole config, the source's: lock umask, 775, batch 100", async () => {
+  const example = await loadConfig(configSchema, join(import.meta.dirname, "example-sftp.json"), {});
+  expect(example).toMatchObject({ type: "sftp", lock: "umask", chmod: "775", batch: 100 });
 });
 
 test("a config says by type what it is; a delivery's faults come all at once", () => {
