@@ -58,13 +58,18 @@ export function checkRelPath(relPath: string): Result<string> {
   return good(relPath);
 }
 
+/** The last one that was good: an announcer has one for all that it says, and to parse it takes longer than to compose the rest. */
+let goodBaseUrl: string | undefined;
+
 export function checkBaseUrl(text: string): Result<string> {
+  if (text === goodBaseUrl) return good(text);
   if (/\s/.test(text) || controlCharacter.test(text)) return bad("base URL has white space");
   if (!text.endsWith("/")) return bad(`base URL does not end in "/": ${text}`);
   if (!URL.canParse(text)) return bad(`base URL is not an absolute URL: ${text}`);
   const url = new URL(text);
   if (!protocols.has(url.protocol)) return bad(`base URL has protocol ${url.protocol}`);
   if (url.search !== "" || url.hash !== "") return bad(`base URL has a query or fragment: ${text}`);
+  goodBaseUrl = text;
   return good(text);
 }
 

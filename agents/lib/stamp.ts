@@ -6,7 +6,9 @@ export function formatStamp(timeMs: number, separator: "" | "T"): Result<string>
     return bad(`time of publication is out of range: ${timeMs}`);
   }
   const iso = new Date(timeMs).toISOString();
-  return good(iso.replace(/[-:Z]/g, "").replace("T", separator));
+  // By place, not by expression: a watcher stamps thousands of files a second.
+  const date = iso.slice(0, 4) + iso.slice(5, 7) + iso.slice(8, 10);
+  return good(date + separator + iso.slice(11, 13) + iso.slice(14, 16) + iso.slice(17, 23));
 }
 
 /** Reads either form, with any number of fraction digits; what is finer than a millisecond is cut off. */

@@ -57,7 +57,7 @@ export class Trees {
   /** Where a path is on the disk. */
   absolute(path: string): string {
     const { tree, inner } = this.#locate(path);
-    return join(tree.root, inner);
+    return `${tree.root}/${inner}`;
   }
 
   look(path: string): FileFacts | undefined {
