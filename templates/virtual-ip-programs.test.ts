@@ -179,6 +179,12 @@ describe("broker-health of a cluster with quorum queues", () => {
     expect(restarts()).toBe(true);
   });
 
+  it("has a broker restarted at the third look that has parted from one that is no majority", () => {
+    const lines = Array.from({ length: 3 }, () => look("[parted,may_mend]\n"));
+    expect(lines).toEqual(["healthy\n", "unhealthy: parted\n", "a restart mends: parted\n"]);
+    expect(restarts()).toBe(true);
+  });
+
   it("has one restarted three times at most, until it is healthy again", () => {
     const lines = Array.from({ length: 6 }, () => look("[cut_off,may_mend]\n"));
     expect(lines.filter((line) => line.includes("a restart mends"))).toHaveLength(3);
