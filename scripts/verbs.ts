@@ -51,6 +51,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./destroy.ts"),
   },
   {
+    name: "verify",
+    summary: "the chain in order of production, each link with its evidence, and the first broken one",
+    load: () => import("./verify.ts"),
+  },
+  {
     name: "adopt",
     summary: "read brokers built by hand, write a stack file that changes nothing on them",
     load: () => import("./adopt.ts"),

@@ -2,12 +2,11 @@ import { randomUUID } from "node:crypto";
 import { lstat, mkdir, rename, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { execa } from "execa";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { EnvironmentModel, HostModel } from "../model/types.ts";
+import { askHost } from "./ask.ts";
 import { firstContactFile } from "./host-keys.ts";
 import { type Observation, parseObservation, type Unreachable } from "./observation.ts";
-import { refusedKey } from "./refused-key.ts";
 import { observationScript } from "./script.ts";
 import { sshConfig } from "./ssh-config.ts";
 
@@ -78,24 +77,5 @@ async function makePrivateFolder(folder: string): Promise<void> {
   );
 }
 
-async function observeHost(host: HostModel, config: string): Promise<Observation | Unreachable> {
-  const shell = host.connection.user === "root" ? ["sh", "-s"] : ["sudo", "-n", "sh", "-s"];
-  const result = await execa("ssh", ["-F", config, host.name, "--", ...shell], {
-    input: observationScript(host),
-    reject: false,
-    timeout: answerTimeoutMs,
-    // The shared connection's background process keeps standard error open; the answer ends with standard output.
-    stderr: "pipe",
-  });
-  if (result.code === "ENOENT") {
-    throw new UserError("ssh", "is not installed on this machine", "install the package openssh-client");
-  }
-  const observation = parseObservation(result.stdout);
-  if (observation) return observation;
-  const said = result.stderr.trim().split("\n").at(-1);
-  const refused = refusedKey(result.stderr);
-  return {
-    ...(refused ? { refused } : {}),
-    unreachable: said || result.shortMessage || `no whole answer (exit code ${result.exitCode})`,
-  };
-}
+const observeHost = (host: HostModel, config: string): Promise<Observation | Unreachable> =>
+  askHost(host.connection, config, observationScript(host), parseObservation, { timeoutMs: answerTimeoutMs });

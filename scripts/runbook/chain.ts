@@ -1,0 +1,129 @@
+import { deadLetterQueue } from "../../agents/lib/topology.ts";
+import type { Role } from "../../infra/config/hosts.ts";
+import type { StackConfig } from "../../infra/config/index.ts";
+import { metricsPorts } from "../../infra/model/agent-part.ts";
+import { ledgerQueueOf } from "../../infra/model/agent-queues.ts";
+import { productUrlPath } from "../../infra/model/apache.ts";
+import { dispatcherHosts } from "../../infra/model/dispatchers.ts";
+import { brokerUnit, keepalivedUnit } from "../../infra/model/names.ts";
+import { virtualIpModels } from "../../infra/model/virtual-ips.ts";
+
+/** An agent on a host: its unit, and where it answers. */
+export interface AgentPlace {
+  readonly name: keyof typeof metricsPorts;
+  readonly unit: string;
+  readonly port: number;
+}
+
+export interface ChainHost {
+  readonly name: string;
+  readonly address: string;
+  readonly roles: readonly Role[];
+  /** Login name; whoever isn't root uses sudo. */
+  readonly user: string;
+  readonly agents: readonly AgentPlace[];
+  /** Units beside the agents' that have to run. */
+  readonly units: readonly string[];
+}
+
+/** The road of the announcements, as the config has it, without any secret: what is looked at is held to this. */
+export interface Chain {
+  readonly stack: string;
+  readonly hosts: readonly ChainHost[];
+  readonly urps: readonly string[];
+  /** Members of the broker, the one first that should hold the virtual IP. */
+  readonly members: readonly string[];
+  readonly dispatchers: readonly string[];
+  readonly pdses: readonly string[];
+  readonly broker: string;
+  readonly vip?: { readonly name: string; readonly address: string };
+  readonly productRoot: string;
+  /** Where the product root is served, e.g. `/db/`. */
+  readonly productUrlPath: string;
+  readonly receiverDirectory: string;
+  readonly queues: {
+    readonly input: string;
+    readonly pull: string;
+    readonly dead: string;
+    /** By host of a dispatcher. */
+    readonly ledgers: Readonly<Record<string, string>>;
+  };
+  readonly silenceSeconds: number;
+}
+
+const agentsOfRole: Readonly<Record<Role, readonly AgentPlace["name"][]>> = {
+  urp: ["announcer"],
+  bunny: ["dispatcher"],
+  pds: ["puller"],
+  px: ["delivery", "dd-notify"],
+  dd: ["watcher", "queue-manager"],
+  client: [],
+  ldap: [],
+};
+
+const unitsOfRole: Readonly<Record<Role, readonly string[]>> = {
+  urp: ["apache2.service"],
+  bunny: [brokerUnit, keepalivedUnit],
+  pds: [],
+  px: [],
+  dd: [brokerUnit, "apache2.service"],
+  client: ["warren-subscriber.service"],
+  ldap: ["slapd.service"],
+};
+
+export function chainOf(stack: string, config: StackConfig): Chain {
+  const { announcements, brokers } = config;
+  const broker = brokers[announcements.broker];
+  const vip = virtualIpModels(config).find(({ name }) => name === broker?.virtualIp);
+  const dispatchers = dispatcherHosts(config);
+  const hosts = Object.entries(config.hosts).map(([name, host]) => chainHost(name, host, config, dispatchers));
+  const having = (role: Role) => hosts.flatMap(({ name, roles }) => (roles.includes(role) ? [name] : []));
+  const inOrder = (vip?.hosts ?? []).filter((host) => broker?.members.includes(host));
+  const members = [...inOrder, ...(broker?.members ?? []).filter((host) => !inOrder.includes(host))];
+  return {
+    stack,
+    hosts,
+    urps: having("urp"),
+    members,
+    dispatchers,
+    pdses: having("pds"),
+    broker: announcements.broker,
+    ...(vip ? { vip: { name: vip.name, address: vip.address } } : {}),
+    productRoot: announcements.productRoot,
+    productUrlPath: productUrlPath(announcements.productRoot),
+    receiverDirectory: announcements.receiverDirectory,
+    queues: {
+      input: announcements.inputQueue,
+      pull: announcements.pullQueue,
+      dead: deadLetterQueue,
+      ledgers: Object.fromEntries(dispatchers.map((host) => [host, ledgerQueueOf(host)])),
+    },
+    silenceSeconds: announcements.silenceSeconds,
+  };
+}
+
+function chainHost(
+  name: string,
+  host: StackConfig["hosts"][string],
+  config: StackConfig,
+  dispatchers: readonly string[],
+): ChainHost {
+  const { address, roles, adopted } = host;
+  const isThere = (agent: AgentPlace["name"]) => agent !== "dispatcher" || dispatchers.includes(name);
+  const agents = adopted ? [] : roles.flatMap((role) => agentsOfRole[role]).filter(isThere);
+  const isHolder = Object.values(config.virtualIps).some(({ priorities }) => priorities[name] !== undefined);
+  const units = roles.flatMap((role) => unitsOfRole[role]).filter((unit) => unit !== keepalivedUnit || isHolder);
+  return {
+    ...{ name, address, roles },
+    user: host.ssh.user ?? config.ssh.user,
+    agents: agents.map((agent) => ({ name: agent, unit: `warren-${agent}.service`, port: metricsPorts[agent] })),
+    units: [...new Set(units)],
+  };
+}
+
+/** @throws TypeError where the chain has no such host */
+export function chainHostOf(chain: Chain, name: string): ChainHost {
+  const found = chain.hosts.find((host) => host.name === name);
+  if (!found) throw new TypeError(`no host ${name}`);
+  return found;
+}

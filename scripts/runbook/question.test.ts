@@ -1,0 +1,96 @@
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fixtureConfig } from "../../infra/model/fixture.ts";
+import { type Chain, chainOf } from "./chain.ts";
+import { parseFetches, parseHost, parseHttp } from "./host-answer.ts";
+import { fetchQuestion, hostQuestion } from "./question.ts";
+
+const shell = async (script: string) => (await execa("sh", ["-s"], { input: script, reject: false })).stdout;
+
+describe("what a host is asked", () => {
+  const folder = mkdtempSync(join(tmpdir(), "warren-question-"));
+  const root = join(folder, "db");
+  const health = { ok: false, text: "500 announced, 3 waiting; no connection to x: y", spooled: 3 };
+  const server = createServer(({ url }, response) => {
+    if (url === "/health") response.writeHead(503).end(`${JSON.stringify(health)}\n`);
+    else if (url === "/metrics")
+      response.end('# HELP a b\nwarren_announcer_announced_total 500\nwarren_announcer_x_bucket{le="1"} 4\n# EOF\n');
+    else response.end("x".repeat(70_000));
+  });
+  let chain: Chain;
+
+  beforeAll(async () => {
+    mkdirSync(join(root, "20260101/URP"), { recursive: true });
+    for (const [name, bytes, seconds] of [
+      ["old", 3, 100],
+      ["new one:A::1", 5, 200],
+      [".part", 7, 300],
+    ] as const) {
+      const path = join(root, "20260101/URP", name);
+      writeFileSync(path, "y".repeat(bytes));
+      utimesSync(path, seconds, seconds);
+    }
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const port = (server.address() as AddressInfo).port;
+    const of = chainOf("lab", fixtureConfig("lab"));
+    const hosts = of.hosts.map((host) => ({ ...host, agents: host.agents.map((agent) => ({ ...agent, port })) }));
+    chain = { ...of, hosts, productRoot: root };
+  });
+  afterAll(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it("is answered by a plain shell: the newest products, the agent's own words, its counters, the disks", async () => {
+    const found = parseHost(chain, "urp-1", await shell(hostQuestion(chain, "urp-1", true)));
+    const path = "20260101/URP/";
+    expect(found?.newest).toEqual([
+      { path: `${path}new one:A::1`, bytes: 5, modifiedMs: 200_000 },
+      { path: `${path}old`, bytes: 3, modifiedMs: 100_000 },
+    ]);
+    expect(found?.agents.announcer).toEqual({ health, metrics: { warren_announcer_announced_total: 500 } });
+    expect(found?.disks.length).toBeGreaterThan(0);
+    expect(Math.abs((found?.nowMs ?? 0) - Date.now())).toBeLessThan(60_000);
+  });
+
+  it("is nothing where the answer breaks off", async () => {
+    const answer = await shell(hostQuestion(chain, "urp-1", false));
+    expect(parseHost(chain, "urp-1", answer.slice(0, answer.lastIndexOf("== end")))).toBeUndefined();
+  });
+
+  it("says of an agent that is not there why it is silent", async () => {
+    const hosts = chain.hosts.map((host) => ({ ...host, agents: host.agents.map((agent) => ({ ...agent, port: 1 })) }));
+    const gone = { ...chain, hosts };
+    const found = parseHost(gone, "pds-1", await shell(hostQuestion(gone, "pds-1", false)));
+    expect(found?.agents.puller).toEqual({ silent: "Connection refused" });
+  });
+
+  it("counts the bytes of a product, of a server that speaks and of one that doesn't", async () => {
+    // The question asks port 80 of hosts; here another port and another host stand for them.
+    const question = fetchQuestion(
+      [
+        { from: "127.0.0.1", path: "/db/a" },
+        { from: "127.0.0.1", path: "/db/b" },
+      ],
+      20,
+    );
+    const { port } = server.address() as AddressInfo;
+    const [first, second] = question.split(" 127.0.0.1 80 ").length === 3 ? [port, 1] : [];
+    const asked = question
+      .replace("127.0.0.1 80 ", `127.0.0.1 ${first} `)
+      .replace("127.0.0.1 80 ", `127.0.0.1 ${second} `);
+    expect(parseFetches(await shell(asked))).toEqual([
+      { status: 200, bytes: 70_000, body: "" },
+      { silent: "Connection refused" },
+    ]);
+  });
+
+  it("reads no answer as none", () => {
+    expect(parseHttp([""])).toEqual({ silent: "no answer in time" });
+  });
+});

@@ -1,0 +1,89 @@
+import { chainHostOf } from "../runbook/chain.ts";
+import type { AgentEvidence, HostEvidence } from "../runbook/evidence.ts";
+import { broken, byHost, good, type Look, logsOf, onHost, type Part, type Step, type Verdict } from "./step.ts";
+
+/**
+ * Bytes below which a host's disk is as good as full: RabbitMQ stops taking messages below 50 MB (`disk_free_limit`'s own default), and
+ * the agents' journals grow meanwhile.
+ */
+const freeBytesLeast = 64 << 20;
+
+/** Links that are the same in each part of the chain: the host, its disk, a unit of it. */
+export const answersStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  name: "host answers",
+  part,
+  hosts,
+  judge: ({ evidence }, host) => {
+    const found = evidence.hosts[host];
+    if (found && !("unreachable" in found)) return good("answers by ssh");
+    const why = found && "unreachable" in found ? found.unreachable : "not asked";
+    return broken(
+      `no answer by ssh: ${why}`,
+      `look at its power, link and console; then ${onHost(evidence, host, "uptime")}`,
+    );
+  },
+});
+
+export const diskStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  name: "room on its disks",
+  part,
+  hosts,
+  judge: byHost(({ disks }, { evidence }, host) => {
+    const full = disks.find(({ freeBytes }) => freeBytes < freeBytesLeast);
+    if (full) {
+      return broken(
+        `${full.mount} has ${megabytes(full.freeBytes)} left, ${full.usedPercent} % are used`,
+        `make room: ${onHost(evidence, host, `du -xhd2 ${full.mount} | sort -h | tail`)}`,
+      );
+    }
+    const fullest = disks.toSorted((a, b) => b.usedPercent - a.usedPercent)[0];
+    return good(fullest ? `${fullest.mount}: ${fullest.usedPercent} % used` : "no file system looked at");
+  }),
+});
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / (1 << 20))} MB`;
+
+/** A unit that comes with a package. */
+export const unitStep = (name: string, part: Part, unit: string, hosts: Step["hosts"]): Step => ({
+  name,
+  part,
+  hosts,
+  judge: byHost((host, look, hostName) => judgeUnit(host, look, hostName, unit)),
+});
+
+function judgeUnit(host: HostEvidence, { evidence }: Look, name: string, unit: string): Verdict {
+  const state = host.units[unit];
+  if (state?.active === "active") return good(`${unit} is ${state.sub}`);
+  return broken(
+    `${unit} is ${state ? `${state.active} (${state.sub})` : "not there"}`,
+    `${onHost(evidence, name, `journalctl -u ${unit} -n 30`)}; then ${onHost(evidence, name, `systemctl start ${unit}`)}`,
+  );
+}
+
+/** An agent runs and answers; what it says of its work is another step's. */
+export const agentStep = (part: Part, agent: string, hosts: Step["hosts"]): Step => ({
+  name: `${agent} runs`,
+  part,
+  hosts,
+  judge: byHost((host, look, name) => {
+    const place = chainHostOf(look.evidence.chain, name).agents.find((one) => one.name === agent);
+    if (!place) return good("none is placed here");
+    const unit = host.units[place.unit];
+    // Agents that wait for their broker are activating, and answer.
+    const isUp = unit?.active === "active" || (unit?.active === "activating" && unit.sub === "start");
+    const { health, silent } = agentOf(host, agent);
+    if (isUp && health) return good(`${place.unit} is ${unit?.sub}`);
+    const restart = onHost(look.evidence, name, `systemctl restart ${place.unit}`);
+    if (!isUp) {
+      const state = unit ? `${unit.active} (${unit.sub})` : "not there";
+      return broken(`${place.unit} is ${state}`, `${logsOf(look.evidence, name, agent)}; then ${restart}`);
+    }
+    return broken(
+      `${place.unit} runs and doesn't answer on port ${place.port}: ${silent}`,
+      `it hangs; systemd ends it by its watchdog, or ${restart}`,
+    );
+  }),
+});
+
+export const agentOf = (host: HostEvidence, agent: string): AgentEvidence =>
+  host.agents[agent] ?? { silent: "not asked" };

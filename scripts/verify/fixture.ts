@@ -1,0 +1,82 @@
+import { fixtureConfig } from "../../infra/model/fixture.ts";
+import { chainOf } from "../runbook/chain.ts";
+import type { BrokerEvidence, Evidence, HostEvidence, MemberEvidence, QueueEvidence } from "../runbook/evidence.ts";
+
+/** The same, to be written to. */
+export type Draft<T> = { -readonly [Key in keyof T]: Draft<T[Key]> };
+
+export const nowMs = Date.parse("2026-11-27T20:50:00Z");
+const product = "20261127/RADAR/URP/XFT/202611272049~~PPI,0.3,10,ECHO,DBZ,DBZ:URP:XFT:RADAR:META::20261127204959";
+const connected = "connected to amqps://10.203.4.50:5671";
+
+/** What a look at `lab4` gives where nothing is wrong and 30 products a second are made. */
+export function soundEvidence(stack = "lab4"): Draft<Evidence> {
+  const chain = chainOf(stack, fixtureConfig(stack));
+  const newest = [{ path: product, bytes: 658, modifiedMs: nowMs - 2500 }];
+  const fetched = (from: string) => ({
+    ...{ from, product: newest[0] ?? { path: "", bytes: 0, modifiedMs: 0 } },
+    answer: { status: 200, bytes: 658, body: "" },
+  });
+  const host = (name: string): HostEvidence => {
+    const isUrp = chain.urps.includes(name);
+    const isPds = chain.pdses.includes(name);
+    const holds = name === chain.members[0] && chain.vip ? [chain.vip.address] : [];
+    const found = chain.hosts.find((one) => one.name === name);
+    const units = [...(found?.units ?? []), ...(found?.agents ?? []).map(({ unit }) => unit)];
+    const health = (agent: string) => {
+      if (agent !== "dispatcher") return { ok: true, text: `500 done, 0 waiting; ${connected}`, spooled: 0 };
+      const state = holds.length > 0 ? "active" : "standby";
+      return { ok: true, text: `${state}; connected to 127.0.0.1:5672; 0 in flight`, state };
+    };
+    return {
+      nowMs,
+      units: Object.fromEntries(
+        units.map((unit) => [unit, { active: "active", sub: "running", restarts: 0, status: "" }]),
+      ),
+      addresses: [found?.address ?? "", ...holds],
+      agents: Object.fromEntries((found?.agents ?? []).map((agent) => [agent.name, { health: health(agent.name) }])),
+      disks: [{ mount: "/", usedPercent: 20, freeBytes: 40e9 }],
+      ...(isUrp ? { newest, announcedAtMs: nowMs - 2480, fetches: [fetched(name)] } : {}),
+      ...(isPds ? { placedAtMs: nowMs - 40, fetches: chain.urps.map(fetched) } : {}),
+    };
+  };
+  return structuredClone({
+    chain,
+    hosts: Object.fromEntries(chain.hosts.map(({ name }) => [name, host(name)])),
+    broker: soundBroker(chain),
+  }) as Draft<Evidence>;
+}
+
+function soundBroker({ members, queues, dispatchers, pdses }: Evidence["chain"]): BrokerEvidence {
+  const nodes = members.map((host) => `rabbit@${host}`);
+  const view: MemberEvidence = {
+    nodes: nodes.map((name) => ({ name, running: true, partitions: [], memoryAlarm: false, diskAlarm: false })),
+  };
+  const queue = (name: string, consumers: number, published: number): QueueEvidence => ({
+    ...{ name, state: "running", messages: 1, ready: 0, unacknowledged: 1, consumers },
+    ...{ published, acknowledged: published, replicas: nodes, inStep: nodes },
+  });
+  const all = [
+    queue(queues.input, 1, 60),
+    queue(queues.pull, pdses.length, 30),
+    { ...queue(queues.dead, 0, 0), messages: 0, unacknowledged: 0 },
+    ...dispatchers.map((host) => queue(queues.ledgers[host] ?? "", 1, 60)),
+  ];
+  return {
+    members: Object.fromEntries(members.map((host) => [host, view])),
+    queues: Object.fromEntries(all.map((one) => [one.name, one])),
+  };
+}
+
+/** The words of one host. @throws TypeError where it said none */
+export function wordsOf({ hosts }: Draft<Evidence>, name: string): Draft<HostEvidence> {
+  const found = hosts[name];
+  if (!found || "unreachable" in found) throw new TypeError(`${name} says nothing`);
+  return found;
+}
+
+export function queueOf({ broker }: Draft<Evidence>, name: string): Draft<QueueEvidence> {
+  const found = broker.queues?.[name];
+  if (!found) throw new TypeError(`no queue ${name}`);
+  return found;
+}

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { cases } from "./cases.ts";
+import { type Draft, queueOf, soundEvidence, wordsOf } from "./fixture.ts";
+import { steps, verify } from "./judge.ts";
+import { laterCases } from "./later-cases.ts";
+import { formatVerification } from "./report.ts";
+
+const all = [...cases, ...laterCases];
+const options = { productAgeSeconds: 300 };
+
+describe("verify", () => {
+  it.each(["lab", "lab4"])("finds nothing on a sound %s", (stack) => {
+    const found = verify(soundEvidence(stack), options);
+    expect(found.steps.filter(({ verdict }) => verdict !== "good")).toEqual([]);
+    expect(found).toMatchObject({ ok: true, firstBroken: null });
+  });
+
+  it.each(all.map((one) => [one.title, one] as const))("names the first broken link where %s", (_, one) => {
+    const evidence = soundEvidence();
+    one.change(evidence);
+    const { ok, firstBroken } = verify(evidence, options);
+    expect(ok).toBe(false);
+    expect(firstBroken).toMatchObject({ host: one.host, step: one.step });
+    expect(firstBroken?.evidence).toMatch(one.says);
+    expect(firstBroken?.remedy).toMatch(one.remedy);
+  });
+
+  it("has a broken case of every step", () => {
+    const covered = new Set(all.map(({ step }) => step));
+    expect([...new Set(steps.map(({ name }) => name))].filter((name) => !covered.has(name))).toEqual([]);
+  });
+
+  it("stops at nothing: every step is judged on every host, whatever is broken", () => {
+    const evidence = soundEvidence();
+    const count = verify(evidence, options).steps.length;
+    for (const name of Object.keys(evidence.hosts)) evidence.hosts[name] = { unreachable: "no route" };
+    for (const name of evidence.chain.members) evidence.broker.members[name] = { silent: "no route" };
+    const { queues: _, ...members } = evidence.broker;
+    evidence.broker = members as Draft<typeof evidence.broker>;
+    const found = verify(evidence, options);
+    expect(found.steps).toHaveLength(count);
+    expect(found.firstBroken).toMatchObject({ host: "urp-1", step: "host answers" });
+  });
+
+  it("takes announcers without a broker for broken where all of bunny is sound", () => {
+    const evidence = soundEvidence();
+    for (const urp of evidence.chain.urps)
+      wordsOf(evidence, urp).agents.announcer = { health: { ok: false, text: "9 waiting; no connection to x: CA" } };
+    for (const pds of evidence.chain.pdses)
+      wordsOf(evidence, pds).agents.puller = { health: { ok: false, text: "0 pulled; no connection to x: CA" } };
+    expect(verify(evidence, options).firstBroken).toMatchObject({ host: "urp-1", step: "products are announced" });
+  });
+
+  it("takes no queue for stuck that is long and moves", () => {
+    const evidence = soundEvidence();
+    Object.assign(queueOf(evidence, "cmc.urp.input"), { messages: 20_000, ready: 18_000, acknowledged: 4000 });
+    expect(verify(evidence, options).ok).toBe(true);
+  });
+
+  it("ends with the link to repair first, or with none", () => {
+    const evidence = soundEvidence();
+    expect(formatVerification(verify(evidence, options), false)).toMatch(/\nno broken link\n$/);
+    queueOf(evidence, "cmc.urp.dead").messages = 2;
+    const lines = formatVerification(verify(evidence, options), false).trimEnd().split("\n");
+    expect(lines.at(-2)).toBe("first broken link: bunny1, no dead letters: cmc.urp.dead holds 2");
+    expect(lines.at(-1)).toMatch(/^remedy: /);
+    expect(lines.filter((line) => /^\s+✗/.test(line))).toHaveLength(1);
+  });
+});
