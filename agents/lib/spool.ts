@@ -89,6 +89,11 @@ export class Spool {
     return this.#pending.values();
   }
 
+  /** One of them; undefined where it is done, or was never taken. */
+  entry(sequence: number): SpoolEntry | undefined {
+    return this.#pending.get(sequence);
+  }
+
   /**
    * Resolves with the message's sequence when it is on disk; one fdatasync serves all that came meanwhile. Rejects with
    * `SpoolFullError`, or with what the disk said; then the message is not in the spool.

@@ -39,6 +39,16 @@ const spooledMessage = z.strictObject({
 });
 
 const retryBackoff = { minMs: 200, maxMs: 10_000 };
+/** Messages kept as they came until they are sent: of a longer queue the rest is read from what is on disk. */
+const freshMax = 10_000;
+
+/** A message on its way to the broker. */
+interface Underway {
+  readonly entry: SpoolEntry;
+  readonly message: SpooledMessage;
+  readonly attempt: number;
+  readonly wasReturned: boolean;
+}
 
 /**
  * Publishes what is in a spool, in order, many in flight, and each again until the broker confirms it. `publish` resolves when
@@ -48,9 +58,15 @@ const retryBackoff = { minMs: 200, maxMs: 10_000 };
 export class SpooledPublisher {
   readonly #options: SpooledPublisherOptions;
   readonly #stopped = new AbortController();
+  readonly #whenStopped = aborted(this.#stopped.signal);
+  /** Sequences of what is not taken yet, in order. */
+  #queue: number[] = [];
+  /** By sequence, the first of them as they came. */
+  readonly #fresh = new Map<number, SpooledMessage>();
   /** Taken from the spool, not confirmed yet. */
-  readonly #underway = new Map<number, Promise<void>>();
-  #lastTaken = 0;
+  #underway = 0;
+  /** Told when one of those is settled. */
+  #onSettled = (): void => {};
   #returnedCount = 0;
   #wake = Promise.withResolvers<void>();
   #drainWaiters: (() => void)[] = [];
@@ -75,13 +91,18 @@ export class SpooledPublisher {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    if (this.#running) return;
+    this.#queue = Array.from(this.#options.spool.entries(), ({ sequence }) => sequence);
+    this.#running = this.#run();
   }
 
   /** Resolves when the message is on disk. Rejects when the spool is full or can't be written; then it is not taken. */
   async publish(message: SpooledMessage): Promise<void> {
     const { body, ...rest } = message;
-    await this.#options.spool.append(Buffer.from(JSON.stringify({ ...rest, body: body.toString("base64") })));
+    const payload = Buffer.from(JSON.stringify({ ...rest, body: body.toString("base64") }));
+    const sequence = await this.#options.spool.append(payload);
+    this.#queue.push(sequence);
+    if (this.#fresh.size < freshMax) this.#fresh.set(sequence, message);
     this.#wake.resolve();
   }
 
@@ -104,66 +125,92 @@ export class SpooledPublisher {
   }
 
   async #run(): Promise<void> {
-    const { spool } = this.#options;
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers();
-      for (const entry of spool.entries()) {
-        if (entry.sequence <= this.#lastTaken) continue;
-        await this.#room();
+      const queue = this.#queue;
+      this.#queue = [];
+      for (const sequence of queue) {
+        if (!this.#hasRoom) await this.#room();
         if (signal.aborted) return;
-        this.#lastTaken = entry.sequence;
-        this.#send(entry);
+        this.#take(sequence);
       }
-      await this.#wake.promise;
+      if (this.#queue.length === 0) await this.#wake.promise;
     }
+  }
+
+  get #hasRoom(): boolean {
+    const { session } = this.#options;
+    return session.state !== "connecting" && session.isWritable && this.#underway < inFlightMax;
   }
 
   /** Waits for a connection and for room in the window; with no queue to take them, messages stay in the spool too. */
   async #room(): Promise<void> {
     const { session } = this.#options;
     const { signal } = this.#stopped;
-    while (!signal.aborted && session.state !== "closed") {
+    while (!signal.aborted && session.state !== "closed" && !this.#hasRoom) {
       if (session.state === "connecting") await session.ready(signal).catch(() => {});
-      else if (!session.isWritable) await Promise.race([session.writable(), aborted(signal)]);
-      else if (this.#underway.size >= inFlightMax) await Promise.race([...this.#underway.values(), aborted(signal)]);
-      else return;
+      else if (!session.isWritable) await Promise.race([session.writable(), this.#whenStopped]);
+      else await Promise.race([this.#oneSettled(), this.#whenStopped]);
     }
   }
 
-  #send(entry: SpoolEntry): void {
-    const message = this.#read(entry);
-    if (!message) return;
-    const work = this.#sendUntilConfirmed(entry, message).finally(() => this.#underway.delete(entry.sequence));
-    this.#underway.set(entry.sequence, work);
+  #take(sequence: number): void {
+    const entry = this.#options.spool.entry(sequence);
+    const message = this.#fresh.get(sequence) ?? (entry && this.#read(entry));
+    this.#fresh.delete(sequence);
+    if (!entry || !message) return;
+    this.#underway += 1;
+    this.#send({ entry, message, attempt: 1, wasReturned: false });
   }
 
-  async #sendUntilConfirmed(entry: SpoolEntry, message: SpooledMessage): Promise<void> {
-    const { session, onConfirmed, onFailed, onUnclaimed } = this.#options;
+  #send(underway: Underway): void {
+    const { exchange, routingKey, body, headers, contentType } = underway.message;
+    const options = { ...(headers ? { headers } : {}), ...(contentType === undefined ? {} : { contentType }) };
+    try {
+      this.#options.session.send(exchange, routingKey, body, options, (outcome) => this.#onOutcome(underway, outcome));
+    } catch (error) {
+      // A routing key that AMQP has no room for: whoever made it has a fault. It stays in the spool: nothing is dropped silently.
+      this.#options.log.error({ err: error, routingKey }, "a spooled message can't be sent; it is kept");
+      this.#settle();
+    }
+  }
+
+  #onOutcome(underway: Underway, outcome: PublishOutcome): void {
+    const { onConfirmed, onFailed, onUnclaimed } = this.#options;
+    const { entry, message, wasReturned } = underway;
+    const isReturned = outcome === "returned" && !onUnclaimed;
+    if (wasReturned !== isReturned) this.#returnedCount += wasReturned ? -1 : 1;
+    if (outcome === "confirmed" || (outcome === "returned" && onUnclaimed)) {
+      this.#done(entry);
+      if (outcome === "confirmed") onConfirmed?.(message, Date.now() - entry.appendedAtMs);
+      else onUnclaimed?.(message);
+      this.#settle();
+      return;
+    }
+    onFailed?.(message, outcome);
+    void this.#sendAgain({ ...underway, wasReturned: isReturned }, outcome);
+  }
+
+  async #sendAgain(underway: Underway, outcome: PublishOutcome): Promise<void> {
+    const { session } = this.#options;
     const { signal } = this.#stopped;
-    const { exchange, routingKey, body, headers, contentType } = message;
-    let wasReturned = false;
-    for (let attempt = 1; !signal.aborted && session.state !== "closed"; attempt++) {
-      const outcome = await session.publish(exchange, routingKey, body, {
-        ...(headers ? { headers } : {}),
-        ...(contentType === undefined ? {} : { contentType }),
-      });
-      if (outcome === "returned" && onUnclaimed) {
-        this.#done(entry);
-        onUnclaimed(message);
-        return;
-      }
-      if (wasReturned !== (outcome === "returned")) this.#returnedCount += wasReturned ? -1 : 1;
-      wasReturned = outcome === "returned";
-      if (outcome === "confirmed") {
-        this.#done(entry);
-        onConfirmed?.(message, Date.now() - entry.appendedAtMs);
-        return;
-      }
-      onFailed?.(message, outcome);
-      if (outcome === "lost") await session.ready(signal).catch(() => {});
-      else await sleep(backoffMs(retryBackoff, attempt), undefined, { signal }).catch(() => {});
-    }
+    if (outcome === "lost") await session.ready(signal).catch(() => {});
+    else await sleep(backoffMs(retryBackoff, underway.attempt), undefined, { signal }).catch(() => {});
+    if (signal.aborted || session.state === "closed") this.#settle();
+    else this.#send({ ...underway, attempt: underway.attempt + 1 });
+  }
+
+  #oneSettled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onSettled = resolve;
+    });
+  }
+
+  /** One less under way. */
+  #settle(): void {
+    this.#underway -= 1;
+    this.#onSettled();
   }
 
   #done({ sequence }: SpoolEntry): void {
