@@ -154,3 +154,19 @@ export type SftpConfig = z.infer<typeof sftpConfig>;
 export type FtpConfig = z.infer<typeof ftpConfig>;
 /** Of a sender that delivers to a server. */
 export type DeliveryConfig = SftpConfig | FtpConfig;
+
+/** What of a config is not of one destination alone. */
+export type QueueConfig = Pick<
+  Config,
+  | "queueDirectory"
+  | "rules"
+  | "rejected"
+  | "validation"
+  | "batch"
+  | "batchBytesMax"
+  | "fileBytesMax"
+  | "settleMs"
+  | "emptySettleMs"
+  | "pollMs"
+  | "retryDelayMaxMs"
+>;

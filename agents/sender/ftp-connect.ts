@@ -8,7 +8,6 @@ import { readPassword } from "./sftp-connect.ts";
 
 /** The mask under which a new file has mode 000. */
 const lockedMask = "777";
-const notKnown = [500, 501, 502, 504];
 const notLoggedIn = 530;
 
 /**
@@ -49,7 +48,7 @@ export async function connectFtp(
 
 async function lockByUmask(client: Client, host: string): Promise<void> {
   await client.ftp.request(`SITE UMASK ${lockedMask}`).catch((error: unknown) => {
-    if (!(error instanceof FTPError) || !notKnown.includes(error.code)) throw error;
+    if (!(error instanceof FTPError)) throw error;
     const remedy = 'say "lock": ".tmp": files then have that at the end of their names until they are whole';
     throw new UserError(host, `can't lock by umask: ${error.message}`, remedy, { cause: error });
   });

@@ -1,30 +1,14 @@
-import { lstatSync, unlinkSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { aborted } from "../lib/aborted.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { FileRules } from "../lib/file-rules.ts";
-import type { Config } from "./config.ts";
+import type { QueueConfig } from "./config.ts";
 import { FolderHints } from "./folder-hints.ts";
 import type { Outcome, OutgoingFile, SenderPorts } from "./ports.ts";
 import { validationFault } from "./px-name.ts";
-import { identityOf, type Look, lookThrough, type QueuedFile } from "./queue-folder.ts";
+import { type Look, lookThrough, type QueuedFile } from "./queue-folder.ts";
+import { Removals } from "./removals.ts";
 import type { Underway } from "./underway.ts";
-
-/** What of a config is not of one destination alone. */
-type SenderConfig = Pick<
-  Config,
-  | "queueDirectory"
-  | "rules"
-  | "rejected"
-  | "validation"
-  | "batch"
-  | "batchBytesMax"
-  | "fileBytesMax"
-  | "settleMs"
-  | "emptySettleMs"
-  | "pollMs"
-  | "retryDelayMaxMs"
->;
 
 const retryDelayMinMs = 200;
 /** A look is worth at most this share of the time. */
@@ -35,7 +19,7 @@ const lookShare = 0.1;
  * happens in between, the file is still there, and is sent again.
  */
 export class Sender {
-  readonly #config: SenderConfig;
+  readonly #config: QueueConfig;
   readonly #ports: SenderPorts;
   readonly #underway: Underway;
   readonly #rules: FileRules;
@@ -51,12 +35,11 @@ export class Sender {
   #laterCount = 0;
   #failures = 0;
   #fault: string | undefined;
-  /** Sent or done with, and couldn't be removed: by path, which one. */
-  #unremoved = new Map<string, string>();
+  readonly #removals = new Removals();
   /** May be there already, though nothing said so. */
   readonly #inDoubt = new Set<string>();
 
-  constructor(config: SenderConfig, ports: SenderPorts, underway: Underway) {
+  constructor(config: QueueConfig, ports: SenderPorts, underway: Underway) {
     this.#config = config;
     this.#ports = ports;
     this.#underway = underway;
@@ -139,17 +122,15 @@ export class Sender {
     this.#laterCount = 0;
     this.#settlingMs = look.settlingMs;
     this.#hints.cover(look.folders);
-    const unremoved = this.#unremoved;
-    this.#unremoved = new Map();
-    this.#backlog = look.files.filter((file) => unremoved.get(file.path) !== file.identity);
-    // Another try to remove what is done with, none to send it again.
-    for (const file of look.files) if (unremoved.get(file.path) === file.identity) this.#remove(file);
+    const { toSend, fault: unremoved } = this.#removals.again(look.files);
+    this.#backlog = toSend;
+    if (unremoved !== undefined) this.#trouble(unremoved);
     const oldestMs = look.files.reduce((oldest, file) => Math.min(oldest, file.modifiedMs), Number.POSITIVE_INFINITY);
     events.looked(this.#backlog.length, Number.isFinite(oldestMs) ? oldestMs : undefined);
     let fault = look.unreadable[0];
     for (const unfit of look.unfit) fault = (await this.#setAside(unfit, unfit.reason)) ?? fault;
     if (fault !== undefined) this.#trouble(fault);
-    else if (this.#unremoved.size === 0) this.#clear();
+    else if (this.#removals.count === 0) this.#clear();
   }
 
   async #sendBatch(): Promise<void> {
@@ -226,15 +207,9 @@ export class Sender {
     else events.duplicate(file);
   }
 
-  /** Looked at and removed in one go: a file that came under the same name meanwhile was not sent, and stays. */
   #remove(file: QueuedFile): void {
-    try {
-      const stats = lstatSync(file.path, { throwIfNoEntry: false });
-      if (stats && identityOf(stats) === file.identity) unlinkSync(file.path);
-    } catch (error) {
-      this.#unremoved.set(file.path, file.identity);
-      this.#trouble(`files that are done can't be removed: ${(error as Error).message}`);
-    }
+    const fault = this.#removals.remove(file);
+    if (fault !== undefined) this.#trouble(fault);
   }
 
   async #setAsideOrWait(file: QueuedFile, reason: string): Promise<void> {

@@ -9,6 +9,7 @@ import {
   SourceFault,
   type Upload,
 } from "./server-port.ts";
+import { Gone, SftpCalls } from "./sftp-calls.ts";
 
 /** Of the SFTP protocol, version 3. */
 const status = { noSuchFile: 2, permissionDenied: 3, failure: 4 } as const;
@@ -20,27 +21,16 @@ const lockedMode = 0o000;
 const partMode = 0o600;
 
 type StatusError = Error & { readonly code?: unknown };
-type Done<T> = (error: Error | null | undefined, value?: T) => void;
-
-/** The connection is gone. */
-class Gone extends Error {
-  override readonly name = "Gone";
-}
 
 /** One login by SFTP: many uploads at a time, each of them open, write, mode, close, rename, and their answers awaited where it matters. */
 export class SftpConnection implements ServerConnection {
   readonly uploadsAtOnce: number;
-  readonly #client: Client;
   readonly #sftp: SFTPWrapper;
   readonly #rules: PlacingRules;
-  readonly #idleTimeoutMs: number;
-  /** Rejects what is not answered yet. */
-  readonly #pending = new Set<(error: Error) => void>();
+  readonly #calls: SftpCalls;
   /** Directories that are there, or are being made. */
   readonly #directories = new Map<string, Promise<void>>();
   #bytesUnderWay = 0;
-  #idle: NodeJS.Timeout | undefined;
-  #endReason: string | undefined;
 
   constructor(
     client: Client,
@@ -48,18 +38,14 @@ export class SftpConnection implements ServerConnection {
     { filesAtOnce, idleTimeoutMs }: Pick<SftpConfig["server"], "filesAtOnce" | "idleTimeoutMs">,
     rules: PlacingRules,
   ) {
-    this.#client = client;
     this.#sftp = sftp;
     this.#rules = rules;
     this.uploadsAtOnce = filesAtOnce;
-    this.#idleTimeoutMs = idleTimeoutMs;
-    client.on("error", (error) => this.#end(error.message));
-    client.on("close", () => this.#end("the server closed the connection"));
-    sftp.on("close", () => this.#end("the server ended SFTP"));
+    this.#calls = new SftpCalls(client, sftp, idleTimeoutMs);
   }
 
   get endReason(): string | undefined {
-    return this.#endReason;
+    return this.#calls.endReason;
   }
 
   async put(upload: Upload): Promise<PutOutcome> {
@@ -75,11 +61,11 @@ export class SftpConnection implements ServerConnection {
   }
 
   async remove(path: string): Promise<void> {
-    await this.#call<void>((done) => this.#sftp.unlink(path, done)).catch(ignoreMissing);
+    await this.#calls.call<void>((done) => this.#sftp.unlink(path, done)).catch(ignoreMissing);
   }
 
   close(): void {
-    this.#end("closed");
+    this.#calls.end("closed");
   }
 
   async #put({ directory, name, partName, source }: Upload): Promise<PutOutcome> {
@@ -89,7 +75,7 @@ export class SftpConnection implements ServerConnection {
     let isOpen = true;
     const close = () => {
       isOpen = false;
-      return this.#call<void>((done) => this.#sftp.close(handle, done));
+      return this.#calls.call<void>((done) => this.#sftp.close(handle, done));
     };
     try {
       await this.#write(handle, source.chunks());
@@ -99,7 +85,7 @@ export class SftpConnection implements ServerConnection {
         return { kind: "changed" };
       }
       const { fileMode } = this.#rules;
-      const readable = this.#call<void>((done) => this.#sftp.fchmod(handle, fileMode, done));
+      const readable = this.#calls.call<void>((done) => this.#sftp.fchmod(handle, fileMode, done));
       // A server without modes: whoever may read the file reads it all the same, unless it is locked by them.
       const modeSet = partName === undefined ? readable : readable.catch(ignoreStatus);
       await Promise.all([modeSet, close()]);
@@ -116,7 +102,7 @@ export class SftpConnection implements ServerConnection {
     let position = 0;
     for await (const chunk of chunks) {
       const at = position;
-      const write = this.#call<void>((done) => this.#sftp.write(handle, chunk, 0, chunk.length, at, done));
+      const write = this.#calls.call<void>((done) => this.#sftp.write(handle, chunk, 0, chunk.length, at, done));
       write.catch(() => {});
       writes.push(write);
       position += chunk.length;
@@ -126,7 +112,7 @@ export class SftpConnection implements ServerConnection {
   }
 
   #create(path: string, mode: number, flags: "w" | "wx" = "w"): Promise<Buffer> {
-    return this.#call<Buffer>((done) => this.#sftp.open(path, flags, { mode }, done));
+    return this.#calls.call<Buffer>((done) => this.#sftp.open(path, flags, { mode }, done));
   }
 
   /** Always a new file: who has the one before open goes on reading that, and no mode of it is in the way. */
@@ -142,18 +128,18 @@ export class SftpConnection implements ServerConnection {
 
   async #rename(from: string, to: string): Promise<void> {
     try {
-      await this.#call<void>((done) => this.#sftp.ext_openssh_rename(from, to, done));
+      await this.#calls.call<void>((done) => this.#sftp.ext_openssh_rename(from, to, done));
     } catch (error) {
       if (typeof (error as StatusError).code === "number" || error instanceof Gone) throw error;
       // A server without the extension: its rename takes no name that is there.
       await this.remove(to);
-      await this.#call<void>((done) => this.#sftp.rename(from, to, done));
+      await this.#calls.call<void>((done) => this.#sftp.rename(from, to, done));
     }
   }
 
   /** Takes away what is half done, as far as the server lets us: what stays under this name nobody can read, or takes for a file. */
   async #discard(path: string, close?: () => Promise<void>): Promise<void> {
-    if (this.#endReason === undefined) await Promise.allSettled([close?.(), this.remove(path)]);
+    if (this.endReason === undefined) await Promise.allSettled([close?.(), this.remove(path)]);
   }
 
   #haveDirectory(directory: string): Promise<void> {
@@ -168,12 +154,12 @@ export class SftpConnection implements ServerConnection {
 
   async #makeDirectory(directory: string): Promise<void> {
     const { root, makeDirectories, directoryMode } = this.#rules;
-    const stat = () => this.#call<{ isDirectory(): boolean }>((done) => this.#sftp.stat(directory, done));
+    const stat = () => this.#calls.call<{ isDirectory(): boolean }>((done) => this.#sftp.stat(directory, done));
     if (makeDirectories && !(await stat().then(() => true, ignoreMissing))) {
       for (const path of directoriesBelow(root, directory)) {
-        const made = this.#call<void>((done) => this.#sftp.mkdir(path, { mode: directoryMode }, done));
+        const made = this.#calls.call<void>((done) => this.#sftp.mkdir(path, { mode: directoryMode }, done));
         // The server's own mask has a say in the mode of what was made; one that is there stays as it is.
-        const chmod = () => this.#call<void>((done) => this.#sftp.chmod(path, directoryMode, done));
+        const chmod = () => this.#calls.call<void>((done) => this.#sftp.chmod(path, directoryMode, done));
         await made.then(chmod, (error) => ignoreThere(error));
       }
     }
@@ -182,8 +168,8 @@ export class SftpConnection implements ServerConnection {
 
   async #outcomeOf(error: Error, { directory, name }: Upload): Promise<PutOutcome> {
     if (error instanceof SourceFault) return { kind: "unreadable", reason: error.message };
-    if (this.#endReason !== undefined || error instanceof Gone) {
-      return { kind: "lost", reason: this.#endReason ?? error.message };
+    if (this.endReason !== undefined || error instanceof Gone) {
+      return { kind: "lost", reason: this.endReason ?? error.message };
     }
     const { code } = error as StatusError;
     const where = directory === "" ? "where the login begins" : directory;
@@ -208,53 +194,14 @@ export class SftpConnection implements ServerConnection {
   /** Whether what is under way has no room; false too where it can't be told. */
   async #isFull(directory: string): Promise<boolean> {
     const path = directory === "" ? "." : directory;
-    const told = await this.#call<unknown>((done) => this.#sftp.ext_openssh_statvfs(path, done)).catch(() => undefined);
+    const told = await this.#calls
+      .call<unknown>((done) => this.#sftp.ext_openssh_statvfs(path, done))
+      .catch(() => undefined);
     if (told === undefined) return false;
     const facts = told as Record<"f_bavail" | "f_frsize" | "f_files" | "f_favail", number | bigint>;
     const isWithoutRoom = Number(facts.f_bavail) * Number(facts.f_frsize) < this.#bytesUnderWay;
     // File systems that don't count files say that there are none.
     return isWithoutRoom || (Number(facts.f_files) > 0 && Number(facts.f_favail) < this.uploadsAtOnce);
-  }
-
-  #call<T>(begin: (done: Done<T>) => void): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (this.#endReason !== undefined) return reject(new Gone(this.#endReason));
-      this.#pending.add(reject);
-      this.#watch();
-      const done: Done<T> = (error, value) => {
-        this.#pending.delete(reject);
-        this.#watch();
-        if (error) reject(error);
-        else resolve(value as T);
-      };
-      try {
-        begin(done);
-      } catch (error) {
-        // The library refuses what the server has not said that it can.
-        done(error as Error);
-      }
-    });
-  }
-
-  /** Every answer gives what is still open another while. */
-  #watch(): void {
-    if (this.#pending.size === 0) {
-      clearTimeout(this.#idle);
-      this.#idle = undefined;
-    } else if (this.#idle) this.#idle.refresh();
-    else {
-      const reason = `no answer for ${this.#idleTimeoutMs} ms`;
-      this.#idle = setTimeout(() => this.#end(reason), this.#idleTimeoutMs);
-    }
-  }
-
-  #end(reason: string): void {
-    if (this.#endReason !== undefined) return;
-    this.#endReason = reason;
-    clearTimeout(this.#idle);
-    this.#client.destroy();
-    for (const reject of this.#pending) reject(new Gone(reason));
-    this.#pending.clear();
   }
 }
 
