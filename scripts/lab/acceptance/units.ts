@@ -5,6 +5,15 @@ const unitsOfRole = {
   urp: ["apache2.service", "warren-announcer.service"],
   bunny: ["rabbitmq-server.service", "keepalived.service", "warren-dispatcher.service"],
   pds: ["warren-puller.service"],
+  px: ["warren-delivery.service", "warren-dd-notify.service"],
+  dd: [
+    "rabbitmq-server.service",
+    "apache2.service",
+    "ssh.service",
+    "warren-watcher.service",
+    "warren-queue-manager.service",
+  ],
+  client: ["warren-subscriber.service"],
 } as const;
 
 export const isAgent = (name: string): boolean => name.includes(" warren-");
@@ -12,7 +21,7 @@ export const isAgent = (name: string): boolean => name.includes(" warren-");
 /** A property of every unit of warren's on every host, by `HOST UNIT`. */
 export async function allUnits(property: string): Promise<Map<string, string>> {
   const config = await stackConfig();
-  const asked = (["urp", "bunny", "pds"] as const).flatMap((role) =>
+  const asked = (["urp", "bunny", "pds", "px", "dd", "client"] as const).flatMap((role) =>
     hostsOf(config, role).map(async (host) => {
       const units = unitsOfRole[role];
       const { stdout } = await on(host, `systemctl show --value --property=${property} ${units.join(" ")}`);

@@ -1,0 +1,139 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { passwordOf } from "../../../infra/config/index.ts";
+import { openUrlTap } from "../../lib/url-tap.ts";
+import type { PublicResult } from "../../products/public-run.ts";
+import { sendToPublic } from "../send-public.ts";
+import { hostRoot } from "../ssh.ts";
+import { changeBroker } from "./broker-change.ts";
+import { note } from "./figures.ts";
+import { changedResources, lab, on, preview, resourceCounts, stackConfig, textOf, until, up } from "./subject.ts";
+import { allUnits } from "./units.ts";
+
+let seed = 300;
+
+async function send(count: number, onFetched?: (fetched: number) => void): Promise<PublicResult> {
+  seed += 1;
+  const result = await sendToPublic({
+    ...{ name: lab, config: await stackConfig(), count, ratePerSecond: 20, seed },
+    signal: AbortSignal.timeout(200_000),
+    ...(onFetched ? { onFetched } : {}),
+  });
+  if (!result) throw new Error("the lab's stack has no public road");
+  return result;
+}
+
+/** From px by the public data server to a client, on hosts that are bare at first. */
+export function publicProvisioning(): void {
+  describe("pulumi up of the public road", () => {
+    it("makes everything, every unit runs, and a second look finds nothing to do", async () => {
+      const made = await up();
+      expect(made.exitCode, made.output).toBe(0);
+      expect(resourceCounts(made.output)).toEqual({ created: expect.any(Number) });
+      const states = await allUnits("ActiveState");
+      expect(states.size).toBe(8);
+      expect([...states].filter(([, state]) => state !== "active")).toEqual([]);
+      const seen = await preview("--expect-no-changes");
+      expect(seen.exitCode, seen.output).toBe(0);
+    });
+  });
+}
+
+/** What the hosts do then. */
+export function publicRoad(): void {
+  describe("the account that px delivers by", () => {
+    it("has SFTP below the document root, and nothing else", async () => {
+      const key = "-i /etc/warren/secrets/delivery-key -o BatchMode=yes -o StrictHostKeyChecking=yes";
+      const known = "-o UserKnownHostsFile=/etc/warren/delivery_known_hosts";
+      const shell = await textOf("px-1", `ssh ${key} ${known} wxofeed@wxo-b1 id 2>&1 || true`);
+      expect(shell).toBe("This service allows sftp connections only.");
+      const outside = "printf 'put /etc/hostname /hostname\\nput /etc/hostname /public/hostname\\n'";
+      const said = await textOf("px-1", `${outside} | sftp -b - ${key} ${known} wxofeed@wxo-b1 2>&1 || true`);
+      expect(said).toMatch(/\/hostname.*Permission denied/s);
+      expect(await textOf("wxo-b1", "ls /apps/dd /apps/dd/public | grep -c hostname || true")).toBe("0");
+    });
+  });
+
+  describe("products from px to a client", () => {
+    it("come through once and whole", async () => {
+      const { account, outcome } = await send(60);
+      note("60 products from px to a client, p99", `${account.latencyMs.p99} ms`);
+      expect(outcome).toBe("complete");
+      expect(account).toMatchObject({ announced: 60, fetched: { "client-1": 60 }, lost: 0, repeated: 0 });
+      expect(account).toMatchObject({ wrongSize: 0, wrongContent: 0 });
+    });
+
+    it("come through all where kill -9 hits the sender that delivers, the one that announces, and the client", async () => {
+      const faults = [
+        ["px-1", "warren-delivery"],
+        ["px-1", "warren-dd-notify"],
+        ["client-1", "warren-subscriber"],
+      ] as const;
+      const count = 80;
+      const done: Promise<unknown>[] = [];
+      const { account, details, outcome } = await send(count, (fetched) => {
+        const fault = faults[done.length];
+        if (!fault || fetched < ((done.length + 1) * count) / (faults.length + 2)) return;
+        const [host, unit] = fault;
+        done.push(on(host, `kill -9 $(systemctl show --property=MainPID --value ${unit})`));
+      });
+      await Promise.all(done);
+      expect(done).toHaveLength(faults.length);
+      note("the public road's agents killed: announced again", String(account.repeated));
+      expect(outcome).toBe("complete");
+      expect(details.lost).toEqual([]);
+      expect(account).toMatchObject({ fetched: { "client-1": count }, lost: 0, wrongSize: 0, wrongContent: 0 });
+    });
+
+    it("are announced by the watcher where nobody delivers them", async () => {
+      const config = await stackConfig();
+      const broker = config.brokers["wxo-b1"];
+      const tap = await openUrlTap({
+        broker: `amqp://feeder:${passwordOf(config, "feeder")}@${config.hosts["wxo-b1"]?.address}:${broker?.port}/`,
+        ...{ exchange: "xpublic", topic: "exp.dd.notify.citypage_weather", name: "warren-lab-tap" },
+      });
+      try {
+        const tree = join(await hostRoot(lab, "wxo-b1"), "apps/dd/public/citypage_weather");
+        await writeFile(join(tree, "s0000001_e.xml"), "<weather/>\n");
+        await until("the file is announced", 60_000, async () => tap.counts.announced.get("s0000001_e.xml") === 1);
+        const fetched = await textOf(
+          "client-1",
+          `/opt/warren/node/bin/node -e 'fetch("http://wxo-b1/citypage_weather/s0000001_e.xml").then(async (r) => console.log(await r.text()))'`,
+        );
+        expect(fetched).toBe("<weather/>");
+      } finally {
+        await tap.close();
+      }
+    });
+  });
+
+  describe("what somebody changed by hand on the public road", () => {
+    it("is named by the preview, repaired by up, and then gone", async () => {
+      await on("px-1", "sed -i s/775/600/ /etc/warren/delivery.json");
+      await on("client-1", "systemctl stop warren-subscriber");
+      await on("wxo-b1", "rm /etc/ssh/sshd_config.d/warren-delivery.conf");
+      await changeBroker("DELETE", "operator-policies/%2F/clients");
+      const seen = await preview();
+      expect(seen.exitCode, seen.output).toBe(0);
+      for (const text of [
+        "px-1 has drifted: /etc/warren/delivery.json: content differs",
+        "client-1 has drifted: warren-subscriber.service: is inactive instead of active",
+        "wxo-b1 has drifted: /etc/ssh/sshd_config.d/warren-delivery.conf: is missing",
+        "wxo-b1 has drifted: operator policy clients: is gone",
+      ]) {
+        expect(seen.output).toContain(text);
+      }
+      const repaired = await up();
+      expect(repaired.exitCode, repaired.output).toBe(0);
+      expect(changedResources(repaired.output)).toEqual(
+        expect.arrayContaining(["px-1 /etc/warren/delivery.json", "client-1 warren-subscriber.service"]),
+      );
+      const clean = await preview("--expect-no-changes");
+      expect(clean.exitCode, clean.output).toBe(0);
+      const { account, outcome } = await send(20);
+      expect(outcome).toBe("complete");
+      expect(account).toMatchObject({ fetched: { "client-1": 20 }, lost: 0, repeated: 0, wrongSize: 0 });
+    });
+  });
+}
