@@ -58,6 +58,8 @@ const deliverySchema = z.strictObject({
   queueDirectory: absolute.default("/apps/px/txq/wxo-b1-oper-dd"),
   notifyDirectory: absolute.default("/apps/px/txq/dd-notify-wxo-b1"),
   rules: z.array(deliveryRuleSchema).min(1),
+  /** Told beside the URL, to `publicExchange`, for clients of Sarracenia v2 and sr3. */
+  alsoFormats: z.array(z.enum(["v02", "v03"])).default([]),
 });
 
 /** Subscribers on hosts with the role client, as `docs/subscribe.md` has them. */

@@ -48,6 +48,17 @@ describe("a px host", () => {
     });
   });
 
+  it("announces in sr3's formats too where the stack asks for them", () => {
+    const delivery = { ...config.datamart?.delivery, alsoFormats: ["v02", "v03"] };
+    const also = { ...config, datamart: { ...config.datamart, delivery } } as StackConfig;
+    expect(senderSchema.safeParse(readConfig("dd-notify", also)).error?.issues).toBeUndefined();
+    expect(readConfig("dd-notify", also).alsoFormats).toEqual([
+      { format: "v02", exchange: "xpublic", topicPrefix: "v02.post" },
+      { format: "v03", exchange: "xpublic", topicPrefix: "v03" },
+    ]);
+    expect(readConfig("dd-notify").alsoFormats).toEqual([]);
+  });
+
   it("knows the public data server by the key that is pinned, on its port, and by none before it is met", () => {
     const known = (keys: Map<string, string>, given = config) => {
       const host = withHostKeys(fixtureModel(given), keys).hosts.find(({ name }) => name === "px-1");

@@ -109,6 +109,11 @@ export function notifySenderPart(context: PartContext): HostPart {
     noDuplicates: false,
     exchange,
     exchangeKey: `${notifyTopic}.\${0}`,
+    alsoFormats: delivery.alsoFormats.map((format) => ({
+      format,
+      exchange: datamart.publicExchange,
+      topicPrefix: topicPrefixes[format],
+    })),
   };
   return {
     ...agentPart(context, {
@@ -125,6 +130,9 @@ export function notifySenderPart(context: PartContext): HostPart {
     directories: queueFolders(delivery.notifyDirectory),
   };
 }
+
+/** First words of routing keys, as sr3 binds to them. */
+const topicPrefixes = { v02: "v02.post", v03: "v03" } as const;
 
 const queueFolders = (...queues: readonly string[]) =>
   [productAccount.home, ...queues].map((path) => ({
