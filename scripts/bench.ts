@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { defineDispatch } from "./bench/dispatch-verb.ts";
 import { definePull } from "./bench/pull-verb.ts";
+import { defineWatch } from "./bench/watch-verb.ts";
 
 /** `./warren bench WHAT`. */
 export function define(command: Command): void {
   defineDispatch(command);
   definePull(command);
+  defineWatch(command);
 }

@@ -50,15 +50,7 @@ export class Pullers {
         metrics: { port: 0 },
         receiverQueueDirectory,
       };
-      return new AgentProcess(
-        {
-          name,
-          agent: "puller",
-          config,
-          ...(process.env.BENCH_NODE ? { nodeOptions: process.env.BENCH_NODE.split(" ") } : {}),
-        },
-        place.directory,
-      );
+      return new AgentProcess({ name, agent: "puller", config }, place.directory);
     });
     // What a puller declares itself.
     this.#session = place.open("bench-announcing", topologyOf(configSchema.parse(this.#agents[0]?.spec.config)));

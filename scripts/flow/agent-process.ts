@@ -12,7 +12,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 export interface AgentSpec {
   /** What it stands for: `urp-1`, `bunny`, `pds-3`. */
   readonly name: string;
-  readonly agent: "announcer" | "dispatcher" | "puller";
+  readonly agent: "announcer" | "dispatcher" | "puller" | "watcher";
   readonly config: object;
   /** For Node itself, e.g. `--inspect`. */
   readonly nodeOptions?: readonly string[];

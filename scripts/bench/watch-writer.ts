@@ -1,0 +1,60 @@
+import { once } from "node:events";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What the writer is to do, as JSON in its first argument. */
+export interface WriterOrder {
+  /** Where files are made before they come. On the file system of `tree`. */
+  readonly staging: string;
+  readonly tree: string;
+  readonly folders: number;
+  readonly files: number;
+  readonly filesPerSecond: number;
+  readonly fileBytes: number;
+}
+
+/** What it says at the end. */
+export interface WriterAccount {
+  /** Milliseconds since 1970. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+const stepMs = 2;
+
+/** A file's path below the tree; files that come one after the other are in different folders. */
+export function writtenPath(file: number, folders: number): string {
+  return `f${file % folders}/s${file}_e.xml`;
+}
+
+/**
+ * Makes all files beside the tree, says `ready`, waits for a line, then renames them into the tree at a steady pace, each made a
+ * moment after the other, and says when the first and the last came.
+ */
+async function main(order: WriterOrder): Promise<void> {
+  const { staging, tree, folders, files, filesPerSecond, fileBytes } = order;
+  for (let folder = 0; folder < folders; folder++) mkdirSync(join(tree, `f${folder}`), { recursive: true });
+  mkdirSync(staging);
+  for (let file = 0; file < files; file++) {
+    writeFileSync(join(staging, String(file)), `${file}`.padEnd(fileBytes, "."));
+  }
+  process.stdout.write("ready\n");
+  await once(createInterface({ input: process.stdin }), "line");
+  const firstMs = Date.now();
+  const beganMs = performance.now();
+  for (let file = 0; file < files; ) {
+    const dueCount = Math.min(files, Math.ceil(((performance.now() - beganMs) / 1000) * filesPerSecond));
+    for (; file < dueCount; file++) renameSync(join(staging, String(file)), join(tree, writtenPath(file, folders)));
+    if (file < files) await sleep(stepMs);
+  }
+  const account: WriterAccount = { firstMs, lastMs: Date.now() };
+  process.stdout.write(`${JSON.stringify(account)}\n`, () => process.exit(0));
+}
+
+if (import.meta.main) {
+  // Never outlives who started it.
+  process.stdin.once("end", () => process.exit(1));
+  await main(JSON.parse(process.argv[2] ?? "{}"));
+}

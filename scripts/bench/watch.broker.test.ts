@@ -1,0 +1,45 @@
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { expect, test } from "vitest";
+import { summariseWatch } from "./watch-report.ts";
+import { quickWatchPlan, runWatchBench } from "./watch-run.ts";
+
+// The rates of such a small run prove nothing; that each file is counted is what is looked at.
+
+const busyMachineMs = 300_000;
+const folders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("warren-bench-"));
+
+test(
+  "a client of the broker hears of each file that comes, and every figure is there",
+  async () => {
+    const before = folders();
+    const result = await runWatchBench({
+      plan: quickWatchPlan,
+      signal: new AbortController().signal,
+      onStep: () => {},
+    });
+    const { files, filesPerSecond, announcedPerSecond, lost, repeated } = summariseWatch(result);
+    expect({ files, lost, repeated }).toEqual({ files: 1000, lost: 0, repeated: 0 });
+    expect(filesPerSecond).toBeGreaterThan(0);
+    expect(announcedPerSecond).toBeGreaterThan(0);
+    expect(result.watcherMicroseconds).toBeGreaterThan(0);
+    expect(folders().filter((name) => !before.includes(name))).toEqual([]);
+  },
+  busyMachineMs,
+);
+
+test(
+  "broken off, it leaves nothing behind",
+  async () => {
+    const before = folders();
+    const controller = new AbortController();
+    const reason = new Error("ended by SIGINT");
+    const onStep = (text: string): void => {
+      if (text.startsWith("1000 files a second")) controller.abort(reason);
+    };
+    const running = runWatchBench({ plan: { ...quickWatchPlan, seconds: 60 }, signal: controller.signal, onStep });
+    await expect(running).rejects.toBe(reason);
+    expect(folders().filter((name) => !before.includes(name))).toEqual([]);
+  },
+  busyMachineMs,
+);
