@@ -56,6 +56,16 @@ export const verbs: readonly Verb[] = [
     load: () => import("./verify.ts"),
   },
   {
+    name: "logs",
+    summary: "the journals of agents, brokers and servers of all hosts, merged by time",
+    load: () => import("./logs.ts"),
+  },
+  {
+    name: "history",
+    summary: "who applied what to a stack, when, with which result",
+    load: () => import("./history.ts"),
+  },
+  {
     name: "adopt",
     summary: "read brokers built by hand, write a stack file that changes nothing on them",
     load: () => import("./adopt.ts"),
