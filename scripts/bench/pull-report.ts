@@ -1,5 +1,5 @@
 import { cpus } from "node:os";
-import type { PullPlan } from "./pull-run.ts";
+import type { PullPlan } from "./pull-plan.ts";
 import type { Pulling } from "./pullers.ts";
 import { align, rounded } from "./report.ts";
 import { median } from "./statistics.ts";

@@ -6,38 +6,13 @@ import { Cleanup } from "../flow/cleanup.ts";
 import { curlVersion, downloadByCurl } from "./curl.ts";
 import { startNginx, type WebServer } from "./nginx.ts";
 import { type BenchPlace, openBenchPlace } from "./place.ts";
+import { type PullPlan, pullersCount } from "./pull-plan.ts";
 import { PullProducts } from "./pull-products.ts";
 import type { PullResult } from "./pull-report.ts";
 import { emptyFolder, Pullers, type Pulling } from "./pullers.ts";
 import { startNodeServer } from "./web-server.ts";
 
 const run = promisify(execFile);
-
-/** How much is measured. */
-export interface PullPlan {
-  readonly files: number;
-  readonly fileBytes: number;
-  readonly rounds: number;
-  /** Files before that, uncounted: pullers have been running for more than a moment. */
-  readonly warmUpFiles: number;
-  readonly slowFiles: number;
-  readonly slowMs: number;
-}
-
-export const fullPullPlan: PullPlan = {
-  files: 2000,
-  fileBytes: 40_000,
-  rounds: 5,
-  warmUpFiles: 1000,
-  slowFiles: 1000,
-  slowMs: 50,
-};
-
-/** To see that the bench works: its figures mean little. */
-export const quickPullPlan: PullPlan = { ...fullPullPlan, files: 100, rounds: 1, warmUpFiles: 20, slowFiles: 40 };
-
-/** As in the requirement: five pullers with a prefetch of 1, so five connections. */
-export const pullersCount = 5;
 
 export interface PullBenchOptions {
   readonly plan: PullPlan;

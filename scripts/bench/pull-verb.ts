@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { type BenchFlags, runVerb, whole } from "./bench-verb.ts";
+import { fullPullPlan, quickPullPlan } from "./pull-plan.ts";
 import { formatPullBench, summarisePull } from "./pull-report.ts";
-import { fullPullPlan, quickPullPlan, runPullBench } from "./pull-run.ts";
+import { runPullBench } from "./pull-run.ts";
 
 interface Flags extends BenchFlags {
   readonly files?: number;

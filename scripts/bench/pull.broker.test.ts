@@ -1,8 +1,9 @@
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
+import { quickPullPlan } from "./pull-plan.ts";
 import { summarisePull } from "./pull-report.ts";
-import { quickPullPlan, runPullBench } from "./pull-run.ts";
+import { runPullBench } from "./pull-run.ts";
 
 // The figures of such a small run prove nothing; that they are all there, and every file compared, is what is looked at.
 

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { codecs } from "../../agents/lib/codecs.ts";
 import { keyOf } from "./pairs.ts";
+import { quickPullPlan } from "./pull-plan.ts";
 import { PullProducts } from "./pull-products.ts";
 import { formatPullBench, type PullResult, summarisePull } from "./pull-report.ts";
-import { quickPullPlan } from "./pull-run.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
 import { align, rounded } from "./report.ts";
-import type { WatchPlan } from "./watch-run.ts";
+import type { WatchPlan } from "./watch-plan.ts";
 import type { WriterAccount } from "./watch-writer.ts";
 
 export interface WatchResult extends WriterAccount {

@@ -16,29 +16,9 @@ import { Cleanup } from "../flow/cleanup.ts";
 import { type BenchPlace, openBenchPlace } from "./place.ts";
 import { cpuSeconds } from "./usage.ts";
 import { FileCount } from "./watch-count.ts";
+import type { WatchPlan } from "./watch-plan.ts";
 import type { WatchResult } from "./watch-report.ts";
 import type { WriterAccount, WriterOrder } from "./watch-writer.ts";
-
-/** How much is measured. */
-export interface WatchPlan {
-  readonly filesPerSecond: number;
-  readonly seconds: number;
-  readonly folders: number;
-  readonly fileBytes: number;
-  /** Files before that, uncounted, at the same pace: a watcher has been running for more than a moment. */
-  readonly warmUpSeconds: number;
-}
-
-export const fullWatchPlan: WatchPlan = {
-  filesPerSecond: 10_000,
-  seconds: 10,
-  folders: 50,
-  fileBytes: 500,
-  warmUpSeconds: 1,
-};
-
-/** To see that the bench works: its figures mean little. */
-export const quickWatchPlan: WatchPlan = { ...fullWatchPlan, filesPerSecond: 1000, seconds: 1, warmUpSeconds: 0.1 };
 
 export interface WatchBenchOptions {
   readonly plan: WatchPlan;

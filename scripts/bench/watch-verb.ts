@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { type BenchFlags, type BenchSteps, runVerb, whole } from "./bench-verb.ts";
+import { fullWatchPlan, quickWatchPlan } from "./watch-plan.ts";
 import { formatWatchBench, summariseWatch, type WatchResult } from "./watch-report.ts";
-import { fullWatchPlan, quickWatchPlan, runWatchBench } from "./watch-run.ts";
+import { runWatchBench } from "./watch-run.ts";
 
 interface Flags extends BenchFlags {
   readonly rate?: number;

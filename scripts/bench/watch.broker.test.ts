@@ -1,8 +1,9 @@
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
+import { quickWatchPlan } from "./watch-plan.ts";
 import { summariseWatch } from "./watch-report.ts";
-import { quickWatchPlan, runWatchBench } from "./watch-run.ts";
+import { runWatchBench } from "./watch-run.ts";
 
 // The rates of such a small run prove nothing; that each file is counted is what is looked at.
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { codecs } from "../../agents/lib/codecs.ts";
 import { FileCount } from "./watch-count.ts";
+import { quickWatchPlan } from "./watch-plan.ts";
 import { formatWatchBench, summariseWatch, type WatchResult } from "./watch-report.ts";
-import { quickWatchPlan } from "./watch-run.ts";
 import { writtenPath } from "./watch-writer.ts";
 
 const body = (tree: string, file: number): Buffer => {
