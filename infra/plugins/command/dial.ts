@@ -128,7 +128,8 @@ async function enter(config: ConnectConfig, socket: Duplex, signal: AbortSignal,
   try {
     await new Promise<void>((resolve, reject) => {
       client.once("ready", resolve);
-      client.once("error", reject);
+      // A connection that is reset is told of twice; the second time without a listener would end the process.
+      client.on("error", reject);
       client.once("close", () => reject(new Error("the host closed the connection")));
       client.connect(config);
     });

@@ -1,0 +1,43 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { afterEach, expect, it } from "vitest";
+import { DialError, dial } from "./dial.ts";
+
+const servers: ReturnType<typeof createServer>[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+/** A host whose connections come to an end in some way. */
+async function listening(onConnection: (socket: Socket) => void): Promise<number> {
+  const server = createServer(onConnection).listen(0, "127.0.0.1");
+  servers.push(server);
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+const attempted = (port: number) =>
+  dial(
+    { host: "127.0.0.1", port, user: "root", password: "x", dialErrorLimit: 0, perDialTimeout: 60 },
+    { signal: new AbortController().signal, onRetry: () => undefined },
+  );
+
+// The library tells of a reset twice, as an error of the socket and as a handshake that was not finished. A second error that nobody hears ends
+// the process, and with it every step of every host: the test runner has it as a fault of its own.
+it.each<[string, (socket: Socket) => void]>([
+  ["resets the connection once it is asked", (socket) => socket.once("data", () => socket.resetAndDestroy())],
+  [
+    "resets it in the midst of the handshake",
+    (socket) => {
+      socket.write("SSH-2.0-busy\r\n");
+      socket.once("data", () => socket.resetAndDestroy());
+    },
+  ],
+  ["closes it at once", (socket) => socket.end()],
+])("a host that %s can't be entered, and that is all", async (_, onConnection) => {
+  const error = await attempted(await listening(onConnection)).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(DialError);
+  expect(error).toMatchObject({ failure: "unreachable" });
+  // What comes late comes with the socket's end.
+  await new Promise((resolve) => setImmediate(resolve));
+});
