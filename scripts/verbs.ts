@@ -56,6 +56,16 @@ export const verbs: readonly Verb[] = [
     load: () => import("./verify.ts"),
   },
   {
+    name: "status",
+    summary: "one screen of a stack: virtual IP, brokers, queues, agents; --watch",
+    load: () => import("./status.ts"),
+  },
+  {
+    name: "trace",
+    summary: "where one product was seen, when, by whom",
+    load: () => import("./trace.ts"),
+  },
+  {
     name: "logs",
     summary: "the journals of agents, brokers and servers of all hosts, merged by time",
     load: () => import("./logs.ts"),

@@ -133,7 +133,7 @@ export class DeliveryDestination implements Destination {
     const held = holds.heldBy(subjectsOf(work));
     if (held !== undefined) return later(held);
     const { file } = work.outgoing;
-    const opening = await openQueued(file);
+    const opening = openQueued(file);
     if (opening.kind === "gone") return { kind: "gone" };
     if (opening.kind === "unreadable") return { kind: "unfit", reason: opening.reason };
     if (opening.kind === "fault") return later(opening.reason);
@@ -150,7 +150,7 @@ export class DeliveryDestination implements Destination {
       events.refused("other");
       return later(error.message);
     } finally {
-      await source.close();
+      source.close();
     }
   }
 

@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { Client, type ConnectConfig, type SFTPWrapper } from "ssh2";
 import { UserError } from "../lib/errors.ts";
+import { joinWrites } from "../lib/socket.ts";
 import type { SftpConfig } from "./config.ts";
 import { algorithmsOf, fingerprintOf, knownKeys } from "./host-keys.ts";
 import type { PlacingRules, ServerConnection } from "./server-port.ts";
@@ -29,6 +31,9 @@ export async function connectSftp(
     ...(server.passwordFile === undefined ? {} : { password: await readPassword(server.passwordFile) }),
   };
   const client = new Client();
+  const sock = connect({ host: server.host, port: server.port });
+  // The library writes each request by itself, and a server has to be woken up for each.
+  joinWrites(sock);
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   const abort = () => failed.reject(signal.reason);
@@ -43,7 +48,7 @@ export async function connectSftp(
   try {
     const ready = new Promise<void>((resolve) => client.once("ready", resolve));
     client.connect({
-      ...{ host: server.host, port: server.port, username: server.user, ...secrets },
+      ...{ sock, username: server.user, ...secrets },
       ...{ keepaliveInterval: server.idleTimeoutMs / keepAlivesMax, keepaliveCountMax: keepAlivesMax },
       readyTimeout: server.connectTimeoutMs,
       hostVerifier: known.verify,
@@ -54,6 +59,7 @@ export async function connectSftp(
     return new SftpConnection(client, sftp, server, rules);
   } catch (error) {
     client.destroy();
+    sock.destroy();
     throw error;
   } finally {
     clearTimeout(timeout);

@@ -4,7 +4,7 @@ import path from "node:path";
 export const checkout = path.resolve(import.meta.dirname, "../..");
 
 /** What a person reads first, and what its tests hold it to. */
-export const pages = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] as const;
+export const pages = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/runbook.md"] as const;
 
 export const textOf = (file: string): string => readFileSync(path.join(checkout, file), "utf8");
 

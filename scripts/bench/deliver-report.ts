@@ -1,0 +1,55 @@
+import { cpus } from "node:os";
+import type { DeliverPlan } from "./deliver-run.ts";
+import { align, rounded } from "./report.ts";
+import { median } from "./statistics.ts";
+
+/** Files a second of one round. */
+export interface Round {
+  readonly sftp: number;
+  readonly sender: number;
+  /** With a notification for each file, on disk before the file goes. */
+  readonly senderTold: number;
+}
+
+export interface DeliverResult {
+  readonly plan: DeliverPlan;
+  readonly rounds: readonly Round[];
+}
+
+/** What `--json` promises: medians in files a second, and their ratios. */
+export interface DeliverSummary {
+  readonly files: number;
+  readonly fileBytes: number;
+  readonly rounds: number;
+  readonly sftp: number;
+  readonly sender: number;
+  readonly senderTold: number;
+  readonly ratio: number;
+  readonly ratioTold: number;
+}
+
+export function summariseDeliver({ plan: { files, fileBytes }, rounds }: DeliverResult): DeliverSummary {
+  const of = (pick: (round: Round) => number) => median(rounds.map(pick));
+  const [sftp, sender, senderTold] = [of((r) => r.sftp), of((r) => r.sender), of((r) => r.senderTold)];
+  return {
+    ...{ files, fileBytes, rounds: rounds.length },
+    ...{ sftp: Math.round(sftp), sender: Math.round(sender), senderTold: Math.round(senderTold) },
+    ...{ ratio: rounded(sender / sftp, 2), ratioTold: rounded(senderTold / sftp, 2) },
+  };
+}
+
+/** The table on the terminal; ends with a newline. */
+export function formatDeliverBench(result: DeliverResult): string {
+  const { files, fileBytes, rounds, sftp, sender, senderTold, ratio, ratioTold } = summariseDeliver(result);
+  return [
+    `Node ${process.version}; ${cpus().length} processors for all of it`,
+    `${files} files of ${fileBytes} bytes to one sshd on loopback, medians of ${rounds}, in files a second`,
+    "",
+    ...align([
+      ["sftp -b, without its login", `${sftp}`],
+      ["sender", `${sender}, ${ratio.toFixed(2)} of that`],
+      ["sender, each file told of", `${senderTold}, ${ratioTold.toFixed(2)} of that`],
+    ]),
+    "",
+  ].join("\n");
+}

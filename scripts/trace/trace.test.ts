@@ -1,0 +1,82 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, it } from "vitest";
+import {
+  arrivalBytes,
+  makeHeader,
+  twinBytes,
+  writeArrival,
+  writeTwin,
+} from "../../agents/dispatcher/journal-record.ts";
+import { readKey } from "../../agents/dispatcher/product-key.ts";
+import { formatTrace, parseTrace, readRecords, traced } from "./trace.ts";
+
+const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META";
+const key = "a985c32cbdee8af2ab5d7b8f6022e781";
+const wanted = traced(`db/20150120/RADAR/URP/IWA/${name}::20150120180902`);
+
+describe("the trace of a product", () => {
+  it("knows it by name and key, with or without folders and stamp", () => {
+    expect(wanted).toEqual({ name, key });
+    expect(traced(name)).toEqual(wanted);
+  });
+
+  it("finds in a dispatcher's journal what the dispatcher wrote", async () => {
+    const body = Buffer.from("body");
+    const data = Buffer.alloc(2 * arrivalBytes + twinBytes("a.b", body));
+    readKey("00000000000000000000000000000000");
+    writeArrival(data, 0, { atMs: 1, sizeBytes: 1, source: 0, certain: false });
+    readKey(key);
+    writeArrival(data, arrivalBytes, { atMs: 1_421_777_342_250, sizeBytes: 498081, source: 0, certain: true });
+    writeTwin(data, 2 * arrivalBytes, { writtenAtMs: 1_421_777_343_000, routingKey: "a.b", body });
+    const folder = mkdtempSync(join(tmpdir(), "warren-trace-"));
+    try {
+      writeFileSync(join(folder, "1.journal"), Buffer.concat([makeHeader(), data]));
+      const { stdout } = await execa(process.execPath, ["-e", readRecords, folder, key]);
+      expect(stdout.split("\n")).toEqual(["first 1421777342250", "twin 1421777343000"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("has each host's sightings, those of a name that only begins alike left out", () => {
+    const path = `20150120/RADAR/URP/IWA/${name}::20150120180902`;
+    const pulled = { level: "info", time: "2015-01-20T18:09:03.000Z", agent: "puller", msg: "pulled" };
+    const urp = [
+      "== lines announcer",
+      JSON.stringify([path, "7", 498081, 1000, 1250]),
+      JSON.stringify([`${path.split("::")[0]}2::x`, "8", 1, 1, 1]),
+      "== journal announcer",
+      "== end",
+    ];
+    const pds = [
+      "== lines puller",
+      JSON.stringify(["placing", "part", 3000, { key, url: "http://urp-1/x", kind: "twin" }]),
+      "== journal puller",
+      JSON.stringify({ __REALTIME_TIMESTAMP: "1", MESSAGE: JSON.stringify(pulled) }),
+      "== end",
+    ];
+    const bunny = ["== lines dispatcher", "first 2000.5", "== journal dispatcher", "== end"];
+    const all = [
+      ["urp-1", urp],
+      ["bunny1", bunny],
+      ["pds-1", pds],
+    ] as const;
+    const found = all.flatMap(([host, lines]) => parseTrace(host, wanted, lines.join("\n")) ?? []);
+    expect(found.map(({ host, atMs, who, what }) => `${host} ${atMs} ${who} ${what}`)).toEqual([
+      `urp-1 1000 file written: ${path}, 498081 bytes`,
+      "urp-1 1250 announcer announced",
+      "bunny1 2000.5 dispatcher known to be dispatched, first arrival",
+      "pds-1 3000 puller placed, as a twin: http://urp-1/x",
+      `pds-1 ${Date.parse(pulled.time)} puller pulled`,
+    ]);
+    expect(formatTrace(wanted, found.slice(0, 2)).split("\n")[2]).toContain("+250 ms  urp-1  announcer   announced");
+  });
+
+  it("is none where the answer breaks off, and says so where nobody knows the product", () => {
+    expect(parseTrace("urp-1", wanted, "== lines announcer")).toBeUndefined();
+    expect(formatTrace(wanted, [])).toBe(`${name}  ${key}\nseen nowhere\n`);
+  });
+});

@@ -1,0 +1,128 @@
+import { z } from "zod";
+import { productKey, productName } from "../../agents/lib/announcement.ts";
+import { quote } from "../../infra/commands/command.ts";
+import { readSections, section } from "../../infra/commands/sections.ts";
+import { parseEntry } from "../logs/journal.ts";
+import { type Chain, chainHostOf } from "../runbook/chain.ts";
+import { parseJson } from "../runbook/host-answer.ts";
+
+/** Where and when a product was seen, and by whom. */
+export interface Sighting {
+  readonly atMs: number;
+  readonly host: string;
+  readonly who: "file" | "announcer" | "dispatcher" | "puller";
+  readonly what: string;
+}
+
+export interface Traced {
+  /** The product's name without the reception stamp: what both radar servers agree on. */
+  readonly name: string;
+  /** Its md5, by which announcements and dispatchers know it. */
+  readonly key: string;
+}
+
+/** @param product a file name, with or without its folders and its reception stamp */
+export function traced(product: string): Traced {
+  const fileName = product.split("/").at(-1) ?? product;
+  return { name: productName(fileName), key: productKey(fileName) };
+}
+
+/** Lines of one file that are shown: a product has two, one that is announced again and again must not flood. */
+const linesMax = 50;
+/** A product is in journals of that time, else it is forgotten by the window of any stack. */
+const journalSeconds = 7 * 86_400;
+
+/**
+ * Reads the dispatcher's journal on its host: binary records, of which those of the key are said as `TYPE TIME`. Types and places of the fields are those of
+ * `agents/dispatcher/journal-record.ts`.
+ */
+export const readRecords = [
+  'const fs = require("fs"), path = require("path"), key = Buffer.from(process.argv[2], "hex"), dir = process.argv[1];',
+  "for (const name of fs.readdirSync(dir).sort()) { const data = fs.readFileSync(path.join(dir, name));",
+  "for (let at = data.indexOf(key); at >= 9; at = data.indexOf(key, at + 16)) { const type = data[at - 1];",
+  'if (type === 1 && at + 24 <= data.length) console.log("first", data.readDoubleBE(at + 16));',
+  'else if (type === 4 && at + 24 <= data.length) console.log("twin", data.readDoubleBE(at + 16)); } }',
+].join(" ");
+
+/** One read-only script for the agents of a host; `parseTrace` reads its answer. */
+export function traceQuestion(chain: Chain, host: string, { name, key }: Traced): string {
+  const lines = ["export LC_ALL=C"];
+  for (const agent of chainHostOf(chain, host).agents) {
+    lines.push(`echo ${quote(section(`lines ${agent.name}`))}`);
+    if (agent.name === "announcer") {
+      lines.push(
+        `grep -hF -- ${quote(name)} /var/lib/warren/announcer/announced.journal 2>/dev/null | tail -n ${linesMax}`,
+      );
+    }
+    if (agent.name === "puller") {
+      lines.push(`grep -hF -- ${quote(key)} /var/lib/warren/puller/placed-*.jsonl* 2>/dev/null | tail -n ${linesMax}`);
+    }
+    if (agent.name === "dispatcher") {
+      const program = ["/opt/warren/node/bin/node", "-e", readRecords, "/var/lib/warren/dispatcher/journal", key];
+      lines.push(`${program.map(quote).join(" ")} 2>/dev/null`);
+    }
+    lines.push(
+      `echo ${quote(section(`journal ${agent.name}`))}`,
+      `journalctl --quiet --no-pager --output=json --unit=${quote(agent.unit)} --since=-${journalSeconds}s --lines=200000 | grep -F -- ${quote(name)} | tail -n ${linesMax}`,
+    );
+  }
+  lines.push(`echo ${quote(section("end"))}`);
+  return `${lines.join("\n")}\n`;
+}
+
+const announcedLine = z.tuple([z.string(), z.string(), z.number(), z.number(), z.number()]);
+const placingLine = z.tuple([
+  z.literal("placing"),
+  z.string(),
+  z.number(),
+  z.looseObject({ key: z.string(), url: z.string(), kind: z.string() }),
+]);
+
+/** @returns undefined where the answer ends early */
+export function parseTrace(host: string, { name, key }: Traced, answer: string): Sighting[] | undefined {
+  const sections = readSections(answer);
+  if (!sections) return undefined;
+  const lines = (title: string) => sections.get(title) ?? [];
+  const announced = lines("lines announcer").flatMap((line): Sighting[] => {
+    const read = announcedLine.safeParse(parseJson(line));
+    if (!read.success || productName(read.data[0].split("/").at(-1) ?? "") !== name) return [];
+    const [path, , bytes, modifiedMs, announcedAtMs] = read.data;
+    return [
+      { atMs: modifiedMs, host, who: "file", what: `written: ${path}, ${bytes} bytes` },
+      { atMs: announcedAtMs, host, who: "announcer", what: "announced" },
+    ];
+  });
+  const dispatched = lines("lines dispatcher").flatMap((line): Sighting[] => {
+    const read = /^(first|twin) (\d+(?:\.\d+)?)$/.exec(line);
+    if (!read) return [];
+    const what = read[1] === "first" ? "known to be dispatched, first arrival" : "twin kept, for pullers that ask";
+    return [{ atMs: Number(read[2]), host, who: "dispatcher", what }];
+  });
+  const placed = lines("lines puller").flatMap((line): Sighting[] => {
+    const read = placingLine.safeParse(parseJson(line));
+    if (!read.success || read.data[3].key !== key) return [];
+    const [, , atMs, { url, kind }] = read.data;
+    return [{ atMs, host, who: "puller", what: `placed${kind === "twin" ? ", as a twin" : ""}: ${url}` }];
+  });
+  const said = (["announcer", "dispatcher", "puller"] as const).flatMap((who) =>
+    lines(`journal ${who}`).flatMap((line): Sighting[] => {
+      const entry = parseEntry(host, line);
+      if (!entry || entry.level === "debug") return [];
+      return [{ atMs: entry.atMs, host, who, what: entry.text }];
+    }),
+  );
+  return [...announced, ...dispatched, ...placed, ...said];
+}
+
+/** By time, each with how long after the one before. Ends with a newline. */
+export function formatTrace({ name, key }: Traced, sightings: readonly Sighting[]): string {
+  const head = `${name}  ${key}`;
+  if (sightings.length === 0) return `${head}\nseen nowhere\n`;
+  const hostWidth = Math.max(...sightings.map(({ host }) => host.length));
+  const rows = sightings.map(({ atMs, host, who, what }, index) => {
+    const before = sightings[index - 1]?.atMs ?? atMs;
+    const after = `+${Math.round(atMs - before)} ms`;
+    return `  ${new Date(atMs).toISOString()}  ${after.padStart(9)}  ${host.padEnd(hostWidth)}  ${who.padEnd(10)}  ${what}`;
+  });
+  return `${[head, ...rows].join("\n")}\n`;
+}
