@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { defineDeliver } from "./bench/deliver-verb.ts";
 import { defineDispatch } from "./bench/dispatch-verb.ts";
 import { definePull } from "./bench/pull-verb.ts";
 import { defineWatch } from "./bench/watch-verb.ts";
@@ -8,4 +9,5 @@ export function define(command: Command): void {
   defineDispatch(command);
   definePull(command);
   defineWatch(command);
+  defineDeliver(command);
 }
