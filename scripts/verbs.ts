@@ -31,7 +31,7 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: "bench",
-    summary: "measure agents: the dispatcher beside RabbitMQ's own shovel, pullers beside curl",
+    summary: "measure agents: the dispatcher beside RabbitMQ's own shovel, pullers beside curl, the watcher",
     load: () => import("./bench.ts"),
   },
   { name: "up", summary: "pulumi up: make the hosts of a stack what its config says", load: () => import("./up.ts") },
