@@ -13,6 +13,7 @@ interface Flags extends RunbookFlags {
 const lookApartMs = 1000;
 const watchEveryMs = 2000;
 const columnsWithoutTerminal = 160;
+const exitInterrupted = 130;
 
 const otherScreen = "\u001b[?1049h";
 const screenBefore = "\u001b[?1049l";
@@ -37,11 +38,23 @@ Exit codes: 0 good, 1 could not be done, 2 something is not as it should be, or 
 }
 
 async function runStatus(flags: Flags): Promise<void> {
-  const looker = await openLooker(stackOf(flags, "status"));
   const controller = new AbortController();
   const stop = () => controller.abort();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, stop);
-  const { signal } = controller;
+  try {
+    await showStatus(flags, controller.signal);
+  } catch (error) {
+    // A terminal's Ctrl-C ends the engine and ssh, too: what they say of it is no news.
+    if (!controller.signal.aborted) throw error;
+  } finally {
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, stop);
+    // The end of --watch that is meant; of one look it is a breaking off.
+    if (controller.signal.aborted && !flags.watch) process.exitCode = exitInterrupted;
+  }
+}
+
+async function showStatus(flags: Flags, signal: AbortSignal): Promise<void> {
+  const looker = await openLooker(stackOf(flags, "status"));
   const live = flags.watch === true && process.stdout.isTTY === true && !flags.json;
   const look = () => looker.look({ withMetrics: true, withFetches: false });
   try {
@@ -62,7 +75,6 @@ async function runStatus(flags: Flags): Promise<void> {
     }
   } finally {
     if (live) process.stdout.write(screenBefore);
-    for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, stop);
     looker.close();
   }
 }

@@ -75,6 +75,15 @@ export const laterCases: readonly Case[] = [
     ...{ host: "bunny1", step: "no alarm", says: /alarm of memory/, remedy: /memory_breakdown/ },
   },
   {
+    title: "a broker's disk is low, and announcers are told to wait while pullers go on",
+    change: (look) => {
+      for (const from of look.chain.members) nodeSeen(look, from, "bunny1").diskAlarm = true;
+      const text = "500 announced, 251 waiting; broker amqps://10.203.4.50:5671 takes no messages: low on disk";
+      for (const urp of look.chain.urps) agentSays(look, urp, "announcer", false, text);
+    },
+    ...{ host: "bunny1", step: "no alarm", says: /alarm of disk/, remedy: /df -h/ },
+  },
+  {
     title: "keepalived was stopped",
     change: (look) => unitIs(look, "bunny2", "keepalived.service", "inactive", "dead"),
     ...{ host: "bunny2", step: "keepalived runs", says: /inactive/, remedy: /systemctl start keepalived/ },

@@ -49,8 +49,8 @@ function judgeAnnounced(host: HostEvidence, look: Look, name: string): Verdict {
   if (!isConnected(health.text)) {
     const others = connectedAgents(look, name);
     const text = `it has no connection to the broker: ${health.text}`;
-    // Announcements are kept on disk meanwhile.
-    if (others.length === 0) return waits(text, `look at bunny first; then ${journal}`);
+    // Announcements are kept on disk meanwhile. A broker with an alarm still gives messages, so pullers see nothing of it.
+    if (others.length === 0 || isBlocked(health.text)) return waits(text, `look at bunny first; then ${journal}`);
     return broken(
       `${text}; ${others.join(", ")} have one`,
       `look at the way from ${name} to the broker; then ${journal}`,
@@ -79,6 +79,9 @@ function unannouncedMs({ newest = [], nowMs, announcedAtMs = 0 }: HostEvidence):
 
 /** In the words of `BrokerSession.description`. */
 export const isConnected = (text: string): boolean => /(^|; )connected to /.test(text);
+
+/** The same: it is connected, and the broker takes nothing. */
+const isBlocked = (text: string): boolean => /(^|; )broker \S+ takes no messages: /.test(text);
 
 /** Hosts whose agents have a connection to the broker, over the network. */
 function connectedAgents({ evidence }: Look, except: string): string[] {
