@@ -110,6 +110,7 @@ test("a rule's rejection removes the file, or puts it aside where the config say
   await waitFor(() => expect(told).toEqual(["rejected no-1 by no"]));
   expect(left()).toEqual([]);
   sender.stop();
+  await running.pop()?.ended;
   put("no-2");
   await startSender({ rejected: "aside" }, () => good);
   await waitFor(() => expect(told).toContain("aside no-2: rejected by no"));
