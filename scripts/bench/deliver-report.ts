@@ -1,7 +1,13 @@
 import { cpus } from "node:os";
-import type { DeliverPlan } from "./deliver-run.ts";
 import { align, rounded } from "./report.ts";
 import { median } from "./statistics.ts";
+
+/** How much is measured. */
+export interface DeliverPlan {
+  readonly rounds: number;
+  readonly files: number;
+  readonly fileBytes: number;
+}
 
 /** Files a second of one round. */
 export interface Round {

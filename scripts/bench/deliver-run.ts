@@ -10,14 +10,7 @@ import type { configSchema } from "../../agents/sender/config.ts";
 import { Cleanup } from "../flow/cleanup.ts";
 import { FileServer } from "../lib/file-server.ts";
 import { TestedAgent } from "../lib/tested-agent.ts";
-import type { DeliverResult, Round } from "./deliver-report.ts";
-
-/** How much is measured. */
-export interface DeliverPlan {
-  readonly rounds: number;
-  readonly files: number;
-  readonly fileBytes: number;
-}
+import type { DeliverPlan, DeliverResult, Round } from "./deliver-report.ts";
 
 export const fullDeliverPlan: DeliverPlan = { rounds: 5, files: 1000, fileBytes: 40_000 };
 
