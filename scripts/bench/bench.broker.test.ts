@@ -1,6 +1,5 @@
-import { readdirSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
+import { ownTemporaryFolder } from "./own-folder.ts";
 import { summarise } from "./report.ts";
 import { type BenchPlan, quickPlan, runBench } from "./run.ts";
 
@@ -18,12 +17,11 @@ const plan: BenchPlan = {
 /** A dozen seconds of an idle machine. */
 const busyMachineMs = 180_000;
 
-const folders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("warren-bench-"));
+const folders = ownTemporaryFolder();
 
 test.each(["classic", "quorum"] as const)(
   "with %s queues, shovel and dispatcher move everything, and every figure is there",
   async (queueType) => {
-    const before = folders();
     const steps: string[] = [];
     const result = await runBench({
       plan: { ...plan, queueType },
@@ -40,7 +38,7 @@ test.each(["classic", "quorum"] as const)(
     expect(result.latency.afterSilenceMs.length).toBe(1);
     expect(result.dispatcher[0]?.dispatcherMicroseconds).toBeGreaterThan(0);
     expect(steps.filter((step) => step.startsWith("round 1 of 1"))).toHaveLength(2);
-    expect(folders().filter((name) => !before.includes(name))).toEqual([]);
+    expect(folders()).toEqual([]);
   },
   busyMachineMs,
 );
@@ -48,7 +46,6 @@ test.each(["classic", "quorum"] as const)(
 test(
   "broken off, it leaves nothing behind",
   async () => {
-    const before = folders();
     const controller = new AbortController();
     const reason = new Error("ended by SIGINT");
     const onStep = (text: string): void => {
@@ -56,7 +53,7 @@ test(
     };
     const running = runBench({ plan: { ...plan, products: 20_000 }, signal: controller.signal, onStep });
     await expect(running).rejects.toBe(reason);
-    expect(folders().filter((name) => !before.includes(name))).toEqual([]);
+    expect(folders()).toEqual([]);
   },
   busyMachineMs,
 );

@@ -1,6 +1,5 @@
-import { readdirSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
+import { ownTemporaryFolder } from "./own-folder.ts";
 import { quickWatchPlan } from "./watch-plan.ts";
 import { summariseWatch } from "./watch-report.ts";
 import { runWatchBench } from "./watch-run.ts";
@@ -8,12 +7,11 @@ import { runWatchBench } from "./watch-run.ts";
 // The rates of such a small run prove nothing; that each file is counted is what is looked at.
 
 const busyMachineMs = 300_000;
-const folders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("warren-bench-"));
+const folders = ownTemporaryFolder();
 
 test(
   "a client of the broker hears of each file that comes, and every figure is there",
   async () => {
-    const before = folders();
     const result = await runWatchBench({
       plan: quickWatchPlan,
       signal: new AbortController().signal,
@@ -24,7 +22,7 @@ test(
     expect(filesPerSecond).toBeGreaterThan(0);
     expect(announcedPerSecond).toBeGreaterThan(0);
     expect(result.watcherMicroseconds).toBeGreaterThan(0);
-    expect(folders().filter((name) => !before.includes(name))).toEqual([]);
+    expect(folders()).toEqual([]);
   },
   busyMachineMs,
 );
@@ -32,7 +30,6 @@ test(
 test(
   "broken off, it leaves nothing behind",
   async () => {
-    const before = folders();
     const controller = new AbortController();
     const reason = new Error("ended by SIGINT");
     const onStep = (text: string): void => {
@@ -40,7 +37,7 @@ test(
     };
     const running = runWatchBench({ plan: { ...quickWatchPlan, seconds: 60 }, signal: controller.signal, onStep });
     await expect(running).rejects.toBe(reason);
-    expect(folders().filter((name) => !before.includes(name))).toEqual([]);
+    expect(folders()).toEqual([]);
   },
   busyMachineMs,
 );
