@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readLines, writeLines } from "./line-file.ts";
 
 /**
  * Names under which uploads may lie on the server that were never finished: noted on disk before they begin, so that a process that was
@@ -16,11 +16,7 @@ export class Leftovers {
 
   /** Reads what an earlier process left. Rejects with what the disk says. */
   async load(): Promise<void> {
-    const text = await readFile(this.#file, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") throw error;
-      return "";
-    });
-    this.#old = new Set(text.split("\n").filter((line) => line !== ""));
+    this.#old = new Set(await readLines(this.#file));
   }
 
   /** These begin now; those that began before are over, or were told to `orphan`. Rejects with what the disk says. */
@@ -53,8 +49,7 @@ export class Leftovers {
     return removedCount;
   }
 
-  async #write(): Promise<void> {
-    await writeFile(`${this.#file}.new`, [...this.#old, ...this.#current, ""].join("\n"));
-    await rename(`${this.#file}.new`, this.#file);
+  #write(): Promise<void> {
+    return writeLines(this.#file, [...this.#old, ...this.#current]);
   }
 }

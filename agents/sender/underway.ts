@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readLines, writeLines } from "./line-file.ts";
 
 /**
  * Which files are on their way, on disk: what a process that was killed had sent, and not removed yet, is sent again by the next one, and
@@ -15,11 +15,7 @@ export class Underway {
 
   /** Reads what an earlier process left. */
   async load(): Promise<void> {
-    const text = await readFile(this.#file, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") throw error;
-      return "";
-    });
-    const lines = text.split("\n").filter((line) => line !== "");
+    const lines = await readLines(this.#file);
     this.#before = new Set(lines);
     this.#isEmpty = lines.length === 0;
   }
@@ -34,8 +30,7 @@ export class Underway {
     if (identities.length === 0 && this.#isEmpty) return;
     // What of the earlier process's files still waits stays in the file until it is sent.
     const kept = [...this.#before].filter((identity) => !identities.includes(identity));
-    await writeFile(`${this.#file}.new`, [...kept, ...identities, ""].join("\n"));
-    await rename(`${this.#file}.new`, this.#file);
+    await writeLines(this.#file, [...kept, ...identities]);
     this.#isEmpty = identities.length + kept.length === 0;
   }
 

@@ -1,0 +1,16 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+
+/** The lines of a file, none where it isn't there. Rejects with what the disk says. */
+export async function readLines(file: string): Promise<string[]> {
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    return "";
+  });
+  return text.split("\n").filter((line) => line !== "");
+}
+
+/** Writes them whole or not at all; not synced. Rejects with what the disk says. */
+export async function writeLines(file: string, lines: readonly string[]): Promise<void> {
+  await writeFile(`${file}.new`, [...lines, ""].join("\n"));
+  await rename(`${file}.new`, file);
+}
