@@ -2,17 +2,12 @@ import { writeFile } from "node:fs/promises";
 import { InvalidArgumentError } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { checkAccountFile } from "../lib/report.ts";
+import type { BenchSteps } from "./cleanly.ts";
 
 /** What every bench takes. */
 export interface BenchFlags {
   readonly quick?: boolean;
   readonly json?: string;
-}
-
-/** What a bench tells while it runs, and is told. */
-export interface BenchSteps {
-  readonly signal: AbortSignal;
-  readonly onStep: (text: string) => void;
 }
 
 const exitInterrupted = 130;

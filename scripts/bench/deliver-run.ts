@@ -7,9 +7,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { configSchema } from "../../agents/sender/config.ts";
-import { Cleanup } from "../flow/cleanup.ts";
+import type { Cleanup } from "../flow/cleanup.ts";
 import { FileServer } from "../lib/file-server.ts";
 import { TestedAgent } from "../lib/tested-agent.ts";
+import { type BenchSteps, cleanly } from "./cleanly.ts";
 import type { DeliverPlan, DeliverResult, Round } from "./deliver-report.ts";
 
 export const fullDeliverPlan: DeliverPlan = { rounds: 5, files: 1000, fileBytes: 40_000 };
@@ -17,10 +18,8 @@ export const fullDeliverPlan: DeliverPlan = { rounds: 5, files: 1000, fileBytes:
 /** To see that the bench works: its figures mean little. */
 export const quickDeliverPlan: DeliverPlan = { ...fullDeliverPlan, rounds: 1, files: 100 };
 
-export interface DeliverBenchOptions {
+export interface DeliverBenchOptions extends BenchSteps {
   readonly plan: DeliverPlan;
-  readonly signal: AbortSignal;
-  readonly onStep: (text: string) => void;
 }
 
 const stalledAfterMs = 120_000;
@@ -30,9 +29,8 @@ const probeIntervalMs = 5;
  * Has the sender and OpenSSH's sftp deliver the same files to one sshd, in turns. Whatever happens, server, sender and folders are gone
  * when it resolves or rejects.
  */
-export async function runDeliverBench({ plan, signal, onStep }: DeliverBenchOptions): Promise<DeliverResult> {
-  const cleanup = new Cleanup();
-  try {
+export function runDeliverBench({ plan, signal, onStep }: DeliverBenchOptions): Promise<DeliverResult> {
+  return cleanly(signal, async (cleanup) => {
     const server = await FileServer.start({ kind: "sftp" });
     cleanup.add(() => server.stop());
     const directory = mkdtempSync(join(tmpdir(), "warren-bench-"));
@@ -53,13 +51,7 @@ export async function runDeliverBench({ plan, signal, onStep }: DeliverBenchOpti
       if (round > 0) rates.push({ sftp: rate(sftp), sender: rate(sender), senderTold: rate(senderTold) });
     }
     return { plan, rounds: rates };
-  } catch (error) {
-    // What was broken off on purpose fails in many ways.
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    await cleanup.run();
-  }
+  });
 }
 
 interface Scene {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { type BenchFlags, type BenchSteps, runVerb, whole } from "./bench-verb.ts";
+import { type BenchFlags, runVerb, whole } from "./bench-verb.ts";
+import type { BenchSteps } from "./cleanly.ts";
 import { formatDeliverBench, summariseDeliver } from "./deliver-report.ts";
 import { fullDeliverPlan, quickDeliverPlan, runDeliverBench } from "./deliver-run.ts";
 

@@ -2,13 +2,13 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { request } from "undici";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { Cleanup } from "../flow/cleanup.ts";
+import { freePort } from "../lib/free-port.ts";
 
 const run = promisify(execFile);
 
@@ -112,14 +112,4 @@ async function untilAnswering(url: string, exit: () => unknown, said: () => stri
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "latin1").catch(() => "");
   return text.trim().split(" ").filter(Boolean).map(Number);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Cleanup } from "../flow/cleanup.ts";
+import { type BenchSteps, cleanly } from "./cleanly.ts";
 import { curlVersion, downloadByCurl } from "./curl.ts";
 import { startNginx, type WebServer } from "./nginx.ts";
 import { type BenchPlace, openBenchPlace } from "./place.ts";
@@ -14,19 +14,16 @@ import { startNodeServer } from "./web-server.ts";
 
 const run = promisify(execFile);
 
-export interface PullBenchOptions {
+export interface PullBenchOptions extends BenchSteps {
   readonly plan: PullPlan;
-  readonly signal: AbortSignal;
-  readonly onStep: (text: string) => void;
 }
 
 /**
  * Measures curl and pullers in turns, from the same server to folders on the same disk. Whatever happens, broker, server, pullers and
  * folders are gone when it resolves or rejects.
  */
-export async function runPullBench({ plan, signal, onStep }: PullBenchOptions): Promise<PullResult> {
-  const cleanup = new Cleanup();
-  try {
+export function runPullBench({ plan, signal, onStep }: PullBenchOptions): Promise<PullResult> {
+  return cleanly(signal, async (cleanup) => {
     const curl = await curlVersion();
     const place = await openBenchPlace({ queueType: "classic", onStep }, cleanup);
     signal.throwIfAborted();
@@ -43,13 +40,7 @@ export async function runPullBench({ plan, signal, onStep }: PullBenchOptions): 
     const slowByPullers = await pullers.pull("slow", products, plan.slowFiles, slow.baseUrl);
     const versions = { curl, broker: place.broker.version, server: server.what };
     return { plan, pullers: pullersCount, versions, ...turns, slowByCurl, slowByPullers };
-  } catch (error) {
-    // What was broken off on purpose fails in many ways.
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    await cleanup.run();
-  }
+  });
 }
 
 interface Scene {

@@ -1,5 +1,5 @@
 import type { QueueType } from "../../agents/lib/config.ts";
-import { Cleanup } from "../flow/cleanup.ts";
+import { type BenchSteps, cleanly } from "./cleanly.ts";
 import { type LatencyPlan, measureLatency } from "./latency.ts";
 import { measureMemory } from "./memory.ts";
 import { type Move, moveByDispatcher, moveByShovel } from "./move.ts";
@@ -35,19 +35,16 @@ export const quickPlan: Omit<BenchPlan, "queueType"> = {
   productsPerNames: 500,
 };
 
-export interface BenchOptions {
+export interface BenchOptions extends BenchSteps {
   readonly plan: BenchPlan;
-  readonly signal: AbortSignal;
-  readonly onStep: (text: string) => void;
 }
 
 /**
  * Measures shovel and dispatcher one after the other on one broker of its own, in turns, so that neither always has the warm
  * one. Whatever happens, broker, dispatchers and folders are gone when it resolves or rejects.
  */
-export async function runBench({ plan, signal, onStep }: BenchOptions): Promise<BenchResult> {
-  const cleanup = new Cleanup();
-  try {
+export function runBench({ plan, signal, onStep }: BenchOptions): Promise<BenchResult> {
+  return cleanly(signal, async (cleanup) => {
     const stage = await setStage({ queueType: plan.queueType, signal, onStep }, cleanup);
     const { shovel, dispatcher } = await measureThroughput(stage, plan);
     const latency = await measureLatency(stage, plan.latency);
@@ -55,13 +52,7 @@ export async function runBench({ plan, signal, onStep }: BenchOptions): Promise<
     const { products, queueType } = plan;
     const brokerVersion = stage.broker.version;
     return { brokerVersion, queueType, products, latencyPlan: plan.latency, shovel, dispatcher, latency, memory };
-  } catch (error) {
-    // What was broken off on purpose fails in many ways.
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    await cleanup.run();
-  }
+  });
 }
 
 async function measureThroughput(stage: Stage, { products, rounds }: BenchPlan) {

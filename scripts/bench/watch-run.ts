@@ -12,7 +12,8 @@ import { aborted } from "../../agents/lib/aborted.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { configSchema } from "../../agents/watcher/config.ts";
 import { AgentProcess } from "../flow/agent-process.ts";
-import { Cleanup } from "../flow/cleanup.ts";
+import type { Cleanup } from "../flow/cleanup.ts";
+import { type BenchSteps, cleanly } from "./cleanly.ts";
 import { type BenchPlace, openBenchPlace } from "./place.ts";
 import { cpuSeconds } from "./usage.ts";
 import { FileCount } from "./watch-count.ts";
@@ -20,10 +21,8 @@ import type { WatchPlan } from "./watch-plan.ts";
 import type { WatchResult } from "./watch-report.ts";
 import type { WriterAccount, WriterOrder } from "./watch-writer.ts";
 
-export interface WatchBenchOptions {
+export interface WatchBenchOptions extends BenchSteps {
   readonly plan: WatchPlan;
-  readonly signal: AbortSignal;
-  readonly onStep: (text: string) => void;
 }
 
 const exchange = "xpublic";
@@ -35,9 +34,8 @@ const stalledAfterMs = 60_000;
  * Has files come into a watched tree at a steady pace, by a process of its own, and counts what a client of the broker hears of them.
  * Whatever happens, broker, watcher, writer and folders are gone when it resolves or rejects.
  */
-export async function runWatchBench({ plan, signal, onStep }: WatchBenchOptions): Promise<WatchResult> {
-  const cleanup = new Cleanup();
-  try {
+export function runWatchBench({ plan, signal, onStep }: WatchBenchOptions): Promise<WatchResult> {
+  return cleanly(signal, async (cleanup) => {
     const place = await openBenchPlace({ queueType: "classic", onStep }, cleanup);
     await place.admin.assertExchange(exchange, "topic");
     const count = await listen(place);
@@ -62,13 +60,7 @@ export async function runWatchBench({ plan, signal, onStep }: WatchBenchOptions)
       watcherMicroseconds: ((used(watcher.pid) - before.watcher) / files) * 1e6,
       brokerMicroseconds: ((used(place.broker.pid) - before.broker) / files) * 1e6,
     };
-  } catch (error) {
-    // What was broken off on purpose fails in many ways.
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    await cleanup.run();
-  }
+  });
 }
 
 /** A client that hears of everything, by a queue that ends with its connection. */

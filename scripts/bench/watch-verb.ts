@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
-import { type BenchFlags, type BenchSteps, runVerb, whole } from "./bench-verb.ts";
+import { type BenchFlags, runVerb, whole } from "./bench-verb.ts";
+import type { BenchSteps } from "./cleanly.ts";
 import { fullWatchPlan, quickWatchPlan } from "./watch-plan.ts";
 import { formatWatchBench, summariseWatch, type WatchResult } from "./watch-report.ts";
 import { runWatchBench } from "./watch-run.ts";

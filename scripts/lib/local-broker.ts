@@ -3,13 +3,13 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 import { answersAmqp } from "./amqp-probe.ts";
 import { evaluateIn } from "./broker-evaluate.ts";
+import { freePort } from "./free-port.ts";
 import { areThreadsStopped, startSweeper, vmCommand } from "./local-broker-process.ts";
 import { findRabbitmqBinaries, type RabbitmqBinaries } from "./rabbitmq-binaries.ts";
 
@@ -240,21 +240,6 @@ export class LocalBroker {
     const plugins = ["rabbitmq_management", ...(this.#options.plugins ?? [])];
     await writeFile(path.join(this.#directory, "enabled_plugins"), `[${plugins.join(",")}].\n`);
   }
-}
-
-/** A port of 127.0.0.1 that nobody listens on: the one wanted, or any. Told at once, not after a boot in vain. */
-async function freePort(wanted = 0): Promise<number> {
-  const server = createServer();
-  server.listen(wanted, "127.0.0.1");
-  await once(server, "listening").catch((cause: NodeJS.ErrnoException) => {
-    const remedy = "leave the port out and a free one is taken, or end what listens there (ss -ltnp shows it)";
-    throw new UserError("local broker", `port ${wanted} can't be had: ${cause.code}`, remedy, { cause });
-  });
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 async function lastLines(file: string, count: number): Promise<string> {
