@@ -5,12 +5,10 @@ import type { Draft } from "./draft.ts";
 import type { Place } from "./findings.ts";
 import { type Made, type Target, tellIssues } from "./made.ts";
 import { leftOfDelivery } from "./options.ts";
+import { txqPart } from "./txq-part.ts";
 
 const optionOf: Readonly<Record<string, string>> = { rules: "accept", server: "host", chmod: "chmod", lock: "lock" };
 
-const duplicatesMax = 5_000_000;
-const batchMax = 1000;
-const settleSecondsMax = 3600;
 const portMax = 65_535;
 /** What Sundew gave a login at the least, and the agent at the most. */
 const connectSecondsMin = 30;
@@ -29,10 +27,7 @@ export function importDelivery(draft: Draft, whole: Place, target: Target): Made
   }
   const script = draft.lineOf("send_script");
   if (script) tellOfScript(draft, script, server.host, pxRoot);
-  const settleSeconds = draft.number("mtime", 0, settleSecondsMax);
-  const sorter = draft.lineOf("sorter");
-  const sorted = leftOfDelivery.get("sorter");
-  if (sorter && sorted && sorter.words[0] !== "MultiKeysStringSorter") draft.find(sorter, sorted);
+  const txq = txqPart(draft, `${pxRoot}/txq/${name}`, rules, leftOfDelivery);
   const binary = draft.lineOf("binary");
   if (binary && draft.flag("binary") === false) {
     const why = "the agent sends bytes as they are, never as text";
@@ -45,13 +40,7 @@ export function importDelivery(draft: Draft, whole: Place, target: Target): Made
     metrics: { port: metricsPort },
     log: draft.flag("debug") ? { level: "debug" } : undefined,
     type,
-    queueDirectory: `${pxRoot}/txq/${name}`,
-    rules,
-    validation: draft.flag("validation") ?? true,
-    noDuplicates: draft.flag("noduplicates") ?? true,
-    duplicatesMax: draft.number("cache_size", 1, duplicatesMax),
-    batch: draft.number("batch", 1, batchMax),
-    settleMs: settleSeconds === undefined ? undefined : settleSeconds * 1000,
+    ...txq,
     root,
     lock: lockOf(draft),
     chmod: chmodOf(draft),

@@ -82,10 +82,8 @@ export class Draft {
 
   /** accept and reject in their order; the older imask and emask were asked before them. */
   rules(): FileRule[] {
-    const older = this.#lines.filter(({ option }) => option === "imask" || option === "emask");
-    const newer = this.#lines.filter(({ option }) => option === "accept" || option === "reject");
-    for (const option of ["accept", "reject", "imask", "emask"]) this.#read.add(option);
-    return [...older, ...newer].flatMap((line) => this.rule(line) ?? []);
+    const lines = [...this.linesOf(["imask", "emask"]), ...this.linesOf(["accept", "reject"])];
+    return lines.flatMap((line) => this.rule(line) ?? []);
   }
 
   /** All lines of these options, in their order. */

@@ -4,16 +4,13 @@ import type { Draft } from "./draft.ts";
 import type { Place } from "./findings.ts";
 import { type Made, type Target, tellIssues } from "./made.ts";
 import { leftOfSender } from "./options.ts";
+import { txqPart } from "./txq-part.ts";
 
 /** The old option of each value, for what the agent says of it. */
 const optionOf: Readonly<Record<string, string>> = {
   ...{ exchange: "exchange_name", exchangeType: "exchange_type", exchangeKey: "exchange_key" },
   ...{ contentType: "exchange_content", broker: "host" },
 };
-
-const duplicatesMax = 5_000_000;
-const batchMax = 1000;
-const settleSecondsMax = 3600;
 
 /** A sender of type amqp, as the sender agent's config: what has the agent's own default is left out. */
 export function importSender(draft: Draft, whole: Place, { name, root, metricsPort }: Target): Made {
@@ -23,23 +20,12 @@ export function importSender(draft: Draft, whole: Place, { name, root, metricsPo
   if (!rules.some(({ accept }) => accept !== undefined)) {
     draft.fault(whole, "accepts no file: it would remove all", "say which: accept .*");
   }
-  const settleSeconds = draft.number("mtime", 0, settleSecondsMax);
-  const sorter = draft.lineOf("sorter");
-  if (sorter && sorter.words[0] !== "MultiKeysStringSorter") {
-    const left = leftOfSender.get("sorter");
-    if (left) draft.find(sorter, left);
-  }
+  const txq = txqPart(draft, `${root}/txq/${name}`, rules, leftOfSender);
   const config = {
     broker,
     metrics: { port: metricsPort },
     log: draft.flag("debug") ? { level: "debug" } : undefined,
-    queueDirectory: `${root}/txq/${name}`,
-    rules,
-    validation: draft.flag("validation") ?? true,
-    noDuplicates: draft.flag("noduplicates") ?? true,
-    duplicatesMax: draft.number("cache_size", 1, duplicatesMax),
-    batch: draft.number("batch", 1, batchMax),
-    settleMs: settleSeconds === undefined ? undefined : settleSeconds * 1000,
+    ...txq,
     ...exchange,
     exchangeKey: draft.text("exchange_key"),
     contentType: draft.text("exchange_content"),
