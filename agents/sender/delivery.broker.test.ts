@@ -59,6 +59,9 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
     for (const name of names) it.put(it.nameOf(name), large);
     await vi.waitFor(() => expect(it.names().length).toBeGreaterThan(20), waitMs);
     await it.server.kill();
+    // However far it had come: one is left that has to wait.
+    names.push("last.gif");
+    it.put(it.nameOf("last.gif"), large);
     await agent.logged(/no connection: files wait/);
     const whole = it.names().filter((name) => !name.endsWith(".tmp"));
     for (const name of whole) expect(it.find(name)?.content.length).toBe(large.length);
