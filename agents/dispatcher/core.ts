@@ -110,8 +110,8 @@ export class DispatcherCore {
       case "twin-missing":
         this.#decisions.alternates.onMissing(event.claim);
         break;
-      case "output-empty":
-        this.#decisions.products.doubts.sawEmpty();
+      case "output-seen":
+        this.#decisions.products.doubts.sawOutput(event.isEmpty);
         break;
       case "deliveries-lost":
         this.#onDeliveriesLost();

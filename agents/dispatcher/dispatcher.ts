@@ -93,7 +93,7 @@ export class Dispatcher implements RunningAgent {
     this.#queueWatches = new QueueWatches({
       ...{ session: this.#session, config, log, core: this.#core, telemetry: this.#telemetry, nowMs: now },
       inHand: () => ({ input: this.#input.size, ledger: this.#ledger.unacked }),
-      onOutputEmpty: () => this.#events.tell({ type: "output-empty" }),
+      onOutputSeen: (isEmpty) => this.#events.tell({ type: "output-seen", isEmpty }),
     });
     this.#timers = [
       setInterval(() => this.#tick(), tickMs),

@@ -73,17 +73,26 @@ test("a receipt of a product no later than it says nothing of the queue", () => 
 
 test("in a quiet hour it goes out again when the pull queue has been empty for three times doubtMs, seen again and again", () => {
   const at = takenOver(1, { doubtMs: 30_000 });
-  at.tell({ type: "output-empty" });
+  at.tell({ type: "output-seen", isEmpty: true });
   at.nowMs += 30_001;
-  at.tell({ type: "output-empty" });
+  at.tell({ type: "output-seen", isEmpty: true });
   for (let looks = 0; looks < 17; looks++) {
     at.nowMs += 5000;
-    at.tell({ type: "output-empty" });
+    at.tell({ type: "output-seen", isEmpty: true });
   }
   expect(at.tell({ type: "tick" }), "what was between the first two looks, nobody knows").toEqual([]);
   at.nowMs += 5000;
-  at.tell({ type: "output-empty" });
+  at.tell({ type: "output-seen", isEmpty: true });
   expect(deeds(at.returnMarker(at.tell({ type: "tick" })))).toEqual(["publish 2"]);
+});
+
+test("a look that finds something in the pull queue is no part of a time that it was empty", () => {
+  const at = takenOver(1, { doubtMs: 30_000 });
+  for (let looks = 0; looks < 60; looks++) {
+    at.tell({ type: "output-seen", isEmpty: looks % 10 !== 9 });
+    at.nowMs += 5000;
+  }
+  expect(at.tell({ type: "tick" })).toEqual([]);
 });
 
 test("with no receipts at all it goes out again after doubtMaxMs", () => {

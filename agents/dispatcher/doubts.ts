@@ -61,9 +61,13 @@ export class Doubts {
     this.#pulledAtMs = Math.max(this.#pulledAtMs, atMs);
   }
 
-  /** The pull queue is empty now, and was since it was seen so the last time, unless that is long ago. */
-  sawEmpty(): void {
+  /** The pull queue now. Seen empty twice, it was so in between, unless that is long. */
+  sawOutput(isEmpty: boolean): void {
     const { nowMs } = this.#turn;
+    if (!isEmpty) {
+      this.#emptyToMs = Number.NEGATIVE_INFINITY;
+      return;
+    }
     if (nowMs - this.#emptyToMs > this.#options.doubtMs) this.#emptyFromMs = nowMs;
     this.#emptyToMs = nowMs;
   }

@@ -58,8 +58,8 @@ export type Event =
   | { readonly type: "twin-kept"; readonly key: string; readonly ref: number }
   /** Instead of an outcome of `serve`: the disk does not have what the reference names. */
   | { readonly type: "twin-missing"; readonly claim: number }
-  /** Seen just now: no announcement waits in the pull queue. To be told every few seconds while it stays so. */
-  | { readonly type: "output-empty" }
+  /** Seen just now: whether no announcement waits in the pull queue. To be told every few seconds while it matters. */
+  | { readonly type: "output-seen"; readonly isEmpty: boolean }
   /** The channel is gone: no delivery in hand is ours any more, the broker gives all of them out again. */
   | { readonly type: "deliveries-lost" }
   /** The broker takes no publishes for now (connection.blocked), or takes them again. */

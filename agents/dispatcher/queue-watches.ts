@@ -19,7 +19,7 @@ export interface QueueWatchOptions {
   /** Announcements in hand, and messages of the ledger. */
   inHand(): { readonly input: number; readonly ledger: number };
   /** No announcement waits in the output queue. */
-  onOutputEmpty(): void;
+  onOutputSeen(isEmpty: boolean): void;
 }
 
 /** What looks at the broker's queues now and then, over channels of its own. */
@@ -29,7 +29,7 @@ export class QueueWatches {
   readonly #ledger: FeedWatch;
 
   constructor(options: QueueWatchOptions) {
-    const { session, config, log, core, telemetry, nowMs, inHand, onOutputEmpty } = options;
+    const { session, config, log, core, telemetry, nowMs, inHand, onOutputSeen } = options;
     const home = new HomeWatch({
       ...{ session, config: config.broker, log, nowMs, name: `dispatcher-home@${hostNameOf(config)}` },
       queues: [config.inputQueue, ledgerQueueOf(config)],
@@ -55,7 +55,7 @@ export class QueueWatches {
     const output = new OutputWatch({
       ...{ session, queues: config.outputQueues, log },
       isWanted: () => core.doubts > 0,
-      onEmpty: onOutputEmpty,
+      onSeen: onOutputSeen,
     });
     this.#watches = [topology, output, home, this.#input, this.#ledger];
   }

@@ -146,7 +146,7 @@ export class Host {
     const { broker } = this.#around;
     const pull = broker.queueFor(this.number, queueNumber.pull);
     if (!this.core || this.core.doubts === 0 || !this.connection.isOpen || broker.stalled[pull]) return false;
-    if (broker.queues[pull]?.length === 0) this.tell({ type: "output-empty" });
+    this.tell({ type: "output-seen", isEmpty: broker.queues[pull]?.length === 0 });
     return true;
   }
 
