@@ -51,6 +51,16 @@ export const verbs: readonly Verb[] = [
     load: () => import("./destroy.ts"),
   },
   {
+    name: "backup",
+    summary: "definitions, state and journals of a stack in one encrypted file; shows and verifies one",
+    load: () => import("./backup.ts"),
+  },
+  {
+    name: "restore",
+    summary: "from a backup and hosts, bare ones or not, to products that flow",
+    load: () => import("./restore.ts"),
+  },
+  {
     name: "verify",
     summary: "the chain in order of production, each link with its evidence, and the first broken one",
     load: () => import("./verify.ts"),
@@ -74,6 +84,16 @@ export const verbs: readonly Verb[] = [
     name: "history",
     summary: "who applied what to a stack, when, with which result",
     load: () => import("./history.ts"),
+  },
+  {
+    name: "restart",
+    summary: "rolling restart of a stack's brokers and agents, one host at a time, whole again after each",
+    load: () => import("./restart.ts"),
+  },
+  {
+    name: "drill",
+    summary: "move the virtual IP to another host and back, measure the pause, verify before and after",
+    load: () => import("./drill.ts"),
   },
   {
     name: "adopt",

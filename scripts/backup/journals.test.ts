@@ -1,0 +1,79 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fetchScript, parseHostState, putScript } from "./journals.ts";
+
+// The scripts as a host's shell runs them, on folders of this machine; systemd is not asked. That a dispatcher knows again what is put back is
+// shown on hosts.
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "warren-journals-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function journalOf(host: string, files: Record<string, string>): Promise<void> {
+  await mkdir(join(folder, host, "journal"), { recursive: true });
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, host, "journal", name), text);
+}
+
+const fetched = async (host: string) =>
+  await execa("sh", ["-s"], { input: fetchScript(join(folder, host)), encoding: "buffer", reject: false });
+
+const put = async (host: string, archive: Uint8Array) =>
+  await execa("sh", ["-c", putScript({ isRunning: false, folder: join(folder, host) })], {
+    input: archive,
+    reject: false,
+  });
+
+describe("a dispatcher's journal", () => {
+  it("comes to a bare host as it was, without the lock", async () => {
+    await journalOf("old", { "000000000001.journal": "one", "000000000002+5.journal": "two", lock: "17\n" });
+    const { stdout } = await fetched("old");
+    expect((await put("new", stdout)).exitCode).toBe(0);
+    const names = await readdir(join(folder, "new/journal"));
+    expect(names.toSorted()).toEqual(["000000000001.journal", "000000000002+5.journal"]);
+    expect(await readFile(join(folder, "new/journal/000000000001.journal"), "utf8")).toBe("one");
+    expect(await readdir(join(folder, "new"))).toEqual(["journal"]);
+  });
+
+  it("takes the place of one in which nothing is, and of what a broken off run has left", async () => {
+    await journalOf("old", { "000000000001.journal": "one" });
+    await journalOf("new", { lock: "17\n" });
+    await mkdir(join(folder, "new/journal.arriving"));
+    await writeFile(join(folder, "new/journal.arriving/half"), "");
+    expect((await put("new", (await fetched("old")).stdout)).exitCode).toBe(0);
+    expect(await readdir(join(folder, "new/journal"))).toEqual(["000000000001.journal"]);
+  });
+
+  it("is never put over another one", async () => {
+    await journalOf("old", { "000000000001.journal": "one" });
+    await journalOf("new", { "000000000001.journal": "newer" });
+    const result = await put("new", (await fetched("old")).stdout);
+    expect(result.exitCode).not.toBe(0);
+    expect(await readFile(join(folder, "new/journal/000000000001.journal"), "utf8")).toBe("newer");
+  });
+
+  it("is told where there is none", async () => {
+    expect((await fetched("none")).exitCode).toBe(66);
+  });
+
+  it("that is cut off on its way is not put", async () => {
+    await journalOf("old", { "000000000001.journal": "one".repeat(10_000) });
+    const { stdout } = await fetched("old");
+    expect((await put("new", stdout.subarray(0, 5000))).exitCode).not.toBe(0);
+    expect(await readdir(join(folder, "new"))).toEqual(["journal.arriving"]);
+  });
+});
+
+describe("what a host says of itself", () => {
+  it("is read, and half an answer is none", () => {
+    const bare = "== traces\n== dispatcher\ninactive\n== journal\n\n== end\n";
+    expect(parseHostState(bare)).toEqual({ isBare: true, dispatcher: "inactive", journalFiles: 0 });
+    const made = "== traces\n/etc/warren\n== dispatcher\nactive\n== journal\n/a.journal\n/b.journal\n\n== end\n";
+    expect(parseHostState(made)).toEqual({ isBare: false, dispatcher: "active", journalFiles: 2 });
+    expect(parseHostState("== traces\n/etc/warren\n")).toBeUndefined();
+  });
+});
