@@ -1,6 +1,5 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
 import type { ChaosResult } from "./chaos/account.ts";
@@ -12,6 +11,7 @@ import { runChaos } from "./chaos/run.ts";
 import type { Scene } from "./chaos/scene.ts";
 import { defaultLabName, labDirectory } from "./lab/index.ts";
 import { labOptions } from "./lab/verbs.ts";
+import { interruptibleTwice } from "./lib/interruption.ts";
 import { checkAccountFile, wantsColor } from "./lib/report.ts";
 
 interface Flags {
@@ -30,9 +30,6 @@ interface Flags {
 const seedMost = 2 ** 32 - 1;
 const takeOverRounds = 10;
 const hourMs = 3_600_000;
-const exitInterrupted = 130;
-/** What a second Ctrl-C waits for. */
-const lastHealingMs = 10_000;
 
 /** `./warren chaos`: faults in a lab that products flow through, and each product counted. */
 export function define(command: Command): void {
@@ -80,8 +77,13 @@ async function chaos(flags: Flags): Promise<void> {
   const lines = chaosLines(process.stderr);
   const say = (text: string) => lines.say(text);
   let openFault: (() => Promise<unknown>) | undefined;
-  await interruptible(
-    () => openFault,
+  await interruptibleTwice(
+    {
+      verb: "chaos",
+      first: "healing, then counting; once more ends at once",
+      second: () => "ending; the next ./warren chaos mends what is left",
+      heal: () => openFault,
+    },
     async (signal) => {
       await withScene({ lab, stack: flags.stack, signal, say }, async (scene) => {
         const { faults, notDone } = chosenFaults(flags, scene);
@@ -128,37 +130,6 @@ export function chosenFaults(
   );
   if (faults.length > 0) return { faults, notDone };
   throw new UserError("--faults", `none of them can be made here: ${Object.values(notDone).join("; ")}`);
-}
-
-/** The first Ctrl-C ends the rounds; the second ends all, when what heals the open fault has been done or ten seconds have passed. */
-async function interruptible(
-  openFault: () => (() => Promise<unknown>) | undefined,
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const controller = new AbortController();
-  let times = 0;
-  const onSignal = (): void => {
-    times += 1;
-    if (times === 1) {
-      process.stderr.write("\nwarren: healing, then counting; once more ends at once\n");
-      controller.abort(new UserError("chaos", "interrupted"));
-      return;
-    }
-    if (times > 2) process.exit(exitInterrupted);
-    process.stderr.write("\nwarren: ending; the next ./warren chaos mends what is left\n");
-    const healing = Promise.resolve(openFault()?.()).catch(() => {});
-    void Promise.race([healing, sleep(lastHealingMs)]).then(() => process.exit(exitInterrupted));
-  };
-  const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
-  for (const name of signals) process.on(name, onSignal);
-  try {
-    await work(controller.signal);
-  } catch (error) {
-    if (!controller.signal.aborted || error !== controller.signal.reason) throw error;
-  } finally {
-    for (const name of signals) process.off(name, onSignal);
-    if (controller.signal.aborted) process.exitCode = exitInterrupted;
-  }
 }
 
 function readFaults(text: string): Fault[] {

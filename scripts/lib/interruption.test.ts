@@ -1,0 +1,54 @@
+import { once } from "node:events";
+import { execa } from "execa";
+import { expect, it, vi } from "vitest";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+/** A process of its own: signals are a process's. It says what becomes of it, line by line. */
+function start(work: string) {
+  const module = JSON.stringify(new URL("interruption.ts", import.meta.url).href);
+  const script = `
+    import { interruptibleTwice } from ${module};
+    const say = (text) => console.log(text);
+    const texts = { verb: "t", first: "first", second: () => "second", heal: () => async () => say("healed") };
+    const aborted = (signal) => new Promise((resolve) => signal.addEventListener("abort", resolve));
+    const timer = setInterval(() => {}, 1000);
+    await interruptibleTwice(texts, async (signal) => { say("begun"); ${work} });
+    clearInterval(timer);
+    say("over");`;
+  return execa(process.execPath, ["--input-type=module", "-e", script], { all: true, reject: false });
+}
+
+async function untilSays(child: ReturnType<typeof start>, text: string): Promise<void> {
+  let all = "";
+  while (!all.includes(text)) all += String((await once(child.all as NodeJS.ReadableStream, "data"))[0]);
+}
+
+it("lets the work come to its end at the first Ctrl-C", async () => {
+  const child = start('await aborted(signal); say("ended in order");');
+  await untilSays(child, "begun");
+  child.kill("SIGINT");
+  const { exitCode, all } = await child;
+  expect([exitCode, all.split("\n")]).toEqual([130, ["begun", "", "warren: first", "ended in order", "over"]]);
+});
+
+it("heals what is open at the second, and ends", async () => {
+  const child = start("await new Promise(() => {});");
+  await untilSays(child, "begun");
+  child.kill("SIGINT");
+  await untilSays(child, "first");
+  child.kill("SIGINT");
+  const { exitCode, all } = await child;
+  expect(exitCode).toBe(130);
+  expect(all).toMatch(/warren: second\nhealed$/);
+});
+
+it("takes the interruption for no error of the work, and passes on what is one", async () => {
+  const child = start("await aborted(signal); signal.throwIfAborted();");
+  await untilSays(child, "begun");
+  child.kill("SIGTERM");
+  expect((await child).exitCode).toBe(130);
+  const failing = await start('throw new Error("broken");');
+  expect(failing.exitCode).toBe(1);
+  expect(failing.all).toContain("broken");
+});

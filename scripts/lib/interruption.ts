@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../agents/lib/errors.ts";
+
+export const exitInterrupted = 130;
+
+/** What a second Ctrl-C waits for. */
+const lastHealingMs = 10_000;
+const signals: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+export interface Interruption {
+  /** The verb, for what is thrown. */
+  readonly verb: string;
+  /** Said at the first Ctrl-C, e.g. `healing, then counting; once more ends at once`. */
+  readonly first: string;
+  /** Said at the second: what is left as it is, and what mends it. */
+  readonly second: () => string;
+  /** What the second one still does, within ten seconds; undefined where nothing is open. */
+  readonly heal?: () => (() => Promise<unknown>) | undefined;
+}
+
+/**
+ * The first Ctrl-C aborts the signal: the work brings to an end what it has begun. The second ends all, when what heals has been done or ten seconds have
+ * passed; a third one at once. Exit code 130.
+ */
+export async function interruptibleTwice(
+  { verb, first, second, heal }: Interruption,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const controller = new AbortController();
+  let times = 0;
+  const onSignal = (): void => {
+    times += 1;
+    if (times === 1) {
+      process.stderr.write(`\nwarren: ${first}\n`);
+      controller.abort(new UserError(verb, "interrupted"));
+      return;
+    }
+    if (times > 2) process.exit(exitInterrupted);
+    process.stderr.write(`\nwarren: ${second()}\n`);
+    const healing = Promise.resolve(heal?.()?.()).catch(() => {});
+    void Promise.race([healing, sleep(lastHealingMs)]).then(() => process.exit(exitInterrupted));
+  };
+  for (const name of signals) process.on(name, onSignal);
+  try {
+    await work(controller.signal);
+  } catch (error) {
+    if (!controller.signal.aborted || error !== controller.signal.reason) throw error;
+  } finally {
+    for (const name of signals) process.off(name, onSignal);
+    if (controller.signal.aborted) process.exitCode = exitInterrupted;
+  }
+}
