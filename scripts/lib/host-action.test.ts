@@ -1,0 +1,27 @@
+import { execa } from "execa";
+import { expect, it } from "vitest";
+import { and, type Command, run } from "../../infra/commands/command.ts";
+import { actionScript, parseAction } from "./host-action.ts";
+
+const ended = async (command: Command, timeoutSeconds = 20) =>
+  parseAction((await execa("sh", ["-s"], { input: actionScript(command, timeoutSeconds), reject: false })).stdout);
+
+it("tells what a command says, on both streams, and its exit code", async () => {
+  expect(await ended(and(run("echo", "a"), run("sh", "-c", "echo b >&2; exit 3")))).toEqual({
+    exitCode: 3,
+    output: "a\nb",
+  });
+  expect(await ended(run("true"))).toEqual({ exitCode: 0, output: "" });
+});
+
+it("gives the command nothing to read: the script's own text is no input", async () => {
+  expect(await ended(run("cat"))).toEqual({ exitCode: 0, output: "" });
+});
+
+it("ends a command that hangs", async () => {
+  expect((await ended(run("sleep", "60"), 1))?.exitCode).toBe(124);
+});
+
+it("takes an answer that ends early for none", () => {
+  expect(parseAction("a\n== exit\n")).toBeUndefined();
+});

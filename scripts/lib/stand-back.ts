@@ -1,0 +1,83 @@
+import { always, and, type Command, run, to } from "../../infra/commands/command.ts";
+import { standBackProgram } from "../../infra/model/stand-back.ts";
+import { type Chain, chainHostOf } from "../runbook/chain.ts";
+import { type Evidence, hostEvidence } from "../runbook/evidence.ts";
+import { onHost } from "../verify/step.ts";
+import type { HostAction } from "./host-action.ts";
+import type { Lack } from "./wholeness.ts";
+
+/** On the host: lets the address back whatever becomes of the one who has moved it. */
+const timerName = "warren-stand-back-ends";
+const standBackSeconds = 20;
+
+/** Who has the virtual IP now: one, unless it is moving or something is wrong. */
+export function holdersOf(evidence: Evidence): string[] {
+  const { members, vip } = evidence.chain;
+  return vip ? members.filter((host) => hostEvidence(evidence, host)?.addresses.includes(vip.address)) : [];
+}
+
+/** Disarming stops the timer; a service of that name that has run is forgotten as well. Neither has to be there. */
+const disarm: Command = always(
+  to("/dev/null", run("systemctl", "stop", `${timerName}.timer`)),
+  to("/dev/null", run("systemctl", "reset-failed", `${timerName}.service`)),
+  run("true"),
+);
+
+/**
+ * Has a host give its virtual IPs away, as an operator does by hand. It comes back by the host itself when the time is over: whoever moved it may have
+ * been killed meanwhile.
+ */
+export function moveAway(host: string, atMostSeconds: number): HostAction {
+  const back = run(
+    ...["systemd-run", "--quiet", `--unit=${timerName}`, `--on-active=${atMostSeconds}`],
+    ...["--timer-property=AccuracySec=1s", standBackProgram, "no"],
+  );
+  // The moment that it is told, by the host's own clock.
+  const told = run("date", "+%s%3N");
+  return {
+    host,
+    title: "gives the virtual IP away",
+    command: and(disarm, back, told, run(standBackProgram, "yes")),
+    timeoutSeconds: standBackSeconds,
+  };
+}
+
+export const letBack = (host: string): HostAction => ({
+  host,
+  title: "may have the virtual IP again",
+  command: and(run("date", "+%s%3N"), run(standBackProgram, "no"), disarm),
+  timeoutSeconds: standBackSeconds,
+});
+
+/** Milliseconds since 1970, as `moveAway` and `letBack` say when they were told. */
+export const toldAtMs = (output: string): number | undefined => {
+  const found = /^\d{13}$/m.exec(output)?.[0];
+  return found === undefined ? undefined : Number(found);
+};
+
+/** What is lacking until another host than this one has the address, and dispatches. Pure. */
+export function lackAway(evidence: Evidence, from: string): Lack | undefined {
+  const [holder, ...more] = holdersOf(evidence);
+  if (holder === undefined || more.length > 0 || holder === from) {
+    const where = holder === undefined ? "no host" : [holder, ...more].join(" and ");
+    return lackOfAddress(evidence, from, `it is on ${where}, and is to leave ${from}`);
+  }
+  const state = hostEvidence(evidence, holder)?.agents.dispatcher?.health?.state;
+  if (!evidence.chain.dispatchers.includes(holder) || state === "active" || state === "catching-up") return undefined;
+  return lackOfAddress(evidence, holder, `the dispatcher there is ${typeof state === "string" ? state : "silent"}`);
+}
+
+function lackOfAddress(evidence: Evidence, host: string, text: string): Lack {
+  return {
+    host,
+    step: "the virtual IP moves",
+    evidence: text,
+    remedy: onHost(evidence, host, "journalctl -t warren-vip -u keepalived -n 30"),
+  };
+}
+
+/** The command by which a person lets the address back. */
+export function letBackByHand(chain: Chain, host: string): string {
+  chainHostOf(chain, host);
+  return onHost({ chain }, host, `${standBackProgram} no`);
+}

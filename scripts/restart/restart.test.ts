@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { render } from "../../infra/commands/command.ts";
+import { fixtureConfig } from "../../infra/model/fixture.ts";
+import { chainOf } from "../runbook/chain.ts";
+import { actionsOf } from "./actions.ts";
+import { planTurns } from "./plan.ts";
+import { otherTurns, parseInvocations, type RestartRecord, turnState, unitsLeft } from "./progress.ts";
+
+const chain = chainOf("lab4", fixtureConfig("lab4"));
+const membership = { host: "bunny1", others: ["bunny2", "bunny3"], earlier: [], quorum: true };
+const memberUnits = ["rabbitmq-server.service", "keepalived.service", "warren-dispatcher.service"];
+
+describe("the order of a restart", () => {
+  it("is pullers, radar servers, brokers from the worst on, and the one with the virtual IP last", () => {
+    const hosts = planTurns(chain, "bunny2", {}).map(({ host }) => host);
+    expect(hosts).toEqual([
+      "pds-1",
+      "pds-2",
+      "pds-3",
+      "pds-4",
+      "pds-5",
+      "urp-1",
+      "urp-2",
+      "bunny3",
+      "bunny1",
+      "bunny2",
+    ]);
+  });
+
+  it("has the preferred member last where no host has the address", () => {
+    expect(planTurns(chain, undefined, { services: ["broker"] }).map(({ host }) => host)).toEqual([
+      "bunny3",
+      "bunny2",
+      "bunny1",
+    ]);
+  });
+
+  it("has each host once, with those of its units that were chosen", () => {
+    expect(planTurns(chain, "bunny1", { hosts: ["bunny1", "pds-1"], services: ["keepalived", "broker"] })).toEqual([
+      { host: "bunny1", units: ["rabbitmq-server.service", "keepalived.service"], isMember: true },
+    ]);
+    expect(planTurns(chain, "bunny1", { hosts: ["bunny1"] })).toEqual([
+      { host: "bunny1", units: memberUnits, isMember: true },
+    ]);
+  });
+
+  it("leaves alone a server that no announcement goes through, and the broker of another cluster", () => {
+    const found = planTurns(chainOf("lab-dd", fixtureConfig("lab-dd")), undefined, {});
+    expect(found.flatMap(({ units }) => units)).not.toContain("apache2.service");
+    expect(planTurns(chain, "bunny1", {}).map(({ host }) => host)).not.toContain("ldap-1");
+  });
+
+  it("is refused for a host that is none, and for a choice of nothing", () => {
+    expect(() => planTurns(chain, "bunny1", { hosts: ["bunny9"] })).toThrow(/is no host of the stack/);
+    expect(() => planTurns(chain, "bunny1", { hosts: ["pds-1"], services: ["broker"] })).toThrow(/no such host has/);
+  });
+});
+
+describe("what is done on a host", () => {
+  it("ends the dispatcher before the broker beside it, and starts it after that", () => {
+    expect(actionsOf("bunny1", memberUnits, membership).map(({ title }) => title)).toEqual([
+      "stops dispatcher",
+      "restarts rabbitmq-server",
+      "restarts keepalived",
+      "restarts dispatcher",
+    ]);
+    expect(actionsOf("bunny1", ["warren-dispatcher.service"], membership)).toHaveLength(1);
+  });
+
+  it("restarts a broker only between two waits for the replicas of all queues", () => {
+    const [broker] = actionsOf("bunny1", ["rabbitmq-server.service"], membership);
+    const script = render(broker?.command ?? { kind: "run", argv: [] });
+    const [first, restart, second] = [...script.matchAll(/info_all|systemctl restart|await_startup/g)].map(String);
+    expect([first, restart, second]).toEqual(["info_all", "systemctl restart", "await_startup"]);
+    expect(script.lastIndexOf("info_all")).toBeGreaterThan(script.indexOf("await_startup"));
+  });
+});
+
+describe("a restart that was broken off", () => {
+  const turn = { host: "bunny1", units: memberUnits, isMember: true };
+  const before = Object.fromEntries(memberUnits.map((unit) => [unit, `old-${unit}`]));
+  const record: RestartRecord = { startedAt: "", turns: [turn], before: { bunny1: before }, done: [] };
+  const withNew = (...restarted: string[]) => ({
+    ...before,
+    ...Object.fromEntries(restarted.map((unit) => [unit, `new-${unit}`])),
+  });
+
+  it("has everything to do where every unit is in the run of before", () => {
+    expect(unitsLeft(turn, record, before)).toEqual(memberUnits);
+    expect(turnState(turn, record, before)).toBe("to do");
+  });
+
+  it("goes on with units that are in the run of before, or don't run", () => {
+    const now = { ...withNew("rabbitmq-server.service"), "warren-dispatcher.service": "" };
+    expect(unitsLeft(turn, record, now)).toEqual(["keepalived.service", "warren-dispatcher.service"]);
+    expect(turnState(turn, record, now)).toBe("half way");
+  });
+
+  it("still waits for a host that was restarted and not seen whole", () => {
+    expect(turnState(turn, record, withNew(...memberUnits))).toBe("half way");
+    expect(turnState(turn, { ...record, done: ["bunny1"] }, withNew(...memberUnits))).toBe("done");
+  });
+
+  it("has to let the address back to a host that gave it away, though nothing was restarted there yet", () => {
+    expect(turnState(turn, { ...record, movedFrom: "bunny1" }, before)).toBe("half way");
+  });
+
+  it("is another one than a restart of other units", () => {
+    expect(otherTurns(record, [turn])).toBeUndefined();
+    expect(otherTurns(record, [{ ...turn, units: ["keepalived.service"] }])).toBe(
+      "bunny1 rabbitmq-server+keepalived+dispatcher",
+    );
+  });
+
+  it("reads the runs of units that systemd tells, and of none that doesn't run", () => {
+    const blocks =
+      "Id=a.service\nActiveState=active\nInvocationID=17\n\nId=b.service\nActiveState=failed\nInvocationID=9";
+    expect(parseInvocations(`${blocks}\n\n== end\n`)).toEqual({ "a.service": "17", "b.service": "" });
+    expect(parseInvocations(blocks)).toBeUndefined();
+  });
+});

@@ -1,0 +1,206 @@
+import type { Membership } from "../../infra/commands/membership.ts";
+import type { SeriesTraits } from "../../infra/config/series.ts";
+import { act } from "../lib/host-action.ts";
+import type { RunRecord } from "../lib/run-record.ts";
+import { holdersOf, lackAway, letBack, letBackByHand, moveAway } from "../lib/stand-back.ts";
+import { awaitNoLack, type Lack, lackOf, lackWithout } from "../lib/wholeness.ts";
+import type { Evidence } from "../runbook/evidence.ts";
+import type { Looker } from "../runbook/look.ts";
+import type { Reach } from "../runbook/reach.ts";
+import { actionsOf } from "./actions.ts";
+import type { Turn } from "./plan.ts";
+import {
+  type Invocations,
+  invocationQuestion,
+  parseInvocations,
+  type RestartRecord,
+  turnState,
+  unitsLeft,
+} from "./progress.ts";
+
+export interface Restart {
+  readonly looker: Looker;
+  readonly reach: Reach;
+  readonly replication: SeriesTraits["replication"];
+  /** Of a member of the broker. */
+  membershipOf(host: string): Membership;
+  readonly kept: RunRecord<RestartRecord>;
+  /** Milliseconds for all to be whole again after a host. */
+  readonly wholeWithinMs: number;
+  /** Aborted: the host whose turn it is gets to its end, no other one is begun. */
+  readonly signal: AbortSignal;
+  say(host: string, text: string): void;
+}
+
+export interface TurnResult extends Pick<Turn, "host" | "units"> {
+  readonly outcome: "restarted" | "done before" | "failed" | "not begun";
+  readonly seconds?: number;
+  /** Why it failed, or was not begun. */
+  readonly why?: string;
+  readonly remedy?: string;
+}
+
+/** One look that takes what a host that comes up takes: agents' first connections, keepalived's checks. */
+const gateWithinMs = 60_000;
+/** keepalived gives an address away at once; the other host's dispatcher reads its ledger first. */
+const movesWithinMs = 30_000;
+const questionMs = 20_000;
+
+/**
+ * Takes hosts in turn, each only while all is whole and can spare it, and stops at the first that doesn't come back. What has been done is kept on
+ * record before and after each step: a run that was killed goes on where it was.
+ */
+export async function runTurns(restart: Restart, record: RestartRecord): Promise<TurnResult[]> {
+  const results: TurnResult[] = [];
+  const left = [...record.turns];
+  for (let turn = left.shift(); turn; turn = left.shift()) {
+    const { host, units } = turn;
+    if (restart.signal.aborted) return [...results, ...notBegun([turn, ...left], "broken off before")];
+    const beganMs = performance.now();
+    const now = await askInvocations(restart, turn);
+    // A terminal's Ctrl-C ends the question, too.
+    if (restart.signal.aborted) return [...results, ...notBegun([turn, ...left], "broken off before")];
+    if (typeof now === "string") return [...results, failed(turn, now, beganMs), ...notBegun(left)];
+    if (turnState(turn, record, now) === "done") {
+      results.push({ host, units, outcome: "done before" });
+      continue;
+    }
+    const trouble = await takeTurn(restart, record, turn, now);
+    if (trouble) return [...results, failed(turn, trouble.why, beganMs, trouble.remedy), ...notBegun(left)];
+    record.done.push(host);
+    await restart.kept.write(record);
+    const seconds = secondsSince(beganMs);
+    restart.say(host, `done, all is whole again; ${seconds} s`);
+    results.push({ host, units, outcome: "restarted", seconds });
+  }
+  await restart.kept.remove();
+  return results;
+}
+
+interface Trouble {
+  readonly why: string;
+  readonly remedy?: string;
+}
+
+async function takeTurn(
+  restart: Restart,
+  record: RestartRecord,
+  turn: Turn,
+  now: Invocations,
+): Promise<Trouble | undefined> {
+  const { reach, replication, say } = restart;
+  const { host } = turn;
+  const hosts = record.turns.map((one) => one.host);
+  if (turnState(turn, record, now) === "to do") {
+    const canBegin = (evidence: Evidence) =>
+      lackOf(evidence, { hosts }) ?? (turn.isMember ? lackWithout(evidence, host, replication) : undefined);
+    const lack = await whole(restart, host, canBegin, gateWithinMs);
+    if (lack) return { why: `not begun: ${describeLack(lack)}`, remedy: lack.remedy };
+  } else say(host, "was half way; goes on");
+
+  if (record.movedFrom !== host && (await isHolderWithOthers(restart, host))) {
+    const trouble = await moveFrom(restart, record, host);
+    if (trouble) return trouble;
+  }
+  for (const action of actionsOf(
+    host,
+    unitsLeft(turn, record, now),
+    turn.isMember ? restart.membershipOf(host) : undefined,
+  )) {
+    say(host, action.title);
+    const outcome = await act(reach, action);
+    if ("why" in outcome) return { why: `${action.title}: ${outcome.why}` };
+  }
+  const isMoved = record.movedFrom === host;
+  const lack = await whole(restart, host, (evidence) => lackOf(evidence, { hosts, isMoved }), restart.wholeWithinMs);
+  if (lack) return missing(restart, lack);
+  return isMoved ? takeBack(restart, record, host, hosts) : undefined;
+}
+
+/** With another member, which the address can go to. Where it is on no host that can be seen, or on two, nothing is moved. */
+async function isHolderWithOthers(restart: Restart, host: string): Promise<boolean> {
+  const { chain } = restart.looker;
+  if (!chain.vip || chain.members.length < 2 || !chain.members.includes(host)) return false;
+  let holders: string[] = [];
+  const isSeen = (evidence: Evidence): Lack | undefined => {
+    holders = holdersOf(evidence);
+    return holders.length === 1 ? undefined : lackAway(evidence, host);
+  };
+  await whole(restart, host, isSeen, movesWithinMs);
+  return holders.length === 1 && holders[0] === host;
+}
+
+async function moveFrom(restart: Restart, record: RestartRecord, host: string): Promise<Trouble | undefined> {
+  const { looker, kept, reach, say, wholeWithinMs } = restart;
+  say(host, "gives the virtual IP away");
+  // On record before it is done: who goes on must know that the address is to come back.
+  record.movedFrom = host;
+  await kept.write(record);
+  const outcome = await act(reach, moveAway(host, awaySeconds(wholeWithinMs)));
+  const why = "why" in outcome ? `the virtual IP can't be moved: ${outcome.why}` : undefined;
+  const lack =
+    why === undefined ? await whole(restart, host, (seen) => lackAway(seen, host), movesWithinMs) : undefined;
+  if (why === undefined && !lack) return undefined;
+  const healed = await act(reach, letBack(host));
+  if (!("why" in healed)) {
+    record.movedFrom = undefined;
+    await kept.write(record);
+  }
+  const remedy = lack?.remedy ?? letBackByHand(looker.chain, host);
+  return { why: why ?? `the virtual IP did not move: ${lack?.evidence}`, remedy };
+}
+
+async function takeBack(
+  restart: Restart,
+  record: RestartRecord,
+  host: string,
+  hosts: readonly string[],
+): Promise<Trouble | undefined> {
+  const { looker, kept, reach, say } = restart;
+  say(host, "may have the virtual IP again");
+  const outcome = await act(reach, letBack(host));
+  if ("why" in outcome) {
+    return { why: `the virtual IP can't be let back: ${outcome.why}`, remedy: letBackByHand(looker.chain, host) };
+  }
+  record.movedFrom = undefined;
+  await kept.write(record);
+  const lack = await whole(restart, host, (evidence) => lackOf(evidence, { hosts }), restart.wholeWithinMs);
+  return lack ? missing(restart, lack) : undefined;
+}
+
+/** Longer than all that is done and waited for while the address is away. */
+const awaySeconds = (wholeWithinMs: number): number => 900 + Math.ceil(wholeWithinMs / 1000);
+
+const lookOptions = { withMetrics: false, withFetches: false };
+
+function whole(
+  { looker, say }: Restart,
+  host: string,
+  judge: (evidence: Evidence) => Lack | undefined,
+  withinMs: number,
+): Promise<Lack | undefined> {
+  const onLack = (lack: Lack) => say(host, `waits: ${describeLack(lack)}`);
+  return awaitNoLack(() => looker.look(lookOptions), judge, { withinMs, onLack });
+}
+
+export const describeLack = ({ host, step, evidence }: Lack): string => `${host}, ${step}: ${evidence}`;
+
+function missing({ wholeWithinMs }: Restart, lack: Lack): Trouble {
+  return { why: `not whole again after ${wholeWithinMs / 1000} s: ${describeLack(lack)}`, remedy: lack.remedy };
+}
+
+/** @returns why it can't be asked, where it can't */
+export async function askInvocations({ reach }: Pick<Restart, "reach">, turn: Turn): Promise<Invocations | string> {
+  const answer = await reach.ask(turn.host, invocationQuestion(turn), parseInvocations, questionMs);
+  return "unreachable" in answer ? String(answer.unreachable) : answer;
+}
+
+const secondsSince = (beganMs: number): number => Math.round(performance.now() - beganMs) / 1000;
+
+function failed({ host, units }: Turn, why: string, beganMs: number, remedy?: string): TurnResult {
+  const seconds = secondsSince(beganMs);
+  return { host, units, outcome: "failed", seconds, why, ...(remedy ? { remedy } : {}) };
+}
+
+const notBegun = (turns: readonly Turn[], why?: string): TurnResult[] =>
+  turns.map(({ host, units }) => ({ host, units, outcome: "not begun", ...(why ? { why } : {}) }));
