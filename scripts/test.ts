@@ -39,6 +39,9 @@ lab     real hosts on this machine, provisioned by the real engine; root on Debi
         const suites = results.map(({ name, passed, failed, seconds }) => ({ name, passed, failed, seconds }));
         await writeFile(options.json, `${JSON.stringify({ passed, failed, suites }, null, 2)}\n`);
       }
+      for (const { name, failures = [] } of results) {
+        for (const failure of failures) process.stdout.write(`\nfailed, ${name}: ${failure}\n`);
+      }
       process.stdout.write(`\n${resultTable(results)}\n${passed} passed, ${failed} failed\n`);
       if (failed > 0 || passed === 0) process.exitCode = 1;
     });

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { expect, test } from "vitest";
 import { countReport, resultTable, type VitestReport } from "./suite.ts";
 
@@ -19,7 +20,15 @@ test("passed and failed tests of all files are counted", () => {
     passed: 3,
     failed: 1,
     notes: [],
+    failures: [`${relative(process.cwd(), "/x/a.test.ts")} > test 1\n  no reason given`],
   });
+});
+
+test("a failed test's reason is told in its first lines, without the stack", () => {
+  const message = "\u001b[31mAssertionError: expected 1 to be 2\u001b[39m\n\n- 2\n+ 1\n    at file:///x/a.test.ts:3:1";
+  const failed = { status: "failed", fullName: "a > b", failureMessages: [message] };
+  const { failures = [] } = countReport(report({ ...file("failed"), assertionResults: [failed] }), 1);
+  expect(failures[0]?.split("\n").slice(1)).toEqual(["  AssertionError: expected 1 to be 2", "  - 2", "  + 1"]);
 });
 
 test("a skipped test counts as failed and is named", () => {
@@ -27,6 +36,7 @@ test("a skipped test counts as failed and is named", () => {
     passed: 1,
     failed: 1,
     notes: ["skipped: test 1"],
+    failures: [],
   });
 });
 

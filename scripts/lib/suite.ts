@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 /** The checkout; every suite runs from here. */
 const checkout = path.resolve(import.meta.dirname, "../..");
@@ -14,6 +15,8 @@ export interface SuiteResult {
   readonly seconds: number;
   /** Why it failed where no test says so; what it printed, where that was not shown as it ran. */
   readonly notes: readonly string[];
+  /** Each failed test's file, name and, in a few lines, reason: to be read after all that was printed meanwhile. */
+  readonly failures?: readonly string[];
 }
 
 /** The part of vitest's JSON report that is counted. */
@@ -23,7 +26,11 @@ export interface VitestReport {
     readonly name: string;
     readonly status: string;
     readonly message?: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName?: string }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName?: string;
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
 
@@ -35,11 +42,13 @@ export function countReport(report: VitestReport | undefined, exitCode: number):
   let passed = 0;
   let failed = 0;
   const notes: string[] = [];
+  const failures: string[] = [];
   for (const file of report?.testResults ?? []) {
     const failedBefore = failed;
     for (const test of file.assertionResults) {
       if (test.status === "passed") passed += 1;
       else failed += 1;
+      if (test.status === "failed") failures.push(describeFailure(file.name, test.fullName, test.failureMessages?.[0]));
       if (test.status !== "passed" && test.status !== "failed")
         notes.push(`${test.status}: ${test.fullName ?? file.name}`);
     }
@@ -57,7 +66,18 @@ export function countReport(report: VitestReport | undefined, exitCode: number):
     failed = 1;
     notes.push(`every test passed, but vitest ended with ${exitCode}: an error outside the tests, shown above`);
   }
-  return { passed, failed, notes };
+  return { passed, failed, notes, failures };
+}
+
+const reasonLinesMax = 12;
+
+/** The stack, and what a terminal would colour, are in the report above. */
+function describeFailure(file: string, name = "", message = "no reason given"): string {
+  const reason = stripVTControlCharacters(message)
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^ +at /.test(line))
+    .slice(0, reasonLinesMax);
+  return [`${path.relative(checkout, file)} > ${name}`, ...reason.map((line) => `  ${line}`)].join("\n");
 }
 
 /** Runs one project of vitest.config.ts. `show` lets its live report through; without it, it is a note if it fails. */
