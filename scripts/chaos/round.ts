@@ -63,6 +63,7 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
   if (lacking === undefined) recovering("waiting for the products of before");
   const missing = lacking ?? (await awaitArrivals(options));
   const wholeMs = Date.now();
+  if (lacking !== undefined && !signal.aborted) notes.push(...(await lastWords(scene)));
   const tookMs = takeOverMs(evidence.notifies, faultMs);
   return {
     number: planned.number,
@@ -77,6 +78,22 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
     steps: tookMs === undefined ? undefined : await stepsBehind(scene, { faultMs, hosts }, tookMs, notes),
     pauseMs: longestPauseMs(evidence.notifies, faultMs),
   };
+}
+
+/** What members' brokers and those who look after them said last, of a cluster that did not come back: its journals go with the lab. */
+async function lastWords({ members, on }: Scene): Promise<string[]> {
+  const script =
+    "systemctl show --property ActiveState,SubState,NRestarts --value rabbitmq-server | paste -sd ' '; " +
+    "journalctl --no-pager --output cat --lines 4 --identifier broker-health; " +
+    "tail --quiet --lines 6 /var/log/rabbitmq/rabbit@*.log | cut -c 1-200";
+  return Promise.all(
+    members.map((host) =>
+      on(host, script).then(
+        (said) => `${host}: ${said.split("\n").join(" | ")}`,
+        (error) => `${host}: ${firstLine(error)}`,
+      ),
+    ),
+  );
 }
 
 /** A host that is asked in vain takes the figures from nobody else. */

@@ -58,7 +58,8 @@ export function chaos({ mayRepeatAfter = [], mayDeliverTwice = false, madeElsewh
           const twice = account.findings.filter(({ record }) => deliveries(record) > 1);
           if (!mayDeliverTwice) expect(twice).toEqual([]);
           expect({ lost: account.lost, wrong: account.wrong }).toEqual({ lost: 0, wrong: 0 });
-          expect(rounds.filter(({ missing }) => missing !== undefined)).toEqual([]);
+          const notWhole = rounds.filter(({ missing }) => missing !== undefined);
+          expect(notWhole.map(({ fault, missing, notes }) => [fault, missing, ...notes].join("\n"))).toEqual([]);
           expect(rounds.map(({ fault }) => fault).toSorted()).toEqual(faults.map(({ name }) => name).toSorted());
         } finally {
           closeScene(scene);
