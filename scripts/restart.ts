@@ -8,10 +8,10 @@ import { readCommittedConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
 import { holdersOf } from "./lib/stand-back.ts";
 import { awaitNoLack, type Lack, lackOf, lackWithout } from "./lib/wholeness.ts";
-import { planTurns, type Service, services, type Turn } from "./restart/plan.ts";
+import { planTurns, type Service, services } from "./restart/plan.ts";
 import { otherTurns, type RestartRecord, restartRecord, turnState } from "./restart/progress.ts";
 import { formatPlan, formatRestart, type PlannedTurn } from "./restart/report.ts";
-import { askInvocations, describeLack, type Restart, runTurns, type TurnResult } from "./restart/run.ts";
+import { describeLack, type Restart, runTurns, type TurnResult } from "./restart/run.ts";
 import type { Evidence } from "./runbook/evidence.ts";
 import { type Looker, openLooker } from "./runbook/look.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson, words } from "./runbook/options.ts";
@@ -65,8 +65,8 @@ async function runRestart(flags: Flags): Promise<void> {
     const broker = config.brokers[looker.chain.broker];
     if (!broker) throw new TypeError(`no broker ${looker.chain.broker}`);
     const { replication } = traitsOf(broker.series);
-    const record = await recordOf(flags, evidence, reach, flags.again ? undefined : await kept.read());
-    const turns = await plannedTurns(record, evidence, reach);
+    const record = recordOf(flags, evidence, flags.again ? undefined : await kept.read());
+    const turns = plannedTurns(record, evidence);
     process.stderr.write(formatPlan(looker.chain, replication, turns));
     const finding = await findingBefore(looker, turns, replication);
     if (finding) process.stderr.write(`✗ ${describeLack(finding)}\n  remedy: ${finding.remedy}\n`);
@@ -111,48 +111,35 @@ function tell(stack: string, { json }: Flags, results: readonly TurnResult[]): v
   process.stdout.write(json ? toJson({ ok, finding: null, turns: results }) : formatRestart(stack, results));
 }
 
-type Reach = Restart["reach"];
-
-/** The record of a restart that was broken off, or a new one. @throws UserError where that was another restart, or a host can't be asked */
-async function recordOf(
+/** The record of a restart that was broken off, or a new one. @throws UserError where that was another restart */
+function recordOf(
   { host, only, stack, name }: Flags,
   evidence: Evidence,
-  reach: Reach,
   before: RestartRecord | undefined,
-): Promise<RestartRecord> {
-  const isAnother = host !== undefined || only !== undefined;
+): RestartRecord {
   const choice = { hosts: host, services: only };
-  if (before) {
-    const other = isAnother ? otherTurns(before, planTurns(evidence.chain, undefined, choice)) : undefined;
-    if (other === undefined) return before;
-    const subject = name ?? stack ?? "restart";
-    throw new UserError(
-      `stack ${subject}`,
-      `a restart of ${before.startedAt} was broken off; it was of ${other}`,
-      `./warren restart -s ${subject} goes on with it; --again leaves it, and begins this one`,
-    );
+  if (!before) {
+    const turns = planTurns(evidence.chain, holdersOf(evidence)[0], choice);
+    return { startedAt: new Date().toISOString(), turns, done: [] };
   }
-  const turns = planTurns(evidence.chain, holdersOf(evidence)[0], choice);
-  const found = await Promise.all(turns.map(async (turn) => [turn.host, await needInvocations(reach, turn)] as const));
-  return { startedAt: new Date().toISOString(), turns, before: Object.fromEntries(found), done: [] };
-}
-
-async function needInvocations(reach: Reach, turn: Turn): Promise<Record<string, string>> {
-  const found = await askInvocations({ reach }, turn);
-  if (typeof found !== "string") return found;
-  throw new UserError(turn.host, `can't be asked: ${found}`, "mend it first, or leave it out by --host");
-}
-
-async function plannedTurns(record: RestartRecord, evidence: Evidence, reach: Reach): Promise<PlannedTurn[]> {
-  const holders = holdersOf(evidence);
-  return Promise.all(
-    record.turns.map(async (turn) => {
-      const now = await askInvocations({ reach }, turn);
-      // One that is down half way through its restart may not answer: it is asked again when its turn comes.
-      const state = typeof now === "string" ? "to do" : turnState(turn, record, now);
-      return { ...turn, state, holdsAddress: holders.includes(turn.host) };
-    }),
+  const isChosen = host !== undefined || only !== undefined;
+  const other = isChosen ? otherTurns(before, planTurns(evidence.chain, undefined, choice)) : undefined;
+  if (other === undefined) return before;
+  const subject = name ?? stack ?? "restart";
+  throw new UserError(
+    `stack ${subject}`,
+    `a restart of ${before.startedAt} was broken off; it was of ${other}`,
+    `./warren restart -s ${subject} goes on with it; --again leaves it, and begins this one`,
   );
+}
+
+function plannedTurns(record: RestartRecord, evidence: Evidence): PlannedTurn[] {
+  const holders = holdersOf(evidence);
+  return record.turns.map((turn) => ({
+    ...turn,
+    state: turnState(turn, record),
+    holdsAddress: holders.includes(turn.host),
+  }));
 }
 
 /** A look that comes at a bad moment is no finding: a broker that has much to do answers late. */

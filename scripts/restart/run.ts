@@ -9,14 +9,7 @@ import type { Looker } from "../runbook/look.ts";
 import type { Reach } from "../runbook/reach.ts";
 import { actionsOf } from "./actions.ts";
 import type { Turn } from "./plan.ts";
-import {
-  type Invocations,
-  invocationQuestion,
-  parseInvocations,
-  type RestartRecord,
-  turnState,
-  unitsLeft,
-} from "./progress.ts";
+import { askInvocations, parseInvocations, type RestartRecord, turnState, unitsLeft } from "./progress.ts";
 
 export interface Restart {
   readonly looker: Looker;
@@ -44,7 +37,6 @@ export interface TurnResult extends Pick<Turn, "host" | "units"> {
 const gateWithinMs = 60_000;
 /** keepalived gives an address away at once; the other host's dispatcher reads its ledger first. */
 const movesWithinMs = 30_000;
-const questionMs = 20_000;
 
 /**
  * Takes hosts in turn, each only while all is whole and can spare it, and stops at the first that doesn't come back. What has been done is kept on
@@ -57,17 +49,14 @@ export async function runTurns(restart: Restart, record: RestartRecord): Promise
     const { host, units } = turn;
     if (restart.signal.aborted) return [...results, ...notBegun([turn, ...left], "broken off before")];
     const beganMs = performance.now();
-    const now = await askInvocations(restart, turn);
-    // A terminal's Ctrl-C ends the question, too.
-    if (restart.signal.aborted) return [...results, ...notBegun([turn, ...left], "broken off before")];
-    if (typeof now === "string") return [...results, failed(turn, now, beganMs), ...notBegun(left)];
-    if (turnState(turn, record, now) === "done") {
+    if (turnState(turn, record) === "done") {
       results.push({ host, units, outcome: "done before" });
       continue;
     }
-    const trouble = await takeTurn(restart, record, turn, now);
+    const trouble = await takeTurn(restart, record, turn);
     if (trouble) return [...results, failed(turn, trouble.why, beganMs, trouble.remedy), ...notBegun(left)];
     record.done.push(host);
+    record.begun = undefined;
     await restart.kept.write(record);
     const seconds = secondsSince(beganMs);
     restart.say(host, `done, all is whole again; ${seconds} s`);
@@ -82,31 +71,30 @@ interface Trouble {
   readonly remedy?: string;
 }
 
-async function takeTurn(
-  restart: Restart,
-  record: RestartRecord,
-  turn: Turn,
-  now: Invocations,
-): Promise<Trouble | undefined> {
-  const { reach, replication, say } = restart;
+async function takeTurn(restart: Restart, record: RestartRecord, turn: Turn): Promise<Trouble | undefined> {
+  const { kept, reach, replication, say } = restart;
   const { host } = turn;
   const hosts = record.turns.map((one) => one.host);
-  if (turnState(turn, record, now) === "to do") {
+  if (turnState(turn, record) === "to do") {
     const canBegin = (evidence: Evidence) =>
       lackOf(evidence, { hosts }) ?? (turn.isMember ? lackWithout(evidence, host, replication) : undefined);
     const lack = await whole(restart, host, canBegin, gateWithinMs);
     if (lack) return { why: `not begun: ${describeLack(lack)}`, remedy: lack.remedy };
   } else say(host, "was half way; goes on");
+  const answer = await act(reach, askInvocations(turn));
+  if ("why" in answer) return { why: `can't be asked: ${answer.why}` };
+  const now = parseInvocations(answer.output);
+  if (record.begun?.host !== host) {
+    record.begun = { host, before: now };
+    await kept.write(record);
+  }
+  const units = unitsLeft(turn, record.begun.before, now);
 
-  if (record.movedFrom !== host && (await isHolderWithOthers(restart, host))) {
-    const trouble = await moveFrom(restart, record, host);
+  if (record.movedFrom !== host) {
+    const trouble = await freeOfAddress(restart, record, host);
     if (trouble) return trouble;
   }
-  for (const action of actionsOf(
-    host,
-    unitsLeft(turn, record, now),
-    turn.isMember ? restart.membershipOf(host) : undefined,
-  )) {
+  for (const action of actionsOf(host, units, turn.isMember ? restart.membershipOf(host) : undefined)) {
     say(host, action.title);
     const outcome = await act(reach, action);
     if ("why" in outcome) return { why: `${action.title}: ${outcome.why}` };
@@ -117,17 +105,18 @@ async function takeTurn(
   return isMoved ? takeBack(restart, record, host, hosts) : undefined;
 }
 
-/** With another member, which the address can go to. Where it is on no host that can be seen, or on two, nothing is moved. */
-async function isHolderWithOthers(restart: Restart, host: string): Promise<boolean> {
+/** Where another member can have the address, and this host has it, it is moved away. */
+async function freeOfAddress(restart: Restart, record: RestartRecord, host: string): Promise<Trouble | undefined> {
   const { chain } = restart.looker;
-  if (!chain.vip || chain.members.length < 2 || !chain.members.includes(host)) return false;
+  if (!chain.vip || chain.members.length < 2 || !chain.members.includes(host)) return undefined;
   let holders: string[] = [];
   const isSeen = (evidence: Evidence): Lack | undefined => {
     holders = holdersOf(evidence);
     return holders.length === 1 ? undefined : lackAway(evidence, host);
   };
-  await whole(restart, host, isSeen, movesWithinMs);
-  return holders.length === 1 && holders[0] === host;
+  const lack = await whole(restart, host, isSeen, movesWithinMs);
+  if (lack) return { why: describeLack(lack), remedy: lack.remedy };
+  return holders[0] === host ? moveFrom(restart, record, host) : undefined;
 }
 
 async function moveFrom(restart: Restart, record: RestartRecord, host: string): Promise<Trouble | undefined> {
@@ -187,12 +176,6 @@ export const describeLack = ({ host, step, evidence }: Lack): string => `${host}
 
 function missing({ wholeWithinMs }: Restart, lack: Lack): Trouble {
   return { why: `not whole again after ${wholeWithinMs / 1000} s: ${describeLack(lack)}`, remedy: lack.remedy };
-}
-
-/** @returns why it can't be asked, where it can't */
-export async function askInvocations({ reach }: Pick<Restart, "reach">, turn: Turn): Promise<Invocations | string> {
-  const answer = await reach.ask(turn.host, invocationQuestion(turn), parseInvocations, questionMs);
-  return "unreachable" in answer ? String(answer.unreachable) : answer;
 }
 
 const secondsSince = (beganMs: number): number => Math.round(performance.now() - beganMs) / 1000;
