@@ -131,7 +131,7 @@ const forget = (host: string, other: string): Command =>
 /**
  * Starts a member's node. One that has lost its data is still known to the others, and one that they have forgotten still knows them:
  * neither gets up by itself. The first is forgotten before it starts, so that it can join as a new one; the data of the second are put
- * beside, so that it can, too.
+ * beside, so that it can, too. All others have to say so: one that has itself begun anew knows nobody.
  *
  * @param start what starts or restarts the unit
  */
@@ -139,7 +139,7 @@ export function startMember(start: Command, unit: string, { host, others }: Memb
   const serve = and(start, awaitNode(120));
   if (others.length === 0) return serve;
   const hasData = run("test", "-e", `${dataFolder}/${nodeOf(host)}/schema.DAT`);
-  const isForgotten = or(...others.map((other) => holds(`false = lists:member(${atom(host)}, ${members})`, other)));
+  const isForgotten = and(...others.map((other) => holds(`false = lists:member(${atom(host)}, ${members})`, other)));
   return and(
     or(hasData, ...others.map((other) => forget(host, other)), run("true")),
     or(
