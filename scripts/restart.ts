@@ -123,13 +123,17 @@ function recordOf(
     return { startedAt: new Date().toISOString(), turns, done: [] };
   }
   const isChosen = host !== undefined || only !== undefined;
-  const other = isChosen ? otherTurns(before, planTurns(evidence.chain, undefined, choice)) : undefined;
-  if (other === undefined) return before;
+  const isGone = before.turns.some((turn) => !evidence.chain.hosts.some(({ name: found }) => found === turn.host));
+  const other = isChosen || isGone ? otherTurns(before, planTurns(evidence.chain, undefined, choice)) : undefined;
   const subject = name ?? stack ?? "restart";
+  if (other === undefined) {
+    process.stderr.write(`goes on with the restart of ${before.startedAt} (--again begins anew)\n`);
+    return before;
+  }
   throw new UserError(
     `stack ${subject}`,
     `a restart of ${before.startedAt} was broken off; it was of ${other}`,
-    `./warren restart -s ${subject} goes on with it; --again leaves it, and begins this one`,
+    `${isGone ? "" : `./warren restart -s ${subject} goes on with it; `}--again leaves it, and begins this one`,
   );
 }
 
