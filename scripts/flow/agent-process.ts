@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
@@ -44,7 +43,9 @@ export class AgentProcess {
   readonly #directory: string;
   readonly #failure = Promise.withResolvers<never>();
   #ready = Promise.withResolvers<void>();
+  #isReady = false;
   #child: ChildProcess | undefined;
+  #closed: Promise<unknown> = Promise.resolve();
   #restart: NodeJS.Timeout | undefined;
   #restarts = 0;
   #everReady = false;
@@ -77,7 +78,7 @@ export class AgentProcess {
     await this.ready();
   }
 
-  /** Resolves when the agent is ready, also after a restart. */
+  /** Resolves when the agent is ready; after it died, when it is so again. */
   async ready(): Promise<void> {
     const late = Promise.withResolvers<never>();
     // Unreferenced: a process that has been stopped never gets ready, and nobody should wait for it to end.
@@ -85,25 +86,20 @@ export class AgentProcess {
     await Promise.race([this.#ready.promise, this.failed, late.promise]).finally(() => clearTimeout(timer));
   }
 
-  /** SIGKILL, as a crash: it is started again. Resolves when the process is gone. */
+  /** SIGKILL, as a crash: it is started again. Resolves when the process is gone, and its last words are read. */
   async kill(): Promise<void> {
-    const child = this.#child;
-    if (!child) return;
-    const ended = once(child, "exit");
-    child.kill("SIGKILL");
-    await ended;
+    this.#child?.kill("SIGKILL");
+    await this.#closed;
   }
 
-  /** SIGTERM, so that it drains; SIGKILL where that takes too long. */
+  /** SIGTERM, so that it drains; SIGKILL where that takes too long. May be asked for again, also while it ends. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
     const child = this.#child;
-    if (!child) return;
-    const ended = once(child, "exit");
-    child.kill("SIGTERM");
-    const timer = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
-    await ended;
+    child?.kill("SIGTERM");
+    const timer = setTimeout(() => child?.kill("SIGKILL"), stopTimeoutMs);
+    await this.#closed;
     clearTimeout(timer);
   }
 
@@ -122,9 +118,14 @@ export class AgentProcess {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
-    this.#ready = Promise.withResolvers();
+    // Listened for from the start: of a process that has ended already, an event would be waited for in vain.
+    this.#closed = new Promise((resolve) => child.once("close", resolve));
     this.#keepLog(child);
     child.once("error", (error) => this.#failure.reject(this.#error(`can't be started: ${error.message}`)));
+    child.once("exit", () => {
+      if (this.#isReady) this.#ready = Promise.withResolvers();
+      this.#isReady = false;
+    });
     child.once("close", (code, signal) => this.#onEnd(code, signal));
   }
 
@@ -133,15 +134,19 @@ export class AgentProcess {
     for (const stream of [child.stdout, child.stderr]) {
       if (!stream) continue;
       createInterface({ input: stream }).on("line", (line) => {
-        log.write(`${line}\n`);
         if (stream === child.stderr) this.#lastWords = [...this.#lastWords, line].slice(-lastWordsMax);
-        if (line.includes('"msg":"ready"')) {
-          this.#everReady = true;
-          this.#ready.resolve();
-        }
+        // Who waits for that may read in the log what was said before.
+        log.write(`${line}\n`, () => line.includes('"msg":"ready"') && this.#onReady(child));
       });
     }
     child.once("close", () => log.end());
+  }
+
+  #onReady(child: ChildProcess): void {
+    this.#everReady = true;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    this.#isReady = true;
+    this.#ready.resolve();
   }
 
   #onEnd(code: number | null, signal: NodeJS.Signals | null): void {
