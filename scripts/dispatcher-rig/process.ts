@@ -14,7 +14,8 @@ export class DispatcherProcess {
   readonly lines: LogLine[] = [];
   readonly stateDirectory: string;
   readonly #child: ChildProcess;
-  readonly #exited: Promise<unknown[]>;
+  readonly #ended: Promise<unknown[]>;
+  #hasEnded = false;
   #line = Promise.withResolvers<void>();
 
   /** `fileSizeMax` in bytes makes writing beyond it fail, as on a full disk, until `roomForFiles`. */
@@ -27,9 +28,13 @@ export class DispatcherProcess {
       env: { ...process.env, STATE_DIRECTORY: stateDirectory },
       stdio: ["ignore", "pipe", "inherit"],
     });
-    this.#exited = once(this.#child, "exit");
+    // Not "exit": what it said last may be on its way then.
+    this.#ended = once(this.#child, "close");
     if (this.#child.stdout) createInterface({ input: this.#child.stdout }).on("line", (line) => this.#onLine(line));
-    this.#child.once("close", () => this.#tell());
+    this.#child.once("close", () => {
+      this.#hasEnded = true;
+      this.#tell();
+    });
   }
 
   get pid(): number {
@@ -70,24 +75,24 @@ export class DispatcherProcess {
       const counts = lines.filter((line) => line.startsWith('warren_dispatcher_twins_total{source="urp-2'));
       return counts.reduce((sum, line) => sum + Number(line.split(" ")[1]), 0);
     };
-    await expect.poll(seen, { timeout: 20_000 }).toBe(twins);
+    await expect.poll(seen, { timeout: 100_000 }).toBe(twins);
   }
 
   /** Resolves to exit code and signal. */
   get exited(): Promise<unknown[]> {
-    return this.#exited;
+    return this.#ended;
   }
 
   /** SIGKILL; resolves when it is gone. */
   async kill(): Promise<void> {
     if (!this.#hasEnded) this.#child.kill("SIGKILL");
-    await this.#exited;
+    await this.#ended;
   }
 
   /** SIGTERM; resolves to exit code and signal. */
   async end(): Promise<unknown[]> {
     this.#child.kill("SIGTERM");
-    return this.#exited;
+    return this.#ended;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -96,10 +101,6 @@ export class DispatcherProcess {
 
   roomForFiles(): void {
     execFileSync("prlimit", ["--pid", String(this.pid), "--fsize=unlimited:unlimited"]);
-  }
-
-  get #hasEnded(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   get #words(): string {

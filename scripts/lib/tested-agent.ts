@@ -25,7 +25,8 @@ export class TestedAgent {
   readonly lines: LogLine[] = [];
   readonly #options: TestedAgentOptions;
   readonly #child: ChildProcess;
-  readonly #exited: Promise<unknown[]>;
+  readonly #ended: Promise<unknown[]>;
+  #hasEnded = false;
   #line = Promise.withResolvers<void>();
 
   constructor(options: TestedAgentOptions) {
@@ -38,9 +39,13 @@ export class TestedAgent {
       env: { ...process.env, STATE_DIRECTORY: stateDirectory },
       stdio: ["ignore", "pipe", "inherit"],
     });
-    this.#exited = once(this.#child, "exit");
+    // Not "exit": what it said last may be on its way then.
+    this.#ended = once(this.#child, "close");
     if (this.#child.stdout) createInterface({ input: this.#child.stdout }).on("line", (line) => this.#onLine(line));
-    this.#child.once("close", () => this.#tell());
+    this.#child.once("close", () => {
+      this.#hasEnded = true;
+      this.#tell();
+    });
   }
 
   get pid(): number {
@@ -70,21 +75,17 @@ export class TestedAgent {
   /** SIGKILL; resolves when it is gone. */
   async kill(): Promise<void> {
     if (!this.#hasEnded) this.#child.kill("SIGKILL");
-    await this.#exited;
+    await this.#ended;
   }
 
   /** SIGTERM; resolves to exit code and signal. */
   async end(): Promise<unknown[]> {
     this.#child.kill("SIGTERM");
-    return this.#exited;
+    return this.#ended;
   }
 
   roomForFiles(): void {
     execFileSync("prlimit", ["--pid", String(this.pid), "--fsize=unlimited:unlimited"]);
-  }
-
-  get #hasEnded(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   get #words(): string {
