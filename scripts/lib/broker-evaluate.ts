@@ -2,8 +2,8 @@ import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** The loop looks ten times a second; a busy machine may let it wait. */
-const timeoutMs = 30_000;
+/** The loop looks ten times a second; a busy machine may let it wait, half a minute where the broker has just started. */
+const timeoutMs = 120_000;
 const probeIntervalMs = 50;
 /** In the broker's folder: what to evaluate, and what came of it. Both appear whole, by a rename. */
 const scriptName = "evaluate";
@@ -30,5 +30,6 @@ export async function evaluateIn(directory: string, expression: string, isRunnin
     if (text !== undefined) return text;
     await delay(probeIntervalMs);
   }
-  throw new Error(`the local broker did not evaluate ${expression}`);
+  const why = isRunning() ? `within ${timeoutMs / 1000} s` : "before it ended";
+  throw new Error(`the local broker did not evaluate ${expression} ${why}`);
 }

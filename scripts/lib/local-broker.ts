@@ -31,7 +31,8 @@ export interface LocalBrokerOptions {
   readonly onProgress?: (text: string) => void;
 }
 
-const bootTimeoutMsDefault = 60_000;
+/** Of a machine that does nothing else it takes two seconds; this is for one that does. */
+const bootTimeoutMsDefault = 110_000;
 const probeIntervalMs = 50;
 /** Of the broker, before it holds publishers up; an Erlang term. */
 const memoryLimit = '{absolute, "512MB"}';
@@ -124,7 +125,7 @@ export class LocalBroker {
     }
   }
 
-  /** Writes the configuration and runs the VM until it answers AMQP. Returns the log's end when it did not. */
+  /** Writes the configuration and runs the VM until it answers AMQP. Returns what kept it from that, with its log's end. */
   async #boot(): Promise<string | undefined> {
     await this.#writeConfiguration();
     const log = openSync(this.logFile, "a");
@@ -138,21 +139,27 @@ export class LocalBroker {
     });
     await once(child, "spawn");
     this.#sweeper.stdin?.write(`${child.pid}\n`);
-    const deadline = Date.now() + (this.#options.bootTimeoutMs ?? bootTimeoutMsDefault);
+    const timeoutMs = this.#options.bootTimeoutMs ?? bootTimeoutMsDefault;
+    const deadline = Date.now() + timeoutMs;
     while (this.#process && Date.now() < deadline) {
       if (await answersAmqp("127.0.0.1", this.#amqpPort)) return undefined;
       await delay(probeIntervalMs);
     }
+    const what = this.#process ? `no answer within ${timeoutMs / 1000} s` : "it ended";
     await this.kill();
-    return await lastLines(this.logFile, 15);
+    return `${await lastLines(this.logFile, 15)}\n${what}`;
   }
 
   /**
    * Evaluates Erlang in the running broker, as `rabbitmqctl eval` does, which is not to be had here; `expression` without its dot.
    * Resolves to what it gave, as Erlang prints it. For faults that no API makes: an alarm, say.
    */
-  evaluate(expression: string): Promise<string> {
-    return evaluateIn(this.#directory, expression, () => this.#process !== undefined);
+  async evaluate(expression: string): Promise<string> {
+    try {
+      return await evaluateIn(this.#directory, expression, () => this.#process !== undefined);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; its log ends:\n${await lastLines(this.logFile, 15)}`);
+    }
   }
 
   /**
