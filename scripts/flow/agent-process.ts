@@ -135,15 +135,16 @@ export class AgentProcess {
       if (!stream) continue;
       createInterface({ input: stream }).on("line", (line) => {
         if (stream === child.stderr) this.#lastWords = [...this.#lastWords, line].slice(-lastWordsMax);
+        const isReady = line.includes('"msg":"ready"');
+        this.#everReady ||= isReady;
         // Who waits for that may read in the log what was said before.
-        log.write(`${line}\n`, () => line.includes('"msg":"ready"') && this.#onReady(child));
+        log.write(`${line}\n`, () => isReady && this.#onReady(child));
       });
     }
     child.once("close", () => log.end());
   }
 
   #onReady(child: ChildProcess): void {
-    this.#everReady = true;
     if (child.exitCode !== null || child.signalCode !== null) return;
     this.#isReady = true;
     this.#ready.resolve();
