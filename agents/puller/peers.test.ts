@@ -148,7 +148,9 @@ test("who has it in hand, owes an answer, and comes to ask itself answers before
   peers.heard({ kind: "ask", from: "p1", question: "q", about, clock: 7 });
   const abort = new AbortController();
   const word = peers.ask(about, abort.signal);
-  await expect.poll(() => said.at(-1)).toMatchObject({ kind: "answer", to: "p1", standing: "nothing" });
+  await expect
+    .poll(() => said.at(-1), { timeout: 8000 })
+    .toMatchObject({ kind: "answer", to: "p1", standing: "nothing" });
   expect(said).toContainEqual(expect.objectContaining({ kind: "ask", clock: 8 }));
   abort.abort();
   await expect(word).rejects.toThrow();

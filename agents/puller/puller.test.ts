@@ -259,7 +259,7 @@ describe("a product that can't be pulled from the server that announced it first
       new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     const { puller, log } = arrange([busy], { ask });
     const handled = puller.handle(announced());
-    await expect.poll(() => log.includes("retried server")).toBe(true);
+    await expect.poll(() => log.includes("retried server"), { timeout: 8000 }).toBe(true);
     puller.stop();
     expect(await handled).toBe("requeue");
   });

@@ -41,7 +41,7 @@ test("a receipt is the product's key with the time of its first arrival, and no 
     { topic: "v00.urp.pulled", body: "k1", options: { ...options, timestampSeconds: 1_421_777_342 } },
     { topic: "v00.urp.pulled", body: "k2", options },
   ]);
-  await expect.poll(() => told).toEqual(["confirmed", "confirmed"]);
+  await expect.poll(() => told, { timeout: 8000 }).toEqual(["confirmed", "confirmed"]);
   expect(receipts.pending).toBe(0);
 });
 
@@ -65,14 +65,14 @@ test("they wait while too many are in flight, and go on with the next confirm", 
   send("k2");
   expect(keys()).toEqual(["k1"]);
   session.isWritable = true;
-  await expect.poll(keys).toEqual(["k1", "k2"]);
+  await expect.poll(keys, { timeout: 8000 }).toEqual(["k1", "k2"]);
 });
 
 test("one that is lost or refused is sent again, until the broker has it", async () => {
   const { receipts, session, told, send } = arrange();
   session.outcomes.push("lost", "nacked");
   send("k1");
-  await expect.poll(() => told).toEqual(["lost", "nacked", "confirmed"]);
+  await expect.poll(() => told, { timeout: 8000 }).toEqual(["lost", "nacked", "confirmed"]);
   expect([session.sent.length, receipts.pending]).toEqual([3, 0]);
 });
 

@@ -168,7 +168,7 @@ test("while the folder is gone messages are held; it goes on when it is there", 
   const receiver = await startReceiver();
   rmSync(join(folder, "rxq"), { recursive: true });
   const held = receiver.handle(message("a"));
-  await vi.waitFor(() => expect(receiver.localFault?.code).toBe("ENOENT"));
+  await vi.waitFor(() => expect(receiver.localFault?.code).toBe("ENOENT"), { timeout: 8000 });
   mkdirSync(join(folder, "rxq"));
   expect(await held).toBe("ack");
   expect(files()).toEqual({ a: "body" });
@@ -181,7 +181,7 @@ test("what is held goes back to the queue when the agent stops, or when the brok
   rmSync(join(folder, "rxq"), { recursive: true });
   const lost = new AbortController();
   const [first, second] = [receiver.handle(message("a", "1", { signal: lost.signal })), receiver.handle(message("b"))];
-  await vi.waitFor(() => expect(told).toContain("fault ENOENT"));
+  await vi.waitFor(() => expect(told).toContain("fault ENOENT"), { timeout: 8000 });
   lost.abort();
   expect(await first).toBe("requeue");
   receiver.stop();

@@ -5,6 +5,10 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TreeJournal } from "../lib/tree-journal.ts";
 import { arrangeWatcher } from "./watcher-fixture.ts";
 
+vi.setConfig({ testTimeout: 60_000 });
+/** Milliseconds on a machine that does nothing else; the limit is for one that does. */
+const waitFor = (check: () => void) => vi.waitFor(check, { timeout: 50_000, interval: 20 });
+
 let directory: string;
 let journal: TreeJournal;
 
@@ -25,14 +29,14 @@ test("after a gap what is not announced as it is now is announced, of that tree 
   await watcher.begin();
   put("t/known", 1, 5000);
   watch.arrived("t/known", "closed");
-  await vi.waitFor(() => expect(published).toEqual(["t/known"]));
+  await waitFor(() => expect(published).toEqual(["t/known"]));
   put("t/missed", 1, 5000);
   put("u/missed", 1, 5000);
   watch.gap("overflow");
-  await vi.waitFor(() => expect(log).toContain("announced t/missed (found)"));
+  await waitFor(() => expect(log).toContain("announced t/missed (found)"));
   put("t/known", 2, 5000);
   watch.gap("overflow");
-  await vi.waitFor(() => expect(published).toEqual(["t/known", "t/missed", "t/known"]));
+  await waitFor(() => expect(published).toEqual(["t/known", "t/missed", "t/known"]));
   expect(log).toContain("scanned t: overflow, 1 new");
 });
 
@@ -41,14 +45,14 @@ test("at the first start ever what is there is remembered; later starts announce
   first.put("t/old", 1, 5000);
   await first.watcher.begin();
   first.watch.gap("started");
-  await vi.waitFor(() => expect(first.log).toEqual(["remembered t/old", "scanned t: started, 0 new"]));
+  await waitFor(() => expect(first.log).toEqual(["remembered t/old", "scanned t: started, 0 new"]));
   await first.watcher.stop(AbortSignal.timeout(1000));
   const next = arrangeWatcher(journal, { firstStart: "remember" });
   next.put("t/old", 1, 5000);
   next.put("t/new", 1, 5000);
   await next.watcher.begin();
   next.watch.gap("started");
-  await vi.waitFor(() => expect(next.published).toEqual(["t/new"]));
+  await waitFor(() => expect(next.published).toEqual(["t/new"]));
 });
 
 test("a file that changes while the first look is under way is announced", async () => {
@@ -57,7 +61,7 @@ test("a file that changes while the first look is under way is announced", async
   await watcher.begin();
   put("t/new");
   watch.gap("started");
-  await vi.waitFor(() => expect(published).toEqual(["t/new"]));
+  await waitFor(() => expect(published).toEqual(["t/new"]));
   expect(log).toContain("remembered t/old");
 });
 
@@ -67,20 +71,20 @@ test("in a new folder everything is announced, however old: it may have been mov
   put("t/folder/ancient", 1, 1_000_000);
   watch.appeared("t/folder");
   watch.appeared("t/.work");
-  await vi.waitFor(() => expect(published).toEqual(["t/folder/ancient"]));
+  await waitFor(() => expect(published).toEqual(["t/folder/ancient"]));
 });
 
 test("a found file that is still written to waits for its closing", async () => {
-  const { watch, put, published, log } = arrangeWatcher(journal, { foundSettleMs: 200 });
+  const { watch, put, published, log } = arrangeWatcher(journal, { foundSettleMs: 1500 });
   put("t/growing", 1);
   put("t/resting", 1);
   watch.gap("started");
-  await vi.waitFor(() => expect(log).toContain("scanned t: started, 2 new"));
+  await waitFor(() => expect(log).toContain("scanned t: started, 2 new"));
   put("t/growing", 2);
   watch.modified?.("t/growing");
-  await vi.waitFor(() => expect(published).toEqual(["t/resting"]));
+  await waitFor(() => expect(published).toEqual(["t/resting"]));
   watch.arrived("t/growing", "closed");
-  await vi.waitFor(() => expect(published).toEqual(["t/resting", "t/growing"]));
+  await waitFor(() => expect(published).toEqual(["t/resting", "t/growing"]));
 });
 
 test("a look forgets what is gone, but nothing where a folder can't be looked into", async () => {
@@ -101,15 +105,15 @@ test("a look forgets what is gone, but nothing where a folder can't be looked in
     put(path);
     watch.arrived(path, "closed");
   }
-  await vi.waitFor(() => expect(published).toHaveLength(2));
+  await waitFor(() => expect(published).toHaveLength(2));
   files.delete("t/a");
   watch.gap("one");
-  await vi.waitFor(() => expect(log).toContain("scanned t: one, 0 new"));
+  await waitFor(() => expect(log).toContain("scanned t: one, 0 new"));
   expect(log).toContain("rejected t/\ufffd: its name is not UTF-8, so no message or URL can hold it");
   expect(journal.get("t/a")).toBeDefined();
   unreadable = [];
   watch.gap("two");
-  await vi.waitFor(() => expect(log).toContain("scanned t: two, 0 new"));
+  await waitFor(() => expect(log).toContain("scanned t: two, 0 new"));
   expect(journal.get("t/a")).toBeUndefined();
   expect(journal.get("t/b")).toBeDefined();
 });
@@ -128,5 +132,5 @@ test("a look that fails is told and tried again", async () => {
     },
   );
   watch.gap("started");
-  await vi.waitFor(() => expect(log).toEqual(["trouble : EIO", "scanned t: started, 0 new"]), { timeout: 3000 });
+  await waitFor(() => expect(log).toEqual(["trouble : EIO", "scanned t: started, 0 new"]));
 });
