@@ -6,6 +6,7 @@ import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
 
 /** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
 vi.setConfig({ testTimeout: 240_000 });
+const waitMs = { timeout: 100_000 };
 
 describe("one dispatcher", () => {
   test("sends each product that two radar servers announce on exactly once, and settles all", async ({ place }) => {
@@ -93,7 +94,7 @@ describe("one dispatcher", () => {
     await place.announce(good.body, `v00.urp.input.${"x".repeat(255 - "v00.urp.input.".length)}`);
     await place.announce(good.body);
     await place.allOut([good.key]);
-    await expect.poll(() => dispatcher.metric("dead_letters_total"), { timeout: 5000 }).toBe(2);
+    await expect.poll(() => dispatcher.metric("dead_letters_total"), waitMs).toBe(2);
     const aside = await place.deadLetters(2);
     expect(aside).toContainEqual({ reason: expect.stringMatching(/four fields/), body: "not an announcement" });
     expect(aside).toContainEqual({ reason: expect.stringMatching(/no room/), body: good.body.toString() });
@@ -120,23 +121,27 @@ describe("one dispatcher", () => {
     await dispatcher.twinsOfSecond(1);
     const request = () => place.announce(body, "v00.urp.alternate.RADAR", { "x-warren-reason": "urp-1 says 404" });
     await request();
-    await expect.poll(() => place.twins.get(key)?.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => place.twins.get(key)?.length, waitMs).toBe(1);
     const [twin] = place.twins.get(key) ?? [];
     expect(twin?.body.toString()).toMatch(/ http:\/\/urp-2\./);
     expect(twin?.headers).toMatchObject({ "x-warren-alternate": expect.stringContaining("urp-1 says 404") });
     await request();
-    await expect.poll(() => dispatcher.metric('alternates_total{how="served"}'), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => dispatcher.metric('alternates_total{how="served"}'), waitMs).toBe(1);
     await place.endWell(dispatcher);
     expect(place.twins.get(key)).toHaveLength(1);
   });
 
   test("a source that is silent while another announces is an alarm, until it announces again", async ({ place }) => {
-    const dispatcher = await place.dispatcher("a", { silenceSeconds: 2 });
+    const dispatcher = await place.dispatcher("a", { silenceSeconds: 5 });
     await place.allOut(await place.announceFirst(3));
     await place.announceTwins(3);
     const stop = new AbortController();
+    let isBack = false;
     const running = (async () => {
-      for (let number = 10; !stop.signal.aborted; number++) await place.allOut(await place.announceFirst(1, number));
+      for (let number = 10; !stop.signal.aborted; number++) {
+        await place.allOut(await place.announceFirst(1, number));
+        if (isBack) await place.announceTwins(1, number);
+      }
     })();
     expect(await dispatcher.logged("a source is silent while another one announces")).toMatchObject({
       source: "urp-2.cmc.ec.gc.ca",
@@ -144,7 +149,7 @@ describe("one dispatcher", () => {
     });
     expect(await dispatcher.health()).toMatchObject({ ok: false, text: expect.stringContaining("SILENT: urp-2") });
     expect(await dispatcher.metric('source_silent{source="urp-2.cmc.ec.gc.ca"}')).toBe(1);
-    await place.announceTwins(1, 10);
+    isBack = true;
     await dispatcher.logged("a source that was silent announces again");
     stop.abort();
     await running;
@@ -180,6 +185,7 @@ describe("two dispatchers, each with its ledger and its folder", () => {
     const both = await Promise.all([place.dispatcher("a"), place.dispatcher("b")]);
     const keys = await load.stop();
     await place.allOut(keys);
+    await place.settled();
     for (const dispatcher of both) expect(await dispatcher.end()).toEqual([0, null]);
     expect(await place.count(place.inputQueue)).toBe(0);
     expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
@@ -189,11 +195,11 @@ describe("two dispatchers, each with its ledger and its folder", () => {
     const standby = await place.dispatcher("b", { vip: { address: "192.0.2.1" } });
     const { key, body } = place.announcement(1, 0);
     await place.announce(body);
-    await expect.poll(() => place.count(place.inputQueue)).toBe(1);
+    await expect.poll(() => place.count(place.inputQueue), waitMs).toBe(1);
     await place.dispatcher("a", { vip: { address: "127.0.0.1" } });
     await place.allOut([key]);
     const status = async () => (await standby.health()).text;
-    await expect.poll(status, { timeout: 5000 }).toMatch(/^standby \(warm, 1 known\): 192\.0\.2\.1 is elsewhere/);
+    await expect.poll(status, waitMs).toMatch(/^standby \(warm, 1 known\): 192\.0\.2\.1 is elsewhere/);
     expect(await standby.metric('state{warren_dispatcher_state="standby"}')).toBe(1);
     expect(await standby.metric('state{warren_dispatcher_state="active"}')).toBe(0);
   });
@@ -209,7 +215,7 @@ describe("two dispatchers, each with its ledger and its folder", () => {
       await place.allOut(await place.announceFirst(1, ++number));
       return (await other.health()).state;
     };
-    await expect.poll(stateAfterOneMore, { timeout: 10_000 }).toBe("fenced");
+    await expect.poll(stateAfterOneMore, waitMs).toBe("fenced");
     expect((await other.health()).text).toMatch(/^fenced/);
   });
 });

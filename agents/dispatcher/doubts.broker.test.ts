@@ -7,6 +7,7 @@ import type { Rig } from "../../scripts/dispatcher-rig/rig.ts";
 
 /** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
 vi.setConfig({ testTimeout: 240_000 });
+const waitMs = { timeout: 100_000 };
 
 describe("a product of which only the ledger knows that it went out", () => {
   /** As a broker leaves it that died between two queues: given out before, in the ledger, not in the pull queue. */
@@ -15,7 +16,7 @@ describe("a product of which only the ledger knows that it went out", () => {
     await place.announce(body);
     await rig.meddle(async (channel) => {
       await channel.consume(place.inputQueue, () => {});
-      await expect.poll(() => place.count(place.inputQueue)).toBe(0);
+      await expect.poll(() => place.count(place.inputQueue), waitMs).toBe(0);
     });
     await rig.meddle(async (channel) => {
       const [ledger, exchange] = [`cmc.urp.ledger.${place.name}-a`, `cmc.${place.name}.half`];
@@ -31,10 +32,10 @@ describe("a product of which only the ledger knows that it went out", () => {
     await (await place.dispatcher()).end();
     const key = await halfPublished(rig, place, 1);
     const dispatcher = await place.dispatcher();
-    await expect.poll(() => dispatcher.metric("doubts_open"), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => dispatcher.metric("doubts_open"), waitMs).toBe(1);
     const timestampSeconds = Math.ceil(Date.now() / 1000);
     await place.session.publish(`cmc.${place.name}`, "v00.urp.pulled", Buffer.from(key), { timestampSeconds });
-    await expect.poll(() => dispatcher.metric('doubts_settled_total{how="receipt"}'), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => dispatcher.metric('doubts_settled_total{how="receipt"}'), waitMs).toBe(1);
     await place.endWell(dispatcher);
     expect(place.pulled.size).toBe(0);
   });
@@ -46,13 +47,13 @@ describe("a product of which only the ledger knows that it went out", () => {
     await (await place.dispatcher()).end();
     const key = await halfPublished(rig, place, 1);
     const dispatcher = await place.dispatcher("a", { doubtSeconds: 2 });
-    await expect.poll(() => dispatcher.metric("doubts_open"), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => dispatcher.metric("doubts_open"), waitMs).toBe(1);
     let number = 1;
     const outAfterOneMore = async (): Promise<boolean> => {
       await place.allOut(await place.announceFirst(1, ++number));
       return place.pulled.has(key);
     };
-    await expect.poll(outAfterOneMore, { timeout: 15_000, interval: 200 }).toBe(true);
+    await expect.poll(outAfterOneMore, { ...waitMs, interval: 200 }).toBe(true);
     expect(place.pulled.get(key)?.deliveries[0]?.headers).toMatchObject({ "x-warren-doubt": "1" });
     await place.endWell(dispatcher);
     expect(place.repeated).toBe(0);
@@ -65,7 +66,7 @@ describe("a product of which only the ledger knows that it went out", () => {
     await (await place.dispatcher()).end();
     const key = await halfPublished(rig, place, 1);
     const dispatcher = await place.dispatcher("a", { doubtSeconds: 6 });
-    await expect.poll(() => place.pulled.has(key), { timeout: 40_000, interval: 200 }).toBe(true);
+    await expect.poll(() => place.pulled.has(key), { ...waitMs, interval: 200 }).toBe(true);
     expect(place.pulled.get(key)?.deliveries[0]?.headers).toMatchObject({ "x-warren-doubt": "1" });
     expect(await dispatcher.metric('doubts_settled_total{how="again"}')).toBe(1);
     await place.endWell(dispatcher);
@@ -79,20 +80,20 @@ describe("a product that its announcer announces again, since a broker may have 
     const dispatcher = await place.dispatcher();
     const pulled = place.announcement(1, 1);
     await place.allOut(await place.announceFirst(1, 1));
-    await expect.poll(() => dispatcher.metric("ledger_unacked")).toBe(0);
+    await expect.poll(() => dispatcher.metric("ledger_unacked"), waitMs).toBe(0);
     await place.announce(pulled.body, undefined, again);
-    await expect.poll(() => place.count(place.inputQueue)).toBe(0);
+    await expect.poll(() => place.count(place.inputQueue), waitMs).toBe(0);
     place.withholdReceipts();
     const unsure = place.announcement(1, 2);
     await place.announce(unsure.body);
     await place.allOut([unsure.key]);
     // Before its confirm whoever announces it waits with it, and is a twin.
-    await expect.poll(() => dispatcher.metric("in_flight")).toBe(0);
+    await expect.poll(() => dispatcher.metric("in_flight"), waitMs).toBe(0);
     await place.announce(unsure.body, undefined, again);
-    await expect.poll(() => dispatcher.metric("doubts_open"), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => dispatcher.metric("doubts_open"), waitMs).toBe(1);
     const timestampSeconds = Math.ceil(Date.now() / 1000);
     await place.session.publish(`cmc.${place.name}`, "v00.urp.pulled", Buffer.from(unsure.key), { timestampSeconds });
-    await expect.poll(() => dispatcher.metric("doubts_open"), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => dispatcher.metric("doubts_open"), waitMs).toBe(0);
     await place.endWell(dispatcher);
     expect(place.repeated).toBe(0);
   });

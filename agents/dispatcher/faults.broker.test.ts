@@ -5,6 +5,7 @@ import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
 
 /** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
 vi.setConfig({ testTimeout: 240_000 });
+const waitMs = { timeout: 100_000 };
 
 describe("a broker in trouble", () => {
   test("that is killed under load loses nothing", async ({ place, rig }) => {
@@ -26,10 +27,13 @@ describe("a broker in trouble", () => {
     place,
     rig,
   }) => {
-    const dispatcher = await place.dispatcher("a", { confirmTimeoutMs: 2000 });
+    const confirmTimeoutMs = 6000;
+    // Stopped for longer than that it would be taken for dead.
+    const patient = { ...rig.brokerSettings, heartbeatSeconds: 60 };
+    const dispatcher = await place.dispatcher("a", { confirmTimeoutMs, broker: patient });
     const keys = await place.announceFirst(100, 1_000_000);
     await place.allOut(keys);
-    await expect.poll(() => dispatcher.metric("in_flight")).toBe(0);
+    await expect.poll(() => dispatcher.metric("in_flight"), waitMs).toBe(0);
     // Only who publishes is told of an alarm: these are given to it before, and sent on by it after.
     dispatcher.signal("SIGSTOP");
     keys.push(...(await place.announceFirst(10, 2_000_000)));
@@ -40,7 +44,7 @@ describe("a broker in trouble", () => {
       expect((await dispatcher.health()).text).toMatch(/takes no messages/);
       // Longer than any confirm may take without an alarm.
       const blockedAtMs = performance.now();
-      await expect.poll(() => performance.now() - blockedAtMs, { timeout: 10_000 }).toBeGreaterThan(4000);
+      await expect.poll(() => performance.now() - blockedAtMs, waitMs).toBeGreaterThan(confirmTimeoutMs + 2000);
       return load;
     });
     await dispatcher.logged("the broker takes messages again");
@@ -75,6 +79,8 @@ describe("a broker in trouble", () => {
   });
 
   test("that has the queues of the version before works on with them", async ({ place, rig }) => {
+    // One that loses its queue would declare it as it is now.
+    await place.stopPuller();
     await rig.meddle(async (channel) => {
       for (const queue of [place.inputQueue, place.pullQueue]) await channel.deleteQueue(queue);
       await channel.assertQueue(place.inputQueue, {
@@ -85,7 +91,7 @@ describe("a broker in trouble", () => {
       await channel.assertQueue(place.pullQueue, { durable: true });
       await channel.bindQueue(place.pullQueue, `cmc.${place.name}`, "v00.urp.notify.#");
     });
-    await place.session.ready();
+    place.startPuller();
     const keys = await place.announceFirst(10);
     const dispatcher = await place.dispatcher();
     await place.allOut(keys);
@@ -103,7 +109,7 @@ describe("a broker in trouble", () => {
     await first.end();
     // Something that it has not read, as while it is away.
     await rig.meddle((channel) => channel.sendToQueue(ledger, Buffer.from("x")));
-    await expect.poll(() => place.count(ledger)).toBe(1);
+    await expect.poll(() => place.count(ledger), waitMs).toBe(1);
     const second = await place.dispatcher("a");
     expect(await second.logged(/other arguments/)).toMatchObject({
       queue: ledger,
@@ -143,12 +149,12 @@ describe("a journal's disk that is full", () => {
     const dispatcher = await place.dispatcher("a", {}, 20_000);
     const keys = await place.announceFirst(1000);
     await place.allOut(keys);
-    await expect.poll(async () => (await dispatcher.health()).text, { timeout: 10_000 }).toMatch(/JOURNAL: /);
+    await expect.poll(async () => (await dispatcher.health()).text, waitMs).toMatch(/JOURNAL: /);
     expect(await dispatcher.health()).toMatchObject({ ok: false, state: "active" });
     expect(await dispatcher.metric("journal_fault")).toBe(1);
     expect(await dispatcher.metric("ledger_unacked")).toBeGreaterThan(0);
     dispatcher.roomForFiles();
-    await expect.poll(() => dispatcher.metric("ledger_unacked"), { timeout: 15_000 }).toBe(0);
+    await expect.poll(() => dispatcher.metric("ledger_unacked"), waitMs).toBe(0);
     expect(await dispatcher.metric("journal_fault")).toBe(0);
     await dispatcher.kill();
     const second = await place.dispatcher();
@@ -160,7 +166,7 @@ describe("a journal's disk that is full", () => {
   test("and a kill before there is room: the ledger tells everything again", async ({ place }) => {
     const dispatcher = await place.dispatcher("a", {}, 20_000);
     await place.allOut(await place.announceFirst(1000));
-    await expect.poll(() => dispatcher.metric("journal_fault"), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => dispatcher.metric("journal_fault"), waitMs).toBe(1);
     await dispatcher.kill();
     const second = await place.dispatcher();
     await place.announceTwins(1000);

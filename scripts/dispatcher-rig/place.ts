@@ -73,7 +73,8 @@ export class Place {
       inputQueue: this.inputQueue,
       outputQueues: [this.pullQueue],
       hostName: `${this.name}-${host}`,
-      shutdownTimeoutMs: 5000,
+      // For a machine that does much else.
+      shutdownTimeoutMs: 60_000,
       ...own,
     });
   }
@@ -225,10 +226,18 @@ export class Place {
     return count;
   }
 
-  /** It ends well, and the input queue is empty: everything was settled. */
+  /** It settles everything, and ends well. What it has not decided when it is told to end it would give back. */
   async endWell(dispatcher: DispatcherProcess): Promise<void> {
+    await this.settled();
     expect(await dispatcher.end()).toEqual([0, null]);
     expect(await this.count(this.inputQueue)).toBe(0);
+  }
+
+  /** Resolves when no announcement waits in the input queue, nor is in anybody's hands. */
+  async settled(): Promise<void> {
+    const lookup = `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${this.inputQueue}">>))`;
+    const count = `begin ${lookup}, [{messages, N}] = rabbit_amqqueue:info(Q, [messages]), N end`;
+    await expect.poll(() => this.#rig.broker.evaluate(count), { timeout: 100_000 }).toBe("{ok,0}");
   }
 
   async close(): Promise<void> {

@@ -14,7 +14,7 @@ const faultPointsMin = 1750;
 /** The hardest of the seeded bugs is found after 7,350 schedules. */
 const mutantSchedulesMax = 30_000;
 
-test(`nothing is lost, repeated or stuck in ${scheduleCount} schedules of faults`, { timeout: 600_000 }, async () => {
+test(`nothing is lost, repeated or stuck in ${scheduleCount} schedules of faults`, { timeout: 900_000 }, async () => {
   const startedMs = performance.now();
   const { report: failed, counts, points } = await runBatchInThreads(0, scheduleCount, 2);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
@@ -48,14 +48,14 @@ function firstFailure(bench: Bench): Failure {
 }
 
 for (const mutation of sourceMutations) {
-  test(`finds a core that ${mutation.name}`, { timeout: 120_000 }, async () => {
+  test(`finds a core that ${mutation.name}`, { timeout: 600_000 }, async () => {
     const bench = { ...realBench(), subject: await buildMutant(mutation) };
     expect(firstFailure(bench).error.message).not.toBe("");
   });
 }
 
 for (const { name, ground } of groundMutations) {
-  test(`finds out when ${name}`, { timeout: 120_000 }, () => {
+  test(`finds out when ${name}`, { timeout: 600_000 }, () => {
     const bench = { ...realBench(), ground: { ...firmGround, ...ground } };
     expect(firstFailure(bench).error.message).not.toBe("");
   });
@@ -68,7 +68,9 @@ test("a mutation whose text is in its file no longer, or twice, says so", () => 
   expect(() => mutate(mutation, "abc abc")).toThrow("is 2 times");
 });
 
-test("a failing schedule is told with its seed, shrinks, and fails in the same way when it is replayed", async () => {
+test("a failing schedule is told with its seed, shrinks, and fails in the same way when it is replayed", {
+  timeout: 600_000,
+}, async () => {
   const mutation = sourceMutations.find(({ name }) => name === "decides without a marker");
   if (!mutation) throw new Error("no such mutation");
   const bench = { ...realBench(), subject: await buildMutant(mutation) };
