@@ -67,6 +67,7 @@ async function backup(flags: Flags): Promise<void> {
         process.stdout.write(`${text}${place}, ${bytesText(bytes)}\n`);
       }
     } catch (error) {
+      if (interrupted.aborted) return void process.stderr.write("warren: broken off, nothing was written\n");
       if (!timeout.aborted) throw error;
       throw new UserError(
         "backup",

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { clusterModels } from "../../infra/model/cluster.ts";
 import { fixtureConfig } from "../../infra/model/fixture.ts";
 import type { ClusterModel } from "../../infra/model/types.ts";
@@ -13,7 +13,15 @@ let old: LocalBroker;
 let fresh: LocalBroker;
 beforeAll(async () => {
   const administrator = { adminUser: "root", adminPassword: "root-of-the-tests" };
-  [old, fresh] = await Promise.all([startLocalBroker(administrator), startLocalBroker(administrator)]);
+  // One after the other: two that start at once on a machine with much to do take longer than either may.
+  old = await startLocalBroker(administrator);
+  fresh = await startLocalBroker(administrator);
+  // The management API is there a little later than AMQP.
+  for (const broker of [old, fresh]) {
+    const answers = async () =>
+      expect(await readDefinitions(clusterOf(broker), undefined)).toMatchObject({ member: "one" });
+    await vi.waitFor(answers, { timeout: 120_000, interval: 200 });
+  }
 }, 300_000);
 afterAll(() => Promise.all([old?.stop(), fresh?.stop()]));
 

@@ -12,6 +12,9 @@ export interface Answered<T> {
   readonly answer: T;
 }
 
+/** A broker with much to do may miss the time of one question. */
+const roundsMax = 3;
+
 /** Asks one member after the other until one answers. @returns why nobody does */
 async function askFirst<T>(
   cluster: ClusterModel,
@@ -19,18 +22,20 @@ async function askFirst<T>(
   path: string,
   read: (answer: unknown) => T,
 ): Promise<Answered<T> | { readonly why: string }> {
-  const reasons: string[] = [];
-  for (const { host, address } of cluster.members) {
-    const api = managementOf(cluster, address, ca);
-    try {
-      return { member: host, answer: read(await api.ask(path)) };
-    } catch (error) {
-      reasons.push(`${host}: ${(error as Error).message}`);
-    } finally {
-      api.close();
+  const reasons = new Map<string, string>();
+  for (let round = 1; round <= roundsMax; round++) {
+    for (const { host, address } of cluster.members) {
+      const api = managementOf(cluster, address, ca);
+      try {
+        return { member: host, answer: read(await api.ask(path)) };
+      } catch (error) {
+        reasons.set(host, (error as Error).message);
+      } finally {
+        api.close();
+      }
     }
   }
-  return { why: reasons.join("; ") };
+  return { why: [...reasons].map(([host, reason]) => `${host}: ${reason}`).join("; ") };
 }
 
 /** The whole text of a cluster's definitions, password hashes and all, as any member of it has them. */

@@ -1,10 +1,11 @@
 import type { StackConfig } from "../../infra/config/index.ts";
 import { clusterModels } from "../../infra/model/cluster.ts";
 import type { ClusterModel } from "../../infra/model/types.ts";
+import type { Unreachable } from "../../infra/observe/observation.ts";
 import { readMessages } from "../backup/brokers.ts";
 import { type Definitions, definitionsSchema, objectNames, undeclared } from "../backup/definitions.ts";
 import type { OpenBackup } from "../backup/file.ts";
-import { askHostState } from "../backup/journals.ts";
+import { askHostState, type HostState } from "../backup/journals.ts";
 import { sha256 } from "../backup/manifest.ts";
 import { openConfig, secretsOf } from "../backup/secrets.ts";
 import { resourceCount, stateForBareHosts } from "../backup/state.ts";
@@ -12,7 +13,7 @@ import { readOperatorCa } from "../lib/operator-ca.ts";
 import { openReach, type Reach } from "../runbook/reach.ts";
 import { readPulumi } from "../toolchain/engine.ts";
 import type { Toolchain } from "../toolchain/toolchain.ts";
-import type { Here, Offer } from "./plan.ts";
+import type { Held, Here, Offer } from "./plan.ts";
 
 /** A backup and a stack, side by side, and what works on them. */
 export interface Subject {
@@ -37,7 +38,7 @@ export async function lookAround(
   const [reach, ca] = await Promise.all([openReach(stack, config), readOperatorCa(stack)]);
   const [hosts, messages, exported, state, parts] = await Promise.all([
     Promise.all(reach.hosts.map(async (host) => [host, await askHostState(reach, host)] as const)),
-    Promise.all(clusters.map(async (cluster) => [cluster.name, await messagesOf(cluster, ca)] as const)),
+    Promise.all(clusters.map((cluster) => readMessages(cluster, ca))),
     readPulumi(["stack", "export", "--stack", stack], { stack, toolchain }),
     backup.read("state", backup.manifest.stack),
     Promise.all(clusters.map(async (cluster) => [cluster, await backup.read("definitions", cluster.name)] as const)),
@@ -51,7 +52,10 @@ export async function lookAround(
   return {
     ...{ reach, clusters, definitions, state: stateText },
     here: {
-      ...{ stack, now: new Date(), hosts: Object.fromEntries(hosts), messages: Object.fromEntries(messages) },
+      ...{ stack, now: new Date(), hosts: Object.fromEntries(hosts) },
+      messages: Object.fromEntries(
+        clusters.map((cluster, index) => [cluster.name, heldBy(cluster, messages[index], hosts)]),
+      ),
       resources: resourceCount(exported),
       fingerprints: backup.fingerprints(secretsOf(config)),
       config: sha256(openConfig(config)),
@@ -66,7 +70,12 @@ export async function lookAround(
   };
 }
 
-async function messagesOf(cluster: ClusterModel, ca: string | undefined): Promise<Here["messages"][string]> {
-  const found = await readMessages(cluster, ca);
-  return "why" in found ? found : found.answer;
+function heldBy(
+  { members }: ClusterModel,
+  found: Awaited<ReturnType<typeof readMessages>> | undefined,
+  hosts: readonly (readonly [string, HostState | Unreachable])[],
+): Held {
+  if (found && !("why" in found)) return { queues: found.answer };
+  const stands = (host: string) => hosts.some(([name, state]) => name === host && !("isBare" in state && state.isBare));
+  return { why: found?.why ?? "not asked", mayHold: members.some(({ host }) => stands(host)) };
 }

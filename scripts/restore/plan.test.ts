@@ -22,11 +22,16 @@ const standing: HostState = { isBare: false, dispatcher: "active", journalFiles:
 const here: Here = {
   ...{ now: new Date("2026-01-02T04:00:00Z"), stack: "op", resources: 0, config: "a", windowSeconds: 7200 },
   hosts: { bunny1: bare, bunny2: bare },
-  messages: { bunny: { why: "connect ECONNREFUSED" } },
+  messages: { bunny: { why: "connect ECONNREFUSED", mayHold: false } },
   fingerprints: manifest.fingerprints,
 };
 const told: Told = { messagesToo: false };
-const standingHere = { ...here, hosts: { bunny1: standing, bunny2: standing }, messages: { bunny: {} }, resources: 80 };
+const standingHere = {
+  ...here,
+  hosts: { bunny1: standing, bunny2: standing },
+  messages: { bunny: { queues: {} } },
+  resources: 80,
+};
 
 describe("the plan of a restore", () => {
   it("on bare hosts: of the state what outlives hosts, all journals, one up, what the config doesn't declare", () => {
@@ -65,7 +70,7 @@ describe("the plan of a restore", () => {
   });
 
   it("goes on as it began, on hosts that are half made and brokers that have messages by now", () => {
-    const later = { ...standingHere, messages: { bunny: { "cmc.urp.input": 7 } } };
+    const later = { ...standingHere, messages: { bunny: { queues: { "cmc.urp.input": 7 } } } };
     expect(planRestore(offer, later, { ...told, begunAs: "bare" })).toMatchObject({ mode: "bare", refusals: [] });
   });
 
@@ -80,8 +85,16 @@ describe("a restore is refused", () => {
     planRestore(offer, { ...standingHere, ...there }, { ...told, ...more }).refusals.map(({ what }) => what);
 
   it("over messages, unless that is said", () => {
-    const messages = { bunny: { "cmc.urp.input": 7 } };
+    const messages = { bunny: { queues: { "cmc.urp.input": 7 } } };
     expect(refusals({ messages })).toEqual(["bunny holds messages: cmc.urp.input 7"]);
+    expect(refusals({ messages }, { messagesToo: true })).toEqual([]);
+  });
+
+  it("where a broker stands that doesn't say what it holds, unless that is said", () => {
+    const messages = { bunny: { why: "bunny1: no answer within 2 s", mayHold: true } };
+    expect(refusals({ messages })).toEqual([
+      "whether bunny holds messages can't be told: bunny1: no answer within 2 s",
+    ]);
     expect(refusals({ messages }, { messagesToo: true })).toEqual([]);
   });
 

@@ -12,8 +12,8 @@ export interface Here {
   readonly now: Date;
   readonly stack: string;
   readonly hosts: Readonly<Record<string, HostState | Unreachable>>;
-  /** Messages by queue, by cluster; or why that can't be told. */
-  readonly messages: Readonly<Record<string, Readonly<Record<string, number>> | { readonly why: string }>>;
+  /** By cluster. */
+  readonly messages: Readonly<Record<string, Held>>;
   /** Of the engine's state of the stack. */
   readonly resources: number;
   readonly fingerprints: Readonly<Record<string, string>>;
@@ -21,6 +21,11 @@ export interface Here {
   /** Seconds for which dispatchers remember. */
   readonly windowSeconds: number;
 }
+
+/** Messages by queue; or why that can't be told, and whether a member's host stands, so that there may be some. */
+export type Held =
+  | { readonly queues: Readonly<Record<string, number>> }
+  | { readonly why: string; readonly mayHold: boolean };
 
 /** What of a backup goes where. */
 export interface Offer {
@@ -141,11 +146,6 @@ function differences(manifest: Manifest, here: Here): string[] {
   const other = both.filter((path) => then[path] !== now[path]);
   const added = Object.keys(now).filter((path) => then[path] === undefined);
   const gone = Object.keys(then).filter((path) => now[path] === undefined);
-  const silent = Object.entries(here.messages).flatMap(([cluster, found]) =>
-    isSilent(found) && Object.values(here.hosts).some((host) => "isBare" in host && !host.isBare)
-      ? [`whether ${cluster} holds messages can't be told: ${found.why}`]
-      : [],
-  );
   return [
     ...(manifest.config === here.config
       ? []
@@ -153,7 +153,6 @@ function differences(manifest: Manifest, here: Here): string[] {
     ...(other.length > 0 ? [`secrets that differ from the backup's, those of now count: ${other.join(", ")}`] : []),
     ...(added.length > 0 ? [`secrets that the backup doesn't know: ${added.join(", ")}`] : []),
     ...(gone.length > 0 ? [`secrets that the config has no more: ${gone.join(", ")}`] : []),
-    ...silent,
   ];
 }
 
@@ -172,12 +171,14 @@ function silentHosts({ hosts }: Here): RestorePlan["refusals"] {
   });
 }
 
-const isSilent = (found: Here["messages"][string]): found is { readonly why: string } => typeof found.why === "string";
-
 function heldMessages({ messages }: Here): RestorePlan["refusals"] {
   return Object.entries(messages).flatMap(([cluster, found]) => {
-    if (isSilent(found)) return [];
-    const queues = Object.entries(found);
+    if ("why" in found) {
+      if (!found.mayHold) return [];
+      const remedy = "mend it; or, where what it holds may be lost, add --yes-over-messages";
+      return [{ what: `whether ${cluster} holds messages can't be told: ${found.why}`, remedy }];
+    }
+    const queues = Object.entries(found.queues);
     if (queues.length === 0) return [];
     const text = queues.slice(0, objectsShown).map(([name, count]) => `${name} ${count}`);
     return [
