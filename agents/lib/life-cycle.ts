@@ -40,7 +40,8 @@ export class LifeCycle {
     if (this.#isReady) return;
     this.#isReady = true;
     this.#notify.send({ READY: "1" });
-    this.#log.info("ready");
+    const { user, system } = process.cpuUsage();
+    this.#log.info({ cpuMs: (user + system) / 1000 }, "ready");
     // For the next start, also after one that is killed; nothing where NODE_COMPILE_CACHE isn't set.
     flushCompileCache();
   }

@@ -1,6 +1,6 @@
 import { UserError } from "../../agents/lib/errors.ts";
 
-const answerWithinMs = 30_000;
+const answerWithinMs = 60_000;
 
 /** Bytes that a process holds in live objects and buffers. */
 export async function heldBytes(inspectorUrl: string): Promise<number> {

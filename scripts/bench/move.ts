@@ -10,7 +10,7 @@ import { cpuSeconds } from "./usage.ts";
 
 /** More than the reader can be behind, so that it never is what is measured. */
 const readerPrefetch = 5000;
-const stalledAfterMs = 30_000;
+const stalledAfterMs = 120_000;
 const emptyProbeMs = 20;
 
 /** What it took to move all announcements of one run. */
@@ -64,7 +64,7 @@ export async function moveByShovel(stage: Stage, run: string, products: number):
   const stop = await startShovel(stage.broker, inputQueue, targetQueue);
   try {
     await reader.complete();
-    const move = reader.measured(products, undefined);
+    const move = reader.measured(products, 0);
     // Ended sooner, it would leave in the queue what it had moved and not yet acked.
     await untilSettled(stage);
     count.check("shovel");
@@ -81,11 +81,11 @@ export async function moveByDispatcher(stage: Stage, run: string, products: numb
   const count = new KeyCount(run, products, 1);
   const reader = new Reader(stage, pullQueue, count);
   const dispatcher = await stage.startDispatcher(run);
-  reader.watch(dispatcher.pid);
+  const startSeconds = await dispatcher.startSeconds();
   await reader.complete();
   // The last twins don't come out: they are done when the input queue is empty.
   while ((await stage.admin.checkQueue(inputQueue)).messageCount > 0) await sleep(emptyProbeMs, undefined, stage);
-  const move = reader.measured(products, dispatcher.pid);
+  const move = reader.measured(products, cpuSeconds(dispatcher.pid) - startSeconds);
   await untilSettled(stage);
   await dispatcher.stop();
   await reader.stop();
@@ -112,7 +112,6 @@ class Reader {
   readonly #done = Promise.withResolvers<void>();
   #firstMs = 0;
   #brokerSeconds = 0;
-  #dispatcherSeconds = 0;
 
   constructor(stage: Stage, queue: string, count: KeyCount) {
     this.#stage = stage;
@@ -129,11 +128,6 @@ class Reader {
     });
   }
 
-  /** From now on the dispatcher's processor time counts. */
-  watch(pid: number): void {
-    this.#dispatcherSeconds = cpuSeconds(pid);
-  }
-
   async complete(): Promise<void> {
     const { signal } = this.#stage;
     for (let before = -1; !this.#count.isComplete; ) {
@@ -147,11 +141,10 @@ class Reader {
     }
   }
 
-  measured(products: number, dispatcherPid: number | undefined): Move {
+  measured(products: number, dispatcherSeconds: number): Move {
     const announcements = products * sources.length;
     const seconds = (performance.now() - this.#firstMs) / 1000;
     const microseconds = (used: number): number => (used / announcements) * 1e6;
-    const dispatcherSeconds = dispatcherPid === undefined ? 0 : cpuSeconds(dispatcherPid) - this.#dispatcherSeconds;
     return {
       announcementsPerSecond: announcements / seconds,
       brokerMicroseconds: microseconds(this.#brokerCpu() - this.#brokerSeconds),

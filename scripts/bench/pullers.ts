@@ -16,7 +16,7 @@ import type { PullProducts } from "./pull-products.ts";
 import { cpuSeconds } from "./usage.ts";
 
 const exchange = configSchema.shape.exchange.parse(undefined);
-const stalledAfterMs = 30_000;
+const stalledAfterMs = 120_000;
 
 /** What it took to pull the products of one run. */
 export interface Pulling {

@@ -43,7 +43,8 @@ export function summarise(result: BenchResult): BenchSummary {
   return {
     announcementsPerSecond: Math.round(announcementsPerSecond),
     shovelPerSecond: Math.round(shovelPerSecond),
-    ratio: rounded(announcementsPerSecond / shovelPerSecond, 3),
+    // Digits that count: of a small run on a busy machine it may be a thousandth.
+    ratio: Number((announcementsPerSecond / shovelPerSecond).toPrecision(3)),
     p99Ms: rounded(latenciesOf(result.latency.steadyMs).p99, 2),
     p99AfterSilenceMs: rounded(latenciesOf(result.latency.afterSilenceMs).p99, 2),
     bytesPerName: Object.fromEntries(named.map(({ names, bytesPerName }) => [String(names), rounded(bytesPerName, 1)])),

@@ -42,6 +42,8 @@ export interface DispatcherOptions {
 /** The real agent, as a process of its own. */
 export interface RunningDispatcher {
   readonly pid: number;
+  /** Of processor, that its start took, as its log line "ready" says: whoever looks when that has come may look late. */
+  startSeconds(): Promise<number>;
   /** Reads what its log line "starting" says of it. */
   metricsPort(): Promise<number>;
   /** Of Node's inspector, where it was asked for. */
@@ -105,6 +107,7 @@ async function startDispatcher(
   };
   return {
     pid,
+    startSeconds: async () => Number(await find(/"cpuMs":([\d.]+).*"msg":"ready"/g)) / 1000,
     metricsPort: async () => Number(await find(/"metricsPort":(\d+)/g)),
     inspectorUrl: () => find(/Debugger listening on (ws:\S+)/g),
     stop: async () => {
