@@ -41,8 +41,9 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
       const file = `${it.folder}/txq/3/new/${it.nameOf(name)}`;
       const to = `${kind}://wxofeed@127.0.0.1/radar/24_HR_ACCUM/GIF/XSS/${name}`;
       const words = `(40000 Bytes) File ${file} delivered to ${to} (lat=`;
-      const line = agent.lines.find(({ msg }) => msg?.startsWith(words));
-      expect(line?.msg?.slice(words.length)).toMatch(/^\d+\.\d{6},speed=\d+\.\d{6}\)$/);
+      // The file goes before the line comes.
+      const line = await vi.waitUntil(() => agent.lines.find(({ msg }) => msg?.startsWith(words)), waitMs);
+      expect(line.msg?.slice(words.length)).toMatch(/^\d+\.\d{6},speed=\d+\.\d{6}\)$/);
       expect(await agent.metric("delivered_total")).toBe(3);
       // Once more, over what is there.
       it.put(it.nameOf(name), "newer");

@@ -76,9 +76,7 @@ export class FileServer {
   /** Where this process finds what is at this path of the user's. */
   see(...names: string[]): string {
     if (this.#options.diskBytes === undefined) return path.join(this.data, ...names);
-    const pid = this.#process?.pid;
-    const inner = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    return path.join(`/proc/${inner}/root`, this.data, ...names);
+    return path.join(`/proc/${firstInside(this.#process)}/root`, this.data, ...names);
   }
 
   /** On the same port, with the same data. */
@@ -104,19 +102,23 @@ export class FileServer {
     this.#process = child;
     const deadline = Date.now() + bootTimeoutMs;
     while (!(await takesConnections(this.port))) {
-      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`no file server: ${this.#said}`);
+      if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline)
+        throw new Error(`no file server: ${this.#said}`);
       await delay(probeIntervalMs);
     }
   }
 
-  /** SIGKILL to it and all its sessions, as a power cut ends them. */
+  /** SIGKILL to it and all its sessions, as a power cut ends them; resolves when the last of them is gone. */
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
+    const first = firstInside(child);
     child.kill("SIGKILL");
     await ended;
+    // The kernel ends it with its parent, and it ends after all others of its name space.
+    while (first !== undefined && isAlive(first)) await delay(probeIntervalMs);
   }
 
   async stop(): Promise<void> {
@@ -187,6 +189,22 @@ export class FileServer {
       '"$@" & wait "$!"',
     ];
     return lines.join("\n");
+  }
+}
+
+/** The process that the name space began with. */
+function firstInside(server: ChildProcess | undefined): number | undefined {
+  const inner = readFileSync(`/proc/${server?.pid}/task/${server?.pid}/children`, "utf8").trim();
+  return inner === "" ? undefined : Number(inner);
+}
+
+/** Not one that has ended and that nobody has asked for since. */
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+  } catch {
+    return false;
   }
 }
 
