@@ -20,6 +20,9 @@ import { deadLetterTopology, joinTopologies } from "../lib/topology.ts";
 // once more by another puller, which is in peers.broker.test.ts and peers-kills.broker.test.ts.
 
 const productsCount = 400;
+/** On a machine that does nothing else these are seconds; the limits are for one that does. */
+const waitMs = { timeout: 100_000, interval: 50 };
+vi.setConfig({ testTimeout: 240_000 });
 const topic = "v00.urp.notify.20150120.RADAR.URP.IWA";
 const log = pino({ level: "silent" });
 let broker: LocalBroker;
@@ -41,6 +44,8 @@ beforeAll(async () => {
     if (count === undefined || Number(count) >= productsCount) response.writeHead(404).end("no such product");
     else response.end(contentOf(Number(count)));
   });
+  // Who has nothing to fetch for a while keeps its connection.
+  server.keepAliveTimeout = 600_000;
   server.on("connection", () => {
     connectionsCount += 1;
   });
@@ -163,11 +168,11 @@ const products = (name: string) => received(name).filter((file) => !file.startsW
 
 /** All products are in these folders, whole and once, and there is nothing else. */
 async function expectAllReceived(...names: string[]): Promise<void> {
-  await vi.waitFor(() => expect(new Set(names.flatMap(products)).size).toBe(productsCount), {
-    timeout: 40_000,
-    interval: 50,
-  });
-  await vi.waitFor(() => expect(names.flatMap((name) => received(name)).length).toBe(names.flatMap(products).length));
+  await vi.waitFor(() => expect(new Set(names.flatMap(products)).size).toBe(productsCount), waitMs);
+  await vi.waitFor(
+    () => expect(names.flatMap((name) => received(name)).length).toBe(names.flatMap(products).length),
+    waitMs,
+  );
   for (const name of names) {
     for (const file of products(name)) {
       const count = Number(/2015012018(\d+)~~/.exec(file)?.[1]);
@@ -226,7 +231,7 @@ test("what can't be pulled goes to the dead letters with its reason, and holds u
   await publish(Buffer.from(`a985c32cbdee8af2ab5d7b8f6022e781 5 ${baseUrl} db/../x`));
   await publish(Buffer.from(`a985c32cbdee8af2ab5d7b8f6022e781 5 ${baseUrl} db/${"n".repeat(256)}`));
   await announce(8);
-  await vi.waitFor(() => expect(dead).toHaveLength(5), { timeout: 10_000 });
+  await vi.waitFor(() => expect(dead).toHaveLength(5), waitMs);
   const reasons = dead.map(({ reason }) => reason);
   const alone = "; no other announcement could be asked for: no queue takes requests under";
   expect(reasons[0]).toContain(`the server has no such product (404) (4 tries)${alone} v00.urp.alternate.20150120`);
@@ -235,7 +240,7 @@ test("what can't be pulled goes to the dead letters with its reason, and holds u
   expect(reasons[3]).toMatch(/^malformed announcement: path has a ".." part/);
   expect(reasons[4]).toMatch(/^the file name has 256 bytes/);
   expect(dead[2]?.body).toBe("not an announcement");
-  await vi.waitFor(() => expect(received("a")).toEqual([nameOf(8)]));
+  await vi.waitFor(() => expect(received("a")).toEqual([nameOf(8)]), waitMs);
 });
 
 test("a full disk stops pulling with a clear word, loses nothing, and goes on when there is room", async () => {
@@ -249,11 +254,9 @@ test("a full disk stops pulling with a clear word, loses nothing, and goes on wh
   await announce(90);
   await full;
   const inside = `/proc/${agent.pid}/root${folder}`;
-  await vi.waitFor(() => expect(received("a", inside)).toContain(nameOf(1)));
+  await vi.waitFor(() => expect(received("a", inside)).toContain(nameOf(1)), waitMs);
   expect(received("a", inside)).not.toContain(nameOf(90));
   rmSync(join(inside, "rxq-a/.filler"));
-  await vi.waitFor(() => expect(received("a", inside).sort()).toEqual([nameOf(1), nameOf(90)].sort()), {
-    timeout: 10_000,
-  });
+  await vi.waitFor(() => expect(received("a", inside).sort()).toEqual([nameOf(1), nameOf(90)].sort()), waitMs);
   expect(readFileSync(join(inside, "rxq-a", nameOf(90))).equals(contentOf(90))).toBe(true);
 });

@@ -15,7 +15,7 @@ const roundsCount = 20;
 const productsPerRound = 40;
 const fileBytes = 40_000;
 /** So long as nobody on a busy machine is taken for dead. */
-const patient = { connectTimeoutMs: 60_000, pullTimeoutMs: 60_000, peersWaitMs: 600_000 };
+const patient = { peersWaitMs: 600_000 };
 
 let broker: LocalBroker;
 let bench: Bench;

@@ -16,10 +16,10 @@ import { RadarServer } from "./radar-server.ts";
 
 const log = pino({ level: "silent" });
 const topic = "20150120.RADAR.URP.IWA";
-/** Short where the agents' own are long; otherwise as in life. */
-const impatient = {
-  connectTimeoutMs: 500,
-  pullTimeoutMs: 300,
+/** Short where the agents' own are long, and long where a machine that does much else would be taken for a server that hangs. */
+const settings = {
+  connectTimeoutMs: 60_000,
+  pullTimeoutMs: 60_000,
   retryDelayMinMs: 10,
   retryDelayMaxMs: 20,
   retriesMax: 4,
@@ -83,7 +83,7 @@ export class Bench {
     mkdirSync(receiverQueueDirectory, { recursive: true });
     this.#pullers.push(name);
     const queue = `${this.#prefix}.pull`;
-    return this.#start("puller", name, { queue, receiverQueueDirectory, ...impatient, ...own });
+    return this.#start("puller", name, { queue, receiverQueueDirectory, ...settings, ...own });
   }
 
   startDispatcher(own: object = {}): Promise<AgentProcess> {
