@@ -15,12 +15,16 @@ import { consume } from "../lib/consumer.ts";
 // Not proved here: that nothing is lost when the machine loses power, only that nothing is when a process is killed.
 
 const filesCount = 400;
+/** On a machine that does nothing else these are seconds; the limits are for one that does. */
+const waitMs = { timeout: 100_000, interval: 50 };
+vi.setConfig({ testTimeout: 240_000 });
 const log = pino({ level: "silent" });
 let broker: LocalBroker;
 let folder: string;
 let root: string;
 let session: BrokerSession;
 let agents: ChildProcess[] = [];
+let testsCount = 0;
 /** How often each path was announced, and with which size and key last. */
 const heard = new Map<string, { times: number; sizeBytes: number | undefined; routingKey: string }>();
 
@@ -35,6 +39,7 @@ afterAll(async () => {
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "warren-announcer-"));
   root = join(folder, "db");
+  testsCount += 1;
   mkdirSync(root);
   writeFileSync(join(folder, "password"), broker.adminPassword);
   writeFileSync(join(folder, "announcer.json"), JSON.stringify(settings()));
@@ -44,14 +49,14 @@ beforeEach(async () => {
     log,
     name: "test",
     topology: {
-      exchanges: [{ name: "cmc", type: "topic" }],
-      queues: [{ name: "heard", bindings: [{ exchange: "cmc", pattern: "v00.urp.input.#" }] }],
+      exchanges: [{ name: settings().exchange, type: "topic" }],
+      queues: [{ name: queue(), bindings: [{ exchange: settings().exchange, pattern: "v00.urp.input.#" }] }],
     },
   });
   await session.ready();
   consume({
     session,
-    queue: "heard",
+    queue: queue(),
     prefetch: 100,
     log,
     agent: "test",
@@ -72,6 +77,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** Each test has its own, and its own exchange: what comes late of one is not the next one's. */
+const queue = () => `heard-${testsCount}`;
+
 function settings() {
   const hosts = [`127.0.0.1:${broker.amqpPort}`];
   return {
@@ -79,6 +87,7 @@ function settings() {
     metrics: { port: 0 },
     rootDirectory: root,
     baseUrl: "http://urp-1/",
+    exchange: `cmc-${testsCount}`,
     rescanWindowSeconds: 600,
   };
 }
@@ -123,7 +132,7 @@ function writeProduct(count: number): void {
 }
 
 async function expectAllHeard(): Promise<void> {
-  await vi.waitFor(() => expect(heard.size).toBe(filesCount), { timeout: 30_000, interval: 50 });
+  await vi.waitFor(() => expect(heard.size).toBe(filesCount), waitMs);
   for (let count = 0; count < filesCount; count += 1) {
     expect(heard.get(`db/${pathOf(count)}`)?.sizeBytes).toBe(count);
   }
@@ -161,7 +170,7 @@ test("kill -9 in the middle of 400 products: the next process announces what is 
 test("a start after a good end announces what arrived meanwhile, and nothing again", async () => {
   const first = await startAnnouncer();
   for (let count = 0; count < filesCount / 2; count += 1) writeProduct(count);
-  await vi.waitFor(() => expect(heard.size).toBe(filesCount / 2), { timeout: 10_000 });
+  await vi.waitFor(() => expect(heard.size).toBe(filesCount / 2), waitMs);
   first.kill("SIGTERM");
   expect(await once(first, "exit")).toEqual([0, null]);
   for (let count = filesCount / 2; count < filesCount; count += 1) writeProduct(count);

@@ -58,10 +58,10 @@ test("all that a broker had confirmed and lost comes again after the new connect
       publisher.publish({ exchange: "cmc", routingKey: "v00.urp.input.x", body: Buffer.from(body), headers }),
     ),
   );
-  expect(await publisher.drained(AbortSignal.timeout(20_000))).toBe(true);
+  expect(await publisher.drained(AbortSignal.timeout(60_000))).toBe(true);
   await session.withChannel((channel) => channel.purgeQueue("input"));
   session.disconnect("test");
-  await expect.poll(() => reannounced, { timeout: 20_000 }).toBe(count);
+  await expect.poll(() => reannounced, { timeout: 60_000 }).toBe(count);
   expect(publisher.count).toBe(0);
   const came: { body: string; headers: object }[] = [];
   consume({
@@ -71,7 +71,7 @@ test("all that a broker had confirmed and lost comes again after the new connect
       return "ack";
     },
   });
-  await expect.poll(() => came.length, { timeout: 20_000 }).toBe(count);
+  await expect.poll(() => came.length, { timeout: 60_000 }).toBe(count);
   expect(came.map(({ body }) => body).sort()).toEqual(bodies.sort());
   for (const one of came) expect(one.headers).toEqual({ filename: "p", "x-warren-again": "1" });
   reannouncer?.stop();

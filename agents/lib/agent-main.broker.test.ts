@@ -161,11 +161,11 @@ test("systemd is told ready, status and stopping", async () => {
   const stand = join(folder, "systemd-notify");
   await writeFile(stand, `#!/bin/sh\nfor word in "$@"; do echo "$word" >> ${told}; done\n`);
   await chmod(stand, 0o755);
-  const environment = { NOTIFY_SOCKET: "/run/none", WATCHDOG_USEC: "200000", PATH: `${folder}:${process.env.PATH}` };
+  const environment = { NOTIFY_SOCKET: "/run/none", WATCHDOG_USEC: "2000000", PATH: `${folder}:${process.env.PATH}` };
   const { ended, agent } = await run({}, environment);
   const heard = async (): Promise<string> => readFile(told, "utf8").catch(() => "");
-  await expect.poll(heard, { timeout: 10_000 }).toMatch(/READY=1[\s\S]*WATCHDOG=1/);
-  await expect.poll(heard, { timeout: 10_000 }).toMatch(/STATUS=active; connected to 127\.0\.0\.1/);
+  await expect.poll(heard, { timeout: 60_000 }).toMatch(/READY=1[\s\S]*WATCHDOG=1/);
+  await expect.poll(heard, { timeout: 60_000 }).toMatch(/STATUS=active; connected to 127\.0\.0\.1/);
   agent.kill("SIGTERM");
   expect((await ended)[0]).toBe(0);
   expect(await heard()).toMatch(/STOPPING=1/);

@@ -68,7 +68,7 @@ test("what was spooled while the broker was away goes out in order by the next p
   const spool = await openSpool({ directory, bytesMax: 1_000_000, log });
   const second = openSpooledPublisher({ session, spool, log });
   expect(await receiveAll(session, "away")).toEqual(bodies);
-  expect(await second.drained(AbortSignal.timeout(5000))).toBe(true);
+  expect(await second.drained(AbortSignal.timeout(60_000))).toBe(true);
   await second.stop();
   await session.close();
   await spool.close();
@@ -83,14 +83,15 @@ test("nothing is lost when the broker is killed while messages go out", async ()
     if (++confirmed === count / 2) half.resolve();
   };
   const publisher = openSpooledPublisher({ session, spool, log, onConfirmed });
+  await session.ready();
+  await broker.keepDeclared();
   const published = Promise.all(bodies.map((body) => publisher.publish(message("killed", body))));
   await half.promise;
-  await broker.keepDeclared();
   await broker.kill();
   await published;
   await broker.start();
   expect(new Set(await receiveAll(session, "killed"))).toEqual(new Set(bodies));
-  expect(await publisher.drained(AbortSignal.timeout(10_000))).toBe(true);
+  expect(await publisher.drained(AbortSignal.timeout(60_000))).toBe(true);
   await publisher.stop();
   await session.close();
   await spool.close();
@@ -114,7 +115,7 @@ test("what no queue takes is kept, or told and done with where somebody asks to 
   });
   await publisher.publish(message("nobody", "gone"));
   await publisher.publish(message("claimed", "taken"));
-  expect(await publisher.drained(AbortSignal.timeout(10_000))).toBe(true);
+  expect(await publisher.drained(AbortSignal.timeout(60_000))).toBe(true);
   expect(unclaimed).toEqual(["kept", "gone"]);
   expect(publisher.unroutable).toBe(0);
   await publisher.stop();

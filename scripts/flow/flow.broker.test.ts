@@ -55,7 +55,7 @@ function killOf(name: string): Disturb {
     if (!agent) throw new Error(`no agent ${name}`);
     const before = agent.pid;
     await agent.kill();
-    await expect.poll(() => agent.pid, { timeout: 5000 }).not.toBeOneOf([undefined, before]);
+    await expect.poll(() => agent.pid, { timeout: 60_000 }).not.toBeOneOf([undefined, before]);
   };
 }
 
