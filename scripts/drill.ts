@@ -13,7 +13,7 @@ import type { Evidence } from "./runbook/evidence.ts";
 import { type Looker, openLooker } from "./runbook/look.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
 import { openReach } from "./runbook/reach.ts";
-import { type Verification, verify } from "./verify/judge.ts";
+import { verify } from "./verify/judge.ts";
 
 interface Flags extends RunbookFlags {
   readonly hold: number;
@@ -63,8 +63,7 @@ async function runVerb(flags: Flags): Promise<void> {
       );
     }
     const reach = await openReach(stack, config);
-    const { lack, holder } = await lookBefore(looker);
-    const before = brokenOf(await verifyNow(looker));
+    const { lack, holder, before } = await lookBefore(looker);
     if (lack || holder === undefined) return refuse(flags, before, lack);
     const holdMs = flags.hold * 1000;
     const next = chain.members.find((host) => host !== holder) ?? "";
@@ -100,27 +99,37 @@ const endedText = (chain: Chain, host: string, isAway: boolean): string =>
     ? `ending as soon as ${host} was told; it lets the virtual IP back itself in any case. By hand: ${letBackByHand(chain, host)}`
     : "ending; the virtual IP is back";
 
-/** What is wrong that a drill would make worse, and who has the address. */
-async function lookBefore(looker: Looker): Promise<{ lack: Lack | undefined; holder: string | undefined }> {
+interface Before {
+  /** What is wrong that a drill would make worse. */
+  readonly lack: Lack | undefined;
+  readonly holder: string | undefined;
+  /** What `verify` finds in the same look. */
+  readonly before: readonly Broken[];
+}
+
+async function lookBefore(looker: Looker): Promise<Before> {
   let holder: string | undefined;
+  let before: readonly Broken[] = [];
   const look = async () => {
-    const evidence = await looker.look({ withMetrics: false, withFetches: false });
+    const evidence = await looker.look(wholeLook);
     holder = holdersOf(evidence)[0];
+    before = brokenIn(evidence);
     return evidence;
   };
   const judge = (evidence: Evidence) => lackOf(evidence, { hosts: [] });
-  return { lack: await awaitNoLack(look, judge, { withinMs: findingWithinMs, onLack: () => {} }), holder };
+  const lack = await awaitNoLack(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
+  return { lack, holder, before };
 }
 
-async function verifyNow(looker: Looker): Promise<Verification> {
-  const evidence = await looker.look({ withMetrics: false, withFetches: true });
-  return verify(evidence, { productAgeSeconds: looker.chain.silenceSeconds });
-}
+const wholeLook = { withMetrics: false, withFetches: true };
+
+const brokenIn = (evidence: Evidence): Broken[] =>
+  brokenOf(verify(evidence, { productAgeSeconds: evidence.chain.silenceSeconds }));
 
 async function verifyAfter(looker: Looker, before: readonly Broken[]): Promise<Broken[]> {
   const deadlineMs = performance.now() + findingWithinMs;
   for (;;) {
-    const after = brokenOf(await verifyNow(looker));
+    const after = brokenIn(await looker.look(wholeLook));
     if (brokenSince(before, after).length === 0 || performance.now() > deadlineMs) return after;
   }
 }
