@@ -138,6 +138,6 @@ describe("a password", () => {
     const values = { ...stackValues("lab-dd"), secrets: undefined };
     const config = parseStackConfig(withPlaceholders(values), "stack lab-dd");
     expect(passwordOf(config, "queue-manager", "wxo-b1")).toBe(placeholder);
-    expect(fixtureConfig("lab").secrets.passwords).not.toHaveProperty("queue-manager");
+    expect(fixtureConfig("lab4").secrets.passwords).not.toHaveProperty("queue-manager");
   });
 });
