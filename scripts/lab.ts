@@ -30,11 +30,12 @@ export function define(command: Command): void {
       "after",
       `
 Without a subcommand: brings the Pulumi engine, makes Debian hosts (two radar servers, brokers with a virtual IP, five
-pullers), provisions them by a real pulumi up, sends products through and counts every one. The hosts stay up.
+pullers; in stack lab also px, a public data server and a client of it), provisions them by a real pulumi up, sends
+products down both roads, a quarter as many to the public, and counts every one. The hosts stay up.
 Needs root on Debian or Ubuntu. Exit code 0: everything came through once and whole; 1: not.
 
-  ./warren lab                        the whole of it: Debian 12, two brokers of RabbitMQ 3.10
-  ./warren lab -s lab4                the same on Debian 13, three brokers of RabbitMQ 4.0
+  ./warren lab                        the whole of it: Debian 12, two brokers of RabbitMQ 3.10, the public road
+  ./warren lab -s lab4                the road to the pullers on Debian 13, three brokers of RabbitMQ 4.0
   ./warren lab --product storm.png    your own file, through the same hosts
   ./warren lab down                   take the hosts away`,
     )

@@ -16,9 +16,9 @@ const kinds = {
   "pds-1": ["lab", "pds-1"],
   "ldap-1": ["lab", "ldap-1"],
   "lab4-bunny2": ["lab4", "bunny2"],
-  "wxo-b1": ["lab-dd", "wxo-b1"],
-  "px-1": ["lab-dd", "px-1"],
-  "client-1": ["lab-dd", "client-1"],
+  "wxo-b1": ["lab", "wxo-b1"],
+  "px-1": ["lab", "px-1"],
+  "client-1": ["lab", "client-1"],
 } as const;
 const hosts = Object.entries(kinds).map(([name, [stack, wanted]]) => {
   const host = fixtureModel(fixtureConfig(stack)).hosts.find((one) => one.name === wanted);

@@ -94,7 +94,7 @@ describe.each(hosts)("$unit", ({ unit, text, host }) => {
 
 describe("the subscriber's unit", () => {
   const unit = "warren-subscriber.service";
-  const client = fixtureModel(fixtureConfig("lab-dd")).hosts.find(({ name }) => name === "client-1");
+  const client = fixtureModel(fixtureConfig()).hosts.find(({ name }) => name === "client-1");
   const text = client?.files.find(({ path }) => path === join(unitFolder, unit))?.content ?? "";
 
   it("is understood by systemd to the last key", async () => {

@@ -22,7 +22,7 @@ function issuesOf(change: (values: Values) => void): string[] {
 
 describe("the stack files", () => {
   it.each(["lab", "op", "dev"])("parses stacks/Pulumi.%s.yaml", (stack) => {
-    expect(Object.keys(parseStackConfig(stackValues(stack), stack).hosts)).toHaveLength(stack === "lab" ? 10 : 9);
+    expect(Object.keys(parseStackConfig(stackValues(stack), stack).hosts)).toHaveLength(stack === "lab" ? 13 : 9);
   });
 });
 
@@ -92,8 +92,8 @@ describe("a mistake in a stack file", () => {
 
   it("names every secret that a new stack needs, and how it comes", () => {
     const issues = issuesOf((values) => delete values.secrets);
-    const passwords = ["root", "feeder", "anonymous", "guest"].map((user) => `passwords.${user}`);
-    const paths = ["erlangCookie", ...passwords, "directory.michel"];
+    const passwords = ["root", "feeder", "anonymous", "guest", "queue-manager"].map((user) => `passwords.${user}`);
+    const paths = ["erlangCookie", "deliveryKey", ...passwords, "directory.michel"];
     const command = "./warren pulumi config set --secret --path";
     expect(issues).toEqual(
       paths.map(

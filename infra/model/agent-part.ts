@@ -58,6 +58,8 @@ export interface AgentShell {
   readonly credentials: readonly Credential[];
   readonly logLevel: string;
   readonly after?: string;
+  /** The cluster whose objects it waits for, where it is not the one that it speaks AMQP to. */
+  readonly afterBroker?: string;
   readonly writable?: string;
   /** Seconds without a sign of life after which systemd takes it for hung. */
   readonly watchdogSeconds?: number;
@@ -119,7 +121,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
         onChange: "restart",
         reads: [...files, ...installed].map((file) => file.path),
         after: shell.turn ?? [],
-        afterBroker: true,
+        afterBroker: shell.afterBroker ?? shell.broker?.cluster ?? false,
         packaged: false,
       },
     ],

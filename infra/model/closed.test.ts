@@ -52,7 +52,7 @@ describe("certificates", () => {
     expect(own).toMatchObject({ owner: "rabbitmq", mode: "0400", secret: true, order: "before-packages" });
     expect(own?.content).toBe("CERTIFICATE-OF-bunny1\nKEY-OF-bunny1\n");
     const elsewhere = model.hosts.filter((host) => fileOf(host, brokerCertificateFile));
-    expect(elsewhere.map((host) => host.name)).toEqual(["bunny1", "bunny2"]);
+    expect(elsewhere.map((host) => host.name)).toEqual(["bunny1", "bunny2", "wxo-b1"]);
   });
 
   it("restart no broker when they change: it reads them anew", () => {

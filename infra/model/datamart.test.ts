@@ -5,7 +5,7 @@ import { matches } from "../checks/expressions.ts";
 import type { StackConfig } from "../config/index.ts";
 import { contentOf, fixtureConfig, fixtureModel, hostOf } from "./fixture.ts";
 
-const config = fixtureConfig("lab-dd");
+const config = fixtureConfig();
 const dd = (given: StackConfig = config) => hostOf("wxo-b1", given);
 const readConfig = (name: string, given?: StackConfig) => JSON.parse(contentOf(dd(given), `/etc/warren/${name}.json`));
 
@@ -46,7 +46,7 @@ describe("the public data server", () => {
 });
 
 describe("its broker", () => {
-  const [cluster] = fixtureModel(config).clusters;
+  const cluster = fixtureModel(config).clusters.find(({ name }) => name === "wxo-b1");
   const permissionsOf = (user: string) => cluster?.users.find(({ name }) => name === user)?.permissions;
 
   it("lets anonymous read what is public, and have queues of its own", () => {

@@ -97,6 +97,7 @@ export function queueManagerPart(context: PartContext): HostPart {
     credentials: [passwordAt(config, queueManagerUser, datamart.broker)],
     logLevel: datamart.logLevel,
     after: brokerUnit,
+    afterBroker: datamart.broker,
     own,
   });
 }

@@ -5,7 +5,7 @@ import { hostSteps } from "../resources/host-steps.ts";
 import { contentOf, fixtureConfig, fixtureModel, hostOf, stackValues } from "./fixture.ts";
 import { knownHostMark, withHostKeys } from "./host-key.ts";
 
-const config = fixtureConfig("lab-dd");
+const config = fixtureConfig();
 const px = (given: StackConfig = config) => hostOf("px-1", given);
 const readConfig = (name: string, given?: StackConfig) => JSON.parse(contentOf(px(given), `/etc/warren/${name}.json`));
 
@@ -40,7 +40,7 @@ describe("a px host", () => {
 
   it("announces as the requirement's dd-notify does, to the broker of the public data server", () => {
     expect(readConfig("dd-notify")).toMatchObject({
-      broker: { hosts: ["amqps://10.203.5.61:5671"], user: "feeder" },
+      broker: { hosts: ["amqps://10.203.0.61:5671"], user: "feeder" },
       exchange: "cmc",
       // biome-ignore lint/suspicious/noTemplateCurlyInString: the sender fills it in
       exchangeKey: "exp.dd.notify.${0}",
@@ -66,9 +66,9 @@ describe("a px host", () => {
     };
     expect(known(new Map([["wxo-b1", "ssh-ed25519 AAAA"]]))).toBe("wxo-b1 ssh-ed25519 AAAA\n");
     expect(known(new Map())).toBe("# wxo-b1: not met yet\n");
-    const values = structuredClone(stackValues("lab-dd")) as { hosts: Record<string, object> };
+    const values = structuredClone(stackValues("lab")) as { hosts: Record<string, object> };
     Object.assign(values.hosts["wxo-b1"] ?? {}, { ssh: { port: 2222 } });
-    const elsewhere = parseStackConfig(values as Record<string, unknown>, "stack lab-dd");
+    const elsewhere = parseStackConfig(values as Record<string, unknown>, "stack lab");
     expect(known(new Map([["wxo-b1", "ssh-ed25519 AAAA"]]), elsewhere)).toBe("[wxo-b1]:2222 ssh-ed25519 AAAA\n");
     expect(knownHostMark("a", "b")).not.toContain("ssh-");
   });

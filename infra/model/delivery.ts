@@ -83,6 +83,8 @@ export function deliverySenderPart(context: PartContext): HostPart {
     account: productAccount,
     credentials: [{ name: keyName, file: `/etc/warren/secrets/${keyName}`, content: config.secrets.deliveryKey ?? "" }],
     logLevel: datamart.logLevel,
+    // It speaks no AMQP; the server that it delivers to is there when that one's broker is.
+    afterBroker: datamart.broker,
     writable: `${delivery.queueDirectory} ${delivery.notifyDirectory}`,
     own,
   });

@@ -58,7 +58,7 @@ export function subscriberPart({ config, host, artifacts }: PartContext): HostPa
         // It reads certificates when it starts.
         reads: [environment, service, ...installed].map((file) => file.path).concat(broker.tls ? [caFile] : []),
         after: [],
-        afterBroker: true,
+        afterBroker: datamart.broker,
         packaged: false,
       },
     ],

@@ -68,8 +68,8 @@ export interface UnitModel {
   readonly reads: readonly string[];
   /** Units of other hosts, as `HOST UNIT`, that are brought up before this one: hosts that stand in for each other take turns. */
   readonly after: readonly string[];
-  /** Waits until the stack's broker objects are there. */
-  readonly afterBroker: boolean;
+  /** The cluster whose users, exchanges and policies it waits for. */
+  readonly afterBroker: string | false;
   /** Comes with a package, and goes with it. */
   readonly packaged: boolean;
   /** Runs on when the stack is destroyed: nobody could log in without it. */

@@ -277,6 +277,6 @@ describe("the member that the engine speaks to", () => {
       "bunny2",
     ],
   ])("%s", (_, seen, before, expected) => {
-    expect(hosts(seen, before)).toEqual({ bunny: expected });
+    expect(hosts(seen, before)).toEqual({ bunny: expected, "wxo-b1": "wxo-b1" });
   });
 });

@@ -167,21 +167,26 @@ describe("the objects of a broker", () => {
   const names = (type: string) => objects().flatMap((one) => (one.type === type ? [one.name] : []));
 
   it("are users with their permissions, exchanges and the policy; queues are their agents'", () => {
-    expect(names("rabbitmq:index/user:User")).toEqual(
-      ["anonymous", "feeder", "guest", "michel", "noc"].map((user) => `bunny user ${user}`),
-    );
-    expect(names("rabbitmq:index/permissions:Permissions")).toEqual([
-      "bunny permissions of anonymous",
-      "bunny permissions of feeder",
-      "bunny permissions of michel",
-      "bunny permissions of noc",
+    const of = (broker: string, what: string, ...objects: string[]) =>
+      objects.map((object) => `${broker} ${what} ${object}`);
+    expect(names("rabbitmq:index/user:User").toSorted()).toEqual([
+      ...of("bunny", "user", "anonymous", "feeder", "guest", "michel", "noc"),
+      ...of("wxo-b1", "user", "anonymous", "feeder", "guest", "queue-manager"),
     ]);
-    expect(names("rabbitmq:index/exchange:Exchange")).toEqual(["bunny exchange cmc", "bunny exchange xpublic"]);
+    expect(names("rabbitmq:index/permissions:Permissions").toSorted()).toEqual([
+      ...of("bunny", "permissions of", "anonymous", "feeder", "michel", "noc"),
+      ...of("wxo-b1", "permissions of", "anonymous", "feeder", "queue-manager"),
+    ]);
+    expect(names("rabbitmq:index/exchange:Exchange").toSorted()).toEqual([
+      ...of("bunny", "exchange", "cmc", "xpublic"),
+      ...of("wxo-b1", "exchange", "cmc", "xpublic"),
+    ]);
     expect(named("bunny policy ha-all").inputs).toMatchObject({
       vhost: "/",
       policy: { pattern: "^cmc\\.", definition: { "ha-mode": "all" } },
     });
-    expect(objects()).toHaveLength(12);
+    expect(names("rabbitmq:index/operatorPolicy:OperatorPolicy")).toEqual(["wxo-b1 operator policy clients"]);
+    expect(objects()).toHaveLength(22);
   });
 
   it("leave guest without permissions and without a tag", () => {
@@ -189,26 +194,36 @@ describe("the objects of a broker", () => {
   });
 
   it("wait for every member", () => {
-    for (const one of objects()) {
-      expect(one.dependencies, one.name).toEqual(
-        expect.arrayContaining([
-          "bunny1 rabbitmq-server.service",
-          "bunny2 rabbitmq-server.service",
-          "bunny2 member of bunny",
-        ]),
-      );
+    const members = {
+      bunny: ["bunny1 rabbitmq-server.service", "bunny2 rabbitmq-server.service", "bunny2 member of bunny"],
+      "wxo-b1": ["wxo-b1 rabbitmq-server.service", "wxo-b1 member of wxo-b1"],
+    };
+    for (const [cluster, steps] of Object.entries(members)) {
+      for (const one of objects().filter(({ name }) => name.startsWith(`${cluster} `))) {
+        expect(one.dependencies, one.name).toEqual(expect.arrayContaining(steps));
+      }
     }
   });
 
-  it("come before every agent, and before nothing else", () => {
-    const waiting = commands().filter((one) => one.dependencies.includes("bunny exchange cmc"));
-    expect(waiting.map((one) => one.name).toSorted()).toEqual(
-      planned
-        .flatMap(({ name, step }) => (/^warren-(?!firewall|vip).*\.service$/.test(step.name) ? [name] : []))
-        .toSorted(),
+  it.each([
+    ["bunny", /^(urp|bunny|pds)/],
+    ["wxo-b1", /^(px|wxo|client)/],
+  ])("come before every agent that needs those of %s, and before nothing else", (cluster, hosts) => {
+    const waiting = commands().filter((one) => one.dependencies.includes(`${cluster} exchange cmc`));
+    const agents = planned.filter(
+      ({ host, step }) => hosts.test(host) && /^warren-(?!firewall|vip).*\.service$/.test(step.name),
     );
+    expect(agents.length).toBeGreaterThan(4);
+    expect(waiting.map((one) => one.name).toSorted()).toEqual(agents.map(({ name }) => name).toSorted());
+    const isOwn = ({ name }: Registered) => name.startsWith(`${cluster} `);
     for (const one of waiting) {
-      expect(one.dependencies).toEqual(expect.arrayContaining(objects().map((object) => object.name)));
+      const needed = one.dependencies.filter((name) => objects().some((object) => object.name === name));
+      expect(needed.toSorted()).toEqual(
+        objects()
+          .filter(isOwn)
+          .map(({ name }) => name)
+          .toSorted(),
+      );
     }
   });
 
@@ -216,6 +231,7 @@ describe("the objects of a broker", () => {
     const providers = all.filter((one) => one.type === "pulumi:providers:rabbitmq");
     expect(providers.map((one) => [one.inputs.endpoint, one.inputs.username, one.secrets])).toEqual([
       ["https://10.203.0.22:15671", "root", ["password"]],
+      ["https://10.203.0.61:15671", "root", ["password"]],
     ]);
   });
 });

@@ -10,8 +10,8 @@ import { declareStep, Host, type HostArgs } from "./host.ts";
 import { type Kept, type KeptSteps, type PlannedStep, stepName } from "./plan.ts";
 
 /**
- * Registers every resource of a stack: a step after the steps it names, the broker's objects after its members, what needs those
- * objects after them.
+ * Registers every resource of a stack: a step after the steps it names, a broker's objects after its members, what needs those
+ * objects after them, and not after those of another broker.
  *
  * @param before what the last run kept
  * @param management which member of each cluster is spoken to
@@ -25,7 +25,7 @@ export function declareModel(
   management: ManagementHosts,
 ): pulumi.Output<KeptSteps> {
   const declared = new Map<string, pulumi.Resource>();
-  const brokerObjects: pulumi.Resource[] = [];
+  const brokerObjects = new Map<string, readonly pulumi.Resource[]>();
   const hosts = new Map<string, { readonly component: Host; readonly args: HostArgs }>(
     model.hosts.map((host) => [
       host.name,
@@ -47,13 +47,13 @@ export function declareModel(
     if (declared.has(step.name)) return;
     for (const name of step.step.after) {
       const other = steps.get(stepName(step.host, name)) ?? steps.get(name);
-      if (other?.step.afterBroker === step.step.afterBroker) declare(other);
+      if (other && isAfterBroker(other) === isAfterBroker(step)) declare(other);
     }
     const host = hosts.get(step.host);
     if (!host) throw new TypeError(`a step of no host: ${step.name}`);
     declared.set(step.name, declareStep(host.component, host.args, step));
   };
-  for (const step of planned.filter((one) => !one.step.afterBroker)) declare(step);
+  for (const step of planned.filter((one) => !isAfterBroker(one))) declare(step);
   for (const cluster of model.clusters) {
     const first = stepName(cluster.members[0]?.host ?? "", brokerUnit);
     const takeOver = cluster.found === true && !before[first];
@@ -64,15 +64,17 @@ export function declareModel(
       takeOver,
       ...(cluster.management.scheme === "https" ? { caFile: engineCaFile(model.stack, checkout) } : {}),
     });
-    brokerObjects.push(...broker.objects);
+    brokerObjects.set(cluster.name, broker.objects);
   }
-  for (const step of planned.filter((one) => one.step.afterBroker)) declare(step);
+  for (const step of planned.filter(isAfterBroker)) declare(step);
   return pulumi
     .all(planned.map(({ name, kept }) => keptOf(declared.get(name), kept, before[name])))
     .apply((all) =>
       Object.fromEntries(planned.flatMap(({ name }, index) => (all[index] ? [[name, all[index]] as const] : []))),
     );
 }
+
+const isAfterBroker = ({ step }: PlannedStep): boolean => step.afterBroker !== false;
 
 /**
  * The engine's providers work in the folder that the program does. A path from there is the same in every checkout; a whole one would be a

@@ -50,11 +50,13 @@ describe("hostSteps", () => {
     expect(step("bunny2", "rabbitmq-server.service").after).toContain("bunny1 packages");
   });
 
-  it("leaves accounts, their folders and /etc/hosts when the stack is destroyed, and takes everything else off", () => {
+  it("leaves accounts, their folders, /etc/hosts and sshd running when the stack is destroyed, and takes everything else off", () => {
     for (const host of model.hosts) {
       const kept = stepsOf(host.name).filter((one) => !one.remove);
-      const roll = host.name.startsWith("bunny") ? ["members of bunny"] : [];
-      expect(kept.map((one) => one.name)).toEqual(["accounts and folders", ...roll, "/etc/hosts"]);
+      const cluster = model.clusters.find(({ members }) => members.some((member) => member.host === host.name));
+      const roll = cluster ? [`members of ${cluster.name}`] : [];
+      const running = host.units.filter((unit) => unit.keep).map((unit) => unit.name);
+      expect(kept.map((one) => one.name)).toEqual(["accounts and folders", ...roll, "/etc/hosts", ...running]);
     }
   });
 

@@ -12,8 +12,8 @@ export interface HostArgs {
   readonly checkout: string;
   /** Resources of steps by `HOST STEP`, of all hosts. */
   readonly declared: ReadonlyMap<string, pulumi.Resource>;
-  /** What steps that come after the broker's objects wait for. */
-  readonly brokerObjects: readonly pulumi.Resource[];
+  /** What steps that come after a broker's objects wait for, by cluster. */
+  readonly brokerObjects: ReadonlyMap<string, readonly pulumi.Resource[]>;
 }
 
 /** Everything that warren keeps on one host, one `remote.Command` a thing. */
@@ -36,7 +36,7 @@ export function declareStep(host: Host, args: HostArgs, planned: PlannedStep): p
     const resource = args.declared.get(stepName(planned.host, other)) ?? args.declared.get(other);
     return resource ? [resource] : [];
   });
-  if (step.afterBroker) dependsOn.push(...args.brokerObjects);
+  if (step.afterBroker) dependsOn.push(...(args.brokerObjects.get(step.afterBroker) ?? []));
   // What is there is never created again: a change shows in `update` alone.
   const options: pulumi.CustomResourceOptions = {
     parent: host,

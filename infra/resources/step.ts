@@ -21,8 +21,8 @@ export interface Step {
   readonly copy?: { readonly source: string; readonly remotePath: string };
   /** Names of steps of the same host that come before, or `HOST STEP` of another host's. */
   readonly after: readonly string[];
-  /** Comes after the stack's broker objects. */
-  readonly afterBroker: boolean;
+  /** The cluster whose objects it comes after. */
+  readonly afterBroker: string | false;
   /** Everything that a change of should lead to a renewal. */
   readonly content: readonly string[];
   /** Names of steps whose renewal or repair renews this one. */

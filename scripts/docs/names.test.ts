@@ -23,7 +23,7 @@ import { fixtureConfig, fixtureModel } from "../../infra/model/fixture.ts";
 import { hostKeyPath } from "../../infra/model/host-key.ts";
 import { checkout, pages, textOf } from "./pages.ts";
 
-const model = { hosts: ["lab", "lab-dd"].flatMap((stack) => fixtureModel(fixtureConfig(stack)).hosts) };
+const model = fixtureModel(fixtureConfig());
 const { announcements } = fixtureConfig();
 const all = [...pages, "docs/message-path.svg"].map(textOf).join("\n");
 

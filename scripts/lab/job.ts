@@ -7,7 +7,7 @@ import { readStackConfig } from "../lib/stack.ts";
 import { ensureStack, readPulumi, runPulumi } from "../toolchain/engine.ts";
 import { ensureToolchain } from "../toolchain/toolchain.ts";
 import { allocateLabIndex, labOption, labUp, progressPrinter } from "./index.ts";
-import { hostsOf, sendProducts } from "./send-products.ts";
+import { sendProducts } from "./send-products.ts";
 import { sendToPublic } from "./send-public.ts";
 import { labSpec } from "./stack.ts";
 
@@ -47,25 +47,20 @@ export async function runLabJob(options: JobOptions): Promise<boolean> {
   const { radar, toPublic } = await phase("products", "total", () => sendBothWays({ ...options, config, seconds }));
   const color = wantsColor(process.stdout);
   const count = options.files.length || options.count;
-  process.stdout.write(`\n${formatRoads(radar && { ...radar, count, color }, toPublic, color)}`);
+  process.stdout.write(`\n${formatRoads({ ...radar, count, color }, toPublic)}`);
   if (options.json) {
-    await writeAccount(options.json, { ...radar?.account, ...(toPublic ? { public: toPublic.account } : {}) });
+    await writeAccount(options.json, { ...radar.account, ...(toPublic ? { public: toPublic.account } : {}) });
   }
   process.stdout.write(nextSteps(name, config));
-  const isRadarGood = !radar || (isGood(radar.account) && radar.outcome === "complete");
+  const isRadarGood = isGood(radar.account) && radar.outcome === "complete";
   return isRadarGood && (!toPublic || isPublicGood(toPublic));
 }
 
 /** Down each road that the stack has, at the same time. A person's own files go down the one from the radar servers alone. */
 async function sendBothWays(options: JobOptions & { config: StackConfig; seconds: Record<string, number> }) {
-  const { config, files } = options;
-  const hasRadar = hostsOf(config, "urp").length > 0;
-  if (files.length > 0 && !hasRadar) {
-    throw new UserError(`stack ${options.name}`, "has no radar servers, which a file of yours goes through");
-  }
   const [radar, toPublic] = await Promise.all([
-    hasRadar ? sendProducts({ ...options, stream: process.stderr }) : undefined,
-    files.length > 0 ? undefined : sendToPublic({ ...options, ...publicShare(options) }),
+    sendProducts({ ...options, stream: process.stderr }),
+    options.files.length > 0 ? undefined : sendToPublic({ ...options, ...publicShare(options) }),
   ]);
   return { radar, toPublic };
 }
@@ -106,12 +101,11 @@ export async function provision(name: string, signal: AbortSignal): Promise<void
   }
 }
 
-function nextSteps(name: string, { brokers, hosts }: StackConfig): string {
-  const broker = Object.values(brokers)[0]?.members[0] ?? "";
-  const own = Object.values(hosts).some(({ roles }) => roles.includes("urp"));
+function nextSteps(name: string, { brokers, announcements }: StackConfig): string {
+  const broker = brokers[announcements.broker]?.members[0] ?? "";
   const option = labOption(name);
   const steps = [
-    ...(own ? [[`./warren lab${option} --product FILE…`, "your own files, through the same hosts"] as const] : []),
+    [`./warren lab${option} --product FILE…`, "your own files, through the same hosts"],
     [
       `./warren lab${option} exec ${broker} -- systemctl stop rabbitmq-server`,
       `then ./warren preview -s ${name} sees it, up mends it`,

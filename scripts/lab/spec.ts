@@ -28,7 +28,7 @@ export interface LabSpec {
  * The committed stacks that labs are made from, with the index of the lab that has the stack's own name: its addresses stand in the
  * committed file. Every other name gets a free index.
  */
-export const labStacks = { lab: 0, lab4: 4, "lab-dd": 5 } as const;
+export const labStacks = { lab: 0, lab4: 4 } as const;
 export type LabStack = keyof typeof labStacks;
 export const isLabStack = (name: string): name is LabStack => Object.hasOwn(labStacks, name);
 
@@ -109,7 +109,7 @@ export function checkSpec(spec: LabSpec): void {
   if (issues.length > 0) throw new ConfigError(`lab ${spec.name}`, issues);
 }
 
-/** The nine hosts of stack `lab`: two radar servers, a broker pair, five product servers. */
+/** Nine hosts of no stack: two radar servers, a broker pair, five product servers. */
 export function defaultHosts(index: number): LabHost[] {
   const host = (name: string, byte: number): LabHost => ({
     name,

@@ -34,7 +34,7 @@ export async function labSpec(name: string, index: number, given?: string): Prom
 
 /** The first broker host has a disk of its own, and so can be full alone. Packages, logs and messages take a fifth of it. */
 function withOwnDisk(hosts: [name: string, host: z.infer<typeof hostsSchema>[string]][]): LabHost[] {
-  const own = hosts.find(([, { roles }]) => roles.includes("bunny") || roles.includes("dd"))?.[0];
+  const own = hosts.find(([, { roles }]) => roles.includes("bunny"))?.[0];
   return hosts.map(([name, { address, release }]) => ({
     name,
     address,

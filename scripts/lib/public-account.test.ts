@@ -3,9 +3,11 @@ import { planPublicProducts } from "../products/public-plan.ts";
 import type { PublicResult } from "../products/public-run.ts";
 import type { Arrival } from "../products/receivers.ts";
 import { loadSamples } from "../products/samples.ts";
+import type { Account } from "./accounting.ts";
 import { type PublicInput, publicAccount } from "./public-account.ts";
-import { isPublicGood } from "./public-report.ts";
+import { isPublicGood, publicSection } from "./public-report.ts";
 import { formatRoads } from "./report.ts";
+import { formatSections } from "./table.ts";
 
 const options = { count: 20, ratePerSecond: 10, seed: 5, firstObservation: new Date("2013-06-06T14:40Z") };
 const products = planPublicProducts(options, await loadSamples());
@@ -28,7 +30,7 @@ const result = (input: PublicInput): PublicResult => ({
   outcome: "complete",
   count: products.length,
 });
-const reported = (input: PublicInput): string => formatRoads(undefined, result(input), false);
+const reported = (input: PublicInput): string => formatSections([publicSection(result(input), false)], false);
 
 test("the plan's names are the requirement's, each another one, and the same for the same seed", () => {
   expect(products[0]).toMatchObject({
@@ -66,6 +68,19 @@ describe("a run in which everything went well", () => {
   wrong content      0
   given to fetched   p50 100 ms   p99 200 ms   max 200 ms
 `);
+  });
+
+  test("stands below the other road's, in the same columns", () => {
+    const none = { lost: [], repeated: [], wrong: [], idle: [], announcedAgain: 0, tapGaps: 0 };
+    const radar: Account = {
+      ...{ announced: { "urp-1": 1 }, dispatched: 1, won: { "urp-1": 1 }, pulled: { "pds-1": 1 } },
+      ...{ lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 },
+      ...{ latencyMs: { p50: 8, p99: 8, max: 8 }, seconds: { up: 50 } },
+    };
+    const options = { account: radar, details: none, count: 1, outcome: "complete", color: false } as const;
+    const [first, second] = formatRoads(options, result(good)).split("\n\n");
+    expect(first?.split("\n").slice(0, 2)).toEqual(["URP to PDS", "  announced            urp-1 1"]);
+    expect(second?.split("\n").slice(0, 2)).toEqual(["px to the public", "  announced            20 of 20"]);
   });
 });
 

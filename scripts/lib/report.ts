@@ -33,18 +33,11 @@ export function wantsColor(stream: { isTTY?: boolean; hasColors?: () => boolean 
 /** The table at the end of a run, then what is wrong, if anything is. Ends with a newline. */
 export const formatReport = (options: ReportOptions): string => formatSections([radarSection(options)], options.color);
 
-/** Both roads in one table, the one from the radar servers first; one that was not gone is left out. */
-export function formatRoads(
-  radar: ReportOptions | undefined,
-  toPublic: PublicResult | undefined,
-  color: boolean,
-): string {
-  if (!toPublic) return radar ? formatReport(radar) : "";
-  const sections = [
-    ...(radar ? [{ title: "URP to PDS", ...radarSection(radar) }] : []),
-    publicSection(toPublic, color),
-  ];
-  return formatSections(sections, color);
+/** Both roads in one table, the one from the radar servers first; the public one is left out where it was not gone. */
+export function formatRoads(radar: ReportOptions, toPublic: PublicResult | undefined): string {
+  if (!toPublic) return formatReport(radar);
+  const { color } = radar;
+  return formatSections([{ title: "URP to PDS", ...radarSection(radar) }, publicSection(toPublic, color)], color);
 }
 
 function radarSection(options: ReportOptions): Section {
@@ -81,8 +74,8 @@ export async function checkAccountFile(path: string): Promise<void> {
   if (isFolder) throw unwritable(path, "it is a folder");
 }
 
-/** What `--json` has: the account of the road from the radar servers, where that was gone, and that of the public one. */
-export type WrittenAccount = Partial<Account> & { readonly public?: PublicAccount };
+/** What `--json` has: the account of the road from the radar servers, and that of the public one where it was gone. */
+export type WrittenAccount = Account & { readonly public?: PublicAccount };
 
 /** Writes the account as `--json` promises it, and nothing else. */
 export async function writeAccount(path: string, account: WrittenAccount): Promise<void> {

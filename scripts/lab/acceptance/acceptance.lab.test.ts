@@ -13,13 +13,14 @@ import { ldap } from "./ldap.ts";
 import { membership } from "./membership.ts";
 import { messagesSurvive } from "./messages-survive.ts";
 import { provisioning } from "./provisioning.ts";
+import { publicRoad } from "./public-road.ts";
 import { bringSubject, lab } from "./subject.ts";
 import { agentKills, products } from "./traffic.ts";
 import { unreachable } from "./unreachable.ts";
 import { virtualIp } from "./virtual-ip.ts";
 import { virtualIpMoves } from "./virtual-ip-moves.ts";
 
-// One lab for all of it, from bare hosts to none, and every part goes on from where the one before it has left the hosts.
+// One lab for all of it, with both roads, from bare hosts to none, and every part goes on from where the one before it has left the hosts.
 beforeAll(bringSubject);
 afterAll(async () => {
   process.stdout.write(figuresTable());
@@ -29,6 +30,7 @@ afterAll(async () => {
 provisioning();
 installation();
 products();
+publicRoad();
 brokerConfig();
 closed();
 managementFrom();

@@ -5,20 +5,29 @@ import type { ClusterModel } from "../../../infra/model/types.ts";
 import { readOperatorCa } from "../../lib/operator-ca.ts";
 import { lab, stackConfig } from "./subject.ts";
 
-/** The cluster that the lab's announcements go through, as the model has it. */
-export async function labCluster(): Promise<ClusterModel> {
+/** A cluster of the lab as the model has it. @param named that of the announcements unless given */
+export async function labCluster(named?: string): Promise<ClusterModel> {
   const config = await stackConfig();
-  const cluster = clusterModels(config).find(({ name }) => name === config.announcements.broker);
-  if (!cluster) throw new Error("the lab's stack has no broker");
+  const cluster = clusterModels(config).find(({ name }) => name === (named ?? config.announcements.broker));
+  if (!cluster) throw new Error(`the lab's stack has no broker ${named ?? ""}`);
   return cluster;
 }
 
 /** The password of a user of the lab's brokers. */
 export const passwordOfUser = async (name: string): Promise<string> => passwordOf(await stackConfig(), name);
 
-/** Changes something in the lab's cluster as somebody does by hand: past warren, by the management API of its first member. */
-export async function changeBroker(method: "PUT" | "DELETE", path: string, body?: object): Promise<void> {
-  const { members, management, administrator } = await labCluster();
+/**
+ * Changes something in a cluster of the lab as somebody does by hand: past warren, by the management API of its first member.
+ *
+ * @param cluster that of the announcements unless given
+ */
+export async function changeBroker(
+  method: "PUT" | "DELETE",
+  path: string,
+  body?: object,
+  cluster?: string,
+): Promise<void> {
+  const { members, management, administrator } = await labCluster(cluster);
   const ca = await readOperatorCa(lab);
   const dispatcher = new Agent(ca === undefined ? {} : { connect: { ca } });
   const login = Buffer.from(`${administrator.name}:${administrator.password}`).toString("base64");

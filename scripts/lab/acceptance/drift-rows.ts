@@ -146,6 +146,36 @@ export const rows: readonly DriftRow[] = [
     ),
     mirrored: true,
   },
+  onHost(
+    "px-1",
+    "a sender's config edited by hand",
+    "sed -i s/775/600/ /etc/warren/delivery.json",
+    "/etc/warren/delivery.json",
+    "content differs",
+    ["warren-delivery.service"],
+  ),
+  onHost(
+    "wxo-b1",
+    "a file of sshd's gone",
+    "rm /etc/ssh/sshd_config.d/warren-delivery.conf",
+    "/etc/ssh/sshd_config.d/warren-delivery.conf",
+    "is missing",
+    ["ssh.service"],
+  ),
+  {
+    what: "an operator policy gone",
+    where: "wxo-b1",
+    does: () => changeBroker("DELETE", "operator-policies/%2F/clients", undefined, "wxo-b1"),
+    says: ["operator policy clients", "is gone"],
+    mends: ["wxo-b1 operator policy clients"],
+  },
+  onHost(
+    "client-1",
+    "a client stopped",
+    "systemctl stop warren-subscriber",
+    "warren-subscriber.service",
+    "is inactive instead of active",
+  ),
 ];
 
 /** By itself: agents bind their queues again when they look at them, every half minute each. */

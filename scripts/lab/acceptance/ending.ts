@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { allocateLabIndex, labDown, labStatus } from "../index.ts";
 import { noteSeconds } from "./figures.ts";
+import { sendPublic } from "./public-road.ts";
 import { expectHidden, secretPlaces } from "./secret-places.ts";
 import { secretsOf } from "./secrets.ts";
 import { lab, send, stackConfig, stackTrace, textOf, up, warren } from "./subject.ts";
@@ -21,20 +22,22 @@ export function ending(): void {
       const { hosts } = await stackConfig();
       for (const host of Object.keys(hosts)) {
         expect(await textOf(host, "systemctl list-units --all --plain --no-legend 'warren-*'"), host).toBe("");
-        expect(await textOf(host, "find /etc/warren /opt/warren -type f 2>/dev/null || true"), host).toBe("");
+        const files = "find /etc/warren /opt/warren /etc/ssh/sshd_config.d/warren-* -type f 2>/dev/null || true";
+        expect(await textOf(host, files), host).toBe("");
         expect(await textOf(host, "apt-mark showhold"), host).toBe("");
         const installed = "dpkg -l rabbitmq-server keepalived 2>/dev/null | grep ^ii || true";
         expect(await textOf(host, installed), host).toBe("");
       }
     });
 
-    it("up on the same hosts works again, and products come through", async () => {
+    it("up on the same hosts works again, and products come through, down both roads at the same time", async () => {
       const again = await up();
       noteSeconds("up after destroy", again.seconds, 50);
       expect(again.exitCode, again.output).toBe(0);
-      const { account, outcome } = await send({ count: 40 });
-      expect(outcome).toBe("complete");
-      expect(account).toMatchObject({ dispatched: 40, lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 });
+      const [radar, toPublic] = await Promise.all([send({ count: 40 }), sendPublic(40)]);
+      const whole = { lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 };
+      expect(radar).toMatchObject({ outcome: "complete", account: { dispatched: 40, ...whole } });
+      expect(toPublic).toMatchObject({ outcome: "complete", account: { fetched: { "client-1": 40 }, ...whole } });
     });
 
     it("down leaves nothing of the lab on the machine", async () => {

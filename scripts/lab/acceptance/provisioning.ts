@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import type { Role } from "../../../infra/config/hosts.ts";
 import { hostsOf } from "../send-products.ts";
 import { noteSeconds } from "./figures.ts";
 import { expectHidden, secretPlaces } from "./secret-places.ts";
 import { secretsOf, watchArguments } from "./secrets.ts";
 import { changeStack } from "./stack-file.ts";
 import { changedResources, on, preview, resourceCounts, stackConfig, stackTrace, textOf, up } from "./subject.ts";
-import { allUnits, invocations, isAgent } from "./units.ts";
+import { allUnits, invocations, isAgent, type UnitRole, unitRoles } from "./units.ts";
 
 /** Bounds are wide: a test machine is shared. What is wanted on two idle cores stands in the table of figures. */
 export function provisioning(): void {
@@ -28,8 +29,8 @@ export function provisioning(): void {
 
     it("has every unit of every host running", async () => {
       const states = await allUnits("ActiveState");
-      const count = await hostCounts();
-      expect(states.size).toBe(2 * count.urp + 3 * count.bunny + count.pds);
+      const { urp, bunny, pds, px, dd, client } = await hostCounts();
+      expect(states.size).toBe(2 * urp + 3 * bunny + pds + 2 * px + 5 * dd + client);
       expect([...states].filter(([, state]) => state !== "active")).toEqual([]);
     });
 
@@ -75,7 +76,7 @@ export function provisioning(): void {
     it("is accepted by systemd, apache and keepalived on the hosts themselves", async () => {
       for (const [host, unit] of await agentUnits()) await on(host, `systemd-analyze verify ${unit}`);
       const config = await stackConfig();
-      for (const host of hostsOf(config, "urp")) await on(host, "apache2ctl -t");
+      for (const host of [...hostsOf(config, "urp"), ...hostsOf(config, "dd")]) await on(host, "apache2ctl -t");
       for (const host of hostsOf(config, "bunny")) {
         await on(
           host,
@@ -85,8 +86,8 @@ export function provisioning(): void {
     });
   });
 
-  describe("one agent setting changed for all hosts", () => {
-    it("reaches all agents, restarts them, and touches nothing else", async () => {
+  describe("one agent setting changed for all hosts that announcements come by", () => {
+    it("reaches their agents, restarts them, and touches nothing else: not the public road's, which have their own", async () => {
       const before = await invocations();
       await changeStack((stack) => stack.setIn(["config", "warren:announcements", "logLevel"], "debug"));
       const changed = await up();
@@ -96,10 +97,10 @@ export function provisioning(): void {
       expect(changed.seconds).toBeLessThan(60);
       const after = await invocations();
       const restarted = [...after].filter(([unit, id]) => before.get(unit) !== id).map(([unit]) => unit);
-      expect(restarted).toEqual([...after.keys()].filter(isAgent));
-      const count = await hostCounts();
-      expect(restarted).toHaveLength(count.urp + count.bunny + count.pds);
-      const agents = await agentUnits();
+      const agents = await agentUnits("urp", "bunny", "pds");
+      expect(restarted).toEqual(agents.map((agent) => agent.join(" ")));
+      const { urp, bunny, pds } = await hostCounts();
+      expect(restarted).toHaveLength(urp + bunny + pds);
       expect(changedResources(changed.output)).toEqual(
         agents.flatMap(([host, unit]) => [`${host} ${unit}`, `${host} ${configOf(unit)}`]).sort(),
       );
@@ -109,16 +110,17 @@ export function provisioning(): void {
 
 const configOf = (unit: string): string => `/etc/warren/${/warren-(.*)\.service/.exec(unit)?.[1]}.json`;
 
-/** Host and unit of all agents. */
-async function agentUnits(): Promise<[host: string, unit: string][]> {
-  return [...(await allUnits("ActiveState")).keys()].filter(isAgent).map((name) => {
+/** Host and unit of all agents, on hosts of some roles or of any. */
+async function agentUnits(...roles: readonly Role[]): Promise<[host: string, unit: string][]> {
+  const { hosts } = await stackConfig();
+  const isWanted = (host: string) => roles.length === 0 || hosts[host]?.roles.some((role) => roles.includes(role));
+  return [...(await allUnits("ActiveState")).keys()].filter(isAgent).flatMap((name) => {
     const [host = "", unit = ""] = name.split(" ");
-    return [host, unit];
+    return isWanted(host) ? [[host, unit] satisfies [string, string]] : [];
   });
 }
 
-async function hostCounts(): Promise<Record<"urp" | "bunny" | "pds", number>> {
+async function hostCounts(): Promise<Record<UnitRole, number>> {
   const config = await stackConfig();
-  const count = (role: "urp" | "bunny" | "pds") => hostsOf(config, role).length;
-  return { urp: count("urp"), bunny: count("bunny"), pds: count("pds") };
+  return Object.fromEntries(unitRoles.map((role) => [role, hostsOf(config, role).length])) as Record<UnitRole, number>;
 }

@@ -3,13 +3,24 @@ import type { StackConfig } from "../../../infra/config/index.ts";
 
 /** Every secret of a stack by its path in the config. */
 export function secretsOf(config: StackConfig): Map<string, string> {
-  const { erlangCookie, passwords, directory } = config.secrets;
+  const { erlangCookie, passwords, directory, deliveryKey = "" } = config.secrets;
   return new Map([
     ["erlangCookie", erlangCookie],
+    ...keyLines(deliveryKey).map((line, index) => [`deliveryKey, line ${index + 2}`, line] as const),
     ...Object.entries(passwords).map(([user, password]) => [`passwords.${user}`, password] as const),
     ...Object.entries(directory).map(([person, password]) => [`directory.${person}`, password] as const),
   ]);
 }
+
+/**
+ * The lines of a private key that are its own, each for itself: what quotes it writes the ends of lines otherwise. The first line says the kind
+ * of key and no more, the last one may be a few letters.
+ */
+const keyLines = (key: string): string[] =>
+  key
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("-----"))
+    .slice(1, -1);
 
 /** Names of the secrets that a text shows, in the clear or anywhere inside something that is written in base64. */
 export function shownSecrets(text: string, secrets: ReadonlyMap<string, string>): string[] {

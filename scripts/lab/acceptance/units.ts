@@ -16,12 +16,15 @@ const unitsOfRole = {
   client: ["warren-subscriber.service"],
 } as const;
 
+export type UnitRole = keyof typeof unitsOfRole;
+export const unitRoles = Object.keys(unitsOfRole) as UnitRole[];
+
 export const isAgent = (name: string): boolean => name.includes(" warren-");
 
 /** A property of every unit of warren's on every host, by `HOST UNIT`. */
 export async function allUnits(property: string): Promise<Map<string, string>> {
   const config = await stackConfig();
-  const asked = (["urp", "bunny", "pds", "px", "dd", "client"] as const).flatMap((role) =>
+  const asked = unitRoles.flatMap((role) =>
     hostsOf(config, role).map(async (host) => {
       const units = unitsOfRole[role];
       const { stdout } = await on(host, `systemctl show --value --property=${property} ${units.join(" ")}`);
