@@ -32,6 +32,7 @@ export function defineOperation(command: Command, operation: Operation): void {
     if (operation.asks && !options.yes && !process.stdin.isTTY) {
       throw new UserError(operation.name, "there is no terminal to ask on", "add --yes to go on without being asked");
     }
+    if (operation.asks) await lockStack(options.stack, operation.name);
     const toolchain = await ensureToolchain();
     if (operation.create) await ensureStack(options.stack, { toolchain });
     const official = toolchain.plugins.some(({ name, origin }) => name === "rabbitmq" && origin === "official");
@@ -41,6 +42,15 @@ export function defineOperation(command: Command, operation: Operation): void {
       : [];
     const args = operationArguments(operation, { ...options, words, refresh });
     await becomePulumi(args, { stack: options.stack, toolchain });
+  });
+}
+
+/** For as long as this process is there, which becomes the engine. Loaded only here, as few verbs need it. */
+async function lockStack(stack: string, verb: string): Promise<void> {
+  const { acquireStackLock } = await import("../lib/stack-lock.ts");
+  await acquireStackLock({
+    ...{ stack, verb, endsWithProcess: true },
+    say: (text) => void process.stderr.write(`warren: ${text}\n`),
   });
 }
 
