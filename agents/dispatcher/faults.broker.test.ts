@@ -53,11 +53,14 @@ describe("a broker in trouble", () => {
     await place.allOut(keys);
     await place.endWell(dispatcher);
     expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
-    const connections = dispatcher.lines.filter(({ msg = "" }) => /broker/.test(msg)).map(({ msg }) => msg);
-    expect(
-      connections.filter((msg) => msg === "connected to the broker"),
-      connections.join("\n"),
-    ).toHaveLength(1);
+    // Before and after it, a busy machine may take longer for a confirm than it may take.
+    const said = dispatcher.lines.map(({ msg = "" }) => msg);
+    const [from, to] = [
+      said.findIndex((msg) => /\(alarm\)/.test(msg)),
+      said.indexOf("the broker takes messages again"),
+    ];
+    expect(to).toBeGreaterThan(from);
+    expect(said.slice(from, to).filter((msg) => /connect/.test(msg))).toEqual([]);
   });
 
   test("that has the input queue with other arguments is told of in words that say what to do", async ({
