@@ -13,6 +13,8 @@ export default defineConfig({
           include: ["**/*.test.ts"],
           exclude: [...exclude, "**/*.broker.test.ts", "**/*.lab.test.ts"],
           testTimeout: 10_000,
+          // Not a second: a busy machine's.
+          expect: { poll: { timeout: 8000 } },
         },
       },
       {
@@ -22,7 +24,8 @@ export default defineConfig({
           exclude,
           // Seconds on an idle machine.
           testTimeout: 120_000,
-          hookTimeout: 120_000,
+          hookTimeout: 180_000,
+          expect: { poll: { timeout: 60_000 } },
           // Each file has a broker of its own, and most of its time it waits for something.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },

@@ -113,7 +113,7 @@ describe("the objects of an adopted broker", () => {
     await new Promise((resolve) => output.apply(resolve));
     const objects = () => registered.filter(({ type }) => type.startsWith("rabbitmq:"));
     // What waits for other objects is registered after what the output waits for.
-    await vi.waitFor(() => expect(objects().length).toBe(9));
+    await vi.waitFor(() => expect(objects().length).toBe(9), { timeout: 8000 });
     return objects();
   }
 
