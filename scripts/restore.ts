@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
 import { importDefinitions } from "./backup/brokers.ts";
@@ -8,6 +7,7 @@ import { formatManifest } from "./backup/report.ts";
 import { passphraseOf } from "./backup/secrets.ts";
 import { stateForBareHosts } from "./backup/state.ts";
 import { interruptible } from "./lab/interrupt.ts";
+import { confirm } from "./lib/confirm.ts";
 import { readOperatorCa } from "./lib/operator-ca.ts";
 import { wantsColor } from "./lib/report.ts";
 import { readStackConfig } from "./lib/stack.ts";
@@ -114,7 +114,7 @@ async function restoreFrom(backup: OpenBackup, stack: string, flags: Flags, sign
   const [refusal] = plan.refusals;
   if (refusal) throw new UserError("restore", refusal.what, refusal.remedy);
   if (flags.dryRun) return;
-  if (!flags.yes && !(await agreed(stack))) throw new UserError("restore", "nothing was changed");
+  await confirm({ verb: "restore", text: `restore stack ${stack} so`, yes: flags.yes });
 
   const begun: Progress = before ?? {
     ...{ backup: backup.sha256, file: backup.file, mode: plan.mode, done: [] },
@@ -146,15 +146,6 @@ function showPlan(backup: OpenBackup, { lines, warnings }: RestorePlan, before: 
     : "";
   const all = [...lines.map((line) => `  ${line}`), ...warnings.map((line) => `! ${line}`)];
   process.stderr.write(`${text}\n${resumed}${all.join("\n")}\n\n`);
-}
-
-async function agreed(stack: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return (await terminal.question(`restore stack ${stack} so? (yes/no) `)).trim() === "yes";
-  } finally {
-    terminal.close();
-  }
 }
 
 async function restoreState({ state }: Subject, plan: RestorePlan, engine: EngineContext): Promise<void> {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { act } from "../lib/host-action.ts";
-import { holdersOf, lackAway, letBack, letBackByHand, moveAway, toldAtMs } from "../lib/stand-back.ts";
+import { lackAway, letBack, letBackByHand, moveAway, toldAtMs } from "../lib/stand-back.ts";
 import { awaitNoLack, type Lack, lackOf } from "../lib/wholeness.ts";
-import type { Evidence } from "../runbook/evidence.ts";
+import { type Evidence, holdersOf } from "../runbook/evidence.ts";
 import type { Looker } from "../runbook/look.ts";
 import type { Reach } from "../runbook/reach.ts";
 import {

@@ -1,7 +1,7 @@
 import { always, and, type Command, run, to } from "../../infra/commands/command.ts";
 import { standBackProgram } from "../../infra/model/stand-back.ts";
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
-import { type Evidence, hostEvidence } from "../runbook/evidence.ts";
+import { type Evidence, holdersOf, hostEvidence } from "../runbook/evidence.ts";
 import { onHost } from "../verify/step.ts";
 import type { HostAction } from "./host-action.ts";
 import type { Lack } from "./wholeness.ts";
@@ -9,12 +9,6 @@ import type { Lack } from "./wholeness.ts";
 /** On the host: lets the address back whatever becomes of the one who has moved it. */
 const timerName = "warren-stand-back-ends";
 const standBackSeconds = 20;
-
-/** Who has the virtual IP now: one, unless it is moving or something is wrong. */
-export function holdersOf(evidence: Evidence): string[] {
-  const { members, vip } = evidence.chain;
-  return vip ? members.filter((host) => hostEvidence(evidence, host)?.addresses.includes(vip.address)) : [];
-}
 
 /** Disarming stops the timer; a service of that name that has run is forgotten as well. Neither has to be there. */
 const disarm: Command = always(

@@ -107,3 +107,9 @@ export function hostEvidence(evidence: Evidence, host: string): HostEvidence | u
   const found = evidence.hosts[host];
   return found === undefined || "unreachable" in found ? undefined : found;
 }
+
+/** Who has the virtual IP now: one, unless it is moving or something is wrong. */
+export function holdersOf(evidence: Evidence): string[] {
+  const { members, vip } = evidence.chain;
+  return vip ? members.filter((host) => hostEvidence(evidence, host)?.addresses.includes(vip.address)) : [];
+}

@@ -1,16 +1,11 @@
 import type { Chain } from "../runbook/chain.ts";
-import { type Evidence, hostEvidence } from "../runbook/evidence.ts";
+import { type Evidence, holdersOf, hostEvidence } from "../runbook/evidence.ts";
 import { agentStep, answersStep, diskStep, unitStep } from "./common-steps.ts";
 import { dispatchSteps } from "./dispatch-steps.ts";
 import { broken, good, onHost, type Step, type Verdict } from "./step.ts";
 
 const members = ({ members: hosts }: Chain) => hosts;
 const nodeOf = (host: string): string => `rabbit@${host}`;
-const holders = ({ chain, hosts }: Evidence): string[] =>
-  chain.members.filter((host) => {
-    const found = hosts[host];
-    return found && !("unreachable" in found) && chain.vip && found.addresses.includes(chain.vip.address);
-  });
 const withVip = (chain: Chain): string[] => (chain.vip ? chain.members.slice(0, 1) : []);
 
 /** "2. On bunny1/2-op": the broker, where the virtual IP is, the dispatcher. What the rest lives by comes first. */
@@ -60,7 +55,7 @@ export const bunnySteps: readonly Step[] = [
     hosts: withVip,
     judge: ({ evidence }, host) => {
       const { vip } = evidence.chain;
-      const found = holders(evidence);
+      const found = holdersOf(evidence);
       if (found.length === 1) return good(`${vip?.name} ${vip?.address} is on ${found[0]}`);
       const silent = evidence.chain.members.filter((member) => !hostEvidence(evidence, member));
       const look = onHost(evidence, host, "journalctl -t warren-vip -u keepalived -n 30");
@@ -79,7 +74,7 @@ export const bunnySteps: readonly Step[] = [
     part: "bunny",
     hosts: withVip,
     judge: ({ evidence }, preferred) => {
-      const found = holders(evidence);
+      const found = holdersOf(evidence);
       if (found.includes(preferred)) return good(`${preferred} has the best priority`);
       if (found.length === 0) return { verdict: "unknown", evidence: "on no host" };
       return broken(
