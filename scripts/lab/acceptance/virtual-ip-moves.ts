@@ -7,11 +7,11 @@ import { note } from "./figures.ts";
 import { lab, on, stackConfig, untilPrints } from "./subject.ts";
 import { type Move, watchMove } from "./virtual-ip-watch.ts";
 
-const rounds = 10;
+const rounds = 6;
 /** Far above what is wanted: a round in which the address doesn't move at all must end. */
 const moveWithinMs = 20_000;
 const recoverWithinMs = 60_000;
-/** Ten rounds take a minute on two idle cores; on a busy machine brokers take their time to start. */
+/** The rounds take a minute on two idle cores; on a busy machine brokers take their time to start. */
 const testWithinMs = 600_000;
 
 interface Fault {
@@ -44,7 +44,7 @@ const faults: readonly Fault[] = [
 ];
 
 /**
- * How long a client is without the broker while the virtual IP moves, medians of ten. Moves go to and fro: the host that has just come
+ * How long a client is without the broker while the virtual IP moves, medians of six. Moves go to and fro: the host that has just come
  * back takes the address over from the one that has it, so that nothing waits for the better host to take it back. Bounds are twice what
  * is wanted, since a test machine is shared; the table of figures has both.
  */
