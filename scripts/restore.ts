@@ -15,7 +15,6 @@ import { describeOwner, releaseStackLock, withStackLock } from "./lib/stack-lock
 import { type EngineContext, freeEngine, importState, up } from "./restore/engine.ts";
 import { type FlowResult, untilFlows } from "./restore/flow.ts";
 import { lookAround, type Subject } from "./restore/look.ts";
-import { finishPackages } from "./restore/packages.ts";
 import { planRestore, type RestorePlan } from "./restore/plan.ts";
 import { type Progress, progressFile, readProgress, runSteps, type StepName } from "./restore/progress.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
@@ -128,7 +127,7 @@ async function restoreFrom(backup: OpenBackup, stack: string, flags: Flags, sign
     const startMs = performance.now();
     if (step === "state") await restoreState(subject, plan, engine);
     else if (step === "journals") await restoreJournals(subject, plan, backup, signal);
-    else if (step === "up") await bringUp(subject, plan, engine, before !== undefined);
+    else if (step === "up") await bringUp(plan, engine);
     else if (step === "definitions") findings.push(...(await restoreDefinitions(subject, plan, stack, signal)));
     else flow = await untilFlows(stack, signal);
     took[step] = (performance.now() - startMs) / 1000;
@@ -183,13 +182,7 @@ async function restoreJournals(
 }
 
 /** Where hosts stood, what the state told of a broker that was silent is believed by the first run; the second one asks the broker. */
-async function bringUp(
-  { reach }: Subject,
-  { mode }: RestorePlan,
-  engine: EngineContext,
-  wasBrokenOff: boolean,
-): Promise<void> {
-  if (wasBrokenOff) await finishPackages(reach, engine.signal);
+async function bringUp({ mode }: RestorePlan, engine: EngineContext): Promise<void> {
   const runs = mode === "bare" ? 1 : 2;
   for (let run = 1; run <= runs; run++) {
     say(run === 1 ? "up" : "up once more, now that brokers answer");

@@ -8,14 +8,19 @@ const lockOptions = ["-o", "DPkg::Lock::Timeout=120"];
 const apt = (...words: readonly string[]): Command =>
   run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", ...lockOptions, ...dpkgOptions, ...words);
 
+const dpkg = (...words: readonly string[]): Command =>
+  run("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confdef", "--force-confold", ...words);
+
 /**
  * Installs packages and holds those that are pinned. The versions come from apt preferences, which must be written
- * before. Packages that are there and as they should be leave apt without work.
+ * before. Packages that are there and as they should be leave apt without work. What a run that was killed has left half installed, which apt does
+ * nothing beside, is finished first.
  */
 export function installPackages(names: readonly string[], held: readonly string[]): Command {
+  const install = to("/dev/null", apt("install", "--no-install-recommends", "--allow-change-held-packages", ...names));
   return and(
     to("/dev/null", apt("update")),
-    to("/dev/null", apt("install", "--no-install-recommends", "--allow-change-held-packages", ...names)),
+    or(install, and(to("/dev/null", dpkg("--configure", "-a")), install)),
     ...(held.length > 0 ? [to("/dev/null", run("apt-mark", "hold", ...held))] : []),
   );
 }

@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { render } from "../../infra/commands/command.ts";
+import { installPackages } from "../../infra/commands/packages.ts";
+import { allocateLabIndex, type HostResult, hostExec, labDown, labUp } from "./index.ts";
+
+const name = "test-packages";
+const host = "host-11";
+
+beforeAll(async () => {
+  await labDown(name);
+  const index = await allocateLabIndex(name);
+  await labUp({ name, index, hosts: [{ name: host, address: `10.203.${index}.11`, release: "bookworm" }] });
+});
+afterAll(() => labDown(name));
+
+const shell = (script: string): Promise<HostResult> =>
+  hostExec(name, host, ["sh", "-c", script], { reject: false, timeoutMs: 200_000 });
+
+it("packages that were half installed when dpkg was killed are finished, which apt alone refuses", async () => {
+  const install = render(installPackages(["slapd", "ldap-utils"], []));
+  const unpacked = "grep -q 'status unpacked slapd' /var/log/dpkg.log";
+  await shell(`${install} & until ${unpacked}; do sleep 0.02; done; pkill -9 -x apt-get; pkill -9 -x dpkg; wait`);
+  const { exitCode, stderr } = await shell("apt-get -q -y install ldap-utils");
+  expect({ exitCode, stderr }).toEqual({ exitCode: 100, stderr: expect.stringContaining("dpkg was interrupted") });
+  expect((await shell(install)).exitCode).toBe(0);
+  expect((await shell("dpkg --audit; systemctl is-active slapd")).stdout).toBe("active");
+});
