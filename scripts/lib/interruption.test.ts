@@ -9,7 +9,8 @@ function start(work: string) {
   const module = JSON.stringify(new URL("interruption.ts", import.meta.url).href);
   const script = `
     import { interruptibleTwice } from ${module};
-    const say = (text) => console.log(text);
+    // Where the verb's words go, too: of two streams nobody could tell the order.
+    const say = (text) => console.error(text);
     const texts = { verb: "t", first: "first", second: () => "second", heal: () => async () => say("healed") };
     const aborted = (signal) => new Promise((resolve) => signal.addEventListener("abort", resolve));
     const timer = setInterval(() => {}, 1000);
