@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
+import { membershipAmong } from "../infra/commands/membership.ts";
 import { traitsOf } from "../infra/config/series.ts";
 import { confirm } from "./lib/confirm.ts";
 import { interruptibleTwice } from "./lib/interruption.ts";
@@ -83,12 +84,8 @@ async function runRestart(flags: Flags): Promise<void> {
         second: () => `ended half way; ./warren restart -s ${stack} goes on`,
       },
       async (signal) => {
-        const membershipOf = (host: string): ReturnType<Restart["membershipOf"]> => ({
-          host,
-          others: broker.members.filter((other) => other !== host),
-          earlier: broker.members.slice(0, broker.members.indexOf(host)),
-          quorum: replication === "quorum",
-        });
+        const isQuorum = replication === "quorum";
+        const membershipOf = (host: string) => membershipAmong(broker.members, host, isQuorum);
         const say = (host: string, text: string) => void process.stderr.write(`${host.padEnd(width)}  ${text}\n`);
         const wholeWithinMs = flags.wait * 1000;
         const restart: Restart = { looker, reach, replication, membershipOf, kept, wholeWithinMs, signal, say };

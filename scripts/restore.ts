@@ -7,7 +7,7 @@ import { formatManifest } from "./backup/report.ts";
 import { passphraseOf } from "./backup/secrets.ts";
 import { stateForBareHosts } from "./backup/state.ts";
 import { interruptible } from "./lab/interrupt.ts";
-import { confirm } from "./lib/confirm.ts";
+import { confirm, requireTerminal } from "./lib/confirm.ts";
 import { readOperatorCa } from "./lib/operator-ca.ts";
 import { wantsColor } from "./lib/report.ts";
 import { readStackConfig } from "./lib/stack.ts";
@@ -77,9 +77,7 @@ async function restore(flags: Flags): Promise<void> {
   }
   const { from } = flags;
   if (from === undefined) throw new UserError("restore", "which backup is not said", "add --from FILE");
-  if (!flags.yes && !flags.dryRun && !process.stdin.isTTY) {
-    throw new UserError("restore", "there is no terminal to ask on", "add --yes to go on without being asked");
-  }
+  requireTerminal("restore", flags.yes || flags.dryRun);
   const backup = await openBackup(from, (of) => passphraseOf(of, flags.passphraseFile));
   await interruptible("the same command goes on where it was", async (interrupted) => {
     const timeout = AbortSignal.timeout(flags.timeout * 1000);

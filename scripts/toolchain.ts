@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { formatColumns } from "./lib/columns.ts";
 import { engineCommand } from "./toolchain/engine.ts";
 import { cacheFolder } from "./toolchain/places.ts";
 import { requireConfig } from "./toolchain/stack.ts";
@@ -33,9 +34,7 @@ function table(toolchain: Toolchain): string {
     ["engine", toolchain.version, toolchain.origin, toolchain.pulumi],
     ...toolchain.plugins.map(({ name, version, origin, path }) => [name, version, origin, path]),
   ];
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
-  return `${rows.map(line).join("\n")}\n`;
+  return `${formatColumns(rows)}\n`;
 }
 
 /** What plain pulumi can't know by itself. Also what the launcher has set already: the shell that reads this has not. */

@@ -49,6 +49,13 @@ export interface Membership {
   readonly quorum: boolean;
 }
 
+/** A host's among all members, in the config's order. */
+export const membershipAmong = (members: readonly string[], host: string, quorum: boolean): Membership => ({
+  ...{ host, quorum },
+  others: members.filter((other) => other !== host),
+  earlier: members.slice(0, members.indexOf(host)),
+});
+
 /**
  * Makes the local node a member of its cluster where it is not: nodes that started in the same second may each have begun a cluster of
  * their own. One that holds messages, or is in a cluster already, never gives that up: it fails with what to do.

@@ -7,6 +7,7 @@ import {
   joinCluster,
   leaveCluster,
   type Membership,
+  membershipAmong,
   startMember,
 } from "../commands/membership.ts";
 import { installPackages, makeAccount, purgePackages } from "../commands/packages.ts";
@@ -205,14 +206,13 @@ function rollOf(cluster: ClusterModel, host: string): Step {
   };
 }
 
-function membershipOf(cluster: ClusterModel, host: string): Membership {
-  const hosts = cluster.members.map((member) => member.host);
-  return {
+function membershipOf({ members, series }: ClusterModel, host: string): Membership {
+  const quorum = traitsOf(series).replication === "quorum";
+  return membershipAmong(
+    members.map((member) => member.host),
     host,
-    others: hosts.filter((other) => other !== host),
-    earlier: hosts.slice(0, hosts.indexOf(host)),
-    quorum: traitsOf(cluster.series).replication === "quorum",
-  };
+    quorum,
+  );
 }
 
 /**

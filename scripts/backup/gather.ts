@@ -3,8 +3,8 @@ import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { clusterModels } from "../../infra/model/cluster.ts";
+import { dispatcherHosts } from "../../infra/model/dispatchers.ts";
 import { readOperatorCa } from "../lib/operator-ca.ts";
-import { chainOf } from "../runbook/chain.ts";
 import { openReach } from "../runbook/reach.ts";
 import { readPulumi } from "../toolchain/engine.ts";
 import { checkout } from "../toolchain/places.ts";
@@ -49,7 +49,7 @@ export async function gather(stack: string, config: StackConfig, signal: AbortSi
         return Buffer.from(found.answer.text);
       }),
     ),
-    ...dispatchersOf(stack, config).map((host) => take("journal", host, () => fetchJournal(reach, host, signal))),
+    ...dispatcherHosts(config).map((host) => take("journal", host, () => fetchJournal(reach, host, signal))),
   ]);
 
   const { version } = JSON.parse(await readFile(join(checkout, "package.json"), "utf8")) as { version: string };
@@ -66,12 +66,6 @@ export async function gather(stack: string, config: StackConfig, signal: AbortSi
     },
   };
 }
-
-/** Hosts that `up` puts a dispatcher on. */
-const dispatchersOf = (stack: string, config: StackConfig): string[] =>
-  chainOf(stack, config).hosts.flatMap(({ name, agents }) =>
-    agents.some((agent) => agent.name === "dispatcher") ? [name] : [],
-  );
 
 const order = (a: Missing | PartEntry, b: Missing | PartEntry): number =>
   a.kind.localeCompare(b.kind) || a.of.localeCompare(b.of);

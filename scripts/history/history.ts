@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { formatColumns } from "../lib/columns.ts";
 
 /** One run of the engine on a stack. */
 export interface Run {
@@ -60,16 +61,7 @@ export function formatHistory(runs: readonly Run[]): string {
     changesText(run),
     run.message,
   ]);
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)));
-  return [head, ...rows]
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
-    .join("");
+  return `${formatColumns([head, ...rows])}\n`;
 }
 
 function changesText({ changes, same }: Run): string {

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { formatColumns } from "../lib/columns.ts";
 import { type HostState, stateOf } from "./host-state.ts";
 import { diskOf } from "./paths.ts";
 import { initOf, processesIn, supervisors } from "./processes.ts";
@@ -85,16 +86,9 @@ export function formatStatus(status: LabStatus): string {
     host.state === "off" ? "-" : `${host.memoryMb} MB`,
     host.release,
   ]);
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)));
-  const lines = [head, ...rows].map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
   const broken =
     status.phase === "making" || status.phase === "ending" ? `, ${status.phase}, or broken off: ./warren lab down` : "";
-  return `lab ${status.name} (10.203.${status.index}.0/24${broken})\n${lines.join("\n")}\n`;
+  return `lab ${status.name} (10.203.${status.index}.0/24${broken})\n${formatColumns([head, ...rows])}\n`;
 }
 
 export function formatUptime(seconds: number): string {

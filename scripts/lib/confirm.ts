@@ -9,6 +9,12 @@ export interface Question {
   readonly yes: boolean | undefined;
 }
 
+/** @throws UserError where somebody is to be asked, and there is no terminal for it: said before any work is done */
+export function requireTerminal(verb: string, yes: boolean | undefined): void {
+  if (yes || process.stdin.isTTY) return;
+  throw new UserError(verb, "there is no terminal to ask on", "add --yes to go on without being asked");
+}
+
 /**
  * Asks on the terminal; only `y` and `yes` are a yes, and `--yes` has said it before.
  *
@@ -16,9 +22,7 @@ export interface Question {
  */
 export async function confirm({ verb, text, yes }: Question): Promise<void> {
   if (yes) return;
-  if (!process.stdin.isTTY) {
-    throw new UserError(verb, "there is no terminal to ask on", "add --yes to go on without being asked");
-  }
+  requireTerminal(verb, yes);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await terminal.question(`${text}? [y/N] `);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
+import { isAlive } from "../lab/processes.ts";
 import { freePort } from "./free-port.ts";
 import { findVsftpd } from "./vsftpd-binary.ts";
 
@@ -196,16 +197,6 @@ export class FileServer {
 function firstInside(server: ChildProcess | undefined): number | undefined {
   const inner = readFileSync(`/proc/${server?.pid}/task/${server?.pid}/children`, "utf8").trim();
   return inner === "" ? undefined : Number(inner);
-}
-
-/** Not one that has ended and that nobody has asked for since. */
-function isAlive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
-  } catch {
-    return false;
-  }
 }
 
 function makeKey(file: string): void {

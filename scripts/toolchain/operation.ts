@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { UserError } from "../../agents/lib/errors.ts";
+import { requireTerminal } from "../lib/confirm.ts";
 import { becomePulumi, ensureStack } from "./engine.ts";
 import { requireConfig } from "./stack.ts";
 import { ensureToolchain } from "./toolchain.ts";
@@ -29,9 +29,7 @@ export function defineOperation(command: Command, operation: Operation): void {
   if (operation.asks) command.option("-y, --yes", "don't ask; needed where there is no terminal to ask on");
   command.action(async (words: string[], options: { stack: string; yes?: boolean }) => {
     requireConfig(options.stack);
-    if (operation.asks && !options.yes && !process.stdin.isTTY) {
-      throw new UserError(operation.name, "there is no terminal to ask on", "add --yes to go on without being asked");
-    }
+    if (operation.asks) requireTerminal(operation.name, options.yes);
     if (operation.asks) await lockStack(options.stack, operation.name);
     const toolchain = await ensureToolchain();
     if (operation.create) await ensureStack(options.stack, { toolchain });
