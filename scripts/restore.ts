@@ -10,13 +10,14 @@ import { interruptible } from "./lab/interrupt.ts";
 import { confirm, requireTerminal } from "./lib/confirm.ts";
 import { readOperatorCa } from "./lib/operator-ca.ts";
 import { wantsColor } from "./lib/report.ts";
+import { runRecord, runSteps } from "./lib/run-record.ts";
 import { readStackConfig } from "./lib/stack.ts";
 import { describeOwner, releaseStackLock, withStackLock } from "./lib/stack-lock.ts";
 import { type EngineContext, freeEngine, importState, up } from "./restore/engine.ts";
 import { type FlowResult, untilFlows } from "./restore/flow.ts";
 import { lookAround, type Subject } from "./restore/look.ts";
 import { planRestore, type RestorePlan } from "./restore/plan.ts";
-import { type Progress, progressFile, readProgress, runSteps, type StepName } from "./restore/progress.ts";
+import { type Progress, progressSchema, readProgress, type StepName, stepNames } from "./restore/progress.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
 import { ensureStack } from "./toolchain/engine.ts";
 import { requireConfig } from "./toolchain/stack.ts";
@@ -95,8 +96,8 @@ async function restore(flags: Flags): Promise<void> {
 
 async function restoreFrom(backup: OpenBackup, stack: string, flags: Flags, signal: AbortSignal): Promise<void> {
   const beganMs = performance.now();
-  const file = progressFile(stack);
-  const before = await readProgress(file, backup.sha256);
+  const kept = runRecord("restore", stack, progressSchema);
+  const before = await readProgress(kept, backup.sha256);
   const toolchain = await ensureToolchain({ signal });
   const engine: EngineContext = { stack, toolchain, signal, say, quiet: flags.json === true };
   if (!flags.dryRun) await freeEngine(engine);
@@ -120,7 +121,7 @@ async function restoreFrom(backup: OpenBackup, stack: string, flags: Flags, sign
   const findings: string[] = [];
   const took: Partial<Record<StepName, number>> = {};
   let flow: FlowResult | undefined;
-  await runSteps(file, begun, async (step) => {
+  await runSteps(kept, begun, stepNames, async (step) => {
     signal.throwIfAborted();
     const startMs = performance.now();
     if (step === "state") await restoreState(subject, plan, engine);

@@ -143,13 +143,13 @@ describe("a file that is not as it was written", () => {
 describe("a disk that is full", () => {
   it("is said, and leaves the backup of before as it was", async () => {
     const disk = await mkdtemp(join(folder, "disk-"));
-    const module = JSON.stringify(join(import.meta.dirname, "file.ts"));
+    const module = JSON.stringify(join(import.meta.dirname, "../toolchain/files.ts"));
     const script = `
       import { readFile, readdir } from "node:fs/promises";
-      import { writeDurable } from ${module};
+      import { writeWhole } from ${module};
       const file = ${JSON.stringify(join(disk, "op.backup"))};
-      await writeDurable(file, Buffer.from("before"));
-      const error = await writeDurable(file, Buffer.alloc(200_000)).catch((reason) => reason);
+      await writeWhole(file, Buffer.from("before"));
+      const error = await writeWhole(file, Buffer.alloc(200_000)).catch((reason) => reason);
       console.log(JSON.stringify([error.format(), await readFile(file, "utf8"), await readdir(${JSON.stringify(disk)})]));`;
     const mounted = 'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"';
     const node = [process.execPath, "--input-type=module-typescript", "-e", script];

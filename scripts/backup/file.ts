@@ -1,7 +1,6 @@
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile } from "node:fs/promises";
 import { fileFault, UserError } from "../../agents/lib/errors.ts";
-import { temporaryName } from "../toolchain/files.ts";
+import { writeWhole } from "../toolchain/files.ts";
 import {
   fingerprint,
   type Keys,
@@ -41,34 +40,8 @@ export async function writeBackup(
   };
   const contents = [Buffer.from(JSON.stringify(manifest)), ...parts.map(({ content }) => content)];
   const sealed = await seal(header, keys, contents);
-  await writeDurable(file, sealed);
+  await writeWhole(file, sealed, 0o600);
   return { manifest, bytes: sealed.length };
-}
-
-/** After it returns, a power cut takes neither the file nor its name. Where it fails, nothing of it stays. */
-export async function writeDurable(file: string, content: Buffer): Promise<void> {
-  const temporary = temporaryName(file);
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    const handle = await open(temporary, "wx", 0o600);
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-    await syncFolder(dirname(file));
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    // What a write says names no file.
-    throw fileFault(Object.assign(error as Error, { path: file })) ?? error;
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  await handle.sync().finally(() => handle.close());
 }
 
 /** A backup whose manifest has been read. */

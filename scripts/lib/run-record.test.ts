@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
-import { runRecord } from "./run-record.ts";
+import { runRecord, runSteps } from "./run-record.ts";
 
 const schema = z.object({ done: z.array(z.string()) });
 let folder: string;
@@ -12,14 +12,15 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-it("is there from its first writing until it is removed, each stack's and verb's apart", async () => {
-  const record = runRecord("restart", "op", schema, folder);
-  const other = runRecord("restart", "team/op", schema, folder);
+const recordOf = (verb: string) => runRecord(verb, "op", schema, path.join(folder, `op.${verb}.json`));
+
+it("is there from its first writing until it is removed, each verb's apart", async () => {
+  const record = recordOf("restart");
   expect(await record.read()).toBeUndefined();
   await record.write({ done: ["a"] });
   await record.write({ done: ["a", "b"] });
   expect(await record.read()).toEqual({ done: ["a", "b"] });
-  expect(await other.read()).toBeUndefined();
+  expect(await recordOf("restore").read()).toBeUndefined();
   await record.remove();
   await record.remove();
   expect(await record.read()).toBeUndefined();
@@ -27,5 +28,21 @@ it("is there from its first writing until it is removed, each stack's and verb's
 
 it.each(["{", '{"done": 1}'])("is refused with its path where it is %s", async (text) => {
   await writeFile(path.join(folder, "op.restart.json"), text);
-  await expect(runRecord("restart", "op", schema, folder).read()).rejects.toThrow(/is not what restart writes there/);
+  await expect(recordOf("restart").read()).rejects.toThrow(/is not what restart writes there/);
+});
+
+it("a run that is broken off in a step goes on with that step, and leaves nothing behind when it is through", async () => {
+  const record = recordOf("restore");
+  const ran: string[] = [];
+  const run = (breaksAt?: string) => async (step: string) => {
+    if (step === breaksAt) throw new Error("killed");
+    ran.push(step);
+  };
+  const steps = ["a", "b", "c", "d"];
+  await expect(runSteps(record, { done: [] }, steps, run("c"))).rejects.toThrow("killed");
+  expect(await record.read()).toEqual({ done: ["a", "b"] });
+  await expect(runSteps(record, (await record.read()) ?? { done: [] }, steps, run("d"))).rejects.toThrow("killed");
+  await runSteps(record, (await record.read()) ?? { done: [] }, steps, run());
+  expect(ran).toEqual(steps);
+  expect(await readdir(folder)).toEqual([]);
 });

@@ -1,25 +1,31 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import type { z } from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
-import { checkout, ownFolder } from "../toolchain/places.ts";
+import { writeWhole } from "../toolchain/files.ts";
+import { checkout } from "../toolchain/places.ts";
+import { lockFile } from "./stack-lock.ts";
 
-/** What a verb has begun on a stack, kept in the checkout until it is done: a run that was killed is gone on with. */
+/** What a verb has begun on a stack, kept until it is done: a run that was killed is gone on with. */
 export interface RunRecord<Content> {
+  readonly file: string;
   read(): Promise<Content | undefined>;
   write(content: Content): Promise<void>;
   remove(): Promise<void>;
 }
+
+/** Beside the stack's lock: who shares the one shares the other. */
+export const recordFile = (verb: string, stack: string): string => lockFile(stack).replace(/\.lock$/, `.${verb}.json`);
 
 /** @throws UserError by `read` where the file is not what the verb writes */
 export function runRecord<Content>(
   verb: string,
   stack: string,
   schema: z.ZodType<Content>,
-  folder: string = path.join(ownFolder, "runs"),
+  file: string = recordFile(verb, stack),
 ): RunRecord<Content> {
-  const file = path.join(folder, `${stack.replaceAll("/", "+")}.${verb}.json`);
   return {
+    file,
     async read() {
       const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") return undefined;
@@ -34,13 +40,27 @@ export function runRecord<Content>(
         "delete it to begin anew; look at the hosts first",
       );
     },
-    async write(content) {
-      await mkdir(folder, { recursive: true });
-      await writeFile(`${file}.new`, `${JSON.stringify(content, undefined, 2)}\n`, { flush: true });
-      await rename(`${file}.new`, file);
-    },
+    write: (content) => writeWhole(file, `${JSON.stringify(content, undefined, 2)}\n`),
     remove: () => rm(file, { force: true }),
   };
+}
+
+/** Runs the steps that are not done yet, in their order, each noted before the next one begins, and removes the record at the end. */
+export async function runSteps<Step extends string, Content extends { readonly done: readonly Step[] }>(
+  record: RunRecord<Content>,
+  begun: Content,
+  steps: readonly Step[],
+  run: (step: Step) => Promise<void>,
+): Promise<void> {
+  let progress = begun;
+  await record.write(progress);
+  for (const step of steps) {
+    if (progress.done.includes(step)) continue;
+    await run(step);
+    progress = { ...progress, done: [...progress.done, step] };
+    await record.write(progress);
+  }
+  await record.remove();
 }
 
 function parsed(text: string): unknown {

@@ -4,8 +4,8 @@ import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
-import { writeDurable } from "../backup/file.ts";
 import { readPulumi, runPulumi } from "../toolchain/engine.ts";
+import { writeWhole } from "../toolchain/files.ts";
 import { operationArguments } from "../toolchain/operation.ts";
 import { ownFolder } from "../toolchain/places.ts";
 import { refreshFlagsOf } from "../toolchain/refresh.ts";
@@ -24,7 +24,7 @@ export interface EngineContext {
 /** Has the engine take a state for the stack's own, in one write. It goes by a file of this user's alone. */
 export async function importState({ stack, toolchain, signal }: EngineContext, text: string): Promise<void> {
   const file = join(ownFolder, "state", `.${stack.split("/").at(-1)}.import`);
-  await writeDurable(file, Buffer.from(text));
+  await writeWhole(file, text, 0o600);
   try {
     await readPulumi(["stack", "import", "--stack", stack, "--file", file], { stack, toolchain, signal });
   } finally {

@@ -1,13 +1,31 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { fileFault } from "../../agents/lib/errors.ts";
 
-/** Writes under another name, then renames: a reader sees the old content or the new one, whole. */
-export async function writeWhole(file: string, content: string, mode = 0o644): Promise<void> {
+/**
+ * Writes under another name, syncs, renames: a reader sees the old content or the new one, whole, and after it returns a power cut takes neither. Where
+ * it fails, nothing of it stays.
+ *
+ * @throws UserError where rights, mounts or a full disk keep this user from it
+ */
+export async function writeWhole(file: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   const temporary = temporaryName(file);
-  await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(temporary, content, { mode });
-  await rename(temporary, file);
+  try {
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(temporary, content, { mode, flag: "wx", flush: true });
+    await rename(temporary, file);
+    await syncFolder(path.dirname(file));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    // What a write says names no file.
+    throw fileFault(Object.assign(error as Error, { path: file })) ?? error;
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  await handle.sync().finally(() => handle.close());
 }
 
 /** A name beside `place` that tells who made it and is never taken for the thing itself. */

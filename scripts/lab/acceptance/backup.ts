@@ -9,7 +9,8 @@ import { ManagementApi } from "../../../infra/plugins/rabbitmq/management-api.ts
 import { readDefinitions } from "../../backup/brokers.ts";
 import { objectNames } from "../../backup/definitions.ts";
 import { readOperatorCa } from "../../lib/operator-ca.ts";
-import { type Progress, progressFile } from "../../restore/progress.ts";
+import { recordFile } from "../../lib/run-record.ts";
+import type { Progress } from "../../restore/progress.ts";
 import { labDown } from "../index.ts";
 import { bringHosts } from "../job.ts";
 import { checkoutDirectory } from "../paths.ts";
@@ -191,7 +192,7 @@ async function killHalfWay(file: string): Promise<void> {
   });
   const isHalfWay = async () => {
     if (hasEnded) throw new Error(`it ended before it was killed: ${String((await end).all)}`);
-    const progress = progressFile(lab);
+    const progress = recordFile("restore", lab);
     if (!existsSync(progress)) return false;
     const { done } = JSON.parse(readFileSync(progress, "utf8")) as Progress;
     const [host = ""] = Object.keys((await stackConfig()).hosts);
