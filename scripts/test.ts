@@ -42,6 +42,8 @@ lab     real hosts on this machine, provisioned by the real engine; root on Debi
       for (const { name, failures = [] } of results) {
         for (const failure of failures) process.stdout.write(`\nfailed, ${name}: ${failure}\n`);
       }
+      const slowest = results.flatMap(({ slowest = [] }) => slowest);
+      for (const { name, seconds } of slowest) process.stdout.write(`${seconds.toFixed(0).padStart(5)} s  ${name}\n`);
       process.stdout.write(`\n${resultTable(results)}\n${passed} passed, ${failed} failed\n`);
       if (failed > 0 || passed === 0) process.exitCode = 1;
     });

@@ -21,7 +21,17 @@ test("passed and failed tests of all files are counted", () => {
     failed: 1,
     notes: [],
     failures: [`${relative(process.cwd(), "/x/a.test.ts")} > test 1\n  no reason given`],
+    slowest: [],
   });
+});
+
+test("what took long is told, the longest first", () => {
+  const took = (fullName: string, duration: number) => ({ status: "passed", fullName, duration });
+  const slow = { ...file(), assertionResults: [took("a", 21_000), took("b", 19_000), took("c", 300_000)] };
+  expect(countReport(report(slow), 0).slowest?.map(({ name, seconds }) => [name.split(" > ")[1], seconds])).toEqual([
+    ["c", 300],
+    ["a", 21],
+  ]);
 });
 
 test("a failed test's reason is told in its first lines, without the stack", () => {
@@ -37,6 +47,7 @@ test("a skipped test counts as failed and is named", () => {
     failed: 1,
     notes: ["skipped: test 1"],
     failures: [],
+    slowest: [],
   });
 });
 

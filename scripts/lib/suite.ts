@@ -17,6 +17,13 @@ export interface SuiteResult {
   readonly notes: readonly string[];
   /** Each failed test's file, name and, in a few lines, reason: to be read after all that was printed meanwhile. */
   readonly failures?: readonly string[];
+  /** What took long, the longest first. */
+  readonly slowest?: readonly SlowTest[];
+}
+
+export interface SlowTest {
+  readonly name: string;
+  readonly seconds: number;
 }
 
 /** The part of vitest's JSON report that is counted. */
@@ -30,6 +37,8 @@ export interface VitestReport {
       readonly status: string;
       readonly fullName?: string;
       readonly failureMessages?: readonly string[];
+      /** Milliseconds. */
+      readonly duration?: number | null;
     }[];
   }[];
 }
@@ -66,7 +75,21 @@ export function countReport(report: VitestReport | undefined, exitCode: number):
     failed = 1;
     notes.push(`every test passed, but vitest ended with ${exitCode}: an error outside the tests, shown above`);
   }
-  return { passed, failed, notes, failures };
+  return { passed, failed, notes, failures, slowest: slowestTests(report) };
+}
+
+const slowestMax = 20;
+const slowFromSeconds = 20;
+
+function slowestTests(report: VitestReport | undefined): SlowTest[] {
+  const tests = (report?.testResults ?? []).flatMap((file) =>
+    file.assertionResults.map(({ fullName = "", duration }) => ({
+      name: `${path.relative(checkout, file.name)} > ${fullName}`,
+      seconds: (duration ?? 0) / 1000,
+    })),
+  );
+  const slow = tests.filter(({ seconds }) => seconds >= slowFromSeconds);
+  return slow.toSorted((a, b) => b.seconds - a.seconds).slice(0, slowestMax);
 }
 
 const reasonLinesMax = 12;
