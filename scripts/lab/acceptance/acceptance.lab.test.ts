@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from "vitest";
 import { labDown } from "../index.ts";
+import { backupAndRestore } from "./backup.ts";
 import { badConfig } from "./bad-config.ts";
 import { badProducts } from "./bad-products.ts";
 import { brokerConfig } from "./broker-config.ts";
@@ -31,6 +32,7 @@ provisioning();
 installation();
 products();
 publicRoad();
+backupAndRestore({ killed: true });
 brokerConfig();
 closed();
 managementFrom();

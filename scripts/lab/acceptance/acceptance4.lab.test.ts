@@ -5,8 +5,8 @@ import { closed } from "./closed.ts";
 import { figuresTable } from "./figures.ts";
 import { ldap } from "./ldap.ts";
 import { membership } from "./membership.ts";
-import { messagesSurvive } from "./messages-survive.ts";
 import { provisioning } from "./provisioning.ts";
+import { rolling } from "./rolling.ts";
 import { bringSubject, lab, useSubject } from "./subject.ts";
 import { products } from "./traffic.ts";
 
@@ -23,6 +23,6 @@ provisioning();
 products();
 closed();
 ldap();
-messagesSurvive();
+rolling();
 chaos({ madeElsewhere: ["dispatcher-killed", "node-stop"] });
 membership();
