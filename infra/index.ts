@@ -23,7 +23,7 @@ async function declareStack() {
   const checkout = join(import.meta.dirname, "..");
   const stack = pulumi.getStack();
   const config = parseStackConfig(warrenConfig(), `stack ${stack}`);
-  const [artifacts, { kept, recorded, past, asked, keptTls }] = await Promise.all([
+  const [artifacts, { kept, recorded, past, asked, keptTls, keptKey }] = await Promise.all([
     buildArtifacts(checkout),
     ownOutputs(stack),
   ]);
@@ -43,7 +43,9 @@ async function declareStack() {
   ]);
   await reportHostKeys(notes);
   const drift = findDrift(model, observations, brokers);
-  const planned = planSteps(model, drift.hosts, kept, config.secrets.erlangCookie, new Date().toISOString());
+  // Any secret of the stack would do. The first one stays: under another every step's digest would be another.
+  const digestKey = keptKey ?? config.secrets.erlangCookie;
+  const planned = planSteps(model, drift.hosts, kept, digestKey, new Date().toISOString());
   await reportDrift(observations, drift, planned);
   const management = managementHosts(model, brokers, asked);
   const steps = declareModel(model, planned, kept, checkout, management);
@@ -55,6 +57,7 @@ async function declareStack() {
     ...pastOf(config),
     // Secret only so that a hundred lines of digests don't bury what a person wants to see.
     steps: pulumi.secret(steps),
+    digestKey: pulumi.secret(digestKey),
     // With the keys of the CA and of every server.
     ...(tls.keep ? { tls: pulumi.secret(tls.keep) } : {}),
   };
@@ -86,6 +89,8 @@ interface OwnOutputs {
   /** Which member of each cluster was asked. */
   readonly asked: ManagementHosts;
   readonly keptTls: KeptTls | undefined;
+  /** By which the digests of steps were made. */
+  readonly keptKey: string | undefined;
 }
 
 /**
@@ -96,8 +101,8 @@ async function ownOutputs(stack: string): Promise<OwnOutputs> {
   const own = new pulumi.StackReference("own outputs", {
     name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`,
   });
-  const names = ["steps", "hostKeys", "series", "releases", "tls", "management"] as const;
-  const [steps, hostKeys, series, releases, tls, management] = await Promise.all(
+  const names = ["steps", "hostKeys", "series", "releases", "tls", "management", "digestKey"] as const;
+  const [steps, hostKeys, series, releases, tls, management, digestKey] = await Promise.all(
     names.map((name) => own.getOutputDetails(name)),
   );
   return {
@@ -106,6 +111,7 @@ async function ownOutputs(stack: string): Promise<OwnOutputs> {
     asked: (management?.value as ManagementHosts | undefined) ?? {},
     past: readPast({ series: series?.value, releases: releases?.value }),
     keptTls: tls?.secretValue as KeptTls | undefined,
+    keptKey: digestKey?.secretValue as string | undefined,
   };
 }
 
@@ -140,4 +146,4 @@ try {
   throw error;
 }
 
-export const { hosts, virtualIps, hostKeys, management, series, releases, steps, tls } = outputs;
+export const { hosts, virtualIps, hostKeys, management, series, releases, steps, digestKey, tls } = outputs;

@@ -13,7 +13,8 @@ export interface FilePlace {
 /** Stands for the temporary name in a command that validates a file before it gets its final name. */
 export const candidate = "{candidate}";
 
-function temporary(path: string): string {
+/** The temporary name itself, beside the final one. */
+export function temporary(path: string): string {
   return `${dirname(path)}/.${path.slice(path.lastIndexOf("/") + 1)}.warren`;
 }
 
@@ -23,10 +24,12 @@ function temporary(path: string): string {
  *
  * @param validate argv in which `{candidate}` stands for the file to judge
  * @param judge path of the judging program where it may not be there yet; the file is then taken as it is
+ * @param before runs when all of it is there under its temporary name
  */
-export function writeFile(place: FilePlace, validate?: readonly string[], judge?: string): Command {
+export function writeFile(place: FilePlace, validate?: readonly string[], judge?: string, before?: Command): Command {
   const temp = temporary(place.path);
-  return placed(place, temp, to(temp, run("cat")), validate, judge);
+  const fill = to(temp, run("cat"));
+  return placed(place, temp, fill, { validate, judge, before });
 }
 
 /**
@@ -56,7 +59,13 @@ export function installFile(
   );
 }
 
-function placed(place: FilePlace, temp: string, fill: Command, validate?: readonly string[], judge?: string): Command {
+interface Placing {
+  readonly validate?: readonly string[] | undefined;
+  readonly judge?: string | undefined;
+  readonly before?: Command | undefined;
+}
+
+function placed(place: FilePlace, temp: string, fill: Command, { validate, judge, before }: Placing = {}): Command {
   const judged = run(...(validate ?? []).map((word) => word.replaceAll(candidate, temp)));
   const steps = [
     run("mkdir", "-p", dirname(place.path)),
@@ -66,6 +75,7 @@ function placed(place: FilePlace, temp: string, fill: Command, validate?: readon
     run("chown", `${place.owner}:${place.group}`, temp),
     run("chmod", place.mode, temp),
     ...(validate ? [judge ? or(run("test", "!", "-x", judge), judged) : judged] : []),
+    ...(before ? [before] : []),
     // A folder of that name is an error, not a place to put the file into.
     run("mv", "-fT", temp, place.path),
   ];

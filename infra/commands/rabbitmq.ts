@@ -1,4 +1,4 @@
-import { type Command, run, to } from "./command.ts";
+import { always, type Command, not, or, run, to } from "./command.ts";
 
 /**
  * The CLI itself, as the broker's user. Debian's `rabbitmqctl` wrapper passes its arguments through a shell once more
@@ -44,3 +44,24 @@ export function closeConnections(user: string, reason: string): Command {
 export function clearPemCache(): Command {
   return to("/dev/null", rabbitmqctl("eval", "ssl:clear_pem_cache()."));
 }
+
+/**
+ * Has the node that runs take the cookie in a file for its own. What is connected stays so, as cookies are compared when a connection is made; members
+ * that have not been told yet are let in again when they have. Where the CLI has no way to the node, it may have been told before.
+ */
+export function takeCookie(unit: string, file: string): Command {
+  const take = `{ok, B} = file:read_file("${file}"), erlang:set_cookie(node(), binary_to_atom(string:trim(B), latin1)).`;
+  return or(isDown(unit), to("/dev/null", rabbitmqctl("eval", take)), run("true"));
+}
+
+/** The CLI, which reads the file, has a way to the node that runs: it has the same cookie. */
+export function requireCookie(unit: string): Command {
+  const said = `the node that runs has another cookie than its file: systemctl restart ${unit}, when all other members serve`;
+  return or(
+    isDown(unit),
+    to("/dev/null", rabbitmqctl("eval", "ok.")),
+    always(to("/dev/stderr", run("echo", said)), run("false")),
+  );
+}
+
+const isDown = (unit: string): Command => not(run("systemctl", "--quiet", "is-active", unit));

@@ -1,10 +1,21 @@
 import { z } from "zod";
 import { nameSchema } from "./hosts.ts";
 
+const twinEnding = "-b";
+
+/** The other one of the two users that agents take in turn: `feeder-b` of `feeder`, and the other way about. It is there where it has a password. */
+export const twinUser = (user: string): string =>
+  user.endsWith(twinEnding) ? user.slice(0, -twinEnding.length) : `${user}${twinEnding}`;
+
 /** The road from the radar servers to PDS: announced, dispatched, pulled. */
 export const announcementsSchema = z.strictObject({
   /** The cluster (`warren:brokers`) that carries it. */
   broker: nameSchema,
+  /**
+   * The user that the agents log in as, at this broker and at every other. `./warren rotate password` goes from it to its twin (`feeder-b`, see
+   * `twinUser`) and back: both are let in while agents go over.
+   */
+  user: z.string().min(1).default("feeder"),
   exchange: z.string().min(1).default("cmc"),
   inputQueue: z.string().min(1).default("cmc.urp.input"),
   pullQueue: z.string().min(1).default("cmc.urp.pull"),

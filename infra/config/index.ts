@@ -58,8 +58,13 @@ const withoutSecret = (path: string, message: string): string =>
  * @throws TypeError where the config has none: `crossFieldIssues` has told by then
  */
 export function passwordOf(config: StackConfig, user: string, broker = config.announcements.broker): string {
-  const { passwords } = config.secrets;
-  const password = passwords[`${user}@${broker}`] ?? passwords[user];
+  const password = givenPassword(config, user, broker);
   if (password === undefined) throw new TypeError(`no password of ${user} at ${broker}`);
   return password;
 }
+
+export const hasPassword = (config: StackConfig, user: string, broker: string): boolean =>
+  givenPassword(config, user, broker) !== undefined;
+
+const givenPassword = ({ secrets: { passwords } }: StackConfig, user: string, broker: string): string | undefined =>
+  passwords[`${user}@${broker}`] ?? passwords[user];

@@ -1,5 +1,6 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import { adoptedIssues } from "./adopted-rules.ts";
+import { twinUser } from "./announcements.ts";
 import { queueManagerUser } from "./datamart.ts";
 import { datamartIssues } from "./datamart-rules.ts";
 import { directoryIssues } from "./directory-rules.ts";
@@ -136,11 +137,13 @@ export function passwordNeeds({ brokers, datamart }: Pick<StackConfig, "brokers"
 function userIssues(config: StackConfig): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const needs = passwordNeeds(config);
-  // Agents log in as feeder; adopted hosts have none yet.
+  const { user: agents, broker: own } = config.announcements;
+  const twins = needs.flatMap(({ user, broker }) => ([agents, twinUser(agents)].includes(user) ? [broker] : []));
+  // Agents log in by that user; adopted hosts have none yet.
   const withAgents = Object.values(config.hosts).some(
     ({ roles, adopted }) => !adopted && roles.some((role) => role !== "ldap"),
   );
-  if (withAgents) needs.push({ user: "feeder", broker: config.announcements.broker });
+  if (withAgents) needs.push(...[own, ...twins].map((broker) => ({ user: agents, broker })));
   for (const [name, broker] of Object.entries(config.brokers)) {
     for (const [user, { ldap }] of Object.entries(broker.users)) {
       if (!ldap || broker.ldap) continue;
@@ -154,7 +157,8 @@ function userIssues(config: StackConfig): ConfigIssue[] {
     const path = `secrets.passwords.${user}`;
     issues.push({ path, message: missingSecret(path) });
   }
-  const known = new Set(needs.flatMap(({ user, broker }) => [user, `${user}@${broker}`]));
+  const twinNeeds = twins.map((broker) => ({ user: twinUser(agents), broker }));
+  const known = new Set([...needs, ...twinNeeds].flatMap(({ user, broker }) => [user, `${user}@${broker}`]));
   for (const user of Object.keys(given)) {
     if (known.has(user)) continue;
     issues.push({

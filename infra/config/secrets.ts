@@ -20,8 +20,8 @@ export const secretsSchema = z.strictObject({
   /** The Erlang cookie of each stack's clusters: whoever has it has the brokers. */
   erlangCookie: cookieSchema,
   /**
-   * Users of the brokers by name. `root` is the administrator, `feeder` publishes and consumes for the agents, `anonymous` reads what is
-   * public, `guest` is RabbitMQ's default user, demoted, `queue-manager` has its agent's. `USER@BROKER` is that of one broker alone, where
+   * Users of the brokers by name. `root` is the administrator, `feeder` publishes and consumes for the agents (`feeder-b` in turn with it, see
+   * `warren:announcements.user`), `anonymous` reads what is public, `guest` is RabbitMQ's default user, demoted, `queue-manager` has its agent's. `USER@BROKER` is that of one broker alone, where
    * what is known there is to open nothing elsewhere.
    */
   passwords: z.record(z.string().min(1), secretSchema).default({}),

@@ -4,7 +4,6 @@ import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf, type StackConfig } from "../config/index.ts";
 import { queueTypeOf } from "./agent-queues.ts";
 import { json, rootFile } from "./files.ts";
-import { agentUser } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { caFile } from "./tls.ts";
 import type { placedAgents } from "./types.ts";
@@ -30,13 +29,11 @@ export const serviceAccount = { name: "warren", home: "/var/lib/warren" };
 /** What an agent's own config says beyond the common part; what is left out is the agent's default. */
 export type Own<Config extends CommonConfig> = Partial<Omit<Config, keyof CommonConfig>>;
 
-/** The broker that an agent speaks to, and as whom. */
+/** The broker that an agent speaks to. */
 export interface AgentBroker {
   readonly cluster: string;
   /** `host:port` of its members, tried in turn; after `amqps://` over TLS. */
   readonly hosts: readonly string[];
-  /** Left out: the agents' own. */
-  readonly user?: string;
 }
 
 /** A secret file that the agent's unit is given by name. */
@@ -128,23 +125,23 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
   };
 }
 
-function brokerOf({ brokers }: StackConfig, { cluster, hosts, user = agentUser }: AgentBroker) {
+function brokerOf({ brokers, announcements }: StackConfig, { cluster, hosts }: AgentBroker) {
   const broker = brokers[cluster];
   return {
     hosts,
     ...(broker?.tls ? { tls: { caFile } } : {}),
     ...(broker ? { queueType: queueTypeOf(broker) } : {}),
     vhost: "/",
-    user,
+    user: announcements.user,
     passwordFile: passwordCredential,
   };
 }
 
 /** The password of the agents' user at the broker that carries the announcements. */
-export const feederPassword = (config: StackConfig): Credential => ({
+export const agentPassword = (config: StackConfig): Credential => ({
   name: passwordName,
   file: "/etc/warren/secrets/broker-password",
-  content: passwordOf(config, agentUser),
+  content: passwordOf(config, config.announcements.user),
 });
 
 /** A user's password at another broker; a host of several roles may have it beside the former. */

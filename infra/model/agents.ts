@@ -11,8 +11,8 @@ import type { StackConfig } from "../config/index.ts";
 import {
   acrossNetwork,
   agentPart,
+  agentPassword,
   brokerHosts,
-  feederPassword,
   type Own,
   productAccount,
   serviceAccount,
@@ -29,7 +29,7 @@ function atAnnouncements(context: PartContext, hosts?: readonly string[]) {
   const { config } = context;
   const { broker, logLevel } = config.announcements;
   const found = { cluster: broker, hosts: hosts ?? brokerHosts(context, broker) };
-  return { broker: found, credentials: [feederPassword(config)], logLevel };
+  return { broker: found, credentials: [agentPassword(config)], logLevel };
 }
 
 /** What dispatchers and pullers say to each other goes under these. */

@@ -1,6 +1,7 @@
+import { twinUser } from "../config/announcements.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { type DatamartConfig, queueManagerUser } from "../config/datamart.ts";
-import { passwordOf, type StackConfig } from "../config/index.ts";
+import { hasPassword, passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
 import { agentQueues } from "./agent-queues.ts";
 import { permissionsOf } from "./permissions.ts";
@@ -15,6 +16,7 @@ export function clusterModels(config: StackConfig): ClusterModel[] {
     management: { scheme: broker.tls ? "https" : "http", port: broker.management.port },
     administrator: { name: broker.administrator, password: passwordOf(config, broker.administrator, name) },
     users: usersOf(config, name, broker),
+    agentUser: config.announcements.user,
     exchanges: broker.exchanges,
     queues: broker.queues,
     policies: [...(broker.standardObjects ? standardPolicies(broker) : []), ...broker.policies],
@@ -34,13 +36,23 @@ function usersOf(config: StackConfig, cluster: string, broker: BrokerConfig): Us
   };
   const { datamart } = config;
   const manager = datamart?.broker === cluster ? { [queueManagerUser]: queueManagerSettings(datamart) } : {};
-  const users: BrokerConfig["users"] = { ...(broker.standardObjects ? standard : {}), ...manager, ...broker.users };
+  const own: BrokerConfig["users"] = { ...(broker.standardObjects ? standard : {}), ...manager, ...broker.users };
+  const users = withTwin(config, cluster, own);
   return Object.entries(users).map(([name, user]) => ({
     name,
     ...(user.ldap ? {} : { password: passwordOf(config, name, cluster) }),
     tags: user.tags,
     ...(user.permissions ? { permissions: user.permissions } : {}),
   }));
+}
+
+/** While agents go over from one user to its twin there are both, with the same rights. */
+function withTwin(config: StackConfig, cluster: string, users: BrokerConfig["users"]): BrokerConfig["users"] {
+  const { user } = config.announcements;
+  const [here, there] = users[user] ? [user, twinUser(user)] : [twinUser(user), user];
+  const settings = users[here];
+  if (!settings || settings.ldap || users[there] || !hasPassword(config, there, cluster)) return users;
+  return { ...users, [there]: settings };
 }
 
 /**

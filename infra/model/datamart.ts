@@ -12,7 +12,7 @@ import {
 } from "./agent-part.ts";
 import { apacheServing } from "./apache.ts";
 import { baseUrlOf } from "./delivery.ts";
-import { agentUser, brokerUnit } from "./names.ts";
+import { brokerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { caFile } from "./tls.ts";
 
@@ -57,7 +57,7 @@ export function watcherPart(context: PartContext): HostPart {
     summary: "announces what changes in the trees of the public data server",
     account: productAccount,
     broker: { cluster: broker, hosts: besideBroker(context, broker) },
-    credentials: [passwordAt(config, agentUser, broker)],
+    credentials: [passwordAt(config, config.announcements.user, broker)],
     logLevel: datamart.logLevel,
     after: brokerUnit,
     own,

@@ -7,14 +7,15 @@ import type { StackConfig } from "../config/index.ts";
 import { agentPart, brokerHosts, credentialFile, passwordAt, productAccount } from "./agent-part.ts";
 import { rootFile } from "./files.ts";
 import { knownHostMark } from "./host-key.ts";
-import { agentUser } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
 /** sshd reads it with its main file; what is in it is about one account alone. */
 const sshdFile = "/etc/ssh/sshd_config.d/warren-delivery.conf";
 /** The public data server's key, as px knows it. */
-const knownHostsFile = "/etc/warren/delivery_known_hosts";
+export const deliveryKnownHosts = "/etc/warren/delivery_known_hosts";
 const keyName = "delivery-key";
+/** By which px logs in there. */
+export const deliveryKeyFile = `/etc/warren/secrets/${keyName}`;
 
 /** The account by which px delivers: SFTP and nothing else, below the folder that the document root is in. */
 export function deliveryAccountPart({ config }: PartContext): HostPart {
@@ -70,18 +71,18 @@ export function deliverySenderPart(context: PartContext): HostPart {
       port: dd.port,
       user: delivery.user,
       keyFile: credentialFile(keyName),
-      knownHostsFile,
+      knownHostsFile: deliveryKnownHosts,
     },
     notify: { queueDirectory: delivery.notifyDirectory, baseUrl: baseUrlOf(datamart, dd.name) },
   };
   const known = dd.port === 22 ? dd.name : `[${dd.name}]:${dd.port}`;
-  const hostKeys = rootFile(knownHostsFile, `${knownHostMark(known, dd.name)}\n`);
+  const hostKeys = rootFile(deliveryKnownHosts, `${knownHostMark(known, dd.name)}\n`);
   const part = agentPart(context, {
     name: "delivery",
     program: "sender",
     summary: "delivers products to the public data server",
     account: productAccount,
-    credentials: [{ name: keyName, file: `/etc/warren/secrets/${keyName}`, content: config.secrets.deliveryKey ?? "" }],
+    credentials: [{ name: keyName, file: deliveryKeyFile, content: config.secrets.deliveryKey ?? "" }],
     logLevel: datamart.logLevel,
     // It speaks no AMQP; the server that it delivers to is there when that one's broker is.
     afterBroker: datamart.broker,
@@ -124,7 +125,7 @@ export function notifySenderPart(context: PartContext): HostPart {
       summary: "announces what was delivered to the public data server",
       account: productAccount,
       broker: { cluster: broker, hosts: brokerHosts(context, broker) },
-      credentials: [passwordAt(config, agentUser, broker)],
+      credentials: [passwordAt(config, config.announcements.user, broker)],
       logLevel: datamart.logLevel,
       writable: delivery.notifyDirectory,
       own,

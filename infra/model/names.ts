@@ -13,9 +13,6 @@ export const pluginsFile = "/etc/rabbitmq/enabled_plugins";
 /** What a broker has from its first start on: its administrator. Imported again, it gives him back. */
 export const definitionsFile = "/etc/rabbitmq/warren-definitions.json";
 
-/** The user that the agents log in as. */
-export const agentUser = "feeder";
-
 /** The step by which a host is a member of its cluster. */
 export const memberStep = (cluster: string): string => `member of ${cluster}`;
 

@@ -1,5 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { renderEnabledPlugins } from "../../templates/render.ts";
+import { temporary } from "../commands/files.ts";
+import { requireCookie, takeCookie } from "../commands/rabbitmq.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
@@ -12,6 +14,7 @@ import type { HostPart, PartContext } from "./part.ts";
 
 /** Debian's package makes this account; it is made before, because the cookie must be there at the first start. */
 const account = { name: "rabbitmq", home: "/var/lib/rabbitmq" };
+const cookieFile = "/var/lib/rabbitmq/.erlang.cookie";
 const ownedByBroker = { owner: "rabbitmq", group: "rabbitmq" };
 
 /** The broker node of a member host: cookie, configuration and plugins first, then the package that starts it. */
@@ -20,12 +23,15 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
   if (!found) return {};
   const [clusterName, broker] = found;
   const previous = broker.members[broker.members.indexOf(host) - 1];
+  // A node that runs takes another cookie without a restart, so the unit doesn't read it.
+  const cookie = rootFile(cookieFile, config.secrets.erlangCookie, {
+    ...ownedByBroker,
+    mode: "0400",
+    secret: true,
+    beforeRenewal: takeCookie(brokerUnit, temporary(cookieFile)),
+    afterRenewal: requireCookie(brokerUnit),
+  });
   const files = [
-    rootFile("/var/lib/rabbitmq/.erlang.cookie", config.secrets.erlangCookie, {
-      ...ownedByBroker,
-      mode: "0400",
-      secret: true,
-    }),
     ...brokerConfigFiles(clusterName, broker, nodeTimeoutMsOf(config.virtualIps, broker)),
     // The package gives this file to the broker, whose rabbitmq-plugins writes it.
     rootFile(pluginsFile, renderEnabledPlugins(pluginsOf(broker)), ownedByBroker),
@@ -39,7 +45,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
   return {
     accounts: [account],
     directories: [{ path: "/var/lib/rabbitmq", ...ownedByBroker, mode: "0750" }],
-    files,
+    files: [cookie, ...files],
     packages: [{ name: brokerPackage, series: traitsOf(broker.series).packageVersion }],
     units: [
       {

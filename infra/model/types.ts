@@ -34,6 +34,8 @@ export interface FileModel extends FilePlace {
   readonly judge?: string;
   /** Steps of other hosts, as `HOST STEP`, that come before. */
   readonly after?: readonly string[];
+  /** Runs before the file is written anew, when what it will be lies whole under its temporary name; not when it is written for the first time. */
+  readonly beforeRenewal?: Command;
   /** Runs after the file was written anew, not when it is written for the first time. */
   readonly afterRenewal?: Command;
   /** Left where it is when the stack is destroyed: hosts can't live without it. */
@@ -134,6 +136,8 @@ export interface ClusterModel {
   readonly management: { readonly scheme: "http" | "https"; readonly port: number };
   readonly administrator: { readonly name: string; readonly password: string };
   readonly users: readonly UserModel[];
+  /** The one of them that the agents log in as. */
+  readonly agentUser: string;
   readonly exchanges: readonly ExchangeModel[];
   readonly queues: readonly QueueModel[];
   readonly policies: readonly PolicyModel[];

@@ -16,7 +16,6 @@ import { bringUnit, renewUnit, restartUnit, startUnit, stopUnit } from "../comma
 import { traitsOf } from "../config/series.ts";
 import {
   accountsName,
-  agentUser,
   brokerUnit,
   definitionsFile,
   firewallRules,
@@ -61,7 +60,7 @@ export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = [
     ...host.units.map((unit) =>
       cluster && unit.name === brokerUnit
         ? brokerStep(unit, [...ready, ...rolled], membershipOf(cluster, host.name))
-        : unitStep(unit, ready),
+        : unitStep(unit, ready, agentUserOf(clusters, unit)),
     ),
   ];
 }
@@ -90,7 +89,8 @@ function baseStep(host: HostModel): Step | undefined {
 
 function fileStep(file: FileModel, after: readonly string[]): Step {
   const write = writeFile(file, file.validate, file.judge);
-  const rewrite = file.afterRenewal ? and(write, file.afterRenewal) : write;
+  const renew = file.beforeRenewal ? writeFile(file, file.validate, file.judge, file.beforeRenewal) : write;
+  const rewrite = file.afterRenewal ? and(renew, file.afterRenewal) : renew;
   return {
     name: file.path,
     create: write,
@@ -145,7 +145,11 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[]): Step {
   };
 }
 
-function unitStep(unit: UnitModel, after: readonly string[]): Step {
+/** Whom the agents of a unit's broker log in as. */
+const agentUserOf = (clusters: readonly ClusterModel[], { afterBroker }: UnitModel): string | undefined =>
+  clusters.find(({ name }) => name === afterBroker)?.agentUser;
+
+function unitStep(unit: UnitModel, after: readonly string[], agentUser?: string): Step {
   return {
     name: unit.name,
     // Its package has started it already, before the files that come after packages were there.
@@ -154,7 +158,7 @@ function unitStep(unit: UnitModel, after: readonly string[]): Step {
     repair: startUnit(unit.name),
     mends: {
       restart: restartUnit(unit.name),
-      ...(unit.afterBroker ? { declare: closeConnections(agentUser, "to declare what is missing") } : {}),
+      ...(agentUser ? { declare: closeConnections(agentUser, "to declare what is missing") } : {}),
     },
     remove: unit.keep ? undefined : stopUnit(unit.name),
     timeoutSeconds: unitTimeoutSeconds,
