@@ -5,7 +5,7 @@ import { openBackup, writeBackup } from "./backup/file.ts";
 import { gather } from "./backup/gather.ts";
 import { bytesText, formatManifest } from "./backup/report.ts";
 import { passphraseOf } from "./backup/secrets.ts";
-import { interruptible } from "./lab/interrupt.ts";
+import { interruptibleTwice } from "./lib/interruption.ts";
 import { wantsColor } from "./lib/report.ts";
 import { readStackConfig } from "./lib/stack.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
@@ -52,7 +52,7 @@ async function backup(flags: Flags): Promise<void> {
   const stack = stackOf(flags, "backup");
   requireConfig(stack);
   const passphrase = await passphraseOf(stack, flags.passphraseFile);
-  await interruptible("no backup was written", async (interrupted) => {
+  await interruptibleTwice({ verb: "backup", second: () => "no backup was written" }, async (interrupted) => {
     const timeout = AbortSignal.timeout(flags.timeout * 1000);
     const signal = AbortSignal.any([interrupted, timeout]);
     try {

@@ -1,11 +1,11 @@
 import { access } from "node:fs/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
-import { interruptible } from "./lab/interrupt.ts";
 import { runLabJob } from "./lab/job.ts";
 import { labOption } from "./lab/spec.ts";
 import { labSpec } from "./lab/stack.ts";
 import { defineLabVerbs, labOptions } from "./lab/verbs.ts";
+import { interruptibleTwice } from "./lib/interruption.ts";
 
 interface Options {
   readonly name: string;
@@ -42,8 +42,8 @@ Needs root on Debian or Ubuntu. Exit code 0: everything came through once and wh
     .action(async (options: Options) => {
       const files = options.product ?? [];
       await Promise.all(files.map(readable));
-      const down = `./warren lab${labOption(options.name)} down takes it down`;
-      await interruptible(down, async (signal) => {
+      const second = () => `left as it is; ./warren lab${labOption(options.name)} down takes it down`;
+      await interruptibleTwice({ verb: "lab", second }, async (signal) => {
         const { name, stack, count, rate, seed, json } = options;
         const good = await runLabJob({ name, stack, count, ratePerSecond: rate, seed, files, json, signal });
         if (!good) process.exitCode = 1;

@@ -6,13 +6,13 @@ import { putJournal } from "./backup/journals.ts";
 import { formatManifest } from "./backup/report.ts";
 import { passphraseOf } from "./backup/secrets.ts";
 import { stateForBareHosts } from "./backup/state.ts";
-import { interruptible } from "./lab/interrupt.ts";
 import { confirm, requireTerminal } from "./lib/confirm.ts";
+import { interruptibleTwice } from "./lib/interruption.ts";
 import { readOperatorCa } from "./lib/operator-ca.ts";
 import { wantsColor } from "./lib/report.ts";
 import { runRecord, runSteps } from "./lib/run-record.ts";
 import { readStackConfig } from "./lib/stack.ts";
-import { describeOwner, releaseStackLock, withStackLock } from "./lib/stack-lock.ts";
+import { withStackLock } from "./lib/stack-lock.ts";
 import { type EngineContext, freeEngine, importState, up } from "./restore/engine.ts";
 import { type FlowResult, untilFlows } from "./restore/flow.ts";
 import { lookAround, type Subject } from "./restore/look.ts";
@@ -28,7 +28,6 @@ interface Flags extends RunbookFlags {
   readonly yes?: true;
   readonly yesOverMessages?: true;
   readonly dryRun?: true;
-  readonly releaseLock?: true;
   readonly passphraseFile?: string;
   readonly timeout: number;
 }
@@ -44,10 +43,6 @@ export function define(command: Command): void {
     .option("-y, --yes", "don't ask; needed where there is no terminal to ask on")
     .option("--yes-over-messages", "also where a broker holds messages; none of them is deleted")
     .option("--dry-run", "show the plan, and end")
-    .option(
-      "--release-lock",
-      "take the stack's lock from whoever has it, and end; not from a process at work on this host",
-    )
     .option("--passphrase-file <file>", "of the backup, where it isn't the stack's own")
     .option("--timeout <seconds>", "give up after that; the same command goes on", seconds, timeoutSecondsDefault)
     .addHelpText(
@@ -60,8 +55,7 @@ Broken off in whatever way, the same command goes on where it was.
 Exit codes: 0 products can flow, 1 could not be done, 2 something is missing or broken afterwards, which is said.
 
   ./warren restore -s op --from /srv/backup/op.backup --dry-run
-  ./warren restore -s op --from /srv/backup/op.backup
-  ./warren restore -s op --release-lock`,
+  ./warren restore -s op --from /srv/backup/op.backup`,
     )
     .action(restore);
 }
@@ -71,16 +65,12 @@ const say = (text: string): void => void process.stderr.write(`warren: ${text}\n
 async function restore(flags: Flags): Promise<void> {
   const stack = stackOf(flags, "restore");
   requireConfig(stack);
-  if (flags.releaseLock) {
-    const owner = await releaseStackLock(stack);
-    process.stdout.write(owner ? `released: ${describeOwner(owner)}\n` : `stack ${stack} has no lock\n`);
-    return;
-  }
   const { from } = flags;
   if (from === undefined) throw new UserError("restore", "which backup is not said", "add --from FILE");
   requireTerminal("restore", flags.yes || flags.dryRun);
   const backup = await openBackup(from, (of) => passphraseOf(of, flags.passphraseFile));
-  await interruptible("the same command goes on where it was", async (interrupted) => {
+  const second = () => "left as it is; the same command goes on where it was";
+  await interruptibleTwice({ verb: "restore", second }, async (interrupted) => {
     const timeout = AbortSignal.timeout(flags.timeout * 1000);
     const signal = AbortSignal.any([interrupted, timeout]);
     const run = () => restoreFrom(backup, stack, flags, signal);

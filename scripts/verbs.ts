@@ -61,6 +61,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./restore.ts"),
   },
   {
+    name: "member",
+    summary: "replace HOST: a dead host's place taken by a new one, from bare",
+    load: () => import("./member.ts"),
+  },
+  {
     name: "verify",
     summary: "the chain in order of production, each link with its evidence, and the first broken one",
     load: () => import("./verify.ts"),
@@ -84,6 +89,11 @@ export const verbs: readonly Verb[] = [
     name: "history",
     summary: "who applied what to a stack, when, with which result",
     load: () => import("./history.ts"),
+  },
+  {
+    name: "lock",
+    summary: "who changes a stack now; gives back what somebody who is gone has left",
+    load: () => import("./lock.ts"),
   },
   {
     name: "restart",

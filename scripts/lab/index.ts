@@ -13,7 +13,6 @@ export {
   partition,
   stopHost,
 } from "./faults.ts";
-export { interruptible } from "./interrupt.ts";
 export { knownHostsPath, sshConfigPath, userKeyPath } from "./keys.ts";
 export { labDirectory } from "./paths.ts";
 export { type LabProgress, progressPrinter, type Report } from "./progress.ts";

@@ -65,8 +65,10 @@ const stateOf = async (name: string, host: string) =>
 /** Another process that brings a lab up; its progress comes line by line. */
 function bringUp(spec: LabSpec): { child: ChildProcess; line: (pattern: RegExp) => Promise<string> } {
   const index = JSON.stringify(join(import.meta.dirname, "index.ts"));
-  const script = `import { interruptible, labUp } from ${index};
-    await interruptible("", (signal) => labUp(${JSON.stringify(spec)}, { signal, report: (step) => console.log(JSON.stringify(step)) }))
+  const interruption = JSON.stringify(join(import.meta.dirname, "../lib/interruption.ts"));
+  const script = `import { labUp } from ${index};
+    import { interruptibleTwice } from ${interruption};
+    await interruptibleTwice({ verb: "lab", second: () => "" }, (signal) => labUp(${JSON.stringify(spec)}, { signal, report: (step) => console.log(JSON.stringify(step)) }))
       .catch((error) => console.log(error.message));`;
   const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
     stdio: ["ignore", "pipe", "ignore"],

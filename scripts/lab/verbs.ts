@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
+import { interruptibleTwice } from "../lib/interruption.ts";
 import { allLabsDown, labDown } from "./down.ts";
 import type { Named } from "./fault-verbs.ts";
 import { defineFaultVerbs } from "./fault-verbs.ts";
-import { interruptible } from "./interrupt.ts";
 import { progressPrinter } from "./progress.ts";
 import { allocateLabIndex, needRecord } from "./registry.ts";
 import { checkMachine } from "./requirements.ts";
@@ -34,7 +34,8 @@ export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerb
 
   verb("up", "make the hosts and wait until they answer; hosts that run are left as they are").action(
     async ({ name, stack }: Named & { stack?: string }) => {
-      await interruptible(`./warren lab${labOption(name)} down takes it down`, async (signal) => {
+      const second = () => `left as it is; ./warren lab${labOption(name)} down takes it down`;
+      await interruptibleTwice({ verb: "lab", second }, async (signal) => {
         const spec = await specOf(name, await allocateLabIndex(name), stack);
         const { booted, seconds } = await labUp(spec, { report, signal });
         const started = booted.length === 0 ? "all hosts ran already" : `hosts started: ${booted.length}`;
@@ -46,7 +47,8 @@ export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerb
   verb("down", "take the hosts away, with all that belongs to them")
     .option("--all", "every lab of this machine, those of other checkouts too")
     .action(async ({ name, all }: Named & { all?: boolean }) => {
-      await interruptible("./warren lab down, once more, finishes it", async () => {
+      const second = () => "left as it is; ./warren lab down, once more, finishes it";
+      await interruptibleTwice({ verb: "lab", second }, async () => {
         const ended = all ? await allLabsDown({ report }) : (await labDown(name, { report })) ? [name] : [];
         process.stdout.write(ended.length > 0 ? `down, nothing left: ${ended.join(" ")}\n` : "no lab is up\n");
       });

@@ -10,8 +10,8 @@ const signals: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 export interface Interruption {
   /** The verb, for what is thrown. */
   readonly verb: string;
-  /** Said at the first Ctrl-C, e.g. `healing, then counting; once more ends at once`. */
-  readonly first: string;
+  /** Said at the first Ctrl-C, e.g. `healing, then counting; once more ends at once`; left out: that it ends, and what is then left as it is. */
+  readonly first?: string;
   /** Said at the second: what is left as it is, and what mends it. */
   readonly second: () => string;
   /** What the second one still does, within ten seconds; undefined where nothing is open. */
@@ -23,7 +23,7 @@ export interface Interruption {
  * passed; a third one at once. Exit code 130.
  */
 export async function interruptibleTwice(
-  { verb, first, second, heal }: Interruption,
+  { verb, first = "ending; once more leaves everything as it is", second, heal }: Interruption,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const controller = new AbortController();

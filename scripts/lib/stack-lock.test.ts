@@ -130,7 +130,7 @@ describe("a stack's lock", () => {
     for (const change of [{ host: "elsewhere" }, { pidNamespace: "pid:[1]" }]) {
       await acquireStackLock(request());
       await changeOwner(change);
-      expect((await refusal(acquireStackLock(request()))).remedy).toContain("--release-lock");
+      expect((await refusal(acquireStackLock(request()))).remedy).toContain("./warren lock -s op --release");
       expect(await releaseStackLock("op", file)).toMatchObject(change);
       await (await acquireStackLock(request())).release();
     }
@@ -145,7 +145,7 @@ describe("a stack's lock", () => {
 
   it("that tells nothing of its owner is refused with the remedy, and can be released by hand", async () => {
     await writeFile(file, "{");
-    expect((await refusal(acquireStackLock(request()))).remedy).toContain("--release-lock");
+    expect((await refusal(acquireStackLock(request()))).remedy).toContain("./warren lock -s op --release");
     expect(await releaseStackLock("op", file)).toBeUndefined();
     await (await acquireStackLock(request())).release();
   });

@@ -110,8 +110,12 @@ export async function acquireStackLock(request: LockRequest): Promise<StackLock>
   };
 }
 
+/** @returns undefined where nobody has it. @throws UserError where the lock tells nothing of its owner */
+export const stackLockOwner = (stack: string, file = lockFile(stack)): Promise<LockOwner | undefined> =>
+  readOwner(file, stack);
+
 /**
- * By hand, for `--release-lock`. @returns whose it was; undefined where there was none
+ * By hand, for `./warren lock --release`. @returns whose it was; undefined where there was none
  * @throws UserError where its process is at work on this host
  */
 export async function releaseStackLock(stack: string, file = lockFile(stack)): Promise<LockOwner | undefined> {
@@ -154,7 +158,7 @@ export function ownerState(owner: LockOwner): OwnerState {
 }
 
 function refusal(stack: string, owner: LockOwner): UserError {
-  const release = `./warren restore -s ${stack} --release-lock`;
+  const release = `./warren lock -s ${stack} --release`;
   const remedy =
     ownerState(owner) === "alive"
       ? `wait until it has ended, or end it (kill ${owner.pid}); a lock of a process that has ended is taken over`
@@ -210,7 +214,7 @@ async function readOwner(file: string, stack: string, { damagedToo = false } = {
     return ownerSchema.parse(JSON.parse(text));
   } catch (cause) {
     if (damagedToo) return undefined;
-    const remedy = `./warren restore -s ${stack} --release-lock removes it`;
+    const remedy = `./warren lock -s ${stack} --release removes it`;
     throw new UserError(file, "is a lock that tells nothing of its owner", remedy, { cause });
   }
 }
