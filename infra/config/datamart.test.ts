@@ -150,6 +150,6 @@ describe("a password", () => {
     const values = { ...publicValues(), secrets: undefined };
     const config = parseStackConfig(withPlaceholders(values), "stack public");
     expect(passwordOf(config, "queue-manager", "wxo-b1")).toBe(placeholder);
-    expect(fixtureConfig("lab4").secrets.passwords).not.toHaveProperty("queue-manager");
+    expect(fixtureConfig("op").secrets.passwords).not.toHaveProperty("queue-manager");
   });
 });

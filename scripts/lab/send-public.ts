@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
 import { publicServer } from "../../infra/model/delivery.ts";
 import { readOperatorCa } from "../lib/operator-ca.ts";
-import { openUrlTap } from "../lib/url-tap.ts";
+import { openUrlTap, type UrlTap } from "../lib/url-tap.ts";
 import { firstObservationOf } from "../products/names.ts";
 import { planPublicProducts } from "../products/public-plan.ts";
 import { type PublicResult, type PublicRunOptions, runPublicProducts } from "../products/public-run.ts";
@@ -25,8 +25,7 @@ export async function sendToPublic(options: SendPublicOptions): Promise<PublicRe
   const { datamart } = config;
   const [px] = hostsOf(config, "px");
   const clients = hostsOf(config, "client");
-  const broker = publicBroker(config);
-  if (px === undefined || clients.length === 0 || !datamart?.delivery || !broker) return undefined;
+  if (px === undefined || clients.length === 0 || !datamart?.delivery) return undefined;
   const samples = await loadSamples();
   const products = planPublicProducts(
     { count, ratePerSecond, seed, firstObservation: firstObservationOf(new Date()) },
@@ -36,13 +35,7 @@ export async function sendToPublic(options: SendPublicOptions): Promise<PublicRe
     pds: client,
     directory: join(await hostRoot(name, client), datamart.clients.directory),
   }));
-  const tap = await openUrlTap({
-    broker: broker.url,
-    ca: broker.secure ? await readOperatorCa(name) : undefined,
-    exchange: datamart.exchange,
-    topic: datamart.notifyTopic,
-    name: "warren-lab-tap",
-  });
+  const tap = await openPublicTap({ name, config, exchange: datamart.exchange, topic: datamart.notifyTopic });
   try {
     return await runPublicProducts({
       ...options,
@@ -55,6 +48,20 @@ export async function sendToPublic(options: SendPublicOptions): Promise<PublicRe
   } finally {
     await tap.close();
   }
+}
+
+/** Listens at the broker that tells the public, whatever the way there. @throws TypeError where the stack has none */
+export async function openPublicTap(options: {
+  readonly name: string;
+  readonly config: StackConfig;
+  readonly exchange: string;
+  readonly topic: string;
+}): Promise<UrlTap> {
+  const { name, config, exchange, topic } = options;
+  const broker = publicBroker(config);
+  if (!broker) throw new TypeError(`stack ${name} has no public broker`);
+  const ca = broker.secure ? await readOperatorCa(name) : undefined;
+  return openUrlTap({ ...{ broker: broker.url, ca, exchange, topic }, name: "warren-lab-tap" });
 }
 
 /** The broker that tells the public, with the account that the agents use. */

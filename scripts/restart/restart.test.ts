@@ -21,6 +21,8 @@ describe("the order of a restart", () => {
       "pds-5",
       "urp-1",
       "urp-2",
+      "px-1",
+      "wxo-b1",
       "bunny3",
       "bunny1",
       "bunny2",

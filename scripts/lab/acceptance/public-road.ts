@@ -1,10 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { passwordOf } from "../../../infra/config/index.ts";
-import { openUrlTap } from "../../lib/url-tap.ts";
 import type { PublicResult } from "../../products/public-run.ts";
-import { sendToPublic } from "../send-public.ts";
+import { openPublicTap, sendToPublic } from "../send-public.ts";
 import { hostRoot } from "../ssh.ts";
 import { note } from "./figures.ts";
 import { lab, on, stackConfig, textOf, until } from "./subject.ts";
@@ -71,11 +69,8 @@ export function publicRoad(): void {
 
     it("are announced by the watcher where nobody delivers them", async () => {
       const config = await stackConfig();
-      const broker = config.brokers["wxo-b1"];
-      const tap = await openUrlTap({
-        broker: `amqp://feeder:${passwordOf(config, "feeder", "wxo-b1")}@${config.hosts["wxo-b1"]?.address}:${broker?.port}/`,
-        ...{ exchange: "xpublic", topic: "exp.dd.notify.citypage_weather", name: "warren-lab-tap" },
-      });
+      const topic = "exp.dd.notify.citypage_weather";
+      const tap = await openPublicTap({ name: lab, config, exchange: "xpublic", topic });
       try {
         const tree = join(await hostRoot(lab, "wxo-b1"), "apps/dd/public/citypage_weather");
         await writeFile(join(tree, "s0000001_e.xml"), "<weather/>\n");
