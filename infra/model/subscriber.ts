@@ -9,6 +9,9 @@ import { caFile } from "./tls.ts";
 /** Who has no name at the broker. */
 const publicUser = "anonymous";
 
+/** What comes while a client doesn't listen waits here. */
+export const subscriberQueueOf = (host: string): string => `q_${publicUser}.${host}`;
+
 /** A subscriber, as those outside have it: the client of `docs/subscribe`, with a queue of its own, and the products that it fetches. */
 export function subscriberPart({ config, host, artifacts }: PartContext): HostPart {
   const { datamart } = config;
@@ -29,7 +32,7 @@ export function subscriberPart({ config, host, artifacts }: PartContext): HostPa
     "/etc/systemd/system/warren-subscriber.service",
     renderSubscriberService({
       user: productAccount.name,
-      queue: `q_${publicUser}.${host}`,
+      queue: subscriberQueueOf(host),
       exchange: datamart.exchange,
       topic: `${datamart.notifyTopic}.${topic}`,
       folder: directory,

@@ -49,6 +49,9 @@ export async function askHost<Answer>(
   const refused = refusedKey(result.stderr);
   return {
     ...(refused ? { refused } : {}),
-    unreachable: said || result.shortMessage || `no whole answer (exit code ${result.exitCode})`,
+    unreachable:
+      (result.timedOut ? `no answer within ${timeoutMs / 1000} s` : said) ||
+      result.shortMessage ||
+      `no whole answer (exit code ${result.exitCode})`,
   };
 }

@@ -44,20 +44,27 @@ const queueColumns = [
 ];
 const queuesPath = `queues/%2F?columns=${queueColumns.join(",")}`;
 
-/** The management API of the broker that carries the announcements, as the administrator asks it. */
+/** The management API of one broker, as its administrator asks it. */
 export interface BrokerAsker {
   ask(): Promise<BrokerEvidence>;
   close(): void;
 }
 
-/** @param config with its secrets */
-export async function openBrokerAsker(chain: Chain, config: StackConfig): Promise<BrokerAsker> {
-  const cluster = clusterModels(config).find(({ name }) => name === chain.broker);
-  if (!cluster) throw new TypeError(`no cluster ${chain.broker}`);
-  const ca = await readOperatorCa(chain.stack);
-  const members = chain.members.map(
-    (host) => [host, managementOf(cluster, config.hosts[host]?.address ?? host, ca)] as const,
-  );
+/**
+ * @param broker its name in the config
+ * @param hosts its members, in the order in which they are asked for queues
+ * @param config with its secrets
+ */
+export async function openBrokerAsker(
+  { stack }: Pick<Chain, "stack">,
+  broker: string,
+  hosts: readonly string[],
+  config: StackConfig,
+): Promise<BrokerAsker> {
+  const cluster = clusterModels(config).find(({ name }) => name === broker);
+  if (!cluster) throw new TypeError(`no cluster ${broker}`);
+  const ca = await readOperatorCa(stack);
+  const members = hosts.map((host) => [host, managementOf(cluster, config.hosts[host]?.address ?? host, ca)] as const);
   return {
     async ask() {
       const views = await Promise.all(members.map(async ([host, api]) => [host, await nodesOf(api)] as const));

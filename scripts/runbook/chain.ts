@@ -4,8 +4,10 @@ import type { StackConfig } from "../../infra/config/index.ts";
 import { metricsPorts } from "../../infra/model/agent-part.ts";
 import { ledgerQueueOf } from "../../infra/model/agent-queues.ts";
 import { productUrlPath } from "../../infra/model/apache.ts";
+import { deliveryKeyFile, deliveryKnownHosts, publicServer } from "../../infra/model/delivery.ts";
 import { dispatcherHosts } from "../../infra/model/dispatchers.ts";
 import { brokerUnit, keepalivedUnit } from "../../infra/model/names.ts";
+import { subscriberQueueOf } from "../../infra/model/subscriber.ts";
 import { virtualIpModels } from "../../infra/model/virtual-ips.ts";
 
 /** An agent on a host: its unit, and where it answers. */
@@ -49,6 +51,36 @@ export interface Chain {
     readonly ledgers: Readonly<Record<string, string>>;
   };
   readonly silenceSeconds: number;
+  /** The road from px by the public data server to its clients; where the stack has one. */
+  readonly publicRoad?: PublicRoad;
+}
+
+export interface PublicRoad {
+  readonly broker: string;
+  /** The one member of that broker, on which the products are, too. */
+  readonly server: string;
+  /** Hosts that deliver. */
+  readonly pxes: readonly string[];
+  readonly clients: readonly string[];
+  /** How px logs in on the server; where it delivers. */
+  readonly login?: {
+    readonly user: string;
+    readonly port: number;
+    readonly keyFile: string;
+    readonly knownHostsFile: string;
+  };
+  /** The txq of files to be delivered, and that of notifications. */
+  readonly queueDirectories: { readonly delivery: string; readonly notify: string };
+  readonly productRoot: string;
+  /** Below it, by others than px. */
+  readonly watchedTrees: readonly string[];
+  readonly clientDirectory: string;
+  /** Whether clients here hear of all that is delivered. */
+  readonly clientsHearAll: boolean;
+  /** By client. */
+  readonly queues: Readonly<Record<string, string>>;
+  /** A client's queue that is longer is the queue manager's business. */
+  readonly messagesMax: number;
 }
 
 const agentsOfRole: Readonly<Record<Role, readonly AgentPlace["name"][]>> = {
@@ -99,6 +131,28 @@ export function chainOf(stack: string, config: StackConfig): Chain {
       ledgers: Object.fromEntries(dispatchers.map((host) => [host, ledgerQueueOf(host)])),
     },
     silenceSeconds: announcements.silenceSeconds,
+    ...publicRoadOf(config, having),
+  };
+}
+
+function publicRoadOf(config: StackConfig, having: (role: Role) => string[]): Pick<Chain, "publicRoad"> {
+  const { datamart } = config;
+  const server = publicServer(config);
+  if (!datamart || !server) return {};
+  const { delivery, productRoot, watchedTrees, clients: outside } = datamart;
+  const clients = having("client");
+  const login = delivery && {
+    ...{ user: delivery.user, port: server.port, keyFile: deliveryKeyFile, knownHostsFile: deliveryKnownHosts },
+  };
+  return {
+    publicRoad: {
+      ...{ broker: datamart.broker, server: server.name, pxes: delivery ? having("px") : [], clients },
+      ...(login ? { login } : {}),
+      queueDirectories: { delivery: delivery?.queueDirectory ?? "", notify: delivery?.notifyDirectory ?? "" },
+      ...{ productRoot, watchedTrees, clientDirectory: outside.directory, clientsHearAll: outside.topic === "#" },
+      queues: Object.fromEntries(clients.map((host) => [host, subscriberQueueOf(host)])),
+      messagesMax: datamart.queueManager.messagesMax,
+    },
   };
 }
 

@@ -60,6 +60,22 @@ export interface HostEvidence {
   /** When the puller gave a product its name for the last time. */
   readonly placedAtMs?: number;
   readonly fetches?: readonly FetchEvidence[];
+  /** By what they are for: files that wait in px's txqs. */
+  readonly txqs?: Readonly<Record<Txq, TxqEvidence>>;
+  /** Whether px gets in on the public data server as its sender does; `silent`: what ssh said. */
+  readonly login?: { readonly ok: true } | { readonly silent: string };
+  /** When a product last got its name in a client's folder. */
+  readonly fetchedAtMs?: number;
+}
+
+export type Txq = "delivery" | "notify";
+
+export interface TxqEvidence {
+  readonly files: number;
+  /** When the one that waits for the longest got its name. */
+  readonly oldestMs?: number;
+  /** Files that can't be sent, put aside. */
+  readonly aside: number;
 }
 
 export interface NodeEvidence {
@@ -100,6 +116,8 @@ export interface Evidence {
   readonly chain: Chain;
   readonly hosts: Readonly<Record<string, HostEvidence | Unreachable>>;
   readonly broker: BrokerEvidence;
+  /** The broker that tells the public. */
+  readonly publicBroker?: BrokerEvidence;
 }
 
 /** A host's own words; undefined where it said none. */

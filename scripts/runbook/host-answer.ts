@@ -7,8 +7,10 @@ import type {
   HostEvidence,
   HttpAnswer,
   ProductEvidence,
+  TxqEvidence,
   UnitEvidence,
 } from "./evidence.ts";
+import { productRootOf } from "./question.ts";
 
 const healthSchema = z.looseObject({ ok: z.boolean(), text: z.string() });
 /** Path, inode, size, change, announcement: a line of the announcer's journal. */
@@ -28,6 +30,8 @@ export function parseHost(chain: Chain, name: string, answer: string): HostEvide
   const announcedAtMs = lastOf(lines("announced"), announcedLine, (line) => line[4]);
   const placedAtMs = lastOf(lines("placed"), placingLine, (line) => line[2]);
   const newest = lines("newest");
+  const [delivery, notify] = [parseTxq(sections, "delivery"), parseTxq(sections, "notify")];
+  const fetchedAtMs = secondsToMs(lines("fetched")?.[0]);
   return {
     nowMs: Math.round(nowMs),
     units: parseUnits(sections.get("units") ?? []),
@@ -36,10 +40,26 @@ export function parseHost(chain: Chain, name: string, answer: string): HostEvide
       chainHostOf(chain, name).agents.map((agent) => [agent.name, agentEvidence(agent.name, sections)]),
     ),
     disks: parseDisks(lines("disks") ?? []),
-    ...(newest ? { newest: newest.flatMap((line) => parseProduct(line, chain.productRoot)) } : {}),
+    ...(newest ? { newest: newest.flatMap((line) => parseProduct(line, productRootOf(chain, name))) } : {}),
     ...(announcedAtMs === undefined ? {} : { announcedAtMs }),
     ...(placedAtMs === undefined ? {} : { placedAtMs }),
+    ...(delivery && notify ? { txqs: { delivery, notify } } : {}),
+    ...(fetchedAtMs === undefined ? {} : { fetchedAtMs }),
   };
+}
+
+/** The time of the oldest, how many there are; then how many were put aside. */
+function parseTxq(sections: ReadonlyMap<string, string[]>, name: string): TxqEvidence | undefined {
+  const waiting = sections.get(`txq ${name}`)?.filter((line) => line !== "");
+  if (!waiting) return undefined;
+  const oldestMs = secondsToMs(waiting[0]);
+  const aside = Number(sections.get(`aside ${name}`)?.[0] ?? 0);
+  return { files: Number(waiting[1] ?? 0), aside, ...(oldestMs === undefined ? {} : { oldestMs }) };
+}
+
+function secondsToMs(text: string | undefined): number | undefined {
+  const seconds = Number(text ?? Number.NaN);
+  return Number.isFinite(seconds) ? Math.round(seconds * 1000) : undefined;
 }
 
 function parseUnits(lines: readonly string[]): Record<string, UnitEvidence> {
@@ -95,6 +115,14 @@ export function parseFetches(answer: string): HttpAnswer[] | undefined {
     else found.push({ status: fetched.status, bytes, body: "" });
   }
   return found;
+}
+
+/** What the login of `fetchQuestion` came to. */
+export function parseLogin(answer: string): HostEvidence["login"] {
+  const lines = readSections(answer)?.get("login");
+  if (!lines) return undefined;
+  const said = lines.filter((line) => line.trim() !== "");
+  return said.at(-1) === "0" ? { ok: true } : { silent: said.at(-2)?.trim() ?? "no answer in time" };
 }
 
 function silenceOf(lines: readonly string[]): string {

@@ -1,10 +1,11 @@
 import { escapePath } from "../../agents/lib/announcement.ts";
+import type { StackConfig } from "../../infra/config/index.ts";
 import type { Unreachable } from "../../infra/observe/observation.ts";
 import { readCommittedConfig, readStackConfig } from "../lib/stack.ts";
 import { type BrokerAsker, openBrokerAsker } from "./ask-broker.ts";
 import { type Chain, chainOf } from "./chain.ts";
-import type { BrokerEvidence, Evidence, HostEvidence, ProductEvidence } from "./evidence.ts";
-import { parseFetches, parseHost } from "./host-answer.ts";
+import type { Evidence, HostEvidence, ProductEvidence } from "./evidence.ts";
+import { parseFetches, parseHost, parseLogin } from "./host-answer.ts";
 import { fetchQuestion, hostQuestion, type Wanted } from "./question.ts";
 import { openReach, type Reach } from "./reach.ts";
 
@@ -14,15 +15,22 @@ import { openReach, type Reach } from "./reach.ts";
  */
 const hostDeadlineMs = 8000;
 /** Seconds for one product, from each radar server to each puller. */
-const fetchSeconds = 3;
+const fetchSecondsMost = 3;
 /** A product younger than this may be in the writing: another one is fetched. */
 const wholeAfterMs = 2000;
+/** So much of the time is for the second question: what is fetched is known from the first. */
+const secondQuestionShare = 0.25;
 
 export interface LookOptions {
   readonly withMetrics: boolean;
   /** Whether products are fetched. */
   readonly withFetches: boolean;
+  /** Milliseconds for all of it: what has not answered by then is silent. Unless given each host has `hostDeadlineMs` for each question. */
+  readonly withinMs?: number;
 }
+
+/** For the words of a question and of its answer, by a connection that is open. */
+const roundTripMs = 300;
 
 /** A stack that can be looked at, again and again. */
 export interface Looker {
@@ -40,67 +48,141 @@ export interface Looker {
 export async function openLooker(stack: string): Promise<Looker> {
   const committed = readCommittedConfig(stack);
   const chain = chainOf(stack, committed);
-  const broker = readStackConfig(stack).then((config) => openBrokerAsker(chain, config));
+  const brokers = readStackConfig(stack).then((config) => openBrokers(chain, config));
   // Until somebody looks, an error has nobody who hears it.
-  broker.catch(() => {});
+  brokers.catch(() => {});
   const reach = await openReach(stack, committed);
   return {
     chain,
-    look: (options) => lookAt(chain, reach, broker, options),
-    close: () => void broker.then((asker) => asker.close()).catch(() => {}),
+    look: (options) => lookAt(chain, reach, brokers, options),
+    close: () => void brokers.then((all) => all.close()).catch(() => {}),
+  };
+}
+
+interface Brokers {
+  readonly announcements: BrokerAsker;
+  readonly toPublic: BrokerAsker | undefined;
+  close(): void;
+}
+
+async function openBrokers(chain: Chain, config: StackConfig): Promise<Brokers> {
+  const { publicRoad } = chain;
+  const announcements = await openBrokerAsker(chain, chain.broker, chain.members, config);
+  const toPublic = publicRoad && (await openBrokerAsker(chain, publicRoad.broker, [publicRoad.server], config));
+  return {
+    ...{ announcements, toPublic },
+    close: () => {
+      announcements.close();
+      toPublic?.close();
+    },
   };
 }
 
 async function lookAt(
   chain: Chain,
   reach: Reach,
-  broker: Promise<BrokerAsker>,
-  { withMetrics, withFetches }: LookOptions,
+  brokers: Promise<Brokers>,
+  { withMetrics, withFetches, withinMs }: LookOptions,
 ): Promise<Evidence> {
-  const [hosts, brokerEvidence] = await Promise.all([
-    askHosts(chain, reach, withMetrics).then((found) => (withFetches ? fetchProducts(chain, reach, found) : found)),
-    broker.then((asker): Promise<BrokerEvidence> => asker.ask()),
+  const [hosts, [broker, publicBroker]] = await Promise.all([
+    askHosts({ chain, reach, withMetrics, withFetches, deadlines: deadlinesOf(withinMs) }),
+    brokers.then(({ announcements, toPublic }) => Promise.all([announcements.ask(), toPublic?.ask()])),
   ]);
-  return { chain, hosts: Object.fromEntries(hosts), broker: brokerEvidence };
+  return { chain, hosts, broker, ...(publicBroker ? { publicBroker } : {}) };
 }
 
-type Found = ReadonlyMap<string, HostEvidence | Unreachable>;
-
-async function askHosts(chain: Chain, reach: Reach, withMetrics: boolean): Promise<Found> {
-  return new Map(
-    await Promise.all(
-      chain.hosts.map(async ({ name }) => {
-        const question = hostQuestion(chain, name, withMetrics);
-        const read = (answer: string) => parseHost(chain, name, answer);
-        return [name, await reach.ask(name, question, read, hostDeadlineMs)] as const;
-      }),
-    ),
-  );
+interface Deadlines {
+  readonly firstMs: number;
+  /** From now on. */
+  secondMs(): number;
 }
 
-/** Each radar server's newest product, fetched on the server itself and on each puller's host. */
-async function fetchProducts(chain: Chain, reach: Reach, found: Found): Promise<Found> {
-  const newest = chain.urps.flatMap((from) => {
-    const host = found.get(from);
-    const product = host && !("unreachable" in host) ? wholeProduct(host) : undefined;
-    return product ? [{ from, product }] : [];
-  });
-  const fetched = await Promise.all(
-    [...found].map(async ([name, host]) => {
-      const wanted = newest.filter(({ from }) => chain.pdses.includes(name) || from === name);
-      if ("unreachable" in host || wanted.length === 0) return [name, host] as const;
-      const paths = wanted.map(({ from, product }): Wanted => ({ from, path: urlPath(chain, product) }));
-      const answers = await reach.ask(name, fetchQuestion(paths, fetchSeconds), parseFetches, hostDeadlineMs);
-      if ("unreachable" in answers) return [name, answers] as const;
-      const fetches = wanted.map((one, index) => ({ ...one, answer: answers[index] ?? { silent: "not asked" } }));
-      return [name, { ...host, fetches }] as const;
+function deadlinesOf(withinMs: number | undefined): Deadlines {
+  if (withinMs === undefined) return { firstMs: hostDeadlineMs, secondMs: () => hostDeadlineMs };
+  const endMs = performance.now() + withinMs;
+  return {
+    firstMs: Math.round(withinMs * (1 - secondQuestionShare)),
+    secondMs: () => Math.max(1, Math.round(endMs - performance.now())),
+  };
+}
+
+interface Asking {
+  readonly chain: Chain;
+  readonly reach: Reach;
+  readonly withMetrics: boolean;
+  readonly withFetches: boolean;
+  readonly deadlines: Deadlines;
+}
+
+type Answer = HostEvidence | Unreachable;
+
+/** Each host is asked what it has; then, where products are to be fetched, for one of each server that it fetches from, as soon as those have said theirs. */
+async function askHosts(asking: Asking): Promise<Record<string, Answer>> {
+  const { chain, reach, withMetrics, withFetches, deadlines } = asking;
+  const first = new Map(
+    chain.hosts.map(({ name }): [string, Promise<Answer>] => {
+      const read = (answer: string) => parseHost(chain, name, answer);
+      return [name, reach.ask(name, hostQuestion(chain, name, withMetrics), read, deadlines.firstMs)];
     }),
   );
-  return new Map<string, HostEvidence | Unreachable>(fetched);
+  const whole = [...first].map(async ([name, answer]): Promise<[string, Answer]> => {
+    const host = await answer;
+    if (!withFetches || "unreachable" in host) return [name, host];
+    return [name, await askAgain(asking, name, host, first)];
+  });
+  return Object.fromEntries(await Promise.all(whole));
+}
+
+/** What a host can fetch, and, of px, whether it may deliver. */
+async function askAgain(
+  { chain, reach, deadlines }: Asking,
+  name: string,
+  host: HostEvidence,
+  first: ReadonlyMap<string, Promise<Answer>>,
+): Promise<Answer> {
+  const servers = serversOf(chain, name);
+  const wanted = (
+    await Promise.all(
+      servers.map(async (from) => {
+        const answer = await first.get(from);
+        const product = answer && !("unreachable" in answer) ? wholeProduct(answer) : undefined;
+        return product ? [{ from, product }] : [];
+      }),
+    )
+  ).flat();
+  const { publicRoad } = chain;
+  const login =
+    publicRoad?.pxes.includes(name) && publicRoad.login
+      ? { ...publicRoad.login, server: publicRoad.server }
+      : undefined;
+  if (servers.length === 0 && !login) return host;
+  const timeoutMs = deadlines.secondMs();
+  const seconds = tenths(Math.max(0.1, Math.min(fetchSecondsMost, (timeoutMs - roundTripMs) / 1000)));
+  const paths = wanted.map(({ from, product }): Wanted => ({ from, path: urlPath(chain, from, product) }));
+  const question = fetchQuestion(paths, seconds, login);
+  const read = (answer: string) => {
+    const fetched = parseFetches(answer);
+    return fetched && { fetched, login: parseLogin(answer) };
+  };
+  const answers = await reach.ask(name, question, read, timeoutMs);
+  if ("unreachable" in answers) return answers;
+  const fetches = wanted.map((one, index) => ({ ...one, answer: answers.fetched[index] ?? { silent: "not asked" } }));
+  return { ...host, ...(servers.length > 0 ? { fetches } : {}), ...(answers.login ? { login: answers.login } : {}) };
+}
+
+const tenths = (value: number): number => Math.round(value * 10) / 10;
+
+/** Of whom a host fetches: a puller of all radar servers, a client of the public one, a server of itself. */
+function serversOf({ urps, pdses, publicRoad }: Chain, name: string): readonly string[] {
+  const own = urps.includes(name) ? [name] : [];
+  const radar = pdses.includes(name) ? urps : own;
+  const isPublic = publicRoad && (publicRoad.server === name || publicRoad.clients.includes(name));
+  return isPublic ? [...radar, publicRoad.server] : radar;
 }
 
 function wholeProduct({ newest = [], nowMs }: HostEvidence): ProductEvidence | undefined {
   return newest.find(({ modifiedMs }) => nowMs - modifiedMs >= wholeAfterMs) ?? newest.at(-1);
 }
 
-const urlPath = (chain: Chain, { path }: ProductEvidence): string => `${chain.productUrlPath}${escapePath(path)}`;
+const urlPath = (chain: Chain, from: string, { path }: ProductEvidence): string =>
+  `${chain.urps.includes(from) ? chain.productUrlPath : "/"}${escapePath(path)}`;

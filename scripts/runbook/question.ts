@@ -1,6 +1,6 @@
 import { quote } from "../../infra/commands/command.ts";
 import { section } from "../../infra/commands/sections.ts";
-import { type Chain, chainHostOf } from "./chain.ts";
+import { type Chain, chainHostOf, type PublicRoad } from "./chain.ts";
 
 /** So many of the newest products are told: one that is being written may be the newest, and a fetch wants a whole one. */
 const newestTold = 20;
@@ -46,6 +46,7 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
     lines.push(`echo ${quote(section(`health ${agent}`))}`, getText(port, "/health"));
     if (withMetrics) lines.push(`echo ${quote(section(`metrics ${agent}`))}`, getText(port, "/metrics"));
   }
+  lines.push(...publicQuestion(chain, name));
   if (has("announcer")) {
     lines.push(`echo ${quote(section("newest"))}`, newestProducts(chain.productRoot));
     lines.push(
@@ -60,22 +61,56 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
   return `${lines.join("\n")}\n`;
 }
 
+/** What hosts of the public road have to do with it. */
+function publicQuestion({ publicRoad }: Chain, name: string): string[] {
+  if (!publicRoad) return [];
+  const { server, pxes, clients, queueDirectories, productRoot, clientDirectory } = publicRoad;
+  const lines: string[] = [];
+  if (pxes.includes(name)) {
+    for (const [txq, directory] of Object.entries(queueDirectories)) {
+      lines.push(`echo ${quote(section(`txq ${txq}`))}`, waitingFiles(directory));
+      lines.push(
+        `echo ${quote(section(`aside ${txq}`))}`,
+        `find ${quote(`${directory}/.aside`)} -type f 2>/dev/null | wc -l`,
+      );
+    }
+  }
+  if (name === server) lines.push(`echo ${quote(section("newest"))}`, newestProducts(productRoot, "C"));
+  if (clients.includes(name)) lines.push(`echo ${quote(section("fetched"))}`, lastNamed(clientDirectory));
+  return lines;
+}
+
+/** When the one that has waited for the longest got its name, and how many there are. Names with a leading dot are in work. */
+const waitingFiles = (directory: string): string =>
+  `find ${quote(directory)} -mindepth 1 -name '.*' -prune -o -type f -printf '%C@\n' 2>/dev/null | sort -n | sed -n '1p;$='`;
+
+/** When a file got its name in a folder for the last time: after each fetch its subscriber renames one. */
+const lastNamed = (directory: string): string => `stat -c %Y ${quote(directory)} 2>/dev/null`;
+
+/** The tree whose newest products a host tells. */
+export const productRootOf = ({ publicRoad, productRoot, urps }: Chain, name: string): string =>
+  publicRoad?.server === name && !urps.includes(name) ? publicRoad.productRoot : productRoot;
+
 /** Time of the last change in seconds, size, path. A file that is being brought has a name with a leading dot. */
-function newestProducts(root: string): string {
+function newestProducts(root: string, time: "T" | "C" = "T"): string {
   const folders = `find ${quote(root)} -type d -printf '%T@ %p\\0' 2>/dev/null | sort -znr | head -zn ${foldersLooked} | cut -zd' ' -f2-`;
-  const files = `find -files0-from - -maxdepth 1 -type f ! -name '.*' -printf '%T@ %s %p\\n' 2>/dev/null`;
+  const files = `find -files0-from - -maxdepth 1 -type f ! -name '.*' -printf '%${time}@ %s %p\\n' 2>/dev/null`;
   return `${folders} | ${files} | sort -nr | head -n ${newestTold}`;
 }
 
 /** Where this host has to write. */
 export function diskPaths(chain: Chain, name: string): string[] {
   const { roles, agents } = chainHostOf(chain, name);
+  const { publicRoad } = chain;
   return [
     "/",
     ...(agents.length > 0 ? ["/var/lib/warren"] : []),
     ...(roles.includes("bunny") || roles.includes("dd") ? ["/var/lib/rabbitmq"] : []),
     ...(roles.includes("urp") ? [chain.productRoot] : []),
     ...(roles.includes("pds") ? [chain.receiverDirectory] : []),
+    ...(publicRoad?.pxes.includes(name) ? Object.values(publicRoad.queueDirectories) : []),
+    ...(publicRoad?.server === name ? [publicRoad.productRoot] : []),
+    ...(publicRoad?.clients.includes(name) ? [publicRoad.clientDirectory] : []),
   ];
 }
 
@@ -85,11 +120,46 @@ export interface Wanted {
   readonly path: string;
 }
 
-/** Fetches products from radar servers, one section each. `parseFetches` reads the answer. */
-export function fetchQuestion(wanted: readonly Wanted[], seconds: number): string {
-  const lines = wanted.flatMap(({ from, path }, index) => [
-    `echo ${quote(section(`fetch ${index}`))}`,
+/**
+ * Fetches products from radar servers or the public one, a section each, all at the same time, and logs in as px's sender does. `parseFetches` and
+ * `parseLogin` read the answer.
+ */
+export function fetchQuestion(wanted: readonly Wanted[], seconds: number, login?: PublicLogin): string {
+  const asked = wanted.map(({ from, path }, index): [string, string] => [
+    `fetch ${index}`,
     getSize(from, path, seconds),
   ]);
-  return `export LC_ALL=C\n${lines.join("\n")}\necho; echo ${quote(section("end"))}\n`;
+  if (login) asked.push(["login", loginQuestion(login, seconds)]);
+  // Each into a variable of its own subshell: what hangs holds up nobody, and no answer runs into another one.
+  const lines = asked.map(([name, ask]) => `{ said=$(${ask}); printf '%s\\n' ${quote(section(name))} "$said"; } &`);
+  return `export LC_ALL=C\n${lines.join("\n")}\nwait\necho; echo ${quote(section("end"))}\n`;
+}
+
+export type PublicLogin = NonNullable<PublicRoad["login"]> & { readonly server: string };
+
+/** The words of `sftp`, then what it ended with. */
+function loginQuestion({ server, user, port, keyFile, knownHostsFile }: PublicLogin, seconds: number): string {
+  const options = {
+    BatchMode: "yes",
+    IdentitiesOnly: "yes",
+    StrictHostKeyChecking: "yes",
+    UserKnownHostsFile: knownHostsFile,
+    GlobalKnownHostsFile: "/dev/null",
+    ConnectTimeout: String(Math.ceil(seconds)),
+  };
+  const words = Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
+  const argv = [
+    "sftp",
+    "-F",
+    "none",
+    "-b",
+    "/dev/null",
+    "-P",
+    String(port),
+    "-i",
+    keyFile,
+    ...words,
+    `${user}@${server}`,
+  ];
+  return `timeout ${seconds} ${argv.map(quote).join(" ")} 2>&1 >/dev/null; echo $?`;
 }

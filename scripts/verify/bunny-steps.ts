@@ -1,6 +1,6 @@
 import type { Chain } from "../runbook/chain.ts";
 import { type Evidence, holdersOf, hostEvidence } from "../runbook/evidence.ts";
-import { agentStep, answersStep, diskStep, unitStep } from "./common-steps.ts";
+import { agentStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { dispatchSteps } from "./dispatch-steps.ts";
 import { broken, good, onHost, type Step, type Verdict } from "./step.ts";
 
@@ -11,6 +11,7 @@ const withVip = (chain: Chain): string[] => (chain.vip ? chain.members.slice(0, 
 /** "2. On bunny1/2-op": the broker, where the virtual IP is, the dispatcher. What the rest lives by comes first. */
 export const bunnySteps: readonly Step[] = [
   answersStep("bunny", members),
+  clockStep("bunny", members),
   diskStep("bunny", members),
   unitStep("broker runs", "bunny", "rabbitmq-server.service", members),
   {

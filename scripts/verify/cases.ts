@@ -4,6 +4,8 @@ import { type Draft, nowMs, wordsOf } from "./fixture.ts";
 /** One thing that is wrong, and the link that has to be named for it. */
 export interface Case {
   readonly title: string;
+  /** The stack that it is looked at in; `lab4` unless given. */
+  readonly stack?: string;
   readonly change: (evidence: Draft<Evidence>) => void;
   readonly host: string;
   readonly step: string;

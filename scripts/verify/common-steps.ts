@@ -1,6 +1,17 @@
 import { chainHostOf } from "../runbook/chain.ts";
-import type { AgentEvidence, HostEvidence } from "../runbook/evidence.ts";
-import { broken, byHost, good, type Look, logsOf, onHost, type Part, type Step, type Verdict } from "./step.ts";
+import { type AgentEvidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
+import {
+  ageText,
+  broken,
+  byHost,
+  good,
+  type Look,
+  logsOf,
+  onHost,
+  type Part,
+  type Step,
+  type Verdict,
+} from "./step.ts";
 
 /**
  * Bytes below which a host's disk is as good as full: RabbitMQ stops taking messages below 50 MB (`disk_free_limit`'s own default), and
@@ -22,6 +33,29 @@ export const answersStep = (part: Part, hosts: Step["hosts"]): Step => ({
       `look at its power, link and console; then ${onHost(evidence, host, "uptime")}`,
     );
   },
+});
+
+/**
+ * Clocks of hosts may differ by this: dispatchers let a product go out again after a window, and tell its age by what radar servers say.
+ * What hosts take to answer is in it, too.
+ */
+const clockMsMost = 10_000;
+
+/** Its clock is that of most hosts. */
+export const clockStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  name: "its clock is right",
+  part,
+  hosts,
+  judge: byHost(({ nowMs }, { evidence }, host) => {
+    const all = Object.keys(evidence.hosts).flatMap((name) => hostEvidence(evidence, name)?.nowMs ?? []);
+    const middleMs = all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? nowMs;
+    const offMs = nowMs - middleMs;
+    if (Math.abs(offMs) <= clockMsMost) return good(`within ${clockMsMost / 1000} s of the other hosts`);
+    return broken(
+      `${ageText(Math.abs(offMs))} ${offMs > 0 ? "ahead of" : "behind"} most hosts`,
+      `${onHost(evidence, host, "timedatectl")}; ${onHost(evidence, host, "systemctl status systemd-timesyncd chrony")}`,
+    );
+  }),
 });
 
 export const diskStep = (part: Part, hosts: Step["hosts"]): Step => ({
@@ -82,6 +116,19 @@ export const agentStep = (part: Part, agent: string, hosts: Step["hosts"]): Step
       `${place.unit} runs and doesn't answer on port ${place.port}: ${silent}`,
       `it hangs; systemd ends it by its watchdog, or ${restart}`,
     );
+  }),
+});
+
+/** What an agent says of its work, where nothing else of the chain does. */
+export const agentIsWell = (part: Part, agent: string, hosts: Step["hosts"]): Step => ({
+  name: `${agent} is well`,
+  part,
+  hosts,
+  judge: byHost((host, { evidence }, name) => {
+    const { health } = agentOf(host, agent);
+    if (!chainHostOf(evidence.chain, name).agents.some((one) => one.name === agent)) return good("none is placed here");
+    if (!health) return { verdict: "unknown", evidence: `the ${agent} says nothing` };
+    return health.ok ? good(health.text) : broken(health.text, logsOf(evidence, name, agent));
   }),
 });
 

@@ -7,6 +7,9 @@ export type Draft<T> = { -readonly [Key in keyof T]: Draft<T[Key]> };
 
 export const nowMs = Date.parse("2026-11-27T20:50:00Z");
 const product = "20261127/RADAR/URP/XFT/202611272049~~PPI,0.3,10,ECHO,DBZ,DBZ:URP:XFT:RADAR:META::20261127204959";
+const delivered = {
+  ...{ path: "radar/24_HR_ACCUM/GIF/XSS/202611272049_XSS_24_HR_ACCUM_MM.gif", bytes: 658, modifiedMs: nowMs - 20_500 },
+};
 const connected = "connected to amqps://10.203.4.50:5671";
 
 /** What a look at `lab4` gives where nothing is wrong and 30 products a second are made. */
@@ -22,6 +25,7 @@ export function soundEvidence(stack = "lab4"): Draft<Evidence> {
     const isPds = chain.pdses.includes(name);
     const holds = name === chain.members[0] && chain.vip ? [chain.vip.address] : [];
     const found = chain.hosts.find((one) => one.name === name);
+    const road = chain.publicRoad;
     const units = [...(found?.units ?? []), ...(found?.agents ?? []).map(({ unit }) => unit)];
     const health = (agent: string) => {
       if (agent !== "dispatcher") return { ok: true, text: `500 done, 0 waiting; ${connected}`, spooled: 0 };
@@ -38,13 +42,38 @@ export function soundEvidence(stack = "lab4"): Draft<Evidence> {
       disks: [{ mount: "/", usedPercent: 20, freeBytes: 40e9 }],
       ...(isUrp ? { newest, announcedAtMs: nowMs - 2480, fetches: [fetched(name)] } : {}),
       ...(isPds ? { placedAtMs: nowMs - 40, fetches: chain.urps.map(fetched) } : {}),
+      ...(road?.pxes.includes(name) ? { txqs: { delivery: emptyTxq(), notify: emptyTxq() }, login: { ok: true } } : {}),
+      ...(name === road?.server ? { newest: [delivered], fetches: [fetchedDelivered(name)] } : {}),
+      ...(road?.clients.includes(name)
+        ? { fetchedAtMs: nowMs - 20_000, fetches: [fetchedDelivered(road.server)] }
+        : {}),
     };
   };
   return structuredClone({
     chain,
     hosts: Object.fromEntries(chain.hosts.map(({ name }) => [name, host(name)])),
     broker: soundBroker(chain),
+    ...(chain.publicRoad ? { publicBroker: soundPublicBroker(chain.publicRoad) } : {}),
   }) as Draft<Evidence>;
+}
+
+const emptyTxq = () => ({ files: 0, aside: 0 });
+
+const fetchedDelivered = (from: string) => ({
+  ...{ from, product: delivered, answer: { status: 200, bytes: delivered.bytes, body: "" } },
+});
+
+function soundPublicBroker({ server, queues }: NonNullable<Evidence["chain"]["publicRoad"]>): BrokerEvidence {
+  const name = `rabbit@${server}`;
+  const node = { name, running: true, partitions: [], memoryAlarm: false, diskAlarm: false };
+  const queue = (of: string): QueueEvidence => ({
+    ...{ name: of, state: "running", messages: 0, ready: 0, unacknowledged: 0, consumers: 1 },
+    ...{ published: 2, acknowledged: 2, replicas: [name], inStep: [name] },
+  });
+  return {
+    members: { [server]: { nodes: [node] } },
+    queues: Object.fromEntries(Object.values(queues).map((of) => [of, queue(of)])),
+  };
 }
 
 function soundBroker({ members, queues, dispatchers, pdses }: Evidence["chain"]): BrokerEvidence {

@@ -1,11 +1,17 @@
 import type { Evidence } from "../runbook/evidence.ts";
 import { bunnySteps } from "./bunny-steps.ts";
+import { clientSteps } from "./client-steps.ts";
+import { ddSteps } from "./dd-steps.ts";
 import { pdsSteps } from "./pds-steps.ts";
+import { pxSteps } from "./px-steps.ts";
 import type { Look, Part, Step, Verdict } from "./step.ts";
 import { urpSteps } from "./urp-steps.ts";
 
-/** The whole chain, in order of production. */
-export const steps: readonly Step[] = [...urpSteps, ...bunnySteps, ...pdsSteps];
+/** The whole chain, in order of production: from the radar servers to PDS, then from px to the public. */
+export const steps: readonly Step[] = [...urpSteps, ...bunnySteps, ...pdsSteps, ...pxSteps, ...ddSteps, ...clientSteps];
+
+/** What a part that comes first stands still for. */
+const waitsFor: Partial<Record<Part, Part>> = { URP: "bunny", px: "DD" };
 
 export interface Judged extends Verdict {
   readonly part: Part;
@@ -48,7 +54,9 @@ export function verify(evidence: Evidence, options: Omit<Look, "evidence">): Ver
 function settle(judged: readonly Judged[]): Judged[] {
   return judged.map((one, index) => {
     if (one.verdict !== "waits") return one;
-    const later = judged.slice(index + 1).some(({ verdict, part }) => verdict === "broken" && part === "bunny");
+    const later = judged
+      .slice(index + 1)
+      .some(({ verdict, part }) => verdict === "broken" && part === waitsFor[one.part]);
     return later ? one : { ...one, verdict: "broken" };
   });
 }

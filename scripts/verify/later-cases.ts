@@ -4,6 +4,13 @@ import { nowMs, queueOf, wordsOf } from "./fixture.ts";
 /** The same of bunny and PDS. */
 export const laterCases: readonly Case[] = [
   {
+    title: "a broker's clock is wrong",
+    change: (look) => {
+      wordsOf(look, "bunny2").nowMs -= 90_000;
+    },
+    ...{ host: "bunny2", step: "its clock is right", says: /90 s behind most hosts/, remedy: /timedatectl/ },
+  },
+  {
     title: "the broker that has the virtual IP was stopped",
     change: (look) => {
       brokerGone(look, "bunny1", "bunny2");

@@ -1,6 +1,6 @@
 import type { Chain } from "../runbook/chain.ts";
 import { hostEvidence } from "../runbook/evidence.ts";
-import { agentOf, agentStep, answersStep, diskStep } from "./common-steps.ts";
+import { agentOf, agentStep, answersStep, clockStep, diskStep } from "./common-steps.ts";
 import { noQueue, perSecond, waitSeconds } from "./dispatch-steps.ts";
 import { ageText, broken, byHost, good, logsOf, onHost, type Step } from "./step.ts";
 import { judgeFetch } from "./urp-steps.ts";
@@ -14,6 +14,7 @@ const first = ({ members, pdses: hosts }: Chain) => (hosts.length > 0 ? members.
 /** "3. On pds-op: check the pull_urp". */
 export const pdsSteps: readonly Step[] = [
   answersStep("PDS", pdses),
+  clockStep("PDS", pdses),
   diskStep("PDS", pdses),
   agentStep("PDS", "puller", pdses),
   {

@@ -15,6 +15,9 @@ const titles: Readonly<Record<Part, string>> = {
   URP: "1. URP: made, announced, served",
   bunny: "2. bunny: broker, virtual IP, dispatcher",
   PDS: "3. PDS: pulled",
+  px: "4. px: delivered, announced",
+  DD: "5. DD: the public data server and its broker",
+  client: "6. clients: fetched",
 };
 
 /** A line a step and host, with the remedy below what is broken; the first broken link at the end. */

@@ -13,8 +13,8 @@ export interface Verdict {
   readonly remedy?: string;
 }
 
-/** The three parts of the requirement's last chapter. */
-export type Part = "URP" | "bunny" | "PDS";
+/** The three parts of the requirement's last chapter, then those of the public road. */
+export type Part = "URP" | "bunny" | "PDS" | "px" | "DD" | "client";
 
 /** One link of the chain, on each host that it is made of. */
 export interface Step {

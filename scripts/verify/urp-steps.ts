@@ -1,6 +1,6 @@
 import type { Chain } from "../runbook/chain.ts";
 import { type FetchEvidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
-import { agentOf, agentStep, answersStep, diskStep, unitStep } from "./common-steps.ts";
+import { agentOf, agentStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
 
 /** An announcement is in the spool within a second of its product; on a host with much to do this is far more than that. */
@@ -11,6 +11,7 @@ const urps = ({ urps: hosts }: Chain) => hosts;
 /** "1. On urp-1/2": are products made, announced, served? */
 export const urpSteps: readonly Step[] = [
   answersStep("URP", urps),
+  clockStep("URP", urps),
   diskStep("URP", urps),
   {
     name: "products are made",

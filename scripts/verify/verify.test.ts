@@ -3,9 +3,10 @@ import { cases } from "./cases.ts";
 import { type Draft, queueOf, soundEvidence, wordsOf } from "./fixture.ts";
 import { steps, verify } from "./judge.ts";
 import { laterCases } from "./later-cases.ts";
+import { publicCases } from "./public-cases.ts";
 import { formatVerification } from "./report.ts";
 
-const all = [...cases, ...laterCases];
+const all = [...cases, ...laterCases, ...publicCases];
 const options = { productAgeSeconds: 300 };
 
 describe("verify", () => {
@@ -16,7 +17,7 @@ describe("verify", () => {
   });
 
   it.each(all.map((one) => [one.title, one] as const))("names the first broken link where %s", (_, one) => {
-    const evidence = soundEvidence();
+    const evidence = soundEvidence(one.stack);
     one.change(evidence);
     const { ok, firstBroken } = verify(evidence, options);
     expect(ok).toBe(false);
