@@ -4,8 +4,10 @@ import { rootFile } from "./files.ts";
 import { firewallRules, firewallUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
-/** epmd, Erlang distribution, command line: RabbitMQ's own choice where nothing else is set (rabbitmq.com/docs/networking). */
-const clusterPorts = "4369, 25672, 35672-35682";
+/** What goes between members: RabbitMQ's own choice where nothing else is set (rabbitmq.com/docs/networking). */
+export const clusterPort = "25672";
+/** epmd, Erlang distribution, command line. */
+const clusterPorts = `4369, ${clusterPort}, 35672-35682`;
 
 /** A member's ports for members only. AMQP is not among them: whether it listens for other hosts is the listener's business. */
 export function firewallPart({ config, host }: PartContext): HostPart {

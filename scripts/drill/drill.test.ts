@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
@@ -14,8 +14,17 @@ import {
   writeSource,
 } from "../../agents/dispatcher/journal-record.ts";
 import { readKey } from "../../agents/dispatcher/product-key.ts";
+import { productKey } from "../../agents/lib/announcement.ts";
+import { TreeJournal } from "../../agents/lib/tree-journal.ts";
+import type { Inquiry } from "../../agents/puller/peer-message.ts";
+import { PlacedJournal } from "../../agents/puller/placed-journal.ts";
+import { render } from "../../infra/commands/command.ts";
 import type { LogLine } from "../logs/journal.ts";
-import { type DispatcherWords, dispatchTimes, measureMove, parseWords, readArrivals } from "./measure.ts";
+import { soundEvidence } from "../verify/fixture.ts";
+import { accountOf, accountQuestion, parseAccount } from "./account.ts";
+import { drillKinds } from "./kinds.ts";
+import { formatDrills, logDrill, readDrills } from "./log.ts";
+import { type DispatcherWords, dispatchTimes, measurePhase, parseWords, readArrivals } from "./measure.ts";
 import { brokenSince, type DrillReport, formatDrill } from "./report.ts";
 
 const key = (number: number): string => number.toString(16).padStart(32, "0");
@@ -85,11 +94,11 @@ describe("the pause of a move", () => {
       ),
     ],
   };
-  const move = { from: "bunny1", to: "bunny2", toldAtMs: 1010 };
+  const phase = { what: "moved", from: "bunny1", to: "bunny2", toldAtMs: 1010, untilMs: 1900 };
 
   it("is the longest time without a product from the last one before it on, beside what was usual before the drill", () => {
-    expect(measureMove(move, 1900, [one, other], 500)).toEqual({
-      ...{ from: "bunny1", to: "bunny2", products: 2, pauseMs: 250, usualMs: 40 },
+    expect(measurePhase(phase, [one, other], 500)).toEqual({
+      ...{ what: "moved", from: "bunny1", to: "bunny2", products: 2, pauseMs: 250, usualMs: 40 },
       ...{ leftMs: 20, heldMs: 80, firstDecisionMs: 245 },
     });
   });
@@ -99,16 +108,18 @@ describe("the pause of a move", () => {
   });
 
   it("is not told where no product came", () => {
-    const found = measureMove(move, 1900, [{ dispatched: [], said: other.said }], 500);
-    expect(found).toEqual({ from: "bunny1", to: "bunny2", products: 0, heldMs: 80, firstDecisionMs: 245 });
+    const { toldAtMs: _, untilMs: __, ...about } = phase;
+    const found = measurePhase(phase, [{ dispatched: [], said: other.said }], 500);
+    expect(found).toEqual({ ...about, products: 0, heldMs: 80, firstDecisionMs: 245 });
   });
 });
 
 describe("the report", () => {
   const link = { host: "urp-1", step: "products are made", evidence: "old" };
   const report: DrillReport = {
-    ok: false,
-    moves: [{ from: "bunny1", to: "bunny2", products: 9, pauseMs: 250, usualMs: 40, heldMs: 80 }],
+    ...{ kind: "broker", host: "bunny1", ok: false },
+    phases: [{ what: "kills it", from: "bunny1", to: "bunny2", products: 9, pauseMs: 250, usualMs: 40, heldMs: 80 }],
+    account: { announced: 9, lost: ["A"], repeated: [] },
     trouble: [{ what: "it did not move in time", remedy: "look" }],
     before: [link],
     after: [link, { host: "bunny1", step: "no alarm", evidence: "an alarm" }],
@@ -116,10 +127,120 @@ describe("the report", () => {
 
   it("has what is broken since, and not what was broken before", () => {
     expect(brokenSince(report.before, report.after)).toEqual([report.after[1]]);
-    const text = formatDrill(report);
-    expect(text).toMatch(/bunny1 -> bunny2 +250 ms +40 ms +- +80 ms +- +9$/m);
+    const text = formatDrill(report, 2000);
+    expect(text).toMatch(/kills it +bunny1 -> bunny2 +250 ms +2000 ms +40 ms +- +80 ms +- +9$/m);
+    expect(text).toContain("9 products announced meanwhile: 1 lost, 0 placed twice");
     expect(text).toContain("✗ it did not move in time\n  remedy: look");
     expect(text).toContain("✗ broken since: bunny1, no alarm: an alarm");
     expect(text).not.toContain("broken since: urp-1");
+  });
+
+  it("is kept with its date, and shown in a row, what a full disk has cut left out", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "warren-drill-"));
+    try {
+      const file = path.join(folder, "drills/op.jsonl");
+      expect(await readDrills("op", file)).toEqual([]);
+      await logDrill("op", report, file);
+      await appendFile(file, '{"at":"2026');
+      const [kept, ...more] = await readDrills("op", file);
+      expect([kept, more]).toEqual([{ ...report, at: expect.any(String), by: expect.any(String) }, []]);
+      expect(formatDrills(kept ? [kept] : [])).toMatch(/broker +bunny1 +250 ms +- +9 +1 +0 +not good$/m);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("what became of products", () => {
+  const file = (name: string) => `20150120/RADAR/${name}:URP:IWA:RADAR:META::20150120180902`;
+
+  it("is read from the journals that announcers and pullers write", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "warren-drill-"));
+    try {
+      const onFailure = (error: Error) => expect.fail(error.message);
+      let now = 1000;
+      const announced = new TreeJournal({
+        ...{ file: path.join(folder, "announced.journal"), keepSeconds: Number.POSITIVE_INFINITY },
+        ...{ now: () => now, onFailure },
+      });
+      await announced.open();
+      for (const [name, atMs] of [
+        ["before", 900],
+        ["A", 2000],
+        ["B", 2100],
+      ] as const) {
+        now = atMs;
+        announced.add(file(name), { inode: "1", size: 1, modifiedMs: 1 });
+      }
+      await announced.close();
+      const placed = new PlacedJournal({
+        ...{ file: path.join(folder, "placed-urp.jsonl"), bootId: "b", isUnfinished: async () => false },
+        ...{ now: () => now, onFailure },
+      });
+      await placed.open();
+      const about = (name: string): Inquiry => {
+        const fileName = file(name).split("/").at(-1) ?? "";
+        return { key: productKey(fileName), url: "http://u/", fileName, kind: "first", inDoubt: false };
+      };
+      placed.placing(about("A"), "part-1");
+      // Another process of the same number: both were placed.
+      placed.placing(about("A"), "part-1");
+      placed.placing(about("B"), "part-2");
+      placed.dropped("part-2");
+      placed.close();
+
+      const script = accountQuestion(1000)
+        .replaceAll("/opt/warren/node/bin/node", process.execPath)
+        .replace("/var/lib/warren/announcer", folder)
+        .replace("/var/lib/warren/puller", folder);
+      const answer = (await execa("sh", [], { input: script })).stdout;
+      const found = parseAccount(answer);
+      expect(found && accountOf([found], 1000, 3000)).toEqual({
+        announced: 2,
+        lost: ["B:URP:IWA:RADAR:META"],
+        repeated: ["A:URP:IWA:RADAR:META"],
+      });
+      expect(parseAccount(answer.replace("== end", ""))).toBeUndefined();
+      // A host that has neither.
+      const none = await execa("sh", [], { input: accountQuestion(0) });
+      expect(parseAccount(none.stdout)).toEqual({ announced: [], placed: [] });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("the kinds", () => {
+  const evidence = soundEvidence();
+  const { chain } = evidence;
+
+  it.each(drillKinds)(
+    "$name is done to hosts that there are, and undone by the host itself, by hand, and by the verb",
+    (kind) => {
+      const [host = ""] = kind.targets(evidence);
+      expect(chain.hosts.map(({ name }) => name)).toContain(host);
+      const strike = render(kind.strike(chain, host, 300).command);
+      const heal = render(kind.heal(chain, host).command);
+      expect(strike).toMatch(/systemd-run --quiet --unit=\S+ --on-active=300 .*&& date \+%s%3N && /);
+      const byHost = /AccuracySec=1s (.+?) && date/.exec(strike)?.[1] ?? "";
+      expect(heal).toContain(byHost);
+      expect(kind.healByHand(chain, host)).toContain(byHost);
+      expect(heal).toMatch(/systemctl stop \S+\.timer/);
+    },
+  );
+
+  it("part a member that clients are not on, until all others miss it", () => {
+    const kind = drillKinds.find(({ name }) => name === "partition");
+    expect(kind?.targets(evidence)).toEqual(["bunny2", "bunny3", "bunny1"]);
+    expect(kind?.lackUntil(evidence, "bunny2")).toMatchObject({ host: "bunny1", evidence: "still sees it running" });
+    const parted = soundEvidence();
+    for (const answer of Object.values(parted.broker.members)) {
+      if ("nodes" in answer) {
+        for (const node of answer.nodes as { name: string; running: boolean }[]) {
+          if (node.name === "rabbit@bunny2") node.running = false;
+        }
+      }
+    }
+    expect(kind?.lackUntil(parted, "bunny2")).toBeUndefined();
   });
 });

@@ -77,15 +77,19 @@ export function dispatchTimes(words: readonly DispatcherWords[]): number[] {
   return [...byKey.values()].toSorted((a, b) => a - b);
 }
 
-/** One move of the address; times are milliseconds after its host was told. */
-export interface Move {
+/** What was done at a moment, and what the address did then, if anything. Times that are measured are milliseconds after the moment. */
+export interface Phase {
+  readonly what: string;
+  /** Had the address before, and has it afterwards. */
   readonly from: string;
   readonly to: string;
   readonly toldAtMs: number;
+  /** When the next thing was done, or the measuring ended. */
+  readonly untilMs: number;
 }
 
-export interface MeasuredMove extends Pick<Move, "from" | "to"> {
-  /** The longest time between two products sent on, from the last one before the move on; undefined where none came. */
+export interface MeasuredPhase extends Pick<Phase, "what" | "from" | "to"> {
+  /** The longest time between two products sent on, from the last one before the moment on; undefined where none came. */
   readonly pauseMs?: number;
   /** The same of the minute before the drill: a pause that is not longer is none. */
   readonly usualMs?: number;
@@ -95,25 +99,24 @@ export interface MeasuredMove extends Pick<Move, "from" | "to"> {
   readonly firstDecisionMs?: number;
 }
 
-/** @param untilMs when the next thing was done, or the measuring ended. Pure. */
-export function measureMove(
-  { from, to, toldAtMs }: Move,
-  untilMs: number,
+/** @param beganMs of the drill; what was before is usual. Pure. */
+export function measurePhase(
+  { what, from, to, toldAtMs, untilMs }: Phase,
   words: readonly DispatcherWords[],
   beganMs: number,
-): MeasuredMove {
+): MeasuredPhase {
   const times = dispatchTimes(words);
   const during = times.filter((atMs) => atMs >= toldAtMs && atMs < untilMs);
   const last = times.findLast((atMs) => atMs < toldAtMs);
   const pauseMs = longestGap(last === undefined ? during : [last, ...during]);
-  const usualMs = longestGap(times.filter((atMs) => atMs < beganMs));
+  const usualMs = longestGap(times.filter((atMs) => atMs < Math.min(beganMs, toldAtMs)));
   const said = words.flatMap((one) => one.said).filter(({ atMs }) => atMs >= toldAtMs && atMs < untilMs);
   const after = (host: string, text: RegExp) => {
-    const line = said.find((one) => one.host === host && text.test(one.text));
+    const line = from === to ? undefined : said.find((one) => one.host === host && text.test(one.text));
     return line && Math.round(line.atMs - toldAtMs);
   };
   return {
-    ...{ from, to, products: during.length },
+    ...{ what, from, to, products: during.length },
     ...defined("pauseMs", pauseMs),
     ...defined("usualMs", usualMs),
     ...defined("leftMs", after(from, /^the virtual IP left this host/)),

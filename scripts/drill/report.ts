@@ -1,11 +1,14 @@
 import { formatColumns } from "../lib/columns.ts";
-import type { Chain } from "../runbook/chain.ts";
 import type { Verification } from "../verify/judge.ts";
-import type { MeasuredMove } from "./measure.ts";
+import type { DrillKind } from "./kinds.ts";
+import { pauseText } from "./log.ts";
+import type { MeasuredPhase } from "./measure.ts";
 import type { DrillResult } from "./run.ts";
 
-/** What `--json` says. */
+/** What `--json` says, and what is kept of a drill. */
 export interface DrillReport extends DrillResult {
+  readonly kind: string;
+  readonly host: string;
   readonly ok: boolean;
   /** Broken links, as `verify` has them; a drill is not begun where one concerns it. */
   readonly before: readonly Broken[];
@@ -26,43 +29,40 @@ export function brokenSince(before: readonly Broken[], after: readonly Broken[])
   return after.filter((one) => !before.some(({ host, step }) => host === one.host && step === one.step));
 }
 
-export function formatPlan({ vip }: Chain, from: string, to: string, holdMs: number): string {
+export function formatPlan(kind: DrillKind, host: string, holdMs: number): string {
   const rows = [
-    ["1", `${vip?.name} ${vip?.address} leaves ${from}`, `${to} takes it, its dispatcher goes on`],
-    ["2", `it stays there for ${holdMs / 1000} s`, "products go out from there"],
-    ["3", `${from} may have it again`, `it comes back, and ${from} dispatches`],
+    ["1", `${host} ${kind.does}`, kind.expectation],
+    ["2", `so for ${holdMs / 1000} s`, "products go on"],
+    ["3", `${host} is mended`, "all is whole, and as before"],
   ];
   return `${formatColumns([["", "what is done", "what is expected"], ...rows], "  ")}\n`;
 }
 
-/** A row a move, what is wrong, and what was broken before and after. */
-export function formatDrill({ moves, trouble, before, after }: DrillReport): string {
-  const rows = moves.map((move) => [
-    `${move.from} -> ${move.to}`,
-    ms(move.pauseMs),
-    ms(move.usualMs),
-    ms(move.leftMs),
-    ms(move.heldMs),
-    ms(move.firstDecisionMs),
-    String(move.products),
+/** A row a phase, what became of the products, what is wrong, and what was broken before and after. */
+export function formatDrill({ phases, account, trouble, before, after }: DrillReport, wantedMs?: number): string {
+  const rows = phases.map((phase) => [
+    phase.what,
+    phase.from === phase.to ? phase.to : `${phase.from} -> ${phase.to}`,
+    ...[phase.pauseMs, wantedMs, phase.usualMs, phase.leftMs, phase.heldMs, phase.firstDecisionMs].map(pauseText),
+    String(phase.products),
   ]);
-  const head = ["move", "pause", "usual", "left after", "held after", "dispatches after", "products"];
-  const since = brokenSince(before, after);
+  const head = ["what", "virtual IP", "pause", "wanted", "usual", "left", "held", "dispatches", "products"];
   const lines = [
-    ...(moves.length > 0 ? [formatColumns([head, ...rows], "  "), ...moves.flatMap(unmeasured)] : []),
+    ...(phases.length > 0 ? [formatColumns([head, ...rows], "  "), ...phases.flatMap(unmeasured)] : []),
+    ...(account ? [accountText(account)] : []),
     ...trouble.flatMap(({ what, remedy }) => [`✗ ${what}`, `  remedy: ${remedy}`]),
     `  verify before: ${brokenText(before)}`,
     `  verify after: ${brokenText(after)}`,
-    ...since.map(({ host, step, evidence }) => `✗ broken since: ${host}, ${step}: ${evidence}`),
+    ...brokenSince(before, after).map(({ host, step, evidence }) => `✗ broken since: ${host}, ${step}: ${evidence}`),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-const ms = (value: number | undefined): string => (value === undefined ? "-" : `${value} ms`);
+const accountText = ({ announced, lost, repeated }: NonNullable<DrillResult["account"]>): string =>
+  `  ${announced} products announced meanwhile: ${lost.length} lost, ${repeated.length} placed twice`;
 
-function unmeasured({ from, to, pauseMs }: MeasuredMove): string[] {
-  if (pauseMs !== undefined) return [];
-  return [`  ${from} -> ${to}: no products came meanwhile, so there is no pause to be measured`];
+function unmeasured({ what, pauseMs }: MeasuredPhase): string[] {
+  return pauseMs === undefined ? [`  ${what}: no products came meanwhile, so there is no pause to be measured`] : [];
 }
 
 const brokenText = (links: readonly Broken[]): string =>

@@ -1,110 +1,134 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Unreachable } from "../../infra/observe/observation.ts";
 import { act } from "../lib/host-action.ts";
-import { lackAway, letBack, letBackByHand, moveAway, toldAtMs } from "../lib/stand-back.ts";
+import { toldAtMs } from "../lib/undo-timer.ts";
 import { awaitNoLack, type Lack, lackOf } from "../lib/wholeness.ts";
 import { type Evidence, holdersOf } from "../runbook/evidence.ts";
 import type { Looker } from "../runbook/look.ts";
 import type { Reach } from "../runbook/reach.ts";
+import { accountOf, accountQuestion, type DrillAccount, parseAccount } from "./account.ts";
+import type { DrillKind } from "./kinds.ts";
 import {
   type DispatcherWords,
-  type MeasuredMove,
-  type Move,
-  measureMove,
+  type MeasuredPhase,
+  measurePhase,
+  type Phase,
   parseWords,
   wordsQuestion,
 } from "./measure.ts";
 
 export interface Drill {
+  readonly kind: DrillKind;
   readonly looker: Looker;
   readonly reach: Reach;
+  /** Whom it is done to. */
+  readonly host: string;
   /** Has the virtual IP. */
-  readonly from: string;
-  /** Milliseconds for which it stays away. */
+  readonly holder: string;
+  /** Milliseconds for which it stays broken. */
   readonly holdMs: number;
-  /** Milliseconds for each move. */
+  /** Milliseconds for it to come to what is expected, and for all to be whole again. */
   readonly movesWithinMs: number;
-  /** Aborted: it comes back at once. */
+  /** Aborted: it is mended at once. */
   readonly signal: AbortSignal;
-  /** Called with what lets the address back, and without it when it is back. */
-  onMoved(heal: (() => Promise<unknown>) | undefined): void;
+  /** Called with what mends it, and without it when all is whole. */
+  onStruck(heal: (() => Promise<unknown>) | undefined): void;
   say(text: string): void;
 }
 
 export interface DrillResult {
-  readonly moves: readonly MeasuredMove[];
-  /** What was not as it should be: a move that did not end in time, an address that could not be let back. */
-  readonly trouble: readonly { readonly what: string; readonly remedy: string }[];
+  /** While it was broken, and from its mending on. */
+  readonly phases: readonly MeasuredPhase[];
+  /** Left out where nothing was broken, or a host could not be asked. */
+  readonly account?: DrillAccount;
+  /** What was not as it should be: nobody took over in time, it could not be mended, products are missing. */
+  readonly trouble: Trouble[];
+}
+
+interface Trouble {
+  readonly what: string;
+  readonly remedy: string;
 }
 
 /** Of the minute before, what is usual is taken. */
 const beforeMs = 60_000;
-/** After the address is back: what was held up goes out. */
+/** After all is whole: what was held up goes out. */
 const afterMs = 3000;
-const wordsMs = 60_000;
-const letBackTries = 3;
+const askWithinMs = 60_000;
+const healTries = 3;
 const lookOptions = { withMetrics: false, withFetches: false };
+/** For products that were held up to be placed: a puller waits up to 20 s for another one's word. */
+const placedWithinMs = 45_000;
+const askAccountEveryMs = 1000;
 
-/** Moves the address away, and whatever becomes of that, back; then asks the dispatchers what it was like. */
+/** Breaks it, and whatever becomes of that, mends it; then asks dispatchers, radar servers and pullers what it was like. */
 export async function runDrill(drill: Drill): Promise<DrillResult> {
-  const { reach, from, looker, say, signal } = drill;
-  const trouble: DrillResult["trouble"][number][] = [];
-  const moves: (Move & { readonly untilMs: number })[] = [];
+  const { kind, reach, host, holder, looker, say, signal } = drill;
+  const { chain } = looker;
+  const trouble: Trouble[] = [];
   const beganMs = Date.now();
-  say(`${from} gives the virtual IP away`);
-  const moving = act(reach, moveAway(from, awaySeconds(drill)));
-  const back = letBackUntilHeard(drill, moving);
-  drill.onMoved(back);
-  const away = await moving;
-  let to: string | undefined;
-  if ("why" in away) {
-    trouble.push({ what: `the virtual IP can't be moved: ${away.why}`, remedy: letBackByHand(looker.chain, from) });
+  const strike = kind.strike(chain, host, undoneAfterSeconds(drill));
+  say(`${host} ${strike.title}`);
+  const striking = act(reach, strike);
+  const heal = healOnce(drill, striking);
+  drill.onStruck(heal);
+  const struck = await striking;
+  let during = holder;
+  if ("why" in struck) {
+    trouble.push({ what: `it could not be done: ${struck.why}`, remedy: kind.healByHand(chain, host) });
   } else {
-    let lack: Lack | undefined;
-    ({ lack, holder: to } = await awaitHolder(drill, (evidence) => lackAway(evidence, from)));
-    if (lack && !signal.aborted) {
-      trouble.push({ what: `it did not move in time: ${lack.host}, ${lack.evidence}`, remedy: lack.remedy });
-    } else if (to !== undefined && !signal.aborted) {
-      say(`${to} has it, and dispatches; stays for ${drill.holdMs / 1000} s`);
+    const found = await awaitLook(drill, signal, (evidence) => kind.lackUntil(evidence, host));
+    during = found.holder ?? holder;
+    if (found.lack && !signal.aborted) {
+      const what = `it did not come to what is expected in time: ${found.lack.host}, ${found.lack.evidence}`;
+      trouble.push({ what, remedy: found.lack.remedy });
+    } else if (!signal.aborted) {
+      say(
+        `${during === holder ? "all others go on" : `${during} has the virtual IP, and dispatches`}; so for ${drill.holdMs / 1000} s`,
+      );
       await sleep(drill.holdMs, undefined, { signal }).catch(() => {});
     }
   }
-  say(`${from} may have it again`);
-  const returned = await back();
-  if ("why" in returned) {
-    trouble.push({
-      what: `the virtual IP can't be let back: ${returned.why}; ${from} lets it back itself after ${awaySeconds(drill)} s`,
-      remedy: letBackByHand(looker.chain, from),
-    });
+  say(`${host} ${kind.heal(chain, host).title}`);
+  const healed = await heal();
+  if ("why" in healed) {
+    const itself = `${host} does so itself after ${undoneAfterSeconds(drill)} s`;
+    trouble.push({ what: `it can't be mended: ${healed.why}; ${itself}`, remedy: kind.healByHand(chain, host) });
   }
-  const { lack } = await awaitHolder({ ...drill, signal: undefined }, (evidence) => lackOf(evidence, { hosts: [] }));
-  drill.onMoved(undefined);
+  const { lack } = await awaitLook(drill, undefined, (seen) => lackOf(seen, { hosts: kind.needs(chain) }));
+  drill.onStruck(undefined);
   if (lack) trouble.push({ what: `not as before: ${lack.host}, ${lack.step}: ${lack.evidence}`, remedy: lack.remedy });
-  else say(`${from} has it again, and all is whole`);
+  else say("all is whole again");
 
-  const toldAway = "why" in away ? undefined : toldAtMs(away.output);
-  const toldBack = "why" in returned ? undefined : toldAtMs(returned.output);
-  if (toldAway !== undefined && toldBack !== undefined && to !== undefined) {
-    await sleep(afterMs);
-    moves.push({ from, to, toldAtMs: toldAway, untilMs: toldBack });
-    moves.push({ from: to, to: from, toldAtMs: toldBack, untilMs: Number.POSITIVE_INFINITY });
-  }
-  const words = moves.length > 0 ? await askWords(drill, beganMs - beforeMs, trouble) : [];
-  const measured = moves.map(({ untilMs, ...move }) =>
-    measureMove(move, untilMs, words, Math.min(beganMs, move.toldAtMs)),
-  );
-  return { moves: measured, trouble };
+  const [struckAtMs, healedAtMs] = [struck, healed].map((one) => ("why" in one ? undefined : toldAtMs(one.output)));
+  if (struckAtMs === undefined || healedAtMs === undefined) return { phases: [], trouble };
+  await sleep(afterMs);
+  const untilMs = Date.now();
+  const phases: Phase[] = [
+    { what: strike.title, from: holder, to: during, toldAtMs: struckAtMs, untilMs: healedAtMs },
+    { what: kind.heal(chain, host).title, from: during, to: holder, toldAtMs: healedAtMs, untilMs },
+  ];
+  const words = await askWords(drill, beganMs - beforeMs, trouble);
+  const account = await untilPlaced(drill, struckAtMs, untilMs, trouble);
+  return {
+    phases: phases.map((phase) => measurePhase(phase, words, beganMs)),
+    ...(account ? { account } : {}),
+    trouble,
+  };
 }
 
 /** Longer than all that the drill waits for. */
-const awaySeconds = ({ holdMs, movesWithinMs }: Drill): number => 60 + Math.ceil((holdMs + 2 * movesWithinMs) / 1000);
+const undoneAfterSeconds = ({ holdMs, movesWithinMs }: Drill): number =>
+  60 + Math.ceil((holdMs + 2 * movesWithinMs) / 1000);
 
 /** A host may not answer at once. Done once, however often it is called, and not before what it undoes is done. */
-function letBackUntilHeard({ reach, from }: Drill, moving: Promise<unknown>): () => ReturnType<typeof act> {
+function healOnce({ kind, looker, reach, host }: Drill, striking: Promise<unknown>): () => ReturnType<typeof act> {
   let done: ReturnType<typeof act> | undefined;
+  const action = kind.heal(looker.chain, host);
   const tries = async () => {
-    await moving;
-    let outcome = await act(reach, letBack(from));
-    for (let tried = 1; "why" in outcome && tried < letBackTries; tried += 1) outcome = await act(reach, letBack(from));
+    await striking;
+    let outcome = await act(reach, action);
+    for (let tried = 1; "why" in outcome && tried < healTries; tried += 1) outcome = await act(reach, action);
     return outcome;
   };
   return () => {
@@ -113,15 +137,9 @@ function letBackUntilHeard({ reach, from }: Drill, moving: Promise<unknown>): ()
   };
 }
 
-async function awaitHolder(
-  {
-    looker,
-    movesWithinMs,
-    say,
-    signal,
-  }: Pick<Drill, "looker" | "movesWithinMs" | "say"> & {
-    readonly signal: AbortSignal | undefined;
-  },
+async function awaitLook(
+  { looker, movesWithinMs, say }: Drill,
+  signal: AbortSignal | undefined,
   judge: (evidence: Evidence) => Lack | undefined,
 ): Promise<{ readonly lack: Lack | undefined; readonly holder: string | undefined }> {
   let holder: string | undefined;
@@ -139,21 +157,64 @@ async function awaitHolder(
   }
 }
 
-async function askWords(
-  { looker, reach }: Drill,
-  sinceMs: number,
-  trouble: DrillResult["trouble"][number][],
-): Promise<DispatcherWords[]> {
+async function askWords({ looker, reach }: Drill, sinceMs: number, trouble: Trouble[]): Promise<DispatcherWords[]> {
   const { chain } = looker;
-  const found = await Promise.all(
-    chain.dispatchers.map(async (host) => {
-      const question = wordsQuestion(chain, host, sinceMs, Date.now());
-      const answer = await reach.ask(host, question, (text) => parseWords(host, text), wordsMs);
-      if (!("unreachable" in answer)) return [answer];
-      const what = `${host} can't be asked what it dispatched: ${answer.unreachable}`;
-      trouble.push({ what, remedy: `./warren verify -s ${chain.stack}` });
-      return [];
-    }),
-  );
-  return found.flat();
+  const answers = chain.dispatchers.map((host) => {
+    const question = wordsQuestion(chain, host, sinceMs, Date.now());
+    return reach.ask(host, question, (text) => parseWords(host, text), askWithinMs);
+  });
+  return heard(chain.stack, chain.dispatchers, await Promise.all(answers), trouble) ?? [];
+}
+
+/** What was announced meanwhile, when all of it is placed or the time is over. */
+async function untilPlaced(
+  { looker, reach }: Drill,
+  fromMs: number,
+  untilMs: number,
+  trouble: Trouble[],
+): Promise<DrillAccount | undefined> {
+  const { stack, urps, pdses } = looker.chain;
+  const hosts = [...new Set([...urps, ...pdses])];
+  const deadlineMs = performance.now() + placedWithinMs;
+  for (;;) {
+    const asked = hosts.map((host) => reach.ask(host, accountQuestion(fromMs), parseAccount, askWithinMs));
+    const found = heard(stack, hosts, await Promise.all(asked), trouble);
+    if (!found) return undefined;
+    const account = accountOf(found, fromMs, untilMs);
+    if (account.lost.length === 0 || performance.now() > deadlineMs) {
+      trouble.push(...missing(account, stack));
+      return account;
+    }
+    await sleep(askAccountEveryMs);
+  }
+}
+
+function missing({ lost, repeated }: DrillAccount, stack: string): Trouble[] {
+  const tell = (what: string, [first, ...more]: readonly string[]): Trouble[] =>
+    first === undefined
+      ? []
+      : [
+          {
+            what: `${more.length + 1} products ${what}, ${first} among them`,
+            remedy: `./warren trace ${first} -s ${stack}`,
+          },
+        ];
+  return [...tell("were announced, and no puller has placed them", lost), ...tell("were placed twice", repeated)];
+}
+
+/** @returns undefined where not all hosts have answered, which is told */
+function heard<Answer>(
+  stack: string,
+  hosts: readonly string[],
+  answers: readonly (Answer | Unreachable)[],
+  trouble: Trouble[],
+): Answer[] | undefined {
+  const found: Answer[] = [];
+  for (const [index, answer] of answers.entries()) {
+    if (typeof answer === "object" && answer !== null && "unreachable" in answer) {
+      const what = `${hosts[index]} can't be asked what it did meanwhile: ${answer.unreachable}`;
+      trouble.push({ what, remedy: `./warren verify -s ${stack}` });
+    } else found.push(answer as Answer);
+  }
+  return found.length === hosts.length ? found : undefined;
 }

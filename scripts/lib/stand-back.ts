@@ -1,53 +1,33 @@
-import { always, and, type Command, run, to } from "../../infra/commands/command.ts";
+import { and, run } from "../../infra/commands/command.ts";
 import { standBackProgram } from "../../infra/model/stand-back.ts";
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
 import { type Evidence, holdersOf, hostEvidence } from "../runbook/evidence.ts";
 import { onHost } from "../verify/step.ts";
 import type { HostAction } from "./host-action.ts";
+import { armUndo, disarmUndo, tellMoment } from "./undo-timer.ts";
 import type { Lack } from "./wholeness.ts";
 
 /** On the host: lets the address back whatever becomes of the one who has moved it. */
 const timerName = "warren-stand-back-ends";
 const standBackSeconds = 20;
 
-/** Disarming stops the timer; a service of that name that has run is forgotten as well. Neither has to be there. */
-const disarm: Command = always(
-  to("/dev/null", run("systemctl", "stop", `${timerName}.timer`)),
-  to("/dev/null", run("systemctl", "reset-failed", `${timerName}.service`)),
-  run("true"),
-);
-
 /**
  * Has a host give its virtual IPs away, as an operator does by hand. It comes back by the host itself when the time is over: whoever moved it may have
  * been killed meanwhile.
  */
-export function moveAway(host: string, atMostSeconds: number): HostAction {
-  const back = run(
-    ...["systemd-run", "--quiet", `--unit=${timerName}`, `--on-active=${atMostSeconds}`],
-    ...["--timer-property=AccuracySec=1s", standBackProgram, "no"],
-  );
-  // The moment that it is told, by the host's own clock.
-  const told = run("date", "+%s%3N");
-  return {
-    host,
-    title: "gives the virtual IP away",
-    command: and(disarm, back, told, run(standBackProgram, "yes")),
-    timeoutSeconds: standBackSeconds,
-  };
-}
+export const moveAway = (host: string, atMostSeconds: number): HostAction => ({
+  host,
+  title: "gives the virtual IP away",
+  command: and(...armUndo(timerName, atMostSeconds, standBackProgram, "no"), tellMoment, run(standBackProgram, "yes")),
+  timeoutSeconds: standBackSeconds,
+});
 
 export const letBack = (host: string): HostAction => ({
   host,
   title: "may have the virtual IP again",
-  command: and(run("date", "+%s%3N"), run(standBackProgram, "no"), disarm),
+  command: and(tellMoment, run(standBackProgram, "no"), disarmUndo(timerName)),
   timeoutSeconds: standBackSeconds,
 });
-
-/** Milliseconds since 1970, as `moveAway` and `letBack` say when they were told. */
-export const toldAtMs = (output: string): number | undefined => {
-  const found = /^\d{13}$/m.exec(output)?.[0];
-  return found === undefined ? undefined : Number(found);
-};
 
 /** What is lacking until another host than this one has the address, and dispatches. Pure. */
 export function lackAway(evidence: Evidence, from: string): Lack | undefined {

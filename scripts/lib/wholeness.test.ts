@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Evidence } from "../runbook/evidence.ts";
 import { type Draft, queueOf, soundEvidence, wordsOf } from "../verify/fixture.ts";
-import { lackAway, toldAtMs } from "./stand-back.ts";
+import { lackAway } from "./stand-back.ts";
+import { toldAtMs } from "./undo-timer.ts";
 import { awaitNoLack, lackOf, lackWithout } from "./wholeness.ts";
 
 type Change = (evidence: Draft<Evidence>) => void;
