@@ -106,6 +106,12 @@ export const verbs: readonly Verb[] = [
     load: () => import("./drill.ts"),
   },
   {
+    name: "rotate",
+    summary:
+      "another password, Erlang cookie, CA or ssh key: the new one let in first, the former one refused at the end",
+    load: () => import("./rotate.ts"),
+  },
+  {
     name: "adopt",
     summary: "read brokers built by hand, write a stack file that changes nothing on them",
     load: () => import("./adopt.ts"),

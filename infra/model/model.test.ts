@@ -5,6 +5,7 @@ import { configSchema as dispatcherSchema } from "../../agents/dispatcher/config
 import { configSchema as pullerSchema } from "../../agents/puller/config.ts";
 import { candidate } from "../commands/files.ts";
 import { parseStackConfig, type StackConfig } from "../config/index.ts";
+import { clusterModels } from "./cluster.ts";
 import {
   contentOf,
   fixtureArtifacts,
@@ -163,6 +164,39 @@ describe.each(stacks)("every host of stack %s", (stack) => {
         expect(names, model.name).toContain(`${name} ${address}`);
       }
     }
+  });
+});
+
+describe("the two users that agents take in turn", () => {
+  const withTwin = (user: string): StackConfig => {
+    const values = stackValues("lab") as { secrets: { passwords: object }; announcements: object };
+    const passwords = { ...values.secrets.passwords, "feeder-b": "twin-of-the-tests" };
+    const announcements = { ...values.announcements, user };
+    return parseStackConfig({ ...values, announcements, secrets: { ...values.secrets, passwords } }, "lab");
+  };
+
+  it("are there with the same rights, at every broker, as soon as the second has a password", () => {
+    expect(clusterModels(fixtureConfig()).flatMap(({ users }) => users.map(({ name }) => name))).not.toContain(
+      "feeder-b",
+    );
+    for (const user of ["feeder", "feeder-b"]) {
+      for (const { users } of clusterModels(withTwin(user))) {
+        const [one, twin] = ["feeder", "feeder-b"].map((name) => users.find((found) => found.name === name));
+        expect(twin).toEqual({ ...one, name: "feeder-b", password: "twin-of-the-tests" });
+      }
+    }
+  });
+
+  it("have agents log in as the one that the config says", () => {
+    const model = fixtureModel(withTwin("feeder-b"));
+    const puller = model.hosts.find(({ name }) => name === "pds-1");
+    const content = (path: string) => puller?.files.find((file) => file.path === path)?.content ?? "";
+    expect(JSON.parse(content("/etc/warren/puller.json")).broker.user).toBe("feeder-b");
+    expect(content("/etc/warren/secrets/broker-password")).toBe("twin-of-the-tests");
+    expect(() => {
+      const values = stackValues("lab") as { announcements: object };
+      parseStackConfig({ ...values, announcements: { ...values.announcements, user: "feeder-b" } }, "lab");
+    }).toThrow(/secrets\.passwords\.feeder-b: a secret is expected/);
   });
 });
 

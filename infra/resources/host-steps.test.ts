@@ -30,6 +30,13 @@ describe("hostSteps", () => {
     expect(step("bunny1", "/var/lib/rabbitmq/.erlang.cookie").after).toEqual(["accounts and folders"]);
   });
 
+  it("has a node that runs take another cookie as it is, before its command line does, and restarts nothing for it", () => {
+    const cookie = step("bunny1", "/var/lib/rabbitmq/.erlang.cookie");
+    expect(render(cookie.create)).not.toContain("set_cookie");
+    expect(render(cookie.renew)).toMatch(/set_cookie.*mv -fT.*eval ok\./);
+    expect(step("bunny1", "rabbitmq-server.service").follows).not.toContain(cookie.name);
+  });
+
   it("dismisses who is no member any more before the firewall shuts it out, and the broker waits for its queues", () => {
     const roll = "members of bunny";
     expect(step("bunny1", "/etc/warren/firewall.nft").after).toContain(roll);

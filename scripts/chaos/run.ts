@@ -14,7 +14,7 @@ import { planRounds } from "./plan.ts";
 import { runMark } from "./products.ts";
 import { describeRound } from "./report.ts";
 import { makeRound } from "./round.ts";
-import { type Scene, tapPlace } from "./scene.ts";
+import { onlooker, type Scene, tapPlace } from "./scene.ts";
 import { openChaosTap, removeTapQueue } from "./tap.ts";
 import { startTraffic } from "./traffic.ts";
 import { awaitWhole } from "./whole.ts";
@@ -104,9 +104,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   } finally {
     clearInterval(progress);
     await Promise.all([deliveries.stop(), tap.close()]);
-    await removeTapQueue(brokerUrl(scene.config), (await brokerTrust(scene.lab, scene.config)).ca).catch(
-      (error: Error) => say(`the tap's queue is left on the broker: ${error.message}`),
-    );
+    await removeTapQueue(
+      brokerUrl(scene.config, onlooker(scene.config).user),
+      (await brokerTrust(scene.lab, scene.config)).ca,
+    ).catch((error: Error) => say(`the tap's queue is left on the broker: ${error.message}`));
   }
 }
 

@@ -78,6 +78,12 @@ export function closeScene({ management }: Scene): void {
   for (const each of management.values()) each.close();
 }
 
+/** Whom the tap logs in as: none of those whose passwords agents have, which may be changed while it listens. */
+export function onlooker(config: StackConfig): { readonly user: string; readonly password: string } {
+  const user = config.brokers[config.announcements.broker]?.administrator ?? "";
+  return { user, password: passwordOf(config, user) };
+}
+
 /** Where and how the tap listens: at each member itself, as the agents do. */
 export function tapPlace({ lab, config, members }: Scene): Omit<ChaosTapOptions, "onSeen"> {
   const broker = config.brokers[config.announcements.broker];
@@ -85,8 +91,7 @@ export function tapPlace({ lab, config, members }: Scene): Omit<ChaosTapOptions,
   const quorum = broker && traitsOf(broker.series).replication === "quorum" && broker.members.length > 1;
   return {
     members: members.map((host) => `${secure ? tlsScheme : ""}${config.hosts[host]?.address ?? host}:${port}`),
-    user: "feeder",
-    password: passwordOf(config, "feeder"),
+    ...onlooker(config),
     caFile: secure ? operatorCaPath(lab) : undefined,
     queueType: quorum ? "quorum" : "classic",
     exchange: config.announcements.exchange,

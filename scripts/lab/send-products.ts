@@ -73,12 +73,12 @@ async function planFor(
   return planProducts({ urps, count, ratePerSecond, seed, firstObservation }, samples);
 }
 
-/** The broker at its virtual IP, with the account that the agents use. */
-export function brokerUrl(config: StackConfig): string {
+/** The broker at its virtual IP, with the account that the agents use, unless another one is given. */
+export function brokerUrl(config: StackConfig, user = config.announcements.user): string {
   const { address, port, secure } = brokerVirtualIp(config);
   const url = new URL(`${secure ? "amqps" : "amqp"}://${address}:${port}/`);
-  url.username = "feeder";
-  url.password = passwordOf(config, "feeder");
+  url.username = user;
+  url.password = passwordOf(config, user);
   return url.href;
 }
 

@@ -72,7 +72,7 @@ function publicBroker(config: StackConfig): { readonly url: string; readonly sec
   if (!config.datamart || !broker || address === undefined) return undefined;
   const secure = broker.tls && !broker.plainText;
   const url = new URL(`${secure ? "amqps" : "amqp"}://${address}:${secure ? broker.tlsPort : broker.port}/`);
-  url.username = "feeder";
-  url.password = passwordOf(config, "feeder", config.datamart.broker);
+  url.username = config.announcements.user;
+  url.password = passwordOf(config, config.announcements.user, config.datamart.broker);
   return { url: url.href, secure };
 }

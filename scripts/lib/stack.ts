@@ -14,9 +14,14 @@ interface ConfigEntry {
   readonly objectValue?: unknown;
 }
 
-/** A stack's config with its secrets, as the engine decrypts it; the stack must exist. */
-export async function readStackConfig(stack: string): Promise<StackConfig> {
-  const text = await readPulumi(["config", "--json", "--show-secrets", "--stack", stack], { stack });
+/**
+ * A stack's config with its secrets, as the engine decrypts it; the stack must exist.
+ *
+ * @param file of the config; the stack's own unless given
+ */
+export async function readStackConfig(stack: string, file?: string): Promise<StackConfig> {
+  const from = file === undefined ? [] : ["--config-file", file];
+  const text = await readPulumi(["config", "--json", "--show-secrets", "--stack", stack, ...from], { stack });
   const entries = Object.entries(JSON.parse(text) as Record<string, ConfigEntry>);
   return parseStackConfig(
     Object.fromEntries(entries.map(([key, entry]) => [key.replace(/^warren:/, ""), entry.objectValue ?? entry.value])),

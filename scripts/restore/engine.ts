@@ -19,6 +19,8 @@ export interface EngineContext {
   readonly say: (text: string) => void;
   /** The engine's words are kept for errors, and not shown. */
   readonly quiet: boolean;
+  /** What to do where it fails; a restore's unless given. */
+  readonly remedy?: string;
 }
 
 /** Has the engine take a state for the stack's own, in one write. It goes by a file of this user's alone. */
@@ -33,7 +35,7 @@ export async function importState({ stack, toolchain, signal }: EngineContext, t
 }
 
 /** What `./warren up --yes` does. @throws UserError where the engine fails */
-export async function up({ stack, toolchain, signal, quiet }: EngineContext): Promise<void> {
+export async function up({ stack, toolchain, signal, quiet, remedy }: EngineContext): Promise<void> {
   const official = toolchain.plugins.some(({ name, origin }) => name === "rabbitmq" && origin === "official");
   const args = operationArguments(
     { name: "up", always: ["--continue-on-error"], withYes: ["--skip-preview"] },
@@ -53,7 +55,7 @@ export async function up({ stack, toolchain, signal, quiet }: EngineContext): Pr
   throw new UserError(
     `stack ${stack}`,
     `pulumi up ended with ${exitCode}; its own words are above`,
-    "mend it and restore again, from the same backup: it goes on from here",
+    remedy ?? "mend it and restore again, from the same backup: it goes on from here",
   );
 }
 

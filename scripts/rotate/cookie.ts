@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import { and, type Command, or, quote, render, run, to } from "../../infra/commands/command.ts";
+import { rabbitmqctl } from "../../infra/commands/rabbitmq.ts";
+import { section } from "../../infra/commands/sections.ts";
+import { act } from "../lib/host-action.ts";
+import { openReach, type Reach } from "../runbook/reach.ts";
+import type { Rotation } from "./phase.ts";
+import { newSecret, setConfig } from "./stack-file.ts";
+import { apply, configNow, type Subject } from "./subject.ts";
+
+/** Another Erlang cookie for all members. Nodes that run take it as they are; what is connected stays so. */
+export function cookieRotation(subject: Subject): Rotation {
+  const { stack, before } = subject;
+  const members = Object.values(before.brokers).flatMap((broker) => broker.members);
+  return {
+    what: "cookie",
+    phases: [
+      {
+        name: "change",
+        where: members.join(", "),
+        what: "nodes that run take a new cookie, then their command line does",
+        meanwhile: "no restart, and no connection ends; the former one is refused",
+        async run() {
+          const now = await configNow(subject);
+          if (now.secrets.erlangCookie === before.secrets.erlangCookie) {
+            await setConfig(stack, "warren:secrets.erlangCookie", newSecret(), true);
+          }
+          const lacking = await apply(subject);
+          return lacking.length > 0 ? lacking : checkCookies(subject, members);
+        },
+      },
+    ],
+    afterwards: ["who outside has the cookie, e.g. for rabbitmqctl from another host, is refused from now on"],
+  };
+}
+
+const askSeconds = 60;
+
+async function checkCookies({ stack, before, ...subject }: Subject, members: readonly string[]): Promise<string[]> {
+  const now = await configNow({ stack });
+  const reach = await openReach(stack, before);
+  const wanted = createHash("sha256").update(now.secrets.erlangCookie).digest("hex");
+  const found = await Promise.all(
+    members.map(async (host) => {
+      const ended = await act(reach, {
+        host,
+        title: "says its cookie",
+        command: cookieDigest,
+        timeoutSeconds: askSeconds,
+      });
+      if ("why" in ended) return [`${host}: its node can't be asked by the new cookie: ${ended.why}`];
+      if (!ended.output.includes(wanted)) return [`${host}: its node has another cookie than the config`];
+      return (await letsIn(reach, host, before.secrets.erlangCookie)) ? [`${host}: lets the former cookie in`] : [];
+    }),
+  );
+  subject.engine.signal.throwIfAborted();
+  return found.flat();
+}
+
+/** The CLI reads the file to get there, and the node says what it has itself: by its digest. */
+const cookieDigest: Command = rabbitmqctl(
+  "eval",
+  'io_lib:format("~64.16.0b", [binary:decode_unsigned(crypto:hash(sha256, atom_to_binary(erlang:get_cookie(), latin1)))]).',
+);
+
+/**
+ * Whether the command line gets to the node with another cookie, from a home of its own. The cookie stands in the script, which comes by standard
+ * input and which nobody logs; `printf` is the shell's own, so that no process has it in its arguments.
+ */
+async function letsIn(reach: Reach, host: string, cookie: string): Promise<boolean> {
+  const answer = await reach.ask(
+    host,
+    cookieScript(cookie),
+    (text) => /^== exit\n(\d+)$/m.exec(text)?.[1],
+    askSeconds * 1000,
+  );
+  return answer === "0";
+}
+
+const home = "/run/warren-former-cookie";
+
+function cookieScript(cookie: string): string {
+  const file = `${home}/.erlang.cookie`;
+  const place = and(
+    run("rm", "-rf", home),
+    run("install", "-d", "-o", "rabbitmq", "-g", "rabbitmq", "-m", "0700", home),
+    run("umask", "077"),
+    to(file, run("printf", "%s", cookie)),
+    run("chown", "rabbitmq:rabbitmq", file),
+    run("chmod", "0400", file),
+  );
+  const argv = ["runuser", "-u", "rabbitmq", "--", "env", `--chdir=${home}`, `HOME=${home}`];
+  const ask = run("timeout", "30", ...argv, "/usr/lib/rabbitmq/bin/rabbitmqctl", "--quiet", "eval", "ok.");
+  return [
+    `{ ${render(or(and(place, ask), run("false")))}; } </dev/null >/dev/null 2>&1`,
+    "status=$?",
+    render(run("rm", "-rf", home)),
+    `echo ${quote(section("exit"))}`,
+    "echo $status",
+    "",
+  ].join("\n");
+}

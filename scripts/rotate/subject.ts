@@ -1,0 +1,43 @@
+import type { StackConfig } from "../../infra/config/index.ts";
+import { readStackConfig } from "../lib/stack.ts";
+import { awaitNoLack, type Lack, lackOf } from "../lib/wholeness.ts";
+import { type EngineContext, up } from "../restore/engine.ts";
+import { openLooker } from "../runbook/look.ts";
+
+/** What a rotation works on. */
+export interface Subject {
+  readonly stack: string;
+  readonly engine: EngineContext;
+  /** The config as it was before the rotation began. */
+  readonly before: StackConfig;
+  readonly startedAt: string;
+  /** Milliseconds for all to be whole after a change. */
+  readonly wholeWithinMs: number;
+  say(text: string): void;
+}
+
+export const configNow = ({ stack }: Pick<Subject, "stack">): Promise<StackConfig> => readStackConfig(stack);
+
+/** Has the hosts be as the config says, and waits until all is whole. @returns what is lacking */
+export async function apply(subject: Subject): Promise<string[]> {
+  await up(subject.engine);
+  const lack = await lackNow(subject, subject.wholeWithinMs);
+  return lack ? [lackText(lack)] : [];
+}
+
+/** With logins and certificates as they are now. */
+export async function lackNow(
+  { stack, say, engine: { signal } }: Pick<Subject, "stack" | "say" | "engine">,
+  withinMs: number,
+): Promise<Lack | undefined> {
+  const looker = await openLooker(stack);
+  try {
+    const look = () => looker.look({ withMetrics: false, withFetches: false });
+    const onLack = (lack: Lack) => say(`waits: ${lackText(lack)}`);
+    return await awaitNoLack(look, (evidence) => lackOf(evidence), { withinMs, signal, onLack });
+  } finally {
+    looker.close();
+  }
+}
+
+export const lackText = ({ host, step, evidence }: Lack): string => `${host}, ${step}: ${evidence}`;
