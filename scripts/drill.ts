@@ -50,7 +50,7 @@ product that was announced meanwhile is told by the journals of radar servers an
 Nothing stays broken: Ctrl-C mends it at once, and the host does so itself, should this machine die meanwhile.
 Each drill is kept, with its date, in .warren/drills of this checkout; --report shows them.
 --json: {kind, host, ok, phases: [{what, from, to, products, pauseMs?, usualMs?, leftMs?, heldMs?, firstDecisionMs?}],
-account?: {announced, lost, repeated}, trouble, before, after}
+account?: {announced, lost, repeated}, brokenOff, trouble, before, after}
 Exit codes: 0 broken and whole again, nothing lost or repeated, 1 it did not come so, 2 something is wrong before, and nothing was done, or a link is
 broken that was not before, or the stack file is wrong; 130 ended by Ctrl-C, all mended.
 
@@ -184,7 +184,7 @@ function refuse({ json }: Flags, about: Pick<DrillReport, "kind" | "host" | "bef
   process.exitCode = exitFindings;
   const found = lack ? `✗ ${lack.host}, ${lack.step}: ${lack.evidence}\n  remedy: ${lack.remedy}\n` : "";
   process.stderr.write(`${found}nothing was done: mend this first\n`);
-  const refused: DrillReport = { ...about, ok: false, phases: [], trouble: [], after: [] };
+  const refused: DrillReport = { ...about, ok: false, phases: [], brokenOff: false, trouble: [], after: [] };
   if (json) process.stdout.write(toJson(refused));
 }
 

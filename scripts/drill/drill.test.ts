@@ -117,7 +117,7 @@ describe("the pause of a move", () => {
 describe("the report", () => {
   const link = { host: "urp-1", step: "products are made", evidence: "old" };
   const report: DrillReport = {
-    ...{ kind: "broker", host: "bunny1", ok: false },
+    ...{ kind: "broker", host: "bunny1", ok: false, brokenOff: false },
     phases: [{ what: "kills it", from: "bunny1", to: "bunny2", products: 9, pauseMs: 250, usualMs: 40, heldMs: 80 }],
     account: { announced: 9, lost: ["A"], repeated: [] },
     trouble: [{ what: "it did not move in time", remedy: "look" }],

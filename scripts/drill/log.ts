@@ -42,12 +42,12 @@ export async function readDrills(stack: string, file = drillLogFile(stack)): Pro
 /** A row a drill. */
 export function formatDrills(drills: readonly LoggedDrill[]): string {
   const head = ["when (UTC)", "by", "drill", "host", "pause", "pause back", "products", "lost", "repeated", "result"];
-  const rows = drills.map(({ at, by, kind, host, phases, account, ok }) => [
+  const rows = drills.map(({ at, by, kind, host, phases, account, ok, brokenOff }) => [
     at.replace("T", " ").slice(0, 19),
     ...[by, kind, host],
     ...[0, 1].map((index) => pauseText(phases[index]?.pauseMs)),
     ...[account?.announced, account?.lost.length, account?.repeated.length].map((count) => String(count ?? "-")),
-    ok ? "good" : "not good",
+    brokenOff ? "broken off" : ok ? "good" : "not good",
   ]);
   return `${formatColumns([head, ...rows])}\n`;
 }

@@ -41,6 +41,8 @@ export interface DrillResult {
   readonly phases: readonly MeasuredPhase[];
   /** Left out where nothing was broken, or a host could not be asked. */
   readonly account?: DrillAccount;
+  /** By Ctrl-C, and mended at once. */
+  readonly brokenOff: boolean;
   /** What was not as it should be: nobody took over in time, it could not be mended, products are missing. */
   readonly trouble: Trouble[];
 }
@@ -101,7 +103,8 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
   else say("all is whole again");
 
   const [struckAtMs, healedAtMs] = [struck, healed].map((one) => ("why" in one ? undefined : toldAtMs(one.output)));
-  if (struckAtMs === undefined || healedAtMs === undefined) return { phases: [], trouble };
+  const brokenOff = signal.aborted;
+  if (struckAtMs === undefined || healedAtMs === undefined) return { phases: [], brokenOff, trouble };
   await sleep(afterMs);
   const untilMs = Date.now();
   const phases: Phase[] = [
@@ -113,6 +116,7 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
   return {
     phases: phases.map((phase) => measurePhase(phase, words, beganMs)),
     ...(account ? { account } : {}),
+    brokenOff,
     trouble,
   };
 }
