@@ -84,7 +84,7 @@ describe("the pause of a move", () => {
     said: [said("bunny1", 1030, "the virtual IP left this host")],
   };
   const other: DispatcherWords = {
-    dispatched: [...sent(1250, 1290), { key: key(1000).slice(16), atMs: 0 }],
+    dispatched: [...sent(1250, 1290), { key: key(180).slice(16), atMs: 1000 }],
     said: [
       said("bunny2", 1090, "this host holds the virtual IP now"),
       said(
@@ -103,7 +103,7 @@ describe("the pause of a move", () => {
     });
   });
 
-  it("takes of two dispatchers that know of one product the one that sent it: the other has its time in seconds", () => {
+  it("takes of two dispatchers that know of one product the one that sent it: the other has its time rounded up to seconds", () => {
     expect(dispatchTimes([one, other])).toEqual([100, 140, 180, 1000, 1250, 1290, 2000]);
   });
 

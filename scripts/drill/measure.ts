@@ -66,13 +66,13 @@ export function parseWords(host: string, answer: string): DispatcherWords | unde
 }
 
 /**
- * When products were sent on, in order. Each dispatcher knows of those that it sent itself to the millisecond, and of the other's to the second before:
- * the later one is the exact one. Pure.
+ * When products were sent on, in order. Each dispatcher knows to the millisecond when those came that it sent itself, and of the other's when it heard of
+ * them, or the full second after they came: the earliest one is the exact one. Pure.
  */
 export function dispatchTimes(words: readonly DispatcherWords[]): number[] {
   const byKey = new Map<string, number>();
   for (const { key, atMs } of words.flatMap(({ dispatched }) => dispatched)) {
-    byKey.set(key, Math.max(byKey.get(key) ?? 0, atMs));
+    byKey.set(key, Math.min(byKey.get(key) ?? atMs, atMs));
   }
   return [...byKey.values()].toSorted((a, b) => a - b);
 }
