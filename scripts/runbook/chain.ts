@@ -24,6 +24,8 @@ export interface ChainHost {
   /** Login name; whoever isn't root uses sudo. */
   readonly user: string;
   readonly agents: readonly AgentPlace[];
+  /** Where the broker answers on loopback, in the clear; of its members. */
+  readonly amqpPort?: number;
   /** Units beside the agents' that have to run. */
   readonly units: readonly string[];
 }
@@ -166,12 +168,14 @@ function chainHost(
   const isThere = (agent: AgentPlace["name"]) => agent !== "dispatcher" || dispatchers.includes(name);
   const agents = adopted ? [] : roles.flatMap((role) => agentsOfRole[role]).filter(isThere);
   const isHolder = Object.values(config.virtualIps).some(({ priorities }) => priorities[name] !== undefined);
+  const broker = Object.values(config.brokers).find(({ members }) => members.includes(name));
   const units = roles.flatMap((role) => unitsOfRole[role]).filter((unit) => unit !== keepalivedUnit || isHolder);
   return {
     ...{ name, address, roles },
     user: host.ssh.user ?? config.ssh.user,
     agents: agents.map((agent) => ({ name: agent, unit: `warren-${agent}.service`, port: metricsPorts[agent] })),
     units: [...new Set(units)],
+    ...(broker && !adopted ? { amqpPort: broker.port } : {}),
   };
 }
 

@@ -53,6 +53,8 @@ export interface HostEvidence {
   readonly addresses: readonly string[];
   readonly agents: Readonly<Record<string, AgentEvidence>>;
   readonly disks: readonly DiskEvidence[];
+  /** Whether the broker of this host answers AMQP on loopback. */
+  readonly amqp?: { readonly ok: true } | { readonly silent: string };
   /** The newest files of the product tree, the newest first; of radar servers. */
   readonly newest?: readonly ProductEvidence[];
   /** When the announcer wrote its last announcement into its spool. */

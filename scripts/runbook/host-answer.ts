@@ -40,12 +40,19 @@ export function parseHost(chain: Chain, name: string, answer: string): HostEvide
       chainHostOf(chain, name).agents.map((agent) => [agent.name, agentEvidence(agent.name, sections)]),
     ),
     disks: parseDisks(lines("disks") ?? []),
+    ...(sections.has("amqp") ? { amqp: parseAmqp(lines("amqp") ?? []) } : {}),
     ...(newest ? { newest: newest.flatMap((line) => parseProduct(line, productRootOf(chain, name))) } : {}),
     ...(announcedAtMs === undefined ? {} : { announcedAtMs }),
     ...(placedAtMs === undefined ? {} : { placedAtMs }),
     ...(delivery && notify ? { txqs: { delivery, notify } } : {}),
     ...(fetchedAtMs === undefined ? {} : { fetchedAtMs }),
   };
+}
+
+/** Who hears nothing has counted no byte. */
+function parseAmqp(lines: readonly string[]): NonNullable<HostEvidence["amqp"]> {
+  if (lines.at(-1) === "1") return { ok: true };
+  return { silent: lines.at(-1) === "0" ? "it hangs up" : silenceOf(lines) };
 }
 
 /** The time of the oldest, how many there are; then how many were put aside. */

@@ -35,6 +35,7 @@ const roundTripMs = 300;
 /** A stack that can be looked at, again and again. */
 export interface Looker {
   readonly chain: Chain;
+  readonly reach: Reach;
   look(options: LookOptions): Promise<Evidence>;
   close(): void;
 }
@@ -54,6 +55,7 @@ export async function openLooker(stack: string): Promise<Looker> {
   const reach = await openReach(stack, committed);
   return {
     chain,
+    reach,
     look: (options) => lookAt(chain, reach, brokers, options),
     close: () => void brokers.then((all) => all.close()).catch(() => {}),
   };

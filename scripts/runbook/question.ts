@@ -46,6 +46,7 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
     lines.push(`echo ${quote(section(`health ${agent}`))}`, getText(port, "/health"));
     if (withMetrics) lines.push(`echo ${quote(section(`metrics ${agent}`))}`, getText(port, "/metrics"));
   }
+  if (host.amqpPort !== undefined) lines.push(`echo ${quote(section("amqp"))}`, amqpQuestion(host.amqpPort));
   lines.push(...publicQuestion(chain, name));
   if (has("announcer")) {
     lines.push(`echo ${quote(section("newest"))}`, newestProducts(chain.productRoot));
@@ -60,6 +61,10 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
   lines.push(`echo; echo ${quote(section("end"))}`);
   return `${lines.join("\n")}\n`;
 }
+
+/** AMQP's own greeting, which a broker answers at once; one byte of the answer will do. */
+const amqpQuestion = (port: number): string =>
+  `timeout ${loopbackSeconds} bash -c ${quote(`exec 3<>/dev/tcp/127.0.0.1/${port} && printf 'AMQP\\x00\\x00\\x09\\x01' >&3 && head -c 1 <&3 | wc -c`)} 2>&1`;
 
 /** What hosts of the public road have to do with it. */
 function publicQuestion({ publicRoad }: Chain, name: string): string[] {

@@ -45,7 +45,12 @@ export const readRecords = [
 ].join(" ");
 
 /** One read-only script for the agents of a host; `parseTrace` reads its answer. */
-export function traceQuestion(chain: Chain, host: string, { name, key }: Traced): string {
+export function traceQuestion(
+  chain: Chain,
+  host: string,
+  { name, key }: Traced,
+  sinceSeconds = journalSeconds,
+): string {
   const lines = ["export LC_ALL=C"];
   for (const agent of chainHostOf(chain, host).agents) {
     lines.push(`echo ${quote(section(`lines ${agent.name}`))}`);
@@ -63,7 +68,7 @@ export function traceQuestion(chain: Chain, host: string, { name, key }: Traced)
     }
     lines.push(
       `echo ${quote(section(`journal ${agent.name}`))}`,
-      `journalctl --quiet --no-pager --output=json --unit=${quote(agent.unit)} --since=-${journalSeconds}s --lines=200000 | grep -F -- ${quote(name)} | tail -n ${linesMax}`,
+      `journalctl --quiet --no-pager --output=json --unit=${quote(agent.unit)} --since=-${sinceSeconds}s --lines=200000 | grep -F -- ${quote(name)} | tail -n ${linesMax}`,
     );
   }
   lines.push(`echo ${quote(section("end"))}`);

@@ -1,6 +1,6 @@
 import type { Chain } from "../runbook/chain.ts";
 import { type Evidence, holdersOf, hostEvidence } from "../runbook/evidence.ts";
-import { agentStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
+import { agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { dispatchSteps } from "./dispatch-steps.ts";
 import { broken, good, onHost, type Step, type Verdict } from "./step.ts";
 
@@ -14,6 +14,7 @@ export const bunnySteps: readonly Step[] = [
   clockStep("bunny", members),
   diskStep("bunny", members),
   unitStep("broker runs", "bunny", "rabbitmq-server.service", members),
+  amqpStep("bunny", members),
   {
     name: "broker serves",
     part: "bunny",

@@ -94,6 +94,21 @@ function judgeUnit(host: HostEvidence, { evidence }: Look, name: string, unit: s
   );
 }
 
+/** Whoever hangs is known by this: a management API that asks all members hangs with one of them. */
+export const amqpStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  name: "broker answers",
+  part,
+  hosts,
+  judge: byHost(({ amqp }, { evidence }, host) => {
+    if (!amqp) return good("not asked");
+    if ("ok" in amqp) return good("answers AMQP on loopback");
+    return broken(
+      `no answer to AMQP on loopback: ${amqp.silent}`,
+      `${onHost(evidence, host, "tail -n 50 /var/log/rabbitmq/rabbit@*.log")}; a node that is alone pauses, and goes on when it sees the others; one that hangs: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
+    );
+  }),
+});
+
 /** An agent runs and answers; what it says of its work is another step's. */
 export const agentStep = (part: Part, agent: string, hosts: Step["hosts"]): Step => ({
   name: `${agent} runs`,

@@ -1,7 +1,7 @@
 import { brokerUnit } from "../../infra/model/names.ts";
 import type { Chain } from "../runbook/chain.ts";
 import { type Evidence, hostEvidence } from "../runbook/evidence.ts";
-import { agentIsWell, agentStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
+import { agentIsWell, agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { perSecond } from "./dispatch-steps.ts";
 import { ageText, broken, byHost, good, onHost, type Step, type Verdict } from "./step.ts";
 import { judgeFetch } from "./urp-steps.ts";
@@ -14,6 +14,7 @@ export const ddSteps: readonly Step[] = [
   clockStep("DD", servers),
   diskStep("DD", servers),
   unitStep("broker runs", "DD", brokerUnit, servers),
+  amqpStep("DD", servers),
   { name: "broker serves", part: "DD", hosts: servers, judge: ({ evidence }, host) => serves(evidence, host) },
   { name: "no alarm", part: "DD", hosts: servers, judge: ({ evidence }, host) => alarm(evidence, host) },
   unitStep("apache runs", "DD", "apache2.service", servers),

@@ -40,6 +40,7 @@ export function soundEvidence(stack = "lab4"): Draft<Evidence> {
       addresses: [found?.address ?? "", ...holds],
       agents: Object.fromEntries((found?.agents ?? []).map((agent) => [agent.name, { health: health(agent.name) }])),
       disks: [{ mount: "/", usedPercent: 20, freeBytes: 40e9 }],
+      ...(found?.amqpPort === undefined ? {} : { amqp: { ok: true as const } }),
       ...(isUrp ? { newest, announcedAtMs: nowMs - 2480, fetches: [fetched(name)] } : {}),
       ...(isPds ? { placedAtMs: nowMs - 40, fetches: chain.urps.map(fetched) } : {}),
       ...(road?.pxes.includes(name) ? { txqs: { delivery: emptyTxq(), notify: emptyTxq() }, login: { ok: true } } : {}),

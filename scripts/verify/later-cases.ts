@@ -28,7 +28,15 @@ export const laterCases: readonly Case[] = [
     ...{ host: "bunny1", step: "room on its disks", says: /0 MB left/, remedy: /du -xhd2/ },
   },
   {
-    title: "a broker hangs",
+    title: "a broker hangs, and with it the management API of another one",
+    change: (look) => {
+      for (const host of ["bunny1", "bunny2"]) look.broker.members[host] = { silent: "no answer within 2 s" };
+      wordsOf(look, "bunny2").amqp = { silent: "no answer in time" };
+    },
+    ...{ host: "bunny2", step: "broker answers", says: /no answer in time/, remedy: /one that hangs/ },
+  },
+  {
+    title: "the management of a broker is off",
     change: (look) => {
       brokerGone(look, "bunny2", "bunny3");
       look.broker.members.bunny2 = { silent: "no answer within 2 s" };

@@ -1,0 +1,80 @@
+/** What happens to a product on a road, in its order. */
+export const hopsOf = {
+  radar: ["made", "announced", "dispatched", "pulled"],
+  public: ["given", "delivered", "announced", "fetched"],
+} as const;
+
+export type Road = keyof typeof hopsOf;
+export type HopName = (typeof hopsOf)[Road][number];
+
+/** Where and when; the time is of that host's clock. */
+export interface Hop {
+  readonly hop: HopName;
+  readonly host: string;
+  readonly atMs: number;
+}
+
+/** What became of one marked product. */
+export interface ProbeResult {
+  readonly road: Road;
+  readonly product: string;
+  readonly arrived: boolean;
+  /** By time. */
+  readonly hops: readonly (Hop & { readonly afterMs: number })[];
+  /** From the first hop to the last one; where it has arrived. */
+  readonly totalMs?: number;
+  /** Where it has not: the hop that didn't happen in time. */
+  readonly stopped?: { readonly host: string; readonly hop: HopName; readonly evidence: string };
+  /** Hosts on which it stays, as something may still ask for it. */
+  readonly left: readonly string[];
+}
+
+export interface ProbedRoad {
+  readonly road: Road;
+  readonly product: string;
+  /** Hosts that have to have the last hop: all of them, or one of them. */
+  readonly ends: readonly string[];
+  readonly all: boolean;
+  /** The last hop: a public road without clients here ends with the announcement. */
+  readonly last: HopName;
+  /** Whose a hop is to do, where it was done nowhere. */
+  readonly hostOf: (hop: HopName) => string;
+}
+
+/** Whether it is where it has to go. */
+export function hasArrived(
+  { ends, all, last }: Pick<ProbedRoad, "ends" | "all" | "last">,
+  hops: readonly Hop[],
+): boolean {
+  const there = new Set(hops.filter(({ hop }) => hop === last).map(({ host }) => host));
+  return all ? ends.every((host) => there.has(host)) : there.size > 0;
+}
+
+/** Each hop on a host counts once, at its first time. Pure. */
+export function resultOf(
+  road: ProbedRoad,
+  seen: readonly Hop[],
+  waitedSeconds: number,
+  left: readonly string[],
+): ProbeResult {
+  const order: readonly HopName[] = hopsOf[road.road];
+  const rank = ({ hop }: Hop) => order.indexOf(hop);
+  const byTime = seen.toSorted((a, b) => a.atMs - b.atMs || rank(a) - rank(b));
+  const once = [...new Map(byTime.toReversed().map((hop) => [`${hop.hop} ${hop.host}`, hop])).values()].toReversed();
+  const beganMs = once[0]?.atMs ?? 0;
+  const hops = once.map((hop) => ({ ...hop, afterMs: Math.round(hop.atMs - beganMs) }));
+  const arrived = hasArrived(road, hops);
+  const facts = { road: road.road, product: road.product, arrived, hops, left };
+  if (arrived) {
+    const last = hops.filter(({ hop }) => hop === road.last);
+    const times = last.map(({ afterMs }) => afterMs);
+    return { ...facts, totalMs: road.all ? Math.max(...times) : Math.min(...times) };
+  }
+  const reached = Math.max(-1, ...hops.map(rank));
+  const hop = order[Math.min(reached + 1, order.indexOf(road.last))] ?? road.last;
+  const missing = road.ends.find((host) => !hops.some((one) => one.hop === road.last && one.host === host));
+  const before = order[reached];
+  const evidence = `${before === undefined ? "it could not be put where products are made" : `${before}, and not ${hop}`} within ${waitedSeconds} s`;
+  const host = hop === road.last && road.all && missing !== undefined ? missing : road.hostOf(hop);
+  return { ...facts, stopped: { host, hop, evidence } };
+}

@@ -1,0 +1,67 @@
+import { quote } from "../../../infra/commands/command.ts";
+import { readSections, section } from "../../../infra/commands/sections.ts";
+import { parseEntry } from "../../logs/journal.ts";
+import type { MarkedProduct } from "./product.ts";
+
+const end = `echo ${quote(section("end"))}\n`;
+
+/**
+ * Puts a product under a root, by a rename, as the root's own user; says when. The folders above it are made. `putAt` reads the answer.
+ */
+export function putQuestion(root: string, { file, folder }: MarkedProduct): string {
+  const directory = quote(`${root}/${folder}`);
+  const [staged, path] = [quote(`${root}/${folder}.${file}`), quote(`${root}/${folder}${file}`)];
+  return [
+    "set -e",
+    "export LC_ALL=C",
+    `owner=$(stat -c %U ${quote(root)})`,
+    `runuser -u "$owner" -- mkdir -p ${directory}`,
+    `printf '%s\\n' ${quote(file)} | runuser -u "$owner" -- sh -c 'umask 022; cat > "$1"' sh ${staged}`,
+    `runuser -u "$owner" -- mv ${staged} ${path}`,
+    `echo ${quote(section("put"))}`,
+    // Whoever takes it may have taken it by now.
+    `stat -c %.Z ${path} 2>/dev/null || date +%s.%N`,
+    end,
+  ].join("\n");
+}
+
+/** @returns milliseconds since 1970; undefined where it was not put */
+export function putAt(answer: string): number | undefined {
+  const seconds = Number(readSections(answer)?.get("put")?.[0] ?? Number.NaN);
+  return Number.isFinite(seconds) ? seconds * 1000 : undefined;
+}
+
+/** What units said of a mark since a probe began. `marked` reads the answer. */
+export function markedQuestion(units: readonly string[], mark: string): string {
+  const chosen = units.map((unit) => `--unit=${quote(unit)}`).join(" ");
+  return [
+    "export LC_ALL=C",
+    `journalctl --quiet --no-pager --output=json --since=-600s ${chosen} | grep -F -- ${quote(mark)} | tail -n 50`,
+    end,
+  ].join("\n");
+}
+
+export interface Said {
+  readonly unit: string;
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** @returns undefined where the answer ends early */
+export function marked(host: string, answer: string): Said[] | undefined {
+  if (!readSections(answer)) return undefined;
+  return answer.split("\n").flatMap((line): Said[] => {
+    const entry = parseEntry(host, line);
+    return entry ? [{ unit: entry.unit, atMs: entry.atMs, text: entry.text }] : [];
+  });
+}
+
+/** Removes what has the mark below these folders, and folders that were made for it. Says what it has removed. */
+export function cleanQuestion(roots: readonly string[], mark: string, folder: string): string {
+  const lines = roots.map(
+    (root) => `find ${quote(root)} -type f -name ${quote(`*${mark}*`)} -print -delete 2>/dev/null || true`,
+  );
+  const made =
+    folder === "" ? [] : roots.map((root) => `cd ${quote(root)} && rmdir -p ${quote(folder)} 2>/dev/null || true`);
+  return ["export LC_ALL=C", ...lines, ...made, end].join("\n");
+}
