@@ -20,8 +20,8 @@ const titles: Readonly<Record<Part, string>> = {
   client: "6. clients: fetched",
 };
 
-/** A line a step and host, with the remedy below what is broken; the first broken link at the end. */
-export function formatVerification({ firstBroken, steps }: Verification, color: boolean): string {
+/** A line a step and host, with the remedy below what is broken; then what comes `between`; the first broken link at the end. */
+export function formatVerification({ firstBroken, steps }: Verification, color: boolean, between = ""): string {
   const paint = (colour: Parameters<typeof styleText>[0], text: string) =>
     color ? styleText(colour, text, { validateStream: false }) : text;
   const stepWidth = Math.max(...steps.map(({ step }) => step.length));
@@ -39,7 +39,7 @@ export function formatVerification({ firstBroken, steps }: Verification, color: 
         `remedy: ${firstBroken.remedy}`,
       ]
     : [paint("green", "no broken link")];
-  return [...lines, "", ...last, ""].join("\n");
+  return `${[...lines, "", ""].join("\n")}${between}${[...last, ""].join("\n")}`;
 
   function stepLines({ step, host, verdict, evidence, remedy }: Judged): string[] {
     const [mark, colour] = marks[verdict];

@@ -8,9 +8,10 @@ export interface MarkedProduct {
   readonly file: string;
   /** Below the root that it is put into: empty, or `a/b/`. */
   readonly folder: string;
+  /** Of nobody's radar: folders of this name are the probe's own. */
+  readonly site: string;
 }
 
-/** Nobody's radar. */
 const site = "PROBE";
 
 /** @param random six letters or digits */
@@ -19,7 +20,7 @@ export const markOf = (random: string): string => `WARRENPROBE${random}`;
 /** As radar servers name and place products. */
 export function radarProduct(mark: string, now: Date): MarkedProduct & { readonly traced: Traced } {
   const file = `${digits(now, 12)}~~PROBE,0,0,${mark},NA,NA:URP:${site}:RADAR:META::${digits(now, 14)}`;
-  return { mark, file, folder: `${digits(now, 8)}/RADAR/URP/${site}/`, traced: traced(file) };
+  return { mark, site, file, folder: `${digits(now, 8)}/RADAR/URP/${site}/`, traced: traced(file) };
 }
 
 /** The requirement's own example, with the probe's mark; `{minute}` and `{second}` are times. */
@@ -44,7 +45,7 @@ export function publicProduct(mark: string, now: Date, rules: readonly Rule[], t
     .replaceAll("{mark}", mark);
   const patterns = rules.map(({ accept, reject }) => (accept === undefined ? { reject } : { accept }));
   const isMarked = file.split(":")[0]?.includes(mark) && !file.includes("/");
-  if (isMarked && new FileRules(patterns, false).judge(file).accepted) return { mark, file, folder: "" };
+  if (isMarked && new FileRules(patterns, false).judge(file).accepted) return { mark, site, file, folder: "" };
   throw new UserError(
     "--public-name",
     isMarked ? `px's rules refuse ${file}` : "expected a file name with {mark} before its first colon",

@@ -1,3 +1,4 @@
+import { dirname } from "node:path/posix";
 import { quote } from "../../../infra/commands/command.ts";
 import { readSections, section } from "../../../infra/commands/sections.ts";
 import { parseEntry } from "../../logs/journal.ts";
@@ -6,7 +7,8 @@ import type { MarkedProduct } from "./product.ts";
 const end = `echo ${quote(section("end"))}\n`;
 
 /**
- * Puts a product under a root, by a rename, as the root's own user; says when. The folders above it are made. `putAt` reads the answer.
+ * Puts a product under a root, by a rename, as the owner of its folder; says when. Folders that are made belong to the root's owner, or to that of a
+ * folder that only root may write. `putAt` reads the answer.
  */
 export function putQuestion(root: string, { file, folder }: MarkedProduct): string {
   const directory = quote(`${root}/${folder}`);
@@ -14,8 +16,8 @@ export function putQuestion(root: string, { file, folder }: MarkedProduct): stri
   return [
     "set -e",
     "export LC_ALL=C",
-    `owner=$(stat -c %U ${quote(root)})`,
-    `runuser -u "$owner" -- mkdir -p ${directory}`,
+    `runuser -u "$(stat -c %U ${quote(root)})" -- mkdir -p ${directory} 2>/dev/null || mkdir -p ${directory}`,
+    `owner=$(stat -c %U ${directory})`,
     `printf '%s\\n' ${quote(file)} | runuser -u "$owner" -- sh -c 'umask 022; cat > "$1"' sh ${staged}`,
     `runuser -u "$owner" -- mv ${staged} ${path}`,
     `echo ${quote(section("put"))}`,
@@ -56,12 +58,14 @@ export function marked(host: string, answer: string): Said[] | undefined {
   });
 }
 
-/** Removes what has the mark below these folders, and folders that were made for it. Says what it has removed. */
-export function cleanQuestion(roots: readonly string[], mark: string, folder: string): string {
-  const lines = roots.map(
-    (root) => `find ${quote(root)} -type f -name ${quote(`*${mark}*`)} -print -delete 2>/dev/null || true`,
-  );
-  const made =
-    folder === "" ? [] : roots.map((root) => `cd ${quote(root)} && rmdir -p ${quote(folder)} 2>/dev/null || true`);
-  return ["export LC_ALL=C", ...lines, ...made, end].join("\n");
+/** Removes what has the mark below these folders, and the site's folders where nothing else is in them. */
+export function cleanQuestion(roots: readonly string[], { mark, folder, site }: MarkedProduct): string {
+  const lines = roots.flatMap((root) => [
+    `find ${quote(root)} -type f -name ${quote(`*${mark}*`)} -delete 2>/dev/null`,
+    `find ${quote(root)} -mindepth 1 -type d -name ${quote(site)} -empty -delete 2>/dev/null`,
+  ]);
+  // Those above are the day's: they go where the probe was its first product.
+  const above =
+    folder === "" ? [] : roots.map((root) => `cd ${quote(root)} && rmdir -p ${quote(dirname(folder))} 2>/dev/null`);
+  return ["export LC_ALL=C", ...lines, ...above, end].join("\n");
 }

@@ -4,6 +4,7 @@ import { type Chain, chainHostOf } from "../../runbook/chain.ts";
 import { type Evidence, holdersOf } from "../../runbook/evidence.ts";
 import type { Reach } from "../../runbook/reach.ts";
 import { parseTrace, traceQuestion } from "../../trace/trace.ts";
+import type { Verification } from "../judge.ts";
 import { type Hop, type HopName, hasArrived, type ProbedRoad, type ProbeResult, resultOf } from "./hops.ts";
 import { type MarkedProduct, markOf, publicProduct, radarProduct } from "./product.ts";
 import { cleanQuestion, marked, markedQuestion, putAt, putQuestion } from "./questions.ts";
@@ -148,7 +149,19 @@ const wrap = (hops: Hop[] | undefined) => hops && { hops };
 async function clean({ cleaned, put }: Probed, reach: Reach): Promise<void> {
   await Promise.all(
     cleaned.map(([host, roots]) =>
-      reach.ask(host, cleanQuestion(roots, put.mark, put.folder), (answer) => ({ answer }), answerWithinMs),
+      reach.ask(host, cleanQuestion(roots, put), (answer) => ({ answer }), answerWithinMs),
     ),
   );
+}
+
+/** A probe that stopped is a broken link, too: the first one where no step has found any. Pure. */
+export function withProbes(found: Verification, probes: readonly ProbeResult[], stack: string): Verification {
+  const [stopped] = probes.flatMap((one) => (one.stopped ? [{ ...one.stopped, product: one.product }] : []));
+  if (!stopped) return found;
+  const { host, hop, evidence, product } = stopped;
+  const link = {
+    ...{ host, step: `probe is ${hop}`, evidence: `${product}: ${evidence}` },
+    remedy: `./warren trace '${product}' -s ${stack}; ./warren logs -s ${stack} --host ${host} --since 600`,
+  };
+  return { ...found, ok: false, firstBroken: found.firstBroken ?? link };
 }
