@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { z } from "zod";
 import { UserError } from "../agents/lib/errors.ts";
 import { hostKeySchema } from "../infra/config/host-key.ts";
@@ -37,8 +37,8 @@ const timeoutSeconds = 1800;
 export function define(command: Command): void {
   const replace = command.command("replace <host>").description("a dead host replaced by a bare one of the same name");
   runbookOptions(replace)
-    .option("--address <address>", "of the new host, where it has another one", readAs(addressSchema))
-    .option("--host-key <key>", "the new host's public key, compared on its console", readAs(hostKeySchema))
+    .option("--address <address>", "of the new host, where it has another one")
+    .option("--host-key <key>", "the new host's public key, compared on its console")
     .option("--even-if-it-answers", "the old host answers still: its units are stopped first")
     .option("-y, --yes", "don't ask; needed where there is no terminal to ask on")
     .option("--dry-run", "show the plan, and end")
@@ -55,18 +55,17 @@ Exit codes: 0 replaced, and verify finds nothing, 1 could not be done, 2 replace
 
   ./warren member replace bunny1 -s op --dry-run
   ./warren member replace bunny1 -s op --host-key "ssh-ed25519 AAAA…"
-  ./warren member replace pds-3 -s op --address 142.135.12.70`,
+  ./warren member replace pds-3 -s op --address 142.135.12.58`,
     )
     .action(replaceMember);
 }
 
-const readAs =
-  (schema: z.ZodType<string>) =>
-  (text: string): string => {
-    const read = schema.safeParse(text);
-    if (read.success) return read.data;
-    throw new InvalidArgumentError(`expected ${read.error.issues[0]?.message ?? "another text"}.`);
-  };
+function readAs(option: string, schema: z.ZodType<string>, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const read = schema.safeParse(text);
+  if (read.success) return read.data;
+  throw new UserError(option, `${read.error.issues[0]?.message ?? "another text"} is expected, got ${text}`);
+}
 
 const progressSchema = z.object({
   host: z.string(),
@@ -80,7 +79,10 @@ const progressSchema = z.object({
 const say = (text: string): void => void process.stderr.write(`warren: ${text}\n`);
 const goesOn = "the same command goes on where it was";
 
-async function replaceMember(host: string, flags: Flags): Promise<void> {
+async function replaceMember(host: string, given: Flags): Promise<void> {
+  const address = readAs("--address", addressSchema, given.address);
+  const hostKey = readAs("--host-key", hostKeySchema, given.hostKey);
+  const flags: Flags = { ...given, ...(address ? { address } : {}), ...(hostKey ? { hostKey } : {}) };
   const stack = stackOf(flags, "member replace");
   requireTerminal("member replace", flags.yes || flags.dryRun);
   const second = () => `left as it is; ${goesOn}`;

@@ -8,7 +8,8 @@ import { runRecord } from "./lib/run-record.ts";
 import { readCommittedConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
 import { awaitNoLack, type Lack, lackOf, lackWithout } from "./lib/wholeness.ts";
-import { planTurns, type Service, services } from "./restart/plan.ts";
+import { actionsOf } from "./restart/actions.ts";
+import { planTurns, type Service, services, type Turn } from "./restart/plan.ts";
 import { otherTurns, type RestartRecord, restartRecord, turnState } from "./restart/progress.ts";
 import { formatPlan, formatRestart, type PlannedTurn } from "./restart/report.ts";
 import { describeLack, type Restart, runTurns, type TurnResult } from "./restart/run.ts";
@@ -86,9 +87,11 @@ async function runRestart(flags: Flags): Promise<void> {
       async (signal) => {
         const isQuorum = replication === "quorum";
         const membershipOf = (host: string) => membershipAmong(broker.members, host, isQuorum);
+        const actions = ({ host, isMember }: Turn, left: readonly string[]) =>
+          actionsOf(host, left, isMember ? membershipOf(host) : undefined);
         const say = (host: string, text: string) => void process.stderr.write(`${host.padEnd(width)}  ${text}\n`);
         const wholeWithinMs = flags.wait * 1000;
-        const restart: Restart = { looker, reach, replication, membershipOf, kept, wholeWithinMs, signal, say };
+        const restart: Restart = { looker, reach, replication, actionsOf: actions, kept, wholeWithinMs, signal, say };
         const results = await withStackLock({ stack, verb: "restart", say: (text) => say(stack, text) }, async () => {
           await kept.write(record);
           return runTurns(restart, record);

@@ -101,6 +101,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./restart.ts"),
   },
   {
+    name: "rollout",
+    summary: "new agents, one host at a time, each gated on its health; back to the former ones where one isn't well",
+    load: () => import("./rollout.ts"),
+  },
+  {
     name: "drill",
     summary: "move the virtual IP to another host and back, measure the pause, verify before and after",
     load: () => import("./drill.ts"),

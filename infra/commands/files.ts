@@ -42,20 +42,15 @@ export function installFile(
   digests: { readonly sha256: string; readonly installedSha256: string },
 ): Command {
   const temp = temporary(place.path);
-  const check = (file: string, sha256: string) =>
-    and(
-      to("/run/warren.sum", run("printf", "%s  %s\n", sha256, file)),
-      to("/dev/null", run("sha256sum", "-c", "/run/warren.sum")),
-    );
   const fill = staged.endsWith(".gz") ? run("gzip", "-dc", staged) : run("cat", staged);
   return or(
     and(
       run("test", "!", "-e", staged),
-      check(place.path, digests.installedSha256),
+      checkSum(place.path, digests.installedSha256),
       run("chown", `${place.owner}:${place.group}`, place.path),
       run("chmod", place.mode, place.path),
     ),
-    and(check(staged, digests.sha256), placed(place, temp, to(temp, fill)), run("rm", "-f", staged)),
+    and(checkSum(staged, digests.sha256), placed(place, temp, to(temp, fill)), run("rm", "-f", staged)),
   );
 }
 
@@ -63,6 +58,16 @@ interface Placing {
   readonly validate?: readonly string[] | undefined;
   readonly judge?: string | undefined;
   readonly before?: Command | undefined;
+}
+
+/** Succeeds where a file is the one of this digest. */
+export function checkSum(file: string, sha256: string): Command {
+  // Several are checked at the same time.
+  const list = `/run/warren-${sha256.slice(0, 16)}.sum`;
+  return and(
+    to(list, run("printf", "%s  %s\n", sha256, file)),
+    to("/dev/null", run("sha256sum", "--check", "--status", list)),
+  );
 }
 
 function placed(place: FilePlace, temp: string, fill: Command, { validate, judge, before }: Placing = {}): Command {
@@ -80,6 +85,18 @@ function placed(place: FilePlace, temp: string, fill: Command, { validate, judge
     run("mv", "-fT", temp, place.path),
   ];
   return or(and(...steps), always(run("rm", "-f", temp), run("false")));
+}
+
+/** Where what a file was before its last renewal is kept. */
+export const formerOf = (path: string): string => `${path}.former`;
+
+/** Before a file is renewed: what it is now is kept beside it, unless it is the new one already, or not there. */
+export function keepFormer(path: string, sha256: string): Command {
+  return or(
+    run("test", "!", "-e", path),
+    checkSum(path, sha256),
+    run("cp", "--force", "--preserve=mode,ownership", path, formerOf(path)),
+  );
 }
 
 export function removeFile(path: string): Command {

@@ -1,4 +1,5 @@
 import { always, and, type Command, or, run, to } from "./command.ts";
+import { formerOf } from "./files.ts";
 
 /** Seconds for a unit to be ready: a broker's first start, an agent's way to a broker that is just taking over. */
 const readyTimeoutSeconds = "60";
@@ -43,10 +44,47 @@ export function bringUnit(unit: string, how: "start" | "reload"): Command {
   return and(enableUnit(unit), diagnosed(unit, systemctl(verb, unit)), keepDigest(unit));
 }
 
+/**
+ * `renewUnit` for a unit that runs a program which warren has brought: where it doesn't come up with the new one, the former is put back (see
+ * `keepFormer`), the unit runs with that, and the command fails all the same.
+ */
+export function renewProgramUnit(unit: string, programs: readonly string[]): Command {
+  const said = "it did not come up with what is new, and runs with the former program again";
+  return or(
+    renewUnit(unit, "restart"),
+    and(
+      putFormerBack(unit, programs),
+      diagnosed(unit, systemctl("restart", unit)),
+      to("/dev/stderr", run("echo", said)),
+      run("false"),
+    ),
+  );
+}
+
+/** Programs that were renewed after the unit came up for the last time are what they were before. Fails where there is none. */
+export function putFormerBack(unit: string, programs: readonly string[]): Command {
+  return anyOf(
+    programs.map((path) =>
+      and(run("test", formerOf(path), "-nt", digestFile(unit)), run("mv", "-fT", formerOf(path), path)),
+    ),
+  );
+}
+
+/** Each is tried; succeeds where one has succeeded. */
+function anyOf(commands: readonly Command[]): Command {
+  const [first, ...others] = commands;
+  if (!first) return run("false");
+  if (others.length === 0) return first;
+  return or(and(first, or(anyOf(others), run("true"))), anyOf(others));
+}
+
 /** Notes what a unit that has just been started has read. */
 function keepDigest(unit: string): Command {
   return and(run("mkdir", "-p", digestFolder), to(digestFile(unit), run("echo", digestWord)));
 }
+
+/** The next renewal restarts the unit, whatever it has read. */
+export const forgetDigest = (unit: string): Command => run("rm", "-f", digestFile(unit));
 
 const digestFolder = "/var/lib/warren/units";
 const digestFile = (unit: string): string => `${digestFolder}/${unit}`;

@@ -64,6 +64,8 @@ export interface AgentShell {
   readonly standBack?: string;
   /** Units of other hosts, as `HOST UNIT`, that are restarted before. */
   readonly turn?: readonly string[];
+  /** The same, where their hosts can be asked: the others don't wait for one that is away. */
+  readonly turnAsked?: readonly string[];
   readonly own: object;
 }
 
@@ -118,6 +120,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
         onChange: "restart",
         reads: [...files, ...installed].map((file) => file.path),
         after: shell.turn ?? [],
+        ...(shell.turnAsked ? { afterAsked: shell.turnAsked } : {}),
         afterBroker: shell.afterBroker ?? shell.broker?.cluster ?? false,
         packaged: false,
       },

@@ -20,7 +20,7 @@ import {
 import { hasPullers, ledgerQueueOf, queueTypeOf } from "./agent-queues.ts";
 import { productUrlPath } from "./apache.ts";
 import { isDispatcherHost, worseDispatchers } from "./dispatchers.ts";
-import { brokerUnit, dispatcherUnit } from "./names.ts";
+import { brokerUnit, dispatcherUnit, pullerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { standBackProgram } from "./stand-back.ts";
 
@@ -133,6 +133,13 @@ const placedRememberedSeconds = ({ announcements }: StackConfig): number =>
   announcements.placedRememberedSeconds ??
   Math.min(placedRememberedSecondsMax, Math.floor(announcements.dedupWindowSeconds / shareOfDedupWindow));
 
+/** Pullers take a new program one at a time: one with which the first doesn't come up stops at that. */
+function pullerBefore({ config, host }: PartContext): string[] {
+  const pullers = Object.keys(config.hosts).filter((name) => config.hosts[name]?.roles.includes("pds"));
+  const before = pullers[pullers.indexOf(host) - 1];
+  return before === undefined ? [] : [`${before} ${pullerUnit}`];
+}
+
 /** A pulling server: fetches what is announced, one at a time, into its receiver queue. */
 export function pullerPart(context: PartContext): HostPart {
   const { announcements } = context.config;
@@ -153,6 +160,7 @@ export function pullerPart(context: PartContext): HostPart {
     account: productAccount,
     ...atAnnouncements(context),
     writable: announcements.receiverDirectory,
+    turnAsked: pullerBefore(context),
     own,
   });
   return {

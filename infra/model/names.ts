@@ -26,4 +26,6 @@ export const firewallRules = "/etc/warren/firewall.nft";
 /** The agent that declares the queues of all. */
 export const dispatcherUnit = "warren-dispatcher.service";
 
+export const pullerUnit = "warren-puller.service";
+
 export const keepalivedUnit = "keepalived.service";

@@ -70,6 +70,8 @@ export interface UnitModel {
   readonly reads: readonly string[];
   /** Units of other hosts, as `HOST UNIT`, that are brought up before this one: hosts that stand in for each other take turns. */
   readonly after: readonly string[];
+  /** The same, but those that can't be asked hold nobody up. */
+  readonly afterAsked?: readonly string[];
   /** The cluster whose users, exchanges and policies it waits for. */
   readonly afterBroker: string | false;
   /** Comes with a package, and goes with it. */

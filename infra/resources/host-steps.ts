@@ -1,5 +1,5 @@
 import { and, type Command, or } from "../commands/command.ts";
-import { installFile, makeDirectory, removeFile, writeFile } from "../commands/files.ts";
+import { formerOf, installFile, keepFormer, makeDirectory, removeFile, writeFile } from "../commands/files.ts";
 import {
   awaitReplicas,
   dismissOthers,
@@ -12,7 +12,7 @@ import {
 } from "../commands/membership.ts";
 import { installPackages, makeAccount, purgePackages } from "../commands/packages.ts";
 import { closeConnections, importDefinitions, startBroker } from "../commands/rabbitmq.ts";
-import { bringUnit, renewUnit, restartUnit, startUnit, stopUnit } from "../commands/units.ts";
+import { bringUnit, renewProgramUnit, renewUnit, restartUnit, startUnit, stopUnit } from "../commands/units.ts";
 import { traitsOf } from "../config/series.ts";
 import {
   accountsName,
@@ -60,7 +60,7 @@ export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = [
     ...host.units.map((unit) =>
       cluster && unit.name === brokerUnit
         ? brokerStep(unit, [...ready, ...rolled], membershipOf(cluster, host.name))
-        : unitStep(unit, ready, agentUserOf(clusters, unit)),
+        : unitStep(unit, ready, programsOf(host, unit), agentUserOf(clusters, unit)),
     ),
   ];
 }
@@ -97,7 +97,8 @@ function fileStep(file: FileModel, after: readonly string[]): Step {
     renew: rewrite,
     repair: rewrite,
     remove: file.keep ? undefined : removeFile(file.path),
-    timeoutSeconds: fileTimeoutSeconds,
+    // What else is asked starts an Erlang VM each, which takes its time on a busy host.
+    timeoutSeconds: file.beforeRenewal || file.afterRenewal ? unitTimeoutSeconds : fileTimeoutSeconds,
     stdin: { text: file.content, secret: file.secret },
     after: [...after, ...(file.after ?? [])],
     afterBroker: false,
@@ -130,12 +131,14 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[]): Step {
   const ending = artifact.source.endsWith(".gz") ? ".gz" : "";
   const remotePath = `/tmp/warren-${artifact.name}-${artifact.sha256.slice(0, 16)}${ending}`;
   const install = installFile(artifact, remotePath, artifact);
+  const renew = and(keepFormer(artifact.path, artifact.installedSha256), install);
   return {
     name: artifact.path,
     create: install,
-    renew: install,
-    repair: install,
-    remove: removeFile(artifact.path),
+    renew,
+    // Of one with which a unit did not come up the former is there.
+    repair: renew,
+    remove: and(removeFile(artifact.path), removeFile(formerOf(artifact.path))),
     timeoutSeconds: 120,
     copy: { source: artifact.source, remotePath },
     after,
@@ -149,12 +152,21 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[]): Step {
 const agentUserOf = (clusters: readonly ClusterModel[], { afterBroker }: UnitModel): string | undefined =>
   clusters.find(({ name }) => name === afterBroker)?.agentUser;
 
-function unitStep(unit: UnitModel, after: readonly string[], agentUser?: string): Step {
+/** What warren has brought of what a unit runs. */
+const programsOf = ({ artifacts }: HostModel, { reads }: UnitModel): string[] =>
+  artifacts.map(({ path }) => path).filter((path) => reads.includes(path));
+
+function unitStep(
+  unit: UnitModel,
+  after: readonly string[],
+  programs: readonly string[] = [],
+  agentUser?: string,
+): Step {
   return {
     name: unit.name,
     // Its package has started it already, before the files that come after packages were there.
     create: bringUnit(unit.name, unit.onChange === "reload" ? "reload" : "start"),
-    renew: renewUnit(unit.name, unit.onChange),
+    renew: programs.length > 0 ? renewProgramUnit(unit.name, programs) : renewUnit(unit.name, unit.onChange),
     repair: startUnit(unit.name),
     mends: {
       restart: restartUnit(unit.name),
@@ -163,6 +175,7 @@ function unitStep(unit: UnitModel, after: readonly string[], agentUser?: string)
     remove: unit.keep ? undefined : stopUnit(unit.name),
     timeoutSeconds: unitTimeoutSeconds,
     after: [...after, ...unit.reads, ...unit.after],
+    afterAsked: unit.afterAsked ?? [],
     afterBroker: unit.afterBroker,
     content: [unit.name],
     follows: unit.reads,

@@ -70,7 +70,13 @@ export function planSteps(
       planned.push(planStep({ name, host, step, ...formerName(host, name) }, drift?.get(step.name)));
     }
   }
-  return planned;
+  return planned.map(withTurns);
+
+  /** Hosts that stand in for each other take turns; one that is away holds nobody up. */
+  function withTurns(one: PlannedStep): PlannedStep {
+    const turns = (one.step.afterAsked ?? []).filter((name) => drifts.has(name.slice(0, name.indexOf(" "))));
+    return turns.length === 0 ? one : { ...one, step: { ...one.step, after: [...one.step.after, ...turns] } };
+  }
 
   /** A cluster under another name is the same one: its members must not leave it for that. */
   function formerName(host: string, name: string): { readonly alias?: string } {

@@ -21,6 +21,8 @@ export interface Step {
   readonly copy?: { readonly source: string; readonly remotePath: string };
   /** Names of steps of the same host that come before, or `HOST STEP` of another host's. */
   readonly after: readonly string[];
+  /** `HOST STEP` of other hosts that come before where those hosts can be asked. */
+  readonly afterAsked?: readonly string[];
   /** The cluster whose objects it comes after. */
   readonly afterBroker: string | false;
   /** Everything that a change of should lead to a renewal. */

@@ -94,6 +94,8 @@ export const canSpare = ({ members }: Pick<Chain, "members">, replication: Repli
 
 export interface AwaitOptions {
   readonly withinMs: number;
+  /** Good without a break for so long. */
+  readonly forMs?: number;
   readonly signal?: AbortSignal | undefined;
   /** Told once of each thing that it lacks on the way. */
   onLack(lack: Lack): void;
@@ -107,15 +109,16 @@ const lookEveryMs = 500;
 export async function awaitNoLack(
   look: () => Promise<Evidence>,
   judge: (evidence: Evidence) => Lack | undefined,
-  { withinMs, signal, onLack }: AwaitOptions,
+  { withinMs, forMs = 0, signal, onLack }: AwaitOptions,
 ): Promise<Lack | undefined> {
   const deadlineMs = performance.now() + withinMs;
   let told = "";
-  for (let good = 0; ; ) {
+  for (let good = 0, goodSinceMs = 0; ; ) {
     signal?.throwIfAborted();
     const lack = judge(await look());
     good = lack ? 0 : good + 1;
-    if (good >= looksInRow) return undefined;
+    if (good === 1) goodSinceMs = performance.now();
+    if (good >= looksInRow && performance.now() - goodSinceMs >= forMs) return undefined;
     if (lack && performance.now() >= deadlineMs) return lack;
     if (lack && `${lack.host} ${lack.evidence}` !== told) {
       told = `${lack.host} ${lack.evidence}`;

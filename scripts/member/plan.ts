@@ -145,7 +145,8 @@ export function lackBeside(
   );
 }
 
-function withoutHost({ chain, hosts, broker }: Evidence, host: string): Evidence {
+function withoutHost(evidence: Evidence, host: string): Evidence {
+  const { chain, hosts, broker } = evidence;
   const node = `rabbit@${host}`;
   const without = (names: readonly string[]) => names.filter((name) => name !== host && name !== node);
   const byName = <Value>(all: Readonly<Record<string, Value>>, gone: string | undefined) =>
@@ -159,6 +160,7 @@ function withoutHost({ chain, hosts, broker }: Evidence, host: string): Evidence
       [name, "nodes" in view ? { nodes: view.nodes.filter((one) => one.name !== node) } : view] as const,
   );
   return {
+    ...evidence,
     chain: {
       ...chain,
       hosts: chain.hosts.filter(({ name }) => name !== host),
@@ -197,7 +199,7 @@ const byRole = {
     "the product tree: what was not pulled from it yet comes from the other radar server, where that has made it, too",
     "the announcer's spool: what it held was announced by nobody, but for what the other radar server has made, too",
   ],
-  bunny: ["the logs of its broker"],
+  bunny: ["the journal of its dispatcher, which another one's takes the place of", "the logs of its broker"],
   pds: ["the receiver queue: products that were pulled and not taken by what ingests; they are not pulled again"],
   px: ["the txqs: products that were not delivered yet"],
   dd: ["the document root, and its broker with the queues of clients: a backup has their definitions"],

@@ -1,13 +1,11 @@
-import type { Membership } from "../../infra/commands/membership.ts";
 import type { SeriesTraits } from "../../infra/config/series.ts";
-import { act } from "../lib/host-action.ts";
+import { act, type HostAction } from "../lib/host-action.ts";
 import type { RunRecord } from "../lib/run-record.ts";
 import { lackAway, letBack, letBackByHand, moveAway } from "../lib/stand-back.ts";
 import { awaitNoLack, type Lack, lackOf, lackWithout } from "../lib/wholeness.ts";
 import { type Evidence, holdersOf } from "../runbook/evidence.ts";
 import type { Looker } from "../runbook/look.ts";
 import type { Reach } from "../runbook/reach.ts";
-import { actionsOf } from "./actions.ts";
 import type { Turn } from "./plan.ts";
 import { askInvocations, parseInvocations, type RestartRecord, turnState, unitsLeft } from "./progress.ts";
 
@@ -15,8 +13,10 @@ export interface Restart {
   readonly looker: Looker;
   readonly reach: Reach;
   readonly replication: SeriesTraits["replication"];
-  /** Of a member of the broker. */
-  membershipOf(host: string): Membership;
+  /** What is done on a host, of whose units these are left. */
+  actionsOf(turn: Turn, left: readonly string[]): HostAction[];
+  /** What has to hold without a break after a host's turn, beside that all is whole. */
+  readonly steady?: { readonly forMs: number; judge(evidence: Evidence, turn: Turn): Lack | undefined };
   readonly kept: RunRecord<RestartRecord>;
   /** Milliseconds for all to be whole again after a host. */
   readonly wholeWithinMs: number;
@@ -94,7 +94,7 @@ async function takeTurn(restart: Restart, record: RestartRecord, turn: Turn): Pr
     const trouble = await freeOfAddress(restart, record, host);
     if (trouble) return trouble;
   }
-  for (const action of actionsOf(host, units, turn.isMember ? restart.membershipOf(host) : undefined)) {
+  for (const action of restart.actionsOf(turn, units)) {
     say(host, action.title);
     const outcome = await act(reach, action);
     if ("why" in outcome) return { why: `${action.title}: ${outcome.why}` };
@@ -102,7 +102,14 @@ async function takeTurn(restart: Restart, record: RestartRecord, turn: Turn): Pr
   const isMoved = record.movedFrom === host;
   const lack = await whole(restart, host, (evidence) => lackOf(evidence, { hosts, isMoved }), restart.wholeWithinMs);
   if (lack) return missing(restart, lack);
+  const unsteady = await steady(restart, turn);
+  if (unsteady) return { why: describeLack(unsteady), remedy: unsteady.remedy };
   return isMoved ? takeBack(restart, record, host, hosts) : undefined;
+}
+
+function steady(restart: Restart, turn: Turn): Promise<Lack | undefined> | undefined {
+  const { steady: wanted, wholeWithinMs } = restart;
+  return wanted && whole(restart, turn.host, (evidence) => wanted.judge(evidence, turn), wholeWithinMs, wanted.forMs);
 }
 
 /** Where another member can have the address, and this host has it, it is moved away. */
@@ -139,7 +146,7 @@ async function moveFrom(restart: Restart, record: RestartRecord, host: string): 
   return { why: why ?? `the virtual IP did not move: ${lack?.evidence}`, remedy };
 }
 
-async function takeBack(
+export async function takeBack(
   restart: Restart,
   record: RestartRecord,
   host: string,
@@ -167,9 +174,10 @@ function whole(
   host: string,
   judge: (evidence: Evidence) => Lack | undefined,
   withinMs: number,
+  forMs = 0,
 ): Promise<Lack | undefined> {
   const onLack = (lack: Lack) => say(host, `waits: ${describeLack(lack)}`);
-  return awaitNoLack(() => looker.look(lookOptions), judge, { withinMs, onLack });
+  return awaitNoLack(() => looker.look(lookOptions), judge, { withinMs, forMs, onLack });
 }
 
 export const describeLack = ({ host, step, evidence }: Lack): string => `${host}, ${step}: ${evidence}`;
