@@ -6,7 +6,7 @@ import type { StackConfig } from "../../../infra/config/index.ts";
 import { makeProduct } from "../../chaos/products.ts";
 import { seededRandom } from "../../products/random.ts";
 import { writeCopy } from "../../products/writer.ts";
-import type { Act } from "../../verify/lab-faults.ts";
+import type { Act } from "../../verify/lab-faults/fault.ts";
 import { bootHost, cutLink, healLink, healNetwork, hostRoot, killHost, partition } from "../index.ts";
 import { run } from "../run.ts";
 import { hostsOf } from "../send-products.ts";

@@ -3,11 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { type Looker, openLooker } from "../../runbook/look.ts";
 import { type Verification, verify } from "../../verify/judge.ts";
-import { type LabFault, publicFaults, radarFaults } from "../../verify/lab-faults.ts";
+import type { LabFault } from "../../verify/lab-faults/fault.ts";
+import { publicFaults } from "../../verify/lab-faults/public.ts";
+import { radarFaults } from "../../verify/lab-faults/radar.ts";
+import { hopsOf, type ProbeResult } from "../../verify/probe/hops.ts";
 import { checkoutDirectory } from "../paths.ts";
 import { poll } from "../run.ts";
+import { hostsOf } from "../send-products.ts";
 import { note } from "./figures.ts";
-import { lab, stackConfig } from "./subject.ts";
+import { lab, on, stackConfig } from "./subject.ts";
 import { perform, startTrickle, type Trickle } from "./verify-acts.ts";
 
 const testWithinMs = 240_000;
@@ -27,6 +31,7 @@ export interface Trial {
 interface Said extends Verification {
   readonly seconds: number;
   readonly exitCode: number | undefined;
+  readonly probes?: readonly ProbeResult[];
 }
 
 /**
@@ -77,6 +82,35 @@ export function verifyNamesFaults({
       expect({ ok, firstBroken, exitCode }).toEqual({ ok: true, firstBroken: null, exitCode: 0 });
       expect(steps.filter(({ verdict }) => verdict !== "good")).toEqual([]);
       note("verify on a sound lab", `${seconds.toFixed(1)} s`, "5 s");
+    });
+
+    it("nothing is broken: a probe goes down both roads", { timeout: testWithinMs }, async () => {
+      const { probes = [], exitCode } = await run([...options, "--probe"]);
+      expect(probes).toMatchObject([
+        { road: "radar", arrived: true, left: [] },
+        { road: "public", arrived: true, left: [] },
+      ]);
+      const hops = probes.map((probe) => new Set(probe.hops.map(({ hop }) => hop)));
+      expect(hops).toEqual(Object.values(hopsOf).map((names) => new Set(names)));
+      expect(exitCode).toBe(0);
+      for (const { road, totalMs } of probes) note(`a probe on the ${road} road`, `${totalMs} ms`);
+    });
+
+    it("no puller runs: a probe stops before it is pulled", { timeout: testWithinMs }, async () => {
+      const pullers = hostsOf(config, "pds");
+      const all = (verb: string) => Promise.all(pullers.map((host) => on(host, `systemctl ${verb} warren-puller`)));
+      await all("stop");
+      try {
+        const { probes = [], exitCode } = await run([...options, "--probe", "--deadline", "3"]);
+        expect(probes).toMatchObject([
+          { road: "radar", arrived: false, stopped: { hop: "pulled" }, left: ["urp-1", "urp-2"] },
+          { road: "public", arrived: true },
+        ]);
+        expect(exitCode).toBe(2);
+      } finally {
+        await all("--no-block start");
+        await untilSound(looker);
+      }
     });
   });
 }

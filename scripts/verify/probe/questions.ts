@@ -58,14 +58,17 @@ export function marked(host: string, answer: string): Said[] | undefined {
   });
 }
 
-/** Removes what has the mark below these folders, and the site's folders where nothing else is in them. */
+/**
+ * Removes what has the mark below these folders; of a tree with folders by day also those that were made for it. Px's sender knows which folders there are
+ * on the public server, and is refused once where one has gone: there they stay.
+ */
 export function cleanQuestion(roots: readonly string[], { mark, folder, site }: MarkedProduct): string {
-  const lines = roots.flatMap((root) => [
-    `find ${quote(root)} -type f -name ${quote(`*${mark}*`)} -delete 2>/dev/null`,
+  const files = roots.map((root) => `find ${quote(root)} -type f -name ${quote(`*${mark}*`)} -delete 2>/dev/null`);
+  if (folder === "") return ["export LC_ALL=C", ...files, end].join("\n");
+  // What is above the site's folder is the day's: it goes where the probe was its first product.
+  const folders = roots.flatMap((root) => [
     `find ${quote(root)} -mindepth 1 -type d -name ${quote(site)} -empty -delete 2>/dev/null`,
+    `cd ${quote(root)} && rmdir -p ${quote(dirname(folder))} 2>/dev/null`,
   ]);
-  // Those above are the day's: they go where the probe was its first product.
-  const above =
-    folder === "" ? [] : roots.map((root) => `cd ${quote(root)} && rmdir -p ${quote(dirname(folder))} 2>/dev/null`);
-  return ["export LC_ALL=C", ...lines, ...above, end].join("\n");
+  return ["export LC_ALL=C", ...files, ...folders, end].join("\n");
 }

@@ -1,0 +1,94 @@
+/** One thing that is done to a lab: a command on a host, a fault of the lab's own, or what reaches it from outside. */
+export type Act =
+  /** Run as root; `$VIP` is the virtual IP. */
+  | { readonly on: string; readonly run: string }
+  | { readonly lab: "kill" | "boot" | "cut" | "heal"; readonly host: string }
+  | { readonly lab: "partition"; readonly hosts: readonly [string, string] }
+  | { readonly lab: "healNetwork" }
+  /** What a host sends to these ports vanishes (`drop`), or is refused. */
+  | {
+      readonly block: string;
+      readonly ports: readonly number[];
+      readonly to?: string;
+      readonly how: "drop" | "reject";
+    }
+  | { readonly unblock: string }
+  /** Products come at all times; this host's are left out, or come again. */
+  | { readonly products: "stop" | "go"; readonly host: string }
+  /** To the exchange and the topic that announcements come by. */
+  | { readonly announce: string };
+
+/** A fault made on real hosts, and the link that `./warren verify` has to name first. */
+export interface LabFault {
+  readonly name: string;
+  readonly inject: readonly Act[];
+  readonly heal: readonly Act[];
+  readonly host: string;
+  readonly step: string;
+}
+
+const amqpPorts = [5671, 5672] as const;
+
+/** A unit that somebody has stopped. Neither is waited for: a broker takes a minute on a machine with much to do. */
+export const stopped = (host: string, unit: string, step: string, name: string): LabFault => ({
+  ...{ name, host, step },
+  inject: [{ on: host, run: `systemctl --no-block stop ${unit}` }],
+  heal: [{ on: host, run: `systemctl --no-block start ${unit}` }],
+});
+
+/** A process that hangs; its watchdog would end it in the middle of a look. */
+export const hung = (host: string, unit: string, step: string, name: string, whom = "main"): LabFault => ({
+  ...{ name, host, step },
+  inject: [
+    { on: host, run: `systemctl service-watchdogs no && systemctl kill --signal=STOP --kill-whom=${whom} ${unit}` },
+  ],
+  heal: [
+    { on: host, run: `systemctl kill --signal=CONT --kill-whom=${whom} ${unit}; systemctl service-watchdogs yes` },
+  ],
+});
+
+/** An agent whose settings can't be read: systemd starts it again and again. */
+export const failing = (host: string, agent: string, step: string, name: string): LabFault => {
+  const file = `/etc/warren/${agent}.json`;
+  return {
+    ...{ name, host, step },
+    inject: [{ on: host, run: `mv ${file} ${file}.away && systemctl --no-block restart warren-${agent}` }],
+    heal: [{ on: host, run: `mv ${file}.away ${file} && systemctl --no-block restart warren-${agent}` }],
+  };
+};
+
+export const withoutBroker = (host: string, step: string, name: string): LabFault => ({
+  ...{ name, host, step },
+  inject: [{ block: host, ports: amqpPorts, how: "reject" }],
+  heal: [{ unblock: host }],
+});
+
+/** A file system of its own, full, where a host has to write. */
+export const full = (host: string, directory: string, name: string): LabFault => ({
+  ...{ name, host, step: "room on its disks" },
+  inject: [
+    {
+      on: host,
+      run: `mount -t tmpfs -o size=1m,mode=0755,uid=px,gid=px tmpfs ${directory} && head -c 2m /dev/zero > ${directory}/.fill || true`,
+    },
+  ],
+  heal: [{ on: host, run: `umount -l ${directory}` }],
+});
+
+export const killed = (host: string, name: string): LabFault => ({
+  ...{ name, host, step: "host answers" },
+  inject: [{ lab: "kill", host }],
+  heal: [{ lab: "boot", host }],
+});
+
+export const mode = (
+  host: string,
+  path: string,
+  { wrong, right }: { readonly wrong: string; readonly right: string },
+  step: string,
+  name: string,
+): LabFault => ({
+  ...{ name, host, step },
+  inject: [{ on: host, run: `chmod ${wrong} ${path}` }],
+  heal: [{ on: host, run: `chmod ${right} ${path}` }],
+});

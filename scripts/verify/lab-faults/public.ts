@@ -1,0 +1,55 @@
+import { failing, full, hung, killed, type LabFault, mode, stopped, withoutBroker } from "./fault.ts";
+
+/** On the road from px to the public. */
+export const publicFaults: readonly LabFault[] = [
+  {
+    name: "px's cable is pulled",
+    inject: [{ lab: "cut", host: "px-1" }],
+    heal: [{ lab: "heal", host: "px-1" }],
+    ...{ host: "px-1", step: "host answers" },
+  },
+  full("px-1", "/apps/px/txq/wxo-b1-oper-dd", "px's disk is full"),
+  stopped("px-1", "warren-delivery", "delivery runs", "the sender that delivers is stopped"),
+  {
+    name: "px's key is refused",
+    inject: [{ on: "wxo-b1", run: "mv /etc/warren/authorized_keys/wxofeed /etc/warren/authorized_keys/.away" }],
+    heal: [{ on: "wxo-b1", run: "mv /etc/warren/authorized_keys/.away /etc/warren/authorized_keys/wxofeed" }],
+    ...{ host: "px-1", step: "the server lets px in" },
+  },
+  mode(
+    "wxo-b1",
+    "/apps/dd/public/radar/24_HR_ACCUM/GIF/XSS",
+    { wrong: "0555", right: "0775" },
+    "products are delivered",
+    "the public tree takes no files",
+  ),
+  hung("px-1", "warren-dd-notify", "dd-notify runs", "the sender that announces hangs"),
+  withoutBroker("px-1", "deliveries are announced", "AMQP of px is cut"),
+  killed("wxo-b1", "the public server's plug is pulled"),
+  stopped("wxo-b1", "rabbitmq-server", "broker runs", "the public broker is stopped"),
+  {
+    name: "the public broker has an alarm of disk",
+    inject: [{ on: "wxo-b1", run: "rabbitmqctl -q set_disk_free_limit 99999GB" }],
+    heal: [{ on: "wxo-b1", run: "rabbitmqctl -q set_disk_free_limit 50MB" }],
+    ...{ host: "wxo-b1", step: "no alarm" },
+  },
+  stopped("wxo-b1", "apache2", "apache runs", "the public web server is stopped"),
+  mode(
+    "wxo-b1",
+    "/apps/dd/public/radar",
+    { wrong: "0700", right: "0775" },
+    "products are served",
+    "public products can't be read by apache",
+  ),
+  stopped("wxo-b1", "warren-watcher", "watcher runs", "the watcher is stopped"),
+  failing("wxo-b1", "queue-manager", "queue-manager runs", "the queue manager can't read its settings"),
+  stopped("client-1", "warren-subscriber", "subscriber runs", "a client's subscriber is stopped"),
+  {
+    name: "a client doesn't reach the public server",
+    inject: [{ block: "client-1", ports: [80], to: "wxo-b1", how: "drop" }],
+    heal: [{ unblock: "client-1" }],
+    ...{ host: "client-1", step: "it reaches the public server" },
+  },
+  withoutBroker("client-1", "announcements are taken", "AMQP of a client is cut"),
+  hung("client-1", "warren-subscriber", "products are fetched", "a client's subscriber hangs"),
+];
