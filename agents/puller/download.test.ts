@@ -152,6 +152,24 @@ test("where the product can't be written, the writer's error comes out as it is"
   await expect(get(7, { onChunk: () => Promise.reject(full) })).rejects.toBe(full);
 });
 
+test("a writer that takes its time is waited for, also after a connection that has ended, and may fail then", async () => {
+  answer = (_, response) => {
+    response.useChunkedEncodingByDefault = false;
+    response.write("pro");
+    setTimeout(() => response.end("duct"), 10);
+  };
+  const slowly = (written: string[], failAt?: string) => async (chunk: Uint8Array) => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const text = Buffer.from(chunk).toString();
+    if (text === failAt) throw new Error("disk full");
+    written.push(text);
+  };
+  const written: string[] = [];
+  expect((await get(7, { onChunk: slowly(written) })).outcome).toEqual({ kind: "whole" });
+  expect(written).toEqual(["pro", "duct"]);
+  await expect(get(7, { onChunk: slowly([], "duct") })).rejects.toThrow("disk full");
+});
+
 test("an abort from outside ends the try at once with its reason", async () => {
   const abort = new AbortController();
   answer = () => abort.abort(new Error("given away"));

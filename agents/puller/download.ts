@@ -1,4 +1,4 @@
-import { Agent, errors } from "undici";
+import { Agent, type Dispatcher, errors } from "undici";
 
 /** Why a try failed, in the words of the metrics. */
 export type FaultCause = "not-found" | "refused" | "server" | "network" | "timeout" | "size" | "too-large";
@@ -20,8 +20,8 @@ export interface DownloadOptions {
   /** The size that was announced; undefined where it was not. */
   readonly sizeBytes: number | undefined;
   readonly productBytesMax: number;
-  /** Each piece of the body, in order; what it rejects with, `download` rejects with. */
-  readonly onChunk: (chunk: Uint8Array) => Promise<void>;
+  /** Each piece of the body, in order; what it throws or rejects with, `download` rejects with. Waited for where it takes time. */
+  readonly onChunk: (chunk: Uint8Array) => Promise<void> | undefined;
   /** Aborts the try; `download` then rejects with its reason. */
   readonly signal: AbortSignal;
   readonly deadlineMs: number;
@@ -57,52 +57,11 @@ export class Downloader {
 
   /** One try. Faults of the server, the network and the size are values; redirects are not followed. */
   async download(options: DownloadOptions): Promise<Outcome> {
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), options.deadlineMs);
-    const signal = AbortSignal.any([options.signal, deadline.signal]);
-    let chunkFailure: unknown;
-    let answered = false;
-    try {
-      const url = new URL(options.url);
-      const response = await this.#agent.request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: "GET",
-        signal,
-      });
-      answered = true;
-      const refused = judgeAnswer(response.statusCode, response.headers["content-length"], options);
-      if (refused) {
-        // Small bodies are read to their end, so that the connection can be used again.
-        await response.body.dump({ limit: 65_536 }).catch(() => {});
-        return refused;
-      }
-      let size = 0;
-      for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-        size += chunk.byteLength;
-        const tooMuch = judgeSize(size, options);
-        // Leaving the loop destroys the body, and with it the connection: nobody wants the rest.
-        if (tooMuch) return tooMuch;
-        await options.onChunk(chunk).catch((error: unknown) => {
-          chunkFailure = error;
-          throw error;
-        });
-      }
-      if (options.sizeBytes !== undefined && size !== options.sizeBytes) {
-        return fault("size", `got ${size} bytes, ${options.sizeBytes} were announced`);
-      }
-      return { kind: "whole" };
-    } catch (error) {
-      if (chunkFailure !== undefined) throw chunkFailure;
-      if (options.signal.aborted) throw options.signal.reason;
-      const failed = deadline.signal.aborted
-        ? fault("timeout", `not done within ${options.deadlineMs} ms`)
-        : this.#explain(error as Error & { code?: string });
-      return answered ? failed : { ...failed, silent: true };
-    } finally {
-      // A timer that outlived its pull would keep the pull's memory for the five minutes of the deadline.
-      clearTimeout(timer);
-    }
+    options.signal.throwIfAborted();
+    const { origin, pathname, search } = new URL(options.url);
+    const transfer = new Transfer(options, (error) => this.#explain(error));
+    this.#agent.dispatch({ origin, path: pathname + search, method: "GET" }, transfer);
+    return transfer.outcome;
   }
 
   async close(): Promise<void> {
@@ -118,6 +77,131 @@ export class Downloader {
     const text =
       error instanceof AggregateError ? error.errors.map((one: Error) => one.message).join("; ") : error.message;
     return fault("network", text || (error.code ?? error.name));
+  }
+}
+
+/** Small bodies that nobody wants are read to their end, so that the connection can be used again. */
+const unwantedBytesMax = 65_536;
+const unwanted = new Error("nobody waits for the rest");
+
+/**
+ * One request, by undici's own events: streams, iterators and joined signals would take three times the processor of a small product's
+ * whole transfer.
+ */
+class Transfer implements Dispatcher.DispatchHandler {
+  readonly #options: DownloadOptions;
+  readonly #explain: (error: Error) => Fault;
+  readonly #outcome = Promise.withResolvers<Outcome>();
+  readonly #deadline: NodeJS.Timeout;
+  #controller: Dispatcher.DispatchController | undefined;
+  #isAnswered = false;
+  /** Why its body is not wanted. */
+  #refused: Outcome | undefined;
+  #bytes = 0;
+  #writing: Promise<void> | undefined;
+  #isOver = false;
+
+  constructor(options: DownloadOptions, explain: (error: Error) => Fault) {
+    this.#options = options;
+    this.#explain = explain;
+    this.#deadline = setTimeout(this.#onDeadline, options.deadlineMs);
+    options.signal.addEventListener("abort", this.#onAbort);
+  }
+
+  /** Once nothing more of it comes, and no piece is being written. */
+  get outcome(): Promise<Outcome> {
+    return this.#outcome.promise;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isOver) controller.abort(unwanted);
+  }
+
+  onResponseStart(_: unknown, status: number, headers: Record<string, string | string[] | undefined>): void {
+    // Another answer follows.
+    if (status < 200) return;
+    this.#isAnswered = true;
+    this.#refused = judgeAnswer(status, headers["content-length"], this.#options);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    // An empty one comes each time that a paused body goes on.
+    if (this.#isOver || chunk.byteLength === 0) return;
+    this.#bytes += chunk.byteLength;
+    if (this.#refused) {
+      if (this.#bytes > unwantedBytesMax) this.#end(this.#refused);
+      return;
+    }
+    const tooMuch = judgeSize(this.#bytes, this.#options);
+    if (tooMuch) this.#end(tooMuch);
+    else this.#take(controller, chunk);
+  }
+
+  onResponseEnd(): void {
+    // Nothing is left to be broken off.
+    this.#controller = undefined;
+    const { sizeBytes } = this.#options;
+    if (this.#refused) this.#end(this.#refused);
+    else if (sizeBytes === undefined || this.#bytes === sizeBytes) this.#end({ kind: "whole" });
+    else this.#end(fault("size", `got ${this.#bytes} bytes, ${sizeBytes} were announced`));
+  }
+
+  onResponseError(_: unknown, error: Error): void {
+    this.#end(this.#refused ?? this.#unlessAnswered(this.#explain(error)));
+  }
+
+  readonly #onDeadline = (): void => {
+    this.#end(
+      this.#refused ?? this.#unlessAnswered(fault("timeout", `not done within ${this.#options.deadlineMs} ms`)),
+    );
+  };
+
+  readonly #onAbort = (): void => this.#fail(this.#options.signal.reason);
+
+  #unlessAnswered(failed: Fault): Fault {
+    return this.#isAnswered ? failed : { ...failed, silent: true };
+  }
+
+  #take(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    const { onChunk } = this.#options;
+    try {
+      // Of a connection that has ended the last pieces come, paused or not.
+      const writing = this.#writing ? this.#writing.then(() => onChunk(chunk)) : onChunk(chunk);
+      if (writing) this.#await(controller, writing);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #await(controller: Dispatcher.DispatchController, writing: Promise<void>): void {
+    controller.pause();
+    const written = writing.then(() => {
+      if (this.#writing !== written) return;
+      this.#writing = undefined;
+      if (!this.#isOver) controller.resume();
+    });
+    this.#writing = written;
+    written.catch((error: unknown) => this.#fail(error));
+  }
+
+  #fail(reason: unknown): void {
+    this.#finish(() => this.#outcome.reject(reason));
+  }
+
+  #end(outcome: Outcome): void {
+    this.#finish(() => this.#outcome.resolve(outcome));
+  }
+
+  #finish(tell: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    // A timer or listener that outlived its pull would keep the pull's memory for as long.
+    clearTimeout(this.#deadline);
+    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#controller?.abort(unwanted);
+    if (this.#writing) this.#writing.then(tell, this.#outcome.reject);
+    else tell();
   }
 }
 
