@@ -34,7 +34,8 @@ export function cookieRotation(subject: Subject): Rotation {
   };
 }
 
-const askSeconds = 60;
+/** The command line starts an Erlang VM, on a broker that has much to do. */
+const askSeconds = 120;
 
 async function checkCookies({ stack, before, ...subject }: Subject, members: readonly string[]): Promise<string[]> {
   const now = await configNow({ stack });
@@ -90,7 +91,15 @@ function cookieScript(cookie: string): string {
     run("chmod", "0400", file),
   );
   const argv = ["runuser", "-u", "rabbitmq", "--", "env", `--chdir=${home}`, `HOME=${home}`];
-  const ask = run("timeout", "30", ...argv, "/usr/lib/rabbitmq/bin/rabbitmqctl", "--quiet", "eval", "ok.");
+  const ask = run(
+    "timeout",
+    String(askSeconds - 10),
+    ...argv,
+    "/usr/lib/rabbitmq/bin/rabbitmqctl",
+    "--quiet",
+    "eval",
+    "ok.",
+  );
   return [
     `{ ${render(or(and(place, ask), run("false")))}; } </dev/null >/dev/null 2>&1`,
     "status=$?",

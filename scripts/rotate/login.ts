@@ -1,21 +1,9 @@
-import { connect } from "amqplib";
 import { z } from "zod";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { clusterModels } from "../../infra/model/cluster.ts";
 import { managementOf } from "../../infra/observe/management.ts";
 import { readOperatorCa } from "../lib/operator-ca.ts";
-
-const loginMs = 10_000;
-
-/** What a broker says to a login by AMQP; or why it says nothing. */
-export type LoginAnswer = "accepted" | "refused" | { readonly silent: string };
-
-export interface LoginPlace {
-  readonly host: string;
-  readonly address: string;
-  readonly port: number;
-  readonly secure: boolean;
-}
+import { type LoginPlace, logIn } from "./amqp-login.ts";
 
 /** Where the members of a broker take logins from this side; none where they speak to their own hosts alone. */
 export function loginPlaces({ brokers, hosts }: StackConfig, name: string): LoginPlace[] {
@@ -23,30 +11,6 @@ export function loginPlaces({ brokers, hosts }: StackConfig, name: string): Logi
   if (!broker || (!broker.tls && !broker.plainText)) return [];
   const port = broker.tls ? broker.tlsPort : broker.port;
   return broker.members.map((host) => ({ host, address: hosts[host]?.address ?? host, port, secure: broker.tls }));
-}
-
-export async function logIn(
-  { address, port, secure }: LoginPlace,
-  user: string,
-  password: string,
-  ca: string | undefined,
-): Promise<LoginAnswer> {
-  const where = { protocol: secure ? "amqps" : "amqp", hostname: address, port, username: user, password };
-  try {
-    const connection = await connect(where, { timeout: loginMs, ...(ca === undefined ? {} : { ca: [ca] }) });
-    connection.on("error", () => {});
-    await connection.close().catch(() => {});
-    return "accepted";
-  } catch (error) {
-    return answerOf((error as Error).message);
-  }
-}
-
-/** Whoever has no right on the virtual host has been believed to be who he says. */
-export function answerOf(text: string): LoginAnswer {
-  if (text.includes("ACCESS-REFUSED") || text.includes("ACCESS_REFUSED")) return "refused";
-  if (text.includes("NOT-ALLOWED") || text.includes("NOT_ALLOWED")) return "accepted";
-  return { silent: text };
 }
 
 export interface Expected {

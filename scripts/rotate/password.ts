@@ -170,7 +170,8 @@ async function connected(subject: Subject, brokers: readonly string[], user: str
   return there;
 }
 
-const closeSeconds = 30;
+/** The command line starts an Erlang VM, on a broker that has much to do. */
+const closeSeconds = 120;
 
 /** A password is asked for when a connection is made: those that are there would stay for ever. */
 async function closeAll({ stack, before }: Subject, brokers: readonly string[], user: string): Promise<string[]> {

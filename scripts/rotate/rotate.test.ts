@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { parseStackConfig } from "../../infra/config/index.ts";
 import { fixtureConfig, stackValues } from "../../infra/model/fixture.ts";
 import { runRecord } from "../lib/run-record.ts";
-import { answerOf, loginPlaces, namesOf } from "./login.ts";
+import { loginPlaces, namesOf } from "./login.ts";
 import { hasFormer, keyFiles, makeNext, publicHalf, removeFormer, swap } from "./login-keys.ts";
 import { planUser } from "./password.ts";
 import { type Phase, rotationRecord, runPhases } from "./phase.ts";
@@ -45,14 +45,6 @@ describe("a user's new password", () => {
 });
 
 describe("a login", () => {
-  it("is read from the broker's own words", () => {
-    expect(answerOf("Handshake terminated by server: 403 (ACCESS-REFUSED) with message")).toBe("refused");
-    expect(answerOf('Handshake terminated by server: 530 (NOT-ALLOWED) with message "access to vhost"')).toBe(
-      "accepted",
-    );
-    expect(answerOf("connect ECONNREFUSED")).toEqual({ silent: "connect ECONNREFUSED" });
-  });
-
   it("is tried where clients come from other hosts, over TLS where there is any", () => {
     expect(loginPlaces(config, "bunny")[0]).toMatchObject({ port: config.brokers.bunny?.tlsPort, secure: true });
     const closed = { ...config, brokers: { own: { ...config.brokers.bunny, tls: false, plainText: false } } };
