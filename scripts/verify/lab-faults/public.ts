@@ -16,13 +16,12 @@ export const publicFaults: readonly LabFault[] = [
     heal: [{ on: "wxo-b1", run: "mv /etc/warren/authorized_keys/.away /etc/warren/authorized_keys/wxofeed" }],
     ...{ host: "px-1", step: "the server lets px in" },
   },
-  mode(
-    "wxo-b1",
-    "/apps/dd/public/radar/24_HR_ACCUM/GIF/XSS",
-    { wrong: "0555", right: "0775" },
-    "products are delivered",
-    "the public tree takes no files",
-  ),
+  {
+    name: "the public tree takes no files",
+    inject: [{ on: "wxo-b1", run: "chmod 0555 /apps/dd/public/radar/24_HR_ACCUM/GIF/XSS" }],
+    heal: [{ on: "wxo-b1", run: "chmod 0775 /apps/dd/public/radar/24_HR_ACCUM/GIF/XSS" }],
+    ...{ host: "px-1", step: "products are delivered" },
+  },
   hung("px-1", "warren-dd-notify", "dd-notify runs", "the sender that announces hangs"),
   withoutBroker("px-1", "deliveries are announced", "AMQP of px is cut"),
   killed("wxo-b1", "the public server's plug is pulled"),
@@ -51,5 +50,5 @@ export const publicFaults: readonly LabFault[] = [
     ...{ host: "client-1", step: "it reaches the public server" },
   },
   withoutBroker("client-1", "announcements are taken", "AMQP of a client is cut"),
-  hung("client-1", "warren-subscriber", "products are fetched", "a client's subscriber hangs"),
+  hung("client-1", "warren-subscriber", "announcements are taken", "a client's subscriber hangs"),
 ];
