@@ -1,17 +1,11 @@
-import { execa } from "execa";
 import { describe, expect, it } from "vitest";
-import type { Fault } from "../../chaos/faults.ts";
-import { formatChaos } from "../../chaos/report.ts";
-import { runChaos } from "../../chaos/run.ts";
-import { closeScene, openScene } from "../../chaos/scene.ts";
 import { drillKinds } from "../../drill/kinds.ts";
 import type { DrillReport } from "../../drill/report.ts";
-import { checkoutDirectory } from "../paths.ts";
 import { virtualIpHolders } from "../virtual-ip.ts";
 import { note } from "./figures.ts";
+import { runVerb, type Work, whileFlowing } from "./flowing.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
-const seed = 5;
 const perSecond = 20;
 /** Ten hosts one after the other, each waited for: two minutes on two idle cores. */
 const restartWithinMs = 900_000;
@@ -73,7 +67,7 @@ export function rolling({ mayDeliverTwice = false }: Limits = {}): void {
     });
 
     it("lets the virtual IP back when a drill is broken off by Ctrl-C", { timeout: testWithinMs }, async () => {
-      const child = start(["drill", "--hold", "600"], drillWithinMs);
+      const child = runVerb(["drill", "--hold", "600"], drillWithinMs);
       const holders = async () => virtualIpHolders(lab, await stackConfig());
       const [before] = await holders();
       await until("the address is on another host", drillWithinMs, async () => {
@@ -88,46 +82,17 @@ export function rolling({ mayDeliverTwice = false }: Limits = {}): void {
   });
 }
 
-function start(words: readonly string[], timeoutMs: number) {
-  return execa("./warren", [...words, "-s", lab, "--yes", "--json"], {
-    cwd: checkoutDirectory,
-    reject: false,
-    stdin: "ignore",
-    timeout: timeoutMs,
-    env: { NO_COLOR: "1" },
-  });
-}
-
-/** Runs verbs in the place of faults: products come before, meanwhile and afterwards, and each is counted. Answers are by a verb's second word. */
+/** Verbs as a person runs them with `--json`, one after the other. Answers are by their second word. */
 async function whileProductsFlow<Answer>(verbs: readonly (readonly string[])[], timeoutMs: number) {
-  const scene = await openScene(lab, await stackConfig());
   const answers = new Map<string, Answer>();
-  const work = verbs.map((words): Fault => {
-    const [verb = "", what = ""] = words;
-    const inject = async () => {
-      const atMs = Date.now();
-      const { exitCode, stdout, stderr } = await start(words, timeoutMs);
+  const works = verbs.map((words): Work => {
+    const act = async () => {
+      const { exitCode, stdout, stderr } = await runVerb([...words, "--json"], timeoutMs);
       process.stderr.write(`${stderr}\n${stdout}\n`);
       if (exitCode !== 0) throw new Error(`./warren ${words.join(" ")} ended with ${exitCode}: ${stderr}`);
-      answers.set(what, JSON.parse(stdout) as Answer);
-      return { atMs };
+      answers.set(words[1] ?? "", JSON.parse(stdout) as Answer);
     };
-    return {
-      ...{ name: `${verb} ${what}`, summary: `./warren ${words.join(" ")}`, expectation: "none lost, none twice" },
-      ...{ holdMs: [0, 0], hosts: ({ holder, others }) => [holder, ...others], inject, heal: async () => {} },
-    };
+    return { name: words.slice(0, 2).join(" "), act };
   });
-  try {
-    const result = await runChaos({
-      ...{ scene, seed, faults: work, rounds: work.length, ratePerSecond: perSecond },
-      durationMs: Number.POSITIVE_INFINITY,
-      signal: AbortSignal.timeout(testWithinMs),
-      say: (text) => process.stderr.write(`${text}\n`),
-    });
-    process.stderr.write(formatChaos(result, { faults: work, notDone: {}, color: false }));
-    expect(result.rounds.map(({ missing }) => missing)).toEqual(work.map(() => undefined));
-    return { answers, account: result.account };
-  } finally {
-    closeScene(scene);
-  }
+  return { account: await whileFlowing(works, perSecond, testWithinMs), answers };
 }
