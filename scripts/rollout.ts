@@ -148,7 +148,8 @@ async function rollOut({ stack, flags, restart, record, changes, kept, reach }: 
     await Promise.all(changes.map(({ host, programs }) => Promise.all(programs.map((one) => stage(reach, host, one)))));
     turns = await runTurns(restart, record);
     const failed = turns.find(({ outcome }) => outcome === "failed");
-    if (failed) record.backFor = `${failed.host}: ${failed.why}`;
+    // Before a host's turn nothing has been done on it: what is wrong then is none of a new agent's.
+    if (failed && record.begun?.host === failed.host) record.backFor = `${failed.host}: ${failed.why}`;
   }
   if (record.backFor !== undefined) return goBack({ stack, flags, restart, record, changes, kept, reach }, turns);
   const ok = turns.every(({ outcome }) => outcome === "restarted" || outcome === "done before");
