@@ -34,6 +34,9 @@ interface Said extends Verification {
   readonly probes?: readonly ProbeResult[];
 }
 
+/** Without those whose healing takes longest. */
+export const quickFaults: readonly LabFault[] = [...radarFaults, ...publicFaults].filter(({ isSlow }) => !isSlow);
+
 /**
  * Each fault of the table, made on the hosts while products come: `./warren verify --json`, run as a person runs it, names its host and step, and takes
  * less than five seconds. Between faults, and at the end, it says nothing. Doesn't prove what it says of several faults at once.

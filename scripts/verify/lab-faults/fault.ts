@@ -25,6 +25,8 @@ export interface LabFault {
   readonly heal: readonly Act[];
   readonly host: string;
   readonly step: string;
+  /** Healing waits for a host to boot, or for a broker's members to find each other: half a minute. */
+  readonly isSlow?: true;
 }
 
 const amqpPorts = [5671, 5672] as const;

@@ -24,7 +24,7 @@ export const publicFaults: readonly LabFault[] = [
   },
   hung("px-1", "warren-dd-notify", "dd-notify runs", "the sender that announces hangs"),
   withoutBroker("px-1", "deliveries are announced", "AMQP of px is cut"),
-  killed("wxo-b1", "the public server's plug is pulled"),
+  { ...killed("wxo-b1", "the public server's plug is pulled"), isSlow: true },
   stopped("wxo-b1", "rabbitmq-server", "broker runs", "the public broker is stopped"),
   {
     name: "the public broker has an alarm of disk",
@@ -42,6 +42,16 @@ export const publicFaults: readonly LabFault[] = [
   ),
   stopped("wxo-b1", "warren-watcher", "watcher runs", "the watcher is stopped"),
   failing("wxo-b1", "queue-manager", "queue-manager runs", "the queue manager can't read its settings"),
+  {
+    // It takes connections all the same: its kernel is well.
+    name: "a client's host hangs: none of its processes runs",
+    inject: [{ on: "client-1", run: "systemd-run --quiet --collect sh -c 'kill -STOP -1'" }],
+    heal: [
+      { lab: "kill", host: "client-1" },
+      { lab: "boot", host: "client-1" },
+    ],
+    ...{ host: "client-1", step: "host answers", isSlow: true },
+  },
   stopped("client-1", "warren-subscriber", "subscriber runs", "a client's subscriber is stopped"),
   {
     name: "a client doesn't reach the public server",

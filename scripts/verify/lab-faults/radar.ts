@@ -60,13 +60,13 @@ export const radarFaults: readonly LabFault[] = [
     name: "a member is stopped, and its Erlang runs",
     inject: [{ on: "bunny2", run: "rabbitmqctl -q stop_app" }],
     heal: [{ on: "bunny2", run: "rabbitmqctl -q start_app" }],
-    ...{ host: "bunny2", step: "broker answers" },
+    ...{ host: "bunny2", step: "broker answers", isSlow: true },
   },
   {
     name: "members don't see each other",
     inject: [{ lab: "partition", hosts: ["bunny1", "bunny2"] }],
     heal: [{ lab: "healNetwork" }],
-    ...{ host: "bunny1", step: "members are together" },
+    ...{ host: "bunny1", step: "members are together", isSlow: true },
   },
   {
     name: "a broker has an alarm of memory",
@@ -135,7 +135,7 @@ export const radarFaults: readonly LabFault[] = [
       { lab: "kill", host: "pds-2" },
       { lab: "boot", host: "pds-2" },
     ],
-    ...{ host: "pds-2", step: "host answers" },
+    ...{ host: "pds-2", step: "host answers", isSlow: true },
   },
   {
     // Hosts of a lab have the machine's clock: what is wrong is what this one says.
