@@ -45,7 +45,14 @@ chaos({
   // A broker that is stopped for longer than its node's timeout is parted from the other one as well.
   mayRepeatAfter: ["link-cut", "partition", "broker-stopped"],
   mayDeliverTwice: true,
-  madeElsewhere: ["dispatcher-both-killed", "dispatcher-stopped", "vip-moved"],
+  madeElsewhere: [
+    "dispatcher-both-killed",
+    "dispatcher-stopped",
+    "vip-moved",
+    "node-stop",
+    "memory-alarm",
+    "hosts-rebooted",
+  ],
 });
 membership();
 drift();

@@ -24,5 +24,6 @@ products();
 closed();
 ldap();
 rolling();
-chaos({ madeElsewhere: ["dispatcher-killed", "node-stop"] });
-membership();
+// Drills kill a broker and a dispatcher, and move the address.
+chaos({ madeElsewhere: ["dispatcher-killed", "node-stop", "broker-killed", "vip-moved"] });
+membership({ mended: false });

@@ -7,7 +7,7 @@ import { note } from "./figures.ts";
 import { lab, on, stackConfig, untilPrints } from "./subject.ts";
 import { type Move, watchMove } from "./virtual-ip-watch.ts";
 
-const rounds = 6;
+const rounds = 4;
 /** Far above what is wanted: a round in which the address doesn't move at all must end. */
 const moveWithinMs = 20_000;
 const recoverWithinMs = 60_000;
@@ -44,7 +44,7 @@ const faults: readonly Fault[] = [
 ];
 
 /**
- * How long a client is without the broker while the virtual IP moves, medians of six. Moves go to and fro: the host that has just come
+ * How long a client is without the broker while the virtual IP moves, medians of four. Moves go to and fro: the host that has just come
  * back takes the address over from the one that has it, so that nothing waits for the better host to take it back. Bounds are twice what
  * is wanted, since a test machine is shared; the table of figures has both.
  */
