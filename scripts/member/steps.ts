@@ -4,6 +4,7 @@ import { dismissOthers, membershipAmong } from "../../infra/commands/membership.
 import { brokerUnit, dispatcherUnit, keepalivedUnit } from "../../infra/model/names.ts";
 import { standBackFolder, stateFiles } from "../../infra/model/vrrp-state.ts";
 import { askHostState, fetchJournal, putJournal } from "../backup/journals.ts";
+import { bytesText } from "../backup/report.ts";
 import { act, type HostAction } from "../lib/host-action.ts";
 import { readCommittedConfig } from "../lib/stack.ts";
 import { awaitNoLack, type Lack, lackOf } from "../lib/wholeness.ts";
@@ -13,6 +14,7 @@ import { type Evidence, holdersOf } from "../runbook/evidence.ts";
 import { openLooker } from "../runbook/look.ts";
 import { openReach, type Reach } from "../runbook/reach.ts";
 import { readPulumi } from "../toolchain/engine.ts";
+import { verify } from "../verify/judge.ts";
 import type { Facts, ReplacePlan, StepName } from "./plan.ts";
 
 export interface Replacement {
@@ -99,7 +101,10 @@ async function forget({ facts, plan, say }: Replacement): Promise<string[]> {
       command: and(run("systemctl", "--quiet", "is-active", brokerUnit), dismissOthers(brokerUnit, membership)),
       timeoutSeconds: forgetSeconds,
     });
-    if (!("why" in outcome)) return [];
+    if (!("why" in outcome)) {
+      say(`${other} knows no ${host} any more, and its queues no replica there`);
+      return [];
+    }
     said.push(`${other}: ${outcome.why}`);
   }
   throw new UserError(host, `none of the others forgets it: ${said.join("; ")}`, "the same command tries again");
@@ -130,7 +135,7 @@ async function bringJournal({ facts, signal, say }: Replacement): Promise<string
       said.push(`${other}: ${journal.why}`);
       continue;
     }
-    say(`the journal of ${other} to ${host}`);
+    say(`the journal of ${other} to ${host}, ${bytesText(journal.length)}`);
     await putJournal(reach, host, journal, { isRunning: false, signal }).catch((cause: Error) => {
       signal.throwIfAborted();
       throw new UserError(host, `the journal can't be put there: ${cause.message}`, "the same command tries again", {
@@ -158,15 +163,32 @@ async function untilWhole({ facts, wholeWithinMs, signal, say }: Replacement): P
   const looker = await openLooker(facts.stack);
   try {
     const look = () => looker.look({ withMetrics: false, withFetches: false });
-    const judge = (evidence: Evidence) => lackOf(evidence);
+    let last: Evidence | undefined;
+    const judge = (evidence: Evidence) => {
+      last = evidence;
+      return lackOf(evidence);
+    };
     const onLack = (lack: Lack) => say(`waits: ${lack.host}, ${lack.step}: ${lack.evidence}`);
     const lack = await awaitNoLack(look, judge, { withinMs: wholeWithinMs, signal, onLack });
-    if (!lack) return [];
+    if (!lack) {
+      for (const line of last ? evidenceOf(last, facts.host) : []) say(line);
+      return [];
+    }
     const what = `not whole after ${wholeWithinMs / 1000} s: ${lack.step}: ${lack.evidence}`;
     throw new UserError(lack.host, what, `${lack.remedy}; then the same command goes on`);
   } finally {
     looker.close();
   }
+}
+
+/** What verify has found good: of the host, and of the cluster as a whole. */
+function evidenceOf(evidence: Evidence, host: string): string[] {
+  const ofAll = ["queues are replicated", "the virtual IP is on one host", "one dispatcher is active"];
+  return verify(evidence, { productAgeSeconds: evidence.chain.silenceSeconds }).steps.flatMap((one) =>
+    one.verdict === "good" && (one.host === host || ofAll.includes(one.step))
+      ? [`✓ ${one.step}, ${one.host}: ${one.evidence}`]
+      : [],
+  );
 }
 
 async function done(reach: Reach, action: HostAction): Promise<void> {
