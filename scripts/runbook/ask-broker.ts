@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { clusterModels } from "../../infra/model/cluster.ts";
@@ -46,7 +47,8 @@ const queuesPath = `queues/%2F?columns=${queueColumns.join(",")}`;
 
 /** The management API of one broker, as its administrator asks it. */
 export interface BrokerAsker {
-  ask(): Promise<BrokerEvidence>;
+  /** @param withinMs after which a member that has not answered is silent; each question has two seconds in any case */
+  ask(withinMs?: number): Promise<BrokerEvidence>;
   close(): void;
 }
 
@@ -66,11 +68,16 @@ export async function openBrokerAsker(
   const ca = await readOperatorCa(stack);
   const members = hosts.map((host) => [host, managementOf(cluster, config.hosts[host]?.address ?? host, ca)] as const);
   return {
-    async ask() {
-      const views = await Promise.all(members.map(async ([host, api]) => [host, await nodesOf(api)] as const));
-      const queues = await queuesOfFirst(
-        members.filter(([host]) => views.some(([name, view]) => name === host && "nodes" in view)),
+    async ask(withinMs) {
+      const late = deadlineIn(withinMs);
+      const silent: MemberEvidence = { silent: "no answer in time" };
+      const views = await Promise.all(
+        members.map(
+          async ([host, api]) => [host, await Promise.race([nodesOf(api), late.then(() => silent)])] as const,
+        ),
       );
+      const answering = members.filter(([host]) => views.some(([name, view]) => name === host && "nodes" in view));
+      const queues = await Promise.race([queuesOfFirst(answering), late]);
       return { members: Object.fromEntries(views), ...(queues ? { queues } : {}) };
     },
     close: () => {
@@ -78,6 +85,10 @@ export async function openBrokerAsker(
     },
   };
 }
+
+/** Keeps no process from ending. */
+const deadlineIn = async (ms: number | undefined): Promise<undefined> =>
+  ms === undefined ? new Promise<undefined>(() => {}) : sleep(ms, undefined, { ref: false });
 
 async function nodesOf(api: Management): Promise<MemberEvidence> {
   try {

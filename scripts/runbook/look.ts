@@ -29,6 +29,9 @@ export interface LookOptions {
   readonly withinMs?: number;
 }
 
+/** Brokers have this at least, however long it took here to read their password. */
+const brokerMsLeast = 1000;
+
 /** For the words of a question and of its answer, by a connection that is open. */
 const roundTripMs = 300;
 
@@ -86,9 +89,13 @@ async function lookAt(
   brokers: Promise<Brokers>,
   { withMetrics, withFetches, withinMs }: LookOptions,
 ): Promise<Evidence> {
+  const deadlines = deadlinesOf(withinMs);
   const [hosts, [broker, publicBroker]] = await Promise.all([
-    askHosts({ chain, reach, withMetrics, withFetches, deadlines: deadlinesOf(withinMs) }),
-    brokers.then(({ announcements, toPublic }) => Promise.all([announcements.ask(), toPublic?.ask()])),
+    askHosts({ chain, reach, withMetrics, withFetches, deadlines }),
+    brokers.then(({ announcements, toPublic }) => {
+      const leftMs = withinMs === undefined ? undefined : Math.max(brokerMsLeast, deadlines.secondMs());
+      return Promise.all([announcements.ask(leftMs), toPublic?.ask(leftMs)]);
+    }),
   ]);
   return { chain, hosts, broker, ...(publicBroker ? { publicBroker } : {}) };
 }
