@@ -30,7 +30,7 @@ export function logIn(
 ): Promise<LoginAnswer> {
   return new Promise((resolve) => {
     const socket = secure ? connectTls({ host, port, ...(ca === undefined ? {} : { ca }) }) : connect({ host, port });
-    let received = Buffer.alloc(0);
+    let received: Buffer = Buffer.alloc(0);
     const settle = (answer: LoginAnswer) => {
       socket.destroy();
       resolve(answer);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { and, type Command, or, quote, render, run, to } from "../../infra/commands/command.ts";
+import { and, type Command, quote, render, run, to } from "../../infra/commands/command.ts";
 import { rabbitmqctl } from "../../infra/commands/rabbitmq.ts";
 import { section } from "../../infra/commands/sections.ts";
 import { act } from "../lib/host-action.ts";
@@ -51,7 +51,7 @@ async function checkCookies({ stack, before, ...subject }: Subject, members: rea
       });
       if ("why" in ended) return [`${host}: its node can't be asked by the new cookie: ${ended.why}`];
       if (!ended.output.includes(wanted)) return [`${host}: its node has another cookie than the config`];
-      return (await letsIn(reach, host, before.secrets.erlangCookie)) ? [`${host}: lets the former cookie in`] : [];
+      return formerAnswer(host, await exitByCookie(reach, host, before.secrets.erlangCookie));
     }),
   );
   subject.engine.signal.throwIfAborted();
@@ -64,18 +64,23 @@ const cookieDigest: Command = rabbitmqctl(
   'io_lib:format("~64.16.0b", [binary:decode_unsigned(crypto:hash(sha256, atom_to_binary(erlang:get_cookie(), latin1)))]).',
 );
 
+/** sysexits.h: EX_UNAVAILABLE, the node is there and has not let the command line in. */
+const refusedExit = "69";
+
+function formerAnswer(host: string, exit: string | undefined): string[] {
+  if (exit === refusedExit) return [];
+  if (exit === "0") return [`${host}: lets the former cookie in`];
+  return [`${host}: can't be asked whether it refuses the former cookie (${exit ? `exit code ${exit}` : "no answer"})`];
+}
+
 /**
- * Whether the command line gets to the node with another cookie, from a home of its own. The cookie stands in the script, which comes by standard
+ * What the command line ends with that comes with another cookie, from a home of its own. The cookie stands in the script, which comes by standard
  * input and which nobody logs; `printf` is the shell's own, so that no process has it in its arguments.
  */
-async function letsIn(reach: Reach, host: string, cookie: string): Promise<boolean> {
-  const answer = await reach.ask(
-    host,
-    cookieScript(cookie),
-    (text) => /^== exit\n(\d+)$/m.exec(text)?.[1],
-    askSeconds * 1000,
-  );
-  return answer === "0";
+async function exitByCookie(reach: Reach, host: string, cookie: string): Promise<string | undefined> {
+  const read = (text: string) => /^== exit\n(\d+)$/m.exec(text)?.[1];
+  const answer = await reach.ask(host, cookieScript(cookie), read, askSeconds * 1000);
+  return typeof answer === "string" ? answer : undefined;
 }
 
 const home = "/run/warren-former-cookie";
@@ -101,7 +106,7 @@ function cookieScript(cookie: string): string {
     "ok.",
   );
   return [
-    `{ ${render(or(and(place, ask), run("false")))}; } </dev/null >/dev/null 2>&1`,
+    `{ ${render(and(place, ask))}; } </dev/null >/dev/null 2>&1`,
     "status=$?",
     render(run("rm", "-rf", home)),
     `echo ${quote(section("exit"))}`,
