@@ -22,7 +22,7 @@ export const hostAndPort = z
     return port >= 1 && port <= portMax;
   }, `port is 1 to ${portMax}`);
 
-export const queueTypes = ["classic", "quorum"] as const;
+export const queueTypes = ["classic", "quorum", "as-broker"] as const;
 export type QueueType = (typeof queueTypes)[number];
 
 const brokerObject = z.strictObject({
@@ -34,7 +34,9 @@ const brokerObject = z.strictObject({
   queueType: z
     .enum(queueTypes)
     .default("classic")
-    .describe("of queues that are declared; quorum: replicated by themselves, what a cluster of RabbitMQ 4 needs"),
+    .describe(
+      "of queues that are declared; quorum: replicated by themselves, what a cluster of RabbitMQ 4 needs; as-broker: quorum there, classic before 4",
+    ),
   vhost: z.string().min(1).default("/"),
   user: z.string().min(1),
   passwordFile: z.string().min(1).describe("file that holds the password alone"),

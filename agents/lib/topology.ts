@@ -53,7 +53,7 @@ export async function declareTopology(channel: Channel, topology: Topology, defa
   }
 }
 
-/** First major version whose quorum queues give a message up after 20 deliveries, unless told -1. */
+/** First major version without mirrored queues, and whose quorum queues give a message up after 20 deliveries, unless told -1. */
 const limitSinceMajor = 4;
 
 /**
@@ -61,7 +61,7 @@ const limitSinceMajor = 4;
  * passed by the first redelivery (seen with 3.10.8): there it must not be said.
  */
 export function replicationArguments({ type, brokerVersion = "" }: QueueDefaults): Record<string, unknown> {
-  if (type === "classic") return {};
-  const unlimited = Number.parseInt(brokerVersion, 10) >= limitSinceMajor ? { "x-delivery-limit": -1 } : {};
-  return { "x-queue-type": type, ...unlimited };
+  const isNew = Number.parseInt(brokerVersion, 10) >= limitSinceMajor;
+  if (type === "classic" || (type === "as-broker" && !isNew)) return {};
+  return { "x-queue-type": "quorum", ...(isNew ? { "x-delivery-limit": -1 } : {}) };
 }

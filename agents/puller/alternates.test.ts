@@ -10,6 +10,7 @@ const asked = { "x-warren-alternate": "urp-1 is dead" };
 test.each([
   ["the dispatcher's first", "v00.urp.notify.x", {}, { kind: "first", inDoubt: false }],
   ["the dispatcher's first, without a tail", "v00.urp.notify", {}, { kind: "first", inDoubt: false }],
+  ["one that a shovel has carried", "v00.urp.notify.x", { "x-shovelled": [{}] }, { kind: "first", inDoubt: true }],
   ["one sent in doubt", "v00.urp.notify.x", doubt, { kind: "first", inDoubt: true }],
   ["a twin", "v00.urp.twin.x", asked, { kind: "twin", winnerReason: "urp-1 is dead" }],
   ["a twin that doesn't say why", "v00.urp.twin.x", {}, { kind: "twin", winnerReason: "no reason was given" }],

@@ -22,6 +22,12 @@ export interface Addressed extends ReceivedMessage {
   readonly timestampSeconds?: number | undefined;
 }
 
+/**
+ * Of a message that RabbitMQ's shovel has carried here from another broker. It may have been given out there before, and the broker's mark of that doesn't
+ * come along.
+ */
+const shovelledHeader = "x-shovelled";
+
 type Topics = Pick<Config, "notifyTopic" | "twinTopic" | "alternateTopic">;
 
 export function provenanceOf({ routingKey, headers = {} }: Addressed, topics: Topics): Provenance {
@@ -32,7 +38,8 @@ export function provenanceOf({ routingKey, headers = {} }: Addressed, topics: To
   if (topicTail(topics.notifyTopic, routingKey) === undefined) return { kind: "foreign" };
   // Not to be asked for twice, whatever the topic it comes back under.
   if (typeof reason === "string") return { kind: "twin", winnerReason: reason };
-  return { kind: "first", inDoubt: headers[doubtHeader] !== undefined };
+  const inDoubt = headers[doubtHeader] !== undefined || headers[shovelledHeader] !== undefined;
+  return { kind: "first", inDoubt };
 }
 
 /** Headers of warren's own, which are for the agent that reads them. */

@@ -16,6 +16,11 @@ export const announcementsSchema = z.strictObject({
    * `twinUser`) and back: both are let in while agents go over.
    */
   user: z.string().min(1).default("feeder"),
+  /**
+   * A second cluster that has dispatchers, too, at the same virtual IP: the one that is to take the first one's place, or has and may give it back.
+   * `./warren upgrade` moves announcements from one to the other, and writes here which is which.
+   */
+  beside: nameSchema.optional(),
   exchange: z.string().min(1).default("cmc"),
   inputQueue: z.string().min(1).default("cmc.urp.input"),
   pullQueue: z.string().min(1).default("cmc.urp.pull"),

@@ -90,6 +90,50 @@ function clusterIssues(config: StackConfig): ConfigIssue[] {
       message: `a name under warren:brokers is expected, got "${config.announcements.broker}"`,
     });
   }
+  issues.push(...besideIssues(config));
+  return issues;
+}
+
+/** Two clusters at one address: agents of either have to find the same there, whoever holds it. */
+function besideIssues({ announcements, brokers, virtualIps, secrets }: StackConfig): ConfigIssue[] {
+  const { beside } = announcements;
+  if (beside === undefined) return [];
+  const path = "announcements.beside";
+  const [own, other] = [brokers[announcements.broker], brokers[beside]];
+  if (!own || !other || own === other) {
+    return [{ path, message: `the name of another cluster under warren:brokers is expected, got "${beside}"` }];
+  }
+  const issues: ConfigIssue[] = [];
+  const expect = (isGood: boolean, key: string, message: string): void => {
+    if (!isGood) issues.push({ path: `brokers.${beside}.${key}`, message });
+  };
+  const { virtualIp } = own;
+  expect(
+    virtualIp !== undefined && other.virtualIp === virtualIp,
+    "virtualIp",
+    `that of ${announcements.broker} is expected: the address moves from one to the other`,
+  );
+  for (const key of ["port", "tls", "tlsPort", "plainText"] as const) {
+    expect(
+      own[key] === other[key],
+      key,
+      `the same as that of ${announcements.broker} is expected: clients stay as they are`,
+    );
+  }
+  const priorities = (virtualIp === undefined ? undefined : virtualIps[virtualIp]?.priorities) ?? {};
+  const lowest = Math.min(...own.members.map((host) => priorities[host] ?? 0));
+  const highest = Math.max(...other.members.map((host) => priorities[host] ?? 0));
+  if (virtualIp !== undefined && (lowest <= highest || other.members.some((host) => priorities[host] === undefined))) {
+    const message = `each member of ${beside} is expected, with a lower priority than any of ${announcements.broker}`;
+    issues.push({ path: `virtualIps.${virtualIp}.priorities`, message });
+  }
+  for (const name of [announcements.broker, beside]) {
+    const given = Object.keys(secrets.passwords).filter((user) => user.endsWith(`@${name}`));
+    for (const user of given) {
+      const message = "a password that is the same at both clusters is expected: clients log in at either";
+      issues.push({ path: `secrets.passwords.${user}`, message });
+    }
+  }
   return issues;
 }
 

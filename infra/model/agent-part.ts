@@ -1,8 +1,9 @@
-import { type CommonConfig, tlsScheme } from "../../agents/lib/config.ts";
+import { type CommonConfig, type QueueType, tlsScheme } from "../../agents/lib/config.ts";
 import { renderAgentService } from "../../templates/render.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf, type StackConfig } from "../config/index.ts";
 import { queueTypeOf } from "./agent-queues.ts";
+import { dispatchingClusters } from "./dispatchers.ts";
 import { json, rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { caFile } from "./tls.ts";
@@ -128,14 +129,20 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
   };
 }
 
-function brokerOf({ brokers, announcements }: StackConfig, { cluster, hosts }: AgentBroker) {
-  const broker = brokers[cluster];
+/** Where the address may be on either of two clusters each agent declares what the one that it meets has. */
+const declaredType = (config: StackConfig, cluster: string, broker: BrokerConfig): QueueType =>
+  config.announcements.beside !== undefined && dispatchingClusters(config).includes(cluster)
+    ? "as-broker"
+    : queueTypeOf(broker);
+
+function brokerOf(config: StackConfig, { cluster, hosts }: AgentBroker) {
+  const broker = config.brokers[cluster];
   return {
     hosts,
     ...(broker?.tls ? { tls: { caFile } } : {}),
-    ...(broker ? { queueType: queueTypeOf(broker) } : {}),
+    ...(broker ? { queueType: declaredType(config, cluster, broker) } : {}),
     vhost: "/",
-    user: announcements.user,
+    user: config.announcements.user,
     passwordFile: passwordCredential,
   };
 }

@@ -9,7 +9,7 @@ import {
 import type { BrokerConfig } from "../config/brokers.ts";
 import type { StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
-import { dispatcherHosts } from "./dispatchers.ts";
+import { dispatcherHosts, dispatchingClusters } from "./dispatchers.ts";
 import type { AgentQueueModel } from "./types.ts";
 
 /** Where agents put aside what can't be read or pulled; `agents/lib/topology.ts` declares it, a test holds the two together. */
@@ -38,7 +38,7 @@ export const hasPullers = (config: StackConfig): boolean =>
  */
 export function agentQueues(config: StackConfig, cluster: string): AgentQueueModel[] {
   const { announcements } = config;
-  if (announcements.broker !== cluster) return [];
+  if (!dispatchingClusters(config).includes(cluster)) return [];
   const queue = (name: string, exchange: string, ...keys: string[]): AgentQueueModel => ({
     name,
     arguments: {},
@@ -50,7 +50,7 @@ export function agentQueues(config: StackConfig, cluster: string): AgentQueueMod
     queue(inputQueue, exchange, under(inputTopic), under(alternateTopicDefault)),
     queue(pullQueue, exchange, under(notifyTopic), under(twinTopicDefault)),
     queue(deadLetters.queue, deadLetters.exchange, "#"),
-    ...dispatcherHosts(config).map((host) => ({
+    ...dispatcherHosts(config, [cluster]).map((host) => ({
       ...queue(
         ledgerQueueOf(host),
         exchange,

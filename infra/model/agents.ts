@@ -19,16 +19,16 @@ import {
 } from "./agent-part.ts";
 import { hasPullers, ledgerQueueOf, queueTypeOf } from "./agent-queues.ts";
 import { productUrlPath } from "./apache.ts";
-import { isDispatcherHost, worseDispatchers } from "./dispatchers.ts";
+import { dispatchedClusterOf, isDispatcherHost, worseDispatchers } from "./dispatchers.ts";
 import { brokerUnit, dispatcherUnit, pullerUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { standBackProgram } from "./stand-back.ts";
 
 /** Agents on the road of the announcements: their broker, found in one way or another. */
-function atAnnouncements(context: PartContext, hosts?: readonly string[]) {
+function atAnnouncements(context: PartContext, own?: { readonly cluster: string; readonly hosts: readonly string[] }) {
   const { config } = context;
   const { broker, logLevel } = config.announcements;
-  const found = { cluster: broker, hosts: hosts ?? brokerHosts(context, broker) };
+  const found = own ?? { cluster: broker, hosts: brokerHosts(context, broker) };
   return { broker: found, credentials: [agentPassword(config)], logLevel };
 }
 
@@ -83,8 +83,9 @@ export function announcerPart(context: PartContext): HostPart {
 export function dispatcherPart(context: PartContext): HostPart {
   const { config, host } = context;
   const { announcements } = config;
-  const broker = config.brokers[announcements.broker];
-  if (!broker || !isDispatcherHost(config, host)) return {};
+  const cluster = dispatchedClusterOf(config, host);
+  const broker = cluster === undefined ? undefined : config.brokers[cluster];
+  if (!broker || cluster === undefined || !isDispatcherHost(config, host)) return {};
   const vip = broker.virtualIp ? config.virtualIps[broker.virtualIp] : undefined;
   const others = broker.members.filter((member) => member !== host);
   const own: Own<DispatcherConfig> = {
@@ -109,11 +110,14 @@ export function dispatcherPart(context: PartContext): HostPart {
     name: "dispatcher",
     summary: "the first arrival of each product goes out, once",
     account: serviceAccount,
-    ...atAnnouncements(context, [
-      // What doesn't leave the host needs no TLS.
-      `127.0.0.1:${broker.port}`,
-      ...others.map((member) => acrossNetwork(broker, config.hosts[member]?.address ?? member)),
-    ]),
+    ...atAnnouncements(context, {
+      cluster,
+      hosts: [
+        // What doesn't leave the host needs no TLS.
+        `127.0.0.1:${broker.port}`,
+        ...others.map((member) => acrossNetwork(broker, config.hosts[member]?.address ?? member)),
+      ],
+    }),
     // What went out is told apart from what didn't by the time. Where no unit waits for that to be right (chrony-wait or
     // systemd-time-wait-sync, enabled), this waits for nothing.
     after: `${brokerUnit} time-sync.target`,

@@ -8,6 +8,7 @@ import { traitsOf } from "../config/series.ts";
 import { brokerConfigFiles } from "./broker-files.ts";
 import { definitionsFile, nodeTimeoutMsOf } from "./broker-settings.ts";
 import { brokerDropIn } from "./broker-unit.ts";
+import { carrierOf } from "./dispatchers.ts";
 import { json, rootFile } from "./files.ts";
 import { brokerPackage, brokerUnit, pluginsFile } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -34,7 +35,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
   const files = [
     ...brokerConfigFiles(clusterName, broker, nodeTimeoutMsOf(config.virtualIps, broker)),
     // The package gives this file to the broker, whose rabbitmq-plugins writes it.
-    rootFile(pluginsFile, renderEnabledPlugins(pluginsOf(broker)), ownedByBroker),
+    rootFile(pluginsFile, renderEnabledPlugins(pluginsOf(broker, carrierOf(config) === clusterName)), ownedByBroker),
     rootFile(definitionsFile, json(bootstrapDefinitions(config, clusterName, broker)), {
       ...ownedByBroker,
       mode: "0600",
@@ -62,9 +63,10 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
 }
 
 /** In the alphabet's order: so does rabbitmq-plugins write them, and a plugin that was on for a moment leaves no difference. */
-const pluginsOf = (broker: BrokerConfig): string[] => [
+const pluginsOf = (broker: BrokerConfig, carries: boolean): string[] => [
   ...(broker.ldap ? ["rabbitmq_auth_backend_ldap"] : []),
   "rabbitmq_management",
+  ...(carries ? ["rabbitmq_shovel"] : []),
 ];
 
 /**

@@ -109,7 +109,7 @@ export function chainOf(stack: string, config: StackConfig): Chain {
   const { announcements, brokers } = config;
   const broker = brokers[announcements.broker];
   const vip = virtualIpModels(config).find(({ name }) => name === broker?.virtualIp);
-  const dispatchers = dispatcherHosts(config);
+  const dispatchers = dispatcherHosts(config, [announcements.broker]);
   const hosts = Object.entries(config.hosts).map(([name, host]) => chainHost(name, host, config, dispatchers));
   const having = (role: Role) => hosts.flatMap(({ name, roles }) => (roles.includes(role) ? [name] : []));
   const inOrder = (vip?.hosts ?? []).filter((host) => broker?.members.includes(host));

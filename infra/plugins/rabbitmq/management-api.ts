@@ -79,6 +79,11 @@ export class ManagementApi {
     accept("PUT", await this.#call("PUT", path, body, call), call);
   }
 
+  /** What a POST that creates nothing answers, e.g. messages of a queue. */
+  async ask(path: readonly string[], body: Value, call: Call): Promise<Value> {
+    return accept("POST", await this.#call("POST", path, body, call), call).body;
+  }
+
   /** The last part of the created object's address, decoded once. */
   async post(path: readonly string[], body: Value, call: Call): Promise<string> {
     const answer = accept("POST", await this.#call("POST", path, body, call), call);

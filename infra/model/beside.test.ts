@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../agents/lib/errors.ts";
+import { parseStackConfig } from "../config/index.ts";
+import { agentQueues } from "./agent-queues.ts";
+import { carrierOf, dispatcherHosts } from "./dispatchers.ts";
+import { fixtureArtifacts, fixtureSecrets } from "./fixture.ts";
+import { buildModel } from "./index.ts";
+
+type Values = ReturnType<typeof values>;
+
+/** A pair of 3.10, and three of 4.0 that are to take its place. */
+const values = () => ({
+  ssh: { user: "root", privateKeyFile: "key" },
+  hosts: {
+    "urp-1": { address: "10.0.0.1", roles: ["urp"] },
+    bunny1: { address: "10.0.0.11", roles: ["bunny"] },
+    bunny2: { address: "10.0.0.12", roles: ["bunny"] },
+    heron1: { address: "10.0.0.21", roles: ["bunny"], release: "trixie" },
+    heron2: { address: "10.0.0.22", roles: ["bunny"], release: "trixie" },
+    heron3: { address: "10.0.0.23", roles: ["bunny"], release: "trixie" },
+    "pds-1": { address: "10.0.0.31", roles: ["pds"] },
+  },
+  brokers: {
+    bunny: { members: ["bunny1", "bunny2"], series: "3.10", virtualIp: "vip" },
+    heron: { members: ["heron1", "heron2", "heron3"], series: "4.0", virtualIp: "vip" } as Record<string, unknown>,
+  },
+  virtualIps: {
+    vip: {
+      ...{ address: "10.0.0.50", interface: "eth0", routerId: 1 },
+      priorities: { bunny1: 150, bunny2: 140, heron1: 130, heron2: 120, heron3: 110 } as Record<string, number>,
+    },
+  },
+  announcements: { broker: "bunny", beside: "heron" },
+  secrets: { ...fixtureSecrets, passwords: { ...fixtureSecrets.passwords } as Record<string, string> },
+});
+const config = parseStackConfig(values(), "a stack");
+const model = buildModel("a", config, fixtureArtifacts);
+const fileOf = (host: string, path: string) =>
+  model.hosts.find(({ name }) => name === host)?.files.find((file) => file.path === path)?.content ?? "";
+
+describe("two clusters for the announcements", () => {
+  it("each has dispatchers of its own, with its own queues", () => {
+    expect(dispatcherHosts(config)).toEqual(["bunny1", "bunny2", "heron1", "heron2", "heron3"]);
+    const { broker } = JSON.parse(fileOf("heron1", "/etc/warren/dispatcher.json"));
+    expect(broker.hosts[0]).toBe("127.0.0.1:5672");
+    expect(broker.hosts.slice(1).join()).toContain("10.0.0.22");
+    expect(broker.hosts.join()).not.toContain("10.0.0.1");
+    const ledgers = (cluster: string) =>
+      agentQueues(config, cluster).flatMap(({ declaredBy }) => (declaredBy === undefined ? [] : [declaredBy]));
+    expect([ledgers("bunny"), ledgers("heron")]).toEqual([
+      ["bunny1", "bunny2"],
+      ["heron1", "heron2", "heron3"],
+    ]);
+  });
+
+  it("agents declare what the broker that they meet has, and find it at the address", () => {
+    for (const [host, agent] of [
+      ["urp-1", "announcer"],
+      ["pds-1", "puller"],
+      ["bunny1", "dispatcher"],
+      ["heron3", "dispatcher"],
+    ] as const) {
+      expect(JSON.parse(fileOf(host, `/etc/warren/${agent}.json`)).broker.queueType).toBe("as-broker");
+    }
+    expect(JSON.parse(fileOf("urp-1", "/etc/warren/announcer.json")).broker.hosts).toEqual(["amqps://10.0.0.50:5671"]);
+  });
+
+  it("the newer one has the shovels, whichever works, and the older one is not restarted for them", () => {
+    expect(fileOf("heron1", "/etc/rabbitmq/enabled_plugins")).toContain("rabbitmq_shovel");
+    expect(fileOf("bunny1", "/etc/rabbitmq/enabled_plugins")).not.toContain("rabbitmq_shovel");
+    expect(carrierOf({ ...config, announcements: { ...config.announcements, broker: "heron", beside: "bunny" } })).toBe(
+      "heron",
+    );
+  });
+});
+
+const issuesOf = (change: (all: Values) => void): string[] => {
+  const all = values();
+  change(all);
+  try {
+    parseStackConfig(all, "a stack");
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.issues.map(({ path, message }) => `${path}: ${message}`);
+  }
+};
+
+it.each<[string, (all: Values) => void, string]>([
+  ["no such cluster", (all) => (all.announcements.beside = "wren"), "warren:announcements.beside: the name of another"],
+  ["itself", (all) => (all.announcements.beside = "bunny"), "warren:announcements.beside: the name of another cluster"],
+  [
+    "no address",
+    (all) => delete all.brokers.heron.virtualIp,
+    "warren:brokers.heron.virtualIp: that of bunny is expected",
+  ],
+  ["another port", (all) => (all.brokers.heron.port = 5673), "warren:brokers.heron.port: the same as that of bunny"],
+  [
+    "a higher priority",
+    (all) => (all.virtualIps.vip.priorities.heron2 = 145),
+    "warren:virtualIps.vip.priorities: each",
+  ],
+  [
+    "a password of one alone",
+    (all) => (all.secrets.passwords["feeder@heron"] = "another-of-the-tests"),
+    "warren:secrets.passwords.feeder@heron: a password that is the same",
+  ],
+])("a cluster beside is refused with %s", (_, change, expected) => {
+  expect(issuesOf(change).join("\n")).toContain(expected);
+});
