@@ -106,6 +106,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./rollout.ts"),
   },
   {
+    name: "upgrade",
+    summary: "another series of RabbitMQ: a second cluster takes over, message by message, and may give back",
+    load: () => import("./upgrade.ts"),
+  },
+  {
     name: "drill",
     summary: "move the virtual IP to another host and back, measure the pause, verify before and after",
     load: () => import("./drill.ts"),

@@ -8,7 +8,7 @@ export const seriesInPlace: Rule = {
   reason:
     "A node of 4.0 doesn't start on the data of 3.10: between them lie 3.13 and its feature flags. Nor is there mirroring to carry the queues over, nor a way back.",
   remedy:
-    "blue/green: name a second cluster with hosts of its own, move the agents there (`announcements.broker`) when the old queues are empty, then take the first one out",
+    "blue/green: name a second cluster with hosts of its own, and have `./warren upgrade` move the announcements there; then take the first one out",
   source: "rabbitmq.com/docs/upgrade, supported upgrade paths; RabbitMQ 4.0 release notes, upgrading",
   find: (model, _, past) =>
     model.clusters.flatMap((cluster) => {

@@ -29,17 +29,21 @@ export async function readStackConfig(stack: string, file?: string): Promise<Sta
   );
 }
 
+/** The stack file: committed, or a lab's own. @throws UserError where there is none */
+export function stackConfigFile(stack: string): string {
+  requireConfig(stack);
+  const name = stack.split("/").at(-1) ?? stack;
+  const derived = stackSettings(name, { canAsk: true }).configFile;
+  return derived ?? join(checkout, "stacks", `Pulumi.${name}.yaml`);
+}
+
 /**
  * A stack's config as it lies in the checkout, with placeholders for its secrets: needs no engine and no passphrase.
  *
  * @throws UserError where there is no such file or it is no YAML, ConfigError where its content is wrong
  */
 export function readCommittedConfig(stack: string): StackConfig {
-  requireConfig(stack);
-  const name = stack.split("/").at(-1) ?? stack;
-  const derived = stackSettings(name, { canAsk: true }).configFile;
-  const file = derived ?? join(checkout, "stacks", `Pulumi.${name}.yaml`);
-  const entries = Object.entries(configOf(file)).filter(([key]) => key.startsWith("warren:"));
+  const entries = Object.entries(configOf(stackConfigFile(stack))).filter(([key]) => key.startsWith("warren:"));
   const values = Object.fromEntries(entries.map(([key, value]) => [key.replace(/^warren:/, ""), value]));
   return parseStackConfig(withPlaceholders(values), `stack ${stack}`);
 }

@@ -47,12 +47,16 @@ export interface Looker {
  * Ready to look at a stack. Hosts are known from the stack file alone, so they are asked while the engine still decrypts the password that the
  * brokers are asked with.
  *
+ * @param as the config that it is looked at by, where that is another one than the stack file's
  * @throws UserError or ConfigError where the stack can't be read
  */
-export async function openLooker(stack: string): Promise<Looker> {
-  const committed = readCommittedConfig(stack);
+export async function openLooker(
+  stack: string,
+  as: (config: StackConfig) => StackConfig = (config) => config,
+): Promise<Looker> {
+  const committed = as(readCommittedConfig(stack));
   const chain = chainOf(stack, committed);
-  const brokers = readStackConfig(stack).then((config) => openBrokers(chain, config));
+  const brokers = readStackConfig(stack).then((config) => openBrokers(chain, as(config)));
   // Until somebody looks, an error has nobody who hears it.
   brokers.catch(() => {});
   const reach = await openReach(stack, committed);

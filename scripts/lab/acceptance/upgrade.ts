@@ -1,0 +1,194 @@
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { productName } from "../../../agents/lib/announcement.ts";
+import { type Account, account, longestPauseMs } from "../../chaos/account.ts";
+import { watchDeliveries } from "../../chaos/deliveries.ts";
+import { Evidence } from "../../chaos/evidence.ts";
+import { runMark } from "../../chaos/products.ts";
+import { closeScene, openScene, tapPlace } from "../../chaos/scene.ts";
+import { openChaosTap } from "../../chaos/tap.ts";
+import { startTraffic } from "../../chaos/traffic.ts";
+import { readOperatorCa } from "../../lib/operator-ca.ts";
+import { openSide } from "../../upgrade/side.ts";
+import { labDown } from "../index.ts";
+import { checkoutDirectory } from "../paths.ts";
+import { virtualIpHolders } from "../virtual-ip.ts";
+import { note } from "./figures.ts";
+import { lab, on, stackConfig, textOf, until, up, useSubject, warren } from "./subject.ts";
+import { bringUpgradeSubject, clusters } from "./upgrade-subject.ts";
+
+const seed = 11;
+const perSecond = 20;
+const testWithinMs = 900_000;
+const moveWithinMs = 600_000;
+/** After the last product: whatever is on its way. */
+const settlesWithinMs = 400_000;
+/** Nothing comes any more after this much silence; a repeat shows within it. */
+const quietMs = 2000;
+/** Longer than what a dispatcher holds back in doubt, and than a puller's pauses: what has not come by then is lost. */
+const stillMs = 60_000;
+const control = "rabbitmqctl --quiet";
+
+/**
+ * RabbitMQ 3.10 on Debian 12 to 4.0 on Debian 13 and back, while products flow. Two clusters take seven hosts, so it has a lab of its own. Doesn't prove
+ * what becomes of it when a host of either cluster dies meanwhile.
+ */
+export function upgraded(name = "upgrade"): void {
+  describe("the way from 3.10 to 4.0", () => {
+    beforeAll(async () => {
+      useSubject(name, "lab");
+      await bringUpgradeSubject(name);
+      const made = await up();
+      expect(made.exitCode, made.output).toBe(0);
+    }, testWithinMs);
+    afterAll(() => labDown(name));
+    moves();
+  });
+}
+
+/** Of a lab that is up. */
+export function moves(): void {
+  it("is refused in place, with the reason and the way", async () => {
+    const { exitCode, output } = await warren(["upgrade", "-s", lab, "--to", "wren", "--yes"]);
+    expect(exitCode).toBe(1);
+    expect(output).toContain("no cluster stands beside bunny by the name of wren");
+  });
+
+  it(
+    "goes by a second cluster under load, killed half way: nothing is lost, nothing goes out or comes twice",
+    async () => {
+      await clientAt(clusters.old);
+      const { counted, pauseMs } = await whileProductsFlow(async () => {
+        await killHalfWay(["upgrade", "--to", clusters.new]);
+        const { exitCode, all } = await move(["upgrade", "--to", clusters.new]);
+        expect(exitCode, all).toBe(0);
+        expect(all).toContain("goes on with the move of");
+      });
+      tell("3.10 to 4.0, killed in the middle of it", counted, pauseMs);
+      expect(await virtualIpHolders(lab, await stackConfig())).toEqual(["heron1"]);
+      // A client's queue has come with its messages and its key, and a user with his password.
+      expect(await textOf("heron1", `${control} list_queues name messages type | grep q_partner`)).toMatch(
+        new RegExp(`^q_partner\\s+${waiting}\\s+quorum$`),
+      );
+      expect(await on("heron1", `${control} authenticate_user partner partner-of-the-test`)).toBeDefined();
+    },
+    testWithinMs,
+  );
+
+  it(
+    "goes back under load: nothing is lost, nothing goes out or comes twice",
+    async () => {
+      const { counted, pauseMs } = await whileProductsFlow(async () => {
+        const { exitCode, all } = await move(["upgrade", "--return"]);
+        expect(exitCode, all).toBe(0);
+      });
+      tell("4.0 back to 3.10", counted, pauseMs);
+      expect(await virtualIpHolders(lab, await stackConfig())).toEqual(["bunny1"]);
+    },
+    testWithinMs,
+  );
+}
+
+function tell(
+  what: string,
+  { lost, repeatedAnnounced, repeatedDelivered, wrong, attempted }: Account,
+  pauseMs: number,
+) {
+  note(what, `${attempted} products`);
+  note("  … lost", String(lost), "0");
+  note("  … dispatched twice", String(repeatedAnnounced), "0");
+  note("  … delivered twice", String(repeatedDelivered), "0");
+  note("  … longest time without a dispatch", `${pauseMs} ms`);
+  expect({ lost, repeatedAnnounced, repeatedDelivered, wrong }).toEqual({
+    ...{ lost: 0, repeatedAnnounced: 0, repeatedDelivered: 0, wrong: 0 },
+  });
+}
+
+const arguments_ = (words: readonly string[]) => [...words, "-s", lab, "--yes"];
+
+const move = (words: readonly string[]) =>
+  execa("./warren", arguments_(words), {
+    ...{ cwd: checkoutDirectory, reject: false, stdin: "ignore", all: true, timeout: moveWithinMs },
+    env: { NO_COLOR: "1" },
+  });
+
+/** In the worst moment: dispatchers have ended, and others have not begun. With its engine, as a power cut would. */
+async function killHalfWay(words: readonly string[]): Promise<void> {
+  const child = execa("./warren", arguments_(words), {
+    ...{ cwd: checkoutDirectory, stdin: "ignore", reject: false, detached: true, all: true, timeout: moveWithinMs },
+    env: { NO_COLOR: "1" },
+  });
+  let said = "";
+  child.all?.on("data", (text: Buffer) => (said += text.toString()));
+  let hasEnded = false;
+  child.finally(() => (hasEnded = true)).catch(() => {});
+  try {
+    await until("the virtual IP moves", moveWithinMs, async () => {
+      if (hasEnded) throw new Error(`it ended before it was killed: ${said}`);
+      return said.includes("has the virtual IP");
+    });
+  } finally {
+    if (child.pid !== undefined && !hasEnded) process.kill(-child.pid, "SIGKILL");
+  }
+  await child;
+}
+
+const waiting = 7;
+
+/** What a client has on the old cluster: a mirrored queue with messages, a binding, a user of his own. */
+async function clientAt(cluster: string): Promise<void> {
+  const signal = AbortSignal.timeout(60_000);
+  const side = openSide({ stack: lab, config: await stackConfig() }, cluster, await readOperatorCa(lab), signal);
+  try {
+    await side.put(["users", "partner"], { password: "partner-of-the-test", tags: "" });
+    await side.put(["permissions", "/", "partner"], { configure: "^q_partner", write: "^q_partner", read: ".*" });
+    const mirrored = { pattern: "^q_partner", "apply-to": "queues", definition: { "ha-mode": "all" } };
+    await side.put(["policies", "/", "partner"], mirrored);
+    await side.put(["queues", "/", "q_partner"], { durable: true, arguments: {} });
+    await side.post(["bindings", "/", "e", "cmc", "q", "q_partner"], { routing_key: "v00.partner.#" });
+    const message = { routing_key: "v00.partner.test", payload: "kept", payload_encoding: "string" };
+    for (let number = 0; number < waiting; number += 1) {
+      await side.post(["exchanges", "/", "cmc", "publish"], { ...message, properties: { delivery_mode: 2 } });
+    }
+  } finally {
+    side.close();
+  }
+}
+
+async function whileProductsFlow(work: () => Promise<void>): Promise<{ counted: Account; pauseMs: number }> {
+  const scene = await openScene(lab, await stackConfig());
+  const run = Date.now().toString(36).toUpperCase();
+  const evidence = new Evidence(runMark(run));
+  const copyOf = (file: string) => evidence.product(productName(file))?.copies.find((copy) => copy.file === file);
+  const tap = await openChaosTap({ ...tapPlace(scene), onSeen: (seen) => evidence.saw(seen) });
+  const deliveries = watchDeliveries({
+    ...{ folders: scene.folders, mark: runMark(run), copyOf },
+    onDelivered: (file) => evidence.delivered(file),
+  });
+  try {
+    const traffic = startTraffic({
+      ...{ run, seed, ratePerSecond: perSecond, roots: scene.roots },
+      onAttempt: (product) => evidence.attempted(product),
+      onWritten: (product, copy) => evidence.written(product, copy, Date.now()),
+    });
+    const fromMs = Date.now();
+    try {
+      await until("products flow", 60_000, async () => evidence.products.some(({ delivered }) => delivered.length > 0));
+      await Promise.race([work(), traffic.failed, deliveries.failed]);
+    } finally {
+      await traffic.stop();
+    }
+    await until("all has come", settlesWithinMs, async () => {
+      await deliveries.look();
+      const still = Date.now() - evidence.movedMs;
+      return still > (evidence.undelivered().length === 0 ? quietMs : stillMs);
+    });
+    const pauseMs = longestPauseMs(evidence.notifies, fromMs) ?? Number.NaN;
+    const counted = account(evidence, []);
+    for (const { name, because } of counted.findings.slice(0, 10)) process.stderr.write(`${name}: ${because}\n`);
+    return { counted, pauseMs };
+  } finally {
+    await Promise.all([deliveries.stop(), tap.close()]);
+    closeScene(scene);
+  }
+}

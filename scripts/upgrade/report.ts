@@ -1,0 +1,36 @@
+import { stepsOf, stepTexts, type UpgradeRecord } from "./record.ts";
+import type { Outcome } from "./steps.ts";
+
+/** What is about to be done, in order. */
+export function formatMove(record: UpgradeRecord, notes: readonly string[]): string {
+  const steps = stepsOf(record).map((step, index) => {
+    const state = record.done.includes(step) ? " (done)" : "";
+    return `  ${index + 1} ${step.padEnd(11)} ${stepTexts[step]}${state}`;
+  });
+  return [
+    `announcements go from ${record.from} to ${record.to}${record.isReturn ? ", which they came from" : ""}:`,
+    ...steps,
+    ...notes.map((note) => `! ${note}`),
+    "",
+  ].join("\n");
+}
+
+export function formatOutcome(stack: string, record: UpgradeRecord, { seconds, drained, findings }: Outcome): string {
+  const { from, to, isReturn, pauseMs } = record;
+  const took = Object.entries(seconds).map(([step, time]) => `${step} ${time.toFixed(1)} s`);
+  const carried = Object.entries(drained?.carried ?? {}).filter(([, messages]) => messages > 0);
+  return [
+    ...findings.map((text) => `✗ ${text}`),
+    `${to} carries the announcements (${took.join(", ")})`,
+    ...(pauseMs === undefined
+      ? []
+      : [`nothing was dispatched for ${(pauseMs / 1000).toFixed(1)} s; announcers kept what came`]),
+    ...(carried.length > 0
+      ? [`carried over: ${carried.map(([name, messages]) => `${name} ${messages}`).join(", ")}`]
+      : []),
+    isReturn
+      ? `${from} stands by; ./warren upgrade -s ${stack} --to ${from} goes there again`
+      : `${from} stands by, warm: ./warren upgrade -s ${stack} --return goes back; --finish lets it go`,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,143 @@
+import { relative } from "node:path";
+import { UserError } from "../../agents/lib/errors.ts";
+import { and, run } from "../../infra/commands/command.ts";
+import { dispatcherUnit } from "../../infra/model/names.ts";
+import { standBackProgram } from "../../infra/model/stand-back.ts";
+import { importDefinitions, readDefinitions } from "../backup/brokers.ts";
+import { type Definitions, undeclared } from "../backup/definitions.ts";
+import { stackConfigFile } from "../lib/stack.ts";
+import { awaitNoLack, type Lack, lackOf } from "../lib/wholeness.ts";
+import { up } from "../restore/engine.ts";
+import { openLooker } from "../runbook/look.ts";
+import { checkout } from "../toolchain/places.ts";
+import { ownPrefix } from "./carrier.ts";
+import { cutOver } from "./cutover.ts";
+import { type Drained, drain } from "./drain.ts";
+import { onHost } from "./hosts.ts";
+import { carryLedgers } from "./ledgers.ts";
+import type { Move } from "./move.ts";
+import { type StepName, stepsOf } from "./record.ts";
+import { changeStackFile, placesChanged, withPlacesChanged } from "./stack-file.ts";
+import { type Translated, translate } from "./translate.ts";
+
+export interface Outcome {
+  readonly seconds: Readonly<Partial<Record<StepName, number>>>;
+  readonly drained?: Drained;
+  /** What was not as it should be at the end. */
+  readonly findings: readonly string[];
+}
+
+/** Goes the steps that are not done yet; each is on record before the next one begins. @throws UserError where one can't be done */
+export async function runMove(move: Move): Promise<Outcome> {
+  const { record, kept, signal, say } = move;
+  const seconds: Partial<Record<StepName, number>> = {};
+  const findings: string[] = [];
+  let drained: Drained | undefined;
+  const work: Record<StepName, () => Promise<void>> = {
+    build: () => build(move),
+    definitions: async () => void findings.push(...(await carryDefinitions(move))),
+    ledgers: () => carryLedgers(move),
+    cutover: async () => {
+      const pauseMs = await cutOver(move);
+      if (pauseMs !== undefined) record.pauseMs = pauseMs;
+    },
+    drain: async () => {
+      drained = await drain(move);
+      findings.push(...drained.left);
+    },
+    config: () => changeConfig(move),
+    verify: async () => {
+      const lack = await awaitWhole(move);
+      if (lack) findings.push(`${lack.host}, ${lack.step}: ${lack.evidence}; ${lack.remedy}`);
+    },
+  };
+  await kept.write(record);
+  for (const step of stepsOf(record)) {
+    if (record.done.includes(step)) continue;
+    signal.throwIfAborted();
+    const beganMs = performance.now();
+    say(`== ${step}`);
+    await work[step]();
+    seconds[step] = Math.round(performance.now() - beganMs) / 1000;
+    record.done.push(step);
+    await kept.write(record);
+  }
+  await kept.remove();
+  return { seconds, findings, ...(drained ? { drained } : {}) };
+}
+
+async function build(move: Move): Promise<void> {
+  await up(move.engine);
+  const { to, reach } = move;
+  // Where one doesn't come up, nothing has moved yet.
+  await Promise.all(
+    to.hosts.map((host) => onHost(reach, host, "has a dispatcher", run("systemctl", "start", dispatcherUnit), 90)),
+  );
+}
+
+/** What clients have on the old cluster, as the new one takes it. @throws UserError where the old one doesn't tell */
+export async function clientsDefinitions({ from, ca }: Pick<Move, "from" | "ca">): Promise<Translated> {
+  const found = await readDefinitions(from.cluster, ca);
+  if ("why" in found)
+    throw new UserError(
+      from.cluster.name,
+      `doesn't give its definitions: ${found.why}`,
+      `./warren verify -s ${from.stack}`,
+    );
+  const all = found.answer.parsed;
+  return translate(all, withoutOwn(undeclared(all, from.cluster)));
+}
+
+/** Without what an upgrade makes itself. */
+function withoutOwn(all: Definitions): Definitions {
+  const isOwn = (name: string) => name.startsWith(ownPrefix);
+  return {
+    ...all,
+    parameters: all.parameters.filter(({ name }) => !isOwn(name)),
+    exchanges: all.exchanges.filter(({ name }) => !isOwn(name)),
+    queues: all.queues.filter(({ name }) => !isOwn(name)),
+    bindings: all.bindings.filter(({ source, destination }) => !isOwn(source) && !isOwn(destination)),
+  };
+}
+
+const importWithinMs = 30_000;
+
+async function carryDefinitions(move: Move): Promise<string[]> {
+  const { to, ca, signal } = move;
+  const { definitions } = await clientsDefinitions(move);
+  const { absent, said } = await importDefinitions(to.cluster, definitions, { ca, signal, withinMs: importWithinMs });
+  if (absent.length === 0) return [];
+  throw new UserError(
+    to.cluster.name,
+    `has not taken ${absent.join(", ")}${said ? `; it said: ${said}` : ""}`,
+    `mend it on ${move.from.cluster.name}, where nothing has changed; the same command goes on`,
+  );
+}
+
+/** The file is changed once: a run that was broken off after that finds it so. */
+async function changeConfig(move: Move): Promise<void> {
+  const { stack, config, from, to, reach, say, engine } = move;
+  const file = stackConfigFile(stack);
+  if (config.announcements.broker === from.cluster.name) {
+    await changeStackFile(file, (text) => withPlacesChanged(text, config));
+    say(`${relative(checkout, file)} says it: announcements.broker is ${to.cluster.name}`);
+  }
+  await up(engine);
+  const back = and(run("systemctl", "start", dispatcherUnit), run(standBackProgram, "no"));
+  await Promise.all(from.hosts.map((host) => onHost(reach, host, "is warm, and stands behind", back, 90)));
+}
+
+async function awaitWhole({ stack, to, waitMs, signal, say }: Move): Promise<Lack | undefined> {
+  const looker = await openLooker(stack, (now) =>
+    now.announcements.broker === to.cluster.name ? now : placesChanged(now),
+  );
+  try {
+    return await awaitNoLack(
+      () => looker.look({ withMetrics: false, withFetches: false }),
+      (evidence) => lackOf(evidence),
+      { withinMs: waitMs, signal, onLack: ({ host, evidence }) => say(`waits: ${host}: ${evidence}`) },
+    );
+  } finally {
+    looker.close();
+  }
+}
