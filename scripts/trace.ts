@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { readCommittedConfig } from "./lib/stack.ts";
-import { chainOf } from "./runbook/chain.ts";
+import { type Chain, chainOf } from "./runbook/chain.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, stackOf, toJson } from "./runbook/options.ts";
 import { openReach } from "./runbook/reach.ts";
 import { formatTrace, parseTrace, type Sighting, traced, traceQuestion } from "./trace/trace.ts";
@@ -17,7 +17,8 @@ export function define(command: Command): void {
       `
 From what announcers, dispatchers and pullers keep on disk, and what they say in their journals, of all hosts by time. Times are those of the hosts.
 What is kept is bounded: announced files for a rescan's window, names for the dispatchers' window, placed ones for 25,000 to 50,000 products a puller.
-Exit codes: 0 it was pulled, 1 could not be done, 2 it was not, or a host could not be asked.
+Of the public road: what senders and subscribers say in their journals; with logLevel warn they say nothing.
+Exit codes: 0 it was pulled, or fetched by a client, 1 could not be done, 2 it was not, or a host could not be asked.
 
   ./warren trace '201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META' -s op`,
     )
@@ -30,7 +31,7 @@ async function runTrace(product: string, flags: RunbookFlags): Promise<void> {
   const chain = chainOf(stack, config);
   const wanted = traced(product);
   const reach = await openReach(stack, config);
-  const hosts = chain.hosts.filter(({ name, agents }) => agents.length > 0 && !isOther(chain, name));
+  const hosts = chain.hosts.filter(({ name }) => isOnRoad(chain, name));
   const found = await Promise.all(
     hosts.map(async ({ name }): Promise<readonly Sighting[]> => {
       const read = (answer: string) => parseTrace(name, wanted, answer);
@@ -42,10 +43,10 @@ async function runTrace(product: string, flags: RunbookFlags): Promise<void> {
     }),
   );
   const sightings = found.flat().toSorted((a, b) => a.atMs - b.atMs);
-  if (!sightings.some(({ who }) => who === "puller")) process.exitCode = exitFindings;
+  if (!sightings.some(({ who }) => who === "puller" || who === "subscriber")) process.exitCode = exitFindings;
   process.stdout.write(flags.json ? toJson({ ...wanted, sightings }) : formatTrace(wanted, sightings));
 }
 
-/** Hosts that are not on the road from the radar servers. */
-const isOther = ({ urps, dispatchers, pdses }: ReturnType<typeof chainOf>, host: string): boolean =>
-  !urps.includes(host) && !dispatchers.includes(host) && !pdses.includes(host);
+/** Hosts with agents that keep or say something of products. */
+const isOnRoad = ({ urps, dispatchers, pdses, publicRoad }: Chain, host: string): boolean =>
+  [urps, dispatchers, pdses, publicRoad?.pxes ?? [], publicRoad?.clients ?? []].some((hosts) => hosts.includes(host));

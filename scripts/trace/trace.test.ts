@@ -11,7 +11,9 @@ import {
   writeTwin,
 } from "../../agents/dispatcher/journal-record.ts";
 import { readKey } from "../../agents/dispatcher/product-key.ts";
-import { formatTrace, parseTrace, readRecords, traced } from "./trace.ts";
+import { fixtureConfig } from "../../infra/model/fixture.ts";
+import { chainOf } from "../runbook/chain.ts";
+import { formatTrace, parseTrace, readRecords, traced, traceQuestion } from "./trace.ts";
 
 const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META";
 const key = "a985c32cbdee8af2ab5d7b8f6022e781";
@@ -39,6 +41,20 @@ describe("the trace of a product", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it("asks px for the whole name of a product, and a client for what it is delivered under", () => {
+    const chain = chainOf("lab", fixtureConfig("lab"));
+    const product = traced("201306061440_XSS_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::20130606144709");
+    expect(traceQuestion(chain, "px-1", product)).toMatch(/warren-delivery.* 201306061440_XSS_\S+:RADAR:GIF \|/);
+    expect(traceQuestion(chain, "client-1", product)).toMatch(
+      /warren-subscriber.* 201306061440_XSS_24_HR_ACCUM_MM.gif \|/,
+    );
+    const said = { __REALTIME_TIMESTAMP: "5000", MESSAGE: "got /apps/px/rxq/dd/201306061440_XSS_24_HR_ACCUM_MM.gif" };
+    const answer = ["== journal subscriber", JSON.stringify(said), "== end", ""].join("\n");
+    expect(parseTrace("client-1", product, answer)).toEqual([
+      { atMs: 5, host: "client-1", who: "subscriber", what: said.MESSAGE },
+    ]);
   });
 
   it("has each host's sightings, those of a name that only begins alike left out", () => {

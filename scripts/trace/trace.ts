@@ -6,11 +6,14 @@ import { parseEntry } from "../logs/journal.ts";
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
 import { parseJson } from "../runbook/host-answer.ts";
 
+/** Who says something of a product in its journal. */
+const speakers = ["announcer", "dispatcher", "puller", "delivery", "dd-notify", "subscriber"] as const;
+
 /** Where and when a product was seen, and by whom. */
 export interface Sighting {
   readonly atMs: number;
   readonly host: string;
-  readonly who: "file" | "announcer" | "dispatcher" | "puller";
+  readonly who: "file" | (typeof speakers)[number];
   readonly what: string;
 }
 
@@ -52,6 +55,8 @@ export function traceQuestion(
   sinceSeconds = journalSeconds,
 ): string {
   const lines = ["export LC_ALL=C"];
+  // As the public knows it, by what px's sender makes of names.
+  const delivered = name.split(":")[0] ?? name;
   for (const agent of chainHostOf(chain, host).agents) {
     lines.push(`echo ${quote(section(`lines ${agent.name}`))}`);
     if (agent.name === "announcer") {
@@ -66,14 +71,21 @@ export function traceQuestion(
       const program = ["/opt/warren/node/bin/node", "-e", readRecords, "/var/lib/warren/dispatcher/journal", key];
       lines.push(`${program.map(quote).join(" ")} 2>/dev/null`);
     }
-    lines.push(
-      `echo ${quote(section(`journal ${agent.name}`))}`,
-      `journalctl --quiet --no-pager --output=json --unit=${quote(agent.unit)} --since=-${sinceSeconds}s --lines=200000 | grep -F -- ${quote(name)} | tail -n ${linesMax}`,
-    );
+    lines.push(...saidQuestion(agent.name, agent.unit, agent.name === "dd-notify" ? delivered : name, sinceSeconds));
+  }
+  if (chain.publicRoad?.clients.includes(host)) {
+    lines.push(...saidQuestion("subscriber", subscriberUnit, delivered, sinceSeconds));
   }
   lines.push(`echo ${quote(section("end"))}`);
   return `${lines.join("\n")}\n`;
 }
+
+const saidQuestion = (who: string, unit: string, name: string, sinceSeconds: number): string[] => [
+  `echo ${quote(section(`journal ${who}`))}`,
+  `journalctl --quiet --no-pager --output=json --unit=${quote(unit)} --since=-${sinceSeconds}s --lines=200000 | grep -F -- ${quote(name)} | tail -n ${linesMax}`,
+];
+
+const subscriberUnit = "warren-subscriber.service";
 
 const announcedLine = z.tuple([z.string(), z.string(), z.number(), z.number(), z.number()]);
 const placingLine = z.tuple([
@@ -109,7 +121,7 @@ export function parseTrace(host: string, { name, key }: Traced, answer: string):
     const [, , atMs, { url, kind }] = read.data;
     return [{ atMs, host, who: "puller", what: `placed${kind === "twin" ? ", as a twin" : ""}: ${url}` }];
   });
-  const said = (["announcer", "dispatcher", "puller"] as const).flatMap((who) =>
+  const said = speakers.flatMap((who) =>
     lines(`journal ${who}`).flatMap((line): Sighting[] => {
       const entry = parseEntry(host, line);
       if (!entry || entry.level === "debug") return [];

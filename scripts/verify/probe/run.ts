@@ -52,7 +52,11 @@ function radarRoad(evidence: Evidence, mark: string): Probed | undefined {
     dispatched: holdersOf(evidence)[0] ?? members[0],
     pulled: pdses[0],
   };
-  const hopOf = { file: undefined, announcer: "announced", dispatcher: "dispatched", puller: "pulled" } as const;
+  const hopOf: Readonly<Record<string, HopName>> = {
+    announcer: "announced",
+    dispatcher: "dispatched",
+    puller: "pulled",
+  };
   return {
     ...{ road: "radar", product: put.file, put, first: "made", last: "pulled", ends: pdses, all: false },
     from: urps.map((host) => [host, productRoot] as const),
