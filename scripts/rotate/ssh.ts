@@ -120,7 +120,7 @@ function forbidKey(user: string, blob: string): Command {
   return asUser(user, run("sed", "-i", "-e", `\\:${blob}:d`, authorizedKeys));
 }
 
-const hostSeconds = 30;
+const hostSeconds = 60;
 
 async function onAll(reach: Reach, hosts: readonly string[], command: (user: string) => Command): Promise<string[]> {
   const found = await Promise.all(
@@ -166,7 +166,7 @@ export function configWithKey(text: string, host: string, file: string): string 
     .join("\n");
 }
 
-const loginMs = 30_000;
+const loginMs = 60_000;
 
 /** @returns why it is not let in; undefined where it is */
 async function tryLogin(config: string, host: string): Promise<string | undefined> {
