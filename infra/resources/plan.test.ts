@@ -46,6 +46,17 @@ describe("planSteps", () => {
     }
   });
 
+  it("has pullers take turns, and none wait for one that can't be asked", () => {
+    const turnsOf = (drifts: HostDrifts) =>
+      planSteps(model, drifts, {}, key, "T1")
+        .filter(({ name }) => name.endsWith(" warren-puller.service"))
+        .map(({ step }) => step.after.filter((other) => other.endsWith(" warren-puller.service")));
+    const others = new Map([...bare].filter(([host]) => host !== "pds-2"));
+    const [one, three, four] = ["pds-1", "pds-3", "pds-4"].map((host) => [`${host} warren-puller.service`]);
+    expect(turnsOf(bare)).toEqual([[], one, ["pds-2 warren-puller.service"], three, four]);
+    expect(turnsOf(others)).toEqual([[], one, [], three, four]);
+  });
+
   it("keeps what was kept of hosts that can't be asked", () => {
     expect(keep(planSteps(model, unreachable, keep(first), key, "T2"))).toEqual(keep(first));
   });
