@@ -110,7 +110,14 @@ async function replaceIn(stack: string, host: string, flags: Flags, signal: Abor
   }
   const config = readCommittedConfig(stack);
   const toolchain = await ensureToolchain({ signal });
-  const engine: EngineContext = { stack, toolchain, signal, say, quiet: flags.json === true };
+  const engine: EngineContext = {
+    stack,
+    toolchain,
+    signal,
+    say,
+    quiet: flags.json === true,
+    remedy: `mend it; ${goesOn}`,
+  };
   if (!flags.dryRun) await freeEngine(engine);
   await ensureStack(stack, { toolchain });
   const looker = await openLooker(stack);

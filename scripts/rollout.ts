@@ -159,7 +159,12 @@ async function rollOut({ stack, flags, restart, record, changes, kept, reach }: 
     const engine: EngineContext = { stack, toolchain, signal: restart.signal, say, quiet: true };
     restart.say(stack, "up keeps what the hosts run");
     await freeEngine(engine);
-    await up(engine);
+    await up(engine).catch((cause: Error) => {
+      const remedy = `the new agents run on all hosts; mend it, then: ./warren up -s ${stack}`;
+      throw new UserError(`stack ${stack}`, `up could not keep what the hosts run: ${cause.message}`, remedy, {
+        cause,
+      });
+    });
   } else process.exitCode = 1;
   tell(flags, ok, [], turns, ok ? "" : `  then: ./warren rollout -s ${stack} goes on\n`);
 }
