@@ -4,7 +4,7 @@ import type { Account } from "../../chaos/account.ts";
 import type { Fault } from "../../chaos/faults.ts";
 import { formatChaos } from "../../chaos/report.ts";
 import { runChaos } from "../../chaos/run.ts";
-import { closeScene, openScene } from "../../chaos/scene.ts";
+import { closeScene, openScene, type Scene } from "../../chaos/scene.ts";
 import { checkoutDirectory } from "../paths.ts";
 import { lab, stackConfig } from "./subject.ts";
 
@@ -12,7 +12,7 @@ const seed = 5;
 
 export interface Work {
   readonly name: string;
-  act(): Promise<void>;
+  act(scene: Scene): Promise<void>;
 }
 
 /** Does work in the place of faults: products come before, meanwhile and afterwards, all is whole after each, and each product is counted. */
@@ -25,7 +25,7 @@ export async function whileFlowing(works: readonly Work[], perSecond: number, wi
       hosts: ({ holder, others }) => [holder, ...others],
       inject: async () => {
         const atMs = Date.now();
-        await act().catch((error: unknown) => failures.push(error));
+        await act(scene).catch((error: unknown) => failures.push(error));
         return { atMs };
       },
     }),
