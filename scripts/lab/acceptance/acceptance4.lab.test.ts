@@ -4,9 +4,12 @@ import { chaos } from "./chaos.ts";
 import { closed } from "./closed.ts";
 import { figuresTable } from "./figures.ts";
 import { ldap } from "./ldap.ts";
+import { memberIsReplaced } from "./member-replace.ts";
 import { membership } from "./membership.ts";
 import { provisioning } from "./provisioning.ts";
 import { rolling } from "./rolling.ts";
+import { rollout } from "./rollout.ts";
+import { rotation } from "./rotation.ts";
 import { bringSubject, lab, useSubject } from "./subject.ts";
 import { products } from "./traffic.ts";
 
@@ -19,11 +22,17 @@ afterAll(async () => {
   await labDown(lab);
 });
 
+/** Products meanwhile. `up` on two cores leaves room for these; fifty a second were seen on a machine with nothing else to do. */
+const perSecond = 20;
+
 provisioning();
 products();
 closed();
 ldap();
 rolling();
+rotation({ perSecond });
+rollout({ perSecond });
+memberIsReplaced({ perSecond });
 // Drills kill a broker and a dispatcher, and move the address.
 chaos({ madeElsewhere: ["dispatcher-killed", "node-stop", "broker-killed", "vip-moved"] });
 membership({ mended: false });
