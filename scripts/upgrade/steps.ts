@@ -7,7 +7,7 @@ import { importDefinitions, readDefinitions } from "../backup/brokers.ts";
 import { type Definitions, undeclared } from "../backup/definitions.ts";
 import { stackConfigFile } from "../lib/stack.ts";
 import { awaitNoLack, type Lack, lackOf } from "../lib/wholeness.ts";
-import { up } from "../restore/engine.ts";
+import { type EngineContext, up } from "../restore/engine.ts";
 import { openLooker } from "../runbook/look.ts";
 import { checkout } from "../toolchain/places.ts";
 import { ownPrefix } from "./carrier.ts";
@@ -66,8 +66,18 @@ export async function runMove(move: Move): Promise<Outcome> {
   return { seconds, findings, ...(drained ? { drained } : {}) };
 }
 
+/** @throws UserError with this remedy where the engine fails */
+export async function upOr(engine: EngineContext, remedy: string): Promise<void> {
+  try {
+    await up(engine);
+  } catch (cause) {
+    if (!(cause instanceof UserError)) throw cause;
+    throw new UserError(`stack ${engine.stack}`, "`up` has failed; its own words are above", remedy, { cause });
+  }
+}
+
 async function build(move: Move): Promise<void> {
-  await up(move.engine);
+  await upOr(move.engine, "mend it; the same command goes on");
   const { to, reach } = move;
   // Where one doesn't come up, nothing has moved yet.
   await Promise.all(
@@ -122,7 +132,7 @@ async function changeConfig(move: Move): Promise<void> {
     await changeStackFile(file, (text) => withPlacesChanged(text, config));
     say(`${relative(checkout, file)} says it: announcements.broker is ${to.cluster.name}`);
   }
-  await up(engine);
+  await upOr(engine, "mend it; the same command goes on");
   const back = and(run("systemctl", "start", dispatcherUnit), run(standBackProgram, "no"));
   await Promise.all(from.hosts.map((host) => onHost(reach, host, "is warm, and stands behind", back, 90)));
 }
