@@ -8,7 +8,6 @@ import { memberIsReplaced } from "./member-replace.ts";
 import { membership } from "./membership.ts";
 import { provisioning } from "./provisioning.ts";
 import { rolling } from "./rolling.ts";
-import { rollout } from "./rollout.ts";
 import { rotation } from "./rotation.ts";
 import { bringSubject, lab, useSubject } from "./subject.ts";
 import { products } from "./traffic.ts";
@@ -31,7 +30,6 @@ closed();
 ldap();
 rolling();
 rotation({ perSecond });
-rollout({ perSecond });
 memberIsReplaced({ perSecond });
 // Drills kill a broker and a dispatcher, and move the address.
 chaos({ madeElsewhere: ["dispatcher-killed", "node-stop", "broker-killed", "vip-moved"] });
