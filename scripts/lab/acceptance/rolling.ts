@@ -7,7 +7,7 @@ import { runVerb, type Work, whileFlowing } from "./flowing.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
 const perSecond = 20;
-/** Ten hosts one after the other, each waited for: two minutes on two idle cores. */
+/** Twelve hosts one after the other, each waited for: two minutes on two idle cores. */
 const restartWithinMs = 900_000;
 const drillWithinMs = 300_000;
 const testWithinMs = 1_200_000;
