@@ -48,7 +48,7 @@ async function allKinds(perSecond: number) {
   const good = async () => {
     for (const agent of ["dispatcher", "puller"] as const) await plant(agent, (text) => `${text}\n// another one\n`);
     const beganMs = performance.now();
-    const { exitCode, all } = await rollOut();
+    const { exitCode, all } = await rollOut(2);
     seconds = (performance.now() - beganMs) / 1000;
     expect(exitCode, all).toBe(0);
     for (const host of pullers) expect(await textOf(host, `tail -n 1 ${programOf("puller")}`)).toBe("// another one");
@@ -58,13 +58,13 @@ async function allKinds(perSecond: number) {
   };
   const endsAtStart = () =>
     expectBack("puller", pullers, "process.exit(7);", async () => {
-      const { exitCode, all } = await rollOut();
+      const { exitCode, all } = await rollOut(2);
       expect(exitCode, all).toBe(1);
       expect(all).toContain(`the former agents run again on ${pullers[0]}`);
     });
   const endsLater = () =>
     expectBack("dispatcher", members, "setTimeout(() => process.exit(7), 5000);", async () => {
-      const { exitCode, all } = await rollOut();
+      const { exitCode, all } = await rollOut(8);
       expect(exitCode, all).toBe(1);
       expect(all).toMatch(/dispatcher (runs|is well)/);
     });
@@ -93,7 +93,8 @@ async function allKinds(perSecond: number) {
   }
 }
 
-const rollOut = () => runVerb(["rollout", "--steady", "8"], verbWithinMs);
+/** @param steadySeconds longer than what one that ends later lives, where it is to be found */
+const rollOut = (steadySeconds: number) => runVerb(["rollout", "--steady", String(steadySeconds)], verbWithinMs);
 
 /** A bad bundle comes, and afterwards each host runs what it ran before, and nothing has moved on the hosts behind the first. */
 async function expectBack(
@@ -108,7 +109,8 @@ async function expectBack(
     );
   const before = await seen();
   const former = await readFile(bundle(agent, "mjs"));
-  await plant(agent, (text) => `${text}\n${line}\n`);
+  // Before the agent's own: that comes to its end when the agent does.
+  await plant(agent, (text) => `${line}\n${text}`);
   try {
     await work();
     expect(await seen()).toEqual(before);
