@@ -15,7 +15,6 @@ import { membership } from "./membership.ts";
 import { messagesSurvive } from "./messages-survive.ts";
 import { provisioning } from "./provisioning.ts";
 import { publicRoad } from "./public-road.ts";
-import { rollout } from "./rollout.ts";
 import { bringSubject, lab } from "./subject.ts";
 import { agentKills, products } from "./traffic.ts";
 import { unreachable } from "./unreachable.ts";
@@ -43,7 +42,6 @@ ldap();
 virtualIp();
 virtualIpMoves();
 agentKills();
-rollout({ perSecond: 20, mayDeliverTwice: true });
 messagesSurvive();
 chaos({
   // A broker that is stopped for longer than its node's timeout is parted from the other one as well.
