@@ -4,7 +4,6 @@ import { chaos } from "./chaos.ts";
 import { closed } from "./closed.ts";
 import { figuresTable } from "./figures.ts";
 import { ldap } from "./ldap.ts";
-import { memberIsReplaced } from "./member-replace.ts";
 import { membership } from "./membership.ts";
 import { provisioning } from "./provisioning.ts";
 import { rolling } from "./rolling.ts";
@@ -21,16 +20,13 @@ afterAll(async () => {
   await labDown(lab);
 });
 
-/** Products meanwhile. `up` on two cores leaves room for these; fifty a second were seen on a machine with nothing else to do. */
-const perSecond = 20;
-
 provisioning();
 products();
 closed();
 ldap();
 rolling();
-rotation({ perSecond });
-memberIsReplaced({ perSecond });
+// `up` on two cores leaves room for so many products a second.
+rotation({ perSecond: 20 });
 // Drills kill a broker and a dispatcher, and move the address.
 chaos({ madeElsewhere: ["dispatcher-killed", "node-stop", "broker-killed", "vip-moved"] });
 membership({ mended: false });
