@@ -6,7 +6,7 @@ import type { placedAgents } from "../../../infra/model/types.ts";
 import { checkoutDirectory } from "../paths.ts";
 import { hostsOf } from "../send-products.ts";
 import { note } from "./figures.ts";
-import { runVerb, whileFlowing } from "./flowing.ts";
+import { expectAllOnce, runVerb, whileFlowing } from "./flowing.ts";
 import { preview, stackConfig, textOf, up } from "./subject.ts";
 
 type Agent = (typeof placedAgents)[number];
@@ -31,15 +31,8 @@ export function rollout({ perSecond = 50, mayDeliverTwice = false, quickly = fal
     it("come one host at a time, and bad ones go back, while products flow", { timeout: testWithinMs }, async () => {
       const { account, seconds } = await allKinds(perSecond, quickly);
       if (!quickly) note("rollout of dispatchers and pullers", `${seconds.toFixed(0)} s`);
-      note(
-        `rollouts, ${quickly ? "" : "good and "}bad ones: products meanwhile, ${perSecond} a second: lost`,
-        String(account.lost),
-        "0",
-      );
-      note("  … dispatched twice", String(account.repeatedAnnounced), "0");
-      note("  … delivered twice", String(account.repeatedDelivered), "0");
-      expect(account).toMatchObject({ lost: 0, wrong: 0, repeatedAnnounced: 0 });
-      if (!mayDeliverTwice) expect(account.repeatedDelivered).toBe(0);
+      const called = `rollouts, ${quickly ? "" : "good and "}bad ones: products meanwhile, ${perSecond} a second`;
+      expectAllOnce(account, { called, mayDeliverTwice });
       const clean = await preview("--expect-no-changes");
       expect(clean.exitCode, clean.output).toBe(0);
     });

@@ -7,7 +7,7 @@ import { hostExec } from "../index.ts";
 import { checkoutDirectory } from "../paths.ts";
 import { brokerTrust, brokerUrl } from "../send-products.ts";
 import { note } from "./figures.ts";
-import { whileFlowing } from "./flowing.ts";
+import { expectAllOnce, whileFlowing } from "./flowing.ts";
 import { lab, preview, stackConfig, textOf } from "./subject.ts";
 
 /** What the requirement asks for; a machine with more to do carries less. */
@@ -57,11 +57,7 @@ export function rotation({ mayDeliverTwice = false, perSecond = wantedPerSecond 
         `rotation of password, cookie and TLS at ${perSecond} products a second: products`,
         String(account.attempted),
       );
-      note("  … lost", String(account.lost), "0");
-      note("  … dispatched twice", String(account.repeatedAnnounced), "0");
-      note("  … delivered twice", String(account.repeatedDelivered), "0");
-      expect(account).toMatchObject({ lost: 0, wrong: 0, repeatedAnnounced: 0 });
-      if (!mayDeliverTwice) expect(account.repeatedDelivered).toBe(0);
+      expectAllOnce(account, { mayDeliverTwice });
       expect(nodesAfter).toEqual(nodesBefore);
       await expectOnlyNew(before, await stackConfig());
       const clean = await preview("--expect-no-changes");

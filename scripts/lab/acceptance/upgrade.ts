@@ -1,5 +1,4 @@
 import { connect } from "amqplib";
-import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { productName } from "../../../agents/lib/announcement.ts";
 import { type Account, account, longestPauseMs } from "../../chaos/account.ts";
@@ -12,9 +11,9 @@ import { startTraffic } from "../../chaos/traffic.ts";
 import { readOperatorCa } from "../../lib/operator-ca.ts";
 import { openSide } from "../../upgrade/side.ts";
 import { labDown } from "../index.ts";
-import { checkoutDirectory } from "../paths.ts";
 import { virtualIpHolders } from "../virtual-ip.ts";
 import { note } from "./figures.ts";
+import { killHalfWay, runVerb } from "./flowing.ts";
 import { lab, stackConfig, until, up, useSubject, warren } from "./subject.ts";
 import { bringUpgradeSubject, clusters } from "./upgrade-subject.ts";
 
@@ -59,8 +58,11 @@ export function moves(): void {
     async () => {
       await clientAt(clusters.old);
       const { counted, pauseMs } = await whileProductsFlow(async () => {
-        await killHalfWay(["upgrade", "--to", clusters.new]);
-        const { exitCode, all } = await move(["upgrade", "--to", clusters.new]);
+        // In the worst moment: dispatchers have ended, and others have not begun.
+        await killHalfWay(["upgrade", "--to", clusters.new], moveWithinMs, (said) =>
+          said.includes("has the virtual IP"),
+        );
+        const { exitCode, all } = await runVerb(["upgrade", "--to", clusters.new], moveWithinMs);
         expect(exitCode, all).toBe(0);
         expect(all).toContain("goes on with the move of");
       });
@@ -75,7 +77,7 @@ export function moves(): void {
     "goes back under load: nothing is lost, nothing goes out or comes twice",
     async () => {
       const { counted, pauseMs } = await whileProductsFlow(async () => {
-        const { exitCode, all } = await move(["upgrade", "--return"]);
+        const { exitCode, all } = await runVerb(["upgrade", "--return"], moveWithinMs);
         expect(exitCode, all).toBe(0);
       });
       tell("4.0 back to 3.10", counted, pauseMs);
@@ -98,35 +100,6 @@ function tell(
   expect({ lost, repeatedAnnounced, repeatedDelivered, wrong }).toEqual({
     ...{ lost: 0, repeatedAnnounced: 0, repeatedDelivered: 0, wrong: 0 },
   });
-}
-
-const arguments_ = (words: readonly string[]) => [...words, "-s", lab, "--yes"];
-
-const move = (words: readonly string[]) =>
-  execa("./warren", arguments_(words), {
-    ...{ cwd: checkoutDirectory, reject: false, stdin: "ignore", all: true, timeout: moveWithinMs },
-    env: { NO_COLOR: "1" },
-  });
-
-/** In the worst moment: dispatchers have ended, and others have not begun. With its engine, as a power cut would. */
-async function killHalfWay(words: readonly string[]): Promise<void> {
-  const child = execa("./warren", arguments_(words), {
-    ...{ cwd: checkoutDirectory, stdin: "ignore", reject: false, detached: true, all: true, timeout: moveWithinMs },
-    env: { NO_COLOR: "1" },
-  });
-  let said = "";
-  child.all?.on("data", (text: Buffer) => (said += text.toString()));
-  let hasEnded = false;
-  child.finally(() => (hasEnded = true)).catch(() => {});
-  try {
-    await until("the virtual IP moves", moveWithinMs, async () => {
-      if (hasEnded) throw new Error(`it ended before it was killed: ${said}`);
-      return said.includes("has the virtual IP");
-    });
-  } finally {
-    if (child.pid !== undefined && !hasEnded) process.kill(-child.pid, "SIGKILL");
-  }
-  await child;
 }
 
 const waiting = 7;
