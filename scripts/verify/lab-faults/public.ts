@@ -25,12 +25,12 @@ export const publicFaults: readonly LabFault[] = [
   hung("px-1", "warren-dd-notify", "dd-notify runs", "the sender that announces hangs"),
   withoutBroker("px-1", "deliveries are announced", "AMQP of px is cut"),
   { ...killed("wxo-b1", "the public server's plug is pulled"), isSlow: true },
-  stopped("wxo-b1", "rabbitmq-server", "broker runs", "the public broker is stopped"),
+  { ...stopped("wxo-b1", "rabbitmq-server", "broker runs", "the public broker is stopped"), isSlow: true },
   {
     name: "the public broker has an alarm of disk",
     inject: [{ on: "wxo-b1", run: "rabbitmqctl -q set_disk_free_limit 99999GB" }],
     heal: [{ on: "wxo-b1", run: "rabbitmqctl -q set_disk_free_limit 50MB" }],
-    ...{ host: "wxo-b1", step: "no alarm" },
+    ...{ host: "wxo-b1", step: "no alarm", isSlow: true },
   },
   stopped("wxo-b1", "apache2", "apache runs", "the public web server is stopped"),
   mode(
@@ -59,6 +59,6 @@ export const publicFaults: readonly LabFault[] = [
     heal: [{ unblock: "client-1" }],
     ...{ host: "client-1", step: "it reaches the public server" },
   },
-  withoutBroker("client-1", "announcements are taken", "AMQP of a client is cut"),
-  hung("client-1", "warren-subscriber", "announcements are taken", "a client's subscriber hangs"),
+  { ...withoutBroker("client-1", "announcements are taken", "AMQP of a client is cut"), isSlow: true },
+  { ...hung("client-1", "warren-subscriber", "announcements are taken", "a client's subscriber hangs"), isSlow: true },
 ];
