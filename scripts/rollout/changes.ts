@@ -19,25 +19,29 @@ export interface Changes {
 }
 
 /**
- * What differs between the last `up` and now, by what that has kept. Pure.
+ * What differs between the last `up` and now, by what that has kept. Of one that failed, because a unit went back to its former program, a program is
+ * kept without its unit: that unit has a turn, too, with all that it runs, or with what it runs already. Pure.
  *
  * @param planned of now, with no drift in it
  * @param kept by the last `up`
  */
 export function findChanges(model: EnvironmentModel, planned: readonly PlannedStep[], kept: KeptSteps): Changes {
   const isChanged = ({ name, kept: now }: PlannedStep) => kept[name]?.digest !== now.digest;
-  const changed = new Map(planned.filter(isChanged).map((one) => [one.name, one]));
+  const byName = new Map(planned.map((one) => [one.name, one]));
+  const changed = new Set(planned.filter(isChanged).map(({ name }) => name));
   const explained = new Set<string>();
   const changes = model.hosts.flatMap(({ name: host, artifacts, units }) =>
     units.flatMap((unit): Change[] => {
-      const own = changed.get(stepName(host, unit.name));
+      const own = stepName(host, unit.name);
+      const { digest } = byName.get(own)?.kept ?? {};
       const read = unit.reads.filter((path) => changed.has(stepName(host, path)));
-      const programs = artifacts.filter(({ path }) => read.includes(path));
-      if (!own || unit.name === brokerUnit || programs.length === 0) return [];
+      const isAlone = read.length === 0 && changed.has(own);
+      const programs = artifacts.filter(({ path }) => (isAlone ? unit.reads : read).includes(path));
+      if (digest === undefined || unit.name === brokerUnit || programs.length === 0) return [];
       for (const { path } of programs) explained.add(stepName(host, path));
-      if (programs.length === read.length) explained.add(own.name);
-      return [{ host, unit: unit.name, programs, digest: own.kept.digest }];
+      if (isAlone || programs.length === read.length) explained.add(own);
+      return [{ host, unit: unit.name, programs, digest }];
     }),
   );
-  return { changes, others: [...changed.keys()].filter((name) => !explained.has(name)) };
+  return { changes, others: [...changed].filter((name) => !explained.has(name)) };
 }

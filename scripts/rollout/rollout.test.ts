@@ -35,6 +35,22 @@ describe("what is new", () => {
     expect(first?.digest).toBe(planned.find(({ name }) => name === "pds-1 warren-puller.service")?.kept.digest);
   });
 
+  it("is a unit that went back to its former program in an up, whether the program is mended or the same once more", () => {
+    const bad = withBundle("puller", "9".repeat(64));
+    const program = "pds-1 /opt/warren/agents/puller.mjs";
+    const ofBad = plan(bad, kept).find(({ name }) => name === program)?.kept;
+    const after = { ...kept, ...(ofBad ? { [program]: ofBad } : {}) };
+    const again = findChanges(bad, plan(bad, after), after);
+    expect(again.others).toEqual([]);
+    expect(again.changes.map(({ host, programs }) => [host, programs.map(({ name }) => name)])).toEqual([
+      ["pds-1", ["node", "puller"]],
+      ...["pds-2", "pds-3", "pds-4", "pds-5"].map((host) => [host, ["puller"]]),
+    ]);
+    const former = findChanges(model, plan(model, after), after);
+    expect(former).toMatchObject({ changes: [{ host: "pds-1", programs: [{ name: "puller" }] }], others: [] });
+    expect(former.changes[0]?.digest).toBe(kept["pds-1 warren-puller.service"]?.digest);
+  });
+
   it("is not a config that changed, and a unit that reads both waits for up", () => {
     const next = withBundle("puller", "9".repeat(64));
     const hosts = next.hosts.map((host) => ({
