@@ -6,8 +6,8 @@ import { note } from "./figures.ts";
 import { expectAllOnce, killHalfWay, runVerb, whileFlowing } from "./flowing.ts";
 import { lab, on, preview, stackConfig, textOf, warren } from "./subject.ts";
 
-const upgradeWithinMs = 600_000;
-const testWithinMs = 900_000;
+const upgradeWithinMs = 900_000;
+const testWithinMs = 1_200_000;
 /** Newer than at an earlier run. */
 const newer = `+newer${Math.floor(Date.now() / 1000)}`;
 /** Of no series that there is. */
