@@ -13,7 +13,7 @@ function ask(keys: string) {
   const child = execa(
     "script",
     ["--quiet", "--return", "--command", `${process.execPath} --input-type=module -e '${code}'`, "/dev/null"],
-    { input: undefined, stdin: "pipe", reject: false },
+    { stdin: "pipe", reject: false },
   );
   let said = "";
   child.stdout.on("data", (data: Buffer) => {

@@ -25,12 +25,15 @@ export async function makeNext({ next, former }: KeyFiles, comment: string): Pro
   if ((await isThere(next)) || (await isThere(former))) return;
   const temporary = `${next}.new`;
   await Promise.all([rm(temporary, { force: true }), rm(`${temporary}.pub`, { force: true })]);
-  const { failed, stderr } = await execa(
+  const { failed, stderr, code, originalMessage } = await execa(
     "ssh-keygen",
     ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", temporary],
     { reject: false, stdin: "ignore" },
   );
-  if (failed) throw new UserError("ssh-keygen", `makes no key: ${stderr.trim()}`, "install openssh-client");
+  if (failed) {
+    const remedy = code === "ENOENT" ? "install openssh-client" : "mend it; the same command goes on";
+    throw new UserError("ssh-keygen", `makes no key: ${stderr.trim() || originalMessage}`, remedy);
+  }
   await rename(`${temporary}.pub`, `${next}.pub`);
   await rename(temporary, next);
 }
