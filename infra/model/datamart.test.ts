@@ -16,6 +16,7 @@ describe("the public data server", () => {
       "warren-firewall.service",
       "apache2.service",
       "ssh.service",
+      "vsftpd.service",
       "warren-watcher.service",
       "warren-queue-manager.service",
     ]);

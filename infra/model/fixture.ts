@@ -35,6 +35,7 @@ export function stackValues(stack: string): Record<string, unknown> {
 const withDatamart = <Secrets extends { readonly passwords: object }>(secrets: Secrets) => ({
   ...secrets,
   passwords: { ...secrets.passwords, "queue-manager": "queue-manager-of-the-tests" },
+  deliveryPassword: "delivery-password-of-the-tests",
   deliveryKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nKEY-OF-THE-TESTS\n",
 });
 

@@ -9,8 +9,9 @@ import { certificatesPart } from "./certificates.ts";
 import { clusterModels } from "./cluster.ts";
 import { connectionOf } from "./connection.ts";
 import { datamartTreePart, queueManagerPart, watcherPart } from "./datamart.ts";
-import { deliveryAccountPart, deliverySenderPart, notifySenderPart } from "./delivery.ts";
+import { deliveryAccountPart, deliverySendersPart, notifySenderPart } from "./delivery.ts";
 import { firewallPart } from "./firewall.ts";
+import { ftpServerPart } from "./ftp-server.ts";
 import { keepalivedPart } from "./keepalived.ts";
 import { ldapPart } from "./ldap.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -24,8 +25,8 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   urp: [apachePart, announcerPart],
   bunny: [rabbitmqPart, firewallPart, keepalivedPart, brokerHealthPart, dispatcherPart],
   pds: [pullerPart],
-  px: [deliverySenderPart, notifySenderPart],
-  dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, watcherPart, queueManagerPart],
+  px: [deliverySendersPart, notifySenderPart],
+  dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, ftpServerPart, watcherPart, queueManagerPart],
   client: [subscriberPart],
   ldap: [ldapPart],
 };
@@ -36,7 +37,7 @@ const agentParts: ReadonlySet<unknown> = new Set([
   pullerPart,
   watcherPart,
   queueManagerPart,
-  deliverySenderPart,
+  deliverySendersPart,
   notifySenderPart,
   subscriberPart,
 ]);

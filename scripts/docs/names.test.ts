@@ -17,7 +17,7 @@ import { Metrics } from "../../agents/lib/metrics.ts";
 import { formatTopic, replacePrefix } from "../../agents/lib/topics.ts";
 import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
 import { openTelemetry as pullerTelemetry } from "../../agents/puller/telemetry.ts";
-import { metricsPorts } from "../../infra/model/agent-part.ts";
+import { metricsPorts, metricsPortsFrom } from "../../infra/model/agent-part.ts";
 import { ledgerQueueOf } from "../../infra/model/agent-queues.ts";
 import { fixtureConfig, fixtureModel } from "../../infra/model/fixture.ts";
 import { hostKeyPath } from "../../infra/model/host-key.ts";
@@ -49,8 +49,9 @@ test("every queue and key is the one that config and agents have", () => {
 });
 
 test("the ports of the metrics are the model's", () => {
-  for (const [agent, port] of Object.entries(metricsPorts)) expect(all).toContain(`${agent} ${port}`);
-  const ports: readonly number[] = Object.values(metricsPorts);
+  const both = { ...metricsPorts, ...metricsPortsFrom };
+  for (const [agent, port] of Object.entries(both)) expect(all).toContain(`${agent} ${port}`);
+  const ports: readonly number[] = Object.values(both);
   expect(matches(/\b(91\d\d)\b/g).filter((port) => !ports.includes(Number(port)))).toEqual([]);
 });
 

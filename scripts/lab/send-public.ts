@@ -35,6 +35,7 @@ export async function sendToPublic(options: SendPublicOptions): Promise<PublicRe
     pds: client,
     directory: join(await hostRoot(name, client), datamart.clients.directory),
   }));
+  const root = await hostRoot(name, px);
   const tap = await openPublicTap({ name, config, exchange: datamart.exchange, topic: datamart.notifyTopic });
   try {
     return await runPublicProducts({
@@ -42,7 +43,12 @@ export async function sendToPublic(options: SendPublicOptions): Promise<PublicRe
       products,
       samples,
       tap,
-      queueDirectory: join(await hostRoot(name, px), datamart.delivery.queueDirectory),
+      queues: Object.fromEntries(
+        Object.entries(datamart.delivery.senders).map(([sender, { queueDirectory }]) => [
+          sender,
+          join(root, queueDirectory),
+        ]),
+      ),
       clients: await Promise.all(folders),
     });
   } finally {

@@ -114,25 +114,28 @@ export const agentStep = (part: Part, agent: string, hosts: Step["hosts"]): Step
   name: `${agent} runs`,
   part,
   hosts,
-  judge: byHost((host, look, name) => {
-    const place = chainHostOf(look.evidence.chain, name).agents.find((one) => one.name === agent);
-    if (!place) return good("none is placed here");
-    const unit = host.units[place.unit];
-    // Agents that wait for their broker are activating, and answer.
-    const isUp = unit?.active === "active" || (unit?.active === "activating" && unit.sub === "start");
-    const { health, silent } = agentOf(host, agent);
-    if (isUp && health) return good(`${place.unit} is ${unit?.sub}`);
-    const restart = onHost(look.evidence, name, `systemctl restart ${place.unit}`);
-    if (!isUp) {
-      const state = unit ? `${unit.active} (${unit.sub})` : "not there";
-      return broken(`${place.unit} is ${state}`, `${logsOf(look.evidence, name, agent)}; then ${restart}`);
-    }
-    return broken(
-      `${place.unit} runs and doesn't answer on port ${place.port}: ${silent}`,
-      `it hangs; systemd ends it by its watchdog, or ${restart}`,
-    );
-  }),
+  judge: byHost((host, look, name) => judgeAgent(host, look, name, agent)),
 });
+
+/** Whether an agent runs and answers. */
+export function judgeAgent(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+  const place = chainHostOf(evidence.chain, name).agents.find((one) => one.name === agent);
+  if (!place) return good("none is placed here");
+  const unit = host.units[place.unit];
+  // Agents that wait for their broker are activating, and answer.
+  const isUp = unit?.active === "active" || (unit?.active === "activating" && unit.sub === "start");
+  const { health, silent } = agentOf(host, agent);
+  if (isUp && health) return good(`${place.unit} is ${unit?.sub}`);
+  const restart = onHost(evidence, name, `systemctl restart ${place.unit}`);
+  if (!isUp) {
+    const state = unit ? `${unit.active} (${unit.sub})` : "not there";
+    return broken(`${place.unit} is ${state}`, `${logsOf(evidence, name, agent)}; then ${restart}`);
+  }
+  return broken(
+    `${place.unit} runs and doesn't answer on port ${place.port}: ${silent}`,
+    `it hangs; systemd ends it by its watchdog, or ${restart}`,
+  );
+}
 
 /** What an agent says of its work, where nothing else of the chain does. */
 export const agentIsWell = (part: Part, agent: string, hosts: Step["hosts"]): Step => ({

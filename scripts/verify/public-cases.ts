@@ -18,9 +18,9 @@ const silence = ({ publicBroker }: Draft<Evidence>, why: string) => {
   publicBroker.members = { "wxo-b1": { silent: why } };
   delete (publicBroker as { queues?: unknown }).queues;
 };
-const waiting = (look: Draft<Evidence>, txq: "delivery" | "notify", files: number, seconds: number) => {
+const waiting = (look: Draft<Evidence>, agent: string, files: number, seconds: number) => {
   const { txqs } = wordsOf(look, "px-1");
-  if (txqs) txqs[txq] = { files, oldestMs: nowMs - seconds * 1000, aside: 0 };
+  if (txqs) txqs[agent] = { files, oldestMs: nowMs - seconds * 1000, aside: 0 };
 };
 const notConnected = "9 waiting; no connection to amqp://10.203.0.61:5672: connect ECONNREFUSED";
 const notDelivering =
@@ -32,11 +32,11 @@ export const publicCases: readonly Case[] = (
     {
       title: "the sender that delivers was stopped",
       change: (look) => {
-        unitIs(look, "px-1", "warren-delivery.service", "inactive", "dead");
-        silentAgent(look, "px-1", "delivery", "Connection refused");
-        waiting(look, "delivery", 200, 300);
+        unitIs(look, "px-1", "warren-delivery-sftp.service", "inactive", "dead");
+        silentAgent(look, "px-1", "delivery-sftp", "Connection refused");
+        waiting(look, "delivery-sftp", 200, 300);
       },
-      ...{ host: "px-1", step: "delivery runs", says: /inactive/, remedy: /restart warren-delivery/ },
+      ...{ host: "px-1", step: "delivery runs", says: /inactive/, remedy: /restart warren-delivery-sftp/ },
     },
     {
       title: "px's key is refused",
@@ -48,21 +48,21 @@ export const publicCases: readonly Case[] = (
     {
       title: "the server's disk takes no files",
       change: (look) => {
-        waiting(look, "delivery", 4, 9);
+        waiting(look, "delivery-sftp", 4, 9);
         const text = "9 delivered, 4 waiting, 0 put aside; connected to sftp://wxofeed@wxo-b1:22; 4 held: Failure";
-        agentSays(look, "px-1", "delivery", false, text);
+        agentSays(look, "px-1", "delivery-sftp", false, text);
       },
       ...{
         host: "px-1",
         step: "products are delivered",
         says: /4 files wait.*held: Failure/,
-        remedy: /--agent delivery/,
+        remedy: /--agent delivery-sftp/,
       },
     },
     {
       title: "files wait for minutes without a word",
-      change: (look) => waiting(look, "delivery", 4, 300),
-      ...{ host: "px-1", step: "products are delivered", says: /oldest for 5 min/, remedy: /--agent delivery/ },
+      change: (look) => waiting(look, "delivery-sftp", 4, 300),
+      ...{ host: "px-1", step: "products are delivered", says: /oldest for 5 min/, remedy: /--agent delivery-sftp/ },
     },
     {
       title: "the sender that announces hangs",
@@ -83,7 +83,7 @@ export const publicCases: readonly Case[] = (
       title: "files were put aside",
       change: (look) => {
         const { txqs } = wordsOf(look, "px-1");
-        if (txqs) txqs.notify.aside = 3;
+        if (txqs?.["dd-notify"]) txqs["dd-notify"].aside = 3;
       },
       ...{ host: "px-1", step: "nothing is put aside", says: /3 files/, remedy: /ls -R/ },
     },
@@ -93,8 +93,8 @@ export const publicCases: readonly Case[] = (
         dead(look, "wxo-b1");
         silence(look, "connect EHOSTUNREACH");
         wordsOf(look, "px-1").login = { silent: "No route to host" };
-        waiting(look, "delivery", 4, 9);
-        agentSays(look, "px-1", "delivery", false, notDelivering);
+        waiting(look, "delivery-sftp", 4, 9);
+        agentSays(look, "px-1", "delivery-sftp", false, notDelivering);
         agentSays(look, "px-1", "dd-notify", false, notConnected);
       },
       ...{ host: "wxo-b1", step: "host answers", says: /No route/, remedy: /console/ },

@@ -36,18 +36,36 @@ export function publicRoad(): void {
     });
   });
 
+  describe("the FTP server that px delivers to", () => {
+    // First words of a server, or why there are none; with a password that is wrong, where it may be sent in the clear.
+    const greeting = (lines: readonly string[]) =>
+      `/opt/warren/node/bin/node -e '
+        const lines = ${JSON.stringify(lines)};
+        const socket = require("node:net").connect(21, "wxo-b1");
+        socket.setEncoding("utf8").on("error", (error) => console.log(error.code));
+        socket.on("data", (text) => { console.log(text.trim()); lines.length > 0 ? socket.write(lines.shift() + "\\r\\n") : socket.end(); });'`;
+
+    it("is closed to hosts that don't deliver, and to whoever has another password", async () => {
+      expect(await textOf("client-1", greeting([]))).toBe("ECONNREFUSED");
+      const said = await textOf("px-1", greeting(["USER wxofeed", "PASS not-the-password"]));
+      expect(said).toMatch(/^220 .*\n(331 .*\n530 Login incorrect\.|530 Non-anonymous sessions must use encryption\.)/);
+    });
+  });
+
   describe("products from px to a client", () => {
     it("come through once and whole", async () => {
       const { account, outcome } = await sendPublic(60);
       note("60 products from px to a client, p99", `${account.latencyMs.p99} ms`);
       expect(outcome).toBe("complete");
       expect(account).toMatchObject({ announced: 60, fetched: { "client-1": 60 }, lost: 0, repeated: 0 });
+      expect(account.given).toEqual({ sftp: 30, ftp: 30 });
       expect(account).toMatchObject({ wrongSize: 0, wrongContent: 0 });
     });
 
     it("come through all where kill -9 hits the sender that delivers, the one that announces, and the client", async () => {
       const faults = [
-        ["px-1", "warren-delivery"],
+        ["px-1", "warren-delivery-sftp"],
+        ["px-1", "warren-delivery-ftp"],
         ["px-1", "warren-dd-notify"],
         ["client-1", "warren-subscriber"],
       ] as const;

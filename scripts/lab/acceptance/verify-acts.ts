@@ -36,7 +36,8 @@ export async function startTrickle(config: StackConfig): Promise<Trickle> {
     ),
   );
   const [px] = hostsOf(config, "px");
-  const txq = px && datamart?.delivery && join(await hostRoot(lab, px), datamart.delivery.queueDirectory);
+  const [sender] = Object.values(datamart?.delivery?.senders ?? {});
+  const txq = px && sender && join(await hostRoot(lab, px), sender.queueDirectory);
   const random = seededRandom(1);
   const mark = `verify_${randomBytes(3).toString("hex")}`;
   const withheld = new Set<string>();

@@ -8,8 +8,8 @@ export const publicFaults: readonly LabFault[] = [
     heal: [{ lab: "heal", host: "px-1" }],
     ...{ host: "px-1", step: "host answers" },
   },
-  full("px-1", "/apps/px/txq/wxo-b1-oper-dd", "px's disk is full"),
-  stopped("px-1", "warren-delivery", "delivery runs", "the sender that delivers is stopped"),
+  full("px-1", "/apps/px/txq/sftp", "px's disk is full"),
+  stopped("px-1", "warren-delivery-sftp", "delivery runs", "the sender that delivers is stopped"),
   {
     name: "px's key is refused",
     inject: [{ on: "wxo-b1", run: "mv /etc/warren/authorized_keys/wxofeed /etc/warren/authorized_keys/.away" }],
