@@ -20,7 +20,7 @@ export const metricsPorts = {
 } as const;
 
 /** The same for those of which a host may have several: the first one's, in the order of the config. */
-export const metricsPortsFrom = { delivery: 9110 } as const;
+export const metricsPortsFrom = { delivery: 9110, receiver: 9130, bridge: 9150 } as const;
 
 export type AgentName = keyof typeof metricsPorts;
 /** One of several, e.g. `delivery-ftp`. */

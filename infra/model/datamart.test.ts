@@ -19,6 +19,7 @@ describe("the public data server", () => {
       "vsftpd.service",
       "warren-watcher.service",
       "warren-queue-manager.service",
+      "warren-bridge-sr3-posts.service",
     ]);
     expect(contentOf(dd(), "/etc/apache2/conf-enabled/warren-datamart.conf")).toContain("Alias / /apps/dd/public/");
   });

@@ -13,7 +13,8 @@ describe("a px host", () => {
   it("has several senders of one program: those that deliver, each from its own txq, and the one that announces", () => {
     const model = px();
     const names = ["delivery-sftp", "delivery-ftp", "dd-notify"];
-    expect(model.units.map((unit) => unit.name)).toEqual(names.map((name) => `warren-${name}.service`));
+    const units = model.units.map((unit) => unit.name);
+    expect(units).toEqual([...names, "receiver-urls"].map((name) => `warren-${name}.service`));
     const [queues, ports] = [names.map((name) => readConfig(name)), names.map((name) => readConfig(name).metrics.port)];
     expect(queues.map(({ queueDirectory }) => queueDirectory)).toEqual([
       "/apps/px/txq/sftp",
@@ -24,6 +25,7 @@ describe("a px host", () => {
     expect(model.artifacts.map((artifact) => artifact.path)).toEqual([
       "/opt/warren/node/bin/node",
       "/opt/warren/agents/sender.mjs",
+      "/opt/warren/agents/receiver.mjs",
     ]);
     for (const name of names) {
       expect(senderSchema.safeParse(readConfig(name)).error?.issues, name).toBeUndefined();

@@ -14,6 +14,7 @@ import { firewallPart } from "./firewall.ts";
 import { ftpServerPart } from "./ftp-server.ts";
 import { keepalivedPart } from "./keepalived.ts";
 import { ldapPart } from "./ldap.ts";
+import { bridgeParts, receiverParts } from "./message-agents.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { rabbitmqPart } from "./rabbitmq.ts";
 import { subscriberPart } from "./subscriber.ts";
@@ -79,6 +80,7 @@ function hostModel(
       // Agents come when nothing is adopted any more; what they need may not be there before.
       .filter((part) => !host.adopted || !agentParts.has(part))
       .map((part) => part(context)),
+    ...(host.adopted ? [] : [...receiverParts(context), ...bridgeParts(context)]),
   ];
   const parts = adoptedParts(own, name, config);
   const packages = parts.flatMap((part) => part.packages ?? []);

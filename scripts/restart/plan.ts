@@ -11,6 +11,8 @@ const units = {
   puller: "warren-puller.service",
   delivery: "warren-delivery-*.service",
   "dd-notify": "warren-dd-notify.service",
+  receiver: "warren-receiver-*.service",
+  bridge: "warren-bridge-*.service",
   watcher: "warren-watcher.service",
   "queue-manager": "warren-queue-manager.service",
 } as const;

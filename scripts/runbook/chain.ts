@@ -7,6 +7,7 @@ import { ledgerQueueOf } from "../../infra/model/agent-queues.ts";
 import { productUrlPath } from "../../infra/model/apache.ts";
 import { deliveryKeyFile, deliveryKnownHosts, deliveryPlaces, publicServer } from "../../infra/model/delivery.ts";
 import { dispatcherHosts } from "../../infra/model/dispatchers.ts";
+import { bridgePlaces, receiverPlaces } from "../../infra/model/message-agents.ts";
 import { brokerUnit, ftpUnit, keepalivedUnit } from "../../infra/model/names.ts";
 import { subscriberQueueOf } from "../../infra/model/subscriber.ts";
 import { virtualIpModels } from "../../infra/model/virtual-ips.ts";
@@ -179,7 +180,11 @@ function chainHost(
   const { address, roles, adopted } = host;
   const isThere = (agent: AgentName) => agent !== "dispatcher" || dispatchers.includes(name);
   const single = roles.flatMap((role) => agentsOfRole[role]).filter(isThere);
-  const several = roles.includes("px") ? deliveryPlaces(config) : [];
+  const several = [
+    ...(roles.includes("px") ? deliveryPlaces(config) : []),
+    ...receiverPlaces(config, name),
+    ...bridgePlaces(config, name),
+  ];
   const agents = [...several, ...single.map((agent) => ({ name: agent, port: metricsPorts[agent] }))];
   const isHolder = Object.values(config.virtualIps).some(({ priorities }) => priorities[name] !== undefined);
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(name));

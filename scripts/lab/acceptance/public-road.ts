@@ -1,11 +1,13 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { connect } from "amqplib";
 import { describe, expect, it } from "vitest";
+import { codecs } from "../../../agents/lib/codecs.ts";
 import type { PublicResult } from "../../products/public-run.ts";
-import { openPublicTap, sendToPublic } from "../send-public.ts";
+import { openPublicTap, publicBroker, sendToPublic } from "../send-public.ts";
 import { hostRoot } from "../ssh.ts";
 import { note } from "./figures.ts";
-import { lab, on, stackConfig, textOf, until } from "./subject.ts";
+import { lab, on, stackConfig, textOf, until, untilPrints } from "./subject.ts";
 
 let seed = 300;
 
@@ -19,6 +21,21 @@ export async function sendPublic(count: number, onFetched?: (fetched: number) =>
   });
   if (!result) throw new Error("the lab's stack has no public road");
   return result;
+}
+
+/** Posts a file of the public data server as sr3 does. */
+async function postV03(relPath: string): Promise<void> {
+  const { url, ca } = await publicBroker(lab, await stackConfig());
+  const post = codecs.v03.format({ baseUrl: "http://wxo-b1/", relPath, pubTimeMs: Date.now() });
+  if (!post.ok) throw new Error(post.reason);
+  const connection = await connect(url, ca === undefined ? {} : { ca: [Buffer.from(ca)] });
+  try {
+    const channel = await connection.createConfirmChannel();
+    channel.publish("xpublic", `v03.${dirname(relPath)}`, post.value.body, { contentType: "application/json" });
+    await channel.waitForConfirms();
+  } finally {
+    await connection.close();
+  }
 }
 
 /** From px by the public data server to a client. What all hosts have in common is driven with the others: `up`, drift, the end. */
@@ -83,6 +100,28 @@ export function publicRoad(): void {
       expect(outcome).toBe("complete");
       expect(details.lost).toEqual([]);
       expect(account).toMatchObject({ fetched: { "client-1": count }, lost: 0, wrongSize: 0, wrongContent: 0 });
+    });
+
+    it("that sr3 posts come by the bridge, once, and their URLs into px's receiver queue", async () => {
+      const config = await stackConfig();
+      const tap = await openPublicTap({ name: lab, config, exchange: "cmc", topic: "exp.dd.notify.bridged" });
+      try {
+        const name = `posted-${Date.now()}.txt`;
+        const folder = join(await hostRoot(lab, "wxo-b1"), "apps/dd/public/bridged");
+        await mkdir(folder, { recursive: true });
+        await writeFile(join(folder, name), "posted\n");
+        await postV03(`bridged/${name}`);
+        await untilPrints("client-1", `cat /apps/px/rxq/dd/${name}`, "posted", 60_000);
+        await untilPrints(
+          "px-1",
+          "cat /apps/px/rxq/urls/exp.dd.notify.bridged.*",
+          `http://wxo-b1/bridged/${name}`,
+          60_000,
+        );
+        expect(tap.counts.announced.get(name)).toBe(1);
+      } finally {
+        await tap.close();
+      }
     });
 
     it("are announced by the watcher where nobody delivers them", async () => {
