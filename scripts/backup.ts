@@ -1,11 +1,10 @@
 import { join, relative } from "node:path";
 import type { Command } from "commander";
-import { UserError } from "../agents/lib/errors.ts";
 import { openBackup, writeBackup } from "./backup/file.ts";
 import { gather } from "./backup/gather.ts";
 import { bytesText, formatManifest } from "./backup/report.ts";
 import { passphraseOf } from "./backup/secrets.ts";
-import { interruptibleTwice } from "./lib/interruption.ts";
+import { interruptibleWithin } from "./lib/interruption.ts";
 import { wantsColor } from "./lib/report.ts";
 import { readStackConfig } from "./lib/stack.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
@@ -52,28 +51,21 @@ async function backup(flags: Flags): Promise<void> {
   const stack = stackOf(flags, "backup");
   requireConfig(stack);
   const passphrase = await passphraseOf(stack, flags.passphraseFile);
-  await interruptibleTwice({ verb: "backup", second: () => "no backup was written" }, async (interrupted) => {
-    const timeout = AbortSignal.timeout(flags.timeout * 1000);
-    const signal = AbortSignal.any([interrupted, timeout]);
-    try {
-      const content = await gather(stack, await readStackConfig(stack), signal);
-      const file = flags.to ?? join(checkout, ".warren/backups", defaultName(stack, content.createdAt));
-      const { manifest, bytes } = await writeBackup(file, content, passphrase);
-      if (manifest.missing.length > 0) process.exitCode = exitFindings;
-      const place = flags.to ?? relative(process.cwd(), file);
-      if (flags.json) process.stdout.write(toJson({ file, bytes, manifest }));
-      else {
-        const text = formatManifest(manifest, new Date(), wantsColor(process.stdout));
-        process.stdout.write(`${text}${place}, ${bytesText(bytes)}\n`);
-      }
-    } catch (error) {
-      if (interrupted.aborted) return void process.stderr.write("warren: broken off, nothing was written\n");
-      if (!timeout.aborted) throw error;
-      throw new UserError(
-        "backup",
-        `was not done after ${flags.timeout} s, and not written`,
-        "give it more: --timeout",
-      );
+  const texts = {
+    second: () => "no backup was written",
+    brokenOff: "broken off, nothing was written",
+    late: { more: ", and not written", remedy: "give it more: --timeout" },
+  };
+  await interruptibleWithin({ verb: "backup", timeoutSeconds: flags.timeout, ...texts }, async (signal) => {
+    const content = await gather(stack, await readStackConfig(stack), signal);
+    const file = flags.to ?? join(checkout, ".warren/backups", defaultName(stack, content.createdAt));
+    const { manifest, bytes } = await writeBackup(file, content, passphrase);
+    if (manifest.missing.length > 0) process.exitCode = exitFindings;
+    const place = flags.to ?? relative(process.cwd(), file);
+    if (flags.json) process.stdout.write(toJson({ file, bytes, manifest }));
+    else {
+      const text = formatManifest(manifest, new Date(), wantsColor(process.stdout));
+      process.stdout.write(`${text}${place}, ${bytesText(bytes)}\n`);
     }
   });
 }

@@ -10,7 +10,7 @@ import { confirm } from "./lib/confirm.ts";
 import { interruptibleTwice } from "./lib/interruption.ts";
 import { readCommittedConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
-import { awaitNoLack, type Lack, lackOf, lackWithout } from "./lib/wholeness.ts";
+import { awaitNoLack, describeLack, findingWithinMs, type Lack, lackOf, lackWithout } from "./lib/wholeness.ts";
 import { type Evidence, holdersOf } from "./runbook/evidence.ts";
 import { type Looker, openLooker } from "./runbook/look.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
@@ -27,8 +27,6 @@ interface Flags extends RunbookFlags {
 
 const holdSeconds = 10;
 const waitSeconds = 120;
-/** A look that comes at a bad moment is no finding. */
-const findingWithinMs = 20_000;
 
 /** `./warren drill KIND -s STACK`: one thing broken on purpose and mended, measured. */
 export function define(command: Command): void {
@@ -182,7 +180,7 @@ async function verifyAfter(looker: Looker, before: readonly Broken[]): Promise<B
 
 function refuse({ json }: Flags, about: Pick<DrillReport, "kind" | "host" | "before">, lack: Lack | undefined): void {
   process.exitCode = exitFindings;
-  const found = lack ? `✗ ${lack.host}, ${lack.step}: ${lack.evidence}\n  remedy: ${lack.remedy}\n` : "";
+  const found = lack ? `✗ ${describeLack(lack)}\n  remedy: ${lack.remedy}\n` : "";
   process.stderr.write(`${found}nothing was done: mend this first\n`);
   const refused: DrillReport = { ...about, ok: false, phases: [], brokenOff: false, trouble: [], after: [] };
   if (json) process.stdout.write(toJson(refused));

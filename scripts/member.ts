@@ -5,7 +5,7 @@ import { hostKeySchema } from "../infra/config/host-key.ts";
 import { addressSchema } from "../infra/config/hosts.ts";
 import { fingerprintOf } from "../infra/model/host-key.ts";
 import { confirm, requireTerminal } from "./lib/confirm.ts";
-import { interruptibleTwice } from "./lib/interruption.ts";
+import { interruptibleWithin } from "./lib/interruption.ts";
 import { runRecord, runSteps } from "./lib/run-record.ts";
 import { readCommittedConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
@@ -85,18 +85,14 @@ async function replaceMember(host: string, given: Flags): Promise<void> {
   const flags: Flags = { ...given, ...(address ? { address } : {}), ...(hostKey ? { hostKey } : {}) };
   const stack = stackOf(flags, "member replace");
   requireTerminal("member replace", flags.yes || flags.dryRun);
-  const second = () => `left as it is; ${goesOn}`;
-  await interruptibleTwice({ verb: "member replace", second }, async (interrupted) => {
-    const timeout = AbortSignal.timeout(flags.timeout * 1000);
-    const signal = AbortSignal.any([interrupted, timeout]);
+  const texts = {
+    second: () => `left as it is; ${goesOn}`,
+    brokenOff: `broken off; ${goesOn}`,
+    late: { remedy: goesOn },
+  };
+  await interruptibleWithin({ verb: "member replace", timeoutSeconds: flags.timeout, ...texts }, async (signal) => {
     const run = () => replaceIn(stack, host, flags, signal);
-    try {
-      await (flags.dryRun ? run() : withStackLock({ stack, verb: "member replace", say }, run));
-    } catch (error) {
-      if (interrupted.aborted) return say(`broken off; ${goesOn}`);
-      if (!timeout.aborted) throw error;
-      throw new UserError("member replace", `was not done after ${flags.timeout} s`, goesOn);
-    }
+    await (flags.dryRun ? run() : withStackLock({ stack, verb: "member replace", say }, run));
   });
 }
 
@@ -110,7 +106,14 @@ async function replaceIn(stack: string, host: string, flags: Flags, signal: Abor
   }
   const config = readCommittedConfig(stack);
   const toolchain = await ensureToolchain({ signal });
-  const engine: EngineContext = { stack, toolchain, signal, say, quiet: flags.json === true };
+  const engine: EngineContext = {
+    stack,
+    toolchain,
+    signal,
+    say,
+    quiet: flags.json === true,
+    remedy: `mend it; ${goesOn}`,
+  };
   if (!flags.dryRun) await freeEngine(engine);
   await ensureStack(stack, { toolchain });
   const looker = await openLooker(stack);

@@ -7,14 +7,14 @@ import { interruptibleTwice } from "./lib/interruption.ts";
 import { runRecord } from "./lib/run-record.ts";
 import { readCommittedConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
-import { awaitNoLack, type Lack, lackOf, lackWithout } from "./lib/wholeness.ts";
+import { awaitNoLack, describeLack, findingWithinMs, type Lack, lackOf, lackWithout } from "./lib/wholeness.ts";
 import { actionsOf } from "./restart/actions.ts";
 import { planTurns, type Service, services, type Turn } from "./restart/plan.ts";
 import { otherTurns, type RestartRecord, restartRecord, turnState } from "./restart/progress.ts";
 import { formatPlan, formatRestart, type PlannedTurn } from "./restart/report.ts";
-import { describeLack, type Restart, runTurns, type TurnResult } from "./restart/run.ts";
+import { type Restart, runTurns, type TurnResult } from "./restart/run.ts";
 import { type Evidence, holdersOf } from "./runbook/evidence.ts";
-import { type Looker, openLooker } from "./runbook/look.ts";
+import { bareLook, type Looker, openLooker } from "./runbook/look.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson, words } from "./runbook/options.ts";
 import { openReach } from "./runbook/reach.ts";
 
@@ -62,7 +62,7 @@ async function runRestart(flags: Flags): Promise<void> {
   const kept = runRecord("restart", stack, restartRecord);
   try {
     const reach = await openReach(stack, config);
-    const evidence = await looker.look({ withMetrics: false, withFetches: false });
+    const evidence = await looker.look(bareLook);
     const broker = config.brokers[looker.chain.broker];
     if (!broker) throw new TypeError(`no broker ${looker.chain.broker}`);
     const { replication } = traitsOf(broker.series);
@@ -145,9 +145,6 @@ function plannedTurns(record: RestartRecord, evidence: Evidence): PlannedTurn[] 
   }));
 }
 
-/** A look that comes at a bad moment is no finding: a broker that has much to do answers late. */
-const findingWithinMs = 20_000;
-
 /** What is wrong before anything is done. Where a restart was broken off half way through a host, that host may lack anything. */
 async function findingBefore(
   looker: Looker,
@@ -159,7 +156,7 @@ async function findingBefore(
   const next = turns.find(({ state }) => state === "to do");
   const judge = (evidence: Evidence) =>
     lackOf(evidence, { hosts }) ?? (next?.isMember ? lackWithout(evidence, next.host, replication) : undefined);
-  const look = () => looker.look({ withMetrics: false, withFetches: false });
+  const look = () => looker.look(bareLook);
   return awaitNoLack(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
 }
 

@@ -7,7 +7,7 @@ import { formatManifest } from "./backup/report.ts";
 import { passphraseOf } from "./backup/secrets.ts";
 import { stateForBareHosts } from "./backup/state.ts";
 import { confirm, requireTerminal } from "./lib/confirm.ts";
-import { interruptibleTwice } from "./lib/interruption.ts";
+import { interruptibleWithin } from "./lib/interruption.ts";
 import { readOperatorCa } from "./lib/operator-ca.ts";
 import { wantsColor } from "./lib/report.ts";
 import { runRecord, runSteps } from "./lib/run-record.ts";
@@ -69,18 +69,14 @@ async function restore(flags: Flags): Promise<void> {
   if (from === undefined) throw new UserError("restore", "which backup is not said", "add --from FILE");
   requireTerminal("restore", flags.yes || flags.dryRun);
   const backup = await openBackup(from, (of) => passphraseOf(of, flags.passphraseFile));
-  const second = () => "left as it is; the same command goes on where it was";
-  await interruptibleTwice({ verb: "restore", second }, async (interrupted) => {
-    const timeout = AbortSignal.timeout(flags.timeout * 1000);
-    const signal = AbortSignal.any([interrupted, timeout]);
+  const texts = {
+    second: () => "left as it is; the same command goes on where it was",
+    brokenOff: "broken off; the same command goes on where it was",
+    late: { remedy: "the same command goes on where it was" },
+  };
+  await interruptibleWithin({ verb: "restore", timeoutSeconds: flags.timeout, ...texts }, async (signal) => {
     const run = () => restoreFrom(backup, stack, flags, signal);
-    try {
-      await (flags.dryRun ? run() : withStackLock({ stack, verb: "restore", say }, run));
-    } catch (error) {
-      if (interrupted.aborted) return say("broken off; the same command goes on where it was");
-      if (!timeout.aborted) throw error;
-      throw new UserError("restore", `was not done after ${flags.timeout} s`, "the same command goes on where it was");
-    }
+    await (flags.dryRun ? run() : withStackLock({ stack, verb: "restore", say }, run));
   });
 }
 

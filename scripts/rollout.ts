@@ -8,17 +8,17 @@ import { interruptibleTwice } from "./lib/interruption.ts";
 import { type RunRecord, runRecord } from "./lib/run-record.ts";
 import { readCommittedConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
-import { awaitNoLack, lackOf } from "./lib/wholeness.ts";
+import { awaitNoLack, describeLack, findingWithinMs, lackOf } from "./lib/wholeness.ts";
 import { planTurns, shortUnit, type Turn } from "./restart/plan.ts";
 import { type RestartRecord, restartRecord, turnState } from "./restart/progress.ts";
-import { describeLack, type Restart, runTurns, type TurnResult } from "./restart/run.ts";
+import { type Restart, runTurns, type TurnResult } from "./restart/run.ts";
 import { type EngineContext, freeEngine, up } from "./restore/engine.ts";
 import { stage, take } from "./rollout/actions.ts";
 import type { Change } from "./rollout/changes.ts";
 import { changesId, lookForChanges } from "./rollout/look.ts";
 import { giveAllBack, unwell, unwellBefore } from "./rollout/run.ts";
 import { holdersOf } from "./runbook/evidence.ts";
-import { openLooker } from "./runbook/look.ts";
+import { bareLook, openLooker } from "./runbook/look.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
 import { openReach, type Reach } from "./runbook/reach.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
@@ -32,7 +32,6 @@ interface Flags extends RunbookFlags {
 
 const waitSeconds = 120;
 const steadySeconds = 10;
-const findingWithinMs = 20_000;
 
 /** `./warren rollout -s STACK`: new agents, one host at a time, and back to the former ones where one isn't well. */
 export function define(command: Command): void {
@@ -93,7 +92,7 @@ async function rollout(flags: Flags): Promise<void> {
   const looker = await openLooker(stack);
   try {
     const reach = await openReach(stack, config);
-    const look = () => looker.look({ withMetrics: false, withFetches: false });
+    const look = () => looker.look(bareLook);
     const evidence = await look();
     const record = recordOf(changes, planTurns(evidence.chain, holdersOf(evidence)[0], {}), await kept.read());
     const hosts = record.turns.map(({ host }) => host);
@@ -159,7 +158,12 @@ async function rollOut({ stack, flags, restart, record, changes, kept, reach }: 
     const engine: EngineContext = { stack, toolchain, signal: restart.signal, say, quiet: true };
     restart.say(stack, "up keeps what the hosts run");
     await freeEngine(engine);
-    await up(engine);
+    await up(engine).catch((cause: Error) => {
+      const remedy = `the new agents run on all hosts; mend it, then: ./warren up -s ${stack}`;
+      throw new UserError(`stack ${stack}`, `up could not keep what the hosts run: ${cause.message}`, remedy, {
+        cause,
+      });
+    });
   } else process.exitCode = 1;
   tell(flags, ok, [], turns, ok ? "" : `  then: ./warren rollout -s ${stack} goes on\n`);
 }

@@ -2,17 +2,18 @@ import { Argument, type Command } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
 import { formatColumns } from "./lib/columns.ts";
 import { confirm, requireTerminal } from "./lib/confirm.ts";
-import { interruptibleTwice } from "./lib/interruption.ts";
+import { interruptibleWithin } from "./lib/interruption.ts";
 import { runRecord } from "./lib/run-record.ts";
 import { readStackConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
+import { describeLack, findingWithinMs } from "./lib/wholeness.ts";
 import { freeEngine } from "./restore/engine.ts";
 import { cookieRotation } from "./rotate/cookie.ts";
 import { passwordRotation } from "./rotate/password.ts";
 import { type PhaseResult, type Rotation, type RotationRecord, rotationRecord, runPhases } from "./rotate/phase.ts";
 import { sshRotation } from "./rotate/ssh.ts";
 import { FormerStackFile } from "./rotate/stack-file.ts";
-import { lackNow, lackText, type Subject } from "./rotate/subject.ts";
+import { lackNow, type Subject } from "./rotate/subject.ts";
 import { tlsRotation } from "./rotate/tls.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
 import { requireConfig } from "./toolchain/stack.ts";
@@ -28,8 +29,6 @@ interface Flags extends RunbookFlags {
 
 const waitSeconds = 300;
 const timeoutSecondsDefault = 3600;
-/** A look that comes at a bad moment is no finding. */
-const findingWithinMs = 20_000;
 
 /** `./warren rotate password USER|cookie|tls|ssh`: a new secret to its last reader, then the former one refused. */
 export function define(command: Command): void {
@@ -69,18 +68,11 @@ async function rotate(kind: Kind, user: string | undefined, flags: Flags): Promi
   requireConfig(stack);
   const isAsked = !flags.dryRun;
   if (isAsked) requireTerminal("rotate", flags.yes);
-  const second = () => `ended half way; the same command goes on`;
-  await interruptibleTwice({ verb: "rotate", second }, async (interrupted) => {
-    const timeout = AbortSignal.timeout(flags.timeout * 1000);
-    const signal = AbortSignal.any([interrupted, timeout]);
+  const second = () => "ended half way; the same command goes on";
+  const late = { remedy: "the same command goes on where it was" };
+  await interruptibleWithin({ verb: "rotate", second, timeoutSeconds: flags.timeout, late }, async (signal) => {
     const run = () => rotateSo({ kind, user, stack, flags, signal });
-    try {
-      await (isAsked ? withStackLock({ stack, verb: "rotate", say }, run) : run());
-    } catch (error) {
-      if (interrupted.aborted) throw interrupted.reason;
-      if (!timeout.aborted) throw error;
-      throw new UserError("rotate", `was not done after ${flags.timeout} s`, "the same command goes on where it was");
-    }
+    await (isAsked ? withStackLock({ stack, verb: "rotate", say }, run) : run());
   });
 }
 
@@ -126,8 +118,8 @@ async function rotateSo({ kind, user, stack, flags, signal }: Order): Promise<vo
   showPlan(rotation, begun);
   // Half way, something may be lacking that is about to be brought.
   const lack = begun ? undefined : await lackNow(subject, findingWithinMs);
-  if (lack) process.stderr.write(`✗ ${lackText(lack)}\n  remedy: ${lack.remedy}\n`);
-  if (lack || flags.dryRun) return tell(flags, rotation, [], lack ? [lackText(lack)] : []);
+  if (lack) process.stderr.write(`✗ ${describeLack(lack)}\n  remedy: ${lack.remedy}\n`);
+  if (lack || flags.dryRun) return tell(flags, rotation, [], lack ? [describeLack(lack)] : []);
   await confirm({ verb: "rotate", text: `rotate ${rotation.what} of ${stack}`, yes: flags.yes });
   if (!begun) await former.keep();
   const results = await runPhases(rotation, kept, { ...record, what: rotation.what }, ({ name, where, what }) =>

@@ -10,7 +10,7 @@ import { readOperatorCa } from "./lib/operator-ca.ts";
 import { runRecord } from "./lib/run-record.ts";
 import { readStackConfig, stackConfigFile } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
-import { freeEngine, up } from "./restore/engine.ts";
+import { freeEngine } from "./restore/engine.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
 import { openReach } from "./runbook/reach.ts";
 import { ensureStack } from "./toolchain/engine.ts";
@@ -22,7 +22,7 @@ import type { Move } from "./upgrade/move.ts";
 import { type UpgradeRecord, upgradeRecord } from "./upgrade/record.ts";
 import { formatMove, formatOutcome } from "./upgrade/report.ts";
 import { openSide } from "./upgrade/side.ts";
-import { clientsDefinitions, runMove } from "./upgrade/steps.ts";
+import { clientsDefinitions, runMove, upOr } from "./upgrade/steps.ts";
 
 interface Flags extends RunbookFlags {
   readonly to?: string;
@@ -111,7 +111,7 @@ async function upgradeStack(
       dryRun: flags.dryRun,
       signal,
       say,
-      up: () => up(engine),
+      up: () => upOr(engine, `mend it; ./warren up -s ${stack} does what is left`),
     });
   }
   const record = recordOf(stack, config, flags, before);

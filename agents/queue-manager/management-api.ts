@@ -141,19 +141,29 @@ export class ManagementApi {
 
   async #sendTo(url: string, method: Dispatcher.HttpMethod, path: string, body: unknown): Promise<Answer> {
     const { management, signal } = this.#options;
+    const isKept = this.#agent !== undefined;
     const { dispatcher, authorization } = await this.#open();
-    const { statusCode, body: answer } = await request(url.replace(/\/$/, "") + path, {
-      method,
-      dispatcher,
-      headers: { authorization, "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(management.requestTimeoutMs)]),
+    const send = async (by: Dispatcher) => {
+      const { statusCode, body: answer } = await request(url.replace(/\/$/, "") + path, {
+        method,
+        dispatcher: by,
+        headers: { authorization, "content-type": "application/json" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(management.requestTimeoutMs)]),
+      });
+      return { status: statusCode, text: await answer.text() };
+    };
+    const { status, text } = await send(dispatcher).catch(async (error: unknown) => {
+      if (!isUntrusted(error)) throw error;
+      // Its CA may be another one since the file was read.
+      this.#forget();
+      if (!isKept) throw error;
+      return send((await this.#open()).dispatcher);
     });
-    const text = await answer.text();
-    if (statusCode === 401) this.#forget();
+    if (status === 401) this.#forget();
     // Behind a broker that is starting or ending, or a proxy: as if it did not answer.
-    if (statusCode >= 502 && statusCode <= 504) throw new Error(`answered ${statusCode}`);
-    return { status: statusCode, body: text === "" ? undefined : parseJson(text) };
+    if (status >= 502 && status <= 504) throw new Error(`answered ${status}`);
+    return { status, body: text === "" ? undefined : parseJson(text) };
   }
 
   async #open() {
@@ -173,6 +183,10 @@ export class ManagementApi {
     this.#agent = undefined;
   }
 }
+
+/** Nothing was sent then: the handshake failed by the server's certificate, for whatever of OpenSSL's reasons. */
+const isUntrusted = (error: unknown): boolean =>
+  /CERT|SIGNATURE|ISSUER/.test(String((error as NodeJS.ErrnoException | undefined)?.code));
 
 function parseJson(text: string): unknown {
   try {

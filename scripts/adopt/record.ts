@@ -1,6 +1,7 @@
 import { execa } from "execa";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { AdoptedStack } from "../../infra/adopt/stack.ts";
+import { configKey } from "../lib/stack.ts";
 import { type EngineCommand, engineCommand, ensureStack, readPulumi } from "../toolchain/engine.ts";
 import type { Toolchain } from "../toolchain/toolchain.ts";
 
@@ -40,10 +41,12 @@ export async function storeSecrets({ secrets }: AdoptedStack, { stack, toolchain
   const entries = [
     ["warren:secrets.erlangCookie", secrets.erlangCookie] as const,
     ...Object.entries(secrets.passwords).map(
-      ([user, value]) => [`warren:secrets.passwords${key(user)}`, value] as const,
+      ([user, value]) => [`warren:secrets.passwords${configKey(user)}`, value] as const,
     ),
     ...Object.entries(secrets.files).flatMap(([host, files]) =>
-      Object.entries(files).map(([path, value]) => [`warren:secrets.files${key(host)}${key(path)}`, value] as const),
+      Object.entries(files).map(
+        ([path, value]) => [`warren:secrets.files${configKey(host)}${configKey(path)}`, value] as const,
+      ),
     ),
   ];
   for (const [index, [path, value]] of entries.entries()) {
@@ -57,9 +60,6 @@ export async function storeSecrets({ secrets }: AdoptedStack, { stack, toolchain
     if (exitCode !== 0) throw new UserError(`secret ${path}`, stderr.trim());
   }
 }
-
-/** A key of a path as the engine takes it, whatever signs it has. */
-const key = (name: string): string => `["${name.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"]`;
 
 /**
  * Records in the stack's state what is on the hosts: an `up` in which nothing is to be done but to note it. Then asks the hosts again.

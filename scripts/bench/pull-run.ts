@@ -33,13 +33,17 @@ export function runPullBench({ plan, signal, onStep }: PullBenchOptions): Promis
     const slow = await startNodeServer(root, plan.slowMs, cleanup);
     onStep(`${pullersCount} pullers, warming up with ${plan.warmUpFiles} files`);
     const pullers = await Pullers.start(place, pullersCount, signal, cleanup);
-    await pullers.pull("warm", products, plan.warmUpFiles, server.baseUrl);
+    for (let done = 0; done < plan.warmUpFiles; done += plan.files) {
+      const count = Math.min(plan.files, plan.warmUpFiles - done);
+      await pullers.pull(`warm-${done}`, products, count, server.baseUrl);
+    }
     const turns = await takeTurns({ plan, signal, onStep }, { place, products, signal }, server, pullers);
     onStep(`${plan.slowFiles} files of a server that answers after ${plan.slowMs} ms, by curl and by pullers`);
     const slowByCurl = await curlOnce(plan.slowFiles, slow, { place, products, signal });
     const slowByPullers = await pullers.pull("slow", products, plan.slowFiles, slow.baseUrl);
+    const slowWaitedMs = await slow.waitedMs();
     const versions = { curl, broker: place.broker.version, server: server.what };
-    return { plan, pullers: pullersCount, versions, ...turns, slowByCurl, slowByPullers };
+    return { plan, pullers: pullersCount, versions, ...turns, slowWaitedMs, slowByCurl, slowByPullers };
   });
 }
 

@@ -34,8 +34,8 @@ Starts a broker and a web server of its own (nginx: the machine's, or its packag
 as processes of their own that share one queue with a prefetch of 1. Files of 40 kB are fetched from the same server in
 turns: by curl with five connections, which leaves them to the kernel to write, and by the pullers, which hear of each by
 its announcement, sync it and its folder before they acknowledge it, and say that they have it. Each file is compared with
-what was served after each round. Then the same from a server that answers after 50 ms: with one request a file, five
-pullers can't have more than 100 files a second of it.
+what was served after each round. Then the same from a server that answers 50 ms after a request has come, and measures that:
+with one request a file, five pullers can't have more than 100 files a second of it.
 
 All is on the disk of TMPDIR. With TMPDIR=/dev/shm no disk is in the figures. Leave the machine alone meanwhile: broker,
 server, pullers and bench share its processors. Needs no root; takes about two minutes.

@@ -23,6 +23,7 @@ const result: PullResult = {
   versions: { broker: "3.10.8", server: "nginx 1.22.1", curl: "7.88.1" },
   byCurl: [1000, 3000, 2000],
   byPullers: [pulling(900), pulling(700), pulling(800)],
+  slowWaitedMs: 50.04,
   slowByCurl: 98.76,
   slowByPullers: pulling(95.04),
 };
@@ -36,6 +37,7 @@ test("the ratio is that of the medians", () => {
     slowFilesPerSecond: 95,
     slowAllowedPerSecond: 100,
     slowCurlPerSecond: 98.8,
+    slowWaitedMs: 50,
   });
 });
 
@@ -43,7 +45,9 @@ test("the table names every figure with its unit", () => {
   const lines = formatPullBench(result).split("\n");
   expect(lines.find((line) => line.startsWith("  5 pullers"))).toMatch(/ 800 +900 µs +400 µs +900, 700, 800$/);
   expect(lines.find((line) => line.startsWith("  curl "))).toMatch(/ 2000 +1000, 3000, 2000$/);
-  expect(lines.at(-2)).toContain("after 50 ms: 95.0 files/s of the 100 that one request a file allows; curl 98.8");
+  expect(lines.at(-2)).toContain(
+    "after 50 ms (measured: 50.0): 95.0 files/s of the 100 that one request a file allows; curl 98.8",
+  );
 });
 
 test("files that are missing, twice there or not what was served fail the bench", async () => {

@@ -2,12 +2,20 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { request } from "undici";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { Cleanup } from "../flow/cleanup.ts";
 import type { WebServer } from "./nginx.ts";
+import { waitedPath } from "./web-server-process.ts";
+
+/** One that answers late. */
+export interface LateServer extends WebServer {
+  /** Median of the milliseconds from requests to their answers, so far. */
+  waitedMs(): Promise<number>;
+}
 
 /** Node's own HTTP server in a process of its own; each answer comes so long after its request. */
-export async function startNodeServer(root: string, delayMs: number, cleanup: Cleanup): Promise<WebServer> {
+export async function startNodeServer(root: string, delayMs: number, cleanup: Cleanup): Promise<LateServer> {
   const program = fileURLToPath(new URL("web-server-process.ts", import.meta.url));
   const child = spawn(process.execPath, [program, root, String(delayMs)], { stdio: ["pipe", "pipe", "inherit"] });
   const ended = once(child, "exit");
@@ -22,5 +30,14 @@ export async function startNodeServer(root: string, delayMs: number, cleanup: Cl
       throw new UserError("web server", "ended before it listened");
     }),
   ]);
-  return { baseUrl: `http://127.0.0.1:${port}/`, what: `Node ${process.version}`, pids: [child.pid ?? 0] };
+  const baseUrl = `http://127.0.0.1:${port}/`;
+  return {
+    baseUrl,
+    what: `Node ${process.version}`,
+    pids: [child.pid ?? 0],
+    async waitedMs() {
+      const { body } = await request(baseUrl + waitedPath);
+      return Number(await body.text());
+    },
+  };
 }

@@ -2,7 +2,7 @@ import { always, and, type Command, run } from "../../infra/commands/command.ts"
 import { clusterPort } from "../../infra/model/firewall.ts";
 import { brokerUnit, dispatcherUnit } from "../../infra/model/names.ts";
 import type { HostAction } from "../lib/host-action.ts";
-import { lackAway, letBack, moveAway } from "../lib/stand-back.ts";
+import { lackAway, letBack, letBackByHand, moveAway } from "../lib/stand-back.ts";
 import { armUndo, disarmUndo, tellMoment } from "../lib/undo-timer.ts";
 import type { Lack } from "../lib/wholeness.ts";
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
@@ -100,7 +100,7 @@ const apart: Pick<DrillKind, "strike" | "heal" | "healByHand"> = {
 const vip: Pick<DrillKind, "strike" | "heal" | "healByHand"> = {
   strike: (_, host, atMostSeconds) => moveAway(host, atMostSeconds),
   heal: (_, host) => letBack(host),
-  healByHand: (chain, host) => onHost({ chain }, host, "/usr/local/lib/warren/stand-back no"),
+  healByHand: letBackByHand,
 };
 
 /** Until the other members miss it. */

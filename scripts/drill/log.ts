@@ -3,7 +3,7 @@ import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { formatColumns } from "../lib/columns.ts";
 import { checkout } from "../toolchain/places.ts";
-import type { DrillReport } from "./report.ts";
+import { type DrillReport, pauseText } from "./report.ts";
 
 /** One drill of a stack, as it is kept. */
 export interface LoggedDrill extends DrillReport {
@@ -51,5 +51,3 @@ export function formatDrills(drills: readonly LoggedDrill[]): string {
   ]);
   return `${formatColumns([head, ...rows])}\n`;
 }
-
-export const pauseText = (ms: number | undefined): string => (ms === undefined ? "-" : `${ms} ms`);

@@ -1,7 +1,6 @@
 import { formatColumns } from "../lib/columns.ts";
 import type { Verification } from "../verify/judge.ts";
 import type { DrillKind } from "./kinds.ts";
-import { pauseText } from "./log.ts";
 import type { MeasuredPhase } from "./measure.ts";
 import type { DrillResult } from "./run.ts";
 
@@ -57,6 +56,8 @@ export function formatDrill({ phases, account, trouble, before, after }: DrillRe
   ];
   return `${lines.join("\n")}\n`;
 }
+
+export const pauseText = (ms: number | undefined): string => (ms === undefined ? "-" : `${ms} ms`);
 
 const accountText = ({ announced, lost, repeated }: NonNullable<DrillResult["account"]>): string =>
   `  ${announced} products announced meanwhile: ${lost.length} lost, ${repeated.length} placed twice`;

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Unreachable } from "../../infra/observe/observation.ts";
 import { act } from "../lib/host-action.ts";
 import { toldAtMs } from "../lib/undo-timer.ts";
-import { awaitNoLack, type Lack, lackOf } from "../lib/wholeness.ts";
+import { awaitNoLack, describeLack, type Lack, lackOf } from "../lib/wholeness.ts";
 import { type Evidence, holdersOf } from "../runbook/evidence.ts";
-import type { Looker } from "../runbook/look.ts";
+import { bareLook, type Looker } from "../runbook/look.ts";
 import type { Reach } from "../runbook/reach.ts";
 import { accountOf, accountQuestion, type DrillAccount, parseAccount } from "./account.ts";
 import type { DrillKind } from "./kinds.ts";
@@ -58,7 +58,6 @@ const beforeMs = 60_000;
 const afterMs = 3000;
 const askWithinMs = 60_000;
 const healTries = 3;
-const lookOptions = { withMetrics: false, withFetches: false };
 /** For products that were held up to be placed: a puller waits up to 20 s for another one's word. */
 const placedWithinMs = 45_000;
 const askAccountEveryMs = 1000;
@@ -99,7 +98,7 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
   }
   const { lack } = await awaitLook(drill, undefined, (seen) => lackOf(seen, { hosts: kind.needs(chain) }));
   drill.onStruck(undefined);
-  if (lack) trouble.push({ what: `not as before: ${lack.host}, ${lack.step}: ${lack.evidence}`, remedy: lack.remedy });
+  if (lack) trouble.push({ what: `not as before: ${describeLack(lack)}`, remedy: lack.remedy });
   else say("all is whole again");
 
   const [struckAtMs, healedAtMs] = [struck, healed].map((one) => ("why" in one ? undefined : toldAtMs(one.output)));
@@ -148,7 +147,7 @@ async function awaitLook(
 ): Promise<{ readonly lack: Lack | undefined; readonly holder: string | undefined }> {
   let holder: string | undefined;
   const look = async (): Promise<Evidence> => {
-    const evidence = await looker.look(lookOptions);
+    const evidence = await looker.look(bareLook);
     holder = holdersOf(evidence)[0];
     return evidence;
   };

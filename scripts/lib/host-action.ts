@@ -1,4 +1,5 @@
 import { execa } from "execa";
+import { UserError } from "../../agents/lib/errors.ts";
 import { always, type Command, quote, render, run } from "../../infra/commands/command.ts";
 import { section } from "../../infra/commands/sections.ts";
 import { askArguments } from "../../infra/observe/ask.ts";
@@ -36,6 +37,13 @@ export async function act(
   const ended = parseAction(result.stdout);
   if (ended) return outcomeOf(ended, timeoutSeconds);
   return { why: result.stderr.trim().split("\n").at(-1) || result.shortMessage || "no whole answer" };
+}
+
+/** Does it where nothing goes on without it. @returns what the host says @throws UserError with the host's words where it can't be done */
+export async function mustAct(reach: Pick<Reach, "connectionTo" | "sshConfig">, action: HostAction): Promise<string> {
+  const outcome = await act(reach, action);
+  if ("output" in outcome) return outcome.output;
+  throw new UserError(action.host, `${action.title}: ${outcome.why}`, "mend it; the same command goes on");
 }
 
 /** What it says, and last its exit code. A subshell of its own keeps it from ending the script that tells of it. */

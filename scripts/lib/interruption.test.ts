@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { execa } from "execa";
 import { expect, it, vi } from "vitest";
+import { interruptibleWithin } from "./interruption.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -52,4 +53,15 @@ it("takes the interruption for no error of the work, and passes on what is one",
   const failing = await start('throw new Error("broken");');
   expect(failing.exitCode).toBe(1);
   expect(failing.all).toContain("broken");
+});
+
+it("gives the work a time, and says when that is over what was not done and what can be done", async () => {
+  const late = { more: ", and not written", remedy: "give it more" };
+  const texts = { verb: "t", second: () => "second", timeoutSeconds: 0.05, late };
+  const work = (signal: AbortSignal) =>
+    new Promise<void>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  await expect(interruptibleWithin(texts, work)).rejects.toMatchObject({
+    message: expect.stringContaining("was not done after 0.05 s, and not written"),
+    remedy: "give it more",
+  });
 });

@@ -50,3 +50,31 @@ export async function interruptibleTwice(
     if (controller.signal.aborted) process.exitCode = exitInterrupted;
   }
 }
+
+export interface TimedInterruption extends Interruption {
+  readonly timeoutSeconds: number;
+  /** Said when the work has ended for a Ctrl-C; left out: nothing more is said. */
+  readonly brokenOff?: string;
+  /** After `was not done after N s`, and what a person can do then. */
+  readonly late: { readonly more?: string; readonly remedy: string };
+}
+
+/** As `interruptibleTwice`, with a time that the work may take at most. @throws UserError where that is over */
+export function interruptibleWithin(
+  { timeoutSeconds, brokenOff, late, ...texts }: TimedInterruption,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  return interruptibleTwice(texts, async (interrupted) => {
+    const timeout = AbortSignal.timeout(timeoutSeconds * 1000);
+    try {
+      await work(AbortSignal.any([interrupted, timeout]));
+    } catch (error) {
+      if (interrupted.aborted) {
+        if (brokenOff !== undefined) process.stderr.write(`warren: ${brokenOff}\n`);
+        throw interrupted.reason;
+      }
+      if (!timeout.aborted) throw error;
+      throw new UserError(texts.verb, `was not done after ${timeoutSeconds} s${late.more ?? ""}`, late.remedy);
+    }
+  });
+}

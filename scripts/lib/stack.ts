@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { execa } from "execa";
 import { parse } from "yaml";
 import { UserError } from "../../agents/lib/errors.ts";
 import { parseStackConfig, type StackConfig } from "../../infra/config/index.ts";
 import { withPlaceholders } from "../../infra/config/placeholders.ts";
-import { readPulumi } from "../toolchain/engine.ts";
+import { engineCommand, type PulumiOptions, readPulumi } from "../toolchain/engine.ts";
 import { checkout } from "../toolchain/places.ts";
 import { requireConfig, stackSettings } from "../toolchain/stack.ts";
 
@@ -66,4 +67,25 @@ export function stackText(stack: string): string {
 export function stackSection(text: string, section: string): unknown {
   const file = parse(text) as { readonly config?: Record<string, unknown> };
   return file.config?.[`warren:${section}`];
+}
+
+/** A key of a path as the engine takes it, whatever signs it has. */
+export const configKey = (name: string): string => `["${name.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"]`;
+
+/**
+ * Writes a value into the stack's config file, as a person does by `./warren pulumi config set`; it goes by standard input, a secret is encrypted.
+ *
+ * @throws UserError with the engine's words
+ */
+export async function setConfig(
+  stack: string,
+  path: string,
+  value: string,
+  { secret = false, ...options }: Omit<PulumiOptions, "stack"> & { readonly secret?: boolean } = {},
+): Promise<void> {
+  const words = ["config", "set", "--stack", stack, ...(secret ? ["--secret"] : []), "--path", path];
+  const { program, args, cwd, env } = await engineCommand(words, { ...options, stack, output: "capture" });
+  const result = await execa(program, [...args], { cwd, env, extendEnv: false, input: `${value}\n`, reject: false });
+  if (!result.failed) return;
+  throw new UserError(`stack ${stack}`, `${path} can't be set: ${result.stderr.trim() || result.shortMessage}`);
 }

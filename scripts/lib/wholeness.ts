@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { StackConfig } from "../../infra/config/index.ts";
 import type { SeriesTraits } from "../../infra/config/series.ts";
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
 import { type Evidence, hostEvidence, type QueueEvidence } from "../runbook/evidence.ts";
+import { bareLook, openLooker } from "../runbook/look.ts";
 import { type Judged, verify } from "../verify/judge.ts";
 
 /** What a system lacks that should be whole, as `verify` says it. */
@@ -99,6 +101,35 @@ export interface AwaitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told once of each thing that it lacks on the way. */
   onLack(lack: Lack): void;
+}
+
+/** A look that comes at a bad moment is no finding: a broker that has much to do answers late. */
+export const findingWithinMs = 20_000;
+
+/** For one line: where it lacks what, and by what that is seen. */
+export const describeLack = ({ host, step, evidence }: Lack): string => `${host}, ${step}: ${evidence}`;
+
+/**
+ * Waits for all of a stack to be whole, with logins and certificates as they are now.
+ *
+ * @param as see `openLooker`
+ * @returns what it lacks when the time is over
+ */
+export async function awaitWhole(
+  stack: string,
+  options: AwaitOptions,
+  as?: (config: StackConfig) => StackConfig,
+): Promise<Lack | undefined> {
+  const looker = await openLooker(stack, as);
+  try {
+    return await awaitNoLack(
+      () => looker.look(bareLook),
+      (evidence) => lackOf(evidence),
+      options,
+    );
+  } finally {
+    looker.close();
+  }
 }
 
 /** One look may be a moment in which a queue has lost its old leader and has no new one: twice in a row is whole. */

@@ -8,7 +8,7 @@ import { askHostState } from "../backup/journals.ts";
 import { act } from "../lib/host-action.ts";
 import { awaitNoLack, type Lack } from "../lib/wholeness.ts";
 import type { Evidence } from "../runbook/evidence.ts";
-import type { Looker } from "../runbook/look.ts";
+import { bareLook, type Looker } from "../runbook/look.ts";
 import type { Reach } from "../runbook/reach.ts";
 import { type Facts, lackBeside } from "./plan.ts";
 
@@ -50,7 +50,7 @@ export async function gatherFacts(
 
 async function settledEvidence(looker: Looker, judge: (evidence: Evidence) => Lack | undefined): Promise<Evidence> {
   let last: Evidence | undefined;
-  const look = async () => (last = await looker.look({ withMetrics: false, withFetches: false }));
+  const look = async () => (last = await looker.look(bareLook));
   await awaitNoLack(look, judge, { withinMs: settledWithinMs, onLack: () => {} });
   return last ?? (await look());
 }

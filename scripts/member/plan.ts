@@ -2,7 +2,7 @@ import type { SeriesTraits } from "../../infra/config/series.ts";
 import { fingerprintOf } from "../../infra/model/host-key.ts";
 import type { Unreachable } from "../../infra/observe/observation.ts";
 import type { HostState } from "../backup/journals.ts";
-import { canSpare, type Lack, lackOf, lackWithout } from "../lib/wholeness.ts";
+import { canSpare, describeLack, type Lack, lackOf, lackWithout } from "../lib/wholeness.ts";
 import { chainHostOf } from "../runbook/chain.ts";
 import type { Evidence } from "../runbook/evidence.ts";
 
@@ -129,7 +129,7 @@ function unfit({ host, stack, isAdopted, members, replication, evidence }: Facts
 function lacking({ host, replication, evidence }: Facts): ReplacePlan["refusals"] {
   const lack = lackBeside(evidence, host, replication);
   if (!lack) return [];
-  const what = `the others are not whole: ${lack.host}, ${lack.step}: ${lack.evidence}`;
+  const what = `the others are not whole: ${describeLack(lack)}`;
   return [{ what, remedy: lack.remedy }];
 }
 

@@ -5,15 +5,14 @@ import { brokerUnit, dispatcherUnit, keepalivedUnit } from "../../infra/model/na
 import { standBackFolder, stateFiles } from "../../infra/model/vrrp-state.ts";
 import { askHostState, fetchJournal, putJournal } from "../backup/journals.ts";
 import { bytesText } from "../backup/report.ts";
-import { act, type HostAction } from "../lib/host-action.ts";
-import { readCommittedConfig } from "../lib/stack.ts";
-import { awaitNoLack, type Lack, lackOf } from "../lib/wholeness.ts";
+import { act, type HostAction, mustAct } from "../lib/host-action.ts";
+import { readCommittedConfig, setConfig } from "../lib/stack.ts";
+import { awaitNoLack, describeLack, type Lack, lackOf } from "../lib/wholeness.ts";
 import { type EngineContext, up } from "../restore/engine.ts";
 import { chainHostOf } from "../runbook/chain.ts";
 import { type Evidence, holdersOf } from "../runbook/evidence.ts";
-import { openLooker } from "../runbook/look.ts";
+import { bareLook, openLooker } from "../runbook/look.ts";
 import { openReach, type Reach } from "../runbook/reach.ts";
-import { readPulumi } from "../toolchain/engine.ts";
 import { verify } from "../verify/judge.ts";
 import type { Facts, ReplacePlan, StepName } from "./plan.ts";
 
@@ -60,7 +59,7 @@ async function standDown({ facts, say }: Replacement): Promise<string[]> {
   const last = [dispatcherUnit, keepalivedUnit, brokerUnit];
   const order = [...all.filter((unit) => !last.includes(unit)), ...last.filter((unit) => all.includes(unit))];
   say(`stopping the units of ${host}`);
-  await done(await reachOf(facts), {
+  await mustAct(await reachOf(facts), {
     host,
     title: "stops its units",
     command: and(...order.map((unit) => run("systemctl", "disable", "--now", "--quiet", unit))),
@@ -76,9 +75,7 @@ async function pin({ facts, plan, engine, say }: Replacement): Promise<string[]>
   const { key, address } = plan.pin;
   const { toolchain, signal } = engine;
   const set = (path: string, value: string) =>
-    readPulumi(["config", "set", "--stack", stack, "--path", `warren:hosts.${host}.${path}`, value], {
-      ...{ stack, toolchain, signal },
-    });
+    setConfig(stack, `warren:hosts.${host}.${path}`, value, { toolchain, signal });
   say(`the key of ${host} into the stack file`);
   await set("ssh.hostKey", key);
   if (address !== undefined) await set("address", address);
@@ -123,7 +120,7 @@ async function bringJournal({ facts, signal, say }: Replacement): Promise<string
   }
   // One that runs, or has a journal, has begun its own life: an earlier run of this came so far.
   if (state.dispatcher !== "inactive" || state.journalFiles > 0) return [];
-  await done(reach, standBehind(host));
+  await mustAct(reach, standBehind(host));
   const [holder] = holdersOf(evidence);
   const from = evidence.chain.dispatchers
     .filter((other) => other !== host)
@@ -162,13 +159,13 @@ async function untilWhole({ facts, wholeWithinMs, signal, say }: Replacement): P
   // `up` may just have made the CA, and the host has another key.
   const looker = await openLooker(facts.stack);
   try {
-    const look = () => looker.look({ withMetrics: false, withFetches: false });
+    const look = () => looker.look(bareLook);
     let last: Evidence | undefined;
     const judge = (evidence: Evidence) => {
       last = evidence;
       return lackOf(evidence);
     };
-    const onLack = (lack: Lack) => say(`waits: ${lack.host}, ${lack.step}: ${lack.evidence}`);
+    const onLack = (lack: Lack) => say(`waits: ${describeLack(lack)}`);
     const lack = await awaitNoLack(look, judge, { withinMs: wholeWithinMs, signal, onLack });
     if (!lack) {
       for (const line of last ? evidenceOf(last, facts.host) : []) say(line);
@@ -189,10 +186,4 @@ function evidenceOf(evidence: Evidence, host: string): string[] {
       ? [`✓ ${one.step}, ${one.host}: ${one.evidence}`]
       : [],
   );
-}
-
-async function done(reach: Reach, action: HostAction): Promise<void> {
-  const outcome = await act(reach, action);
-  if (!("why" in outcome)) return;
-  throw new UserError(action.host, `${action.title}: ${outcome.why}`, "mend it; the same command goes on");
 }

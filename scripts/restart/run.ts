@@ -2,9 +2,9 @@ import type { SeriesTraits } from "../../infra/config/series.ts";
 import { act, type HostAction } from "../lib/host-action.ts";
 import type { RunRecord } from "../lib/run-record.ts";
 import { lackAway, letBack, letBackByHand, moveAway } from "../lib/stand-back.ts";
-import { awaitNoLack, type Lack, lackOf, lackWithout } from "../lib/wholeness.ts";
+import { awaitNoLack, describeLack, type Lack, lackOf, lackWithout } from "../lib/wholeness.ts";
 import { type Evidence, holdersOf } from "../runbook/evidence.ts";
-import type { Looker } from "../runbook/look.ts";
+import { bareLook, type Looker } from "../runbook/look.ts";
 import type { Reach } from "../runbook/reach.ts";
 import type { Turn } from "./plan.ts";
 import { askInvocations, parseInvocations, type RestartRecord, turnState, unitsLeft } from "./progress.ts";
@@ -167,8 +167,6 @@ export async function takeBack(
 /** Longer than all that is done and waited for while the address is away. */
 const awaySeconds = (wholeWithinMs: number): number => 900 + Math.ceil(wholeWithinMs / 1000);
 
-const lookOptions = { withMetrics: false, withFetches: false };
-
 function whole(
   { looker, say }: Restart,
   host: string,
@@ -177,10 +175,8 @@ function whole(
   forMs = 0,
 ): Promise<Lack | undefined> {
   const onLack = (lack: Lack) => say(host, `waits: ${describeLack(lack)}`);
-  return awaitNoLack(() => looker.look(lookOptions), judge, { withinMs, forMs, onLack });
+  return awaitNoLack(() => looker.look(bareLook), judge, { withinMs, forMs, onLack });
 }
-
-export const describeLack = ({ host, step, evidence }: Lack): string => `${host}, ${step}: ${evidence}`;
 
 function missing({ wholeWithinMs }: Restart, lack: Lack): Trouble {
   return { why: `not whole again after ${wholeWithinMs / 1000} s: ${describeLack(lack)}`, remedy: lack.remedy };

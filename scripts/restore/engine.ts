@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -85,7 +85,22 @@ export async function freeEngine({ stack, toolchain, signal, say }: EngineContex
     await sleep(lookAgainMs, undefined, { signal });
   }
   say("the engine of an earlier run was killed: its lock is taken away");
+  dropTornAttributes(state);
   await readPulumi(["cancel", "--yes", "--stack", stack], { stack, toolchain, signal });
+}
+
+/**
+ * The engine keeps attributes of its state in a file beside it, and writes that not in one step. A kill in the middle leaves half of it, or nothing, by
+ * which the engine takes the whole state for unreadable; where the file isn't there, nothing is missed. Only while no engine works on the state.
+ */
+export function dropTornAttributes(state: string): void {
+  const file = `${state}.attrs`;
+  try {
+    JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    if (error instanceof SyntaxError) rmSync(file);
+    else if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
 }
 
 function locksIn(folder: string): { readonly pid: number; readonly hostname: string }[] {

@@ -14,6 +14,8 @@ interface Outputs {
   readonly steps?: KeptSteps;
   readonly tls?: KeptTls;
   readonly hostKeys?: Readonly<Record<string, string>>;
+  /** What digests are keyed by; of a stack whose cookie was never changed it is that. */
+  readonly digestKey?: string;
 }
 
 /** Bundles what this checkout has, and finds what of it the stack's hosts don't run yet. No host is asked. */
@@ -23,12 +25,13 @@ export async function lookForChanges(stack: string): Promise<Changes> {
     buildArtifacts(checkout),
     readPulumi(["stack", "output", "--json", "--show-secrets", "--stack", stack], { stack }),
   ]);
-  const { steps = {}, tls, hostKeys = {} } = JSON.parse(text) as Outputs;
+  const outputs = JSON.parse(text) as Outputs;
+  const { steps = {}, tls, hostKeys = {}, digestKey = config.secrets.erlangCookie } = outputs;
   const { certificates } = tls
     ? await ensureCertificates(stack, config, tls, checkout, new Date())
     : { certificates: noCertificates };
   const model = withHostKeys(buildModel(stack, config, artifacts, certificates), new Map(Object.entries(hostKeys)));
-  const planned = planSteps(model, new Map(), steps, config.secrets.erlangCookie, new Date().toISOString());
+  const planned = planSteps(model, new Map(), steps, digestKey, new Date().toISOString());
   return findChanges(model, planned, steps);
 }
 

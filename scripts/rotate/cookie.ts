@@ -3,9 +3,10 @@ import { and, type Command, quote, render, run, to } from "../../infra/commands/
 import { rabbitmqctl } from "../../infra/commands/rabbitmq.ts";
 import { section } from "../../infra/commands/sections.ts";
 import { act } from "../lib/host-action.ts";
+import { setConfig } from "../lib/stack.ts";
 import { openReach, type Reach } from "../runbook/reach.ts";
 import type { Rotation } from "./phase.ts";
-import { newSecret, setConfig } from "./stack-file.ts";
+import { newSecret } from "./stack-file.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
 /** Another Erlang cookie for all members. Nodes that run take it as they are; what is connected stays so. */
@@ -23,7 +24,7 @@ export function cookieRotation(subject: Subject): Rotation {
         async run() {
           const now = await configNow(subject);
           if (now.secrets.erlangCookie === before.secrets.erlangCookie) {
-            await setConfig(stack, "warren:secrets.erlangCookie", newSecret(), true);
+            await setConfig(stack, "warren:secrets.erlangCookie", newSecret(), { secret: true });
           }
           const lacking = await apply(subject);
           return lacking.length > 0 ? lacking : checkCookies(subject, members);

@@ -5,10 +5,11 @@ import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
 import { clusterModels } from "../../infra/model/cluster.ts";
 import { poll } from "../lab/run.ts";
 import { act } from "../lib/host-action.ts";
+import { configKey, setConfig } from "../lib/stack.ts";
 import { openReach } from "../runbook/reach.ts";
 import { connectionsOf, type Expected, unexpectedLogins } from "./login.ts";
 import type { Rotation } from "./phase.ts";
-import { key, newSecret, setConfig } from "./stack-file.ts";
+import { newSecret } from "./stack-file.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
 /** A user whose password brokers keep themselves. */
@@ -46,7 +47,7 @@ export function planUser(config: StackConfig, user: string): UserPlan {
 export function passwordRotation(subject: Subject, user: string, cutOff: boolean): Rotation {
   const plan = planUser(subject.before, user);
   const told = plan.keys.map(
-    (name) => `./warren pulumi config get -s ${subject.stack} --path 'warren:secrets.passwords${key(name)}'`,
+    (name) => `./warren pulumi config get -s ${subject.stack} --path 'warren:secrets.passwords${configKey(name)}'`,
   );
   return {
     what: `password ${user}`,
@@ -103,7 +104,7 @@ function twinPhases(
       meanwhile: "each starts anew, dispatchers in turn; both users are let in",
       async run() {
         const now = await configNow(subject);
-        if (now.announcements.user !== twin.user) await setConfig(stack, "warren:announcements.user", twin.user, false);
+        if (now.announcements.user !== twin.user) await setConfig(stack, "warren:announcements.user", twin.user);
         return apply(subject);
       },
     },
@@ -148,7 +149,7 @@ async function renew(subject: Subject, keys: readonly string[]): Promise<void> {
   const now = await configNow(subject);
   for (const name of keys) {
     if (now.secrets.passwords[name] !== subject.before.secrets.passwords[name]) continue;
-    await setConfig(subject.stack, `warren:secrets.passwords${key(name)}`, newSecret(), true);
+    await setConfig(subject.stack, `warren:secrets.passwords${configKey(name)}`, newSecret(), { secret: true });
   }
 }
 

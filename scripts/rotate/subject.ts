@@ -1,8 +1,7 @@
 import type { StackConfig } from "../../infra/config/index.ts";
 import { readStackConfig } from "../lib/stack.ts";
-import { awaitNoLack, type Lack, lackOf } from "../lib/wholeness.ts";
+import { awaitWhole, describeLack, type Lack } from "../lib/wholeness.ts";
 import { type EngineContext, up } from "../restore/engine.ts";
-import { openLooker } from "../runbook/look.ts";
 
 /** What a rotation works on. */
 export interface Subject {
@@ -22,22 +21,11 @@ export const configNow = ({ stack }: Pick<Subject, "stack">): Promise<StackConfi
 export async function apply(subject: Subject): Promise<string[]> {
   await up(subject.engine);
   const lack = await lackNow(subject, subject.wholeWithinMs);
-  return lack ? [lackText(lack)] : [];
+  return lack ? [describeLack(lack)] : [];
 }
 
-/** With logins and certificates as they are now. */
-export async function lackNow(
+export const lackNow = (
   { stack, say, engine: { signal } }: Pick<Subject, "stack" | "say" | "engine">,
   withinMs: number,
-): Promise<Lack | undefined> {
-  const looker = await openLooker(stack);
-  try {
-    const look = () => looker.look({ withMetrics: false, withFetches: false });
-    const onLack = (lack: Lack) => say(`waits: ${lackText(lack)}`);
-    return await awaitNoLack(look, (evidence) => lackOf(evidence), { withinMs, signal, onLack });
-  } finally {
-    looker.close();
-  }
-}
-
-export const lackText = ({ host, step, evidence }: Lack): string => `${host}, ${step}: ${evidence}`;
+): Promise<Lack | undefined> =>
+  awaitWhole(stack, { withinMs, signal, onLack: (lack) => say(`waits: ${describeLack(lack)}`) });

@@ -2,8 +2,8 @@ import { connect } from "node:tls";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { operatorCaFile } from "../../infra/model/tls.ts";
 import { readOperatorCa } from "../lib/operator-ca.ts";
+import { setConfig } from "../lib/stack.ts";
 import type { Rotation } from "./phase.ts";
-import { setConfig } from "./stack-file.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
 /** The next generation of certificates, and of the CA where warren makes it. Hosts trust a new CA before any server shows what it has signed. */
@@ -25,7 +25,7 @@ export function tlsRotation(subject: Subject): Rotation {
         async run() {
           const now = await configNow(subject);
           if (now.tls.generation === before.tls.generation) {
-            await setConfig(stack, "warren:tls.generation", String(generation), false);
+            await setConfig(stack, "warren:tls.generation", String(generation));
           }
           const lacking = await apply(subject);
           return lacking.length > 0 ? lacking : staleMembers(subject);

@@ -29,6 +29,9 @@ export interface LookOptions {
   readonly withinMs?: number;
 }
 
+/** Of all hosts and brokers, but without what takes a second question or much to read. */
+export const bareLook: LookOptions = { withMetrics: false, withFetches: false };
+
 /** Brokers have this at least, however long it took here to read their password. */
 const brokerMsLeast = 1000;
 

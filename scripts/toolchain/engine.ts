@@ -63,8 +63,15 @@ export async function runPulumi(args: readonly string[], options: PulumiOptions 
 /** What a command of the engine prints, e.g. of `stack output --json`. @throws UserError with its own words if it fails. */
 export async function readPulumi(args: readonly string[], options: PulumiOptions = {}): Promise<string> {
   const { exitCode, stdout, stderr } = await runEngine(args, { ...options, output: "capture" });
-  if (exitCode !== 0) throw new UserError(`pulumi ${args.join(" ")}`, stderr.trim() || `ended with ${exitCode}`);
+  const said = stderr.trim() || diagnosticsOf(stdout);
+  if (exitCode !== 0) throw new UserError(`pulumi ${args.join(" ")}`, said || `ended with ${exitCode}`);
   return stdout;
+}
+
+/** What an operation says at its end of what went wrong; it says nothing on standard error. */
+function diagnosticsOf(stdout: string): string {
+  const at = stdout.indexOf("Diagnostics:");
+  return at < 0 ? "" : stdout.slice(at).trim();
 }
 
 async function runEngine(args: readonly string[], options: PulumiOptions) {

@@ -42,6 +42,7 @@ export async function finish({ stack, config, ca, file, yes, dryRun, signal, say
         `${beside} is let go:`,
         "  what was made for carrying is taken off both clusters",
         `  ${shown}: announcements.beside, the virtualIp of ${beside} and its hosts' priorities go; \`up\` takes dispatchers and keepalived off them`,
+        `  brokers of ${carrierOf(config)} restart one after the other, without the plugin that carried`,
         `  ${beside} itself, its hosts and what clients have on it stay, until they are taken out of the stack file`,
         ...(clients.length > 0 ? [`! clients that are there still: ${clients.join(", ")}`] : []),
         "",

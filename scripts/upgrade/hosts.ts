@@ -1,20 +1,15 @@
-import { UserError } from "../../agents/lib/errors.ts";
 import { type Command, run } from "../../infra/commands/command.ts";
-import { act } from "../lib/host-action.ts";
+import { mustAct } from "../lib/host-action.ts";
 import type { Reach } from "../runbook/reach.ts";
 
-/** @returns what it says @throws UserError with the host's words where it fails */
-export async function onHost(
+/** Something that a move can't go on without. @returns what the host says @throws UserError with the host's words where it fails */
+export const onHost = (
   reach: Reach,
   host: string,
   title: string,
   command: Command,
   timeoutSeconds: number,
-): Promise<string> {
-  const outcome = await act(reach, { host, title, command, timeoutSeconds });
-  if ("output" in outcome) return outcome.output;
-  throw new UserError(host, `${title}: ${outcome.why}`, "mend it; the same command goes on");
-}
+): Promise<string> => mustAct(reach, { host, title, command, timeoutSeconds });
 
 /** Who of these has an address now. */
 export async function holdersAmong(reach: Reach, hosts: readonly string[], address: string): Promise<string[]> {

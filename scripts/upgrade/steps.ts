@@ -6,9 +6,8 @@ import { standBackProgram } from "../../infra/model/stand-back.ts";
 import { importDefinitions, readDefinitions } from "../backup/brokers.ts";
 import { type Definitions, undeclared } from "../backup/definitions.ts";
 import { stackConfigFile } from "../lib/stack.ts";
-import { awaitNoLack, type Lack, lackOf } from "../lib/wholeness.ts";
-import { up } from "../restore/engine.ts";
-import { openLooker } from "../runbook/look.ts";
+import { awaitWhole, describeLack, type Lack } from "../lib/wholeness.ts";
+import { type EngineContext, up } from "../restore/engine.ts";
 import { checkout } from "../toolchain/places.ts";
 import { ownPrefix } from "./carrier.ts";
 import { cutOver } from "./cutover.ts";
@@ -29,7 +28,7 @@ export interface Outcome {
 
 /** Goes the steps that are not done yet; each is on record before the next one begins. @throws UserError where one can't be done */
 export async function runMove(move: Move): Promise<Outcome> {
-  const { record, kept, signal, say } = move;
+  const { stack, to, record, kept, waitMs, signal, say } = move;
   const seconds: Partial<Record<StepName, number>> = {};
   const findings: string[] = [];
   let drained: Drained | undefined;
@@ -47,8 +46,11 @@ export async function runMove(move: Move): Promise<Outcome> {
     },
     config: () => changeConfig(move),
     verify: async () => {
-      const lack = await awaitWhole(move);
-      if (lack) findings.push(`${lack.host}, ${lack.step}: ${lack.evidence}; ${lack.remedy}`);
+      const onLack = ({ host, evidence }: Lack) => say(`waits: ${host}: ${evidence}`);
+      const lack = await awaitWhole(stack, { withinMs: waitMs, signal, onLack }, (now) =>
+        now.announcements.broker === to.cluster.name ? now : placesChanged(now),
+      );
+      if (lack) findings.push(`${describeLack(lack)}; ${lack.remedy}`);
     },
   };
   await kept.write(record);
@@ -66,8 +68,18 @@ export async function runMove(move: Move): Promise<Outcome> {
   return { seconds, findings, ...(drained ? { drained } : {}) };
 }
 
+/** @throws UserError with this remedy where the engine fails */
+export async function upOr(engine: EngineContext, remedy: string): Promise<void> {
+  try {
+    await up(engine);
+  } catch (cause) {
+    if (!(cause instanceof UserError)) throw cause;
+    throw new UserError(`stack ${engine.stack}`, "`up` has failed; its own words are above", remedy, { cause });
+  }
+}
+
 async function build(move: Move): Promise<void> {
-  await up(move.engine);
+  await upOr(move.engine, "mend it; the same command goes on");
   const { to, reach } = move;
   // Where one doesn't come up, nothing has moved yet.
   await Promise.all(
@@ -122,22 +134,7 @@ async function changeConfig(move: Move): Promise<void> {
     await changeStackFile(file, (text) => withPlacesChanged(text, config));
     say(`${relative(checkout, file)} says it: announcements.broker is ${to.cluster.name}`);
   }
-  await up(engine);
+  await upOr(engine, "mend it; the same command goes on");
   const back = and(run("systemctl", "start", dispatcherUnit), run(standBackProgram, "no"));
   await Promise.all(from.hosts.map((host) => onHost(reach, host, "is warm, and stands behind", back, 90)));
-}
-
-async function awaitWhole({ stack, to, waitMs, signal, say }: Move): Promise<Lack | undefined> {
-  const looker = await openLooker(stack, (now) =>
-    now.announcements.broker === to.cluster.name ? now : placesChanged(now),
-  );
-  try {
-    return await awaitNoLack(
-      () => looker.look({ withMetrics: false, withFetches: false }),
-      (evidence) => lackOf(evidence),
-      { withinMs: waitMs, signal, onLack: ({ host, evidence }) => say(`waits: ${host}: ${evidence}`) },
-    );
-  } finally {
-    looker.close();
-  }
 }

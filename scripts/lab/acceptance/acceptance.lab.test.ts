@@ -18,6 +18,7 @@ import { publicRoad } from "./public-road.ts";
 import { bringSubject, lab } from "./subject.ts";
 import { agentKills, products } from "./traffic.ts";
 import { unreachable } from "./unreachable.ts";
+import { quickFaults, verifyNamesFaults } from "./verify-faults.ts";
 import { virtualIp } from "./virtual-ip.ts";
 import { virtualIpMoves } from "./virtual-ip-moves.ts";
 
@@ -33,6 +34,7 @@ installation();
 products();
 publicRoad();
 backupAndRestore({ killed: true });
+verifyNamesFaults({ faults: quickFaults, answerWithinSeconds: 10 });
 brokerConfig();
 closed();
 managementFrom();

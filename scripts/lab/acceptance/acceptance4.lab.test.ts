@@ -7,6 +7,7 @@ import { ldap } from "./ldap.ts";
 import { membership } from "./membership.ts";
 import { provisioning } from "./provisioning.ts";
 import { rolling } from "./rolling.ts";
+import { rotation } from "./rotation.ts";
 import { bringSubject, lab, useSubject } from "./subject.ts";
 import { products } from "./traffic.ts";
 
@@ -24,6 +25,8 @@ products();
 closed();
 ldap();
 rolling();
+// `up` on two cores leaves room for so many products a second.
+rotation({ perSecond: 20 });
 // Drills kill a broker and a dispatcher, and move the address.
 chaos({ madeElsewhere: ["dispatcher-killed", "node-stop", "broker-killed", "vip-moved"] });
 membership({ mended: false });

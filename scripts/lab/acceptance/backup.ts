@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import type { Value } from "../../../infra/plugins/lib/values.ts";
 import { ManagementApi } from "../../../infra/plugins/rabbitmq/management-api.ts";
@@ -13,17 +12,18 @@ import { recordFile } from "../../lib/run-record.ts";
 import type { Progress } from "../../restore/progress.ts";
 import { labDown } from "../index.ts";
 import { bringHosts } from "../job.ts";
-import { checkoutDirectory } from "../paths.ts";
 import { hostsOf } from "../send-products.ts";
 import { sendToPublic } from "../send-public.ts";
 import { hostRoot } from "../ssh.ts";
 import { takeUntil, withChannel } from "./broker.ts";
 import { labCluster } from "./broker-change.ts";
 import { noteSeconds } from "./figures.ts";
-import { lab, preview, send, stackConfig, until, warren } from "./subject.ts";
+import { killHalfWay } from "./flowing.ts";
+import { lab, preview, send, stackConfig, warren } from "./subject.ts";
 
 /** A backup, two restores, and products on the way. */
 const testWithinMs = 600_000;
+const halfWayWithinMs = 120_000;
 const queue = "q_anonymous.drill";
 const handMade = [
   "user partner",
@@ -61,7 +61,7 @@ export function backupAndRestore({ killed }: { readonly killed: boolean }): void
 
           await labDown(lab);
           await bringHosts(lab, AbortSignal.timeout(300_000));
-          if (killed) await killHalfWay(file);
+          if (killed) await killHalfWay(["restore", "--from", file], halfWayWithinMs, isHalfWay);
           const restored = await warren(["restore", "-s", lab, "--from", file, "--yes"]);
           noteSeconds(`restore on bare hosts${killed ? ", the second half of it" : ""}`, restored.seconds, 90);
           expect(restored.exitCode, restored.output).toBe(0);
@@ -179,31 +179,13 @@ async function place(urp: string, path: string): Promise<void> {
   await rename(arriving, place);
 }
 
-/** As a power cut would end it, in the middle of `up`: this command, its engine, and all that the engine has started. */
-async function killHalfWay(file: string): Promise<void> {
-  const child = execa("./warren", ["restore", "-s", lab, "--from", file, "--yes"], {
-    ...{ cwd: checkoutDirectory, stdin: "ignore", reject: false, detached: true, all: true },
-    env: { NO_COLOR: "1" },
-  });
-  let hasEnded = false;
-  const end = child.then((result) => {
-    hasEnded = true;
-    return result;
-  });
-  const isHalfWay = async () => {
-    if (hasEnded) throw new Error(`it ended before it was killed: ${String((await end).all)}`);
-    const progress = recordFile("restore", lab);
-    if (!existsSync(progress)) return false;
-    const { done } = JSON.parse(readFileSync(progress, "utf8")) as Progress;
-    const [host = ""] = Object.keys((await stackConfig()).hosts);
-    return done.includes("journals") && existsSync(join(await hostRoot(lab, host), "etc/warren"));
-  };
-  try {
-    await until("the restore is half way", 120_000, isHalfWay);
-  } finally {
-    if (child.pid !== undefined && !hasEnded) process.kill(-child.pid, "SIGKILL");
-  }
-  await end;
+/** In the middle of `up`. */
+async function isHalfWay(): Promise<boolean> {
+  const progress = recordFile("restore", lab);
+  if (!existsSync(progress)) return false;
+  const { done } = JSON.parse(readFileSync(progress, "utf8")) as Progress;
+  const [host = ""] = Object.keys((await stackConfig()).hosts);
+  return done.includes("journals") && existsSync(join(await hostRoot(lab, host), "etc/warren"));
 }
 
 async function expectProducts(): Promise<void> {

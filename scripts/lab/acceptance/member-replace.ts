@@ -9,9 +9,9 @@ import { hostKeyPath, knownHostsPath } from "../keys.ts";
 import { lastSpec } from "../registry.ts";
 import { hostRoot, needHost } from "../ssh.ts";
 import { virtualIpHolders } from "../virtual-ip.ts";
-import { note, noteSeconds } from "./figures.ts";
-import { runVerb, whileFlowing } from "./flowing.ts";
-import { lab, preview, stackConfig, until } from "./subject.ts";
+import { noteSeconds } from "./figures.ts";
+import { expectAllOnce, killHalfWay, runVerb, whileFlowing } from "./flowing.ts";
+import { lab, preview, stackConfig } from "./subject.ts";
 
 const replaceWithinMs = 900_000;
 const testWithinMs = 1_800_000;
@@ -35,11 +35,7 @@ export function memberIsReplaced({ perSecond = 50, mayDeliverTwice = false }: Li
       };
       const account = await whileFlowing([{ name: "member replace", act }], perSecond, testWithinMs);
       noteSeconds("member replaced, from bare, killed half way once", seconds);
-      note(`  … products meanwhile, ${perSecond} a second: lost`, String(account.lost), "0");
-      note("  … dispatched twice", String(account.repeatedAnnounced), "0");
-      note("  … delivered twice", String(account.repeatedDelivered), "0");
-      expect(account).toMatchObject({ lost: 0, wrong: 0, repeatedAnnounced: 0 });
-      if (!mayDeliverTwice) expect(account.repeatedDelivered).toBe(0);
+      expectAllOnce(account, { called: `  … products meanwhile, ${perSecond} a second`, mayDeliverTwice });
       const clean = await preview("--expect-no-changes");
       expect(clean.exitCode, clean.output).toBe(0);
     });
@@ -52,7 +48,7 @@ async function replaceHolder(): Promise<number> {
   const key = await makeAnew(host);
   const words = ["member", "replace", host, "--host-key", key];
   const beganMs = performance.now();
-  await killHalfWay(words, host);
+  await killHalfWay(words, replaceWithinMs, () => isHalfWay(host));
   const { exitCode, all } = await runVerb(words, replaceWithinMs);
   process.stderr.write(`${all}\n`);
   expect(exitCode, all).toBe(0);
@@ -77,22 +73,10 @@ async function makeAnew(host: string): Promise<string> {
   return (await readFile(`${hostKeyPath(lab, host)}.pub`, "utf8")).trim();
 }
 
-/** As a power cut would end it, in the middle of `up`: the command, its engine, and all that the engine has started. */
-async function killHalfWay(words: readonly string[], host: string): Promise<void> {
-  const child = runVerb(words, replaceWithinMs);
-  let ended: string | undefined;
-  const end = child.then(({ all }) => (ended = all ?? ""));
-  const isHalfWay = async () => {
-    if (ended !== undefined) throw new Error(`it ended before it was killed: ${ended}`);
-    const file = recordFile("member-replace", lab);
-    if (!existsSync(file)) return false;
-    const { done } = JSON.parse(readFileSync(file, "utf8")) as { readonly done: readonly string[] };
-    return done.includes("journal") && existsSync(join(await hostRoot(lab, host), "etc/rabbitmq"));
-  };
-  try {
-    await until("the replacement is half way", replaceWithinMs, isHalfWay);
-  } finally {
-    if (child.pid !== undefined && ended === undefined) process.kill(-child.pid, "SIGKILL");
-  }
-  await end;
+/** In the middle of `up`. */
+async function isHalfWay(host: string): Promise<boolean> {
+  const file = recordFile("member-replace", lab);
+  if (!existsSync(file)) return false;
+  const { done } = JSON.parse(readFileSync(file, "utf8")) as { readonly done: readonly string[] };
+  return done.includes("journal") && existsSync(join(await hostRoot(lab, host), "etc/rabbitmq"));
 }

@@ -2,17 +2,14 @@ import { connect } from "amqplib";
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import { passwordOf, type StackConfig } from "../../../infra/config/index.ts";
-import type { Fault } from "../../chaos/faults.ts";
-import { formatChaos } from "../../chaos/report.ts";
-import { runChaos } from "../../chaos/run.ts";
-import { closeScene, openScene, type Scene } from "../../chaos/scene.ts";
+import { openScene, type Scene } from "../../chaos/scene.ts";
 import { hostExec } from "../index.ts";
 import { checkoutDirectory } from "../paths.ts";
 import { brokerTrust, brokerUrl } from "../send-products.ts";
 import { note } from "./figures.ts";
+import { expectAllOnce, whileFlowing } from "./flowing.ts";
 import { lab, preview, stackConfig, textOf } from "./subject.ts";
 
-const seed = 7;
 /** What the requirement asks for; a machine with more to do carries less. */
 const wantedPerSecond = 50;
 const verbWithinMs = 900_000;
@@ -42,8 +39,7 @@ export function rotation({ mayDeliverTwice = false, perSecond = wantedPerSecond 
       const former = before.announcements.user;
       const nodes = () => runsOf(before);
       let [nodesBefore, nodesAfter]: string[][] = [[], []];
-      const scene = await openScene(lab, before);
-      const account = await whileProductsFlow(scene, perSecond, async () => {
+      const act = async (scene: Scene) => {
         await killedIn("move", ["password", former]);
         const password = await rotate(["password", former]);
         expect(password.phases.map(({ outcome }) => outcome)).toEqual(["done before", "done", "done"]);
@@ -55,16 +51,13 @@ export function rotation({ mayDeliverTwice = false, perSecond = wantedPerSecond 
         // Who comes later has the new cookie, or is no member.
         const again = ["sh", "-c", "systemctl restart rabbitmq-server && rabbitmqctl -q await_startup"];
         await hostExec(lab, scene.members.at(-1) ?? "", again, { timeoutMs: restartWithinMs });
-      });
+      };
+      const account = await whileFlowing([{ name: "rotation", act }], perSecond, testWithinMs);
       note(
         `rotation of password, cookie and TLS at ${perSecond} products a second: products`,
         String(account.attempted),
       );
-      note("  … lost", String(account.lost), "0");
-      note("  … dispatched twice", String(account.repeatedAnnounced), "0");
-      note("  … delivered twice", String(account.repeatedDelivered), "0");
-      expect(account).toMatchObject({ lost: 0, wrong: 0, repeatedAnnounced: 0 });
-      if (!mayDeliverTwice) expect(account.repeatedDelivered).toBe(0);
+      expectAllOnce(account, { mayDeliverTwice });
       expect(nodesAfter).toEqual(nodesBefore);
       await expectOnlyNew(before, await stackConfig());
       const clean = await preview("--expect-no-changes");
@@ -128,34 +121,4 @@ async function renewManagement(scene: Scene): Promise<void> {
   const renewed = await openScene(lab, await stackConfig());
   for (const api of scene.management.values()) api.close();
   Object.assign(scene, { management: renewed.management, config: renewed.config });
-}
-
-/** Work in the place of a fault: products come before, meanwhile and afterwards, and each is counted. */
-async function whileProductsFlow(scene: Scene, ratePerSecond: number, work: () => Promise<void>) {
-  const fault: Fault = {
-    name: "rotation",
-    summary: "./warren rotate",
-    expectation: "none lost, none twice",
-    holdMs: [0, 0],
-    hosts: ({ holder, others }) => [holder, ...others],
-    inject: async () => {
-      const atMs = Date.now();
-      await work();
-      return { atMs };
-    },
-    heal: async () => {},
-  };
-  try {
-    const result = await runChaos({
-      ...{ scene, seed, faults: [fault], rounds: 1, ratePerSecond },
-      durationMs: Number.POSITIVE_INFINITY,
-      signal: AbortSignal.timeout(testWithinMs),
-      say: (text) => process.stderr.write(`${text}\n`),
-    });
-    process.stderr.write(formatChaos(result, { faults: [fault], notDone: {}, color: false }));
-    expect(result.rounds.map(({ missing }) => missing)).toEqual([undefined]);
-    return result.account;
-  } finally {
-    closeScene(scene);
-  }
 }

@@ -26,14 +26,14 @@ export function unreachable(): void {
     });
 
     it("up does the others, names the one, and fails", async () => {
-      await changeStack((stack) => stack.setIn(["config", "warren:announcements", "logLevel"], "info"));
+      await changeStack((stack) => stack.setIn(["config", "warren:announcements", "logLevel"], "warn"));
       const tried = await up();
       noteSeconds("up with one host out of reach", tried.seconds);
       expect(tried.exitCode, tried.output).not.toBe(0);
       expect(tried.output).toMatch(new RegExp(`error: .*${away}|${away}[^\n]*\n?[^\n]*error`));
       expect(tried.output).not.toMatch(stackTrace);
       expect(tried.seconds).toBeLessThan(120);
-      for (const host of others) expect(await logLevel(host, agentOf(host)), host).toContain("info");
+      for (const host of others) expect(await logLevel(host, agentOf(host)), host).toContain("warn");
     });
 
     it("up finishes it once it is back", async () => {
@@ -42,7 +42,7 @@ export function unreachable(): void {
       const finished = await up();
       noteSeconds("up when it is back", finished.seconds);
       expect(finished.exitCode, finished.output).toBe(0);
-      expect(await logLevel(away, "puller")).toContain("info");
+      expect(await logLevel(away, "puller")).toContain("warn");
       const clean = await preview("--expect-no-changes");
       expect(clean.exitCode, clean.output).toBe(0);
     });

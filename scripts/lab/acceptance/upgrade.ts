@@ -1,4 +1,4 @@
-import { execa } from "execa";
+import { connect } from "amqplib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { productName } from "../../../agents/lib/announcement.ts";
 import { type Account, account, longestPauseMs } from "../../chaos/account.ts";
@@ -11,10 +11,10 @@ import { startTraffic } from "../../chaos/traffic.ts";
 import { readOperatorCa } from "../../lib/operator-ca.ts";
 import { openSide } from "../../upgrade/side.ts";
 import { labDown } from "../index.ts";
-import { checkoutDirectory } from "../paths.ts";
 import { virtualIpHolders } from "../virtual-ip.ts";
 import { note } from "./figures.ts";
-import { lab, on, stackConfig, textOf, until, up, useSubject, warren } from "./subject.ts";
+import { killHalfWay, runVerb } from "./flowing.ts";
+import { lab, stackConfig, until, up, useSubject, warren } from "./subject.ts";
 import { bringUpgradeSubject, clusters } from "./upgrade-subject.ts";
 
 const seed = 11;
@@ -27,7 +27,6 @@ const settlesWithinMs = 400_000;
 const quietMs = 2000;
 /** Longer than what a dispatcher holds back in doubt, and than a puller's pauses: what has not come by then is lost. */
 const stillMs = 60_000;
-const control = "rabbitmqctl --quiet";
 
 /**
  * RabbitMQ 3.10 on Debian 12 to 4.0 on Debian 13 and back, while products flow. Two clusters take seven hosts, so it has a lab of its own. Doesn't prove
@@ -59,18 +58,17 @@ export function moves(): void {
     async () => {
       await clientAt(clusters.old);
       const { counted, pauseMs } = await whileProductsFlow(async () => {
-        await killHalfWay(["upgrade", "--to", clusters.new]);
-        const { exitCode, all } = await move(["upgrade", "--to", clusters.new]);
+        // In the worst moment: dispatchers have ended, and others have not begun.
+        await killHalfWay(["upgrade", "--to", clusters.new], moveWithinMs, (said) =>
+          said.includes("has the virtual IP"),
+        );
+        const { exitCode, all } = await runVerb(["upgrade", "--to", clusters.new], moveWithinMs);
         expect(exitCode, all).toBe(0);
         expect(all).toContain("goes on with the move of");
       });
       tell("3.10 to 4.0, killed in the middle of it", counted, pauseMs);
       expect(await virtualIpHolders(lab, await stackConfig())).toEqual(["heron1"]);
-      // A client's queue has come with its messages and its key, and a user with his password.
-      expect(await textOf("heron1", `${control} list_queues name messages type | grep q_partner`)).toMatch(
-        new RegExp(`^q_partner\\s+${waiting}\\s+quorum$`),
-      );
-      expect(await on("heron1", `${control} authenticate_user partner partner-of-the-test`)).toBeDefined();
+      await expectClient(clusters.new);
     },
     testWithinMs,
   );
@@ -79,7 +77,7 @@ export function moves(): void {
     "goes back under load: nothing is lost, nothing goes out or comes twice",
     async () => {
       const { counted, pauseMs } = await whileProductsFlow(async () => {
-        const { exitCode, all } = await move(["upgrade", "--return"]);
+        const { exitCode, all } = await runVerb(["upgrade", "--return"], moveWithinMs);
         expect(exitCode, all).toBe(0);
       });
       tell("4.0 back to 3.10", counted, pauseMs);
@@ -104,35 +102,6 @@ function tell(
   });
 }
 
-const arguments_ = (words: readonly string[]) => [...words, "-s", lab, "--yes"];
-
-const move = (words: readonly string[]) =>
-  execa("./warren", arguments_(words), {
-    ...{ cwd: checkoutDirectory, reject: false, stdin: "ignore", all: true, timeout: moveWithinMs },
-    env: { NO_COLOR: "1" },
-  });
-
-/** In the worst moment: dispatchers have ended, and others have not begun. With its engine, as a power cut would. */
-async function killHalfWay(words: readonly string[]): Promise<void> {
-  const child = execa("./warren", arguments_(words), {
-    ...{ cwd: checkoutDirectory, stdin: "ignore", reject: false, detached: true, all: true, timeout: moveWithinMs },
-    env: { NO_COLOR: "1" },
-  });
-  let said = "";
-  child.all?.on("data", (text: Buffer) => (said += text.toString()));
-  let hasEnded = false;
-  child.finally(() => (hasEnded = true)).catch(() => {});
-  try {
-    await until("the virtual IP moves", moveWithinMs, async () => {
-      if (hasEnded) throw new Error(`it ended before it was killed: ${said}`);
-      return said.includes("has the virtual IP");
-    });
-  } finally {
-    if (child.pid !== undefined && !hasEnded) process.kill(-child.pid, "SIGKILL");
-  }
-  await child;
-}
-
 const waiting = 7;
 
 /** What a client has on the old cluster: a mirrored queue with messages, a binding, a user of his own. */
@@ -150,6 +119,25 @@ async function clientAt(cluster: string): Promise<void> {
     for (let number = 0; number < waiting; number += 1) {
       await side.post(["exchanges", "/", "cmc", "publish"], { ...message, properties: { delivery_mode: 2 } });
     }
+  } finally {
+    side.close();
+  }
+}
+
+/** The queue has come with its messages, replicated as it goes there, and the user with his password. */
+async function expectClient(cluster: string): Promise<void> {
+  const config = await stackConfig();
+  const side = openSide({ stack: lab, config }, cluster, await readOperatorCa(lab), AbortSignal.timeout(60_000));
+  try {
+    // Statistics are some seconds late.
+    await expect
+      .poll(() => side.get("queues", "/", "q_partner"), { timeout: 30_000 })
+      .toMatchObject({ type: "quorum", messages: waiting });
+    expect(await side.get("bindings", "/", "e", "cmc", "q", "q_partner")).toMatchObject([
+      { routing_key: "v00.partner.#" },
+    ]);
+    const [{ address } = { address: "" }] = side.cluster.members;
+    await (await connect(`amqp://partner:partner-of-the-test@${address}`)).close();
   } finally {
     side.close();
   }

@@ -43,9 +43,9 @@ export const publicFaults: readonly LabFault[] = [
   stopped("wxo-b1", "warren-watcher", "watcher runs", "the watcher is stopped"),
   failing("wxo-b1", "queue-manager", "queue-manager runs", "the queue manager can't read its settings"),
   {
-    // It takes connections all the same: its kernel is well.
+    // It takes connections all the same: its kernel is well. The command that does it has to come back before.
     name: "a client's host hangs: none of its processes runs",
-    inject: [{ on: "client-1", run: "systemd-run --quiet --collect sh -c 'kill -STOP -1'" }],
+    inject: [{ on: "client-1", run: "systemd-run --quiet --collect sh -c 'sleep 2; kill -STOP -1'" }],
     heal: [
       { lab: "kill", host: "client-1" },
       { lab: "boot", host: "client-1" },

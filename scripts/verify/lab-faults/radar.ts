@@ -128,7 +128,7 @@ export const radarFaults: readonly LabFault[] = [
     inject: [
       {
         on: "pds-2",
-        run: "systemd-run --quiet --collect sh -c 'systemctl stop ssh.socket ssh.service; pkill -x sshd'",
+        run: "systemd-run --quiet --collect sh -c 'sleep 2; systemctl stop ssh.socket ssh.service; pkill -x sshd'",
       },
     ],
     heal: [

@@ -1,0 +1,26 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { expect, it } from "vitest";
+import { dropTornAttributes } from "./engine.ts";
+
+const whole = '{"user.content_type":"text/plain; charset=utf-8","user.metadata":null,"md5":"DWnh9rf7NYXFhHeZzdRKPw=="}';
+
+it.each([
+  ["whole ones stay", whole, true],
+  ["half of them go", whole.slice(0, 40), false],
+  ["empty ones go", "", false],
+])("of the attributes of a state whose engine was killed %s", (_, text, stays) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "warren-engine-"));
+  try {
+    const state = path.join(folder, "op.json");
+    // None are none missed.
+    dropTornAttributes(state);
+    writeFileSync(state, "{}");
+    writeFileSync(`${state}.attrs`, text);
+    dropTornAttributes(state);
+    expect([existsSync(state), existsSync(`${state}.attrs`)]).toEqual([true, stays]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
