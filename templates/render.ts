@@ -204,7 +204,7 @@ export const renderVsftpdConf = template<{
   passivePortTo: number;
   certificateFile: string;
 }>("vsftpd.conf");
-export const renderVsftpdPam = template<{ user: string; passwordFile: string }>("vsftpd.pam");
+export const renderVsftpdPam = template<{ passwordFile: string }>("vsftpd.pam");
 export const renderVsftpdService = template<{ configFile: string; writable: string; firewall: boolean }>(
   "vsftpd.service",
 );

@@ -3,6 +3,7 @@ import { renderVsftpdConf, renderVsftpdPam, renderVsftpdService } from "../../te
 import { candidate } from "../commands/files.ts";
 import { deliversBy } from "../config/delivery.ts";
 import type { StackConfig } from "../config/index.ts";
+import { cryptHash } from "./crypt-hash.ts";
 import { rootFile } from "./files.ts";
 import { ftpUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -13,7 +14,7 @@ export const ftpPort = 21;
 const pamService = "warren-ftp";
 /** Not the package's own: it has a say in that one. */
 const configFile = "/etc/warren/vsftpd.conf";
-const passwordFile = "/etc/warren/secrets/delivery-password";
+const passwordFile = "/etc/warren/secrets/ftp-password";
 
 /** Where the FTP server listens: for commands, and for files. None where nobody delivers by FTP. */
 export function ftpPorts({ datamart }: StackConfig): readonly string[] {
@@ -42,13 +43,16 @@ export function ftpServerPart({ config, host }: PartContext): HostPart {
   const files = [
     // Asked for its version after it has read a config, it ends there.
     rootFile(configFile, conf, { validate: [vsftpd, candidate, "-v"], judge: vsftpd }),
-    rootFile(`/etc/pam.d/${pamService}`, renderVsftpdPam({ user, passwordFile })),
-    rootFile(passwordFile, secrets.deliveryPassword ?? "", { mode: "0600", secret: true }),
+    rootFile(`/etc/pam.d/${pamService}`, renderVsftpdPam({ passwordFile })),
+    rootFile(passwordFile, `${user}:${cryptHash(user, secrets.deliveryPassword ?? "")}\n`, {
+      mode: "0600",
+      secret: true,
+    }),
     rootFile(`/etc/systemd/system/${ftpUnit}`, renderVsftpdService({ configFile, writable: root, firewall })),
   ];
   return {
     files,
-    packages: [{ name: "vsftpd" }],
+    packages: [{ name: "libpam-pwdfile" }, { name: "vsftpd" }],
     units: [
       {
         name: ftpUnit,
