@@ -122,7 +122,7 @@ describe("the public data server", () => {
       (v) => {
         v.datamart.delivery.senders.ftp.queueDirectory = "/apps/px/txq/sftp";
       },
-      "warren:datamart.delivery.senders.ftp.queueDirectory: a txq of its own is expected, got /apps/px/txq/sftp, which is datamart.delivery.senders.sftp.queueDirectory's",
+      "warren:datamart.delivery.senders.sftp.queueDirectory: a txq of its own is expected, got /apps/px/txq/sftp, which is datamart.delivery.senders.ftp.queueDirectory's",
     ],
     [
       "no sender at all",

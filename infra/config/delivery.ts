@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { byName } from "./by-name.ts";
 import { hostKeySchema } from "./host-key.ts";
 import { nameSchema } from "./hosts.ts";
 
@@ -49,7 +50,7 @@ export const deliverySchema = z.strictObject({
   senders: z
     .record(nameSchema, senderSchema)
     .refine((senders) => Object.keys(senders).length > 0, "at least one sender")
-    .transform((senders) => Object.fromEntries(Object.entries(senders).map(withQueue))),
+    .transform((senders) => byName(Object.fromEntries(Object.entries(senders).map(withQueue)))),
   /** The txq of notifications, one for all. */
   notifyDirectory: absolute.default("/apps/px/txq/dd-notify-wxo-b1"),
   /** Told beside the URL, to `publicExchange`, for clients of Sarracenia v2 and sr3. */

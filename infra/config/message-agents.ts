@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { byName } from "./by-name.ts";
 import { absolute } from "./delivery.ts";
 import { nameSchema } from "./hosts.ts";
 
@@ -12,17 +13,19 @@ const placement = {
 };
 
 /** Receivers by name: each message of a topic becomes a file in an rxq. Units are called `warren-receiver-NAME`. */
-export const receiversSchema = z.record(
-  nameSchema,
-  z.strictObject({
-    ...placement,
-    exchange,
-    /** Binding keys. */
-    topics: z.array(z.string().min(1).max(255)).min(1),
-    /** Left out: `/apps/px/rxq/NAME`. */
-    directory: absolute.optional(),
-  }),
-);
+export const receiversSchema = z
+  .record(
+    nameSchema,
+    z.strictObject({
+      ...placement,
+      exchange,
+      /** Binding keys. */
+      topics: z.array(z.string().min(1).max(255)).min(1),
+      /** Left out: `/apps/px/rxq/NAME`. */
+      directory: absolute.optional(),
+    }),
+  )
+  .transform(byName);
 
 const announced = z.strictObject({
   format: z.enum(["v00", "v02", "v03", "exp"]),
@@ -34,10 +37,9 @@ const announced = z.strictObject({
 });
 
 /** Bridges by name: each announcement of one format goes out in others. Units are called `warren-bridge-NAME`. */
-export const bridgesSchema = z.record(
-  nameSchema,
-  z.strictObject({ ...placement, from: announced, to: z.array(announced).min(1).max(8) }),
-);
+export const bridgesSchema = z
+  .record(nameSchema, z.strictObject({ ...placement, from: announced, to: z.array(announced).min(1).max(8) }))
+  .transform(byName);
 
 export type ReceiverConfig = z.infer<typeof receiversSchema>[string];
 export type BridgeConfig = z.infer<typeof bridgesSchema>[string];

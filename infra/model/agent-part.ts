@@ -19,7 +19,7 @@ export const metricsPorts = {
   "queue-manager": 9107,
 } as const;
 
-/** The same for those of which a host may have several: the first one's, in the order of the config. */
+/** The same for those of which a host may have several: the first one's, in the order of their names. */
 export const metricsPortsFrom = { delivery: 9110, receiver: 9130, bridge: 9150 } as const;
 
 export type AgentName = keyof typeof metricsPorts;

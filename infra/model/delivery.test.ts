@@ -12,13 +12,13 @@ const readConfig = (name: string, given?: StackConfig) => JSON.parse(contentOf(p
 describe("a px host", () => {
   it("has several senders of one program: those that deliver, each from its own txq, and the one that announces", () => {
     const model = px();
-    const names = ["delivery-sftp", "delivery-ftp", "dd-notify"];
+    const names = ["delivery-ftp", "delivery-sftp", "dd-notify"];
     const units = model.units.map((unit) => unit.name);
     expect(units).toEqual([...names, "receiver-urls"].map((name) => `warren-${name}.service`));
     const [queues, ports] = [names.map((name) => readConfig(name)), names.map((name) => readConfig(name).metrics.port)];
     expect(queues.map(({ queueDirectory }) => queueDirectory)).toEqual([
-      "/apps/px/txq/sftp",
       "/apps/px/txq/ftp",
+      "/apps/px/txq/sftp",
       "/apps/px/txq/dd-notify-wxo-b1",
     ]);
     expect(ports).toEqual([9110, 9111, 9105]);
@@ -119,7 +119,10 @@ describe("the account that delivers", () => {
     const conf = contentOf(dd, "/etc/warren/vsftpd.conf");
     expect(conf).toContain("local_root=/apps/dd\nchroot_local_user=YES\n");
     expect(conf).not.toContain("ssl_enable");
-    expect(contentOf(dd, "/etc/pam.d/warren-ftp")).toContain("user = wxofeed\n");
+    const passwords = dd.files.find(({ path }) => path === "/etc/warren/secrets/ftp-password");
+    expect(passwords).toMatchObject({ owner: "root", mode: "0600", secret: true });
+    expect(passwords && contentOf(dd, passwords.path)).toMatch(/^wxofeed:\$7\$\S{70,}\n$/);
+    expect(contentOf(dd, "/etc/pam.d/warren-ftp")).toContain(`pam_pwdfile.so pwdfile=${passwords?.path}\n`);
     const rules = contentOf(dd, "/etc/warren/firewall.nft");
     expect(rules).toContain("elements = { 10.203.0.51 }");
     expect(rules).toContain("tcp dport { 21, 50000-50099 } counter reject with tcp reset");

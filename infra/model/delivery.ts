@@ -70,7 +70,7 @@ interface DeliveryPlace {
   readonly sender: DeliverySender;
 }
 
-/** The senders that deliver, in the order of the config. */
+/** The senders that deliver, in the order of their names. */
 export const deliveryPlaces = ({ datamart }: StackConfig): DeliveryPlace[] =>
   Object.entries(datamart?.delivery?.senders ?? {}).map(([name, sender], index) => ({
     name: `delivery-${name}`,

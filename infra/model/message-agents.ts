@@ -11,6 +11,7 @@ import {
   productAccount,
   serviceAccount,
 } from "./agent-part.ts";
+import { messageQueueOf } from "./agent-queues.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
 /** One of several agents of a kind on a host. */
@@ -43,7 +44,7 @@ export const receiverParts = (context: PartContext): HostPart[] =>
       exchange,
       // Its broker's own part of the stack makes it.
       declareExchange: false,
-      queue: `cmc.receiver.${key}`,
+      queue: messageQueueOf("receiver", key),
       bindingKeys: topics,
       receiverQueueDirectory: directory,
     };
@@ -60,7 +61,12 @@ export const receiverParts = (context: PartContext): HostPart[] =>
 export const bridgeParts = (context: PartContext): HostPart[] =>
   bridgePlaces(context.config, context.host).map(({ name, port, key, config }) => {
     const { from, to, broker } = config;
-    const own = { queue: `cmc.bridge.${key}`, from, to, declareExchanges: false } as Partial<BridgeAgentConfig>;
+    const own = {
+      queue: messageQueueOf("bridge", key),
+      from,
+      to,
+      declareExchanges: false,
+    } as Partial<BridgeAgentConfig>;
     return agentPart(context, {
       ...{ name, port, program: "bridge", account: serviceAccount, own },
       summary: `says announcements of ${from.format} in ${to.map(({ format }) => format).join(", ")}`,

@@ -126,8 +126,8 @@ export interface QueueModel {
 
 /** A queue that the agents declare for themselves. */
 export interface AgentQueueModel extends QueueModel {
-  /** The host whose dispatcher alone declares it; absent: any dispatcher does. */
-  readonly declaredBy?: string;
+  /** Whose agent alone declares it; absent: any dispatcher does. */
+  readonly declaredBy?: { readonly host: string; readonly unit: string };
 }
 
 /** One RabbitMQ cluster and the objects in it. */

@@ -1,4 +1,4 @@
-import { chainHostOf } from "../runbook/chain.ts";
+import { type Chain, chainHostOf } from "../runbook/chain.ts";
 import { type AgentEvidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
 import {
   ageText,
@@ -142,13 +142,28 @@ export const agentIsWell = (part: Part, agent: string, hosts: Step["hosts"]): St
   name: `${agent} is well`,
   part,
   hosts,
-  judge: byHost((host, { evidence }, name) => {
-    const { health } = agentOf(host, agent);
-    if (!chainHostOf(evidence.chain, name).agents.some((one) => one.name === agent)) return good("none is placed here");
-    if (!health) return { verdict: "unknown", evidence: `the ${agent} says nothing` };
-    return health.ok ? good(health.text) : broken(health.text, logsOf(evidence, name, agent));
-  }),
+  judge: byHost((host, look, name) => judgeWell(host, look, name, agent)),
 });
+
+export function judgeWell(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+  const { health } = agentOf(host, agent);
+  if (!chainHostOf(evidence.chain, name).agents.some((one) => one.name === agent)) return good("none is placed here");
+  if (!health) return { verdict: "unknown", evidence: `the ${agent} says nothing` };
+  return health.ok ? good(health.text) : broken(health.text, logsOf(evidence, name, agent));
+}
+
+type JudgeAgent = (host: HostEvidence, look: Look, name: string, agent: string) => Verdict;
+
+/** Of several agents on a host: the first that isn't well, else what all say. */
+export const eachAgent = (
+  agents: (chain: Chain, host: string) => readonly string[],
+  judge: JudgeAgent,
+): Step["judge"] =>
+  byHost((host, look, name) => {
+    const verdicts = agents(look.evidence.chain, name).map((agent) => judge(host, look, name, agent));
+    const bad = verdicts.find(({ verdict }) => verdict !== "good");
+    return bad ?? good(verdicts.map(({ evidence }) => evidence).join(" · "));
+  });
 
 export const agentOf = (host: HostEvidence, agent: string): AgentEvidence =>
   host.agents[agent] ?? { silent: "not asked" };

@@ -74,7 +74,9 @@ function shortQueues({ chain, publicBroker }: Evidence, host: string): Verdict {
   const queues = publicBroker?.queues;
   if (!queues) return { verdict: "unknown", evidence: "the broker doesn't tell of queues" };
   const most = chain.publicRoad?.messagesMax ?? 0;
-  const all = Object.values(queues).toSorted((a, b) => b.messages - a.messages);
+  // Agents' own are kept, however long they get.
+  const clients = Object.values(queues).filter(({ name }) => !name.startsWith("cmc."));
+  const all = clients.toSorted((a, b) => b.messages - a.messages);
   const published = all.reduce((sum, queue) => sum + queue.published, 0);
   const [deepest] = all;
   const text = `${all.length} queues get ${perSecond(published)}${deepest ? `, the longest is ${deepest.name} with ${deepest.messages}` : ""}`;

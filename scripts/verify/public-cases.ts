@@ -39,6 +39,29 @@ export const publicCases: readonly Case[] = (
       ...{ host: "px-1", step: "delivery runs", says: /inactive/, remedy: /restart warren-delivery-sftp/ },
     },
     {
+      title: "one of several senders was stopped",
+      change: (look) => {
+        unitIs(look, "px-1", "warren-delivery-ftp.service", "inactive", "dead");
+        silentAgent(look, "px-1", "delivery-ftp", "Connection refused");
+      },
+      ...{ host: "px-1", step: "delivery runs", says: /delivery-ftp.*inactive/, remedy: /restart warren-delivery-ftp/ },
+    },
+    {
+      title: "px's password is refused",
+      change: (look) => {
+        waiting(look, "delivery-ftp", 4, 9);
+        const text =
+          "9 delivered, 4 waiting, 0 put aside; not connected to ftp://wxofeed@wxo-b1:21: doesn't let wxofeed in";
+        agentSays(look, "px-1", "delivery-ftp", false, text);
+      },
+      ...{
+        host: "px-1",
+        step: "products are delivered",
+        says: /delivery-ftp: 4 files wait.*doesn't let wxofeed in/,
+        remedy: /--agent delivery-ftp/,
+      },
+    },
+    {
       title: "px's key is refused",
       change: (look) => {
         wordsOf(look, "px-1").login = { silent: "wxofeed@wxo-b1: Permission denied (publickey)." };
@@ -131,6 +154,15 @@ export const publicCases: readonly Case[] = (
       ...{ host: "wxo-b1", step: "apache runs", says: /inactive/, remedy: /start apache2/ },
     },
     {
+      title: "the FTP server was stopped, and px waits for it",
+      change: (look) => {
+        unitIs(look, "wxo-b1", "vsftpd.service", "failed", "failed");
+        waiting(look, "delivery-ftp", 4, 9);
+        agentSays(look, "px-1", "delivery-ftp", false, notDelivering);
+      },
+      ...{ host: "wxo-b1", step: "FTP server runs", says: /failed/, remedy: /start vsftpd/ },
+    },
+    {
       title: "what is public is not allowed to be read",
       change: (look) => {
         for (const fetch of wordsOf(look, "wxo-b1").fetches ?? []) fetch.answer = { status: 403, bytes: 9, body: "" };
@@ -195,6 +227,29 @@ export const publicCases: readonly Case[] = (
         says: /wxo-b1 gives no/,
         remedy: /ping -c 3 wxo-b1/,
       },
+    },
+    {
+      title: "a bridge was stopped",
+      change: (look) => {
+        unitIs(look, "wxo-b1", "warren-bridge-sr3-posts.service", "inactive", "dead");
+        silentAgent(look, "wxo-b1", "bridge-sr3-posts", "Connection refused");
+      },
+      ...{ host: "wxo-b1", step: "bridges run", says: /inactive/, remedy: /restart warren-bridge-sr3-posts/ },
+    },
+    {
+      title: "a bridge has no connection to a broker that is sound",
+      change: (look) => agentSays(look, "wxo-b1", "bridge-sr3-posts", false, notConnected),
+      ...{ host: "wxo-b1", step: "bridges are well", says: /ECONNREFUSED/, remedy: /--agent bridge-sr3-posts/ },
+    },
+    {
+      title: "a receiver hangs",
+      change: (look) => silentAgent(look, "px-1", "receiver-urls", "no answer in time"),
+      ...{ host: "px-1", step: "receivers run", says: /doesn't answer on port 9130/, remedy: /it hangs/ },
+    },
+    {
+      title: "a receiver can't write",
+      change: (look) => agentSays(look, "px-1", "receiver-urls", false, "0 received; EROFS"),
+      ...{ host: "px-1", step: "receivers are well", says: /EROFS/, remedy: /--agent receiver-urls/ },
     },
     {
       title: "a subscriber is not connected",

@@ -1,6 +1,6 @@
 import { type Chain, notifyAgent } from "../runbook/chain.ts";
 import { type HostEvidence, hostEvidence, type TxqEvidence } from "../runbook/evidence.ts";
-import { agentOf, agentStep, answersStep, clockStep, diskStep, judgeAgent } from "./common-steps.ts";
+import { agentOf, agentStep, answersStep, clockStep, diskStep, eachAgent, judgeAgent } from "./common-steps.ts";
 import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
 import { isConnected } from "./urp-steps.ts";
 
@@ -8,15 +8,16 @@ import { isConnected } from "./urp-steps.ts";
 const waitSecondsMost = 60;
 
 const pxes = ({ publicRoad }: Chain) => publicRoad?.pxes ?? [];
+const deliveries = ({ publicRoad }: Chain) => publicRoad?.deliveries ?? [];
 
 /** The public road begins at px: files of a txq go to the public data server, and what is there is told. */
 export const pxSteps: readonly Step[] = [
   answersStep("px", pxes),
   clockStep("px", pxes),
   diskStep("px", pxes),
-  { name: "delivery runs", part: "px", hosts: pxes, judge: byHost(eachDelivery(judgeAgent)) },
+  { name: "delivery runs", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeAgent) },
   { name: "the server lets px in", part: "px", hosts: pxes, judge: byHost(judgeLogin) },
-  { name: "products are delivered", part: "px", hosts: pxes, judge: byHost(eachDelivery(judgeDelivery)) },
+  { name: "products are delivered", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeDelivery) },
   agentStep("px", notifyAgent, pxes),
   { name: "deliveries are announced", part: "px", hosts: pxes, judge: byHost(judgeNotify) },
   { name: "nothing is put aside", part: "px", hosts: pxes, judge: byHost(judgeAside) },
@@ -37,22 +38,10 @@ function judgeLogin({ login }: HostEvidence, { evidence }: Look, name: string): 
   );
 }
 
-type JudgeAgent = (host: HostEvidence, look: Look, name: string, agent: string) => Verdict;
-
-/** Of all that deliver: the first that isn't well, else what all say. */
-function eachDelivery(judge: JudgeAgent) {
-  return (host: HostEvidence, look: Look, name: string): Verdict => {
-    const agents = look.evidence.chain.publicRoad?.deliveries ?? [];
-    const verdicts = agents.map((agent) => judge(host, look, name, agent));
-    const bad = verdicts.find(({ verdict }) => verdict !== "good");
-    return bad ?? good(verdicts.map(({ evidence }) => evidence).join(" · "));
-  };
-}
-
 function judgeDelivery(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
   const { health } = agentOf(host, agent);
   if (!health) return { verdict: "unknown", evidence: `${agent} says nothing` };
-  const text = `${waitingText(host, agent)}; ${health.text}`;
+  const text = `${agent}: ${waitingText(host, agent)}; ${health.text}`;
   const journal = logsOf(evidence, name, agent);
   // A sender with nothing to send needs no connection.
   const isStuck = isLate(host, agent) || (!health.ok && (host.txqs?.[agent]?.files ?? 0) > 0);
