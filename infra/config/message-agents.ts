@@ -10,6 +10,7 @@ const placement = {
   hosts: z.array(nameSchema).min(1),
   /** A name under `warren:brokers`; the agent logs in as the agents' user. */
   broker: nameSchema,
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
 };
 
 /** Receivers by name: each message of a topic becomes a file in an rxq. Units are called `warren-receiver-NAME`. */

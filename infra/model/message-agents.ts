@@ -1,6 +1,7 @@
 import type { Config as BridgeAgentConfig } from "../../agents/bridge/config.ts";
 import type { Config as ReceiverAgentConfig } from "../../agents/receiver/config.ts";
 import type { StackConfig } from "../config/index.ts";
+import type { BridgeConfig, ReceiverConfig } from "../config/message-agents.ts";
 import {
   type AgentShell,
   agentPart,
@@ -51,7 +52,7 @@ export const receiverParts = (context: PartContext): HostPart[] =>
     const part = agentPart(context, {
       ...{ name, port, program: "receiver", account: productAccount, writable: directory, own },
       summary: "puts messages into a receiver queue, each a file",
-      ...at(context, config.broker),
+      ...at(context, config),
     });
     const owned = { owner: productAccount.name, group: productAccount.name, mode: "0755" };
     return { ...part, directories: [productAccount.home, directory].map((path) => ({ path, ...owned })) };
@@ -60,7 +61,7 @@ export const receiverParts = (context: PartContext): HostPart[] =>
 /** Announcements of one format go out in others. */
 export const bridgeParts = (context: PartContext): HostPart[] =>
   bridgePlaces(context.config, context.host).map(({ name, port, key, config }) => {
-    const { from, to, broker } = config;
+    const { from, to } = config;
     const own = {
       queue: messageQueueOf("bridge", key),
       from,
@@ -70,15 +71,18 @@ export const bridgeParts = (context: PartContext): HostPart[] =>
     return agentPart(context, {
       ...{ name, port, program: "bridge", account: serviceAccount, own },
       summary: `says announcements of ${from.format} in ${to.map(({ format }) => format).join(", ")}`,
-      ...at(context, broker),
+      ...at(context, config),
     });
   });
 
-function at(context: PartContext, cluster: string): Pick<AgentShell, "broker" | "credentials" | "logLevel"> {
+function at(
+  context: PartContext,
+  { broker: cluster, logLevel }: ReceiverConfig | BridgeConfig,
+): Pick<AgentShell, "broker" | "credentials" | "logLevel"> {
   const { config } = context;
   return {
     broker: { cluster, hosts: brokerHosts(context, cluster) },
     credentials: [passwordAt(config, config.announcements.user, cluster)],
-    logLevel: config.announcements.logLevel,
+    logLevel,
   };
 }
