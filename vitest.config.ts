@@ -2,8 +2,10 @@ import { configDefaults, defineConfig } from "vitest/config";
 
 const exclude = [...configDefaults.exclude, "**/.warren/**"];
 
-// Three kinds of tests, told apart by their names: x.test.ts needs nothing but Node; x.broker.test.ts starts a real
-// broker as an ordinary process; x.lab.test.ts needs root and makes real hosts.
+const minutes = { testTimeout: 300_000, hookTimeout: 900_000, fileParallelism: false };
+
+// Four kinds of tests, told apart by their names: x.test.ts needs nothing but Node; x.broker.test.ts starts a real
+// broker as an ordinary process; x.lab.test.ts needs root and makes real hosts; x.long.test.ts does either, for minutes.
 export default defineConfig({
   test: {
     projects: [
@@ -11,7 +13,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["**/*.test.ts"],
-          exclude: [...exclude, "**/*.broker.test.ts", "**/*.lab.test.ts"],
+          exclude: [...exclude, "**/*.broker.test.ts", "**/*.lab.test.ts", "**/*.long.test.ts"],
           testTimeout: 10_000,
           // Not a second: a busy machine's.
           expect: { poll: { timeout: 8000 } },
@@ -36,11 +38,10 @@ export default defineConfig({
           name: "lab",
           include: ["**/*.lab.test.ts"],
           exclude,
-          testTimeout: 300_000,
-          hookTimeout: 900_000,
-          fileParallelism: false,
+          ...minutes,
         },
       },
+      { test: { name: "long", include: ["**/*.long.test.ts"], exclude, ...minutes } },
     ],
   },
 });

@@ -2,20 +2,20 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { UserError } from "../agents/lib/errors.ts";
 import { traitsOf } from "../infra/config/series.ts";
-import { formatColumns } from "./lib/columns.ts";
 import { confirm } from "./lib/confirm.ts";
 import { interruptibleTwice } from "./lib/interruption.ts";
 import { type RunRecord, runRecord } from "./lib/run-record.ts";
 import { readCommittedConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
 import { awaitNoLack, describeLack, findingWithinMs, lackOf } from "./lib/wholeness.ts";
-import { planTurns, shortUnit, type Turn } from "./restart/plan.ts";
-import { type RestartRecord, restartRecord, turnState } from "./restart/progress.ts";
+import { planTurns, type Turn } from "./restart/plan.ts";
+import { restartRecord } from "./restart/progress.ts";
 import { type Restart, runTurns, type TurnResult } from "./restart/run.ts";
 import { type EngineContext, freeEngine, up } from "./restore/engine.ts";
 import { stage, take } from "./rollout/actions.ts";
 import type { Change } from "./rollout/changes.ts";
 import { changesId, lookForChanges } from "./rollout/look.ts";
+import { formatPlan, tell } from "./rollout/report.ts";
 import { giveAllBack, unwell, unwellBefore } from "./rollout/run.ts";
 import { holdersOf } from "./runbook/evidence.ts";
 import { bareLook, openLooker } from "./runbook/look.ts";
@@ -81,7 +81,7 @@ async function rollout(flags: Flags): Promise<void> {
   }
   const kept = runRecord("rollout", stack, rolloutRecord);
   if (changes.length === 0) {
-    await kept.remove();
+    await forgetDone(stack, kept);
     process.stdout.write(
       flags.json
         ? toJson({ ok: true, backOn: [], turns: [] })
@@ -130,6 +130,16 @@ async function rollout(flags: Flags): Promise<void> {
   }
 }
 
+/** @throws UserError where one was broken off that only goes on with the agents it was of */
+async function forgetDone(stack: string, kept: RunRecord<RolloutRecord>): Promise<void> {
+  const before = await kept.read();
+  await kept.remove();
+  const hosts = [...(before?.done ?? []), ...(before?.begun ? [before.begun.host] : [])];
+  if (hosts.length === 0) return;
+  const what = `a rollout was broken off, and other agents than this checkout's may run on ${hosts.join(", ")}`;
+  throw new UserError(`stack ${stack}`, what, `./warren up -s ${stack} brings back those of this checkout`);
+}
+
 interface Work {
   readonly stack: string;
   readonly flags: Flags;
@@ -158,12 +168,16 @@ async function rollOut({ stack, flags, restart, record, changes, kept, reach }: 
     const engine: EngineContext = { stack, toolchain, signal: restart.signal, say, quiet: true };
     restart.say(stack, "up keeps what the hosts run");
     await freeEngine(engine);
-    await up(engine).catch((cause: Error) => {
-      const remedy = `the new agents run on all hosts; mend it, then: ./warren up -s ${stack}`;
-      throw new UserError(`stack ${stack}`, `up could not keep what the hosts run: ${cause.message}`, remedy, {
-        cause,
-      });
-    });
+    // Killed from here on, nothing else tells that the hosts run others than the stack has.
+    await kept.write(record);
+    await up(engine)
+      .catch((cause: Error) => {
+        const remedy = `the new agents run on all hosts; mend it, then: ./warren up -s ${stack}`;
+        throw new UserError(`stack ${stack}`, `up could not keep what the hosts run: ${cause.message}`, remedy, {
+          cause,
+        });
+      })
+      .finally(() => kept.remove());
   } else process.exitCode = 1;
   tell(flags, ok, [], turns, ok ? "" : `  then: ./warren rollout -s ${stack} goes on\n`);
 }
@@ -179,7 +193,7 @@ async function goBack(
   const trouble = await giveAllBack(restart, record, changes);
   if (trouble.length === 0) await kept.remove();
   const text = [
-    `✗ ${record.backFor}`,
+    ...(turns.length === 0 ? [`✗ ${record.backFor}`] : []),
     ...trouble.map((one) => `✗ ${one}`),
     trouble.length === 0
       ? `the former agents run again on ${[...hosts].join(", ")}; an up would bring the new ones once more: mend them first`
@@ -187,28 +201,6 @@ async function goBack(
     "",
   ];
   tell(flags, false, [...hosts], turns, text.join("\n"));
-}
-
-function tell(
-  { json }: Flags,
-  ok: boolean,
-  backOn: readonly string[],
-  turns: readonly TurnResult[],
-  text: string,
-): void {
-  if (json) {
-    process.stdout.write(toJson({ ok, backOn, turns }));
-    return;
-  }
-  const rows = turns.map(({ host, units, outcome, seconds: took, why }) => [
-    host,
-    units.map(shortUnit).join(", "),
-    outcome === "restarted" ? "new" : outcome,
-    took === undefined ? "" : `${took.toFixed(0)} s`,
-    outcome === "failed" ? (why ?? "") : "",
-  ]);
-  const table = rows.length > 0 ? `${formatColumns([["host", "units", "", "", ""], ...rows], "  ")}\n` : "";
-  process.stdout.write(`${table}${text}`);
 }
 
 /** The record of a rollout of the same programs that was broken off, or a new one. Programs that differ again begin anew. */
@@ -223,20 +215,4 @@ function recordOf(changes: readonly Change[], all: readonly Turn[], before: Roll
     return units.length > 0 ? [{ ...turn, units }] : [];
   });
   return { startedAt: new Date().toISOString(), turns, done: [], changes: id };
-}
-
-function formatPlan(record: RestartRecord, changes: readonly Change[]): string {
-  const rows = record.turns.map((turn, index) => {
-    const programs = changes.filter(({ host }) => host === turn.host).flatMap((one) => one.programs);
-    const names = new Set(programs.map(({ name, installedSha256 }) => `${name} ${installedSha256.slice(0, 8)}`));
-    const state = turnState(turn, record);
-    return [
-      String(index + 1),
-      turn.host,
-      turn.units.map(shortUnit).join(", "),
-      [...names].join(", "),
-      state === "to do" ? "" : state,
-    ];
-  });
-  return `${formatColumns([["", "host", "units", "new", ""], ...rows], "  ")}\n`;
 }

@@ -6,8 +6,10 @@ import { installMissing, type Requirement } from "./lib/packages.ts";
 import { resultTable, runVitest, type SuiteResult } from "./lib/suite.ts";
 
 /** In the order in which they run: what fails fast comes first. */
-const suiteNames = ["check", "broker", "lab"] as const;
+const suiteNames = ["check", "broker", "lab", "long"] as const;
 type SuiteName = (typeof suiteNames)[number];
+/** What a change has to pass: half an hour on two cores. */
+const everyday: readonly SuiteName[] = suiteNames.filter((name) => name !== "long");
 
 /** Programs that the agents' tests start. The local broker and the lab bring by themselves what they need. */
 const brokerRequirements: readonly Requirement[] = [
@@ -17,20 +19,23 @@ const brokerRequirements: readonly Requirement[] = [
   { program: "sshd", package: "openssh-server" },
 ];
 
-/** `./warren test`: every suite, a table, and as the last line `N passed, N failed`. */
+/** `./warren test`: the suites, a table, and as the last line `N passed, N failed`. */
 export function define(command: Command): void {
   command
     .option("--only <suite>", `one suite (${suiteNames.join(", ")}); can be given more than once`, collectSuite)
+    .option("--long", "all suites; without it, all but the last")
     .option("--json <file>", "write the counts there as JSON")
     .addHelpText(
       "after",
       `
 check   format, lint, types, arrows, unit tests; a minute and a half on two cores (npm run check is the same)
 broker  agents as processes against real brokers, sshd and vsftpd; root for the last two
-lab     real hosts on this machine, provisioned by the real engine; root on Debian or Ubuntu`,
+lab     real hosts on this machine, provisioned by the real engine; root on Debian or Ubuntu
+long    what takes minutes of brokers and hosts: upgrades, rotations, drills, chaos, every fault that verify names`,
     )
-    .action(async (options: { only?: SuiteName[]; json?: string }) => {
-      const names = suiteNames.filter((name) => !options.only || options.only.includes(name));
+    .action(async (options: { only?: SuiteName[]; long?: true; json?: string }) => {
+      const wanted = options.only ?? (options.long ? suiteNames : everyday);
+      const names = suiteNames.filter((name) => wanted.includes(name));
       const results: SuiteResult[] = [];
       for (const name of names) results.push(...(await runSuite(name)));
       const passed = results.reduce((sum, result) => sum + result.passed, 0);
@@ -55,7 +60,7 @@ async function runSuite(name: SuiteName): Promise<SuiteResult[]> {
   try {
     const print = (text: string) => process.stdout.write(text);
     if (name === "check") return await runCheck(print);
-    if (name === "broker") await installMissing(brokerRequirements, (text) => print(`${name}: ${text}\n`));
+    if (name !== "lab") await installMissing(brokerRequirements, (text) => print(`${name}: ${text}\n`));
     const result = await runVitest(name, { show: true });
     for (const note of result.notes) process.stdout.write(`${name}: ${note}\n`);
     return [result];

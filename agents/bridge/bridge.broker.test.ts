@@ -90,12 +90,13 @@ async function publishAll(): Promise<void> {
   }
 }
 
-/** Every one was heard; of one that was posted once and heard again, all but the first say so. */
-async function expectAllHeard(): Promise<void> {
+/** Every one was heard; of one that was posted once and heard again, all but the first say so. Answers how many came again. */
+async function expectAllHeard(): Promise<number> {
   await vi.waitFor(() => expect(new Set(heard.map(({ url }) => url)).size).toBe(messagesCount), waitMs);
   const first = new Set<string>();
   const unmarked = heard.filter(({ url, again }) => first.size === first.add(url).size && !again);
   expect(unmarked.filter(({ url }) => !postedAgain.has(url))).toEqual([]);
+  return heard.length - messagesCount;
 }
 
 test("killed at random moments over 2,000 announcements: nothing is lost, and what is repeated says so", async () => {
@@ -103,7 +104,10 @@ test("killed at random moments over 2,000 announcements: nothing is lost, and wh
   await publishAll();
   await vi.waitFor(() => expect(killed.kills).toBeGreaterThan(4), waitMs);
   await killed.end();
-  await expectAllHeard();
+  const repeats = await expectAllHeard();
+  console.info(
+    `bridge killed ${killed.kills} times over ${messagesCount} announcements: 0 lost, ${repeats} repeated, each marked`,
+  );
 });
 
 test("with the broker killed and started again nothing is lost", async () => {

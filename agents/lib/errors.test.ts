@@ -21,6 +21,10 @@ it("fileFault says what keeps a person from a file, and leaves other errors alon
       `${below}: has a file above it where a folder is expected (ENOTDIR)\n  remedy: give this user the right to it, or run warren where it has it`,
     );
     expect(fileFault(caught(() => mkdirSync(join(folder, "file"))))?.message).toContain("EEXIST");
+    // What a write says names no file.
+    expect(fileFault(caught(() => writeFileSync("/dev/full", "x")))?.format()).toMatch(
+      /no room left.*\n {2}remedy: make room/,
+    );
     // A file that isn't there is somebody's bug, or has a message of its own.
     expect(fileFault(caught(() => readFileSync(join(folder, "nothing"))))).toBeUndefined();
     expect(fileFault(new Error("something"))).toBeUndefined();

@@ -50,10 +50,13 @@ const fileFaults: Readonly<Record<string, string>> = {
 /** A file that rights, mounts or a full disk keep a person from, as a UserError; undefined for any other error. */
 export function fileFault(error: unknown): UserError | undefined {
   if (!(error instanceof Error)) return undefined;
-  const { code, path } = error as NodeJS.ErrnoException;
-  const what = code === undefined ? undefined : fileFaults[code];
-  if (what === undefined || path === undefined) return undefined;
-  return new UserError(path, `${what} (${code})`, "give this user the right to it, or run warren where it has it", {
-    cause: error,
-  });
+  const { code = "", path } = error as NodeJS.ErrnoException;
+  const what = fileFaults[code];
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  // What a write says names no file; of other errors without one none is a file's.
+  if (what === undefined || (path === undefined && !isFull)) return undefined;
+  const remedy = isFull
+    ? "make room on this machine (df -h . ~ /tmp), and give the same command again"
+    : "give this user the right to it, or run warren where it has it";
+  return new UserError(path ?? "a file that warren writes", `${what} (${code})`, remedy, { cause: error });
 }

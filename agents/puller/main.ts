@@ -44,7 +44,10 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   puller.recall(before);
   const session = openBrokerSession({ config: config.broker, log, name: "puller", topology: topologyOf(config) });
   const standingOf = (about: Inquiry, sooner: AbortSignal) => puller.answer(about, sooner);
-  const peers = openPeers({ config, session, notices, log, standingOf, onSilent: telemetry.peersSilent });
+  const peers = openPeers({
+    ...{ config, stateDirectory, session, notices, log, standingOf },
+    onSilent: telemetry.peersSilent,
+  });
   const consumer = consume({
     ...{ session, queue, prefetch, log, agent: "puller", deadLetterSession: notices },
     handle(delivery) {

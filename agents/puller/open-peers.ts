@@ -3,12 +3,15 @@ import { hostname } from "node:os";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import type { Log } from "../lib/log.ts";
 import type { Config } from "./config.ts";
+import { readKnownPeers, writeKnownPeers } from "./known-peers.ts";
 import { PeerLine } from "./peer-line.ts";
 import type { Inquiry, Standing } from "./peer-message.ts";
 import { Peers, type Word } from "./peers.ts";
+import { stateFile } from "./state-file.ts";
 
 export interface OpenPeersOptions {
   readonly config: Config;
+  readonly stateDirectory: string;
   readonly session: BrokerSession;
   readonly notices: BrokerSession;
   readonly log: Log;
@@ -25,12 +28,18 @@ export interface OpenPeers {
 const nonceBytes = 6;
 
 /** Joins the pullers; nobody is asked, and nobody answered, where `peersWaitMs` is 0. */
-export function openPeers({ config, session, notices, log, standingOf, onSilent }: OpenPeersOptions): OpenPeers {
+export function openPeers(options: OpenPeersOptions): OpenPeers {
+  const { config, stateDirectory, session, notices, log, standingOf, onSilent } = options;
   const { exchange, peersTopic: topic, peersWaitMs: waitMs, receiverQueueDirectory } = config;
   if (waitMs === 0) return { counts: { known: 0, silent: 0 }, ask: async () => "nothing" };
+  const knownFile = stateFile("peers", "json", { stateDirectory, receiverQueueDirectory });
+  const onFailure = (err: Error) =>
+    log.warn({ err }, "known pullers can't be kept: after a start who is away may not be waited for");
   const peers = new Peers({
     self: `${hostname()}:${receiverQueueDirectory}`,
     nonce: randomBytes(nonceBytes).toString("base64url"),
+    known: readKnownPeers(knownFile, onFailure),
+    onKnown: (others) => writeKnownPeers(knownFile, others, onFailure),
     waitMs,
     send: (message) => line.send(message),
     standingOf,

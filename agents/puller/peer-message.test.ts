@@ -15,7 +15,10 @@ const standing = fc.constantFrom("placed" as const, "asked" as const, "nothing" 
 const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.record({ kind: fc.constant("here" as const), from: id, asksBack: fc.boolean() }),
   fc.record({ kind: fc.constant("ask" as const), from: id, question: id, about, clock: fc.nat() }),
-  fc.record({ kind: fc.constant("answer" as const), from: id, to: id, question: id, standing }),
+  fc.record(
+    { kind: fc.constant("answer" as const), from: id, to: id, question: id, standing, others: fc.array(id) },
+    { requiredKeys: ["kind", "from", "to", "question", "standing"] },
+  ),
 );
 
 test("what one puller says is what another one reads", () => {

@@ -25,7 +25,8 @@ const schema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("here"), from: id, asksBack: z.boolean() }),
   /** `clock`: Lamport's, by which of two that ask about one product at once the same one goes first for both. */
   z.object({ kind: z.literal("ask"), from: id, question: id, about: inquirySchema, clock: z.int().min(0) }),
-  z.object({ kind: z.literal("answer"), from: id, to: id, question: id, standing }),
+  /** `others`: pullers that the answering one knows, away or not. */
+  z.object({ kind: z.literal("answer"), from: id, to: id, question: id, standing, others: z.array(id).optional() }),
 ]);
 
 /** What pullers say to each other; each hears all of it. */

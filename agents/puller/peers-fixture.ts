@@ -10,7 +10,7 @@ export const about: Inquiry = {
 
 /** One puller of the world: hears by one connection and speaks by another one, either of which may be away. */
 export class Node {
-  readonly peers: Peers;
+  peers: Peers;
   /** What it was told and has not read. */
   readonly inbox: PeerMessage[] = [];
   /** What it was waited for in vain. */
@@ -20,16 +20,41 @@ export class Node {
   speaks = false;
   /** How often it has placed the product. */
   placed = 0;
+  /** On its disk: whom it knows. */
+  #known: readonly string[] = [];
+  #starts = 0;
   #isOpen = false;
   #inHand: Promise<void> | undefined;
   /** Aborts when what is in hand is given to another one. */
   #giveBack = new AbortController();
 
+  readonly #world: World;
+  readonly #name: string;
+  readonly #waitMs: number;
+
   constructor(world: World, name: string, waitMs: number) {
-    this.peers = new Peers({
-      ...{ self: name, nonce: name, waitMs, settleMs: 1 },
+    this.#world = world;
+    this.#name = name;
+    this.#waitMs = waitMs;
+    this.peers = this.#begin();
+  }
+
+  /** Killed, and started again: it has no connection yet, and what it has placed and whom it knows is on its disk. */
+  dies(): void {
+    this.set({ hears: false, speaks: false });
+    this.peers = this.#begin();
+  }
+
+  #begin(): Peers {
+    this.#starts += 1;
+    const start = this.#starts;
+    return new Peers({
+      ...{ self: this.#name, nonce: `${this.#name}.${start}`, waitMs: this.#waitMs, settleMs: 1, known: this.#known },
+      onKnown: (others) => {
+        if (start === this.#starts) this.#known = others;
+      },
       send: (message) => {
-        if (this.speaks) world.publish(message);
+        if (start === this.#starts && this.speaks) this.#world.publish(message);
       },
       standingOf: async (_, sooner) => {
         if (this.#inHand && !sooner.aborted) await Promise.race([this.#inHand, aborted(sooner)]);
@@ -100,6 +125,13 @@ export class World {
   publish(message: PeerMessage): void {
     this.said.push(message);
     for (const node of this.nodes) if (node.hears) node.inbox.push(message);
+  }
+
+  /** One more, with nothing on its disk. */
+  add(waitMs: number): Node {
+    const node = new Node(this, `p${this.nodes.length}`, waitMs);
+    this.nodes.push(node);
+    return node;
   }
 
   /** All are connected, and know of each other. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { aborted } from "../lib/aborted.ts";
@@ -6,6 +7,8 @@ import { Peers } from "./peers.ts";
 import { about, type Node, World } from "./peers-fixture.ts";
 
 const longMs = 600_000;
+/** Waited for to its end, and longer than a busy machine takes for the answers of those that do answer. */
+const shortMs = 400;
 
 async function arrange(count = 3, waitMs = longMs): Promise<{ world: World; one: Node; two: Node; three: Node }> {
   const world = await World.calm(count, waitMs);
@@ -60,7 +63,7 @@ test("who asks without a connection asks when it has one", async () => {
 });
 
 test("one that never answers is waited for once, until it says something", async () => {
-  const { world, one, two } = await arrange(3, 50);
+  const { world, one, two } = await arrange(3, shortMs);
   two.set({ hears: false, speaks: false });
   const first = one.ask();
   await world.readAll();
@@ -82,8 +85,59 @@ test("a puller that has just begun, and knows nobody, gives the others time to s
   for (const node of [two, three]) {
     late.peers.heard({ kind: "here", from: node === two ? "p1" : "p2", asksBack: false });
   }
-  late.peers.heard({ kind: "answer", from: "p1", to: "p0", question: "p0-1", standing: "placed" });
+  late.peers.heard({ kind: "answer", from: "p1", to: "p0", question: "p0.1-1", standing: "placed" });
   expect([await word, world.nodes.length]).toEqual(["placed", 3]);
+});
+
+/** Resolves when it is told, and long after a puller that knows nobody would have guessed that nobody is there. */
+const hasSettled = () => delay(50);
+
+test("one that is killed and begins again waits for those that it knew, however long they are away", async () => {
+  const { world, one, two } = await arrange();
+  two.standing = "placed";
+  two.set({ hears: false, speaks: false });
+  one.dies();
+  one.set({ hears: true, speaks: true });
+  const settled = vi.fn();
+  const word = one.ask();
+  void word.then(settled);
+  await world.readAll();
+  await hasSettled();
+  expect(settled).not.toHaveBeenCalled();
+  two.set({ hears: true, speaks: true });
+  await world.readAll();
+  expect(await word).toBe("placed");
+});
+
+test("one that never ran before waits for those that the others know, however long they are away", async () => {
+  const { world, two } = await arrange();
+  two.standing = "placed";
+  two.set({ hears: false, speaks: false });
+  const late = world.add(longMs);
+  late.set({ hears: true, speaks: true });
+  await world.readAll();
+  const settled = vi.fn();
+  const word = late.ask();
+  void word.then(settled);
+  await world.readAll();
+  await hasSettled();
+  expect(settled).not.toHaveBeenCalled();
+  two.set({ hears: true, speaks: true });
+  await world.readAll();
+  expect(await word).toBe("placed");
+});
+
+test("one that was waited for in vain is not waited for again because others know it, nor by the next process", async () => {
+  const { world, one, two } = await arrange(3, shortMs);
+  two.set({ hears: false, speaks: false });
+  const ask = async () => {
+    const word = one.ask();
+    await world.readAll();
+    return word;
+  };
+  expect([await ask(), await ask()]).toEqual(["silent", "nothing"]);
+  one.dies();
+  expect(one.peers.counts).toEqual({ known: 1, silent: 0 });
 });
 
 test("alone it waits for nobody", async () => {
@@ -115,12 +169,12 @@ test("answers to others, of another process or to another question are no answer
   const word = one.ask();
   void word.then(settled);
   const answer = { kind: "answer", from: "p1", standing: "placed" } as const;
-  one.peers.heard({ ...answer, to: "p2", question: "p0-1" });
-  one.peers.heard({ ...answer, to: "p0", question: "p0-2" });
+  one.peers.heard({ ...answer, to: "p2", question: "p0.1-1" });
+  one.peers.heard({ ...answer, to: "p0", question: "p0.1-2" });
   one.peers.heard({ ...answer, to: "p0", question: "other-1" });
   await world.readAll();
   expect(settled).not.toHaveBeenCalled();
-  one.peers.heard({ ...answer, to: "p0", question: "p0-1" });
+  one.peers.heard({ ...answer, to: "p0", question: "p0.1-1" });
   expect(await word).toBe("placed");
 });
 
@@ -138,7 +192,8 @@ test("of two that have it in hand at once one places it, and the other one hears
 test("who has it in hand, owes an answer, and comes to ask itself answers before: it would wait for the other one's", async () => {
   const said: PeerMessage[] = [];
   const peers = new Peers({
-    ...{ self: "p0", nonce: "n", waitMs: longMs, send: (message) => void said.push(message), onSilent: () => {} },
+    ...{ self: "p0", nonce: "n", waitMs: longMs, known: [], send: (message) => void said.push(message) },
+    ...{ onSilent: () => {}, onKnown: () => {} },
     standingOf: async (_, sooner) => {
       await aborted(sooner);
       return "nothing";
@@ -166,19 +221,22 @@ test("who asks while it waits for others answers those that asked before, and no
   expect(world.nodes.map(({ placed }) => placed)).toEqual([0, 1, 0]);
 });
 
-/** What happens to whom: connections go and come, and what was said arrives late. */
+/** What happens to whom: connections go and come, it is killed, and what was said arrives late. */
 const eventOf = (...more: string[]) =>
   fc.record({
     who: fc.nat({ max: 2 }),
-    what: fc.constantFrom("reads", "reads", "reads", "hears", "hears not", "speaks", "speaks not", ...more),
+    what: fc.constantFrom("reads", "reads", "reads", "hears", "hears not", "speaks", "speaks not", "dies", ...more),
   });
 const event = eventOf();
+/** Of the first, which asks, a kill would end the question with it. */
+const whileItAsks = event.filter(({ who, what }) => who !== 0 || what !== "dies");
 const eventOrDelivery = eventOf("is given it", "is given it");
 
 async function happen(world: World, { who, what }: { who: number; what: string }): Promise<void> {
   const node = world.nodes[who];
   if (what === "reads") await node?.read();
   else if (what === "is given it") node?.deliver();
+  else if (what === "dies") node?.dies();
   else if (what.startsWith("hears")) node?.set({ hears: what === "hears" });
   else node?.set({ speaks: what === "speaks" });
 }
@@ -190,22 +248,26 @@ async function heal(world: World): Promise<void> {
 
 test("whatever connections do, and whenever the words arrive: what one has placed nobody takes for not placed", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(event, { maxLength: 30 }), fc.array(event, { maxLength: 30 }), async (before, during) => {
-      const { world, one, two } = await arrange();
-      for (const one of before) await happen(world, one);
-      two.standing = "placed";
-      const word = one.ask();
-      for (const one of during) await happen(world, one);
-      await heal(world);
-      expect(await word).toBe("placed");
-    }),
+    fc.asyncProperty(
+      fc.array(event, { maxLength: 30 }),
+      fc.array(whileItAsks, { maxLength: 30 }),
+      async (before, during) => {
+        const { world, one, two } = await arrange();
+        for (const one of before) await happen(world, one);
+        two.standing = "placed";
+        const word = one.ask();
+        for (const one of during) await happen(world, one);
+        await heal(world);
+        expect(await word).toBe("placed");
+      },
+    ),
     { numRuns: 300 },
   );
 });
 
 test("and what nobody has placed is known as that when all have a connection again", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(event, { maxLength: 30 }), async (during) => {
+    fc.asyncProperty(fc.array(whileItAsks, { maxLength: 30 }), async (during) => {
       const { world, one } = await arrange();
       const word = one.ask();
       for (const one of during) await happen(world, one);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Inquiry, PeerMessage, Standing } from "./peer-message.ts";
 
-/** Longer than it takes pullers that run to answer one that has just begun. */
+/** Longer than it takes pullers that run to answer one that has just begun. All that matters to is the first start ever, see `Peers`. */
 const settleMsDefault = 2000;
 
 /** `silent`: some gave no answer in time. */
@@ -12,6 +12,8 @@ export interface PeersOptions {
   readonly self: string;
   /** Begins the names of questions; another one in each process. */
   readonly nonce: string;
+  /** Whom the process before this one knew. */
+  readonly known: readonly string[];
   readonly waitMs: number;
   readonly settleMs?: number;
   /** To all pullers, at once or not at all: without a connection it goes nowhere, see `connected`. */
@@ -20,6 +22,8 @@ export interface PeersOptions {
   readonly standingOf: (about: Inquiry, sooner: AbortSignal) => Promise<Standing>;
   /** Pullers that gave no answer within `waitMs`; they are not waited for again until they say something. */
   readonly onSilent: (others: readonly string[]) => void;
+  /** Whom to wait for, each time that it changes, for the process after this one; before anybody is asked. */
+  readonly onKnown: (others: readonly string[]) => void;
 }
 
 interface Question {
@@ -38,6 +42,9 @@ interface Question {
  *
  * Why no word is missed: a puller answers by a queue of the connection that it consumes by. So while it has no connection it is
  * waited for; once it has one, says so (`here`) and is asked again, what it had by the old one is placed or dropped, not under way.
+ *
+ * Whom to wait for is no matter of time: a puller remembers on disk whom it knew, and each answer names whom that one knows. Only who never ran
+ * before, and hears of nobody, has to guess that nobody is there.
  *
  * Where two have announcements of one product in hand and both ask, they do what Ricart and Agrawala's two do who want the same lock: who
  * asked first, by Lamport's clock and then by name, answers when it is done; the other one answers at once. So nobody waits in a circle.
@@ -59,6 +66,7 @@ export class Peers {
 
   constructor(options: PeersOptions) {
     this.#options = options;
+    for (const other of options.known) if (other !== options.self) this.#others.set(other, true);
   }
 
   /** Other pullers that are known, and those of them that did not answer. */
@@ -112,7 +120,7 @@ export class Peers {
       if (said !== "silent") return said;
       const silent = this.#awaitedBy(question);
       // Who could not ask knows nothing of them.
-      if (question.isOut) for (const other of silent) this.#others.set(other, false);
+      if (question.isOut) this.#note(silent, false);
       onSilent(silent);
       return said;
     } finally {
@@ -125,7 +133,7 @@ export class Peers {
     const { from } = message;
     const { self } = this.#options;
     if (from === self) return;
-    this.#others.set(from, true);
+    this.#note([from], true);
     switch (message.kind) {
       case "here":
         if (!message.asksBack) break;
@@ -143,7 +151,23 @@ export class Peers {
     }
   }
 
-  #onAnswer({ from, question: name, standing }: PeerMessage & { kind: "answer" }): void {
+  /** Of pullers that it has heard nothing of before, or that changed, the next process is to know. */
+  #note(others: readonly string[], answers: boolean): void {
+    const changed = others.filter((other) => this.#others.get(other) !== answers);
+    for (const other of changed) this.#others.set(other, answers);
+    if (changed.length > 0) this.#options.onKnown(this.#answering);
+  }
+
+  get #answering(): string[] {
+    return [...this.#others].flatMap(([other, answers]) => (answers ? [other] : []));
+  }
+
+  #onAnswer({ from, question: name, standing, others = [] }: PeerMessage & { kind: "answer" }): void {
+    // Before this answer counts: it may be the last that was waited for. Of one that this puller waited for in vain it knows better.
+    this.#note(
+      others.filter((other) => other !== this.#options.self && !this.#others.has(other)),
+      true,
+    );
     const question = this.#questions.get(name);
     if (!question) return;
     if (standing !== "nothing") question.word.resolve(standing);
@@ -160,7 +184,7 @@ export class Peers {
     const standing = await standingOf(about, sooner.signal);
     owed.delete(sooner);
     if (owed.size === 0) this.#owed.delete(about.key);
-    send({ kind: "answer", from: self, to, question, standing });
+    send({ kind: "answer", from: self, to, question, standing, others: this.#answering });
   }
 
   /** Whether this puller asks about the same product, and has asked later. */
@@ -191,6 +215,6 @@ export class Peers {
   }
 
   #awaitedBy({ denied }: Question): string[] {
-    return [...this.#others].flatMap(([other, answers]) => (answers && !denied.has(other) ? [other] : []));
+    return this.#answering.filter((other) => !denied.has(other));
   }
 }

@@ -83,8 +83,12 @@ function keepDigest(unit: string): Command {
   return and(run("mkdir", "-p", digestFolder), to(digestFile(unit), run("echo", digestWord)));
 }
 
-/** The next renewal restarts the unit, whatever it has read. */
-export const forgetDigest = (unit: string): Command => run("rm", "-f", digestFile(unit));
+/**
+ * The next renewal restarts the unit, whatever it has read. What stays is the time: by that a former program which was kept before is told from
+ * one that was replaced since.
+ */
+export const forgetDigest = (unit: string): Command =>
+  and(run("mkdir", "-p", digestFolder), to(digestFile(unit), run("true")));
 
 const digestFolder = "/var/lib/warren/units";
 const digestFile = (unit: string): string => `${digestFolder}/${unit}`;

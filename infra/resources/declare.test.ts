@@ -35,9 +35,13 @@ beforeAll(async () => {
 afterAll(() => rmSync(checkout, { recursive: true, force: true }));
 
 /** Declares the fixture's model. @param before what the last run kept @param failing name of the resource that the engine can't make */
-async function declared(before: KeptSteps, failing?: string): Promise<{ all: Registered[]; kept: KeptSteps }> {
+async function declared(
+  before: KeptSteps,
+  failing?: string,
+  steps = planned,
+): Promise<{ all: Registered[]; kept: KeptSteps }> {
   const registered = await recordRegistrations(failing);
-  const output = declareModel(model, planned, before, checkout, { bunny: "bunny2" });
+  const output = declareModel(model, steps, before, checkout, { bunny: "bunny2" });
   const outputs = await new Promise<KeptSteps>((resolve) => output.apply(resolve));
   return { all: registered, kept: outputs };
 }
@@ -246,6 +250,24 @@ describe("a step that fails", () => {
     expect(after.kept["pds-2 /etc/warren/puller.json"]).toEqual(kept["pds-2 /etc/warren/puller.json"]);
     expect(after.kept["pds-2 warren-puller.service"]).toEqual(kept["pds-2 warren-puller.service"]);
   });
+
+  it.each([
+    ["puller", "pds-1", "pds-2"],
+    ["dispatcher", "bunny2", "bunny1"],
+  ])(
+    "keeps programs of the %s that come after it off their hosts, but for the first time",
+    async (agent, one, next) => {
+      const asked = new Map(model.hosts.map(({ name }) => [name, new Map()]));
+      const again = planSteps(model, asked, kept, config.secrets.erlangCookie, "T2");
+      const failing = `${one} warren-${agent}.service`;
+      const ofNext = `${next} /opt/warren/agents/${agent}.mjs`;
+      const names = (await withoutRejections(() => declared(kept, failing, again))).all.map(({ name }) => name);
+      expect(names).toContain(`${one} /opt/warren/agents/${agent}.mjs`);
+      expect(names).not.toContain(ofNext);
+      expect(names).not.toContain(`${ofNext} copy`);
+      expect(named(ofNext).dependencies).not.toContain(failing);
+    },
+  );
 });
 
 /** Whoever waits for a resource that fails rejects too, by the SDK's design; `infra/index.ts` takes these for told. */

@@ -56,7 +56,7 @@ export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = [
     ...before.map((file) => fileStep(file, file.path === firewallRules ? [...root, ...rolled] : root)),
     ...(packages ? [packages] : []),
     ...after.map((file) => fileStep(file, ready)),
-    ...host.artifacts.map((artifact) => artifactStep(artifact, root)),
+    ...host.artifacts.map((artifact) => artifactStep(artifact, root, turnOf(host, artifact.path))),
     ...host.units.map((unit) =>
       cluster && unit.name === brokerUnit
         ? brokerStep(unit, [...ready, ...rolled], membershipOf(cluster, host.name))
@@ -127,7 +127,18 @@ function packagesOf(host: HostModel, after: readonly string[]): Step | undefined
   };
 }
 
-function artifactStep(artifact: ArtifactModel, after: readonly string[]): Step {
+/**
+ * A new program that the first host of several doesn't come up with stops there: no other one has it on its disk, to run it after a crash. Units that
+ * share a program have turns of their own, and might wait for each other.
+ */
+function turnOf({ units }: HostModel, path: string): Step["turn"] {
+  const [unit, ...others] = units.filter(({ reads }) => reads.includes(path));
+  if (!unit || others.length > 0) return undefined;
+  const { after, afterAsked = [], afterBroker } = unit;
+  return after.length + afterAsked.length > 0 ? { after, afterAsked, afterBroker } : undefined;
+}
+
+function artifactStep(artifact: ArtifactModel, after: readonly string[], turn: Step["turn"]): Step {
   const ending = artifact.source.endsWith(".gz") ? ".gz" : "";
   const remotePath = `/tmp/warren-${artifact.name}-${artifact.sha256.slice(0, 16)}${ending}`;
   const install = installFile(artifact, remotePath, artifact);
@@ -143,6 +154,7 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[]): Step {
     copy: { source: artifact.source, remotePath },
     after,
     afterBroker: false,
+    ...(turn ? { turn } : {}),
     content: [artifact.path, artifact.owner, artifact.group, artifact.mode, artifact.sha256],
     follows: [],
   };

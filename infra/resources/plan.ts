@@ -74,8 +74,15 @@ export function planSteps(
 
   /** Hosts that stand in for each other take turns; one that is away holds nobody up. */
   function withTurns(one: PlannedStep): PlannedStep {
-    const turns = (one.step.afterAsked ?? []).filter((name) => drifts.has(name.slice(0, name.indexOf(" "))));
-    return turns.length === 0 ? one : { ...one, step: { ...one.step, after: [...one.step.after, ...turns] } };
+    const { step } = one;
+    const turn = kept[one.name] ? step.turn : undefined;
+    const asked = [...(step.afterAsked ?? []), ...(turn?.afterAsked ?? [])].filter((name) =>
+      drifts.has(name.slice(0, name.indexOf(" "))),
+    );
+    const turns = [...(turn?.after ?? []), ...asked];
+    if (turns.length === 0) return one;
+    const afterBroker = turn?.afterBroker ?? step.afterBroker;
+    return { ...one, step: { ...step, after: [...step.after, ...turns], afterBroker } };
   }
 
   /** A cluster under another name is the same one: its members must not leave it for that. */

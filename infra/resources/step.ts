@@ -25,6 +25,8 @@ export interface Step {
   readonly afterAsked?: readonly string[];
   /** The cluster whose objects it comes after. */
   readonly afterBroker: string | false;
+  /** What it comes after besides where it was made before: a program is renewed when it is the turn of the unit that runs it. */
+  readonly turn?: Pick<Step, "after" | "afterAsked" | "afterBroker">;
   /** Everything that a change of should lead to a renewal. */
   readonly content: readonly string[];
   /** Names of steps whose renewal or repair renews this one. */

@@ -52,6 +52,10 @@ export function giveBack({ host, unit, programs }: Change): HostAction {
   );
 }
 
+/** What was brought beside what runs, and isn't taken any more. */
+export const unstage = (host: string, programs: readonly ArtifactModel[]): HostAction =>
+  action(host, "is rid of the new programs", run("rm", "-f", ...programs.map(stagedAt)));
+
 const withDigest = (command: Command, digest: string): Command =>
   run("sh", "-c", render(command).replaceAll(digestWord, digest));
 

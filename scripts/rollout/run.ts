@@ -6,7 +6,7 @@ import { type Restart, takeBack } from "../restart/run.ts";
 import { chainHostOf } from "../runbook/chain.ts";
 import { type Evidence, hostEvidence } from "../runbook/evidence.ts";
 import { verify } from "../verify/judge.ts";
-import { giveBack } from "./actions.ts";
+import { giveBack, unstage } from "./actions.ts";
 import type { Change } from "./changes.ts";
 
 /** What an operator makes, or where it is put, is none of a program's. */
@@ -77,5 +77,7 @@ export async function giveAllBack(
     const trouble = await takeBack(restart, record, host, hosts);
     if (trouble) failed.push(`${host}: ${trouble.why}`);
   }
+  // Of one that can't be reached its next boot clears them.
+  await Promise.all(changes.map(({ host, programs }) => act(reach, unstage(host, programs))));
   return failed;
 }

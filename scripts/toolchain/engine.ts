@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
 import path from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { engineMistake } from "./engine-mistake.ts";
 import { writeWhole } from "./files.ts";
 import { checkout, nodeProgram } from "./places.ts";
 import { userHome } from "./plugins.ts";
@@ -60,12 +61,13 @@ export async function runPulumi(args: readonly string[], options: PulumiOptions 
   return (await runEngine(args, { ...options, output: "inherit" })).exitCode;
 }
 
-/** What a command of the engine prints, e.g. of `stack output --json`. @throws UserError with its own words if it fails. */
+/** What a command of the engine prints, e.g. of `stack output --json`. @throws UserError if it fails: a person's mistake, or the engine's own words */
 export async function readPulumi(args: readonly string[], options: PulumiOptions = {}): Promise<string> {
   const { exitCode, stdout, stderr } = await runEngine(args, { ...options, output: "capture" });
   const said = stderr.trim() || diagnosticsOf(stdout);
-  if (exitCode !== 0) throw new UserError(`pulumi ${args.join(" ")}`, said || `ended with ${exitCode}`);
-  return stdout;
+  if (exitCode === 0) return stdout;
+  const mistake = engineMistake(options.stack ?? stackOf(args) ?? "", said);
+  throw mistake ?? new UserError(`pulumi ${args.join(" ")}`, said || `ended with ${exitCode}`);
 }
 
 /** What an operation says at its end of what went wrong; it says nothing on standard error. */

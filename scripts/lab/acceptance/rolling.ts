@@ -22,10 +22,10 @@ interface Limits {
 }
 
 /**
- * What an operator does to a sound system by `./warren restart` and `./warren drill`, while products flow: none is lost, none goes out twice. Both are run
- * as a person runs them. Doesn't prove what a restart does to a system that breaks meanwhile.
+ * `./warren restart` of a sound system, run as a person runs it, while products flow: none is lost, none goes out twice. Doesn't prove what a restart does
+ * to a system that breaks meanwhile.
  */
-export function rolling({ mayDeliverTwice = false }: Limits = {}): void {
+export function rollingRestart({ mayDeliverTwice = false }: Limits = {}): void {
   describe("planned work while products flow", () => {
     it("restarts all hosts in turn: nothing is lost, nothing goes out twice", { timeout: testWithinMs }, async () => {
       const { answers, account } = await whileProductsFlow<{
@@ -40,10 +40,15 @@ export function rolling({ mayDeliverTwice = false }: Limits = {}): void {
       note("rolling restart of all hosts", `${Math.round(turns.reduce((sum, { seconds }) => sum + seconds, 0))} s`);
       expectAllOnce(account, { mayDeliverTwice });
     });
+  });
+}
 
-    it("goes on through each kind of drill, and is whole again", { timeout: testWithinMs }, async () => {
-      const drills = drillKinds.map(({ name }) => ["drill", name, "--hold", String(drillHoldSeconds)]);
-      const { answers, account } = await whileProductsFlow<DrillReport>(drills, drillWithinMs);
+/** `./warren drill`, each kind of it, run as a person runs it while products flow: none is lost, none goes out twice. */
+export function drills({ mayDeliverTwice = false }: Limits = {}): void {
+  describe("things broken on purpose while products flow", () => {
+    it("each kind of drill is gone through, and all is whole again", { timeout: testWithinMs }, async () => {
+      const verbs = drillKinds.map(({ name }) => ["drill", name, "--hold", String(drillHoldSeconds)]);
+      const { answers, account } = await whileProductsFlow<DrillReport>(verbs, drillWithinMs);
       for (const { name, pauseWantedMs } of drillKinds) {
         const answer = answers.get(name);
         expect(answer).toMatchObject({ kind: name, ok: true, trouble: [], account: { lost: [], repeated: [] } });
@@ -61,7 +66,7 @@ export function rolling({ mayDeliverTwice = false }: Limits = {}): void {
       expectAllOnce(account, { mayDeliverTwice });
     });
 
-    it("lets the virtual IP back when a drill is broken off by Ctrl-C", { timeout: testWithinMs }, async () => {
+    it("the virtual IP goes back when a drill is broken off by Ctrl-C", { timeout: testWithinMs }, async () => {
       const child = runVerb(["drill", "--hold", "600"], drillWithinMs);
       const holders = async () => virtualIpHolders(lab, await stackConfig());
       const [before] = await holders();

@@ -35,6 +35,13 @@ export async function bringSubject(): Promise<void> {
   await bringHosts(lab, AbortSignal.timeout(800_000), base);
 }
 
+/** The same, and then `up`, for parts that begin with a system that runs. */
+export async function bringMadeSubject(): Promise<void> {
+  await bringSubject();
+  const { exitCode, output } = await up();
+  if (exitCode !== 0) throw new Error(`up ended with ${exitCode}: ${output}`);
+}
+
 export interface WarrenResult {
   readonly exitCode: number;
   /** Standard output and error, as a person sees them. */

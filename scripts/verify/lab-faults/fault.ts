@@ -25,7 +25,7 @@ export interface LabFault {
   readonly heal: readonly Act[];
   readonly host: string;
   readonly step: string;
-  /** Healing waits for a host to boot, or for a broker's members to find each other: half a minute. */
+  /** Healing waits for a host to boot, a broker, an alarm, or the virtual IP: ten seconds to a minute. */
   readonly isSlow?: true;
 }
 

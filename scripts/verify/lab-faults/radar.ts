@@ -77,7 +77,7 @@ export const radarFaults: readonly LabFault[] = [
         run: "rabbitmqctl -q eval 'vm_memory_monitor:set_vm_memory_high_watermark(element(2, application:get_env(rabbit, vm_memory_high_watermark))).'",
       },
     ],
-    ...{ host: "bunny2", step: "no alarm" },
+    ...{ host: "bunny2", step: "no alarm", isSlow: true },
   },
   stopped("bunny1", "keepalived", "keepalived runs", "keepalived is stopped: the virtual IP moves"),
   {
@@ -90,7 +90,7 @@ export const radarFaults: readonly LabFault[] = [
       { on: "bunny1", run: `${keepalivedSignal("CONT")}; systemctl restart keepalived` },
       { on: "bunny2", run: keepalivedSignal("CONT") },
     ],
-    ...{ host: "bunny1", step: "the virtual IP is on one host" },
+    ...{ host: "bunny1", step: "the virtual IP is on one host", isSlow: true },
   },
   {
     name: "two have the virtual IP",
@@ -102,7 +102,7 @@ export const radarFaults: readonly LabFault[] = [
     name: "the virtual IP was moved by hand",
     inject: [{ on: "bunny1", run: "/usr/local/lib/warren/stand-back yes" }],
     heal: [{ on: "bunny1", run: "/usr/local/lib/warren/stand-back no" }],
-    ...{ host: "bunny1", step: "on the preferred host" },
+    ...{ host: "bunny1", step: "on the preferred host", isSlow: true },
   },
   stopped("bunny2", "warren-dispatcher", "dispatcher runs", "the standby dispatcher is stopped"),
   hung("bunny1", "warren-dispatcher", "dispatcher runs", "the active dispatcher hangs"),

@@ -1,0 +1,35 @@
+import { afterAll, beforeAll } from "vitest";
+import { labDown } from "../index.ts";
+import { backupAndRestore } from "./backup.ts";
+import { chaos } from "./chaos.ts";
+import { figuresTable } from "./figures.ts";
+import { ldap } from "./ldap.ts";
+import { membership } from "./membership.ts";
+import { bringMadeSubject, lab, useSubject } from "./subject.ts";
+import { verifyNamesFaults } from "./verify-faults.ts";
+
+// Beside acceptance.lab.test.ts, on the same stack: what takes minutes.
+useSubject("long", "lab");
+beforeAll(bringMadeSubject);
+afterAll(async () => {
+  process.stdout.write(figuresTable());
+  await labDown(lab);
+});
+
+backupAndRestore({ killed: true });
+verifyNamesFaults({ answerWithinSeconds: 10 });
+ldap();
+chaos({
+  // A broker that is stopped for longer than its node's timeout is parted from the other one as well.
+  mayRepeatAfter: ["link-cut", "partition", "broker-stopped"],
+  mayDeliverTwice: true,
+  madeElsewhere: [
+    "dispatcher-both-killed",
+    "dispatcher-stopped",
+    "vip-moved",
+    "node-stop",
+    "memory-alarm",
+    "hosts-rebooted",
+  ],
+});
+membership();

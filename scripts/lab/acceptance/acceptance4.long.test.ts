@@ -1,0 +1,25 @@
+import { afterAll, beforeAll } from "vitest";
+import { labDown } from "../index.ts";
+import { chaos } from "./chaos.ts";
+import { closed } from "./closed.ts";
+import { figuresTable } from "./figures.ts";
+import { membership } from "./membership.ts";
+import { drills } from "./rolling.ts";
+import { rotation } from "./rotation.ts";
+import { bringMadeSubject, lab, useSubject } from "./subject.ts";
+
+// Beside acceptance4.lab.test.ts, on the same stack: what takes minutes.
+useSubject("long4", "lab4");
+beforeAll(bringMadeSubject);
+afterAll(async () => {
+  process.stdout.write(figuresTable());
+  await labDown(lab);
+});
+
+closed();
+drills();
+// `up` on two cores leaves room for so many products a second.
+rotation({ perSecond: 20 });
+// Drills kill a broker and a dispatcher, and move the address.
+chaos({ madeElsewhere: ["dispatcher-killed", "node-stop", "broker-killed", "vip-moved"] });
+membership({ mended: false });

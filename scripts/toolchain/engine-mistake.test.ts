@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { engineMistake } from "./engine-mistake.ts";
+
+// The engine's words as it has said them, version 3.
+
+test.each([
+  ["error: no stack named 'op' found", "stack op: was never brought up", "./warren up -s op"],
+  [
+    "error: getting stack configuration: get stack secrets manager: incorrect passphrase",
+    "stack op: its secrets",
+    "stacks/Pulumi.op.passphrase",
+  ],
+  [
+    "error: unable to read PULUMI_CONFIG_PASSPHRASE_FILE: open /none: no such file or directory",
+    "/none: holds no passphrase: no such file or directory",
+    "PULUMI_CONFIG_PASSPHRASE_FILE",
+  ],
+  ["error: write /s/op.json: no space left on device", "pulumi: error: write /s/op.json", "make room"],
+])("%s: whose mistake, and what mends it", (said, subject, remedy) => {
+  const text = engineMistake("organization/warren/op", said)?.format();
+  expect(text).toContain(subject);
+  expect(text).toContain(`remedy: `);
+  expect(text).toContain(remedy);
+});
+
+test("anything else is the engine's own", () => {
+  expect(engineMistake("op", "error: update failed")).toBeUndefined();
+});
