@@ -26,6 +26,8 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+const exitCodes: Readonly<Record<string, number>> = { ConfigError: 2, Interrupted: 130 };
+
 const wanted = process.argv.slice(2).find((word) => !word.startsWith("-"));
 for (const verb of verbs) {
   const command = program.command(verb.name).description(verb.summary);
@@ -38,7 +40,7 @@ try {
   const mistake = error instanceof UserError ? error : fileFault(error);
   if (mistake) {
     process.stderr.write(`warren: ${mistake.format()}\n`);
-    process.exitCode = mistake.name === "ConfigError" ? 2 : 1;
+    process.exitCode = exitCodes[mistake.name] ?? 1;
   } else if (!(error instanceof Error && error.constructor.name === "CommanderError")) {
     throw error;
   }

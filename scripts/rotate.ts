@@ -68,9 +68,12 @@ async function rotate(kind: Kind, user: string | undefined, flags: Flags): Promi
   requireConfig(stack);
   const isAsked = !flags.dryRun;
   if (isAsked) requireTerminal("rotate", flags.yes);
-  const second = () => "ended half way; the same command goes on";
-  const late = { remedy: "the same command goes on where it was" };
-  await interruptibleWithin({ verb: "rotate", second, timeoutSeconds: flags.timeout, late }, async (signal) => {
+  const texts = {
+    second: () => "ended half way; the same command goes on",
+    brokenOff: "broken off; the same command goes on where it was",
+    late: { remedy: "the same command goes on where it was" },
+  };
+  await interruptibleWithin({ verb: "rotate", timeoutSeconds: flags.timeout, ...texts }, async (signal) => {
     const run = () => rotateSo({ kind, user, stack, flags, signal });
     await (isAsked ? withStackLock({ stack, verb: "rotate", say }, run) : run());
   });

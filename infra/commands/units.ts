@@ -1,8 +1,10 @@
 import { always, and, type Command, or, run, to } from "./command.ts";
 import { formerOf } from "./files.ts";
 
-/** Seconds for a unit to be ready: a broker's first start, an agent's way to a broker that is just taking over. */
+/** Seconds for a unit to be ready: an agent's way to a broker that is just taking over. */
 const readyTimeoutSeconds = "60";
+/** A broker recovers its queues first, and its own unit gives it ten minutes. */
+const slowUnits: Readonly<Record<string, string>> = { "rabbitmq-server.service": "180" };
 
 /** Enabled at boot and running now; a unit that somebody masked is unmasked. */
 export function startUnit(unit: string): Command {
@@ -106,7 +108,8 @@ export function stopUnit(unit: string): Command {
   return always(run("systemctl", "disable", "--now", "--quiet", unit), run("rm", "-f", digestFile(unit)));
 }
 
-const systemctl = (verb: string, unit: string): Command => run("timeout", readyTimeoutSeconds, "systemctl", verb, unit);
+const systemctl = (verb: string, unit: string): Command =>
+  run("timeout", slowUnits[unit] ?? readyTimeoutSeconds, "systemctl", verb, unit);
 
 /** Says the unit's last journal lines where it doesn't come up: nobody should have to log in to learn why. */
 function diagnosed(unit: string, command: Command): Command {

@@ -3,6 +3,11 @@ import { UserError } from "../../agents/lib/errors.ts";
 
 export const exitInterrupted = 130;
 
+/** A person has ended it: exit code 130, and what is said of it. */
+export class Interrupted extends UserError {
+  override readonly name = "Interrupted";
+}
+
 /** What a second Ctrl-C waits for. */
 const lastHealingMs = 10_000;
 const signals: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
