@@ -17,8 +17,9 @@ import { ensureStack } from "./toolchain/engine.ts";
 import { checkout } from "./toolchain/places.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
 import { findingsBefore } from "./upgrade/before.ts";
-import { finish } from "./upgrade/finish.ts";
+import { finish, finishRecord } from "./upgrade/finish.ts";
 import type { Move } from "./upgrade/move.ts";
+import { upgradePackagesOf } from "./upgrade/packages/run.ts";
 import { type UpgradeRecord, upgradeRecord } from "./upgrade/record.ts";
 import { formatMove, formatOutcome } from "./upgrade/report.ts";
 import { openSide } from "./upgrade/side.ts";
@@ -35,7 +36,7 @@ interface Flags extends RunbookFlags {
 
 const waitSecondsDefault = 300;
 
-/** `./warren upgrade -s STACK --to CLUSTER`: another series of RabbitMQ, by a second cluster beside the first one. */
+/** `./warren upgrade -s STACK`: packages within their series, in turn; `--to CLUSTER`: another series of RabbitMQ, by a second cluster beside the first one. */
 export function define(command: Command): void {
   runbookOptions(command)
     .option("--to <cluster>", "the announcements go to this cluster, which stands beside in `announcements.beside`")
@@ -47,14 +48,20 @@ export function define(command: Command): void {
     .addHelpText(
       "after",
       `
+Without --to, --return and --finish: RabbitMQ, Erlang, keepalived and what else \`up\` installs go to the newest versions of the same series that each host's
+archives have, one host at a time, gated and in the order of \`restart\`. All is fetched before the first host's turn. What other packages need is the host's
+own business.
+
 RabbitMQ 3.10 doesn't become 4.0 where it stands: a node of 4.0 doesn't start on its data. So a second cluster is named in the stack file, with hosts of
 its own, the same virtual IP, lower priorities, and \`announcements: {broker: OLD, beside: NEW}\`. The command builds it, makes what clients have on the old
 one, lets its dispatchers know all that went out, moves the virtual IP, carries over what is left in queues, and changes the stack file. No product is lost or
 goes out twice. The old one stays warm until --finish; --return goes back in the same way.
 Broken off in whatever way, the same command goes on where it was. Ctrl-C ends after the step that is under way.
---json: {ok, findings, notes, record, seconds, drained}
-Exit codes: 0 done, 1 stopped half way, 2 something is wrong before, and nothing was done, or afterwards, which is said; 130 Ctrl-C.
+--json: {ok, findings, notes, record, seconds, drained}; of packages {ok, refusals, finding, notes?, turns: [{host, packages: [{name, from, to}], units, outcome}]}
+Exit codes: 0 done, or nothing to do, 1 stopped half way, 2 something is wrong before, and nothing was done, or afterwards, which is said; 130 Ctrl-C.
 
+  ./warren upgrade -s op --dry-run
+  ./warren upgrade -s op
   ./warren upgrade -s op --to heron --dry-run
   ./warren upgrade -s op --to heron
   ./warren upgrade -s op --return
@@ -87,6 +94,7 @@ async function upgradeStack(
   say: (text: string) => void,
 ): Promise<void> {
   const toolchain = await ensureToolchain({ signal });
+  if (!(flags.to || flags.return || flags.finish)) return packages(stack, flags, signal, say);
   // What was begun gets to its end: the engine, too.
   const engine = { stack, toolchain, signal: new AbortController().signal, say, quiet: flags.json === true };
   if (!flags.dryRun) await freeEngine(engine);
@@ -96,12 +104,7 @@ async function upgradeStack(
   const before = await kept.read();
   const ca = await readOperatorCa(stack);
   if (flags.finish) {
-    if (before)
-      throw new UserError(
-        "upgrade",
-        `a move to ${before.to} was broken off`,
-        `./warren upgrade -s ${stack} ${optionOf(before)} goes on`,
-      );
+    if (before) throw brokenOff(stack, before);
     return finish({
       stack,
       config,
@@ -111,7 +114,8 @@ async function upgradeStack(
       dryRun: flags.dryRun,
       signal,
       say,
-      up: () => upOr(engine, `mend it; ./warren up -s ${stack} does what is left`),
+      kept: runRecord("upgrade-finish", stack, finishRecord),
+      up: () => upOr(engine, `mend it; ./warren upgrade -s ${stack} --finish goes on`),
     });
   }
   const record = recordOf(stack, config, flags, before);
@@ -128,6 +132,14 @@ async function upgradeStack(
     from.close();
     to.close();
   }
+}
+
+async function packages(stack: string, flags: Flags, signal: AbortSignal, say: (text: string) => void): Promise<void> {
+  const move = await runRecord("upgrade", stack, upgradeRecord).read();
+  if (move) throw brokenOff(stack, move);
+  const { yes, dryRun, json, wait } = flags;
+  const config = await readStackConfig(stack);
+  await upgradePackagesOf({ stack, config, yes, dryRun, json, wholeWithinMs: wait * 1000, signal, say });
 }
 
 async function go(move: Move, flags: Flags, before: UpgradeRecord | undefined): Promise<void> {
@@ -159,17 +171,10 @@ function recordOf(stack: string, config: StackConfig, flags: Flags, before: Upgr
     const isSame = before.isReturn ? flags.return === true : flags.to === before.to;
     if (isSame) return before;
     if (flags.return && before.done.includes("ledgers")) return turnedBack(before);
-    const remedy = `./warren upgrade -s ${stack} ${optionOf(before)} goes on with it`;
-    throw new UserError(
-      "upgrade",
-      `a move to ${before.to} was broken off, done: ${before.done.join(", ") || "nothing"}`,
-      remedy,
-    );
+    throw brokenOff(stack, before);
   }
   const { broker, beside } = config.announcements;
   const to = flags.return ? beside : flags.to;
-  if (to === undefined && !flags.return)
-    throw new UserError("upgrade", "where to is not said", "add --to CLUSTER, --return or --finish");
   if (to === broker)
     throw new UserError(
       "upgrade",
@@ -201,5 +206,11 @@ const turnedBack = ({ from, to, startedAt }: UpgradeRecord): UpgradeRecord => ({
   ...{ from: to, to: from, startedAt, isReturn: true, hasJournals: true },
   done: ["ledgers"],
 });
+
+function brokenOff(stack: string, before: UpgradeRecord): UserError {
+  const done = before.done.join(", ") || "nothing";
+  const remedy = `./warren upgrade -s ${stack} ${optionOf(before)} goes on with it`;
+  return new UserError("upgrade", `a move to ${before.to} was broken off, done: ${done}`, remedy);
+}
 
 const optionOf = ({ isReturn, to }: UpgradeRecord): string => (isReturn ? "--return" : `--to ${to}`);

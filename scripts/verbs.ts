@@ -107,7 +107,7 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: "upgrade",
-    summary: "another series of RabbitMQ: a second cluster takes over, message by message, and may give back",
+    summary: "newer packages, host by host; another series of RabbitMQ by a second cluster, which may give back",
     load: () => import("./upgrade.ts"),
   },
   {

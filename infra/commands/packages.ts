@@ -25,6 +25,36 @@ export function installPackages(names: readonly string[], held: readonly string[
   );
 }
 
+/** apt's lists as the archives have them now. One that doesn't answer is an error: old lists would say that nothing is new. */
+export const refreshLists = (): Command => to("/dev/null", apt("update", "-o", "APT::Update::Error-Mode=any"));
+
+/** Says what installing the newest versions of packages that are there would change, `Inst` and `Remv` lines; changes nothing. */
+export const simulateUpgrade = (names: readonly string[]): Command =>
+  apt("install", "--simulate", ...upgradeOptions, ...names);
+
+const upgradeOptions = ["--no-install-recommends", "--only-upgrade", "--allow-change-held-packages"];
+
+export interface PackageVersion {
+  readonly name: string;
+  readonly to: string;
+}
+
+/** Into apt's archive on the host: what is then installed takes no network. */
+export const fetchUpgrade = (wanted: readonly PackageVersion[]): Command =>
+  to("/dev/null", apt("install", "--download-only", ...upgradeOptions, ...versions(wanted)));
+
+/** These versions and no others; fails where that would take a package off. Those that are held are held again. */
+export function upgradePackages(wanted: readonly PackageVersion[], held: readonly string[]): Command {
+  const install = to("/dev/null", apt("install", "--no-remove", ...upgradeOptions, ...versions(wanted)));
+  return and(
+    or(install, and(to("/dev/null", dpkg("--configure", "-a")), install)),
+    ...(held.length > 0 ? [to("/dev/null", run("apt-mark", "hold", ...held))] : []),
+  );
+}
+
+const versions = (wanted: readonly PackageVersion[]): string[] =>
+  wanted.map(({ name, to: version }) => `${name}=${version}`);
+
 /** Takes packages off with their configuration and what only they needed. */
 export function purgePackages(names: readonly string[]): Command {
   return and(

@@ -56,7 +56,7 @@ function placeDifferences(place: FilePlace, found: ObservedFile | undefined): st
 }
 
 /** A series such as `3.10.*`: only a trailing star, as apt's pins have it. */
-function inSeries(version: string, series: string): boolean {
+export function inSeries(version: string, series: string): boolean {
   return series.endsWith("*") ? version.startsWith(series.slice(0, -1)) : version === series;
 }
 

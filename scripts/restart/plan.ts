@@ -62,7 +62,7 @@ export function planTurns(chain: Chain, holder: string | undefined, { hosts, ser
  * Who only takes from the broker or gives to it comes first, so that members that are restarted afterwards meet clients that are well. Of the members
  * the worse for the virtual IP comes first, and who has it last: the address moves once, and back.
  */
-function inTurn({ hosts, members, pdses, urps }: Chain, holder: string | undefined): string[] {
+export function inTurn({ hosts, members, pdses, urps }: Chain, holder: string | undefined): string[] {
   const last = holder ?? members[0];
   const names = hosts.map(({ name }) => name).filter((name) => !members.includes(name));
   const clients = [...pdses, ...urps].filter((name) => names.includes(name));

@@ -1,20 +1,24 @@
+import { setInterval } from "node:timers/promises";
 import { connect } from "amqplib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { productName } from "../../../agents/lib/announcement.ts";
+import { ledgerHostOf } from "../../../infra/model/agent-queues.ts";
 import { type Account, account, longestPauseMs } from "../../chaos/account.ts";
 import { watchDeliveries } from "../../chaos/deliveries.ts";
 import { Evidence } from "../../chaos/evidence.ts";
 import { runMark } from "../../chaos/products.ts";
-import { closeScene, openScene, tapPlace } from "../../chaos/scene.ts";
-import { openChaosTap } from "../../chaos/tap.ts";
+import { closeScene, onlooker, openScene, tapPlace } from "../../chaos/scene.ts";
+import { openChaosTap, removeTapQueue } from "../../chaos/tap.ts";
 import { startTraffic } from "../../chaos/traffic.ts";
 import { readOperatorCa } from "../../lib/operator-ca.ts";
+import { ownPrefix } from "../../upgrade/carrier.ts";
 import { openSide } from "../../upgrade/side.ts";
 import { labDown } from "../index.ts";
+import { brokerTrust, brokerUrl } from "../send-products.ts";
 import { virtualIpHolders } from "../virtual-ip.ts";
 import { note } from "./figures.ts";
 import { killHalfWay, runVerb } from "./flowing.ts";
-import { lab, stackConfig, until, up, useSubject, warren } from "./subject.ts";
+import { lab, preview, stackConfig, textOf, until, up, useSubject, warren } from "./subject.ts";
 import { bringUpgradeSubject, clusters } from "./upgrade-subject.ts";
 
 const seed = 11;
@@ -27,6 +31,7 @@ const settlesWithinMs = 400_000;
 const quietMs = 2000;
 /** Longer than what a dispatcher holds back in doubt, and than a puller's pauses: what has not come by then is lost. */
 const stillMs = 60_000;
+const lookEveryMs = 100;
 
 /**
  * RabbitMQ 3.10 on Debian 12 to 4.0 on Debian 13 and back, while products flow. Two clusters take seven hosts, so it has a lab of its own. Doesn't prove
@@ -82,6 +87,35 @@ export function moves(): void {
       });
       tell("4.0 back to 3.10", counted, pauseMs);
       expect(await virtualIpHolders(lab, await stackConfig())).toEqual(["bunny1"]);
+    },
+    testWithinMs,
+  );
+
+  it(
+    "goes there for good under load: the old cluster is let go, nothing is left to change",
+    async () => {
+      const holders = new Set<string>();
+      const { counted, pauseMs } = await whileProductsFlow(async () => {
+        for (const words of [["--to", clusters.new], ["--finish"]]) {
+          const { exitCode, all } = await holdersWhile(holders, runVerb(["upgrade", ...words], moveWithinMs));
+          expect(exitCode, all).toBe(0);
+          if (words[0] === "--to") holders.clear();
+        }
+      });
+      tell("to 4.0 for good", counted, pauseMs);
+      expect(await virtualIpHolders(lab, await stackConfig())).toEqual(["heron1"]);
+      // Nobody tells the old hosts any more that the address has its host.
+      expect([...holders]).toContain("heron1");
+      expect([...holders].filter((host) => host.startsWith(clusters.old))).toEqual([]);
+      const { exitCode, output } = await preview("--expect-no-changes");
+      expect(exitCode, output).toBe(0);
+      for (const cluster of [clusters.old, clusters.new]) expect(await carried(cluster), cluster).toEqual([]);
+      // Nothing but the broker and its clients' queues is left there.
+      expect(await textOf("bunny1", "systemctl is-active rabbitmq-server keepalived warren-dispatcher")).toBe(
+        "active\ninactive\ninactive",
+      );
+      const again = await warren(["upgrade", "-s", lab, "--return", "--yes"]);
+      expect([again.exitCode, again.output]).toEqual([1, expect.stringContaining("no cluster stands beside heron")]);
     },
     testWithinMs,
   );
@@ -143,6 +177,37 @@ async function expectClient(cluster: string): Promise<void> {
   }
 }
 
+/** Adds each host that has the virtual IP while something is done. */
+async function holdersWhile<Result>(holders: Set<string>, work: Promise<Result>): Promise<Result> {
+  const config = await stackConfig();
+  const controller = new AbortController();
+  const watched = (async () => {
+    for await (const _ of setInterval(lookEveryMs, undefined, { signal: controller.signal })) {
+      for (const host of await virtualIpHolders(lab, config)) holders.add(host);
+    }
+  })().catch(() => {});
+  try {
+    return await work;
+  } finally {
+    controller.abort();
+    await watched;
+  }
+}
+
+/** What a cluster has of the carrying, and of the old one's dispatchers: queues, exchanges, shovels. */
+async function carried(cluster: string): Promise<string[]> {
+  const config = await stackConfig();
+  const side = openSide({ stack: lab, config }, cluster, await readOperatorCa(lab), AbortSignal.timeout(60_000));
+  try {
+    const found = await Promise.all(["queues", "exchanges"].map((kind) => side.get(kind, "/")));
+    const shovels = (await side.get("parameters", "shovel")) ?? [];
+    const names = [...found, shovels].flatMap((all) => (all as { name: string }[]).map(({ name }) => name));
+    return names.filter((name) => name.startsWith(ownPrefix) || ledgerHostOf(name)?.startsWith(clusters.old));
+  } finally {
+    side.close();
+  }
+}
+
 async function whileProductsFlow(work: () => Promise<void>): Promise<{ counted: Account; pauseMs: number }> {
   const scene = await openScene(lab, await stackConfig());
   const run = Date.now().toString(36).toUpperCase();
@@ -178,5 +243,8 @@ async function whileProductsFlow(work: () => Promise<void>): Promise<{ counted: 
   } finally {
     await Promise.all([deliveries.stop(), tap.close()]);
     closeScene(scene);
+    // Left there it would be taken for a client's.
+    const config = await stackConfig();
+    await removeTapQueue(brokerUrl(config, onlooker(config).user), (await brokerTrust(lab, config)).ca);
   }
 }

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import type { Turn } from "../../restart/plan.ts";
+import { type RestartRecord, restartRecord, type TurnState, turnState } from "../../restart/progress.ts";
+import type { PackageStep } from "./facts.ts";
+import type { HostLook } from "./look.ts";
+import type { Upgrades } from "./turns.ts";
+
+const step = z.object({ name: z.string(), from: z.string().optional(), to: z.string() });
+
+/** What is known of an upgrade of packages that is under way. */
+export const packagesRecord = restartRecord.extend({ upgrades: z.record(z.string(), z.array(step).readonly()) });
+export type PackagesRecord = z.infer<typeof packagesRecord>;
+
+/**
+ * What each host has before it: of one that an earlier run was half way through what that run had to do, of all others what they say now. A host that is
+ * done and has something new again is none that is done. Pure.
+ */
+export function upgradesOf(looks: readonly HostLook[], before: PackagesRecord | undefined): Upgrades {
+  const found: Record<string, readonly PackageStep[]> = {};
+  for (const { host, steps } of looks) {
+    const isBegun = before?.begun?.host === host;
+    const isDone = before?.done.includes(host) === true && steps.length === 0;
+    const own = isBegun || isDone ? before?.upgrades[host] : undefined;
+    found[host] = own ?? steps;
+  }
+  return found;
+}
+
+/** What of a host's steps is not there yet. Pure. */
+export const stepsLeft = (steps: readonly PackageStep[], { installed }: Pick<HostLook, "installed">): PackageStep[] =>
+  steps.filter(({ name, to }) => installed[name] !== to);
+
+/** The turns of a run that goes on with an earlier one, where there is one. Pure. */
+export function recordOf(
+  turns: readonly Turn[],
+  upgrades: Upgrades,
+  looks: readonly HostLook[],
+  before: PackagesRecord | undefined,
+  now: Date,
+): PackagesRecord {
+  const hasNew = (host: string) => looks.some((look) => look.host === host && look.steps.length > 0);
+  const done = (before?.done ?? []).filter((host) => !hasNew(host));
+  const state = ({ host }: Turn) => stateOrder.indexOf(turnState({ host } as Turn, { done, begun: before?.begun }));
+  return {
+    ...{ startedAt: before?.startedAt ?? now.toISOString(), done, upgrades: { ...upgrades } },
+    // Who was half way has to be whole before anybody else goes.
+    turns: turns.toSorted((a, b) => state(a) - state(b)),
+    ...(before?.begun ? { begun: before.begun } : {}),
+    ...(before?.movedFrom === undefined ? {} : { movedFrom: before.movedFrom }),
+  };
+}
+
+const stateOrder: readonly TurnState[] = ["done", "half way", "to do"];
+
+/** Whether a run has begun something that has to be brought to its end. */
+export const isBegun = (record: Pick<RestartRecord, "begun" | "movedFrom">): boolean =>
+  record.begun !== undefined || record.movedFrom !== undefined;
