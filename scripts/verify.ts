@@ -78,7 +78,9 @@ async function runVerify(flags: Flags): Promise<void> {
 }
 
 function sendProbes(looker: Looker, evidence: Evidence, stack: string, flags: Flags): Promise<ProbeResult[]> {
-  const rules = readCommittedConfig(stack).datamart?.delivery?.rules ?? [];
+  // The probe goes by the first sender.
+  const [sender] = Object.values(readCommittedConfig(stack).datamart?.delivery?.senders ?? {});
+  const rules = sender?.rules ?? [];
   return probe(evidence, looker.reach, { withinSeconds: flags.deadline, publicName: flags.publicName, rules });
 }
 

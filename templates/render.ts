@@ -115,12 +115,14 @@ export interface KeepalivedConfValues {
 /** keepalived's configuration of one host. */
 export const renderKeepalivedConf = template<KeepalivedConfValues>("keepalived.conf");
 
-/** nftables rules of a broker cluster's member; lists are written with commas, `managementFrom` may be empty. */
+/** nftables rules of a broker cluster's member; lists are written with commas, `managementFrom`, `ftpPorts` and `ftpFrom` may be empty. */
 export const renderFirewall = template<{
   members: string;
   clusterPorts: string;
   managementPort: number;
   managementFrom: string;
+  ftpPorts: string;
+  ftpFrom: string;
 }>("firewall.nft");
 
 /** Drop-in of nftables.service, which empties the ruleset. */
@@ -192,6 +194,20 @@ export const renderAgentService = template<AgentServiceValues>("agent.service");
 
 /** A drop-in of sshd: an account that may do nothing but SFTP below a folder of root's. */
 export const renderDeliveryAccount = template<{ user: string; root: string; keys: string }>("sshd-delivery.conf");
+
+/** The FTP server that files are delivered to: its own config, who may log in, its unit. `certificateFile` is empty where it speaks no TLS. */
+export const renderVsftpdConf = template<{
+  user: string;
+  root: string;
+  pamService: string;
+  passivePortFrom: number;
+  passivePortTo: number;
+  certificateFile: string;
+}>("vsftpd.conf");
+export const renderVsftpdPam = template<{ passwordFile: string }>("vsftpd.pam");
+export const renderVsftpdService = template<{ configFile: string; writable: string; firewall: boolean }>(
+  "vsftpd.service",
+);
 
 /** The unit of a subscriber: `queue`, `exchange` and `topic` of its messages, the folder of its products. */
 export const renderSubscriberService = template<{

@@ -12,7 +12,8 @@ export interface KnownQueue {
 
 /** The queues that the agents declare on this cluster: what is in them is on its way from a radar server to PDS. */
 export function productionQueues(cluster: ClusterModel): KnownQueue[] {
-  const type = traitsOf(cluster.series).replication === "quorum" ? "quorum" : "classic";
+  const isReplicated = traitsOf(cluster.series).replication === "quorum" && cluster.members.length > 1;
+  const type = isReplicated ? "quorum" : "classic";
   return cluster.agentQueues.map(({ name }) => ({ name, type }));
 }
 

@@ -1,4 +1,5 @@
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
+import { type DeliveryConfig, deliversBy } from "./delivery.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret } from "./secrets.ts";
 
@@ -47,16 +48,42 @@ export function datamartIssues({ hosts, brokers, datamart, secrets }: StackConfi
   return issues;
 }
 
-/** Who delivers says how, and has a key. */
+/** Who delivers says how, and can log in; no two senders empty one txq. */
 function deliveryIssues({ hosts, datamart, secrets }: Pick<StackConfig, "hosts" | "datamart" | "secrets">) {
   const issues: ConfigIssue[] = [];
+  const delivery = datamart?.delivery;
   const px = Object.entries(hosts).find(([, { roles }]) => roles.includes("px"))?.[0];
-  if (px !== undefined && !datamart?.delivery) {
+  if (px !== undefined && !delivery) {
     const message = `where and how px delivers is expected, as ${px} has that role; it is missing`;
     issues.push({ path: "datamart.delivery", message });
   }
-  const isKeyed = secrets.deliveryKey !== undefined;
-  const path = "secrets.deliveryKey";
-  if (datamart?.delivery && !isKeyed) issues.push({ path, message: missingSecret(path) });
-  return issues;
+  if (!delivery) return issues;
+  const needed = [
+    ...(deliversBy(delivery, "sftp") ? (["deliveryKey"] as const) : []),
+    ...(deliversBy(delivery, "ftp") ? (["deliveryPassword"] as const) : []),
+  ];
+  for (const key of needed) {
+    const path = `secrets.${key}`;
+    if (secrets[key] === undefined) issues.push({ path, message: missingSecret(path) });
+  }
+  if (deliversBy(delivery, "sftp") && delivery.publicKey === undefined) {
+    const message = "the public half of warren:secrets.deliveryKey is expected, for SFTP; it is missing";
+    issues.push({ path: "datamart.delivery.publicKey", message });
+  }
+  const { from, to } = delivery.ftp.passivePorts;
+  if (from > to) {
+    issues.push({ path: "datamart.delivery.ftp.passivePorts", message: `from <= to is expected, got ${from}, ${to}` });
+  }
+  return [...issues, ...queueIssues(delivery)];
+}
+
+function queueIssues({ senders, notifyDirectory }: DeliveryConfig): ConfigIssue[] {
+  const owners = new Map([[notifyDirectory, "datamart.delivery.notifyDirectory"]]);
+  return Object.entries(senders).flatMap(([name, { queueDirectory }]) => {
+    const path = `datamart.delivery.senders.${name}.queueDirectory`;
+    const owner = owners.get(queueDirectory);
+    owners.set(queueDirectory, owner ?? path);
+    if (owner === undefined) return [];
+    return [{ path, message: `a txq of its own is expected, got ${queueDirectory}, which is ${owner}'s` }];
+  });
 }

@@ -108,6 +108,37 @@ describe("the public data server", () => {
       "warren:secrets.deliveryKey: a secret is expected, but it is missing: set it with `./warren pulumi config set --secret --path warren:secrets.deliveryKey -s STACK`",
     ],
     [
+      "senders without a password",
+      (v) => delete v.secrets.deliveryPassword,
+      "warren:secrets.deliveryPassword: a secret is expected, but it is missing: set it with `./warren pulumi config set --secret --path warren:secrets.deliveryPassword -s STACK`",
+    ],
+    [
+      "a key without its public half",
+      (v) => delete v.datamart.delivery.publicKey,
+      "warren:datamart.delivery.publicKey: the public half of warren:secrets.deliveryKey is expected, for SFTP; it is missing",
+    ],
+    [
+      "two senders with one txq",
+      (v) => {
+        v.datamart.delivery.senders.ftp.queueDirectory = "/apps/px/txq/sftp";
+      },
+      "warren:datamart.delivery.senders.sftp.queueDirectory: a txq of its own is expected, got /apps/px/txq/sftp, which is datamart.delivery.senders.ftp.queueDirectory's",
+    ],
+    [
+      "no sender at all",
+      (v) => {
+        v.datamart.delivery.senders = {};
+      },
+      "warren:datamart.delivery.senders: at least one sender, got {}",
+    ],
+    [
+      "ports from above to below",
+      (v) => {
+        v.datamart.delivery.ftp.passivePorts = { from: 50_010, to: 50_000 };
+      },
+      "warren:datamart.delivery.ftp.passivePorts: from <= to is expected, got 50010, 50000",
+    ],
+    [
       "a tree outside of the document root",
       (v) => {
         v.datamart.watchedTrees = ["../etc"];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hostKeySchema } from "./host-key.ts";
+import { absolute, deliverySchema } from "./delivery.ts";
 import { nameSchema } from "./hosts.ts";
 
 /** A folder below the document root. */
@@ -31,35 +31,6 @@ const queueManagerSchema = z.strictObject({
     .min(1)
     .max(365 * days)
     .default(days),
-});
-
-/** A rule of the sender (`agents/sender`): where below the document root a file goes whose name has the pattern at its beginning. */
-const deliveryRuleSchema = z.union([
-  z.strictObject({ reject: z.string().min(1) }),
-  z.strictObject({
-    accept: z.string().min(1),
-    directory: z.string().optional(),
-    fileName: z.string().min(1).optional(),
-  }),
-]);
-
-const absolute = z.string().regex(/^(\/[\w.-]+)+$/, "an absolute path");
-
-/** Senders on hosts with the role px deliver by SFTP; whose URL is known then goes out by a second one. */
-const deliverySchema = z.strictObject({
-  /** Account on the public data server that may put files there, and nothing else. */
-  user: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a login name")
-    .default("wxofeed"),
-  /** Public half of `warren:secrets.deliveryKey`, as `ssh-keygen` writes it. */
-  publicKey: hostKeySchema,
-  /** The txq of files to be delivered, and that of notifications. */
-  queueDirectory: absolute.default("/apps/px/txq/wxo-b1-oper-dd"),
-  notifyDirectory: absolute.default("/apps/px/txq/dd-notify-wxo-b1"),
-  rules: z.array(deliveryRuleSchema).min(1),
-  /** Told beside the URL, to `publicExchange`, for clients of Sarracenia v2 and sr3. */
-  alsoFormats: z.array(z.enum(["v02", "v03"])).default([]),
 });
 
 /** Subscribers on hosts with the role client, as `docs/subscribe.md` has them. */
@@ -97,7 +68,6 @@ export const datamartSchema = z.strictObject({
 });
 
 export type DatamartConfig = z.infer<typeof datamartSchema>;
-export type DeliveryConfig = z.infer<typeof deliverySchema>;
 
 /** The user by which the queue manager asks the management API; it has a password under `warren:secrets.passwords`. */
 export const queueManagerUser = "queue-manager";

@@ -93,7 +93,7 @@ describe("a mistake in a stack file", () => {
   it("names every secret that a new stack needs, and how it comes", () => {
     const issues = issuesOf((values) => delete values.secrets);
     const passwords = ["root", "feeder", "anonymous", "guest", "queue-manager"].map((user) => `passwords.${user}`);
-    const paths = ["erlangCookie", "deliveryKey", ...passwords, "directory.michel"];
+    const paths = ["erlangCookie", "deliveryKey", "deliveryPassword", ...passwords, "directory.michel"];
     const command = "./warren pulumi config set --secret --path";
     expect(issues).toEqual(
       paths.map(

@@ -1,6 +1,7 @@
 import { isRecord, type Values, withBase } from "./base.ts";
 import { brokersSchema } from "./brokers.ts";
 import { datamartSchema } from "./datamart.ts";
+import { deliversBy } from "./delivery.ts";
 import { passwordNeeds } from "./rules.ts";
 
 /** What stands for a secret that nobody has read: good enough for every rule of the config, and for nothing else. */
@@ -25,8 +26,11 @@ export function withPlaceholders(values: Values): Record<string, unknown> {
   const secrets = isRecord(read.secrets) ? read.secrets : {};
   const given = isRecord(secrets.passwords) ? secrets.passwords : {};
   const passwords = { ...Object.fromEntries(users.map((user) => [user, placeholder])), ...given };
-  const key = datamart?.delivery ? { deliveryKey: placeholderKey } : {};
-  return { ...read, secrets: { erlangCookie: placeholder, ...secrets, ...key, passwords } };
+  const login = {
+    ...(deliversBy(datamart?.delivery, "sftp") ? { deliveryKey: placeholderKey } : {}),
+    ...(deliversBy(datamart?.delivery, "ftp") ? { deliveryPassword: placeholder } : {}),
+  };
+  return { ...read, secrets: { erlangCookie: placeholder, ...secrets, ...login, passwords } };
 }
 
 function decrypted(value: unknown): unknown {

@@ -4,6 +4,7 @@ import { twinUser } from "./announcements.ts";
 import { queueManagerUser } from "./datamart.ts";
 import { datamartIssues } from "./datamart-rules.ts";
 import { directoryIssues } from "./directory-rules.ts";
+import { messageAgentIssues } from "./message-agents-rules.ts";
 import type { StackConfig } from "./schema.ts";
 import { missingSecret, standardUsers } from "./secrets.ts";
 
@@ -18,6 +19,7 @@ export function crossFieldIssues(config: StackConfig): ConfigIssue[] {
     ...clusterIssues(config),
     ...announcementIssues(config),
     ...datamartIssues(config),
+    ...messageAgentIssues(config),
     ...userIssues(config),
     ...virtualIpIssues(config),
     ...tlsIssues(config),

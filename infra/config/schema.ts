@@ -4,6 +4,7 @@ import { brokersSchema } from "./brokers.ts";
 import { datamartSchema } from "./datamart.ts";
 import { directorySchema } from "./directory.ts";
 import { hostsSchema, sshSchema } from "./hosts.ts";
+import { bridgesSchema, receiversSchema } from "./message-agents.ts";
 import { secretsSchema } from "./secrets.ts";
 import { tlsSchema } from "./tls.ts";
 import { virtualIpsSchema } from "./virtual-ips.ts";
@@ -16,6 +17,8 @@ export const stackSchema = z.strictObject({
   virtualIps: virtualIpsSchema.default({}),
   announcements: announcementsSchema,
   datamart: datamartSchema.optional(),
+  receivers: receiversSchema.default({}),
+  bridges: bridgesSchema.default({}),
   directory: directorySchema.default(directorySchema.parse({})),
   tls: tlsSchema.default(tlsSchema.parse({})),
   secrets: secretsSchema,

@@ -29,6 +29,8 @@ export const secretsSchema = z.strictObject({
   deliveryKey: secretSchema
     .startsWith("-----BEGIN OPENSSH PRIVATE KEY-----", "a private key as ssh-keygen writes it")
     .optional(),
+  /** Password by which px delivers by FTP. */
+  deliveryPassword: secretSchema.optional(),
   /** People in the stack's own LDAP servers; see `warren:directory`. */
   directory: z.record(personSchema, secretSchema).default({}),
   /** Host -> path -> content of adopted files that have secrets of their own, e.g. `auth_pass` of keepalived. */

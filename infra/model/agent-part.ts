@@ -14,11 +14,17 @@ export const metricsPorts = {
   announcer: 9101,
   dispatcher: 9102,
   puller: 9103,
-  delivery: 9104,
   "dd-notify": 9105,
   watcher: 9106,
   "queue-manager": 9107,
 } as const;
+
+/** The same for those of which a host may have several: the first one's, in the order of their names. */
+export const metricsPortsFrom = { delivery: 9110, receiver: 9130, bridge: 9150 } as const;
+
+export type AgentName = keyof typeof metricsPorts;
+/** One of several, e.g. `delivery-ftp`. */
+export type InstanceName = `${keyof typeof metricsPortsFrom}-${string}`;
 
 /** Milliseconds an agent takes at most to settle what it has in hand when it is told to stop. */
 const shutdownTimeoutMs = 10_000;
@@ -46,7 +52,9 @@ export interface Credential {
 
 export interface AgentShell {
   /** Of its unit and config. */
-  readonly name: keyof typeof metricsPorts;
+  readonly name: AgentName | InstanceName;
+  /** Of its metrics; left out: that of its name. */
+  readonly port?: number;
   readonly summary: string;
   readonly account: { readonly name: string; readonly home: string };
   /** Where the agent speaks AMQP; without it the config has no part `broker`. */
@@ -82,7 +90,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
   const program = shell.program ?? (name as (typeof placedAgents)[number]);
   const common = {
     ...(shell.broker ? { broker: brokerOf(config, shell.broker) } : {}),
-    metrics: { address: "127.0.0.1", port: metricsPorts[name] },
+    metrics: { address: "127.0.0.1", port: shell.port ?? metricsPorts[name as AgentName] },
     log: { level: shell.logLevel },
     shutdownTimeoutMs,
   };

@@ -30,12 +30,33 @@ describe.each(["lab", "lab4"])("the agents' queues of stack %s", (stack) => {
 
   it("have a ledger for each dispatcher, which it alone declares, and are replicated by the policy for all of them", () => {
     const ledgers = model.filter(({ declaredBy }) => declaredBy !== undefined);
-    expect(ledgers.map(({ name, declaredBy }) => [name, declaredBy])).toEqual(
+    expect(ledgers.map(({ name, declaredBy }) => [name, declaredBy?.host])).toEqual(
       dispatchers.map((host) => [ledgerQueueOf(host), host]),
     );
     expect(ledgers.map(({ name }) => ledgerHostOf(name))).toEqual(dispatchers);
     for (const { name } of model) expect(name).toMatch(/^cmc\./);
   });
+});
+
+it("are those of receivers and bridges too, where their broker is, as their configs have them", () => {
+  const config = fixtureConfig();
+  const configOf = (host: string, name: string) =>
+    JSON.parse(contentOf(hostOf(host, config), `/etc/warren/${name}.json`));
+  const receiver = configOf("px-1", "receiver-urls");
+  const bridge = configOf("wxo-b1", "bridge-sr3-posts");
+  const model = agentQueues(config, "wxo-b1");
+  expect(
+    model.map(({ name, bindings }) => [name, ...bindings.map(({ exchange, key }) => `${exchange} ${key}`)]),
+  ).toEqual([
+    [receiver.queue, ...receiver.bindingKeys.map((key: string) => `${receiver.exchange} ${key}`)],
+    [bridge.queue, `${bridge.from.exchange} ${bridge.from.topicPrefix}.#`],
+    ["cmc.urp.dead", "cmc.dead #"],
+  ]);
+  expect(model.map(({ declaredBy }) => `${declaredBy?.host} ${declaredBy?.unit}`)).toEqual([
+    "px-1 warren-receiver-urls.service",
+    "wxo-b1 warren-bridge-sr3-posts.service",
+    "px-1 warren-receiver-urls.service",
+  ]);
 });
 
 it("of another cluster than that of the announcements are none", () => {

@@ -10,6 +10,7 @@ import type { BrokerConfig } from "../config/brokers.ts";
 import type { StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
 import { dispatcherHosts, dispatchingClusters } from "./dispatchers.ts";
+import { dispatcherUnit } from "./names.ts";
 import type { AgentQueueModel } from "./types.ts";
 
 /** Where agents put aside what can't be read or pulled; `agents/lib/topology.ts` declares it, a test holds the two together. */
@@ -37,19 +38,53 @@ export const hasPullers = (config: StackConfig): boolean =>
  * agents' own business, but for one that follows from the config.
  */
 export function agentQueues(config: StackConfig, cluster: string): AgentQueueModel[] {
+  const dispatchers = dispatchersQueues(config, cluster);
+  const own = messageAgentQueues(config, cluster);
+  const [first] = own;
+  // Whoever puts messages aside declares the place for them.
+  const isAside = first !== undefined && dispatchers.length === 0;
+  return [...dispatchers, ...own, ...(isAside ? [{ ...deadLetterQueue, declaredBy: first.declaredBy }] : [])];
+}
+
+const queue = (name: string, exchange: string, ...keys: string[]): AgentQueueModel => ({
+  name,
+  arguments: {},
+  bindings: keys.map((key) => ({ exchange, key })),
+});
+
+const deadLetterQueue = queue(deadLetters.queue, deadLetters.exchange, "#");
+
+/** The queue of a receiver or bridge, by its name in the config. */
+export const messageQueueOf = (kind: "receiver" | "bridge", name: string): string => `cmc.${kind}.${name}`;
+
+/** Those of receivers and bridges, each of which has one. */
+function messageAgentQueues({ receivers, bridges }: StackConfig, cluster: string) {
+  const at = <Config extends { readonly broker: string }>(all: Readonly<Record<string, Config>>) =>
+    Object.entries(all).filter(([, { broker }]) => broker === cluster);
+  const by = (kind: "receiver" | "bridge", name: string, [host = ""]: readonly string[]) => ({
+    declaredBy: { host, unit: `warren-${kind}-${name}.service` },
+  });
+  return [
+    ...at(receivers).map(([name, { exchange, topics, hosts }]) => ({
+      ...queue(messageQueueOf("receiver", name), exchange, ...topics),
+      ...by("receiver", name, hosts),
+    })),
+    ...at(bridges).map(([name, { from, hosts }]) => ({
+      ...queue(messageQueueOf("bridge", name), from.exchange, `${from.topicPrefix}.#`),
+      ...by("bridge", name, hosts),
+    })),
+  ];
+}
+
+function dispatchersQueues(config: StackConfig, cluster: string): AgentQueueModel[] {
   const { announcements } = config;
   if (!dispatchingClusters(config).includes(cluster)) return [];
-  const queue = (name: string, exchange: string, ...keys: string[]): AgentQueueModel => ({
-    name,
-    arguments: {},
-    bindings: keys.map((key) => ({ exchange, key })),
-  });
   const { exchange, inputQueue, pullQueue, inputTopic, notifyTopic } = announcements;
   const under = (topic: string) => `${topic}.#`;
   return [
     queue(inputQueue, exchange, under(inputTopic), under(alternateTopicDefault)),
     queue(pullQueue, exchange, under(notifyTopic), under(twinTopicDefault)),
-    queue(deadLetters.queue, deadLetters.exchange, "#"),
+    deadLetterQueue,
     ...dispatcherHosts(config, [cluster]).map((host) => ({
       ...queue(
         ledgerQueueOf(host),
@@ -61,7 +96,7 @@ export function agentQueues(config: StackConfig, cluster: string): AgentQueueMod
         markerTopic(markerTopicDefault, host),
       ),
       arguments: { "x-message-ttl": announcements.dedupWindowSeconds * 1000 },
-      declaredBy: host,
+      declaredBy: { host, unit: dispatcherUnit },
     })),
   ];
 }

@@ -46,7 +46,7 @@ describe("two clusters for the announcements", () => {
     expect(broker.hosts.slice(1).join()).toContain("10.0.0.22");
     expect(broker.hosts.join()).not.toContain("10.0.0.1");
     const ledgers = (cluster: string) =>
-      agentQueues(config, cluster).flatMap(({ declaredBy }) => (declaredBy === undefined ? [] : [declaredBy]));
+      agentQueues(config, cluster).flatMap(({ declaredBy }) => (declaredBy === undefined ? [] : [declaredBy.host]));
     expect([ledgers("bunny"), ledgers("heron")]).toEqual([
       ["bunny1", "bunny2"],
       ["heron1", "heron2", "heron3"],

@@ -2,7 +2,7 @@ import { or, run } from "../commands/command.ts";
 import { clearPemCache } from "../commands/rabbitmq.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
-import { brokerCertificateFile, caFile, ldapTlsFiles } from "./tls.ts";
+import { brokerCertificateFile, caFile, ftpCertificateFile, ldapTlsFiles, speaksFtps } from "./tls.ts";
 import type { FileModel } from "./types.ts";
 
 /**
@@ -27,6 +27,8 @@ export function certificatesPart({ config, host, certificates }: PartContext): H
   if (!own) return { files: [bundleFile] };
   const serves = Object.values(config.brokers).some(({ tls, members }) => tls && members.includes(host));
   const answersLdap = config.hosts[host]?.roles.includes("ldap") ?? false;
+  const takesFiles = speaksFtps(config) && (config.hosts[host]?.roles.includes("dd") ?? false);
+  const pair = `${own.certificate.trim()}\n${own.key.trim()}\n`;
   // With a new CA every host trusts it before any server shows a certificate of it.
   const after = rotating ? Object.keys(config.hosts).map((other) => `${other} ${caFile}`) : [];
   const secret = { secret: true, mode: "0400", after } as const satisfies Partial<FileModel>;
@@ -36,7 +38,7 @@ export function certificatesPart({ config, host, certificates }: PartContext): H
       bundleFile,
       ...(serves
         ? [
-            rootFile(brokerCertificateFile, `${own.certificate.trim()}\n${own.key.trim()}\n`, {
+            rootFile(brokerCertificateFile, pair, {
               ...secret,
               ...readAnew,
               owner: "rabbitmq",
@@ -44,6 +46,7 @@ export function certificatesPart({ config, host, certificates }: PartContext): H
             }),
           ]
         : []),
+      ...(takesFiles ? [rootFile(ftpCertificateFile, pair, secret)] : []),
       ...(answersLdap
         ? [
             rootFile(ldapTlsFiles.certificate, own.certificate, { after }),

@@ -16,8 +16,10 @@ describe("the public data server", () => {
       "warren-firewall.service",
       "apache2.service",
       "ssh.service",
+      "vsftpd.service",
       "warren-watcher.service",
       "warren-queue-manager.service",
+      "warren-bridge-sr3-posts.service",
     ]);
     expect(contentOf(dd(), "/etc/apache2/conf-enabled/warren-datamart.conf")).toContain("Alias / /apps/dd/public/");
   });

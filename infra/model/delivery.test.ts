@@ -10,14 +10,24 @@ const px = (given: StackConfig = config) => hostOf("px-1", given);
 const readConfig = (name: string, given?: StackConfig) => JSON.parse(contentOf(px(given), `/etc/warren/${name}.json`));
 
 describe("a px host", () => {
-  it("has two senders of one program: the one that delivers, and the one that announces", () => {
+  it("has several senders of one program: those that deliver, each from its own txq, and the one that announces", () => {
     const model = px();
-    expect(model.units.map((unit) => unit.name)).toEqual(["warren-delivery.service", "warren-dd-notify.service"]);
+    const names = ["delivery-ftp", "delivery-sftp", "dd-notify"];
+    const units = model.units.map((unit) => unit.name);
+    expect(units).toEqual([...names, "receiver-urls"].map((name) => `warren-${name}.service`));
+    const [queues, ports] = [names.map((name) => readConfig(name)), names.map((name) => readConfig(name).metrics.port)];
+    expect(queues.map(({ queueDirectory }) => queueDirectory)).toEqual([
+      "/apps/px/txq/ftp",
+      "/apps/px/txq/sftp",
+      "/apps/px/txq/dd-notify-wxo-b1",
+    ]);
+    expect(ports).toEqual([9110, 9111, 9105]);
     expect(model.artifacts.map((artifact) => artifact.path)).toEqual([
       "/opt/warren/node/bin/node",
       "/opt/warren/agents/sender.mjs",
+      "/opt/warren/agents/receiver.mjs",
     ]);
-    for (const name of ["delivery", "dd-notify"]) {
+    for (const name of names) {
       expect(senderSchema.safeParse(readConfig(name)).error?.issues, name).toBeUndefined();
       expect(contentOf(model, `/etc/systemd/system/warren-${name}.service`)).toContain(
         `/opt/warren/agents/sender.mjs --config /etc/warren/${name}.json`,
@@ -26,7 +36,7 @@ describe("a px host", () => {
   });
 
   it("delivers below the document root as the account there sees it, and tells the other sender", () => {
-    expect(readConfig("delivery")).toMatchObject({
+    expect(readConfig("delivery-sftp")).toMatchObject({
       type: "sftp",
       root: "/public",
       lock: "umask",
@@ -35,7 +45,27 @@ describe("a px host", () => {
       server: { host: "wxo-b1", port: 22, user: "wxofeed" },
       notify: { queueDirectory: readConfig("dd-notify").queueDirectory, baseUrl: "http://wxo-b1/" },
     });
-    expect(readConfig("delivery")).not.toHaveProperty("broker");
+    expect(readConfig("delivery-sftp")).not.toHaveProperty("broker");
+  });
+
+  it("delivers by FTP to the same place, with a password, over TLS where the stack wants it", () => {
+    const { server, ...rest } = readConfig("delivery-ftp");
+    expect(rest).toMatchObject({
+      type: "ftp",
+      root: "/public",
+      lock: "umask",
+      notify: readConfig("delivery-sftp").notify,
+    });
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd fills it in
+    const passwordFile = "${CREDENTIALS_DIRECTORY}/delivery-password";
+    const login = { host: "wxo-b1", port: 21, user: "wxofeed", passwordFile };
+    expect(server).toEqual({ ...login, mode: "active" });
+    const secure = readConfig("delivery-ftp", fixtureConfig("lab4")).server;
+    expect(secure).toEqual({ ...login, mode: "passive", tls: { caFile: "/etc/warren/tls/ca.pem" } });
+    expect(px().files.find(({ path }) => path.endsWith("/delivery-password"))).toMatchObject({
+      secret: true,
+      mode: "0600",
+    });
   });
 
   it("announces as the requirement's dd-notify does, to the broker of the public data server", () => {
@@ -83,6 +113,38 @@ describe("the account that delivers", () => {
     const conf = contentOf(dd, "/etc/ssh/sshd_config.d/warren-delivery.conf");
     expect(conf).toMatch(/Match User wxofeed\n[\s\S]*ChrootDirectory \/apps\/dd\n\s+ForceCommand internal-sftp\n/);
     expect(contentOf(dd, "/etc/warren/authorized_keys/wxofeed")).toMatch(/^restrict ssh-ed25519 \S+\n$/);
+  });
+
+  it("has an FTP server where some sender delivers by that, whose ports take hosts that deliver alone", () => {
+    const conf = contentOf(dd, "/etc/warren/vsftpd.conf");
+    expect(conf).toContain("local_root=/apps/dd\nchroot_local_user=YES\n");
+    expect(conf).not.toContain("ssl_enable");
+    const passwords = dd.files.find(({ path }) => path === "/etc/warren/secrets/ftp-password");
+    expect(passwords).toMatchObject({ owner: "root", mode: "0600", secret: true });
+    expect(passwords && contentOf(dd, passwords.path)).toMatch(/^wxofeed:\$7\$\S{70,}\n$/);
+    expect(contentOf(dd, "/etc/pam.d/warren-ftp")).toContain(`pam_pwdfile.so pwdfile=${passwords?.path}\n`);
+    const rules = contentOf(dd, "/etc/warren/firewall.nft");
+    expect(rules).toContain("elements = { 10.203.0.51 }");
+    expect(rules).toContain("tcp dport { 21, 50000-50099 } counter reject with tcp reset");
+    expect(contentOf(hostOf("bunny1", config), "/etc/warren/firewall.nft")).not.toContain("dport { 21");
+    const { sftp } = config.datamart?.delivery?.senders ?? {};
+    const without = {
+      ...config,
+      datamart: { ...config.datamart, delivery: { ...config.datamart?.delivery, senders: { sftp } } },
+    };
+    const bare = hostOf("wxo-b1", without as StackConfig);
+    expect(bare.units.map(({ name }) => name)).not.toContain("vsftpd.service");
+    expect(contentOf(bare, "/etc/warren/firewall.nft")).not.toContain("dport { 21");
+  });
+
+  it("has FTPS alone where the stack wants it, with a certificate that no other account can read", () => {
+    const server = hostOf("wxo-b1", fixtureConfig("lab4"));
+    const conf = contentOf(server, "/etc/warren/vsftpd.conf");
+    expect(conf).toContain("force_local_logins_ssl=YES\nforce_local_data_ssl=YES\n");
+    const file = server.files.find(({ path }) => path === "/etc/warren/tls/ftp.pem");
+    expect(file).toMatchObject({ owner: "root", mode: "0400", secret: true });
+    expect(conf).toContain(`rsa_private_key_file=${file?.path}\n`);
+    expect(server.units.find(({ name }) => name === "vsftpd.service")?.reads).toContain(file?.path);
   });
 
   it("leaves sshd running when the stack goes", () => {

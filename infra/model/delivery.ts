@@ -1,13 +1,25 @@
 import { basename, dirname } from "node:path/posix";
-import type { AmqpConfig, SftpConfig } from "../../agents/sender/config.ts";
+import type { AmqpConfig, FtpConfig, SftpConfig } from "../../agents/sender/config.ts";
 import { renderDeliveryAccount } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
 import type { DatamartConfig } from "../config/datamart.ts";
+import type { DeliverySender } from "../config/delivery.ts";
 import type { StackConfig } from "../config/index.ts";
-import { agentPart, brokerHosts, credentialFile, passwordAt, productAccount } from "./agent-part.ts";
+import {
+  agentPart,
+  brokerHosts,
+  type Credential,
+  credentialFile,
+  metricsPortsFrom,
+  passwordAt,
+  productAccount,
+} from "./agent-part.ts";
 import { rootFile } from "./files.ts";
+import { ftpPort } from "./ftp-server.ts";
 import { knownHostMark } from "./host-key.ts";
 import type { HostPart, PartContext } from "./part.ts";
+import { caFile, speaksFtps } from "./tls.ts";
+import type { FileModel } from "./types.ts";
 
 /** sshd reads it with its main file; what is in it is about one account alone. */
 const sshdFile = "/etc/ssh/sshd_config.d/warren-delivery.conf";
@@ -16,22 +28,26 @@ export const deliveryKnownHosts = "/etc/warren/delivery_known_hosts";
 const keyName = "delivery-key";
 /** By which px logs in there. */
 export const deliveryKeyFile = `/etc/warren/secrets/${keyName}`;
+const passwordName = "delivery-password";
 
-/** The account by which px delivers: SFTP and nothing else, below the folder that the document root is in. */
+/** The account by which px delivers: over SSH, SFTP and nothing else, below the folder that the document root is in. */
 export function deliveryAccountPart({ config }: PartContext): HostPart {
   const { datamart } = config;
   const delivery = datamart?.delivery;
   if (!datamart || !delivery) return {};
   const root = dirname(datamart.productRoot);
+  const account = { name: delivery.user, home: "/" };
+  // Neither sshd nor vsftpd shuts anybody into a folder that others may write to.
+  const directories = [{ path: root, owner: "root", group: "root", mode: "0755" }];
+  if (delivery.publicKey === undefined) return { accounts: [account], directories };
   const keys = rootFile(`/etc/warren/authorized_keys/${delivery.user}`, `restrict ${delivery.publicKey}\n`);
   const conf = rootFile(sshdFile, renderDeliveryAccount({ user: delivery.user, root, keys: keys.path }), {
     order: "after-packages",
     validate: ["/usr/sbin/sshd", "-t", "-f", candidate],
   });
   return {
-    accounts: [{ name: delivery.user, home: "/" }],
-    // sshd shuts nobody into a folder that others may write to.
-    directories: [{ path: root, owner: "root", group: "root", mode: "0755" }],
+    accounts: [account],
+    directories,
     files: [keys, conf],
     units: [
       {
@@ -47,17 +63,44 @@ export function deliveryAccountPart({ config }: PartContext): HostPart {
   };
 }
 
-/** Delivers by SFTP; the URL of what is there then goes into the txq of the other sender. */
-export function deliverySenderPart(context: PartContext): HostPart {
+/** What tells one sender from another, on each host with the role px. */
+interface DeliveryPlace {
+  readonly name: `delivery-${string}`;
+  readonly port: number;
+  readonly sender: DeliverySender;
+}
+
+/** The senders that deliver, in the order of their names. */
+export const deliveryPlaces = ({ datamart }: StackConfig): DeliveryPlace[] =>
+  Object.entries(datamart?.delivery?.senders ?? {}).map(([name, sender], index) => ({
+    name: `delivery-${name}`,
+    port: metricsPortsFrom.delivery + index,
+    sender,
+  }));
+
+/** Each delivers in its own way from its own txq; the URL of what is there then goes into the txq of the one that announces. */
+export function deliverySendersPart(context: PartContext): HostPart {
+  const parts = deliveryPlaces(context.config).map((place) => senderPart(context, place));
+  return {
+    accounts: parts.flatMap((part) => part.accounts ?? []),
+    directories: parts.flatMap((part) => part.directories ?? []),
+    files: parts.flatMap((part) => part.files ?? []),
+    artifacts: parts.flatMap((part) => part.artifacts ?? []),
+    units: parts.flatMap((part) => part.units ?? []),
+  };
+}
+
+function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace): HostPart {
   const { config } = context;
   const { datamart } = config;
   const dd = publicServer(config);
   if (!datamart?.delivery || !dd) return {};
   const { delivery } = datamart;
-  const own: Omit<Partial<SftpConfig>, "server"> & { server: Partial<SftpConfig["server"]> } = {
-    type: "sftp",
-    queueDirectory: delivery.queueDirectory,
-    rules: delivery.rules,
+  const login = sender.protocol === "sftp" ? sftpLogin(config, dd) : ftpLogin(config, sender);
+  const own = {
+    type: sender.protocol,
+    queueDirectory: sender.queueDirectory,
+    rules: sender.rules,
     validation: false,
     noDuplicates: false,
     batch: 100,
@@ -66,34 +109,64 @@ export function deliverySenderPart(context: PartContext): HostPart {
     lock: "umask",
     chmod: "775",
     directoryChmod: "775",
-    server: {
-      host: dd.name,
-      port: dd.port,
-      user: delivery.user,
-      keyFile: credentialFile(keyName),
-      knownHostsFile: deliveryKnownHosts,
-    },
+    server: { host: dd.name, user: delivery.user, ...login.server },
     notify: { queueDirectory: delivery.notifyDirectory, baseUrl: baseUrlOf(datamart, dd.name) },
-  };
-  const known = dd.port === 22 ? dd.name : `[${dd.name}]:${dd.port}`;
-  const hostKeys = rootFile(deliveryKnownHosts, `${knownHostMark(known, dd.name)}\n`);
+  } satisfies OwnDelivery;
   const part = agentPart(context, {
-    name: "delivery",
-    program: "sender",
-    summary: "delivers products to the public data server",
+    ...{ name, port, program: "sender" },
+    summary: `delivers products to the public data server by ${sender.protocol.toUpperCase()}`,
     account: productAccount,
-    credentials: [{ name: keyName, file: deliveryKeyFile, content: config.secrets.deliveryKey ?? "" }],
+    credentials: [login.credential],
     logLevel: datamart.logLevel,
     // It speaks no AMQP; the server that it delivers to is there when that one's broker is.
     afterBroker: datamart.broker,
-    writable: `${delivery.queueDirectory} ${delivery.notifyDirectory}`,
+    writable: `${sender.queueDirectory} ${delivery.notifyDirectory}`,
     own,
   });
   return {
     ...part,
-    directories: queueFolders(delivery.queueDirectory, delivery.notifyDirectory),
-    files: [...(part.files ?? []), hostKeys],
-    units: (part.units ?? []).map((unit) => ({ ...unit, reads: [...unit.reads, hostKeys.path] })),
+    directories: queueFolders(sender.queueDirectory, delivery.notifyDirectory),
+    files: [...(part.files ?? []), ...login.files],
+    units: (part.units ?? []).map((unit) => ({
+      ...unit,
+      reads: [...unit.reads, ...login.files.map(({ path }) => path)],
+    })),
+  };
+}
+
+/** A sender's config, of its server what is not its default. */
+type OwnDelivery = Omit<Partial<SftpConfig | FtpConfig>, "server"> & {
+  readonly server: Partial<SftpConfig["server"] | FtpConfig["server"]>;
+};
+
+/** How a sender gets in. */
+interface Login {
+  readonly server: Partial<SftpConfig["server"] | FtpConfig["server"]>;
+  readonly credential: Credential;
+  readonly files: readonly FileModel[];
+}
+
+function sftpLogin({ secrets }: StackConfig, { name, port }: PublicServer): Login {
+  const known = port === 22 ? name : `[${name}]:${port}`;
+  return {
+    server: { port, keyFile: credentialFile(keyName), knownHostsFile: deliveryKnownHosts },
+    credential: { name: keyName, file: deliveryKeyFile, content: secrets.deliveryKey ?? "" },
+    files: [rootFile(deliveryKnownHosts, `${knownHostMark(known, name)}\n`)],
+  };
+}
+
+function ftpLogin(config: StackConfig, { mode }: DeliverySender): Login {
+  return {
+    server: {
+      ...{ port: ftpPort, mode, passwordFile: credentialFile(passwordName) },
+      ...(speaksFtps(config) ? { tls: { caFile } } : {}),
+    },
+    credential: {
+      name: passwordName,
+      file: `/etc/warren/secrets/${passwordName}`,
+      content: config.secrets.deliveryPassword ?? "",
+    },
+    files: [],
   };
 }
 
@@ -145,8 +218,14 @@ const queueFolders = (...queues: readonly string[]) =>
     mode: "0755",
   }));
 
+interface PublicServer {
+  readonly name: string;
+  /** Of its sshd. */
+  readonly port: number;
+}
+
 /** The one member of the broker that the public listens to. */
-export function publicServer({ hosts, brokers, datamart, ssh }: StackConfig) {
+export function publicServer({ hosts, brokers, datamart, ssh }: StackConfig): PublicServer | undefined {
   const name = datamart && brokers[datamart.broker]?.members[0];
   const host = name === undefined ? undefined : hosts[name];
   return name === undefined || !host ? undefined : { name, port: host.ssh.port ?? ssh.port };

@@ -1,6 +1,9 @@
 import { renderFirewall, renderFirewallService, renderNftablesDropIn } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
+import type { StackConfig } from "../config/index.ts";
+import { publicServer } from "./delivery.ts";
 import { rootFile } from "./files.ts";
+import { ftpPorts } from "./ftp-server.ts";
 import { firewallRules, firewallUnit } from "./names.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
@@ -8,6 +11,13 @@ import type { HostPart, PartContext } from "./part.ts";
 export const clusterPort = "25672";
 /** epmd, Erlang distribution, command line. */
 const clusterPorts = `4369, ${clusterPort}, 35672-35682`;
+
+/** Who delivers by FTP, and where. */
+function ftpRules(config: StackConfig, host: string): { readonly ftpPorts: string; readonly ftpFrom: string } {
+  const ports = publicServer(config)?.name === host ? ftpPorts(config) : [];
+  const from = Object.values(config.hosts).filter(({ roles }) => roles.includes("px"));
+  return { ftpPorts: ports.join(", "), ftpFrom: ports.length > 0 ? from.map(({ address }) => address).join(", ") : "" };
+}
 
 /** A member's ports for members only. AMQP is not among them: whether it listens for other hosts is the listener's business. */
 export function firewallPart({ config, host }: PartContext): HostPart {
@@ -19,6 +29,7 @@ export function firewallPart({ config, host }: PartContext): HostPart {
     clusterPorts,
     managementPort: management.port,
     managementFrom: management.from.join(", "),
+    ...ftpRules(config, host),
   });
   const nft = "/usr/sbin/nft";
   // Before packages: the broker's first start waits for the unit, and nft comes with the same packages.

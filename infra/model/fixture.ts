@@ -35,6 +35,7 @@ export function stackValues(stack: string): Record<string, unknown> {
 const withDatamart = <Secrets extends { readonly passwords: object }>(secrets: Secrets) => ({
   ...secrets,
   passwords: { ...secrets.passwords, "queue-manager": "queue-manager-of-the-tests" },
+  deliveryPassword: "delivery-password-of-the-tests",
   deliveryKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nKEY-OF-THE-TESTS\n",
 });
 
@@ -50,9 +51,11 @@ const artifact = (name: string, letter: string) => ({
 export const fixtureArtifacts: ArtifactSources = {
   node: { ...artifact("node.gz", "0"), bytes: 120_000_000 },
   announcer: artifact("announcer.mjs", "a"),
+  bridge: artifact("bridge.mjs", "7"),
   dispatcher: artifact("dispatcher.mjs", "d"),
   puller: artifact("puller.mjs", "b"),
   "queue-manager": artifact("queue-manager.mjs", "e"),
+  receiver: artifact("receiver.mjs", "8"),
   sender: artifact("sender.mjs", "c"),
   subscriber: artifact("subscriber.mjs", "9"),
   watcher: artifact("watcher.mjs", "f"),

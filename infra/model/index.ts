@@ -9,10 +9,12 @@ import { certificatesPart } from "./certificates.ts";
 import { clusterModels } from "./cluster.ts";
 import { connectionOf } from "./connection.ts";
 import { datamartTreePart, queueManagerPart, watcherPart } from "./datamart.ts";
-import { deliveryAccountPart, deliverySenderPart, notifySenderPart } from "./delivery.ts";
+import { deliveryAccountPart, deliverySendersPart, notifySenderPart } from "./delivery.ts";
 import { firewallPart } from "./firewall.ts";
+import { ftpServerPart } from "./ftp-server.ts";
 import { keepalivedPart } from "./keepalived.ts";
 import { ldapPart } from "./ldap.ts";
+import { bridgeParts, receiverParts } from "./message-agents.ts";
 import type { HostPart, PartContext } from "./part.ts";
 import { rabbitmqPart } from "./rabbitmq.ts";
 import { subscriberPart } from "./subscriber.ts";
@@ -24,8 +26,8 @@ const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => Hos
   urp: [apachePart, announcerPart],
   bunny: [rabbitmqPart, firewallPart, keepalivedPart, brokerHealthPart, dispatcherPart],
   pds: [pullerPart],
-  px: [deliverySenderPart, notifySenderPart],
-  dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, watcherPart, queueManagerPart],
+  px: [deliverySendersPart, notifySenderPart],
+  dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, ftpServerPart, watcherPart, queueManagerPart],
   client: [subscriberPart],
   ldap: [ldapPart],
 };
@@ -36,7 +38,7 @@ const agentParts: ReadonlySet<unknown> = new Set([
   pullerPart,
   watcherPart,
   queueManagerPart,
-  deliverySenderPart,
+  deliverySendersPart,
   notifySenderPart,
   subscriberPart,
 ]);
@@ -78,6 +80,7 @@ function hostModel(
       // Agents come when nothing is adopted any more; what they need may not be there before.
       .filter((part) => !host.adopted || !agentParts.has(part))
       .map((part) => part(context)),
+    ...(host.adopted ? [] : [...receiverParts(context), ...bridgeParts(context)]),
   ];
   const parts = adoptedParts(own, name, config);
   const packages = parts.flatMap((part) => part.packages ?? []);

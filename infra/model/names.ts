@@ -28,4 +28,7 @@ export const dispatcherUnit = "warren-dispatcher.service";
 
 export const pullerUnit = "warren-puller.service";
 
+/** Debian's name for vsftpd. */
+export const ftpUnit = "vsftpd.service";
+
 export const keepalivedUnit = "keepalived.service";

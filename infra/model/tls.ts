@@ -1,3 +1,4 @@
+import { deliversBy } from "../config/delivery.ts";
 import type { StackConfig } from "../config/index.ts";
 
 /** CA certificates that every host of the stack trusts: the current CA first, then the former one. Read anew at each connect. */
@@ -11,6 +12,9 @@ export const operatorCaFile = (stack: string): string => `.warren/tls/${stack}.c
  * handshake ever meets a certificate beside another one's key. Name it as certificate file and as key file.
  */
 export const brokerCertificateFile = "/etc/rabbitmq/tls/server.pem";
+
+/** The same for the FTP server, which reads it as root. */
+export const ftpCertificateFile = "/etc/warren/tls/ftp.pem";
 
 /** slapd takes them at its start only, so that two files are no danger. */
 export const ldapTlsFiles = { certificate: "/etc/ldap/tls/certificate.pem", key: "/etc/ldap/tls/key.pem" } as const;
@@ -40,11 +44,15 @@ export interface Certificates {
 
 export const noCertificates: Certificates = { bundle: "", rotating: false, hosts: {} };
 
-/** The hosts that need certificates: members of brokers with `tls`, and LDAP servers. Pure. */
+/** Whether the public data server takes files by FTPS. */
+export const speaksFtps = ({ datamart }: StackConfig): boolean =>
+  deliversBy(datamart?.delivery, "ftp") && datamart?.delivery?.ftp.tls === true;
+
+/** The hosts that need certificates: members of brokers with `tls`, LDAP servers, an FTP server with TLS. Pure. */
 export function certificateNeeds(config: StackConfig): CertificateNeed[] {
   return Object.entries(config.hosts).flatMap(([host, { address, roles }]) => {
     const speaksTls = Object.values(config.brokers).some(({ tls, members }) => tls && members.includes(host));
-    if (!speaksTls && !roles.includes("ldap")) return [];
+    if (!speaksTls && !roles.includes("ldap") && !(roles.includes("dd") && speaksFtps(config))) return [];
     // Clients at a virtual IP meet whichever host holds it.
     const vips = Object.entries(config.virtualIps).filter(([, vip]) => vip.priorities[host] !== undefined);
     const names = [host, address, ...vips.flatMap(([name, vip]) => [name, vip.address]), "localhost", "127.0.0.1"];

@@ -126,8 +126,8 @@ export interface QueueModel {
 
 /** A queue that the agents declare for themselves. */
 export interface AgentQueueModel extends QueueModel {
-  /** The host whose dispatcher alone declares it; absent: any dispatcher does. */
-  readonly declaredBy?: string;
+  /** Whose agent alone declares it; absent: any dispatcher does. */
+  readonly declaredBy?: { readonly host: string; readonly unit: string };
 }
 
 /** One RabbitMQ cluster and the objects in it. */
@@ -170,7 +170,16 @@ export interface EnvironmentModel {
 export type ArtifactSource = Pick<ArtifactModel, "source" | "sha256" | "installedSha256" | "bytes">;
 
 /** The agents that are brought to hosts. */
-export const placedAgents = ["announcer", "dispatcher", "puller", "queue-manager", "sender", "watcher"] as const;
+export const placedAgents = [
+  "announcer",
+  "bridge",
+  "dispatcher",
+  "puller",
+  "queue-manager",
+  "receiver",
+  "sender",
+  "watcher",
+] as const;
 
 /** `node`, the agents by name, and the subscriber of `docs/subscribe`. */
 export type ArtifactSources = Readonly<Record<"node" | "subscriber" | (typeof placedAgents)[number], ArtifactSource>>;

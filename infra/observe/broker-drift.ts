@@ -1,5 +1,13 @@
 import { ledgerHostOf } from "../model/agent-queues.ts";
-import type { ClusterModel, ExchangeModel, PolicyModel, QueueModel, UserModel } from "../model/types.ts";
+import { dispatcherUnit } from "../model/names.ts";
+import type {
+  AgentQueueModel,
+  ClusterModel,
+  ExchangeModel,
+  PolicyModel,
+  QueueModel,
+  UserModel,
+} from "../model/types.ts";
 import { matchesHash } from "../plugins/rabbitmq/password-hash.ts";
 import type { ObservedObjects, ObservedPolicy } from "./broker-answer.ts";
 
@@ -27,16 +35,21 @@ export function objectDrift(cluster: ClusterModel, found: ObservedObjects): Obje
 }
 
 export interface AgentQueueDrift extends ObjectDrift {
-  /** The host whose agent alone can declare it; absent: any can. */
-  readonly declaredBy?: string;
+  /** Whose agent alone can declare it; absent: any dispatcher can. */
+  readonly declaredBy?: { readonly host: string; readonly unit: string };
 }
+
+/** Whether a queue is what dispatchers declare. */
+export const isDispatchers = ({ declaredBy }: AgentQueueModel): boolean =>
+  (declaredBy?.unit ?? dispatcherUnit) === dispatcherUnit;
 
 /** Queues and bindings of the agents that are gone, or differ. The agents declare them again when they connect anew. */
 export function agentQueueDrift(cluster: ClusterModel, found: ObservedObjects): AgentQueueDrift[] {
-  // Before the first agent has been there, there is nothing to miss.
-  const begun = cluster.agentQueues.some((queue) => inVhost(found.queues).some((one) => one.name === queue.name));
-  if (!begun) return [];
-  return cluster.agentQueues.flatMap(({ declaredBy, ...queue }) =>
+  // Before the first agent has been there, there is nothing to miss: any dispatcher, or the one that it is alone with.
+  const isThere = ({ name }: AgentQueueModel) => inVhost(found.queues).some((one) => one.name === name);
+  const begun = cluster.agentQueues.filter(isDispatchers).some(isThere);
+  const missed = cluster.agentQueues.filter((queue) => (isDispatchers(queue) ? begun : isThere(queue)));
+  return missed.flatMap(({ declaredBy, ...queue }) =>
     [...queueDrift(queue, found), ...bindingDrift(queue, found)].map((drift) =>
       declaredBy === undefined ? drift : { ...drift, declaredBy },
     ),

@@ -229,6 +229,33 @@ describe("findDrift", () => {
     expect(warnings).toEqual(["bunny has drifted: exchange cmc: type fanout instead of topic"]);
   });
 
+  it("has a receiver and a bridge started anew where their bindings or exchanges are gone, and misses none before they were there", () => {
+    const open = whole.clusters.find(({ name }) => name === "wxo-b1") as ClusterModel;
+    const hosts = whole.hosts.filter(({ name }) => ["px-1", "wxo-b1"].includes(name));
+    const seen = new Map(hosts.map((host) => [host.name, observation(host, [])]));
+    const sound = (soundCluster(open).get("wxo-b1") as MemberView).objects;
+    const stepsOf = (by: Partial<MemberView["objects"]>) => {
+      const views = [...soundCluster(open)].map(([host, view]) => [
+        host,
+        { ...(view as MemberView), objects: { ...sound, ...by } },
+      ]);
+      const parts = hosts.map((host) => ({ ...bare(host), files: [], units: [] }));
+      const brokers = new Map([[open.name, new Map(views as [string, MemberView][])]]);
+      const drift = findDrift({ ...whole, hosts: parts, clusters: [open] }, seen, brokers);
+      expect(drift.unmanaged.get("wxo-b1")).toBeUndefined();
+      return [...drift.hosts].flatMap(([host, all]) =>
+        [...all].map(([step, { mends }]) => `${host} ${step} | ${mends.join()}`),
+      );
+    };
+    const receiver = "px-1 warren-receiver-urls.service | restart";
+    const bridge = "wxo-b1 warren-bridge-sr3-posts.service | restart";
+    expect(stepsOf({})).toEqual([]);
+    const bindings = sound.bindings.filter(({ queue }) => queue !== "cmc.receiver.urls");
+    expect(stepsOf({ bindings })).toEqual([receiver]);
+    expect(stepsOf({ exchanges: sound.exchanges.filter(({ name }) => name !== "xpublic") })).toEqual([bridge]);
+    expect(stepsOf({ queues: [], bindings: [] })).toEqual([]);
+  });
+
   it("lists addresses and members that the model has not", () => {
     const nodes = [node("bunny1"), node("bunny2"), node("hare")];
     const { unmanaged } = found({

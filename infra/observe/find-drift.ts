@@ -1,7 +1,7 @@
 import { brokerPackage, brokerUnit, dispatcherUnit, keepalivedUnit, memberStep, pluginsFile } from "../model/names.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import type { BrokerObservations, ClusterObservation } from "./broker.ts";
-import { type AgentQueueDrift, agentQueueDrift, objectDrift, unmanagedObjects } from "./broker-drift.ts";
+import { type AgentQueueDrift, agentQueueDrift, isDispatchers, objectDrift, unmanagedObjects } from "./broker-drift.ts";
 import { hostDrift } from "./drift.ts";
 import { DriftCollector, type HostDrifts } from "./host-drifts.ts";
 import type { Observations } from "./index.ts";
@@ -45,7 +45,7 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
       ...objectDrifts.map(({ thing, difference }) => `${cluster.name} has drifted: ${thing}: ${difference}`),
     );
     // An exchange that is made anew has lost what the agents bound to it.
-    const rebound = objectDrifts.filter(({ thing }) => agentExchanges(cluster).has(thing));
+    const rebound = objectDrifts.flatMap((drift) => boundTo(cluster, drift.thing).map((by) => ({ ...drift, ...by })));
     // A queue that lives on a node that is down is not told of, and comes back with it.
     const isWhole = nodes.size === 0;
     noteUndeclared([...rebound, ...(isWhole ? agentQueueDrift(cluster, objects) : [])], main.host, drift);
@@ -63,16 +63,22 @@ const note = (all: Map<string, readonly string[]>, where: string, things: readon
   if (things.length > 0) all.set(where, things);
 };
 
-/** What any dispatcher declares is declared by that beside the member that was asked. */
+/** What any dispatcher declares is declared by that beside the member that was asked; other agents do it when they start. */
 function noteUndeclared(missing: readonly AgentQueueDrift[], asked: string, drift: DriftCollector): void {
-  for (const [host, some] of Map.groupBy(missing, ({ declaredBy }) => declaredBy ?? asked)) {
-    const differences = some.map(({ thing, difference }) => `${thing}: ${difference}`);
-    drift.note(host, dispatcherUnit, differences, ["declare"]);
+  for (const { thing, difference, declaredBy } of missing) {
+    const { host, unit } = declaredBy ?? { host: asked, unit: dispatcherUnit };
+    drift.note(host, unit, [`${thing}: ${difference}`], [unit === dispatcherUnit ? "declare" : "restart"]);
   }
 }
 
-const agentExchanges = (cluster: ClusterModel): Set<string> =>
-  new Set(cluster.agentQueues.flatMap((queue) => queue.bindings.map(({ exchange }) => `exchange ${exchange}`)));
+/** Whose queues are bound to an exchange: of all dispatchers one is enough, as their connections are closed at once. */
+function boundTo({ agentQueues }: ClusterModel, thing: string): Pick<AgentQueueDrift, "declaredBy">[] {
+  const bound = agentQueues.filter(({ bindings }) => bindings.some(({ exchange }) => `exchange ${exchange}` === thing));
+  const others = bound
+    .filter((queue) => !isDispatchers(queue))
+    .flatMap(({ declaredBy }) => (declaredBy ? [{ declaredBy }] : []));
+  return [...(bound.some(isDispatchers) ? [{}] : []), ...others];
+}
 
 /** Where the package isn't there yet nobody expects an answer. */
 function silentMembers(cluster: ClusterModel, observed: ClusterObservation, observations: Observations): string[] {

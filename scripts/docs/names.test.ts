@@ -17,8 +17,8 @@ import { Metrics } from "../../agents/lib/metrics.ts";
 import { formatTopic, replacePrefix } from "../../agents/lib/topics.ts";
 import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
 import { openTelemetry as pullerTelemetry } from "../../agents/puller/telemetry.ts";
-import { metricsPorts } from "../../infra/model/agent-part.ts";
-import { ledgerQueueOf } from "../../infra/model/agent-queues.ts";
+import { metricsPorts, metricsPortsFrom } from "../../infra/model/agent-part.ts";
+import { ledgerQueueOf, messageQueueOf } from "../../infra/model/agent-queues.ts";
 import { fixtureConfig, fixtureModel } from "../../infra/model/fixture.ts";
 import { hostKeyPath } from "../../infra/model/host-key.ts";
 import { checkout, pages, textOf } from "./pages.ts";
@@ -41,7 +41,8 @@ test("every unit that is looked at is one of the model's", () => {
 test("every queue and key is the one that config and agents have", () => {
   const { inputQueue, pullQueue, inputTopic, notifyTopic } = announcements;
   const ledgers = ledgerQueueOf("HOST").replace(/\.HOST$/, "");
-  const known = [inputQueue, pullQueue, ledgers, deadLetterQueue, deadLetterExchange];
+  const placed = (["receiver", "bridge"] as const).map((kind) => messageQueueOf(kind, "NAME").replace(/\.NAME$/, ""));
+  const known = [inputQueue, pullQueue, ledgers, ...placed, deadLetterQueue, deadLetterExchange];
   expect(matches(/\b(cmc\.[a-z]+(?:\.[a-z]+)*)/g).filter((name) => !known.includes(name))).toEqual([]);
   const topics = matches(/\b(v00\.urp\.[a-z]+)/g);
   const shared = [alternateTopicDefault, peersTopicDefault, pulledTopicDefault, twinTopicDefault];
@@ -49,8 +50,9 @@ test("every queue and key is the one that config and agents have", () => {
 });
 
 test("the ports of the metrics are the model's", () => {
-  for (const [agent, port] of Object.entries(metricsPorts)) expect(all).toContain(`${agent} ${port}`);
-  const ports: readonly number[] = Object.values(metricsPorts);
+  const both = { ...metricsPorts, ...metricsPortsFrom };
+  for (const [agent, port] of Object.entries(both)) expect(all).toContain(`${agent} ${port}`);
+  const ports: readonly number[] = Object.values(both);
   expect(matches(/\b(91\d\d)\b/g).filter((port) => !ports.includes(Number(port)))).toEqual([]);
 });
 

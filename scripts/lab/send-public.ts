@@ -35,6 +35,7 @@ export async function sendToPublic(options: SendPublicOptions): Promise<PublicRe
     pds: client,
     directory: join(await hostRoot(name, client), datamart.clients.directory),
   }));
+  const root = await hostRoot(name, px);
   const tap = await openPublicTap({ name, config, exchange: datamart.exchange, topic: datamart.notifyTopic });
   try {
     return await runPublicProducts({
@@ -42,7 +43,12 @@ export async function sendToPublic(options: SendPublicOptions): Promise<PublicRe
       products,
       samples,
       tap,
-      queueDirectory: join(await hostRoot(name, px), datamart.delivery.queueDirectory),
+      queues: Object.fromEntries(
+        Object.entries(datamart.delivery.senders).map(([sender, { queueDirectory }]) => [
+          sender,
+          join(root, queueDirectory),
+        ]),
+      ),
       clients: await Promise.all(folders),
     });
   } finally {
@@ -58,21 +64,23 @@ export async function openPublicTap(options: {
   readonly topic: string;
 }): Promise<UrlTap> {
   const { name, config, exchange, topic } = options;
-  const broker = publicBroker(config);
-  if (!broker) throw new TypeError(`stack ${name} has no public broker`);
-  const ca = broker.secure ? await readOperatorCa(name) : undefined;
-  return openUrlTap({ ...{ broker: broker.url, ca, exchange, topic }, name: "warren-lab-tap" });
+  const { url, ca } = await publicBroker(name, config);
+  return openUrlTap({ ...{ broker: url, ca, exchange, topic }, name: "warren-lab-tap" });
 }
 
-/** The broker that tells the public, with the account that the agents use. */
-function publicBroker(config: StackConfig): { readonly url: string; readonly secure: boolean } | undefined {
+/** The broker that tells the public, with the account that the agents use. @throws TypeError where the stack has none */
+export async function publicBroker(
+  name: string,
+  config: StackConfig,
+): Promise<{ url: string; ca: string | undefined }> {
+  const { datamart, brokers, announcements } = config;
   const server = publicServer(config);
-  const broker = config.datamart && config.brokers[config.datamart.broker];
+  const broker = datamart && brokers[datamart.broker];
   const address = server && config.hosts[server.name]?.address;
-  if (!config.datamart || !broker || address === undefined) return undefined;
+  if (!datamart || !broker || address === undefined) throw new TypeError(`stack ${name} has no public broker`);
   const secure = broker.tls && !broker.plainText;
   const url = new URL(`${secure ? "amqps" : "amqp"}://${address}:${secure ? broker.tlsPort : broker.port}/`);
-  url.username = config.announcements.user;
-  url.password = passwordOf(config, config.announcements.user, config.datamart.broker);
-  return { url: url.href, secure };
+  url.username = announcements.user;
+  url.password = passwordOf(config, announcements.user, datamart.broker);
+  return { url: url.href, ca: secure ? await readOperatorCa(name) : undefined };
 }

@@ -20,6 +20,7 @@ const arrivals = products.map(
 const good: PublicInput = {
   products,
   written: new Map(products.map(({ file }) => [file, 1000])),
+  given: { sftp: 10, ftp: 10 },
   tap: { announced: new Map(products.map(({ delivered }) => [delivered, 1])), tapGaps: 0 },
   arrivals,
   clients: ["client-1"],
@@ -46,6 +47,7 @@ describe("a run in which everything went well", () => {
   test("is counted exactly, under the keys that --json promises", () => {
     expect(publicAccount(good).account).toEqual({
       written: 20,
+      given: { sftp: 10, ftp: 10 },
       announced: 20,
       fetched: { "client-1": 20 },
       lost: 0,
@@ -60,6 +62,7 @@ describe("a run in which everything went well", () => {
 
   test("is a part of the table, without any complaint", () => {
     expect(reported(good)).toBe(`px to the public
+  given to           sftp 10   ftp 10
   announced          20 of 20
   fetched            client-1 20
   lost               0
@@ -80,7 +83,7 @@ describe("a run in which everything went well", () => {
     const options = { account: radar, details: none, count: 1, outcome: "complete", color: false } as const;
     const [first, second] = formatRoads(options, result(good)).split("\n\n");
     expect(first?.split("\n").slice(0, 2)).toEqual(["URP to PDS", "  announced            urp-1 1"]);
-    expect(second?.split("\n").slice(0, 2)).toEqual(["px to the public", "  announced            20 of 20"]);
+    expect(second?.split("\n").slice(0, 2)).toEqual(["px to the public", "  given to             sftp 10   ftp 10"]);
   });
 });
 
@@ -96,7 +99,7 @@ describe("what went wrong is counted and named:", () => {
       "one that was not announced",
       { arrivals: arrivals.slice(1), tap: { announced: new Map([...good.tap.announced].slice(1)), tapGaps: 0 } },
       { lost: 1, announced: 19 },
-      `✗ lost: ${first.file} (given, not announced: look at warren-delivery and warren-dd-notify on px)`,
+      `✗ lost: ${first.file} (given, not announced: look at warren-delivery-* and warren-dd-notify on px)`,
     ],
     [
       "one that was announced three times",

@@ -5,8 +5,10 @@ import type { UrlCounts } from "./url-tap.ts";
 
 /** What came of a run of the public road, in numbers: `public` of `--json`. */
 export interface PublicAccount {
-  /** Files that were put into px's txq. */
+  /** Files that were put into px's txqs. */
   readonly written: number;
+  /** The same by the senders that deliver them. */
+  readonly given: Readonly<Record<string, number>>;
   /** Products whose URL was announced; one announced twice counts once here, and in `repeated`. */
   readonly announced: number;
   /** Products in each client's folder. */
@@ -33,7 +35,9 @@ export interface PublicDetails {
 
 export interface PublicInput {
   readonly products: readonly PublicProduct[];
-  /** File in the txq -> when it was there, milliseconds since 1970. */
+  /** Files that each sender was given. */
+  readonly given: Readonly<Record<string, number>>;
+  /** File in a txq -> when it was there, milliseconds since 1970. */
   readonly written: ReadonlyMap<string, number>;
   readonly tap: UrlCounts;
   readonly arrivals: readonly Arrival[];
@@ -42,7 +46,7 @@ export interface PublicInput {
 
 /** Counts every product of a run of the public road. Pure. */
 export function publicAccount(input: PublicInput): { account: PublicAccount; details: PublicDetails } {
-  const { products, written, tap, arrivals, clients } = input;
+  const { products, written, given: bySender, tap, arrivals, clients } = input;
   const planned = new Map(products.map((product) => [product.delivered, product]));
   const given = products.filter(({ file }) => written.has(file));
   const have = new Map(clients.map((client) => [client, new Set(namesAt(client, arrivals))]));
@@ -64,6 +68,7 @@ export function publicAccount(input: PublicInput): { account: PublicAccount; det
   return {
     account: {
       written: given.length,
+      given: bySender,
       announced: products.filter(({ delivered }) => tap.announced.has(delivered)).length,
       fetched: Object.fromEntries(clients.map((client) => [client, have.get(client)?.size ?? 0])),
       lost: lost.length,

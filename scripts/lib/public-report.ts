@@ -15,6 +15,7 @@ export function publicSection(result: PublicResult, color: boolean): Section {
   return {
     title: "px to the public",
     rows: [
+      ["given to", byHost(account.given)],
       ["announced", all(account.announced, count)],
       ["fetched", byHost(account.fetched)],
       ["lost", none(account.lost)],
@@ -37,7 +38,7 @@ function complain({ details, outcome }: PublicResult): string[] {
   for (const { name, client, wasAnnounced } of details.lost.slice(0, namesShown)) {
     const where = wasAnnounced
       ? `announced, not fetched: look at warren-subscriber on ${client}`
-      : "given, not announced: look at warren-delivery and warren-dd-notify on px";
+      : "given, not announced: look at warren-delivery-* and warren-dd-notify on px";
     lines.push(`lost: ${name} (${where})`);
   }
   lines.push(...andMore(details.lost.length));

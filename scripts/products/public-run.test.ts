@@ -36,7 +36,7 @@ function road(passes: (name: string) => boolean) {
   const run = (signal: AbortSignal) =>
     runPublicProducts({
       ...{ products, samples, tap, signal, stallMs: 1000 },
-      queueDirectory: join(folder, "txq"),
+      queues: { sftp: join(folder, "txq"), ftp: join(folder, "txq") },
       clients: [{ pds: "client-1", directory: join(folder, "client") }],
     }).finally(() => watcher.close());
   return run;
@@ -45,6 +45,7 @@ function road(passes: (name: string) => boolean) {
 test("what comes out at the client is counted when it is all there", async () => {
   const { account, outcome, count } = await road(() => true)(new AbortController().signal);
   expect({ outcome, count }).toEqual({ outcome: "complete", count: 12 });
+  expect(account.given).toEqual({ sftp: 6, ftp: 6 });
   expect(account).toMatchObject({ written: 12, announced: 12, lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 });
 });
 

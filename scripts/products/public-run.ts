@@ -13,8 +13,8 @@ import { asUserError } from "./writer.ts";
 export interface PublicRunOptions {
   readonly products: readonly PublicProduct[];
   readonly samples: Samples;
-  /** px's txq as this process can write it. */
-  readonly queueDirectory: string;
+  /** px's txqs as this process can write them, by their senders: products go into them in turn. */
+  readonly queues: Readonly<Record<string, string>>;
   /** The clients' folders as this process can read them. */
   readonly clients: readonly ReceiverFolder[];
   readonly tap: UrlTap;
@@ -41,7 +41,7 @@ const listEveryMs = 1000;
 const lookEveryMs = 50;
 
 /**
- * Sends products down the public road: into px's txq, until each client has them. Rejects where the txq can't be written or a client's
+ * Sends products down the public road: into px's txqs, until each client has them. Rejects where the txq can't be written or a client's
  * folder can't be read; an aborted `signal` ends it early and counts what there is.
  */
 export async function runPublicProducts(options: PublicRunOptions): Promise<PublicResult> {
@@ -55,7 +55,8 @@ export async function runPublicProducts(options: PublicRunOptions): Promise<Publ
     const names = new Set(products.map(({ delivered }) => delivered));
     const arrivals = await listArrivals(clients, (file) => names.has(file));
     const hosts = clients.map(({ pds }) => pds);
-    const counted = publicAccount({ products, written, tap: tap.counts, arrivals, clients: hosts });
+    const given = countGiven(options, written);
+    const counted = publicAccount({ products, written, given, tap: tap.counts, arrivals, clients: hosts });
     return { ...counted, outcome, count: products.length };
   } catch (error) {
     failed.abort();
@@ -64,16 +65,32 @@ export async function runPublicProducts(options: PublicRunOptions): Promise<Publ
   }
 }
 
-/** @returns file -> when it had its name in the txq */
+/** Whose txq each product goes into: sender and folder. */
+function queueOf({ queues }: Pick<PublicRunOptions, "queues">, index: number): readonly [string, string] {
+  const all = Object.entries(queues);
+  return all[index % all.length] ?? ["", ""];
+}
+
+function countGiven(options: PublicRunOptions, written: ReadonlyMap<string, number>): Record<string, number> {
+  const counts = Object.fromEntries(Object.keys(options.queues).map((sender) => [sender, 0]));
+  for (const [index, { file }] of options.products.entries()) {
+    const [sender] = queueOf(options, index);
+    if (written.has(file)) counts[sender] = (counts[sender] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** @returns file -> when it had its name in a txq */
 async function write(options: PublicRunOptions, signal: AbortSignal): Promise<Map<string, number>> {
-  const { products, samples, queueDirectory } = options;
+  const { products, samples } = options;
   const written = new Map<string, number>();
   const startMs = performance.now();
-  for (const { file, content, atMs } of products) {
+  for (const [index, { file, content, atMs }] of products.entries()) {
     const waitMs = startMs + atMs - performance.now();
     if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => {});
     if (signal.aborted) break;
     const bytes = "bytes" in content ? content.bytes : makeContent(content.recipe, samples);
+    const [, queueDirectory] = queueOf(options, index);
     const ctimeMs = await put(join(queueDirectory, `.${file}`), join(queueDirectory, file), bytes).catch((error) => {
       throw asUserError(error);
     });

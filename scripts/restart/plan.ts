@@ -2,15 +2,17 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { brokerUnit, dispatcherUnit, keepalivedUnit } from "../../infra/model/names.ts";
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
 
-/** What can be restarted, by the word for it on the command line. */
+/** What can be restarted, by the word for it on the command line; a `*` stands for the names of several. */
 const units = {
   broker: brokerUnit,
   keepalived: keepalivedUnit,
   dispatcher: dispatcherUnit,
   announcer: "warren-announcer.service",
   puller: "warren-puller.service",
-  delivery: "warren-delivery.service",
+  delivery: "warren-delivery-*.service",
   "dd-notify": "warren-dd-notify.service",
+  receiver: "warren-receiver-*.service",
+  bridge: "warren-bridge-*.service",
   watcher: "warren-watcher.service",
   "queue-manager": "warren-queue-manager.service",
 } as const;
@@ -18,8 +20,12 @@ const units = {
 export const services = Object.keys(units) as Service[];
 export type Service = keyof typeof units;
 
-/** In this order on a host: who lives by another one comes after it. */
-const unitOrder: readonly string[] = Object.values(units);
+/** The place of a unit's service among them, which is the order on a host: who lives by another one comes after it. -1: it is none. */
+const serviceOf = (unit: string): number =>
+  Object.values(units).findIndex((pattern) => {
+    const [before = "", after] = pattern.split("*");
+    return after === undefined ? unit === pattern : unit.startsWith(before) && unit.endsWith(after);
+  });
 
 /** One host's turn. */
 export interface Turn {
@@ -42,10 +48,10 @@ export function planTurns(chain: Chain, holder: string | undefined, { hosts, ser
     const there = chain.hosts.map(({ name }) => name).join(" ");
     throw new UserError(unknown, "is no host of the stack", `its hosts: ${there}`);
   }
-  const wanted = new Set<string>((chosen ?? services).map((service) => units[service]));
+  const wanted = new Set((chosen ?? services).map((service) => services.indexOf(service)));
   const turns = inTurn(chain, holder).flatMap((host): Turn[] => {
     if (hosts && !hosts.includes(host)) return [];
-    const found = unitsOf(chain, host).filter((unit) => wanted.has(unit));
+    const found = unitsOf(chain, host).filter((unit) => wanted.has(serviceOf(unit)));
     return found.length > 0 ? [{ host, units: found, isMember: chain.members.includes(host) }] : [];
   });
   if (turns.length > 0) return turns;
@@ -69,7 +75,7 @@ function unitsOf(chain: Chain, name: string): string[] {
   const { agents, units: own } = chainHostOf(chain, name);
   const isMember = chain.members.includes(name);
   const all = [...agents.map(({ unit }) => unit), ...(isMember ? own : own.filter((unit) => unit !== brokerUnit))];
-  return unitOrder.filter((unit) => all.includes(unit));
+  return all.filter((unit) => serviceOf(unit) >= 0).toSorted((one, other) => serviceOf(one) - serviceOf(other));
 }
 
 export const shortUnit = (unit: string): string => unit.replace(/\.service$/, "").replace(/^warren-/, "");

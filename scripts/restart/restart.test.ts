@@ -49,8 +49,10 @@ describe("the order of a restart", () => {
   it("leaves alone a server that no announcement goes through, and the broker of another cluster", () => {
     const found = planTurns(chainOf("lab", fixtureConfig("lab")), "bunny1", {});
     const ofDataServer = found.find(({ host }) => host === "wxo-b1");
-    expect(ofDataServer?.units).toEqual(["warren-watcher.service", "warren-queue-manager.service"]);
+    const agents = ["bridge-sr3-posts", "watcher", "queue-manager"].map((name) => `warren-${name}.service`);
+    expect(ofDataServer?.units).toEqual(agents);
     expect(found.flatMap(({ units }) => units)).not.toContain("apache2.service");
+    expect(found.flatMap(({ units }) => units)).not.toContain("vsftpd.service");
     expect(found.map(({ host }) => host)).not.toContain("ldap-1");
   });
 

@@ -1,18 +1,20 @@
 import { deadLetterQueue } from "../../agents/lib/topology.ts";
+import { deliversBy } from "../../infra/config/delivery.ts";
 import type { Role } from "../../infra/config/hosts.ts";
 import type { StackConfig } from "../../infra/config/index.ts";
-import { metricsPorts } from "../../infra/model/agent-part.ts";
+import { type AgentName, type InstanceName, metricsPorts } from "../../infra/model/agent-part.ts";
 import { ledgerQueueOf } from "../../infra/model/agent-queues.ts";
 import { productUrlPath } from "../../infra/model/apache.ts";
-import { deliveryKeyFile, deliveryKnownHosts, publicServer } from "../../infra/model/delivery.ts";
+import { deliveryKeyFile, deliveryKnownHosts, deliveryPlaces, publicServer } from "../../infra/model/delivery.ts";
 import { dispatcherHosts } from "../../infra/model/dispatchers.ts";
-import { brokerUnit, keepalivedUnit } from "../../infra/model/names.ts";
+import { bridgePlaces, receiverPlaces } from "../../infra/model/message-agents.ts";
+import { brokerUnit, ftpUnit, keepalivedUnit } from "../../infra/model/names.ts";
 import { subscriberQueueOf } from "../../infra/model/subscriber.ts";
 import { virtualIpModels } from "../../infra/model/virtual-ips.ts";
 
 /** An agent on a host: its unit, and where it answers. */
 export interface AgentPlace {
-  readonly name: keyof typeof metricsPorts;
+  readonly name: AgentName | InstanceName;
   readonly unit: string;
   readonly port: number;
 }
@@ -64,15 +66,17 @@ export interface PublicRoad {
   /** Hosts that deliver. */
   readonly pxes: readonly string[];
   readonly clients: readonly string[];
-  /** How px logs in on the server; where it delivers. */
+  /** How px logs in on the server; where it delivers by SFTP. */
   readonly login?: {
     readonly user: string;
     readonly port: number;
     readonly keyFile: string;
     readonly knownHostsFile: string;
   };
-  /** The txq of files to be delivered, and that of notifications. */
-  readonly queueDirectories: { readonly delivery: string; readonly notify: string };
+  /** Of the agents that deliver. */
+  readonly deliveries: readonly string[];
+  /** By agent: the txq that it empties, of files to be delivered or of notifications. */
+  readonly queueDirectories: Readonly<Record<string, string>>;
   readonly productRoot: string;
   /** Below it, by others than px. */
   readonly watchedTrees: readonly string[];
@@ -85,11 +89,14 @@ export interface PublicRoad {
   readonly messagesMax: number;
 }
 
-const agentsOfRole: Readonly<Record<Role, readonly AgentPlace["name"][]>> = {
+/** The agent that tells of deliveries. */
+export const notifyAgent = "dd-notify" satisfies AgentName;
+
+const agentsOfRole: Readonly<Record<Role, readonly AgentName[]>> = {
   urp: ["announcer"],
   bunny: ["dispatcher"],
   pds: ["puller"],
-  px: ["delivery", "dd-notify"],
+  px: [notifyAgent],
   dd: ["watcher", "queue-manager"],
   client: [],
   ldap: [],
@@ -100,7 +107,7 @@ const unitsOfRole: Readonly<Record<Role, readonly string[]>> = {
   bunny: [brokerUnit, keepalivedUnit],
   pds: [],
   px: [],
-  dd: [brokerUnit, "apache2.service"],
+  dd: [brokerUnit, "apache2.service", ftpUnit],
   client: ["warren-subscriber.service"],
   ldap: ["slapd.service"],
 };
@@ -143,14 +150,20 @@ function publicRoadOf(config: StackConfig, having: (role: Role) => string[]): Pi
   if (!datamart || !server) return {};
   const { delivery, productRoot, watchedTrees, clients: outside } = datamart;
   const clients = having("client");
-  const login = delivery && {
-    ...{ user: delivery.user, port: server.port, keyFile: deliveryKeyFile, knownHostsFile: deliveryKnownHosts },
-  };
+  const deliveries = deliveryPlaces(config);
+  const login = delivery &&
+    deliversBy(delivery, "sftp") && {
+      ...{ user: delivery.user, port: server.port, keyFile: deliveryKeyFile, knownHostsFile: deliveryKnownHosts },
+    };
   return {
     publicRoad: {
       ...{ broker: datamart.broker, server: server.name, pxes: delivery ? having("px") : [], clients },
       ...(login ? { login } : {}),
-      queueDirectories: { delivery: delivery?.queueDirectory ?? "", notify: delivery?.notifyDirectory ?? "" },
+      deliveries: deliveries.map(({ name }) => name),
+      queueDirectories: {
+        ...Object.fromEntries(deliveries.map(({ name, sender }) => [name, sender.queueDirectory])),
+        ...(delivery ? { [notifyAgent]: delivery.notifyDirectory } : {}),
+      },
       ...{ productRoot, watchedTrees, clientDirectory: outside.directory, clientsHearAll: outside.topic === "#" },
       queues: Object.fromEntries(clients.map((host) => [host, subscriberQueueOf(host)])),
       messagesMax: datamart.queueManager.messagesMax,
@@ -165,15 +178,27 @@ function chainHost(
   dispatchers: readonly string[],
 ): ChainHost {
   const { address, roles, adopted } = host;
-  const isThere = (agent: AgentPlace["name"]) => agent !== "dispatcher" || dispatchers.includes(name);
-  const agents = adopted ? [] : roles.flatMap((role) => agentsOfRole[role]).filter(isThere);
+  const isThere = (agent: AgentName) => agent !== "dispatcher" || dispatchers.includes(name);
+  const single = roles.flatMap((role) => agentsOfRole[role]).filter(isThere);
+  const several = [
+    ...(roles.includes("px") ? deliveryPlaces(config) : []),
+    ...receiverPlaces(config, name),
+    ...bridgePlaces(config, name),
+  ];
+  const agents = [...several, ...single.map((agent) => ({ name: agent, port: metricsPorts[agent] }))];
   const isHolder = Object.values(config.virtualIps).some(({ priorities }) => priorities[name] !== undefined);
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(name));
-  const units = roles.flatMap((role) => unitsOfRole[role]).filter((unit) => unit !== keepalivedUnit || isHolder);
+  const takesFtp = deliversBy(config.datamart?.delivery, "ftp");
+  const units = roles
+    .flatMap((role) => unitsOfRole[role])
+    .filter((unit) => (unit !== keepalivedUnit || isHolder) && (unit !== ftpUnit || takesFtp));
   return {
     ...{ name, address, roles },
     user: host.ssh.user ?? config.ssh.user,
-    agents: agents.map((agent) => ({ name: agent, unit: `warren-${agent}.service`, port: metricsPorts[agent] })),
+    agents: (adopted ? [] : agents).map(({ name: agent, port }) => ({
+      ...{ name: agent, port },
+      unit: `warren-${agent}.service`,
+    })),
     units: [...new Set(units)],
     ...(broker && !adopted ? { amqpPort: broker.port } : {}),
   };

@@ -62,15 +62,13 @@ export interface HostEvidence {
   /** When the puller gave a product its name for the last time. */
   readonly placedAtMs?: number;
   readonly fetches?: readonly FetchEvidence[];
-  /** By what they are for: files that wait in px's txqs. */
-  readonly txqs?: Readonly<Record<Txq, TxqEvidence>>;
+  /** By the agent that empties it: files that wait in px's txqs. */
+  readonly txqs?: Readonly<Record<string, TxqEvidence>>;
   /** Whether px gets in on the public data server as its sender does; `silent`: what ssh said. */
   readonly login?: { readonly ok: true } | { readonly silent: string };
   /** When a product last got its name in a client's folder. */
   readonly fetchedAtMs?: number;
 }
-
-export type Txq = "delivery" | "notify";
 
 export interface TxqEvidence {
   readonly files: number;

@@ -30,7 +30,10 @@ export function parseHost(chain: Chain, name: string, answer: string): HostEvide
   const announcedAtMs = lastOf(lines("announced"), announcedLine, (line) => line[4]);
   const placedAtMs = lastOf(lines("placed"), placingLine, (line) => line[2]);
   const newest = lines("newest");
-  const [delivery, notify] = [parseTxq(sections, "delivery"), parseTxq(sections, "notify")];
+  const txqs = Object.keys(chain.publicRoad?.queueDirectories ?? {}).flatMap((agent) => {
+    const found = parseTxq(sections, agent);
+    return found ? [[agent, found] as const] : [];
+  });
   const fetchedAtMs = secondsToMs(lines("fetched")?.[0]);
   return {
     nowMs: Math.round(nowMs),
@@ -44,7 +47,7 @@ export function parseHost(chain: Chain, name: string, answer: string): HostEvide
     ...(newest ? { newest: newest.flatMap((line) => parseProduct(line, productRootOf(chain, name))) } : {}),
     ...(announcedAtMs === undefined ? {} : { announcedAtMs }),
     ...(placedAtMs === undefined ? {} : { placedAtMs }),
-    ...(delivery && notify ? { txqs: { delivery, notify } } : {}),
+    ...(txqs.length > 0 ? { txqs: Object.fromEntries(txqs) } : {}),
     ...(fetchedAtMs === undefined ? {} : { fetchedAtMs }),
   };
 }

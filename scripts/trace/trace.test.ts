@@ -50,6 +50,12 @@ describe("the trace of a product", () => {
     expect(traceQuestion(chain, "client-1", product)).toMatch(
       /warren-subscriber.* 201306061440_XSS_24_HR_ACCUM_MM.gif \|/,
     );
+    const delivered = { __REALTIME_TIMESTAMP: "4000", MESSAGE: "delivered" };
+    const both = ["sftp", "ftp"].flatMap((by) => [`== journal delivery-${by}`, JSON.stringify(delivered)]);
+    expect(parseTrace("px-1", product, [...both, "== end", ""].join("\n"))?.map(({ who }) => who)).toEqual([
+      "delivery-sftp",
+      "delivery-ftp",
+    ]);
     const said = { __REALTIME_TIMESTAMP: "5000", MESSAGE: "got /apps/px/rxq/dd/201306061440_XSS_24_HR_ACCUM_MM.gif" };
     const answer = ["== journal subscriber", JSON.stringify(said), "== end", ""].join("\n");
     expect(parseTrace("client-1", product, answer)).toEqual([
@@ -88,7 +94,7 @@ describe("the trace of a product", () => {
       "pds-1 3000 puller placed, as a twin: http://urp-1/x",
       `pds-1 ${Date.parse(pulled.time)} puller pulled`,
     ]);
-    expect(formatTrace(wanted, found.slice(0, 2)).split("\n")[2]).toContain("+250 ms  urp-1  announcer   announced");
+    expect(formatTrace(wanted, found.slice(0, 2)).split("\n")[2]).toContain("+250 ms  urp-1  announcer     announced");
   });
 
   it("is none where the answer breaks off, and says so where nobody knows the product", () => {

@@ -6,14 +6,18 @@ import { parseEntry } from "../logs/journal.ts";
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
 import { parseJson } from "../runbook/host-answer.ts";
 
-/** Who says something of a product in its journal. */
-const speakers = ["announcer", "dispatcher", "puller", "delivery", "dd-notify", "subscriber"] as const;
+/** Who says something of a product in its journal; of those that a host has several of, what their names begin with. */
+const speakers = ["announcer", "dispatcher", "puller", "delivery-", "dd-notify", "subscriber"] as const;
+
+const isSpeaker = (who: string): boolean =>
+  speakers.some((speaker) => (speaker.endsWith("-") ? who.startsWith(speaker) : who === speaker));
 
 /** Where and when a product was seen, and by whom. */
 export interface Sighting {
   readonly atMs: number;
   readonly host: string;
-  readonly who: "file" | (typeof speakers)[number];
+  /** `file`, or an agent. */
+  readonly who: string;
   readonly what: string;
 }
 
@@ -121,7 +125,8 @@ export function parseTrace(host: string, { name, key }: Traced, answer: string):
     const [, , atMs, { url, kind }] = read.data;
     return [{ atMs, host, who: "puller", what: `placed${kind === "twin" ? ", as a twin" : ""}: ${url}` }];
   });
-  const said = speakers.flatMap((who) =>
+  const journals = [...sections.keys()].flatMap((title) => /^journal (.+)$/.exec(title)?.[1] ?? []);
+  const said = journals.filter(isSpeaker).flatMap((who) =>
     lines(`journal ${who}`).flatMap((line): Sighting[] => {
       const entry = parseEntry(host, line);
       if (!entry || entry.level === "debug") return [];
@@ -139,7 +144,7 @@ export function formatTrace({ name, key }: Traced, sightings: readonly Sighting[
   const rows = sightings.map(({ atMs, host, who, what }, index) => {
     const before = sightings[index - 1]?.atMs ?? atMs;
     const after = `+${Math.round(atMs - before)} ms`;
-    return `  ${new Date(atMs).toISOString()}  ${after.padStart(9)}  ${host.padEnd(hostWidth)}  ${who.padEnd(10)}  ${what}`;
+    return `  ${new Date(atMs).toISOString()}  ${after.padStart(9)}  ${host.padEnd(hostWidth)}  ${who.padEnd(12)}  ${what}`;
   });
   return `${[head, ...rows].join("\n")}\n`;
 }

@@ -1,4 +1,4 @@
-import { chainHostOf } from "../runbook/chain.ts";
+import { type Chain, chainHostOf } from "../runbook/chain.ts";
 import { type AgentEvidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
 import {
   ageText,
@@ -114,38 +114,56 @@ export const agentStep = (part: Part, agent: string, hosts: Step["hosts"]): Step
   name: `${agent} runs`,
   part,
   hosts,
-  judge: byHost((host, look, name) => {
-    const place = chainHostOf(look.evidence.chain, name).agents.find((one) => one.name === agent);
-    if (!place) return good("none is placed here");
-    const unit = host.units[place.unit];
-    // Agents that wait for their broker are activating, and answer.
-    const isUp = unit?.active === "active" || (unit?.active === "activating" && unit.sub === "start");
-    const { health, silent } = agentOf(host, agent);
-    if (isUp && health) return good(`${place.unit} is ${unit?.sub}`);
-    const restart = onHost(look.evidence, name, `systemctl restart ${place.unit}`);
-    if (!isUp) {
-      const state = unit ? `${unit.active} (${unit.sub})` : "not there";
-      return broken(`${place.unit} is ${state}`, `${logsOf(look.evidence, name, agent)}; then ${restart}`);
-    }
-    return broken(
-      `${place.unit} runs and doesn't answer on port ${place.port}: ${silent}`,
-      `it hangs; systemd ends it by its watchdog, or ${restart}`,
-    );
-  }),
+  judge: byHost((host, look, name) => judgeAgent(host, look, name, agent)),
 });
+
+/** Whether an agent runs and answers. */
+export function judgeAgent(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+  const place = chainHostOf(evidence.chain, name).agents.find((one) => one.name === agent);
+  if (!place) return good("none is placed here");
+  const unit = host.units[place.unit];
+  // Agents that wait for their broker are activating, and answer.
+  const isUp = unit?.active === "active" || (unit?.active === "activating" && unit.sub === "start");
+  const { health, silent } = agentOf(host, agent);
+  if (isUp && health) return good(`${place.unit} is ${unit?.sub}`);
+  const restart = onHost(evidence, name, `systemctl restart ${place.unit}`);
+  if (!isUp) {
+    const state = unit ? `${unit.active} (${unit.sub})` : "not there";
+    return broken(`${place.unit} is ${state}`, `${logsOf(evidence, name, agent)}; then ${restart}`);
+  }
+  return broken(
+    `${place.unit} runs and doesn't answer on port ${place.port}: ${silent}`,
+    `it hangs; systemd ends it by its watchdog, or ${restart}`,
+  );
+}
 
 /** What an agent says of its work, where nothing else of the chain does. */
 export const agentIsWell = (part: Part, agent: string, hosts: Step["hosts"]): Step => ({
   name: `${agent} is well`,
   part,
   hosts,
-  judge: byHost((host, { evidence }, name) => {
-    const { health } = agentOf(host, agent);
-    if (!chainHostOf(evidence.chain, name).agents.some((one) => one.name === agent)) return good("none is placed here");
-    if (!health) return { verdict: "unknown", evidence: `the ${agent} says nothing` };
-    return health.ok ? good(health.text) : broken(health.text, logsOf(evidence, name, agent));
-  }),
+  judge: byHost((host, look, name) => judgeWell(host, look, name, agent)),
 });
+
+export function judgeWell(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+  const { health } = agentOf(host, agent);
+  if (!chainHostOf(evidence.chain, name).agents.some((one) => one.name === agent)) return good("none is placed here");
+  if (!health) return { verdict: "unknown", evidence: `the ${agent} says nothing` };
+  return health.ok ? good(health.text) : broken(health.text, logsOf(evidence, name, agent));
+}
+
+type JudgeAgent = (host: HostEvidence, look: Look, name: string, agent: string) => Verdict;
+
+/** Of several agents on a host: the first that isn't well, else what all say. */
+export const eachAgent = (
+  agents: (chain: Chain, host: string) => readonly string[],
+  judge: JudgeAgent,
+): Step["judge"] =>
+  byHost((host, look, name) => {
+    const verdicts = agents(look.evidence.chain, name).map((agent) => judge(host, look, name, agent));
+    const bad = verdicts.find(({ verdict }) => verdict !== "good");
+    return bad ?? good(verdicts.map(({ evidence }) => evidence).join(" · "));
+  });
 
 export const agentOf = (host: HostEvidence, agent: string): AgentEvidence =>
   host.agents[agent] ?? { silent: "not asked" };

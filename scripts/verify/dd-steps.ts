@@ -1,5 +1,5 @@
-import { brokerUnit } from "../../infra/model/names.ts";
-import type { Chain } from "../runbook/chain.ts";
+import { brokerUnit, ftpUnit } from "../../infra/model/names.ts";
+import { type Chain, chainHostOf } from "../runbook/chain.ts";
 import { type Evidence, hostEvidence } from "../runbook/evidence.ts";
 import { agentIsWell, agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { perSecond } from "./dispatch-steps.ts";
@@ -7,6 +7,8 @@ import { ageText, broken, byHost, good, onHost, type Step, type Verdict } from "
 import { judgeFetch } from "./urp-steps.ts";
 
 const servers = ({ publicRoad }: Chain) => (publicRoad ? [publicRoad.server] : []);
+
+const ftpServers = (chain: Chain) => servers(chain).filter((name) => chainHostOf(chain, name).units.includes(ftpUnit));
 
 /** The public data server: its broker, its web server, its agents. */
 export const ddSteps: readonly Step[] = [
@@ -18,6 +20,7 @@ export const ddSteps: readonly Step[] = [
   { name: "broker serves", part: "DD", hosts: servers, judge: ({ evidence }, host) => serves(evidence, host) },
   { name: "no alarm", part: "DD", hosts: servers, judge: ({ evidence }, host) => alarm(evidence, host) },
   unitStep("apache runs", "DD", "apache2.service", servers),
+  unitStep("FTP server runs", "DD", ftpUnit, ftpServers),
   {
     name: "products are served",
     part: "DD",
@@ -71,7 +74,9 @@ function shortQueues({ chain, publicBroker }: Evidence, host: string): Verdict {
   const queues = publicBroker?.queues;
   if (!queues) return { verdict: "unknown", evidence: "the broker doesn't tell of queues" };
   const most = chain.publicRoad?.messagesMax ?? 0;
-  const all = Object.values(queues).toSorted((a, b) => b.messages - a.messages);
+  // Agents' own are kept, however long they get.
+  const clients = Object.values(queues).filter(({ name }) => !name.startsWith("cmc."));
+  const all = clients.toSorted((a, b) => b.messages - a.messages);
   const published = all.reduce((sum, queue) => sum + queue.published, 0);
   const [deepest] = all;
   const text = `${all.length} queues get ${perSecond(published)}${deepest ? `, the longest is ${deepest.name} with ${deepest.messages}` : ""}`;

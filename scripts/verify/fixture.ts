@@ -1,5 +1,5 @@
 import { fixtureConfig } from "../../infra/model/fixture.ts";
-import { chainOf } from "../runbook/chain.ts";
+import { chainOf, type PublicRoad } from "../runbook/chain.ts";
 import type { BrokerEvidence, Evidence, HostEvidence, MemberEvidence, QueueEvidence } from "../runbook/evidence.ts";
 
 /** The same, to be written to. */
@@ -43,7 +43,7 @@ export function soundEvidence(stack = "lab4"): Draft<Evidence> {
       ...(found?.amqpPort === undefined ? {} : { amqp: { ok: true as const } }),
       ...(isUrp ? { newest, announcedAtMs: nowMs - 2480, fetches: [fetched(name)] } : {}),
       ...(isPds ? { placedAtMs: nowMs - 40, fetches: chain.urps.map(fetched) } : {}),
-      ...(road?.pxes.includes(name) ? { txqs: { delivery: emptyTxq(), notify: emptyTxq() }, login: { ok: true } } : {}),
+      ...(road?.pxes.includes(name) ? { txqs: emptyTxqs(road), login: { ok: true } } : {}),
       ...(name === road?.server ? { newest: [delivered], fetches: [fetchedDelivered(name)] } : {}),
       ...(road?.clients.includes(name)
         ? { fetchedAtMs: nowMs - 20_000, fetches: [fetchedDelivered(road.server)] }
@@ -58,7 +58,8 @@ export function soundEvidence(stack = "lab4"): Draft<Evidence> {
   }) as Draft<Evidence>;
 }
 
-const emptyTxq = () => ({ files: 0, aside: 0 });
+const emptyTxqs = ({ queueDirectories }: PublicRoad) =>
+  Object.fromEntries(Object.keys(queueDirectories).map((agent) => [agent, { files: 0, aside: 0 }]));
 
 const fetchedDelivered = (from: string) => ({
   ...{ from, product: delivered, answer: { status: 200, bytes: delivered.bytes, body: "" } },

@@ -2,13 +2,18 @@ import type { Evidence } from "../runbook/evidence.ts";
 import { bunnySteps } from "./bunny-steps.ts";
 import { clientSteps } from "./client-steps.ts";
 import { ddSteps } from "./dd-steps.ts";
+import { messageSteps } from "./message-steps.ts";
 import { pdsSteps } from "./pds-steps.ts";
 import { pxSteps } from "./px-steps.ts";
 import type { Look, Part, Step, Verdict } from "./step.ts";
 import { urpSteps } from "./urp-steps.ts";
 
 /** The whole chain, in order of production: from the radar servers to PDS, then from px to the public. */
-export const steps: readonly Step[] = [...urpSteps, ...bunnySteps, ...pdsSteps, ...pxSteps, ...ddSteps, ...clientSteps];
+export const steps: readonly Step[] = [
+  ...[...urpSteps, ...bunnySteps, ...pdsSteps],
+  ...[...pxSteps, ...ddSteps, ...clientSteps],
+  ...messageSteps,
+];
 
 /** What a part that comes first stands still for. */
 const waitsFor: Partial<Record<Part, Part>> = { URP: "bunny", px: "DD" };

@@ -18,9 +18,9 @@ const silence = ({ publicBroker }: Draft<Evidence>, why: string) => {
   publicBroker.members = { "wxo-b1": { silent: why } };
   delete (publicBroker as { queues?: unknown }).queues;
 };
-const waiting = (look: Draft<Evidence>, txq: "delivery" | "notify", files: number, seconds: number) => {
+const waiting = (look: Draft<Evidence>, agent: string, files: number, seconds: number) => {
   const { txqs } = wordsOf(look, "px-1");
-  if (txqs) txqs[txq] = { files, oldestMs: nowMs - seconds * 1000, aside: 0 };
+  if (txqs) txqs[agent] = { files, oldestMs: nowMs - seconds * 1000, aside: 0 };
 };
 const notConnected = "9 waiting; no connection to amqp://10.203.0.61:5672: connect ECONNREFUSED";
 const notDelivering =
@@ -32,11 +32,34 @@ export const publicCases: readonly Case[] = (
     {
       title: "the sender that delivers was stopped",
       change: (look) => {
-        unitIs(look, "px-1", "warren-delivery.service", "inactive", "dead");
-        silentAgent(look, "px-1", "delivery", "Connection refused");
-        waiting(look, "delivery", 200, 300);
+        unitIs(look, "px-1", "warren-delivery-sftp.service", "inactive", "dead");
+        silentAgent(look, "px-1", "delivery-sftp", "Connection refused");
+        waiting(look, "delivery-sftp", 200, 300);
       },
-      ...{ host: "px-1", step: "delivery runs", says: /inactive/, remedy: /restart warren-delivery/ },
+      ...{ host: "px-1", step: "delivery runs", says: /inactive/, remedy: /restart warren-delivery-sftp/ },
+    },
+    {
+      title: "one of several senders was stopped",
+      change: (look) => {
+        unitIs(look, "px-1", "warren-delivery-ftp.service", "inactive", "dead");
+        silentAgent(look, "px-1", "delivery-ftp", "Connection refused");
+      },
+      ...{ host: "px-1", step: "delivery runs", says: /delivery-ftp.*inactive/, remedy: /restart warren-delivery-ftp/ },
+    },
+    {
+      title: "px's password is refused",
+      change: (look) => {
+        waiting(look, "delivery-ftp", 4, 9);
+        const text =
+          "9 delivered, 4 waiting, 0 put aside; not connected to ftp://wxofeed@wxo-b1:21: doesn't let wxofeed in";
+        agentSays(look, "px-1", "delivery-ftp", false, text);
+      },
+      ...{
+        host: "px-1",
+        step: "products are delivered",
+        says: /delivery-ftp: 4 files wait.*doesn't let wxofeed in/,
+        remedy: /--agent delivery-ftp/,
+      },
     },
     {
       title: "px's key is refused",
@@ -48,21 +71,21 @@ export const publicCases: readonly Case[] = (
     {
       title: "the server's disk takes no files",
       change: (look) => {
-        waiting(look, "delivery", 4, 9);
+        waiting(look, "delivery-sftp", 4, 9);
         const text = "9 delivered, 4 waiting, 0 put aside; connected to sftp://wxofeed@wxo-b1:22; 4 held: Failure";
-        agentSays(look, "px-1", "delivery", false, text);
+        agentSays(look, "px-1", "delivery-sftp", false, text);
       },
       ...{
         host: "px-1",
         step: "products are delivered",
         says: /4 files wait.*held: Failure/,
-        remedy: /--agent delivery/,
+        remedy: /--agent delivery-sftp/,
       },
     },
     {
       title: "files wait for minutes without a word",
-      change: (look) => waiting(look, "delivery", 4, 300),
-      ...{ host: "px-1", step: "products are delivered", says: /oldest for 5 min/, remedy: /--agent delivery/ },
+      change: (look) => waiting(look, "delivery-sftp", 4, 300),
+      ...{ host: "px-1", step: "products are delivered", says: /oldest for 5 min/, remedy: /--agent delivery-sftp/ },
     },
     {
       title: "the sender that announces hangs",
@@ -83,7 +106,7 @@ export const publicCases: readonly Case[] = (
       title: "files were put aside",
       change: (look) => {
         const { txqs } = wordsOf(look, "px-1");
-        if (txqs) txqs.notify.aside = 3;
+        if (txqs?.["dd-notify"]) txqs["dd-notify"].aside = 3;
       },
       ...{ host: "px-1", step: "nothing is put aside", says: /3 files/, remedy: /ls -R/ },
     },
@@ -93,8 +116,8 @@ export const publicCases: readonly Case[] = (
         dead(look, "wxo-b1");
         silence(look, "connect EHOSTUNREACH");
         wordsOf(look, "px-1").login = { silent: "No route to host" };
-        waiting(look, "delivery", 4, 9);
-        agentSays(look, "px-1", "delivery", false, notDelivering);
+        waiting(look, "delivery-sftp", 4, 9);
+        agentSays(look, "px-1", "delivery-sftp", false, notDelivering);
         agentSays(look, "px-1", "dd-notify", false, notConnected);
       },
       ...{ host: "wxo-b1", step: "host answers", says: /No route/, remedy: /console/ },
@@ -129,6 +152,15 @@ export const publicCases: readonly Case[] = (
           for (const fetch of wordsOf(look, host).fetches ?? []) fetch.answer = { silent: "Connection refused" };
       },
       ...{ host: "wxo-b1", step: "apache runs", says: /inactive/, remedy: /start apache2/ },
+    },
+    {
+      title: "the FTP server was stopped, and px waits for it",
+      change: (look) => {
+        unitIs(look, "wxo-b1", "vsftpd.service", "failed", "failed");
+        waiting(look, "delivery-ftp", 4, 9);
+        agentSays(look, "px-1", "delivery-ftp", false, notDelivering);
+      },
+      ...{ host: "wxo-b1", step: "FTP server runs", says: /failed/, remedy: /start vsftpd/ },
     },
     {
       title: "what is public is not allowed to be read",
@@ -195,6 +227,29 @@ export const publicCases: readonly Case[] = (
         says: /wxo-b1 gives no/,
         remedy: /ping -c 3 wxo-b1/,
       },
+    },
+    {
+      title: "a bridge was stopped",
+      change: (look) => {
+        unitIs(look, "wxo-b1", "warren-bridge-sr3-posts.service", "inactive", "dead");
+        silentAgent(look, "wxo-b1", "bridge-sr3-posts", "Connection refused");
+      },
+      ...{ host: "wxo-b1", step: "bridges run", says: /inactive/, remedy: /restart warren-bridge-sr3-posts/ },
+    },
+    {
+      title: "a bridge has no connection to a broker that is sound",
+      change: (look) => agentSays(look, "wxo-b1", "bridge-sr3-posts", false, notConnected),
+      ...{ host: "wxo-b1", step: "bridges are well", says: /ECONNREFUSED/, remedy: /--agent bridge-sr3-posts/ },
+    },
+    {
+      title: "a receiver hangs",
+      change: (look) => silentAgent(look, "px-1", "receiver-urls", "no answer in time"),
+      ...{ host: "px-1", step: "receivers run", says: /doesn't answer on port 9130/, remedy: /it hangs/ },
+    },
+    {
+      title: "a receiver can't write",
+      change: (look) => agentSays(look, "px-1", "receiver-urls", false, "0 received; EROFS"),
+      ...{ host: "px-1", step: "receivers are well", says: /EROFS/, remedy: /--agent receiver-urls/ },
     },
     {
       title: "a subscriber is not connected",

@@ -1,6 +1,6 @@
-import type { Chain } from "../runbook/chain.ts";
-import { type HostEvidence, hostEvidence, type Txq, type TxqEvidence } from "../runbook/evidence.ts";
-import { agentOf, agentStep, answersStep, clockStep, diskStep } from "./common-steps.ts";
+import { type Chain, notifyAgent } from "../runbook/chain.ts";
+import { type HostEvidence, hostEvidence, type TxqEvidence } from "../runbook/evidence.ts";
+import { agentOf, agentStep, answersStep, clockStep, diskStep, eachAgent, judgeAgent } from "./common-steps.ts";
 import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
 import { isConnected } from "./urp-steps.ts";
 
@@ -8,16 +8,17 @@ import { isConnected } from "./urp-steps.ts";
 const waitSecondsMost = 60;
 
 const pxes = ({ publicRoad }: Chain) => publicRoad?.pxes ?? [];
+const deliveries = ({ publicRoad }: Chain) => publicRoad?.deliveries ?? [];
 
 /** The public road begins at px: files of a txq go to the public data server, and what is there is told. */
 export const pxSteps: readonly Step[] = [
   answersStep("px", pxes),
   clockStep("px", pxes),
   diskStep("px", pxes),
-  agentStep("px", "delivery", pxes),
+  { name: "delivery runs", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeAgent) },
   { name: "the server lets px in", part: "px", hosts: pxes, judge: byHost(judgeLogin) },
-  { name: "products are delivered", part: "px", hosts: pxes, judge: byHost(judgeDelivery) },
-  agentStep("px", "dd-notify", pxes),
+  { name: "products are delivered", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeDelivery) },
+  agentStep("px", notifyAgent, pxes),
   { name: "deliveries are announced", part: "px", hosts: pxes, judge: byHost(judgeNotify) },
   { name: "nothing is put aside", part: "px", hosts: pxes, judge: byHost(judgeAside) },
 ];
@@ -37,13 +38,13 @@ function judgeLogin({ login }: HostEvidence, { evidence }: Look, name: string): 
   );
 }
 
-function judgeDelivery(host: HostEvidence, { evidence }: Look, name: string): Verdict {
-  const { health } = agentOf(host, "delivery");
-  if (!health) return { verdict: "unknown", evidence: "the sender says nothing" };
-  const text = `${waitingText(host, "delivery")}; ${health.text}`;
-  const journal = logsOf(evidence, name, "delivery");
+function judgeDelivery(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+  const { health } = agentOf(host, agent);
+  if (!health) return { verdict: "unknown", evidence: `${agent} says nothing` };
+  const text = `${agent}: ${waitingText(host, agent)}; ${health.text}`;
+  const journal = logsOf(evidence, name, agent);
   // A sender with nothing to send needs no connection.
-  const isStuck = isLate(host, "delivery") || (!health.ok && (host.txqs?.delivery.files ?? 0) > 0);
+  const isStuck = isLate(host, agent) || (!health.ok && (host.txqs?.[agent]?.files ?? 0) > 0);
   if (!isStuck) return good(text);
   return isConnected(health.text)
     ? broken(text, `its reason is the server's own word; ${journal}`)
@@ -51,34 +52,35 @@ function judgeDelivery(host: HostEvidence, { evidence }: Look, name: string): Ve
 }
 
 function judgeNotify(host: HostEvidence, { evidence }: Look, name: string): Verdict {
-  const { health } = agentOf(host, "dd-notify");
+  const { health } = agentOf(host, notifyAgent);
   if (!health) return { verdict: "unknown", evidence: "the sender says nothing" };
-  const text = `${waitingText(host, "notify")}; ${health.text}`;
-  const journal = logsOf(evidence, name, "dd-notify");
+  const text = `${waitingText(host, notifyAgent)}; ${health.text}`;
+  const journal = logsOf(evidence, name, notifyAgent);
   if (!isConnected(health.text)) {
     const server = evidence.chain.publicRoad?.server;
     return waits(text, `look at DD first; where all is well there, at the way from ${name} to ${server}; ${journal}`);
   }
-  return !health.ok || isLate(host, "notify") ? broken(text, journal) : good(text);
+  return !health.ok || isLate(host, notifyAgent) ? broken(text, journal) : good(text);
 }
 
 /** The same for this road as dead letters for the other one. */
 function judgeAside({ txqs }: HostEvidence, { evidence }: Look, name: string): Verdict {
-  const { delivery, notify } = evidence.chain.publicRoad?.queueDirectories ?? { delivery: "", notify: "" };
-  const count = (txqs?.delivery.aside ?? 0) + (txqs?.notify.aside ?? 0);
-  if (count === 0) return good("no file that can't be sent");
-  const folders = `${delivery}/.aside ${notify}/.aside`;
+  const directories = evidence.chain.publicRoad?.queueDirectories ?? {};
+  const agents = Object.keys(directories).filter((agent) => (txqs?.[agent]?.aside ?? 0) > 0);
+  if (agents.length === 0) return good("no file that can't be sent");
+  const count = agents.reduce((sum, agent) => sum + (txqs?.[agent]?.aside ?? 0), 0);
+  const folders = agents.map((agent) => `${directories[agent]}/.aside`).join(" ");
   return broken(
     `${count} files can't be sent`,
-    `why is in the journal: ${logsOf(evidence, name, "delivery,dd-notify")}; mend them, and move them back from ${onHost(evidence, name, `ls -R ${folders}`)}`,
+    `why is in the journal: ${logsOf(evidence, name, agents.join(","))}; mend them, and move them back from ${onHost(evidence, name, `ls -R ${folders}`)}`,
   );
 }
 
-const isLate = ({ txqs, nowMs }: HostEvidence, txq: Txq): boolean =>
-  nowMs - (txqs?.[txq].oldestMs ?? nowMs) > waitSecondsMost * 1000;
+const isLate = ({ txqs, nowMs }: HostEvidence, agent: string): boolean =>
+  nowMs - (txqs?.[agent]?.oldestMs ?? nowMs) > waitSecondsMost * 1000;
 
-function waitingText({ txqs, nowMs }: HostEvidence, txq: Txq): string {
-  const { files, oldestMs }: Partial<TxqEvidence> = txqs?.[txq] ?? {};
+function waitingText({ txqs, nowMs }: HostEvidence, agent: string): string {
+  const { files, oldestMs }: Partial<TxqEvidence> = txqs?.[agent] ?? {};
   if (files === undefined) return "its txq can't be seen";
   const oldest = oldestMs === undefined ? "" : `, the oldest for ${ageText(nowMs - oldestMs)}`;
   return `${files} files wait${oldest}`;

@@ -18,6 +18,7 @@ const titles: Readonly<Record<Part, string>> = {
   px: "4. px: delivered, announced",
   DD: "5. DD: the public data server and its broker",
   client: "6. clients: fetched",
+  beside: "7. bridges and receivers: said in other formats, put into files",
 };
 
 /** A line a step and host, with the remedy below what is broken; then what comes `between`; the first broken link at the end. */

@@ -13,8 +13,8 @@ export interface Verdict {
   readonly remedy?: string;
 }
 
-/** The three parts of the requirement's last chapter, then those of the public road. */
-export type Part = "URP" | "bunny" | "PDS" | "px" | "DD" | "client";
+/** The three parts of the requirement's last chapter, then those of the public road, then what is placed beside the roads. */
+export type Part = "URP" | "bunny" | "PDS" | "px" | "DD" | "client" | "beside";
 
 /** One link of the chain, on each host that it is made of. */
 export interface Step {

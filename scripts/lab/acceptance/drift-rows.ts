@@ -149,10 +149,10 @@ export const rows: readonly DriftRow[] = [
   onHost(
     "px-1",
     "a sender's config edited by hand",
-    "sed -i s/775/600/ /etc/warren/delivery.json",
-    "/etc/warren/delivery.json",
+    "sed -i s/775/600/ /etc/warren/delivery-sftp.json",
+    "/etc/warren/delivery-sftp.json",
     "content differs",
-    ["warren-delivery.service"],
+    ["warren-delivery-sftp.service"],
   ),
   onHost(
     "wxo-b1",

@@ -10,9 +10,11 @@ const artifact = { source: "", sha256: "", installedSha256: "", bytes: 1 };
 const artifacts: ArtifactSources = {
   node: { ...artifact, bytes: 120_000_000 },
   announcer: artifact,
+  bridge: artifact,
   dispatcher: artifact,
   puller: artifact,
   "queue-manager": artifact,
+  receiver: artifact,
   sender: artifact,
   subscriber: artifact,
   watcher: artifact,

@@ -1,11 +1,13 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { connect } from "amqplib";
 import { describe, expect, it } from "vitest";
+import { codecs } from "../../../agents/lib/codecs.ts";
 import type { PublicResult } from "../../products/public-run.ts";
-import { openPublicTap, sendToPublic } from "../send-public.ts";
+import { openPublicTap, publicBroker, sendToPublic } from "../send-public.ts";
 import { hostRoot } from "../ssh.ts";
 import { note } from "./figures.ts";
-import { lab, on, stackConfig, textOf, until } from "./subject.ts";
+import { lab, on, stackConfig, textOf, until, untilPrints } from "./subject.ts";
 
 let seed = 300;
 
@@ -19,6 +21,21 @@ export async function sendPublic(count: number, onFetched?: (fetched: number) =>
   });
   if (!result) throw new Error("the lab's stack has no public road");
   return result;
+}
+
+/** Posts a file of the public data server as sr3 does. */
+async function postV03(relPath: string): Promise<void> {
+  const { url, ca } = await publicBroker(lab, await stackConfig());
+  const post = codecs.v03.format({ baseUrl: "http://wxo-b1/", relPath, pubTimeMs: Date.now() });
+  if (!post.ok) throw new Error(post.reason);
+  const connection = await connect(url, ca === undefined ? {} : { ca: [Buffer.from(ca)] });
+  try {
+    const channel = await connection.createConfirmChannel();
+    channel.publish("xpublic", `v03.${dirname(relPath)}`, post.value.body, { contentType: "application/json" });
+    await channel.waitForConfirms();
+  } finally {
+    await connection.close();
+  }
 }
 
 /** From px by the public data server to a client. What all hosts have in common is driven with the others: `up`, drift, the end. */
@@ -36,18 +53,36 @@ export function publicRoad(): void {
     });
   });
 
+  describe("the FTP server that px delivers to", () => {
+    // First words of a server, or why there are none; with a password that is wrong, where it may be sent in the clear.
+    const greeting = (lines: readonly string[]) =>
+      `/opt/warren/node/bin/node -e '
+        const lines = ${JSON.stringify(lines)};
+        const socket = require("node:net").connect(21, "wxo-b1");
+        socket.setEncoding("utf8").on("error", (error) => console.log(error.code));
+        socket.on("data", (text) => { console.log(text.trim()); lines.length > 0 ? socket.write(lines.shift() + "\\r\\n") : socket.end(); });'`;
+
+    it("is closed to hosts that don't deliver, and to whoever has another password", async () => {
+      expect(await textOf("client-1", greeting([]))).toBe("ECONNREFUSED");
+      const said = await textOf("px-1", greeting(["USER wxofeed", "PASS not-the-password"]));
+      expect(said).toMatch(/^220 .*\n(331 .*\n530 Login incorrect\.|530 Non-anonymous sessions must use encryption\.)/);
+    });
+  });
+
   describe("products from px to a client", () => {
     it("come through once and whole", async () => {
       const { account, outcome } = await sendPublic(60);
       note("60 products from px to a client, p99", `${account.latencyMs.p99} ms`);
       expect(outcome).toBe("complete");
       expect(account).toMatchObject({ announced: 60, fetched: { "client-1": 60 }, lost: 0, repeated: 0 });
+      expect(account.given).toEqual({ sftp: 30, ftp: 30 });
       expect(account).toMatchObject({ wrongSize: 0, wrongContent: 0 });
     });
 
     it("come through all where kill -9 hits the sender that delivers, the one that announces, and the client", async () => {
       const faults = [
-        ["px-1", "warren-delivery"],
+        ["px-1", "warren-delivery-sftp"],
+        ["px-1", "warren-delivery-ftp"],
         ["px-1", "warren-dd-notify"],
         ["client-1", "warren-subscriber"],
       ] as const;
@@ -65,6 +100,28 @@ export function publicRoad(): void {
       expect(outcome).toBe("complete");
       expect(details.lost).toEqual([]);
       expect(account).toMatchObject({ fetched: { "client-1": count }, lost: 0, wrongSize: 0, wrongContent: 0 });
+    });
+
+    it("that sr3 posts come by the bridge, once, and their URLs into px's receiver queue", async () => {
+      const config = await stackConfig();
+      const tap = await openPublicTap({ name: lab, config, exchange: "cmc", topic: "exp.dd.notify.bridged" });
+      try {
+        const name = `posted-${Date.now()}.txt`;
+        const folder = join(await hostRoot(lab, "wxo-b1"), "apps/dd/public/bridged");
+        await mkdir(folder, { recursive: true });
+        await writeFile(join(folder, name), "posted\n");
+        await postV03(`bridged/${name}`);
+        await untilPrints("client-1", `cat /apps/px/rxq/dd/${name}`, "posted", 60_000);
+        await untilPrints(
+          "px-1",
+          "cat /apps/px/rxq/urls/exp.dd.notify.bridged.*",
+          `http://wxo-b1/bridged/${name}`,
+          60_000,
+        );
+        expect(tap.counts.announced.get(name)).toBe(1);
+      } finally {
+        await tap.close();
+      }
     });
 
     it("are announced by the watcher where nobody delivers them", async () => {

@@ -3,10 +3,11 @@ import type { StackConfig } from "../../../infra/config/index.ts";
 
 /** Every secret of a stack by its path in the config. */
 export function secretsOf(config: StackConfig): Map<string, string> {
-  const { erlangCookie, passwords, directory, deliveryKey = "" } = config.secrets;
+  const { erlangCookie, passwords, directory, deliveryKey = "", deliveryPassword } = config.secrets;
   return new Map([
     ["erlangCookie", erlangCookie],
     ...keyLines(deliveryKey).map((line, index) => [`deliveryKey, line ${index + 2}`, line] as const),
+    ...(deliveryPassword === undefined ? [] : [["deliveryPassword", deliveryPassword] as const]),
     ...Object.entries(passwords).map(([user, password]) => [`passwords.${user}`, password] as const),
     ...Object.entries(directory).map(([person, password]) => [`directory.${person}`, password] as const),
   ]);

@@ -5,13 +5,20 @@ const unitsOfRole = {
   urp: ["apache2.service", "warren-announcer.service"],
   bunny: ["rabbitmq-server.service", "keepalived.service", "warren-dispatcher.service"],
   pds: ["warren-puller.service"],
-  px: ["warren-delivery.service", "warren-dd-notify.service"],
+  px: [
+    "warren-delivery-sftp.service",
+    "warren-delivery-ftp.service",
+    "warren-dd-notify.service",
+    "warren-receiver-urls.service",
+  ],
   dd: [
     "rabbitmq-server.service",
     "apache2.service",
     "ssh.service",
+    "vsftpd.service",
     "warren-watcher.service",
     "warren-queue-manager.service",
+    "warren-bridge-sr3-posts.service",
   ],
   client: ["warren-subscriber.service"],
 } as const;

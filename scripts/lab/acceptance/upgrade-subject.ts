@@ -36,8 +36,8 @@ export function upgradeStackText(text: string, name: string, index: number): str
     priorities: { bunny1: 150, bunny2: 140, heron1: 130, heron2: 120, heron3: 110 },
   });
   stack.setIn(at("warren:announcements"), { broker: clusters.old, beside: clusters.new });
-  for (const key of ["warren:datamart", "warren:directory"]) stack.deleteIn(at(key));
-  for (const key of ["deliveryKey", "directory"]) stack.deleteIn(at("warren:secrets", key));
+  for (const key of ["datamart", "receivers", "bridges", "directory"]) stack.deleteIn(at(`warren:${key}`));
+  for (const key of ["deliveryKey", "deliveryPassword", "directory"]) stack.deleteIn(at("warren:secrets", key));
   for (const user of ["anonymous@wxo-b1", "feeder@wxo-b1", "queue-manager"])
     stack.deleteIn(at("warren:secrets", "passwords", user));
   return stack.toString().replaceAll(".warren/labs/lab/", `.warren/labs/${name}/`);

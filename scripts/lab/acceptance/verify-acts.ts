@@ -26,7 +26,7 @@ export interface Trickle {
   stop(): Promise<void>;
 }
 
-/** A product on each radar server and one in px's txq, twice a second, until it is stopped. */
+/** A product on each radar server and one in px's txqs in turn, twice a second, until it is stopped. */
 export async function startTrickle(config: StackConfig): Promise<Trickle> {
   const { announcements, datamart } = config;
   const urps = hostsOf(config, "urp");
@@ -36,7 +36,10 @@ export async function startTrickle(config: StackConfig): Promise<Trickle> {
     ),
   );
   const [px] = hostsOf(config, "px");
-  const txq = px && datamart?.delivery && join(await hostRoot(lab, px), datamart.delivery.queueDirectory);
+  const root = px === undefined ? "" : await hostRoot(lab, px);
+  const txqs = Object.values(px ? (datamart?.delivery?.senders ?? {}) : {}).map((one) =>
+    join(root, one.queueDirectory),
+  );
   const random = seededRandom(1);
   const mark = `verify_${randomBytes(3).toString("hex")}`;
   const withheld = new Set<string>();
@@ -46,6 +49,7 @@ export async function startTrickle(config: StackConfig): Promise<Trickle> {
       const now = new Date();
       const { copies } = makeProduct(mark, number, { urps, observed: now, random });
       for (const copy of copies) if (!withheld.has(copy.urp)) await writeCopy(copy, { roots, samples: new Map() });
+      const txq = txqs[number % txqs.length];
       if (txq) await putPublic(txq, number, now);
       await sleep(everyMs, undefined, { signal: stopping.signal }).catch(() => {});
     }

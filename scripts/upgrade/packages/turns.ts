@@ -3,7 +3,7 @@ import { awaitReplicas, gateRestart, type Membership } from "../../../infra/comm
 import { upgradePackages } from "../../../infra/commands/packages.ts";
 import { awaitNode } from "../../../infra/commands/rabbitmq.ts";
 import { restartUnit } from "../../../infra/commands/units.ts";
-import { brokerPackage, brokerUnit, dispatcherUnit, keepalivedUnit } from "../../../infra/model/names.ts";
+import { brokerPackage, brokerUnit, dispatcherUnit, ftpUnit, keepalivedUnit } from "../../../infra/model/names.ts";
 import type { HostAction } from "../../lib/host-action.ts";
 import { inTurn, shortUnit, type Turn } from "../../restart/plan.ts";
 import { type Chain, chainHostOf } from "../../runbook/chain.ts";
@@ -18,6 +18,7 @@ const unitsOfPackage: Readonly<Record<string, readonly string[]>> = {
   keepalived: [keepalivedUnit],
   "inotify-tools": ["warren-announcer.service", "warren-watcher.service"],
   apache2: ["apache2.service"],
+  vsftpd: [ftpUnit],
   slapd: ["slapd.service"],
 };
 
@@ -25,7 +26,7 @@ const unitsOfPackage: Readonly<Record<string, readonly string[]>> = {
 const unitOrder = [...new Set(Object.values(unitsOfPackage).flat())];
 
 /** Run anew when their packages are there: this one is stopped before, the others are restarted by their packages. */
-const startedAlready: readonly string[] = [brokerUnit, keepalivedUnit, "apache2.service", "slapd.service"];
+const startedAlready: readonly string[] = [brokerUnit, keepalivedUnit, "apache2.service", ftpUnit, "slapd.service"];
 
 /** Units of a host that run by these packages, in the order in which they come up again. Pure. */
 export function unitsOf(chain: Chain, host: string, steps: readonly PackageStep[]): string[] {

@@ -8,8 +8,9 @@ export const publicFaults: readonly LabFault[] = [
     heal: [{ lab: "heal", host: "px-1" }],
     ...{ host: "px-1", step: "host answers" },
   },
-  full("px-1", "/apps/px/txq/wxo-b1-oper-dd", "px's disk is full"),
-  stopped("px-1", "warren-delivery", "delivery runs", "the sender that delivers is stopped"),
+  full("px-1", "/apps/px/txq/sftp", "px's disk is full"),
+  stopped("px-1", "warren-delivery-sftp", "delivery runs", "the sender that delivers by SFTP is stopped"),
+  failing("px-1", "delivery-ftp", "delivery runs", "the sender that delivers by FTP can't read its settings"),
   {
     name: "px's key is refused",
     inject: [{ on: "wxo-b1", run: "mv /etc/warren/authorized_keys/wxofeed /etc/warren/authorized_keys/.away" }],
@@ -33,6 +34,7 @@ export const publicFaults: readonly LabFault[] = [
     ...{ host: "wxo-b1", step: "no alarm", isSlow: true },
   },
   stopped("wxo-b1", "apache2", "apache runs", "the public web server is stopped"),
+  stopped("wxo-b1", "vsftpd", "FTP server runs", "the FTP server is stopped"),
   mode(
     "wxo-b1",
     "/apps/dd/public/radar",
@@ -61,4 +63,6 @@ export const publicFaults: readonly LabFault[] = [
   },
   { ...withoutBroker("client-1", "announcements are taken", "AMQP of a client is cut"), isSlow: true },
   { ...hung("client-1", "warren-subscriber", "announcements are taken", "a client's subscriber hangs"), isSlow: true },
+  stopped("wxo-b1", "warren-bridge-sr3-posts", "bridges run", "a bridge is stopped"),
+  hung("px-1", "warren-receiver-urls", "receivers run", "a receiver hangs"),
 ];

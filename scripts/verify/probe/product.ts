@@ -49,7 +49,7 @@ export function publicProduct(mark: string, now: Date, rules: readonly Rule[], t
   throw new UserError(
     "--public-name",
     isMarked ? `px's rules refuse ${file}` : "expected a file name with {mark} before its first colon",
-    "give a name that warren:datamart.delivery.rules accept, as --public-name '{minute}_{mark}_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::{second}'",
+    "give a name that rules under warren:datamart.delivery.senders accept, as --public-name '{minute}_{mark}_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::{second}'",
   );
 }
 

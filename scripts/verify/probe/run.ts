@@ -84,9 +84,10 @@ function publicRoad(chain: Chain, mark: string, { rules, publicName }: ProbeOpti
   if (!road || px === undefined) return undefined;
   const put = publicProduct(mark, new Date(), rules, publicName);
   const { clients, server, queueDirectories } = road;
+  const [delivery = ""] = road.deliveries;
   const owner: Partial<Record<HopName, string | undefined>> = { fetched: clients[0] };
   const hopOf: Readonly<Record<string, HopName>> = {
-    delivery: "delivered",
+    [delivery]: "delivered",
     "dd-notify": "announced",
     subscriber: "fetched",
   };
@@ -94,7 +95,7 @@ function publicRoad(chain: Chain, mark: string, { rules, publicName }: ProbeOpti
   return {
     ...{ road: "public", product: put.file, put, first: "given", ends, all: true },
     last: clients.length > 0 ? "fetched" : "announced",
-    from: [[px, queueDirectories.delivery]],
+    from: [[px, queueDirectories[delivery] ?? ""]],
     asked: [px, ...clients],
     hostOf: (hop) => owner[hop] ?? px,
     ask: (host) => ({

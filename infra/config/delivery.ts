@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { byName } from "./by-name.ts";
+import { hostKeySchema } from "./host-key.ts";
+import { nameSchema } from "./hosts.ts";
+
+/** A path on a host. */
+export const absolute = z.string().regex(/^(\/[\w.-]+)+$/, "an absolute path");
+
+/** A rule of the sender (`agents/sender`): where below the document root a file goes whose name has the pattern at its beginning. */
+const ruleSchema = z.union([
+  z.strictObject({ reject: z.string().min(1) }),
+  z.strictObject({
+    accept: z.string().min(1),
+    directory: z.string().optional(),
+    fileName: z.string().min(1).optional(),
+  }),
+]);
+
+/** One way to the public data server: a sender on each host with the role px, with a txq of its own. */
+const senderSchema = z.strictObject({
+  protocol: z.enum(["sftp", "ftp"]).default("sftp"),
+  /** Left out: `/apps/px/txq/NAME`. */
+  queueDirectory: absolute.optional(),
+  /** Who opens the connection for a file by FTP: px, or (active) the server. */
+  mode: z.enum(["passive", "active"]).default("passive"),
+  rules: z.array(ruleSchema).min(1),
+});
+
+const port = z.int().min(1024).max(65_535);
+
+/** The FTP server that is on the public data server where some sender delivers by FTP. */
+const ftpSchema = z.strictObject({
+  /** FTPS with a certificate of the stack's CA, and nothing else; false: in the clear, password included. */
+  tls: z.boolean().default(true),
+  /** Ports at which it takes files, both among them; as many files at a time. */
+  passivePorts: z.strictObject({ from: port, to: port }).default({ from: 50_000, to: 50_099 }),
+});
+
+/** Senders on hosts with the role px deliver by SFTP or FTP; whose URL is known then goes out by one more. */
+export const deliverySchema = z.strictObject({
+  /** Account on the public data server that may put files there, and nothing else. */
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a login name")
+    .default("wxofeed"),
+  /** Public half of `warren:secrets.deliveryKey`, as `ssh-keygen` writes it; for SFTP. */
+  publicKey: hostKeySchema.optional(),
+  ftp: ftpSchema.default(ftpSchema.parse({})),
+  /** By name: units are called `warren-delivery-NAME`. */
+  senders: z
+    .record(nameSchema, senderSchema)
+    .refine((senders) => Object.keys(senders).length > 0, "at least one sender")
+    .transform((senders) => byName(Object.fromEntries(Object.entries(senders).map(withQueue)))),
+  /** The txq of notifications, one for all. */
+  notifyDirectory: absolute.default("/apps/px/txq/dd-notify-wxo-b1"),
+  /** Told beside the URL, to `publicExchange`, for clients of Sarracenia v2 and sr3. */
+  alsoFormats: z.array(z.enum(["v02", "v03"])).default([]),
+});
+
+const withQueue = ([name, sender]: [string, z.infer<typeof senderSchema>]) =>
+  [name, { ...sender, queueDirectory: sender.queueDirectory ?? `/apps/px/txq/${name}` }] as const;
+
+export type DeliveryConfig = z.infer<typeof deliverySchema>;
+export type DeliverySender = DeliveryConfig["senders"][string];
+
+/** Whether anybody delivers that way. */
+export const deliversBy = (delivery: DeliveryConfig | undefined, protocol: DeliverySender["protocol"]): boolean =>
+  Object.values(delivery?.senders ?? {}).some((sender) => sender.protocol === protocol);

@@ -1,0 +1,68 @@
+import { dirname } from "node:path/posix";
+import { renderVsftpdConf, renderVsftpdPam, renderVsftpdService } from "../../templates/render.ts";
+import { candidate } from "../commands/files.ts";
+import { deliversBy } from "../config/delivery.ts";
+import type { StackConfig } from "../config/index.ts";
+import { cryptHash } from "./crypt-hash.ts";
+import { rootFile } from "./files.ts";
+import { ftpUnit } from "./names.ts";
+import type { HostPart, PartContext } from "./part.ts";
+import { ftpCertificateFile, speaksFtps } from "./tls.ts";
+
+export const ftpPort = 21;
+/** Also the name of the file in /etc/pam.d. */
+const pamService = "warren-ftp";
+/** Not the package's own: it has a say in that one. */
+const configFile = "/etc/warren/vsftpd.conf";
+const passwordFile = "/etc/warren/secrets/ftp-password";
+
+/** Where the FTP server listens: for commands, and for files. None where nobody delivers by FTP. */
+export function ftpPorts({ datamart }: StackConfig): readonly string[] {
+  const delivery = datamart?.delivery;
+  if (!delivery || !deliversBy(delivery, "ftp")) return [];
+  const { from, to } = delivery.ftp.passivePorts;
+  return [`${ftpPort}`, `${from}-${to}`];
+}
+
+/** vsftpd for the account by which px delivers, shut into the folder that the document root is in; where some sender wants it. */
+export function ftpServerPart({ config, host }: PartContext): HostPart {
+  const { datamart, secrets, brokers } = config;
+  const delivery = datamart?.delivery;
+  if (!datamart || !delivery || !deliversBy(delivery, "ftp")) return {};
+  const { user, ftp } = delivery;
+  const root = dirname(datamart.productRoot);
+  const vsftpd = "/usr/sbin/vsftpd";
+  const conf = renderVsftpdConf({
+    ...{ user, root, pamService },
+    passivePortFrom: ftp.passivePorts.from,
+    passivePortTo: ftp.passivePorts.to,
+    certificateFile: speaksFtps(config) ? ftpCertificateFile : "",
+  });
+  const firewall = Object.values(brokers).some((broker) => broker.firewall && broker.members.includes(host));
+  // All before the package, whose first start reads them.
+  const files = [
+    // Asked for its version after it has read a config, it ends there.
+    rootFile(configFile, conf, { validate: [vsftpd, candidate, "-v"], judge: vsftpd }),
+    rootFile(`/etc/pam.d/${pamService}`, renderVsftpdPam({ passwordFile })),
+    rootFile(passwordFile, `${user}:${cryptHash(user, secrets.deliveryPassword ?? "")}\n`, {
+      mode: "0600",
+      secret: true,
+    }),
+    rootFile(`/etc/systemd/system/${ftpUnit}`, renderVsftpdService({ configFile, writable: root, firewall })),
+  ];
+  return {
+    files,
+    packages: [{ name: "libpam-pwdfile" }, { name: "vsftpd" }],
+    units: [
+      {
+        name: ftpUnit,
+        onChange: "restart",
+        // It reads its certificate when it starts; password and PAM's file for each session.
+        reads: [configFile, `/etc/systemd/system/${ftpUnit}`, ...(speaksFtps(config) ? [ftpCertificateFile] : [])],
+        after: [],
+        afterBroker: false,
+        packaged: true,
+      },
+    ],
+  };
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import { configSchema as bridgeSchema } from "../../agents/bridge/config.ts";
+import { ConfigError } from "../../agents/lib/errors.ts";
+import { configSchema as receiverSchema } from "../../agents/receiver/config.ts";
+import { parseStackConfig } from "../config/index.ts";
+import { contentOf, fixtureConfig, hostOf, stackValues } from "./fixture.ts";
+
+const readConfig = (host: string, name: string, stack: string) =>
+  JSON.parse(contentOf(hostOf(host, fixtureConfig(stack)), `/etc/warren/${name}.json`));
+
+describe.each(["lab", "lab4"])("stack %s", (stack) => {
+  it("has a receiver and a bridge with configs that the agents take, each with a queue and a port of its own", () => {
+    const receiver = readConfig("px-1", "receiver-urls", stack);
+    expect(receiverSchema.safeParse(receiver).error?.issues).toBeUndefined();
+    expect(receiver).toMatchObject({ queue: "cmc.receiver.urls", receiverQueueDirectory: "/apps/px/rxq/urls" });
+    const bridge = readConfig("wxo-b1", "bridge-sr3-posts", stack);
+    expect(bridgeSchema.safeParse(bridge).error?.issues).toBeUndefined();
+    expect(bridge).toMatchObject({ queue: "cmc.bridge.sr3-posts", from: { format: "v03" } });
+    expect([receiver.metrics.port, bridge.metrics.port]).toEqual([9130, 9150]);
+  });
+});
+
+it("lets a receiver write its folder, and a bridge none", () => {
+  const unit = (host: string, name: string) =>
+    contentOf(hostOf(host, fixtureConfig()), `/etc/systemd/system/warren-${name}.service`);
+  expect(unit("px-1", "receiver-urls")).toContain("ReadWritePaths=/apps/px/rxq/urls\n");
+  expect(unit("wxo-b1", "bridge-sr3-posts")).not.toContain("ReadWritePaths");
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: the tests write mistakes into it
+function issuesOf(change: (values: any) => void): string[] {
+  const values = structuredClone(stackValues("lab"));
+  change(values);
+  try {
+    parseStackConfig(values, "stack lab");
+  } catch (error) {
+    if (error instanceof ConfigError) return error.issues.map((issue) => `${issue.path}: ${issue.message}`);
+    throw error;
+  }
+  return [];
+}
+
+it.each<[string, Parameters<typeof issuesOf>[0], string]>([
+  [
+    "a host that isn't there",
+    (values) => values.receivers.urls.hosts.push("px-9"),
+    'warren:receivers.urls.hosts.1: a name under warren:hosts is expected, got "px-9"',
+  ],
+  [
+    "a broker that isn't there",
+    (values) => Object.assign(values.bridges["sr3-posts"], { broker: "wxo-b9" }),
+    'warren:bridges.sr3-posts.broker: a name under warren:brokers is expected, got "wxo-b9"',
+  ],
+  [
+    "a bridge that would hear itself",
+    (values) => Object.assign(values.bridges["sr3-posts"].to[0], { exchange: "xpublic", topicPrefix: "v03.again" }),
+    "warren:bridges.sr3-posts.to.0.topicPrefix: a topic outside of v03.# or another exchange is expected: it would hear itself; got v03.again",
+  ],
+])("is told where and what: %s", (_, change, expected) => {
+  expect(issuesOf(change)).toEqual([expected]);
+});

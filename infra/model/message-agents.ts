@@ -1,0 +1,88 @@
+import type { Config as BridgeAgentConfig } from "../../agents/bridge/config.ts";
+import type { Config as ReceiverAgentConfig } from "../../agents/receiver/config.ts";
+import type { StackConfig } from "../config/index.ts";
+import type { BridgeConfig, ReceiverConfig } from "../config/message-agents.ts";
+import {
+  type AgentShell,
+  agentPart,
+  brokerHosts,
+  type InstanceName,
+  metricsPortsFrom,
+  passwordAt,
+  productAccount,
+  serviceAccount,
+} from "./agent-part.ts";
+import { messageQueueOf } from "./agent-queues.ts";
+import type { HostPart, PartContext } from "./part.ts";
+
+/** One of several agents of a kind on a host. */
+export interface InstancePlace<Config> {
+  readonly name: InstanceName;
+  readonly port: number;
+  /** Its name in the config. */
+  readonly key: string;
+  readonly config: Config;
+}
+
+function placesOn<Config extends { readonly hosts: readonly string[] }>(
+  kind: "receiver" | "bridge",
+  all: Readonly<Record<string, Config>>,
+  host: string,
+): InstancePlace<Config>[] {
+  return Object.entries(all)
+    .filter(([, { hosts }]) => hosts.includes(host))
+    .map(([key, config], index) => ({ name: `${kind}-${key}`, port: metricsPortsFrom[kind] + index, key, config }));
+}
+
+export const receiverPlaces = ({ receivers }: StackConfig, host: string) => placesOn("receiver", receivers, host);
+export const bridgePlaces = ({ bridges }: StackConfig, host: string) => placesOn("bridge", bridges, host);
+
+/** Messages of topics become files of an rxq. */
+export const receiverParts = (context: PartContext): HostPart[] =>
+  receiverPlaces(context.config, context.host).map(({ name, port, key, config }) => {
+    const { exchange, topics, directory = `/apps/px/rxq/${key}` } = config;
+    const own: Partial<ReceiverAgentConfig> = {
+      exchange,
+      // Its broker's own part of the stack makes it.
+      declareExchange: false,
+      queue: messageQueueOf("receiver", key),
+      bindingKeys: topics,
+      receiverQueueDirectory: directory,
+    };
+    const part = agentPart(context, {
+      ...{ name, port, program: "receiver", account: productAccount, writable: directory, own },
+      summary: "puts messages into a receiver queue, each a file",
+      ...at(context, config),
+    });
+    const owned = { owner: productAccount.name, group: productAccount.name, mode: "0755" };
+    return { ...part, directories: [productAccount.home, directory].map((path) => ({ path, ...owned })) };
+  });
+
+/** Announcements of one format go out in others. */
+export const bridgeParts = (context: PartContext): HostPart[] =>
+  bridgePlaces(context.config, context.host).map(({ name, port, key, config }) => {
+    const { from, to } = config;
+    const own = {
+      queue: messageQueueOf("bridge", key),
+      from,
+      to,
+      declareExchanges: false,
+    } as Partial<BridgeAgentConfig>;
+    return agentPart(context, {
+      ...{ name, port, program: "bridge", account: serviceAccount, own },
+      summary: `says announcements of ${from.format} in ${to.map(({ format }) => format).join(", ")}`,
+      ...at(context, config),
+    });
+  });
+
+function at(
+  context: PartContext,
+  { broker: cluster, logLevel }: ReceiverConfig | BridgeConfig,
+): Pick<AgentShell, "broker" | "credentials" | "logLevel"> {
+  const { config } = context;
+  return {
+    broker: { cluster, hosts: brokerHosts(context, cluster) },
+    credentials: [passwordAt(config, config.announcements.user, cluster)],
+    logLevel,
+  };
+}

@@ -1,0 +1,18 @@
+import { type Chain, chainHostOf } from "../runbook/chain.ts";
+import { eachAgent, judgeAgent, judgeWell } from "./common-steps.ts";
+import type { Step } from "./step.ts";
+
+const named = (kind: "receiver" | "bridge") => (chain: Chain, host: string) =>
+  chainHostOf(chain, host).agents.flatMap(({ name }) => (name.startsWith(`${kind}-`) ? [name] : []));
+
+const stepsOf = (kind: "receiver" | "bridge"): Step[] => {
+  const agents = named(kind);
+  const hosts = (chain: Chain) => chain.hosts.flatMap(({ name }) => (agents(chain, name).length > 0 ? [name] : []));
+  return [
+    { name: `${kind}s run`, part: "beside", hosts, judge: eachAgent(agents, judgeAgent) },
+    { name: `${kind}s are well`, part: "beside", hosts, judge: eachAgent(agents, judgeWell) },
+  ];
+};
+
+/** Bridges and receivers live by what the roads' brokers have: where one of those is broken, it is named before them. */
+export const messageSteps: readonly Step[] = [...stepsOf("bridge"), ...stepsOf("receiver")];
