@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { copyFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { connect } from "amqplib";
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
@@ -7,7 +10,7 @@ import { hostExec } from "../index.ts";
 import { checkoutDirectory } from "../paths.ts";
 import { brokerTrust, brokerUrl } from "../send-products.ts";
 import { note } from "./figures.ts";
-import { expectAllOnce, whileFlowing } from "./flowing.ts";
+import { expectAllOnce, killHalfWay, whileFlowing } from "./flowing.ts";
 import { lab, preview, stackConfig, textOf } from "./subject.ts";
 
 /** What the requirement asks for; a machine with more to do carries less. */
@@ -29,8 +32,8 @@ interface Answer {
 }
 
 /**
- * New secrets while products flow: the agents' password, with the verb killed half way and started again, the cookie, the CA. None is lost, none goes out
- * twice. Doesn't prove that ssh keys are changed, nor what a host that is away means for either.
+ * New secrets while products flow: the agents' password and warren's own login, each with the verb killed half way and given again, the cookie, the CA.
+ * None is lost, none goes out twice. Doesn't prove what a host that is away means for any.
  */
 export function rotation({ mayDeliverTwice = false, perSecond = wantedPerSecond }: Limits = {}): void {
   describe("new secrets while products flow", () => {
@@ -46,6 +49,7 @@ export function rotation({ mayDeliverTwice = false, perSecond = wantedPerSecond 
         nodesBefore = await nodes();
         await rotate(["cookie"]);
         await rotate(["tls"]);
+        await loginKeyIsRotated(before);
         nodesAfter = await nodes();
         await renewManagement(scene);
         // Who comes later has the new cookie, or is no member.
@@ -64,6 +68,43 @@ export function rotation({ mayDeliverTwice = false, perSecond = wantedPerSecond 
       expect(clean.exitCode, clean.output).toBe(0);
     });
   });
+}
+
+/**
+ * Another key for warren itself, killed half way when the new one has just taken the former one's place: every host lets the new one in, root, users with
+ * sudo and what is behind a jump host, and refuses the former one.
+ */
+export async function loginKeyIsRotated(config: StackConfig): Promise<void> {
+  const file = join(checkoutDirectory, config.ssh.privateKeyFile);
+  const kept = `${file}.kept`;
+  await copyFile(file, kept);
+  try {
+    await killHalfWay(["rotate", "ssh"], verbWithinMs, () => existsSync(`${file}.former`));
+    const { phases } = await rotate(["ssh"]);
+    expect(phases.map(({ outcome }) => outcome)).toEqual(["done before", "done", "done"]);
+    expect(existsSync(`${file}.former`)).toBe(false);
+    const hosts = Object.keys(config.hosts);
+    expect(await Promise.all(hosts.map((host) => login(config, host, file)))).toEqual(hosts.map(() => "let in"));
+    const former = await Promise.all(hosts.map((host) => login(config, host, kept)));
+    for (const answer of former) expect(answer).toMatch(/Permission denied/);
+  } finally {
+    await rm(kept, { force: true });
+  }
+}
+
+/** By this key and nothing else, from this machine, which is on the hosts' own network. */
+async function login({ hosts, ssh }: StackConfig, host: string, file: string): Promise<string> {
+  const { address = host, ssh: own } = hosts[host] ?? {};
+  const options = [
+    "IdentitiesOnly=yes",
+    "ControlPath=none",
+    "BatchMode=yes",
+    `UserKnownHostsFile=${ssh.knownHostsFile}`,
+  ];
+  const given = options.flatMap((option) => ["-o", option]);
+  const argv = ["-F", "none", "-i", file, ...given, `${own?.user ?? ssh.user}@${address}`, "true"];
+  const { exitCode, stderr } = await execa("ssh", argv, { cwd: checkoutDirectory, reject: false, stdin: "ignore" });
+  return exitCode === 0 ? "let in" : stderr;
 }
 
 /** What the verb has said of logins, seen by other means; and that agents are the other user. */
