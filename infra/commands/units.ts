@@ -38,6 +38,30 @@ export function renewUnit(unit: string, how: "restart" | "reload", gate?: Comman
 }
 
 /**
+ * `renewUnit` for one that its package starts: on a host that takes a lost one's place it has read everything at that start, and isn't restarted for it.
+ *
+ * @param reads paths of what it reads
+ */
+export function renewPackagedUnit(unit: string, how: "restart" | "reload", reads: readonly string[], gate?: Command) {
+  return or(
+    and(run("test", "!", "-e", digestFile(unit)), startedAfter(unit, reads), bringUnit(unit, "start")),
+    renewUnit(unit, how, gate),
+  );
+}
+
+/** Whether a unit runs since a start that came after files were written; not where one of them is missing. */
+function startedAfter(unit: string, files: readonly string[]): Command {
+  // systemd makes this link at each start, before any of the unit's programs runs.
+  const start = `/run/systemd/units/invocation:${unit}`;
+  const found = `/run/warren-started-${unit}`;
+  return and(
+    run("systemctl", "--quiet", "is-active", unit),
+    to(found, run("find", start, ...files.flatMap((file) => ["-newer", file]))),
+    run("test", "-s", found),
+  );
+}
+
+/**
  * The first time: whatever an earlier life of the host has left, the unit reads what is there now. `start` where what it reads was there
  * before its package started it.
  */

@@ -12,7 +12,15 @@ import {
 } from "../commands/membership.ts";
 import { installPackages, makeAccount, purgePackages } from "../commands/packages.ts";
 import { closeConnections, importDefinitions, startBroker } from "../commands/rabbitmq.ts";
-import { bringUnit, renewProgramUnit, renewUnit, restartUnit, startUnit, stopUnit } from "../commands/units.ts";
+import {
+  bringUnit,
+  renewPackagedUnit,
+  renewProgramUnit,
+  renewUnit,
+  restartUnit,
+  startUnit,
+  stopUnit,
+} from "../commands/units.ts";
 import { traitsOf } from "../config/series.ts";
 import {
   accountsName,
@@ -208,7 +216,7 @@ function brokerStep(unit: UnitModel, after: readonly string[], membership: Membe
   return {
     ...unitStep(unit, [...after, ...firewalls, ...installs]),
     create: serve(bringUnit(name, "start")),
-    renew: and(serve(renewUnit(name, unit.onChange, gate)), awaitReplicas(membership)),
+    renew: and(serve(renewPackagedUnit(name, unit.onChange, unit.reads, gate)), awaitReplicas(membership)),
     repair: serve(repair),
     mends: {
       restart: and(gate, serve(restartUnit(name)), awaitReplicas(membership)),

@@ -11,7 +11,7 @@ import { hostRoot, needHost } from "../ssh.ts";
 import { virtualIpHolders } from "../virtual-ip.ts";
 import { noteSeconds } from "./figures.ts";
 import { expectAllOnce, killHalfWay, runVerb, whileFlowing } from "./flowing.ts";
-import { lab, preview, stackConfig } from "./subject.ts";
+import { lab, preview, stackConfig, textOf } from "./subject.ts";
 
 const replaceWithinMs = 900_000;
 const testWithinMs = 1_800_000;
@@ -55,6 +55,9 @@ async function replaceHolder(): Promise<number> {
   expect(all).toContain("took over the lock of");
   expect(all).toContain("done: pin, forget, journal");
   expect(all).toContain("verify: no broken link");
+  // By its package, when all that it reads was there.
+  const starts = await textOf(host, "journalctl --unit rabbitmq-server --output cat | grep --count '^Starting '");
+  expect(starts).toBe("1");
   return (performance.now() - beganMs) / 1000;
 }
 
