@@ -1,14 +1,12 @@
 import type { Chain } from "../runbook/chain.ts";
 import { type Evidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
 import { answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
-import { perSecond, waitSeconds } from "./dispatch-steps.ts";
+import { isTooSlow, perSecond, waitSeconds } from "./dispatch-steps.ts";
 import { ageText, broken, byHost, good, logsOf, onHost, type Step, type Verdict } from "./step.ts";
 import { judgeFetch } from "./urp-steps.ts";
 
 /** Seconds from a product's delivery to its fetch. */
 const lagSecondsMost = 15;
-/** Seconds that an announcement may wait for its client. */
-const waitSecondsMost = 60;
 
 const clients = ({ publicRoad }: Chain) => publicRoad?.clients ?? [];
 
@@ -56,10 +54,10 @@ function taken(evidence: Evidence, host: string): Verdict {
       `${journal}; the way: ${onHost(evidence, host, `ping -c 3 ${chain.publicRoad?.server}`)}`,
     );
   }
-  const seconds = waitSeconds(found);
-  const isSlow = seconds !== undefined && seconds > waitSecondsMost;
-  const isStuck = seconds === undefined && found.ready > 0;
-  return isSlow || isStuck ? broken(`${holds}: ${isStuck ? "none is taken" : "it is too slow"}`, journal) : good(holds);
+  const isStuck = waitSeconds(found) === undefined && found.ready > 0;
+  return isStuck || isTooSlow(found)
+    ? broken(`${holds}: ${isStuck ? "none is taken" : "it is too slow"}`, journal)
+    : good(holds);
 }
 
 /** How far it is behind, where it hears of all that is delivered: what the watcher announces goes by another exchange. */

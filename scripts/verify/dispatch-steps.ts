@@ -125,3 +125,16 @@ export function waitSeconds({ messages, acknowledged }: QueueEvidence): number |
   if (messages === 0) return 0;
   return acknowledged > 0 ? messages / acknowledged : undefined;
 }
+
+/** That an announcement may wait for who takes it. */
+export const waitSecondsMost = 60;
+/** What is left of a pause and gone by then is no fault, and nobody would have to do anything. */
+const workedOffSecondsMost = 600;
+
+/** Whether those who take from a queue are slower than what comes. */
+export function isTooSlow(queue: QueueEvidence): boolean {
+  const seconds = waitSeconds(queue);
+  if (seconds === undefined || seconds <= waitSecondsMost) return false;
+  const fewerPerSecond = queue.acknowledged - queue.published;
+  return fewerPerSecond <= 0 || queue.messages / fewerPerSecond > workedOffSecondsMost;
+}

@@ -1,12 +1,9 @@
 import type { Chain } from "../runbook/chain.ts";
 import { hostEvidence } from "../runbook/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep } from "./common-steps.ts";
-import { noQueue, perSecond, waitSeconds } from "./dispatch-steps.ts";
+import { isTooSlow, noQueue, perSecond, waitSeconds, waitSecondsMost } from "./dispatch-steps.ts";
 import { ageText, broken, byHost, good, logsOf, onHost, type Step } from "./step.ts";
 import { judgeFetch } from "./urp-steps.ts";
-
-/** Seconds that an announcement may wait for a puller. */
-const waitSecondsMost = 60;
 
 const pdses = ({ pdses: hosts }: Chain) => hosts;
 const first = ({ members, pdses: hosts }: Chain) => (hosts.length > 0 ? members.slice(0, 1) : []);
@@ -64,9 +61,9 @@ export const pdsSteps: readonly Step[] = [
         );
       }
       const seconds = waitSeconds(found);
-      if (seconds !== undefined && seconds > waitSecondsMost) {
+      if (seconds !== undefined && isTooSlow(found)) {
         return broken(
-          `${holds}: the last of them waits ${ageText(seconds * 1000)}`,
+          `${holds}, ${perSecond(found.published)} come: the last of them waits ${ageText(seconds * 1000)}`,
           `pullers are slower than what comes: ${who}`,
         );
       }

@@ -43,6 +43,18 @@ describe("verify", () => {
     expect(found.firstBroken).toMatchObject({ host: "urp-1", step: "host answers" });
   });
 
+  it.each([
+    ["36 a second are taken and 20 come: it is what a pause has left", 36, 20, true],
+    ["as many come as are taken", 36, 36, false],
+    ["it takes most of an hour", 21, 20, false],
+  ])("judges 2,776 announcements that wait by where that leads: %s", (_, acknowledged, published, isGood) => {
+    const evidence = soundEvidence();
+    const waiting = { messages: 2776, ready: 2771, unacknowledged: 5 };
+    Object.assign(queueOf(evidence, "cmc.urp.pull"), { ...waiting, acknowledged, published });
+    const { firstBroken } = verify(evidence, options);
+    expect(firstBroken?.step).toBe(isGood ? undefined : "announcements are taken");
+  });
+
   it("takes announcers without a broker for broken where all of bunny is sound", () => {
     const evidence = soundEvidence();
     for (const urp of evidence.chain.urps)
