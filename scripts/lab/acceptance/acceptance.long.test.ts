@@ -5,6 +5,7 @@ import { chaos } from "./chaos.ts";
 import { figuresTable } from "./figures.ts";
 import { ldap } from "./ldap.ts";
 import { membership } from "./membership.ts";
+import { rollout } from "./rollout.ts";
 import { bringMadeSubject, lab, useSubject } from "./subject.ts";
 import { verifyNamesFaults } from "./verify-faults.ts";
 
@@ -17,6 +18,7 @@ afterAll(async () => {
 });
 
 backupAndRestore({ killed: true });
+rollout({ perSecond: 20, mayDeliverTwice: true });
 verifyNamesFaults({ answerWithinSeconds: 10 });
 ldap();
 chaos({

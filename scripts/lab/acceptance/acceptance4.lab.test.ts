@@ -3,6 +3,7 @@ import { labDown } from "../index.ts";
 import { figuresTable } from "./figures.ts";
 import { ldap } from "./ldap.ts";
 import { provisioning } from "./provisioning.ts";
+import { publicRoad } from "./public-road.ts";
 import { rollingRestart } from "./rolling.ts";
 import { bringSubject, lab, useSubject } from "./subject.ts";
 import { products } from "./traffic.ts";
@@ -18,5 +19,6 @@ afterAll(async () => {
 
 provisioning();
 products();
+publicRoad();
 ldap();
 rollingRestart();

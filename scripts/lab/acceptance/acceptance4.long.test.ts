@@ -3,6 +3,7 @@ import { labDown } from "../index.ts";
 import { chaos } from "./chaos.ts";
 import { closed } from "./closed.ts";
 import { figuresTable } from "./figures.ts";
+import { memberIsReplaced } from "./member-replace.ts";
 import { membership } from "./membership.ts";
 import { drills } from "./rolling.ts";
 import { rotation } from "./rotation.ts";
@@ -20,6 +21,7 @@ closed();
 drills();
 // `up` on two cores leaves room for so many products a second.
 rotation({ perSecond: 20 });
+memberIsReplaced({ perSecond: 20 });
 // Drills kill a broker and a dispatcher, and move the address.
 chaos({ madeElsewhere: ["dispatcher-killed", "node-stop", "broker-killed", "vip-moved"] });
 membership({ mended: false });
