@@ -7,14 +7,13 @@ import { type Account, account, longestPauseMs } from "../../chaos/account.ts";
 import { watchDeliveries } from "../../chaos/deliveries.ts";
 import { Evidence } from "../../chaos/evidence.ts";
 import { runMark } from "../../chaos/products.ts";
-import { closeScene, onlooker, openScene, tapPlace } from "../../chaos/scene.ts";
-import { openChaosTap, removeTapQueue } from "../../chaos/tap.ts";
+import { closeScene, openScene, tapPlace } from "../../chaos/scene.ts";
+import { openChaosTap, tapQueue } from "../../chaos/tap.ts";
 import { startTraffic } from "../../chaos/traffic.ts";
 import { readOperatorCa } from "../../lib/operator-ca.ts";
 import { ownPrefix } from "../../upgrade/carrier.ts";
 import { openSide } from "../../upgrade/side.ts";
 import { labDown } from "../index.ts";
-import { brokerTrust, brokerUrl } from "../send-products.ts";
 import { virtualIpHolders } from "../virtual-ip.ts";
 import { note } from "./figures.ts";
 import { killHalfWay, runVerb } from "./flowing.ts";
@@ -96,11 +95,11 @@ export function moves(): void {
     async () => {
       const holders = new Set<string>();
       const { counted, pauseMs } = await whileProductsFlow(async () => {
-        for (const words of [["--to", clusters.new], ["--finish"]]) {
-          const { exitCode, all } = await holdersWhile(holders, runVerb(["upgrade", ...words], moveWithinMs));
-          expect(exitCode, all).toBe(0);
-          if (words[0] === "--to") holders.clear();
-        }
+        const moved = await runVerb(["upgrade", "--to", clusters.new], moveWithinMs);
+        expect(moved.exitCode, moved.all).toBe(0);
+        await forgetTap(clusters.old);
+        const finished = await holdersWhile(holders, runVerb(["upgrade", "--finish"], moveWithinMs));
+        expect(finished.exitCode, finished.all).toBe(0);
       });
       tell("to 4.0 for good", counted, pauseMs);
       expect(await virtualIpHolders(lab, await stackConfig())).toEqual(["heron1"]);
@@ -177,6 +176,17 @@ async function expectClient(cluster: string): Promise<void> {
   }
 }
 
+/** Its queue is where it was when the address moves on, with what went out last: it would be taken for a client's. */
+async function forgetTap(cluster: string): Promise<void> {
+  const config = await stackConfig();
+  const side = openSide({ stack: lab, config }, cluster, await readOperatorCa(lab), AbortSignal.timeout(60_000));
+  try {
+    await side.remove("queues", "/", tapQueue);
+  } finally {
+    side.close();
+  }
+}
+
 /** Adds each host that has the virtual IP while something is done. */
 async function holdersWhile<Result>(holders: Set<string>, work: Promise<Result>): Promise<Result> {
   const config = await stackConfig();
@@ -243,8 +253,6 @@ async function whileProductsFlow(work: () => Promise<void>): Promise<{ counted: 
   } finally {
     await Promise.all([deliveries.stop(), tap.close()]);
     closeScene(scene);
-    // Left there it would be taken for a client's.
-    const config = await stackConfig();
-    await removeTapQueue(brokerUrl(config, onlooker(config).user), (await brokerTrust(lab, config)).ca);
+    for (const cluster of [clusters.old, clusters.new]) await forgetTap(cluster);
   }
 }
