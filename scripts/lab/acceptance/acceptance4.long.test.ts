@@ -5,6 +5,7 @@ import { closed } from "./closed.ts";
 import { figuresTable } from "./figures.ts";
 import { memberIsReplaced } from "./member-replace.ts";
 import { membership } from "./membership.ts";
+import { packagesUpgraded } from "./package-upgrade.ts";
 import { drills } from "./rolling.ts";
 import { rotation } from "./rotation.ts";
 import { bringMadeSubject, lab, useSubject } from "./subject.ts";
@@ -21,6 +22,7 @@ closed();
 drills();
 // `up` on two cores leaves room for so many products a second.
 rotation({ perSecond: 20 });
+packagesUpgraded({ perSecond: 20 });
 memberIsReplaced({ perSecond: 20 });
 // Drills kill a broker and a dispatcher, and move the address.
 chaos({ madeElsewhere: ["dispatcher-killed", "node-stop", "broker-killed", "vip-moved"] });
