@@ -92,21 +92,26 @@ test("a puller that has just begun, and knows nobody, gives the others time to s
 /** Resolves when it is told, and long after a puller that knows nobody would have guessed that nobody is there. */
 const hasSettled = () => delay(50);
 
+/** Who asks has no word until the one that is away, which has placed the product, is back and says so. */
+async function expectToWait(world: World, asking: Node, away: Node): Promise<void> {
+  const settled = vi.fn();
+  const word = asking.ask();
+  void word.then(settled);
+  await world.readAll();
+  await hasSettled();
+  expect(settled).not.toHaveBeenCalled();
+  away.set({ hears: true, speaks: true });
+  await world.readAll();
+  expect(await word).toBe("placed");
+}
+
 test("one that is killed and begins again waits for those that it knew, however long they are away", async () => {
   const { world, one, two } = await arrange();
   two.standing = "placed";
   two.set({ hears: false, speaks: false });
   one.dies();
   one.set({ hears: true, speaks: true });
-  const settled = vi.fn();
-  const word = one.ask();
-  void word.then(settled);
-  await world.readAll();
-  await hasSettled();
-  expect(settled).not.toHaveBeenCalled();
-  two.set({ hears: true, speaks: true });
-  await world.readAll();
-  expect(await word).toBe("placed");
+  await expectToWait(world, one, two);
 });
 
 test("one that never ran before waits for those that the others know, however long they are away", async () => {
@@ -116,15 +121,7 @@ test("one that never ran before waits for those that the others know, however lo
   const late = world.add(longMs);
   late.set({ hears: true, speaks: true });
   await world.readAll();
-  const settled = vi.fn();
-  const word = late.ask();
-  void word.then(settled);
-  await world.readAll();
-  await hasSettled();
-  expect(settled).not.toHaveBeenCalled();
-  two.set({ hears: true, speaks: true });
-  await world.readAll();
-  expect(await word).toBe("placed");
+  await expectToWait(world, late, two);
 });
 
 test("one that was waited for in vain is not waited for again because others know it, nor by the next process", async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { expectBrokenOff } from "./broken-off.ts";
 import { ownTemporaryFolder } from "./own-folder.ts";
 import { summarise } from "./report.ts";
 import { type BenchPlan, quickPlan, runBench } from "./run.ts";
@@ -46,13 +47,9 @@ test.each(["classic", "quorum"] as const)(
 test(
   "broken off, it leaves nothing behind",
   async () => {
-    const controller = new AbortController();
-    const reason = new Error("ended by SIGINT");
-    const onStep = (text: string): void => {
-      if (text.startsWith("round 1 of 1: 40000")) controller.abort(reason);
-    };
-    const running = runBench({ plan: { ...plan, products: 20_000 }, signal: controller.signal, onStep });
-    await expect(running).rejects.toBe(reason);
+    await expectBrokenOff("round 1 of 1: 40000", (options) =>
+      runBench({ plan: { ...plan, products: 20_000 }, ...options }),
+    );
     expect(folders()).toEqual([]);
   },
   busyMachineMs,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { expectBrokenOff } from "./broken-off.ts";
 import { ownTemporaryFolder } from "./own-folder.ts";
 import { quickPullPlan } from "./pull-plan.ts";
 import { summarisePull } from "./pull-report.ts";
@@ -30,12 +31,7 @@ test(
 test(
   "broken off, it leaves nothing behind",
   async () => {
-    const controller = new AbortController();
-    const reason = new Error("ended by SIGINT");
-    const onStep = (text: string): void => {
-      if (text.startsWith("40 files")) controller.abort(reason);
-    };
-    await expect(runPullBench({ plan: quickPullPlan, signal: controller.signal, onStep })).rejects.toBe(reason);
+    await expectBrokenOff("40 files", (options) => runPullBench({ plan: quickPullPlan, ...options }));
     expect(folders()).toEqual([]);
   },
   busyMachineMs,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { expectBrokenOff } from "./broken-off.ts";
 import { ownTemporaryFolder } from "./own-folder.ts";
 import { quickWatchPlan } from "./watch-plan.ts";
 import { summariseWatch } from "./watch-report.ts";
@@ -30,13 +31,9 @@ test(
 test(
   "broken off, it leaves nothing behind",
   async () => {
-    const controller = new AbortController();
-    const reason = new Error("ended by SIGINT");
-    const onStep = (text: string): void => {
-      if (text.startsWith("1000 files a second")) controller.abort(reason);
-    };
-    const running = runWatchBench({ plan: { ...quickWatchPlan, seconds: 60 }, signal: controller.signal, onStep });
-    await expect(running).rejects.toBe(reason);
+    await expectBrokenOff("1000 files a second", (options) =>
+      runWatchBench({ plan: { ...quickWatchPlan, seconds: 60 }, ...options }),
+    );
     expect(folders()).toEqual([]);
   },
   busyMachineMs,
