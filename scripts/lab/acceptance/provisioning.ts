@@ -30,7 +30,7 @@ export function provisioning(): void {
     it("has every unit of every host running", async () => {
       const states = await allUnits("ActiveState");
       const { urp, bunny, pds, px, dd, client } = await hostCounts();
-      expect(states.size).toBe(2 * urp + 3 * bunny + pds + 2 * px + 5 * dd + client);
+      expect(states.size).toBe(2 * urp + 3 * bunny + pds + 4 * px + 7 * dd + client);
       expect([...states].filter(([, state]) => state !== "active")).toEqual([]);
     });
 
