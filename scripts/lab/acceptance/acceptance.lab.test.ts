@@ -3,7 +3,6 @@ import { labDown } from "../index.ts";
 import { badConfig } from "./bad-config.ts";
 import { badProducts } from "./bad-products.ts";
 import { brokerConfig } from "./broker-config.ts";
-import { closed, managementFrom } from "./closed.ts";
 import { drift } from "./drift.ts";
 import { ending } from "./ending.ts";
 import { figuresTable } from "./figures.ts";
@@ -16,7 +15,6 @@ import { agentKills, products } from "./traffic.ts";
 import { unreachable } from "./unreachable.ts";
 import { faultOfEachStep, verifyNamesFaults } from "./verify-faults.ts";
 import { virtualIp } from "./virtual-ip.ts";
-import { virtualIpMoves } from "./virtual-ip-moves.ts";
 
 // One lab for all of it, with both roads, from bare hosts to none, and every part goes on from where the one before it has left the hosts.
 // What takes minutes and is seldom touched is in acceptance.long.test.ts.
@@ -32,14 +30,11 @@ products();
 publicRoad();
 verifyNamesFaults({ faults: faultOfEachStep, answerWithinSeconds: 10 });
 brokerConfig();
-closed();
-managementFrom();
 virtualIp();
-virtualIpMoves();
 agentKills();
 messagesSurvive();
 drift();
 unreachable();
 badConfig();
 badProducts();
-ending();
+ending({ upAgain: false });

@@ -2,12 +2,15 @@ import { afterAll, beforeAll } from "vitest";
 import { labDown } from "../index.ts";
 import { backupAndRestore } from "./backup.ts";
 import { chaos } from "./chaos.ts";
+import { closed, managementFrom } from "./closed.ts";
+import { ending } from "./ending.ts";
 import { figuresTable } from "./figures.ts";
 import { ldap } from "./ldap.ts";
 import { membership } from "./membership.ts";
 import { rollout } from "./rollout.ts";
 import { bringMadeSubject, lab, useSubject } from "./subject.ts";
 import { verifyNamesFaults } from "./verify-faults.ts";
+import { virtualIpMoves } from "./virtual-ip-moves.ts";
 
 // Beside acceptance.lab.test.ts, on the same stack: what takes minutes.
 useSubject("long", "lab");
@@ -20,7 +23,10 @@ afterAll(async () => {
 backupAndRestore({ killed: true });
 rollout({ perSecond: 20, mayDeliverTwice: true });
 verifyNamesFaults({ answerWithinSeconds: 10 });
+closed();
+managementFrom();
 ldap();
+virtualIpMoves();
 chaos({
   // A broker that is stopped for longer than its node's timeout is parted from the other one as well.
   mayRepeatAfter: ["link-cut", "partition", "broker-stopped"],
@@ -35,3 +41,4 @@ chaos({
   ],
 });
 membership();
+ending({ upAgain: true });

@@ -8,7 +8,8 @@ import { expectHidden, secretPlaces } from "./secret-places.ts";
 import { secretsOf } from "./secrets.ts";
 import { lab, send, stackConfig, stackTrace, textOf, up, warren } from "./subject.ts";
 
-export function ending(): void {
+/** @param upAgain also that the hosts, and the checkout, are left so that `up` makes all of it once more */
+export function ending({ upAgain }: { readonly upAgain: boolean }): void {
   describe("at the end", () => {
     it("no secret is in the state or in any log, after all that has happened", async () => {
       expectHidden(await secretPlaces(), secretsOf(await stackConfig()));
@@ -30,15 +31,7 @@ export function ending(): void {
       }
     });
 
-    it("up on the same hosts works again, and products come through, down both roads at the same time", async () => {
-      const again = await up();
-      noteSeconds("up after destroy", again.seconds, 50);
-      expect(again.exitCode, again.output).toBe(0);
-      const [radar, toPublic] = await Promise.all([send({ count: 40 }), sendPublic(40)]);
-      const whole = { lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 };
-      expect(radar).toMatchObject({ outcome: "complete", account: { dispatched: 40, ...whole } });
-      expect(toPublic).toMatchObject({ outcome: "complete", account: { fetched: { "client-1": 40 }, ...whole } });
-    });
+    if (upAgain) comesAgain();
 
     it("down leaves nothing of the lab on the machine", async () => {
       const index = await allocateLabIndex(lab);
@@ -75,4 +68,16 @@ function argumentsOf(pid: string): string {
     // It has ended.
     return "";
   }
+}
+
+function comesAgain(): void {
+  it("up on the same hosts works again, and products come through, down both roads at the same time", async () => {
+    const again = await up();
+    noteSeconds("up after destroy", again.seconds, 50);
+    expect(again.exitCode, again.output).toBe(0);
+    const [radar, toPublic] = await Promise.all([send({ count: 40 }), sendPublic(40)]);
+    const whole = { lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 };
+    expect(radar).toMatchObject({ outcome: "complete", account: { dispatched: 40, ...whole } });
+    expect(toPublic).toMatchObject({ outcome: "complete", account: { fetched: { "client-1": 40 }, ...whole } });
+  });
 }
