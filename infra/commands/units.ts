@@ -65,10 +65,17 @@ function startedAfter(unit: string, files: readonly string[]): Command {
  * The first time: whatever an earlier life of the host has left, the unit reads what is there now. `start` where what it reads was there
  * before its package started it.
  */
-export function bringUnit(unit: string, how: "start" | "reload"): Command {
-  const verb = how === "reload" ? "reload-or-restart" : "start";
+export function bringUnit(unit: string, how: "start" | "restart" | "reload"): Command {
+  const verb = how === "reload" ? "reload-or-restart" : how;
   return and(enableUnit(unit), diagnosed(unit, systemctl(verb, unit)), keepDigest(unit));
 }
+
+/**
+ * The same for one that may run since before what it reads was written: a run that was killed half way leaves a unit that its package has
+ * started, and the next one may have other files for it.
+ */
+export const bringAnew = (unit: string, reads: readonly string[]): Command =>
+  or(and(startedAfter(unit, reads), bringUnit(unit, "start")), bringUnit(unit, "restart"));
 
 /**
  * `renewUnit` for a unit that runs a program which warren has brought: where it doesn't come up with the new one, the former is put back (see

@@ -13,6 +13,7 @@ import {
 import { installPackages, makeAccount, purgePackages } from "../commands/packages.ts";
 import { closeConnections, importDefinitions, startBroker } from "../commands/rabbitmq.ts";
 import {
+  bringAnew,
   bringUnit,
   renewPackagedUnit,
   renewProgramUnit,
@@ -185,7 +186,7 @@ function unitStep(
   return {
     name: unit.name,
     // Its package has started it already, before the files that come after packages were there.
-    create: bringUnit(unit.name, unit.onChange === "reload" ? "reload" : "start"),
+    create: unit.onChange === "reload" ? bringUnit(unit.name, "reload") : bringAnew(unit.name, unit.reads),
     renew: programs.length > 0 ? renewProgramUnit(unit.name, programs) : renewUnit(unit.name, unit.onChange),
     repair: startUnit(unit.name),
     mends: {
