@@ -8,7 +8,7 @@ import { resultTable, runVitest, type SuiteResult } from "./lib/suite.ts";
 /** In the order in which they run: what fails fast comes first. */
 const suiteNames = ["check", "broker", "lab", "long"] as const;
 type SuiteName = (typeof suiteNames)[number];
-/** What a change has to pass: half an hour on two cores. */
+/** What a change has to pass: some forty minutes on two cores. */
 const everyday: readonly SuiteName[] = suiteNames.filter((name) => name !== "long");
 
 /** Programs that the agents' tests start. The local broker and the lab bring by themselves what they need. */
