@@ -10,7 +10,7 @@ import { confirm } from "./lib/confirm.ts";
 import { interruptibleTwice } from "./lib/interruption.ts";
 import { readCommittedConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
-import { awaitNoLack, describeLack, findingWithinMs, type Lack, lackOf, lackWithout } from "./lib/wholeness.ts";
+import { describeLack, findingWithinMs, type Lack, lackBefore, lackOf, lackWithout } from "./lib/wholeness.ts";
 import { type Evidence, holdersOf } from "./runbook/evidence.ts";
 import { type Looker, openLooker } from "./runbook/look.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
@@ -160,7 +160,7 @@ async function lookBefore(looker: Looker, kind: DrillKind): Promise<Before> {
     return evidence;
   };
   const judge = (seen: Evidence) => lackOf(seen, { hosts: kind.needs(looker.chain) });
-  const lack = await awaitNoLack(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
+  const lack = await lackBefore(look, judge);
   if (!evidence) throw new TypeError("nothing was looked at");
   return { evidence, lack, holder: holdersOf(evidence)[0], before: brokenIn(evidence) };
 }

@@ -7,7 +7,7 @@ import { interruptibleTwice } from "./lib/interruption.ts";
 import { runRecord } from "./lib/run-record.ts";
 import { readCommittedConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
-import { awaitNoLack, describeLack, findingWithinMs, type Lack, lackOf, lackWithout } from "./lib/wholeness.ts";
+import { describeLack, type Lack, lackBefore, lackOf, lackWithout } from "./lib/wholeness.ts";
 import { actionsOf } from "./restart/actions.ts";
 import { planTurns, type Service, services, type Turn } from "./restart/plan.ts";
 import { otherTurns, type RestartRecord, restartRecord, turnState } from "./restart/progress.ts";
@@ -157,7 +157,7 @@ async function findingBefore(
   const judge = (evidence: Evidence) =>
     lackOf(evidence, { hosts }) ?? (next?.isMember ? lackWithout(evidence, next.host, replication) : undefined);
   const look = () => looker.look(bareLook);
-  return awaitNoLack(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
+  return lackBefore(look, judge);
 }
 
 const notBegun = (turns: readonly PlannedTurn[]) =>

@@ -7,7 +7,7 @@ import { interruptibleTwice } from "./lib/interruption.ts";
 import { type RunRecord, runRecord } from "./lib/run-record.ts";
 import { readCommittedConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
-import { awaitNoLack, describeLack, findingWithinMs, lackOf } from "./lib/wholeness.ts";
+import { describeLack, lackBefore, lackOf } from "./lib/wholeness.ts";
 import { planTurns, type Turn } from "./restart/plan.ts";
 import { restartRecord } from "./restart/progress.ts";
 import { type Restart, runTurns, type TurnResult } from "./restart/run.ts";
@@ -98,9 +98,7 @@ async function rollout(flags: Flags): Promise<void> {
     const hosts = record.turns.map(({ host }) => host);
     process.stderr.write(formatPlan(record, changes));
     const isBegun = record.done.length > 0 || record.begun !== undefined;
-    const finding = isBegun
-      ? undefined
-      : await awaitNoLack(look, (seen) => lackOf(seen, { hosts }), { withinMs: findingWithinMs, onLack: () => {} });
+    const finding = isBegun ? undefined : await lackBefore(look, (seen) => lackOf(seen, { hosts }));
     if (finding) process.stderr.write(`✗ ${describeLack(finding)}\n  remedy: ${finding.remedy}\n`);
     if (finding) process.exitCode = exitFindings;
     if (finding || flags.dryRun) return;

@@ -45,11 +45,7 @@ test("one without a connection is waited for, and asked when it has one again", 
   const { world, one, two } = await arrange();
   two.standing = "placed";
   two.set({ hears: false, speaks: false });
-  const word = one.ask();
-  await world.readAll();
-  two.set({ hears: true, speaks: true });
-  await world.readAll();
-  expect(await word).toBe("placed");
+  await expectToWait(world, one, two);
 });
 
 test("who asks without a connection asks when it has one", async () => {

@@ -79,16 +79,8 @@ export const deliveryPlaces = ({ datamart }: StackConfig): DeliveryPlace[] =>
   }));
 
 /** Each delivers in its own way from its own txq; the URL of what is there then goes into the txq of the one that announces. */
-export function deliverySendersPart(context: PartContext): HostPart {
-  const parts = deliveryPlaces(context.config).map((place) => senderPart(context, place));
-  return {
-    accounts: parts.flatMap((part) => part.accounts ?? []),
-    directories: parts.flatMap((part) => part.directories ?? []),
-    files: parts.flatMap((part) => part.files ?? []),
-    artifacts: parts.flatMap((part) => part.artifacts ?? []),
-    units: parts.flatMap((part) => part.units ?? []),
-  };
-}
+export const deliverySenderParts = (context: PartContext): HostPart[] =>
+  deliveryPlaces(context.config).map((place) => senderPart(context, place));
 
 function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace): HostPart {
   const { config } = context;

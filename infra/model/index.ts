@@ -9,7 +9,7 @@ import { certificatesPart } from "./certificates.ts";
 import { clusterModels } from "./cluster.ts";
 import { connectionOf } from "./connection.ts";
 import { datamartTreePart, queueManagerPart, watcherPart } from "./datamart.ts";
-import { deliveryAccountPart, deliverySendersPart, notifySenderPart } from "./delivery.ts";
+import { deliveryAccountPart, deliverySenderParts, notifySenderPart } from "./delivery.ts";
 import { firewallPart } from "./firewall.ts";
 import { ftpServerPart } from "./ftp-server.ts";
 import { keepalivedPart } from "./keepalived.ts";
@@ -22,11 +22,11 @@ import { type Certificates, noCertificates } from "./tls.ts";
 import type { ArtifactSources, EnvironmentModel, HostModel } from "./types.ts";
 import { virtualIpModels } from "./virtual-ips.ts";
 
-const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => HostPart)[]>> = {
+const partsOfRole: Readonly<Record<Role, readonly ((context: PartContext) => HostPart | HostPart[])[]>> = {
   urp: [apachePart, announcerPart],
   bunny: [rabbitmqPart, firewallPart, keepalivedPart, brokerHealthPart, dispatcherPart],
   pds: [pullerPart],
-  px: [deliverySendersPart, notifySenderPart],
+  px: [deliverySenderParts, notifySenderPart],
   dd: [rabbitmqPart, firewallPart, datamartTreePart, deliveryAccountPart, ftpServerPart, watcherPart, queueManagerPart],
   client: [subscriberPart],
   ldap: [ldapPart],
@@ -38,7 +38,7 @@ const agentParts: ReadonlySet<unknown> = new Set([
   pullerPart,
   watcherPart,
   queueManagerPart,
-  deliverySendersPart,
+  deliverySenderParts,
   notifySenderPart,
   subscriberPart,
 ]);
@@ -79,7 +79,7 @@ function hostModel(
       .flatMap((role) => partsOfRole[role])
       // Agents come when nothing is adopted any more; what they need may not be there before.
       .filter((part) => !host.adopted || !agentParts.has(part))
-      .map((part) => part(context)),
+      .flatMap((part) => part(context)),
     ...(host.adopted ? [] : [...receiverParts(context), ...bridgeParts(context)]),
   ];
   const parts = adoptedParts(own, name, config);

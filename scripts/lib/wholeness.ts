@@ -136,6 +136,12 @@ export async function awaitWhole(
 const looksInRow = 2;
 const lookEveryMs = 500;
 
+/** What stands in the way of planned work. */
+export const lackBefore = (
+  look: () => Promise<Evidence>,
+  judge: (evidence: Evidence) => Lack | undefined,
+): Promise<Lack | undefined> => awaitNoLack(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
+
 /** Looks until nothing is lacking. @returns what it lacks when the time is over */
 export async function awaitNoLack(
   look: () => Promise<Evidence>,

@@ -28,29 +28,49 @@ export function formatPlan(
         ? ["nobody stands in for this broker: announcements wait on disk meanwhile"]
         : []),
     ];
-    return [String(index + 1), host, units.map(shortUnit).join(", "), notes.join("; ")];
+    return [String(index + 1), host, unitsText({ units }), notes.join("; ")];
   });
   return `${formatColumns([["", "host", "restarts", ""], ...rows], "  ")}\n`;
 }
 
+/** What a table says of turns beside their hosts: the name of a column, its text for one, the word for one that was done. */
+export interface TurnWords {
+  readonly column: string;
+  readonly done: string;
+  textOf(result: TurnResult): string;
+}
+
+export const unitsText = ({ units }: Pick<Turn, "units">): string => units.map(shortUnit).join(", ");
+
+/** A row for each turn: host, what `words` say, outcome, time, and why it failed. */
+export function formatTurns(results: readonly TurnResult[], { column, done, textOf }: TurnWords): string {
+  const rows = results.map((result) => {
+    const { host, outcome, seconds, why } = result;
+    return [
+      host,
+      textOf(result),
+      outcome === "restarted" ? done : outcome,
+      seconds === undefined ? "" : `${seconds.toFixed(0)} s`,
+      outcome === "failed" ? (why ?? "") : "",
+    ];
+  });
+  return formatColumns([["host", column, "", "", ""], ...rows], "  ");
+}
+
 /** What was done, and how to go on. */
-export function formatRestart(stack: string, results: readonly TurnResult[]): string {
-  const rows = results.map(({ host, units, outcome, seconds, why }) => [
-    host,
-    units.map(shortUnit).join(", "),
-    outcome,
-    seconds === undefined ? "" : `${seconds.toFixed(0)} s`,
-    outcome === "failed" ? (why ?? "") : "",
-  ]);
+export const formatRestart = (stack: string, results: readonly TurnResult[]): string =>
+  formatDone(results, { column: "units", done: "restarted", textOf: unitsText }, goOn(stack));
+
+/** What was done, the failure and its remedy, and `next`, how to go on, where something is left. */
+export function formatDone(results: readonly TurnResult[], words: TurnWords, next: string): string {
   const failed = results.find(({ outcome }) => outcome === "failed");
-  const lines = [formatColumns([["host", "units", "", "", ""], ...rows], "  ")];
+  const lines = [formatTurns(results, words)];
   if (failed) {
     lines.push("", `✗ ${failed.host}: ${failed.why}`, ...(failed.remedy ? [`  remedy: ${failed.remedy}`] : []));
   }
-  if (results.some(({ outcome }) => outcome === "failed" || outcome === "not begun")) lines.push(goOn(stack));
+  if (results.some(({ outcome }) => outcome === "failed" || outcome === "not begun")) lines.push(next);
   return `${lines.join("\n")}\n`;
 }
 
-/** `--again` begins anew. */
-export const goOn = (stack: string): string =>
-  `  then: ./warren restart -s ${stack} goes on with what is left; ./warren verify -s ${stack} says what is broken`;
+export const goOn = (stack: string, verb = "restart"): string =>
+  `  then: ./warren ${verb} -s ${stack} goes on with what is left; ./warren verify -s ${stack} says what is broken`;

@@ -1,6 +1,6 @@
 import { formatColumns } from "../lib/columns.ts";
-import { shortUnit } from "../restart/plan.ts";
 import { type RestartRecord, turnState } from "../restart/progress.ts";
+import { formatTurns, unitsText } from "../restart/report.ts";
 import type { TurnResult } from "../restart/run.ts";
 import { toJson } from "../runbook/options.ts";
 import type { Change } from "./changes.ts";
@@ -11,13 +11,7 @@ export function formatPlan(record: RestartRecord, changes: readonly Change[]): s
     const programs = changes.filter(({ host }) => host === turn.host).flatMap((one) => one.programs);
     const names = new Set(programs.map(({ name, installedSha256 }) => `${name} ${installedSha256.slice(0, 8)}`));
     const state = turnState(turn, record);
-    return [
-      String(index + 1),
-      turn.host,
-      turn.units.map(shortUnit).join(", "),
-      [...names].join(", "),
-      state === "to do" ? "" : state,
-    ];
+    return [String(index + 1), turn.host, unitsText(turn), [...names].join(", "), state === "to do" ? "" : state];
   });
   return `${formatColumns([["", "host", "units", "new", ""], ...rows], "  ")}\n`;
 }
@@ -34,13 +28,7 @@ export function tell(
     process.stdout.write(toJson({ ok, backOn, turns }));
     return;
   }
-  const rows = turns.map(({ host, units, outcome, seconds: took, why }) => [
-    host,
-    units.map(shortUnit).join(", "),
-    outcome === "restarted" ? "new" : outcome,
-    took === undefined ? "" : `${took.toFixed(0)} s`,
-    outcome === "failed" ? (why ?? "") : "",
-  ]);
-  const table = rows.length > 0 ? `${formatColumns([["host", "units", "", "", ""], ...rows], "  ")}\n` : "";
+  const words = { column: "units", done: "new", textOf: unitsText };
+  const table = turns.length > 0 ? `${formatTurns(turns, words)}\n` : "";
   process.stdout.write(`${table}${text}`);
 }

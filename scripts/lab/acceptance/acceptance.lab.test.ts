@@ -1,16 +1,14 @@
-import { afterAll, beforeAll } from "vitest";
-import { labDown } from "../index.ts";
 import { badConfig } from "./bad-config.ts";
 import { badProducts } from "./bad-products.ts";
 import { brokerConfig } from "./broker-config.ts";
 import { drift } from "./drift.ts";
 import { ending } from "./ending.ts";
-import { figuresTable } from "./figures.ts";
 import { installation } from "./installation.ts";
 import { messagesSurvive } from "./messages-survive.ts";
+import { oneLab } from "./one-lab.ts";
 import { provisioning } from "./provisioning.ts";
 import { publicRoad } from "./public-road.ts";
-import { bringSubject, lab } from "./subject.ts";
+import { bringSubject } from "./subject.ts";
 import { agentKills, products } from "./traffic.ts";
 import { unreachable } from "./unreachable.ts";
 import { faultOfEachStep, verifyNamesFaults } from "./verify-faults.ts";
@@ -18,11 +16,7 @@ import { virtualIp } from "./virtual-ip.ts";
 
 // One lab for all of it, with both roads, from bare hosts to none, and every part goes on from where the one before it has left the hosts.
 // What takes minutes and is seldom touched is in acceptance.long.test.ts.
-beforeAll(bringSubject);
-afterAll(async () => {
-  process.stdout.write(figuresTable());
-  await labDown(lab);
-});
+oneLab(bringSubject);
 
 provisioning();
 installation();

@@ -1,24 +1,18 @@
-import { afterAll, beforeAll } from "vitest";
-import { labDown } from "../index.ts";
 import { backupAndRestore } from "./backup.ts";
 import { chaos } from "./chaos.ts";
 import { closed, managementFrom } from "./closed.ts";
 import { ending } from "./ending.ts";
-import { figuresTable } from "./figures.ts";
 import { ldap } from "./ldap.ts";
 import { membership } from "./membership.ts";
+import { oneLab } from "./one-lab.ts";
 import { rollout } from "./rollout.ts";
-import { bringMadeSubject, lab, useSubject } from "./subject.ts";
+import { bringMadeSubject, useSubject } from "./subject.ts";
 import { verifyNamesFaults } from "./verify-faults.ts";
 import { virtualIpMoves } from "./virtual-ip-moves.ts";
 
 // Beside acceptance.lab.test.ts, on the same stack: what takes minutes.
 useSubject("long", "lab");
-beforeAll(bringMadeSubject);
-afterAll(async () => {
-  process.stdout.write(figuresTable());
-  await labDown(lab);
-});
+oneLab(bringMadeSubject);
 
 backupAndRestore({ killed: true });
 rollout({ perSecond: 20, mayDeliverTwice: true });

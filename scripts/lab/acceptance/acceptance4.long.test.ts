@@ -1,22 +1,16 @@
-import { afterAll, beforeAll } from "vitest";
-import { labDown } from "../index.ts";
 import { chaos } from "./chaos.ts";
 import { closed } from "./closed.ts";
-import { figuresTable } from "./figures.ts";
 import { memberIsReplaced } from "./member-replace.ts";
 import { membership } from "./membership.ts";
+import { oneLab } from "./one-lab.ts";
 import { packagesUpgraded } from "./package-upgrade.ts";
 import { drills } from "./rolling.ts";
 import { rotation } from "./rotation.ts";
-import { bringMadeSubject, lab, useSubject } from "./subject.ts";
+import { bringMadeSubject, useSubject } from "./subject.ts";
 
 // Beside acceptance4.lab.test.ts, on the same stack: what takes minutes.
 useSubject("long4", "lab4");
-beforeAll(bringMadeSubject);
-afterAll(async () => {
-  process.stdout.write(figuresTable());
-  await labDown(lab);
-});
+oneLab(bringMadeSubject);
 
 closed();
 drills();

@@ -12,7 +12,7 @@ import { openChaosTap, tapQueue } from "../../chaos/tap.ts";
 import { startTraffic } from "../../chaos/traffic.ts";
 import { readOperatorCa } from "../../lib/operator-ca.ts";
 import { ownPrefix } from "../../upgrade/carrier.ts";
-import { openSide } from "../../upgrade/side.ts";
+import { openSide, type Side } from "../../upgrade/side.ts";
 import { labDown } from "../index.ts";
 import { virtualIpHolders } from "../virtual-ip.ts";
 import { note } from "./figures.ts";
@@ -135,13 +135,21 @@ function tell(
   });
 }
 
+async function withSide<Result>(cluster: string, work: (side: Side) => Promise<Result>): Promise<Result> {
+  const config = await stackConfig();
+  const side = openSide({ stack: lab, config }, cluster, await readOperatorCa(lab), AbortSignal.timeout(60_000));
+  try {
+    return await work(side);
+  } finally {
+    side.close();
+  }
+}
+
 const waiting = 7;
 
 /** What a client has on the old cluster: a mirrored queue with messages, a binding, a user of his own. */
 async function clientAt(cluster: string): Promise<void> {
-  const signal = AbortSignal.timeout(60_000);
-  const side = openSide({ stack: lab, config: await stackConfig() }, cluster, await readOperatorCa(lab), signal);
-  try {
+  await withSide(cluster, async (side) => {
     await side.put(["users", "partner"], { password: "partner-of-the-test", tags: "" });
     await side.put(["permissions", "/", "partner"], { configure: "^q_partner", write: "^q_partner", read: ".*" });
     const mirrored = { pattern: "^q_partner", "apply-to": "queues", definition: { "ha-mode": "all" } };
@@ -152,16 +160,12 @@ async function clientAt(cluster: string): Promise<void> {
     for (let number = 0; number < waiting; number += 1) {
       await side.post(["exchanges", "/", "cmc", "publish"], { ...message, properties: { delivery_mode: 2 } });
     }
-  } finally {
-    side.close();
-  }
+  });
 }
 
 /** The queue has come with its messages, replicated as it goes there, and the user with his password. */
 async function expectClient(cluster: string): Promise<void> {
-  const config = await stackConfig();
-  const side = openSide({ stack: lab, config }, cluster, await readOperatorCa(lab), AbortSignal.timeout(60_000));
-  try {
+  await withSide(cluster, async (side) => {
     // Statistics are some seconds late.
     await expect
       .poll(() => side.get("queues", "/", "q_partner"), { timeout: 30_000 })
@@ -171,20 +175,12 @@ async function expectClient(cluster: string): Promise<void> {
     ]);
     const [{ address } = { address: "" }] = side.cluster.members;
     await (await connect(`amqp://partner:partner-of-the-test@${address}`)).close();
-  } finally {
-    side.close();
-  }
+  });
 }
 
 /** Its queue is where it was when the address moves on, with what went out last: it would be taken for a client's. */
 async function forgetTap(cluster: string): Promise<void> {
-  const config = await stackConfig();
-  const side = openSide({ stack: lab, config }, cluster, await readOperatorCa(lab), AbortSignal.timeout(60_000));
-  try {
-    await side.remove("queues", "/", tapQueue);
-  } finally {
-    side.close();
-  }
+  await withSide(cluster, (side) => side.remove("queues", "/", tapQueue));
 }
 
 /** Adds each host that has the virtual IP while something is done. */
@@ -206,16 +202,12 @@ async function holdersWhile<Result>(holders: Set<string>, work: Promise<Result>)
 
 /** What a cluster has of the carrying, and of the old one's dispatchers: queues, exchanges, shovels. */
 async function carried(cluster: string): Promise<string[]> {
-  const config = await stackConfig();
-  const side = openSide({ stack: lab, config }, cluster, await readOperatorCa(lab), AbortSignal.timeout(60_000));
-  try {
+  return withSide(cluster, async (side) => {
     const found = await Promise.all(["queues", "exchanges"].map((kind) => side.get(kind, "/")));
     const shovels = (await side.get("parameters", "shovel")) ?? [];
     const names = [...found, shovels].flatMap((all) => (all as { name: string }[]).map(({ name }) => name));
     return names.filter((name) => name.startsWith(ownPrefix) || ledgerHostOf(name)?.startsWith(clusters.old));
-  } finally {
-    side.close();
-  }
+  });
 }
 
 async function whileProductsFlow(work: () => Promise<void>): Promise<{ counted: Account; pauseMs: number }> {

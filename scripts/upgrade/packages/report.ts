@@ -1,6 +1,6 @@
 import { formatColumns } from "../../lib/columns.ts";
-import { shortUnit } from "../../restart/plan.ts";
 import { turnState } from "../../restart/progress.ts";
+import { formatDone, goOn, unitsText } from "../../restart/report.ts";
 import type { TurnResult } from "../../restart/run.ts";
 import type { PackagesRecord } from "./record.ts";
 import { describe } from "./turns.ts";
@@ -17,7 +17,7 @@ export function formatPackages(
       String(index + 1),
       turn.host,
       describe(record.upgrades[turn.host] ?? []),
-      turn.units.map(shortUnit).join(", "),
+      unitsText(turn),
       [...(state === "to do" ? [] : [state]), ...(moves ? [moves] : [])].join("; "),
     ];
   });
@@ -25,22 +25,9 @@ export function formatPackages(
 }
 
 /** What was done, and how to go on. */
-export function formatPackagesDone(stack: string, record: PackagesRecord, results: readonly TurnResult[]): string {
-  const rows = results.map(({ host, outcome, seconds, why }) => [
-    host,
-    describe(record.upgrades[host] ?? []),
-    outcome === "restarted" ? "upgraded" : outcome,
-    seconds === undefined ? "" : `${seconds.toFixed(0)} s`,
-    outcome === "failed" ? (why ?? "") : "",
-  ]);
-  const failed = results.find(({ outcome }) => outcome === "failed");
-  const lines = [formatColumns([["host", "packages", "", "", ""], ...rows], "  ")];
-  if (failed)
-    lines.push("", `✗ ${failed.host}: ${failed.why}`, ...(failed.remedy ? [`  remedy: ${failed.remedy}`] : []));
-  if (results.some(({ outcome }) => outcome === "failed" || outcome === "not begun")) {
-    lines.push(
-      `  then: ./warren upgrade -s ${stack} goes on with what is left; ./warren verify -s ${stack} says what is broken`,
-    );
-  }
-  return `${lines.join("\n")}\n`;
-}
+export const formatPackagesDone = (stack: string, record: PackagesRecord, results: readonly TurnResult[]): string =>
+  formatDone(
+    results,
+    { column: "packages", done: "upgraded", textOf: ({ host }) => describe(record.upgrades[host] ?? []) },
+    goOn(stack, "upgrade"),
+  );

@@ -5,7 +5,7 @@ import { traitsOf } from "../../../infra/config/series.ts";
 import { confirm } from "../../lib/confirm.ts";
 import { mustAct } from "../../lib/host-action.ts";
 import { runRecord } from "../../lib/run-record.ts";
-import { awaitNoLack, describeLack, findingWithinMs, type Lack, lackOf } from "../../lib/wholeness.ts";
+import { describeLack, type Lack, lackBefore, lackOf } from "../../lib/wholeness.ts";
 import type { Turn } from "../../restart/plan.ts";
 import { type Restart, runTurns, type TurnResult } from "../../restart/run.ts";
 import { holdersOf } from "../../runbook/evidence.ts";
@@ -71,12 +71,11 @@ export async function upgradePackagesOf(run: PackagesRun): Promise<void> {
   }
 }
 
-async function findingBefore(looker: Looker, turns: readonly Turn[]): Promise<Lack | undefined> {
+function findingBefore(looker: Looker, turns: readonly Turn[]): Promise<Lack | undefined> {
   const hosts = turns.map(({ host }) => host);
-  return awaitNoLack(
+  return lackBefore(
     () => looker.look(bareLook),
     (evidence) => lackOf(evidence, { hosts }),
-    { withinMs: findingWithinMs, onLack: () => {} },
   );
 }
 
