@@ -29,7 +29,7 @@ async function declareStack() {
   ]);
   const tls = await ensureCertificates(stack, config, keptTls, checkout, new Date());
   for (const warning of tls.warnings) await pulumi.log.warn(warning);
-  await writeOperatorCa(stack, tls.certificates.bundle, checkout);
+  await writeOperatorCa(stack, tls.certificates.bundle, checkout, keptTls !== undefined);
   const wanted = buildModel(stack, config, artifacts, tls.certificates);
   for (const warning of checkModel(wanted, config, past)) await pulumi.log.warn(formatFinding(warning));
   requireLogins(

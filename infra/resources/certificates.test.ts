@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -8,9 +8,9 @@ import { UserError } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "../config/index.ts";
 import { fixtureConfig } from "../model/fixture.ts";
 import type { Certificate } from "../model/tls.ts";
-import { certificateNeeds } from "../model/tls.ts";
+import { certificateNeeds, operatorCaFile } from "../model/tls.ts";
 import { makeAuthority } from "./certificate-authority.ts";
-import { ensureCertificates, type KeptTls, planTls, type TlsResult } from "./certificates.ts";
+import { ensureCertificates, type KeptTls, planTls, type TlsResult, writeOperatorCa } from "./certificates.ts";
 
 const dayMs = 86_400_000;
 const base = fixtureConfig();
@@ -189,5 +189,25 @@ describe("planTls", () => {
   it("needs nothing made where everything stays", () => {
     const plan = planTls(certificateNeeds(base), 1, undefined, first.keep, new Date());
     expect(plan).toMatchObject({ authority: "kept", issue: [], former: undefined });
+  });
+});
+
+describe("what the operator's programs trust", () => {
+  const file = () => join(folder, operatorCaFile("test"));
+
+  it("is what the stack keeps, and nothing of before", async () => {
+    const { bundle } = (await ensured(base, undefined)).certificates;
+    await writeOperatorCa("test", bundle, folder, true);
+    await writeOperatorCa("test", first.certificates.bundle, folder, true);
+    expect(readFileSync(file(), "utf8")).toBe(first.certificates.bundle);
+  });
+
+  it("is also the CA of a run that was killed before it could keep it, once", async () => {
+    const killed = first.certificates.bundle;
+    await writeOperatorCa("test", killed, folder, true);
+    const { bundle } = (await ensured(base, undefined)).certificates;
+    await writeOperatorCa("test", bundle, folder, false);
+    await writeOperatorCa("test", bundle, folder, false);
+    expect(readFileSync(file(), "utf8")).toBe(`${bundle}${killed}`);
   });
 });

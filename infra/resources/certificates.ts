@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
@@ -121,13 +122,18 @@ export async function ensureCertificates(
 /**
  * Writes the CA certificates where the operator's programs and the engine's provider look for them, whole or not at all. A preview that makes a
  * CA in vain writes it too: nothing serves with it, and what is trusted already is in the same file.
+ *
+ * @param kept whether the stack keeps a CA from an earlier run. Where it doesn't, a run that was killed before its end may have given brokers
+ *   certificates of another one: what the file has is trusted as well, until a run has come to its end
  */
-export async function writeOperatorCa(stack: string, bundle: string, checkout: string): Promise<void> {
+export async function writeOperatorCa(stack: string, bundle: string, checkout: string, kept: boolean): Promise<void> {
   if (bundle === "") return;
   const file = resolve(checkout, operatorCaFile(stack));
   await mkdir(dirname(file), { recursive: true });
+  const before = kept || !existsSync(file) ? "" : await readFile(file, "utf8");
+  const certificates = new Set(`${bundle}${before}`.match(/-----BEGIN .+?-----END [^\n]+\n/gs));
   const temporary = `${file}.${process.pid}`;
-  await writeFile(temporary, bundle);
+  await writeFile(temporary, [...certificates].join(""));
   await rename(temporary, file);
 }
 
