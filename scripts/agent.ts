@@ -16,12 +16,20 @@ const agents: Readonly<Record<string, () => Promise<AgentModule>>> = {
   watcher: () => import("../agents/watcher/main.ts"),
 };
 
+interface Options {
+  readonly config?: string;
+  readonly checkConfig?: true;
+  readonly logIn?: true;
+  readonly printSchema?: true;
+}
+
 /** `./warren agent NAME`: one agent in the foreground, against any broker. */
 export function define(command: Command): void {
   command
     .addArgument(new Argument("<name>", "which agent").choices(Object.keys(agents)))
     .option("--config <file>", "its config, JSON; agents/NAME/example.json is an annotated one")
     .option("--check-config", "read the config, say what is wrong with it, end")
+    .option("--log-in", "sender: log in to the server that it delivers to, say whether that lets it in, end")
     .option("--print-schema", "print the JSON Schema of its config, end")
     .addHelpText(
       "after",
@@ -32,11 +40,12 @@ Exit codes: 0 ended in order, 1 failed, 2 the config or the command line is wron
   ./warren agent dispatcher --config agents/dispatcher/example.json --check-config
   ./warren agent puller --print-schema`,
     )
-    .action(async (name: string, options: { config?: string; checkConfig?: true; printSchema?: true }) => {
+    .action(async (name: string, options: Options) => {
       const module = await agents[name]?.();
       const code = await module?.main([
         ...(options.config === undefined ? [] : ["--config", options.config]),
         ...(options.checkConfig ? ["--check-config"] : []),
+        ...(options.logIn ? ["--log-in"] : []),
         ...(options.printSchema ? ["--print-schema"] : []),
       ]);
       // The agent is the process: a socket that the broker has not let go of yet keeps nobody waiting.

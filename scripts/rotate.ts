@@ -9,6 +9,7 @@ import { withStackLock } from "./lib/stack-lock.ts";
 import { describeLack, findingWithinMs } from "./lib/wholeness.ts";
 import { freeEngine } from "./restore/engine.ts";
 import { cookieRotation } from "./rotate/cookie.ts";
+import { deliveryRotation } from "./rotate/delivery.ts";
 import { passwordRotation } from "./rotate/password.ts";
 import { type PhaseResult, type Rotation, type RotationRecord, rotationRecord, runPhases } from "./rotate/phase.ts";
 import { sshRotation } from "./rotate/ssh.ts";
@@ -27,13 +28,16 @@ interface Flags extends RunbookFlags {
   readonly yes?: true;
 }
 
+const kinds = ["password", "cookie", "tls", "ssh", "delivery"] as const;
+type Kind = (typeof kinds)[number];
+
 const waitSeconds = 300;
 const timeoutSecondsDefault = 3600;
 
-/** `./warren rotate password USER|cookie|tls|ssh`: a new secret to its last reader, then the former one refused. */
+/** `./warren rotate password USER|cookie|tls|ssh|delivery`: a new secret to its last reader, then the former one refused. */
 export function define(command: Command): void {
   runbookOptions(command)
-    .addArgument(new Argument("<what>", "of which a new one is made").choices(["password", "cookie", "tls", "ssh"]))
+    .addArgument(new Argument("<what>", "of which a new one is made").choices(kinds))
     .argument("[user]", "of the brokers, for password")
     .option("--cut-off", "refuse a former password although clients are connected by it")
     .option("--wait <seconds>", "for all to be whole after a change", seconds, waitSeconds)
@@ -46,7 +50,8 @@ export function define(command: Command): void {
 password: of the agents' user (warren:announcements.user) nobody is refused meanwhile: its twin, e.g. feeder-b, gets a new password, agents go over to it
 one by one, and then the former user's password is changed and seen to be refused. The next rotation goes back. Of another user: changed at once.
 cookie: nodes that run take the new one without a restart. tls: the next CA and certificates, trusted before they are shown. ssh: a new key pair, let in by
-all hosts before it takes the old one's place, which is then refused.
+all hosts before it takes the old one's place, which is then refused. delivery: key and password by which px delivers to the public data server; products
+wait on px for the seconds in which one side alone has the new ones.
 New secrets are random, and encrypted in the stack file. All has to be whole before, and is whole after each step. Broken off, in whatever way, the same
 command goes on.
 --json: {ok, what, phases: [{phase, outcome, seconds?, findings?}], findings, afterwards}
@@ -56,7 +61,8 @@ Exit codes: 0 done, 1 could not be done, 2 something is wrong before or half way
   ./warren rotate password anonymous -s op
   ./warren rotate cookie -s op --yes
   ./warren rotate tls -s op
-  ./warren rotate ssh -s op`,
+  ./warren rotate ssh -s op
+  ./warren rotate delivery -s op`,
     )
     .action(rotate);
 }
@@ -78,8 +84,6 @@ async function rotate(kind: Kind, user: string | undefined, flags: Flags): Promi
     await (isAsked ? withStackLock({ stack, verb: "rotate", say }, run) : run());
   });
 }
-
-type Kind = "password" | "cookie" | "tls" | "ssh";
 
 interface Order {
   readonly kind: Kind;
@@ -140,6 +144,7 @@ function rotationOf(subject: Subject, kind: Kind, user: string | undefined, cutO
   if (kind === "cookie") return cookieRotation(subject);
   if (kind === "tls") return tlsRotation(subject);
   if (kind === "ssh") return sshRotation(subject);
+  if (kind === "delivery") return deliveryRotation(subject);
   if (user !== undefined) return passwordRotation(subject, user, cutOff);
   throw new UserError(
     "rotate password",

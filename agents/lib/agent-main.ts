@@ -34,6 +34,10 @@ export interface AgentProgram<S extends z.ZodType<RunConfig>> {
   readonly name: string;
   readonly configSchema: S;
   start(context: AgentContext<z.infer<S>>): Promise<RunningAgent>;
+  /**
+   * For one that logs in to more than a broker: does that, and ends. @returns what it has found. @throws UserError where it isn't let in
+   */
+  logIn?(config: z.infer<S>): Promise<string>;
 }
 
 const statusIntervalMs = 2000;
@@ -41,7 +45,7 @@ const statusIntervalMs = 2000;
 const closeTimeoutMs = 2000;
 
 /**
- * Runs an agent: `--config FILE` in the foreground until a signal, `--check-config`, `--print-schema`.
+ * Runs an agent: `--config FILE` in the foreground until a signal, `--check-config`, `--print-schema`, some `--log-in`.
  * Resolves to the exit code: 0 drained and ended, 1 failed, 2 command line or config wrong.
  */
 export async function runAgent<S extends z.ZodType<RunConfig>>(
@@ -49,7 +53,7 @@ export async function runAgent<S extends z.ZodType<RunConfig>>(
   argv: readonly string[],
 ): Promise<number> {
   try {
-    const options = parseOptions(program.name, argv);
+    const options = parseOptions(program, argv);
     if (options.printSchema) {
       process.stdout.write(printSchema(program.configSchema));
       return 0;
@@ -57,6 +61,10 @@ export async function runAgent<S extends z.ZodType<RunConfig>>(
     const config = await loadConfig(program.configSchema, options.config);
     if (options.checkConfig) {
       process.stdout.write(`${options.config}: good\n`);
+      return 0;
+    }
+    if (options.logIn && program.logIn) {
+      process.stdout.write(`${await program.logIn(config)}\n`);
       return 0;
     }
     return await live(program, config, options.config);
@@ -77,23 +85,36 @@ function explainSystemFault(name: string, error: unknown): UserError | undefined
   });
 }
 
+interface Options {
+  readonly config: string;
+  readonly checkConfig: boolean;
+  readonly logIn: boolean;
+  readonly printSchema: boolean;
+}
+
 function parseOptions(
-  name: string,
+  { name, logIn }: { readonly name: string; readonly logIn?: unknown },
   argv: readonly string[],
-): { config: string; checkConfig: boolean; printSchema: boolean } {
-  const usage = `${name} --config FILE [--check-config] | --print-schema`;
+): Options {
+  const usage = `${name} --config FILE [--check-config${logIn ? " | --log-in" : ""}] | --print-schema`;
   try {
     const { values } = parseArgs({
       args: [...argv],
       options: {
         config: { type: "string" },
         "check-config": { type: "boolean", default: false },
+        ...(logIn ? { "log-in": { type: "boolean", default: false } } : {}),
         "print-schema": { type: "boolean", default: false },
       },
     });
     const print = values["print-schema"];
     if (!print && !values.config) throw new Error("--config FILE is missing");
-    return { config: values.config ?? "", checkConfig: values["check-config"], printSchema: print };
+    return {
+      config: values.config ?? "",
+      checkConfig: values["check-config"],
+      logIn: values["log-in"] === true,
+      printSchema: print,
+    };
   } catch (error) {
     throw new ConfigError(name, [{ path: "arguments", message: (error as Error).message }], `usage: ${usage}`);
   }

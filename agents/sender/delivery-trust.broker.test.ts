@@ -56,8 +56,12 @@ test.each(["sftp", "ftp"] as const)(
     const agent = it.send(it.config({}, { keyFile: undefined, passwordFile }));
     const { reason } = await agent.logged(/no connection: files wait/);
     expect(reason).toContain("doesn't let wxofeed in");
+    expect(await it.logIn()).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("doesn't let wxofeed in") });
     writeFileSync(passwordFile, "wxofeed's password\n");
     await expectDelivered("a");
+    expect(await it.logIn()).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(": lets us in") });
+    await it.server.kill();
+    expect(await it.logIn()).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/ECONNREFUSED.*remedy/s) });
   },
 );
 

@@ -2,11 +2,11 @@
 import { join } from "node:path";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { AsideFolder } from "../lib/aside-folder.ts";
-import { UserError } from "../lib/errors.ts";
+import { ConfigError, UserError } from "../lib/errors.ts";
 import { type Config, configSchema } from "./config.ts";
 import { Duplicates } from "./duplicates.ts";
 import { openAmqp } from "./open-amqp.ts";
-import { openDelivery } from "./open-delivery.ts";
+import { logInToServer, openDelivery } from "./open-delivery.ts";
 import { lookThrough } from "./queue-folder.ts";
 import { Sender } from "./sender.ts";
 import { openTelemetry } from "./telemetry.ts";
@@ -63,5 +63,10 @@ function nowMs(): number {
   return performance.now();
 }
 
-export const main = (argv: readonly string[]) => runAgent({ name: "sender", configSchema, start }, argv);
+function logIn(config: Config): Promise<string> {
+  if (config.type !== "amqp") return logInToServer(config);
+  throw new ConfigError("sender", [{ path: "type", message: "amqp delivers to no server" }], "leave --log-in out");
+}
+
+export const main = (argv: readonly string[]) => runAgent({ name: "sender", configSchema, start, logIn }, argv);
 if (import.meta.main) process.exit(await main(process.argv.slice(2)));

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { AgentContext } from "../lib/agent-main.ts";
+import { UserError } from "../lib/errors.ts";
 import type { DeliveryConfig } from "./config.ts";
 import { DeliveryDestination } from "./delivery-destination.ts";
 import { openDeliveryTelemetry } from "./delivery-telemetry.ts";
@@ -27,7 +28,7 @@ export async function openDelivery(
   await notifications?.prepare();
   const leftovers = new Leftovers(join(context.stateDirectory, "parts"));
   await leftovers.load();
-  const url = `${config.type}://${server.user}@${server.host}:${server.port}`;
+  const url = urlOf(config);
   const events = openDeliveryTelemetry(context, url, () => ({
     isConnected: link.live !== undefined,
     heldCount: holds.size,
@@ -45,6 +46,21 @@ export async function openDelivery(
     return { ok: isConnected && held === "", text: text + held };
   };
   return { destination, state, close: async () => link.close() };
+}
+
+const urlOf = ({ type, server }: DeliveryConfig): string => `${type}://${server.user}@${server.host}:${server.port}`;
+
+/** Logs in to the server and leaves it. @throws UserError where it doesn't let us in, or is not there */
+export async function logInToServer(config: DeliveryConfig): Promise<string> {
+  try {
+    const connection = await connector(config)(AbortSignal.timeout(config.server.connectTimeoutMs));
+    connection.close();
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    const remedy = "does the server run, and is this host let through to it?";
+    throw new UserError(urlOf(config), (cause as Error).message, remedy, { cause });
+  }
+  return `${urlOf(config)}: lets us in`;
 }
 
 function connector(config: DeliveryConfig): ConnectToServer {

@@ -88,7 +88,7 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
   const dd = publicServer(config);
   if (!datamart?.delivery || !dd) return {};
   const { delivery } = datamart;
-  const login = sender.protocol === "sftp" ? sftpLogin(config, dd) : ftpLogin(config, sender);
+  const login = sender.protocol === "sftp" ? sftpLogin(config, sender, dd) : ftpLogin(config, sender);
   const own = {
     type: sender.protocol,
     queueDirectory: sender.queueDirectory,
@@ -138,29 +138,31 @@ interface Login {
   readonly files: readonly FileModel[];
 }
 
-function sftpLogin({ secrets }: StackConfig, { name, port }: PublicServer): Login {
+function sftpLogin(config: StackConfig, sender: DeliverySender, { name, port }: PublicServer): Login {
   const known = port === 22 ? name : `[${name}]:${port}`;
   return {
     server: { port, keyFile: credentialFile(keyName), knownHostsFile: deliveryKnownHosts },
-    credential: { name: keyName, file: deliveryKeyFile, content: secrets.deliveryKey ?? "" },
+    credential: deliveryCredential(config, sender),
     files: [rootFile(deliveryKnownHosts, `${knownHostMark(known, name)}\n`)],
   };
 }
 
-function ftpLogin(config: StackConfig, { mode }: DeliverySender): Login {
+function ftpLogin(config: StackConfig, sender: DeliverySender): Login {
   return {
     server: {
-      ...{ port: ftpPort, mode, passwordFile: credentialFile(passwordName) },
+      ...{ port: ftpPort, mode: sender.mode, passwordFile: credentialFile(passwordName) },
       ...(speaksFtps(config) ? { tls: { caFile } } : {}),
     },
-    credential: {
-      name: passwordName,
-      file: `/etc/warren/secrets/${passwordName}`,
-      content: config.secrets.deliveryPassword ?? "",
-    },
+    credential: deliveryCredential(config, sender),
     files: [],
   };
 }
+
+/** What a sender shows of itself at the public data server. */
+export const deliveryCredential = ({ secrets }: StackConfig, { protocol }: DeliverySender): Credential =>
+  protocol === "sftp"
+    ? { name: keyName, file: deliveryKeyFile, content: secrets.deliveryKey ?? "" }
+    : { name: passwordName, file: `/etc/warren/secrets/${passwordName}`, content: secrets.deliveryPassword ?? "" };
 
 /** Announces what was delivered: each file of its txq is a URL, and a message. */
 export function notifySenderPart(context: PartContext): HostPart {

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { execa } from "execa";
 import { FileServer, type FileServerOptions } from "./file-server.ts";
 import { TestedAgent } from "./tested-agent.ts";
 
@@ -79,6 +80,13 @@ export class DeliveryTest {
     const agent = new TestedAgent({ agent: "sender", configFile, stateDirectory: path.join(this.folder, "state") });
     this.#agents.push(agent);
     return agent;
+  }
+
+  /** The sender's config of last, tried by a process that logs in and ends. */
+  logIn() {
+    const program = path.join(import.meta.dirname, "../../agents/sender/main.ts");
+    const configFile = path.join(this.folder, "sender.json");
+    return execa(process.execPath, [program, "--config", configFile, "--log-in"], { reject: false });
   }
 
   /** As whoever puts files into a txq: written under a name with a dot, then renamed. */

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { and, type Command, quote, render, run, to } from "../../infra/commands/command.ts";
+import { and, type Command, run, to } from "../../infra/commands/command.ts";
 import { rabbitmqctl } from "../../infra/commands/rabbitmq.ts";
-import { section } from "../../infra/commands/sections.ts";
 import { act } from "../lib/host-action.ts";
 import { setConfig } from "../lib/stack.ts";
 import { openReach, type Reach } from "../runbook/reach.ts";
 import type { Rotation } from "./phase.ts";
+import { doSecretly } from "./secret-script.ts";
 import { newSecret } from "./stack-file.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
@@ -74,19 +74,8 @@ function formerAnswer(host: string, exit: string | undefined): string[] {
   return [`${host}: can't be asked whether it refuses the former cookie (${exit ? `exit code ${exit}` : "no answer"})`];
 }
 
-/**
- * What the command line ends with that comes with another cookie, from a home of its own. The cookie stands in the script, which comes by standard
- * input and which nobody logs; `printf` is the shell's own, so that no process has it in its arguments.
- */
+/** What the command line ends with that comes with another cookie, from a home of its own. */
 async function exitByCookie(reach: Reach, host: string, cookie: string): Promise<string | undefined> {
-  const read = (text: string) => /^== exit\n(\d+)$/m.exec(text)?.[1];
-  const answer = await reach.ask(host, cookieScript(cookie), read, askSeconds * 1000);
-  return typeof answer === "string" ? answer : undefined;
-}
-
-const home = "/run/warren-former-cookie";
-
-function cookieScript(cookie: string): string {
   const file = `${home}/.erlang.cookie`;
   const place = and(
     run("rm", "-rf", home),
@@ -106,12 +95,8 @@ function cookieScript(cookie: string): string {
     "eval",
     "ok.",
   );
-  return [
-    `{ ${render(and(place, ask))}; } </dev/null >/dev/null 2>&1`,
-    "status=$?",
-    render(run("rm", "-rf", home)),
-    `echo ${quote(section("exit"))}`,
-    "echo $status",
-    "",
-  ].join("\n");
+  const action = { host, command: and(place, ask), remove: run("rm", "-rf", home), timeoutMs: askSeconds * 1000 };
+  return (await doSecretly(reach, action))?.exitCode.toString();
 }
+
+const home = "/run/warren-former-cookie";

@@ -5,11 +5,13 @@ import { describe, expect, it } from "vitest";
 import { parseStackConfig } from "../../infra/config/index.ts";
 import { fixtureConfig, stackValues } from "../../infra/model/fixture.ts";
 import { runRecord } from "../lib/run-record.ts";
+import { deliveryRotation } from "./delivery.ts";
 import { loginPlaces, namesOf } from "./login.ts";
 import { hasFormer, keyFiles, makeNext, publicHalf, removeFormer, swap } from "./login-keys.ts";
 import { planUser } from "./password.ts";
 import { type Phase, rotationRecord, runPhases } from "./phase.ts";
 import { configWithKey } from "./ssh.ts";
+import type { Subject } from "./subject.ts";
 
 const config = fixtureConfig("lab");
 
@@ -120,5 +122,21 @@ describe("a login's key pair", () => {
     expect(configWithKey(text, "b", "/new")).toBe(
       'Host a\n  IdentityFile "/old"\n  ControlPath none\nHost b\n  IdentityFile "/new"\n  ProxyJump a\n',
     );
+  });
+});
+
+describe("another key and password of px's deliveries", () => {
+  const subject = (of: typeof config): Subject => ({
+    ...{ stack: "lab", before: of, startedAt: "", wholeWithinMs: 0, say: () => {} },
+    engine: {} as Subject["engine"],
+  });
+
+  it("are both made where senders deliver by SFTP and by FTP", () => {
+    expect(deliveryRotation(subject(config)).phases[0]).toMatchObject({ what: "another key and password of wxofeed" });
+  });
+
+  it("are none where px delivers nothing", () => {
+    const { datamart: _, ...without } = config;
+    expect(() => deliveryRotation(subject(without))).toThrow(/delivers nothing/);
   });
 });

@@ -11,6 +11,7 @@ import { checkoutDirectory } from "../paths.ts";
 import { brokerTrust, brokerUrl } from "../send-products.ts";
 import { note } from "./figures.ts";
 import { expectAllOnce, killHalfWay, whileFlowing } from "./flowing.ts";
+import { sendPublic } from "./public-road.ts";
 import { lab, preview, stackConfig, textOf } from "./subject.ts";
 
 /** What the requirement asks for; a machine with more to do carries less. */
@@ -64,10 +65,42 @@ export function rotation({ mayDeliverTwice = false, perSecond = wantedPerSecond 
       expectAllOnce(account, { mayDeliverTwice });
       expect(nodesAfter).toEqual(nodesBefore);
       await expectOnlyNew(before, await stackConfig());
-      const clean = await preview("--expect-no-changes");
-      expect(clean.exitCode, clean.output).toBe(0);
+      await expectClean();
     });
+
+    it(
+      "are taken up by px and by the public data server, each product delivered once",
+      { timeout: testWithinMs },
+      deliveryIsRotated,
+    );
   });
+}
+
+/** Products for as long as both sides take, at `sendPublic`'s twenty a second. */
+const delivered = 1200;
+
+async function deliveryIsRotated(): Promise<void> {
+  const before = await stackConfig();
+  let rotated: Promise<Answer> | undefined;
+  const { account, outcome } = await sendPublic(delivered, (fetched) => {
+    if (fetched > 20) rotated ??= killedIn("change", ["delivery"]).then(() => rotate(["delivery"]));
+  });
+  expect((await rotated)?.phases.map((phase) => phase.outcome)).toEqual(["done"]);
+  note("rotation of px's key and password: products", String(account.announced));
+  note("  … lost", String(account.lost), "0");
+  note("  … announced twice", String(account.repeated), "0");
+  expect(outcome).toBe("complete");
+  expect(account).toMatchObject({ announced: delivered, lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 });
+  const now = await stackConfig();
+  for (const key of ["deliveryKey", "deliveryPassword"] as const)
+    expect(now.secrets[key]).not.toBe(before.secrets[key]);
+  expect(now.datamart?.delivery?.publicKey).not.toBe(before.datamart?.delivery?.publicKey);
+  await expectClean();
+}
+
+async function expectClean(): Promise<void> {
+  const clean = await preview("--expect-no-changes");
+  expect(clean.exitCode, clean.output).toBe(0);
 }
 
 /**
