@@ -93,12 +93,15 @@ export function verifyNamesFaults({ faults = allFaults, answerWithinSeconds = 5,
       const { probes = [], exitCode } = await run([...options, "--probe"]);
       expect(probes).toMatchObject([
         { road: "radar", arrived: true, left: [] },
-        { road: "public", arrived: true, left: [] },
+        { road: "public", sender: "ftp", arrived: true, left: [] },
+        { road: "public", sender: "sftp", arrived: true, left: [] },
       ]);
       const hops = probes.map((probe) => new Set(probe.hops.map(({ hop }) => hop)));
-      expect(hops).toEqual(Object.values(hopsOf).map((names) => new Set(names)));
+      expect(hops).toEqual(probes.map(({ road }) => new Set(hopsOf[road])));
       expect(exitCode).toBe(0);
-      for (const { road, totalMs } of probes) note(`a probe on the ${road} road`, `${totalMs} ms`);
+      for (const { road, sender, totalMs } of probes) {
+        note(`a probe on the ${road} road${sender === undefined ? "" : ` by ${sender}`}`, `${totalMs} ms`);
+      }
     });
 
     it("no puller runs: a probe stops before it is pulled", { timeout: testWithinMs }, async () => {
@@ -109,7 +112,8 @@ export function verifyNamesFaults({ faults = allFaults, answerWithinSeconds = 5,
         const { probes = [], exitCode } = await run([...options, "--probe", "--deadline", "3"]);
         expect(probes).toMatchObject([
           { road: "radar", arrived: false, stopped: { hop: "pulled" }, left: ["urp-1", "urp-2"] },
-          { road: "public", arrived: true },
+          { road: "public", sender: "ftp", arrived: true },
+          { road: "public", sender: "sftp", arrived: true },
         ]);
         expect(exitCode).toBe(2);
       } finally {

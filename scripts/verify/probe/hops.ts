@@ -17,6 +17,8 @@ export interface Hop {
 /** What became of one marked product. */
 export interface ProbeResult {
   readonly road: Road;
+  /** Which of px's senders delivers it; on the public road. */
+  readonly sender?: string;
   readonly product: string;
   readonly arrived: boolean;
   /** By time. */
@@ -31,6 +33,7 @@ export interface ProbeResult {
 
 export interface ProbedRoad {
   readonly road: Road;
+  readonly sender?: string;
   readonly product: string;
   /** Hosts that have to have the last hop: all of them, or one of them. */
   readonly ends: readonly string[];
@@ -64,7 +67,8 @@ export function resultOf(
   const beganMs = once[0]?.atMs ?? 0;
   const hops = once.map((hop) => ({ ...hop, afterMs: Math.round(hop.atMs - beganMs) }));
   const arrived = hasArrived(road, hops);
-  const facts = { road: road.road, product: road.product, arrived, hops, left };
+  const { sender, product } = road;
+  const facts = { road: road.road, ...(sender === undefined ? {} : { sender }), product, arrived, hops, left };
   if (arrived) {
     const last = hops.filter(({ hop }) => hop === road.last);
     const times = last.map(({ afterMs }) => afterMs);

@@ -17,7 +17,7 @@ import { type Hop, type ProbedRoad, resultOf } from "./hops.ts";
 import { markOf, publicNameDefault, publicProduct, radarProduct } from "./product.ts";
 import { cleanQuestion } from "./questions.ts";
 import { formatProbe } from "./report.ts";
-import { withProbes } from "./run.ts";
+import { senderProducts, withProbes } from "./run.ts";
 
 const now = new Date("2026-11-28T04:23:26Z");
 const mark = markOf("ab12cd");
@@ -46,6 +46,22 @@ describe("a probe's names", () => {
   ])("are refused where they would go nowhere: %s", (template, message) => {
     expect(() => publicProduct(mark, now, rules, template)).toThrow(UserError);
     expect(() => publicProduct(mark, now, rules, template)).toThrow(message);
+  });
+});
+
+describe("a probe's senders", () => {
+  const takes = [{ accept: "^[^:]*_24_HR_ACCUM_MM\\.gif:" }];
+  const refuses = [{ reject: "^" }];
+
+  it("are those whose rules take its name, each with a product of its own", () => {
+    const products = senderProducts({ ftp: takes, other: refuses, sftp: takes }, publicNameDefault);
+    expect(Object.keys(products)).toEqual(["ftp", "sftp"]);
+    expect(products.ftp?.mark).not.toBe(products.sftp?.mark);
+  });
+
+  it("are none where there are none, and a mistake where all refuse it", () => {
+    expect(senderProducts({}, publicNameDefault)).toEqual({});
+    expect(() => senderProducts({ one: refuses, other: refuses }, publicNameDefault)).toThrow(/rules refuse/);
   });
 });
 
@@ -81,6 +97,7 @@ describe("what became of a probe", () => {
     expect(result.hops.map(({ hop, host, afterMs }) => `${hop} ${host} ${afterMs}`)).toEqual([
       ...["made urp-1 0", "announced urp-1 10", "dispatched bunny1 20", "pulled pds-2 30", "made urp-2 50"],
     ]);
+    expect(formatProbe({ ...result, road: "public", sender: "ftp" })).toMatch(/^probe: a product of px by ftp, p\n/);
     expect(formatProbe(result)).toMatch(/pulled +pds-2 +00:00:01\.030 +\+30 ms\n[\s\S]*arrived after 30 ms/);
   });
 

@@ -30,16 +30,43 @@ interface Probed extends ProbedRoad {
 export interface ProbeOptions {
   readonly withinSeconds: number;
   readonly publicName: string;
-  /** Of px's sender. */
-  readonly rules: Parameters<typeof publicProduct>[2];
+  /** Of px's senders, by name. */
+  readonly rules: Readonly<Record<string, Rules>>;
 }
 
-/** Sends one marked product down each road of the stack, at the same time. @throws UserError where px's rules refuse its name */
+type Rules = Parameters<typeof publicProduct>[2];
+
+/**
+ * Sends one marked product down each road of the stack, at the same time; to the public one by each sender that takes its name.
+ *
+ * @throws UserError where the rules of all px's senders refuse its name
+ */
 export async function probe(evidence: Evidence, reach: Reach, options: ProbeOptions): Promise<ProbeResult[]> {
-  const { chain } = evidence;
-  const mark = markOf(randomBytes(3).toString("hex"));
-  const roads = [radarRoad(evidence, mark), publicRoad(chain, mark, options)].filter((road) => road !== undefined);
-  return Promise.all(roads.map((road) => follow(road, reach, options.withinSeconds)));
+  const roads = [radarRoad(evidence, newMark()), ...publicRoads(evidence.chain, options)];
+  const there = roads.filter((road) => road !== undefined);
+  return Promise.all(there.map((road) => follow(road, reach, options.withinSeconds)));
+}
+
+const newMark = (): string => markOf(randomBytes(3).toString("hex"));
+
+function publicRoads(chain: Chain, { rules, publicName }: ProbeOptions): Probed[] {
+  const sent = senderProducts(rules, publicName);
+  return Object.entries(sent).flatMap(([sender, put]) => publicRoad(chain, sender, put) ?? []);
+}
+
+/** A product for each sender whose rules take its name. Pure but for the marks. @throws UserError where none does */
+export function senderProducts(rules: ProbeOptions["rules"], publicName: string): Record<string, MarkedProduct> {
+  const products: Record<string, MarkedProduct> = {};
+  let refusal: unknown;
+  for (const [sender, its] of Object.entries(rules)) {
+    try {
+      products[sender] = publicProduct(newMark(), new Date(), its, publicName);
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  if (refusal !== undefined && Object.keys(products).length === 0) throw refusal;
+  return products;
 }
 
 function radarRoad(evidence: Evidence, mark: string): Probed | undefined {
@@ -78,13 +105,12 @@ function radarRoad(evidence: Evidence, mark: string): Probed | undefined {
   };
 }
 
-function publicRoad(chain: Chain, mark: string, { rules, publicName }: ProbeOptions): Probed | undefined {
+function publicRoad(chain: Chain, sender: string, put: MarkedProduct): Probed | undefined {
   const road = chain.publicRoad;
   const [px] = road?.pxes ?? [];
   if (!road || px === undefined) return undefined;
-  const put = publicProduct(mark, new Date(), rules, publicName);
   const { clients, server, queueDirectories } = road;
-  const [delivery = ""] = road.deliveries;
+  const delivery = `delivery-${sender}`;
   const owner: Partial<Record<HopName, string | undefined>> = { fetched: clients[0] };
   const hopOf: Readonly<Record<string, HopName>> = {
     [delivery]: "delivered",
@@ -93,13 +119,13 @@ function publicRoad(chain: Chain, mark: string, { rules, publicName }: ProbeOpti
   };
   const ends = clients.length > 0 ? clients : [px];
   return {
-    ...{ road: "public", product: put.file, put, first: "given", ends, all: true },
+    ...{ road: "public", sender, product: put.file, put, first: "given", ends, all: true },
     last: clients.length > 0 ? "fetched" : "announced",
     from: [[px, queueDirectories[delivery] ?? ""]],
     asked: [px, ...clients],
     hostOf: (hop) => owner[hop] ?? px,
     ask: (host) => ({
-      question: markedQuestion(unitsOf(chain, host), mark),
+      question: markedQuestion(unitsOf(chain, host), put.mark),
       read: (answer) =>
         marked(host, answer)?.flatMap(({ unit, text, atMs }): Hop[] => {
           const hop = hopOf[unit];
