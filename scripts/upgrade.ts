@@ -23,6 +23,7 @@ import { upgradePackagesOf } from "./upgrade/packages/run.ts";
 import { type UpgradeRecord, upgradeRecord } from "./upgrade/record.ts";
 import { formatMove, formatOutcome } from "./upgrade/report.ts";
 import { openSide } from "./upgrade/side.ts";
+import { stayingAt } from "./upgrade/stack-file.ts";
 import { clientsDefinitions, runMove, upOr } from "./upgrade/steps.ts";
 
 interface Flags extends RunbookFlags {
@@ -144,7 +145,11 @@ async function packages(stack: string, flags: Flags, signal: AbortSignal, say: (
 
 async function go(move: Move, flags: Flags, before: UpgradeRecord | undefined): Promise<void> {
   const { record, stack, say } = move;
-  const notes = record.isReturn || record.done.includes("definitions") ? [] : (await clientsDefinitions(move)).notes;
+  const isTranslated = record.isReturn || record.done.includes("definitions");
+  const notes = [
+    ...(isTranslated ? [] : (await clientsDefinitions(move)).notes),
+    ...stayingAt(move.config, record.from),
+  ];
   if (before) say(`goes on with the move of ${before.startedAt}`);
   process.stderr.write(formatMove(record, notes));
   const findings = before ? [] : await findingsBefore(move);

@@ -14,7 +14,7 @@ import { ledgerCarrier } from "./carrier.ts";
 import { clientsOf, queuesHolding } from "./drain.ts";
 import { onHost } from "./hosts.ts";
 import { clearCarried, openSide, stopShovel } from "./side.ts";
-import { changeStackFile, withoutBeside } from "./stack-file.ts";
+import { changeStackFile, stayingAt, withoutBeside } from "./stack-file.ts";
 
 export interface Finish {
   readonly stack: string;
@@ -61,6 +61,7 @@ export async function finish(finishing: Finish): Promise<void> {
         `  ${shown}: announcements.beside, the virtualIp of ${beside} and its hosts' priorities go; \`up\` takes dispatchers and keepalived off them`,
         `  brokers of ${carrierOf(config)} restart one after the other, without the plugin that carried`,
         `  ${beside} itself, its hosts and what clients have on it stay, until they are taken out of the stack file`,
+        ...stayingAt(config, beside).map((text) => `! ${text}`),
         ...(clients.length > 0 ? [`! clients that are there still: ${clients.join(", ")}`] : []),
         "",
       ].join("\n"),

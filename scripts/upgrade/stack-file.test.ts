@@ -4,7 +4,7 @@ import { parseStackConfig } from "../../infra/config/index.ts";
 import { withPlaceholders } from "../../infra/config/placeholders.ts";
 import { upgradeStackText } from "../lab/acceptance/upgrade-subject.ts";
 import { stackText } from "../lib/stack.ts";
-import { placesChanged, withoutBeside, withPlacesChanged } from "./stack-file.ts";
+import { placesChanged, stayingAt, withoutBeside, withPlacesChanged } from "./stack-file.ts";
 
 const before = upgradeStackText(stackText("lab"), "some", 9);
 
@@ -40,4 +40,10 @@ it("the cluster that is let go keeps its own section, and has no part in the add
   expect(brokers.bunny).toMatchObject({ members: ["bunny1", "bunny2"] });
   expect(brokers.bunny?.virtualIp).toBeUndefined();
   expect(Object.keys(virtualIps["bunny-op"]?.priorities ?? {})).toEqual(["heron1", "heron2", "heron3"]);
+});
+
+it("who names the old cluster as his broker stays there, and is told of", () => {
+  const config = configOf(stackText("lab"));
+  expect(stayingAt(config, "wxo-b1")).toEqual([expect.stringMatching(/^receiver urls, bridge sr3-posts: at wxo-b1/)]);
+  expect(stayingAt(config, "bunny")).toEqual([]);
 });

@@ -76,3 +76,15 @@ export async function changeStackFile(file: string, change: (text: string) => st
     );
   }
 }
+
+/** Receivers and bridges that name a broker and stay at it, whoever carries the announcements; a line for a person, none where there are none. Pure. */
+export function stayingAt({ receivers, bridges }: StackConfig, broker: string): string[] {
+  const named = (kind: string, all: Readonly<Record<string, { readonly broker: string }>>) =>
+    Object.entries(all).flatMap(([name, one]) => (one.broker === broker ? [`${kind} ${name}`] : []));
+  const all = [...named("receiver", receivers), ...named("bridge", bridges)];
+  return all.length === 0
+    ? []
+    : [
+        `${all.join(", ")}: at ${broker}, and there to stay; give each another \`broker\` in the stack file before that one goes`,
+      ];
+}
