@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { UserError } from "../../agents/lib/errors.ts";
 import { and, type Command, or, render, run, to } from "../../infra/commands/command.ts";
@@ -127,8 +128,11 @@ async function onAll(reach: Reach, hosts: readonly string[], command: (user: str
     hosts.map(async (host) => {
       const { user } = reach.connectionTo(host);
       const action = { host, title: "", command: command(user), timeoutSeconds: hostSeconds };
-      const ended = await act(reach, action);
-      return "why" in ended ? [`${host}: ${ended.why}`] : [];
+      const why = await patiently(async () => {
+        const ended = await act(reach, action);
+        return "why" in ended ? ended.why : undefined;
+      });
+      return why === undefined ? [] : [`${host}: ${why}`];
     }),
   );
   return found.flat();
@@ -144,7 +148,7 @@ async function tryAll(reach: Reach, hosts: readonly string[], file: string, want
     hosts.map(async (host) => {
       const config = `${reach.sshConfig}.${host}.rotate`;
       await writeFile(config, configWithKey(text, host, file));
-      const why = await tryLogin(config, host).finally(() => rm(config, { force: true }));
+      const why = await patiently(() => tryLogin(config, host)).finally(() => rm(config, { force: true }));
       if (wanted) return why === undefined ? [] : [`${host}: the new key is not let in: ${why}`];
       if (why === undefined) return [`${host}: the former key is still let in`];
       return /Permission denied/.test(why) ? [] : [`${host}: can't be asked whether it refuses the former key: ${why}`];
@@ -164,6 +168,21 @@ export function configWithKey(text: string, host: string, file: string): string 
       return line.replace(/^( *ControlPath) .*$/, "$1 none");
     })
     .join("\n");
+}
+
+/** What ssh says where it came to no login: a host that has much to do answers late, and nothing has been done on it. */
+const unanswered = /timed out|Connection (closed|reset|refused)|kex_exchange_identification/;
+const patienceMs = 30_000;
+const againMs = 1000;
+
+/** @param once what is done, to be done again where it didn't get to the host. @returns why it can't be done */
+async function patiently(once: () => Promise<string | undefined>): Promise<string | undefined> {
+  const untilMs = performance.now() + patienceMs;
+  for (;;) {
+    const why = await once();
+    if (why === undefined || !unanswered.test(why) || performance.now() > untilMs) return why;
+    await sleep(againMs);
+  }
 }
 
 const loginMs = 60_000;
