@@ -1,6 +1,7 @@
 import { backupAndRestore } from "./backup.ts";
 import { chaos } from "./chaos.ts";
 import { closed, managementFrom } from "./closed.ts";
+import { driftOfMembers } from "./drift.ts";
 import { ending } from "./ending.ts";
 import { ldap } from "./ldap.ts";
 import { membership } from "./membership.ts";
@@ -15,8 +16,9 @@ useSubject("long", "lab");
 oneLab(bringMadeSubject);
 
 backupAndRestore({ killed: true });
-rollout({ perSecond: 20, mayDeliverTwice: true });
+rollout({ mayDeliverTwice: true });
 verifyNamesFaults({ answerWithinSeconds: 10 });
+driftOfMembers();
 closed();
 managementFrom();
 ldap();

@@ -14,10 +14,9 @@ oneLab(bringMadeSubject);
 
 closed();
 drills();
-// `up` on two cores leaves room for so many products a second.
-rotation({ perSecond: 20 });
-packagesUpgraded({ perSecond: 20 });
-memberIsReplaced({ perSecond: 20 });
+rotation();
+packagesUpgraded();
+memberIsReplaced();
 // Drills kill a broker and a dispatcher, and move the address.
 chaos({ madeElsewhere: ["dispatcher-killed", "node-stop", "broker-killed", "vip-moved"] });
 membership({ mended: false });

@@ -9,11 +9,14 @@ import { observation } from "./observation.ts";
 import { changedResources, on, preview, stackConfig, stackTrace, until, up, type WarrenResult } from "./subject.ts";
 import { allUnits, invocations } from "./units.ts";
 
+/** Prints what was found by then. */
+function showTable(): void {
+  process.stdout.write(driftTable());
+}
+
 export function drift(): void {
   describe("what somebody changed by hand", () => {
-    afterAll(() => {
-      process.stdout.write(driftTable());
-    });
+    afterAll(showTable);
 
     it("is looked for on all hosts and their brokers in a second and a half", async () => {
       const { hosts, seconds } = await observation();
@@ -52,6 +55,23 @@ export function drift(): void {
       for (const row of there) noteRow(row);
       await strangers.go();
     });
+
+    it("is named where two hosts hold the virtual IP", async () => {
+      const { address } = brokerVirtualIp(await stackConfig());
+      await on("bunny2", `ip address add ${address}/32 dev eth0`);
+      const seen = await preview();
+      await on("bunny2", `ip address del ${address}/32 dev eth0`);
+      const said = `${address} (bunny-op) is on 2 hosts: bunny1 and bunny2`;
+      expect(seen.output).toContain(`warning: ${said}`);
+      noteSaid("the virtual IP on two hosts", "bunny1, bunny2", said);
+    });
+  });
+}
+
+/** What takes a member, the API or an agent's object away, for minutes. */
+export function driftOfMembers(): void {
+  describe("what somebody changed by hand in brokers", () => {
+    afterAll(showTable);
 
     it("is found where a binding of the agents is gone and none of them has bound it again yet", async () => {
       let seen: WarrenResult | undefined;
@@ -110,16 +130,6 @@ export function drift(): void {
       await untilWhole();
       await untilClean();
       noteRow(row);
-    });
-
-    it("is named where two hosts hold the virtual IP", async () => {
-      const { address } = brokerVirtualIp(await stackConfig());
-      await on("bunny2", `ip address add ${address}/32 dev eth0`);
-      const seen = await preview();
-      await on("bunny2", `ip address del ${address}/32 dev eth0`);
-      const said = `${address} (bunny-op) is on 2 hosts: bunny1 and bunny2`;
-      expect(seen.output).toContain(`warning: ${said}`);
-      noteSaid("the virtual IP on two hosts", "bunny1, bunny2", said);
     });
   });
 }

@@ -10,6 +10,8 @@ import { note } from "./figures.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
 const seed = 5;
+/** Products while planned work is done: the requirement's figure. */
+export const productsPerSecond = 50;
 
 export interface Work {
   readonly name: string;
@@ -17,7 +19,7 @@ export interface Work {
 }
 
 /** Does work in the place of faults: products come before, meanwhile and afterwards, all is whole after each, and each product is counted. */
-export async function whileFlowing(works: readonly Work[], perSecond: number, withinMs: number): Promise<Account> {
+export async function whileFlowing(works: readonly Work[], withinMs: number): Promise<Account> {
   const scene = await openScene(lab, await stackConfig());
   const failures: unknown[] = [];
   const faults = works.map(
@@ -33,7 +35,7 @@ export async function whileFlowing(works: readonly Work[], perSecond: number, wi
   );
   try {
     const result = await runChaos({
-      ...{ scene, seed, faults, rounds: faults.length, ratePerSecond: perSecond },
+      ...{ scene, seed, faults, rounds: faults.length, ratePerSecond: productsPerSecond },
       durationMs: Number.POSITIVE_INFINITY,
       signal: AbortSignal.timeout(withinMs),
       say: (text) => process.stderr.write(`${text}\n`),

@@ -10,14 +10,13 @@ import { lastSpec } from "../registry.ts";
 import { hostRoot, needHost } from "../ssh.ts";
 import { virtualIpHolders } from "../virtual-ip.ts";
 import { noteSeconds } from "./figures.ts";
-import { expectAllOnce, killHalfWay, runVerb, whileFlowing } from "./flowing.ts";
+import { expectAllOnce, killHalfWay, productsPerSecond, runVerb, whileFlowing } from "./flowing.ts";
 import { lab, preview, stackConfig, textOf } from "./subject.ts";
 
 const replaceWithinMs = 900_000;
 const testWithinMs = 1_800_000;
 
 interface Limits {
-  readonly perSecond?: number;
   /** Noted, not held: two halves of a mirrored pair may give out the same message, each for the first time. */
   readonly mayDeliverTwice?: boolean;
 }
@@ -26,16 +25,16 @@ interface Limits {
  * The host that has the virtual IP is lost with its disk, and a bare one with another host key takes its place by one command, which is killed half way
  * and given again, while products flow. Doesn't prove the same with another address.
  */
-export function memberIsReplaced({ perSecond = 50, mayDeliverTwice = false }: Limits = {}): void {
+export function memberIsReplaced({ mayDeliverTwice = false }: Limits = {}): void {
   describe("a member whose disk is lost, with the virtual IP on it", () => {
     it("is replaced by a bare host while products flow: none lost, none twice", { timeout: testWithinMs }, async () => {
       let seconds = 0;
       const act = async () => {
         seconds = await replaceHolder();
       };
-      const account = await whileFlowing([{ name: "member replace", act }], perSecond, testWithinMs);
+      const account = await whileFlowing([{ name: "member replace", act }], testWithinMs);
       noteSeconds("member replaced, from bare, killed half way once", seconds);
-      expectAllOnce(account, { called: `  … products meanwhile, ${perSecond} a second`, mayDeliverTwice });
+      expectAllOnce(account, { called: `  … products meanwhile, ${productsPerSecond} a second`, mayDeliverTwice });
       const clean = await preview("--expect-no-changes");
       expect(clean.exitCode, clean.output).toBe(0);
     });

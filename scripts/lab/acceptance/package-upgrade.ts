@@ -17,7 +17,6 @@ const source = "/etc/apt/sources.list.d/newer.list";
 const pins = "/etc/apt/preferences.d/warren";
 
 interface Limits {
-  readonly perSecond?: number;
   /** Noted, not held: two halves of a mirrored pair may give out the same message, each for the first time. */
   readonly mayDeliverTwice?: boolean;
 }
@@ -26,7 +25,7 @@ interface Limits {
  * Packages within their series by `./warren upgrade`, as a person runs it, while products flow. What is newer is the same package with a higher version,
  * from an archive on each broker's host. Doesn't prove that a newer RabbitMQ gets on with an older one.
  */
-export function packagesUpgraded({ perSecond = 20, mayDeliverTwice = false }: Limits = {}): void {
+export function packagesUpgraded({ mayDeliverTwice = false }: Limits = {}): void {
   describe("newer packages of the same series", () => {
     it("are looked for, and there are none", async () => {
       const { exitCode, output } = await warren(["upgrade", "-s", lab, "--yes"]);
@@ -51,7 +50,7 @@ export function packagesUpgraded({ perSecond = 20, mayDeliverTwice = false }: Li
         expect(stderr).toContain("goes on with the upgrade of");
         turns = (JSON.parse(stdout) as { turns: typeof turns }).turns;
       };
-      const account = await whileFlowing([{ name: "upgrade", act }], perSecond, testWithinMs);
+      const account = await whileFlowing([{ name: "upgrade", act }], testWithinMs);
       expect(turns.map(({ host }) => host).toSorted()).toEqual(members.toSorted());
       expect(turns.map(({ outcome }) => outcome)).toEqual(turns.map(() => "upgraded"));
       expect(turns.at(-1)?.host).toBe(holder);

@@ -6,7 +6,6 @@ import { note } from "./figures.ts";
 import { expectAllOnce, runVerb, type Work, whileFlowing } from "./flowing.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
-const perSecond = 20;
 /** Twelve hosts one after the other, each waited for: two minutes on two idle cores. */
 const restartWithinMs = 900_000;
 const drillWithinMs = 300_000;
@@ -94,5 +93,5 @@ async function whileProductsFlow<Answer>(verbs: readonly (readonly string[])[], 
     };
     return { name: words.slice(0, 2).join(" "), act };
   });
-  return { account: await whileFlowing(works, perSecond, testWithinMs), answers };
+  return { account: await whileFlowing(works, testWithinMs), answers };
 }

@@ -6,7 +6,7 @@ import type { placedAgents } from "../../../infra/model/types.ts";
 import { checkoutDirectory } from "../paths.ts";
 import { hostsOf } from "../send-products.ts";
 import { note } from "./figures.ts";
-import { expectAllOnce, runVerb, whileFlowing } from "./flowing.ts";
+import { expectAllOnce, productsPerSecond, runVerb, whileFlowing } from "./flowing.ts";
 import { preview, stackConfig, textOf, up } from "./subject.ts";
 
 type Agent = (typeof placedAgents)[number];
@@ -16,7 +16,6 @@ const testWithinMs = 1_800_000;
 const programOf = (agent: Agent): string => `/opt/warren/agents/${agent}.mjs`;
 
 interface Limits {
-  readonly perSecond?: number;
   readonly mayDeliverTwice?: boolean;
   /** Those alone that go back at the first host: a good one takes its time on each. */
   readonly quickly?: boolean;
@@ -26,12 +25,12 @@ interface Limits {
  * New agents come while products flow: good ones, one that ends at its start, and one that ends some seconds after it was ready. The latter two leave the
  * former one running everywhere, by `rollout` and by `up`. Doesn't prove what an agent does to products that is well and wrong.
  */
-export function rollout({ perSecond = 50, mayDeliverTwice = false, quickly = false }: Limits = {}): void {
+export function rollout({ mayDeliverTwice = false, quickly = false }: Limits = {}): void {
   describe("new agents", () => {
     it("come one host at a time, and bad ones go back, while products flow", { timeout: testWithinMs }, async () => {
-      const { account, seconds } = await allKinds(perSecond, quickly);
+      const { account, seconds } = await allKinds(quickly);
       if (!quickly) note("rollout of dispatchers and pullers", `${seconds.toFixed(0)} s`);
-      const called = `rollouts, ${quickly ? "" : "good and "}bad ones: products meanwhile, ${perSecond} a second`;
+      const called = `rollouts, ${quickly ? "" : "good and "}bad ones: products meanwhile, ${productsPerSecond} a second`;
       expectAllOnce(account, { called, mayDeliverTwice });
       const clean = await preview("--expect-no-changes");
       expect(clean.exitCode, clean.output).toBe(0);
@@ -39,7 +38,7 @@ export function rollout({ perSecond = 50, mayDeliverTwice = false, quickly = fal
   });
 }
 
-async function allKinds(perSecond: number, quickly: boolean) {
+async function allKinds(quickly: boolean) {
   const config = await stackConfig();
   const pullers = hostsOf(config, "pds");
   const members = config.brokers[config.announcements.broker]?.members ?? [];
@@ -85,7 +84,6 @@ async function allKinds(perSecond: number, quickly: boolean) {
         { name: "rollout of one that ends at its start", act: endsAtStart },
         { name: "up with one that ends at its start", act: byUp },
       ],
-      perSecond,
       testWithinMs,
     );
     return { account, seconds };

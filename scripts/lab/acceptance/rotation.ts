@@ -10,19 +10,15 @@ import { hostExec } from "../index.ts";
 import { checkoutDirectory } from "../paths.ts";
 import { brokerTrust, brokerUrl } from "../send-products.ts";
 import { note } from "./figures.ts";
-import { expectAllOnce, killHalfWay, whileFlowing } from "./flowing.ts";
+import { expectAllOnce, killHalfWay, productsPerSecond, whileFlowing } from "./flowing.ts";
 import { sendPublic } from "./public-road.ts";
 import { lab, preview, stackConfig, textOf } from "./subject.ts";
 
-/** What the requirement asks for; a machine with more to do carries less. */
-const wantedPerSecond = 50;
 const verbWithinMs = 900_000;
 const restartWithinMs = 300_000;
 const testWithinMs = 1_800_000;
 
 interface Limits {
-  /** Products; less where the machine has more to do than this. */
-  readonly perSecond?: number;
   /** Noted, not held: two halves of a mirrored pair may give out the same message, each for the first time. */
   readonly mayDeliverTwice?: boolean;
 }
@@ -36,7 +32,7 @@ interface Answer {
  * New secrets while products flow: the agents' password and warren's own login, each with the verb killed half way and given again, the cookie, the CA.
  * None is lost, none goes out twice. Doesn't prove what a host that is away means for any.
  */
-export function rotation({ mayDeliverTwice = false, perSecond = wantedPerSecond }: Limits = {}): void {
+export function rotation({ mayDeliverTwice = false }: Limits = {}): void {
   describe("new secrets while products flow", () => {
     it("are taken up without a lost product, and the former ones refused", { timeout: testWithinMs }, async () => {
       const before = await stackConfig();
@@ -57,9 +53,9 @@ export function rotation({ mayDeliverTwice = false, perSecond = wantedPerSecond 
         const again = ["sh", "-c", "systemctl restart rabbitmq-server && rabbitmqctl -q await_startup"];
         await hostExec(lab, scene.members.at(-1) ?? "", again, { timeoutMs: restartWithinMs });
       };
-      const account = await whileFlowing([{ name: "rotation", act }], perSecond, testWithinMs);
+      const account = await whileFlowing([{ name: "rotation", act }], testWithinMs);
       note(
-        `rotation of password, cookie and TLS at ${perSecond} products a second: products`,
+        `rotation of password, cookie and TLS at ${productsPerSecond} products a second: products`,
         String(account.attempted),
       );
       expectAllOnce(account, { mayDeliverTwice });

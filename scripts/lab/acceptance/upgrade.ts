@@ -16,12 +16,11 @@ import { openSide, type Side } from "../../upgrade/side.ts";
 import { labDown } from "../index.ts";
 import { virtualIpHolders } from "../virtual-ip.ts";
 import { note } from "./figures.ts";
-import { killHalfWay, runVerb } from "./flowing.ts";
+import { killHalfWay, productsPerSecond, runVerb } from "./flowing.ts";
 import { lab, preview, stackConfig, textOf, until, up, useSubject, warren } from "./subject.ts";
 import { bringUpgradeSubject, clusters } from "./upgrade-subject.ts";
 
 const seed = 11;
-const perSecond = 20;
 const testWithinMs = 900_000;
 const moveWithinMs = 600_000;
 /** After the last product: whatever is on its way. */
@@ -222,7 +221,7 @@ async function whileProductsFlow(work: () => Promise<void>): Promise<{ counted: 
   });
   try {
     const traffic = startTraffic({
-      ...{ run, seed, ratePerSecond: perSecond, roots: scene.roots },
+      ...{ run, seed, ratePerSecond: productsPerSecond, roots: scene.roots },
       onAttempt: (product) => evidence.attempted(product),
       onWritten: (product, copy) => evidence.written(product, copy, Date.now()),
     });
