@@ -3,6 +3,7 @@ import type { StackConfig } from "../../infra/config/index.ts";
 import { isGood } from "../lib/accounting.ts";
 import { isPublicGood } from "../lib/public-report.ts";
 import { checkAccountFile, formatRoads, wantsColor, writeAccount } from "../lib/report.ts";
+import { forgetRuns } from "../lib/run-record.ts";
 import { readStackConfig } from "../lib/stack.ts";
 import { ensureStack, readPulumi, runPulumi } from "../toolchain/engine.ts";
 import { ensureToolchain } from "../toolchain/toolchain.ts";
@@ -85,6 +86,7 @@ export async function bringHosts(name: string, signal: AbortSignal, stack?: stri
 /** New hosts are bare: what the state says of the ones before them is true of nothing any more. */
 async function forgetHosts(name: string): Promise<void> {
   await readPulumi(["stack", "rm", "--yes", "--force", "--preserve-config", "--stack", name], { stack: name });
+  await forgetRuns(name);
   await ensureStack(name);
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
-import { runRecord, runSteps } from "./run-record.ts";
+import { forgetRuns, runRecord, runSteps } from "./run-record.ts";
 
 const schema = z.object({ done: z.array(z.string()) });
 let folder: string;
@@ -45,4 +45,14 @@ it("a run that is broken off in a step goes on with that step, and leaves nothin
   await runSteps(record, (await record.read()) ?? { done: [] }, steps, run());
   expect(ran).toEqual(steps);
   expect(await readdir(folder)).toEqual([]);
+});
+
+it("goes with the hosts that it is about; another stack's, and a lock, stay", async () => {
+  const others = ["op.lock", "op2.rotate.json"];
+  for (const name of ["op.rotate.json", "op.rotate.yaml", "op.member-replace.json", ...others]) {
+    await writeFile(path.join(folder, name), "");
+  }
+  await forgetRuns("op", path.join(folder, "op.lock"));
+  expect((await readdir(folder)).sort()).toEqual(others);
+  await forgetRuns("op", path.join(folder, "nowhere/op.lock"));
 });

@@ -1,4 +1,4 @@
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import type { z } from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
@@ -16,6 +16,24 @@ export interface RunRecord<Content> {
 
 /** Beside the stack's lock: who shares the one shares the other. */
 export const recordFile = (verb: string, stack: string): string => lockFile(stack).replace(/\.lock$/, `.${verb}.json`);
+
+/**
+ * Forgets what verbs have begun on a stack: its hosts are others now.
+ *
+ * @param lock of the stack
+ */
+export async function forgetRuns(stack: string, lock = lockFile(stack)): Promise<void> {
+  const name = path.basename(lock, ".lock");
+  const folder = path.dirname(lock);
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  const begun = names.filter(
+    (file) => file.startsWith(`${name}.`) && /^[a-z-]+\.(json|yaml)$/.test(file.slice(name.length + 1)),
+  );
+  await Promise.all(begun.map((file) => rm(path.join(folder, file), { force: true })));
+}
 
 /** @throws UserError by `read` where the file is not what the verb writes */
 export function runRecord<Content>(
