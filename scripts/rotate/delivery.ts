@@ -89,8 +89,7 @@ async function checkLogins(subject: Subject, hosts: readonly string[]): Promise<
       deliveryPlaces(now).map(async ({ name, sender }) => {
         const by = (config: StackConfig, called: string) =>
           tryLogin(reach, { host, agent: name, called, ...deliveryCredential(config, sender) });
-        // One after the other: both are in the same folder.
-        const [fresh, former] = [await by(now, "new"), await by(before, "former")];
+        const [fresh, former] = await Promise.all([by(now, "new"), by(before, "former")]);
         return [
           ...(fresh === "let in" ? [] : [`${host}: ${name} by the new secret: ${fresh}`]),
           ...(former === "let in" ? [`${host}: ${name}: the former secret is still let in`] : []),
