@@ -12,12 +12,13 @@ import { withStackLock } from "./lib/stack-lock.ts";
 import { gatherFacts } from "./member/facts.ts";
 import { planReplace, type ReplacePlan, type StepName, stepNames } from "./member/plan.ts";
 import { takeStep } from "./member/steps.ts";
-import { type EngineContext, freeEngine } from "./restore/engine.ts";
+import type { EngineContext } from "./restore/engine.ts";
 import { type FlowResult, untilFlows } from "./restore/flow.ts";
 import { openLooker } from "./runbook/look.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
 import { openReach } from "./runbook/reach.ts";
 import { ensureStack } from "./toolchain/engine.ts";
+import { freeEngine } from "./toolchain/engine-lock.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
 
 interface Flags extends RunbookFlags {

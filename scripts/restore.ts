@@ -13,13 +13,14 @@ import { wantsColor } from "./lib/report.ts";
 import { runRecord, runSteps } from "./lib/run-record.ts";
 import { readStackConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
-import { type EngineContext, freeEngine, importState, up } from "./restore/engine.ts";
+import { type EngineContext, importState, up } from "./restore/engine.ts";
 import { type FlowResult, untilFlows } from "./restore/flow.ts";
 import { lookAround, type Subject } from "./restore/look.ts";
 import { planRestore, type RestorePlan } from "./restore/plan.ts";
 import { type Progress, progressSchema, readProgress, type StepName, stepNames } from "./restore/progress.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
 import { ensureStack } from "./toolchain/engine.ts";
+import { freeEngine } from "./toolchain/engine-lock.ts";
 import { requireConfig } from "./toolchain/stack.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
 

@@ -11,7 +11,7 @@ import { describeLack, lackBefore, lackOf } from "./lib/wholeness.ts";
 import { planTurns, type Turn } from "./restart/plan.ts";
 import { restartRecord } from "./restart/progress.ts";
 import { type Restart, runTurns, type TurnResult } from "./restart/run.ts";
-import { type EngineContext, freeEngine, up } from "./restore/engine.ts";
+import { type EngineContext, up } from "./restore/engine.ts";
 import { stage, take } from "./rollout/actions.ts";
 import type { Change } from "./rollout/changes.ts";
 import { changesId, lookForChanges } from "./rollout/look.ts";
@@ -21,6 +21,7 @@ import { holdersOf } from "./runbook/evidence.ts";
 import { bareLook, openLooker } from "./runbook/look.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
 import { openReach, type Reach } from "./runbook/reach.ts";
+import { freeEngine } from "./toolchain/engine-lock.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
 
 interface Flags extends RunbookFlags {

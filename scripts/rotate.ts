@@ -7,7 +7,6 @@ import { runRecord } from "./lib/run-record.ts";
 import { readStackConfig } from "./lib/stack.ts";
 import { withStackLock } from "./lib/stack-lock.ts";
 import { describeLack, findingWithinMs } from "./lib/wholeness.ts";
-import { freeEngine } from "./restore/engine.ts";
 import { cookieRotation } from "./rotate/cookie.ts";
 import { deliveryRotation } from "./rotate/delivery.ts";
 import { passwordRotation } from "./rotate/password.ts";
@@ -17,6 +16,7 @@ import { FormerStackFile } from "./rotate/stack-file.ts";
 import { lackNow, type Subject } from "./rotate/subject.ts";
 import { tlsRotation } from "./rotate/tls.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "./runbook/options.ts";
+import { freeEngine } from "./toolchain/engine-lock.ts";
 import { requireConfig } from "./toolchain/stack.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
 

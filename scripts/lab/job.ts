@@ -6,6 +6,7 @@ import { checkAccountFile, formatRoads, wantsColor, writeAccount } from "../lib/
 import { forgetRuns } from "../lib/run-record.ts";
 import { readStackConfig } from "../lib/stack.ts";
 import { ensureStack, readPulumi, runPulumi } from "../toolchain/engine.ts";
+import { freeEngine } from "../toolchain/engine-lock.ts";
 import { ensureToolchain } from "../toolchain/toolchain.ts";
 import { allocateLabIndex, labOption, labUp, progressPrinter } from "./index.ts";
 import { sendProducts } from "./send-products.ts";
@@ -78,6 +79,8 @@ export async function bringHosts(name: string, signal: AbortSignal, stack?: stri
   const spec = await labSpec(name, await allocateLabIndex(name), stack);
   const { booted } = await labUp(spec, { report: progressPrinter(process.stderr), signal });
   await ensureStack(name);
+  const toolchain = await ensureToolchain({ signal });
+  await freeEngine({ stack: name, toolchain, signal, say: (text) => void process.stderr.write(`${text}\n`) });
   if (booted.length === spec.hosts.length) await forgetHosts(name);
   const all = `${spec.hosts.length} hosts`;
   process.stderr.write(booted.length === 0 ? `${all} run already\n` : `${all} run, ${booted.length} of them new\n`);

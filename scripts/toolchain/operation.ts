@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { requireTerminal } from "../lib/confirm.ts";
 import { becomePulumi, ensureStack } from "./engine.ts";
 import { requireConfig } from "./stack.ts";
-import { ensureToolchain } from "./toolchain.ts";
+import { ensureToolchain, type Toolchain } from "./toolchain.ts";
 
 /** An operation of the engine on one stack, as a short form of its command line. */
 export interface Operation {
@@ -32,6 +32,7 @@ export function defineOperation(command: Command, operation: Operation): void {
     if (operation.asks) requireTerminal(operation.name, options.yes);
     if (operation.asks) await lockStack(options.stack, operation.name);
     const toolchain = await ensureToolchain();
+    if (operation.asks) await freeState(options.stack, toolchain);
     if (operation.create) await ensureStack(options.stack, { toolchain });
     const official = toolchain.plugins.some(({ name, origin }) => name === "rabbitmq" && origin === "official");
     // Loaded only here: what knows the config takes a tenth of a second.
@@ -48,6 +49,15 @@ async function lockStack(stack: string, verb: string): Promise<void> {
   const { acquireStackLock } = await import("../lib/stack-lock.ts");
   await acquireStackLock({
     ...{ stack, verb, endsWithProcess: true },
+    say: (text) => void process.stderr.write(`warren: ${text}\n`),
+  });
+}
+
+/** An engine that was killed has left its own lock on the state. */
+async function freeState(stack: string, toolchain: Toolchain): Promise<void> {
+  const { freeEngine } = await import("./engine-lock.ts");
+  await freeEngine({
+    ...{ stack, toolchain, signal: new AbortController().signal },
     say: (text) => void process.stderr.write(`warren: ${text}\n`),
   });
 }

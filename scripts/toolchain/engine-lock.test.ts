@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, it } from "vitest";
-import { dropTornAttributes } from "./engine.ts";
+import { dropTornAttributes } from "./engine-lock.ts";
 
 const whole = '{"user.content_type":"text/plain; charset=utf-8","user.metadata":null,"md5":"DWnh9rf7NYXFhHeZzdRKPw=="}';
 
