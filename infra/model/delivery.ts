@@ -65,15 +65,18 @@ export function deliveryAccountPart({ config }: PartContext): HostPart {
 
 /** What tells one sender from another, on each host with the role px. */
 interface DeliveryPlace {
-  readonly name: `delivery-${string}`;
+  readonly name: ReturnType<typeof deliveryName>;
   readonly port: number;
   readonly sender: DeliverySender;
 }
 
+/** Of a sender's unit and config. */
+export const deliveryName = (sender: string) => `delivery-${sender}` as const;
+
 /** The senders that deliver, in the order of their names. */
 export const deliveryPlaces = ({ datamart }: StackConfig): DeliveryPlace[] =>
   Object.entries(datamart?.delivery?.senders ?? {}).map(([name, sender], index) => ({
-    name: `delivery-${name}`,
+    name: deliveryName(name),
     port: metricsPortsFrom.delivery + index,
     sender,
   }));
@@ -88,7 +91,7 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
   const dd = publicServer(config);
   if (!datamart?.delivery || !dd) return {};
   const { delivery } = datamart;
-  const login = sender.protocol === "sftp" ? sftpLogin(config, sender, dd) : ftpLogin(config, sender);
+  const login = sender.protocol === "sftp" ? sftpLogin(dd) : ftpLogin(config, sender);
   const own = {
     type: sender.protocol,
     queueDirectory: sender.queueDirectory,
@@ -108,7 +111,7 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
     ...{ name, port, program: "sender" },
     summary: `delivers products to the public data server by ${sender.protocol.toUpperCase()}`,
     account: productAccount,
-    credentials: [login.credential],
+    credentials: [deliveryCredential(config, sender)],
     logLevel: datamart.logLevel,
     // It speaks no AMQP; the server that it delivers to is there when that one's broker is.
     afterBroker: datamart.broker,
@@ -134,26 +137,23 @@ type OwnDelivery = Omit<Partial<SftpConfig | FtpConfig>, "server"> & {
 /** How a sender gets in. */
 interface Login {
   readonly server: Partial<SftpConfig["server"] | FtpConfig["server"]>;
-  readonly credential: Credential;
   readonly files: readonly FileModel[];
 }
 
-function sftpLogin(config: StackConfig, sender: DeliverySender, { name, port }: PublicServer): Login {
+function sftpLogin({ name, port }: PublicServer): Login {
   const known = port === 22 ? name : `[${name}]:${port}`;
   return {
     server: { port, keyFile: credentialFile(keyName), knownHostsFile: deliveryKnownHosts },
-    credential: deliveryCredential(config, sender),
     files: [rootFile(deliveryKnownHosts, `${knownHostMark(known, name)}\n`)],
   };
 }
 
-function ftpLogin(config: StackConfig, sender: DeliverySender): Login {
+function ftpLogin(config: StackConfig, { mode }: DeliverySender): Login {
   return {
     server: {
-      ...{ port: ftpPort, mode: sender.mode, passwordFile: credentialFile(passwordName) },
+      ...{ port: ftpPort, mode, passwordFile: credentialFile(passwordName) },
       ...(speaksFtps(config) ? { tls: { caFile } } : {}),
     },
-    credential: deliveryCredential(config, sender),
     files: [],
   };
 }

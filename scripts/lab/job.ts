@@ -79,8 +79,7 @@ export async function bringHosts(name: string, signal: AbortSignal, stack?: stri
   const spec = await labSpec(name, await allocateLabIndex(name), stack);
   const { booted } = await labUp(spec, { report: progressPrinter(process.stderr), signal });
   await ensureStack(name);
-  const toolchain = await ensureToolchain({ signal });
-  await freeEngine({ stack: name, toolchain, signal, say: (text) => void process.stderr.write(`${text}\n`) });
+  await freeEngine({ stack: name, signal, say: (text) => void process.stderr.write(`${text}\n`) });
   if (booted.length === spec.hosts.length) await forgetHosts(name);
   const all = `${spec.hosts.length} hosts`;
   process.stderr.write(booted.length === 0 ? `${all} run already\n` : `${all} run, ${booted.length} of them new\n`);

@@ -47,9 +47,20 @@ export async function mustAct(reach: Pick<Reach, "connectionTo" | "sshConfig">, 
 }
 
 /** What it says, and last its exit code. A subshell of its own keeps it from ending the script that tells of it. */
-export function actionScript(command: Command, timeoutSeconds: number): string {
-  const ended = run("timeout", "--kill-after=5", String(timeoutSeconds), "sh", "-c", render(command));
-  return `export LC_ALL=C\n{ ${render(always(ended))}; } </dev/null 2>&1\nstatus=$?\necho; echo ${quote(section("exit"))}\necho $status\n`;
+export const actionScript = (command: Command, timeoutSeconds: number): string =>
+  tellingScript(run("timeout", "--kill-after=5", String(timeoutSeconds), "sh", "-c", render(command)));
+
+/** @param afterwards is done whatever became of the command, whose exit code is told all the same */
+export function tellingScript(command: Command, afterwards: Command = run("true")): string {
+  return [
+    "export LC_ALL=C",
+    `{ ${render(always(command))}; } </dev/null 2>&1`,
+    "status=$?",
+    render(afterwards),
+    `echo; echo ${quote(section("exit"))}`,
+    "echo $status",
+    "",
+  ].join("\n");
 }
 
 export interface EndedAction {

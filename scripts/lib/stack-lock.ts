@@ -8,7 +8,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { withLock } from "../lab/lock.ts";
 import { temporaryName } from "../toolchain/files.ts";
 import { checkout } from "../toolchain/places.ts";
-import { stackSettings, stateFile } from "../toolchain/stack.ts";
+import { stateFileOf } from "../toolchain/stack.ts";
 
 const ownerSchema = z.object({
   /** Of this one holding, so that nobody releases another's. */
@@ -53,8 +53,7 @@ export interface LockRequest {
  * runs apart, and the backend's own lock the others.
  */
 export function lockFile(stack: string): string {
-  const backend = stackSettings(stack, { canAsk: true }).env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
-  const state = stateFile(backend, stack);
+  const state = stateFileOf(stack);
   // FOLDER/.pulumi/stacks/PROJECT/STACK.json: the engine takes each file there for a stack.
   const folder = state === undefined ? join(checkout, ".warren/locks") : join(dirname(state), "../../../locks");
   return join(folder, `${stack.split("/").at(-1)}.lock`);

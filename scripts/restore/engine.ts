@@ -2,17 +2,15 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { readPulumi, runPulumi } from "../toolchain/engine.ts";
+import type { EngineOwner } from "../toolchain/engine-lock.ts";
 import { writeWhole } from "../toolchain/files.ts";
 import { operationArguments } from "../toolchain/operation.ts";
 import { ownFolder } from "../toolchain/places.ts";
 import { refreshFlagsOf } from "../toolchain/refresh.ts";
 import type { Toolchain } from "../toolchain/toolchain.ts";
 
-export interface EngineContext {
-  readonly stack: string;
+export interface EngineContext extends EngineOwner {
   readonly toolchain: Toolchain;
-  readonly signal: AbortSignal;
-  readonly say: (text: string) => void;
   /** The engine's words are kept for errors, and not shown. */
   readonly quiet: boolean;
   /** What to do where it fails; a restore's unless given. */

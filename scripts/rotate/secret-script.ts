@@ -1,6 +1,5 @@
-import { type Command, quote, render } from "../../infra/commands/command.ts";
-import { section } from "../../infra/commands/sections.ts";
-import { type EndedAction, parseAction } from "../lib/host-action.ts";
+import type { Command } from "../../infra/commands/command.ts";
+import { type EndedAction, parseAction, tellingScript } from "../lib/host-action.ts";
 import type { Reach } from "../runbook/reach.ts";
 
 /**
@@ -14,16 +13,7 @@ export async function doSecretly(
   reach: Reach,
   { host, command, remove, timeoutMs }: SecretAction,
 ): Promise<EndedAction | undefined> {
-  const script = [
-    "export LC_ALL=C",
-    `{ ${render(command)}; } </dev/null 2>&1`,
-    "status=$?",
-    render(remove),
-    `echo; echo ${quote(section("exit"))}`,
-    "echo $status",
-    "",
-  ].join("\n");
-  const answer = await reach.ask(host, script, parseAction, timeoutMs);
+  const answer = await reach.ask(host, tellingScript(command, remove), parseAction, timeoutMs);
   return "exitCode" in answer ? answer : undefined;
 }
 

@@ -3,12 +3,14 @@ import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readPulumi } from "./engine.ts";
-import { stackSettings, stateFile } from "./stack.ts";
+import { stateFileOf } from "./stack.ts";
 import type { Toolchain } from "./toolchain.ts";
 
-interface EngineOwner {
+/** Who has the engine work on a stack. */
+export interface EngineOwner {
   readonly stack: string;
-  readonly toolchain: Toolchain;
+  /** Brought where it is needed, unless given. */
+  readonly toolchain?: Toolchain;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
 }
@@ -21,8 +23,7 @@ const lookAgainMs = 500;
  * state in a folder is looked at; another backend tells of its lock itself. Whoever calls this has the stack's lock.
  */
 export async function freeEngine({ stack, toolchain, signal, say }: EngineOwner): Promise<void> {
-  const backend = stackSettings(stack, { canAsk: true }).env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
-  const state = stateFile(backend, stack);
+  const state = stateFileOf(stack);
   if (state === undefined) return;
   const folder = join(dirname(state), "../../locks/organization/warren", basename(state, ".json"));
   let told = false;

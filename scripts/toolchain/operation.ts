@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { requireTerminal } from "../lib/confirm.ts";
 import { becomePulumi, ensureStack } from "./engine.ts";
+import { freeEngine } from "./engine-lock.ts";
 import { requireConfig } from "./stack.ts";
-import { ensureToolchain, type Toolchain } from "./toolchain.ts";
+import { ensureToolchain } from "./toolchain.ts";
 
 /** An operation of the engine on one stack, as a short form of its command line. */
 export interface Operation {
@@ -32,7 +33,10 @@ export function defineOperation(command: Command, operation: Operation): void {
     if (operation.asks) requireTerminal(operation.name, options.yes);
     if (operation.asks) await lockStack(options.stack, operation.name);
     const toolchain = await ensureToolchain();
-    if (operation.asks) await freeState(options.stack, toolchain);
+    // An engine that was killed has left its own lock on the state.
+    if (operation.asks) {
+      await freeEngine({ stack: options.stack, toolchain, signal: new AbortController().signal, say });
+    }
     if (operation.create) await ensureStack(options.stack, { toolchain });
     const official = toolchain.plugins.some(({ name, origin }) => name === "rabbitmq" && origin === "official");
     // Loaded only here: what knows the config takes a tenth of a second.
@@ -47,20 +51,10 @@ export function defineOperation(command: Command, operation: Operation): void {
 /** For as long as this process is there, which becomes the engine. Loaded only here, as few verbs need it. */
 async function lockStack(stack: string, verb: string): Promise<void> {
   const { acquireStackLock } = await import("../lib/stack-lock.ts");
-  await acquireStackLock({
-    ...{ stack, verb, endsWithProcess: true },
-    say: (text) => void process.stderr.write(`warren: ${text}\n`),
-  });
+  await acquireStackLock({ stack, verb, endsWithProcess: true, say });
 }
 
-/** An engine that was killed has left its own lock on the state. */
-async function freeState(stack: string, toolchain: Toolchain): Promise<void> {
-  const { freeEngine } = await import("./engine-lock.ts");
-  await freeEngine({
-    ...{ stack, toolchain, signal: new AbortController().signal },
-    say: (text) => void process.stderr.write(`warren: ${text}\n`),
-  });
-}
+const say = (text: string): void => void process.stderr.write(`warren: ${text}\n`);
 
 /** The engine's command line of an operation; other verbs start the same operation by it. */
 export function operationArguments(

@@ -167,9 +167,14 @@ export function withConfigFile(args: readonly string[], configFile: string | und
 
 /** Whether a stack was ever made with its state in a folder; undefined where another backend would have to be asked. */
 export function hasState(stack: string): boolean | undefined {
-  const backend = stackSettings(stack, { canAsk: true }).env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL;
-  const file = backend === undefined ? undefined : stateFile(backend, stack);
+  const file = stateFileOf(stack);
   return file === undefined ? undefined : ["", ".gz", ".zst"].some((ending) => existsSync(`${file}${ending}`));
+}
+
+/** Where a stack's own backend keeps it; undefined where that is no folder. */
+export function stateFileOf(stack: string): string | undefined {
+  const backend = stackSettings(stack, { canAsk: true }).env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
+  return stateFile(backend, stack);
 }
 
 /** Where a `file://` backend keeps a stack; undefined for any other backend. */

@@ -15,16 +15,11 @@ const pauseMostMs = 3000;
 /** Long enough for products to come meanwhile. */
 const drillHoldSeconds = 2;
 
-interface Limits {
-  /** Noted, not held: two halves of a mirrored pair may give out the same message, each for the first time. */
-  readonly mayDeliverTwice?: boolean;
-}
-
 /**
  * `./warren restart` of a sound system, run as a person runs it, while products flow: none is lost, none goes out twice. Doesn't prove what a restart does
  * to a system that breaks meanwhile.
  */
-export function rollingRestart({ mayDeliverTwice = false }: Limits = {}): void {
+export function rollingRestart(): void {
   describe("planned work while products flow", () => {
     it("restarts all hosts in turn: nothing is lost, nothing goes out twice", { timeout: testWithinMs }, async () => {
       const { answers, account } = await whileProductsFlow<{
@@ -37,13 +32,13 @@ export function rollingRestart({ mayDeliverTwice = false }: Limits = {}): void {
       // The one that had the virtual IP.
       expect(turns.at(-1)?.host).toBe(brokers[announcements.broker]?.members[0]);
       note("rolling restart of all hosts", `${Math.round(turns.reduce((sum, { seconds }) => sum + seconds, 0))} s`);
-      expectAllOnce(account, { mayDeliverTwice });
+      expectAllOnce(account);
     });
   });
 }
 
 /** `./warren drill`, each kind of it, run as a person runs it while products flow: none is lost, none goes out twice. */
-export function drills({ mayDeliverTwice = false }: Limits = {}): void {
+export function drills(): void {
   describe("things broken on purpose while products flow", () => {
     it("each kind of drill is gone through, and all is whole again", { timeout: testWithinMs }, async () => {
       const verbs = drillKinds.map(({ name }) => ["drill", name, "--hold", String(drillHoldSeconds)]);
@@ -62,7 +57,7 @@ export function drills({ mayDeliverTwice = false }: Limits = {}): void {
         expect(answer?.phases).toHaveLength(2);
         expect(answer?.account?.announced).toBeGreaterThan(0);
       }
-      expectAllOnce(account, { mayDeliverTwice });
+      expectAllOnce(account);
     });
 
     it("the virtual IP goes back when a drill is broken off by Ctrl-C", { timeout: testWithinMs }, async () => {

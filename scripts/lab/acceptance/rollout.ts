@@ -7,7 +7,7 @@ import { checkoutDirectory } from "../paths.ts";
 import { hostsOf } from "../send-products.ts";
 import { note } from "./figures.ts";
 import { expectAllOnce, productsPerSecond, runVerb, whileFlowing } from "./flowing.ts";
-import { preview, stackConfig, textOf, up } from "./subject.ts";
+import { expectNothingToChange, stackConfig, textOf, up } from "./subject.ts";
 
 type Agent = (typeof placedAgents)[number];
 
@@ -32,8 +32,7 @@ export function rollout({ mayDeliverTwice = false, quickly = false }: Limits = {
       if (!quickly) note("rollout of dispatchers and pullers", `${seconds.toFixed(0)} s`);
       const called = `rollouts, ${quickly ? "" : "good and "}bad ones: products meanwhile, ${productsPerSecond} a second`;
       expectAllOnce(account, { called, mayDeliverTwice });
-      const clean = await preview("--expect-no-changes");
-      expect(clean.exitCode, clean.output).toBe(0);
+      await expectNothingToChange();
     });
   });
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { execa } from "execa";
+import { expect } from "vitest";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { readStackConfig } from "../../lib/stack.ts";
 import type { RunResult } from "../../products/run.ts";
@@ -69,6 +70,12 @@ export async function warren(args: readonly string[], env: Record<string, string
 
 export const up = (env?: Record<string, string>): Promise<WarrenResult> => warren(["up", "-s", lab, "--yes"], env);
 export const preview = (...more: string[]): Promise<WarrenResult> => warren(["preview", "-s", lab, ...more]);
+
+/** Hosts and brokers are what the stack says. */
+export async function expectNothingToChange(): Promise<void> {
+  const { exitCode, output } = await preview("--expect-no-changes");
+  expect(exitCode, output).toBe(0);
+}
 
 /** A shell command on a host, as root. */
 export const on = (host: string, script: string): Promise<HostResult> =>

@@ -8,7 +8,7 @@ import { brokerVirtualIp } from "../virtual-ip.ts";
 import { brokerSubject, handshake } from "./reach.ts";
 import { expectHidden, secretPlaces } from "./secret-places.ts";
 import { withChangedStack } from "./stack-file.ts";
-import { lab, on, preview, textOf, until, up } from "./subject.ts";
+import { expectNothingToChange, lab, on, textOf, until, up } from "./subject.ts";
 
 /** A client's login over TLS. */
 async function connectAmqps(hostname: string): Promise<ChannelModel> {
@@ -90,8 +90,7 @@ function rotation(): void {
         for (const name of [...members.map((member) => member.name), outsider]) {
           expect(await textOf(name, "grep -c BEGIN /etc/warren/tls/ca.pem"), name).toBe("2");
         }
-        const clean = await preview("--expect-no-changes");
-        expect(clean.exitCode, clean.output).toBe(0);
+        await expectNothingToChange();
       },
     ).finally(() => visits.stop());
   });

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { deliveryName } from "../../../infra/model/delivery.ts";
 import { type Chain, chainHostOf } from "../../runbook/chain.ts";
 import { type Evidence, holdersOf } from "../../runbook/evidence.ts";
 import type { Reach } from "../../runbook/reach.ts";
@@ -42,16 +43,19 @@ type Rules = Parameters<typeof publicProduct>[2];
  * @throws UserError where the rules of all px's senders refuse its name
  */
 export async function probe(evidence: Evidence, reach: Reach, options: ProbeOptions): Promise<ProbeResult[]> {
-  const roads = [radarRoad(evidence, newMark()), ...publicRoads(evidence.chain, options)];
-  const there = roads.filter((road) => road !== undefined);
-  return Promise.all(there.map((road) => follow(road, reach, options.withinSeconds)));
+  const roads = [radarRoad(evidence, newMark()) ?? [], publicRoads(evidence.chain, options)].flat();
+  return Promise.all(roads.map((road) => follow(road, reach, options.withinSeconds)));
 }
 
 const newMark = (): string => markOf(randomBytes(3).toString("hex"));
 
 function publicRoads(chain: Chain, { rules, publicName }: ProbeOptions): Probed[] {
-  const sent = senderProducts(rules, publicName);
-  return Object.entries(sent).flatMap(([sender, put]) => publicRoad(chain, sender, put) ?? []);
+  const road = chain.publicRoad;
+  const [px] = road?.pxes ?? [];
+  if (!road || px === undefined) return [];
+  return Object.entries(senderProducts(rules, publicName)).map(([sender, put]) =>
+    publicRoad(chain, { road, px, sender, put }),
+  );
 }
 
 /** A product for each sender whose rules take its name. Pure but for the marks. @throws UserError where none does */
@@ -105,12 +109,16 @@ function radarRoad(evidence: Evidence, mark: string): Probed | undefined {
   };
 }
 
-function publicRoad(chain: Chain, sender: string, put: MarkedProduct): Probed | undefined {
-  const road = chain.publicRoad;
-  const [px] = road?.pxes ?? [];
-  if (!road || px === undefined) return undefined;
+interface PublicProbe {
+  readonly road: NonNullable<Chain["publicRoad"]>;
+  readonly px: string;
+  readonly sender: string;
+  readonly put: MarkedProduct;
+}
+
+function publicRoad(chain: Chain, { road, px, sender, put }: PublicProbe): Probed {
   const { clients, server, queueDirectories } = road;
-  const delivery = `delivery-${sender}`;
+  const delivery = deliveryName(sender);
   const owner: Partial<Record<HopName, string | undefined>> = { fetched: clients[0] };
   const hopOf: Readonly<Record<string, HopName>> = {
     [delivery]: "delivered",
