@@ -168,8 +168,6 @@ export class Dispatcher implements RunningAgent {
       session: this.#session,
       exchange: config.exchange,
       markerTopic: ledgerTopicsOf(config).marker,
-      log,
-      deliveryOf: (id) => this.#input.get(id),
     });
     return new Effects({
       ...{ session: this.#session, input: this.#input, ledger: this.#ledger, journal: this.#journal },

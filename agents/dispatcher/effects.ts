@@ -1,5 +1,5 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
-import { deadLetter } from "../lib/consumer.ts";
+import { deadLetter } from "../lib/dead-letter.ts";
 import { topicTail } from "../lib/dispatch-topics.ts";
 import type { Log } from "../lib/log.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
