@@ -25,7 +25,8 @@ describe("headers of a message from anybody", () => {
     ["a type that is none", { "!": "nonsense", value: 1 }],
     ["larger than all headers together", "x".repeat(headersBytesMax)],
     ["tables in tables, nine deep", { a: { a: { a: { a: { a: { a: { a: { a: {} } } } } } } } }],
-    ["a table behind a table", Object.setPrototypeOf({}, { inherited: Number.NaN })],
+    ["a table behind a table", Object.setPrototypeOf({}, { inherited: "x" })],
+    ["bytes behind a table", { a: Object.setPrototypeOf({}, Buffer.from("x")) }],
     ["a list with one such value", [1, Number.NaN]],
   ])("are dropped, and named, where they can't be sent on: %s", (_, value) => {
     expect(readHeaders({ other: "y", odd: value })).toEqual({ headers: { other: "y" }, marks: {}, dropped: ["odd"] });

@@ -118,15 +118,14 @@ function bytesOf(value: unknown, depth: number): number {
 
 function bytesOfObject(value: object, depth: number): number {
   if (depth === 0) return Number.POSITIVE_INFINITY;
-  if (Buffer.isBuffer(value)) return 5 + value.length;
+  // Not by `instanceof`: amqplib sets a header named `__proto__`, bytes among others, as the prototype of its table.
+  if (ArrayBuffer.isView(value)) return 5 + value.byteLength;
   if (Array.isArray(value)) return value.reduce((sum: number, one) => sum + bytesOf(one, depth - 1), 5);
+  if (Object.getPrototypeOf(value) !== Object.prototype) return Number.POSITIVE_INFINITY;
   // amqplib's own mark of types that JavaScript has not: a table of a stranger may have a key of that name.
   if (Object.hasOwn(value, "!")) return bytesOfTyped(value as { "!": unknown; value?: unknown });
   let bytes = 5;
-  // As amqplib goes through it, with what a `__proto__` has put behind it.
-  for (const name in value) {
-    bytes += nameBytesOf(name) + bytesOf((value as Record<string, unknown>)[name], depth - 1);
-  }
+  for (const [name, one] of Object.entries(value)) bytes += nameBytesOf(name) + bytesOf(one, depth - 1);
   return bytes;
 }
 
