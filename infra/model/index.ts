@@ -13,6 +13,7 @@ import { deliveryAccountPart, deliverySenderParts, notifySenderPart } from "./de
 import { firewallPart } from "./firewall.ts";
 import { ftpServerPart } from "./ftp-server.ts";
 import { keepalivedPart } from "./keepalived.ts";
+import { requireOwnFolders, withFoldersBetween } from "./keeper.ts";
 import { ldapPart } from "./ldap.ts";
 import { bridgeParts, receiverParts } from "./message-agents.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -93,9 +94,11 @@ function hostModel(
       parts.flatMap((part) => part.accounts ?? []),
       (account) => account.name,
     ),
-    directories: unique(
-      parts.flatMap((part) => part.directories ?? []),
-      (directory) => directory.path,
+    directories: withFoldersBetween(
+      unique(
+        parts.flatMap((part) => part.directories ?? []),
+        (directory) => directory.path,
+      ),
     ),
     files: unique(
       parts.flatMap((part) => part.files ?? []),
@@ -111,6 +114,7 @@ function hostModel(
       (unit) => unit.name,
     ),
   };
+  requireOwnFolders(model);
   return host.adopted ? { ...model, found: foundSteps(model, host.adopted) } : model;
 }
 

@@ -98,12 +98,20 @@ describe.each(stacks)("every host of stack %s", (stack) => {
     }
   });
 
+  it("has no folder of root's that others may write to", () => {
+    for (const { name, directories } of hostsOf(stack)) {
+      const open = directories.filter(({ owner, mode }) => owner === "root" && /[2367]/.test(mode.slice(2)));
+      expect(open, name).toEqual([]);
+    }
+  });
+
   it("has owners that are there: root, or an account that is made first", () => {
     for (const model of hostsOf(stack)) {
       const accounts = new Set(["root", ...model.accounts.map((account) => account.name)]);
       for (const place of [...model.files, ...model.directories, ...model.artifacts]) {
         expect(accounts, `${model.name} ${place.path}`).toContain(place.owner);
-        expect(place.mode).toMatch(/^0[0-7]{3}$/);
+        // The sticky bit and nothing else.
+        expect(place.mode).toMatch(/^[01][0-7]{3}$/);
       }
     }
   });

@@ -11,13 +11,13 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 
 /** The answer of a host that is just as its model. */
 function soundAnswer(host: HostModel): string {
-  const stat = (place: HostModel["directories"][number], bytes: number) =>
-    `${place.mode.replace(/^0/, "")} ${place.owner} ${place.group} ${bytes} ${place.path}`;
+  const stat = (type: number, bytes: number, { mode, owner, group, path }: HostModel["directories"][number]) =>
+    `${(type | Number.parseInt(mode, 8)).toString(16)} ${owner} ${group} ${bytes} 1 ${path}\t'${path}'`;
   return [
     "== stat",
-    ...host.files.map((file) => stat(file, file.content.length)),
-    ...host.artifacts.map((artifact) => stat(artifact, artifact.bytes)),
-    ...host.directories.map((directory) => stat(directory, 4096)),
+    ...host.files.map((file) => stat(0o100000, file.content.length, file)),
+    ...host.artifacts.map((artifact) => stat(0o100000, artifact.bytes, artifact)),
+    ...host.directories.map((directory) => stat(0o040000, 4096, directory)),
     "== sha256",
     ...host.files.map((file) => `${sha256(file.content)}  ${file.path}`),
     ...host.artifacts.map((artifact) => `${artifact.installedSha256}  ${artifact.path}`),
@@ -44,14 +44,14 @@ describe("hostDrift", () => {
   const confFile = bunny1.files.find((file) => file.path === conf);
   const rows: [string, (answer: string) => string, string, string[]][] = [
     ["content", (a) => a.replace(sha256(confFile?.content ?? ""), "f".repeat(64)), conf, ["content differs"]],
-    ["mode", (a) => a.replace(/^644 (.*keepalived.conf)$/m, "600 $1"), conf, ["mode 0600 instead of 0644"]],
+    ["mode", (a) => a.replace(/^81a4 (.*keepalived.conf')$/m, "8180 $1"), conf, ["mode 0600 instead of 0644"]],
     [
       "owner",
-      (a) => a.replace(/^644 root root (.*keepalived.conf)$/m, "644 root adm $1"),
+      (a) => a.replace(/^81a4 root root (.*keepalived.conf')$/m, "81a4 root adm $1"),
       conf,
       ["owner root:adm instead of root:root"],
     ],
-    ["a missing file", (a) => a.replaceAll(/^.*keepalived\.conf$\n/gm, ""), conf, ["is missing"]],
+    ["a missing file", (a) => a.replaceAll(/^.*keepalived\.conf'?$\n/gm, ""), conf, ["is missing"]],
     [
       "a package of another series",
       (a) => a.replace("rabbitmq-server 3.10.8", "rabbitmq-server 4.0.5"),
