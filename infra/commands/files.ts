@@ -1,5 +1,5 @@
 import { dirname } from "node:path/posix";
-import { always, and, as, type Command, or, run, to } from "./command.ts";
+import { always, and, as, type Command, or, refuse, run, to } from "./command.ts";
 
 /** A file's place and who may do what with it. */
 export interface FilePlace {
@@ -124,7 +124,9 @@ export function removeFile(path: string, { account }: Keeper = rootKeeper): Comm
 export function makeDirectory(place: FilePlace, keeper: Keeper = rootKeeper): Command {
   const { owner, group, mode, path } = place;
   if (keeper.account === "root") return run("install", "-d", "-o", owner, "-g", group, "-m", mode, path);
-  return and(takeOver(place, keeper), as(keeper.account, run("install", "-d", "-m", mode, path)));
+  // What has come there since somebody looked: it does no harm, and isn't what is wanted.
+  const isNoLink = or(run("test", "!", "-L", path), refuse(`${path} is a symbolic link, not a folder`));
+  return and(takeOver(place, keeper), as(keeper.account, and(run("install", "-d", "-m", mode, path), isNoLink)));
 }
 
 /**
