@@ -146,22 +146,27 @@ async function runStep(host: string, name: string): Promise<number> {
 
 const tries = 40;
 
+/** Thousands of times a second, until it is ended; then it says how often. What the step has made meanwhile in the place of the thing goes. */
+const swap = `my ($at, $was, $to) = @ARGV; my $swaps = 0; $SIG{TERM} = sub { print $swaps; exit };
+while (1) { rename($at, $was) or !-e $at or system("rm", "-rf", $at); symlink($to, $at) and $swaps++; unlink $at; rename($was, $at) }`;
+
 /**
  * Runs a step again and again while its path is one moment what it was and the next a link.
  * @returns how often it was swapped
  */
-async function race(host: string, account: string, step: string, path: string, victim: string): Promise<number> {
+async function race(host: string, account: string, step: string, at: string, victim: string): Promise<number> {
   const { script, input } = await stepOf(host, step);
-  const [at, was, count] = [path, `${path}.was`, "/run/warren-swaps"];
-  const swapping = `while :; do mv -T ${at} ${was} 2>&- || rm -rf ${at}; ln -sT ${victim} ${at} 2>&-; rm -f ${at}; mv -T ${was} ${at} 2>&-; echo; done`;
+  const [was, counted] = [`${at}.was`, "/run/warren-swaps"];
+  const swapper = `setpriv --reuid=${account} --regid=${account} --init-groups`;
   const raced = [
     "input=$(cat)",
-    `setpriv --reuid=${account} --regid=${account} --init-groups sh -c ${quote(swapping)} > ${count} 2>/dev/null & swapper=$!`,
+    `${swapper} perl -e ${quote(swap)} ${at} ${was} ${victim} > ${counted} 2>/dev/null & swapper=$!`,
     `for try in $(seq ${tries}); do printf %s "$input" | ( ${script} ) > /dev/null 2>&1; done`,
     "kill $swapper; wait $swapper",
     // What was left half way.
-    `setpriv --reuid=${account} --regid=${account} --init-groups sh -c ${quote(`test ! -e ${was} || { rm -rf ${at}; mv -T ${was} ${at}; }`)} 2>/dev/null`,
-    `wc -l < ${count}`,
+    `test ! -e ${was} || ${swapper} sh -c ${quote(`rm -rf ${at}; mv -T ${was} ${at}`)}`,
+    `test ! -L ${at} || ${swapper} rm ${at}`,
+    `cat ${counted}`,
   ].join("\n");
   const { stdout } = await hostExec(lab, host, ["sh", "-c", raced], { input, timeoutMs: 120_000, reject: false });
   return Number(stdout.trim());
