@@ -71,7 +71,7 @@ export function as(account: string, command: Command): Command {
   return run("setpriv", `--reuid=${account}`, `--regid=${account}`, "--init-groups", "sh", "-c", render(command));
 }
 
-/** Fails, and says why on standard error. */
+/** Fails, and says why on standard error. Not within `as`: standard error is root's to open. */
 export const refuse = (text: string): Command => always(to("/dev/stderr", run("printf", "%s\\n", text)), run("false"));
 
 /**

@@ -124,9 +124,12 @@ export function removeFile(path: string, { account }: Keeper = rootKeeper): Comm
 export function makeDirectory(place: FilePlace, keeper: Keeper = rootKeeper): Command {
   const { owner, group, mode, path } = place;
   if (keeper.account === "root") return run("install", "-d", "-o", owner, "-g", group, "-m", mode, path);
-  // What has come there since somebody looked: it does no harm, and isn't what is wanted.
-  const isNoLink = or(run("test", "!", "-L", path), refuse(`${path} is a symbolic link, not a folder`));
-  return and(takeOver(place, keeper), as(keeper.account, and(run("install", "-d", "-m", mode, path), isNoLink)));
+  return and(
+    takeOver(place, keeper),
+    as(keeper.account, run("install", "-d", "-m", mode, path)),
+    // What has come there since somebody looked: it does no harm, and isn't what is wanted.
+    or(run("test", "!", "-L", path), refuse(`${path} is a symbolic link, not a folder`)),
+  );
 }
 
 /**

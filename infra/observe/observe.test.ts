@@ -133,7 +133,11 @@ describe("observe", () => {
     const { answers } = await observed({ ...model, files });
     const odd = answers.get("odd");
     if (!odd || "unreachable" in odd) throw new Error(`not observed: ${odd?.unreachable}`);
-    expect(odd.files.get(link)).toMatchObject({ kind: "symbolic link", target: `'/etc/it'\\''s a'$'\\n''name'`, links: 1 });
+    expect(odd.files.get(link)).toMatchObject({
+      kind: "symbolic link",
+      target: `'/etc/it'\\''s a'$'\\n''name'`,
+      links: 1,
+    });
     expect(odd.files.get(fifo)).toMatchObject({ kind: "FIFO", links: 1 });
     for (const path of [link, fifo]) expect(odd.files.get(path)).not.toHaveProperty("sha256");
     expect(odd.files.get(hard)).toMatchObject({ kind: "file", links: 2, sha256: expect.any(String) });
