@@ -1,4 +1,4 @@
-import { dirname } from "node:path/posix";
+import { basename, dirname } from "node:path/posix";
 import { always, and, as, type Command, or, refuse, run, to } from "./command.ts";
 
 /** A file's place and who may do what with it. */
@@ -35,7 +35,7 @@ export function temporary(path: string): string {
  * renamed. Parent folders are made for the keeper, readable by all.
  */
 export function writeFile(place: FilePlace, placing: Placing = {}): Command {
-  const temp = temporary(place.path);
+  const temp = stagedIn(place, placing.keeper ?? rootKeeper);
   return placed(place, temp, to(temp, run("cat")), placing);
 }
 
@@ -68,7 +68,7 @@ export interface Placing {
   readonly judge?: string | undefined;
   /** Runs as root when all of it is there under its temporary name. */
   readonly before?: Command | undefined;
-  /** Left out: root. Any other one owns the file. */
+  /** Left out: root. What is deeper in the folder of another one belongs to that; what is right in it may be root's. */
   readonly keeper?: Keeper | undefined;
 }
 
@@ -84,10 +84,10 @@ export function checkSum(file: string, sha256: string): Command {
 
 function placed(place: FilePlace, temp: string, fill: Command, placing: Placing = {}): Command {
   const { validate, judge, before, keeper = rootKeeper } = placing;
-  const { account } = keeper;
+  const { account } = makerOf(place, keeper);
   const judged = run(...(validate ?? []).map((word) => word.replaceAll(candidate, temp)));
   const steps = [
-    run("mkdir", "-p", dirname(place.path)),
+    run("mkdir", "-p", dirname(temp)),
     run("rm", "-f", temp),
     run("umask", "077"),
     fill,
@@ -97,10 +97,20 @@ function placed(place: FilePlace, temp: string, fill: Command, placing: Placing 
     ...(validate ? [judge ? or(run("test", "!", "-x", judge), judged) : judged] : []),
   ];
   const made = as(account, and(...steps));
-  // A folder of that name is an error, not a place to put the file into.
+  // A folder of that name is an error, not a place to put the file into. A link is replaced, not followed.
   const moved = as(account, run("mv", "-fT", temp, place.path));
   const remove = as(account, run("rm", "-f", temp));
   return or(and(made, ...(before ? [before] : []), moved), always(remove, run("false")));
+}
+
+/** A file of somebody else's right in the keeper's folder is made by root above that folder, and only its name comes from there, by a rename. */
+const makerOf = ({ owner, path }: FilePlace, keeper: Keeper): Keeper =>
+  owner !== keeper.account && dirname(path) === keeper.folder ? rootKeeper : keeper;
+
+/** The temporary name of a file: beside the final one, but above the folder of a keeper that the file doesn't belong to. */
+function stagedIn(place: FilePlace, keeper: Keeper): string {
+  const isAbove = keeper.account !== "root" && makerOf(place, keeper).account === "root";
+  return temporary(isAbove ? `${dirname(keeper.folder)}/${basename(place.path)}` : place.path);
 }
 
 /** Where what a file was before its last renewal is kept. */
@@ -116,8 +126,11 @@ export function keepFormer(path: string, sha256: string): Command {
 }
 
 /** A link goes, not what it points to. */
-export function removeFile(path: string, { account }: Keeper = rootKeeper): Command {
-  return as(account, run("rm", "-f", path, temporary(path)));
+export function removeFile(place: FilePlace, keeper: Keeper = rootKeeper): Command {
+  const staged = stagedIn(place, keeper);
+  const remove = (account: string, ...paths: string[]) => as(account, run("rm", "-f", ...paths));
+  if (dirname(staged) === dirname(place.path)) return remove(keeper.account, place.path, staged);
+  return and(remove(keeper.account, place.path), remove("root", staged));
 }
 
 /** A folder with owner and mode. Its parents are made where missing, below a keeper's folder as the keeper's. */

@@ -86,6 +86,14 @@ function hostModel(
   const parts = adoptedParts(own, name, config);
   const packages = parts.flatMap((part) => part.packages ?? []);
   parts.push(pinPart(packages));
+  const directories = unique(
+    parts.flatMap((part) => part.directories ?? []),
+    (directory) => directory.path,
+  );
+  const files = unique(
+    parts.flatMap((part) => part.files ?? []),
+    (file) => file.path,
+  );
   const model = {
     name,
     release: host.release,
@@ -94,16 +102,8 @@ function hostModel(
       parts.flatMap((part) => part.accounts ?? []),
       (account) => account.name,
     ),
-    directories: withFoldersBetween(
-      unique(
-        parts.flatMap((part) => part.directories ?? []),
-        (directory) => directory.path,
-      ),
-    ),
-    files: unique(
-      parts.flatMap((part) => part.files ?? []),
-      (file) => file.path,
-    ),
+    directories: withFoldersBetween(directories, host.adopted ? [] : files),
+    files,
     packages: unique(packages, (one) => one.name),
     artifacts: unique(
       parts.flatMap((part) => part.artifacts ?? []),
@@ -114,8 +114,10 @@ function hostModel(
       (unit) => unit.name,
     ),
   };
+  // What was found is as its people had it.
+  if (host.adopted) return { ...model, found: foundSteps(model, host.adopted) };
   requireOwnFolders(model);
-  return host.adopted ? { ...model, found: foundSteps(model, host.adopted) } : model;
+  return model;
 }
 
 /** Two roles may ask for the same thing, e.g. the runtime; the first one that asks gives it, in its place. */

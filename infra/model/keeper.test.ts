@@ -19,7 +19,7 @@ describe("the keeper of a path", () => {
       ["pds-1", "/apps/px"],
       ["bunny1", "/var/lib/rabbitmq"],
       ["bunny1", "/run/warren/vrrp"],
-      ["bunny1", "/etc/rabbitmq/enabled_plugins"],
+      ["bunny1", "/etc/rabbitmq"],
       ["wxo-b1", "/apps/dd/public"],
       ["pds-1", "/apps/pxx/rxq"],
       ["pds-1", "/"],
@@ -49,10 +49,15 @@ describe("the folders of a host", () => {
 
   it("are all named below those that aren't root's, on every host of every stack", () => {
     for (const stack of ["lab", "lab4", "op", "dev"]) {
-      for (const { directories } of fixtureModel(fixtureConfig(stack)).hosts) {
-        expect(withFoldersBetween(directories)).toEqual(directories);
+      for (const { directories, files } of fixtureModel(fixtureConfig(stack)).hosts) {
+        expect(withFoldersBetween(directories, files)).toEqual(directories);
       }
     }
+  });
+
+  it("have those above a file in them, too", () => {
+    const broker = hostOf("bunny1").directories.map(({ path, owner }) => `${path} ${owner}`);
+    expect(broker).toEqual(expect.arrayContaining(["/etc/rabbitmq rabbitmq", "/etc/rabbitmq/tls rabbitmq"]));
   });
 
   it("that would lie in another account's folder are the operator's mistake, with what to do", () => {

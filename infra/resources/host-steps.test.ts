@@ -48,10 +48,20 @@ describe("hostSteps", () => {
   });
 
   it("does nothing as root below a folder that isn't root's alone", () => {
-    const folders = [/\/apps\/px\/\S/, /\/apps\/dd\/public\/\S/, /\/var\/lib\/rabbitmq\/\S/, /\/var\/lib\/ldap\/\S/];
+    const folders = [
+      /\/apps\/px\/\S/,
+      /\/apps\/dd\/public\/\S/,
+      /\/(var\/lib|etc)\/rabbitmq\/\S/,
+      /\/var\/lib\/ldap\/\S/,
+    ];
     // It only looks whether something is there, says what is, or changes what it has gone into, not what a name leads to.
-    const harmless =
-      /^(test|printf|env --chdir=\S+ find \S+ -mindepth \d+ -maxdepth \d+ -path \S+ -type d .* -samefile \. -exec chown \S+ \. ;)/;
+    const harmless = [
+      /^(test|printf) /,
+      /^find \/run\/systemd\/units\/\S+ -newer /,
+      /^env --chdir=\S+ find \S+ -mindepth \d+ -maxdepth \d+ -path \S+ -type d .* -samefile \. -exec chown \S+ \. ;$/,
+      // A rename into a folder that only root can swap follows nothing.
+      /^mv -fT \/etc\/\.[\w.-]+ \/etc\/rabbitmq\/[\w.-]+$/,
+    ];
     const words = (command: Command): string[][] => {
       if (command.kind === "run") return [[...command.argv, ...(command.output === undefined ? [] : [command.output])]];
       return (command.kind === "join" ? command.commands : [command.command]).flatMap(words);
@@ -63,7 +73,7 @@ describe("hostSteps", () => {
       .flatMap((one) => [one.create, one.renew, one.repair, ...(one.remove ? [one.remove] : [])].flatMap(words))
       .filter((argv) => !isAs(argv) && folders.some((folder) => folder.test(argv.join(" "))))
       .map((argv) => argv.join(" "));
-    expect(asRoot.filter((text) => !harmless.test(text))).toEqual([]);
+    expect(asRoot.filter((text) => !harmless.some((pattern) => pattern.test(text)))).toEqual([]);
     expect(asRoot.length).toBeGreaterThan(0);
   });
 

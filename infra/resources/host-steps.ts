@@ -107,7 +107,7 @@ function fileStep(host: HostModel, file: FileModel, after: readonly string[]): S
     create: write,
     renew: rewrite,
     repair: rewrite,
-    remove: file.keep ? undefined : removeFile(file.path, keeper),
+    remove: file.keep ? undefined : removeFile(file, keeper),
     // What else is asked starts an Erlang VM each, which takes its time on a busy host.
     timeoutSeconds: file.beforeRenewal || file.afterRenewal ? unitTimeoutSeconds : fileTimeoutSeconds,
     stdin: { text: file.content, secret: file.secret },
@@ -160,7 +160,7 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[], turn: S
     renew,
     // Of one with which a unit did not come up the former is there.
     repair: renew,
-    remove: and(removeFile(artifact.path), removeFile(formerOf(artifact.path))),
+    remove: and(removeFile(artifact), removeFile({ ...artifact, path: formerOf(artifact.path) })),
     timeoutSeconds: 120,
     copy: { source: artifact.source, remotePath },
     after,
