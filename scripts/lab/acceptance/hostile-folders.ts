@@ -15,6 +15,7 @@ const puller = "pds-5";
 const broker = "bunny2";
 const server = "wxo-b1";
 const queue = "/apps/px/rxq/pull_urp";
+const settings = "/etc/rabbitmq/rabbitmq.config";
 const cookie = "/var/lib/rabbitmq/.erlang.cookie";
 
 /**
@@ -71,20 +72,23 @@ export function hostileFolders(): void {
     );
 
     it("has its files told where they have another name, too", async () => {
-      await as(broker, "rabbitmq", `ln ${cookie} ${cookie}.too`);
+      await as(broker, "rabbitmq", `ln -f ${cookie} ${cookie}.too`);
       expect(await obstacles(broker)).toEqual(new Map([[cookie, [`${cookie} has 2 hard links, not one`]]]));
       await as(broker, "rabbitmq", `rm ${cookie}.too`);
     });
 
     it.each([
-      [puller, "px", accountsName, queue, "/etc/warren"],
-      [puller, "px", accountsName, "/apps/px/rxq", "/etc"],
-      [broker, "rabbitmq", cookie, cookie, "/etc/shadow"],
-      [broker, "rabbitmq", cookie, temporary(cookie), "/etc/shadow"],
+      [puller, "px", accountsName, queue, "/etc/warren", 25],
+      [puller, "px", accountsName, "/apps/px/rxq", "/etc", 25],
+      [broker, "rabbitmq", accountsName, "/etc/rabbitmq/tls", "/root", 25],
+      [broker, "rabbitmq", cookie, cookie, "/etc/shadow", 25],
+      [broker, "rabbitmq", cookie, temporary(cookie), "/etc/shadow", 25],
+      // Erlang judges it each time, which takes a second.
+      [broker, "rabbitmq", settings, settings, "/etc/shadow", 2],
     ])(
       "keeps root on its way on %s, whatever %s swaps while %s is made: %s, now and then a link to %s",
-      async (host, account, step, path, victim) => {
-        const swaps = await race(host, account, step, path, victim);
+      async (host, account, step, path, victim, tries) => {
+        const swaps = await race({ host, account, step, at: path, victim, tries });
         expect(swaps).toBeGreaterThan(10);
         expect(await guarded()).toEqual(before);
         expect(await runStep(host, step)).toBe(0);
@@ -111,7 +115,7 @@ export function hostileFolders(): void {
 
 /** All that a wrong owner, mode, content or time would show in: also a change that was taken back. */
 const guard =
-  "find /etc/warren /etc/shadow /etc/passwd /root /etc/hosts -printf '%p %i %M %u %g %s %T@ %C@\\n' | grep -v '^/root/.*cache' | sort; stat -c '%n %U %a %i %Z' /etc /root; sha256sum /etc/shadow";
+  "find /etc/warren /etc/shadow /etc/passwd /root /etc/hosts -printf '%p %i %M %u %g %s %T@ %C@\\n' | grep -v '^/root/.*cache' | sort; stat -c '%n %U %a %i' /etc /root; ls -A /etc | sha256sum; sha256sum /etc/shadow";
 
 const as = (host: string, account: string, script: string) =>
   on(host, `setpriv --reuid=${account} --regid=${account} --init-groups sh -c ${quote(script)}`);
@@ -144,24 +148,35 @@ async function runStep(host: string, name: string): Promise<number> {
   return (await hostExec(lab, host, ["sh", "-c", script], { input, reject: false, timeoutMs: 60_000 })).exitCode;
 }
 
-const tries = 40;
-
 /** Thousands of times a second, until it is ended; then it says how often. What the step has made meanwhile in the place of the thing goes. */
 const swap = `my ($at, $was, $to) = @ARGV; my $swaps = 0; $SIG{TERM} = sub { print $swaps; exit };
 while (1) { rename($at, $was) or !-e $at or system("rm", "-rf", $at); symlink($to, $at) and $swaps++; unlink $at; rename($was, $at) }`;
+
+interface Race {
+  readonly host: string;
+  readonly account: string;
+  readonly step: string;
+  /** The path that is swapped. */
+  readonly at: string;
+  /** What a link there points to. */
+  readonly victim: string;
+  /** How often the step runs. */
+  readonly tries: number;
+}
 
 /**
  * Runs a step again and again while its path is one moment what it was and the next a link.
  * @returns how often it was swapped
  */
-async function race(host: string, account: string, step: string, at: string, victim: string): Promise<number> {
+async function race({ host, account, step, at, victim, tries }: Race): Promise<number> {
   const { script, input } = await stepOf(host, step);
   const [was, counted] = [`${at}.was`, "/run/warren-swaps"];
   const swapper = `setpriv --reuid=${account} --regid=${account} --init-groups`;
   const raced = [
-    "input=$(cat)",
+    // The shell would drop the line end.
+    "input=$(cat; echo .)",
     `${swapper} perl -e ${quote(swap)} ${at} ${was} ${victim} > ${counted} 2>/dev/null & swapper=$!`,
-    `for try in $(seq ${tries}); do printf %s "$input" | ( ${script} ) > /dev/null 2>&1; done`,
+    `for try in $(seq ${tries}); do printf %s "\${input%.}" | ( ${script} ) > /dev/null 2>&1; done`,
     "kill $swapper; wait $swapper",
     // What was left half way.
     `test ! -e ${was} || ${swapper} sh -c ${quote(`rm -rf ${at}; mv -T ${was} ${at}`)}`,
