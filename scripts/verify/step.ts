@@ -1,5 +1,6 @@
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
 import { type Evidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
+import type { Crash } from "./crash-steps.ts";
 
 /**
  * What a step has found. `unknown`: what would tell is silent, which is a finding of another step. `waits`: it stands still for something that comes
@@ -11,6 +12,8 @@ export interface Verdict {
   readonly evidence: string;
   /** What to do; of a step that is not good. */
   readonly remedy?: string;
+  /** Of an agent that keeps ending, for other programs. */
+  readonly crash?: Crash;
 }
 
 /** The three parts of the requirement's last chapter, then those of the public road, then what is placed beside the roads. */

@@ -1,0 +1,136 @@
+import { z } from "zod";
+import { quote } from "../../infra/commands/command.ts";
+import { readSections, section } from "../../infra/commands/sections.ts";
+import { printable } from "../lib/printable.ts";
+import { type AgentPlace, type Chain, type ChainHost, chainHostOf, subscriberUnit } from "./chain.ts";
+import type { EndEvidence, HostEvidence } from "./evidence.ts";
+import { parseJson } from "./json.ts";
+
+// Programs that systemd starts again and again: when it did, and what they wrote before.
+
+/** Restarts before that are history. */
+const windowSeconds = 600;
+/** An agent ends by a defect or a fault of the world; two such ends may have nothing to do with each other, three are a pattern. */
+const restartsMost = 2;
+/** A program that ran for this time after its last restart, and twice the longest time between two of them, has got over it. */
+const steadyMsLeast = 60_000;
+
+const restartsTold = 300;
+/** `SD_MESSAGE_UNIT_RESTART_SCHEDULED` of systemd's sd-messages.h: "Scheduled restart job". A start by somebody logs another one. */
+const restartScheduled = "5eb03494b6584870a536b337290809b2";
+/** So many lines before a restart have the end of the process that it replaces. */
+const lastLinesTold = 40;
+
+/** A program of warren's own; the subscriber has no port. */
+export type KeptPlace =
+  | Pick<AgentPlace, "name" | "unit" | "takes">
+  | { readonly name: "subscriber"; readonly unit: string; readonly takes?: AgentPlace["takes"] };
+
+/** Programs of warren's own on a host: systemd starts each again when it has ended. */
+export const keptPlaces = ({ agents, units }: ChainHost): KeptPlace[] => [
+  ...agents,
+  ...(units.includes(subscriberUnit) ? [{ name: "subscriber" as const, unit: subscriberUnit }] : []),
+];
+
+/** The journal has an index of these fields: on a host where nothing has ended this reads next to nothing. */
+export const restartsQuestion = (places: readonly KeptPlace[]): string =>
+  `journalctl -q --no-pager -o json --output-fields=UNIT --since=-${windowSeconds}s -n ${restartsTold} MESSAGE_ID=${restartScheduled} ${places.map(({ unit }) => quote(`UNIT=${unit}`)).join(" ")}`;
+
+/** What units wrote before their last restart, a section each. `parseEnds` reads the answer. */
+export function endsQuestion(loops: readonly CrashLoop[]): string {
+  const lines = loops.flatMap(({ place: { unit }, lastMs }) => [
+    `echo ${quote(section(`ended ${unit}`))}`,
+    `journalctl -q --no-pager -o json --output-fields=MESSAGE --until=@${(lastMs / 1000).toFixed(3)} -n ${lastLinesTold} ${quote(`_SYSTEMD_UNIT=${unit}`)}`,
+  ]);
+  return `export LC_ALL=C\n${lines.join("\n")}\necho; echo ${quote(section("end"))}\n`;
+}
+
+const restartLine = z.object({ UNIT: z.string(), __REALTIME_TIMESTAMP: z.string() });
+
+/** By unit, in milliseconds. */
+export function parseRestarts(lines: readonly string[]): Record<string, number[]> {
+  const restarts: Record<string, number[]> = {};
+  for (const line of lines) {
+    const read = restartLine.safeParse(parseJson(line));
+    if (!read.success) continue;
+    restarts[read.data.UNIT] ??= [];
+    restarts[read.data.UNIT]?.push(Math.round(Number(read.data.__REALTIME_TIMESTAMP) / 1000));
+  }
+  return restarts;
+}
+
+/** The journal writes bytes that are no text as a list of numbers, and a long message as null. */
+const messageLine = z.object({ MESSAGE: z.union([z.string(), z.array(z.number())]) });
+/** A line of an agent's log: its level is a name, or pino's number. */
+const fatalLine = z.object({
+  level: z.union([z.literal("fatal"), z.literal(60)]),
+  msg: z.string(),
+  err: z.object({ message: z.string() }).optional().catch(undefined),
+});
+/** Characters of what a program wrote at its end. */
+const wordsMax = 300;
+
+/** Reads the answer to `endsQuestion`. @returns undefined where it ends early */
+export function parseEnds(loops: readonly CrashLoop[], answer: string): Record<string, EndEvidence> | undefined {
+  const sections = readSections(answer);
+  return (
+    sections &&
+    Object.fromEntries(loops.map(({ place: { unit } }) => [unit, endOf(sections.get(`ended ${unit}`) ?? [])]))
+  );
+}
+
+function endOf(lines: readonly string[]): EndEvidence {
+  const messages = lines.flatMap((line) => {
+    const read = messageLine.safeParse(parseJson(line));
+    if (!read.success) return [];
+    const { MESSAGE: message } = read.data;
+    return [typeof message === "string" ? message : Buffer.from(message).toString("utf8")];
+  });
+  const fatal = messages.flatMap((message) => fatalLine.safeParse(parseJson(message)).data ?? []).at(-1);
+  const words = lastWords(messages);
+  return {
+    ...(fatal ? { fatal: printable(fatal.err ? `${fatal.msg}: ${fatal.err.message}` : fatal.msg, wordsMax) } : {}),
+    ...(words === "" ? {} : { words: printable(words, wordsMax) }),
+  };
+}
+
+/** The last lines one behind the other that are no lines of a log: an error that nobody caught, a mistake in the settings. */
+function lastWords(messages: readonly string[]): string {
+  const isLogLine = (message: string) => parseJson(message) !== undefined;
+  const last = messages.findLastIndex((message) => !isLogLine(message));
+  const first = messages.findLastIndex((message, index) => index < last && isLogLine(message)) + 1;
+  return messages
+    .slice(first, last + 1)
+    .map((message) => message.trim())
+    .filter((message) => message !== "")
+    .join("; ");
+}
+
+/** A program that keeps ending. */
+export interface CrashLoop {
+  readonly place: KeptPlace;
+  /** By systemd, within the last ten minutes and since somebody started it. */
+  readonly restarts: number;
+  /** When the last one was. */
+  readonly lastMs: number;
+}
+
+/** Restarts by systemd that count: those within the window, without those before somebody started the unit. */
+export function restartsOf({ restarts, units }: HostEvidence, unit: string): readonly number[] {
+  // systemd counts from the last start that somebody asked for, and never forgets; the journal knows when.
+  const sinceStart = units[unit]?.restarts ?? 0;
+  return sinceStart === 0 ? [] : (restarts?.[unit] ?? []).slice(-sinceStart);
+}
+
+/** Programs of a host that keep ending. One that somebody has stopped is not among them. */
+export function crashLoops(chain: Chain, name: string, host: HostEvidence): CrashLoop[] {
+  return keptPlaces(chainHostOf(chain, name)).flatMap((place): CrashLoop[] => {
+    const all = restartsOf(host, place.unit);
+    const lastMs = all.at(-1);
+    const state = host.units[place.unit];
+    if (lastMs === undefined || all.length <= restartsMost || state?.active === "inactive") return [];
+    const longestMs = Math.max(...all.slice(1).map((atMs, index) => atMs - (all[index] ?? atMs)));
+    const isOver = state?.active === "active" && host.nowMs - lastMs > Math.max(steadyMsLeast, 2 * longestMs);
+    return isOver ? [] : [{ place, restarts: all.length, lastMs }];
+  });
+}
