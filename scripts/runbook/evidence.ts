@@ -76,7 +76,7 @@ export interface HostEvidence {
   readonly units: Readonly<Record<string, UnitEvidence>>;
   readonly addresses: readonly string[];
   readonly agents: Readonly<Record<string, AgentEvidence>>;
-  /** By unit: when systemd scheduled restarts within the last ten minutes, the oldest first; at most the last hundreds of them. */
+  /** By unit: when systemd started it again, within the last ten minutes and since somebody started it; the oldest first, at most the last hundred. */
   readonly restarts?: Readonly<Record<string, readonly number[]>>;
   /** By unit that keeps ending. */
   readonly ends?: Readonly<Record<string, EndEvidence>>;

@@ -12,15 +12,22 @@ const answer = (...messages: readonly unknown[]) =>
 const endOf = (...messages: readonly unknown[]) => parseEnds([loop], answer(...messages))?.[unit];
 
 describe("what the journal says of restarts", () => {
+  const scheduled = "5eb03494b6584870a536b337290809b3";
+  const starting = "7d4958e842da4a758f6c1cdc7b36dcc5";
+  const event = (UNIT: string, MESSAGE_ID: string, seconds: number) =>
+    JSON.stringify({ UNIT, MESSAGE_ID, __REALTIME_TIMESTAMP: String(seconds * 1e6) });
+
   it("is when each of them was, by unit, whatever else stands between", () => {
-    const line = (of: string, microseconds: string) => JSON.stringify({ UNIT: of, __REALTIME_TIMESTAMP: microseconds });
     const lines = [
-      line("a.service", "1700000000123456"),
-      "{",
-      line("b.service", "2000"),
-      line("a.service", "1700000001000000"),
+      ...[event("a.service", scheduled, 1), event("a.service", starting, 1), "{", event("b.service", scheduled, 2)],
+      ...[event("b.service", starting, 2), event("a.service", scheduled, 3)],
     ];
-    expect(parseRestarts(lines)).toEqual({ "a.service": [1_700_000_000_123, 1_700_000_001_000], "b.service": [2] });
+    expect(parseRestarts(lines)).toEqual({ "a.service": [1000, 3000], "b.service": [2000] });
+  });
+
+  it("is over with a start that somebody asked for", () => {
+    const before = [1, 2, 3].flatMap((at) => [event("a.service", scheduled, at), event("a.service", starting, at)]);
+    expect(parseRestarts([...before, event("a.service", starting, 4)])).toEqual({ "a.service": [] });
   });
 
   it("is asked of every agent and of a client's program", () => {

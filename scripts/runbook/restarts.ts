@@ -15,9 +15,10 @@ const restartsMost = 2;
 /** A program that ran for this time after its last restart, and twice the longest time between two of them, has got over it. */
 const steadyMsLeast = 60_000;
 
-const restartsTold = 300;
-/** `SD_MESSAGE_UNIT_RESTART_SCHEDULED` of systemd's sd-messages.h: "Scheduled restart job". A start by somebody logs another one. */
-const restartScheduled = "5eb03494b6584870a536b337290809b2";
+const eventsTold = 300;
+/** Of systemd's sd-messages.h: `SD_MESSAGE_UNIT_RESTART_SCHEDULED` and `SD_MESSAGE_UNIT_STARTING`. */
+const restartScheduled = "5eb03494b6584870a536b337290809b3";
+const unitStarting = "7d4958e842da4a758f6c1cdc7b36dcc5";
 /** So many lines before a restart have the end of the process that it replaces. */
 const lastLinesTold = 40;
 
@@ -32,9 +33,13 @@ export const keptPlaces = ({ agents, units }: ChainHost): KeptPlace[] => [
   ...(units.includes(subscriberUnit) ? [{ name: "subscriber" as const, unit: subscriberUnit }] : []),
 ];
 
-/** The journal has an index of these fields: on a host where nothing has ended this reads next to nothing. */
+/** The journal has an index of these fields: on a host where nothing has ended this reads next to nothing. `parseRestarts` reads the answer. */
 export const restartsQuestion = (places: readonly KeptPlace[]): string =>
-  `journalctl -q --no-pager -o json --output-fields=UNIT --since=-${windowSeconds}s -n ${restartsTold} MESSAGE_ID=${restartScheduled} ${places.map(({ unit }) => quote(`UNIT=${unit}`)).join(" ")}`;
+  [
+    "journalctl -q --no-pager -o json --output-fields=UNIT,MESSAGE_ID",
+    `--since=-${windowSeconds}s -n ${eventsTold} MESSAGE_ID=${restartScheduled} MESSAGE_ID=${unitStarting}`,
+    ...places.map(({ unit }) => quote(`UNIT=${unit}`)),
+  ].join(" ");
 
 /** What units wrote before their last restart, a section each. `parseEnds` reads the answer. */
 export function endsQuestion(loops: readonly CrashLoop[]): string {
@@ -45,16 +50,24 @@ export function endsQuestion(loops: readonly CrashLoop[]): string {
   return `export LC_ALL=C\n${lines.join("\n")}\necho; echo ${quote(section("end"))}\n`;
 }
 
-const restartLine = z.object({ UNIT: z.string(), __REALTIME_TIMESTAMP: z.string() });
+const eventLine = z.object({ UNIT: z.string(), MESSAGE_ID: z.string(), __REALTIME_TIMESTAMP: z.string() });
 
-/** By unit, in milliseconds. */
+/**
+ * When systemd started units again, by unit, in milliseconds. A start that no restart was scheduled for is somebody's, and what was before it is over:
+ * `NRestarts` of the unit doesn't tell, as it goes on counting where somebody starts the unit between two restarts.
+ */
 export function parseRestarts(lines: readonly string[]): Record<string, number[]> {
   const restarts: Record<string, number[]> = {};
+  const scheduled = new Set<string>();
   for (const line of lines) {
-    const read = restartLine.safeParse(parseJson(line));
+    const read = eventLine.safeParse(parseJson(line));
     if (!read.success) continue;
-    restarts[read.data.UNIT] ??= [];
-    restarts[read.data.UNIT]?.push(Math.round(Number(read.data.__REALTIME_TIMESTAMP) / 1000));
+    const { UNIT: unit, MESSAGE_ID: id, __REALTIME_TIMESTAMP: microseconds } = read.data;
+    restarts[unit] ??= [];
+    if (id === restartScheduled) {
+      scheduled.add(unit);
+      restarts[unit].push(Math.round(Number(microseconds) / 1000));
+    } else if (!scheduled.delete(unit)) restarts[unit] = [];
   }
   return restarts;
 }
@@ -115,17 +128,10 @@ export interface CrashLoop {
   readonly lastMs: number;
 }
 
-/** Restarts by systemd that count: those within the window, without those before somebody started the unit. */
-export function restartsOf({ restarts, units }: HostEvidence, unit: string): readonly number[] {
-  // systemd counts from the last start that somebody asked for, and never forgets; the journal knows when.
-  const sinceStart = units[unit]?.restarts ?? 0;
-  return sinceStart === 0 ? [] : (restarts?.[unit] ?? []).slice(-sinceStart);
-}
-
 /** Programs of a host that keep ending. One that somebody has stopped is not among them. */
 export function crashLoops(chain: Chain, name: string, host: HostEvidence): CrashLoop[] {
   return keptPlaces(chainHostOf(chain, name)).flatMap((place): CrashLoop[] => {
-    const all = restartsOf(host, place.unit);
+    const all = host.restarts?.[place.unit] ?? [];
     const lastMs = all.at(-1);
     const state = host.units[place.unit];
     if (lastMs === undefined || all.length <= restartsMost || state?.active === "inactive") return [];

@@ -2,7 +2,7 @@ import type { Chain } from "../runbook/chain.ts";
 import { chainHostOf } from "../runbook/chain.ts";
 import { type Evidence, type HeadEvidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
 import { headText } from "../runbook/queue-head.ts";
-import { type CrashLoop, crashLoops, keptPlaces, restartsOf } from "../runbook/restarts.ts";
+import { type CrashLoop, crashLoops, keptPlaces } from "../runbook/restarts.ts";
 import { ageText, broken, byHost, good, logsOf, onHost, type Part, type Step } from "./step.ts";
 
 /** What `--json` has of an agent that keeps ending. */
@@ -47,7 +47,7 @@ const placesOf = (chain: Chain, name: string, isMeant: (agent: string) => boolea
   keptPlaces(chainHostOf(chain, name)).filter((place) => isMeant(place.name));
 
 function steadyText(host: HostEvidence, { name, unit }: CrashLoop["place"]): string {
-  const restarts = restartsOf(host, unit).length;
+  const restarts = host.restarts?.[unit]?.length ?? 0;
   return restarts === 0 ? `${name} has not ended` : `${name} was restarted ${times(restarts)} within ten minutes`;
 }
 
@@ -75,8 +75,8 @@ function crashText(crash: Crash, nowMs: number): string {
   const { agent, restarts, lastRestartMs, result, exitStatus, lastWords, heads } = crash;
   return [
     `${agent} was restarted ${times(restarts)} within ten minutes, the last time ${ageText(nowMs - lastRestartMs)} ago`,
-    // While it runs, systemd has nothing to say of its end.
-    ...(result === "" || result === "success" ? [] : [`its last end: ${result} ${exitStatus}`]),
+    // While it runs, systemd has nothing to say of its end; and no status where its program did not begin.
+    ...(result === "" || result === "success" ? [] : [`its last end: ${result}${exitStatus ? ` ${exitStatus}` : ""}`]),
     ...(lastWords === undefined ? [] : [`it wrote: ${lastWords}`]),
     ...Object.entries(heads).map(([queue, head]) => headText(queue, head)),
   ].join("; ");

@@ -82,13 +82,6 @@ describe("verify", () => {
     expect(found).toMatchObject([{ verdict: "good" }]);
   });
 
-  it("counts no restarts from before somebody started the agent", () => {
-    const evidence = soundEvidence();
-    ends(evidence, "pds-1", "puller", 40, 900);
-    Object.assign(wordsOf(evidence, "pds-1").units["warren-puller.service"] ?? {}, { restarts: 1 });
-    expect(verify(evidence, options).firstBroken?.step).toBe("puller runs");
-  });
-
   it("gives other programs what it knows of an agent that keeps ending", () => {
     const evidence = soundEvidence();
     ends(evidence, "pds-1", "puller", 40, 900);
