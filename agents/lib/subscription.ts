@@ -12,6 +12,8 @@ export interface Delivery {
   readonly messageId?: string | undefined;
   /** AMQP's `timestamp`, in seconds since 1970, where its publisher gave one. */
   readonly timestampSeconds?: number | undefined;
+  /** As its publisher gave it. */
+  readonly contentType?: string | undefined;
   /** Aborted when the channel it came by is gone: the broker gives the message out again, so drop the work. */
   readonly signal: AbortSignal;
   /** Done. Sent in batches; does nothing when the channel is gone. A tag is never acked on another channel. */
@@ -222,6 +224,10 @@ class LineDelivery implements Delivery {
 
   get timestampSeconds(): number | undefined {
     return this.#message.properties.timestamp;
+  }
+
+  get contentType(): string | undefined {
+    return this.#message.properties.contentType;
   }
 
   get signal(): AbortSignal {

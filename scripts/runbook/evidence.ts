@@ -20,7 +20,7 @@ export interface UnitEvidence {
 export interface EndEvidence {
   /** The message of its last line of level fatal. */
   readonly fatal?: string;
-  /** What it wrote last that is no line of a log: an error that nobody caught, or a mistake in its settings. */
+  /** What its last process wrote beside its log: an error that nobody caught, or a mistake in its settings. */
   readonly words?: string;
 }
 

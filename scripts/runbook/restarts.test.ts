@@ -66,6 +66,14 @@ describe("what a program wrote before its end", () => {
     });
   });
 
+  it("is that of its last process alone", () => {
+    const line = (_PID: string, MESSAGE: string) => JSON.stringify({ _PID, MESSAGE });
+    const lines = [line("1", "before"), line("2", "last"), "", "== end", ""];
+    expect(parseEnds([loop], ["== ended warren-puller.service", ...lines].join("\n"))?.[unit]).toEqual({
+      words: "last",
+    });
+  });
+
   it("is read from bytes that are no text, and nothing where a message was too long for the journal", () => {
     expect(endOf(null, [...Buffer.from("a\u001bb")])).toEqual({ words: "a\\x1bb" });
   });

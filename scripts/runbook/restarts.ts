@@ -45,7 +45,7 @@ export const restartsQuestion = (places: readonly KeptPlace[]): string =>
 export function endsQuestion(loops: readonly CrashLoop[]): string {
   const lines = loops.flatMap(({ place: { unit }, lastMs }) => [
     `echo ${quote(section(`ended ${unit}`))}`,
-    `journalctl -q --no-pager -o json --output-fields=MESSAGE --until=@${(lastMs / 1000).toFixed(3)} -n ${lastLinesTold} ${quote(`_SYSTEMD_UNIT=${unit}`)}`,
+    `journalctl -q --no-pager -o json --output-fields=MESSAGE,_PID --until=@${(lastMs / 1000).toFixed(3)} -n ${lastLinesTold} ${quote(`_SYSTEMD_UNIT=${unit}`)}`,
   ]);
   return `export LC_ALL=C\n${lines.join("\n")}\necho; echo ${quote(section("end"))}\n`;
 }
@@ -73,7 +73,10 @@ export function parseRestarts(lines: readonly string[]): Record<string, number[]
 }
 
 /** The journal writes bytes that are no text as a list of numbers, and a long message as null. */
-const messageLine = z.object({ MESSAGE: z.union([z.string(), z.array(z.number())]) });
+const messageLine = z.object({
+  MESSAGE: z.union([z.string(), z.array(z.number())]),
+  _PID: z.string().default(""),
+});
 /** A line of an agent's log: its level is a name, or pino's number. */
 const fatalLine = z.object({
   level: z.union([z.literal("fatal"), z.literal(60)]),
@@ -96,27 +99,20 @@ function endOf(lines: readonly string[]): EndEvidence {
   const messages = lines.flatMap((line) => {
     const read = messageLine.safeParse(parseJson(line));
     if (!read.success) return [];
-    const { MESSAGE: message } = read.data;
-    return [typeof message === "string" ? message : Buffer.from(message).toString("utf8")];
+    const { MESSAGE: message, _PID: pid } = read.data;
+    return [{ pid, text: typeof message === "string" ? message : Buffer.from(message).toString("utf8") }];
   });
-  const fatal = messages.flatMap((message) => fatalLine.safeParse(parseJson(message)).data ?? []).at(-1);
-  const words = lastWords(messages);
+  const fatal = messages.flatMap(({ text }) => fatalLine.safeParse(parseJson(text)).data ?? []).at(-1);
+  const pid = messages.at(-1)?.pid;
+  // An error that nobody caught, or a mistake in the settings: no line of a log.
+  const words = messages
+    .flatMap(({ pid: by, text }) => (by === pid && parseJson(text) === undefined ? [text.trim()] : []))
+    .filter((text) => text !== "")
+    .join("; ");
   return {
     ...(fatal ? { fatal: printable(fatal.err ? `${fatal.msg}: ${fatal.err.message}` : fatal.msg, wordsMax) } : {}),
     ...(words === "" ? {} : { words: printable(words, wordsMax) }),
   };
-}
-
-/** The last lines one behind the other that are no lines of a log: an error that nobody caught, a mistake in the settings. */
-function lastWords(messages: readonly string[]): string {
-  const isLogLine = (message: string) => parseJson(message) !== undefined;
-  const last = messages.findLastIndex((message) => !isLogLine(message));
-  const first = messages.findLastIndex((message, index) => index < last && isLogLine(message)) + 1;
-  return messages
-    .slice(first, last + 1)
-    .map((message) => message.trim())
-    .filter((message) => message !== "")
-    .join("; ");
 }
 
 /** A program that keeps ending. */
