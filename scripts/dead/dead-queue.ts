@@ -14,6 +14,8 @@ export const lettersMost = 65_535;
 const quietMs = 15_000;
 const connectTimeoutMs = 10_000;
 const closeTimeoutMs = 2000;
+/** For the broker to take up acks. */
+const finishTimeoutMs = 10_000;
 const heartbeatSeconds = 10;
 
 /** How a broker is reached: a port of this machine, or a socket in the file system that leads to it. */
@@ -49,12 +51,14 @@ export class DeadQueue {
   readonly publisher = new Publisher("warren-dead");
   readonly #model: ChannelModel;
   readonly #publishing: PublishingChannel;
+  readonly #ended: Promise<"ended">;
   #fault: Error | undefined;
 
   private constructor(broker: string, model: ChannelModel, publishing: PublishingChannel) {
     this.broker = broker;
     this.#model = model;
     this.#publishing = publishing;
+    this.#ended = new Promise((resolve) => model.once("close", () => resolve("ended")));
     this.publisher.attach(publishing.channel);
   }
 
@@ -145,12 +149,23 @@ export class DeadQueue {
       clearTimeout(quiet);
       signal?.removeEventListener("abort", stop);
       await Promise.allSettled(visits);
-      // When this resolves the broker has every ack.
-      await subscription.close();
+      await this.#finish(subscription);
     }
     await Promise.all(visits);
     if (this.#fault) throw this.#fault;
     return { seen, of };
+  }
+
+  /** When a channel is closed the broker has every ack. One that is gone answers to no close. */
+  async #finish(subscription: Subscription): Promise<void> {
+    const closed = subscription.close().then(
+      () => "closed" as const,
+      () => "ended" as const,
+    );
+    const late = sleep(finishTimeoutMs, "late" as const, { ref: false });
+    if ((await Promise.race([closed, this.#ended, late])) !== "closed") {
+      this.#fault ??= new Error("the connection ended before the broker had heard all");
+    }
   }
 
   /** Ends the connection this instant; what waits for it ends with the reason. */

@@ -95,7 +95,7 @@ export async function openBrokerAsker(
 }
 
 /** Of its body as much as is shown. */
-const headQuestion = { count: 1, ackmode: "ack_requeue_true", encoding: "base64", truncate: 500 };
+export const headQuestion = { count: 1, ackmode: "ack_requeue_true", encoding: "base64", truncate: 500 };
 
 async function headOfFirst(members: readonly (readonly [string, Management])[], queue: string) {
   let silent = "not asked";

@@ -1,25 +1,9 @@
 import type { Chain } from "../runbook/chain.ts";
 import { chainHostOf } from "../runbook/chain.ts";
-import { type Evidence, type HeadEvidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
+import { type Evidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
 import { headText } from "../runbook/queue-head.ts";
 import { type CrashLoop, crashLoops, keptPlaces } from "../runbook/restarts.ts";
-import { ageText, broken, byHost, good, logsOf, onHost, type Part, type Step } from "./step.ts";
-
-/** What `--json` has of an agent that keeps ending. */
-export interface Crash {
-  readonly agent: string;
-  readonly unit: string;
-  /** Within the last ten minutes, and since somebody started it. */
-  readonly restarts: number;
-  readonly lastRestartMs: number;
-  /** In systemd's words. */
-  readonly result: string;
-  readonly exitStatus: number;
-  /** What it wrote before its last end: its last fatal line, else other last words. */
-  readonly lastWords?: string;
-  /** The first message of each queue that it takes from; without those that are empty. */
-  readonly heads: Readonly<Record<string, HeadEvidence | { readonly silent: string }>>;
-}
+import { ageText, broken, byHost, type Crash, good, logsOf, onHost, type Part, type Step } from "./step.ts";
 
 /**
  * Programs of warren's own stay up. A link of its own, before the others of those agents: one that ends and is started again, over and over, looks to

@@ -106,7 +106,7 @@ export const pdsSteps: readonly Step[] = [
       if (found.messages === 0) return good(`${dead} is empty`);
       return broken(
         `${dead} holds ${found.messages}`,
-        `why: ./warren dead list -s ${evidence.chain.stack}; then ./warren dead replay or drop, as docs/runbook.md says`,
+        `./warren dead list -s ${evidence.chain.stack} says why; docs/runbook.md, "Dead letters", when to replay and when to drop`,
       );
     },
   },
