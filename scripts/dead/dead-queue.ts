@@ -7,6 +7,7 @@ import { Publisher } from "../../agents/lib/publisher.ts";
 import { cutOff, socketOf } from "../../agents/lib/socket.ts";
 import { type Delivery, type PublishingChannel, Subscription } from "../../agents/lib/subscription.ts";
 import { deadLetterQueue } from "../../agents/lib/topology.ts";
+import { acceptUndecodableHeaders } from "../../agents/lib/undecodable-headers.ts";
 
 /** Messages that a client may have in hand: AMQP counts them with 16 bits. */
 export const lettersMost = 65_535;
@@ -82,6 +83,8 @@ export class DeadQueue {
     };
     // Without a listener Node would end the process. Whoever waits for an answer hears of it, too.
     model.on("error", keep);
+    // A stranger's tables, nested too deep: the message comes without them, and the others come, too.
+    acceptUndecodableHeaders(model, () => {});
     // An alarm of memory or disk: a publish would wait for its end, and the letters with it.
     model.on("blocked", (reason) => cut(model, `the broker takes no messages: ${reason}`));
     try {

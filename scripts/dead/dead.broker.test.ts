@@ -173,7 +173,12 @@ describe("verify", () => {
 
 describe("replay", () => {
   it("gives a message back as it was: exchange, key, body, its own headers, time and type", async () => {
-    await die("b", { filename: "f", n: 7, ...why() }, { timestamp: 1_700_000_000, contentType: "text/plain" }, "v00.x");
+    await die(
+      "b",
+      { filename: "f", n: 7, "x-warren-again": "1", ...why() },
+      { timestamp: 1_700_000_000, contentType: "text/plain" },
+      "v00.x",
+    );
     await die("other", why("puller"));
     const { results, exitCode } = await run("replay", { agent: "dispatcher" });
     expect({ exitCode, done: results.done.length }).toEqual({ exitCode: 0, done: 1 });
@@ -181,9 +186,14 @@ describe("replay", () => {
     expect(message?.fields).toMatchObject({ exchange: origin, routingKey: "v00.x" });
     expect(message?.content.toString()).toBe("b");
     expect(message?.properties).toMatchObject({
-      ...{ timestamp: 1_700_000_000, contentType: "text/plain", deliveryMode: 2, headers: { filename: "f", n: 7 } },
+      ...{
+        timestamp: 1_700_000_000,
+        contentType: "text/plain",
+        deliveryMode: 2,
+        headers: { filename: "f", n: 7, "x-warren-again": "1" },
+      },
     });
-    expect(Object.keys(message?.properties.headers ?? {})).toHaveLength(2);
+    expect(Object.keys(message?.properties.headers ?? {})).toHaveLength(3);
     expect(await bodiesIn(deadLetterQueue)).toEqual(["other"]);
   });
 

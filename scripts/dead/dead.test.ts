@@ -5,6 +5,7 @@ import { groupLetters, isMeant } from "./select.ts";
 
 const message = (own: Partial<Message> = {}): Message => ({
   ...{ exchange: "cmc.dead", routingKey: "v00.urp.input.a", body: Buffer.from("body"), messageId: "p-1" },
+  ...{ marks: {}, droppedHeaders: [] },
   headers: {
     filename: "a product",
     "x-dead-reason": "v00 has four fields",
@@ -27,7 +28,7 @@ describe("a letter", () => {
       ...{ atMs: Date.parse("2026-11-27T20:50:00Z"), origin: { exchange: "cmc", routingKey: "v00.urp.input.a" } },
       ...{ headers: [{ name: "filename", value: "'a product'" }], bodyBytes: 4 },
     });
-    expect(ownHeaders(message().headers)).toEqual({ filename: "a product" });
+    expect(ownHeaders(message({ marks: { doubt: true } }))).toEqual({ filename: "a product", "x-warren-doubt": "1" });
   });
 
   it("has the same id for as long as it is in its queue, and another one than others", () => {

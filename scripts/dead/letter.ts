@@ -1,9 +1,14 @@
 import { createHash } from "node:crypto";
 import { inspect } from "node:util";
+import { deadHeaderPrefix as dead } from "../../agents/lib/dead-letter.ts";
+import { type Headers, markHeaders } from "../../agents/lib/headers.ts";
 import type { Delivery } from "../../agents/lib/subscription.ts";
 
 /** What of a delivery says which message it is, and where it came from. */
-export type Message = Pick<Delivery, "exchange" | "routingKey" | "headers" | "body" | "messageId">;
+export type Message = Pick<
+  Delivery,
+  "exchange" | "routingKey" | "headers" | "marks" | "droppedHeaders" | "body" | "messageId"
+>;
 
 /** A message of a dead-letter queue, bounded. Its texts are as they came, from anybody: whoever shows them makes them printable. */
 export interface Letter {
@@ -33,7 +38,6 @@ export interface Letter {
 
 export type Origin = { readonly exchange: string; readonly routingKey: string } | { readonly why: string };
 
-const own = "x-dead-";
 const idDigits = 12;
 /** Bounds of what is kept of a message: a queue of large ones must fit into memory. */
 const bodyBytesKept = 600;
@@ -50,27 +54,28 @@ export function idOf({ exchange, routingKey, body, messageId = "" }: Message): s
 }
 
 export function letterOf(message: Message, broker: string): Letter {
-  const { exchange, routingKey, headers, body } = message;
+  const { exchange, routingKey, headers, droppedHeaders, body } = message;
   const text = (name: string, charactersMax = nameCharactersKept) =>
-    textOf(headers[own + name])?.slice(0, charactersMax);
+    textOf(headers[dead + name])?.slice(0, charactersMax);
   const atMs = Date.parse(text("time") ?? "");
-  const names = Object.keys(headers).filter((name) => !name.startsWith(own));
+  const own = Object.entries(ownHeaders(message));
+  const leftOut = [text("headers", reasonCharactersKept) ?? [], ...droppedHeaders].flat().join(", ");
   const found = {
     agent: text("agent"),
     reason: text("reason", reasonCharactersKept),
     queue: text("queue"),
-    leftOut: text("headers", reasonCharactersKept),
+    leftOut: leftOut === "" ? undefined : leftOut,
   };
   return {
     ...{ id: idOf(message), broker },
     ...(Number.isNaN(atMs) ? {} : { atMs }),
     ...Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)),
     ...{ origin: originOf(message), exchange, routingKey },
-    headers: names.slice(0, headersKept).map((name) => ({
+    headers: own.slice(0, headersKept).map(([name, value]) => ({
       name: name.slice(0, nameCharactersKept),
-      value: shown(headers[name]),
+      value: shown(value),
     })),
-    moreHeaders: Math.max(0, names.length - headersKept),
+    moreHeaders: Math.max(0, own.length - headersKept),
     bodyBytes: body.length,
     // A copy: the excerpt of a large body must not keep all of it.
     bodyStart: Buffer.from(body.subarray(0, bodyBytesKept)),
@@ -89,9 +94,11 @@ export function originOf({ routingKey, headers }: Pick<Message, "routingKey" | "
   return { exchange, routingKey: key };
 }
 
-/** The headers that it had before. */
-export const ownHeaders = (headers: Message["headers"]): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(own)));
+/** The headers that it had before, those of other agents among them. */
+export const ownHeaders = ({ headers, marks }: Pick<Message, "headers" | "marks">): Headers => ({
+  ...Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(dead))),
+  ...markHeaders(marks),
+});
 
 /** A header's value may be a table thousands deep, or as long as a frame. */
 const shown = (value: unknown): string =>

@@ -76,11 +76,11 @@ export const replayBy =
   async (delivery) => {
     const origin = originOf(delivery);
     if ("why" in origin) return origin.why;
-    const { body, headers, contentType, timestampSeconds } = delivery;
+    const { body, contentType, timestampSeconds } = delivery;
     await publisher.writable();
     try {
       const outcome = await publisher.publish(origin.exchange, origin.routingKey, body, {
-        headers: ownHeaders(headers),
+        headers: ownHeaders(delivery),
         ...(contentType === undefined ? {} : { contentType }),
         ...(timestampSeconds === undefined ? {} : { timestampSeconds }),
       });
