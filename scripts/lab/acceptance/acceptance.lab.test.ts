@@ -1,6 +1,7 @@
 import { badConfig } from "./bad-config.ts";
 import { badProducts } from "./bad-products.ts";
 import { brokerConfig } from "./broker-config.ts";
+import { deadLetters } from "./dead-letters.ts";
 import { drift } from "./drift.ts";
 import { ending } from "./ending.ts";
 import { hostileFolders } from "./hostile-folders.ts";
@@ -33,4 +34,5 @@ hostileFolders();
 unreachable();
 badConfig();
 badProducts();
+deadLetters();
 ending({ upAgain: false });
