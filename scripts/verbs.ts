@@ -34,6 +34,11 @@ export const verbs: readonly Verb[] = [
     summary: "measure agents: the dispatcher beside RabbitMQ's own shovel, pullers beside curl, the watcher",
     load: () => import("./bench.ts"),
   },
+  {
+    name: "fuzz",
+    summary: "generated hostile input for agents and parsers: none ends, nothing is lost",
+    load: () => import("./fuzz.ts"),
+  },
   { name: "up", summary: "pulumi up: make the hosts of a stack what its config says", load: () => import("./up.ts") },
   {
     name: "preview",
