@@ -66,11 +66,11 @@ export const receiverRunner: MessageRunner = {
         sent.set(id, [...(sent.get(id) ?? []), light].slice(0, 2));
       };
       if (!(await pour(run, kind, queue, onSend, (isLast) => takeFiles(folder, files, findings, isLast)))) {
-        return { valid: validCount(options.count), cameOut: files.total, refused: dead.total };
+        return { valid: validCount(options), cameOut: files.total, refused: dead.total };
       }
       await checkOutside(run);
       for (const [id, messages] of sent) judge(run, id, messages, files);
-      return { valid: validCount(options.count), cameOut: files.total, refused: dead.total };
+      return { valid: validCount(options), cameOut: files.total, refused: dead.total };
     }),
 };
 

@@ -126,6 +126,6 @@ async function isSettled({ rig, options, findings }: MessageRun, kind: MessageKi
 }
 
 /** A message in one line, with what replays it. */
-export function describe(subject: string, seed: number, { index, what }: FuzzMessage): string {
+export function describe(subject: string, seed: number, { index, what }: Pick<FuzzMessage, "index" | "what">): string {
   return `${what} — ${replayCommand(subject, seed, index)}`;
 }
