@@ -1,5 +1,11 @@
 import fc from "fast-check";
 
+/** Text of any code points, halves of surrogate pairs too. (`fc.string({ unit: "binary" })` takes a second to be made.) */
+export function anyText(maxLength: number): fc.Arbitrary<string> {
+  const codes = fc.oneof(fc.nat(0x7f), fc.nat(0xffff), fc.nat(0x10_ffff));
+  return fc.array(codes, { maxLength }).map((all) => String.fromCodePoint(...all));
+}
+
 /** A folder of this name is in the folders that agents put files into. */
 export const folderName = "a-folder";
 const nameBytesMax = 255;
@@ -71,7 +77,7 @@ export const oddFileNames = fc.oneof(
   ),
   fc.constantFrom(nameBytesMax - 1, nameBytesMax, nameBytesMax + 1, 4096, 8192).map((count) => "n".repeat(count)),
   fc.constantFrom(127, 128, 2000).map((count) => "é".repeat(count)),
-  fc.string({ unit: "binary", maxLength: 60 }),
+  anyText(60),
 );
 
 /** Numbers where digits are expected. */
@@ -108,7 +114,7 @@ export const oddKeys = fc.oneof(
   fc.constantFrom(
     ...["", "0", "A".repeat(32), "g".repeat(32), "a".repeat(31), "a".repeat(33), "\0".repeat(32), "__proto__"],
   ),
-  fc.string({ unit: "binary", maxLength: 40 }),
+  anyText(40),
 );
 
 /** None of these is ever connected to: agents may fetch from one address alone, and ask no name server. */
@@ -175,7 +181,7 @@ export const oddBaseUrls = fc.oneof(
     ],
   ),
   fc.constantFrom(255, 2000, 8000).map((count) => `http://${"h".repeat(count)}.invalid/`),
-  fc.string({ unit: "binary", maxLength: 60 }),
+  anyText(60),
 );
 
 /** Times where fourteen digits and milliseconds are expected. */
