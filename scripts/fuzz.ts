@@ -20,7 +20,7 @@ const progressEveryMs = 1000;
 /** `./warren fuzz AGENT…`: generated hostile input for agents and parsers. */
 export function define(command: Command): void {
   command
-    .argument("<agent...>", "what gets the input, see below; `all` is everything", collectSubject)
+    .argument("<agent...>", "what gets the input, see below; `all`, or the first word of several", collectSubject)
     .option("--count <N>", "inputs for each", number("inputs", 1, countMax), countDefault)
     .option("--seed <S>", "the same seed gives the same inputs (default: random)", number("a seed", 0, seedMax))
     .option("--only <INDEX>", "one input alone, to replay a finding; needs --seed", number("an index", 0, countMax))
@@ -67,10 +67,10 @@ function progressLine(name: string, count: number): { show(done: number): void; 
 
 function collectSubject(name: string, before: readonly FuzzSubject[] = []): readonly FuzzSubject[] {
   if (name === "all") return [...before, ...fuzzSubjects];
-  const subject = fuzzSubjects.find((each) => each.name === name);
-  if (!subject)
-    throw new InvalidArgumentError(`expected all or one of ${fuzzSubjects.map((each) => each.name).join(", ")}.`);
-  return [...before, subject];
+  const exact = fuzzSubjects.filter((each) => each.name === name);
+  const subjects = exact.length > 0 ? exact : fuzzSubjects.filter((each) => each.name.startsWith(`${name}-`));
+  if (subjects.length > 0) return [...before, ...subjects];
+  throw new InvalidArgumentError(`expected all or one of ${fuzzSubjects.map((each) => each.name).join(", ")}.`);
 }
 
 function number(what: string, min: number, max: number): (text: string) => number {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { backoffMs } from "../lib/backoff.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
-import { againHeader } from "../lib/dispatch-topics.ts";
+import { markHeaders } from "../lib/headers.ts";
 import type { SpooledMessage } from "../lib/spooled-publisher.ts";
 import type { Config } from "./config.ts";
 
@@ -114,7 +114,7 @@ export class Reannouncer {
   ): Promise<void> {
     const { session, events } = this.#options;
     const options = {
-      headers: { ...headers, [againHeader]: "1" },
+      headers: { ...headers, ...markHeaders({ again: true }) },
       ...(contentType === undefined ? {} : { contentType }),
     };
     for (let attempt = 1; !signal.aborted; attempt += 1) {

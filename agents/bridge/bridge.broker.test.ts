@@ -4,7 +4,7 @@ import { useAgentTests } from "../../scripts/lib/agent-tests.ts";
 import { KilledAgent, type TestedAgent } from "../../scripts/lib/tested-agent.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
-import type { Delivery } from "../lib/subscription.ts";
+import type { Message } from "../lib/subscription.ts";
 import { deadLetterQueue, deadLetterTopology, joinTopologies } from "../lib/topology.ts";
 
 const messagesCount = 2000;
@@ -18,7 +18,7 @@ const tests = useAgentTests("bridge");
 let session: BrokerSession;
 /** What the client heard: URL, and whether it was marked as perhaps heard before. */
 let heard: { readonly url: string; readonly again: boolean }[] = [];
-let dead: Delivery[] = [];
+let dead: Message[] = [];
 /** URLs that the test itself may have posted twice: the broker died before it confirmed them. */
 const postedAgain = new Set<string>();
 let testsCount = 0;
@@ -43,10 +43,10 @@ beforeEach(async () => {
   const messageIds = new Set<string | undefined>();
   consume({
     ...{ session, queue: outQueue, prefetch: 200, log, agent: "test" },
-    handle: ({ body, headers, messageId }) => {
+    handle: ({ body, marks, messageId }) => {
       // The broker gives out again what was not acked when it died: one message, not two.
       if (messageIds.size !== messageIds.add(messageId).size) {
-        heard.push({ url: body.toString(), again: headers["x-warren-again"] === "1" });
+        heard.push({ url: body.toString(), again: marks.again === true });
       }
       return "ack";
     },

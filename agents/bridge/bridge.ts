@@ -3,7 +3,7 @@ import { nothingToFetch } from "../lib/announcement.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import type { Disposition } from "../lib/consumer.ts";
-import { againHeader } from "../lib/dispatch-topics.ts";
+import { markHeaders } from "../lib/headers.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
 import type { Delivery } from "../lib/subscription.ts";
 import type { Config } from "./config.ts";
@@ -62,7 +62,7 @@ export class Bridge {
     }
     if (!translated.ok) return { deadLetter: translated.reason };
     const signal = AbortSignal.any([this.#stopping.signal, delivery.signal]);
-    const mark = redelivered ? { [againHeader]: "1" } : {};
+    const mark = redelivered ? markHeaders({ again: true }) : {};
     const outcomes = await Promise.all(translated.value.map((message) => this.#publish(message, mark, signal)));
     if (outcomes.includes("given up")) return "requeue";
     this.#ports.events.bridged(routingKey, translated.value.length);
@@ -95,7 +95,7 @@ export class Bridge {
       }
       events.failed(routingKey, outcome);
       // Whether the broker has it can't be known.
-      if (outcome === "lost") again = { [againHeader]: "1" };
+      if (outcome === "lost") again = markHeaders({ again: true });
       const isOver = await delay(backoffMs(retryBackoff, attempt), false, { signal }).catch(() => true);
       if (isOver) return "given up";
     }

@@ -91,9 +91,15 @@ export class DispatcherCore {
     return this.#taking === "no" && this.#decisions.sent === 0;
   }
 
+  /** The delivery that the event handled last was decided about last; undefined where there was none. */
+  get deciding(): Incoming | undefined {
+    return this.#turn.deciding;
+  }
+
   /** What is to be done about an event, in order. `nowMs` never goes back. */
   handle(event: Event, nowMs: number): Effect[] {
     this.#turn.nowMs = nowMs;
+    this.#turn.deciding = undefined;
     switch (event.type) {
       case "delivery":
         this.#onDelivery(event.delivery);

@@ -106,6 +106,7 @@ export class Decisions {
   }
 
   #decide(delivery: Incoming): boolean {
+    this.#turn.deciding = delivery;
     const { inputTopic, alternateTopic } = this.#options;
     const tail = topicTail(inputTopic, delivery.routingKey);
     if (tail !== undefined) return this.#decideAnnouncement(delivery, tail);

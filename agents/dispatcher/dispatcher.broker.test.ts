@@ -127,7 +127,7 @@ describe("one dispatcher", () => {
     await expect.poll(() => place.twins.get(key)?.length, waitMs).toBe(1);
     const [twin] = place.twins.get(key) ?? [];
     expect(twin?.body.toString()).toMatch(/ http:\/\/urp-2\./);
-    expect(twin?.headers).toMatchObject({ "x-warren-alternate": expect.stringContaining("urp-1 says 404") });
+    expect(twin?.marks).toEqual({ alternate: expect.stringContaining("urp-1 says 404") });
     await request();
     await expect.poll(() => dispatcher.metric('alternates_total{how="served"}'), waitMs).toBe(1);
     await place.endWell(dispatcher);

@@ -12,7 +12,7 @@ import { coreOptionsOf } from "./core-settings.ts";
 import { DedupTable } from "./dedup-table.ts";
 import { Effects } from "./effects.ts";
 import { clockFault, journalFault } from "./ends.ts";
-import type { Event } from "./events.ts";
+import type { Effect, Event } from "./events.ts";
 import { InTurn } from "./in-turn.ts";
 import { Input } from "./input.ts";
 import { Journal } from "./journal.ts";
@@ -68,11 +68,12 @@ export class Dispatcher implements RunningAgent {
   readonly #clockDifference: ClockDifference;
   readonly #timers: NodeJS.Timeout[];
   readonly #watch: AddressWatch | undefined;
-  /** A fault of ours ends the process: nothing is acked that is not out, and what was in hand comes again. */
   readonly #events = new InTurn<Event>(
     (event) => this.#handle(event),
-    (error) => this.#fail(error),
+    (error) => this.#failed(error),
   );
+  /** Being done. */
+  #effect: Effect | undefined;
   #idle: (() => void) | undefined;
 
   constructor(context: AgentContext<Config>, table: DedupTable, journal: Journal) {
@@ -112,7 +113,7 @@ export class Dispatcher implements RunningAgent {
     this.#watch?.stop();
     this.#queueWatches.stop();
     this.#events.tell({ type: "stop" });
-    if (!this.#events.hasFailed) await Promise.race([this.#drained(), aborted(deadline)]);
+    await Promise.race([this.#events.hasFailed ? this.#effects.settled() : this.#drained(), aborted(deadline)]);
     for (const timer of this.#timers) clearInterval(timer);
     this.#ledger.pause();
     await this.#session.close();
@@ -168,8 +169,6 @@ export class Dispatcher implements RunningAgent {
       session: this.#session,
       exchange: config.exchange,
       markerTopic: ledgerTopicsOf(config).marker,
-      log,
-      deliveryOf: (id) => this.#input.get(id),
     });
     return new Effects({
       ...{ session: this.#session, input: this.#input, ledger: this.#ledger, journal: this.#journal },
@@ -208,6 +207,17 @@ export class Dispatcher implements RunningAgent {
     if (clock.mustStartAnew) lifeCycle.fail(clockFault(clock.steppedMs));
   }
 
+  /**
+   * A fault of ours ends the process: nothing is acked that is not out, and what was in hand comes again. Where that fails for the second time it is
+   * a dead letter: it would end the next process, too, and nothing behind it would ever be dispatched.
+   */
+  #failed(error: Error): void {
+    const own = this.#effect && "delivery" in this.#effect ? this.#effect.delivery : undefined;
+    const suspect = typeof own === "object" ? own : this.#core.deciding;
+    if (suspect?.redelivered) this.#effects.deadLetter(suspect.id, `the dispatcher failed on it: ${error.message}`);
+    this.#fail(error);
+  }
+
   #fail(error: Error): void {
     // What is not handled must not be acked.
     this.#ledger.pause();
@@ -217,10 +227,12 @@ export class Dispatcher implements RunningAgent {
   #handle(event: Event): void {
     const nowMs = now();
     for (const effect of this.#core.handle(event, nowMs)) {
+      this.#effect = effect;
       this.#telemetry.count(effect, nowMs);
       if (effect.type === "publish" || effect.type === "twin") this.#stateLog.decided(nowMs);
       this.#effects.do(effect, nowMs);
     }
+    this.#effect = undefined;
     this.#stateLog.is(this.#core.state, nowMs);
     if (this.#idle && this.#core.isIdle) this.#idle();
   }

@@ -54,7 +54,7 @@ describe("a product of which only the ledger knows that it went out", () => {
       return place.pulled.has(key);
     };
     await expect.poll(outAfterOneMore, { ...waitMs, interval: 200 }).toBe(true);
-    expect(place.pulled.get(key)?.deliveries[0]?.headers).toMatchObject({ "x-warren-doubt": "1" });
+    expect(place.pulled.get(key)?.deliveries[0]?.marks).toEqual({ doubt: true });
     await place.endWell(dispatcher);
     expect(place.repeated).toBe(0);
   });
@@ -67,7 +67,7 @@ describe("a product of which only the ledger knows that it went out", () => {
     const key = await halfPublished(rig, place, 1);
     const dispatcher = await place.dispatcher("a", { doubtSeconds: 6 });
     await expect.poll(() => place.pulled.has(key), { ...waitMs, interval: 200 }).toBe(true);
-    expect(place.pulled.get(key)?.deliveries[0]?.headers).toMatchObject({ "x-warren-doubt": "1" });
+    expect(place.pulled.get(key)?.deliveries[0]?.marks).toEqual({ doubt: true });
     expect(await dispatcher.metric('doubts_settled_total{how="again"}')).toBe(1);
     await place.endWell(dispatcher);
   });
@@ -103,7 +103,7 @@ describe("a product that its announcer announces again, since a broker may have 
     const { key, body } = place.announcement(1, 1);
     await place.announce(body, undefined, again);
     await place.allOut([key]);
-    expect(place.pulled.get(key)?.deliveries[0]?.headers).toEqual({ filename: "x", "x-warren-doubt": "1" });
+    expect(place.pulled.get(key)?.deliveries[0]).toMatchObject({ headers: { filename: "x" }, marks: { doubt: true } });
     await place.endWell(dispatcher);
   });
 });

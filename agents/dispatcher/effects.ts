@@ -1,5 +1,5 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
-import { deadLetter } from "../lib/consumer.ts";
+import { deadLetter } from "../lib/dead-letter.ts";
 import { topicTail } from "../lib/dispatch-topics.ts";
 import type { Log } from "../lib/log.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
@@ -76,7 +76,7 @@ export class Effects {
     }
   }
 
-  /** Resolves when every dead letter is put aside, or no longer ours, and every twin acked. */
+  /** Resolves when the broker has every dead letter, or it is no longer ours, and every twin acked. */
   async settled(): Promise<void> {
     await Promise.all([...this.#asides, this.#twins.settled()]);
   }
@@ -118,7 +118,7 @@ export class Effects {
         outgoing.deliveredTwin(effect, this.#outcomeOf(effect.claim, this.#answerOf(effect)));
         break;
       case "dead-letter":
-        this.#putAside(effect);
+        this.deadLetter(effect.delivery, effect.reason);
         break;
       case "publish-failed":
         warnings.publishFailed(effect.outcome, effect.routingKey, nowMs);
@@ -162,7 +162,8 @@ export class Effects {
     };
   }
 
-  #putAside({ delivery: id, reason }: Of<"dead-letter">): void {
+  /** The delivery goes to the dead letters, whatever the core thinks of it. */
+  deadLetter(id: number, reason: string): void {
     const { session, log, input, inputQueue: queue } = this.#parts;
     const delivery = input.take(id);
     if (!delivery) return;

@@ -1,3 +1,4 @@
+import type { Headers } from "../lib/headers.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
 
 /** One message as it came from the input queue; `id` names this delivery, not the message, and is never used again. */
@@ -5,11 +6,15 @@ export interface Incoming {
   readonly id: number;
   readonly routingKey: string;
   readonly body: Buffer;
+  /** Its publisher's own, to be sent on with it. */
+  readonly headers?: Headers | undefined;
+  /** AMQP's, in seconds since 1970. Of a request: the product's first arrival, which pullers pass on. */
+  readonly timestampSeconds?: number | undefined;
   /** As the broker says: it may have been given out before. */
   readonly redelivered: boolean;
-  /** Announced before, and confirmed then by a broker that may have lost it since, with all that came of it (header `x-warren-again`). */
+  /** Announced before, and confirmed then by a broker that may have lost it since, with all that came of it (mark `again`). */
   readonly again?: boolean | undefined;
-  /** Of a request for an alternate: why the winner could not be fetched (header `x-warren-reason`). */
+  /** Of a request for an alternate: why the winner could not be fetched (mark `reason`). */
   readonly reason?: string | undefined;
 }
 
@@ -91,7 +96,7 @@ export type Effect =
     }
   /** Publish this token to the own ledger queue alone, mandatory. */
   | { readonly type: "marker"; readonly claim: number; readonly token: string }
-  /** Publish the twin kept on disk under `ref`, with `reason` in header `x-warren-alternate`. */
+  /** Publish the twin kept on disk under `ref`, with `reason` as its mark `alternate`. */
   | {
       readonly type: "serve";
       readonly claim: number;

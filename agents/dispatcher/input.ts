@@ -1,5 +1,4 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
-import { againHeader, reasonOf } from "../lib/dispatch-topics.ts";
 import type { Delivery, Subscription } from "../lib/subscription.ts";
 import type { Incoming } from "./events.ts";
 
@@ -63,10 +62,6 @@ export class Input {
     return this.#cancelling;
   }
 
-  get(id: number): Delivery | undefined {
-    return this.#inHand.get(id);
-  }
-
   /** For whoever settles it. */
   take(id: number): Delivery | undefined {
     const delivery = this.#inHand.get(id);
@@ -77,11 +72,8 @@ export class Input {
   #onDelivery(delivery: Delivery): void {
     const id = this.#nextId++;
     this.#inHand.set(id, delivery);
-    const { routingKey, body, redelivered, headers } = delivery;
-    this.#options.onDelivery({
-      ...{ id, routingKey, body, redelivered },
-      reason: reasonOf(headers),
-      again: headers[againHeader] !== undefined,
-    });
+    const { routingKey, body, headers, marks, redelivered, timestampSeconds } = delivery;
+    const { again, reason } = marks;
+    this.#options.onDelivery({ id, routingKey, body, headers, redelivered, timestampSeconds, again, reason });
   }
 }

@@ -1,4 +1,5 @@
-import { alternateHeader, isMessageIdOf, reasonOf, topicTail } from "../lib/dispatch-topics.ts";
+import { isMessageIdOf, topicTail } from "../lib/dispatch-topics.ts";
+import type { Marks } from "../lib/headers.ts";
 import { type ScannedV00, scanV00 } from "../lib/scan-v00.ts";
 import type { ClockDifference } from "./clock-difference.ts";
 import type { LedgerRecord } from "./events.ts";
@@ -8,7 +9,7 @@ import { readOddV00 } from "./read-input.ts";
 export interface LedgerMessage {
   readonly routingKey: string;
   readonly body: Buffer;
-  readonly headers: Readonly<Record<string, unknown>>;
+  readonly marks: Marks;
   readonly messageId?: string | undefined;
   readonly timestampSeconds?: number | undefined;
 }
@@ -50,11 +51,11 @@ export class LedgerReader {
     if (announcement === undefined) return undefined;
     const { key, source } = announcement;
     if (topicTail(twinTopic, routingKey) !== undefined) {
-      const reason = reasonOf(message.headers, alternateHeader) ?? "not said";
+      const reason = message.marks.alternate ?? "not said";
       return { kind: "twin", key, source, routingKey, reason };
     }
     if (topicTail(alternateTopic, routingKey) === undefined) return undefined;
-    const reason = reasonOf(message.headers) ?? "not said";
+    const reason = message.marks.reason ?? "not said";
     return { kind: "request", key, source, routingKey, reason, ...this.#firstArrival(message, nowMs) };
   }
 

@@ -1,10 +1,12 @@
-import type { Effect } from "./events.ts";
+import type { Effect, Incoming } from "./events.ts";
 
 const nothing: Effect[] = [];
 
 /** One event being handled: the time, and what is to be done. All parts of the core write into it, in order. */
 export class Turn {
   nowMs = 0;
+  /** The delivery that was decided about last, for whoever has to say at which one the core failed. */
+  deciding: Incoming | undefined;
   #effects: Effect[] = [];
   #lastId = 0;
 

@@ -11,7 +11,7 @@ import { brokerConfig } from "./config.ts";
 import { consume } from "./consumer.ts";
 import type { PublishOutcome } from "./publisher.ts";
 import { joinWrites, socketOf } from "./socket.ts";
-import type { Delivery, SubscriptionOptions } from "./subscription.ts";
+import type { Delivery, Message, SubscriptionOptions } from "./subscription.ts";
 import { deadLetterTopology, joinTopologies, type Topology } from "./topology.ts";
 
 const log = pino({ level: "silent" });
@@ -51,8 +51,8 @@ function open(topology: Topology, own: object = {}): BrokerSession {
 }
 
 /** Everything that comes from a queue, and a promise for the n-th. */
-function collect(session: BrokerSession, queue: string): { got: Delivery[]; reach(count: number): Promise<void> } {
-  const got: Delivery[] = [];
+function collect(session: BrokerSession, queue: string): { got: Message[]; reach(count: number): Promise<void> } {
+  const got: Message[] = [];
   let check = (): void => {};
   consume({
     session,
@@ -343,18 +343,48 @@ test("a dead letter keeps body, key and headers, and gets the reason", async () 
   });
 });
 
-test("a message whose handler throws comes again", async () => {
+test("a message whose handler throws is tried three times; then it is a dead letter, and the next one is handled", async () => {
   const session = open(topologyFor("faulty"));
   await session.ready();
-  const handled = Promise.withResolvers<boolean>();
-  const handle = async (delivery: Delivery): Promise<"ack"> => {
-    if (!delivery.redelivered) throw new Error("the world is not ready");
-    handled.resolve(delivery.redelivered);
+  const dead = collect(session, "cmc.urp.dead");
+  const tries: string[] = [];
+  const handled = Promise.withResolvers<void>();
+  const handle = async ({ body }: Message): Promise<"ack"> => {
+    tries.push(body.toString());
+    if (body.toString() === "poison") throw new Error(`not with me ${"x".repeat(70_000)}`);
+    handled.resolve();
     return "ack";
   };
   consume({ session, queue: "faulty", prefetch: 1, log, agent: "test", handle });
-  await session.publish("cmc", "faulty.a", Buffer.from("x"));
-  expect(await handled.promise).toBe(true);
+  await session.publish("cmc", "faulty.a", Buffer.from("poison"));
+  await session.publish("cmc", "faulty.a", Buffer.from("good"));
+  await handled.promise;
+  expect(tries).toEqual(["poison", "poison", "poison", "good"]);
+  await dead.reach(1);
+  const { "x-dead-reason": reason } = dead.got[0]?.headers ?? {};
+  expect(reason).toMatch(/^handling it failed 3 times: not with me x+…$/);
+  expect(Buffer.byteLength(String(reason))).toBeLessThanOrEqual(1024);
+});
+
+test("a message whose handler throws while the consumer is cancelled goes back to its queue", async () => {
+  const session = open(topologyFor("cancelled"));
+  await session.ready();
+  const begun = Promise.withResolvers<void>();
+  const handle = async ({ signal }: Message): Promise<"ack"> => {
+    begun.resolve();
+    await stopped.promise;
+    throw new Error(`stopped, ${signal.aborted}`);
+  };
+  const stopped = Promise.withResolvers<void>();
+  const consumer = consume({ session, queue: "cancelled", prefetch: 1, log, agent: "test", handle });
+  await session.publish("cmc", "cancelled.a", Buffer.from("x"));
+  await begun.promise;
+  const cancelled = consumer.cancel();
+  stopped.resolve();
+  await cancelled;
+  const { got, reach } = collect(session, "cancelled");
+  await reach(1);
+  expect(got[0]).toMatchObject({ body: Buffer.from("x"), redelivered: true });
 });
 
 test("cancel waits for what is being handled, and takes nothing after it", async () => {
@@ -363,7 +393,7 @@ test("cancel waits for what is being handled, and takes nothing after it", async
   const begun = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<void>();
   const handled: string[] = [];
-  const handle = async ({ body }: Delivery): Promise<"ack"> => {
+  const handle = async ({ body }: Message): Promise<"ack"> => {
     begun.resolve();
     await finish.promise;
     handled.push(body.toString());

@@ -14,6 +14,7 @@ import { sendSignsOfLife } from "./sign-of-life.ts";
 import { cutOff, joinWrites, socketOf } from "./socket.ts";
 import { type PublishingChannel, Subscription, type SubscriptionOptions } from "./subscription.ts";
 import { declareTopology, type QueueDefaults, type Topology } from "./topology.ts";
+import { acceptUndecodableHeaders } from "./undecodable-headers.ts";
 
 export interface BrokerSessionOptions {
   readonly config: BrokerConfig;
@@ -244,6 +245,9 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     model.on("blocked", (reason) => this.#onBlocked(reason));
     model.on("unblocked", () => this.#onUnblocked());
     this.#model = model;
+    acceptUndecodableHeaders(model, ({ message }) =>
+      this.#warnSeldom(message, "headers of a message can't be decoded: it is taken without them"),
+    );
     const socket = socketOf(model);
     if (socket) {
       joinWrites(socket);

@@ -6,8 +6,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
 import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { brokerConfig } from "./config.ts";
-import { consume, deadLetter } from "./consumer.ts";
-import type { Delivery } from "./subscription.ts";
+import { consume } from "./consumer.ts";
+import { deadLetter } from "./dead-letter.ts";
+import { headersBytesMax } from "./headers.ts";
+import type { Delivery, Message } from "./subscription.ts";
 import { deadLetterQueue, deadLetterTopology } from "./topology.ts";
 
 const log = pino({ level: "silent" });
@@ -34,13 +36,18 @@ afterAll(async () => {
 });
 
 /** Puts a delivery with these peculiarities aside, and answers what is in the dead-letter queue then. */
-async function putAside(own: Partial<Delivery>): Promise<{ dead: Delivery; acked: number }> {
+async function putAside({
+  reason = "why not",
+  ...own
+}: Partial<Delivery> & { reason?: string }): Promise<{ dead: Message; acked: number }> {
   let acked = 0;
   const delivery: Delivery = {
     body: Buffer.from("body"),
     exchange: "cmc",
     routingKey: "v00.urp.input.a",
     headers: {},
+    marks: {},
+    droppedHeaders: [],
     redelivered: false,
     signal: new AbortController().signal,
     ack: () => {
@@ -49,9 +56,9 @@ async function putAside(own: Partial<Delivery>): Promise<{ dead: Delivery; acked
     requeue: () => {},
     ...own,
   };
-  await deadLetter({ session, log, agent: "test", queue: "queue", delivery, reason: "why not" });
-  const arrived = Promise.withResolvers<Delivery>();
-  const handle = (dead: Delivery) => {
+  await deadLetter({ session, log, agent: "test", queue: "queue", delivery, reason });
+  const arrived = Promise.withResolvers<Message>();
+  const handle = (dead: Message) => {
     arrived.resolve(dead);
     return "ack" as const;
   };
@@ -61,15 +68,43 @@ async function putAside(own: Partial<Delivery>): Promise<{ dead: Delivery; acked
   return { dead, acked };
 }
 
-test("headers too large to be sent again are left out of a dead letter, which says so", async () => {
-  // Alone they would fit; with the reasons they don't.
-  const { dead, acked } = await putAside({ headers: { large: "x".repeat(65_500) } });
+test("a dead letter has the message's own headers, marks, time and content type, and says whence, when and why", async () => {
+  const { dead, acked } = await putAside({
+    headers: { filename: "p", "x-dead-reason": "forged", "x-death": [{ count: 1 }] },
+    marks: { alternate: "404" },
+    droppedHeaders: ["large"],
+    timestampSeconds: 1_600_000_000,
+    contentType: "application/json",
+  });
+  expect(acked).toBe(1);
+  expect(dead).toMatchObject({
+    headers: {
+      filename: "p",
+      "x-death": [{ count: 1 }],
+      "x-dead-reason": "why not",
+      "x-dead-agent": "test",
+      "x-dead-queue": "queue",
+      "x-dead-exchange": "cmc",
+      "x-dead-headers": "left out: large",
+    },
+    marks: { alternate: "404" },
+    timestampSeconds: 1_600_000_000,
+    contentType: "application/json",
+  });
+  const ageMs = Date.now() - Date.parse(String(dead.headers["x-dead-time"]));
+  expect(ageMs).toBeGreaterThanOrEqual(0);
+  expect(ageMs).toBeLessThan(60_000);
+});
+
+test("what is too large to stand beside a long reason is left out, and named", async () => {
+  const headers = { filename: "p", large: "x".repeat(headersBytesMax - 50) };
+  const { dead, acked } = await putAside({ headers, reason: "€".repeat(70_000) });
   expect(acked).toBe(1);
   expect(dead.headers).toMatchObject({
-    "x-dead-reason": "why not",
-    "x-dead-headers": expect.stringMatching(/^left out/),
+    filename: "p",
+    "x-dead-reason": expect.stringMatching(/^€{340}…$/),
+    "x-dead-headers": "left out: large",
   });
-  expect(dead.headers).not.toHaveProperty("large");
 });
 
 test("a routing key that grew over 255 bytes when it was read is shortened in a dead letter", async () => {
@@ -77,4 +112,5 @@ test("a routing key that grew over 255 bytes when it was read is shortened in a 
   expect(acked).toBe(1);
   expect(Buffer.byteLength(dead.routingKey)).toBeLessThanOrEqual(255);
   expect(dead.routingKey).toMatch(/^\ufffd{84}/);
+  expect(dead.headers["x-dead-key"]).toBe("\ufffd".repeat(255));
 });

@@ -25,25 +25,6 @@ export const peersTopicDefault = "v00.urp.peers";
 /** Take-over markers; the host's name follows. */
 export const markerTopicDefault = "v00.urp.marker";
 
-/** Of a request for an alternate: why the winner could not be fetched. */
-export const reasonHeader = "x-warren-reason";
-/** What a request says there, or a twin in `alternateHeader`; anything but a short text is no reason, whoever wrote it. */
-export function reasonOf(headers: Readonly<Record<string, unknown>>, header = reasonHeader): string | undefined {
-  const reason = headers[header];
-  if (reason === undefined) return undefined;
-  return typeof reason === "string" ? reason.slice(0, reasonCharactersMax) : "not said";
-}
-
-/** Pullers write 255 bytes at most. */
-const reasonCharactersMax = 255;
-
-/** Of a twin's announcement: why the winner could not be fetched. A puller asks for no alternate of an alternate. */
-export const alternateHeader = "x-warren-alternate";
-/** `1`: published in doubt, may be out already. */
-export const doubtHeader = "x-warren-doubt";
-/** `1`: announced before and confirmed then, by a broker that may have lost it since. */
-export const againHeader = "x-warren-again";
-
 /** Characters of UTF-8 take at most three bytes a UTF-16 unit: shorter keys need no count. */
 const surelyShort = Math.floor(routingKeyBytesMax / 3);
 

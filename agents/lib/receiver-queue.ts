@@ -7,7 +7,16 @@ import { bad, good, type Result } from "./result.ts";
 
 // Starts with a dot, which Sundew's ingest passes over, and is told from any product: those may not start with a dot.
 const partName = /^\.(?:pull|receive)-\d+-\d+\.part$/;
-const nameBytesMax = 255;
+/** Of a file system. */
+export const nameBytesMax = 255;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
+const controlCharacter = /[\u0000-\u001f\u007f]/;
+/** What a file system says of a name that it has no place for: the product's matter, not this host's. */
+const nameFaults: Readonly<Record<string, string>> = {
+  ENAMETOOLONG: "the file name is too long for this file system",
+  EILSEQ: "the file name has bytes that this file system does not take",
+  EISDIR: "a folder has the file's name",
+};
 /**
  * What only touches the system's memory is done at once: to go to another thread and back takes longer, and for a small file, of which
  * there are many, longer than all else. Of a large one's many pieces some would wait for the disk.
@@ -16,7 +25,7 @@ const atOnceBytesMax = 1024 * 1024;
 const syncToDisk = promisify(fsync);
 const writeElsewhere = promisify(write);
 
-/** This host could not take a product; the product is not to blame. */
+/** This host could not take a product; the product is not to blame, save where `nameFault` says so. */
 export class LocalFault extends Error {
   override readonly name = "LocalFault";
   readonly code: string;
@@ -24,6 +33,11 @@ export class LocalFault extends Error {
   constructor(directory: string, cause: NodeJS.ErrnoException) {
     super(describeFault(directory, cause), { cause });
     this.code = cause.code ?? "unknown";
+  }
+
+  /** Why no file can have this product's name in this folder, however often it is tried; undefined where that is not the matter. */
+  get nameFault(): string | undefined {
+    return nameFaults[this.code];
   }
 }
 
@@ -41,8 +55,10 @@ export function checkFileName(name: string): Result<string> {
   const bytes = Buffer.byteLength(name);
   if (bytes === 0) return bad("the product has no file name");
   if (bytes > nameBytesMax) return bad(`the file name has ${bytes} bytes, a file system takes at most ${nameBytesMax}`);
-  if (name.includes("/") || name.includes("\0")) return bad("the file name has a slash or a NUL");
+  if (name.includes("/")) return bad("the file name has a slash");
+  if (controlCharacter.test(name)) return bad("the file name has a control character");
   if (name.startsWith(".")) return bad("the file name starts with a dot, the mark of files in work");
+  if (name.endsWith(".tmp")) return bad("the file name ends in .tmp, a mark of files in work");
   return good(name);
 }
 

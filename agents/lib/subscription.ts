@@ -1,19 +1,30 @@
 import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from "amqplib";
 import { ChannelAcks } from "./channel-acks.ts";
+import { type Headers, type Marks, type ReceivedHeaders, readHeaders, readTimestamp } from "./headers.ts";
 
-/** One message from a queue, to be settled once with `ack` or `requeue`. */
-export interface Delivery {
+/** One message from a queue, whoever published it. All of it but the body may be sent on as it is. */
+export interface Message {
   readonly body: Buffer;
   readonly exchange: string;
   readonly routingKey: string;
-  readonly headers: Readonly<Record<string, unknown>>;
+  /** The publisher's own; without what can't be sent on, and without `marks`. */
+  readonly headers: Headers;
+  /** What other agents of warren say of it. Each counts under its own topics alone. */
+  readonly marks: Marks;
+  /** Names of headers that were dropped. */
+  readonly droppedHeaders: readonly string[];
   readonly redelivered: boolean;
   /** As its publisher named it; see `BrokerSession.publisherId` for our own. */
   readonly messageId?: string | undefined;
   /** AMQP's `timestamp`, in seconds since 1970, where its publisher gave one. */
   readonly timestampSeconds?: number | undefined;
+  readonly contentType?: string | undefined;
   /** Aborted when the channel it came by is gone: the broker gives the message out again, so drop the work. */
   readonly signal: AbortSignal;
+}
+
+/** A message to be settled once, with `ack` or `requeue`. */
+export interface Delivery extends Message {
   /** Done. Sent in batches; does nothing when the channel is gone. A tag is never acked on another channel. */
   ack(): void;
   /** Not done: the broker gives it out again at once, to whoever is subscribed. */
@@ -33,6 +44,9 @@ export interface SubscriptionOptions {
   /** The channel is gone, and with it every delivery not settled. The session subscribes again by itself. */
   onLost?(): void;
 }
+
+/** AMQP's bound; bytes that are not UTF-8 are three each once they are read. */
+const shortTextBytesMax = 255;
 
 /** The channel of a connection that publishes, with the settling of what is consumed on it. */
 export interface PublishingChannel {
@@ -198,6 +212,7 @@ class LineDelivery implements Delivery {
   readonly redelivered: boolean;
   readonly #line: Line;
   readonly #message: ConsumeMessage;
+  #headers: ReceivedHeaders | undefined;
   #settled = false;
 
   constructor(line: Line, message: ConsumeMessage) {
@@ -212,8 +227,16 @@ class LineDelivery implements Delivery {
     return this.#message.fields.exchange;
   }
 
-  get headers(): Readonly<Record<string, unknown>> {
-    return this.#message.properties.headers ?? noHeaders;
+  get headers(): Headers {
+    return this.#read.headers;
+  }
+
+  get marks(): Marks {
+    return this.#read.marks;
+  }
+
+  get droppedHeaders(): readonly string[] {
+    return this.#read.dropped;
   }
 
   get messageId(): string | undefined {
@@ -221,7 +244,12 @@ class LineDelivery implements Delivery {
   }
 
   get timestampSeconds(): number | undefined {
-    return this.#message.properties.timestamp;
+    return readTimestamp(this.#message.properties.timestamp);
+  }
+
+  get contentType(): string | undefined {
+    const type: unknown = this.#message.properties.contentType;
+    return typeof type === "string" && Buffer.byteLength(type) <= shortTextBytesMax ? type : undefined;
   }
 
   get signal(): AbortSignal {
@@ -236,6 +264,11 @@ class LineDelivery implements Delivery {
     if (this.#settle()) this.#line.acks.requeue(this.#message.fields.deliveryTag);
   }
 
+  get #read(): ReceivedHeaders {
+    this.#headers ??= readHeaders(this.#message.properties.headers);
+    return this.#headers;
+  }
+
   #settle(): boolean {
     if (this.#settled || this.#line.acks.isGone) return false;
     this.#settled = true;
@@ -243,5 +276,3 @@ class LineDelivery implements Delivery {
     return true;
   }
 }
-
-const noHeaders: Readonly<Record<string, unknown>> = Object.freeze({});

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { Bench } from "../../scripts/flow/agents-bench.ts";
 import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
-import type { Delivery } from "../lib/subscription.ts";
+import type { Message } from "../lib/subscription.ts";
 
 // Pullers and dispatcher as processes, a real broker, two radar servers of which one is dead: what the first one announced comes
 // from the other. Not proved here: that a standby on another host helps (the dispatcher's simulation does that).
@@ -9,8 +9,8 @@ import type { Delivery } from "../lib/subscription.ts";
 let broker: LocalBroker;
 let bench: Bench;
 let benches = 0;
-let requests: Delivery[];
-let dead: Delivery[];
+let requests: Message[];
+let dead: Message[];
 /** On a machine that does nothing else these are seconds; the limits are for one that does. */
 const waiting = { timeout: 100_000, interval: 20 };
 vi.setConfig({ testTimeout: 240_000 });

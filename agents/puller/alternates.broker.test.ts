@@ -3,7 +3,7 @@ import type { AgentProcess } from "../../scripts/flow/agent-process.ts";
 import { Bench, keyOf } from "../../scripts/flow/agents-bench.ts";
 import type { Manner } from "../../scripts/flow/radar-server.ts";
 import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
-import type { Delivery } from "../lib/subscription.ts";
+import type { Message } from "../lib/subscription.ts";
 
 // The puller's side, with the test as dispatcher: a real broker, real servers that fail in each way, pullers as processes. The
 // real dispatcher's answers are in alternates-with-dispatcher.broker.test.ts.
@@ -11,8 +11,8 @@ import type { Delivery } from "../lib/subscription.ts";
 let broker: LocalBroker;
 let bench: Bench;
 let benches = 0;
-let requests: Delivery[];
-let receipts: Delivery[];
+let requests: Message[];
+let receipts: Message[];
 /** On a machine that does nothing else these are seconds; the limits are for one that does. */
 const waiting = { timeout: 100_000, interval: 20 };
 vi.setConfig({ testTimeout: 240_000 });
@@ -36,7 +36,7 @@ async function listen(): Promise<void> {
   receipts = await bench.listen("receipts", ["v00.urp.pulled"]);
 }
 
-const reasonOf = (request: Delivery | undefined) => String(request?.headers["x-warren-reason"]);
+const reasonOf = (request: Message | undefined) => String(request?.marks.reason);
 const many = (count: number, prefix = "p") => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
 test("every product that is in place is told of once, by its key and the time of its first arrival", async () => {
@@ -104,8 +104,8 @@ describe("a product that its server does not give", () => {
     expect(letter?.headers).toMatchObject({
       "x-dead-reason":
         "both failed: first: http://urp-1: 503 (2 tries); then: the server has no such product (404) (5 tries)",
-      "x-warren-alternate": "http://urp-1: 503 (2 tries)",
     });
+    expect(letter?.marks).toEqual({ alternate: "http://urp-1: 503 (2 tries)" });
     expect(letter?.body.equals(bench.urp2.announcementOf("p"))).toBe(true);
     expect(requests).toEqual([]);
     const failed = /^warren_puller_alternates_failed_total 1$/m;

@@ -4,27 +4,33 @@ import { Alternates, formatReason, provenanceOf, requestFor } from "./alternates
 
 const topics = { notifyTopic: "v00.urp.notify", twinTopic: "v00.urp.twin", alternateTopic: "v00.urp.alternate" };
 const body = Buffer.from("a985c32cbdee8af2ab5d7b8f6022e781 7 http://urp-1/ db/x/p");
-const doubt = { "x-warren-doubt": "1" };
-const asked = { "x-warren-alternate": "urp-1 is dead" };
+const nothing = { headers: {}, marks: {} };
+const doubt = { headers: {}, marks: { doubt: true } } as const;
+const asked = { headers: {}, marks: { alternate: "urp-1 is dead" } };
 
 test.each([
-  ["the dispatcher's first", "v00.urp.notify.x", {}, { kind: "first", inDoubt: false }],
-  ["the dispatcher's first, without a tail", "v00.urp.notify", {}, { kind: "first", inDoubt: false }],
-  ["one that a shovel has carried", "v00.urp.notify.x", { "x-shovelled": [{}] }, { kind: "first", inDoubt: true }],
+  ["the dispatcher's first", "v00.urp.notify.x", nothing, { kind: "first", inDoubt: false }],
+  ["the dispatcher's first, without a tail", "v00.urp.notify", nothing, { kind: "first", inDoubt: false }],
+  [
+    "one that a shovel has carried",
+    "v00.urp.notify.x",
+    { headers: { "x-shovelled": [{}] }, marks: {} },
+    { kind: "first", inDoubt: true },
+  ],
   ["one sent in doubt", "v00.urp.notify.x", doubt, { kind: "first", inDoubt: true }],
   ["a twin", "v00.urp.twin.x", asked, { kind: "twin", winnerReason: "urp-1 is dead" }],
-  ["a twin that doesn't say why", "v00.urp.twin.x", {}, { kind: "twin", winnerReason: "no reason was given" }],
-  ["an alternate under the first's topic", "v00.urp.notify.x", asked, { kind: "twin", winnerReason: "urp-1 is dead" }],
-  ["another feed's", "v00.dd.notify.x", {}, { kind: "foreign" }],
-  ["one whose topic only begins like ours", "v00.urp.notify2.x", {}, { kind: "foreign" }],
-])("%s is known by topic and headers", (_, routingKey, headers, provenance) => {
-  expect(provenanceOf({ routingKey, headers, body }, topics)).toEqual(provenance);
+  ["a twin that doesn't say why", "v00.urp.twin.x", nothing, { kind: "twin", winnerReason: "no reason was given" }],
+  ["a first that is marked as a twin", "v00.urp.notify.x", asked, { kind: "first", inDoubt: false }],
+  ["another feed's", "v00.dd.notify.x", doubt, { kind: "foreign" }],
+  ["one whose topic only begins like ours", "v00.urp.notify2.x", nothing, { kind: "foreign" }],
+])("%s is known by its topic and the marks that belong there", (_, routingKey, said, provenance) => {
+  expect(provenanceOf({ routingKey, ...said, body }, topics)).toEqual(provenance);
 });
 
 describe("a request", () => {
-  test("goes under the same tail with the announcement's headers, save warren's own, its time, and the reason", () => {
-    const headers = { filename: "p", ...doubt };
-    const announced = { routingKey: "v00.urp.notify.a.b", headers, body, timestampSeconds: 1_421_777_342 };
+  test("goes under the same tail with the announcement's headers, not its marks, its time, and the reason", () => {
+    const said = { ...doubt, headers: { filename: "p" }, timestampSeconds: 1_421_777_342 };
+    const announced = { routingKey: "v00.urp.notify.a.b", body, ...said };
     expect(requestFor(announced, "dead", topics)).toEqual({
       routingKey: "v00.urp.alternate.a.b",
       options: {
@@ -37,7 +43,7 @@ describe("a request", () => {
 
   test("goes without its tail where that would be longer than a topic may be", () => {
     const routingKey = `v00.urp.notify.${"é".repeat(119)}`;
-    expect(requestFor({ routingKey, body }, "dead", topics).routingKey).toBe("v00.urp.alternate");
+    expect(requestFor({ routingKey, body, ...nothing }, "dead", topics).routingKey).toBe("v00.urp.alternate");
   });
 });
 
@@ -66,14 +72,13 @@ describe("a reason", () => {
 });
 
 /** A broker that answers each publish with the next outcome; the last one repeats. */
-function arrange(outcomes: (PublishOutcome | Error)[]) {
+function arrange(outcomes: PublishOutcome[]) {
   const sent: { routingKey: string; options: PublishOptions | undefined }[] = [];
   const session = {
     ready: async () => {},
     async publish(_exchange: string, routingKey: string, _body: Buffer, options?: PublishOptions) {
       const outcome = outcomes[Math.min(sent.length, outcomes.length - 1)] ?? "lost";
       sent.push({ routingKey, options });
-      if (outcome instanceof Error) throw outcome;
       return outcome;
     },
   };
@@ -82,7 +87,7 @@ function arrange(outcomes: (PublishOutcome | Error)[]) {
 }
 
 describe("asking", () => {
-  const announced = { routingKey: "v00.urp.notify.x", headers: { filename: "p" }, body };
+  const announced = { routingKey: "v00.urp.notify.x", headers: { filename: "p" }, marks: {}, body };
   const never = new AbortController().signal;
 
   test("is done when the broker has the request, and goes on as long as it has not", async () => {
@@ -99,12 +104,6 @@ describe("asking", () => {
       ok: false,
       reason: "no queue takes requests under v00.urp.alternate.x",
     });
-  });
-
-  test("goes without the announcement's headers where they can't be sent", async () => {
-    const { alternates, sent } = arrange([new RangeError("headers too large"), "confirmed"]);
-    expect((await alternates.ask(announced, "dead", never)).ok).toBe(true);
-    expect(sent[1]?.options?.headers).toEqual({ "x-warren-reason": "dead [puller@pds-1]" });
   });
 
   test("ends when the announcement is ours no more, also while a confirm is waited for", async () => {

@@ -1,10 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { headerBytesMax, type ReceivedMessage } from "../lib/announcement.ts";
+import { headerBytesMax } from "../lib/announcement.ts";
 import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
-import { alternateHeader, doubtHeader, joinTopic, reasonHeader, topicTail } from "../lib/dispatch-topics.ts";
-import type { PublishOptions, PublishOutcome } from "../lib/publisher.ts";
+import { cutToBytes } from "../lib/cut-to-bytes.ts";
+import { joinTopic, topicTail } from "../lib/dispatch-topics.ts";
+import { markHeaders } from "../lib/headers.ts";
+import type { PublishOptions } from "../lib/publisher.ts";
 import { bad, good, type Result } from "../lib/result.ts";
+import type { Message } from "../lib/subscription.ts";
 import type { Config } from "./config.ts";
 
 /** Whose announcement this is. */
@@ -16,11 +19,8 @@ export type Provenance =
   /** Under a topic that is not the dispatcher's: nobody there waits for receipts, or has twins. */
   | { readonly kind: "foreign" };
 
-export interface Addressed extends ReceivedMessage {
-  readonly routingKey: string;
-  /** When the product was announced first, as the dispatcher says. */
-  readonly timestampSeconds?: number | undefined;
-}
+/** An announcement with what is needed to answer it. `timestampSeconds`: when the product was announced first, as the dispatcher says. */
+export type Addressed = Pick<Message, "body" | "routingKey" | "headers" | "marks" | "timestampSeconds">;
 
 /**
  * Of a message that RabbitMQ's shovel has carried here from another broker. It may have been given out there before, and the broker's mark of that doesn't
@@ -30,20 +30,14 @@ const shovelledHeader = "x-shovelled";
 
 type Topics = Pick<Config, "notifyTopic" | "twinTopic" | "alternateTopic">;
 
-export function provenanceOf({ routingKey, headers = {} }: Addressed, topics: Topics): Provenance {
-  const reason = headers[alternateHeader];
+/** A mark counts under the topic of its own alone: whoever forges one elsewhere says nothing. */
+export function provenanceOf({ routingKey, headers, marks }: Addressed, topics: Topics): Provenance {
   if (topicTail(topics.twinTopic, routingKey) !== undefined) {
-    return { kind: "twin", winnerReason: typeof reason === "string" ? reason : "no reason was given" };
+    return { kind: "twin", winnerReason: marks.alternate ?? "no reason was given" };
   }
   if (topicTail(topics.notifyTopic, routingKey) === undefined) return { kind: "foreign" };
-  // Not to be asked for twice, whatever the topic it comes back under.
-  if (typeof reason === "string") return { kind: "twin", winnerReason: reason };
-  const inDoubt = headers[doubtHeader] !== undefined || headers[shovelledHeader] !== undefined;
-  return { kind: "first", inDoubt };
+  return { kind: "first", inDoubt: marks.doubt === true || headers[shovelledHeader] !== undefined };
 }
-
-/** Headers of warren's own, which are for the agent that reads them. */
-const ownHeaders = "x-warren-";
 
 /** A message that asks for an announcement's twin. */
 export interface AlternateRequest {
@@ -56,13 +50,12 @@ export interface AlternateRequest {
  * which product of that name is meant. Where the topic would be too long, it goes without its tail, which only people read.
  */
 export function requestFor(announced: Addressed, reason: string, topics: Topics): AlternateRequest {
-  const { routingKey, headers = {}, timestampSeconds } = announced;
+  const { routingKey, headers, timestampSeconds } = announced;
   const { notifyTopic, alternateTopic } = topics;
-  const passedOn = Object.entries(headers).filter(([name]) => !name.startsWith(ownHeaders));
   return {
     routingKey: joinTopic(alternateTopic, topicTail(notifyTopic, routingKey) ?? "") ?? alternateTopic,
     options: {
-      headers: { ...Object.fromEntries(passedOn), [reasonHeader]: reason },
+      headers: { ...headers, ...markHeaders({ reason }) },
       contentType: "text/plain",
       ...(timestampSeconds === undefined ? {} : { timestampSeconds }),
     },
@@ -73,19 +66,6 @@ export function requestFor(announced: Addressed, reason: string, topics: Topics)
 export function formatReason(what: string, who: string): string {
   const by = ` [${cutToBytes(who, headerBytesMax / 3)}]`;
   return cutToBytes(what, headerBytesMax - Buffer.byteLength(by)) + by;
-}
-
-function cutToBytes(text: string, bytesMax: number): string {
-  if (Buffer.byteLength(text) <= bytesMax) return text;
-  const mark = "…";
-  let cut = "";
-  let bytes = Buffer.byteLength(mark);
-  for (const character of text) {
-    bytes += Buffer.byteLength(character);
-    if (bytes > bytesMax) break;
-    cut += character;
-  }
-  return cut + mark;
 }
 
 export interface AlternatesOptions {
@@ -118,21 +98,11 @@ export class Alternates {
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
       await session.ready(signal);
-      const outcome = await unlessAborted(signal, this.#publish(exchange, request, announced.body));
+      const publishing = session.publish(exchange, request.routingKey, announced.body, request.options);
+      const outcome = await unlessAborted(signal, publishing);
       if (outcome === "confirmed") return good(undefined);
       if (outcome === "returned") return bad(`no queue takes requests under ${request.routingKey}`);
       await delay(backoffMs(retry, attempt), undefined, { signal });
-    }
-  }
-
-  /** A peer's headers may be more than what a message can carry: the reason goes all the same. */
-  async #publish(exchange: string, { routingKey, options }: AlternateRequest, body: Buffer): Promise<PublishOutcome> {
-    const { session } = this.#options;
-    try {
-      return await session.publish(exchange, routingKey, body, options);
-    } catch {
-      const headers = { [reasonHeader]: options.headers[reasonHeader] };
-      return session.publish(exchange, routingKey, body, { ...options, headers });
     }
   }
 }

@@ -2,7 +2,13 @@ import { z } from "zod";
 import { bad, good, type Result } from "../lib/result.ts";
 
 /** More than host, folder and random ids take; what is longer is not ours. */
-const idCharactersMax = 5000;
+const idCharactersMax = 1000;
+/** Other pullers that one knows, at most: more than any system has. */
+export const othersMax = 64;
+/** All of them in an answer, with room to spare. */
+const bytesMax = 2 * othersMax * idCharactersMax;
+/** Clocks stand still here, so that whatever somebody forges the next question is still a number that all understand. */
+export const clockMax = 2 ** 52;
 const id = z.string().min(1).max(idCharactersMax);
 
 export const inquirySchema = z.object({
@@ -24,7 +30,13 @@ const schema = z.discriminatedUnion("kind", [
   /** I hear from now on; `asksBack`: and who else does? */
   z.object({ kind: z.literal("here"), from: id, asksBack: z.boolean() }),
   /** `clock`: Lamport's, by which of two that ask about one product at once the same one goes first for both. */
-  z.object({ kind: z.literal("ask"), from: id, question: id, about: inquirySchema, clock: z.int().min(0) }),
+  z.object({
+    kind: z.literal("ask"),
+    from: id,
+    question: id,
+    about: inquirySchema,
+    clock: z.int().min(0).max(clockMax),
+  }),
   /** `others`: pullers that the answering one knows, away or not. */
   z.object({ kind: z.literal("answer"), from: id, to: id, question: id, standing, others: z.array(id).optional() }),
 ]);
@@ -41,6 +53,7 @@ export function formatPeerMessage(message: PeerMessage): Buffer {
 
 /** Bad for what another program put there, and for kinds of message of a later version: nobody waits for an answer to it. */
 export function parsePeerMessage(body: Buffer): Result<PeerMessage> {
+  if (body.length > bytesMax) return bad(`it has ${body.length} bytes, at most ${bytesMax} are a puller's`);
   let json: unknown;
   try {
     json = JSON.parse(body.toString());

@@ -3,7 +3,7 @@ import type { AgentProcess } from "../../scripts/flow/agent-process.ts";
 import { Bench } from "../../scripts/flow/agents-bench.ts";
 import { BrokerGate } from "../../scripts/flow/broker-gate.ts";
 import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
-import type { Delivery } from "../lib/subscription.ts";
+import type { Message } from "../lib/subscription.ts";
 import { parsePeerMessage } from "./peer-message.ts";
 
 // Two pullers as processes whose connections to a real broker end at the worst moment: when the product is in its folder, and the ack
@@ -22,7 +22,7 @@ let bench: Bench;
 let benches = 0;
 let gates: Record<Name, BrokerGate>;
 let pullers: Record<Name, AgentProcess>;
-let heard: Delivery[];
+let heard: Message[];
 
 beforeAll(async () => {
   broker = await Bench.startBroker();

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { aborted } from "../lib/aborted.ts";
-import type { PeerMessage } from "./peer-message.ts";
+import { formatPeerMessage, type PeerMessage, parsePeerMessage } from "./peer-message.ts";
 import { Peers } from "./peers.ts";
 import { about, type Node, World } from "./peers-fixture.ts";
 
@@ -283,4 +283,44 @@ test("however often it is given out, and to how many at once: one places it, onc
     }),
     { numRuns: 500 },
   );
+});
+
+test("names that somebody invents are bounded, in memory and on disk; one that doesn't answer makes room", async () => {
+  const known: (readonly string[])[] = [];
+  const peers = new Peers({
+    ...{ self: "p0", nonce: "n", waitMs: shortMs, settleMs: 0, known: ["p1"], send: () => {} },
+    ...{ onSilent: () => {}, onKnown: (others) => void known.push(others) },
+    standingOf: async () => "nothing",
+  });
+  peers.connected();
+  const invented = (from: number) => Array.from({ length: 2000 }, (_, at) => `x${from + at}`);
+  for (const from of invented(0)) peers.heard({ kind: "here", from, asksBack: false });
+  const answer = { kind: "answer", from: "x0", to: "p0", question: "n-1", standing: "nothing" } as const;
+  peers.heard({ ...answer, others: invented(5000) });
+  expect(peers.counts).toEqual({ known: 64, silent: 0 });
+  expect(known).toHaveLength(63);
+  expect(known.at(-1)).toHaveLength(64);
+  expect(await peers.ask(about, new AbortController().signal)).toBe("silent");
+  expect(peers.counts).toEqual({ known: 64, silent: 64 });
+  peers.heard({ kind: "here", from: "p2", asksBack: false });
+  expect(peers.counts).toEqual({ known: 64, silent: 63 });
+});
+
+test("a clock beyond all questions changes nothing: whoever asks next is understood by all", async () => {
+  const said: PeerMessage[] = [];
+  const peers = new Peers({
+    ...{ self: "p0", nonce: "n", waitMs: longMs, known: [], send: (message) => void said.push(message) },
+    ...{ onSilent: () => {}, onKnown: () => {} },
+    standingOf: async () => "nothing",
+  });
+  peers.connected();
+  const forged = { kind: "ask", from: "x", question: "q", about, clock: 2 ** 53 - 1 } as const;
+  expect(parsePeerMessage(formatPeerMessage(forged)).ok).toBe(false);
+  peers.heard({ ...forged, clock: 2 ** 52 });
+  const abort = new AbortController();
+  const word = peers.ask(about, abort.signal);
+  const asked = said.find(({ kind }) => kind === "ask");
+  expect(asked && parsePeerMessage(formatPeerMessage(asked))).toEqual({ ok: true, value: asked });
+  abort.abort();
+  await expect(word).rejects.toThrow();
 });

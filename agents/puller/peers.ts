@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Inquiry, PeerMessage, Standing } from "./peer-message.ts";
+import { clockMax, type Inquiry, othersMax, type PeerMessage, type Standing } from "./peer-message.ts";
 
 /** Longer than it takes pullers that run to answer one that has just begun. All that matters to is the first start ever, see `Peers`. */
 const settleMsDefault = 2000;
@@ -51,7 +51,10 @@ interface Question {
  */
 export class Peers {
   readonly #options: PeersOptions;
-  /** All that have ever spoken; false: did not answer. One that ends says nothing of it: its last acks may have died with it. */
+  /**
+   * All that have ever spoken, at most `othersMax`; false: did not answer. One that ends says nothing of it: its last acks may have died with
+   * it.
+   */
   readonly #others = new Map<string, boolean>();
   readonly #questions = new Map<string, Question>();
   /** By key: questions of others that wait until this puller is done with the product. */
@@ -66,7 +69,7 @@ export class Peers {
 
   constructor(options: PeersOptions) {
     this.#options = options;
-    for (const other of options.known) if (other !== options.self) this.#others.set(other, true);
+    for (const other of options.known.slice(0, othersMax)) if (other !== options.self) this.#others.set(other, true);
   }
 
   /** Other pullers that are known, and those of them that did not answer. */
@@ -105,7 +108,7 @@ export class Peers {
   async ask(about: Inquiry, signal: AbortSignal): Promise<Word> {
     const { waitMs, nonce, onSilent } = this.#options;
     const name = `${nonce}-${++this.#sequence}`;
-    this.#clock += 1;
+    this.#clock = Math.min(this.#clock + 1, clockMax);
     const word = Promise.withResolvers<Word>();
     const question: Question = { about, clock: this.#clock, isOut: false, denied: new Set(), word };
     this.#questions.set(name, question);
@@ -153,9 +156,20 @@ export class Peers {
 
   /** Of pullers that it has heard nothing of before, or that changed, the next process is to know. */
   #note(others: readonly string[], answers: boolean): void {
-    const changed = others.filter((other) => this.#others.get(other) !== answers);
-    for (const other of changed) this.#others.set(other, answers);
-    if (changed.length > 0) this.#options.onKnown(this.#answering);
+    let hasChanged = false;
+    for (const other of others) {
+      if (this.#others.get(other) === answers || !this.#hasRoomFor(other)) continue;
+      this.#others.set(other, answers);
+      hasChanged = true;
+    }
+    if (hasChanged) this.#options.onKnown(this.#answering);
+  }
+
+  /** Names are what others wrote: one more than the bound takes the place of one that did not answer, or is nobody's. */
+  #hasRoomFor(other: string): boolean {
+    if (this.#others.has(other) || this.#others.size < othersMax) return true;
+    const silent = [...this.#others].find(([, answers]) => !answers);
+    return silent !== undefined && this.#others.delete(silent[0]);
   }
 
   get #answering(): string[] {
@@ -171,7 +185,7 @@ export class Peers {
     const question = this.#questions.get(name);
     if (!question) return;
     if (standing !== "nothing") question.word.resolve(standing);
-    question.denied.add(from);
+    if (this.#others.has(from)) question.denied.add(from);
     this.#conclude(question);
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import type { Marks } from "../lib/headers.ts";
 import { LocalFault } from "../lib/receiver-queue.ts";
 import type { Result } from "../lib/result.ts";
 import { configSchema } from "./config.ts";
@@ -98,6 +99,7 @@ const key = "a985c32cbdee8af2ab5d7b8f6022e781";
 const announced = (redelivered = false, signal = new AbortController().signal) => ({
   routingKey: "v00.urp.notify.x",
   headers: {} as Record<string, unknown>,
+  marks: {} as Marks,
   body: Buffer.from(`${key} 7 http://urp-1/ db/p`),
   redelivered,
   timestampSeconds: 1_421_777_342,
@@ -107,7 +109,7 @@ const announced = (redelivered = false, signal = new AbortController().signal) =
 const twin = (redelivered = false) => ({
   ...announced(redelivered),
   routingKey: "v00.urp.twin.x",
-  headers: { "x-warren-alternate": "http://urp-1: 404 (2 tries) [puller@pds-2]" },
+  marks: { alternate: "http://urp-1: 404 (2 tries) [puller@pds-2]" },
   body: Buffer.from(`${key} 8 http://urp-2/ db/p2`),
 });
 const withoutDispatcher = { ask: async () => nobody };
@@ -301,7 +303,7 @@ describe("a twin that was asked for", () => {
     const { puller, placed } = arrange([whole]);
     await puller.handle(twin());
     await puller.handle(announced(true));
-    await puller.handle({ ...announced(), headers: { "x-warren-doubt": "1" } });
+    await puller.handle({ ...announced(), marks: { doubt: true } });
     expect(placed).toEqual(["p2"]);
   });
 

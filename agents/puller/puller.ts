@@ -123,9 +123,7 @@ export class Puller {
         if (disposition !== undefined) return disposition;
       } catch (error) {
         if (!(error instanceof LocalFault)) throw error;
-        if (error.code === "ENAMETOOLONG") {
-          return this.#putAside("the file name is too long for this file system", pull.from);
-        }
+        if (error.nameFault !== undefined) return this.#putAside(error.nameFault, pull.from);
         if (await this.#hold(pull, error)) return "requeue";
       }
     }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { checkFileName } from "../lib/receiver-queue.ts";
+import { checkFileName, nameBytesMax } from "../lib/receiver-queue.ts";
 import { bad, good, type Result } from "../lib/result.ts";
 
 /** What a message is called by. */
@@ -10,16 +10,12 @@ export interface Named {
   readonly messageId?: string | undefined;
 }
 
-/** Of a file system. */
-const nameBytesMax = 255;
 const placeholder = /\$\{([^}]*)\}/g;
 const templateParts: readonly string[] = ["key", "id", "hash"];
 /** A third of what tells two contents apart beyond doubt: enough for names. */
 const hashDigits = 16;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what these look for
-const controlCharacter = /[\u0000-\u001f\u007f]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: as above
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
 const unsafeInName = /[\u0000-\u001f\u007f/]/g;
 
 /** What is wrong with a template for names; undefined where nothing is. */
@@ -29,7 +25,7 @@ export function nameTemplateFault(template: string): string | undefined {
   if (unknown !== undefined) return `\${${unknown}} is none of ${templateParts.join(", ")}`;
   if (!parts.includes("hash") && !parts.includes("id"))
     return `expected \${hash} or \${id} in it, or all have one name`;
-  return checked(template.replace(placeholder, "x")).ok ? undefined : "would make names that no file may have";
+  return checkFileName(template.replace(placeholder, "x")).ok ? undefined : "would make names that no file may have";
 }
 
 /**
@@ -41,14 +37,8 @@ export function nameOf(message: Named, nameHeader: string, nameTemplate: string)
   const said = message.headers[nameHeader];
   if (said === undefined || said === null) return good(templateName(message, nameTemplate));
   if (typeof said !== "string") return bad(`header ${nameHeader} is no text`);
-  const name = checked(said);
+  const name = checkFileName(said);
   return name.ok ? name : bad(`header ${nameHeader}: ${name.reason}`);
-}
-
-function checked(name: string): Result<string> {
-  if (controlCharacter.test(name)) return bad("the file name has a control character");
-  if (name.endsWith(".tmp")) return bad("the file name ends in .tmp, a mark of files in work");
-  return checkFileName(name);
 }
 
 /** Fits whatever the key is: what no file may be called is replaced, what is too long is cut, the hash stays whole. */

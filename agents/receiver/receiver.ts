@@ -46,13 +46,6 @@ type ReceiverConfig = Pick<
 const retryDelayMinMs = 100;
 /** Files of one name that wait with different contents: whoever takes them from the folder has stopped doing so. */
 const sameNameMax = 1000;
-/** What a file system says of a name that it has no place for: the message's matter, not this host's. */
-const nameFaults: Readonly<Record<string, string>> = {
-  ENAMETOOLONG: "the file name is too long for this file system",
-  EILSEQ: "the file name has bytes that this file system does not take",
-  EISDIR: "a folder has the file's name",
-};
-
 /** Puts each message into the receiver queue folder as a file, whole or not at all. */
 export class Receiver {
   readonly #config: ReceiverConfig;
@@ -177,7 +170,7 @@ export class Receiver {
       }
       return { unfit: `${sameNameMax} files of the name ${name} wait already` };
     } catch (error) {
-      const unfit = error instanceof LocalFault ? nameFaults[error.code] : undefined;
+      const unfit = error instanceof LocalFault ? error.nameFault : undefined;
       if (unfit === undefined) throw error;
       return { unfit };
     } finally {
@@ -193,7 +186,8 @@ export class Receiver {
       events.unfit(reason, routingKey, "dead letter");
       return { deadLetter: reason };
     }
-    const name = String(headers[this.#config.nameHeader] ?? "");
+    const said = headers[this.#config.nameHeader];
+    const name = typeof said === "string" ? said : "";
     try {
       await aside.keep(body, { name, reason, exchange, routingKey, headers, messageId });
     } catch (error) {

@@ -1,7 +1,7 @@
 import type { Announcement } from "../lib/announcement.ts";
 import { codecExp } from "../lib/codec-exp.ts";
 import { codecs, type WireFormat } from "../lib/codecs.ts";
-import { againHeader } from "../lib/dispatch-topics.ts";
+import { markHeaders } from "../lib/headers.ts";
 import { good, type Result } from "../lib/result.ts";
 import { formatTopic } from "../lib/topics.ts";
 import type { AmqpConfig } from "./config.ts";
@@ -48,7 +48,7 @@ export async function composeMessages(
 ): Promise<Result<Composed>> {
   const routingKey = formatKey(config.exchangeKey, file.name, captures);
   if (!routingKey.ok) return routingKey;
-  const mark = again ? { [againHeader]: "1" } : {};
+  const mark = again ? markHeaders({ again: true }) : {};
   const filename = config.wholeNameInHeader ? file.name : headerName(file.name);
   const { exchange, contentType } = config;
   const own = { exchange, routingKey: routingKey.value, body, headers: { filename, ...mark }, contentType };

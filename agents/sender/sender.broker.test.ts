@@ -41,10 +41,10 @@ beforeEach(async () => {
   });
   consume({
     ...{ session, queue, prefetch: 200, log, agent: "test" },
-    handle: ({ routingKey, body, headers, messageId }) => {
+    handle: ({ routingKey, body, headers, marks, messageId }) => {
       // The broker gives out again what was not acked when it died: one message, not two.
       if (messageIds.size === messageIds.add(messageId).size) return "ack";
-      const again = headers["x-warren-again"] === "1";
+      const again = marks.again === true;
       heard.push({ routingKey, body: body.toString(), filename: headers.filename, again });
       return "ack";
     },

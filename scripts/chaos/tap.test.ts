@@ -13,7 +13,7 @@ const message = codecs.v00.format({
   key: productKey(file),
 });
 const body = message.ok ? message.value.body : Buffer.alloc(0);
-const delivery = { body, exchange: "cmc", headers: {}, messageId: "AbC-d-1f" };
+const delivery = { body, exchange: "cmc", headers: {}, marks: {}, messageId: "AbC-d-1f" };
 
 describe("a message at the tap", () => {
   it.each([
@@ -31,8 +31,8 @@ describe("a message at the tap", () => {
   });
 
   it("says that its publisher was in doubt", () => {
-    const headers = { "x-warren-doubt": "1" };
-    expect(readSeen({ ...delivery, headers, routingKey: "v00.urp.notify.db" }, 5)).toMatchObject({ doubt: true });
+    const marks = { doubt: true } as const;
+    expect(readSeen({ ...delivery, marks, routingKey: "v00.urp.notify.db" }, 5)).toMatchObject({ doubt: true });
   });
 
   it("is a dead letter by its exchange, with the reason", () => {

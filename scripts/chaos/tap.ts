@@ -133,10 +133,10 @@ function openSession(options: ChaosTapOptions, host: string, passwordFile: strin
 
 /** What a message says of a product; undefined where it is about none. */
 export function readSeen(
-  delivery: Pick<Delivery, "body" | "exchange" | "routingKey" | "headers" | "messageId">,
+  delivery: Pick<Delivery, "body" | "exchange" | "routingKey" | "headers" | "marks" | "messageId">,
   atMs: number,
 ): Seen | SeenReceipt | undefined {
-  const { body, exchange, routingKey, headers, messageId = "none" } = delivery;
+  const { body, exchange, routingKey, headers, marks, messageId = "none" } = delivery;
   if (routingKey === pulledTopicDefault) return { kind: "pulled", key: body.toString(), messageId, atMs };
   const parsed = codecs.v00.parse({ body, headers });
   if (!parsed.ok) return undefined;
@@ -148,7 +148,7 @@ export function readSeen(
     file: fileNameOf(parsed.value),
     source: URL.parse(parsed.value.baseUrl)?.hostname ?? parsed.value.baseUrl,
     messageId,
-    doubt: headers["x-warren-doubt"] !== undefined,
+    doubt: marks.doubt === true,
     reason: kind === "dead" ? String(reason ?? "none") : undefined,
     atMs,
   };

@@ -8,7 +8,7 @@ import { topologyOf } from "../../agents/dispatcher/topology.ts";
 import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
 import { brokerConfig } from "../../agents/lib/config.ts";
 import { type Consumer, consume } from "../../agents/lib/consumer.ts";
-import type { Delivery } from "../../agents/lib/subscription.ts";
+import type { Message } from "../../agents/lib/subscription.ts";
 import { deadLetterQueue } from "../../agents/lib/topology.ts";
 import { type Load, startLoad } from "./load.ts";
 import { DispatcherProcess } from "./process.ts";
@@ -20,7 +20,7 @@ const topic = "20150120.RADAR.URP.IWA";
 /** What the puller got of one product: message ids, so that a message given out twice is none sent twice. */
 interface Pulled {
   readonly messageIds: Set<string>;
-  readonly deliveries: Delivery[];
+  readonly deliveries: Message[];
 }
 
 /** One test's exchange and queues, with an announcer and a puller. */
@@ -28,7 +28,7 @@ export class Place {
   readonly name: string;
   readonly pulled = new Map<string, Pulled>();
   /** What came under the twin topic, by key. */
-  readonly twins = new Map<string, Delivery[]>();
+  readonly twins = new Map<string, Message[]>();
   readonly dispatchers: DispatcherProcess[] = [];
   readonly #loads: Load[] = [];
   readonly #rig: Rig;
@@ -91,7 +91,7 @@ export class Place {
 
   startPuller(): void {
     const [session, queue] = [this.#session, this.pullQueue];
-    const handle = (delivery: Delivery) => this.#pull(delivery);
+    const handle = (delivery: Message) => this.#pull(delivery);
     this.#consumer = consume({ session, queue, prefetch: 200, log, agent: "test", handle });
   }
 
@@ -104,7 +104,7 @@ export class Place {
     this.#sendsReceipts = false;
   }
 
-  #pull(delivery: Delivery): "ack" {
+  #pull(delivery: Message): "ack" {
     const { routingKey, messageId = "", body, timestampSeconds } = delivery;
     const key = body.toString("latin1", 0, 32);
     if (routingKey.startsWith("v00.urp.twin.")) {
@@ -189,7 +189,7 @@ export class Place {
   /** Of those, the ones of which no further message said that it was in doubt. */
   get repeatedUnmarked(): number {
     return [...this.pulled.values()].filter(
-      ({ deliveries }) => deliveries.filter(({ headers }) => headers["x-warren-doubt"] === undefined).length > 1,
+      ({ deliveries }) => deliveries.filter(({ marks }) => marks.doubt === undefined).length > 1,
     ).length;
   }
 

@@ -7,7 +7,7 @@ import { productKey } from "../../agents/lib/announcement.ts";
 import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
 import { brokerConfig } from "../../agents/lib/config.ts";
 import { consume } from "../../agents/lib/consumer.ts";
-import type { Delivery } from "../../agents/lib/subscription.ts";
+import type { Message } from "../../agents/lib/subscription.ts";
 import { deadLetterTopology, joinTopologies } from "../../agents/lib/topology.ts";
 import { type LocalBroker, startLocalBroker } from "../lib/local-broker.ts";
 import { AgentProcess, type AgentSpec } from "./agent-process.ts";
@@ -111,8 +111,8 @@ export class Bench {
   }
 
   /** What comes under these topics from now on. */
-  async listen(queue: string, patterns: readonly string[]): Promise<Delivery[]> {
-    const heard: Delivery[] = [];
+  async listen(queue: string, patterns: readonly string[]): Promise<Message[]> {
+    const heard: Message[] = [];
     const exchange = this.#prefix;
     const bindings = patterns.map((pattern) => ({ exchange, pattern }));
     const topology = { exchanges: [], queues: [{ name: `${this.#prefix}.${queue}`, bindings }] };
@@ -121,16 +121,16 @@ export class Bench {
   }
 
   /** Dead letters from now on. */
-  async listenToDead(): Promise<Delivery[]> {
-    const heard: Delivery[] = [];
+  async listenToDead(): Promise<Message[]> {
+    const heard: Message[] = [];
     await this.#hear(deadLetterTopology, "cmc.urp.dead", heard);
     return heard;
   }
 
-  async #hear(topology: typeof deadLetterTopology, queue: string, heard: Delivery[]): Promise<void> {
+  async #hear(topology: typeof deadLetterTopology, queue: string, heard: Message[]): Promise<void> {
     const session = openBrokerSession({ config: brokerConfig.parse(this.#brokerSettings), log, name: "ear", topology });
     this.#cleanup.add(() => session.close());
-    const handle = (delivery: Delivery) => {
+    const handle = (delivery: Message) => {
       heard.push(delivery);
       return "ack" as const;
     };

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import fc from "fast-check";
+import type { FuzzOptions } from "./subject.ts";
 
 /** Seeds that every run of the tests uses. Add the seed of each finding that was repaired. */
 export const fixedSeeds: readonly number[] = [1];
@@ -11,19 +12,23 @@ export function randomSeed(): number {
   return randomInt(1, seedMax);
 }
 
+type Run = Pick<FuzzOptions, "count" | "only">;
+
 /** Whether the input of this index is left as it should be. */
 export function isValidTurn(index: number): boolean {
   return index % validEvery === 0;
 }
 
-/** How many of the inputs 0 to `count` - 1 are valid. */
-export function validCount(count: number): number {
+/** How many of the inputs of a run are valid. */
+export function validCount({ count, only }: Run): number {
+  if (only !== undefined) return isValidTurn(only) ? 1 : 0;
   return Math.ceil(count / validEvery);
 }
 
 /** The indices of a run: all, or the one that is replayed. */
-export function indicesOf({ count, only }: { readonly count: number; readonly only?: number | undefined }): number[] {
-  return only === undefined ? Array.from({ length: count }, (_, index) => index) : [only];
+export function* indicesOf({ count, only }: Run): Generator<number> {
+  if (only !== undefined) yield only;
+  else for (let index = 0; index < count; index++) yield index;
 }
 
 /** The value of one index. It depends on seed and index alone, so that one input can be replayed without those before it. */

@@ -52,6 +52,11 @@ export class TestedAgent {
     return this.#child.pid ?? 0;
   }
 
+  /** How it ended: its exit code, or the signal that ended it; undefined while it runs. */
+  get exitCode(): number | NodeJS.Signals | undefined {
+    return this.#child.exitCode ?? this.#child.signalCode ?? undefined;
+  }
+
   /** Resolves to the first line, told already or to come, whose message matches. Rejects where the agent ends before. */
   async logged(message: string | RegExp): Promise<LogLine> {
     const isIt = ({ msg = "" }: LogLine) => (typeof message === "string" ? msg === message : message.test(msg));

@@ -1,4 +1,21 @@
 import type { FuzzSubject } from "../subject.ts";
+import { bridgeRunners } from "./bridge.ts";
+import { dispatcherInputRunner } from "./dispatcher.ts";
+import { dispatcherLedgerRunner } from "./dispatcher-ledger.ts";
+import { pullerQueueRunner } from "./puller.ts";
+import { pullerPeersRunner } from "./puller-peers.ts";
+import { receiverRunner } from "./receiver.ts";
+import { type MessageRunner, withOwnBroker } from "./run.ts";
+
+/** Each with a broker that is given to it. */
+export const messageRunners: readonly MessageRunner[] = [
+  dispatcherInputRunner,
+  dispatcherLedgerRunner,
+  pullerQueueRunner,
+  pullerPeersRunner,
+  receiverRunner,
+  ...bridgeRunners,
+];
 
 /** Hostile input for agents that read messages. */
-export const messageSubjects: readonly FuzzSubject[] = [];
+export const messageSubjects: readonly FuzzSubject[] = messageRunners.map(withOwnBroker);

@@ -1,0 +1,35 @@
+import { expect, vi } from "vitest";
+import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
+
+vi.setConfig({ testTimeout: 240_000 });
+
+/** For a process: a fault that nobody has thought of, met with one message alone. */
+const faulty = `data:text/javascript,${encodeURIComponent(`
+  const real = URL.canParse;
+  URL.canParse = (text, ...others) => {
+    if (text.includes("poison")) throw new Error("nobody has thought of this");
+    return real(text, ...others);
+  };
+`)}`;
+
+test("an announcement at which the dispatcher fails is a dead letter the second time, and what is behind it goes out", async ({
+  place,
+}) => {
+  const poison = Buffer.from(`${"a".repeat(32)} 7 http://poison/ db/x/p`);
+  vi.stubEnv("NODE_OPTIONS", `--import ${faulty}`);
+  const first = await place.dispatcher("a");
+  await place.announce(poison);
+  const keys = await place.announceFirst(20);
+  expect(await first.exited).toEqual([1, null]);
+  // The same host's, as systemd starts it again.
+  const second = await place.dispatcher("a");
+  expect(await second.exited).toEqual([1, null]);
+  const third = await place.dispatcher("a");
+  await place.allOut(keys);
+  vi.unstubAllEnvs();
+  expect(place.repeated).toBe(0);
+  const [dead] = await place.deadLetters(1);
+  const reason = "the dispatcher failed on it: nobody has thought of this";
+  expect(dead).toEqual({ reason, body: poison.toString() });
+  expect(await third.health()).toMatchObject({ ok: true });
+});

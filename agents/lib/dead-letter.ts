@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoffMs } from "./backoff.ts";
+import type { BrokerSession } from "./broker-session.ts";
+import { cutToBytes } from "./cut-to-bytes.ts";
+import { type Headers, headersBytesMax, markHeaders, readHeaders } from "./headers.ts";
+import type { Log } from "./log.ts";
+import type { PublishOptions } from "./publisher.ts";
+import type { Delivery } from "./subscription.ts";
+import { routingKeyBytesMax } from "./topics.ts";
+import { deadLetterExchange } from "./topology.ts";
+
+export interface DeadLetterOptions {
+  readonly session: BrokerSession;
+  readonly log: Log;
+  /** Named in the dead letter's headers, with the queue. */
+  readonly agent: string;
+  readonly queue: string;
+  readonly delivery: Delivery;
+  readonly reason: string;
+}
+
+/** Begins the names of the headers that a dead letter has beside its own. */
+export const deadHeaderPrefix = "x-dead-";
+/** Longer ones repeat what is in the message. */
+export const deadReasonBytesMax = 1024;
+const droppedBytesMax = 512;
+/** The headers that a dead letter has beside its own take less, each at its bound. */
+const deadHeadersBytesMax = 6144;
+const backoff = { minMs: 100, maxMs: 5000 };
+const excerptBytes = 200;
+
+/**
+ * Makes a message a dead letter: published to the dead-letter exchange under its own routing key, with its own headers, time and content type, and
+ * acked only when that is confirmed. The reason is in `x-dead-reason` (cut to 1,024 bytes), where it came from in `x-dead-agent`, `x-dead-queue` and
+ * `x-dead-exchange`, the time (ISO 8601) in `x-dead-time`; `x-dead-key` is there where the routing key had to be shortened, `x-dead-headers` names headers
+ * that couldn't be sent on. While the broker doesn't take it, it is tried again for as long as the message is ours. Never rejects.
+ */
+export async function deadLetter(options: DeadLetterOptions): Promise<void> {
+  const { session, log, delivery } = options;
+  const reason = cutToBytes(options.reason, deadReasonBytesMax);
+  const { routingKey, properties } = deadLetterOf({ ...options, reason });
+  for (let attempt = 1; !delivery.signal.aborted; attempt++) {
+    const outcome = await session
+      .publish(deadLetterExchange, routingKey, delivery.body, properties)
+      .catch((error: Error) => error.message);
+    if (outcome === "confirmed") {
+      const body = delivery.body.subarray(0, excerptBytes).toString();
+      log.warn({ event: "dead-letter", reason, routingKey: delivery.routingKey, body }, "message is now a dead letter");
+      delivery.ack();
+      return;
+    }
+    log.error({ outcome, attempt, reason }, `exchange ${deadLetterExchange} did not take a dead letter; trying again`);
+    await sleep(backoffMs(backoff, attempt), undefined, { signal: delivery.signal }).catch(() => {});
+  }
+}
+
+/** All of it fits what a message may have, whatever this one holds: whoever reads the dead letter sees all of it. */
+function deadLetterOf({ agent, queue, delivery, reason }: DeadLetterOptions): {
+  routingKey: string;
+  properties: PublishOptions;
+} {
+  const { exchange, marks, timestampSeconds, contentType } = delivery;
+  const entries = Object.entries(delivery.headers).filter(([name]) => !name.startsWith(deadHeaderPrefix));
+  const own = readHeaders(Object.fromEntries(entries), headersBytesMax - deadHeadersBytesMax);
+  const dropped = [...delivery.droppedHeaders, ...own.dropped].join(", ");
+  const routingKey = shortenKey(delivery.routingKey);
+  const why: Headers = {
+    ...own.headers,
+    ...markHeaders(marks),
+    "x-dead-reason": reason,
+    "x-dead-agent": agent,
+    "x-dead-queue": queue,
+    "x-dead-exchange": exchange,
+    "x-dead-time": new Date().toISOString(),
+    ...(routingKey === delivery.routingKey ? {} : { "x-dead-key": delivery.routingKey }),
+    ...(dropped === "" ? {} : { "x-dead-headers": cutToBytes(`left out: ${dropped}`, droppedBytesMax) }),
+  };
+  return {
+    routingKey,
+    properties: {
+      headers: why,
+      ...(timestampSeconds === undefined ? {} : { timestampSeconds }),
+      ...(contentType === undefined ? {} : { contentType }),
+    },
+  };
+}
+
+/** A cut may fall into a character, which is then read as one of three bytes. */
+const cutCharacterBytes = 3;
+
+/** Bytes that are no UTF-8 are three each once they are read: a key of 255 bytes may come as one of 765. */
+function shortenKey(key: string): string {
+  if (Buffer.byteLength(key) <= routingKeyBytesMax) return key;
+  return Buffer.from(key)
+    .subarray(0, routingKeyBytesMax - cutCharacterBytes)
+    .toString();
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from "vitest";
+import { headersBytesMax, markHeaders, readHeaders, readTimestamp } from "./headers.ts";
+
+describe("headers of a message from anybody", () => {
+  test.each([
+    ["a text", "x"],
+    ["a number", 5],
+    ["the largest number", Number.MAX_VALUE],
+    ["yes or no", true],
+    ["nothing", null],
+    ["bytes", Buffer.from("x")],
+    ["a time", { "!": "timestamp", value: 1_600_000_000 }],
+    ["a decimal", { "!": "decimal", value: { places: 2, digits: 314 } }],
+    ["RabbitMQ's own tables", [{ count: 1, "routing-keys": ["a"], time: { "!": "timestamp", value: 1 } }]],
+  ])("are kept: %s", (_, value) => {
+    expect(readHeaders({ filename: value })).toEqual({ headers: { filename: value }, marks: {}, dropped: [] });
+  });
+
+  test.each([
+    ["no number", Number.NaN],
+    ["less than any integer", -(2 ** 70)],
+    ["minus infinity", Number.NEGATIVE_INFINITY],
+    ["a time beyond all times", { "!": "timestamp", value: 2 ** 60 }],
+    ["a decimal with more places than there are", { "!": "decimal", value: { places: 256, digits: 1 } }],
+    ["a type that is none", { "!": "nonsense", value: 1 }],
+    ["larger than all headers together", "x".repeat(headersBytesMax)],
+    ["tables in tables, nine deep", { a: { a: { a: { a: { a: { a: { a: { a: {} } } } } } } } }],
+    ["a table behind a table", Object.setPrototypeOf({}, { inherited: "x" })],
+    ["bytes behind a table", { a: Object.setPrototypeOf({}, Buffer.from("x")) }],
+    ["a list with one such value", [1, Number.NaN]],
+  ])("are dropped, and named, where they can't be sent on: %s", (_, value) => {
+    expect(readHeaders({ other: "y", odd: value })).toEqual({ headers: { other: "y" }, marks: {}, dropped: ["odd"] });
+  });
+
+  test("are dropped for a name that grew beyond AMQP's bound when it was read", () => {
+    const name = "\ufffd".repeat(255);
+    expect(readHeaders({ [name]: "x" })).toEqual({ headers: {}, marks: {}, dropped: ["\ufffd".repeat(64)] });
+  });
+
+  test("are kept as long as there is room for all together; few of the others are named", () => {
+    const table = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`header-${at}`, "x".repeat(100)]));
+    const { headers, dropped } = readHeaders(table);
+    expect(Object.keys(headers)).toHaveLength(142);
+    expect(dropped).toHaveLength(20);
+  });
+
+  test("are the table's own: a header called __proto__ adds none", () => {
+    const table = Object.setPrototypeOf({ own: "x" }, { filename: "forged" });
+    const { headers } = readHeaders(table);
+    expect(headers).toEqual({ own: "x" });
+    expect(headers.filename).toBeUndefined();
+  });
+});
+
+describe("marks", () => {
+  test("are read from headers of warren's own, and are no headers; other headers of that kind are nothing", () => {
+    const table = { filename: "p", "x-warren-again": "1", "x-warren-doubt": "1", "x-warren-new": "x", ...asText };
+    const marks = { again: true, doubt: true, alternate: "dead", reason: "404" } as const;
+    expect(readHeaders(table)).toEqual({ headers: { filename: "p" }, marks, dropped: [] });
+    expect(readHeaders(markHeaders(marks)).marks).toEqual(marks);
+    expect(markHeaders({})).toEqual({});
+  });
+  const asText = { "x-warren-alternate": "dead", "x-warren-reason": "404" };
+
+  test("have short texts, whatever somebody writes there", () => {
+    for (const odd of [{ toString: 1 }, 404, null, ["a"], Buffer.from("a")]) {
+      expect(readHeaders({ "x-warren-reason": odd }).marks).toEqual({ reason: "not said" });
+    }
+    const long = readHeaders({ "x-warren-alternate": "x".repeat(90_000), "x-warren-reason": "🐇".repeat(70_000) });
+    expect(long.marks.alternate).toBe("x".repeat(255));
+    expect(long.marks.reason).toHaveLength(255);
+    expect(long.headers).toEqual({});
+  });
+});
+
+test("a timestamp is whole seconds of this world", () => {
+  expect([0, 1_600_000_000, 253_402_300_799].map(readTimestamp)).toEqual([0, 1_600_000_000, 253_402_300_799]);
+  for (const odd of [undefined, -1, 1.5, 2 ** 60, 18_446_744_073_709_552_000, Number.NaN, "1"]) {
+    expect(readTimestamp(odd)).toBeUndefined();
+  }
+});
