@@ -57,7 +57,8 @@ export async function productFacts(
     const path = realpathSync.native(join(real, relPath));
     handle = await open(path, openFlags);
     const stats = await handle.stat();
-    if (!path.startsWith(`${real}/`) || !isOpenAt(handle.fd, path, real)) return bad("the product is outside its folder");
+    if (!path.startsWith(`${real}/`) || !isOpenAt(handle.fd, path, real))
+      return bad("the product is outside its folder");
     if (!stats.isFile()) return bad("the product is no file");
     if (stats.size > productBytesMax) return bad(`the product has more than ${productBytesMax} bytes`);
     const hash = createHash("md5");

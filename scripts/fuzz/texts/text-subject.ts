@@ -30,23 +30,25 @@ export function textSubject(reader: TextReader): FuzzSubject {
     name: reader.name,
     summary: reader.summary,
     async run(options: FuzzOptions): Promise<FuzzReport> {
-      const { seed, count, signal, progress } = options;
+      const { seed, only, signal, progress } = options;
       const startedMs = performance.now();
       const findings: string[] = [];
-      let [cameOut, refused] = [0, 0];
-      for (const [done, index] of indicesOf(options).entries()) {
+      let [cameOut, refused, done] = [0, 0, 0];
+      for (const index of indicesOf(options)) {
         if (done % inputsPerTurn === 0) {
           progress(done);
           await turn();
           signal.throwIfAborted();
         }
+        done += 1;
         const fault = await readOne(reader, seed, index);
         if (fault.finding !== undefined) findings.push(`${fault.finding}; ${replayCommand(reader.name, seed, index)}`);
         else if (fault.refusal === undefined) cameOut += 1;
         else refused += 1;
       }
       const seconds = (performance.now() - startedMs) / 1000;
-      const valid = options.only === undefined ? validCount(count) : Number(isValidTurn(options.only));
+      const valid = validCount(options);
+      const count = only === undefined ? options.count : 1;
       return { subject: reader.name, seed, count, valid, cameOut, refused, seconds, findings };
     },
   };
@@ -70,7 +72,7 @@ async function readOne(reader: TextReader, seed: number, index: number) {
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
-const steering = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
+const steering = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 
 /** What is wrong with a refusal; undefined where nothing is. */
 function formFault(refusal: string | undefined, isValid: boolean): string | undefined {
