@@ -61,7 +61,7 @@ export function makeEntry(folder: string, entry: Entry, content: Buffer, around:
   switch (entry.kind) {
     case "file":
       put();
-      if (entry.modifiedSeconds !== undefined) utimesSync(path, entry.modifiedSeconds, entry.modifiedSeconds);
+      if (entry.modifiedSeconds !== undefined) setTime(path, entry.modifiedSeconds);
       return "file";
     case "empty":
       put(Buffer.alloc(0));
@@ -108,6 +108,12 @@ export function makeEntry(folder: string, entry: Entry, content: Buffer, around:
     default:
       return makeOther(path, entry, content, around);
   }
+}
+
+/** Numbers below nought Node takes for none, and dates end before some of these. */
+function setTime(path: Buffer, seconds: number): void {
+  const time = seconds < 0 ? new Date(seconds * 1000) : seconds;
+  utimesSync(path, time, time);
 }
 
 function makeOther(path: Buffer, { kind }: Entry, content: Buffer, around: Surroundings): Made {
