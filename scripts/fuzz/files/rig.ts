@@ -1,5 +1,5 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,6 +16,19 @@ import type { Surroundings } from "./make-entry.ts";
 /** Who owns nothing: rights hold for it, as for the user who runs the agents. */
 const nobody = { uid: 65_534, gid: 65_534 };
 const ownIds = () => ({ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
+export const flipName = "flip";
+/** Whatever the agent has taken away meanwhile is made again. */
+const flipper = `
+const { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } = require("node:fs");
+const [folder, away, target] = process.argv.slice(1);
+const pause = new Int32Array(new SharedArrayBuffer(4));
+const steps = [
+  () => mkdirSync(folder), () => writeFileSync(folder + "/told", "inside"), () => renameSync(folder, away),
+  () => symlinkSync(target, folder), () => Atomics.wait(pause, 0, 0, 1), () => unlinkSync(folder), () => renameSync(away, folder),
+  () => Atomics.wait(pause, 0, 0, 1),
+];
+for (;;) for (const step of steps) try { step(); } catch {}
+`;
 /** Nothing comes for so long: it stands still. On a busy machine a look through all may take seconds. */
 const standstillMs = 30_000;
 const pollMs = 50;
@@ -58,7 +71,7 @@ export class FileRig {
     this.cleanup.add(() => {
       for (const server of this.around.servers) server.close();
     });
-    this.give(this.folder);
+    for (const path of [this.folder, outside, secretFolder]) this.give(path);
   }
 
   /** To the user who runs the agent. */
@@ -118,6 +131,24 @@ export class FileRig {
   get agent(): TestedAgent {
     if (!this.#agent) throw new Error("no agent was started");
     return this.#agent;
+  }
+
+  /**
+   * Until the end a folder of `root` is now one with a file in it, now a link to the secret folder, where a file of the same name is: whoever looks, and
+   * then opens, may find another one each time.
+   */
+  flip(root: string): void {
+    const { outside, secretFolder } = this.around;
+    const argv = ["-e", flipper, join(root, flipName), join(outside, "flipped"), secretFolder];
+    const { uid, gid } = this.around.owner;
+    const child = spawn(process.execPath, argv, { stdio: "ignore", uid, gid });
+    this.cleanup.add(() => child.kill("SIGKILL"));
+  }
+
+  /** What lies outside is there, and as it was. */
+  get isSecretKept(): boolean {
+    const { secretFolder, secretName } = this.around;
+    return existsSync(join(secretFolder, secretName)) && readdirSync(secretFolder).length === 1;
   }
 
   /** Something was seen to go on. */

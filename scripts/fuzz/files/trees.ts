@@ -91,6 +91,7 @@ export async function runTree(agent: TreeAgent, broker: LocalBroker, options: Fu
       if (!announced) findings.push(`sends what nobody can read: ${JSON.stringify(message.body.toString())}`);
       else heard.set(announced.path, [...(heard.get(announced.path) ?? []), announced]);
     });
+    rig.flip(root);
     await rig.start(agent.name, agent.config(rig));
     const rules = {
       ...{ subject: agent.name, root, folders, around: rig.around },

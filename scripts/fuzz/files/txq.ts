@@ -5,7 +5,7 @@ import type { LocalBroker } from "../../lib/local-broker.ts";
 import { validCount } from "../seeds.ts";
 import type { FuzzOptions, FuzzReport } from "../subject.ts";
 import { describe, type Input, makeInputs, putValid } from "./inputs.ts";
-import { FileRig, secretBytes } from "./rig.ts";
+import { FileRig, flipName, secretBytes } from "./rig.ts";
 
 /** How a sender's files go out. */
 export type Road = "amqp" | "sftp" | "ftp";
@@ -34,6 +34,7 @@ export async function runTxq(road: Road, broker: LocalBroker | undefined, option
       }
       return folder;
     });
+    rig.flip(txq);
     const out = await openRoad(road, rig, txq);
     const rules = {
       ...{ subject: name, root: txq, folders, around: rig.around },
@@ -54,6 +55,7 @@ export async function runTxq(road: Road, broker: LocalBroker | undefined, option
     const findings = isOver ? [] : leftIn(txq).map((path) => `stays in the queue: ${JSON.stringify(path)}`);
     if (rig.endFault !== undefined) findings.push(rig.endFault);
     if ([...out().keys()].some((content) => content.includes(secret))) findings.push("sends a file outside its queue");
+    if (!rig.isSecretKept) findings.push("takes away a file outside its queue");
     const aside = asideNames(txq);
     for (const input of inputs) {
       const fault = faultOf(out(), aside, input);
@@ -117,6 +119,7 @@ const countOf = (out: Out, { content }: Input): number => out.get(content.toStri
 /** Files that wait: not those whose names say that they are in work, nor those in folders that are closed to everybody. */
 function leftIn(folder: string, path = "", depth = 0): string[] {
   return entriesOf(folder).flatMap((entry) => {
+    if (path === "" && entry.name === flipName) return [];
     if (entry.name.startsWith(".") || entry.name.endsWith(".tmp")) return [];
     if (!entry.isDirectory() || depth > depthMax) return [`${path}${entry.name}`];
     return leftIn(join(folder, entry.name), `${path}${entry.name}/`, depth + 1);
