@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isWhole, settleWaitMs, wantedPaths } from "../lib/arrivals.ts";
-import type { FileFacts, Scan, ScanRules } from "../lib/scan.ts";
-import { lookOrTell } from "../lib/tree.ts";
+import type { FileFacts, Scan, ScannedCounts, ScanRules } from "../lib/scan.ts";
+import { type Looked, lookOrTell } from "../lib/tree.ts";
 import type { TreeJournal } from "../lib/tree-journal.ts";
 import { type ScanTask, TreeScans } from "../lib/tree-scans.ts";
 import type { Arrival, TreeWatchHandlers } from "../lib/tree-watch.ts";
@@ -10,8 +10,8 @@ import { composeAnnouncement, type OutgoingAnnouncement } from "./product.ts";
 
 /** The world as the announcer needs it. */
 export interface AnnouncerPorts {
-  /** Facts of a file below the root; undefined where there is none, or it is no regular file. */
-  readonly look: (path: string) => FileFacts | undefined;
+  /** See `look` in `tree.ts`; below the root. */
+  readonly look: (path: string) => Looked;
   readonly scan: (start: string, rules: ScanRules) => Promise<Scan>;
   /** Resolves when the announcement is safe: it will be published, whatever happens. Rejects where there is no room. */
   readonly publish: (announcement: OutgoingAnnouncement) => Promise<void>;
@@ -29,9 +29,11 @@ export interface AnnouncerEvents {
   rejected(path: string, reason: string): void;
   /** Announcing stands still and is tried again. */
   waiting(error: Error): void;
+  /** Neither a file nor a folder, or behind a link: never announced. */
+  irregular(path: string): void;
   /** Looked through a new folder, or, for a reason, the whole tree. */
-  scanned(reason: string | undefined, filesCount: number, newCount: number): void;
-  unreadable(folder: string): void;
+  scanned(reason: string | undefined, counts: ScannedCounts): void;
+  unreadable(folder: string, reason: string): void;
   trouble(error: Error): void;
   recovered(): void;
 }
@@ -205,8 +207,9 @@ export class Announcer implements TreeWatchHandlers {
       else this.#settle(file.path, file, waitMs);
     }
     for (const name of found.unspeakable) this.unspeakable(name);
-    for (const name of found.unreadable) events.unreadable(name);
-    events.scanned(gap?.reason, found.files.length, newCount);
+    for (const { path, reason } of found.unreadable) events.unreadable(path, reason);
+    const { irregularCount } = found;
+    events.scanned(gap?.reason, { filesCount: found.files.length, newCount, irregularCount });
     covers(found.folders);
   }
 

@@ -34,6 +34,7 @@ export function openTelemetry(
   const confirmed = metrics.counter("confirmed", "announcements that the broker has confirmed");
   const refused = metrics.counter("publish_failures", "attempts to publish that failed, by outcome", ["outcome"]);
   const rejected = metrics.counter("rejected", "products that can't be announced");
+  const irregular = metrics.counter("irregular", "links, pipes and the like that came into the tree: never announced");
   const reannounced = metrics.counter("reannounced", "confirmed announcements made again after a new connection");
   const gaps = metrics.counter("rescans", "times that a folder or the tree was looked through");
   const found = metrics.counter("found_by_rescan", "products that were found by looking, not by an event");
@@ -91,14 +92,18 @@ export function openTelemetry(
     waiting(error) {
       log.error({ reason: error.message }, "announcing stands still, nothing is lost: trying again every second");
     },
-    scanned(reason, filesCount, newCount) {
+    irregular(path) {
+      irregular.inc();
+      log.info({ path }, "not announced: it is no file, or behind a symbolic link");
+    },
+    scanned(reason, counts) {
       gaps.inc();
       // New folders are everyday; a look at the whole tree has a reason worth reading.
-      if (reason === undefined) log.debug({ filesCount, newCount }, "looked through a new folder");
-      else log.info({ reason, filesCount, newCount }, "looked through the tree for what no event told");
+      if (reason === undefined) log.debug(counts, "looked through a new folder");
+      else log.info({ reason, ...counts }, "looked through the tree for what no event told");
     },
-    unreadable(folder) {
-      log.error({ folder }, "this user may not read the folder: products in it are not announced");
+    unreadable(folder, reason) {
+      log.error({ folder, reason }, "the folder can't be read: products in it are not announced");
     },
     trouble(error) {
       watchTrouble = error instanceof UserError ? error.format() : error.message;

@@ -1,11 +1,17 @@
-import { readFile } from "node:fs/promises";
+import { isUtf8 } from "node:buffer";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
+import { readAtMost } from "./bounded-file.ts";
 import type { ConfigIssue } from "./errors.ts";
 import { ConfigError } from "./errors.ts";
+import { isNestedAtMost, printable } from "./foreign.ts";
 import { blankComments } from "./json-comments.ts";
 
 const portMax = 65_535;
+/** A config has some kilobytes. */
+const configBytesMax = 4 * 1024 * 1024;
+/** Configs are nested five or six deep. */
+const configDepthMax = 64;
 
 /** Before a broker that is spoken to over TLS. */
 export const tlsScheme = "amqps://";
@@ -94,19 +100,32 @@ export async function loadConfig<S extends z.ZodType>(
   file: string,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<z.infer<S>> {
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new ConfigError(
-      file,
-      [{ path: "", message: `can't be read: ${error.message}` }],
-      "give the path of a JSON file",
-    );
-  });
+  let bytes: Buffer;
+  try {
+    bytes = readAtMost(file, configBytesMax);
+  } catch (error) {
+    const issue = { path: "", message: `can't be read: ${(error as Error).message}` };
+    throw new ConfigError(file, [issue], "give the path of a JSON file");
+  }
+  return parseConfig(schema, bytes, file, environment);
+}
+
+/** Reads the content of a config file, see `loadConfig`. @throws ConfigError and nothing else, whatever the bytes are */
+export function parseConfig<S extends z.ZodType>(
+  schema: S,
+  bytes: Buffer,
+  file: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): z.infer<S> {
+  const fault = (message: string) => new ConfigError(file, [{ path: "", message }]);
+  if (!isUtf8(bytes)) throw fault("is not UTF-8");
   let json: unknown;
   try {
-    json = JSON.parse(blankComments(text));
+    json = JSON.parse(blankComments(bytes.toString()));
   } catch (error) {
-    throw new ConfigError(file, [{ path: "", message: `is not JSON: ${(error as Error).message}` }]);
+    throw fault(`is not JSON: ${printable((error as Error).message)}`);
   }
+  if (!isNestedAtMost(json, configDepthMax)) throw fault(`is nested more than ${configDepthMax} deep`);
   const issues: ConfigIssue[] = [];
   const expanded = expandPaths(json, { folder: dirname(resolve(file)), environment, issues, path: [] });
   const read = schema.safeParse(expanded, { reportInput: true });
@@ -149,20 +168,35 @@ function expandPath(value: string, { folder, environment, issues, path }: Expans
   return expanded === "" ? expanded : resolve(folder, expanded);
 }
 
+const shownMax = 80;
+
 /** One issue of zod as warren says it; several where one names several keys. */
 export function describeIssue(issue: z.core.$ZodIssue): ConfigIssue[] {
-  const path = issue.path.join(".");
+  const path = printable(issue.path.join("."));
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, message: "unknown key" }));
+    return issue.keys.map((key) => {
+      const name = printable(key);
+      return { path: path ? `${path}.${name}` : name, message: "unknown key" };
+    });
   }
-  const message = issue.message.replace(/^Invalid input: /, "");
+  const message = printable(issue.message.replace(/^Invalid input: /, ""));
   if (issue.input === undefined)
     return [{ path, message: message.replace(/, received undefined$/, ", but it is missing") }];
-  const found = JSON.stringify(issue.input) ?? "nothing";
+  const found = shown(issue.input);
   return [
     {
       path,
-      message: `${message.replace(/, received .*$/, "")}, got ${found.length > 80 ? `${found.slice(0, 80)}…` : found}`,
+      message: `${message.replace(/, received .*$/, "")}, got ${found.length > shownMax ? `${found.slice(0, shownMax)}…` : found}`,
     },
   ];
+}
+
+/** JSON says null of numbers that are none, and fails on what is nested too deep for it. */
+function shown(value: unknown): string {
+  if (typeof value === "number") return String(value);
+  try {
+    return printable(JSON.stringify(value) ?? "nothing");
+  } catch {
+    return "what can't be shown: it is nested too deep";
+  }
 }

@@ -29,6 +29,8 @@ export interface InotifyOptions {
   /** inotifywait, by name or path. */
   readonly command: string;
   readonly folders: readonly string[];
+  /** Folders below them that are not watched. */
+  readonly leftOut?: readonly string[];
   /** Each change of content is told as well: about as many events again. */
   readonly modifications?: boolean;
   readonly onRecord: (record: InotifyRecord) => void;
@@ -59,6 +61,8 @@ export function explainComplaint(line: string): UserError | undefined {
       "raise it, e.g. sysctl -w fs.inotify.max_user_instances=1024, and keep it in /etc/sysctl.d/",
     );
   }
+  // Gone again before it could be watched, or no folder any more.
+  if (/^Couldn't watch new directory .*: (No such file or directory|Not a directory)$/.test(line)) return;
   if (/^setpriv: failed to execute .*No such file/.test(line)) {
     return notInstalled;
   }
@@ -69,7 +73,10 @@ export function explainComplaint(line: string): UserError | undefined {
 export function startInotify(options: InotifyOptions): InotifyProcess {
   const events = options.modifications ? `${watchedEvents},modify` : watchedEvents;
   const flags = ["-m", "-r", "-P", "-e", events, "--no-newline", "--format", recordFormat, "--"];
-  const [program = "", ...argv] = withOurDeath([options.command, ...flags, ...options.folders]);
+  const [program = "", ...argv] = withOurDeath([
+    ...[options.command, ...flags, ...options.folders],
+    ...(options.leftOut ?? []).map((folder) => `@${folder}`),
+  ]);
   const child = spawn(program, argv, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C" } });
   const reader = new RecordReader();
   child.stdout.on("data", (chunk: Buffer) => {

@@ -51,3 +51,14 @@ test("names that are not UTF-8 are listed apart", async () => {
   expect(found.unspeakable).toEqual(["a/bad-�"]);
   expect(found.files).toHaveLength(3);
 });
+
+test("what is neither file nor folder is counted, and a folder too deep to announce keeps nothing else from being found", async () => {
+  symlinkSync("/etc/passwd", join(root, "link"));
+  const deep = Array.from({ length: 6 }, () => "d".repeat(200)).join("/");
+  mkdirSync(join(root, deep), { recursive: true });
+  const found = await scan(root, "", { wanted: visible, changedSinceMs: 0 });
+  expect(found.files).toHaveLength(3);
+  expect(found.irregularCount).toBe(1);
+  expect(found.tooDeep).toEqual([deep]);
+  expect(found.unreadable).toMatchObject([{ path: deep, reason: expect.stringContaining("more than 1024 bytes") }]);
+});

@@ -21,8 +21,25 @@ export interface Scan {
   readonly folders: readonly { readonly path: string; readonly inode: bigint }[];
   /** Names that are not UTF-8, shown with replacement characters. */
   readonly unspeakable: readonly string[];
-  /** Folders that this user may not look into. */
-  readonly unreadable: readonly string[];
+  /** Folders that can't be looked into, and why. */
+  readonly unreadable: readonly UnreadableFolder[];
+  /** Of those, the ones that are deeper than any announcement could say. */
+  readonly tooDeep: readonly string[];
+  /** Neither files nor folders: links, pipes, sockets, devices. They are never read. */
+  readonly irregularCount: number;
+}
+
+export interface UnreadableFolder {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** What a look through a folder found. */
+export interface ScannedCounts {
+  readonly filesCount: number;
+  readonly newCount: number;
+  /** Neither files nor folders. */
+  readonly irregularCount: number;
 }
 
 export interface ScanRules {
@@ -31,6 +48,13 @@ export interface ScanRules {
   /** Only files changed since then; 0 for all. */
   readonly changedSinceMs: number;
 }
+
+/**
+ * Of a folder's path from the root. Its words go into a routing key of 255 bytes, so nothing below a longer one could be announced; and what is deeper than
+ * PATH_MAX, 4096 bytes with the root, the system doesn't open.
+ */
+const folderBytesMax = 1024;
+const tooDeepReason = `its path has more than ${folderBytesMax} bytes: nothing below it can be announced`;
 
 // A file system answers a few questions at once well, thousands not better.
 const lookupsAtOnce = 32;
@@ -43,12 +67,19 @@ export async function scan(root: string, start: string, rules: ScanRules): Promi
   const files: (FileFacts & { path: string })[] = [];
   const folders: { path: string; inode: bigint }[] = [];
   const unspeakable: string[] = [];
-  const unreadable: string[] = [];
+  const unreadable: UnreadableFolder[] = [];
+  const tooDeep: string[] = [];
+  let irregularCount = 0;
   const waiting = [start];
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    if (Buffer.byteLength(folder) > folderBytesMax) {
+      tooDeep.push(folder);
+      unreadable.push({ path: folder, reason: tooDeepReason });
+      continue;
+    }
     const found = await listFolder(root, folder);
-    if (found === "unreadable") unreadable.push(folder);
-    if (found === "gone" || found === "unreadable") continue;
+    if (typeof found === "object" && "reason" in found) unreadable.push({ path: folder, reason: found.reason });
+    if (found === "gone" || "reason" in found) continue;
     folders.push({ path: folder, inode: found.inode });
     const paths: string[] = [];
     for (const entry of found.entries) {
@@ -58,38 +89,53 @@ export async function scan(root: string, start: string, rules: ScanRules): Promi
       else if (!rules.wanted(path)) continue;
       else if (entry.isDirectory()) waiting.push(path);
       else if (entry.isFile()) paths.push(path);
+      else irregularCount += 1;
     }
     for (let at = 0; at < paths.length; at += lookupsAtOnce) {
       const facts = await Promise.all(paths.slice(at, at + lookupsAtOnce).map((path) => lookUp(root, path)));
-      for (const one of facts) if (one && one.changedMs >= rules.changedSinceMs) files.push(one);
+      const closed = facts.find((one) => one && "reason" in one);
+      if (closed && "reason" in closed) {
+        unreadable.push({ path: folder, reason: closed.reason });
+        break;
+      }
+      for (const one of facts) if (one && "inode" in one && one.changedMs >= rules.changedSinceMs) files.push(one);
     }
   }
   files.sort((a, b) => a.changedMs - b.changedMs);
-  return { files, folders, unspeakable, unreadable };
+  return { files, folders, unspeakable, unreadable, tooDeep, irregularCount };
+}
+
+/** What one folder is closed by, and no other one: it must not keep the rest from being looked through. */
+const folderFaults: ReadonlySet<string | undefined> = new Set(["EACCES", "EPERM", "ELOOP", "ENAMETOOLONG"]);
+
+function reasonOf(error: unknown): { readonly reason: string } {
+  if (folderFaults.has((error as NodeJS.ErrnoException).code)) return { reason: (error as Error).message };
+  throw error;
 }
 
 async function listFolder(
   root: string,
   folder: string,
-): Promise<{ inode: bigint; entries: Dirent<Buffer>[] } | "gone" | "unreadable"> {
+): Promise<{ inode: bigint; entries: Dirent<Buffer>[] } | { readonly reason: string } | "gone"> {
   try {
     const path = join(root, folder);
     const entries = await readdir(path, { withFileTypes: true, encoding: "buffer" });
     return { inode: (await lstat(path, { bigint: true })).ino, entries };
   } catch (error) {
-    if (isGone(error)) return "gone";
-    if ((error as NodeJS.ErrnoException).code === "EACCES") return "unreadable";
-    throw error;
+    return isGone(error) ? "gone" : reasonOf(error);
   }
 }
 
-async function lookUp(root: string, path: string): Promise<(FileFacts & { path: string }) | undefined> {
+async function lookUp(
+  root: string,
+  path: string,
+): Promise<(FileFacts & { path: string }) | { readonly reason: string } | undefined> {
   try {
     const stats = await lstat(join(root, path));
-    return { path, ...factsOf(stats) };
+    // It may have become something else since its folder was read.
+    return stats.isFile() ? { path, ...factsOf(stats) } : undefined;
   } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
+    return isGone(error) ? undefined : reasonOf(error);
   }
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import {
   appendFileSync,
@@ -60,7 +61,8 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
   for (const watch of watches.splice(0)) watch.stop();
-  rmSync(base, { recursive: true });
+  // Deeper than what goes by paths can remove.
+  execFileSync("rm", ["-r", base]);
 });
 
 async function watchRoot(command = "inotifywait", handlers: TreeWatchHandlers = told.handlers): Promise<TreeWatch> {
@@ -200,3 +202,26 @@ test.each(["", "/run/systemd/notify"])(
     expect((error as UserError).format()).toContain("apt-get install inotify-tools");
   },
 );
+
+/** A folder so deep that no path leads to its bottom: each one is made around the one below it. */
+function makeDeep(name: string): string {
+  const [at, around] = [join(base, name), join(base, "around")];
+  mkdirSync(at);
+  for (let depth = 0; depth < 30; depth += 1) {
+    mkdirSync(around);
+    renameSync(at, join(around, "d".repeat(180)));
+    renameSync(around, at);
+  }
+  return at;
+}
+
+test("the tree is watched also where a folder in it is deeper than the system's paths, from the start or moved in", async () => {
+  renameSync(makeDeep("before"), join(root, "before"));
+  await watchRoot();
+  writeFileSync(join(root, "a"), "x");
+  await told.line("closed a");
+  renameSync(makeDeep("later"), join(root, "later"));
+  await told.line("appeared later");
+  writeFileSync(join(root, "b"), "x");
+  await told.line("closed b");
+});

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type InotifyProcess, startInotify } from "./inotify-process.ts";
 import { type InotifyRecord, nameAsText, watchedInodes } from "./inotify-records.ts";
+import { scan } from "./scan.ts";
 
 /** How a file came to be whole under its name: written and closed, renamed into place, or linked (still to be judged). */
 export type Arrival = "closed" | "moved" | "created";
@@ -38,6 +39,8 @@ const busyBarrierMs = 250;
 const idleBarrierMsDefault = 5_000;
 const barrierTimeoutMs = 10_000;
 const restartDelayMaxMs = 60_000;
+/** All on one command line, which the system bounds. */
+const leftOutMax = 500;
 
 /**
  * Watches a tree with inotifywait and closes its gaps:
@@ -49,6 +52,8 @@ const restartDelayMaxMs = 60_000;
  *   at least half of it, or that a barrier was lost. A window with a quarter, or a lost barrier, counts as a gap.
  * - **Race inside inotifywait**: it lists a new folder before it watches it, so a folder made in between is never
  *   watched. `covers` compares what was found by scanning with the inodes the process really watches.
+ * - **Depth**: a folder whose path is longer than the system takes ends inotifywait before it watches anything. Those that are too deep
+ *   to announce are left out then.
  * - A process that ends, or hangs, is replaced, and the tree reported as a gap.
  */
 export class TreeWatch {
@@ -68,6 +73,8 @@ export class TreeWatch {
   #barrierTimer: NodeJS.Timeout | undefined;
   #eventsInWindow = 0;
   #folderLeft = false;
+  /** Folders that are too deep, at the last start that failed for such. */
+  #leftOut: readonly string[] = [];
 
   constructor(options: TreeWatchOptions) {
     this.#options = options;
@@ -108,6 +115,18 @@ export class TreeWatch {
   }
 
   async #launch(): Promise<void> {
+    try {
+      await this.#launchOnce();
+    } catch (error) {
+      if (!/File name too long/.test((error as Error).message)) throw error;
+      const { root } = this.#options;
+      const { tooDeep } = await scan(root, "", { wanted: () => true, changedSinceMs: Number.POSITIVE_INFINITY });
+      this.#leftOut = tooDeep.slice(0, leftOutMax).map((path) => `${root}/${path}`);
+      await this.#launchOnce();
+    }
+  }
+
+  async #launchOnce(): Promise<void> {
     const { root, barrierFolder, command, handlers } = this.#options;
     mkdirSync(barrierFolder, { recursive: true });
     this.#touchBarrier();
@@ -115,6 +134,7 @@ export class TreeWatch {
     const started = startInotify({
       command,
       folders: [root, barrierFolder],
+      leftOut: this.#leftOut,
       modifications: handlers.modified !== undefined,
       onRecord: (record) => {
         if (started === this.#process) this.#take(record);

@@ -2,28 +2,44 @@ import { lstatSync, realpathSync, statSync } from "node:fs";
 import { UserError } from "./errors.ts";
 import { type FileFacts, factsOf, isGone } from "./scan.ts";
 
-/** Facts of one file, asked at once: the event is handled in the turn that brought it. Undefined where it is none. */
-export function look(root: string, path: string): FileFacts | undefined {
+/** What is under a name: a file's facts; nothing, or a folder; or something that is never read: a link, a pipe, what is behind a link. */
+export type Looked = FileFacts | "irregular" | undefined;
+
+/** Looks at one file at once: the event is handled in the turn that brought it. */
+export function look(root: string, path: string): Looked {
   try {
     // By hand: this runs for every event, and `join` looks through each name for dots.
     const stats = lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
-    return stats?.isFile() ? factsOf(stats) : undefined;
+    if (!stats?.isFile()) return stats && !stats.isDirectory() ? "irregular" : undefined;
+    return isBehindLink(root, path) ? "irregular" : factsOf(stats);
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;
   }
 }
 
+/** Whether one of its folders was replaced by a symbolic link since it was told of. */
+function isBehindLink(root: string, path: string): boolean {
+  const end = path.lastIndexOf("/");
+  if (end < 0) return false;
+  const folder = path.slice(0, end);
+  const real = realpathSync.native(`${root}/${folder}`);
+  // The root may have been moved, and be reached by a link: that is for its owner to decide.
+  return real !== `${root}/${folder}` && real !== `${realpathSync.native(root)}/${folder}`;
+}
+
 /** A file that can't be looked at (its folder was closed to us) is told, and must not end the agent. */
 export function lookOrTell(
   path: string,
   ports: {
-    look(path: string): FileFacts | undefined;
-    readonly events: { rejected(path: string, reason: string): void };
+    look(path: string): Looked;
+    readonly events: { rejected(path: string, reason: string): void; irregular(path: string): void };
   },
 ): FileFacts | undefined {
   try {
-    return ports.look(path);
+    const found = ports.look(path);
+    if (found === "irregular") ports.events.irregular(path);
+    return found === "irregular" ? undefined : found;
   } catch (error) {
     ports.events.rejected(path, `can't be looked at: ${(error as Error).message}`);
     return undefined;

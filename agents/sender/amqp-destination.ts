@@ -53,8 +53,8 @@ export class AmqpDestination implements Destination {
     tell: (file: OutgoingFile, outcome: Outcome) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { session } = this.#options;
-    const readings = files.map(({ file }) => readQueued(file));
+    const { session, config } = this.#options;
+    const readings = files.map(({ file }) => readQueued(file, config.queueDirectory));
     const works: Promise<void>[] = [];
     for (const [index, outgoing] of files.entries()) {
       const reading = await readings[index];

@@ -20,7 +20,7 @@ export interface DeliveryEvents {
 }
 
 export interface DeliveryOptions {
-  readonly config: Pick<DeliveryConfig, "type" | "server" | "rules" | "root" | "lock">;
+  readonly config: Pick<DeliveryConfig, "type" | "server" | "rules" | "root" | "lock" | "queueDirectory">;
   readonly link: ServerLink;
   readonly holds: Holds;
   readonly leftovers: Leftovers;
@@ -128,12 +128,12 @@ export class DeliveryDestination implements Destination {
   }
 
   async #deliver(work: Work, live: LiveConnection): Promise<Outcome> {
-    const { holds, events } = this.#options;
+    const { config, holds, events } = this.#options;
     if (live.connection.endReason !== undefined) return later(live.connection.endReason);
     const held = holds.heldBy(subjectsOf(work));
     if (held !== undefined) return later(held);
     const { file } = work.outgoing;
-    const opening = openQueued(file);
+    const opening = openQueued(file, config.queueDirectory);
     if (opening.kind === "gone") return { kind: "gone" };
     if (opening.kind === "unreadable") return { kind: "unfit", reason: opening.reason };
     if (opening.kind === "fault") return later(opening.reason);
@@ -199,7 +199,9 @@ export class DeliveryDestination implements Destination {
     } catch (error) {
       const reason = `it is there, and nobody can be told: ${(error as Error).message}`;
       events.refused("notification");
-      this.#hold(everything, reason);
+      // A folder of its name is that one's fault; all else keeps every file from being told of.
+      const isItsOwn = ["EISDIR", "ENOTEMPTY", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "");
+      this.#hold(isItsOwn ? remotePath(place.directory, place.name) : everything, reason);
       return { kind: "later", reason, mayBeThere: true };
     }
   }

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { announcementUrl } from "../lib/announcement.ts";
 import { UserError } from "../lib/errors.ts";
@@ -15,6 +15,8 @@ const priorityUsual = 3;
 const partName = /^\.notify-\d+-\d+\.part$/;
 /** Nobody takes so long for one file: what is older was left by a process that is gone. */
 const partAgeMaxMs = 3_600_000;
+/** Priority and hour. */
+const foldersDeep = 2;
 
 /**
  * Tells the txq of a sender of type amqp what was delivered: a file `TREE++NAME`, the tree's slashes as dots, that holds the product's URL
@@ -34,10 +36,8 @@ export class Notifications {
     const { queueDirectory } = this.#config;
     try {
       await stat(queueDirectory);
-      for (const name of await readdir(queueDirectory, { recursive: true })) {
-        const path = join(queueDirectory, name);
-        if (partName.test(name.slice(name.lastIndexOf("/") + 1)) && (await isOld(path))) await unlink(path);
-      }
+      await readdir(queueDirectory);
+      await removeOldParts(queueDirectory, foldersDeep);
     } catch (error) {
       const remedy = `make the folder, owned by the user who runs this agent: install -d -o USER ${queueDirectory}`;
       throw new UserError("notify.queueDirectory", `can't be used: ${(error as Error).message}`, remedy, {
@@ -82,8 +82,12 @@ export class Notifications {
   async #write(path: string, text: string): Promise<void> {
     this.#sequence += 1;
     const part = join(dirname(path), `.notify-${process.pid}-${this.#sequence}.part`);
-    // One that a process of the same number left is written over.
-    const handle = await open(part, "w", 0o644);
+    // One that a process of the same number left goes: what is under its name, and a link or pipe there, is not written to.
+    const handle = await open(part, "wx", 0o644).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+      await unlink(part);
+      return open(part, "wx", 0o644);
+    });
     try {
       await synced(handle, () => handle.writeFile(text));
       await rename(part, path);
@@ -120,7 +124,16 @@ async function synced(handle: FileHandle, work: () => Promise<void>): Promise<vo
   }
 }
 
+/** Links are not followed; what can't be looked into has nothing of ours in it. */
+async function removeOldParts(folder: string, depth: number): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory() && depth > 0) await removeOldParts(path, depth - 1);
+    else if (partName.test(entry.name) && (await isOld(path))) await unlink(path);
+  }
+}
+
 async function isOld(path: string): Promise<boolean> {
-  const stats = await stat(path).catch(() => undefined);
+  const stats = await lstat(path).catch(() => undefined);
   return stats !== undefined && Date.now() - stats.mtimeMs > partAgeMaxMs;
 }

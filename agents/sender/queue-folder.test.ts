@@ -93,3 +93,30 @@ test("an empty folder of an hour of days ago is removed; of today, and of no hou
 test("a folder that isn't there is an error, one that vanishes below it is none", async () => {
   await expect(lookThrough(join(root, "none"), rules, nowMs)).rejects.toThrow("ENOENT");
 });
+
+test("a folder deeper than anybody looks is told of, and all above it is looked through", async () => {
+  put("1/2/3/4/5/6/7/8/9/too-deep");
+  put("1/2/3/4/5/6/7/8/last");
+  const found = await look();
+  expect(found.files.map(({ name }) => name)).toEqual(["last"]);
+  expect(found.unfit).toMatchObject([{ name: "9", reason: "it is a folder more than 8 deep: nothing in it is sent" }]);
+});
+
+test("a time that no calendar of four digits has is the last one of those", async () => {
+  // In memory: disks have no such times.
+  const folder = mkdtempSync("/dev/shm/queue-folder-");
+  try {
+    for (const [name, time] of [
+      ["late", 1e13],
+      // As a number Node takes it for none.
+      ["early", new Date("1950-01-01")],
+    ] as const) {
+      writeFileSync(join(folder, name), "x");
+      utimesSync(join(folder, name), time, time);
+    }
+    const { files } = await lookThrough(folder, rules, nowMs);
+    expect(files.map(({ name, time }) => `${name} ${time}`)).toEqual(["early 19700101000000", "late 99991231235959"]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

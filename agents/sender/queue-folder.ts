@@ -19,12 +19,14 @@ export interface QueuedFile {
   readonly identity: string;
 }
 
-/** A file that can never be sent. */
+/** A file that can never be sent, or a folder that nobody looks into. */
 export interface UnfitFile {
   readonly path: string | Buffer;
   /** For people: with replacement characters where it is no text. */
   readonly name: string;
   readonly reason: string;
+  /** As of a queued file; undefined of a folder. */
+  readonly identity: string | undefined;
 }
 
 /** What a look through the folder found. */
@@ -97,13 +99,19 @@ class Walk implements Look {
       if (isInWork(name)) continue;
       if (!isUtf8(entry.name)) {
         const found = Buffer.concat([Buffer.from(`${path}/`), entry.name]);
-        this.unfit.push({ path: found, name, reason: "its name is not UTF-8, so no message can carry it" });
+        const reason = "its name is not UTF-8, so no message can carry it";
+        this.unfit.push({ path: found, name, reason, identity: undefined });
       } else if (entry.isDirectory()) {
-        if (depth >= depthMax) continue;
+        if (depth >= depthMax) {
+          const reason = `it is a folder more than ${depthMax} deep: nothing in it is sent`;
+          this.unfit.push({ path: join(path, name), name, reason, identity: undefined });
+          continue;
+        }
         const own = depth === 0 && /^[0-5]$/.test(name) ? Number(name) : priority;
         await this.folder(join(path, name), depth + 1, own);
       } else {
-        this.#file(path, name, priority);
+        // One folder that is closed to this user keeps the others' files from nobody.
+        if (!this.#file(path, name, priority)) break;
         this.#looked += 1;
         if (this.#looked % filesPerTurn === 0) await turn();
       }
@@ -123,10 +131,20 @@ class Walk implements Look {
     }
   }
 
-  #file(folder: string, name: string, priority: number | undefined): void {
+  /** False where no file of the folder can be looked at. */
+  #file(folder: string, name: string, priority: number | undefined): boolean {
     const path = join(folder, name);
-    const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (!stats) return;
+    try {
+      const stats = lstatSync(path, { throwIfNoEntry: false });
+      if (stats) this.#judge(path, name, priority, stats);
+      return true;
+    } catch (error) {
+      this.unreadable.push((error as Error).message);
+      return false;
+    }
+  }
+
+  #judge(path: string, name: string, priority: number | undefined, stats: Stats): void {
     const restMs = stats.size === 0 ? this.#rules.emptySettleMs : this.#rules.settleMs;
     // A time far in the future (a clock that was put back) says nothing of it: taken at once.
     const waitMs = restMs - Math.max(0, this.#nowMs - stats.mtimeMs);
@@ -135,7 +153,7 @@ class Walk implements Look {
       return;
     }
     const reason = this.#fault(name, stats);
-    if (reason !== undefined) this.unfit.push({ path, name, reason });
+    if (reason !== undefined) this.unfit.push({ path, name, reason, identity: identityOf(stats) });
     else this.files.push(queuedFile(path, name, priority, stats));
   }
 
@@ -157,8 +175,13 @@ class Walk implements Look {
   }
 }
 
+/** The end of the year 9999. */
+const writtenMsMax = Date.UTC(10_000, 0, 1) - 1;
+
 function queuedFile(path: string, name: string, priority: number | undefined, stats: Stats): QueuedFile {
-  const written = new Date(stats.mtimeMs).toISOString().replace(/[-:T]/g, "").slice(0, 14);
+  // Some file systems keep times that no calendar of four digits has.
+  const writtenMs = Math.min(Math.max(stats.mtimeMs, 0), writtenMsMax);
+  const written = new Date(writtenMs).toISOString().replace(/[-:T]/g, "").slice(0, 14);
   return {
     path,
     name,

@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
+import { isOpenAt, openFlags } from "../lib/open-file.ts";
 import { identityOf, type QueuedFile } from "./queue-folder.ts";
 import { isRefusal } from "./read-file.ts";
 import { SourceFault, type UploadSource } from "./server-port.ts";
 
 /** One write to a server, and one read here. */
 const chunkBytes = 128 * 1024;
+/** Read before the event loop gets its turn. */
+const bytesPerTurn = 8 * 1024 * 1024;
 
 /** A queued file that is open, or why it is not. */
 export type Opening =
@@ -15,14 +19,14 @@ export type Opening =
   | { readonly kind: "fault"; readonly reason: string };
 
 /**
- * Opens a file that a look found; neither a link nor a pipe that took its place meanwhile. At once, as all that is done to it: files were
+ * Opens a file that a look through the folder `root` found; neither a link nor a pipe that took its place meanwhile. At once, as all that is done to it: files were
  * written a moment ago, and a trip to another thread takes several times as long as reading one from memory.
  */
-export function openQueued(file: QueuedFile): Opening {
+export function openQueued(file: QueuedFile, root: string): Opening {
   let descriptor: number | undefined;
   try {
-    descriptor = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    if (identityOf(fstatSync(descriptor)) === file.identity) {
+    descriptor = openSync(file.path, openFlags);
+    if (identityOf(fstatSync(descriptor)) === file.identity && isOpenAt(descriptor, file.path, root)) {
       return { kind: "open", source: new QueuedSource(descriptor, file) };
     }
     closeSync(descriptor);
@@ -69,7 +73,14 @@ export class QueuedSource implements UploadSource {
   /** The md5 of its content, in hex. */
   async digest(): Promise<string> {
     const hash = createHash("md5");
-    for await (const chunk of this.chunks()) hash.update(chunk);
+    let untilTurn = bytesPerTurn;
+    for await (const chunk of this.chunks()) {
+      hash.update(chunk);
+      untilTurn -= chunk.length;
+      if (untilTurn > 0) continue;
+      await turn();
+      untilTurn = bytesPerTurn;
+    }
     return hash.digest("hex");
   }
 

@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { aborted } from "../lib/aborted.ts";
 import { backoffMs } from "../lib/backoff.ts";
@@ -6,7 +7,7 @@ import type { QueueConfig } from "./config.ts";
 import { FolderHints } from "./folder-hints.ts";
 import type { Outcome, OutgoingFile, SenderPorts } from "./ports.ts";
 import { validationFault } from "./px-name.ts";
-import { type Look, lookThrough, type QueuedFile } from "./queue-folder.ts";
+import { identityOf, type Look, lookThrough, type QueuedFile, type UnfitFile } from "./queue-folder.ts";
 import { Removals } from "./removals.ts";
 import type { Underway } from "./underway.ts";
 
@@ -218,8 +219,10 @@ export class Sender {
   }
 
   /** What kept it from being put aside; it is tried again with the next look. */
-  async #setAside(file: { readonly path: string | Buffer; readonly name: string }, reason: string) {
+  async #setAside(file: Pick<UnfitFile, "path" | "name" | "identity">, reason: string) {
     try {
+      // Another one may have taken its name since: that one has its own look to come.
+      if (file.identity !== undefined && identityOf(lstatSync(file.path)) !== file.identity) return undefined;
       await this.#ports.setAside(file, reason);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;

@@ -80,6 +80,11 @@ export const configSchema = commonConfig.extend({
     .min(65_536)
     .default(256 * 1024 * 1024)
     .describe("announcements kept on disk while the broker is away; beyond it arrivals wait in memory"),
+  fileBytesMax: z
+    .int()
+    .min(1)
+    .default(64 * 1024 * 1024 * 1024)
+    .describe("larger files are not announced: reading one takes minutes"),
   inFlightMax: z
     .int()
     .min(1)

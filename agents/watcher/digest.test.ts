@@ -31,22 +31,22 @@ test.each([0, 1, 64 * 1024, 64 * 1024 + 1, 1_000_000])("the md5 of %i bytes is t
   const content = Buffer.alloc(size, "abc");
   writeFileSync(path, content);
   const md5 = createHash("md5").update(content).digest("hex");
-  expect(await digestFile(path, facts())).toEqual({ kind: "whole", md5 });
+  expect(await digestFile(path, facts(), folder)).toEqual({ kind: "whole", md5 });
 });
 
 test.each([10, 200_000])("a file of %i bytes that is not the one looked at has changed", async (size) => {
   writeFileSync(path, Buffer.alloc(size));
   const before = facts();
   appendFileSync(path, "x");
-  expect(await digestFile(path, before)).toEqual({ kind: "changed" });
+  expect(await digestFile(path, before, folder)).toEqual({ kind: "changed" });
   writeFileSync(`${path}.new`, Buffer.alloc(size));
   renameSync(`${path}.new`, path);
-  expect(await digestFile(path, before)).toEqual({ kind: "changed" });
+  expect(await digestFile(path, before, folder)).toEqual({ kind: "changed" });
 });
 
 test("a large file that grows while it is read has changed", async () => {
   writeFileSync(path, Buffer.alloc(5_000_000));
-  const reading = digestFile(path, facts());
+  const reading = digestFile(path, facts(), folder);
   appendFileSync(path, "x");
   expect(await reading).toEqual({ kind: "changed" });
 });
@@ -56,21 +56,37 @@ test("a link or a pipe in its place is neither followed nor waited for", async (
   const before = facts();
   rmSync(path);
   symlinkSync("/etc/passwd", path);
-  expect(await digestFile(path, before)).toEqual({ kind: "changed" });
+  expect(await digestFile(path, before, folder)).toEqual({ kind: "changed" });
   rmSync(path);
   execFileSync("mkfifo", [path]);
-  expect(await digestFile(path, before)).toEqual({ kind: "changed" });
+  expect(await digestFile(path, before, folder)).toEqual({ kind: "changed" });
 });
 
 test("gone is gone, and what can't be read says why", async () => {
   writeFileSync(path, "x");
   const before = facts();
-  expect(await digestFile(join(folder, "b"), before)).toEqual({ kind: "gone" });
+  expect(await digestFile(join(folder, "b"), before, folder)).toEqual({ kind: "gone" });
   rmSync(path);
   mkdirSync(path);
-  expect((await digestFile(path, before)).kind).toBe("changed");
-  expect(await digestFile("\0", before)).toMatchObject({
+  expect((await digestFile(path, before, folder)).kind).toBe("changed");
+  expect(await digestFile("\0", before, folder)).toMatchObject({
     kind: "unreadable",
     error: { code: "ERR_INVALID_ARG_VALUE" },
   });
 });
+
+test.each([10, 200_000])(
+  "a file of %i bytes behind a link that took its folder's place is another folder's",
+  async (size) => {
+    const [inner, outside] = [join(folder, "inner"), mkdtempSync(join(tmpdir(), "digest-outside-"))];
+    try {
+      writeFileSync(join(outside, "a"), Buffer.alloc(size));
+      symlinkSync(outside, inner);
+      const there = factsOf(lstatSync(join(inner, "a")));
+      expect(await digestFile(join(inner, "a"), there, folder)).toEqual({ kind: "changed" });
+      expect(await digestFile(join(inner, "a"), there, inner)).toMatchObject({ kind: "whole" });
+    } finally {
+      rmSync(outside, { recursive: true });
+    }
+  },
+);

@@ -1,6 +1,7 @@
 import { createHash, hash } from "node:crypto";
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, lstatSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { isOpenAt, openFlags } from "../lib/open-file.ts";
 import { type FileFacts, factsOf, isGone } from "../lib/scan.ts";
 
 /** What reading a file told. `changed`: it is not, or no longer, the one that was to be read. */
@@ -10,8 +11,6 @@ export type Digest =
   | { readonly kind: "changed" }
   | { readonly kind: "unreadable"; readonly error: Error };
 
-/** Neither a link that took the name nor a pipe that would keep us waiting is followed. */
-const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Read at once: to go to other threads and back takes longer than reading so little. */
 const smallBytesMax = 64 * 1024;
 const chunkBytes = 64 * 1024;
@@ -23,10 +22,12 @@ export function isSame(a: FileFacts, b: FileFacts): boolean {
 /**
  * md5 of a file's content, if before, during and after the reading it is the file of these facts, under this name. Never rejects:
  * an error of the file system is an answer.
+ *
+ * @param root above the path; no link below it is followed
  */
-export async function digestFile(path: string, facts: FileFacts): Promise<Digest> {
+export async function digestFile(path: string, facts: FileFacts, root: string): Promise<Digest> {
   try {
-    const md5 = facts.size <= smallBytesMax ? digestSmall(path, facts) : await digestLarge(path, facts);
+    const md5 = facts.size <= smallBytesMax ? digestSmall(path, facts, root) : await digestLarge(path, facts, root);
     if (md5 === undefined || !isSame(factsOf(lstatSync(path)), facts)) return { kind: "changed" };
     return { kind: "whole", md5 };
   } catch (error) {
@@ -38,10 +39,10 @@ export async function digestFile(path: string, facts: FileFacts): Promise<Digest
 }
 
 /** Undefined where the file is another one, or its size not what it was. */
-function digestSmall(path: string, facts: FileFacts): string | undefined {
+function digestSmall(path: string, facts: FileFacts, root: string): string | undefined {
   const descriptor = openSync(path, openFlags);
   try {
-    if (!isSame(factsOf(fstatSync(descriptor)), facts)) return undefined;
+    if (!isSame(factsOf(fstatSync(descriptor)), facts) || !isOpenAt(descriptor, path, root)) return undefined;
     const content = Buffer.allocUnsafe(facts.size);
     let filled = 0;
     for (let count = -1; filled < facts.size && count !== 0; filled += count) {
@@ -53,10 +54,11 @@ function digestSmall(path: string, facts: FileFacts): string | undefined {
   }
 }
 
-async function digestLarge(path: string, facts: FileFacts): Promise<string | undefined> {
+async function digestLarge(path: string, facts: FileFacts, root: string): Promise<string | undefined> {
   const handle = await open(path, openFlags);
   try {
-    return isSame(factsOf(await handle.stat()), facts) ? await digestOpen(handle, facts.size) : undefined;
+    const isIt = isSame(factsOf(await handle.stat()), facts) && isOpenAt(handle.fd, path, root);
+    return isIt ? await digestOpen(handle, facts.size) : undefined;
   } finally {
     await handle.close();
   }

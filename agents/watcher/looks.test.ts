@@ -87,8 +87,8 @@ test("a found file that is still written to waits for its closing", async () => 
   await waitFor(() => expect(published).toEqual(["t/resting", "t/growing"]));
 });
 
-test("a look forgets what is gone, but nothing where a folder can't be looked into", async () => {
-  let unreadable: string[] = ["t/closed"];
+test("a look forgets what is gone, but nothing of a folder that can't be looked into", async () => {
+  let unreadable = [{ path: "t/closed", reason: "EACCES" }];
   const { watch, files, put, published, log } = arrangeWatcher(
     journal,
     {},
@@ -98,23 +98,26 @@ test("a look forgets what is gone, but nothing where a folder can't be looked in
         folders: [],
         unspeakable: ["t/\ufffd"],
         unreadable,
+        tooDeep: [],
+        irregularCount: 0,
       }),
     },
   );
-  for (const path of ["t/a", "t/b"]) {
+  for (const path of ["t/a", "t/b", "t/closed/c"]) {
     put(path);
     watch.arrived(path, "closed");
   }
-  await waitFor(() => expect(published).toHaveLength(2));
-  files.delete("t/a");
+  await waitFor(() => expect(published).toHaveLength(3));
+  for (const path of ["t/a", "t/closed/c"]) files.delete(path);
   watch.gap("one");
   await waitFor(() => expect(log).toContain("scanned t: one, 0 new"));
   expect(log).toContain("rejected t/\ufffd: its name is not UTF-8, so no message or URL can hold it");
-  expect(journal.get("t/a")).toBeDefined();
+  expect(journal.get("t/a")).toBeUndefined();
+  expect(journal.get("t/closed/c")).toBeDefined();
   unreadable = [];
   watch.gap("two");
   await waitFor(() => expect(log).toContain("scanned t: two, 0 new"));
-  expect(journal.get("t/a")).toBeUndefined();
+  expect(journal.get("t/closed/c")).toBeUndefined();
   expect(journal.get("t/b")).toBeDefined();
 });
 
@@ -127,7 +130,7 @@ test("a look that fails is told and tried again", async () => {
       scan: async () => {
         tries += 1;
         if (tries === 1) throw new Error("EIO");
-        return { files: [], folders: [], unspeakable: [], unreadable: [] };
+        return { files: [], folders: [], unspeakable: [], unreadable: [], tooDeep: [], irregularCount: 0 };
       },
     },
   );

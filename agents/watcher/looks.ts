@@ -88,8 +88,9 @@ export class Looks {
     }
     if (gap) this.#forgetGone(tree, scan);
     for (const name of scan.unspeakable) events.rejected(name, notUtf8);
-    for (const name of scan.unreadable) events.unreadable(name);
-    events.scanned(folder, gap?.reason, scan.files.length, newCount);
+    for (const { path, reason } of scan.unreadable) events.unreadable(path, reason);
+    const { irregularCount } = scan;
+    events.scanned(folder, gap?.reason, { filesCount: scan.files.length, newCount, irregularCount });
   }
 
   /** A whole tree was looked through. */
@@ -97,11 +98,13 @@ export class Looks {
     const { journal, look } = this.#options.ports;
     this.#firstLooks.end(tree);
     // A folder that can't be looked into now says nothing of its files.
-    if (scan.unreadable.length > 0) return;
+    const closed = scan.unreadable.map(({ path }) => `${path}/`);
+    const isClosed = (path: string) => closed.some((folder) => path.startsWith(folder));
     const there = new Set(scan.files.map(({ path }) => path));
     for (const path of journal.paths()) {
       // Looked at once more: it may have come since.
-      if (path.startsWith(`${tree}/`) && !isMark(path) && !there.has(path) && !look(path)) journal.remove(path);
+      if (!path.startsWith(`${tree}/`) || isMark(path) || there.has(path) || isClosed(path)) continue;
+      if (typeof look(path) !== "object") journal.remove(path);
     }
     this.#entriesAtLook = journal.size;
   }

@@ -6,7 +6,6 @@ import { openSpool } from "../lib/spool.ts";
 import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
 import { TreeJournal } from "../lib/tree-journal.ts";
 import { type Config, configSchema } from "./config.ts";
-import { digestFile } from "./digest.ts";
 import { formatOf } from "./messages.ts";
 import { spoolAll } from "./spool-all.ts";
 import { openTelemetry } from "./telemetry.ts";
@@ -41,7 +40,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   });
   const watcher: Watcher = new Watcher(config, {
     look: (path) => trees.look(path),
-    digest: (path, facts) => digestFile(trees.absolute(path), facts),
+    digest: (path, facts) => trees.digest(path, facts),
     scan: (folder, rules) => trees.scan(folder, rules),
     publish: (messages) =>
       spoolAll(messages, { exchange: config.exchange, publisher, spool, bytesMax: config.spoolBytesMax }),

@@ -1,12 +1,13 @@
-import type { FileFacts, Scan, ScanRules } from "../lib/scan.ts";
+import type { FileFacts, Scan, ScannedCounts, ScanRules } from "../lib/scan.ts";
+import type { Looked } from "../lib/tree.ts";
 import type { TreeJournal } from "../lib/tree-journal.ts";
 import type { Digest } from "./digest.ts";
 import type { OutgoingMessage } from "./messages.ts";
 
 /** The world as the watcher needs it. Paths are relative to the document root. */
 export interface WatcherPorts {
-  /** Facts of a file; undefined where there is none, or it is no regular file. */
-  readonly look: (path: string) => FileFacts | undefined;
+  /** See `look` in `tree.ts`. */
+  readonly look: (path: string) => Looked;
   readonly digest: (path: string, facts: FileFacts) => Promise<Digest>;
   readonly scan: (folder: string, rules: ScanRules) => Promise<Scan>;
   /** Resolves when all messages are safe: they will be published, whatever happens. Rejects where there is no room. */
@@ -30,9 +31,11 @@ export interface WatcherEvents {
   rejected(path: string, reason: string): void;
   /** Announcing stands still and is tried again. */
   waiting(error: Error): void;
+  /** Neither a file nor a folder, or behind a link: never read. */
+  irregular(path: string): void;
   /** Looked through a new folder or, for a reason, a tree. */
-  scanned(folder: string, reason: string | undefined, filesCount: number, newCount: number): void;
-  unreadable(folder: string): void;
+  scanned(folder: string, reason: string | undefined, counts: ScannedCounts): void;
+  unreadable(folder: string, reason: string): void;
   trouble(tree: string, error: Error): void;
   recovered(tree: string): void;
 }

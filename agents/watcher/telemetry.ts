@@ -92,14 +92,18 @@ export function openTelemetry(log: Log, metrics: Metrics, counts: Counts): Telem
     waiting(error) {
       log.error({ reason: error.message }, "announcing stands still, nothing is lost: trying again every second");
     },
-    scanned(folder, reason, filesCount, newCount) {
+    irregular(path) {
+      counters.irregular.inc();
+      log.info({ path }, "not announced: it is no file, or behind a symbolic link");
+    },
+    scanned(folder, reason, counts) {
       counters.rescans.inc({ of: reason === undefined ? "folder" : "tree" });
       // New folders are everyday; a look at a whole tree has a reason worth reading.
-      if (reason === undefined) log.debug({ folder, filesCount, newCount }, "looked through a new folder");
-      else log.info({ folder, reason, filesCount, newCount }, "looked through the tree for what no event told");
+      if (reason === undefined) log.debug({ folder, ...counts }, "looked through a new folder");
+      else log.info({ folder, reason, ...counts }, "looked through the tree for what no event told");
     },
-    unreadable(folder) {
-      log.error({ folder }, "this user may not read the folder: files in it are not announced");
+    unreadable(folder, reason) {
+      log.error({ folder, reason }, "the folder can't be read: files in it are not announced");
     },
     trouble(tree, error) {
       const reason = error instanceof UserError ? error.format() : error.message;
@@ -124,6 +128,7 @@ function openCounters(metrics: Metrics) {
     remembered: metrics.counter("remembered", "files that were there before the first start, and are not announced"),
     gone: metrics.counter("gone", "files that were removed before they could be read"),
     rewritten: metrics.counter("rewritten", "files that were changed while they were read"),
+    irregular: metrics.counter("irregular", "links, pipes and the like that came into a tree: never announced"),
     rescans: metrics.counter("rescans", "times that a new folder, or a tree for a gap, was looked through", ["of"]),
     found: metrics.counter("found_by_rescan", "files that were found by looking, not by an event"),
     latency: metrics.histogram("announce_latency_seconds", "from a file's last change to the spool", latencyBuckets),

@@ -1,9 +1,10 @@
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { type FileFacts, type Scan, type ScanRules, scan } from "../lib/scan.ts";
-import { findRoot, look } from "../lib/tree.ts";
+import { findRoot, type Looked, look } from "../lib/tree.ts";
 import { TreeWatch, type TreeWatchHandlers } from "../lib/tree-watch.ts";
 import type { Config } from "./config.ts";
+import { type Digest, digestFile } from "./digest.ts";
 
 export interface TreesOptions {
   readonly config: Pick<Config, "rootDirectory" | "trees" | "inotifywaitCommand">;
@@ -54,13 +55,13 @@ export class Trees {
     for (const { watch } of this.#trees) watch?.stop();
   }
 
-  /** Where a path is on the disk. */
-  absolute(path: string): string {
+  /** Reads a file. */
+  digest(path: string, facts: FileFacts): Promise<Digest> {
     const { tree, inner } = this.#locate(path);
-    return `${tree.root}/${inner}`;
+    return digestFile(`${tree.root}/${inner}`, facts, tree.root);
   }
 
-  look(path: string): FileFacts | undefined {
+  look(path: string): Looked {
     const { tree, inner } = this.#locate(path);
     return look(tree.root, inner);
   }
@@ -75,7 +76,9 @@ export class Trees {
       files: found.files.map((file) => ({ ...file, path: prefix + file.path })),
       folders: found.folders,
       unspeakable: found.unspeakable.map((name) => prefix + name),
-      unreadable: found.unreadable.map((name) => prefix + name),
+      unreadable: found.unreadable.map(({ path, reason }) => ({ path: prefix + path, reason })),
+      tooDeep: found.tooDeep.map((name) => prefix + name),
+      irregularCount: found.irregularCount,
     };
   }
 

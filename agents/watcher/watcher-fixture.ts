@@ -33,6 +33,8 @@ export function arrangeWatcher(journal: TreeJournal, settings: Partial<Config> =
       folders: [],
       unspeakable: [],
       unreadable: [],
+      tooDeep: [],
+      irregularCount: 0,
     }),
     publish: async (messages) => {
       for (const { message } of messages) published.push(message.body.toString().slice("http://dd/".length));
@@ -46,7 +48,8 @@ export function arrangeWatcher(journal: TreeJournal, settings: Partial<Config> =
       rewritten: (path) => log.push(`rewritten ${path}`),
       rejected: (path, reason) => log.push(`rejected ${path}: ${reason}`),
       waiting: (error) => log.push(`waiting: ${error.message}`),
-      scanned: (folder, reason, _, newCount) =>
+      irregular: (path) => log.push(`irregular ${path}`),
+      scanned: (folder, reason, { newCount }) =>
         log.push(`scanned ${folder}: ${reason ?? "new folder"}, ${newCount} new`),
       unreadable: () => {},
       trouble: (tree, error) => log.push(`trouble ${tree}: ${error.message}`),

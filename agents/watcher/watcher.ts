@@ -14,6 +14,10 @@ import { waitMsOf } from "./settle.ts";
 
 const retryDelayMs = 1_000;
 const unreadableRetryMsMax = 600_000;
+/** A file that takes some tenths of a second to read. Such have a quarter of all places, so that the others don't wait for them. */
+const largeBytes = 64 * 1024 * 1024;
+const largeShare = 0.25;
+const largeRetryMs = 500;
 
 /** A file being read or on its way to the spool: as what, and whether somebody wrote to it since. */
 interface Flight {
@@ -40,6 +44,7 @@ export class Watcher {
   readonly #overflowed = new Map<string, number>();
   #timer: { readonly dueMs: number; readonly handle: NodeJS.Timeout } | undefined;
   #held = false;
+  #largeCount = 0;
   /** Told when nothing is in flight any more. */
   #onSettled = (): void => {};
 
@@ -167,16 +172,29 @@ export class Watcher {
       return;
     }
     if (this.#ports.journal.has(path, facts)) return;
+    const { fileBytesMax } = this.#config;
+    if (facts.size > fileBytesMax) {
+      this.#ports.journal.add(path, facts);
+      this.#ports.events.rejected(path, `it has ${facts.size} bytes, at most ${fileBytesMax} are announced`);
+      return;
+    }
     // Changed after it came, or just renamed.
     const waitMs = waitMsOf(coming, facts, this.#ports.now(), this.#config);
     if (waitMs > 0 || this.#inFlight.has(path)) {
       this.#rest(path, coming, waitMs > 0 ? waitMs : this.#config.settleMs);
       return;
     }
+    const isLarge = facts.size > largeBytes;
+    if (isLarge && this.#largeCount >= Math.ceil(this.#config.inFlightMax * largeShare)) {
+      this.#rest(path, coming, largeRetryMs);
+      return;
+    }
     const flight = { facts, stirred: false };
     this.#inFlight.set(path, flight);
+    this.#largeCount += Number(isLarge);
     void this.#announce(path, coming, flight).finally(() => {
       this.#inFlight.delete(path);
+      this.#largeCount -= Number(isLarge);
       if (this.#inFlight.size === 0) this.#onSettled();
       this.#pump();
     });

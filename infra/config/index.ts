@@ -19,7 +19,7 @@ export function parseStackConfig(values: Record<string, unknown>, subject: strin
   const whole: StackValues = { ...based.values, secrets: based.values.secrets ?? {} };
   const parsed = stackSchema.safeParse(whole, { reportInput: true });
   const found = parsed.success
-    ? crossFieldIssues(parsed.data)
+    ? crossFieldIssues(bare(parsed.data))
     : withMissingPasswords(whole, parsed.error.issues.flatMap(describeIssue));
   // Without its base a stack lacks what isn't missing.
   const issues = based.issues.length > 0 ? based.issues : found;
@@ -36,6 +36,14 @@ export function parseStackConfig(values: Record<string, unknown>, subject: strin
   return parsed.data;
 }
 
+/** A copy in which a host that is called `constructor`, or named so where there is none, is found only where somebody has put it. */
+function bare<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(bare) as Value;
+  const items = Object.entries(value).map(([key, item]) => [key, bare(item)]);
+  return Object.setPrototypeOf(Object.fromEntries(items), null);
+}
+
 type StackValues = Readonly<Record<string, unknown>> & { readonly secrets: unknown };
 
 /** A cookie that isn't set yet must not hide that passwords aren't either. */
@@ -43,7 +51,7 @@ function withMissingPasswords(values: StackValues, issues: readonly ConfigIssue[
   if (issues.some(({ path }) => path !== "secrets.erlangCookie")) return issues;
   const secrets = { ...(values.secrets as object), erlangCookie: "A".repeat(20) };
   const parsed = stackSchema.safeParse({ ...values, secrets });
-  return parsed.success ? [...issues, ...crossFieldIssues(parsed.data)] : issues;
+  return parsed.success ? [...issues, ...crossFieldIssues(bare(parsed.data))] : issues;
 }
 
 /** What was found is never shown where a secret was expected. */

@@ -1,5 +1,6 @@
 import { execa } from "execa";
 import { UserError } from "../../agents/lib/errors.ts";
+import { printable } from "../../agents/lib/foreign.ts";
 import type { ConnectionModel } from "../model/types.ts";
 import type { Unreachable } from "./observation.ts";
 import { refusedKey } from "./refused-key.ts";
@@ -43,9 +44,9 @@ export async function askHost<Answer>(
   if (result.code === "ENOENT") {
     throw new UserError("ssh", "is not installed on this machine", "install the package openssh-client");
   }
-  const answer = read(result.stdout);
+  const answer = read(answerText(result.stdout));
   if (answer) return answer;
-  const said = result.stderr.trim().split("\n").at(-1);
+  const said = printable(result.stderr.trim().split("\n").at(-1) ?? "");
   const refused = refusedKey(result.stderr);
   return {
     ...(refused ? { refused } : {}),
@@ -55,3 +56,6 @@ export async function askHost<Answer>(
       `no whole answer (exit code ${result.exitCode})`,
   };
 }
+
+/** An answer as it is read and shown: whoever has taken a host over may print anything, also what steers a terminal. */
+export const answerText = (stdout: string): string => printable(stdout.replaceAll("\r\n", "\n"));

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { isNestedAtMost, printable } from "../../agents/lib/foreign.ts";
 import type { ClusterModel } from "../model/types.ts";
 
 /** Milliseconds for one question: a management API that works answers in a few, on a machine with much to do in a second. */
@@ -63,14 +64,21 @@ export function managementOf(cluster: ClusterModel, address: string, ca: string 
 /** It answers, but not to this login: whoever changed the password has shut the others out. */
 export class LoginRefused extends Error {}
 
-function content(status: number, text: string, login: string): unknown {
+/** Definitions are nested five deep. */
+const answerDepthMax = 64;
+
+/** What an answer says; its texts as a terminal may have them, since whoever has taken a host over may answer anything. @throws Error with the reason */
+export function content(status: number, text: string, login: string): unknown {
   if (status === 401) throw new LoginRefused(`refuses the login of ${login}`);
   if (status !== 200) throw new Error(`answers ${status}`);
+  let answer: unknown;
   try {
-    return JSON.parse(text);
+    answer = JSON.parse(text, (_, value) => (typeof value === "string" ? printable(value) : value));
   } catch (error) {
     throw new Error("answers with something else than JSON", { cause: error });
   }
+  if (!isNestedAtMost(answer, answerDepthMax)) throw new Error("answers with something that is nested too deep");
+  return answer;
 }
 
 function reasonOf(error: Error & { code?: string }): Error {

@@ -18,6 +18,8 @@ export type ReadBytes = (file: string) => Promise<Uint8Array>;
 
 /** Files that include files, deep: a circle is told by it. */
 const depthMax = 8;
+/** All together: one that includes itself ten times would be a hundred million. */
+const includesMax = 1000;
 
 /**
  * Reads a file of `etc/tx` or `etc/rx` as Sundew did: `px.conf` in the folder above goes before it, `include` (of senders) is replaced by
@@ -26,7 +28,7 @@ const depthMax = 8;
 export async function readConf(file: string, agent: "sender" | "receiver", read: ReadBytes): Promise<Conf> {
   const lines: ConfLine[] = [];
   const faults: Fault[] = [];
-  const reading = { agent, read, lines, faults };
+  const reading = { agent, read, lines, faults, includesCount: 0 };
   const common = join(dirname(dirname(file)), "px.conf");
   const isInPlace = ["tx", "rx"].includes(basename(dirname(file)));
   const commonText = isInPlace ? await read(common).catch(ignoreMissing) : undefined;
@@ -44,6 +46,7 @@ interface Reading {
   readonly read: ReadBytes;
   readonly lines: ConfLine[];
   readonly faults: Fault[];
+  includesCount: number;
 }
 
 async function addLines(reading: Reading, file: string, bytes: Uint8Array, depth: number): Promise<void> {
@@ -64,6 +67,13 @@ async function addLines(reading: Reading, file: string, bytes: Uint8Array, depth
 async function include(reading: Reading, place: Place, name: string, depth: number): Promise<void> {
   const { faults } = reading;
   const included = join(dirname(place.file), name);
+  reading.includesCount += 1;
+  if (reading.includesCount > includesMax) {
+    const isFirst = reading.includesCount === includesMax + 1;
+    const message = `include ${name}: more than ${includesMax} files are included`;
+    if (isFirst) faults.push({ ...place, message, remedy: "a file includes itself, or all others: take that out" });
+    return;
+  }
   if (depth >= depthMax) {
     const message = `include ${name}: more than ${depthMax} files deep`;
     faults.push({ ...place, message, remedy: "a file includes itself: take that out" });

@@ -93,7 +93,7 @@ function fileNameOf(draft: Draft, accept: ConfLine, filename: ConfLine | undefin
   let time = "";
   let network = "";
   for (const part of spec.split(":").filter(Boolean)) {
-    const known = nameParts[part];
+    const known = Object.hasOwn(nameParts, part) ? nameParts[part] : undefined;
     if (known !== undefined) name = known;
     else if (part.startsWith("DESTFN=")) name = part.slice("DESTFN=".length);
     else if (part.startsWith("SATNET=")) network = `:${part}`;

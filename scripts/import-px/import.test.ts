@@ -153,6 +153,11 @@ test.each<[string, string[], string]>([
     "/px/etc/tx/x.conf:8 exchange_key: $".concat("{1} is capture 2"),
   ],
   ["a missing include", [...least, "include none.inc"], "/px/etc/tx/x.conf:8 include none.inc: can't be read"],
+  [
+    "an include of itself, many times",
+    [...Array.from({ length: 10 }, () => "include x.conf"), ...least],
+    "x.conf: more than 1000 files are included",
+  ],
   ["an include of itself", [...least, "include x.conf"], "/px/etc/tx/x.conf:8 include x.conf: more than 8 files deep"],
   ["no UTF-8", [...least, "reject \xe9"], "/px/etc/tx/x.conf:8 is not UTF-8, as names of files and messages are"],
 ])("%s: nothing is imported, and file and line say why", async (_, lines, fault) => {

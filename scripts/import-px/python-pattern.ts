@@ -1,5 +1,9 @@
 import { bad, good, type Result } from "../../agents/lib/result.ts";
 
+/** What the agents take; and a longer one, with a bracket that nothing closes at each place, would be read through from each. */
+const patternMax = 2000;
+const tooLong = bad(`has more than ${patternMax} characters`);
+
 /** Escapes that mean the same in both, with what is made of the others. */
 const sameEscapes = /^[dDwWsSbBnrtfv0-9^$\\.*+?()[\]{}|/]$/;
 const otherEscapes: Readonly<Record<string, string>> = { A: "^", Z: "$", a: "\\x07" };
@@ -14,6 +18,7 @@ const flagsAtStart = /^\(\?([a-zA-Z]+)\)/;
  * @returns bad with what there is no word for
  */
 export function toPattern(python: string): Result<string> {
+  if (python.length > patternMax) return tooLong;
   const flags = flagsAtStart.exec(python)?.[1];
   const body = flags === undefined ? python : python.replace(flagsAtStart, "");
   if (flags !== undefined && !/^[ims]+$/.test(flags)) return bad(`(?${flags}) has no equal here`);
@@ -61,6 +66,7 @@ function translateClass(part: string): string {
 
 /** A pattern of `imask` and `emask` (Python's `fnmatch`, the whole name) as a regular expression. */
 export function globToPattern(glob: string): Result<string> {
+  if (glob.length > patternMax) return tooLong;
   const parts = [...glob.matchAll(/\[!?\]?[^\]]*\]|[\s\S]/g)].map(([part]) => {
     if (part === "*") return ".*";
     if (part === "?") return ".";

@@ -1,3 +1,4 @@
+import { printable } from "../../agents/lib/foreign.ts";
 import type { Finding } from "./findings.ts";
 import { placeText } from "./findings.ts";
 import type { Imported } from "./import.ts";
@@ -14,7 +15,7 @@ export function pathsOf({ name, agent }: Imported): { readonly config: string; r
 
 /** What a person reads: what each file has become, what it asked for that is not done, what is left out or told otherwise. */
 export function formatImport(all: readonly Imported[]): string {
-  return all.map(formatOne).join("\n");
+  return printable(all.map(formatOne).join("\n"));
 }
 
 function formatOne(imported: Imported): string {

@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { readAtMost } from "../../agents/lib/bounded-file.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import { exists, writeWhole } from "../toolchain/files.ts";
 import { type Agent, type Imported, importFile } from "./import.ts";
@@ -29,7 +29,7 @@ export async function importPx(files: readonly string[], options: ImportPxOption
   const all: Imported[] = [];
   for (const [index, file] of files.entries()) {
     const metricsPort = options.metricsPort + index;
-    all.push(await importFile(file, { agent: options.as, root: options.root, metricsPort }, (path) => readFile(path)));
+    all.push(await importFile(file, { agent: options.as, root: options.root, metricsPort }, readConfFile));
   }
   requireOwnNames(all);
   if (options.output !== undefined) await writeAll(all, options.output, options.force ?? false, print);
@@ -38,6 +38,10 @@ export async function importPx(files: readonly string[], options: ImportPxOption
   else print.err(formatImport(all));
   return exitCodeOf(all);
 }
+
+/** The largest that anybody had was some ten kilobytes. */
+const confBytesMax = 4 * 1024 * 1024;
+const readConfFile = async (path: string) => readAtMost(path, confBytesMax);
 
 /** Two agents of one name would share a queue, and take each other's files. */
 function requireOwnNames(all: readonly Imported[]): void {

@@ -8,6 +8,7 @@ import { withPlaceholders } from "../../infra/config/placeholders.ts";
 import { engineCommand, type PulumiOptions, readPulumi } from "../toolchain/engine.ts";
 import { checkout } from "../toolchain/places.ts";
 import { requireConfig, stackSettings } from "../toolchain/stack.ts";
+import { readStackText } from "./stack-text.ts";
 
 /** One entry of `pulumi config --json`. */
 interface ConfigEntry {
@@ -41,21 +42,18 @@ export function stackConfigFile(stack: string): string {
 /**
  * A stack's config as it lies in the checkout, with placeholders for its secrets: needs no engine and no passphrase.
  *
- * @throws UserError where there is no such file or it is no YAML, ConfigError where its content is wrong
+ * @throws UserError where there is no such file, ConfigError where it is no YAML or its content is wrong
  */
 export function readCommittedConfig(stack: string): StackConfig {
-  const entries = Object.entries(configOf(stackConfigFile(stack))).filter(([key]) => key.startsWith("warren:"));
-  const values = Object.fromEntries(entries.map(([key, value]) => [key.replace(/^warren:/, ""), value]));
-  return parseStackConfig(withPlaceholders(values), `stack ${stack}`);
+  const file = stackConfigFile(stack);
+  return parseCommittedConfig(readFileSync(file), relative(checkout, file), `stack ${stack}`);
 }
 
-function configOf(file: string): Record<string, unknown> {
-  try {
-    const { config } = parse(readFileSync(file, "utf8")) as { config?: Record<string, unknown> };
-    return config ?? {};
-  } catch (error) {
-    throw new UserError(relative(checkout, file), `is no stack file: ${(error as Error).message}`);
-  }
+/** The same of the bytes of such a file. @throws ConfigError and nothing else, whatever they are */
+export function parseCommittedConfig(bytes: Buffer, file: string, subject: string): StackConfig {
+  const entries = Object.entries(readStackText(bytes, file)).filter(([key]) => key.startsWith("warren:"));
+  const values = Object.fromEntries(entries.map(([key, value]) => [key.replace(/^warren:/, ""), value]));
+  return parseStackConfig(withPlaceholders(values), subject);
 }
 
 /** The text of a committed stack file, e.g. of `lab`. */

@@ -1,6 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 /** One line of an agent's log. */
@@ -41,7 +40,13 @@ export class TestedAgent {
     });
     // Not "exit": what it said last may be on its way then.
     this.#ended = once(this.#child, "close");
-    if (this.#child.stdout) createInterface({ input: this.#child.stdout }).on("line", (line) => this.#onLine(line));
+    // By newlines alone: readline takes U+2028 for one as well, and a file may be called so.
+    let rest = "";
+    this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) this.#onLine(line);
+    });
     this.#child.once("close", () => {
       this.#hasEnded = true;
       this.#tell();

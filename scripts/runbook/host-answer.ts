@@ -77,21 +77,22 @@ function secondsToMs(text: string | undefined): number | undefined {
 }
 
 function parseUnits(lines: readonly string[]): Record<string, UnitEvidence> {
-  const units: Record<string, UnitEvidence> = {};
-  for (const block of lines.join("\n").split("\n\n")) {
-    const value = (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(block)?.[1] ?? "";
-    const id = value("Id");
-    if (id === "") continue;
-    units[id] = {
-      active: value("ActiveState"),
-      sub: value("SubState"),
-      restarts: Number(value("NRestarts") || 0),
-      status: value("StatusText"),
-      result: value("Result"),
-      exitStatus: Number(value("ExecMainStatus") || 0),
-    };
-  }
-  return units;
+  const units = lines
+    .join("\n")
+    .split("\n\n")
+    .map((block) => {
+      const value = (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(block)?.[1] ?? "";
+      const unit: UnitEvidence = {
+        active: value("ActiveState"),
+        sub: value("SubState"),
+        restarts: Number(value("NRestarts") || 0),
+        status: value("StatusText"),
+        result: value("Result"),
+        exitStatus: Number(value("ExecMainStatus") || 0),
+      };
+      return [value("Id"), unit] as const;
+    });
+  return Object.fromEntries(units.filter(([id]) => id !== ""));
 }
 
 function agentEvidence(name: string, sections: ReadonlyMap<string, string[]>): AgentEvidence {
@@ -185,5 +186,6 @@ function lastOf<Line>(
     const read = schema.safeParse(parseJson(line));
     return read.success ? [Math.round(atMs(read.data))] : [];
   });
-  return times.length > 0 ? Math.max(...times) : undefined;
+  // Not all as arguments: a host may answer with any number of lines.
+  return times.length > 0 ? times.reduce((last, time) => Math.max(last, time)) : undefined;
 }
