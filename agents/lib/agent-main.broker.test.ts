@@ -99,6 +99,16 @@ test("a password file that is not there ends it with code 1 and the remedy", asy
   expect(output.text).toMatch(/broker\.passwordFile: can't be read: ENOENT/);
 });
 
+test("an error that nothing catches is its last fatal line, and ends it with code 1", async () => {
+  const uncaught = `process.once("SIGUSR2", () => { throw new Error("nobody has thought of this"); })`;
+  const preload = `--import data:text/javascript,${encodeURIComponent(uncaught)}`;
+  const { agent, said, ended, output } = await run({}, { NODE_OPTIONS: preload });
+  await said('"msg":"ready"');
+  agent.kill("SIGUSR2");
+  expect((await ended)[0]).toBe(1);
+  expect(output.text).toMatch(/"level":"fatal".*"message":"nobody has thought of this"/);
+});
+
 test("metrics are OpenMetrics, and health tells in words what it does", async () => {
   const { said, ended, agent } = await run({});
   const port = portIn(await said('"msg":"ready"'));

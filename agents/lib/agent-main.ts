@@ -126,6 +126,8 @@ async function live<S extends z.ZodType<RunConfig>>(
   configFile: string,
 ): Promise<number> {
   const log = createLog(program.name, config.log);
+  const onUncaught = (err: Error): void => log.fatal({ err }, "failed by an error that nothing caught");
+  process.on("uncaughtExceptionMonitor", onUncaught);
   const notify = new SystemNotify(log);
   const lifeCycle = new LifeCycle(log, notify);
   const metrics = new Metrics(program.name);
@@ -156,6 +158,7 @@ async function live<S extends z.ZodType<RunConfig>>(
     await notify.close();
     clearTimeout(exit);
     lifeCycle.dispose();
+    process.off("uncaughtExceptionMonitor", onUncaught);
   }
 }
 
