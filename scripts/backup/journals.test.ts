@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -8,6 +8,8 @@ import { fetchScript, parseHostState, putScript } from "./journals.ts";
 // The scripts as a host's shell runs them, on folders of this machine; systemd is not asked. That a dispatcher knows again what is put back is
 // shown on hosts.
 
+/** An account that every Debian has. */
+const nobody = 65_534;
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "warren-journals-"));
@@ -46,6 +48,19 @@ describe("a dispatcher's journal", () => {
     await writeFile(join(folder, "new/journal.arriving/half"), "");
     expect((await put("new", (await fetched("old")).stdout)).exitCode).toBe(0);
     expect(await readdir(join(folder, "new/journal"))).toEqual(["000000000001.journal"]);
+  });
+
+  it("is put as the owner of the state folder, who could have swapped a name there", async () => {
+    await journalOf("old", { "000000000001.journal": "one" });
+    await mkdir(join(folder, "new"));
+    await symlink(folder, join(folder, "new/journal.arriving"));
+    await Promise.all([chmod(folder, 0o755), chown(join(folder, "new"), nobody, nobody)]);
+    expect((await put("new", (await fetched("old")).stdout)).exitCode).toBe(0);
+    expect(await readdir(join(folder, "new"))).toEqual(["journal"]);
+    for (const name of ["new/journal", "new/journal/000000000001.journal"]) {
+      expect((await stat(join(folder, name))).uid).toBe(nobody);
+    }
+    expect((await readdir(folder)).toSorted()).toEqual(["new", "old"]);
   });
 
   it("is never put over another one", async () => {

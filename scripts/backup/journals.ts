@@ -42,24 +42,33 @@ export interface PutOptions {
 }
 
 /**
- * Puts a journal where there is none, whole or not at all. On a bare host the folders are root's until the dispatcher's first start, at which systemd
- * gives all in them to the dispatcher's user.
+ * Puts a journal where there is none, whole or not at all. In the state folder all is done as its owner, who could swap names there. On a bare host it
+ * is root's until the dispatcher's first start, at which systemd gives all in it to the dispatcher's user.
  */
 export function putScript({ isRunning, folder = stateFolder }: PutOptions): string {
   const [to, from] = [`${folder}/journal`, `${folder}/journal.arriving`].map(quote);
-  return [
+  const arrive = [
     "set -e",
     `rm -rf ${from}`,
-    `mkdir -p ${quote(folder)}`,
     `mkdir -m 0750 ${from}`,
     `tar --extract --no-same-owner --directory=${from} --strip-components=1`,
-    `chown --recursive --reference=${quote(folder)} ${from}`,
     `sync --file-system ${from}`,
-    ...(isRunning ? [`systemctl stop ${unit}`] : []),
+  ];
+  const place = [
+    "set -e",
     `rm -f ${to}/lock`,
     // Succeeds over an empty folder, and fails over one with a journal in it.
     `mv --no-target-directory ${from} ${to}`,
     `sync --file-system ${quote(folder)}`,
+  ];
+  const asOwner = (lines: readonly string[]) => `runuser -u "$owner" -- sh -c ${quote(lines.join("\n"))}`;
+  return [
+    "set -e",
+    `mkdir -p ${quote(folder)}`,
+    `owner=$(stat -c %U ${quote(folder)})`,
+    asOwner(arrive),
+    ...(isRunning ? [`systemctl stop ${unit}`] : []),
+    asOwner(place),
     ...(isRunning ? [`systemctl start --no-block ${unit}`] : []),
   ].join("\n");
 }
