@@ -54,8 +54,8 @@ const oddStatuses: readonly Answer[] = [
   (response) => void response.writeHead(200, { "content-encoding": "gzip" }).end("x"),
 ];
 const oddAnswers = [...oddLists, ...oddStatuses];
-/** Every second list is in order: else nothing would ever be seen for long enough. */
-const oddEvery = 2;
+/** One in so many: a queue has to be seen again within three looks. */
+const oddEvery = 3;
 
 /** A management API on loopback, of a broker with these queues, which lies now and then. */
 export class FakeManagement {

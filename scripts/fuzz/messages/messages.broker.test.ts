@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type LocalBroker, startLocalBroker } from "../../lib/local-broker.ts";
 import { formatFuzzReport } from "../report.ts";
 import { fixedSeeds, randomSeed } from "../seeds.ts";
@@ -12,6 +12,8 @@ const agentOf = (name: string): string =>
   name.replace(/-(input|ledger|queue|peers|answers|names|v00|v02|v03|exp)$/, "");
 const inputsOf = (agent: string): number => messageRunners.filter(({ name }) => agentOf(name) === agent).length;
 
+// Seconds each on a machine that does nothing else.
+vi.setConfig({ testTimeout: 300_000 });
 let broker: LocalBroker;
 beforeAll(async () => {
   broker = await startLocalBroker();

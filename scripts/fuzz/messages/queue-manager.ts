@@ -20,7 +20,7 @@ export function queueManagerConfig(rig: MessageRig, url: string) {
       requestTimeoutMs: 2000,
     },
     dryRun: false,
-    intervalSeconds: 2,
+    intervalSeconds: 3,
     stepsMax: 10_000,
     classes: [
       { name: "all", pattern: "", messagesMax: 0, warnAfterSeconds: 1, unbindAfterSeconds: 1, deleteAfterSeconds: 1 },
@@ -64,7 +64,7 @@ const changes = fc.array(
 );
 const hostile = fc.record({
   changes,
-  isFull: fc.nat(15).map((one) => one === 0),
+  isFull: fc.nat(63).map((one) => one === 0),
   bindings: fc.oneof(values, fc.constant("[]")),
   deletion: fc.record({ status: fc.constantFrom(204, 204, 400, 404, 405, 500), body: values }),
   isProduction: fc.nat(9).map((one) => one === 0),

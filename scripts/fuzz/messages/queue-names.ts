@@ -14,10 +14,6 @@ const name = "queue-manager-names";
 /** Each is a process of the broker and a line of its statistics: more would measure the broker. */
 const queuesMax = 100;
 const nameBytesMax = 255;
-/** Each step is a line of the manager's log. */
-const steps = { byLines: true };
-/** Some looks at all queues without a step. */
-const leftAfterMs = 6000;
 const exchanges = ["fuzz.topic", "fuzz.headers"] as const;
 
 interface StrangersQueue {
@@ -75,17 +71,9 @@ export const queueManagerNamesRunner: MessageRunner = {
       const made = await makeQueues(rig, options);
       const config = queueManagerConfig(rig, rig.broker.managementUrl);
       await rig.start("queue-manager", { ...config, vhosts: [rig.vhost] });
-      const valid = made.filter((queue) => queue.isValid).map((queue) => queue.name.toString());
-      let there = new Set<string>();
-      const settling = await rig.until(async () => {
-        there = await rig.queueNames();
-        return valid.filter((each) => there.has(each)).length;
-      }, steps);
-      if (settling !== "settled")
-        findings.push(`the manager looks no more: ${settling.stopped} (seed ${options.seed})`);
-      // What is left has its reason; the manager tries it again after each look.
-      await rig.until(async () => (await rig.queueNames()).size, { idleMs: leftAfterMs });
-      const left = await rig.queueNames();
+      const settling = await rig.until(async () => (await rig.queueNames(made)).length, { byLines: true });
+      if (settling !== "settled") findings.push(`queues are left: ${settling.stopped} (seed ${options.seed})`);
+      const left = new Set(await rig.queueNames(made));
       const stuck = made.filter((queue) => left.has(queue.name.toString()));
       for (const queue of stuck) findings.push(`not deleted: ${describe(name, options.seed, queue)}`);
       return { valid: validCount(options), cameOut: made.length - stuck.length, refused: 0 };

@@ -14,7 +14,7 @@ const inFlightMax = 400;
 const standstillMs = 20_000;
 const pollMs = 50;
 /** For what may move for ever, as lines of a log do. */
-const untilMsMax = 120_000;
+const untilMsMax = 200_000;
 /** What an agent may take at its peak, all in all: Node itself takes a tenth of it. */
 const memoryBytesMax = 768 * 1024 * 1024;
 const linesKept = 1000;
@@ -160,10 +160,7 @@ export class MessageRig {
    * Resolves when `waiting` is 0, or when neither that nor anything that comes from the agent changes any more: messages, lines of its log where
    * `byLines` says so.
    */
-  async until(
-    waiting: () => number | Promise<number>,
-    { byLines = false, idleMs = standstillMs } = {},
-  ): Promise<Settling> {
+  async until(waiting: () => number | Promise<number>, { byLines = false } = {}): Promise<Settling> {
     let before = "";
     const beganMs = performance.now();
     let movedMs = beganMs;
@@ -178,7 +175,7 @@ export class MessageRig {
       if (now !== before) movedMs = performance.now();
       before = now;
       const nowMs = performance.now();
-      if (nowMs - movedMs > idleMs || nowMs - beganMs > untilMsMax) {
+      if (nowMs - movedMs > standstillMs || nowMs - beganMs > untilMsMax) {
         const seconds = Math.round((nowMs - movedMs) / 1000);
         return { stopped: `nothing moved for ${seconds} s, ${count} left; last lines: ${this.lastLines(3)}` };
       }
@@ -251,11 +248,11 @@ export class MessageRig {
     return Number(count);
   }
 
-  /** Of the vhost, as the management API writes them. */
-  async queueNames(): Promise<Set<string>> {
+  /** Which of these queues the broker has, as its management API writes them. */
+  async queueNames(wanted: readonly { readonly name: Buffer }[]): Promise<string[]> {
     const answer = await this.#management("GET", `/api/queues/${encodeURIComponent(this.vhost)}?columns=name`);
-    const names = ((await answer.json()) as { name: string }[]).map(({ name }) => name);
-    return new Set(names.filter((name) => name !== deadLetterQueue));
+    const there = new Set(((await answer.json()) as { name: string }[]).map(({ name }) => name));
+    return wanted.map(({ name }) => name.toString()).filter((name) => there.has(name));
   }
 
   async #management(method: "GET" | "PUT" | "DELETE", path = `/api/vhosts/${encodeURIComponent(this.vhost)}`) {
