@@ -37,7 +37,7 @@ module.exports = {
     onlyTo(
       "config-alone",
       "^infra/config/",
-      ["^infra/config/", "^agents/lib/(config|errors)\\.ts$"],
+      ["^infra/config/", "^agents/lib/(allowed-hosts|config|errors)\\.ts$"],
       "config is parsed once, by itself",
     ),
     onlyTo(

@@ -76,6 +76,11 @@ export const verbs: readonly Verb[] = [
     load: () => import("./verify.ts"),
   },
   {
+    name: "dead",
+    summary: "dead letters: how many and why, one by one, back to where they came from, or away",
+    load: () => import("./dead.ts"),
+  },
+  {
     name: "status",
     summary: "one screen of a stack: virtual IP, brokers, queues, agents; --watch",
     load: () => import("./status.ts"),

@@ -173,6 +173,13 @@ test("property: v03 reads what it wrote, whatever the name", () => {
   );
 });
 
+test.each(["HTTP://urp-1/", "file:///etc/", "http://urp-1/%zz/", "http://urp-1/%2f/"])(
+  "exp does not write what it would not read: base URL %s",
+  (odd) => {
+    expect(codecs.exp.format({ baseUrl: odd, relPath: "x" }).ok).toBe(false);
+  },
+);
+
 test("property: exp reads what it wrote, whatever the name", () => {
   const origin = fc.constantFrom("http://dd1.weather.gc.ca/", "https://dd.weather.gc.ca:8443/");
   fc.assert(

@@ -9,7 +9,9 @@ export const codecExp: Codec = {
     if (!address.ok) return address;
     const body = Buffer.from(announcementUrl(announcement));
     if (body.length > bodyBytesMax) return bad(`path is too long: the announcement would have ${body.length} bytes`);
-    return good({ body, headers: {}, contentType: "text/plain" });
+    // A base URL may have what a URL alone can't tell from the path, or from no host.
+    const read = codecExp.parse({ body });
+    return read.ok ? good({ body, headers: {}, contentType: "text/plain" }) : read;
   },
 
   parse(message: ReceivedMessage): Result<Announcement> {

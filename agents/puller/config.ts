@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { allowedHost } from "../lib/allowed-hosts.ts";
 import { commonConfig } from "../lib/config.ts";
 import {
   alternateTopicDefault,
@@ -47,9 +48,9 @@ export const configSchema = commonConfig.extend({
     .default("0644")
     .describe("mode of the products, whatever the umask"),
   allowedHosts: z
-    .array(z.string().min(1))
+    .array(allowedHost)
     .optional()
-    .describe("hosts (name, or name:port) that products may come from; left out: any"),
+    .describe("hosts that products may come from: NAME or ADDRESS, for any port, or with :PORT; left out: any"),
   productBytesMax: z
     .int()
     .min(1)

@@ -48,6 +48,16 @@ test.each([
     "no twin can mend",
   ],
   ["another protocol", body("db/x", "ftp://urp-1/"), "not ftp:", "a twin can mend"],
+  ["a user", body("db/x", "http://urp-1@169.254.169.254/"), "names a user before 169.254.169.254", "a twin can mend"],
+  [
+    "a user before the own host",
+    body("db/x", "http://me:secret@urp-1/"),
+    "names a user before urp-1",
+    "a twin can mend",
+  ],
+  ["the cloud's metadata", body("latest/meta-data", "http://169.254.169.254/"), "is not among", "a twin can mend"],
+  ["its own metrics", body("metrics", "http://127.0.0.1:9103/"), "127.0.0.1:9103 is not among", "a twin can mend"],
+  ["a host that is a number", body("metrics", "http://2130706433/"), "127.0.0.1 is not among", "a twin can mend"],
   ["another host", body("db/x", "http://urp-3/"), "host urp-3 is not among", "a twin can mend"],
 ])("%s is refused for good, with the reason", (_, message, reason, mending) => {
   const order = readOrder(message, { ...rules, allowedHosts: ["urp-1"] });

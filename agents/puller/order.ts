@@ -1,3 +1,4 @@
+import { isAllowed } from "../lib/allowed-hosts.ts";
 import { type Announcement, announcementUrl, fileNameOf, type ReceivedMessage } from "../lib/announcement.ts";
 import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import { codecV00 } from "../lib/codec-v00.ts";
@@ -48,11 +49,15 @@ export function readOrder(
     return refuse(`the product has ${sizeBytes} bytes, productBytesMax is ${config.productBytesMax}`);
   }
   const url = announcementUrl(announcement);
-  const { protocol, hostname, host, origin } = new URL(url);
+  const parsedUrl = new URL(url);
+  const { protocol, host, origin } = parsedUrl;
   if (protocol !== "http:" && protocol !== "https:") {
     return refuse(`products are pulled by http or https, not ${protocol}`, true);
   }
-  if (config.allowedHosts && !config.allowedHosts.some((allowed) => allowed === hostname || allowed === host)) {
+  // No product needs a login; with one, a URL looks as if it were of another host.
+  if (parsedUrl.username !== "" || parsedUrl.password !== "")
+    return refuse(`the URL names a user before ${host}`, true);
+  if (config.allowedHosts && !isAllowed(parsedUrl, config.allowedHosts)) {
     return refuse(`host ${host} is not among allowedHosts`, true);
   }
   const firstArrivalSeconds = message.timestampSeconds;

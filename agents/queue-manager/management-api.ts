@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Agent, type Dispatcher, request } from "undici";
 import type { Config } from "./config.ts";
-import { type Binding, type QueueFacts, readBindings, readQueue } from "./queue-facts.ts";
+import { type Binding, type QueueFacts, readBindings, readPage, readQueue } from "./queue-facts.ts";
 
 /** An answer of the management API that is none of those that were expected. */
 export class ManagementError extends Error {
@@ -53,16 +53,12 @@ export class ManagementApi {
     const unknown: { vhost: string; name: string }[] = [];
     for (let page = 1, pages = 1; page <= pages; page += 1) {
       const path = `/api/queues/${part(vhost)}?page=${page}&page_size=${pageSize}&sort=name&columns=${columns}`;
-      const body = (await this.#ask("GET", path, `queues of vhost ${vhost}`)) as {
-        page_count: number;
-        total_count: number;
-        items: { name: string }[];
-      };
-      if (body.total_count > queuesMax) {
-        throw new Error(`vhost ${vhost} has ${body.total_count} queues, more than queuesMax, ${queuesMax}`);
+      const list = readPage(await this.#ask("GET", path, `queues of vhost ${vhost}`));
+      if (list.total > queuesMax || list.pages > Math.ceil(queuesMax / pageSize)) {
+        throw new Error(`vhost ${vhost} has ${list.total} queues, more than queuesMax, ${queuesMax}`);
       }
-      pages = body.page_count;
-      for (const item of body.items) {
+      pages = list.pages;
+      for (const item of list.items) {
         const read = readQueue(item);
         if (read === "unknown") unknown.push({ vhost, name: item.name });
         else if (read !== "owned") found.push(read);

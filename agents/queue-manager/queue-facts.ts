@@ -23,6 +23,8 @@ export interface Binding {
   readonly arguments: Readonly<Record<string, unknown>>;
 }
 
+/** RabbitMQ's own arguments have three levels. JSON of very many, which clients may declare, can be read and not written. */
+const levelsMax = 16;
 const count = z.int().nonnegative();
 /** The broker writes an object without members as an empty list where it was asked for some columns of it. */
 const asObject = (value: unknown) => (Array.isArray(value) && value.length === 0 ? {} : value);
@@ -43,6 +45,15 @@ const queueItem = z.looseObject({
   ),
 });
 
+const listPage = z.object({ page_count: count, total_count: count, items: z.array(z.unknown()) });
+const named = z.looseObject({ name: z.string() });
+
+/** A page of a list of queues. What has no name can't be asked for again, and is left out. */
+export function readPage(answer: unknown) {
+  const { page_count: pages, total_count: total, items } = listPage.parse(answer);
+  return { pages, total, items: items.flatMap((item) => named.safeParse(item).data ?? []) };
+}
+
 /**
  * `unknown`: its node is down, or its figures are not there yet: nothing may be concluded. `owned`: a connection's own, which goes
  * with it. The item must have the vhost's and the queue's name.
@@ -56,7 +67,13 @@ export function readQueue(item: unknown): QueueFacts | "unknown" | "owned" {
   if (state !== "running" && state !== "idle") return "unknown";
   const { vhost, name, type, durable, arguments: own } = rest;
   const uses = stats.deliver_get + stats.ack + stats.get_empty;
-  return { vhost, name, type, consumers, messages, bytes, uses, durable, arguments: own };
+  const told = isDeeper(own, levelsMax) ? { "(left out)": `more than ${levelsMax} levels` } : own;
+  return { vhost, name, type, consumers, messages, bytes, uses, durable, arguments: told };
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((one) => isDeeper(one, levels - 1));
 }
 
 const bindingItem = z.looseObject({
@@ -66,13 +83,21 @@ const bindingItem = z.looseObject({
   arguments: z.record(z.string(), z.unknown()).default({}),
 });
 
+/** A binding that can be taken off. */
+export interface FoundBinding extends Binding {
+  readonly propertiesKey: string;
+  /** Its arguments can't be written down: it can be taken off, and not given back. */
+  readonly tooDeep?: true;
+}
+
 /** The bindings that can be taken off: not the one of the default exchange, which every queue has. */
-export function readBindings(items: unknown): readonly (Binding & { readonly propertiesKey: string })[] {
+export function readBindings(items: unknown): readonly FoundBinding[] {
   return z
     .array(bindingItem)
     .parse(items)
     .filter(({ source }) => source !== "")
     .map(({ source, routing_key: routingKey, properties_key: propertiesKey, arguments: own }) => {
-      return { source, routingKey, arguments: own, propertiesKey };
+      const binding = { source, routingKey, arguments: own, propertiesKey };
+      return isDeeper(own, levelsMax) ? { ...binding, arguments: {}, tooDeep: true } : binding;
     });
 }

@@ -105,7 +105,9 @@ export class QueueManager {
     const { vhost, name } = action.queue;
     if (!(await this.#isStillUnused(action))) return false;
     const found = await api.bindings(vhost, name);
-    const taken = found.map(({ propertiesKey: _, ...binding }) => binding);
+    const taken = found
+      .filter(({ tooDeep }) => tooDeep === undefined)
+      .map(({ source, routingKey, arguments: own }) => ({ source, routingKey, arguments: own }));
     // Remembered before they are taken off: a client that comes back gets them again whatever happens in between.
     const bindings = joined(action.watched.bindings, taken);
     await this.#audit("unbinding", action, { bindings });

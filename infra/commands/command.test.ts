@@ -66,8 +66,8 @@ describe("writeFile", () => {
     const path = join(folder, "file");
     const place = { path, ...me, mode: "0644" };
     const validate = ["grep", "-q", "good", candidate];
-    sh(render(writeFile(place, validate)), "good\n");
-    expect(() => sh(render(writeFile(place, validate)), "bad\n")).toThrow();
+    sh(render(writeFile(place, { validate })), "good\n");
+    expect(() => sh(render(writeFile(place, { validate })), "bad\n")).toThrow();
     expect(readFileSync(path, "utf8")).toBe("good\n");
     expect(readdirSync(folder)).toEqual(["file"]);
   });

@@ -61,6 +61,20 @@ export function render(command: Command): string {
 }
 
 /**
+ * The command with the rights of an account and its groups, and no others. Below a folder that somebody else can write to, a name may lead
+ * elsewhere by the time a command uses it: it must not lead anywhere that the owner of the folder could not go. `root` changes nothing.
+ *
+ * @param account has a group of its own name
+ */
+export function as(account: string, command: Command): Command {
+  if (account === "root") return command;
+  return run("setpriv", `--reuid=${account}`, `--regid=${account}`, "--init-groups", "sh", "-c", render(command));
+}
+
+/** Fails, and says why on standard error. Not within `as`: standard error is root's to open. */
+export const refuse = (text: string): Command => always(to("/dev/stderr", run("printf", "%s\\n", text)), run("false"));
+
+/**
  * The command as root, ended after a time: a hung command can't be taken back once it runs on a host.
  *
  * @param user whom the connection logs in as; anybody but root goes through sudo, which must not ask for a password

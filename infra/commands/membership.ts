@@ -1,4 +1,4 @@
-import { always, and, type Command, not, or, run, to } from "./command.ts";
+import { always, and, as, type Command, not, or, run, to } from "./command.ts";
 import { awaitNode, rabbitmqctl } from "./rabbitmq.ts";
 
 // What the shell can't say is said in Erlang and answered by an exit code: an expression that does not match fails.
@@ -155,7 +155,7 @@ export function startMember(start: Command, unit: string, { host, others }: Memb
         hasData,
         isForgotten,
         run("systemctl", "stop", unit),
-        run("mv", "--no-target-directory", "--backup=numbered", dataFolder, forgottenFolder),
+        as("rabbitmq", run("mv", "--no-target-directory", "--backup=numbered", dataFolder, forgottenFolder)),
         run("systemctl", "reset-failed", unit),
         serve,
       ),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { allowedHost } from "../../agents/lib/allowed-hosts.ts";
 import { nameSchema } from "./hosts.ts";
 
 const twinEnding = "-b";
@@ -52,5 +53,10 @@ export const announcementsSchema = z.strictObject({
   alternates: z.boolean().default(true),
   /** Milliseconds a product server may be silent before a download is tried again. */
   pullTimeoutMs: z.int().min(100).max(600_000).default(10_000),
+  /**
+   * Hosts that products may come from beside the stack's radar servers, each with a port (`urp.example:8080`) or for any port: those whose
+   * announcements come into `inputTopic` from outside the stack, by hand or over a bridge. Pullers refuse all others.
+   */
+  allowedHosts: z.array(allowedHost).default([]),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });

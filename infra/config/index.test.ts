@@ -65,6 +65,20 @@ describe("a mistake in a stack file", () => {
       "warren:announcements.placedRememberedSeconds: less than dedupWindowSeconds (600) is expected, got 600",
     ],
     [
+      "an allowed host that is a URL",
+      (v) => Object.assign(v.announcements, { allowedHosts: ["http://urp-3/"] }),
+      'warren:announcements.allowedHosts.0: a host or host:port is expected, e.g. urp-1:80, got "http://urp-3/"',
+    ],
+    [
+      "pullers with nobody to pull from",
+      (v) =>
+        Object.assign(v.hosts, {
+          "urp-1": { ...v.hosts["pds-1"], address: "10.0.0.1" },
+          "urp-2": { ...v.hosts["pds-1"], address: "10.0.0.2" },
+        }),
+      "warren:announcements.allowedHosts: at least one host is expected: the stack has pullers, and no radar server that they could pull from",
+    ],
+    [
       "a CA's certificate without its key",
       (v) => Object.assign(v, { tls: { caCertificateFile: "keys/ca.pem" } }),
       "warren:tls.caKeyFile: a file is expected: a CA's certificate and key go together",

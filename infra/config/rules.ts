@@ -139,8 +139,8 @@ function besideIssues({ announcements, brokers, virtualIps, secrets }: StackConf
   return issues;
 }
 
-/** What the dispatchers' own config refuses, before it is on their hosts. */
-function announcementIssues({ announcements }: StackConfig): ConfigIssue[] {
+/** What the agents' own configs refuse or could do nothing with, before it is on their hosts. */
+function announcementIssues({ announcements, hosts }: StackConfig): ConfigIssue[] {
   const { entriesMax, dispatcherPrefetch, dedupWindowSeconds, placedRememberedSeconds = 0 } = announcements;
   const issues: ConfigIssue[] = [];
   const expect = (isGood: boolean, key: keyof typeof announcements, message: string): void => {
@@ -155,6 +155,12 @@ function announcementIssues({ announcements }: StackConfig): ConfigIssue[] {
     placedRememberedSeconds < dedupWindowSeconds,
     "placedRememberedSeconds",
     `less than dedupWindowSeconds (${dedupWindowSeconds}) is expected, got ${placedRememberedSeconds}`,
+  );
+  const roles = Object.values(hosts).flatMap((host) => host.roles);
+  expect(
+    !roles.includes("pds") || roles.includes("urp") || announcements.allowedHosts.length > 0,
+    "allowedHosts",
+    "at least one host is expected: the stack has pullers, and no radar server that they could pull from",
   );
   return issues;
 }

@@ -51,6 +51,14 @@ function reannounced({ brokers, announcements }: StackConfig): Pick<Own<Announce
   return isMirrored ? { reannounceSeconds } : {};
 }
 
+/** What announcements may name: the radar servers of the stack as `announcerPart` has them, and what the config adds. */
+const allowedHosts = ({ hosts, announcements }: StackConfig): string[] => [
+  ...Object.keys(hosts)
+    .filter((name) => hosts[name]?.roles.includes("urp"))
+    .map((name) => `${name}:80`),
+  ...announcements.allowedHosts,
+];
+
 /** A radar server: the announcer says when a product has come. */
 export function announcerPart(context: PartContext): HostPart {
   const { announcements } = context.config;
@@ -155,6 +163,7 @@ export function pullerPart(context: PartContext): HostPart {
     ...sharedTopics,
     alternates: announcements.alternates,
     receiverQueueDirectory: announcements.receiverDirectory,
+    allowedHosts: allowedHosts(context.config),
     placedRememberedSeconds: placedRememberedSeconds(context.config),
     pullTimeoutMs: announcements.pullTimeoutMs,
   };

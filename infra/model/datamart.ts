@@ -21,14 +21,14 @@ export function datamartTreePart({ config }: PartContext): HostPart {
   const { datamart } = config;
   if (!datamart) return {};
   const { productRoot, watchedTrees, delivery } = datamart;
-  const feeder = delivery?.user ?? productAccount.name;
   const owned = { owner: productAccount.name, group: productAccount.name, mode: "0755" };
   const folders = new Set(watchedTrees.flatMap(foldersOf));
   return {
     ...apacheServing("warren-datamart.conf", renderApacheProducts({ root: productRoot, url: "/" })),
     accounts: [productAccount],
     directories: [
-      { path: productRoot, ...owned, owner: feeder, group: feeder },
+      // The account that delivers makes folders beside the watched trees. By the sticky bit it can neither take nor rename those.
+      { path: productRoot, ...owned, ...(delivery ? { group: delivery.user, mode: "1775" } : {}) },
       ...[...folders].map((folder) => ({ path: `${productRoot}/${folder}`, ...owned })),
     ],
   };

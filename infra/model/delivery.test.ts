@@ -109,7 +109,8 @@ describe("the account that delivers", () => {
 
   it("is shut into root's folder around the document root, and may do SFTP alone", () => {
     expect(dd.directories).toContainEqual({ path: "/apps/dd", owner: "root", group: "root", mode: "0755" });
-    expect(dd.directories).toContainEqual(expect.objectContaining({ path: "/apps/dd/public", owner: "wxofeed" }));
+    const root = { path: "/apps/dd/public", owner: "px", group: "wxofeed", mode: "1775" };
+    expect(dd.directories).toContainEqual(root);
     const conf = contentOf(dd, "/etc/ssh/sshd_config.d/warren-delivery.conf");
     expect(conf).toMatch(/Match User wxofeed\n[\s\S]*ChrootDirectory \/apps\/dd\n\s+ForceCommand internal-sftp\n/);
     expect(contentOf(dd, "/etc/warren/authorized_keys/wxofeed")).toMatch(/^restrict ssh-ed25519 \S+\n$/);

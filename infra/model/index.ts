@@ -13,6 +13,7 @@ import { deliveryAccountPart, deliverySenderParts, notifySenderPart } from "./de
 import { firewallPart } from "./firewall.ts";
 import { ftpServerPart } from "./ftp-server.ts";
 import { keepalivedPart } from "./keepalived.ts";
+import { requireOwnFolders, withFoldersBetween } from "./keeper.ts";
 import { ldapPart } from "./ldap.ts";
 import { bridgeParts, receiverParts } from "./message-agents.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -85,6 +86,14 @@ function hostModel(
   const parts = adoptedParts(own, name, config);
   const packages = parts.flatMap((part) => part.packages ?? []);
   parts.push(pinPart(packages));
+  const directories = unique(
+    parts.flatMap((part) => part.directories ?? []),
+    (directory) => directory.path,
+  );
+  const files = unique(
+    parts.flatMap((part) => part.files ?? []),
+    (file) => file.path,
+  );
   const model = {
     name,
     release: host.release,
@@ -93,14 +102,8 @@ function hostModel(
       parts.flatMap((part) => part.accounts ?? []),
       (account) => account.name,
     ),
-    directories: unique(
-      parts.flatMap((part) => part.directories ?? []),
-      (directory) => directory.path,
-    ),
-    files: unique(
-      parts.flatMap((part) => part.files ?? []),
-      (file) => file.path,
-    ),
+    directories: withFoldersBetween(directories, host.adopted ? [] : files),
+    files,
     packages: unique(packages, (one) => one.name),
     artifacts: unique(
       parts.flatMap((part) => part.artifacts ?? []),
@@ -111,7 +114,10 @@ function hostModel(
       (unit) => unit.name,
     ),
   };
-  return host.adopted ? { ...model, found: foundSteps(model, host.adopted) } : model;
+  // What was found is as its people had it.
+  if (host.adopted) return { ...model, found: foundSteps(model, host.adopted) };
+  requireOwnFolders(model);
+  return model;
 }
 
 /** Two roles may ask for the same thing, e.g. the runtime; the first one that asks gives it, in its place. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { configSchema as announcerSchema } from "../../agents/announcer/config.ts";
 import { configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
+import { isAllowed } from "../../agents/lib/allowed-hosts.ts";
 import { configSchema as pullerSchema } from "../../agents/puller/config.ts";
 import { candidate } from "../commands/files.ts";
 import { parseStackConfig, type StackConfig } from "../config/index.ts";
@@ -98,12 +99,20 @@ describe.each(stacks)("every host of stack %s", (stack) => {
     }
   });
 
+  it("has no folder of root's that others may write to", () => {
+    for (const { name, directories } of hostsOf(stack)) {
+      const open = directories.filter(({ owner, mode }) => owner === "root" && /[2367]/.test(mode.slice(2)));
+      expect(open, name).toEqual([]);
+    }
+  });
+
   it("has owners that are there: root, or an account that is made first", () => {
     for (const model of hostsOf(stack)) {
       const accounts = new Set(["root", ...model.accounts.map((account) => account.name)]);
       for (const place of [...model.files, ...model.directories, ...model.artifacts]) {
         expect(accounts, `${model.name} ${place.path}`).toContain(place.owner);
-        expect(place.mode).toMatch(/^0[0-7]{3}$/);
+        // The sticky bit and nothing else.
+        expect(place.mode).toMatch(/^[01][0-7]{3}$/);
       }
     }
   });
@@ -275,6 +284,19 @@ describe("the agents' configs", () => {
     expect(shared(puller)).toEqual(shared(dispatcher));
     expect(dispatcher.outputQueues).toEqual([puller.queue]);
     expect(announcer).toMatchObject({ rootDirectory: "/srv/tree", pathPrefix: "tree", baseUrl: "http://urp-1/" });
+  });
+
+  it("let pullers fetch from the servers that announcers name, and from those that the config adds", () => {
+    const config = fixtureConfig("lab");
+    const pullable = ({ baseUrl }: { baseUrl: string }, from: StackConfig) =>
+      isAllowed(new URL(baseUrl), readConfig(host("pds-1", from), "puller").allowedHosts ?? []);
+    for (const urp of ["urp-1", "urp-2"]) expect(pullable(readConfig(host(urp), "announcer"), config)).toBe(true);
+    for (const baseUrl of ["http://urp-1:9101/", "http://wxo-b1/", "http://127.0.0.1:9103/", "http://other:8080/"]) {
+      expect(pullable({ baseUrl }, config), baseUrl).toBe(false);
+    }
+    const more = { ...config, announcements: { ...config.announcements, allowedHosts: ["other:8080"] } };
+    expect(pullable({ baseUrl: "http://other:8080/" }, more)).toBe(true);
+    expect(readConfig(host("pds-1", more), "puller").allowedHosts).toEqual(["urp-1:80", "urp-2:80", "other:8080"]);
   });
 
   it("take a second announcement for the same product for less time than the dispatcher does", () => {

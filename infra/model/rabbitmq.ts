@@ -45,7 +45,11 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
   ];
   return {
     accounts: [account],
-    directories: [{ path: "/var/lib/rabbitmq", ...ownedByBroker, mode: "0750" }],
+    directories: [
+      { path: "/var/lib/rabbitmq", ...ownedByBroker, mode: "0750" },
+      // As the package has it: rabbitmq-plugins writes there.
+      { path: "/etc/rabbitmq", ...ownedByBroker, mode: "0755" },
+    ],
     files: [cookie, ...files],
     packages: [{ name: brokerPackage, series: traitsOf(broker.series).packageVersion }],
     units: [

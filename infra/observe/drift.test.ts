@@ -4,6 +4,7 @@ import { fixtureModel } from "../model/fixture.ts";
 import type { HostModel } from "../model/types.ts";
 import { hostDrift } from "./drift.ts";
 import { type Observation, parseObservation } from "./observation.ts";
+import { hostObstacles } from "./obstacles.ts";
 import { observationScript } from "./script.ts";
 
 const bunny1 = fixtureModel().hosts.find((host) => host.name === "bunny1") as HostModel;
@@ -11,13 +12,13 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 
 /** The answer of a host that is just as its model. */
 function soundAnswer(host: HostModel): string {
-  const stat = (place: HostModel["directories"][number], bytes: number) =>
-    `${place.mode.replace(/^0/, "")} ${place.owner} ${place.group} ${bytes} ${place.path}`;
+  const stat = (type: number, bytes: number, { mode, owner, group, path }: HostModel["directories"][number]) =>
+    `${(type | Number.parseInt(mode, 8)).toString(16)} ${owner} ${group} ${bytes} 1 ${path}\t'${path}'`;
   return [
     "== stat",
-    ...host.files.map((file) => stat(file, file.content.length)),
-    ...host.artifacts.map((artifact) => stat(artifact, artifact.bytes)),
-    ...host.directories.map((directory) => stat(directory, 4096)),
+    ...host.files.map((file) => stat(0o100000, file.content.length, file)),
+    ...host.artifacts.map((artifact) => stat(0o100000, artifact.bytes, artifact)),
+    ...host.directories.map((directory) => stat(0o040000, 4096, directory)),
     "== sha256",
     ...host.files.map((file) => `${sha256(file.content)}  ${file.path}`),
     ...host.artifacts.map((artifact) => `${artifact.installedSha256}  ${artifact.path}`),
@@ -44,14 +45,14 @@ describe("hostDrift", () => {
   const confFile = bunny1.files.find((file) => file.path === conf);
   const rows: [string, (answer: string) => string, string, string[]][] = [
     ["content", (a) => a.replace(sha256(confFile?.content ?? ""), "f".repeat(64)), conf, ["content differs"]],
-    ["mode", (a) => a.replace(/^644 (.*keepalived.conf)$/m, "600 $1"), conf, ["mode 0600 instead of 0644"]],
+    ["mode", (a) => a.replace(/^81a4 (.*keepalived.conf')$/m, "8180 $1"), conf, ["mode 0600 instead of 0644"]],
     [
       "owner",
-      (a) => a.replace(/^644 root root (.*keepalived.conf)$/m, "644 root adm $1"),
+      (a) => a.replace(/^81a4 root root (.*keepalived.conf')$/m, "81a4 root adm $1"),
       conf,
       ["owner root:adm instead of root:root"],
     ],
-    ["a missing file", (a) => a.replaceAll(/^.*keepalived\.conf$\n/gm, ""), conf, ["is missing"]],
+    ["a missing file", (a) => a.replaceAll(/^.*keepalived\.conf'?$\n/gm, ""), conf, ["is missing"]],
     [
       "a package of another series",
       (a) => a.replace("rabbitmq-server 3.10.8", "rabbitmq-server 4.0.5"),
@@ -86,6 +87,88 @@ describe("hostDrift", () => {
   });
 });
 
+describe("what is of another kind than the model's", () => {
+  const pds = fixtureModel().hosts.find((host) => host.name === "pds-5") as HostModel;
+  const answer = soundAnswer(pds);
+  const queue = "/apps/px/rxq/pull_urp";
+  const conf = "/etc/warren/puller.json";
+  /** The answer with the line of a path, and what is below it, replaced. */
+  const with_ = (path: string, ...lines: string[]) => {
+    const [before = "", after = ""] = answer.split("== sha256");
+    const kept = before.split("\n").filter((line) => !line.includes(` ${path}\t`) && line !== "");
+    return [...kept, ...lines, `== sha256${after}`].join("\n");
+  };
+  const line = (bits: number, path: string, rest = `'${path}'`, owner = "px", links = 1) =>
+    `${bits.toString(16)} ${owner} ${owner} 11 ${links} ${path}\t${rest}`;
+  const rows: [string, string, string, string][] = [
+    [
+      "a link where a folder is expected",
+      with_(queue, line(0o120777, queue, `'${queue}' -> '/etc/warren'`)),
+      "accounts and folders",
+      `${queue} is a symbolic link to /etc/warren, not a folder`,
+    ],
+    [
+      "a link whose target has a line end",
+      with_(queue, line(0o120777, queue, `'${queue}' -> 'a'$'\\n''b'`)),
+      "accounts and folders",
+      `${queue} is a symbolic link to 'a'$'\\n''b', not a folder`,
+    ],
+    [
+      "a link above a folder",
+      with_("/apps/px/rxq", line(0o120777, "/apps/px/rxq", "'/apps/px/rxq' -> '/etc'")),
+      "accounts and folders",
+      "/apps/px/rxq is a symbolic link to /etc, not a folder",
+    ],
+    [
+      "a file where a folder is expected",
+      with_(queue, line(0o100644, queue)),
+      "accounts and folders",
+      `${queue} is a file, not a folder`,
+    ],
+    ["a FIFO where a file is expected", with_(conf, line(0o010644, conf)), conf, `${conf} is a FIFO, not a file`],
+    ["a socket where a file is expected", with_(conf, line(0o140644, conf)), conf, `${conf} is a socket, not a file`],
+    ["a device where a file is expected", with_(conf, line(0o020644, conf)), conf, `${conf} is a device, not a file`],
+    ["a folder where a file is expected", with_(conf, line(0o040755, conf)), conf, `${conf} is a folder, not a file`],
+    [
+      "a folder of root's that belongs to somebody else",
+      with_("/apps", line(0o040755, "/apps")),
+      "accounts and folders",
+      "/apps is not root's alone: px:px, mode 0755",
+    ],
+    [
+      "a folder of root's that all may write to",
+      with_("/apps", line(0o041777, "/apps", undefined, "root")),
+      "accounts and folders",
+      "/apps is not root's alone: root:root, mode 1777",
+    ],
+  ];
+
+  it.each(rows)("is seen, and is in the way: %s", (_, changed, step, obstacle) => {
+    expect(hostDrift(pds, observed(changed))).toEqual(new Map([[step, [obstacle]]]));
+    expect(hostObstacles(pds, observed(changed))).toEqual(new Map([[step, [obstacle]]]));
+  });
+
+  it("is seen of a folder that leads to many files in the step of each", () => {
+    const changed = with_("/etc/warren", line(0o120777, "/etc/warren", "'/etc/warren' -> '/tmp'", "root"));
+    const below = pds.files.map(({ path }) => path).filter((path) => path.startsWith("/etc/warren/"));
+    expect([...hostObstacles(pds, observed(changed)).keys()].sort()).toEqual(below.sort());
+  });
+
+  it("includes a file with several names in somebody's folder, and not in root's", () => {
+    const cookie = "/var/lib/rabbitmq/.erlang.cookie";
+    const twice = (path: string) => sound.replace(new RegExp(` 1 ${path}\t`), ` 2 ${path}\t`);
+    const obstacles = (path: string) => hostObstacles(bunny1, observed(twice(path)));
+    expect(obstacles(cookie)).toEqual(new Map([[cookie, [`${cookie} has 2 hard links, not one`]]]));
+    expect(obstacles("/etc/hosts")).toEqual(new Map());
+  });
+
+  it("is nothing that is missing, or that a step sets right", () => {
+    expect(hostObstacles(bunny1, observed(sound))).toEqual(new Map());
+    expect(hostObstacles(pds, observed(with_(queue)))).toEqual(new Map());
+    expect(hostObstacles(pds, observed(with_(queue, line(0o040700, queue, undefined, "root"))))).toEqual(new Map());
+  });
+});
+
 describe("parseObservation", () => {
   it("refuses an answer that was cut off: half an answer would look like drift", () => {
     expect(parseObservation(sound.slice(0, sound.length / 2))).toBeUndefined();
@@ -112,6 +195,15 @@ describe("what a host says of its network", () => {
 });
 
 describe("observationScript", () => {
+  it("looks into nobody's folder as root", () => {
+    const script = observationScript(bunny1);
+    const cookie = "/var/lib/rabbitmq/.erlang.cookie";
+    const lines = script.split("\n").filter((line) => line.includes(cookie));
+    expect(lines).toHaveLength(2);
+    for (const line of lines)
+      expect(line).toMatch(/^timeout 4 setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups /);
+  });
+
   it("holds no secret of the stack", () => {
     for (const host of fixtureModel().hosts) expect(observationScript(host)).not.toMatch(/of-the-tests|COOKIEOF/);
   });

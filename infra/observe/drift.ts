@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import type { FilePlace } from "../commands/files.ts";
 import { accountsName, packagesName } from "../model/names.ts";
 import type { HostModel, PackageModel, UnitModel } from "../model/types.ts";
-import type { Observation, ObservedFile } from "./observation.ts";
+import type { FileKind, Observation, ObservedFile } from "./observation.ts";
+import { obstacleAt } from "./obstacles.ts";
 
 /**
  * How a host differs from its model, by the name of the thing: a path, a unit, `packages`, `accounts and folders`. Things that
@@ -16,7 +17,14 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
   for (const account of host.accounts) {
     if (!observed.accounts.has(account.name)) note(accountsName, [`account ${account.name} is gone`]);
   }
+  /** What is of the wrong kind has no owner, mode and content to speak of. */
+  const isInTheWay = (step: string, path: string, wanted: FileKind): boolean => {
+    const obstacle = obstacleAt(host, observed.files, path, wanted);
+    if (obstacle !== undefined && !drift.get(step)?.includes(obstacle)) note(step, [obstacle]);
+    return obstacle !== undefined;
+  };
   for (const directory of host.directories) {
+    if (isInTheWay(accountsName, directory.path, "folder")) continue;
     const differences = placeDifferences(directory, observed.files.get(directory.path));
     note(
       accountsName,
@@ -24,6 +32,7 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
     );
   }
   for (const file of host.files) {
+    if (isInTheWay(file.path, file.path, "file")) continue;
     const found = observed.files.get(file.path);
     const differences = placeDifferences(file, found);
     const expected = createHash("sha256").update(file.content).digest("hex");
@@ -31,6 +40,7 @@ export function hostDrift(host: HostModel, observed: Observation): Map<string, s
     note(file.path, differences);
   }
   for (const artifact of host.artifacts) {
+    if (isInTheWay(artifact.path, artifact.path, "file")) continue;
     const found = observed.files.get(artifact.path);
     const differences = placeDifferences(artifact, found);
     if (found && found.bytes !== artifact.bytes) {

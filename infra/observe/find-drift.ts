@@ -7,6 +7,7 @@ import { DriftCollector, type HostDrifts } from "./host-drifts.ts";
 import type { Observations } from "./index.ts";
 import { type MemberDrift, mainView, memberDrift, missingPlugins, unmanagedNodes } from "./member-drift.ts";
 import type { Observation, Unreachable } from "./observation.ts";
+import { hostObstacles } from "./obstacles.ts";
 import { doublyHeldAddresses, unheldAddresses, unmanagedAddresses } from "./virtual-ip-drift.ts";
 
 /** Everything that was seen to differ from the model. */
@@ -26,7 +27,9 @@ export function findDrift(model: EnvironmentModel, observations: Observations, b
   const unmanaged = new Map<string, readonly string[]>();
   for (const host of model.hosts) {
     const observed = observations.get(host.name);
-    if (observed && !("unreachable" in observed)) drift.addHost(host.name, hostDrift(host, observed));
+    if (observed && !("unreachable" in observed)) {
+      drift.addHost(host.name, hostDrift(host, observed), hostObstacles(host, observed));
+    }
   }
   for (const cluster of model.clusters) {
     const observed = brokers.get(cluster.name);

@@ -10,6 +10,8 @@ export interface StepDrift {
   /** How the thing differs, for people. */
   readonly differences: readonly string[];
   readonly mends: readonly Mend[];
+  /** Those of the differences that are in the step's way, see `hostObstacles`; left out where nothing is. */
+  readonly obstacles?: readonly string[];
 }
 
 /** Drift by host and name of the step. Every host that was asked is in it; a step that is as it should be is not. */
@@ -26,8 +28,15 @@ export class DriftCollector {
   readonly #hosts = new Map<string, Map<string, StepDrift>>();
 
   /** A host that was asked: only such a one can have drifted. */
-  addHost(host: string, drift: ReadonlyMap<string, readonly string[]>): void {
-    const steps = [...drift].map(([step, differences]) => [step, { differences, mends: [] }] as const);
+  addHost(
+    host: string,
+    drift: ReadonlyMap<string, readonly string[]>,
+    obstacles: ReadonlyMap<string, readonly string[]> = new Map(),
+  ): void {
+    const steps = [...drift].map(([step, differences]): [string, StepDrift] => {
+      const inTheWay = obstacles.get(step);
+      return [step, { differences, mends: [], ...(inTheWay ? { obstacles: inTheWay } : {}) }];
+    });
     this.#hosts.set(host, new Map(steps));
   }
 
@@ -37,6 +46,7 @@ export class DriftCollector {
     if (!steps) return false;
     const before = steps.get(step);
     steps.set(step, {
+      ...before,
       differences: [...(before?.differences ?? []), ...differences],
       mends: [...new Set([...(before?.mends ?? []), ...mends])],
     });

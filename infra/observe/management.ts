@@ -10,8 +10,13 @@ const answerBytesMax = 16 << 20;
 
 /** The management API of one member, as the administrator asks it. Close it after the last question. */
 export interface Management {
-  /** The JSON at a path below `/api/`. @throws Error with the reason where there is no good answer within a second */
-  ask(path: string): Promise<unknown>;
+  /**
+   * The JSON at a path below `/api/`.
+   *
+   * @param body for what is asked by POST
+   * @throws Error with the reason where there is no good answer within two seconds
+   */
+  ask(path: string, body?: unknown): Promise<unknown>;
   close(): void;
 }
 
@@ -21,7 +26,7 @@ export function managementOf(cluster: ClusterModel, address: string, ca: string 
   const { name, password } = cluster.administrator;
   const agent = scheme === "https" ? new HttpsAgent({ keepAlive: true, ca }) : new HttpAgent({ keepAlive: true });
   const send = scheme === "https" ? httpsRequest : httpRequest;
-  const ask = (path: string) =>
+  const ask = (path: string, body?: unknown) =>
     new Promise<unknown>((resolve, reject) => {
       const signal = AbortSignal.timeout(answerTimeoutMs);
       const request = send({
@@ -31,6 +36,7 @@ export function managementOf(cluster: ClusterModel, address: string, ca: string 
         path: `/api/${path}`,
         auth: `${name}:${password}`,
         signal,
+        ...(body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" } }),
       });
       request.once("error", (error) => reject(reasonOf(error)));
       request.once("response", (response) => {
@@ -50,7 +56,7 @@ export function managementOf(cluster: ClusterModel, address: string, ca: string 
           }
         });
       });
-      request.end();
+      request.end(body === undefined ? undefined : JSON.stringify(body));
     });
   return { ask, close: () => agent.destroy() };
 }

@@ -1,7 +1,26 @@
 import { readSections, readUnitStates, type UnitState } from "../commands/sections.ts";
 import type { RefusedKey } from "./refused-key.ts";
 
+export type FileKind = (typeof kinds)[keyof typeof kinds];
+
+/** By the first octal digits of `st_mode`. */
+const kinds = {
+  "01": "FIFO",
+  "02": "device",
+  "04": "folder",
+  "06": "device",
+  "10": "file",
+  "12": "symbolic link",
+  "14": "socket",
+} as const;
+
+/** A thing at a path itself: of a link not what it points to. */
 export interface ObservedFile {
+  readonly kind: FileKind;
+  /** What a symbolic link points to, quoted where it has more than plain characters. */
+  readonly target?: string;
+  /** Hard links. */
+  readonly links: number;
   /** Octal, four digits. */
   readonly mode: string;
   readonly owner: string;
@@ -61,11 +80,17 @@ function parseFiles(stats: string[], digests: string[]): Map<string, ObservedFil
   const sha256 = new Map(digests.map((line) => [line.slice(66), line.slice(0, 64)]));
   const files = new Map<string, ObservedFile>();
   for (const line of stats) {
-    const [mode = "", owner = "", group = "", bytes = "0", ...rest] = line.split(" ");
+    const [numbers = "", quoted = ""] = line.split("\t");
+    const [bits = "", owner = "", group = "", bytes = "0", links = "1", ...rest] = numbers.split(" ");
     const path = rest.join(" ");
     const digest = sha256.get(path);
+    const mode = Number.parseInt(bits, 16).toString(8).padStart(6, "0");
+    const target = targetOf(quoted, path);
     files.set(path, {
-      mode: mode.padStart(4, "0"),
+      kind: kinds[mode.slice(0, 2) as keyof typeof kinds] ?? "device",
+      ...(target === undefined ? {} : { target }),
+      links: Number(links),
+      mode: mode.slice(2),
       owner,
       group,
       bytes: Number(bytes),
@@ -73,6 +98,14 @@ function parseFiles(stats: string[], digests: string[]): Map<string, ObservedFil
     });
   }
   return files;
+}
+
+/** `'PATH' -> 'TARGET'` of a link; without the quotes where nothing in it needs them. */
+function targetOf(quoted: string, path: string): string | undefined {
+  const arrow = quoted.indexOf(" -> ", path.length);
+  if (arrow < 0) return undefined;
+  const target = quoted.slice(arrow + " -> ".length);
+  return /^'([^']*)'$/.exec(target)?.[1] ?? target;
 }
 
 function parsePackages(lines: string[]): Map<string, ObservedPackage> {

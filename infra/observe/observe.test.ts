@@ -1,9 +1,11 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { foldersAbove } from "../model/keeper.ts";
 import type { ConnectionModel, EnvironmentModel, HostModel } from "../model/types.ts";
 import { freePort, type Sshd, startSshd } from "../plugins/command/sshd.ts";
 import { type Observations, observe } from "./index.ts";
@@ -46,7 +48,7 @@ afterAll(async () => {
 
 /** A host that wants one file, one account and one package; reached as the test's own user. */
 function hostModel(name: string, connection: Partial<ConnectionModel> = {}): HostModel {
-  const place = { owner: userInfo().username, group: "root", mode: "0640" };
+  const place = { owner: "root", group: "root", mode: "0640" };
   return {
     name,
     release: "bookworm",
@@ -101,7 +103,7 @@ describe("observe", () => {
     const { answers } = await observed(hostModel("one"));
     const one = answers.get("one");
     if (!one || "unreachable" in one) throw new Error(`not observed: ${one?.unreachable}`);
-    expect([...one.files.keys()].toSorted()).toEqual([folder, file]);
+    expect([...one.files.keys()].toSorted()).toEqual([...foldersAbove(file), file]);
     expect(one.files.get(file)).toMatchObject({
       mode: "0604",
       owner: userInfo().username,
@@ -113,6 +115,33 @@ describe("observe", () => {
     expect(one.packages.get("base-files")).toMatchObject({ installed: true, held: false });
     expect(one.packages.get("base-files")?.version).toMatch(/\d/);
     expect(one.packages.get("no-such-package")?.installed ?? false).toBe(false);
+  });
+
+  it("looks at links and FIFOs themselves, names what a link points to, and waits for none of them", async () => {
+    const [link, fifo, hard] = ["a link", "a FIFO", "two names"].map((name) => join(checkout, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const target = "/etc/it's a\nname";
+    symlinkSync(target, link);
+    execFileSync("mkfifo", [fifo]);
+    writeFileSync(hard, "");
+    linkSync(hard, `${hard}.too`);
+    const model = hostModel("odd");
+    const files = [link, fifo, hard].flatMap((path) => model.files.slice(0, 1).map((file) => ({ ...file, path })));
+    const { answers } = await observed({ ...model, files });
+    const odd = answers.get("odd");
+    if (!odd || "unreachable" in odd) throw new Error(`not observed: ${odd?.unreachable}`);
+    expect(odd.files.get(link)).toMatchObject({
+      kind: "symbolic link",
+      target: `'/etc/it'\\''s a'$'\\n''name'`,
+      links: 1,
+    });
+    expect(odd.files.get(fifo)).toMatchObject({ kind: "FIFO", links: 1 });
+    for (const path of [link, fifo]) expect(odd.files.get(path)).not.toHaveProperty("sha256");
+    expect(odd.files.get(hard)).toMatchObject({ kind: "file", links: 2, sha256: expect.any(String) });
+    expect(odd.files.get(checkout)?.kind).toBe("folder");
   });
 
   it("asks again over the same connection: one login for many questions", async () => {

@@ -1,5 +1,6 @@
 import { quote } from "../commands/command.ts";
 import { section } from "../commands/sections.ts";
+import { foldersAbove, keeperOf } from "../model/keeper.ts";
 import type { HostModel } from "../model/types.ts";
 
 /**
@@ -7,14 +8,13 @@ import type { HostModel } from "../model/types.ts";
  * `parseObservation`; things that are missing simply don't appear.
  */
 export function observationScript(host: HostModel): string {
-  const text = [...host.files, ...host.artifacts].map((file) => file.path);
-  const stats = [...text, ...host.directories.map((directory) => directory.path)];
   const lines = [
     "export LC_ALL=C",
+    "cd /",
     `echo ${quote(section("stat"))}`,
-    `stat --format='%a %U %G %s %n' -- ${stats.map(quote).join(" ")} 2>/dev/null`,
+    ...byKeeper(host, placesOf(host), statOf),
     `echo ${quote(section("sha256"))}`,
-    `sha256sum -- ${hashed(host).map(quote).join(" ")} 2>/dev/null`,
+    ...byKeeper(host, hashed(host), digestOf),
     `echo ${quote(section("accounts"))}`,
     ...(host.accounts.length > 0
       ? [`getent passwd ${host.accounts.map((account) => quote(account.name)).join(" ")}`]
@@ -38,6 +38,31 @@ export function observationScript(host: HostModel): string {
   // A host without one of the things answers with an exit code; the answer counts, not the code.
   lines.push(`echo ${quote(section("end"))}`);
   return `${lines.join("\n")}\n`;
+}
+
+/** Of the thing itself, also where it is a link. What a link points to is quoted: no name in it ends the line. */
+const statOf = (paths: string): string => `stat --printf='%f %U %G %s %h %n\\t%N\\n' -- ${paths}`;
+
+/** Of plain files alone: a link would lead elsewhere, and a FIFO never ends. */
+const digestOf = (paths: string): string => `find ${paths} -maxdepth 0 -type f -exec sha256sum -- '{}' +`;
+
+/** Seconds for what is in somebody's folder: the owner could put something there that never answers. */
+const keeperSeconds = 4;
+
+/** One command for root's folders, and one for those of each other account, as that account. */
+function byKeeper(host: HostModel, paths: readonly string[], ask: (paths: string) => string): string[] {
+  const groups = Map.groupBy(paths, (path) => keeperOf(host, path).account);
+  return [...groups].map(([account, own]) => {
+    const asked = ask(own.map(quote).join(" "));
+    const asAccount = ["setpriv", `--reuid=${account}`, `--regid=${account}`, "--init-groups"].map(quote).join(" ");
+    return `${account === "root" ? asked : `timeout ${keeperSeconds} ${asAccount} ${asked}`} 2>/dev/null`;
+  });
+}
+
+/** Everything that the model names, and all folders above: one that is a link leads all below it elsewhere. */
+function placesOf(host: HostModel): string[] {
+  const named = [...host.files, ...host.artifacts, ...host.directories].map(({ path }) => path);
+  return [...new Set(named.flatMap((path) => [...foldersAbove(path), path]))];
 }
 
 /** Files by their digest; the runtime, over a hundred megabytes, by its size alone. */

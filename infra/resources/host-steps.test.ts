@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { render } from "../commands/command.ts";
+import { type Command, render } from "../commands/command.ts";
 import { fixtureConfig, fixtureModel } from "../model/fixture.ts";
 import { hostSteps, memberSteps } from "./host-steps.ts";
 
@@ -45,6 +45,36 @@ describe("hostSteps", () => {
     const found = model.clusters.map((cluster) => ({ ...cluster, found: true }));
     const bunny1 = model.hosts.find((host) => host.name === "bunny1");
     expect(bunny1 && hostSteps(bunny1, found).map((one) => one.name)).not.toContain(roll);
+  });
+
+  it("does nothing as root below a folder that isn't root's alone", () => {
+    const folders = [
+      /\/apps\/px\/\S/,
+      /\/apps\/dd\/public\/\S/,
+      /\/(var\/lib|etc)\/rabbitmq\/\S/,
+      /\/var\/lib\/ldap\/\S/,
+    ];
+    // It only looks whether something is there, says what is, or changes what it has gone into, not what a name leads to.
+    const harmless = [
+      /^(test|printf) /,
+      /^find \/run\/systemd\/units\/\S+ -newer /,
+      /^env --chdir=\S+ find \S+ -mindepth \d+ -maxdepth \d+ -path \S+ -type d .* -samefile \. -exec chown \S+ \. ;$/,
+      // A rename into a folder that only root can swap follows nothing.
+      /^mv -fT \/etc\/\.[\w.-]+ \/etc\/rabbitmq\/[\w.-]+$/,
+    ];
+    const words = (command: Command): string[][] => {
+      if (command.kind === "run") return [[...command.argv, ...(command.output === undefined ? [] : [command.output])]];
+      return (command.kind === "join" ? command.commands : [command.command]).flatMap(words);
+    };
+    const isAs = ([program = "", ...rest]: string[]) =>
+      ["setpriv", "runuser"].includes(program) || (program === "timeout" && rest.includes("runuser"));
+    const steps = model.hosts.flatMap(({ name }) => stepsOf(name));
+    const asRoot = steps
+      .flatMap((one) => [one.create, one.renew, one.repair, ...(one.remove ? [one.remove] : [])].flatMap(words))
+      .filter((argv) => !isAs(argv) && folders.some((folder) => folder.test(argv.join(" "))))
+      .map((argv) => argv.join(" "));
+    expect(asRoot.filter((text) => !harmless.some((pattern) => pattern.test(text)))).toEqual([]);
+    expect(asRoot.length).toBeGreaterThan(0);
   });
 
   it("lets brokers start one after the other", () => {

@@ -23,6 +23,7 @@ import {
   stopUnit,
 } from "../commands/units.ts";
 import { traitsOf } from "../config/series.ts";
+import { keeperOf } from "../model/keeper.ts";
 import {
   accountsName,
   brokerUnit,
@@ -62,9 +63,9 @@ export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = [
   return [
     ...(base ? [base] : []),
     ...(roll ? [roll] : []),
-    ...before.map((file) => fileStep(file, file.path === firewallRules ? [...root, ...rolled] : root)),
+    ...before.map((file) => fileStep(host, file, file.path === firewallRules ? [...root, ...rolled] : root)),
     ...(packages ? [packages] : []),
-    ...after.map((file) => fileStep(file, ready)),
+    ...after.map((file) => fileStep(host, file, ready)),
     ...host.artifacts.map((artifact) => artifactStep(artifact, root, turnOf(host, artifact.path))),
     ...host.units.map((unit) =>
       cluster && unit.name === brokerUnit
@@ -77,7 +78,7 @@ export function hostSteps(host: HostModel, clusters: readonly ClusterModel[] = [
 function baseStep(host: HostModel): Step | undefined {
   const commands = [
     ...host.accounts.map((account) => makeAccount(account.name, account.home)),
-    ...host.directories.map(makeDirectory),
+    ...host.directories.map((place) => makeDirectory(place, keeperOf(host, place.path))),
   ];
   if (commands.length === 0) return undefined;
   const make = and(...commands);
@@ -96,16 +97,17 @@ function baseStep(host: HostModel): Step | undefined {
   };
 }
 
-function fileStep(file: FileModel, after: readonly string[]): Step {
-  const write = writeFile(file, file.validate, file.judge);
-  const renew = file.beforeRenewal ? writeFile(file, file.validate, file.judge, file.beforeRenewal) : write;
+function fileStep(host: HostModel, file: FileModel, after: readonly string[]): Step {
+  const keeper = keeperOf(host, file.path);
+  const write = writeFile(file, { ...file, keeper });
+  const renew = file.beforeRenewal ? writeFile(file, { ...file, keeper, before: file.beforeRenewal }) : write;
   const rewrite = file.afterRenewal ? and(renew, file.afterRenewal) : renew;
   return {
     name: file.path,
     create: write,
     renew: rewrite,
     repair: rewrite,
-    remove: file.keep ? undefined : removeFile(file.path),
+    remove: file.keep ? undefined : removeFile(file, keeper),
     // What else is asked starts an Erlang VM each, which takes its time on a busy host.
     timeoutSeconds: file.beforeRenewal || file.afterRenewal ? unitTimeoutSeconds : fileTimeoutSeconds,
     stdin: { text: file.content, secret: file.secret },
@@ -158,7 +160,7 @@ function artifactStep(artifact: ArtifactModel, after: readonly string[], turn: S
     renew,
     // Of one with which a unit did not come up the former is there.
     repair: renew,
-    remove: and(removeFile(artifact.path), removeFile(formerOf(artifact.path))),
+    remove: and(removeFile(artifact), removeFile({ ...artifact, path: formerOf(artifact.path) })),
     timeoutSeconds: 120,
     copy: { source: artifact.source, remotePath },
     after,

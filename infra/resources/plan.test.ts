@@ -76,6 +76,29 @@ describe("planSteps", () => {
     expect(keep(planSteps(model, unreachable, keep(repaired), key, "T3"))).toEqual(keep(repaired));
   });
 
+  it("refuses a step that has something in its way, made before or not, and says what and what to do", () => {
+    const obstacles = ["/apps/px/rxq is a symbolic link to /etc, not a folder"];
+    const found: HostDrifts = new Map([
+      ["pds-1", new Map([["accounts and folders", { differences: obstacles, mends: [], obstacles }]])],
+    ]);
+    const of = (planned: PlannedStep[]) => planned.find((step) => step.name === "pds-1 accounts and folders");
+    for (const one of [
+      of(planSteps(model, found, {}, key, "T2")),
+      of(planSteps(model, found, keep(first), key, "T2")),
+    ]) {
+      expect(one?.drift).toEqual(obstacles);
+      for (const command of [one?.step.create, one?.step.renew, one?.step.repair]) {
+        const text = command ? render(command) : "";
+        expect(text).toContain("pds-1: /apps/px/rxq is a symbolic link to /etc, not a folder");
+        expect(text).toMatch(/move it away or set it right, then run up again\..*>\/dev\/stderr; false$/s);
+        expect(text).not.toMatch(/install|chown|useradd/);
+      }
+    }
+    // The next run that finds nothing in the way does what the step is for.
+    const after = of(planSteps(model, new Map([["pds-1", new Map()]]), keep(first), key, "T3"));
+    expect(after && render(after.step.renew)).toContain("install -d");
+  });
+
   it("keeps what a repair needed beside the step's own, until the next one", () => {
     const unheld: HostDrifts = new Map([
       ["bunny1", new Map([["keepalived.service", { differences: ["10.203.0.50 is on no host"], mends: ["restart"] }]])],

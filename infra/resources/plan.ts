@@ -4,6 +4,7 @@ import type { EnvironmentModel } from "../model/types.ts";
 import type { HostDrifts, Mend, StepDrift } from "../observe/host-drifts.ts";
 import { foundStep } from "./found.ts";
 import { hostSteps, memberSteps } from "./host-steps.ts";
+import { refusedStep } from "./refused.ts";
 import type { Step } from "./step.ts";
 
 /** What the last run left of one step, kept as an output of the stack. */
@@ -102,11 +103,13 @@ export function planSteps(
     const content = [...what.step.content, ...followed];
     const digest = createHmac("sha256", digestKey).update(JSON.stringify(content)).digest("hex").slice(0, 16);
     const before = kept[what.name];
-    if (before?.digest !== digest) return { ...what, kept: { digest, repair: "" }, drift: [] };
-    if (!drift) return { ...what, kept: before, drift: [] };
-    const { differences, mends } = drift;
+    const { differences = [], mends = [], obstacles = [] } = drift ?? {};
+    const one = obstacles.length > 0 ? { ...what, step: refusedStep(what.host, what.step, obstacles) } : what;
+    // What is in the way is there whether or not the step was ever made.
+    if (before?.digest !== digest) return { ...one, kept: { digest, repair: "" }, drift: obstacles };
+    if (!drift) return { ...one, kept: before, drift: [] };
     const repair = `${now} ${differences.join("; ")}`;
-    return { ...what, kept: { digest, repair, ...(mends.length > 0 ? { mends } : {}) }, drift: differences };
+    return { ...one, kept: { digest, repair, ...(mends.length > 0 ? { mends } : {}) }, drift: differences };
   }
 }
 

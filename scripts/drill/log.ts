@@ -1,43 +1,21 @@
-import { appendFile, mkdir, readFile } from "node:fs/promises";
-import { userInfo } from "node:os";
-import { dirname, join } from "node:path";
 import { formatColumns } from "../lib/columns.ts";
-import { checkout } from "../toolchain/places.ts";
+import { appendLog, type Logged, readLog, stackLogFile } from "../lib/stack-log.ts";
 import { type DrillReport, pauseText } from "./report.ts";
 
-/** One drill of a stack, as it is kept. */
-export interface LoggedDrill extends DrillReport {
-  /** When it was over, ISO 8601. */
-  readonly at: string;
-  readonly by: string;
-}
+/** One drill of a stack, as it is kept: when it was over, and who did it. */
+export type LoggedDrill = DrillReport & Logged;
 
 /** A line a drill, in this checkout. */
-export const drillLogFile = (stack: string): string =>
-  join(checkout, ".warren/drills", `${stack.replaceAll("/", "-")}.jsonl`);
+export const drillLogFile = (stack: string): string => stackLogFile("drills", stack);
 
 /** @returns the file */
 export async function logDrill(stack: string, report: DrillReport, file = drillLogFile(stack)): Promise<string> {
-  const line: LoggedDrill = { at: new Date().toISOString(), by: userInfo().username, ...report };
-  await mkdir(dirname(file), { recursive: true });
-  await appendFile(file, `${JSON.stringify(line)}\n`);
+  await appendLog(file, report);
   return file;
 }
 
-/** All drills, the oldest first. A line that a full disk has cut is left out. */
-export async function readDrills(stack: string, file = drillLogFile(stack)): Promise<LoggedDrill[]> {
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw error;
-  });
-  return text.split("\n").flatMap((line) => {
-    try {
-      return [JSON.parse(line) as LoggedDrill];
-    } catch {
-      return [];
-    }
-  });
-}
+/** All drills, the oldest first. */
+export const readDrills = (stack: string, file = drillLogFile(stack)): Promise<LoggedDrill[]> => readLog(file);
 
 /** A row a drill. */
 export function formatDrills(drills: readonly LoggedDrill[]): string {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { quote } from "../../infra/commands/command.ts";
 import { section } from "../../infra/commands/sections.ts";
-import { parseJson } from "../runbook/host-answer.ts";
+import { parseJson } from "../runbook/json.ts";
 
 /** One line of a host's journal. */
 export interface LogLine {

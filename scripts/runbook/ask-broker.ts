@@ -5,7 +5,8 @@ import { clusterModels } from "../../infra/model/cluster.ts";
 import { type Management, managementOf } from "../../infra/observe/management.ts";
 import { readOperatorCa } from "../lib/operator-ca.ts";
 import type { Chain } from "./chain.ts";
-import type { BrokerEvidence, MemberEvidence, NodeEvidence, QueueEvidence } from "./evidence.ts";
+import type { BrokerEvidence, HeadEvidence, MemberEvidence, NodeEvidence, QueueEvidence } from "./evidence.ts";
+import { parseHead } from "./queue-head.ts";
 
 const flag = z.boolean().nullish();
 const nodesSchema = z.array(
@@ -49,6 +50,12 @@ const queuesPath = `queues/%2F?columns=${queueColumns.join(",")}`;
 export interface BrokerAsker {
   /** @param withinMs after which a member that has not answered is silent; each question has two seconds in any case */
   ask(withinMs?: number): Promise<BrokerEvidence>;
+  /**
+   * The first message of a queue, which stays there and is marked as redelivered: only for a queue whose messages are given out again and again.
+   *
+   * @returns undefined where the queue is empty
+   */
+  head(queue: string): Promise<HeadEvidence | { readonly silent: string } | undefined>;
   close(): void;
 }
 
@@ -80,10 +87,26 @@ export async function openBrokerAsker(
       const queues = await Promise.race([queuesOfFirst(answering), late]);
       return { members: Object.fromEntries(views), ...(queues ? { queues } : {}) };
     },
+    head: (queue) => headOfFirst(members, queue),
     close: () => {
       for (const [, api] of members) api.close();
     },
   };
+}
+
+/** Of its body as much as is shown. */
+export const headQuestion = { count: 1, ackmode: "ack_requeue_true", encoding: "base64", truncate: 500 };
+
+async function headOfFirst(members: readonly (readonly [string, Management])[], queue: string) {
+  let silent = "not asked";
+  for (const [, api] of members) {
+    try {
+      return parseHead(await api.ask(`queues/%2F/${encodeURIComponent(queue)}/get`, headQuestion));
+    } catch (error) {
+      silent = (error as Error).message;
+    }
+  }
+  return { silent };
 }
 
 /** Keeps no process from ending. */

@@ -3,7 +3,7 @@ import { deliversBy } from "../../infra/config/delivery.ts";
 import type { Role } from "../../infra/config/hosts.ts";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { type AgentName, type InstanceName, metricsPorts } from "../../infra/model/agent-part.ts";
-import { ledgerQueueOf } from "../../infra/model/agent-queues.ts";
+import { ledgerQueueOf, messageQueueOf } from "../../infra/model/agent-queues.ts";
 import { productUrlPath } from "../../infra/model/apache.ts";
 import { deliveryKeyFile, deliveryKnownHosts, deliveryPlaces, publicServer } from "../../infra/model/delivery.ts";
 import { dispatcherHosts } from "../../infra/model/dispatchers.ts";
@@ -17,6 +17,8 @@ export interface AgentPlace {
   readonly name: AgentName | InstanceName;
   readonly unit: string;
   readonly port: number;
+  /** What it takes messages from; of agents that do. */
+  readonly takes?: { readonly broker: string; readonly queues: readonly string[] };
 }
 
 export interface ChainHost {
@@ -92,6 +94,9 @@ export interface PublicRoad {
 /** The agent that tells of deliveries. */
 export const notifyAgent = "dd-notify" satisfies AgentName;
 
+/** A client's program, which has no port to be asked at. */
+export const subscriberUnit = "warren-subscriber.service";
+
 const agentsOfRole: Readonly<Record<Role, readonly AgentName[]>> = {
   urp: ["announcer"],
   bunny: ["dispatcher"],
@@ -108,7 +113,7 @@ const unitsOfRole: Readonly<Record<Role, readonly string[]>> = {
   pds: [],
   px: [],
   dd: [brokerUnit, "apache2.service", ftpUnit],
-  client: ["warren-subscriber.service"],
+  client: [subscriberUnit],
   ldap: ["slapd.service"],
 };
 
@@ -198,10 +203,27 @@ function chainHost(
     agents: (adopted ? [] : agents).map(({ name: agent, port }) => ({
       ...{ name: agent, port },
       unit: `warren-${agent}.service`,
+      ...takenBy(agent, name, config),
     })),
     units: [...new Set(units)],
     ...(broker && !adopted ? { amqpPort: broker.port } : {}),
   };
+}
+
+function takenBy(
+  agent: AgentPlace["name"],
+  host: string,
+  { announcements, receivers, bridges }: StackConfig,
+): Pick<AgentPlace, "takes"> {
+  const { broker, inputQueue, pullQueue } = announcements;
+  if (agent === "dispatcher") return { takes: { broker, queues: [inputQueue, ledgerQueueOf(host)] } };
+  if (agent === "puller") return { takes: { broker, queues: [pullQueue] } };
+  for (const [kind, all] of [["receiver", receivers] as const, ["bridge", bridges] as const]) {
+    const key = agent.startsWith(`${kind}-`) ? agent.slice(kind.length + 1) : "";
+    const own = all[key];
+    if (own) return { takes: { broker: own.broker, queues: [messageQueueOf(kind, key)] } };
+  }
+  return {};
 }
 
 /** @throws TypeError where the chain has no such host */

@@ -10,6 +10,30 @@ export interface UnitEvidence {
   readonly restarts: number;
   /** In the words of the unit itself. */
   readonly status: string;
+  /** How its last process ended, in systemd's own words: `success`, `exit-code`, `signal`, `watchdog`, … */
+  readonly result?: string;
+  /** Exit code of its last process, or the number of the signal that ended it. */
+  readonly exitStatus?: number;
+}
+
+/** What a unit wrote before its last end. All text is printable and bounded. */
+export interface EndEvidence {
+  /** The message of its last line of level fatal. */
+  readonly fatal?: string;
+  /** What its last process wrote beside its log: an error that nobody caught, or a mistake in its settings. */
+  readonly words?: string;
+}
+
+/** The first message of a queue, without its content. All text is printable and bounded: it may come from anybody. */
+export interface HeadEvidence {
+  readonly routingKey: string;
+  readonly redelivered: boolean;
+  readonly bodyBytes: number;
+  readonly body: string;
+  /** Bytes of each header as JSON, by name. */
+  readonly headers: readonly { readonly name: string; readonly bytes: number }[];
+  /** Headers beyond those. */
+  readonly moreHeaders: number;
 }
 
 /** What came over HTTP, or why nothing did. */
@@ -52,6 +76,10 @@ export interface HostEvidence {
   readonly units: Readonly<Record<string, UnitEvidence>>;
   readonly addresses: readonly string[];
   readonly agents: Readonly<Record<string, AgentEvidence>>;
+  /** By unit: when systemd started it again, within the last ten minutes and since somebody started it; the oldest first, at most the last hundred. */
+  readonly restarts?: Readonly<Record<string, readonly number[]>>;
+  /** By unit that keeps ending. */
+  readonly ends?: Readonly<Record<string, EndEvidence>>;
   readonly disks: readonly DiskEvidence[];
   /** Whether the broker of this host answers AMQP on loopback. */
   readonly amqp?: { readonly ok: true } | { readonly silent: string };
@@ -109,6 +137,8 @@ export interface BrokerEvidence {
   readonly members: Readonly<Record<string, MemberEvidence>>;
   /** By name, as the first member tells them that answers; undefined where none does. */
   readonly queues?: Readonly<Record<string, QueueEvidence>>;
+  /** By queue whose agent keeps ending: its first message, or why it can't be seen; undefined where it is empty. */
+  readonly heads?: Readonly<Record<string, HeadEvidence | { readonly silent: string }>>;
 }
 
 /** All that was gathered at one look. Plain data: it can be kept, and judged again. */

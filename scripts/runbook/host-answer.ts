@@ -10,7 +10,9 @@ import type {
   TxqEvidence,
   UnitEvidence,
 } from "./evidence.ts";
+import { parseJson } from "./json.ts";
 import { productRootOf } from "./question.ts";
+import { parseRestarts } from "./restarts.ts";
 
 const healthSchema = z.looseObject({ ok: z.boolean(), text: z.string() });
 /** Path, inode, size, change, announcement: a line of the announcer's journal. */
@@ -30,6 +32,7 @@ export function parseHost(chain: Chain, name: string, answer: string): HostEvide
   const announcedAtMs = lastOf(lines("announced"), announcedLine, (line) => line[4]);
   const placedAtMs = lastOf(lines("placed"), placingLine, (line) => line[2]);
   const newest = lines("newest");
+  const restarts = lines("restarts");
   const txqs = Object.keys(chain.publicRoad?.queueDirectories ?? {}).flatMap((agent) => {
     const found = parseTxq(sections, agent);
     return found ? [[agent, found] as const] : [];
@@ -42,6 +45,7 @@ export function parseHost(chain: Chain, name: string, answer: string): HostEvide
     agents: Object.fromEntries(
       chainHostOf(chain, name).agents.map((agent) => [agent.name, agentEvidence(agent.name, sections)]),
     ),
+    ...(restarts ? { restarts: parseRestarts(restarts) } : {}),
     disks: parseDisks(lines("disks") ?? []),
     ...(sections.has("amqp") ? { amqp: parseAmqp(lines("amqp") ?? []) } : {}),
     ...(newest ? { newest: newest.flatMap((line) => parseProduct(line, productRootOf(chain, name))) } : {}),
@@ -78,8 +82,14 @@ function parseUnits(lines: readonly string[]): Record<string, UnitEvidence> {
     .split("\n\n")
     .map((block) => {
       const value = (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(block)?.[1] ?? "";
-      const restarts = Number(value("NRestarts") || 0);
-      const unit = { active: value("ActiveState"), sub: value("SubState"), restarts, status: value("StatusText") };
+      const unit: UnitEvidence = {
+        active: value("ActiveState"),
+        sub: value("SubState"),
+        restarts: Number(value("NRestarts") || 0),
+        status: value("StatusText"),
+        result: value("Result"),
+        exitStatus: Number(value("ExecMainStatus") || 0),
+      };
       return [value("Id"), unit] as const;
     });
   return Object.fromEntries(units.filter(([id]) => id !== ""));
@@ -178,13 +188,4 @@ function lastOf<Line>(
   });
   // Not all as arguments: a host may answer with any number of lines.
   return times.length > 0 ? times.reduce((last, time) => Math.max(last, time)) : undefined;
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // A line that was being written.
-    return undefined;
-  }
 }

@@ -1,13 +1,15 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { escapePath } from "../../agents/lib/announcement.ts";
 import type { StackConfig } from "../../infra/config/index.ts";
 import type { Unreachable } from "../../infra/observe/observation.ts";
 import { readCommittedConfig, readStackConfig } from "../lib/stack.ts";
 import { type BrokerAsker, openBrokerAsker } from "./ask-broker.ts";
 import { type Chain, chainOf } from "./chain.ts";
-import type { Evidence, HostEvidence, ProductEvidence } from "./evidence.ts";
+import { type Evidence, type HostEvidence, hostEvidence, type ProductEvidence } from "./evidence.ts";
 import { parseFetches, parseHost, parseLogin } from "./host-answer.ts";
 import { fetchQuestion, hostQuestion, type Wanted } from "./question.ts";
 import { openReach, type Reach } from "./reach.ts";
+import { crashLoops, endsQuestion, parseEnds } from "./restarts.ts";
 
 /**
  * Milliseconds for one host's answer: one that works gives it in less than one, with much to do in a few. ssh gives a dead one up sooner, after
@@ -23,7 +25,7 @@ const secondQuestionShare = 0.25;
 
 export interface LookOptions {
   readonly withMetrics: boolean;
-  /** Whether products are fetched. */
+  /** Whether products are fetched, and what agents that keep ending choke on is looked at. */
   readonly withFetches: boolean;
   /** Milliseconds for all of it: what has not answered by then is silent. Unless given each host has `hostDeadlineMs` for each question. */
   readonly withinMs?: number;
@@ -34,6 +36,8 @@ export const bareLook: LookOptions = { withMetrics: false, withFetches: false };
 
 /** Brokers have this at least, however long it took here to read their password. */
 const brokerMsLeast = 1000;
+/** The same for the head of a queue. */
+const headMsLeast = 300;
 
 /** For the words of a question and of its answer, by a connection that is open. */
 const roundTripMs = 300;
@@ -104,7 +108,40 @@ async function lookAt(
       return Promise.all([announcements.ask(leftMs), toPublic?.ask(leftMs)]);
     }),
   ]);
-  return { chain, hosts, broker, ...(publicBroker ? { publicBroker } : {}) };
+  const evidence = { chain, hosts, broker, ...(publicBroker ? { publicBroker } : {}) };
+  return withFetches ? withHeads(evidence, await brokers, deadlines.secondMs()) : evidence;
+}
+
+/** Looks at what agents that keep ending would take next: there, it is given out again and again in any case. */
+async function withHeads(
+  evidence: Evidence,
+  { announcements, toPublic }: Brokers,
+  withinMs: number,
+): Promise<Evidence> {
+  const { chain } = evidence;
+  const taken = chain.hosts.flatMap(({ name }) => {
+    const host = hostEvidence(evidence, name);
+    return host ? crashLoops(chain, name, host).flatMap(({ place }) => place.takes ?? []) : [];
+  });
+  const late = sleep(Math.max(headMsLeast, withinMs), { silent: "no answer in time" }, { ref: false });
+  const headsAt = async (broker: string | undefined, asker: BrokerAsker | undefined) => {
+    const queues = new Set(taken.flatMap((one) => (one.broker === broker ? one.queues : [])));
+    if (!asker || queues.size === 0) return {};
+    const heads = await Promise.all(
+      [...queues].map(async (queue) => [queue, await Promise.race([asker.head(queue), late])] as const),
+    );
+    return { heads: Object.fromEntries(heads.flatMap(([queue, head]) => (head ? [[queue, head] as const] : []))) };
+  };
+  const { publicBroker } = evidence;
+  const [broker, ofPublic] = await Promise.all([
+    headsAt(chain.broker, announcements),
+    headsAt(chain.publicRoad?.broker, toPublic),
+  ]);
+  return {
+    ...evidence,
+    broker: { ...evidence.broker, ...broker },
+    ...(publicBroker ? { publicBroker: { ...publicBroker, ...ofPublic } } : {}),
+  };
 }
 
 interface Deadlines {
@@ -144,9 +181,19 @@ async function askHosts(asking: Asking): Promise<Record<string, Answer>> {
   const whole = [...first].map(async ([name, answer]): Promise<[string, Answer]> => {
     const host = await answer;
     if (!withFetches || "unreachable" in host) return [name, host];
-    return [name, await askAgain(asking, name, host, first)];
+    const [again, ends] = await Promise.all([askAgain(asking, name, host, first), askEnds(asking, name, host)]);
+    return [name, { ...again, ...ends }];
   });
   return Object.fromEntries(await Promise.all(whole));
+}
+
+/** What programs that keep ending wrote before they did. Without an answer there is nothing of it to be told. */
+async function askEnds({ chain, reach, deadlines }: Asking, name: string, host: HostEvidence) {
+  const loops = crashLoops(chain, name, host);
+  if (loops.length === 0) return {};
+  const read = (answer: string) => parseEnds(loops, answer);
+  const ends = await reach.ask(name, endsQuestion(loops), read, deadlines.secondMs());
+  return "unreachable" in ends ? {} : { ends };
 }
 
 /** What a host can fetch, and, of px, whether it may deliver. */

@@ -1,12 +1,14 @@
 import { quote } from "../../infra/commands/command.ts";
 import { section } from "../../infra/commands/sections.ts";
 import { type Chain, chainHostOf, type PublicRoad } from "./chain.ts";
+import { keptPlaces, restartsQuestion } from "./restarts.ts";
 
 /** So many of the newest products are told: one that is being written may be the newest, and a fetch wants a whole one. */
 const newestTold = 20;
 /** Folders that files came into last: of a tree of a day with a hundred thousand products only these are looked through. */
 const foldersLooked = 5;
 const loopbackSeconds = 2;
+const unitProperties = ["Id", "ActiveState", "SubState", "NRestarts", "StatusText", "Result", "ExecMainStatus"];
 
 /**
  * GET by bash alone: hosts have neither curl nor wget, and Node takes a tenth of a second to start. Says the answer's head, an empty line, and
@@ -34,9 +36,11 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
   if (units.length > 0) {
     lines.push(
       `echo ${quote(section("units"))}`,
-      `systemctl show --property=Id,ActiveState,SubState,NRestarts,StatusText ${units.map(quote).join(" ")}`,
+      `systemctl show --property=${unitProperties.join(",")} ${units.map(quote).join(" ")}`,
     );
   }
+  const kept = keptPlaces(host);
+  if (kept.length > 0) lines.push(`echo ${quote(section("restarts"))}`, restartsQuestion(kept));
   lines.push(`echo ${quote(section("addresses"))}`, "ip -4 -o address show scope global");
   lines.push(
     `echo ${quote(section("disks"))}`,

@@ -4,7 +4,7 @@ import { quote } from "../../infra/commands/command.ts";
 import { readSections, section } from "../../infra/commands/sections.ts";
 import { parseEntry } from "../logs/journal.ts";
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
-import { parseJson } from "../runbook/host-answer.ts";
+import { parseJson } from "../runbook/json.ts";
 
 /** Who says something of a product in its journal; of those that a host has several of, what their names begin with. */
 const speakers = ["announcer", "dispatcher", "puller", "delivery-", "dd-notify", "subscriber"] as const;

@@ -1,6 +1,7 @@
 import type { Chain } from "../runbook/chain.ts";
 import { type Evidence, holdersOf, hostEvidence } from "../runbook/evidence.ts";
 import { agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
+import { keepsRunningStep } from "./crash-steps.ts";
 import { dispatchSteps } from "./dispatch-steps.ts";
 import { broken, good, onHost, type Step, type Verdict } from "./step.ts";
 
@@ -50,6 +51,12 @@ export const bunnySteps: readonly Step[] = [
       return broken(`an alarm of ${what}: no member takes messages until it is over`, remedy);
     },
   },
+  // The virtual IP leaves a host whose dispatcher has ended: before it.
+  keepsRunningStep(
+    "bunny",
+    ({ dispatchers }) => dispatchers,
+    (agent) => agent === "dispatcher",
+  ),
   unitStep("keepalived runs", "bunny", "keepalived.service", (chain) => (chain.vip ? chain.members : [])),
   {
     name: "the virtual IP is on one host",

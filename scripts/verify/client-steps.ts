@@ -1,6 +1,7 @@
-import type { Chain } from "../runbook/chain.ts";
+import { type Chain, subscriberUnit } from "../runbook/chain.ts";
 import { type Evidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
 import { answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
+import { keepsRunningStep } from "./crash-steps.ts";
 import { isTooSlow, perSecond, waitSeconds } from "./dispatch-steps.ts";
 import { ageText, broken, byHost, good, logsOf, onHost, type Step, type Verdict } from "./step.ts";
 import { judgeFetch } from "./urp-steps.ts";
@@ -15,7 +16,8 @@ export const clientSteps: readonly Step[] = [
   answersStep("client", clients),
   clockStep("client", clients),
   diskStep("client", clients),
-  unitStep("subscriber runs", "client", "warren-subscriber.service", clients),
+  keepsRunningStep("client", clients, (agent) => agent === "subscriber"),
+  unitStep("subscriber runs", "client", subscriberUnit, clients),
   {
     name: "it reaches the public server",
     part: "client",

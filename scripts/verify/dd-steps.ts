@@ -2,6 +2,7 @@ import { brokerUnit, ftpUnit } from "../../infra/model/names.ts";
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
 import { type Evidence, hostEvidence } from "../runbook/evidence.ts";
 import { agentIsWell, agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
+import { keepsRunningStep } from "./crash-steps.ts";
 import { perSecond } from "./dispatch-steps.ts";
 import { ageText, broken, byHost, good, onHost, type Step, type Verdict } from "./step.ts";
 import { judgeFetch } from "./urp-steps.ts";
@@ -33,6 +34,7 @@ export const ddSteps: readonly Step[] = [
       return { ...verdict, evidence: `${age}${verdict.evidence}` };
     }),
   },
+  keepsRunningStep("DD", servers, (agent) => agent === "watcher" || agent === "queue-manager"),
   agentStep("DD", "watcher", servers),
   agentIsWell("DD", "watcher", servers),
   agentStep("DD", "queue-manager", servers),

@@ -30,6 +30,7 @@ export interface BrokenLink {
   readonly step: string;
   readonly evidence: string;
   readonly remedy: string;
+  readonly crash?: Verdict["crash"];
 }
 
 export interface Verification {
@@ -49,7 +50,10 @@ export function verify(evidence: Evidence, options: Omit<Look, "evidence">): Ver
   return {
     ok: first === undefined,
     firstBroken: first
-      ? { host: first.host, step: first.step, evidence: first.evidence, remedy: first.remedy ?? "" }
+      ? {
+          ...{ host: first.host, step: first.step, evidence: first.evidence, remedy: first.remedy ?? "" },
+          ...(first.crash ? { crash: first.crash } : {}),
+        }
       : null,
     steps: settled,
   };

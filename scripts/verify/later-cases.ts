@@ -247,6 +247,6 @@ export const laterCases: readonly Case[] = [
     change: (look) => {
       queueOf(look, "cmc.urp.dead").messages = 3;
     },
-    ...{ host: "bunny1", step: "no dead letters", says: /holds 3/, remedy: /x-dead-reason/ },
+    ...{ host: "bunny1", step: "no dead letters", says: /holds 3/, remedy: /warren dead list -s lab4/ },
   },
 ];

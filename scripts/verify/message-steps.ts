@@ -1,5 +1,6 @@
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
 import { eachAgent, judgeAgent, judgeWell } from "./common-steps.ts";
+import { keepsRunningStep } from "./crash-steps.ts";
 import type { Step } from "./step.ts";
 
 const named = (kind: "receiver" | "bridge") => (chain: Chain, host: string) =>
@@ -9,6 +10,7 @@ const stepsOf = (kind: "receiver" | "bridge"): Step[] => {
   const agents = named(kind);
   const hosts = (chain: Chain) => chain.hosts.flatMap(({ name }) => (agents(chain, name).length > 0 ? [name] : []));
   return [
+    keepsRunningStep("beside", hosts, (agent) => agent.startsWith(`${kind}-`)),
     { name: `${kind}s run`, part: "beside", hosts, judge: eachAgent(agents, judgeAgent) },
     { name: `${kind}s are well`, part: "beside", hosts, judge: eachAgent(agents, judgeWell) },
   ];

@@ -1,6 +1,7 @@
 import type { Chain } from "../runbook/chain.ts";
 import { hostEvidence } from "../runbook/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep } from "./common-steps.ts";
+import { keepsRunningStep } from "./crash-steps.ts";
 import { isTooSlow, noQueue, perSecond, waitSeconds, waitSecondsMost } from "./dispatch-steps.ts";
 import { ageText, broken, byHost, good, logsOf, onHost, type Step } from "./step.ts";
 import { judgeFetch } from "./urp-steps.ts";
@@ -13,6 +14,7 @@ export const pdsSteps: readonly Step[] = [
   answersStep("PDS", pdses),
   clockStep("PDS", pdses),
   diskStep("PDS", pdses),
+  keepsRunningStep("PDS", pdses, (agent) => agent === "puller"),
   agentStep("PDS", "puller", pdses),
   {
     name: "puller is well",
@@ -97,14 +99,14 @@ export const pdsSteps: readonly Step[] = [
     name: "no dead letters",
     part: "PDS",
     hosts: first,
-    judge: ({ evidence }, host) => {
+    judge: ({ evidence }) => {
       const { dead } = evidence.chain.queues;
       const found = evidence.broker.queues?.[dead];
       if (!found) return noQueue(evidence, dead);
       if (found.messages === 0) return good(`${dead} is empty`);
       return broken(
         `${dead} holds ${found.messages}`,
-        `headers x-dead-reason and x-dead-agent say why: get them on the management page of ${host}, queue ${dead}; when they are dealt with: ${onHost(evidence, host, `rabbitmqctl purge_queue ${dead}`)}`,
+        `./warren dead list -s ${evidence.chain.stack} says why; docs/runbook.md, "Dead letters", when to replay and when to drop`,
       );
     },
   },

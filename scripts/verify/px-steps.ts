@@ -1,6 +1,7 @@
 import { type Chain, notifyAgent } from "../runbook/chain.ts";
 import { type HostEvidence, hostEvidence, type TxqEvidence } from "../runbook/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep, eachAgent, judgeAgent } from "./common-steps.ts";
+import { keepsRunningStep } from "./crash-steps.ts";
 import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
 import { isConnected } from "./urp-steps.ts";
 
@@ -15,6 +16,7 @@ export const pxSteps: readonly Step[] = [
   answersStep("px", pxes),
   clockStep("px", pxes),
   diskStep("px", pxes),
+  keepsRunningStep("px", pxes, (agent) => agent === notifyAgent || agent.startsWith("delivery-")),
   { name: "delivery runs", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeAgent) },
   { name: "the server lets px in", part: "px", hosts: pxes, judge: byHost(judgeLogin) },
   { name: "products are delivered", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeDelivery) },

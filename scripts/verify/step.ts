@@ -1,5 +1,5 @@
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
-import { type Evidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
+import { type Evidence, type HeadEvidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
 
 /**
  * What a step has found. `unknown`: what would tell is silent, which is a finding of another step. `waits`: it stands still for something that comes
@@ -11,6 +11,24 @@ export interface Verdict {
   readonly evidence: string;
   /** What to do; of a step that is not good. */
   readonly remedy?: string;
+  /** Of an agent that keeps ending, for other programs. */
+  readonly crash?: Crash;
+}
+
+/** What `--json` has of an agent that keeps ending. */
+export interface Crash {
+  readonly agent: string;
+  readonly unit: string;
+  /** Within the last ten minutes, and since somebody started it. */
+  readonly restarts: number;
+  readonly lastRestartMs: number;
+  /** In systemd's words. */
+  readonly result: string;
+  readonly exitStatus: number;
+  /** What it wrote before its last end: its last fatal line, else other last words. */
+  readonly lastWords?: string;
+  /** The first message of each queue that it takes from; without those that are empty. */
+  readonly heads: Readonly<Record<string, HeadEvidence | { readonly silent: string }>>;
 }
 
 /** The three parts of the requirement's last chapter, then those of the public road, then what is placed beside the roads. */

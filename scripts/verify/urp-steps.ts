@@ -1,6 +1,7 @@
 import type { Chain } from "../runbook/chain.ts";
 import { type FetchEvidence, type HostEvidence, hostEvidence } from "../runbook/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
+import { keepsEnding, keepsRunningStep } from "./crash-steps.ts";
 import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
 
 /** An announcement is in the spool within a second of its product; on a host with much to do this is far more than that. */
@@ -13,6 +14,7 @@ export const urpSteps: readonly Step[] = [
   answersStep("URP", urps),
   clockStep("URP", urps),
   diskStep("URP", urps),
+  keepsRunningStep("URP", urps, (agent) => agent === "announcer"),
   {
     name: "products are made",
     part: "URP",
@@ -50,8 +52,11 @@ function judgeAnnounced(host: HostEvidence, look: Look, name: string): Verdict {
   if (!isConnected(health.text)) {
     const others = connectedAgents(look, name);
     const text = `it has no connection to the broker: ${health.text}`;
-    // Announcements are kept on disk meanwhile. A broker with an alarm still gives messages, so pullers see nothing of it.
-    if (others.length === 0 || isBlocked(health.text)) return waits(text, `look at bunny first; then ${journal}`);
+    // Announcements are kept on disk meanwhile. A broker with an alarm still gives messages, so pullers see nothing of it. With each end of a dispatcher
+    // the virtual IP may leave, and who was connected by it connects again one after the other.
+    const moves = evidence.chain.dispatchers.some((host) => keepsEnding(evidence, host, "dispatcher"));
+    if (others.length === 0 || isBlocked(health.text) || moves)
+      return waits(text, `look at bunny first; then ${journal}`);
     return broken(
       `${text}; ${others.join(", ")} have one`,
       `look at the way from ${name} to the broker; then ${journal}`,

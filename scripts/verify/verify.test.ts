@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { cases } from "./cases.ts";
+import { crashCases, ends } from "./crash-cases.ts";
 import { type Draft, queueOf, soundEvidence, wordsOf } from "./fixture.ts";
 import { steps, verify } from "./judge.ts";
 import { laterCases } from "./later-cases.ts";
 import { publicCases } from "./public-cases.ts";
 import { formatVerification } from "./report.ts";
 
-const all = [...cases, ...laterCases, ...publicCases];
+const all = [...cases, ...laterCases, ...publicCases, ...crashCases];
 const options = { productAgeSeconds: 300 };
 
 describe("verify", () => {
@@ -62,6 +63,39 @@ describe("verify", () => {
     for (const pds of evidence.chain.pdses)
       wordsOf(evidence, pds).agents.puller = { health: { ok: false, text: "0 pulled; no connection to x: CA" } };
     expect(verify(evidence, options).firstBroken).toMatchObject({ host: "urp-1", step: "products are announced" });
+  });
+
+  it.each([
+    ["two ends may have nothing to do with each other", 2, 900, 0, "activating"],
+    ["it runs for longer than it ever did between two ends", 40, 900, 70_000, "active"],
+    ["somebody has stopped it", 40, 900, 0, "inactive"],
+  ])("takes an agent for one that keeps running where %s", (_, count, everyMs, sinceMs, active) => {
+    const evidence = soundEvidence();
+    ends(evidence, "pds-1", "puller", count, everyMs);
+    const host = wordsOf(evidence, "pds-1");
+    Object.assign(host.units["warren-puller.service"] ?? {}, { active });
+    host.restarts = {
+      "warren-puller.service": (host.restarts?.["warren-puller.service"] ?? []).map((at) => at - sinceMs),
+    };
+    const { steps: judged } = verify(evidence, options);
+    const found = judged.filter(({ step, host: name }) => step === "keeps running" && name === "pds-1");
+    expect(found).toMatchObject([{ verdict: "good" }]);
+  });
+
+  it("gives other programs what it knows of an agent that keeps ending", () => {
+    const evidence = soundEvidence();
+    ends(evidence, "pds-1", "puller", 40, 900);
+    expect(verify(evidence, options).firstBroken).toMatchObject({
+      ...{ host: "pds-1", step: "keeps running" },
+      crash: {
+        agent: "puller",
+        unit: "warren-puller.service",
+        restarts: 40,
+        result: "exit-code",
+        exitStatus: 1,
+        heads: {},
+      },
+    });
   });
 
   it("takes no queue for stuck that is long and moves", () => {

@@ -6,6 +6,7 @@ import { oddBaseUrls, oddFileNames, oddJson, oddKeys, oddNumbers, oddTimes } fro
 
 const shownMax = 60;
 const routingKeyBytesMax = 255;
+const repeatedBytesMax = 1024 * 1024;
 /** Seldom the last one: a queue of them is all that a broker does. */
 const bigBodyBytes = [150_000, 150_000, 150_000, 150_000, 150_000, 2 * 1024 * 1024];
 
@@ -74,7 +75,9 @@ const bodies: fc.Arbitrary<Mutation> = fc.oneof(
     weight: 2,
     arbitrary: fc
       .constantFrom(2, 3, 100)
-      .map((times) => bodyOf(`× ${times}`, (body) => Buffer.concat(Array(times).fill(body)))),
+      .map((times) =>
+        bodyOf(`× ${times}`, (body) => Buffer.concat(Array(times).fill(body)).subarray(0, repeatedBytesMax)),
+      ),
   },
   {
     weight: 3,

@@ -13,6 +13,8 @@ const inFlightMax = 400;
 /** Nothing leaves a queue for so long: it stands still. On a busy machine an agent may take some seconds for one message. */
 const standstillMs = 20_000;
 const pollMs = 50;
+/** For what may move for ever, as lines of a log do. */
+const untilMsMax = 120_000;
 /** What an agent may take at its peak, all in all: Node itself takes a tenth of it. */
 const memoryBytesMax = 768 * 1024 * 1024;
 const linesKept = 1000;
@@ -38,6 +40,7 @@ export class MessageRig {
   #sending = new Set<Promise<void>>();
   #seen = 0;
   #linesRead = 0;
+  #linesSeen = 0;
   #wasKilled = false;
   #sendFault: string | undefined;
   readonly #lost: string[] = [];
@@ -153,10 +156,17 @@ export class MessageRig {
     return settling;
   }
 
-  /** Resolves when `waiting` is 0, or when neither that nor what comes changes any more. */
-  async until(waiting: () => number | Promise<number>): Promise<Settling> {
+  /**
+   * Resolves when `waiting` is 0, or when neither that nor anything that comes from the agent changes any more: messages, lines of its log where
+   * `byLines` says so.
+   */
+  async until(
+    waiting: () => number | Promise<number>,
+    { byLines = false, idleMs = standstillMs } = {},
+  ): Promise<Settling> {
     let before = "";
-    let movedMs = performance.now();
+    const beganMs = performance.now();
+    let movedMs = beganMs;
     for (;;) {
       this.#signal.throwIfAborted();
       const failure = this.#failure();
@@ -164,13 +174,13 @@ export class MessageRig {
       const count = await waiting();
       this.#forgetLines();
       if (count === 0) return "settled";
-      const now = `${count} ${this.#seen}`;
+      const now = `${count} ${this.#seen} ${byLines ? this.#linesSeen : ""}`;
       if (now !== before) movedMs = performance.now();
       before = now;
-      if (performance.now() - movedMs > standstillMs) {
-        return {
-          stopped: `nothing moved for ${standstillMs / 1000} s, ${count} left; last lines: ${this.lastLines(3)}`,
-        };
+      const nowMs = performance.now();
+      if (nowMs - movedMs > idleMs || nowMs - beganMs > untilMsMax) {
+        const seconds = Math.round((nowMs - movedMs) / 1000);
+        return { stopped: `nothing moved for ${seconds} s, ${count} left; last lines: ${this.lastLines(3)}` };
       }
       await sleep(pollMs, undefined, { signal: this.#signal });
     }
@@ -214,6 +224,7 @@ export class MessageRig {
     for (const line of lines.slice(this.#linesRead)) {
       if (lostLine.test(line.msg ?? "")) this.#lost.push(JSON.stringify(line).slice(0, 400));
     }
+    this.#linesSeen += lines.length - this.#linesRead;
     lines.splice(0, lines.length - linesKept);
     this.#linesRead = lines.length;
   }
@@ -240,11 +251,19 @@ export class MessageRig {
     return Number(count);
   }
 
-  async #management(method: "PUT" | "DELETE"): Promise<void> {
+  /** Of the vhost, as the management API writes them. */
+  async queueNames(): Promise<Set<string>> {
+    const answer = await this.#management("GET", `/api/queues/${encodeURIComponent(this.vhost)}?columns=name`);
+    const names = ((await answer.json()) as { name: string }[]).map(({ name }) => name);
+    return new Set(names.filter((name) => name !== deadLetterQueue));
+  }
+
+  async #management(method: "GET" | "PUT" | "DELETE", path = `/api/vhosts/${encodeURIComponent(this.vhost)}`) {
     const { managementUrl, adminUser, adminPassword } = this.#broker;
     const authorization = `Basic ${Buffer.from(`${adminUser}:${adminPassword}`).toString("base64")}`;
-    const url = `${managementUrl}/api/vhosts/${encodeURIComponent(this.vhost)}`;
-    const answer = await fetch(url, { method, headers: { authorization, "content-type": "application/json" } });
-    if (!answer.ok) throw new Error(`vhost ${this.vhost}: the broker answers ${answer.status}`);
+    const headers = { authorization, "content-type": "application/json" };
+    const answer = await fetch(managementUrl + path, { method, headers });
+    if (!answer.ok) throw new Error(`${path}: the broker answers ${answer.status}`);
+    return answer;
   }
 }

@@ -4,6 +4,8 @@ import { dispatcherInputRunner } from "./dispatcher.ts";
 import { dispatcherLedgerRunner } from "./dispatcher-ledger.ts";
 import { pullerQueueRunner } from "./puller.ts";
 import { pullerPeersRunner } from "./puller-peers.ts";
+import { queueManagerAnswersRunner } from "./queue-manager.ts";
+import { queueManagerNamesRunner } from "./queue-names.ts";
 import { receiverRunner } from "./receiver.ts";
 import { type MessageRunner, withOwnBroker } from "./run.ts";
 
@@ -15,6 +17,8 @@ export const messageRunners: readonly MessageRunner[] = [
   pullerPeersRunner,
   receiverRunner,
   ...bridgeRunners,
+  queueManagerAnswersRunner,
+  queueManagerNamesRunner,
 ];
 
 /** Hostile input for agents that read messages. */

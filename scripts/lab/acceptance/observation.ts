@@ -1,5 +1,5 @@
 import { buildModel } from "../../../infra/model/index.ts";
-import type { ArtifactSources } from "../../../infra/model/types.ts";
+import type { ArtifactSources, EnvironmentModel } from "../../../infra/model/types.ts";
 import { observeBrokers } from "../../../infra/observe/broker.ts";
 import { observe } from "../../../infra/observe/index.ts";
 import { checkoutDirectory } from "../paths.ts";
@@ -20,9 +20,12 @@ const artifacts: ArtifactSources = {
   watcher: artifact,
 };
 
+/** The lab's hosts as they should be, but for certificates and programs. */
+export const labModel = async (): Promise<EnvironmentModel> => buildModel(lab, await stackConfig(), artifacts);
+
 /** Seconds to ask all hosts and brokers of the lab, all at the same time, with the connections there already as in a second preview. */
 export async function observation(): Promise<{ readonly hosts: number; readonly seconds: number }> {
-  const model = buildModel(lab, await stackConfig(), artifacts);
+  const model = await labModel();
   const ask = () => Promise.all([observe(model, checkoutDirectory), observeBrokers(model, checkoutDirectory)]);
   await ask();
   const began = performance.now();

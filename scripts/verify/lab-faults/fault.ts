@@ -50,12 +50,43 @@ export const hung = (host: string, unit: string, step: string, name: string, who
 });
 
 /** An agent whose settings can't be read: systemd starts it again and again. */
-export const failing = (host: string, agent: string, step: string, name: string): LabFault => {
+export const failing = (host: string, agent: string, name: string): LabFault => {
   const file = `/etc/warren/${agent}.json`;
   return {
-    ...{ name, host, step },
+    ...{ name, host, step: "keeps running" },
     inject: [{ on: host, run: `mv ${file} ${file}.away && systemctl --no-block restart warren-${agent}` }],
     heal: [{ on: host, run: `mv ${file}.away ${file} && systemctl --no-block restart warren-${agent}` }],
+  };
+};
+
+/** An agent whose start fails before its program runs. */
+export const startless = (host: string, agent: string, name: string): LabFault => {
+  const folder = `/run/systemd/system/warren-${agent}.service.d`;
+  const again = `systemctl daemon-reload && systemctl --no-block restart warren-${agent}`;
+  return {
+    ...{ name, host, step: "keeps running" },
+    inject: [
+      {
+        on: host,
+        run: `mkdir -p ${folder} && printf '[Service]\\nExecStartPre=/bin/false\\n' > ${folder}/fault.conf && ${again}`,
+      },
+    ],
+    heal: [{ on: host, run: `rm -r ${folder} && ${again}` }],
+  };
+};
+
+/** An agent that something ends soon after each of its starts. */
+export const endedAgain = (host: string, agent: string, name: string): LabFault => {
+  const kill = `systemctl kill --signal=KILL warren-${agent}`;
+  return {
+    ...{ name, host, step: "keeps running" },
+    inject: [
+      {
+        on: host,
+        run: `systemd-run --quiet --collect --unit=warren-fault sh -c 'while sleep 1; do ${kill}; done'`,
+      },
+    ],
+    heal: [{ on: host, run: `systemctl stop warren-fault && systemctl --no-block restart warren-${agent}` }],
   };
 };
 

@@ -10,7 +10,7 @@ export const publicFaults: readonly LabFault[] = [
   },
   full("px-1", "/apps/px/txq/sftp", "px's disk is full"),
   stopped("px-1", "warren-delivery-sftp", "delivery runs", "the sender that delivers by SFTP is stopped"),
-  failing("px-1", "delivery-ftp", "delivery runs", "the sender that delivers by FTP can't read its settings"),
+  failing("px-1", "delivery-ftp", "the sender that delivers by FTP can't read its settings"),
   {
     name: "px's key is refused",
     inject: [{ on: "wxo-b1", run: "mv /etc/warren/authorized_keys/wxofeed /etc/warren/authorized_keys/.away" }],
@@ -43,7 +43,8 @@ export const publicFaults: readonly LabFault[] = [
     "public products can't be read by apache",
   ),
   stopped("wxo-b1", "warren-watcher", "watcher runs", "the watcher is stopped"),
-  failing("wxo-b1", "queue-manager", "queue-manager runs", "the queue manager can't read its settings"),
+  stopped("wxo-b1", "warren-queue-manager", "queue-manager runs", "the queue manager is stopped"),
+  failing("wxo-b1", "queue-manager", "the queue manager can't read its settings"),
   {
     // It takes connections all the same: its kernel is well. The command that does it has to come back before.
     name: "a client's host hangs: none of its processes runs",

@@ -1,4 +1,15 @@
-import { failing, full, hung, killed, type LabFault, mode, stopped, withoutBroker } from "./fault.ts";
+import {
+  endedAgain,
+  failing,
+  full,
+  hung,
+  killed,
+  type LabFault,
+  mode,
+  startless,
+  stopped,
+  withoutBroker,
+} from "./fault.ts";
 
 const keepalivedSignal = (name: string) => `systemctl kill --signal=${name} --kill-whom=all keepalived`;
 const rxq = "/apps/px/rxq/pull_urp";
@@ -16,6 +27,7 @@ export const radarFaults: readonly LabFault[] = [
     ...{ host: "urp-1", step: "products are made" },
   },
   stopped("urp-1", "warren-announcer", "announcer runs", "an announcer is stopped"),
+  endedAgain("urp-1", "announcer", "an announcer is killed over and over"),
   hung("urp-2", "warren-announcer", "announcer runs", "an announcer hangs"),
   withoutBroker("urp-2", "products are announced", "AMQP of one radar server is cut: its spool fills"),
   {
@@ -105,6 +117,7 @@ export const radarFaults: readonly LabFault[] = [
     ...{ host: "bunny1", step: "on the preferred host", isSlow: true },
   },
   stopped("bunny2", "warren-dispatcher", "dispatcher runs", "the standby dispatcher is stopped"),
+  { ...startless("bunny1", "dispatcher", "the active dispatcher can't start"), isSlow: true },
   hung("bunny1", "warren-dispatcher", "dispatcher runs", "the active dispatcher hangs"),
   {
     name: "a queue has no mirror",
@@ -150,7 +163,7 @@ export const radarFaults: readonly LabFault[] = [
     ...{ host: "pds-3", step: "its clock is right" },
   },
   full("pds-1", rxq, "a puller's disk is full"),
-  failing("pds-3", "puller", "puller runs", "a puller can't read its settings"),
+  failing("pds-3", "puller", "a puller can't read its settings"),
   hung("pds-2", "warren-puller", "puller runs", "a puller hangs"),
   withoutBroker("pds-1", "puller is well", "AMQP of one puller is cut"),
   {

@@ -1,0 +1,40 @@
+import { z } from "zod";
+
+/** A server as URLs are compared with it. */
+interface AllowedHost {
+  readonly hostname: string;
+  /** Absent: any. */
+  readonly port?: string;
+}
+
+/**
+ * Reads a name, an IPv4 or an IPv6 address, each with or without a port: `urp-1`, `urp-1:80`, `::1`, `[::1]:8080`.
+ * @returns undefined where it is something else
+ */
+export function parseAllowedHost(text: string): AllowedHost | undefined {
+  const isBareAddress = /^[^[\]]*:[^[\]]*:[^[\]]*$/.test(text);
+  const [, host = "", port] = isBareAddress
+    ? [text, `[${text}]`]
+    : (/^(\[[^\]]+\]|[^:[\]]+)(?::(\d+))?$/.exec(text) ?? []);
+  if (host === "" || /[\s/\\?#@%]/.test(host) || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535) return undefined;
+  const url = `http://${host}/`;
+  if (!URL.canParse(url)) return undefined;
+  const hostname = withoutDot(new URL(url).hostname);
+  return { hostname, ...(port === undefined ? {} : { port: String(Number(port)) }) };
+}
+
+/** In a config: a host, or one port of it. */
+export const allowedHost = z
+  .string()
+  .refine((text) => parseAllowedHost(text) !== undefined, "a host or host:port is expected, e.g. urp-1:80");
+
+/** Whether a URL, of http or https, is of one of the hosts. A name is the same in capitals, and with the dot of DNS at its end. */
+export function isAllowed({ protocol, hostname, port }: URL, allowedHosts: readonly string[]): boolean {
+  const own = { hostname: withoutDot(hostname), port: port || (protocol === "https:" ? "443" : "80") };
+  return allowedHosts.some((text) => {
+    const allowed = parseAllowedHost(text);
+    return allowed?.hostname === own.hostname && (allowed.port === undefined || allowed.port === own.port);
+  });
+}
+
+const withoutDot = (hostname: string): string => (hostname.endsWith(".") ? hostname.slice(0, -1) : hostname);

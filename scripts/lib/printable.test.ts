@@ -1,0 +1,24 @@
+import { expect, it } from "vitest";
+import { printable, printableBytes } from "./printable.ts";
+
+it.each([
+  ["a terminal's escape", "a\u001b[31mb", "a\\x1b[31mb"],
+  ["lines", "a\r\nb\tc", "a\\x0d\\nb\\tc"],
+  ["the controls of eight bits, and DEL", "\u009b2J\u007f", "\\x9b2J\\x7f"],
+  ["the direction of writing", "a\u202eb\u2066", "a\\u202eb\\u2066"],
+  ["what separates lines elsewhere", "a\u2028b", "a\\u2028b"],
+  ["what has no width, also beyond the first plane", "a\u200bb\u{e0041}", "a\\u200bb\\u{e0041}"],
+  ["half a character", "a\ud800", "a\\ud800"],
+])("writes out %s", (_, text, shown) => {
+  expect(printable(text)).toBe(shown);
+});
+
+it("leaves other letters as they are, and cuts what is too long", () => {
+  expect(printable("précipité 雨量")).toBe("précipité 雨量");
+  expect(printable("abcdef", 3)).toBe("abc…");
+});
+
+it("shows bytes that are no text by their numbers, and a text that is cut inside a character as far as it goes", () => {
+  expect(printableBytes(Buffer.from([0, 1, 0x80, 0x9b, 65]), 10)).toBe("\\x00\\x01\\x80\\x9bA");
+  expect(printableBytes(Buffer.from("aé"), 2)).toBe("a…");
+});
