@@ -38,11 +38,15 @@ export async function digestFile(path: string, facts: FileFacts, root: string): 
   }
 }
 
+/** Behind a link that took its folder's place, or moved or removed since it was opened: gone from where it was. */
+const elsewhere = () => Object.assign(new Error("not under this path"), { code: "ENOENT" });
+
 /** Undefined where the file is another one, or its size not what it was. */
 function digestSmall(path: string, facts: FileFacts, root: string): string | undefined {
   const descriptor = openSync(path, openFlags);
   try {
-    if (!isSame(factsOf(fstatSync(descriptor)), facts) || !isOpenAt(descriptor, path, root)) return undefined;
+    if (!isOpenAt(descriptor, path, root)) throw elsewhere();
+    if (!isSame(factsOf(fstatSync(descriptor)), facts)) return undefined;
     const content = Buffer.allocUnsafe(facts.size);
     let filled = 0;
     for (let count = -1; filled < facts.size && count !== 0; filled += count) {
@@ -57,8 +61,8 @@ function digestSmall(path: string, facts: FileFacts, root: string): string | und
 async function digestLarge(path: string, facts: FileFacts, root: string): Promise<string | undefined> {
   const handle = await open(path, openFlags);
   try {
-    const isIt = isSame(factsOf(await handle.stat()), facts) && isOpenAt(handle.fd, path, root);
-    return isIt ? await digestOpen(handle, facts.size) : undefined;
+    if (!isOpenAt(handle.fd, path, root)) throw elsewhere();
+    return isSame(factsOf(await handle.stat()), facts) ? await digestOpen(handle, facts.size) : undefined;
   } finally {
     await handle.close();
   }
