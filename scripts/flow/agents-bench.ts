@@ -103,6 +103,10 @@ export class Bench {
     return this.brokerSettingsVia(this.#broker.amqpPort);
   }
 
+  get exchange(): string {
+    return this.#prefix;
+  }
+
   /** An agent's `broker`, by another port than the broker's own. */
   brokerSettingsVia(port: number) {
     const hosts = [`127.0.0.1:${port}`];

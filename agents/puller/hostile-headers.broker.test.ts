@@ -1,0 +1,63 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { Bench } from "../../scripts/flow/agents-bench.ts";
+import { RawConnection } from "../../scripts/fuzz/amqp/connection.ts";
+import type { Table } from "../../scripts/fuzz/amqp/fields.ts";
+import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
+
+// Headers that once ended dispatchers and pullers, over and over, on announcements that are in order. `./warren fuzz` makes up others.
+
+let broker: LocalBroker;
+let bench: Bench;
+let raw: RawConnection;
+let benches = 0;
+const waiting = { timeout: 100_000, interval: 20 };
+vi.setConfig({ testTimeout: 240_000 });
+
+beforeAll(async () => {
+  broker = await Bench.startBroker();
+});
+afterAll(() => broker?.stop());
+beforeEach(async () => {
+  bench = new Bench(broker, ++benches);
+  await bench.open();
+  const { adminUser: user, adminPassword: password, amqpPort: port } = broker;
+  raw = await RawConnection.open({ port, vhost: "/", user, password });
+});
+afterEach(async () => {
+  raw.destroy();
+  await bench.close();
+});
+
+const text = (bytes: number) => ({ type: "string", value: Buffer.alloc(bytes, "x") }) as const;
+const nested = { type: "nested", tag: "F", levels: 12_000 } as const;
+const hostile: readonly (readonly [string, Table])[] = [
+  ["warren's own of 90,000 bytes", [[Buffer.from("x-warren-alternate"), text(90_000)]]],
+  ["warren's own of 65,500 bytes", [[Buffer.from("x-warren-alternate"), text(65_500)]]],
+  ["its publisher's of 90,000 bytes", [[Buffer.from("filename"), text(90_000)]]],
+  ["a table 12,000 tables deep", [[Buffer.from("deep"), nested]]],
+];
+
+async function publish(kind: "input" | "notify", product: string, headers: Table): Promise<void> {
+  const body = bench.urp1.announcementOf(product);
+  const routingKey = Buffer.from(`v00.urp.${kind}.x`);
+  const outcome = await raw.publish({
+    exchange: bench.exchange,
+    routingKey,
+    properties: { headers, deliveryMode: 2 },
+    body,
+  });
+  expect(outcome).toBe("confirmed");
+}
+
+test.each(["input", "notify"] as const)(
+  "headers that can't be sent on end nobody who reads them under %s",
+  async (kind) => {
+    const agents = [await bench.startDispatcher(), await bench.startPuller("a")];
+    const before = agents.map(({ pid }) => pid);
+    for (const [name, headers] of hostile) await publish(kind, name.replaceAll(/[^a-z0-9]/g, "-"), headers);
+    await publish(kind, "good", []);
+    await expect.poll(() => bench.products.length, waiting).toBe(hostile.length + 1);
+    await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+    expect(agents.map(({ pid }) => pid)).toEqual(before);
+  },
+);
