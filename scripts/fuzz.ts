@@ -82,7 +82,7 @@ function number(what: string, min: number, max: number): (text: string) => numbe
 }
 
 const helpText = `
-${fuzzSubjects.map(({ name, summary }) => `${name.padEnd(18)} ${summary}`).join("\n")}
+${fuzzSubjects.map(({ name, summary }) => `${name.padEnd(22)} ${summary}`).join("\n")}
 
 Each agent runs as a process of its own, with a broker and folders of its own where it needs them; nothing leaves this
 machine. Inputs are made from valid ones; every fiftieth is left valid. The agent must not end, every valid input must come

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { encodeContentHeader, type RawDelivery, type RawMessage, readContentHeader } from "./content.ts";
 import { encodeTable, shortString, type Table, uint32, withLength } from "./fields.ts";
+import { FrameReader, frame, frameMax, headerFrameBytesMax, methodFrame, methods, readShort, zero2 } from "./frames.ts";
 
 export interface RawConnectionOptions {
   readonly port: number;
@@ -11,26 +12,6 @@ export interface RawConnectionOptions {
   readonly onDelivery?: (delivery: RawDelivery) => void;
 }
 
-/** Numbers of class and method as one. */
-const method = (classId: number, methodId: number) => classId * 0x1_0000 + methodId;
-const methods = {
-  start: method(10, 10),
-  tune: method(10, 30),
-  openOk: method(10, 41),
-  close: method(10, 50),
-  channelOpenOk: method(20, 11),
-  channelClose: method(20, 40),
-  return: method(60, 50),
-  deliver: method(60, 60),
-  ack: method(60, 80),
-  nack: method(60, 120),
-} as const;
-
-const frameEnd = 0xce;
-const frameOverheadBytes = 8;
-const frameMax = 131_072;
-/** Header frames can't be split: this much fits into one. */
-export const headerFrameBytesMax = frameMax - frameOverheadBytes;
 const channel = 1;
 const channelMax = 16;
 
@@ -51,7 +32,6 @@ interface Arriving {
 export class RawConnection {
   readonly #options: RawConnectionOptions;
   readonly #socket: Socket;
-  #unread: Buffer = Buffer.alloc(0);
   #answer = Promise.withResolvers<Buffer>();
   readonly #awaited = new Map<number, (outcome: Outcome) => void>();
   readonly #queuesByTag = new Map<string, string>();
@@ -63,7 +43,8 @@ export class RawConnection {
   private constructor(options: RawConnectionOptions, socket: Socket) {
     this.#options = options;
     this.#socket = socket;
-    socket.on("data", (data: Buffer) => this.#onData(data));
+    const reader = new FrameReader((type, payload) => this.#onFrame(type, payload));
+    socket.on("data", (data: Buffer) => reader.read(data));
     socket.on("error", () => {});
     socket.on("close", () => this.#end(this.#closedBy ?? "the socket was closed"));
   }
@@ -198,19 +179,6 @@ export class RawConnection {
     this.#socket.write(methodFrame(onChannel, classId, methodId, ...args));
   }
 
-  #onData(data: Buffer): void {
-    this.#unread = this.#unread.length === 0 ? data : Buffer.concat([this.#unread, data]);
-    let at = 0;
-    while (this.#unread.length - at >= frameOverheadBytes) {
-      const size = this.#unread.readUInt32BE(at + 3);
-      if (this.#unread.length - at < size + frameOverheadBytes) break;
-      const payload = this.#unread.subarray(at + 7, at + 7 + size);
-      this.#onFrame(this.#unread.readUInt8(at), payload);
-      at += size + frameOverheadBytes;
-    }
-    this.#unread = this.#unread.subarray(at);
-  }
-
   #onFrame(type: number, payload: Buffer): void {
     if (type === 1) this.#onMethod(payload.readUInt32BE(0), payload);
     else if (type === 2) this.#onHeader(payload);
@@ -288,22 +256,4 @@ export class RawConnection {
     for (const tell of this.#awaited.values()) tell({ refused: this.#closedBy });
     this.#awaited.clear();
   }
-}
-
-const zero2 = Buffer.from([0, 0]);
-
-function methodFrame(onChannel: number, classId: number, methodId: number, ...args: readonly Buffer[]): Buffer {
-  return frame(1, onChannel, Buffer.concat([uint32(method(classId, methodId)), ...args]));
-}
-
-function frame(type: number, onChannel: number, payload: Buffer): Buffer {
-  const start = Buffer.alloc(7);
-  start.writeUInt8(type, 0);
-  start.writeUInt16BE(onChannel, 1);
-  start.writeUInt32BE(payload.length, 3);
-  return Buffer.concat([start, payload, Buffer.from([frameEnd])]);
-}
-
-function readShort(payload: Buffer, at: number): Buffer {
-  return payload.subarray(at + 1, at + 1 + payload.readUInt8(at));
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type fc from "fast-check";
 import { productKey } from "../../../agents/lib/announcement.ts";
-import { headerFrameBytesMax } from "../amqp/connection.ts";
 import { encodeContentHeader, type RawMessage } from "../amqp/content.ts";
+import { headerFrameBytesMax } from "../amqp/frames.ts";
 import { draw, isValidTurn } from "../seeds.ts";
 import type { Draft, FuzzMessage, Mutation, Parts } from "./draft.ts";
 

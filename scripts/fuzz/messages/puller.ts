@@ -46,8 +46,8 @@ export function pullerConfig(rig: MessageRig, server: URL) {
     triesBeforeAlternate: 1,
     retryDelayMinMs: 1,
     retryDelayMaxMs: 5,
-    originProbeMinMs: 10,
-    originProbeMaxMs: 20,
+    // The one server plays dead now and then, and valid products are on it all the same.
+    originFaultsMax: 1000,
     localHoldMs: 200,
     localRetryDelayMaxMs: 50,
     connectTimeoutMs: 1000,

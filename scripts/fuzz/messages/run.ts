@@ -1,5 +1,5 @@
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
-import { Cleanup } from "../../flow/cleanup.ts";
+import { cleanly } from "../../bench/cleanly.ts";
 import { type LocalBroker, startLocalBroker } from "../../lib/local-broker.ts";
 import { type RawDelivery, textHeader } from "../amqp/content.ts";
 import { replayCommand } from "../report.ts";
@@ -35,17 +35,13 @@ export function withOwnBroker({ name, summary, run }: MessageRunner): FuzzSubjec
   return {
     name,
     summary,
-    async run(options) {
-      const cleanup = new Cleanup();
-      try {
+    run: (options) =>
+      cleanly(options.signal, async (cleanup) => {
         const broker = await startLocalBroker();
         cleanup.add(() => broker.stop());
         options.signal.throwIfAborted();
-        return await run(broker, options);
-      } finally {
-        await cleanup.run();
-      }
-    },
+        return run(broker, options);
+      }),
   };
 }
 
