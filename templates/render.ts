@@ -49,6 +49,7 @@ export interface RabbitmqConfValues {
   /** Of a cluster. */
   readonly keepaliveMs: number;
   readonly raftPollMs: number;
+  readonly frameBytesMax: number;
   readonly heartbeatSeconds: number;
   readonly definitionsFile: string;
   readonly loopbackUsers: readonly string[];

@@ -38,6 +38,7 @@ export function brokerConfigFiles(clusterName: string, broker: BrokerConfig, nod
 
 /** Why some of the terms are as they are; `rabbitmq.conf` has the same words beside its lines. */
 const remarks = [
+  "frame_max: nobody can send headers or arguments that are nested so deep that they end the broker.",
   "heartbeat: clients of a lost host are let go after two missed beats.",
   "log: errors, refused logins among them; keepalived's check opens and leaves a connection every second.",
   "load_definitions: the administrator's account, so that the management API can be used from the first boot on.",

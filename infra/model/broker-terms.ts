@@ -71,6 +71,7 @@ function rabbitTerms(settings: BrokerSettings): Term[] {
           ...(settings.nodeLoss ? [setting("cluster_keepalive_interval", settings.nodeLoss.keepaliveMs)] : []),
         ]
       : []),
+    setting("frame_max", settings.frameBytesMax),
     setting("heartbeat", settings.heartbeatSeconds),
     setting("log", [setting("categories", [setting("connection", [setting("level", atom("error"))])])]),
     setting("load_definitions", settings.definitionsFile),
