@@ -1,12 +1,13 @@
 import { announcementUrl, nothingToFetch } from "../../../agents/lib/announcement.ts";
 import { codecs, type WireFormat } from "../../../agents/lib/codecs.ts";
 import type { RawDelivery } from "../amqp/content.ts";
+import type { BrokerRunner } from "../own-broker.ts";
 import { validCount } from "../seeds.ts";
 import type { FuzzOptions } from "../subject.ts";
 import { type Draft, type FuzzMessage, type Parts, textField } from "./draft.ts";
 import { fingerprint, type MessageKind, productParts } from "./make.ts";
 import { mutationsOf } from "./mutations.ts";
-import { describe, hear, inRig, type MessageRun, type MessageRunner, pour } from "./run.ts";
+import { describe, hear, inRig, type MessageRun, pour } from "./run.ts";
 import { Tally } from "./tally.ts";
 
 const queue = "fuzz.bridge";
@@ -49,7 +50,7 @@ export function composeAs(
 }
 
 /** The bridge with one format as its source: what it hears goes out in each of the others. */
-function bridgeRunner(from: WireFormat): MessageRunner {
+function bridgeRunner(from: WireFormat): BrokerRunner {
   const name = `bridge-${from}`;
   // A URL alone says no size, and v00 needs one.
   const targets = formats.filter((format) => format !== from && !(from === "exp" && format === "v00"));
@@ -89,7 +90,7 @@ function bridgeRunner(from: WireFormat): MessageRunner {
   };
 }
 
-export const bridgeRunners: readonly MessageRunner[] = formats.map(bridgeRunner);
+export const bridgeRunners: readonly BrokerRunner[] = formats.map(bridgeRunner);
 
 /** Of all messages with one body: they can't be told apart. */
 interface Sent {

@@ -7,13 +7,14 @@ import {
   twinTopicDefault,
 } from "../../../agents/lib/dispatch-topics.ts";
 import type { RawDelivery } from "../amqp/content.ts";
+import type { BrokerRunner } from "../own-broker.ts";
 import { indicesOf, isValidTurn, validCount } from "../seeds.ts";
 import { composeAs } from "./bridge.ts";
 import { dispatcherConfig, exchange, hostName, inputQueue, pullQueue } from "./dispatcher.ts";
 import type { Mutation } from "./draft.ts";
 import { type MessageKind, productParts } from "./make.ts";
 import { mutationsOf } from "./mutations.ts";
-import { describe, hear, inRig, type MessageRun, type MessageRunner, pour } from "./run.ts";
+import { describe, hear, inRig, type MessageRun, pour } from "./run.ts";
 import { Tally } from "./tally.ts";
 
 const name = "dispatcher-ledger";
@@ -49,7 +50,7 @@ const kind: MessageKind = {
 };
 
 /** The dispatcher's ledger: what is valid there must be known, and what isn't must hold nothing up. */
-export const dispatcherLedgerRunner: MessageRunner = {
+export const dispatcherLedgerRunner: BrokerRunner = {
   name,
   summary: "the ledger: forged announcements, receipts, twins, markers",
   run: (broker, options) =>

@@ -5,13 +5,14 @@ import {
   notifyTopicDefault,
   twinTopicDefault,
 } from "../../../agents/lib/dispatch-topics.ts";
+import type { BrokerRunner } from "../own-broker.ts";
 import { validCount } from "../seeds.ts";
 import { composeAs } from "./bridge.ts";
 import { type FuzzMessage, textField, withHeader } from "./draft.ts";
 import { fingerprint, type MessageKind, productParts } from "./make.ts";
 import { mutationsOf } from "./mutations.ts";
 import type { MessageRig } from "./rig.ts";
-import { describe, hear, inRig, type MessageRun, type MessageRunner, pour } from "./run.ts";
+import { describe, hear, inRig, type MessageRun, pour } from "./run.ts";
 import { Tally } from "./tally.ts";
 
 const name = "dispatcher-input";
@@ -46,7 +47,7 @@ export function dispatcherConfig(rig: MessageRig) {
 }
 
 /** The dispatcher's input: announcements, and pullers' requests for another one. */
-export const dispatcherInputRunner: MessageRunner = {
+export const dispatcherInputRunner: BrokerRunner = {
   name,
   summary: "the input queue: announcements, and requests of pullers",
   run: (broker, options) =>

@@ -7,6 +7,7 @@ import {
   pulledTopicDefault,
   twinTopicDefault,
 } from "../../../agents/lib/dispatch-topics.ts";
+import type { BrokerRunner } from "../own-broker.ts";
 import { indicesOf, isValidTurn, validCount } from "../seeds.ts";
 import { composeAs } from "./bridge.ts";
 import type { Mutation } from "./draft.ts";
@@ -15,7 +16,7 @@ import { mutationsOf } from "./mutations.ts";
 import { oddFileNames, oddJson } from "./odd-texts.ts";
 import { startProductServer } from "./product-server.ts";
 import { pullerConfig } from "./puller.ts";
-import { describe, hear, inRig, type MessageRunner } from "./run.ts";
+import { describe, hear, inRig } from "./run.ts";
 import { Tally } from "./tally.ts";
 
 const name = "puller-peers";
@@ -84,7 +85,7 @@ const kind: MessageKind = {
 };
 
 /** What pullers say to each other: each valid question gets its answer, and products are pulled. */
-export const pullerPeersRunner: MessageRunner = {
+export const pullerPeersRunner: BrokerRunner = {
   name,
   summary: "the topic of pullers: forged questions, answers, greetings",
   run: (broker, options) =>

@@ -8,6 +8,7 @@ import {
   pulledTopicDefault,
   twinTopicDefault,
 } from "../../../agents/lib/dispatch-topics.ts";
+import type { BrokerRunner } from "../own-broker.ts";
 import { validCount } from "../seeds.ts";
 import { composeAs } from "./bridge.ts";
 import { type FuzzMessage, type Mutation, textField, withHeader } from "./draft.ts";
@@ -16,7 +17,7 @@ import { mutationsOf } from "./mutations.ts";
 import { folderName } from "./odd-texts.ts";
 import { oddAnswers, startProductServer } from "./product-server.ts";
 import type { MessageRig } from "./rig.ts";
-import { describe, hear, inRig, type MessageRun, type MessageRunner, pour } from "./run.ts";
+import { describe, hear, inRig, type MessageRun, pour } from "./run.ts";
 import { Tally } from "./tally.ts";
 
 const name = "puller-queue";
@@ -57,7 +58,7 @@ export function pullerConfig(rig: MessageRig, server: URL) {
 }
 
 /** The puller's queue: first announcements and twins, as dispatchers send them. */
-export const pullerQueueRunner: MessageRunner = {
+export const pullerQueueRunner: BrokerRunner = {
   name,
   summary: "the pull queue: announcements and twins, from servers of every kind",
   run: (broker, options) =>

@@ -1,11 +1,12 @@
 import fc from "fast-check";
+import type { BrokerRunner } from "../own-broker.ts";
 import { draw, indicesOf, isValidTurn, validCount } from "../seeds.ts";
 import type { FuzzOptions } from "../subject.ts";
 import { FakeManagement, type FakeQueue } from "./fake-management.ts";
 import { show } from "./mutations.ts";
 import { oddFileNames, oddJson, oddNumbers } from "./odd-texts.ts";
 import type { MessageRig } from "./rig.ts";
-import { describe, inRig, type MessageRunner } from "./run.ts";
+import { describe, inRig } from "./run.ts";
 
 const name = "queue-manager-answers";
 const production = "cmc.";
@@ -116,7 +117,7 @@ function textOf(entries: Entries): string {
 }
 
 /** Answers of a management API: queues that are valid and full are deleted once, the system's own never, whatever else it says. */
-export const queueManagerAnswersRunner: MessageRunner = {
+export const queueManagerAnswersRunner: BrokerRunner = {
   name,
   summary: "the management API's answers: items of queues, whole answers",
   run: (broker, options) =>

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { RawConnection } from "../amqp/connection.ts";
 import type { Table } from "../amqp/fields.ts";
+import type { BrokerRunner } from "../own-broker.ts";
 import { draw, indicesOf, isValidTurn, validCount } from "../seeds.ts";
 import type { FuzzOptions } from "../subject.ts";
 import { show } from "./mutations.ts";
@@ -8,7 +9,7 @@ import { deepForBindings, describeField, oddNames, smallFields } from "./odd-fie
 import { anyText, oddFileNames } from "./odd-texts.ts";
 import { queueManagerConfig } from "./queue-manager.ts";
 import type { MessageRig } from "./rig.ts";
-import { describe, inRig, type MessageRunner } from "./run.ts";
+import { describe, inRig } from "./run.ts";
 
 const name = "queue-manager-names";
 /** Each is a process of the broker and a line of its statistics: more would measure the broker. */
@@ -61,7 +62,7 @@ function makeQueue(seed: number, index: number): StrangersQueue {
 }
 
 /** Queues that strangers made on a real broker: the manager deletes each, or says why it can't, and goes on with the others. */
-export const queueManagerNamesRunner: MessageRunner = {
+export const queueManagerNamesRunner: BrokerRunner = {
   name,
   summary: `names and arguments of queues and bindings on a real broker, at most ${queuesMax}`,
   run(broker, given) {

@@ -1,12 +1,13 @@
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
+import type { BrokerRunner } from "../own-broker.ts";
 import { validCount } from "../seeds.ts";
 import { type FuzzMessage, type Mutation, textField, withHeader } from "./draft.ts";
 import { fingerprint, type MessageKind, productParts } from "./make.ts";
 import { mutationsOf } from "./mutations.ts";
 import { folderName } from "./odd-texts.ts";
-import { describe, hear, inRig, type MessageRun, type MessageRunner, pour } from "./run.ts";
+import { describe, hear, inRig, type MessageRun, pour } from "./run.ts";
 import { Tally } from "./tally.ts";
 
 const name = "receiver";
@@ -41,7 +42,7 @@ const kind: MessageKind = {
 const forbidden = /[\u0000-\u001f\u007f]|^\.|\.tmp$/;
 
 /** Messages that are products, put into a folder as files. */
-export const receiverRunner: MessageRunner = {
+export const receiverRunner: BrokerRunner = {
   name,
   summary: "messages that are products: names, headers, bodies",
   run: (broker, options) =>

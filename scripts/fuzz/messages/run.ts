@@ -1,10 +1,9 @@
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
-import { cleanly } from "../../bench/cleanly.ts";
-import { type LocalBroker, startLocalBroker } from "../../lib/local-broker.ts";
+import type { LocalBroker } from "../../lib/local-broker.ts";
 import { type RawDelivery, textHeader } from "../amqp/content.ts";
 import { replayCommand } from "../report.ts";
 import { indicesOf } from "../seeds.ts";
-import type { FuzzOptions, FuzzReport, FuzzSubject } from "../subject.ts";
+import type { FuzzOptions, FuzzReport } from "../subject.ts";
 import type { FuzzMessage } from "./draft.ts";
 import { fingerprint, indexOfId, type MessageKind, makeMessage, rawOf } from "./make.ts";
 import { MessageRig, type Settling } from "./rig.ts";
@@ -22,27 +21,6 @@ export interface MessageRun {
   /** Bodies of dead letters that say a reason. */
   readonly dead: Tally;
   readonly findings: string[];
-}
-
-export interface MessageRunner {
-  readonly name: string;
-  readonly summary: string;
-  run(broker: LocalBroker, options: FuzzOptions): Promise<FuzzReport>;
-}
-
-/** A subject with a broker of its own. */
-export function withOwnBroker({ name, summary, run }: MessageRunner): FuzzSubject {
-  return {
-    name,
-    summary,
-    run: (options) =>
-      cleanly(options.signal, async (cleanup) => {
-        const broker = await startLocalBroker();
-        cleanup.add(() => broker.stop());
-        options.signal.throwIfAborted();
-        return run(broker, options);
-      }),
-  };
 }
 
 /** What a run counted. */

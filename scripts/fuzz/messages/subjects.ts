@@ -1,3 +1,4 @@
+import { type BrokerRunner, withOwnBroker } from "../own-broker.ts";
 import type { FuzzSubject } from "../subject.ts";
 import { bridgeRunners } from "./bridge.ts";
 import { dispatcherInputRunner } from "./dispatcher.ts";
@@ -7,10 +8,9 @@ import { pullerPeersRunner } from "./puller-peers.ts";
 import { queueManagerAnswersRunner } from "./queue-manager.ts";
 import { queueManagerNamesRunner } from "./queue-names.ts";
 import { receiverRunner } from "./receiver.ts";
-import { type MessageRunner, withOwnBroker } from "./run.ts";
 
 /** Each with a broker that is given to it. */
-export const messageRunners: readonly MessageRunner[] = [
+export const messageRunners: readonly BrokerRunner[] = [
   dispatcherInputRunner,
   dispatcherLedgerRunner,
   pullerQueueRunner,
