@@ -75,6 +75,16 @@ test("where no twin comes in time the failed announcement goes out once more, an
   expect(deeds(at.settle("confirmed", serve))).toEqual(["ack 2"]);
 });
 
+test("of many requests for one product few are kept, waiting or while the answer is on its way: the others are acked", () => {
+  const at = CoreFixture.working();
+  at.settle("confirmed", at.deliver(1));
+  const asked = Array.from({ length: 6 }, () => deeds(at.request(1)));
+  expect(asked).toEqual([[], [], [], ["ack 4"], ["ack 5"], ["ack 6"]]);
+  const serve = at.deliver(1, { source: "urp-2" });
+  expect([deeds(at.request(1)), deeds(at.request(1))]).toEqual([["ack 3"], ["ack 7"]]);
+  expect(deeds(at.settle("confirmed", serve))).toEqual(["ack 9", "ack 8", "ack 10", "ack 11"]);
+});
+
 test("beyond alternatesWaitingMax the oldest request gets no more time", () => {
   const at = CoreFixture.working({ alternatesWaitingMax: 2 });
   at.request(1);

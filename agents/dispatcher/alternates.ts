@@ -10,7 +10,7 @@ import type { Parts } from "./parts.ts";
 import { type Answer, type Serve, Serves } from "./serves.ts";
 import { type Help, StandbyHelp } from "./standby-help.ts";
 import type { Turn } from "./turn.ts";
-import { WaitingRequests } from "./waiting-requests.ts";
+import { requestsKept, WaitingRequests } from "./waiting-requests.ts";
 
 /**
  * A puller that can't fetch what was announced asks for the product's other announcement. Answered with a twin that is kept on
@@ -63,6 +63,9 @@ export class Alternates {
     }
     if (serve) {
       serve.requests.push(delivery);
+      // The others are answered by the same.
+      const tooMany = serve.requests.length > requestsKept ? serve.requests.shift() : undefined;
+      if (tooMany) this.#ack(tooMany);
       return;
     }
     if (this.#waiting.join(key, source, delivery)) return;

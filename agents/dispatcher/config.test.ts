@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { loadConfig } from "../lib/config.ts";
 import { configSchema, ledgerQueueOf, prefetchMin, sharesOf } from "./config.ts";
 import { topologyOf } from "./topology.ts";
+import { requestsKept } from "./waiting-requests.ts";
 
 const example = join(import.meta.dirname, "example.json");
 
@@ -46,14 +47,15 @@ test("a ledger that is not named is called after the host, so that two hosts nev
   expect(ledgerQueueOf({ ...config, ledgerQueue: "cmc.own" })).toBe("cmc.own");
 });
 
-test("however small the prefetch may be, something may be published, and doubts and requests together leave room", async () => {
+test("however small the prefetch may be, something may be published, and doubts and all requests together leave room", async () => {
   const config = await loadConfig(configSchema, example);
   for (const prefetch of [prefetchMin, 9, 500, 2000, 10_000]) {
     const { publishingMax, doubtsMax, alternatesWaitingMax } = sharesOf({ ...config, prefetch });
     expect(Math.min(publishingMax, doubtsMax, alternatesWaitingMax)).toBeGreaterThan(0);
-    expect(doubtsMax + alternatesWaitingMax).toBeLessThan(prefetch);
+    expect(doubtsMax + alternatesWaitingMax * requestsKept).toBeLessThan(prefetch);
   }
-  expect(sharesOf({ ...config, prefetch: 2000 }).alternatesWaitingMax).toBe(200);
+  expect(sharesOf({ ...config, prefetch: 2000 }).alternatesWaitingMax).toBe(166);
+  expect(sharesOf({ ...config, prefetch: 10_000 }).alternatesWaitingMax).toBe(200);
 });
 
 test("the smallest and the largest values go together", () => {

@@ -11,6 +11,7 @@ import {
   topicPrefix,
   twinTopicDefault,
 } from "../lib/dispatch-topics.ts";
+import { requestsKept } from "./waiting-requests.ts";
 
 /** The broker takes a delivery back that was not settled for half an hour (its consumer_timeout): a doubt ends before. */
 const doubtSecondsMax = 1700;
@@ -103,7 +104,7 @@ const own = {
     .min(1)
     .max(10_000)
     .default(200)
-    .describe("requests that may wait for one; never more than a quarter of prefetch"),
+    .describe("products whose requests may wait for one; what waits is never more than a quarter of prefetch"),
   standbyServeDelayMs: z
     .int()
     .min(0)
@@ -171,11 +172,11 @@ export function sharesOf({ alternatesWaitingMax, prefetch }: Config) {
   return {
     publishingMax: share(publishingShare),
     doubtsMax: share(doubtsShare),
-    alternatesWaitingMax: Math.min(alternatesWaitingMax, share(alternatesShare)),
+    alternatesWaitingMax: Math.min(alternatesWaitingMax, share(alternatesShare / requestsKept)),
   };
 }
 
 /** The latter two together are less than all. */
 const publishingShare = 0.5;
-const doubtsShare = 0.625;
+const doubtsShare = 0.6;
 const alternatesShare = 0.25;

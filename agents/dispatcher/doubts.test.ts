@@ -198,14 +198,24 @@ test("what is announced again and nobody has pulled goes out again, late and mar
   expect(at.deliver(3, { again: true })).toMatchObject([{ type: "publish", doubt: true }]);
 });
 
-test("many that are announced again make nothing go out early", () => {
-  const at = CoreFixture.working({ doubtsMax: 1 });
+test("many that are announced again make none go out early, up to doubtsMax", () => {
+  const at = CoreFixture.working({ doubtsMax: 3 });
   for (const product of [1, 2, 3]) {
     at.settle("confirmed", at.deliver(product));
     at.deliver(product, { again: true });
   }
   expect([at.core.doubts, at.tickAfter(100)]).toEqual([3, []]);
   expect(deeds(at.tell({ type: "gone" }))).toEqual(["cancel", "requeue 3", "requeue 5", "requeue 7"]);
+});
+
+test("beyond doubtsMax the oldest that is announced again goes out, so that nobody fills the input with one product", () => {
+  const at = CoreFixture.working({ doubtsMax: 3 });
+  at.settle("confirmed", at.deliver(1));
+  for (let count = 0; count < 4; count++) at.deliver(1, { again: true });
+  const publish = at.returnMarker(at.tickAfter(100));
+  expect(publish).toMatchObject([{ how: "again" }, { type: "publish", delivery: { id: 3 }, doubt: true }]);
+  expect(deeds(at.settle("confirmed", publish))).toEqual(["ack 3", "ack 4", "ack 5", "ack 6"]);
+  expect(at.core.doubts).toBe(0);
 });
 
 test("where pullers send no receipts, what is announced again is a twin", () => {

@@ -24,10 +24,12 @@ export class Doubts {
   readonly #options: CoreOptions;
   /** By key; the oldest first. `atMs` of a key's first: since when it is held. */
   readonly #redelivered = new Map<string, Held>();
-  /** Announced again: a broker that comes back has many of them, and they are no reason to send anything early. */
+  /** Announced again: a broker that comes back has many of them, and they are no reason to send a redelivered one early. */
   readonly #announcedAgain = new Map<string, Held>();
   /** Deliveries held as redelivered ones. */
   #redeliveries = 0;
+  /** All that are held: whoever says again and again that it is announced again must not fill the input. */
+  #deliveries = 0;
   /** First arrival of the youngest product that was pulled. */
   #pulledAtMs = Number.NEGATIVE_INFINITY;
   /** The pull queue was seen empty from, to. */
@@ -53,6 +55,7 @@ export class Doubts {
     if (held) held.push(arrival);
     else (arrival.delivery.again ? this.#announcedAgain : this.#redelivered).set(key, [arrival]);
     if (redelivered || !(held || arrival.delivery.again)) this.#redeliveries++;
+    this.#deliveries++;
     if (!held) this.#turn.push({ type: "doubt", key });
   }
 
@@ -84,14 +87,18 @@ export class Doubts {
 
   /** Key of one that was to go out again at `atMs`, or is too many. */
   due(atMs: number): string | undefined {
-    const tooMany = this.#redeliveries > this.#options.doubtsMax;
-    return this.#dueOf(this.#redelivered, tooMany, atMs) ?? this.#dueOf(this.#announcedAgain, false, atMs);
+    const { doubtsMax } = this.#options;
+    return (
+      this.#dueOf(this.#redelivered, this.#redeliveries > doubtsMax, atMs) ??
+      this.#dueOf(this.#announcedAgain, this.#deliveries > doubtsMax, atMs)
+    );
   }
 
   forgetDeliveries(): void {
     this.#redelivered.clear();
-    this.#redeliveries = 0;
     this.#announcedAgain.clear();
+    this.#redeliveries = 0;
+    this.#deliveries = 0;
   }
 
   giveBack(): void {
@@ -118,6 +125,7 @@ export class Doubts {
     const held = redelivered ?? this.#announcedAgain.get(key);
     if (!held) return undefined;
     this.#redeliveries -= redelivered?.length ?? 0;
+    this.#deliveries -= held.length;
     this.#redelivered.delete(key);
     this.#announcedAgain.delete(key);
     this.#turn.push({ type: "doubt-settled", how, heldMs: this.#turn.nowMs - held[0].atMs });

@@ -16,6 +16,9 @@ export interface Request {
   readonly sinceMs: number;
 }
 
+/** Deliveries that are kept of one product's requests: the first, and the latest, as one of another source may be among them. */
+export const requestsKept = 3;
+
 /** Requests in hand for which there is no twin yet, unacked. */
 export class WaitingRequests {
   readonly #turn: Turn;
@@ -40,9 +43,15 @@ export class WaitingRequests {
     this.#byKey.set(help.key, { help, deliveries, sinceMs: this.#turn.nowMs });
   }
 
-  /** A further one. False where none waits. */
+  /** A further one. False where none waits. Whoever asks without end for one product must not fill the input: what is too many is acked. */
   join(key: string, source: string, delivery: Incoming): boolean {
-    return (this.#byKey.get(key)?.deliveries.push({ ...delivery, source }) ?? 0) > 0;
+    const deliveries = this.#byKey.get(key)?.deliveries;
+    if (!deliveries) return false;
+    deliveries.push({ ...delivery, source });
+    if (deliveries.length <= requestsKept) return true;
+    const [tooMany] = deliveries.splice(1, 1);
+    if (tooMany) this.#turn.push({ type: "ack", delivery: tooMany.id });
+    return true;
   }
 
   /** It waits no more: whoever takes it has its deliveries acked. */

@@ -19,7 +19,7 @@ export function parseAllowedHost(text: string): AllowedHost | undefined {
   if (host === "" || /[\s/\\?#@%]/.test(host) || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535) return undefined;
   const url = `http://${host}/`;
   if (!URL.canParse(url)) return undefined;
-  const hostname = withoutDot(new URL(url).hostname);
+  const { hostname } = new URL(url);
   return { hostname, ...(port === undefined ? {} : { port: String(Number(port)) }) };
 }
 
@@ -28,13 +28,14 @@ export const allowedHost = z
   .string()
   .refine((text) => parseAllowedHost(text) !== undefined, "a host or host:port is expected, e.g. urp-1:80");
 
-/** Whether a URL, of http or https, is of one of the hosts. A name is the same in capitals, and with the dot of DNS at its end. */
+/**
+ * Whether a URL, of http or https, is of one of the hosts. A name is the same in capitals. With
+ * the dot of DNS at its end it is another one: hosts files, by which the stack's servers are found, don't know it.
+ */
 export function isAllowed({ protocol, hostname, port }: URL, allowedHosts: readonly string[]): boolean {
-  const own = { hostname: withoutDot(hostname), port: port || (protocol === "https:" ? "443" : "80") };
+  const own = { hostname, port: port || (protocol === "https:" ? "443" : "80") };
   return allowedHosts.some((text) => {
     const allowed = parseAllowedHost(text);
     return allowed?.hostname === own.hostname && (allowed.port === undefined || allowed.port === own.port);
   });
 }
-
-const withoutDot = (hostname: string): string => (hostname.endsWith(".") ? hostname.slice(0, -1) : hostname);

@@ -52,6 +52,11 @@ describe("headers of a message from anybody", () => {
   });
 });
 
+test("no header routes a message elsewhere when it is sent on", () => {
+  const table = { CC: ["v00.urp.input.x"], BCC: ["cmc.urp.pull"], cc: "a name like another" };
+  expect(readHeaders(table)).toEqual({ headers: { cc: "a name like another" }, marks: {}, dropped: ["CC", "BCC"] });
+});
+
 describe("marks", () => {
   test("are read from headers of warren's own, and are no headers; other headers of that kind are nothing", () => {
     const table = { filename: "p", "x-warren-again": "1", "x-warren-doubt": "1", "x-warren-new": "x", ...asText };

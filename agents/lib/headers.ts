@@ -42,12 +42,14 @@ const nameBytesMax = 255;
 const depthMax = 8;
 /** Pullers write 255 bytes at most. */
 const reasonCharactersMax = 255;
+/** RabbitMQ takes these for orders: to route a message by further keys, with the rights of whoever publishes it. */
+const routingOrders: ReadonlySet<string> = new Set(["CC", "BCC"]);
 const droppedMax = 20;
 const droppedNameCharacters = 64;
 const none: ReceivedHeaders = Object.freeze({ headers: Object.freeze({}), marks: Object.freeze({}), dropped: [] });
 
 /**
- * Reads the header table of a message from anybody. Kept is what can be sent on: names of at most 255 bytes, values that amqplib encodes, all
+ * Reads the header table of a message from anybody. Kept is what can be sent on, and is no order to the broker: names of at most 255 bytes, values that amqplib encodes, all
  * together within `bytesMax`. Anything else is dropped, as is every `x-warren-` header that is no mark.
  */
 export function readHeaders(
@@ -71,7 +73,7 @@ export function readHeaders(
       continue;
     }
     const bytes = nameBytesOf(name) + bytesOf(value, depthMax);
-    if (bytes <= roomBytes) {
+    if (bytes <= roomBytes && !routingOrders.has(name)) {
       headers.push([name, value]);
       roomBytes -= bytes;
     } else if (dropped.length < droppedMax) dropped.push(name.slice(0, droppedNameCharacters));

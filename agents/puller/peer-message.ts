@@ -2,14 +2,19 @@ import { z } from "zod";
 import { bad, good, type Result } from "../lib/result.ts";
 
 /** More than host, folder and random ids take; what is longer is not ours. */
-const idCharactersMax = 1000;
+const idBytesMax = 1000;
 /** Other pullers that one knows, at most: more than any system has. */
 export const othersMax = 64;
-/** All of them in an answer, with room to spare. */
-const bytesMax = 2 * othersMax * idCharactersMax;
+/** All of them in an answer, each character written out, with room to spare. */
+const bytesMax = 4 * othersMax * idBytesMax;
 /** Clocks stand still here, so that whatever somebody forges the next question is still a number that all understand. */
 export const clockMax = 2 ** 52;
-const id = z.string().min(1).max(idCharactersMax);
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
+const controlCharacter = /[\u0000-\u001f\u007f]/;
+const id = z
+  .string()
+  .min(1)
+  .refine((text) => Buffer.byteLength(text) <= idBytesMax && !controlCharacter.test(text), "is nobody's name");
 
 export const inquirySchema = z.object({
   key: z.string(),
