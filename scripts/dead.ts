@@ -54,7 +54,8 @@ export function define(command: Command): void {
     "after",
     `
 Published to its exchange under its key, as it was before; when the broker has confirmed that, it leaves the dead-letter queue. Where that is broken off in
-between, a message is in both, and the same command sends it once more: agents drop what they know. What has no origin, or no queue there, stays.
+between, a message is in both, and the same command sends it once more: agents drop what they know. What names no exchange that agents of
+the stack read at that broker, or finds no queue there, stays.
 ${exitCodes.settle}
 
   ./warren dead replay 3fa2b1c09d77 -s op

@@ -3,6 +3,7 @@ import { clusterModels } from "../../infra/model/cluster.ts";
 import { readCommittedConfig, readStackConfig } from "../lib/stack.ts";
 import { openReach } from "../runbook/reach.ts";
 import { DeadQueue } from "./dead-queue.ts";
+import { originsAt } from "./origins.ts";
 import { openTunnel } from "./tunnel.ts";
 
 /** A cluster that can't be looked at. */
@@ -55,7 +56,7 @@ async function openAt(
     closing.push(tunnel.close);
     try {
       const login = cluster?.administrator ?? { name: "", password: "" };
-      const queue = await DeadQueue.open(broker, tunnel, login);
+      const queue = await DeadQueue.open({ broker, origins: originsAt(config, broker) }, tunnel, login);
       if (queue) closing.push(() => queue.close());
       return queue;
     } catch (error) {

@@ -3,21 +3,25 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ChannelModel, connect, credentials } from "amqplib";
 import { ChannelAcks } from "../../agents/lib/channel-acks.ts";
 import { notFound, onOwnChannel, replyCodeOf } from "../../agents/lib/own-channel.ts";
-import { Publisher } from "../../agents/lib/publisher.ts";
 import { cutOff, socketOf } from "../../agents/lib/socket.ts";
 import { type Delivery, type PublishingChannel, Subscription } from "../../agents/lib/subscription.ts";
 import { deadLetterQueue } from "../../agents/lib/topology.ts";
 import { acceptUndecodableHeaders } from "../../agents/lib/undecodable-headers.ts";
+import type { LetterPlace } from "./letter.ts";
+import { Quiet } from "./quiet.ts";
+import { SturdyPublisher } from "./sturdy-publisher.ts";
 
 /** Messages that a client may have in hand: AMQP counts them with 16 bits. */
 export const lettersMost = 65_535;
-/** A broker that has something to give gives it within this time, also a large message by a slow line. */
+/** A broker that has something to give gives some of it within this time. */
 const quietMs = 15_000;
 const connectTimeoutMs = 10_000;
 const closeTimeoutMs = 2000;
 /** For the broker to take up acks. */
 const finishTimeoutMs = 10_000;
 const heartbeatSeconds = 10;
+/** AMQP's bound; amqplib waits for ever for the answer to a question that it could not send. */
+const exchangeBytesMax = 255;
 
 /** How a broker is reached: a port of this machine, or a socket in the file system that leads to it. */
 export type BrokerPlace = { readonly port: number } | { readonly path: string };
@@ -46,26 +50,34 @@ export interface Walk {
 }
 
 /** The dead-letter queue of one broker, by one connection that ends with the first fault. */
-export class DeadQueue {
-  /** In the config. */
+export class DeadQueue implements LetterPlace {
   readonly broker: string;
-  readonly publisher = new Publisher("warren-dead");
+  readonly origins: ReadonlySet<string>;
+  readonly publisher: SturdyPublisher;
   readonly #model: ChannelModel;
+  /** Of the subscriptions' own: nothing is published by it, so no message can end it. */
   readonly #publishing: PublishingChannel;
   readonly #ended: Promise<"ended">;
   #fault: Error | undefined;
+  #hasEnded = false;
 
-  private constructor(broker: string, model: ChannelModel, publishing: PublishingChannel) {
+  private constructor({ broker, origins }: LetterPlace, model: ChannelModel, publishing: PublishingChannel) {
     this.broker = broker;
+    this.origins = origins;
+    this.publisher = new SturdyPublisher(model);
     this.#model = model;
     this.#publishing = publishing;
-    this.#ended = new Promise((resolve) => model.once("close", () => resolve("ended")));
-    this.publisher.attach(publishing.channel);
+    this.#ended = new Promise((resolve) =>
+      model.once("close", () => {
+        this.#hasEnded = true;
+        resolve("ended");
+      }),
+    );
   }
 
   /** @returns undefined where the broker has no such queue @throws Error with the reason where it can't be reached */
   static async open(
-    broker: string,
+    letters: LetterPlace,
     place: BrokerPlace,
     { name, password }: BrokerLogin,
   ): Promise<DeadQueue | undefined> {
@@ -90,7 +102,7 @@ export class DeadQueue {
     try {
       const channel = await model.createConfirmChannel();
       channel.on("error", keep);
-      queue = new DeadQueue(broker, model, { channel, acks: new ChannelAcks(channel) });
+      queue = new DeadQueue(letters, model, { channel, acks: new ChannelAcks(channel) });
       await queue.count();
       return queue;
     } catch (error) {
@@ -105,15 +117,21 @@ export class DeadQueue {
     return (await onOwnChannel(this.#model, (channel) => channel.checkQueue(deadLetterQueue))).messageCount;
   }
 
-  /** Asked before anything is published there: a publish to one that is missing ends the channel. */
-  async hasExchange(name: string): Promise<boolean> {
+  /**
+   * Why nothing can be published to an exchange; undefined where it is there. Asked before anything is done: a publish to one that is missing ends its
+   * channel, and with it what else is under way there.
+   */
+  async exchangeFault(name: string): Promise<string | undefined> {
+    const bytes = Buffer.byteLength(name);
+    if (bytes > exchangeBytesMax) return `the name of its exchange has ${bytes} bytes, at most ${exchangeBytesMax} fit`;
     try {
-      // The default exchange has no name, is always there, and can't be asked for.
-      if (name !== "") await onOwnChannel(this.#model, (channel) => channel.checkExchange(name));
-      return true;
+      await onOwnChannel(this.#model, (channel) => channel.checkExchange(name));
+      return undefined;
     } catch (error) {
-      if (replyCodeOf(error) === notFound) return false;
-      throw error;
+      if (replyCodeOf(error) === notFound) return `there is no exchange ${name}`;
+      // That is no fault of this exchange.
+      if (this.#hasEnded) throw this.#fault ?? error;
+      return (error as Error).message;
     }
   }
 
@@ -131,7 +149,8 @@ export class DeadQueue {
     end.promise.catch(() => {});
     const visits: Promise<void>[] = [];
     let seen = 0;
-    const quiet = setTimeout(end.resolve, quietMs);
+    const socket = socketOf(this.#model);
+    const quiet = new Quiet(() => socket?.bytesRead ?? 0, quietMs, end.resolve);
     const stop = () => end.resolve();
     signal?.addEventListener("abort", stop, { once: true });
     const broken = (reason: string) => end.reject(this.#fault ?? new Error(reason));
@@ -149,7 +168,7 @@ export class DeadQueue {
       await subscription.open(this.#model, this.#publishing);
       await end.promise;
     } finally {
-      clearTimeout(quiet);
+      quiet.end();
       signal?.removeEventListener("abort", stop);
       await Promise.allSettled(visits);
       await this.#finish(subscription);

@@ -20,6 +20,10 @@ import { dropIt, refusalsOf, replayBy, settle, survey } from "./settle.ts";
 
 const origin = "cmc";
 const work = "cmc.work";
+/** That nobody may publish to. */
+const internal = "cmc.internal";
+const passing = "cmc.passing";
+const bunny = { broker: "bunny", origins: new Set([origin, "gone", internal, passing, "x".repeat(300)]) };
 let broker: LocalBroker;
 let folder: string;
 let model: ChannelModel;
@@ -63,7 +67,7 @@ afterEach(async () => {
 
 async function open(): Promise<DeadQueue> {
   const login = { name: broker.adminUser, password: broker.adminPassword };
-  const found = await DeadQueue.open("bunny", { port: broker.amqpPort }, login);
+  const found = await DeadQueue.open(bunny, { port: broker.amqpPort }, login);
   if (!found) throw new Error("there is no dead-letter queue");
   return found;
 }
@@ -140,12 +144,12 @@ describe("a look", () => {
   it("is not of a broker without such a queue", async () => {
     await channel.deleteQueue(deadLetterQueue);
     const login = { name: broker.adminUser, password: broker.adminPassword };
-    expect(await DeadQueue.open("bunny", { port: broker.amqpPort }, login)).toBeUndefined();
+    expect(await DeadQueue.open(bunny, { port: broker.amqpPort }, login)).toBeUndefined();
   });
 
   it("says why a broker lets nobody in", async () => {
     const login = { name: broker.adminUser, password: "wrong" };
-    await expect(DeadQueue.open("bunny", { port: broker.amqpPort }, login)).rejects.toThrow(/ACCESS_REFUSED|403/);
+    await expect(DeadQueue.open(bunny, { port: broker.amqpPort }, login)).rejects.toThrow(/ACCESS_REFUSED|403/);
   });
 });
 
@@ -216,6 +220,56 @@ describe("replay", () => {
     expect(text).toMatch(/^replayed: 1\nstays: /);
     expect(await bodiesIn(deadLetterQueue)).toEqual(["no origin", "no exchange", "no queue", "long key"]);
     expect(await bodiesIn(work)).toEqual(["good"]);
+  });
+
+  it("gives nothing to exchanges and queues that a forged letter names", async () => {
+    const target = "victim";
+    await channel.assertQueue(target, { durable: true });
+    await channel.bindQueue(target, "amq.topic", "#");
+    try {
+      await die("to a queue", { ...why(), "x-dead-exchange": "", "x-dead-key": target });
+      await die("to amq.topic", { ...why(), "x-dead-exchange": "amq.topic" });
+      await die("good");
+      const { letters } = await survey(queue, {}, 100);
+      const { results, text } = await run("replay", {});
+      expect(results.done).toHaveLength(1);
+      expect(text).toMatch(/the default exchange is not an exchange that agents of this stack read/);
+      expect(text).toMatch(/amq\.topic is not an exchange that agents of this stack read/);
+      // Also where they were not looked at before.
+      const ids = letters.map(({ id }) => id);
+      const { done, refused } = await settle(queue, ids, { act: replayBy(queue), signal: never });
+      expect({ done, refused: refused.length }).toEqual({ done: [], refused: 2 });
+      expect(await bodiesIn(target)).toEqual([]);
+      expect(await bodiesIn(deadLetterQueue)).toEqual(["to a queue", "to amq.topic"]);
+    } finally {
+      await channel.deleteQueue(target);
+    }
+  });
+
+  it("goes on after each letter that the broker closes the channel over", async () => {
+    await channel.assertExchange(internal, "topic", { durable: true, internal: true });
+    await channel.assertExchange(passing, "topic", { durable: true });
+    const bad = { ...why(), "x-dead-exchange": internal };
+    for (const body of ["1", "2", "3"]) {
+      await die(`bad ${body}`, bad);
+      await die(body);
+    }
+    await die("long", { ...why(), "x-dead-exchange": "x".repeat(300) });
+    await die("passing", { ...why(), "x-dead-exchange": passing });
+    const surveys = [await survey(queue, {}, 100)];
+    expect((await refusalsOf(queue, surveys[0]?.letters ?? [])).map((one) => one.why)).toEqual([
+      expect.stringContaining("300 bytes"),
+    ]);
+    await channel.deleteExchange(passing);
+    const ids = surveys.flatMap(({ letters }) => letters.map(({ id }) => id));
+    const { done, refused, fault, left } = await settle(queue, ids, { act: replayBy(queue), signal: never });
+    expect({ done: done.length, fault, left }).toEqual({ done: 3, fault: undefined, left: 0 });
+    const reasons = refused.map((one) => one.why);
+    expect(reasons.filter((one) => /internal exchange '?cmc\.internal/.test(one))).toHaveLength(3);
+    expect(reasons.filter((one) => /no exchange 'cmc\.passing'/.test(one))).toHaveLength(1);
+    expect(new Set(await bodiesIn(work))).toEqual(new Set(["1", "2", "3"]));
+    expect(await bodiesIn(deadLetterQueue)).toEqual(["bad 1", "bad 2", "bad 3", "long", "passing"]);
+    await channel.deleteExchange(internal);
   });
 
   it("has a message in both places where it is killed between the broker's confirm and its own ack", async () => {

@@ -7,8 +7,24 @@ import type { Delivery } from "../../agents/lib/subscription.ts";
 /** What of a delivery says which message it is, and where it came from. */
 export type Message = Pick<
   Delivery,
-  "exchange" | "routingKey" | "headers" | "marks" | "droppedHeaders" | "body" | "messageId"
+  | "exchange"
+  | "routingKey"
+  | "headers"
+  | "marks"
+  | "droppedHeaders"
+  | "body"
+  | "messageId"
+  | "timestampSeconds"
+  | "contentType"
 >;
+
+/** The broker whose letters they are. */
+export interface LetterPlace {
+  /** In the config. */
+  readonly broker: string;
+  /** Exchanges that letters may be given back to. */
+  readonly origins: ReadonlySet<string>;
+}
 
 /** A message of a dead-letter queue, bounded. Its texts are as they came, from anybody: whoever shows them makes them printable. */
 export interface Letter {
@@ -45,15 +61,32 @@ const headersKept = 20;
 const valueCharactersKept = 200;
 const reasonCharactersKept = 1024;
 const nameCharactersKept = 255;
+const exchangeCharactersNamed = 60;
 
-/** Exchange, key, body and message id of a message say which one it is. Two that agree in all of them are the same for all purposes. */
-export function idOf({ exchange, routingKey, body, messageId = "" }: Message): string {
+/**
+ * What a letter does when it is given back is in its id: where it goes, what it holds, and what its agent wrote of it. Other headers are not: a broker
+ * counts there how often it gave the message out.
+ */
+export function idOf(message: Message): string {
+  const { exchange, routingKey, body, messageId = "", timestampSeconds = "", contentType = "", headers } = message;
+  const written = Object.entries(headers)
+    .filter(([name]) => name.startsWith(dead))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
   const hash = createHash("sha256");
-  for (const part of [exchange, routingKey, messageId]) hash.update(`${Buffer.byteLength(part)}:`).update(part);
+  for (const part of [
+    exchange,
+    routingKey,
+    messageId,
+    String(timestampSeconds),
+    contentType,
+    JSON.stringify(written),
+  ]) {
+    hash.update(`${Buffer.byteLength(part)}:`).update(part);
+  }
   return hash.update(body).digest("hex").slice(0, idDigits);
 }
 
-export function letterOf(message: Message, broker: string): Letter {
+export function letterOf(message: Message, { broker, origins }: LetterPlace): Letter {
   const { exchange, routingKey, headers, droppedHeaders, body } = message;
   const text = (name: string, charactersMax = nameCharactersKept) =>
     textOf(headers[dead + name])?.slice(0, charactersMax);
@@ -70,7 +103,7 @@ export function letterOf(message: Message, broker: string): Letter {
     ...{ id: idOf(message), broker },
     ...(Number.isNaN(atMs) ? {} : { atMs }),
     ...Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)),
-    ...{ origin: originOf(message), exchange, routingKey },
+    ...{ origin: originOf(message, origins), exchange, routingKey },
     headers: own.slice(0, headersKept).map(([name, value]) => ({
       name: name.slice(0, nameCharactersKept),
       value: shown(value),
@@ -82,16 +115,29 @@ export function letterOf(message: Message, broker: string): Letter {
   };
 }
 
-/** Where a message was published before an agent dead-lettered it. */
-export function originOf({ routingKey, headers }: Pick<Message, "routingKey" | "headers">): Origin {
+/** Where a message was published before an agent dead-lettered it, by its own word: what no agent can have taken from there is not believed. */
+export function originOf(
+  { routingKey, headers }: Pick<Message, "routingKey" | "headers">,
+  origins: ReadonlySet<string>,
+): Origin {
   const exchange = textOf(headers["x-dead-exchange"]);
   if (exchange === undefined) {
     return { why: "it has no header x-dead-exchange, so where it came from is not known" };
   }
+  if (!origins.has(exchange)) return { why: `${nameOf(exchange)} ${notRead}` };
   const key = textOf(headers["x-dead-key"]) ?? routingKey;
   // amqplib reads what is not valid UTF-8 as this: under such a key it would go elsewhere.
   if (key.includes("\ufffd")) return { why: "its routing key is not valid UTF-8" };
   return { exchange, routingKey: key };
+}
+
+const notRead =
+  "is not an exchange that agents of this stack read: look at it with show, drop it, or publish it by hand";
+
+/** Short: what is to be done comes after it, and has to be seen. */
+function nameOf(exchange: string): string {
+  if (exchange === "") return "the default exchange";
+  return exchange.length > exchangeCharactersNamed ? `${exchange.slice(0, exchangeCharactersNamed)}…` : exchange;
 }
 
 /** The headers that it had before, those of other agents among them. */

@@ -54,7 +54,7 @@ export function formatLetter(letter: Letter): string {
       "exchange",
       "exchange" in origin
         ? `${printable(origin.exchange, keyCharactersShown)}, as replay has it`
-        : `${printable(exchange, keyCharactersShown)}; can't be replayed: ${origin.why}`,
+        : `${printable(exchange, keyCharactersShown)}; can't be replayed: ${printable(origin.why, valueCharactersShown)}`,
     ],
     ["key", printable("routingKey" in origin ? origin.routingKey : routingKey, keyCharactersShown)],
     ...letter.headers.map(
@@ -68,25 +68,52 @@ export function formatLetter(letter: Letter): string {
   return `${id} at ${broker}\n${formatColumns(rows, "  ")}\n`;
 }
 
-/** What is about to be done: a row for each agent, reason and origin. */
+/**
+ * What is about to be done: a row for each agent, exchange and reason. Whoever may publish dead letters may give each a reason of its own: of too many
+ * rows the smaller ones become one for each agent and exchange, so that none of these hides behind the others.
+ */
 export function formatPlan(letters: readonly Letter[], refusals: readonly Refusal[]): string {
   const refused = new Set(refusals.map(({ id }) => id));
-  const groups = new Map<string, { readonly row: readonly string[]; count: number }>();
-  for (const { id, broker, agent = unknownAgent, reason = "", origin } of letters) {
-    if (refused.has(id)) continue;
-    const to = "why" in origin ? "-" : printable(origin.exchange || "the default exchange", nameCharactersShown);
-    const row = [broker, printable(agent, nameCharactersShown), to, printable(reason, reasonCharactersShown)];
-    const group = groups.get(row.join("\n")) ?? { row, count: 0 };
-    group.count++;
-    groups.set(row.join("\n"), group);
-  }
-  const rows = [...groups.values()].toSorted((a, b) => b.count - a.count).slice(0, rowsShown);
-  const head = ["broker", "agent", "exchange", "count", "reason"];
-  const lines = rows.map(({ row: [broker = "", agent = "", to = "", reason = ""], count }) => [
+  const meant = letters.filter(({ id }) => !refused.has(id));
+  const groups = counted(
+    meant.map(({ broker, agent = unknownAgent, reason = "", origin }) => {
+      const to = "why" in origin ? "-" : printable(origin.exchange, nameCharactersShown);
+      const row = [broker, printable(agent, nameCharactersShown), to, printable(reason, reasonCharactersShown)];
+      return { row, count: 1 };
+    }),
+  );
+  const shown = groups.slice(0, rowsShown);
+  const rest = groups.slice(rowsShown);
+  const joined = counted(rest.map(({ row, count }) => ({ row: row.slice(0, -1), count })));
+  const others = joined.slice(0, rowsShown).map(({ row, count, of }) => ({ row: [...row, `… and ${of} more`], count }));
+  const lines = [...shown, ...others].map(({ row: [broker = "", agent = "", to = "", reason = ""], count }) => [
     ...[broker, agent, to, String(count), reason],
   ]);
+  const head = ["broker", "agent", "exchange", "count", "reason"];
   const table = lines.length > 0 ? [formatColumns([head, ...lines])] : [];
-  return [...table, ...refusalLines(refusals), ""].join("\n");
+  const hidden = joined.slice(rowsShown);
+  const messages = hidden.reduce((sum, { count }) => sum + count, 0);
+  const more = hidden.length > 0 ? [`… and ${hidden.length} more agents or exchanges, of ${messages} messages`] : [];
+  return [...table, ...more, ...refusalLines(refusals), ""].join("\n");
+}
+
+interface Counted {
+  readonly row: readonly string[];
+  /** Messages. */
+  readonly count: number;
+  /** Rows that it was made of. */
+  readonly of: number;
+}
+
+/** Rows that are the same as one; the largest first. */
+function counted(rows: readonly Omit<Counted, "of">[]): Counted[] {
+  const groups = new Map<string, Counted>();
+  for (const { row, count } of rows) {
+    const key = row.join("\n");
+    const before = groups.get(key);
+    groups.set(key, { row, count: count + (before?.count ?? 0), of: 1 + (before?.of ?? 0) });
+  }
+  return [...groups.values()].toSorted((a, b) => b.count - a.count);
 }
 
 /** Those that stay, a line each. */

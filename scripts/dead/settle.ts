@@ -1,8 +1,8 @@
-import type { PublishOutcome } from "../../agents/lib/publisher.ts";
 import type { Delivery } from "../../agents/lib/subscription.ts";
 import { type DeadQueue, lettersMost, type Walked } from "./dead-queue.ts";
 import { idOf, type Letter, letterOf, originOf, ownHeaders } from "./letter.ts";
 import { isMeant, type Selection } from "./select.ts";
+import type { SturdyOutcome } from "./sturdy-publisher.ts";
 
 /** Bodies that may wait for their confirm; what comes beyond them stays in the queue for the next round. */
 const bytesInHandMax = 64 << 20;
@@ -19,7 +19,7 @@ export async function survey(queue: DeadQueue, selection: Selection, atMost: num
   const walked = await queue.walk({
     atMost,
     visit(delivery) {
-      const letter = letterOf(delivery, queue.broker);
+      const letter = letterOf(delivery, queue);
       if (isMeant(selection, letter, delivery)) letters.push(letter);
       return undefined;
     },
@@ -50,7 +50,7 @@ export type Act = (delivery: Delivery) => Promise<string | undefined>;
 
 /** Letters that can't be replayed, before anything is done. */
 export async function refusalsOf(queue: DeadQueue, letters: readonly Letter[]): Promise<Refusal[]> {
-  const missing = new Map<string, boolean>();
+  const faults = new Map<string, string | undefined>();
   const refusals: Refusal[] = [];
   for (const { id, origin } of letters) {
     if ("why" in origin) {
@@ -58,13 +58,14 @@ export async function refusalsOf(queue: DeadQueue, letters: readonly Letter[]): 
       continue;
     }
     const { exchange } = origin;
-    if (!missing.has(exchange)) missing.set(exchange, !(await queue.hasExchange(exchange)));
-    if (missing.get(exchange)) refusals.push({ id, why: `there is no exchange ${exchange}` });
+    if (!faults.has(exchange)) faults.set(exchange, await queue.exchangeFault(exchange));
+    const why = faults.get(exchange);
+    if (why !== undefined) refusals.push({ id, why });
   }
   return refusals;
 }
 
-const outcomes: Readonly<Record<Exclude<PublishOutcome, "confirmed">, string>> = {
+const outcomes: Readonly<Record<Exclude<SturdyOutcome & string, "confirmed">, string>> = {
   returned: "no queue takes it there",
   nacked: "the broker could not take it",
   lost: "the connection ended before the broker confirmed it",
@@ -72,18 +73,18 @@ const outcomes: Readonly<Record<Exclude<PublishOutcome, "confirmed">, string>> =
 
 /** Publishes it as it was before it was dead-lettered: to its exchange, under its key, with its own headers. */
 export const replayBy =
-  ({ publisher }: DeadQueue): Act =>
+  ({ publisher, origins }: DeadQueue): Act =>
   async (delivery) => {
-    const origin = originOf(delivery);
+    const origin = originOf(delivery, origins);
     if ("why" in origin) return origin.why;
     const { body, contentType, timestampSeconds } = delivery;
-    await publisher.writable();
     try {
       const outcome = await publisher.publish(origin.exchange, origin.routingKey, body, {
         headers: ownHeaders(delivery),
         ...(contentType === undefined ? {} : { contentType }),
         ...(timestampSeconds === undefined ? {} : { timestampSeconds }),
       });
+      if (typeof outcome === "object") return outcome.why;
       return outcome === "confirmed" ? undefined : outcomes[outcome];
     } catch (error) {
       // It can never be sent, e.g. for its key or the size of its headers.
