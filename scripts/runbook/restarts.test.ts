@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { answered } from "../../infra/commands/fixture.ts";
 import { fixtureConfig } from "../../infra/model/fixture.ts";
 import { type Chain, chainHostOf, chainOf } from "./chain.ts";
 import { type CrashLoop, keptPlaces, parseEnds, parseRestarts } from "./restarts.ts";
@@ -6,8 +7,14 @@ import { type CrashLoop, keptPlaces, parseEnds, parseRestarts } from "./restarts
 const unit = "warren-puller.service";
 const loop: CrashLoop = { place: { name: "puller", unit }, restarts: 3, lastMs: 0 };
 const answer = (...messages: readonly unknown[]) =>
-  ["== ended warren-puller.service", ...messages.map((MESSAGE) => JSON.stringify({ MESSAGE })), "", "== end", ""].join(
-    "\n",
+  answered(
+    [
+      "== ended warren-puller.service",
+      ...messages.map((MESSAGE) => JSON.stringify({ MESSAGE })),
+      "",
+      "== end",
+      "",
+    ].join("\n"),
   );
 const endOf = (...messages: readonly unknown[]) => parseEnds([loop], answer(...messages))?.[unit];
 
@@ -69,7 +76,7 @@ describe("what a program wrote before its end", () => {
   it("is that of its last process alone", () => {
     const line = (_PID: string, MESSAGE: string) => JSON.stringify({ _PID, MESSAGE });
     const lines = [line("1", "before"), line("2", "last"), "", "== end", ""];
-    expect(parseEnds([loop], ["== ended warren-puller.service", ...lines].join("\n"))?.[unit]).toEqual({
+    expect(parseEnds([loop], answered(["== ended warren-puller.service", ...lines].join("\n")))?.[unit]).toEqual({
       words: "last",
     });
   });
@@ -83,6 +90,6 @@ describe("what a program wrote before its end", () => {
   });
 
   it("is nothing where the answer breaks off", () => {
-    expect(parseEnds([loop], "== ended warren-puller.service\n{")).toBeUndefined();
+    expect(parseEnds([loop], answered("== ended warren-puller.service\n{"))).toBeUndefined();
   });
 });

@@ -11,6 +11,7 @@ import {
   writeTwin,
 } from "../../agents/dispatcher/journal-record.ts";
 import { readKey } from "../../agents/dispatcher/product-key.ts";
+import { answered } from "../../infra/commands/fixture.ts";
 import { fixtureConfig } from "../../infra/model/fixture.ts";
 import { chainOf } from "../runbook/chain.ts";
 import { formatTrace, parseTrace, readRecords, traced, traceQuestion } from "./trace.ts";
@@ -52,13 +53,13 @@ describe("the trace of a product", () => {
     );
     const delivered = { __REALTIME_TIMESTAMP: "4000", MESSAGE: "delivered" };
     const both = ["sftp", "ftp"].flatMap((by) => [`== journal delivery-${by}`, JSON.stringify(delivered)]);
-    expect(parseTrace("px-1", product, [...both, "== end", ""].join("\n"))?.map(({ who }) => who)).toEqual([
+    expect(parseTrace("px-1", product, answered([...both, "== end", ""].join("\n")))?.map(({ who }) => who)).toEqual([
       "delivery-sftp",
       "delivery-ftp",
     ]);
     const said = { __REALTIME_TIMESTAMP: "5000", MESSAGE: "got /apps/px/rxq/dd/201306061440_XSS_24_HR_ACCUM_MM.gif" };
     const answer = ["== journal subscriber", JSON.stringify(said), "== end", ""].join("\n");
-    expect(parseTrace("client-1", product, answer)).toEqual([
+    expect(parseTrace("client-1", product, answered(answer))).toEqual([
       { atMs: 5, host: "client-1", who: "subscriber", what: said.MESSAGE },
     ]);
   });
@@ -86,7 +87,7 @@ describe("the trace of a product", () => {
       ["bunny1", bunny],
       ["pds-1", pds],
     ] as const;
-    const found = all.flatMap(([host, lines]) => parseTrace(host, wanted, lines.join("\n")) ?? []);
+    const found = all.flatMap(([host, lines]) => parseTrace(host, wanted, answered(lines.join("\n"))) ?? []);
     expect(found.map(({ host, atMs, who, what }) => `${host} ${atMs} ${who} ${what}`)).toEqual([
       `urp-1 1000 file written: ${path}, 498081 bytes`,
       "urp-1 1250 announcer announced",
@@ -98,7 +99,7 @@ describe("the trace of a product", () => {
   });
 
   it("is none where the answer breaks off, and says so where nobody knows the product", () => {
-    expect(parseTrace("urp-1", wanted, "== lines announcer")).toBeUndefined();
+    expect(parseTrace("urp-1", wanted, answered("== lines announcer"))).toBeUndefined();
     expect(formatTrace(wanted, [])).toBe(`${name}  ${key}\nseen nowhere\n`);
   });
 });

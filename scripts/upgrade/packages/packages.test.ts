@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { render } from "../../../infra/commands/command.ts";
+import { answered } from "../../../infra/commands/fixture.ts";
+import { section } from "../../../infra/commands/sections.ts";
 import { fixtureConfig } from "../../../infra/model/fixture.ts";
 import { chainOf } from "../../runbook/chain.ts";
 import { type PackageFacts, parseInstalled, parseOffers } from "./facts.ts";
@@ -9,7 +11,7 @@ import { type PackagesRecord, recordOf, stepsLeft, upgradesOf } from "./record.t
 import { describe as describeSteps, packageActions, packageTurns, unitsOf } from "./turns.ts";
 
 /** As Debian 12 says it. */
-const answer = `Reading package lists...
+const answer = answered(`Reading package lists...
 == simulated
 NOTE: This is only a simulation!
 Inst erlang-base [1:25.2.3+dfsg-1+deb12u1] (1:25.2.3+dfsg-1+deb12u4 Debian:12.12/oldstable [amd64]) []
@@ -20,7 +22,7 @@ Conf rabbitmq-server (3.10.8-1.1+deb12u1 Debian:12.12/oldstable [all])
 rabbitmq-server | 3.10.8-1.1+deb12u1 | http://deb.debian.org/debian bookworm/main amd64 Packages
 rabbitmq-server | 3.10.8-1.1 | http://deb.debian.org/debian-security bookworm-security/main amd64 Packages
 keepalived | 1:2.2.7-1+b2 | http://deb.debian.org/debian bookworm/main amd64 Packages
-== end`;
+== end`);
 
 const packages = [
   { name: "rabbitmq-server", series: "3.10.*" },
@@ -51,7 +53,7 @@ describe("what a host says of its packages", () => {
       newest: { "rabbitmq-server": "3.10.8-1.1+deb12u1", keepalived: "1:2.2.7-1+b2" },
     });
     expect(parseOffers(answer.replace("Conf", "Remv adduser [3.1]\nConf"))?.removed).toEqual(["adduser"]);
-    expect(parseOffers(answer.replace("== end", ""))).toBeUndefined();
+    expect(parseOffers(answer.replace(section("end"), ""))).toBeUndefined();
   });
 });
 
