@@ -25,7 +25,8 @@ export function askedAs(
 ): string {
   if (account === "root") return `${argv} 2>/dev/null`;
   const rights = ["setpriv", `--reuid=${account}`, `--regid=${account}`, "--init-groups"].map(quote).join(" ");
-  return `timeout ${seconds} ${rights} ${argv} </dev/null 2>/dev/null | timeout ${seconds + 1} head -c ${bytes}; echo`;
+  const asked = `timeout --kill-after=1 ${seconds} ${rights} ${argv} </dev/null 2>/dev/null`;
+  return `${asked} | timeout ${seconds + 1} head -c ${bytes}; echo`;
 }
 
 /** The same of several programs, as a script. None takes more memory than this, e.g. for a line that doesn't end. */

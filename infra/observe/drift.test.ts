@@ -202,7 +202,9 @@ describe("observationScript", () => {
     const lines = script.split("\n").filter((line) => line.includes(cookie));
     expect(lines).toHaveLength(2);
     for (const line of lines)
-      expect(line).toMatch(/^timeout 4 setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups .* <\/dev\/null /);
+      expect(line).toMatch(
+        /^timeout --kill-after=1 4 setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups .* <\/dev\/null /,
+      );
   });
 
   it("holds no secret of the stack", () => {

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
@@ -54,6 +54,9 @@ describe("what a dispatcher's journal has of products", () => {
       readKey(key(3));
       writeArrival(data, at, { atMs: 3000, sizeBytes: 7, source: 1, certain: false });
       await writeFile(path.join(folder, "0001"), data.subarray(0, at + 20));
+      // What else the owner of the folder could put there.
+      await symlink("/dev/zero", path.join(folder, "0002"));
+      await execa("mkfifo", [path.join(folder, "0003")]);
       const { stdout } = await execa(process.execPath, ["-e", readArrivals, folder, "1500"]);
       expect(stdout).toBe(`${key(2).slice(0, 16)} 2000.25`);
     } finally {
@@ -190,6 +193,9 @@ describe("what became of products", () => {
       placed.placing(about("B"), "part-2");
       placed.dropped("part-2");
       placed.close();
+      // What else the owner of the folder could put there.
+      await symlink("/dev/zero", path.join(folder, "placed-zero.jsonl"));
+      await execa("mkfifo", [path.join(folder, "placed-fifo.jsonl")]);
 
       const script = accountQuestion(1000)
         .replaceAll("/opt/warren/node/bin/node", process.execPath)

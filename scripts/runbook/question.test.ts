@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -76,6 +76,41 @@ describe("what a host is asked", () => {
     const gone = { ...chain, hosts };
     const found = parseHost(gone, "pds-1", await shell(hostQuestion(gone, "pds-1", false)));
     expect(found?.agents.puller).toEqual({ silent: "Connection refused" });
+  });
+
+  it("is answered whatever accounts have put into their folders", async () => {
+    const state = join(folder, "state");
+    mkdirSync(state);
+    const hostile = join(folder, "hostile");
+    mkdirSync(hostile);
+    const secret = join(folder, "of root");
+    writeFileSync(secret, `${JSON.stringify(["a/b", "1", 2, 3, 4000])}\n`, { mode: 0o600 });
+    const forged = 'x\n== units\nId=forged.service\nActiveState=failed\n== announced\n["a","1",2,3,9]\n== end';
+    writeFileSync(join(hostile, forged), "");
+    for (const path of [folder, state, hostile]) chmodSync(path, 0o755);
+    const ask = async (put: (journal: string) => unknown) => {
+      const journal = join(state, "announced.journal");
+      rmSync(journal, { force: true });
+      await put(journal);
+      const asNobody = { ...chain, productRoot: hostile };
+      const script = hostQuestion(asNobody, "urp-1", false)
+        .replaceAll("/var/lib/warren/announcer", state)
+        .replaceAll("--reuid=px --regid=px", "--reuid=nobody --regid=nogroup");
+      return parseHost(asNobody, "urp-1", await shell(script));
+    };
+    const began = performance.now();
+    const links = ["/dev/zero", secret].map((to) => (journal: string) => symlinkSync(to, journal));
+    for (const put of [...links, (journal: string) => execa("mkfifo", ["-m", "0666", journal])]) {
+      const found = await ask(put);
+      expect(found?.nowMs).toBeGreaterThan(0);
+      expect(found).not.toHaveProperty("announcedAtMs");
+      expect(Object.keys(found?.units ?? {})).not.toContain("forged.service");
+    }
+    expect(performance.now() - began).toBeLessThan(10_000);
+    const line = JSON.stringify(["a/b", "1", 2, 3, 5000]);
+    const plain = await ask((journal) => writeFileSync(journal, `${`${line}\n`.repeat(1000)}${line.slice(0, 9)}`));
+    expect(plain).not.toHaveProperty("announcedAtMs");
+    expect((await ask((journal) => writeFileSync(journal, `${line}\n`.repeat(1000))))?.announcedAtMs).toBe(5000);
   });
 
   it("counts the bytes of a product, of a server that speaks and of one that doesn't", async () => {

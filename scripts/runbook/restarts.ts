@@ -19,7 +19,7 @@ const steadyMsLeast = 60_000;
  * Of each unit: the fastest program ends at once, and systemd starts it again after 0.3 s (`RestartSec` of an agent's unit): 2000 times in ten minutes,
  * with two events each. One such loop hides no other one.
  */
-const eventsToldOfUnit = (windowSeconds / 0.3) * 2;
+const eventsToldOfUnit = Math.ceil(windowSeconds / 0.3) * 2;
 /** Of systemd's sd-messages.h: `SD_MESSAGE_UNIT_RESTART_SCHEDULED` and `SD_MESSAGE_UNIT_STARTING`. */
 const restartScheduled = "5eb03494b6584870a536b337290809b3";
 const unitStarting = "7d4958e842da4a758f6c1cdc7b36dcc5";

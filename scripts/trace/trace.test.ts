@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -39,6 +39,41 @@ describe("the trace of a product", () => {
       writeFileSync(join(folder, "1.journal"), Buffer.concat([makeHeader(), data]));
       const { stdout } = await execa(process.execPath, ["-e", readRecords, folder, key]);
       expect(stdout.split("\n")).toEqual(["first 1421777342250", "twin 1421777343000"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("reads plain files alone, as the account whose they are", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "warren-trace-"));
+    try {
+      chmodSync(folder, 0o755);
+      const secret = join(folder, "of root");
+      writeFileSync(secret, key, { mode: 0o600 });
+      const line = JSON.stringify(["placing", "part", 3000, { key, url: "http://urp-1/x", kind: "first" }]);
+      writeFileSync(join(folder, "placed-urp-1.jsonl"), `${line}\n`);
+      writeFileSync(join(folder, "1.journal"), Buffer.concat([Buffer.alloc(9), Buffer.from(key, "hex")]));
+      for (const [place, to] of [
+        ["placed-urp-2.jsonl", "/dev/zero"],
+        ["placed-urp-3.jsonl.1", secret],
+      ] as const) {
+        symlinkSync(to, join(folder, place));
+      }
+      await execa("mkfifo", ["-m", "0666", join(folder, "placed-fifo.jsonl")]);
+      const chain = chainOf("lab", fixtureConfig("lab"));
+      const ask = async (host: string) => {
+        const script = traceQuestion(chain, host, wanted)
+          .replaceAll(/\/var\/lib\/warren\/(puller|dispatcher\/journal)/g, folder)
+          .replaceAll("/opt/warren/node/bin/node", process.execPath)
+          .replaceAll(/--reuid=(px|warren) --regid=(px|warren)/g, "--reuid=nobody --regid=nogroup");
+        return await execa("sh", ["-s"], { input: script, reject: false, timeout: 9000 });
+      };
+      expect(parseTrace("pds-1", wanted, (await ask("pds-1")).stdout)?.map(({ what }) => what)).toEqual([
+        "placed: http://urp-1/x",
+      ]);
+      const bunny = await ask("bunny1");
+      expect(bunny.timedOut).toBe(false);
+      expect(parseTrace("bunny1", wanted, bunny.stdout)).toEqual([]);
     } finally {
       rmSync(folder, { recursive: true });
     }
