@@ -1,5 +1,16 @@
-/** A script that asks a host several things begins each answer with a line of its own; the last section, `end`, has none. */
-export const section = (name: string): string => `== ${name}`;
+import { randomBytes } from "node:crypto";
+
+/**
+ * Nobody knows it before a host is asked: an answer tells names of files and words of programs, which could have lines that look like the beginning of
+ * a section. Scripts come to hosts by standard input, so it is in no list of processes either.
+ */
+const nonce = randomBytes(16).toString("hex");
+
+/**
+ * A script that asks a host several things begins each answer with a line of its own; the last section, `end`, has none. Only this process reads the
+ * answer.
+ */
+export const section = (name: string): string => `== ${nonce} ${name}`;
 
 /**
  * Lines of an answer by the section that they stand in.

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { answered } from "../commands/fixture.ts";
 import { fixtureModel } from "../model/fixture.ts";
 import type { HostModel } from "../model/types.ts";
 import { hostDrift } from "./drift.ts";
@@ -34,7 +35,7 @@ function soundAnswer(host: HostModel): string {
 }
 
 const sound = soundAnswer(bunny1);
-const observed = (answer: string) => parseObservation(answer) as Observation;
+const observed = (answer: string) => parseObservation(answered(answer)) as Observation;
 
 describe("hostDrift", () => {
   it("finds nothing on a host that is as it should be", () => {
@@ -171,7 +172,7 @@ describe("what is of another kind than the model's", () => {
 
 describe("parseObservation", () => {
   it("refuses an answer that was cut off: half an answer would look like drift", () => {
-    expect(parseObservation(sound.slice(0, sound.length / 2))).toBeUndefined();
+    expect(parseObservation(answered(sound).slice(0, sound.length / 2))).toBeUndefined();
     expect(parseObservation("")).toBeUndefined();
   });
 });
@@ -201,7 +202,9 @@ describe("observationScript", () => {
     const lines = script.split("\n").filter((line) => line.includes(cookie));
     expect(lines).toHaveLength(2);
     for (const line of lines)
-      expect(line).toMatch(/^timeout 4 setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups /);
+      expect(line).toMatch(
+        /^timeout --kill-after=1 4 setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups .* <\/dev\/null /,
+      );
   });
 
   it("holds no secret of the stack", () => {

@@ -1,4 +1,5 @@
 import { quote } from "../commands/command.ts";
+import { askedAs } from "../commands/question.ts";
 import { section } from "../commands/sections.ts";
 import { foldersAbove, keeperOf } from "../model/keeper.ts";
 import type { HostModel } from "../model/types.ts";
@@ -46,17 +47,10 @@ const statOf = (paths: string): string => `stat --printf='%f %U %G %s %h %n\\t%N
 /** Of plain files alone: a link would lead elsewhere, and a FIFO never ends. */
 const digestOf = (paths: string): string => `find ${paths} -maxdepth 0 -type f -exec sha256sum -- '{}' +`;
 
-/** Seconds for what is in somebody's folder: the owner could put something there that never answers. */
-const keeperSeconds = 4;
-
 /** One command for root's folders, and one for those of each other account, as that account. */
 function byKeeper(host: HostModel, paths: readonly string[], ask: (paths: string) => string): string[] {
   const groups = Map.groupBy(paths, (path) => keeperOf(host, path).account);
-  return [...groups].map(([account, own]) => {
-    const asked = ask(own.map(quote).join(" "));
-    const asAccount = ["setpriv", `--reuid=${account}`, `--regid=${account}`, "--init-groups"].map(quote).join(" ");
-    return `${account === "root" ? asked : `timeout ${keeperSeconds} ${asAccount} ${asked}`} 2>/dev/null`;
-  });
+  return [...groups].map(([account, own]) => askedAs(account, ask(own.map(quote).join(" "))));
 }
 
 /** Everything that the model names, and all folders above: one that is a link leads all below it elsewhere. */

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { answered } from "../../infra/commands/fixture.ts";
 import { fetchScript, parseHostState, putScript } from "./journals.ts";
 
 // The scripts as a host's shell runs them, on folders of this machine; systemd is not asked. That a dispatcher knows again what is put back is
@@ -71,6 +72,25 @@ describe("a dispatcher's journal", () => {
     expect(await readFile(join(folder, "new/journal/000000000001.journal"), "utf8")).toBe("newer");
   });
 
+  it("is read as the owner of the state folder, and not through a link", async () => {
+    const hidden = join(folder, "hidden");
+    await mkdir(hidden, { mode: 0o700 });
+    await writeFile(join(hidden, "000000000001.journal"), "of root alone");
+    await journalOf("old", { "000000000001.journal": "one" });
+    await symlink(join(hidden, "000000000001.journal"), join(folder, "old/journal/000000000002.journal"));
+    await execa("mkfifo", [join(folder, "old/journal/000000000003.journal")]);
+    await chmod(folder, 0o755);
+    await chown(join(folder, "old"), nobody, nobody);
+    const { stdout } = await fetched("old");
+    expect(Buffer.from(stdout).toString("latin1")).not.toContain("of root alone");
+    expect((await execa("tar", ["--list", "--verbose"], { input: stdout })).stdout.match(/^\S/gm)?.toSorted()).toEqual([
+      ...["-", "d", "l", "p"],
+    ]);
+    await rm(join(folder, "old/journal"), { recursive: true });
+    await symlink(hidden, join(folder, "old/journal"));
+    expect((await fetched("old")).exitCode).toBe(66);
+  });
+
   it("is told where there is none", async () => {
     expect((await fetched("none")).exitCode).toBe(66);
   });
@@ -86,9 +106,9 @@ describe("a dispatcher's journal", () => {
 describe("what a host says of itself", () => {
   it("is read, and half an answer is none", () => {
     const bare = "== traces\n== dispatcher\ninactive\n== journal\n\n== end\n";
-    expect(parseHostState(bare)).toEqual({ isBare: true, dispatcher: "inactive", journalFiles: 0 });
+    expect(parseHostState(answered(bare))).toEqual({ isBare: true, dispatcher: "inactive", journalFiles: 0 });
     const made = "== traces\n/etc/warren\n== dispatcher\nactive\n== journal\n/a.journal\n/b.journal\n\n== end\n";
-    expect(parseHostState(made)).toEqual({ isBare: false, dispatcher: "active", journalFiles: 2 });
-    expect(parseHostState("== traces\n/etc/warren\n")).toBeUndefined();
+    expect(parseHostState(answered(made))).toEqual({ isBare: false, dispatcher: "active", journalFiles: 2 });
+    expect(parseHostState(answered("== traces\n/etc/warren\n"))).toBeUndefined();
   });
 });

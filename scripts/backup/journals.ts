@@ -13,19 +13,31 @@ const unit = "warren-dispatcher.service";
 const transferTimeoutMs = 300_000;
 const transferBytesMax = 2 ** 31 - 1;
 const askTimeoutMs = 15_000;
+/** Before this side gives up. */
+const fetchSeconds = transferTimeoutMs / 1000 - 10;
 
 const exitNoJournal = 66;
 
 /**
  * The journal's folder as a tar archive, while the dispatcher goes on: its files are only appended to, and a record that was half written at the
- * end of one is passed over by who reads it. tar's exit code 1 says that this was so.
+ * end of one is passed over by who reads it. tar's exit code 1 says that this was so. It reads as the owner of the state folder, who could put a link
+ * there at any time; tar itself follows none, and opens plain files alone.
  */
-export const fetchScript = (folder: string = stateFolder): string =>
-  [
-    `test -d ${quote(`${folder}/journal`)} || exit ${exitNoJournal}`,
+export function fetchScript(folder: string = stateFolder): string {
+  const journalFolder = quote(`${folder}/journal`);
+  const fetch = [
+    `test -d ${journalFolder} && test ! -L ${journalFolder} || exit ${exitNoJournal}`,
     `tar --create --directory=${quote(folder)} --exclude=journal/lock journal 2>/dev/null || test $? -eq 1`,
+  ];
+  return [
+    `owner=$(stat -c %U ${quote(folder)} 2>/dev/null) || exit ${exitNoJournal}`,
+    `timeout ${fetchSeconds} ${asOwner(fetch)} </dev/null`,
     "",
   ].join("\n");
+}
+
+/** As the owner of the state folder, whom the script has looked up. */
+const asOwner = (lines: readonly string[]): string => `runuser -u "$owner" -- sh -c ${quote(lines.join("\n"))}`;
 
 /** @returns the archive, or why there is none */
 export async function fetchJournal(reach: Reach, host: string, signal: AbortSignal): Promise<Buffer | { why: string }> {
@@ -61,7 +73,6 @@ export function putScript({ isRunning, folder = stateFolder }: PutOptions): stri
     `mv --no-target-directory ${from} ${to}`,
     `sync --file-system ${quote(folder)}`,
   ];
-  const asOwner = (lines: readonly string[]) => `runuser -u "$owner" -- sh -c ${quote(lines.join("\n"))}`;
   return [
     "set -e",
     `mkdir -p ${quote(folder)}`,
@@ -119,7 +130,7 @@ export const hostStateQuestion = (): string =>
     `echo ${quote(section("dispatcher"))}`,
     `systemctl is-active ${unit}`,
     `echo ${quote(section("journal"))}`,
-    `find ${journal} -maxdepth 1 -name '*.journal' -type f -size +16c 2>/dev/null`,
+    `find ${journal} -maxdepth 1 -name '*.journal' -type f -size +16c -printf '%i\\n' 2>/dev/null`,
     `echo; echo ${quote(section("end"))}`,
     "",
   ].join("\n");

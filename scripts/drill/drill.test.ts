@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
@@ -19,6 +19,8 @@ import { TreeJournal } from "../../agents/lib/tree-journal.ts";
 import type { Inquiry } from "../../agents/puller/peer-message.ts";
 import { PlacedJournal } from "../../agents/puller/placed-journal.ts";
 import { render } from "../../infra/commands/command.ts";
+import { answered } from "../../infra/commands/fixture.ts";
+import { section } from "../../infra/commands/sections.ts";
 import type { LogLine } from "../logs/journal.ts";
 import { soundEvidence } from "../verify/fixture.ts";
 import { accountOf, accountQuestion, parseAccount } from "./account.ts";
@@ -52,6 +54,9 @@ describe("what a dispatcher's journal has of products", () => {
       readKey(key(3));
       writeArrival(data, at, { atMs: 3000, sizeBytes: 7, source: 1, certain: false });
       await writeFile(path.join(folder, "0001"), data.subarray(0, at + 20));
+      // What else the owner of the folder could put there.
+      await symlink("/dev/zero", path.join(folder, "0002"));
+      await execa("mkfifo", [path.join(folder, "0003")]);
       const { stdout } = await execa(process.execPath, ["-e", readArrivals, folder, "1500"]);
       expect(stdout).toBe(`${key(2).slice(0, 16)} 2000.25`);
     } finally {
@@ -62,11 +67,11 @@ describe("what a dispatcher's journal has of products", () => {
   it("comes with what its unit has said, or is nothing where the answer breaks off", () => {
     const entry = JSON.stringify({ __REALTIME_TIMESTAMP: "1764288000123000", MESSAGE: "hello", PRIORITY: "6" });
     const answer = `00000000000000aa 1764288000100.5\nnoise\n== said\n${entry}\n\n== end\n`;
-    expect(parseWords("bunny1", answer)).toMatchObject({
+    expect(parseWords("bunny1", answered(answer))).toMatchObject({
       dispatched: [{ key: "00000000000000aa", atMs: 1764288000100.5 }],
       said: [{ host: "bunny1", atMs: 1764288000123, text: "hello" }],
     });
-    expect(parseWords("bunny1", "00000000000000aa 1\n== said\n")).toBeUndefined();
+    expect(parseWords("bunny1", answered("00000000000000aa 1\n== said\n"))).toBeUndefined();
   });
 });
 
@@ -188,9 +193,14 @@ describe("what became of products", () => {
       placed.placing(about("B"), "part-2");
       placed.dropped("part-2");
       placed.close();
+      // What else the owner of the folder could put there.
+      await symlink("/dev/zero", path.join(folder, "placed-zero.jsonl"));
+      await execa("mkfifo", [path.join(folder, "placed-fifo.jsonl")]);
 
       const script = accountQuestion(1000)
         .replaceAll("/opt/warren/node/bin/node", process.execPath)
+        // This machine has no such account.
+        .replaceAll("--reuid=px --regid=px", `--reuid=${process.getuid?.()} --regid=${process.getgid?.()}`)
         .replace("/var/lib/warren/announcer", folder)
         .replace("/var/lib/warren/puller", folder);
       const answer = (await execa("sh", [], { input: script })).stdout;
@@ -200,7 +210,7 @@ describe("what became of products", () => {
         lost: ["B:URP:IWA:RADAR:META"],
         repeated: ["A:URP:IWA:RADAR:META"],
       });
-      expect(parseAccount(answer.replace("== end", ""))).toBeUndefined();
+      expect(parseAccount(answer.replace(section("end"), ""))).toBeUndefined();
       // A host that has neither.
       const none = await execa("sh", [], { input: accountQuestion(0) });
       expect(parseAccount(none.stdout)).toEqual({ announced: [], placed: [] });

@@ -1,7 +1,10 @@
 import { quote } from "../../infra/commands/command.ts";
+import { askedAs } from "../../infra/commands/question.ts";
 import { section } from "../../infra/commands/sections.ts";
+import { serviceAccount } from "../../infra/model/agent-part.ts";
 import { journalQuestion, type LogLine, parseJournal } from "../logs/journal.ts";
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
+import { segmentBytesMost } from "../trace/trace.ts";
 
 /** When a dispatcher took a product to send it on: for the first time that it came. */
 export interface Dispatched {
@@ -16,8 +19,9 @@ export interface DispatcherWords {
   readonly said: readonly LogLine[];
 }
 
-/** Far more than a drill sees; each is a line of 30 bytes. */
-const linesMax = 100_000;
+/** Far more than a drill sees, at a line of 40 bytes for each product. */
+const arrivalsBytesMax = 4 * 1024 * 1024;
+const arrivalsSeconds = 20;
 const journalLinesMax = 1000;
 
 /**
@@ -27,8 +31,8 @@ const journalLinesMax = 1000;
  */
 export const readArrivals = [
   'const fs = require("fs"), path = require("path"), since = Number(process.argv[2]), dir = process.argv[1];',
-  "for (const name of fs.readdirSync(dir).sort()) { const file = path.join(dir, name);",
-  "if (fs.statSync(file).mtimeMs < since) continue; const data = fs.readFileSync(file);",
+  "for (const name of fs.readdirSync(dir).sort()) { const file = path.join(dir, name), about = fs.lstatSync(file);",
+  `if (about.mtimeMs < since || !about.isFile() || about.size > ${segmentBytesMost}) continue; const data = fs.readFileSync(file);`,
   "for (let at = 16; at + 33 <= data.length; at += 8 + data.readUInt32BE(at)) {",
   "const atMs = data[at + 8] === 1 ? data.readDoubleBE(at + 25) : 0;",
   'if (atMs >= since) console.log(data.toString("hex", at + 9, at + 17), atMs); } }',
@@ -46,7 +50,8 @@ export function wordsQuestion(chain: Chain, host: string, sinceMs: number, nowMs
     "/var/lib/warren/dispatcher/journal",
     String(sinceMs),
   ];
-  const arrivals = `${program.map(quote).join(" ")} 2>/dev/null | tail -n ${linesMax}`;
+  const bounds = { seconds: arrivalsSeconds, bytes: arrivalsBytesMax };
+  const arrivals = askedAs(serviceAccount.name, program.map(quote).join(" "), bounds);
   const sinceSeconds = Math.max(1, (nowMs - sinceMs) / 1000);
   const journal = journalQuestion({ units: [unit], sinceSeconds, linesMax: journalLinesMax });
   return `export LC_ALL=C\n${arrivals}\necho ${quote(drillSection)}\n${journal}`;

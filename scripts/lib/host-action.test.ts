@@ -1,6 +1,7 @@
 import { execa } from "execa";
 import { expect, it } from "vitest";
 import { and, type Command, run } from "../../infra/commands/command.ts";
+import { section } from "../../infra/commands/sections.ts";
 import { actionScript, parseAction } from "./host-action.ts";
 
 const ended = async (command: Command, timeoutSeconds = 20) =>
@@ -23,5 +24,5 @@ it("ends a command that hangs", async () => {
 });
 
 it("takes an answer that ends early for none", () => {
-  expect(parseAction("a\n== exit\n")).toBeUndefined();
+  expect(parseAction(`a\n${section("exit")}\n`)).toBeUndefined();
 });

@@ -68,9 +68,11 @@ export interface EndedAction {
   readonly output: string;
 }
 
+const endOfAction = new RegExp(`^([\\s\\S]*?)\\n?${section("exit")}\\n(\\d+)\\s*$`);
+
 /** @returns undefined where the answer ends early */
 export function parseAction(answer: string): EndedAction | undefined {
-  const found = /^([\s\S]*?)\n?== exit\n(\d+)\s*$/.exec(answer);
+  const found = endOfAction.exec(answer);
   return found?.[2] === undefined ? undefined : { exitCode: Number(found[2]), output: (found[1] ?? "").trim() };
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { section } from "../../infra/commands/sections.ts";
 import { fixtureConfig } from "../../infra/model/fixture.ts";
 import { queriesOf } from "../logs.ts";
 import { chainOf } from "../runbook/chain.ts";
@@ -25,7 +26,7 @@ describe("journals of several hosts", () => {
         entry(3_000_500, "keepalived.service", [0xff, 0x41], { PRIORITY: "3" }),
         entry(4_000_000, "keepalived.service", null),
         "",
-        "== end",
+        section("end"),
       ].join("\n"),
     );
     expect(lines?.map((line) => formatLine(line, 6))).toEqual([
@@ -38,7 +39,7 @@ describe("journals of several hosts", () => {
 
   it("are no answer where they break off", () => {
     expect(parseJournal("pds-1", entry(1, "x.service", "y"))).toBeUndefined();
-    expect(parseJournal("pds-1", "== end\n")).toEqual([]);
+    expect(parseJournal("pds-1", `${section("end")}\n`)).toEqual([]);
   });
 
   it("are merged by time", () => {

@@ -1,16 +1,24 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { section } from "../../infra/commands/sections.ts";
 import { fixtureConfig } from "../../infra/model/fixture.ts";
 import { type Chain, chainOf } from "./chain.ts";
 import { parseFetches, parseHost, parseHttp } from "./host-answer.ts";
 import { fetchQuestion, hostQuestion } from "./question.ts";
 
-const shell = async (script: string) => (await execa("sh", ["-s"], { input: script, reject: false })).stdout;
+const shell = async (script: string) => {
+  // This machine has no account px: whoever runs this test stands for it.
+  const input = script.replaceAll(
+    "--reuid=px --regid=px",
+    `--reuid=${process.getuid?.()} --regid=${process.getgid?.()}`,
+  );
+  return (await execa("sh", ["-s"], { input, reject: false })).stdout;
+};
 
 describe("what a host is asked", () => {
   const folder = mkdtempSync(join(tmpdir(), "warren-question-"));
@@ -60,7 +68,7 @@ describe("what a host is asked", () => {
 
   it("is nothing where the answer breaks off", async () => {
     const answer = await shell(hostQuestion(chain, "urp-1", false));
-    expect(parseHost(chain, "urp-1", answer.slice(0, answer.lastIndexOf("== end")))).toBeUndefined();
+    expect(parseHost(chain, "urp-1", answer.slice(0, answer.lastIndexOf(section("end"))))).toBeUndefined();
   });
 
   it("says of an agent that is not there why it is silent", async () => {
@@ -68,6 +76,41 @@ describe("what a host is asked", () => {
     const gone = { ...chain, hosts };
     const found = parseHost(gone, "pds-1", await shell(hostQuestion(gone, "pds-1", false)));
     expect(found?.agents.puller).toEqual({ silent: "Connection refused" });
+  });
+
+  it("is answered whatever accounts have put into their folders", async () => {
+    const state = join(folder, "state");
+    mkdirSync(state);
+    const hostile = join(folder, "hostile");
+    mkdirSync(hostile);
+    const secret = join(folder, "of root");
+    writeFileSync(secret, `${JSON.stringify(["a/b", "1", 2, 3, 4000])}\n`, { mode: 0o600 });
+    const forged = 'x\n== units\nId=forged.service\nActiveState=failed\n== announced\n["a","1",2,3,9]\n== end';
+    writeFileSync(join(hostile, forged), "");
+    for (const path of [folder, state, hostile]) chmodSync(path, 0o755);
+    const ask = async (put: (journal: string) => unknown) => {
+      const journal = join(state, "announced.journal");
+      rmSync(journal, { force: true });
+      await put(journal);
+      const asNobody = { ...chain, productRoot: hostile };
+      const script = hostQuestion(asNobody, "urp-1", false)
+        .replaceAll("/var/lib/warren/announcer", state)
+        .replaceAll("--reuid=px --regid=px", "--reuid=nobody --regid=nogroup");
+      return parseHost(asNobody, "urp-1", await shell(script));
+    };
+    const began = performance.now();
+    const links = ["/dev/zero", secret].map((to) => (journal: string) => symlinkSync(to, journal));
+    for (const put of [...links, (journal: string) => execa("mkfifo", ["-m", "0666", journal])]) {
+      const found = await ask(put);
+      expect(found?.nowMs).toBeGreaterThan(0);
+      expect(found).not.toHaveProperty("announcedAtMs");
+      expect(Object.keys(found?.units ?? {})).not.toContain("forged.service");
+    }
+    expect(performance.now() - began).toBeLessThan(10_000);
+    const line = JSON.stringify(["a/b", "1", 2, 3, 5000]);
+    const plain = await ask((journal) => writeFileSync(journal, `${`${line}\n`.repeat(1000)}${line.slice(0, 9)}`));
+    expect(plain).not.toHaveProperty("announcedAtMs");
+    expect((await ask((journal) => writeFileSync(journal, `${line}\n`.repeat(1000))))?.announcedAtMs).toBe(5000);
   });
 
   it("counts the bytes of a product, of a server that speaks and of one that doesn't", async () => {

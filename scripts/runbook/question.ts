@@ -1,5 +1,7 @@
 import { quote } from "../../infra/commands/command.ts";
+import { askedAs, lastLines, scriptAskedAs } from "../../infra/commands/question.ts";
 import { section } from "../../infra/commands/sections.ts";
+import { productAccount } from "../../infra/model/agent-part.ts";
 import { type Chain, chainHostOf, type PublicRoad } from "./chain.ts";
 import { keptPlaces, restartsQuestion } from "./restarts.ts";
 
@@ -20,8 +22,12 @@ const getScript =
 const get = (host: string, port: number, path: string, seconds: number, rest: string): string =>
   `timeout ${seconds} bash -c ${quote(`${getScript} && ${rest}`)} ${quote(host)} ${port} ${quote(path)} 2>&1`;
 
+/** An agent's numbers have some ten thousand bytes; who has taken its port over could speak without an end. */
+const spokenBytesMax = 4 * 1024 * 1024;
+
 /** The body itself. */
-const getText = (port: number, path: string): string => get("127.0.0.1", port, path, loopbackSeconds, "cat <&3");
+const getText = (port: number, path: string): string =>
+  get("127.0.0.1", port, path, loopbackSeconds, `head -c ${spokenBytesMax} <&3`);
 
 /** The body counted: `sed -u` takes no byte more than the head. */
 const getSize = (host: string, path: string, seconds: number): string =>
@@ -44,7 +50,7 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
   lines.push(`echo ${quote(section("addresses"))}`, "ip -4 -o address show scope global");
   lines.push(
     `echo ${quote(section("disks"))}`,
-    `df --block-size=1 --output=pcent,avail,target -- ${diskPaths(chain, name).map(quote).join(" ")} 2>/dev/null`,
+    `timeout ${loopbackSeconds} df --block-size=1 --output=pcent,avail,target -- ${diskPaths(chain, name).map(quote).join(" ")} 2>/dev/null`,
   );
   for (const { name: agent, port } of host.agents) {
     lines.push(`echo ${quote(section(`health ${agent}`))}`, getText(port, "/health"));
@@ -56,11 +62,14 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
     lines.push(`echo ${quote(section("newest"))}`, newestProducts(chain.productRoot));
     lines.push(
       `echo ${quote(section("announced"))}`,
-      "tail -n 1 /var/lib/warren/announcer/announced.journal 2>/dev/null",
+      lastLines(productAccount.name, "/var/lib/warren/announcer/announced.journal -maxdepth 0"),
     );
   }
   if (has("puller")) {
-    lines.push(`echo ${quote(section("placed"))}`, "tail -qn 1 /var/lib/warren/puller/placed-*.jsonl 2>/dev/null");
+    lines.push(
+      `echo ${quote(section("placed"))}`,
+      lastLines(productAccount.name, "/var/lib/warren/puller -maxdepth 1 -name 'placed-*.jsonl'"),
+    );
   }
   lines.push(`echo; echo ${quote(section("end"))}`);
   return `${lines.join("\n")}\n`;
@@ -80,7 +89,7 @@ function publicQuestion({ publicRoad }: Chain, name: string): string[] {
       lines.push(`echo ${quote(section(`txq ${txq}`))}`, waitingFiles(directory));
       lines.push(
         `echo ${quote(section(`aside ${txq}`))}`,
-        `find ${quote(`${directory}/.aside`)} -type f 2>/dev/null | wc -l`,
+        scriptAskedAs(productAccount.name, `find ${quote(`${directory}/.aside`)} -type f -printf '\\n' | wc -l`),
       );
     }
   }
@@ -91,10 +100,13 @@ function publicQuestion({ publicRoad }: Chain, name: string): string[] {
 
 /** When the one that has waited for the longest got its name, and how many there are. Names with a leading dot are in work. */
 const waitingFiles = (directory: string): string =>
-  `find ${quote(directory)} -mindepth 1 -name '.*' -prune -o -type f -printf '%C@\n' 2>/dev/null | sort -n | sed -n '1p;$='`;
+  scriptAskedAs(
+    productAccount.name,
+    `find ${quote(directory)} -mindepth 1 -name '.*' -prune -o -type f -printf '%C@\\n' | sort -n | sed -n '1p;$='`,
+  );
 
 /** When a file got its name in a folder for the last time: after each fetch its subscriber renames one. */
-const lastNamed = (directory: string): string => `stat -c %Y ${quote(directory)} 2>/dev/null`;
+const lastNamed = (directory: string): string => askedAs(productAccount.name, `stat -c %Y -- ${quote(directory)}`);
 
 /** The tree whose newest products a host tells. */
 export const productRootOf = ({ publicRoad, productRoot, urps }: Chain, name: string): string =>
@@ -102,9 +114,9 @@ export const productRootOf = ({ publicRoad, productRoot, urps }: Chain, name: st
 
 /** Time of the last change in seconds, size, path. A file that is being brought has a name with a leading dot. */
 function newestProducts(root: string, time: "T" | "C" = "T"): string {
-  const folders = `find ${quote(root)} -type d -printf '%T@ %p\\0' 2>/dev/null | sort -znr | head -zn ${foldersLooked} | cut -zd' ' -f2-`;
-  const files = `find -files0-from - -maxdepth 1 -type f ! -name '.*' -printf '%${time}@ %s %p\\n' 2>/dev/null`;
-  return `${folders} | ${files} | sort -nr | head -n ${newestTold}`;
+  const folders = `find ${quote(root)} -type d -printf '%T@ %p\\0' | sort -znr | head -zn ${foldersLooked} | cut -zd' ' -f2-`;
+  const files = `find -files0-from - -maxdepth 1 -type f ! -name '.*' -printf '%${time}@ %s %p\\n'`;
+  return scriptAskedAs(productAccount.name, `${folders} | ${files} | sort -nr | head -n ${newestTold}`);
 }
 
 /** Where this host has to write. */

@@ -1,13 +1,22 @@
+import { execa } from "execa";
 import { describe, expect, it } from "vitest";
+import { quote } from "../../infra/commands/command.ts";
+import { answered } from "../../infra/commands/fixture.ts";
 import { fixtureConfig } from "../../infra/model/fixture.ts";
 import { type Chain, chainHostOf, chainOf } from "./chain.ts";
-import { type CrashLoop, keptPlaces, parseEnds, parseRestarts } from "./restarts.ts";
+import { type CrashLoop, type KeptPlace, keptPlaces, parseEnds, parseRestarts, restartsQuestion } from "./restarts.ts";
 
 const unit = "warren-puller.service";
 const loop: CrashLoop = { place: { name: "puller", unit }, restarts: 3, lastMs: 0 };
 const answer = (...messages: readonly unknown[]) =>
-  ["== ended warren-puller.service", ...messages.map((MESSAGE) => JSON.stringify({ MESSAGE })), "", "== end", ""].join(
-    "\n",
+  answered(
+    [
+      "== ended warren-puller.service",
+      ...messages.map((MESSAGE) => JSON.stringify({ MESSAGE })),
+      "",
+      "== end",
+      "",
+    ].join("\n"),
   );
 const endOf = (...messages: readonly unknown[]) => parseEnds([loop], answer(...messages))?.[unit];
 
@@ -23,6 +32,21 @@ describe("what the journal says of restarts", () => {
       ...[event("b.service", starting, 2), event("a.service", scheduled, 3)],
     ];
     expect(parseRestarts(lines)).toEqual({ "a.service": [1000, 3000], "b.service": [2000] });
+  });
+
+  it("is asked for all that the fastest loop of each unit can make, and comes without what nobody reads", async () => {
+    const places = ["puller", "dispatcher"].map((name) => ({ name, unit: `warren-${name}.service` })) as KeptPlace[];
+    const asked = restartsQuestion(places);
+    expect(asked).toContain("-n 8000 ");
+    // As journalctl of systemd 252 says an entry; what is left out may stand anywhere.
+    const rest = { __CURSOR: "s=1;i=2", __MONOTONIC_TIMESTAMP: "5", _BOOT_ID: "b" };
+    const wanted = { UNIT: "a.service", MESSAGE_ID: scheduled, __REALTIME_TIMESTAMP: "1000000" };
+    const lines = [{ ...rest, ...wanted }, { ...wanted, ...rest }, wanted].map((line) => JSON.stringify(line));
+    const spaced = lines.map((line) => line.replaceAll(",", ", "));
+    const input = `journalctl() { printf '%s\\n' ${[...lines, ...spaced].map(quote).join(" ")}; }\n${asked}`;
+    const said = (await execa("sh", ["-s"], { input })).stdout.split("\n");
+    expect(said.map((line) => JSON.parse(line))).toEqual(Array(6).fill(wanted));
+    expect(parseRestarts(said)).toEqual({ "a.service": Array(6).fill(1000) });
   });
 
   it("is over with a start that somebody asked for", () => {
@@ -69,7 +93,7 @@ describe("what a program wrote before its end", () => {
   it("is that of its last process alone", () => {
     const line = (_PID: string, MESSAGE: string) => JSON.stringify({ _PID, MESSAGE });
     const lines = [line("1", "before"), line("2", "last"), "", "== end", ""];
-    expect(parseEnds([loop], ["== ended warren-puller.service", ...lines].join("\n"))?.[unit]).toEqual({
+    expect(parseEnds([loop], answered(["== ended warren-puller.service", ...lines].join("\n")))?.[unit]).toEqual({
       words: "last",
     });
   });
@@ -83,6 +107,6 @@ describe("what a program wrote before its end", () => {
   });
 
   it("is nothing where the answer breaks off", () => {
-    expect(parseEnds([loop], "== ended warren-puller.service\n{")).toBeUndefined();
+    expect(parseEnds([loop], answered("== ended warren-puller.service\n{"))).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -11,6 +11,7 @@ import {
   writeTwin,
 } from "../../agents/dispatcher/journal-record.ts";
 import { readKey } from "../../agents/dispatcher/product-key.ts";
+import { answered } from "../../infra/commands/fixture.ts";
 import { fixtureConfig } from "../../infra/model/fixture.ts";
 import { chainOf } from "../runbook/chain.ts";
 import { formatTrace, parseTrace, readRecords, traced, traceQuestion } from "./trace.ts";
@@ -43,6 +44,41 @@ describe("the trace of a product", () => {
     }
   });
 
+  it("reads plain files alone, as the account whose they are", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "warren-trace-"));
+    try {
+      chmodSync(folder, 0o755);
+      const secret = join(folder, "of root");
+      writeFileSync(secret, key, { mode: 0o600 });
+      const line = JSON.stringify(["placing", "part", 3000, { key, url: "http://urp-1/x", kind: "first" }]);
+      writeFileSync(join(folder, "placed-urp-1.jsonl"), `${line}\n`);
+      writeFileSync(join(folder, "1.journal"), Buffer.concat([Buffer.alloc(9), Buffer.from(key, "hex")]));
+      for (const [place, to] of [
+        ["placed-urp-2.jsonl", "/dev/zero"],
+        ["placed-urp-3.jsonl.1", secret],
+      ] as const) {
+        symlinkSync(to, join(folder, place));
+      }
+      await execa("mkfifo", ["-m", "0666", join(folder, "placed-fifo.jsonl")]);
+      const chain = chainOf("lab", fixtureConfig("lab"));
+      const ask = async (host: string) => {
+        const script = traceQuestion(chain, host, wanted)
+          .replaceAll(/\/var\/lib\/warren\/(puller|dispatcher\/journal)/g, folder)
+          .replaceAll("/opt/warren/node/bin/node", process.execPath)
+          .replaceAll(/--reuid=(px|warren) --regid=(px|warren)/g, "--reuid=nobody --regid=nogroup");
+        return await execa("sh", ["-s"], { input: script, reject: false, timeout: 9000 });
+      };
+      expect(parseTrace("pds-1", wanted, (await ask("pds-1")).stdout)?.map(({ what }) => what)).toEqual([
+        "placed: http://urp-1/x",
+      ]);
+      const bunny = await ask("bunny1");
+      expect(bunny.timedOut).toBe(false);
+      expect(parseTrace("bunny1", wanted, bunny.stdout)).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it("asks px for the whole name of a product, and a client for what it is delivered under", () => {
     const chain = chainOf("lab", fixtureConfig("lab"));
     const product = traced("201306061440_XSS_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::20130606144709");
@@ -52,13 +88,13 @@ describe("the trace of a product", () => {
     );
     const delivered = { __REALTIME_TIMESTAMP: "4000", MESSAGE: "delivered" };
     const both = ["sftp", "ftp"].flatMap((by) => [`== journal delivery-${by}`, JSON.stringify(delivered)]);
-    expect(parseTrace("px-1", product, [...both, "== end", ""].join("\n"))?.map(({ who }) => who)).toEqual([
+    expect(parseTrace("px-1", product, answered([...both, "== end", ""].join("\n")))?.map(({ who }) => who)).toEqual([
       "delivery-sftp",
       "delivery-ftp",
     ]);
     const said = { __REALTIME_TIMESTAMP: "5000", MESSAGE: "got /apps/px/rxq/dd/201306061440_XSS_24_HR_ACCUM_MM.gif" };
     const answer = ["== journal subscriber", JSON.stringify(said), "== end", ""].join("\n");
-    expect(parseTrace("client-1", product, answer)).toEqual([
+    expect(parseTrace("client-1", product, answered(answer))).toEqual([
       { atMs: 5, host: "client-1", who: "subscriber", what: said.MESSAGE },
     ]);
   });
@@ -86,7 +122,7 @@ describe("the trace of a product", () => {
       ["bunny1", bunny],
       ["pds-1", pds],
     ] as const;
-    const found = all.flatMap(([host, lines]) => parseTrace(host, wanted, lines.join("\n")) ?? []);
+    const found = all.flatMap(([host, lines]) => parseTrace(host, wanted, answered(lines.join("\n"))) ?? []);
     expect(found.map(({ host, atMs, who, what }) => `${host} ${atMs} ${who} ${what}`)).toEqual([
       `urp-1 1000 file written: ${path}, 498081 bytes`,
       "urp-1 1250 announcer announced",
@@ -98,7 +134,7 @@ describe("the trace of a product", () => {
   });
 
   it("is none where the answer breaks off, and says so where nobody knows the product", () => {
-    expect(parseTrace("urp-1", wanted, "== lines announcer")).toBeUndefined();
+    expect(parseTrace("urp-1", wanted, answered("== lines announcer"))).toBeUndefined();
     expect(formatTrace(wanted, [])).toBe(`${name}  ${key}\nseen nowhere\n`);
   });
 });

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { productKey, productName } from "../../agents/lib/announcement.ts";
 import { quote } from "../../infra/commands/command.ts";
+import { askedAs, type Bounds, scriptAskedAs } from "../../infra/commands/question.ts";
 import { readSections, section } from "../../infra/commands/sections.ts";
+import { productAccount, serviceAccount } from "../../infra/model/agent-part.ts";
 import { parseEntry } from "../logs/journal.ts";
 import { type Chain, chainHostOf } from "../runbook/chain.ts";
 import { parseJson } from "../runbook/json.ts";
@@ -39,13 +41,27 @@ const linesMax = 50;
 /** A product is in journals of that time, else it is forgotten by the window of any stack. */
 const journalSeconds = 7 * 86_400;
 
+/** A file of the dispatcher's journal has a quarter of that; what is longer, or no plain file, was put there by somebody. */
+export const segmentBytesMost = 64 * 1024 * 1024;
+/** For what agents keep for themselves: hundreds of megabytes at most. */
+const keptBounds: Bounds = { seconds: 10, bytes: 1024 * 1024 };
+
+/** Lines with a text in plain files among what `find` is given, as the account whose files they are. */
+const linesWith = (text: string, places: string): string =>
+  scriptAskedAs(
+    productAccount.name,
+    `find ${places} -type f -exec grep -ahF -- ${quote(text)} '{}' + | tail -n ${linesMax}`,
+    keptBounds,
+  );
+
 /**
  * Reads the dispatcher's journal on its host: binary records, of which those of the key are said as `TYPE TIME`. Types and places of the fields are those of
  * `agents/dispatcher/journal-record.ts`.
  */
 export const readRecords = [
   'const fs = require("fs"), path = require("path"), key = Buffer.from(process.argv[2], "hex"), dir = process.argv[1];',
-  "for (const name of fs.readdirSync(dir).sort()) { const data = fs.readFileSync(path.join(dir, name));",
+  "for (const name of fs.readdirSync(dir).sort()) { const file = path.join(dir, name), about = fs.lstatSync(file);",
+  `if (!about.isFile() || about.size > ${segmentBytesMost}) continue; const data = fs.readFileSync(file);`,
   "for (let at = data.indexOf(key); at >= 9; at = data.indexOf(key, at + 16)) { const type = data[at - 1];",
   'if (type === 1 && at + 24 <= data.length) console.log("first", data.readDoubleBE(at + 16));',
   'else if (type === 4 && at + 24 <= data.length) console.log("twin", data.readDoubleBE(at + 16)); } }',
@@ -64,16 +80,14 @@ export function traceQuestion(
   for (const agent of chainHostOf(chain, host).agents) {
     lines.push(`echo ${quote(section(`lines ${agent.name}`))}`);
     if (agent.name === "announcer") {
-      lines.push(
-        `grep -hF -- ${quote(name)} /var/lib/warren/announcer/announced.journal 2>/dev/null | tail -n ${linesMax}`,
-      );
+      lines.push(linesWith(name, "/var/lib/warren/announcer/announced.journal -maxdepth 0"));
     }
     if (agent.name === "puller") {
-      lines.push(`grep -hF -- ${quote(key)} /var/lib/warren/puller/placed-*.jsonl* 2>/dev/null | tail -n ${linesMax}`);
+      lines.push(linesWith(key, "/var/lib/warren/puller -maxdepth 1 -name 'placed-*.jsonl*'"));
     }
     if (agent.name === "dispatcher") {
       const program = ["/opt/warren/node/bin/node", "-e", readRecords, "/var/lib/warren/dispatcher/journal", key];
-      lines.push(`${program.map(quote).join(" ")} 2>/dev/null`);
+      lines.push(askedAs(serviceAccount.name, program.map(quote).join(" "), keptBounds));
     }
     lines.push(...saidQuestion(agent.name, agent.unit, agent.name === "dd-notify" ? delivered : name, sinceSeconds));
   }

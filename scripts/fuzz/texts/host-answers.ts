@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { answered } from "../../../infra/commands/fixture.ts";
 import { fixtureModel } from "../../../infra/model/fixture.ts";
 import type { HostModel } from "../../../infra/model/types.ts";
 import { answerText } from "../../../infra/observe/ask.ts";
@@ -25,7 +26,7 @@ const evidence = JSON.parse(
 ) as Evidence;
 const ok = 200;
 
-/** One kind of answer: what it looks like, and what reads it. Answers why it counts as none; undefined where it counts. */
+/** One kind of answer, its sections as `== NAME`, as they stay the same from run to run: what it looks like, and what reads it. Answers why it counts as none; undefined where it counts. */
 interface Answer {
   readonly sample: string;
   read(text: string): string | undefined;
@@ -56,7 +57,7 @@ function observed(host: HostModel): Answer {
   return {
     sample: lines.join("\n"),
     read(text) {
-      const found = parseObservation(answerText(text));
+      const found = parseObservation(answerText(answered(text)));
       if (!found) return `${host.name}: no whole answer`;
       const drift = findDrift(model, new Map([[host.name, found]]), sound);
       return formatted([...drift.warnings, ...[...drift.unmanaged.values()].flat(), ...[...drift.hosts.keys()]]);
@@ -91,7 +92,7 @@ function looked(host: string): Answer {
   return {
     sample: lines.join("\n"),
     read(text) {
-      const found = parseHost(evidence.chain, host, answerText(text));
+      const found = parseHost(evidence.chain, host, answerText(answered(text)));
       if (!found) return `${host}: no whole answer`;
       return judged({ ...evidence, hosts: { ...evidence.hosts, [host]: found } });
     },
