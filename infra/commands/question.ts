@@ -24,7 +24,10 @@ export function askedAs(
   { seconds = usualSeconds, bytes = usualBytes }: Bounds = {},
 ): string {
   if (account === "root") return `${argv} 2>/dev/null`;
-  const rights = ["setpriv", `--reuid=${account}`, `--regid=${account}`, "--init-groups"].map(quote).join(" ");
+  // From a folder that the account may enter: from root's own `find` goes nowhere.
+  const rights = ["env", "--chdir=/", "setpriv", `--reuid=${account}`, `--regid=${account}`, "--init-groups"]
+    .map(quote)
+    .join(" ");
   const asked = `timeout --kill-after=1 ${seconds} ${rights} ${argv} </dev/null 2>/dev/null`;
   return `${asked} | timeout ${seconds + 1} head -c ${bytes}; echo`;
 }

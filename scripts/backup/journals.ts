@@ -36,8 +36,9 @@ export function fetchScript(folder: string = stateFolder): string {
   ].join("\n");
 }
 
-/** As the owner of the state folder, whom the script has looked up. */
-const asOwner = (lines: readonly string[]): string => `runuser -u "$owner" -- sh -c ${quote(lines.join("\n"))}`;
+/** As the owner of the state folder, whom the script has looked up; from a folder that the owner may enter. */
+const asOwner = (lines: readonly string[]): string =>
+  `runuser -u "$owner" -- sh -c ${quote(["cd /", ...lines].join("\n"))}`;
 
 /** @returns the archive, or why there is none */
 export async function fetchJournal(reach: Reach, host: string, signal: AbortSignal): Promise<Buffer | { why: string }> {
