@@ -203,7 +203,7 @@ describe("observationScript", () => {
     expect(lines).toHaveLength(2);
     for (const line of lines)
       expect(line).toMatch(
-        /^timeout --kill-after=1 4 setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups .* <\/dev\/null /,
+        /^timeout --kill-after=1 4 env --chdir=\/ setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups .* <\/dev\/null /,
       );
   });
 
