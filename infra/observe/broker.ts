@@ -33,7 +33,7 @@ export type BrokerObservations = ReadonlyMap<string, ClusterObservation>;
 
 /**
  * Asks the management API of every member of every cluster, all at the same time, from this machine and as the administrator. Nothing is
- * changed. A member that doesn't answer within two seconds is an answer like any other: why.
+ * changed. A member that doesn't answer within five seconds is an answer like any other: why.
  *
  * @param checkout folder of the project: the stack's CA is in its `.warren`
  */

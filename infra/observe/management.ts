@@ -3,8 +3,8 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isNestedAtMost, printable } from "../../agents/lib/foreign.ts";
 import type { ClusterModel } from "../model/types.ts";
 
-/** Milliseconds for one question: a management API that works answers in a few, on a machine with much to do in a second. */
-const answerTimeoutMs = 2000;
+/** Milliseconds for one question: a management API that works answers in a few, on a machine with far too much to do in two seconds. */
+const answerTimeoutMs = 5000;
 /** Definitions of a large broker have a few hundred kilobytes. */
 const answerBytesMax = 16 << 20;
 
@@ -14,7 +14,7 @@ export interface Management {
    * The JSON at a path below `/api/`.
    *
    * @param body for what is asked by POST
-   * @throws Error with the reason where there is no good answer within two seconds
+   * @throws Error with the reason where there is no good answer within five seconds
    */
   ask(path: string, body?: unknown): Promise<unknown>;
   close(): void;

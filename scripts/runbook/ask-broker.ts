@@ -48,7 +48,7 @@ const queuesPath = `queues/%2F?columns=${queueColumns.join(",")}`;
 
 /** The management API of one broker, as its administrator asks it. */
 export interface BrokerAsker {
-  /** @param withinMs after which a member that has not answered is silent; each question has two seconds in any case */
+  /** @param withinMs after which a member that has not answered is silent; each question has five seconds in any case */
   ask(withinMs?: number): Promise<BrokerEvidence>;
   /**
    * The first message of a queue, which stays there and is marked as redelivered: only for a queue whose messages are given out again and again.

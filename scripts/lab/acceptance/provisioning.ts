@@ -20,7 +20,7 @@ export function provisioning(): void {
       const { looks, shown } = watch.stop();
       noteSeconds("up from bare hosts", made.seconds, 50);
       expect(made.exitCode, made.output).toBe(0);
-      expect(made.seconds).toBeLessThan(150);
+      expect(made.seconds).toBeLessThan(300);
       expect(resourceCounts(made.output), made.output).toEqual({ created: expect.any(Number) });
       expect(shown).toEqual([]);
       expect(looks).toBeGreaterThan(made.seconds);
@@ -53,14 +53,14 @@ export function provisioning(): void {
       noteSeconds("up again, nothing to do", again.seconds, 5);
       expect(again.exitCode, again.output).toBe(0);
       expect(resourceCounts(again.output), again.output).toEqual({ unchanged: expect.any(Number) });
-      expect(again.seconds).toBeLessThan(30);
+      expect(again.seconds).toBeLessThan(60);
     });
 
     it("is previewed as no changes", async () => {
       const seen = await preview("--expect-no-changes");
       noteSeconds("preview --expect-no-changes", seen.seconds, 3);
       expect(seen.exitCode, seen.output).toBe(0);
-      expect(seen.seconds).toBeLessThan(20);
+      expect(seen.seconds).toBeLessThan(60);
     });
   });
 
@@ -94,7 +94,7 @@ export function provisioning(): void {
       noteSeconds("one setting changed on all hosts", changed.seconds, 5);
       expect(changed.exitCode, changed.output).toBe(0);
       expect(changed.output).not.toMatch(stackTrace);
-      expect(changed.seconds).toBeLessThan(60);
+      expect(changed.seconds).toBeLessThan(120);
       const after = await invocations();
       const restarted = [...after].filter(([unit, id]) => before.get(unit) !== id).map(([unit]) => unit);
       const agents = await agentUnits("urp", "bunny", "pds");
