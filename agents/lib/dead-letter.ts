@@ -22,7 +22,7 @@ export interface DeadLetterOptions {
 /** Begins the names of the headers that a dead letter has beside its own. */
 export const deadHeaderPrefix = "x-dead-";
 /** Longer ones repeat what is in the message. */
-export const deadReasonBytesMax = 1024;
+const deadReasonBytesMax = 1024;
 const droppedBytesMax = 512;
 /** The headers that a dead letter has beside its own take less, each at its bound. */
 const deadHeadersBytesMax = 6144;

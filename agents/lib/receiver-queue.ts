@@ -2,6 +2,7 @@ import { closeSync, fchmodSync, fsync, openSync, renameSync, unlinkSync, write, 
 import { link, lstat, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { controlCharacter } from "./announcement.ts";
 import { UserError } from "./errors.ts";
 import { bad, good, type Result } from "./result.ts";
 
@@ -9,8 +10,6 @@ import { bad, good, type Result } from "./result.ts";
 const partName = /^\.(?:pull|receive)-\d+-\d+\.part$/;
 /** Of a file system. */
 export const nameBytesMax = 255;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
-const controlCharacter = /[\u0000-\u001f\u007f]/;
 /** What a file system says of a name that it has no place for: the product's matter, not this host's. */
 const nameFaults: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the file name is too long for this file system",

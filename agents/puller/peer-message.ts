@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { controlCharacter } from "../lib/announcement.ts";
 import { bad, good, type Result } from "../lib/result.ts";
 
 /** More than host, folder and random ids take; what is longer is not ours. */
@@ -9,8 +10,6 @@ export const othersMax = 64;
 const bytesMax = 4 * othersMax * idBytesMax;
 /** Clocks stand still here, so that whatever somebody forges the next question is still a number that all understand. */
 export const clockMax = 2 ** 52;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
-const controlCharacter = /[\u0000-\u001f\u007f]/;
 const id = z
   .string()
   .min(1)
