@@ -7,6 +7,7 @@ export type AuditEvent =
   | "warned"
   | "unbinding"
   | "unbound"
+  | "kept bound"
   | "deleting"
   | "deleted"
   | "kept"

@@ -121,6 +121,9 @@ const audited = () =>
 test("of queues with and without clients the ones that nobody takes from and that are too full go, and are listed", async () => {
   await leaveQueue("left", 21);
   await leaveQueue("heavy", 11, { size: 1000 });
+  // RabbitMQ fails over its own answer about this one's bindings.
+  await leaveQueue("untold", 21);
+  await channel.bindQueue("untold", "xpublic", "a~b", { d: 1 });
   await leaveQueue("small", 20);
   await leaveQueue("cmc.urp.pull", 30);
   await leaveQueue("slow-client", 30);
@@ -147,9 +150,10 @@ test("of queues with and without clients the ones that nobody takes from and tha
   expect(
     removed
       .map(({ queue, messages, bindings }) => ({ queue, messages, bindings }))
-      .toSorted((a, b) => b.messages - a.messages),
+      .toSorted((a, b) => b.messages - a.messages || a.queue.localeCompare(b.queue)),
   ).toEqual([
     { queue: "left", messages: 21, bindings: [{ source: "xpublic", routingKey: "left.#", arguments: {} }] },
+    { queue: "untold", messages: 21, bindings: [] },
     { queue: "heavy", messages: 11, bindings: [{ source: "xpublic", routingKey: "heavy.#", arguments: {} }] },
   ]);
   const steps = ["warned", "unbinding", "unbound", "deleting", "deleted"].map((event) => `${event}: left`);

@@ -118,6 +118,13 @@ test("a queue that the broker finds used, or deletes on no condition, stays", as
   expect(quorum.log.filter((line) => line === "kept: q")).toHaveLength(1);
 });
 
+test("a queue whose bindings the broker can't tell keeps them, and is deleted in its time", async () => {
+  const { manager, put, log, rounds } = arrange({}, { bindings: async () => "unreadable" });
+  put("q");
+  await rounds(manager(), 4);
+  expect(log).toEqual(["warned: q", "kept bound: q", "deleting: q", "delete q", "deleted: q"]);
+});
+
 test("after one look at most stepsMax queues are unbound or deleted; others wait for the next", async () => {
   const { manager, put, log, rounds } = arrange({ stepsMax: 2 });
   for (const name of ["a", "b", "c"]) put(name);

@@ -105,6 +105,11 @@ export class QueueManager {
     const { vhost, name } = action.queue;
     if (!(await this.#isStillUnused(action))) return false;
     const found = await api.bindings(vhost, name);
+    if (found === "unreadable") {
+      // It goes on to fill, and is deleted in its time all the same.
+      await this.#audit("kept bound", action, { reason: "the broker can't tell its bindings" });
+      return true;
+    }
     const taken = found
       .filter(({ tooDeep }) => tooDeep === undefined)
       .map(({ source, routingKey, arguments: own }) => ({ source, routingKey, arguments: own }));

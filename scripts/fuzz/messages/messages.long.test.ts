@@ -1,0 +1,4 @@
+import { randomSeed } from "../seeds.ts";
+import { testMessages } from "./tests.ts";
+
+testMessages([randomSeed()]);
