@@ -4,8 +4,42 @@ const onlyTo = (name, from, allowed, comment) => ({
   severity: "error",
   comment,
   from: { path: from, pathNot: "\\.test\\.ts$" },
-  to: { path: "^(infra|templates|agents|scripts)/", pathNot: allowed },
+  to: { path: "^(infra|templates|agents|scripts|tests)/", pathNot: allowed },
 });
+/** Of the folders of `scripts` and `tests` each imports those that are named before it alone, of its own part. */
+const scriptsUpwards = [
+  ["scripts/lib", []],
+  ["scripts/engine", ["lib"]],
+  ["scripts/traffic", ["lib"]],
+  ["scripts/inspect", ["lib", "engine"]],
+  ["scripts/change", ["lib", "engine", "inspect"]],
+  ["scripts/migrate", ["lib", "engine"]],
+  ["scripts/lab", ["lib", "engine", "traffic"]],
+];
+const testsUpwards = [
+  ["tests/simulation", []],
+  ["tests/rigs", []],
+  ["tests/docs", []],
+  ["tests/faults", []],
+  ["tests/flow", ["rigs"]],
+  ["tests/bench", ["rigs"]],
+  ["tests/fuzz", ["rigs", "bench"]],
+  ["tests/chaos", []],
+  ["tests/acceptance", ["chaos", "faults"]],
+];
+const downwards = ([folder, below]) => {
+  const part = folder.split("/")[0];
+  return {
+    name: `${folder.replace("/", "-")}-downwards`,
+    severity: "error",
+    comment: `${folder} imports of ${part}: ${["itself", ...below].join(", ")}`,
+    from: { path: `^${folder}/`, pathNot: "\\.test\\.ts$" },
+    to: {
+      path: `^${part}/`,
+      pathNot: [`^${folder}/`, ...below.map((name) => `^${part}/${name}/`), "^scripts/verbs\\.ts$"],
+    },
+  };
+};
 module.exports = {
   forbidden: [
     { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
@@ -15,7 +49,7 @@ module.exports = {
       severity: "error",
       comment: "an agent imports agents/lib and itself; never another agent, infra or Pulumi",
       from: { path: "^agents/([^/]+)/", pathNot: "^agents/lib/|\\.test\\.ts$" },
-      to: { path: "^(infra|templates|agents|scripts)/", pathNot: "^agents/(lib|$1)/" },
+      to: { path: "^(infra|templates|agents|scripts|tests)/", pathNot: "^agents/(lib|$1)/" },
     },
     {
       name: "agents-without-pulumi",
@@ -78,7 +112,16 @@ module.exports = {
       name: "infra-below-scripts",
       severity: "error",
       from: { path: "^(infra|templates|agents)/", pathNot: "\\.test\\.ts$" },
-      to: { path: "^scripts/" },
+      to: { path: "^(scripts|tests)/" },
+    },
+    ...scriptsUpwards.map(downwards),
+    ...testsUpwards.map(downwards),
+    {
+      name: "tests-above-all",
+      severity: "error",
+      comment: "what tests are made of is imported by the table of verbs, and by tests",
+      from: { path: "^scripts/", pathNot: "^scripts/verbs\\.ts$|\\.test\\.ts$" },
+      to: { path: "^tests/" },
     },
   ],
   options: {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { findRabbitmqBinaries, vmEnvironment } from "../scripts/lib/rabbitmq-binaries.ts";
+import { findRabbitmqBinaries, vmEnvironment } from "../scripts/traffic/rabbitmq-binaries.ts";
 import { atom, binary, formatTerms, nativeInteger, type Term } from "./erlang-terms.ts";
 import { parseTerms } from "./erlang-terms-parse.ts";
 

@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { beforeEach, expect, test, vi } from "vitest";
-import { useAgentTests } from "../../scripts/lib/agent-tests.ts";
-import { KilledAgent, type TestedAgent } from "../../scripts/lib/tested-agent.ts";
+import { useAgentTests } from "../../tests/rigs/agent-tests.ts";
+import { KilledAgent, type TestedAgent } from "../../tests/rigs/tested-agent.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
 import type { Message } from "../lib/subscription.ts";

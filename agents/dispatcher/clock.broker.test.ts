@@ -1,5 +1,5 @@
 import { expect, vi } from "vitest";
-import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
+import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 
 /** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
 vi.setConfig({ testTimeout: 240_000 });

@@ -1,5 +1,5 @@
 import { describe, expect, vi } from "vitest";
-import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
+import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 
 // Real dispatchers against a real broker, killed as a crash would end them. Not proved here: a cluster that loses a node in the middle of
 // a publish, cut networks, and a virtual IP (take-over.lab.test.ts).

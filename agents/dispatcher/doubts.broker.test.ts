@@ -1,7 +1,7 @@
 import { describe, expect, vi } from "vitest";
-import type { Place } from "../../scripts/dispatcher-rig/place.ts";
-import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
-import type { Rig } from "../../scripts/dispatcher-rig/rig.ts";
+import type { Place } from "../../tests/rigs/dispatcher/place.ts";
+import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
+import type { Rig } from "../../tests/rigs/dispatcher/rig.ts";
 
 // What a broker leaves that died in the middle of a publish is made by hand here: a cluster that loses a node is not proved.
 

@@ -1,5 +1,5 @@
 import { describe, expect, vi } from "vitest";
-import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
+import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 
 // A disk that is full is a bound on the size of the dispatcher's files: writing fails, and goes on when the bound is lifted.
 

@@ -1,5 +1,5 @@
 import { expect, vi } from "vitest";
-import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
+import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 
 vi.setConfig({ testTimeout: 240_000 });
 

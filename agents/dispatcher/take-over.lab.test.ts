@@ -1,8 +1,8 @@
 import { execa } from "execa";
 import { afterAll, beforeEach, expect } from "vitest";
-import type { Place } from "../../scripts/dispatcher-rig/place.ts";
-import { placeTest as test } from "../../scripts/dispatcher-rig/place-test.ts";
-import type { DispatcherProcess } from "../../scripts/dispatcher-rig/process.ts";
+import type { Place } from "../../tests/rigs/dispatcher/place.ts";
+import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
+import type { DispatcherProcess } from "../../tests/rigs/dispatcher/process.ts";
 
 // Virtual IPs that come and go on lo, which needs root. Each dispatcher watches an address of its own: moving one address between two hosts
 // is taking the one away and adding the other. Not proved here: what keepalived does, and two real hosts.

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 
 // The dispatcher stands for every agent: what is tested here is the program around it.
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { connect } from "amqplib";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, expect, type MockInstance, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { brokerConfig } from "./config.ts";
 import { consume } from "./consumer.ts";

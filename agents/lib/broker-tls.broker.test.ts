@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
-import { type CertificateFiles, makeCertificate } from "../../scripts/lib/test-certificates.ts";
+import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { type CertificateFiles, makeCertificate } from "../../tests/rigs/test-certificates.ts";
 import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { brokerConfig } from "./config.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { type BrokerConfig, brokerConfig } from "./config.ts";
 import { HomeWatch, type HomeWatchOptions } from "./home-watch.ts";

@@ -1,6 +1,6 @@
 import { type ChannelModel, connect } from "amqplib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { declareTopology, type QueueDefaults } from "./topology.ts";
 
 // A broker of one node, of the release that this machine has: that a cluster replicates, and that 4.x sets no limit, the lab shows.

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { Bench } from "../../scripts/flow/agents-bench.ts";
-import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { Bench } from "../../tests/rigs/agents-bench.ts";
 import type { Message } from "../lib/subscription.ts";
 
 // Pullers and dispatcher as processes, a real broker, two radar servers of which one is dead: what the first one announced comes

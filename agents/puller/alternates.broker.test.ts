@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { AgentProcess } from "../../scripts/flow/agent-process.ts";
-import { Bench, keyOf } from "../../scripts/flow/agents-bench.ts";
-import type { Manner } from "../../scripts/flow/radar-server.ts";
-import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { AgentProcess } from "../../tests/rigs/agent-process.ts";
+import { Bench, keyOf } from "../../tests/rigs/agents-bench.ts";
+import type { Manner } from "../../tests/rigs/radar-server.ts";
 import type { Message } from "../lib/subscription.ts";
 
 // The puller's side, with the test as dispatcher: a real broker, real servers that fail in each way, pullers as processes. The

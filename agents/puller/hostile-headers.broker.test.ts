@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { Bench } from "../../scripts/flow/agents-bench.ts";
-import { RawConnection } from "../../scripts/fuzz/amqp/connection.ts";
-import type { Table } from "../../scripts/fuzz/amqp/fields.ts";
-import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { RawConnection } from "../../tests/fuzz/amqp/connection.ts";
+import type { Table } from "../../tests/fuzz/amqp/fields.ts";
+import { Bench } from "../../tests/rigs/agents-bench.ts";
 
 // Headers that once ended dispatchers and pullers, over and over, on announcements that are in order. `./warren fuzz` makes up others.
 

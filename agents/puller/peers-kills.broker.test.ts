@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, rmSync, watch } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import type { AgentProcess } from "../../scripts/flow/agent-process.ts";
-import { Bench } from "../../scripts/flow/agents-bench.ts";
-import { BrokerGate } from "../../scripts/flow/broker-gate.ts";
-import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { AgentProcess } from "../../tests/rigs/agent-process.ts";
+import { Bench } from "../../tests/rigs/agents-bench.ts";
+import { BrokerGate } from "../../tests/rigs/broker-gate.ts";
 
 // Pullers as processes that are killed again and again, each time when a product has just come to its folder, from where it is taken at
 // once, as Sundew's ingest does, and before the broker hears of it. Not proved here: a loss of power, and a puller that stays away.

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import type { AgentProcess } from "../../scripts/flow/agent-process.ts";
-import { Bench } from "../../scripts/flow/agents-bench.ts";
-import { BrokerGate } from "../../scripts/flow/broker-gate.ts";
-import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { AgentProcess } from "../../tests/rigs/agent-process.ts";
+import { Bench } from "../../tests/rigs/agents-bench.ts";
+import { BrokerGate } from "../../tests/rigs/broker-gate.ts";
 import type { Message } from "../lib/subscription.ts";
 import { parsePeerMessage } from "./peer-message.ts";
 

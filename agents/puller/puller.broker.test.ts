@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { productKey } from "../lib/announcement.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
 import { codecV00 } from "../lib/codec-v00.ts";

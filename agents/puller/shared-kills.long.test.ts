@@ -1,9 +1,9 @@
 import { statSync, watch } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import type { AgentProcess } from "../../scripts/flow/agent-process.ts";
-import { Bench } from "../../scripts/flow/agents-bench.ts";
-import type { LocalBroker } from "../../scripts/lib/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { AgentProcess } from "../../tests/rigs/agent-process.ts";
+import { Bench } from "../../tests/rigs/agents-bench.ts";
 
 // Five pullers that share one queue, of which one is killed in the middle of each round. Not proved here: that nothing is placed twice
 // whose file is taken at once, which is in peers-kills.broker.test.ts; and a loss of power.

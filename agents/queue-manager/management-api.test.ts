@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { makeCertificate } from "../../scripts/lib/test-certificates.ts";
+import { makeCertificate } from "../../tests/rigs/test-certificates.ts";
 import { ManagementApi } from "./management-api.ts";
 
 test("another CA in its file is believed at the next call, when the server shows a certificate by it", async () => {

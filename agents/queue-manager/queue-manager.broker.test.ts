@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Channel, type ChannelModel, connect } from "amqplib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
-import { KilledAgent, TestedAgent } from "../../scripts/lib/tested-agent.ts";
+import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { KilledAgent, TestedAgent } from "../../tests/rigs/tested-agent.ts";
 
 // A broker of one node: what figures a cluster gives of queues whose node is down is not shown here.
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { DeliveryTest } from "../../scripts/lib/delivery-tests.ts";
+import { DeliveryTest } from "../../tests/rigs/delivery-tests.ts";
 
 // Not proved here: what a loss of power does, only a kill.
 

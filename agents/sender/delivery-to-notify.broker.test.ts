@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { pino } from "pino";
 import { expect, test, vi } from "vitest";
-import { useAgentTests } from "../../scripts/lib/agent-tests.ts";
-import { DeliveryTest } from "../../scripts/lib/delivery-tests.ts";
+import { useAgentTests } from "../../tests/rigs/agent-tests.ts";
+import { DeliveryTest } from "../../tests/rigs/delivery-tests.ts";
 import { consume } from "../lib/consumer.ts";
 
 const waitMs = { timeout: 100_000, interval: 50 };

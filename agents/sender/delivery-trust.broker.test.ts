@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { DeliveryTest } from "../../scripts/lib/delivery-tests.ts";
-import { makeCertificate } from "../../scripts/lib/test-certificates.ts";
+import { DeliveryTest } from "../../tests/rigs/delivery-tests.ts";
+import { makeCertificate } from "../../tests/rigs/test-certificates.ts";
 
 const waitMs = { timeout: 100_000, interval: 50 };
 const heavy = { timeout: 300_000 };

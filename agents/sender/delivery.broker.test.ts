@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { DeliveryTest } from "../../scripts/lib/delivery-tests.ts";
+import { DeliveryTest } from "../../tests/rigs/delivery-tests.ts";
 
 // Real servers, sshd and vsftpd, on loopback. Not proved here: what a server that loses its power has of what it confirmed.
 

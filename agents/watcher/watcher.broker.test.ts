@@ -14,8 +14,8 @@ import {
 import { dirname, join } from "node:path";
 import { pino } from "pino";
 import { beforeEach, expect, test, vi } from "vitest";
-import { useAgentTests } from "../../scripts/lib/agent-tests.ts";
-import { KilledAgent, type TestedAgent } from "../../scripts/lib/tested-agent.ts";
+import { useAgentTests } from "../../tests/rigs/agent-tests.ts";
+import { KilledAgent, type TestedAgent } from "../../tests/rigs/tested-agent.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { codecV02 } from "../lib/codec-v02.ts";
 import { consume } from "../lib/consumer.ts";

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/lib/local-broker.ts";
+import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { fixtureModel } from "../model/fixture.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import { type MemberView, observeBrokers, type Silent } from "./broker.ts";

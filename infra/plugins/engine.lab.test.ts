@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { nodeProgram } from "../../scripts/toolchain/places.ts";
-import { ensureToolchain, type Toolchain } from "../../scripts/toolchain/toolchain.ts";
+import { nodeProgram } from "../../scripts/engine/places.ts";
+import { ensureToolchain, type Toolchain } from "../../scripts/engine/toolchain/toolchain.ts";
 import { type Sshd, startSshd } from "./command/sshd.ts";
 
 // The real engine, the language host and the command provider together, on a project of this test's own. Among the lab's

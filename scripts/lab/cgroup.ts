@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { poll } from "../lib/poll.ts";
 import { isThere } from "./files.ts";
-import { poll } from "./run.ts";
 
 /**
  * Every host needs a control group of its own: its systemd tells its services apart by the groups below, and two hosts

@@ -1,9 +1,9 @@
 import { rm } from "node:fs/promises";
 import { UserError } from "../../agents/lib/errors.ts";
+import { withLock } from "../lib/machine-lock.ts";
 import { removeGroups } from "./cgroup.ts";
 import { removeHost } from "./host.ts";
 import { findLeftovers, sweep } from "./leftovers.ts";
-import { withLock } from "./lock.ts";
 import { restoreSettings } from "./machine-settings.ts";
 import { removeBridge } from "./network.ts";
 import { keepPackages } from "./package-cache.ts";

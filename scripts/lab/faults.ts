@@ -1,10 +1,10 @@
 import { rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { withLock } from "../lib/machine-lock.ts";
 import { addFilter, lossTable, partitionTable, removeFilters, setDelay } from "./filters.ts";
 import { bootHost as boot, killHost as kill, stopHost as stop } from "./host.ts";
 import { isOn } from "./host-state.ts";
-import { withLock } from "./lock.ts";
 import { setCable } from "./network.ts";
 import { diskOf } from "./paths.ts";
 import { needRecord } from "./registry.ts";

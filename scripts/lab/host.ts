@@ -3,6 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { poll } from "../lib/poll.ts";
 import { makeGroups, removeGroups } from "./cgroup.ts";
 import { removeDisk } from "./disk.ts";
 import { isThere } from "./files.ts";
@@ -11,7 +12,7 @@ import { outerMtu, plugIn, unplug } from "./network.ts";
 import { controlPath, diskOf, labDirectory } from "./paths.ts";
 import { ended, initOf, isAlive, isShell, powerOffSignal, processesIn, signal, supervisors } from "./processes.ts";
 import type { LabRecord } from "./registry.ts";
-import { attempt, poll } from "./run.ts";
+import { attempt } from "./run.ts";
 import { type LabHost, namespaceOf } from "./spec.ts";
 
 const bootWithinMs = 60_000;

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { appendFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { withLock } from "../lib/machine-lock.ts";
 import { type AptSettings, sourceLines } from "./apt-settings.ts";
 import { isThere } from "./files.ts";
-import { withLock } from "./lock.ts";
 import { checkoutDirectory, imagesDirectory } from "./paths.ts";
 import type { Report } from "./progress.ts";
 import { run } from "./run.ts";

@@ -23,7 +23,6 @@ export {
   defaultLabName,
   type LabHost,
   type LabSpec,
-  type LabStack,
   labOption,
   type Release,
 } from "./spec.ts";

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, describe, expect, it } from "vitest";
+import { poll } from "../lib/poll.ts";
 import {
   allocateLabIndex,
   bootHost,
@@ -24,7 +25,6 @@ import {
   partition,
   stopHost,
 } from "./index.ts";
-import { poll } from "./run.ts";
 
 async function twoHosts(name: string): Promise<LabSpec> {
   const index = await allocateLabIndex(name);

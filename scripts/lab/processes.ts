@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
-import { poll } from "./run.ts";
+import { poll } from "../lib/poll.ts";
 
 /** The signal that a systemd init takes as "power off": SIGRTMIN+4, SIGRTMIN being 34 with glibc. */
 export const powerOffSignal = 38;

@@ -1,12 +1,13 @@
 import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
-import { withLock } from "./lock.ts";
+import { isLabStack, labStacks } from "../engine/lab-stacks.ts";
+import { withLock } from "../lib/machine-lock.ts";
 import { subnetOwner } from "./network.ts";
 import { checkoutDirectory, disksDirectory, labDirectory, runDirectory } from "./paths.ts";
 import { isAlive } from "./processes.ts";
 import { checkMachine } from "./requirements.ts";
-import { indexMax, isLabStack, type LabHost, type LabSpec, labOption, labStacks, subnetOf } from "./spec.ts";
+import { indexMax, type LabHost, type LabSpec, labOption, subnetOf } from "./spec.ts";
 
 /**
  * What a lab has, or is about to have, on this machine. It is written before anything is made and removed after

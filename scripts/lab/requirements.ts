@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { withLock } from "../lib/machine-lock.ts";
 import { isThere } from "./files.ts";
-import { withLock } from "./lock.ts";
 import type { Report } from "./progress.ts";
 import { run } from "./run.ts";
 

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import type { Role } from "../../infra/config/hosts.ts";
 import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
-import { readOperatorCa } from "../lib/operator-ca.ts";
-import { openTap } from "../lib/tap.ts";
-import { firstObservationOf } from "../products/names.ts";
-import { planOwnFiles } from "../products/own-files.ts";
-import { type ProductPlan, planProducts } from "../products/plan.ts";
-import { type RunOptions, type RunResult, runProducts } from "../products/run.ts";
-import { loadSamples, type Samples } from "../products/samples.ts";
+import { readOperatorCa } from "../engine/operator-ca.ts";
+import { firstObservationOf } from "../traffic/names.ts";
+import { planOwnFiles } from "../traffic/own-files.ts";
+import { type ProductPlan, planProducts } from "../traffic/plan.ts";
+import { type RunOptions, type RunResult, runProducts } from "../traffic/run.ts";
+import { loadSamples, type Samples } from "../traffic/samples.ts";
+import { openTap } from "../traffic/tap.ts";
 import { hostRoot } from "./ssh.ts";
 import { awaitVirtualIp, brokerVirtualIp } from "./virtual-ip.ts";
 

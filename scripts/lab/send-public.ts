@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
 import { publicServer } from "../../infra/model/delivery.ts";
-import { readOperatorCa } from "../lib/operator-ca.ts";
-import { openUrlTap, type UrlTap } from "../lib/url-tap.ts";
-import { firstObservationOf } from "../products/names.ts";
-import { planPublicProducts } from "../products/public-plan.ts";
-import { type PublicResult, type PublicRunOptions, runPublicProducts } from "../products/public-run.ts";
-import { loadSamples } from "../products/samples.ts";
+import { readOperatorCa } from "../engine/operator-ca.ts";
+import { firstObservationOf } from "../traffic/names.ts";
+import { planPublicProducts } from "../traffic/public-plan.ts";
+import { type PublicResult, type PublicRunOptions, runPublicProducts } from "../traffic/public-run.ts";
+import { loadSamples } from "../traffic/samples.ts";
+import { openUrlTap, type UrlTap } from "../traffic/url-tap.ts";
 import { hostsOf } from "./send-products.ts";
 import { hostRoot } from "./ssh.ts";
 

@@ -1,4 +1,5 @@
 import { ConfigError, type ConfigIssue } from "../../agents/lib/errors.ts";
+import { isLabStack, type LabStack } from "../engine/lab-stacks.ts";
 
 /** Debian releases that the lab knows how to build. */
 export const releases = ["bookworm", "trixie"] as const;
@@ -23,14 +24,6 @@ export interface LabSpec {
   /** The committed stack that its hosts come from; absent: `lab`, or hosts of no stack. */
   readonly base?: LabStack;
 }
-
-/**
- * The committed stacks that labs are made from, with the index of the lab that has the stack's own name: its addresses stand in the
- * committed file. Every other name gets a free index.
- */
-export const labStacks = { lab: 0, lab4: 4 } as const;
-export type LabStack = keyof typeof labStacks;
-export const isLabStack = (name: string): name is LabStack => Object.hasOwn(labStacks, name);
 
 export const defaultLabName = "lab";
 export const indexMax = 250;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { stackSection, stackText } from "../lib/stack.ts";
-import { labStacks } from "./spec.ts";
+import { labStacks } from "../engine/lab-stacks.ts";
+import { stackSection, stackText } from "../engine/stack-config.ts";
 import { derivedText, labSpec } from "./stack.ts";
 
 const names = Object.keys(labStacks) as (keyof typeof labStacks)[];

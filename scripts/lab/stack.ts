@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
 import { hostsSchema } from "../../infra/config/hosts.ts";
-import { stackSection, stackText } from "../lib/stack.ts";
+import { isLabStack, type LabStack, labStacks } from "../engine/lab-stacks.ts";
+import { stackSection, stackText } from "../engine/stack-config.ts";
 import { labDirectory } from "./paths.ts";
 import { lastSpec } from "./registry.ts";
-import { defaultLabName, isLabStack, type LabHost, type LabSpec, type LabStack, labStacks } from "./spec.ts";
+import { defaultLabName, type LabHost, type LabSpec } from "./spec.ts";
 
 const ownDiskMb = 3072;
 

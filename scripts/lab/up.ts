@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { withLock } from "../lib/machine-lock.ts";
 import { readAptSettings, readResolvers } from "./apt-settings.ts";
 import { hasDisk, installDisk } from "./disk.ts";
 import { removeLab } from "./down.ts";
@@ -9,7 +10,6 @@ import { isOn } from "./host-state.ts";
 import { ensureImage, imageRecipe } from "./image.ts";
 import { ensureKeys } from "./keys.ts";
 import { findLeftovers } from "./leftovers.ts";
-import { withLock } from "./lock.ts";
 import { raiseSettings } from "./machine-settings.ts";
 import { makeBridge, outerMtu } from "./network.ts";
 import { labDirectory } from "./paths.ts";

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
+import { labStacks } from "../engine/lab-stacks.ts";
 import { interruptibleTwice } from "../lib/interruption.ts";
 import { allLabsDown, labDown } from "./down.ts";
 import type { Named } from "./fault-verbs.ts";
@@ -7,7 +8,7 @@ import { defineFaultVerbs } from "./fault-verbs.ts";
 import { progressPrinter } from "./progress.ts";
 import { allocateLabIndex, needRecord } from "./registry.ts";
 import { checkMachine } from "./requirements.ts";
-import { defaultHosts, defaultLabName, type LabSpec, labOption, labStacks } from "./spec.ts";
+import { defaultHosts, defaultLabName, type LabSpec, labOption } from "./spec.ts";
 import { splitWords } from "./split-words.ts";
 import { execOn, hostShell, needHost } from "./ssh.ts";
 import { allLabStatus, formatStatus, labStatus } from "./status.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "../../infra/config/index.ts";
-import { answersAmqp } from "../lib/amqp-probe.ts";
+import { answersAmqp } from "../traffic/amqp-probe.ts";
 import { hasAddress, initOfHost } from "./host-addresses.ts";
 
 /** Seconds for the address to come where it belongs: two good checks, then the delay before a better host takes it back. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../../scripts/lib/local-broker.ts";
+import { type LocalBroker, startLocalBroker } from "../../../scripts/traffic/local-broker.ts";
 import { startProvider } from "../lib/provider-client.ts";
 import { secret, unknown } from "../lib/values.ts";
 import { type Conformance, main, startConformance } from "./conformance.ts";

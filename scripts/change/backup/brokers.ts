@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import type { ClusterModel } from "../../../infra/model/types.ts";
+import { managementOf } from "../../../infra/observe/management.ts";
+import type { Value } from "../../../infra/plugins/lib/values.ts";
+import { ManagementApi } from "../../../infra/plugins/rabbitmq/management-api.ts";
+import { absent, type Definitions, definitionsSchema } from "./definitions.ts";
+
+/** What of a cluster's members answered first. */
+export interface Answered<T> {
+  readonly member: string;
+  readonly answer: T;
+}
+
+/** A broker with much to do may miss the time of one question. */
+const roundsMax = 3;
+
+/** Asks one member after the other until one answers. @returns why nobody does */
+async function askFirst<T>(
+  cluster: ClusterModel,
+  ca: string | undefined,
+  path: string,
+  read: (answer: unknown) => T,
+): Promise<Answered<T> | { readonly why: string }> {
+  const reasons = new Map<string, string>();
+  for (let round = 1; round <= roundsMax; round++) {
+    for (const { host, address } of cluster.members) {
+      const api = managementOf(cluster, address, ca);
+      try {
+        return { member: host, answer: read(await api.ask(path)) };
+      } catch (error) {
+        reasons.set(host, (error as Error).message);
+      } finally {
+        api.close();
+      }
+    }
+  }
+  return { why: [...reasons].map(([host, reason]) => `${host}: ${reason}`).join("; ") };
+}
+
+/** The whole text of a cluster's definitions, password hashes and all, as any member of it has them. */
+export const readDefinitions = (cluster: ClusterModel, ca: string | undefined) =>
+  askFirst(cluster, ca, "definitions", (answer) => ({
+    text: JSON.stringify(answer),
+    parsed: definitionsSchema.parse(answer),
+  }));
+
+const queuesSchema = z.array(z.object({ name: z.string(), messages: z.number().nullish() }));
+
+/** Queues that hold messages, by name. */
+export const readMessages = (cluster: ClusterModel, ca: string | undefined) =>
+  askFirst(cluster, ca, "queues?columns=name,messages", (answer) =>
+    Object.fromEntries(
+      queuesSchema.parse(answer).flatMap(({ name, messages }) => (messages ? [[name, messages] as const] : [])),
+    ),
+  );
+
+export interface ImportOptions {
+  readonly ca: string | undefined;
+  readonly signal: AbortSignal;
+  /** So long are agents waited for, which declare queues that bindings of the backup may lead to. */
+  readonly withinMs: number;
+}
+
+const againMs = 1000;
+
+/**
+ * Imports definitions by the member that answers, and asks for them: import never deletes, and what is there already stays as it is, so it may be done
+ * again.
+ *
+ * @returns what is not there afterwards; with the broker's own words where it refused
+ */
+export async function importDefinitions(
+  cluster: ClusterModel,
+  wanted: Definitions,
+  { ca, signal, withinMs }: ImportOptions,
+): Promise<{ readonly absent: readonly string[]; readonly said?: string }> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    signal.throwIfAborted();
+    const now = await readDefinitions(cluster, ca);
+    let said: string | undefined = "why" in now ? now.why : undefined;
+    if (!("why" in now)) {
+      const address = cluster.members.find(({ host }) => host === now.member)?.address ?? now.member;
+      said = await post(cluster, address, wanted, ca, signal);
+      const after = await readDefinitions(cluster, ca);
+      if (!("why" in after)) {
+        const missing = absent(wanted, after.answer.parsed);
+        if (missing.length === 0) return { absent: [] };
+        if (Date.now() >= deadline) return { absent: missing, ...(said ? { said } : {}) };
+      }
+    }
+    if (Date.now() >= deadline) return { absent: ["everything"], ...(said ? { said } : {}) };
+    await sleep(againMs, undefined, { signal });
+  }
+}
+
+/** @returns what the broker had against it */
+async function post(
+  cluster: ClusterModel,
+  address: string,
+  wanted: Definitions,
+  ca: string | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { scheme, port } = cluster.management;
+  const api = new ManagementApi({
+    endpoint: `${scheme}://${address}:${port}`,
+    username: cluster.administrator.name,
+    password: cluster.administrator.password,
+    ...(ca === undefined ? {} : { ca }),
+  });
+  try {
+    // What `definitionsSchema` read came as JSON.
+    await api.post(["definitions"], wanted as unknown as Value, { subject: `definitions of ${cluster.name}`, signal });
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    return (error as Error).message;
+  } finally {
+    api.close();
+  }
+}

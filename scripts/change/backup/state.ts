@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { UserError } from "../../../agents/lib/errors.ts";
+
+const resourceSchema = z.looseObject({ type: z.string(), outputs: z.record(z.string(), z.unknown()).optional() });
+const exportSchema = z.looseObject({
+  version: z.number(),
+  deployment: z.looseObject({ resources: z.array(resourceSchema).nullish() }).nullish(),
+});
+
+/** Outputs that outlive the hosts: the CA that clients trust, with the certificates it has signed. */
+const lasting = ["tls"] as const;
+
+/** How many resources an exported state has. @throws UserError where the text is none */
+export function resourceCount(text: string): number {
+  return parse(text).deployment?.resources?.length ?? 0;
+}
+
+/**
+ * Of an exported state what is true of hosts that are bare: nothing but the outputs that outlive them. With its resources `up` would take for made
+ * what is nowhere, and would believe it of a broker that can't be asked yet.
+ *
+ * @returns undefined where there is no such output
+ */
+export function stateForBareHosts(text: string): string | undefined {
+  const state = parse(text);
+  const stack = state.deployment?.resources?.find(({ type }) => type === "pulumi:pulumi:Stack");
+  const outputs = Object.fromEntries(
+    lasting.flatMap((name) => (stack?.outputs?.[name] ? [[name, stack.outputs[name]]] : [])),
+  );
+  if (!stack || Object.keys(outputs).length === 0) return undefined;
+  const { pending_operations: _, ...deployment } = state.deployment ?? {};
+  return JSON.stringify({ ...state, deployment: { ...deployment, resources: [{ ...stack, outputs }] } });
+}
+
+function parse(text: string): z.infer<typeof exportSchema> {
+  try {
+    return exportSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new UserError("the engine's state", "has another form than `pulumi stack export` gives", undefined, {
+      cause,
+    });
+  }
+}

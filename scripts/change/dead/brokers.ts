@@ -1,0 +1,67 @@
+import type { StackConfig } from "../../../infra/config/index.ts";
+import { clusterModels } from "../../../infra/model/cluster.ts";
+import { openReach } from "../../engine/reach.ts";
+import { readCommittedConfig, readStackConfig } from "../../engine/stack-config.ts";
+import { DeadQueue } from "./dead-queue.ts";
+import { originsAt } from "./origins.ts";
+import { openTunnel } from "./tunnel.ts";
+
+/** A cluster that can't be looked at. */
+export interface SilentBroker {
+  readonly broker: string;
+  readonly why: string;
+}
+
+export interface DeadQueues {
+  /** Of the clusters that have one. */
+  readonly queues: readonly DeadQueue[];
+  readonly silent: readonly SilentBroker[];
+  close(): Promise<void>;
+}
+
+/**
+ * The dead-letter queues of a stack: agents dead-letter at the broker that they take messages from.
+ *
+ * @param only the name of one cluster
+ * @throws UserError or ConfigError where the stack can't be read
+ */
+export async function openDeadQueues(stack: string, only?: string): Promise<DeadQueues> {
+  const reach = await openReach(stack, readCommittedConfig(stack));
+  const config = await readStackConfig(stack);
+  const closing: (() => Promise<void>)[] = [];
+  const names = Object.keys(config.brokers).filter((name) => only === undefined || name === only);
+  const found = await Promise.all(names.map((name) => openAt(name, config, reach.sshConfig, closing)));
+  return {
+    queues: found.flatMap((one) => (one instanceof DeadQueue ? [one] : [])),
+    silent: found.flatMap((one) => (one === undefined || one instanceof DeadQueue ? [] : [one])),
+    // A connection before its tunnel.
+    close: async () => {
+      for (const close of closing.toReversed()) await close();
+    },
+  };
+}
+
+/** By the first member that answers. */
+async function openAt(
+  broker: string,
+  config: StackConfig,
+  sshConfig: string,
+  closing: (() => Promise<void>)[],
+): Promise<DeadQueue | SilentBroker | undefined> {
+  const cluster = clusterModels(config).find(({ name }) => name === broker);
+  const port = config.brokers[broker]?.port ?? 0;
+  let why = "it has no members";
+  for (const { host } of cluster?.members ?? []) {
+    const tunnel = await openTunnel(sshConfig, host, port);
+    closing.push(tunnel.close);
+    try {
+      const login = cluster?.administrator ?? { name: "", password: "" };
+      const queue = await DeadQueue.open({ broker, origins: originsAt(config, broker) }, tunnel, login);
+      if (queue) closing.push(() => queue.close());
+      return queue;
+    } catch (error) {
+      why = `${host}: ${tunnel.lastWords || (error as Error).message}`;
+    }
+  }
+  return { broker, why };
+}

@@ -1,0 +1,138 @@
+import { deadLetterQueue } from "../../../agents/lib/topology.ts";
+import { ageText } from "../../inspect/verify/step.ts";
+import { formatColumns } from "../../lib/columns.ts";
+import { printable, printableBytes } from "../../lib/printable.ts";
+import type { SilentBroker } from "./brokers.ts";
+import type { Letter } from "./letter.ts";
+import { groupLetters, unknownAgent } from "./select.ts";
+import type { Refusal, Survey } from "./settle.ts";
+
+const reasonCharactersShown = 70;
+const nameCharactersShown = 40;
+const valueCharactersShown = 200;
+const keyCharactersShown = 255;
+const bodyBytesShown = 500;
+/** Rows of a table, and messages of a refusal: enough to start with. */
+const rowsShown = 40;
+const refusalsShown = 10;
+
+/** Counts by agent, reason and queue, then how much of each queue was looked at. Ends with a newline. */
+export function formatList(surveys: readonly Survey[], silent: readonly SilentBroker[], nowMs: number): string {
+  const groups = groupLetters(surveys.flatMap(({ letters }) => letters));
+  const rows = groups
+    .slice(0, rowsShown)
+    .map(({ broker, agent, reason, queue, count, oldestMs }) => [
+      ...[broker, printable(agent, nameCharactersShown), printable(queue, nameCharactersShown), String(count)],
+      oldestMs === undefined ? "-" : ageText(nowMs - oldestMs),
+      printable(reason, reasonCharactersShown),
+    ]);
+  const head = ["broker", "agent", "queue", "count", "oldest", "reason"];
+  const more = groups.length > rowsShown ? [`and ${groups.length - rowsShown} more rows: --json has all of them`] : [];
+  const table = rows.length > 0 ? [formatColumns([head, ...rows]), ...more, ""] : [];
+  return [...table, ...surveys.map(lookedAt), ...silent.map(silentText), ""].join("\n");
+}
+
+export function lookedAt({ broker, seen, of }: Survey): string {
+  if (of === 0) return `${broker}: ${deadLetterQueue} is empty`;
+  const all =
+    seen < of ? `the first ${seen} of ${of} messages were looked at; --at-most looks at more` : `${of} messages`;
+  return `${broker}: ${deadLetterQueue} holds ${all}`;
+}
+
+export const silentText = ({ broker, why }: SilentBroker): string =>
+  `${broker}: can't be looked at: ${printable(why, valueCharactersShown)}`;
+
+/** All that is kept of a letter, in lines. Ends with a newline. */
+export function formatLetter(letter: Letter): string {
+  const { id, broker, atMs, agent, reason, queue, origin, exchange, routingKey, leftOut } = letter;
+  const rows: (readonly [string, string])[] = [
+    ["time", atMs === undefined ? "not known" : new Date(atMs).toISOString()],
+    ["agent", printable(agent ?? unknownAgent, nameCharactersShown)],
+    ["queue", queue === undefined ? "not known" : printable(queue, nameCharactersShown)],
+    ["reason", printable(reason ?? "none given", 2 * keyCharactersShown)],
+    [
+      "exchange",
+      "exchange" in origin
+        ? `${printable(origin.exchange, keyCharactersShown)}, as replay has it`
+        : `${printable(exchange, keyCharactersShown)}; can't be replayed: ${printable(origin.why, valueCharactersShown)}`,
+    ],
+    ["key", printable("routingKey" in origin ? origin.routingKey : routingKey, keyCharactersShown)],
+    ...letter.headers.map(
+      ({ name, value }) =>
+        [`header`, `${printable(name, nameCharactersShown)} = ${printable(value, valueCharactersShown)}`] as const,
+    ),
+    ...(letter.moreHeaders > 0 ? [["header", `and ${letter.moreHeaders} more`] as const] : []),
+    ...(leftOut === undefined ? [] : [["left out", printable(leftOut, valueCharactersShown)] as const]),
+    ["body", `${letter.bodyBytes} bytes: ${printableBytes(letter.bodyStart, bodyBytesShown)}`],
+  ];
+  return `${id} at ${broker}\n${formatColumns(rows, "  ")}\n`;
+}
+
+/**
+ * What is about to be done: a row for each agent, exchange and reason. Whoever may publish dead letters may give each a reason of its own: of too many
+ * rows the smaller ones become one for each agent and exchange, so that none of these hides behind the others.
+ */
+export function formatPlan(letters: readonly Letter[], refusals: readonly Refusal[]): string {
+  const refused = new Set(refusals.map(({ id }) => id));
+  const meant = letters.filter(({ id }) => !refused.has(id));
+  const groups = counted(
+    meant.map(({ broker, agent = unknownAgent, reason = "", origin }) => {
+      const to = "why" in origin ? "-" : printable(origin.exchange, nameCharactersShown);
+      const row = [broker, printable(agent, nameCharactersShown), to, printable(reason, reasonCharactersShown)];
+      return { row, count: 1 };
+    }),
+  );
+  const shown = groups.slice(0, rowsShown);
+  const rest = groups.slice(rowsShown);
+  const joined = counted(rest.map(({ row, count }) => ({ row: row.slice(0, -1), count })));
+  const others = joined.slice(0, rowsShown).map(({ row, count, of }) => ({ row: [...row, `… and ${of} more`], count }));
+  const lines = [...shown, ...others].map(({ row: [broker = "", agent = "", to = "", reason = ""], count }) => [
+    ...[broker, agent, to, String(count), reason],
+  ]);
+  const head = ["broker", "agent", "exchange", "count", "reason"];
+  const table = lines.length > 0 ? [formatColumns([head, ...lines])] : [];
+  const hidden = joined.slice(rowsShown);
+  const messages = hidden.reduce((sum, { count }) => sum + count, 0);
+  const more = hidden.length > 0 ? [`… and ${hidden.length} more agents or exchanges, of ${messages} messages`] : [];
+  return [...table, ...more, ...refusalLines(refusals), ""].join("\n");
+}
+
+interface Counted {
+  readonly row: readonly string[];
+  /** Messages. */
+  readonly count: number;
+  /** Rows that it was made of. */
+  readonly of: number;
+}
+
+/** Rows that are the same as one; the largest first. */
+function counted(rows: readonly Omit<Counted, "of">[]): Counted[] {
+  const groups = new Map<string, Counted>();
+  for (const { row, count } of rows) {
+    const key = row.join("\n");
+    const before = groups.get(key);
+    groups.set(key, { row, count: count + (before?.count ?? 0), of: 1 + (before?.of ?? 0) });
+  }
+  return [...groups.values()].toSorted((a, b) => b.count - a.count);
+}
+
+/** Those that stay, a line each. */
+export function refusalLines(refusals: readonly Refusal[]): string[] {
+  const lines = refusals
+    .slice(0, refusalsShown)
+    .map(({ id, why }) => `stays: ${id}: ${printable(why, valueCharactersShown)}`);
+  return refusals.length > refusalsShown ? [...lines, `stay, too: ${refusals.length - refusalsShown} more`] : lines;
+}
+
+/** A letter for other programs: every text is printable, and bounded. */
+export function letterJson({ atMs, bodyStart, bodyBytes, ...letter }: Letter) {
+  return {
+    ...letter,
+    ...(atMs === undefined ? {} : { at: new Date(atMs).toISOString() }),
+    body: { bytes: bodyBytes, start: printableBytes(bodyStart, bodyBytesShown) },
+  };
+}
+
+/** As `toJson`, with every text made printable: JSON itself leaves some of what turns a terminal. */
+export const toPrintableJson = (value: unknown): string =>
+  `${JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? printable(part) : part), 2)}\n`;

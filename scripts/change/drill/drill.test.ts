@@ -1,0 +1,256 @@
+import { appendFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { execa } from "execa";
+import { describe, expect, it } from "vitest";
+import {
+  arrivalBytes,
+  makeHeader,
+  noteBytes,
+  recordType,
+  sourceRecordBytes,
+  writeArrival,
+  writeNote,
+  writeSource,
+} from "../../../agents/dispatcher/journal-record.ts";
+import { readKey } from "../../../agents/dispatcher/product-key.ts";
+import { productKey } from "../../../agents/lib/announcement.ts";
+import { TreeJournal } from "../../../agents/lib/tree-journal.ts";
+import type { Inquiry } from "../../../agents/puller/peer-message.ts";
+import { PlacedJournal } from "../../../agents/puller/placed-journal.ts";
+import { render } from "../../../infra/commands/command.ts";
+import { answered } from "../../../infra/commands/fixture.ts";
+import { section } from "../../../infra/commands/sections.ts";
+import type { LogLine } from "../../inspect/logs/journal.ts";
+import { soundEvidence } from "../../inspect/verify/fixture.ts";
+import { accountOf, accountQuestion, parseAccount } from "./account.ts";
+import { drillKinds } from "./kinds.ts";
+import { formatDrills, logDrill, readDrills } from "./log.ts";
+import { type DispatcherWords, dispatchTimes, measurePhase, parseWords, readArrivals } from "./measure.ts";
+import { brokenSince, type DrillReport, formatDrill } from "./report.ts";
+
+const key = (number: number): string => number.toString(16).padStart(32, "0");
+
+describe("what a dispatcher's journal has of products", () => {
+  it("is read from the files that the dispatcher writes, up to a record that is being written", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "warren-drill-"));
+    try {
+      const header = makeHeader();
+      const data = Buffer.alloc(header.length + sourceRecordBytes("urp-1") + 3 * arrivalBytes + noteBytes);
+      let at = header.copy(data);
+      writeSource(data, at, 1, "urp-1");
+      at += sourceRecordBytes("urp-1");
+      for (const [number, atMs] of [
+        [1, 1000.5],
+        [2, 2000.25],
+      ] as const) {
+        readKey(key(number));
+        writeArrival(data, at, { atMs, sizeBytes: 7, source: 1, certain: false });
+        at += arrivalBytes;
+        if (number > 1) continue;
+        writeNote(data, at, recordType.certain);
+        at += noteBytes;
+      }
+      readKey(key(3));
+      writeArrival(data, at, { atMs: 3000, sizeBytes: 7, source: 1, certain: false });
+      await writeFile(path.join(folder, "0001"), data.subarray(0, at + 20));
+      // What else the owner of the folder could put there.
+      await symlink("/dev/zero", path.join(folder, "0002"));
+      await execa("mkfifo", [path.join(folder, "0003")]);
+      const { stdout } = await execa(process.execPath, ["-e", readArrivals, folder, "1500"]);
+      expect(stdout).toBe(`${key(2).slice(0, 16)} 2000.25`);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("comes with what its unit has said, or is nothing where the answer breaks off", () => {
+    const entry = JSON.stringify({ __REALTIME_TIMESTAMP: "1764288000123000", MESSAGE: "hello", PRIORITY: "6" });
+    const answer = `00000000000000aa 1764288000100.5\nnoise\n== said\n${entry}\n\n== end\n`;
+    expect(parseWords("bunny1", answered(answer))).toMatchObject({
+      dispatched: [{ key: "00000000000000aa", atMs: 1764288000100.5 }],
+      said: [{ host: "bunny1", atMs: 1764288000123, text: "hello" }],
+    });
+    expect(parseWords("bunny1", answered("00000000000000aa 1\n== said\n"))).toBeUndefined();
+  });
+});
+
+const said = (host: string, atMs: number, text: string): LogLine => ({
+  ...{ host, atMs, text },
+  unit: "dispatcher",
+  level: "info",
+  fields: {},
+});
+const sent = (...times: readonly number[]) => times.map((atMs) => ({ key: key(atMs).slice(16), atMs }));
+
+describe("the pause of a move", () => {
+  const one: DispatcherWords = {
+    dispatched: sent(100, 140, 180, 1000, 2000),
+    said: [said("bunny1", 1030, "the virtual IP left this host")],
+  };
+  const other: DispatcherWords = {
+    dispatched: [...sent(1250, 1290), { key: key(180).slice(16), atMs: 1000 }],
+    said: [
+      said("bunny2", 1090, "this host holds the virtual IP now"),
+      said(
+        "bunny2",
+        1255,
+        "taken over: first decision 165 ms after the address came, 2 ms after the first announcement",
+      ),
+    ],
+  };
+  const phase = { what: "moved", from: "bunny1", to: "bunny2", toldAtMs: 1010, untilMs: 1900 };
+
+  it("is the longest time without a product from the last one before it on, beside what was usual before the drill", () => {
+    expect(measurePhase(phase, [one, other], 500)).toEqual({
+      ...{ what: "moved", from: "bunny1", to: "bunny2", products: 2, pauseMs: 250, usualMs: 40 },
+      ...{ leftMs: 20, heldMs: 80, firstDecisionMs: 245 },
+    });
+  });
+
+  it("takes of two dispatchers that know of one product the one that sent it: the other has its time rounded up to seconds", () => {
+    expect(dispatchTimes([one, other])).toEqual([100, 140, 180, 1000, 1250, 1290, 2000]);
+  });
+
+  it("is not told where no product came", () => {
+    const { toldAtMs: _, untilMs: __, ...about } = phase;
+    const found = measurePhase(phase, [{ dispatched: [], said: other.said }], 500);
+    expect(found).toEqual({ ...about, products: 0, heldMs: 80, firstDecisionMs: 245 });
+  });
+});
+
+describe("the report", () => {
+  const link = { host: "urp-1", step: "products are made", evidence: "old" };
+  const report: DrillReport = {
+    ...{ kind: "broker", host: "bunny1", ok: false, brokenOff: false },
+    phases: [{ what: "kills it", from: "bunny1", to: "bunny2", products: 9, pauseMs: 250, usualMs: 40, heldMs: 80 }],
+    account: { announced: 9, lost: ["A"], repeated: [] },
+    trouble: [{ what: "it did not move in time", remedy: "look" }],
+    before: [link],
+    after: [link, { host: "bunny1", step: "no alarm", evidence: "an alarm" }],
+  };
+
+  it("has what is broken since, and not what was broken before", () => {
+    expect(brokenSince(report.before, report.after)).toEqual([report.after[1]]);
+    const text = formatDrill(report, 2000);
+    expect(text).toMatch(/kills it +bunny1 -> bunny2 +250 ms +2000 ms +40 ms +- +80 ms +- +9$/m);
+    expect(text).toContain("9 products announced meanwhile: 1 lost, 0 placed twice");
+    expect(text).toContain("✗ it did not move in time\n  remedy: look");
+    expect(text).toContain("✗ broken since: bunny1, no alarm: an alarm");
+    expect(text).not.toContain("broken since: urp-1");
+  });
+
+  it("is kept with its date, and shown in a row, what a full disk has cut left out", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "warren-drill-"));
+    try {
+      const file = path.join(folder, "drills/op.jsonl");
+      expect(await readDrills("op", file)).toEqual([]);
+      await logDrill("op", report, file);
+      await appendFile(file, '{"at":"2026');
+      const [kept, ...more] = await readDrills("op", file);
+      expect([kept, more]).toEqual([{ ...report, at: expect.any(String), by: expect.any(String) }, []]);
+      expect(formatDrills(kept ? [kept] : [])).toMatch(/broker +bunny1 +250 ms +- +9 +1 +0 +not good$/m);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("what became of products", () => {
+  const file = (name: string) => `20150120/RADAR/${name}:URP:IWA:RADAR:META::20150120180902`;
+
+  it("is read from the journals that announcers and pullers write", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "warren-drill-"));
+    try {
+      const onFailure = (error: Error) => expect.fail(error.message);
+      let now = 1000;
+      const announced = new TreeJournal({
+        ...{ file: path.join(folder, "announced.journal"), keepSeconds: Number.POSITIVE_INFINITY },
+        ...{ now: () => now, onFailure },
+      });
+      await announced.open();
+      for (const [name, atMs] of [
+        ["before", 900],
+        ["A", 2000],
+        ["B", 2100],
+      ] as const) {
+        now = atMs;
+        announced.add(file(name), { inode: "1", size: 1, modifiedMs: 1 });
+      }
+      await announced.close();
+      const placed = new PlacedJournal({
+        ...{ file: path.join(folder, "placed-urp.jsonl"), bootId: "b", isUnfinished: async () => false },
+        ...{ now: () => now, onFailure },
+      });
+      await placed.open();
+      const about = (name: string): Inquiry => {
+        const fileName = file(name).split("/").at(-1) ?? "";
+        return { key: productKey(fileName), url: "http://u/", fileName, kind: "first", inDoubt: false };
+      };
+      placed.placing(about("A"), "part-1");
+      // Another process of the same number: both were placed.
+      placed.placing(about("A"), "part-1");
+      placed.placing(about("B"), "part-2");
+      placed.dropped("part-2");
+      placed.close();
+      // What else the owner of the folder could put there.
+      await symlink("/dev/zero", path.join(folder, "placed-zero.jsonl"));
+      await execa("mkfifo", [path.join(folder, "placed-fifo.jsonl")]);
+
+      const script = accountQuestion(1000)
+        .replaceAll("/opt/warren/node/bin/node", process.execPath)
+        // This machine has no such account.
+        .replaceAll("--reuid=px --regid=px", `--reuid=${process.getuid?.()} --regid=${process.getgid?.()}`)
+        .replace("/var/lib/warren/announcer", folder)
+        .replace("/var/lib/warren/puller", folder);
+      const answer = (await execa("sh", [], { input: script })).stdout;
+      const found = parseAccount(answer);
+      expect(found && accountOf([found], 1000, 3000)).toEqual({
+        announced: 2,
+        lost: ["B:URP:IWA:RADAR:META"],
+        repeated: ["A:URP:IWA:RADAR:META"],
+      });
+      expect(parseAccount(answer.replace(section("end"), ""))).toBeUndefined();
+      // A host that has neither.
+      const none = await execa("sh", [], { input: accountQuestion(0) });
+      expect(parseAccount(none.stdout)).toEqual({ announced: [], placed: [] });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("the kinds", () => {
+  const evidence = soundEvidence();
+  const { chain } = evidence;
+
+  it.each(drillKinds)(
+    "$name is done to hosts that there are, and undone by the host itself, by hand, and by the verb",
+    (kind) => {
+      const [host = ""] = kind.targets(evidence);
+      expect(chain.hosts.map(({ name }) => name)).toContain(host);
+      const strike = render(kind.strike(chain, host, 300).command);
+      const heal = render(kind.heal(chain, host).command);
+      expect(strike).toMatch(/systemd-run --quiet --unit=\S+ --on-active=300 .*&& date \+%s%3N && /);
+      const byHost = /AccuracySec=1s (.+?) && date/.exec(strike)?.[1] ?? "";
+      expect(heal).toContain(byHost);
+      expect(kind.healByHand(chain, host)).toContain(byHost);
+      expect(heal).toMatch(/systemctl stop \S+\.timer/);
+    },
+  );
+
+  it("part a member that clients are not on, until all others miss it", () => {
+    const kind = drillKinds.find(({ name }) => name === "partition");
+    expect(kind?.targets(evidence)).toEqual(["bunny2", "bunny3", "bunny1"]);
+    expect(kind?.lackUntil(evidence, "bunny2")).toMatchObject({ host: "bunny1", evidence: "still sees it running" });
+    const parted = soundEvidence();
+    for (const answer of Object.values(parted.broker.members)) {
+      if ("nodes" in answer) {
+        for (const node of answer.nodes as { name: string; running: boolean }[]) {
+          if (node.name === "rabbit@bunny2") node.running = false;
+        }
+      }
+    }
+    expect(kind?.lackUntil(parted, "bunny2")).toBeUndefined();
+  });
+});

@@ -1,0 +1,31 @@
+import { appendLog, type Logged, readLog, stackLogFile } from "../../engine/stack-log.ts";
+import { formatColumns } from "../../lib/columns.ts";
+import { type DrillReport, pauseText } from "./report.ts";
+
+/** One drill of a stack, as it is kept: when it was over, and who did it. */
+export type LoggedDrill = DrillReport & Logged;
+
+/** A line a drill, in this checkout. */
+export const drillLogFile = (stack: string): string => stackLogFile("drills", stack);
+
+/** @returns the file */
+export async function logDrill(stack: string, report: DrillReport, file = drillLogFile(stack)): Promise<string> {
+  await appendLog(file, report);
+  return file;
+}
+
+/** All drills, the oldest first. */
+export const readDrills = (stack: string, file = drillLogFile(stack)): Promise<LoggedDrill[]> => readLog(file);
+
+/** A row a drill. */
+export function formatDrills(drills: readonly LoggedDrill[]): string {
+  const head = ["when (UTC)", "by", "drill", "host", "pause", "pause back", "products", "lost", "repeated", "result"];
+  const rows = drills.map(({ at, by, kind, host, phases, account, ok, brokenOff }) => [
+    at.replace("T", " ").slice(0, 19),
+    ...[by, kind, host],
+    ...[0, 1].map((index) => pauseText(phases[index]?.pauseMs)),
+    ...[account?.announced, account?.lost.length, account?.repeated.length].map((count) => String(count ?? "-")),
+    brokenOff ? "broken off" : ok ? "good" : "not good",
+  ]);
+  return `${formatColumns([head, ...rows])}\n`;
+}

@@ -1,0 +1,223 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Unreachable } from "../../../infra/observe/observation.ts";
+import type { Reach } from "../../engine/reach.ts";
+import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
+import { bareLook, type Looker } from "../../inspect/look/look.ts";
+import { awaitNoLack, describeLack, type Lack, lackOf } from "../../inspect/wholeness.ts";
+import { act } from "../host-action.ts";
+import { toldAtMs } from "../undo-timer.ts";
+import { accountOf, accountQuestion, type DrillAccount, parseAccount } from "./account.ts";
+import type { DrillKind } from "./kinds.ts";
+import {
+  type DispatcherWords,
+  type MeasuredPhase,
+  measurePhase,
+  type Phase,
+  parseWords,
+  wordsQuestion,
+} from "./measure.ts";
+
+export interface Drill {
+  readonly kind: DrillKind;
+  readonly looker: Looker;
+  readonly reach: Reach;
+  /** Whom it is done to. */
+  readonly host: string;
+  /** Has the virtual IP. */
+  readonly holder: string;
+  /** Milliseconds for which it stays broken. */
+  readonly holdMs: number;
+  /** Milliseconds for it to come to what is expected, and for all to be whole again. */
+  readonly movesWithinMs: number;
+  /** Aborted: it is mended at once. */
+  readonly signal: AbortSignal;
+  /** Called with what mends it, and without it when all is whole. */
+  onStruck(heal: (() => Promise<unknown>) | undefined): void;
+  say(text: string): void;
+}
+
+export interface DrillResult {
+  /** While it was broken, and from its mending on. */
+  readonly phases: readonly MeasuredPhase[];
+  /** Left out where nothing was broken, or a host could not be asked. */
+  readonly account?: DrillAccount;
+  /** By Ctrl-C, and mended at once. */
+  readonly brokenOff: boolean;
+  /** What was not as it should be: nobody took over in time, it could not be mended, products are missing. */
+  readonly trouble: Trouble[];
+}
+
+interface Trouble {
+  readonly what: string;
+  readonly remedy: string;
+}
+
+/** Of the minute before, what is usual is taken. */
+const beforeMs = 60_000;
+/** After all is whole: what was held up goes out. */
+const afterMs = 3000;
+const askWithinMs = 60_000;
+const healTries = 3;
+/** For products that were held up to be placed: a puller waits up to 20 s for another one's word. */
+const placedWithinMs = 45_000;
+const askAccountEveryMs = 1000;
+
+/** Breaks it, and whatever becomes of that, mends it; then asks dispatchers, radar servers and pullers what it was like. */
+export async function runDrill(drill: Drill): Promise<DrillResult> {
+  const { kind, reach, host, holder, looker, say, signal } = drill;
+  const { chain } = looker;
+  const trouble: Trouble[] = [];
+  const beganMs = Date.now();
+  const strike = kind.strike(chain, host, undoneAfterSeconds(drill));
+  say(`${host} ${strike.title}`);
+  const striking = act(reach, strike);
+  const heal = healOnce(drill, striking);
+  drill.onStruck(heal);
+  const struck = await striking;
+  let during = holder;
+  if ("why" in struck) {
+    trouble.push({ what: `it could not be done: ${struck.why}`, remedy: kind.healByHand(chain, host) });
+  } else {
+    const found = await awaitLook(drill, signal, (evidence) => kind.lackUntil(evidence, host));
+    during = found.holder ?? holder;
+    if (found.lack && !signal.aborted) {
+      const what = `it did not come to what is expected in time: ${found.lack.host}, ${found.lack.evidence}`;
+      trouble.push({ what, remedy: found.lack.remedy });
+    } else if (!signal.aborted) {
+      say(
+        `${during === holder ? "all others go on" : `${during} has the virtual IP, and dispatches`}; so for ${drill.holdMs / 1000} s`,
+      );
+      await sleep(drill.holdMs, undefined, { signal }).catch(() => {});
+    }
+  }
+  say(`${host} ${kind.heal(chain, host).title}`);
+  const healed = await heal();
+  if ("why" in healed) {
+    const itself = `${host} does so itself after ${undoneAfterSeconds(drill)} s`;
+    trouble.push({ what: `it can't be mended: ${healed.why}; ${itself}`, remedy: kind.healByHand(chain, host) });
+  }
+  const { lack } = await awaitLook(drill, undefined, (seen) => lackOf(seen, { hosts: kind.needs(chain) }));
+  drill.onStruck(undefined);
+  if (lack) trouble.push({ what: `not as before: ${describeLack(lack)}`, remedy: lack.remedy });
+  else say("all is whole again");
+
+  const [struckAtMs, healedAtMs] = [struck, healed].map((one) => ("why" in one ? undefined : toldAtMs(one.output)));
+  const brokenOff = signal.aborted;
+  if (struckAtMs === undefined || healedAtMs === undefined) return { phases: [], brokenOff, trouble };
+  await sleep(afterMs);
+  const untilMs = Date.now();
+  const phases: Phase[] = [
+    { what: strike.title, from: holder, to: during, toldAtMs: struckAtMs, untilMs: healedAtMs },
+    { what: kind.heal(chain, host).title, from: during, to: holder, toldAtMs: healedAtMs, untilMs },
+  ];
+  const words = await askWords(drill, beganMs - beforeMs, trouble);
+  const account = await untilPlaced(drill, struckAtMs, untilMs, trouble);
+  return {
+    phases: phases.map((phase) => measurePhase(phase, words, beganMs)),
+    ...(account ? { account } : {}),
+    brokenOff,
+    trouble,
+  };
+}
+
+/** Longer than all that the drill waits for. */
+const undoneAfterSeconds = ({ holdMs, movesWithinMs }: Drill): number =>
+  60 + Math.ceil((holdMs + 2 * movesWithinMs) / 1000);
+
+/** A host may not answer at once. Done once, however often it is called, and not before what it undoes is done. */
+function healOnce({ kind, looker, reach, host }: Drill, striking: Promise<unknown>): () => ReturnType<typeof act> {
+  let done: ReturnType<typeof act> | undefined;
+  const action = kind.heal(looker.chain, host);
+  const tries = async () => {
+    await striking;
+    let outcome = await act(reach, action);
+    for (let tried = 1; "why" in outcome && tried < healTries; tried += 1) outcome = await act(reach, action);
+    return outcome;
+  };
+  return () => {
+    done ??= tries();
+    return done;
+  };
+}
+
+async function awaitLook(
+  { looker, movesWithinMs, say }: Drill,
+  signal: AbortSignal | undefined,
+  judge: (evidence: Evidence) => Lack | undefined,
+): Promise<{ readonly lack: Lack | undefined; readonly holder: string | undefined }> {
+  let holder: string | undefined;
+  const look = async (): Promise<Evidence> => {
+    const evidence = await looker.look(bareLook);
+    holder = holdersOf(evidence)[0];
+    return evidence;
+  };
+  const onLack = ({ host, evidence }: Lack) => say(`waits: ${host}: ${evidence}`);
+  try {
+    return { lack: await awaitNoLack(look, judge, { withinMs: movesWithinMs, signal, onLack }), holder };
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    return { lack: undefined, holder };
+  }
+}
+
+async function askWords({ looker, reach }: Drill, sinceMs: number, trouble: Trouble[]): Promise<DispatcherWords[]> {
+  const { chain } = looker;
+  const answers = chain.dispatchers.map((host) => {
+    const question = wordsQuestion(chain, host, sinceMs, Date.now());
+    return reach.ask(host, question, (text) => parseWords(host, text), askWithinMs);
+  });
+  return heard(chain.stack, chain.dispatchers, await Promise.all(answers), trouble) ?? [];
+}
+
+/** What was announced meanwhile, when all of it is placed or the time is over. */
+async function untilPlaced(
+  { looker, reach }: Drill,
+  fromMs: number,
+  untilMs: number,
+  trouble: Trouble[],
+): Promise<DrillAccount | undefined> {
+  const { stack, urps, pdses } = looker.chain;
+  const hosts = [...new Set([...urps, ...pdses])];
+  const deadlineMs = performance.now() + placedWithinMs;
+  for (;;) {
+    const asked = hosts.map((host) => reach.ask(host, accountQuestion(fromMs), parseAccount, askWithinMs));
+    const found = heard(stack, hosts, await Promise.all(asked), trouble);
+    if (!found) return undefined;
+    const account = accountOf(found, fromMs, untilMs);
+    if (account.lost.length === 0 || performance.now() > deadlineMs) {
+      trouble.push(...missing(account, stack));
+      return account;
+    }
+    await sleep(askAccountEveryMs);
+  }
+}
+
+function missing({ lost, repeated }: DrillAccount, stack: string): Trouble[] {
+  const tell = (what: string, [first, ...more]: readonly string[]): Trouble[] =>
+    first === undefined
+      ? []
+      : [
+          {
+            what: `${more.length + 1} products ${what}, ${first} among them`,
+            remedy: `./warren trace ${first} -s ${stack}`,
+          },
+        ];
+  return [...tell("were announced, and no puller has placed them", lost), ...tell("were placed twice", repeated)];
+}
+
+/** @returns undefined where not all hosts have answered, which is told */
+function heard<Answer>(
+  stack: string,
+  hosts: readonly string[],
+  answers: readonly (Answer | Unreachable)[],
+  trouble: Trouble[],
+): Answer[] | undefined {
+  const found: Answer[] = [];
+  for (const [index, answer] of answers.entries()) {
+    if (typeof answer === "object" && answer !== null && "unreachable" in answer) {
+      const what = `${hosts[index]} can't be asked what it did meanwhile: ${answer.unreachable}`;
+      trouble.push({ what, remedy: `./warren verify -s ${stack}` });
+    } else found.push(answer as Answer);
+  }
+  return found.length === hosts.length ? found : undefined;
+}

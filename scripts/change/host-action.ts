@@ -1,0 +1,90 @@
+import { execa } from "execa";
+import { UserError } from "../../agents/lib/errors.ts";
+import { always, type Command, quote, render, run } from "../../infra/commands/command.ts";
+import { section } from "../../infra/commands/sections.ts";
+import { askArguments } from "../../infra/observe/ask.ts";
+import type { Reach } from "../engine/reach.ts";
+
+/** What is done on one host. */
+export interface HostAction {
+  readonly host: string;
+  /** For the person who waits, e.g. `restarts rabbitmq-server`. */
+  readonly title: string;
+  readonly command: Command;
+  readonly timeoutSeconds: number;
+}
+
+/** What became of it; `why` in the words of the host. */
+export type ActionOutcome = { readonly output: string } | { readonly why: string };
+
+/** Beyond the time of the command itself: ssh, and a command that has to be killed. */
+const reachMs = 30_000;
+
+/**
+ * Does it as root, and waits for its end. The command ends by its own time on the host, whatever becomes of this side: one that is broken off here is
+ * finished there. A terminal's Ctrl-C doesn't reach ssh: what was begun gets to its end, and is heard of.
+ */
+export async function act(
+  { connectionTo, sshConfig }: Pick<Reach, "connectionTo" | "sshConfig">,
+  { host, command, timeoutSeconds }: HostAction,
+): Promise<ActionOutcome> {
+  const result = await execa("ssh", askArguments(connectionTo(host), sshConfig), {
+    input: actionScript(command, timeoutSeconds),
+    reject: false,
+    timeout: timeoutSeconds * 1000 + reachMs,
+    detached: true,
+  });
+  const ended = parseAction(result.stdout);
+  if (ended) return outcomeOf(ended, timeoutSeconds);
+  return { why: result.stderr.trim().split("\n").at(-1) || result.shortMessage || "no whole answer" };
+}
+
+/** Does it where nothing goes on without it. @returns what the host says @throws UserError with the host's words where it can't be done */
+export async function mustAct(reach: Pick<Reach, "connectionTo" | "sshConfig">, action: HostAction): Promise<string> {
+  const outcome = await act(reach, action);
+  if ("output" in outcome) return outcome.output;
+  throw new UserError(action.host, `${action.title}: ${outcome.why}`, "mend it; the same command goes on");
+}
+
+/** What it says, and last its exit code. A subshell of its own keeps it from ending the script that tells of it. */
+export const actionScript = (command: Command, timeoutSeconds: number): string =>
+  tellingScript(run("timeout", "--kill-after=5", String(timeoutSeconds), "sh", "-c", render(command)));
+
+/** @param afterwards is done whatever became of the command, whose exit code is told all the same */
+export function tellingScript(command: Command, afterwards: Command = run("true")): string {
+  return [
+    "export LC_ALL=C",
+    `{ ${render(always(command))}; } </dev/null 2>&1`,
+    "status=$?",
+    render(afterwards),
+    `echo; echo ${quote(section("exit"))}`,
+    "echo $status",
+    "",
+  ].join("\n");
+}
+
+export interface EndedAction {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+const endOfAction = new RegExp(`^([\\s\\S]*?)\\n?${section("exit")}\\n(\\d+)\\s*$`);
+
+/** @returns undefined where the answer ends early */
+export function parseAction(answer: string): EndedAction | undefined {
+  const found = endOfAction.exec(answer);
+  return found?.[2] === undefined ? undefined : { exitCode: Number(found[2]), output: (found[1] ?? "").trim() };
+}
+
+/** GNU timeout's own exit codes: for the time that is over, and for what had to be killed then. */
+const timedOut = [124, 137];
+
+function outcomeOf({ exitCode, output }: EndedAction, timeoutSeconds: number): ActionOutcome {
+  if (exitCode === 0) return { output };
+  const last = output.split("\n").slice(-linesTold).join("; ");
+  if (timedOut.includes(exitCode)) return { why: `not done within ${timeoutSeconds} s${last ? `: ${last}` : ""}` };
+  return { why: last || `exit code ${exitCode}` };
+}
+
+/** A unit that doesn't come up says the last lines of its journal; these are enough to know where to look. */
+const linesTold = 8;

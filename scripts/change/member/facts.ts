@@ -1,0 +1,82 @@
+import { execa } from "execa";
+import { UserError } from "../../../agents/lib/errors.ts";
+import { run } from "../../../infra/commands/command.ts";
+import type { StackConfig } from "../../../infra/config/index.ts";
+import { traitsOf } from "../../../infra/config/series.ts";
+import { connectionOf } from "../../../infra/model/connection.ts";
+import type { Reach } from "../../engine/reach.ts";
+import type { Evidence } from "../../inspect/look/evidence.ts";
+import { bareLook, type Looker } from "../../inspect/look/look.ts";
+import { awaitNoLack, type Lack } from "../../inspect/wholeness.ts";
+import { askHostState } from "../backup/journals.ts";
+import { act } from "../host-action.ts";
+import { type Facts, lackBeside } from "./plan.ts";
+
+/** A look that comes at a bad moment is no finding: members that have just lost one elect leaders, and an address moves. */
+const settledWithinMs = 30_000;
+const scanSeconds = 5;
+
+export interface Subject {
+  readonly stack: string;
+  readonly host: string;
+  readonly config: StackConfig;
+  readonly looker: Looker;
+  readonly reach: Reach;
+}
+
+/** Asks the others, what is left of the host, and what the new one's address offers; changes nothing. */
+export async function gatherFacts(
+  { stack, host, config, looker, reach }: Subject,
+  told: { readonly address: string | undefined; readonly isResumed: boolean },
+): Promise<Facts> {
+  const own = config.hosts[host];
+  if (!own) {
+    throw new UserError(host, "is no host of the stack", `its hosts: ${Object.keys(config.hosts).join(" ")}`);
+  }
+  const address = told.address ?? own.address;
+  const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
+  const replication = broker ? traitsOf(broker.series).replication : "mirrored";
+  const [evidence, state, offeredKey] = await Promise.all([
+    settledEvidence(looker, (evidence) => (told.isResumed ? undefined : lackBeside(evidence, host, replication))),
+    askHostState(reach, host),
+    offeredBy(host, address, config, reach),
+  ]);
+  return {
+    ...{ stack, host, address, formerAddress: own.address, isAdopted: own.adopted !== undefined },
+    ...{ members: broker?.members ?? [], replication, evidence, state, offeredKey },
+    pinnedKey: reach.connectionTo(host).hostKey,
+  };
+}
+
+async function settledEvidence(looker: Looker, judge: (evidence: Evidence) => Lack | undefined): Promise<Evidence> {
+  let last: Evidence | undefined;
+  const look = async () => (last = await looker.look(bareLook));
+  await awaitNoLack(look, judge, { withinMs: settledWithinMs, onLack: () => {} });
+  return last ?? (await look());
+}
+
+/** The ed25519 key that an address offers, by its jump host where it has one; undefined where there is none. */
+async function offeredBy(
+  host: string,
+  address: string,
+  config: StackConfig,
+  reach: Reach,
+): Promise<string | undefined> {
+  const { port, via } = connectionOf(host, config);
+  const words = ["ssh-keyscan", "-T", String(scanSeconds), "-t", "ed25519", "-p", String(port), address];
+  let said: string;
+  if (via) {
+    const scan = {
+      host: via.host,
+      title: "is asked for its key",
+      command: run(...words),
+      timeoutSeconds: 2 * scanSeconds,
+    };
+    const outcome = await act(reach, scan);
+    said = "output" in outcome ? outcome.output : "";
+  } else {
+    const [program = "", ...rest] = words;
+    said = (await execa(program, rest, { reject: false, timeout: 2000 * scanSeconds })).stdout;
+  }
+  return /^\S+ (ssh-ed25519 [A-Za-z0-9+/=]+)$/m.exec(said)?.[1];
+}

@@ -1,0 +1,81 @@
+import { UserError } from "../../../agents/lib/errors.ts";
+import { brokerUnit, dispatcherUnit, keepalivedUnit } from "../../../infra/model/names.ts";
+import { type Chain, chainHostOf } from "../../inspect/look/chain.ts";
+
+/** What can be restarted, by the word for it on the command line; a `*` stands for the names of several. */
+const units = {
+  broker: brokerUnit,
+  keepalived: keepalivedUnit,
+  dispatcher: dispatcherUnit,
+  announcer: "warren-announcer.service",
+  puller: "warren-puller.service",
+  delivery: "warren-delivery-*.service",
+  "dd-notify": "warren-dd-notify.service",
+  receiver: "warren-receiver-*.service",
+  bridge: "warren-bridge-*.service",
+  watcher: "warren-watcher.service",
+  "queue-manager": "warren-queue-manager.service",
+} as const;
+
+export const services = Object.keys(units) as Service[];
+export type Service = keyof typeof units;
+
+/** The place of a unit's service among them, which is the order on a host: who lives by another one comes after it. -1: it is none. */
+const serviceOf = (unit: string): number =>
+  Object.values(units).findIndex((pattern) => {
+    const [before = "", after] = pattern.split("*");
+    return after === undefined ? unit === pattern : unit.startsWith(before) && unit.endsWith(after);
+  });
+
+/** One host's turn. */
+export interface Turn {
+  readonly host: string;
+  /** In the order in which they are restarted. */
+  readonly units: readonly string[];
+  /** A member of the broker, or a host that the virtual IP may be on. */
+  readonly isMember: boolean;
+}
+
+export interface Choice {
+  readonly hosts?: readonly string[] | undefined;
+  readonly services?: readonly Service[] | undefined;
+}
+
+/** @throws UserError where a host is not one of the stack, or nothing is left to be restarted */
+export function planTurns(chain: Chain, holder: string | undefined, { hosts, services: chosen }: Choice): Turn[] {
+  const unknown = hosts?.find((name) => !chain.hosts.some((host) => host.name === name));
+  if (unknown !== undefined) {
+    const there = chain.hosts.map(({ name }) => name).join(" ");
+    throw new UserError(unknown, "is no host of the stack", `its hosts: ${there}`);
+  }
+  const wanted = new Set((chosen ?? services).map((service) => services.indexOf(service)));
+  const turns = inTurn(chain, holder).flatMap((host): Turn[] => {
+    if (hosts && !hosts.includes(host)) return [];
+    const found = unitsOf(chain, host).filter((unit) => wanted.has(serviceOf(unit)));
+    return found.length > 0 ? [{ host, units: found, isMember: chain.members.includes(host) }] : [];
+  });
+  if (turns.length > 0) return turns;
+  throw new UserError("--host, --only", "no such host has such a unit", `there are: ${services.join(" ")}`);
+}
+
+/**
+ * Who only takes from the broker or gives to it comes first, so that members that are restarted afterwards meet clients that are well. Of the members
+ * the worse for the virtual IP comes first, and who has it last: the address moves once, and back.
+ */
+export function inTurn({ hosts, members, pdses, urps }: Chain, holder: string | undefined): string[] {
+  const last = holder ?? members[0];
+  const names = hosts.map(({ name }) => name).filter((name) => !members.includes(name));
+  const clients = [...pdses, ...urps].filter((name) => names.includes(name));
+  const others = members.toReversed().filter((name) => name !== last);
+  return [...new Set([...clients, ...names, ...others, ...(last === undefined ? [] : [last])])];
+}
+
+/** The broker of another cluster than the announcements' is no part of the road that is looked at, and is left alone. */
+function unitsOf(chain: Chain, name: string): string[] {
+  const { agents, units: own } = chainHostOf(chain, name);
+  const isMember = chain.members.includes(name);
+  const all = [...agents.map(({ unit }) => unit), ...(isMember ? own : own.filter((unit) => unit !== brokerUnit))];
+  return all.filter((unit) => serviceOf(unit) >= 0).toSorted((one, other) => serviceOf(one) - serviceOf(other));
+}
+
+export const shortUnit = (unit: string): string => unit.replace(/\.service$/, "").replace(/^warren-/, "");

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { run } from "../../../infra/commands/command.ts";
+import type { HostAction } from "../host-action.ts";
+import { shortUnit, type Turn } from "./plan.ts";
+
+/** What is known of a restart that is under way. */
+export const restartRecord = z.object({
+  startedAt: z.string(),
+  turns: z.array(z.object({ host: z.string(), units: z.array(z.string()).readonly(), isMember: z.boolean() })),
+  /** The host whose turn it is, and by unit the run that is to end: systemd gives each start of a unit an id of its own. */
+  begun: z.object({ host: z.string(), before: z.record(z.string(), z.string()) }).optional(),
+  /** The host that was told to keep the virtual IP away. */
+  movedFrom: z.string().optional(),
+  /** Hosts after whose turn all was whole again. */
+  done: z.array(z.string()),
+});
+export type RestartRecord = z.infer<typeof restartRecord>;
+
+/** Ids of the runs of units, by unit; empty of one that doesn't run. */
+export type Invocations = Record<string, string>;
+
+export const askInvocations = ({ host, units }: Turn): HostAction => ({
+  host,
+  title: "is asked for the runs of its units",
+  command: run("systemctl", "show", "--property=Id,InvocationID,ActiveState", ...units),
+  timeoutSeconds: 20,
+});
+
+/** Reads what systemd says, a block a unit. */
+export function parseInvocations(answer: string): Invocations {
+  const found: Invocations = {};
+  for (const block of answer.split("\n\n")) {
+    const value = (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(block)?.[1] ?? "";
+    const id = value("Id");
+    if (id !== "") found[id] = value("ActiveState") === "active" ? value("InvocationID") : "";
+  }
+  return found;
+}
+
+export type TurnState = "to do" | "half way" | "done";
+
+export function turnState({ host }: Turn, { done, begun }: Pick<RestartRecord, "done" | "begun">): TurnState {
+  if (done.includes(host)) return "done";
+  return begun?.host === host ? "half way" : "to do";
+}
+
+/** Units that still have to be restarted, of a turn that has begun: those whose run is the one of before, and those that don't run. Pure. */
+export function unitsLeft({ units }: Turn, before: Invocations, now: Invocations): string[] {
+  return units.filter((unit) => {
+    const found = now[unit] ?? "";
+    return found === "" || found === before[unit];
+  });
+}
+
+/** What a record is of, where that is another restart than these turns; undefined where it can be gone on with. */
+export function otherTurns(record: Pick<RestartRecord, "turns">, turns: readonly Turn[]): string | undefined {
+  const text = (all: readonly Turn[]) =>
+    all
+      .map(({ host, units }) => `${host} ${units.map(shortUnit).join("+")}`)
+      .toSorted()
+      .join(", ");
+  return text(record.turns) === text(turns) ? undefined : text(record.turns);
+}

@@ -1,0 +1,76 @@
+import type { SeriesTraits } from "../../../infra/config/series.ts";
+import { brokerUnit } from "../../../infra/model/names.ts";
+import type { Chain } from "../../inspect/look/chain.ts";
+import { canSpare } from "../../inspect/wholeness.ts";
+import { formatColumns } from "../../lib/columns.ts";
+import { shortUnit, type Turn } from "./plan.ts";
+import type { TurnState } from "./progress.ts";
+import type { TurnResult } from "./run.ts";
+
+export interface PlannedTurn extends Turn {
+  readonly state: TurnState;
+  readonly holdsAddress: boolean;
+}
+
+/** What is about to be done, in order. */
+export function formatPlan(
+  chain: Chain,
+  replication: SeriesTraits["replication"],
+  turns: readonly PlannedTurn[],
+): string {
+  const rows = turns.map(({ host, units, state, holdsAddress }, index) => {
+    const notes = [
+      ...(state === "to do" ? [] : [state]),
+      ...(holdsAddress && chain.members.length > 1 && chain.vip
+        ? [`${chain.vip.address} moves away first, and back`]
+        : []),
+      ...(units.includes(brokerUnit) && !canSpare(chain, replication)
+        ? ["nobody stands in for this broker: announcements wait on disk meanwhile"]
+        : []),
+    ];
+    return [String(index + 1), host, unitsText({ units }), notes.join("; ")];
+  });
+  return `${formatColumns([["", "host", "restarts", ""], ...rows], "  ")}\n`;
+}
+
+/** What a table says of turns beside their hosts: the name of a column, its text for one, the word for one that was done. */
+export interface TurnWords {
+  readonly column: string;
+  readonly done: string;
+  textOf(result: TurnResult): string;
+}
+
+export const unitsText = ({ units }: Pick<Turn, "units">): string => units.map(shortUnit).join(", ");
+
+/** A row for each turn: host, what `words` say, outcome, time, and why it failed. */
+export function formatTurns(results: readonly TurnResult[], { column, done, textOf }: TurnWords): string {
+  const rows = results.map((result) => {
+    const { host, outcome, seconds, why } = result;
+    return [
+      host,
+      textOf(result),
+      outcome === "restarted" ? done : outcome,
+      seconds === undefined ? "" : `${seconds.toFixed(0)} s`,
+      outcome === "failed" ? (why ?? "") : "",
+    ];
+  });
+  return formatColumns([["host", column, "", "", ""], ...rows], "  ");
+}
+
+/** What was done, and how to go on. */
+export const formatRestart = (stack: string, results: readonly TurnResult[]): string =>
+  formatDone(results, { column: "units", done: "restarted", textOf: unitsText }, goOn(stack));
+
+/** What was done, the failure and its remedy, and `next`, how to go on, where something is left. */
+export function formatDone(results: readonly TurnResult[], words: TurnWords, next: string): string {
+  const failed = results.find(({ outcome }) => outcome === "failed");
+  const lines = [formatTurns(results, words)];
+  if (failed) {
+    lines.push("", `✗ ${failed.host}: ${failed.why}`, ...(failed.remedy ? [`  remedy: ${failed.remedy}`] : []));
+  }
+  if (results.some(({ outcome }) => outcome === "failed" || outcome === "not begun")) lines.push(next);
+  return `${lines.join("\n")}\n`;
+}
+
+export const goOn = (stack: string, verb = "restart"): string =>
+  `  then: ./warren ${verb} -s ${stack} goes on with what is left; ./warren verify -s ${stack} says what is broken`;

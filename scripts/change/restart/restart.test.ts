@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { render } from "../../../infra/commands/command.ts";
+import { fixtureConfig } from "../../../infra/model/fixture.ts";
+import { chainOf } from "../../inspect/look/chain.ts";
+import { actionsOf } from "./actions.ts";
+import { planTurns } from "./plan.ts";
+import { otherTurns, parseInvocations, type RestartRecord, restartRecord, turnState, unitsLeft } from "./progress.ts";
+
+const chain = chainOf("lab4", fixtureConfig("lab4"));
+const membership = { host: "bunny1", others: ["bunny2", "bunny3"], earlier: [], quorum: true };
+const memberUnits = ["rabbitmq-server.service", "keepalived.service", "warren-dispatcher.service"];
+
+describe("the order of a restart", () => {
+  it("is pullers, radar servers, brokers from the worst on, and the one with the virtual IP last", () => {
+    const hosts = planTurns(chain, "bunny2", {}).map(({ host }) => host);
+    expect(hosts).toEqual([
+      "pds-1",
+      "pds-2",
+      "pds-3",
+      "pds-4",
+      "pds-5",
+      "urp-1",
+      "urp-2",
+      "px-1",
+      "wxo-b1",
+      "bunny3",
+      "bunny1",
+      "bunny2",
+    ]);
+  });
+
+  it("has the preferred member last where no host has the address", () => {
+    expect(planTurns(chain, undefined, { services: ["broker"] }).map(({ host }) => host)).toEqual([
+      "bunny3",
+      "bunny2",
+      "bunny1",
+    ]);
+  });
+
+  it("has each host once, with those of its units that were chosen", () => {
+    expect(planTurns(chain, "bunny1", { hosts: ["bunny1", "pds-1"], services: ["keepalived", "broker"] })).toEqual([
+      { host: "bunny1", units: ["rabbitmq-server.service", "keepalived.service"], isMember: true },
+    ]);
+    expect(planTurns(chain, "bunny1", { hosts: ["bunny1"] })).toEqual([
+      { host: "bunny1", units: memberUnits, isMember: true },
+    ]);
+  });
+
+  it("leaves alone a server that no announcement goes through, and the broker of another cluster", () => {
+    const found = planTurns(chainOf("lab", fixtureConfig("lab")), "bunny1", {});
+    const ofDataServer = found.find(({ host }) => host === "wxo-b1");
+    const agents = ["bridge-sr3-posts", "watcher", "queue-manager"].map((name) => `warren-${name}.service`);
+    expect(ofDataServer?.units).toEqual(agents);
+    expect(found.flatMap(({ units }) => units)).not.toContain("apache2.service");
+    expect(found.flatMap(({ units }) => units)).not.toContain("vsftpd.service");
+    expect(found.map(({ host }) => host)).not.toContain("ldap-1");
+  });
+
+  it("is refused for a host that is none, and for a choice of nothing", () => {
+    expect(() => planTurns(chain, "bunny1", { hosts: ["bunny9"] })).toThrow(/is no host of the stack/);
+    expect(() => planTurns(chain, "bunny1", { hosts: ["pds-1"], services: ["broker"] })).toThrow(/no such host has/);
+  });
+});
+
+describe("what is done on a host", () => {
+  it("ends the dispatcher before the broker beside it, and starts it after that", () => {
+    expect(actionsOf("bunny1", memberUnits, membership).map(({ title }) => title)).toEqual([
+      "stops dispatcher",
+      "restarts rabbitmq-server",
+      "restarts keepalived",
+      "restarts dispatcher",
+    ]);
+    expect(actionsOf("bunny1", ["warren-dispatcher.service"], membership)).toHaveLength(1);
+  });
+
+  it("restarts a broker only between two waits for the replicas of all queues", () => {
+    const [broker] = actionsOf("bunny1", ["rabbitmq-server.service"], membership);
+    const script = render(broker?.command ?? { kind: "run", argv: [] });
+    const [first, restart, second] = [...script.matchAll(/info_all|systemctl restart|await_startup/g)].map(String);
+    expect([first, restart, second]).toEqual(["info_all", "systemctl restart", "await_startup"]);
+    expect(script.lastIndexOf("info_all")).toBeGreaterThan(script.indexOf("await_startup"));
+  });
+});
+
+describe("a restart that was broken off", () => {
+  const turn = { host: "bunny1", units: memberUnits, isMember: true };
+  const before = Object.fromEntries(memberUnits.map((unit) => [unit, `old-${unit}`]));
+  const record: RestartRecord = { startedAt: "", turns: [turn], done: [] };
+
+  it("has a host to do, half way from its begin on, done when all was whole again", () => {
+    expect(turnState(turn, record)).toBe("to do");
+    expect(turnState(turn, { ...record, begun: { host: "bunny1", before } })).toBe("half way");
+    expect(turnState(turn, { ...record, begun: { host: "bunny2", before } })).toBe("to do");
+    expect(turnState(turn, { ...record, done: ["bunny1"] })).toBe("done");
+  });
+
+  it("goes on with units that are in the run of before, or don't run", () => {
+    expect(unitsLeft(turn, before, before)).toEqual(memberUnits);
+    const now = { ...before, "rabbitmq-server.service": "new", "warren-dispatcher.service": "" };
+    expect(unitsLeft(turn, before, now)).toEqual(["keepalived.service", "warren-dispatcher.service"]);
+  });
+
+  it("has nothing to restart where all was, and is not seen whole yet", () => {
+    const now = Object.fromEntries(memberUnits.map((unit) => [unit, `new-${unit}`]));
+    expect(unitsLeft(turn, before, now)).toEqual([]);
+    expect(actionsOf("bunny1", [], membership)).toEqual([]);
+  });
+
+  it("is another one than a restart of other units", () => {
+    expect(otherTurns(record, [turn])).toBeUndefined();
+    expect(otherTurns(record, [{ ...turn, units: ["keepalived.service"] }])).toBe(
+      "bunny1 rabbitmq-server+keepalived+dispatcher",
+    );
+  });
+
+  it("is kept and read back as it was", () => {
+    const begun = { ...record, begun: { host: "bunny1", before }, movedFrom: "bunny1", done: ["pds-1"] };
+    expect(restartRecord.parse(JSON.parse(JSON.stringify(begun)))).toEqual(begun);
+  });
+
+  it("reads the runs of units that systemd tells, and of none that doesn't run", () => {
+    const blocks =
+      "Id=a.service\nActiveState=active\nInvocationID=17\n\nId=b.service\nActiveState=failed\nInvocationID=9";
+    expect(parseInvocations(blocks)).toEqual({ "a.service": "17", "b.service": "" });
+  });
+});

@@ -1,0 +1,54 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../../../agents/lib/errors.ts";
+import { readPulumi, runPulumi } from "../../engine/engine.ts";
+import { operationArguments } from "../../engine/operation.ts";
+import { ownFolder } from "../../engine/places.ts";
+import { refreshFlagsOf } from "../../engine/refresh.ts";
+import type { EngineOwner } from "../../engine/toolchain/engine-lock.ts";
+import type { Toolchain } from "../../engine/toolchain/toolchain.ts";
+import { writeWhole } from "../../lib/files.ts";
+
+export interface EngineContext extends EngineOwner {
+  readonly toolchain: Toolchain;
+  /** The engine's words are kept for errors, and not shown. */
+  readonly quiet: boolean;
+  /** What to do where it fails; a restore's unless given. */
+  readonly remedy?: string;
+}
+
+/** Has the engine take a state for the stack's own, in one write. It goes by a file of this user's alone. */
+export async function importState({ stack, toolchain, signal }: EngineContext, text: string): Promise<void> {
+  const file = join(ownFolder, "state", `.${stack.split("/").at(-1)}.import`);
+  await writeWhole(file, text, 0o600);
+  try {
+    await readPulumi(["stack", "import", "--stack", stack, "--file", file], { stack, toolchain, signal });
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/** What `./warren up --yes` does. @throws UserError where the engine fails */
+export async function up({ stack, toolchain, signal, quiet, remedy }: EngineContext): Promise<void> {
+  const official = toolchain.plugins.some(({ name, origin }) => name === "rabbitmq" && origin === "official");
+  const args = operationArguments(
+    { name: "up", always: ["--continue-on-error"], withYes: ["--skip-preview"] },
+    {
+      ...{ stack, yes: true, words: ["--suppress-outputs"] },
+      refresh: await refreshFlagsOf(stack, [], { readsBeforeRuns: !official }),
+    },
+  );
+  const options = { stack, toolchain, signal };
+  if (quiet) {
+    await readPulumi(args, options);
+    return;
+  }
+  const exitCode = await runPulumi(args, options);
+  signal.throwIfAborted();
+  if (exitCode === 0) return;
+  throw new UserError(
+    `stack ${stack}`,
+    `pulumi up ended with ${exitCode}; its own words are above`,
+    remedy ?? "mend it and restore again, from the same backup: it goes on from here",
+  );
+}

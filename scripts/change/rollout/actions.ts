@@ -1,0 +1,64 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { and, type Command, or, quote, render, run } from "../../../infra/commands/command.ts";
+import { formerOf, installFile, keepFormer } from "../../../infra/commands/files.ts";
+import { digestWord, forgetDigest, renewProgramUnit, restartUnit } from "../../../infra/commands/units.ts";
+import type { ArtifactModel } from "../../../infra/model/types.ts";
+import { checkout } from "../../engine/places.ts";
+import type { Reach } from "../../engine/reach.ts";
+import type { HostAction } from "../host-action.ts";
+import { shortUnit } from "../restart/plan.ts";
+import type { Change } from "./changes.ts";
+
+/** A start with the new program, one with the former where that fails, a minute each. */
+const takeSeconds = 150;
+const transferMs = 180_000;
+
+const stagedAt = ({ name, sha256, source }: ArtifactModel): string =>
+  `/tmp/warren-rollout-${name}-${sha256.slice(0, 16)}${source.endsWith(".gz") ? ".gz" : ""}`;
+
+/** Brings a program to a host, beside what runs. @throws Error with what the host said */
+export async function stage(reach: Reach, host: string, program: ArtifactModel): Promise<void> {
+  const sudo = reach.connectionTo(host).user === "root" ? "" : "sudo -n ";
+  const write = `umask 077; cat > ${quote(stagedAt(program))}`;
+  const result = await execa("ssh", ["-F", reach.sshConfig, host, "--", `${sudo}sh -c ${quote(write)}`], {
+    ...{ input: await readFile(join(checkout, program.source)), reject: false, timeout: transferMs },
+  });
+  if (result.exitCode !== 0) throw new Error(result.stderr.trim().split("\n").at(-1) || result.shortMessage);
+}
+
+/** The unit runs with the new programs; where it doesn't come up, with the former ones, and the action fails. Done again it does nothing. */
+export function take({ host, unit, programs, digest }: Change): HostAction {
+  const places = programs.map((program) =>
+    and(keepFormer(program.path, program.installedSha256), installFile(program, stagedAt(program), program)),
+  );
+  const renewed = renewProgramUnit(
+    unit,
+    programs.map(({ path }) => path),
+  );
+  return action(host, `runs ${shortUnit(unit)} with the new program`, withDigest(and(...places, renewed), digest));
+}
+
+/** The unit runs with what it ran with before; a later `up` finds that it lacks the new program. */
+export function giveBack({ host, unit, programs }: Change): HostAction {
+  const back = programs.map(({ path }) =>
+    or(run("test", "!", "-e", formerOf(path)), run("mv", "-fT", formerOf(path), path)),
+  );
+  return action(
+    host,
+    `runs ${shortUnit(unit)} with the former program`,
+    and(...back, forgetDigest(unit), restartUnit(unit)),
+  );
+}
+
+/** What was brought beside what runs, and isn't taken any more. */
+export const unstage = (host: string, programs: readonly ArtifactModel[]): HostAction =>
+  action(host, "is rid of the new programs", run("rm", "-f", ...programs.map(stagedAt)));
+
+const withDigest = (command: Command, digest: string): Command =>
+  run("sh", "-c", render(command).replaceAll(digestWord, digest));
+
+const action = (host: string, title: string, command: Command): HostAction => ({
+  ...{ host, title, command, timeoutSeconds: takeSeconds },
+});

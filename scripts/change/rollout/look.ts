@@ -1,0 +1,47 @@
+import { createHash } from "node:crypto";
+import { withHostKeys } from "../../../infra/model/host-key.ts";
+import { buildModel } from "../../../infra/model/index.ts";
+import { noCertificates } from "../../../infra/model/tls.ts";
+import { buildArtifacts } from "../../../infra/resources/artifacts.ts";
+import { ensureCertificates, type KeptTls } from "../../../infra/resources/certificates.ts";
+import { type KeptSteps, planSteps } from "../../../infra/resources/plan.ts";
+import { readPulumi } from "../../engine/engine.ts";
+import { checkout } from "../../engine/places.ts";
+import { readStackConfig } from "../../engine/stack-config.ts";
+import { type Change, type Changes, findChanges } from "./changes.ts";
+
+interface Outputs {
+  readonly steps?: KeptSteps;
+  readonly tls?: KeptTls;
+  readonly hostKeys?: Readonly<Record<string, string>>;
+  /** What digests are keyed by; of a stack whose cookie was never changed it is that. */
+  readonly digestKey?: string;
+}
+
+/** Bundles what this checkout has, and finds what of it the stack's hosts don't run yet. No host is asked. */
+export async function lookForChanges(stack: string): Promise<Changes> {
+  const [config, artifacts, text] = await Promise.all([
+    readStackConfig(stack),
+    buildArtifacts(checkout),
+    readPulumi(["stack", "output", "--json", "--show-secrets", "--stack", stack], { stack }),
+  ]);
+  const outputs = JSON.parse(text) as Outputs;
+  const { steps = {}, tls, hostKeys = {}, digestKey = config.secrets.erlangCookie } = outputs;
+  const { certificates } = tls
+    ? await ensureCertificates(stack, config, tls, checkout, new Date())
+    : { certificates: noCertificates };
+  const model = withHostKeys(buildModel(stack, config, artifacts, certificates), new Map(Object.entries(hostKeys)));
+  const planned = planSteps(model, new Map(), steps, digestKey, new Date().toISOString());
+  return findChanges(model, planned, steps);
+}
+
+/** Which rollout it is: the same units to the same programs. */
+export const changesId = (changes: readonly Change[]): string =>
+  createHash("sha256")
+    .update(
+      changes
+        .map(({ host, unit, digest }) => `${host} ${unit} ${digest}`)
+        .toSorted()
+        .join("\n"),
+    )
+    .digest("hex");

@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { fixtureModel } from "../../../infra/model/fixture.ts";
+import type { EnvironmentModel } from "../../../infra/model/types.ts";
+import { type KeptSteps, planSteps } from "../../../infra/resources/plan.ts";
+import { soundEvidence, wordsOf } from "../../inspect/verify/fixture.ts";
+import { findChanges } from "./changes.ts";
+import { unwell, unwellBefore } from "./run.ts";
+
+const model = fixtureModel();
+const plan = (of: EnvironmentModel, kept: KeptSteps) => planSteps(of, new Map(), kept, "key", "T1");
+const kept: KeptSteps = Object.fromEntries(plan(model, {}).map(({ name, kept: one }) => [name, one]));
+
+function withBundle(name: string, sha256: string): EnvironmentModel {
+  const changed = (hosts: EnvironmentModel["hosts"]) =>
+    hosts.map((host) => ({
+      ...host,
+      artifacts: host.artifacts.map((one) => (one.name === name ? { ...one, sha256, installedSha256: sha256 } : one)),
+    }));
+  return { ...model, hosts: changed(model.hosts) };
+}
+
+describe("what is new", () => {
+  it("is nothing after an up", () => {
+    expect(findChanges(model, plan(model, kept), kept)).toEqual({ changes: [], others: [] });
+  });
+
+  it("is a bundle on each host that runs it, with the digest that up will reckon", () => {
+    const next = withBundle("puller", "9".repeat(64));
+    const planned = plan(next, kept);
+    const { changes, others } = findChanges(next, planned, kept);
+    expect(others).toEqual([]);
+    expect(changes.map(({ host }) => host)).toEqual(["pds-1", "pds-2", "pds-3", "pds-4", "pds-5"]);
+    const [first] = changes;
+    expect(first).toMatchObject({ unit: "warren-puller.service", programs: [{ name: "puller" }] });
+    expect(first?.digest).toBe(planned.find(({ name }) => name === "pds-1 warren-puller.service")?.kept.digest);
+  });
+
+  it("is a unit that went back to its former program in an up, whether the program is mended or the same once more", () => {
+    const bad = withBundle("puller", "9".repeat(64));
+    const program = "pds-1 /opt/warren/agents/puller.mjs";
+    const ofBad = plan(bad, kept).find(({ name }) => name === program)?.kept;
+    const after = { ...kept, ...(ofBad ? { [program]: ofBad } : {}) };
+    const again = findChanges(bad, plan(bad, after), after);
+    expect(again.others).toEqual([]);
+    expect(again.changes.map(({ host, programs }) => [host, programs.map(({ name }) => name)])).toEqual([
+      ["pds-1", ["node", "puller"]],
+      ...["pds-2", "pds-3", "pds-4", "pds-5"].map((host) => [host, ["puller"]]),
+    ]);
+    const former = findChanges(model, plan(model, after), after);
+    expect(former).toMatchObject({ changes: [{ host: "pds-1", programs: [{ name: "puller" }] }], others: [] });
+    expect(former.changes[0]?.digest).toBe(kept["pds-1 warren-puller.service"]?.digest);
+  });
+
+  it("is not a config that changed, and a unit that reads both waits for up", () => {
+    const next = withBundle("puller", "9".repeat(64));
+    const hosts = next.hosts.map((host) => ({
+      ...host,
+      files: host.files.map((file) =>
+        host.name === "pds-1" && file.path === "/etc/warren/puller.json" ? { ...file, content: "{}" } : file,
+      ),
+    }));
+    const other = { ...next, hosts };
+    expect(findChanges(other, plan(other, kept), kept).others).toEqual([
+      "pds-1 /etc/warren/puller.json",
+      "pds-1 warren-puller.service",
+    ]);
+  });
+});
+
+describe("a host with a new program", () => {
+  const turn = { host: "pds-2", units: ["warren-puller.service"], isMember: false };
+  const puller = "warren-puller.service";
+
+  it("is well where nothing is broken that was not before", () => {
+    const before = soundEvidence();
+    const silent = wordsOf(before, "pds-1").agents.puller;
+    if (silent?.health) silent.health.ok = false;
+    expect(unwell(before, turn, unwellBefore(before))).toBeUndefined();
+  });
+
+  it("is not where it ends by itself, says so, or says nothing", () => {
+    const ended = soundEvidence();
+    wordsOf(ended, "pds-2").units[puller] = { active: "active", sub: "running", restarts: 1, status: "" };
+    expect(unwell(ended, turn, new Set())?.evidence).toContain("1 times by itself");
+    const ill = soundEvidence();
+    wordsOf(ill, "pds-2").agents.puller = { health: { ok: false, text: "can't write", spooled: 0 } };
+    expect(unwell(ill, turn, new Set())).toMatchObject({ step: "puller is well", evidence: "can't write" });
+    const silent = soundEvidence();
+    wordsOf(silent, "pds-2").agents.puller = { silent: "refused" };
+    expect(unwell(silent, turn, new Set())?.evidence).toContain("refused");
+  });
+});

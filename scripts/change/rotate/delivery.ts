@@ -1,0 +1,140 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { UserError } from "../../../agents/lib/errors.ts";
+import { and, run, to } from "../../../infra/commands/command.ts";
+import { deliversBy } from "../../../infra/config/delivery.ts";
+import type { StackConfig } from "../../../infra/config/index.ts";
+import { deliveryCredential, deliveryPlaces } from "../../../infra/model/delivery.ts";
+import { openReach, type Reach } from "../../engine/reach.ts";
+import { setConfig } from "../../engine/stack-config.ts";
+import { keyFiles, makeNext, publicHalf } from "./login-keys.ts";
+import type { Rotation } from "./phase.ts";
+import { doSecretly } from "./secret-script.ts";
+import { newSecret } from "./stack-file.ts";
+import { apply, configNow, type Subject } from "./subject.ts";
+
+/** Another key and another password by which px delivers to the public data server. */
+export function deliveryRotation(subject: Subject): Rotation {
+  const { stack, before } = subject;
+  const delivery = before.datamart?.delivery;
+  if (!delivery) {
+    throw new UserError(
+      `stack ${stack}`,
+      "px delivers nothing (warren:datamart.delivery), so that there is nothing to rotate",
+    );
+  }
+  const senders = Object.entries(before.hosts).flatMap(([host, { roles }]) => (roles.includes("px") ? [host] : []));
+  return {
+    what: "delivery",
+    phases: [
+      {
+        name: "change",
+        where: `the public data server, ${senders.join(", ")}`,
+        what: `another ${secretsText(before)} of ${delivery.user}`,
+        meanwhile: "products wait on px for the seconds in which one side alone has the new one",
+        async run() {
+          if (deliversBy(delivery, "sftp")) await renewKey(subject);
+          if (deliversBy(delivery, "ftp")) await renewPassword(subject);
+          const lacking = await apply(subject);
+          return lacking.length > 0 ? lacking : checkLogins(subject, senders);
+        },
+      },
+    ],
+    afterwards: ["whoever else delivers as that user needs the new ones: they are in the stack file"],
+  };
+}
+
+const secretsText = ({ datamart }: StackConfig): string =>
+  [
+    ...(deliversBy(datamart?.delivery, "sftp") ? ["key"] : []),
+    ...(deliversBy(datamart?.delivery, "ftp") ? ["password"] : []),
+  ].join(" and ");
+
+/** Both halves stand in the stack file: where a run was killed between the two, the public one follows from the other. */
+async function renewKey(subject: Subject): Promise<void> {
+  const { stack, before } = subject;
+  const folder = await mkdtemp(join(tmpdir(), "warren-key-"));
+  try {
+    const { secrets, datamart } = await configNow(subject);
+    const files = keyFiles(join(folder, "key"));
+    if (secrets.deliveryKey === before.secrets.deliveryKey) {
+      await makeNext(files, `warren-${stack}`);
+      await setConfig(stack, "warren:secrets.deliveryKey", await readFile(files.next, "utf8"), { secret: true });
+    } else {
+      await writeFile(files.next, secrets.deliveryKey ?? "", { mode: 0o600 });
+    }
+    const half = await publicHalf(files.next);
+    if (datamart?.delivery?.publicKey !== half) {
+      await setConfig(stack, "warren:datamart.delivery.publicKey", half);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function renewPassword(subject: Subject): Promise<void> {
+  const now = await configNow(subject);
+  if (now.secrets.deliveryPassword !== subject.before.secrets.deliveryPassword) return;
+  await setConfig(subject.stack, "warren:secrets.deliveryPassword", newSecret(), { secret: true });
+}
+
+/** From each px, by each of its senders: the new one is let in, the former one is not. */
+async function checkLogins(subject: Subject, hosts: readonly string[]): Promise<string[]> {
+  const { stack, before } = subject;
+  const now = await configNow(subject);
+  const reach = await openReach(stack, now);
+  const found = await Promise.all(
+    hosts.flatMap((host) =>
+      deliveryPlaces(now).map(async ({ name, sender }) => {
+        const by = (config: StackConfig, called: string) =>
+          tryLogin(reach, { host, agent: name, called, ...deliveryCredential(config, sender) });
+        const [fresh, former] = await Promise.all([by(now, "new"), by(before, "former")]);
+        return [
+          ...(fresh === "let in" ? [] : [`${host}: ${name} by the new secret: ${fresh}`]),
+          ...(former === "let in" ? [`${host}: ${name}: the former secret is still let in`] : []),
+          ...(former === "let in" || former === "refused"
+            ? []
+            : [`${host}: ${name}: can't be asked whether the former secret is refused: ${former}`]),
+        ];
+      }),
+    ),
+  );
+  return found.flat();
+}
+
+const loginSeconds = 60;
+
+interface Login {
+  readonly host: string;
+  /** Of its unit and config. */
+  readonly agent: string;
+  readonly called: string;
+  /** Of the credential. */
+  readonly name: string;
+  readonly content: string;
+}
+
+/** As the agent itself logs in, with one secret in the place of its own. @returns `let in`, `refused`, or what is in the way */
+async function tryLogin(reach: Reach, { host, agent, called, name, content }: Login): Promise<string> {
+  const folder = `/run/warren-${called}-${agent}`;
+  const place = and(
+    run("rm", "-rf", folder),
+    run("install", "-d", "-m", "0700", folder),
+    run("umask", "077"),
+    to(`${folder}/${name}`, run("printf", "%s", content)),
+  );
+  const program = ["/opt/warren/node/bin/node", "/opt/warren/agents/sender.mjs"];
+  const ask = run(
+    ...["timeout", String(loginSeconds - 10), "env", `CREDENTIALS_DIRECTORY=${folder}`, ...program],
+    ...["--config", `/etc/warren/${agent}.json`, "--log-in"],
+  );
+  const remove = run("rm", "-rf", folder);
+  const ended = await doSecretly(reach, {
+    ...{ host, command: and(place, ask), remove },
+    timeoutMs: loginSeconds * 1000,
+  });
+  if (!ended) return "no answer";
+  if (ended.exitCode === 0) return "let in";
+  return /doesn't let \S+ in/.test(ended.output) ? "refused" : ended.output.split("\n").slice(-2).join(" ");
+}

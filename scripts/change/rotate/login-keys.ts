@@ -1,0 +1,65 @@
+import { link, rename, rm, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { execa } from "execa";
+import { UserError } from "../../../agents/lib/errors.ts";
+import { checkout } from "../../engine/places.ts";
+
+/** The files of a login's key pair while one takes the other's place. The private half alone tells how far it has come. */
+export interface KeyFiles {
+  readonly now: string;
+  /** Made, and not in use yet. */
+  readonly next: string;
+  /** Out of use, and perhaps still let in by some host. */
+  readonly former: string;
+}
+
+export function keyFiles(file: string): KeyFiles {
+  const now = resolve(checkout, file);
+  return { now, next: `${now}.next`, former: `${now}.former` };
+}
+
+const isThere = async (file: string): Promise<boolean> => (await stat(file).catch(() => undefined)) !== undefined;
+
+/** Makes the next pair where it is not there, nor in use already. */
+export async function makeNext({ next, former }: KeyFiles, comment: string): Promise<void> {
+  if ((await isThere(next)) || (await isThere(former))) return;
+  const temporary = `${next}.new`;
+  await Promise.all([rm(temporary, { force: true }), rm(`${temporary}.pub`, { force: true })]);
+  const { failed, stderr, code, originalMessage } = await execa(
+    "ssh-keygen",
+    ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", temporary],
+    { reject: false, stdin: "ignore" },
+  );
+  if (failed) {
+    const remedy = code === "ENOENT" ? "install openssh-client" : "mend it; the same command goes on";
+    throw new UserError("ssh-keygen", `makes no key: ${stderr.trim() || originalMessage}`, remedy);
+  }
+  await rename(`${temporary}.pub`, `${next}.pub`);
+  await rename(temporary, next);
+}
+
+/** The public half as `TYPE BASE64`, from the private one: a public file may be missing. */
+export async function publicHalf(file: string): Promise<string> {
+  const { stdout, failed, stderr } = await execa("ssh-keygen", ["-y", "-f", file], { reject: false, stdin: "ignore" });
+  if (failed) throw new UserError(file, `gives no public key: ${stderr.trim()}`);
+  return stdout.trim().split(" ").slice(0, 2).join(" ");
+}
+
+/** Puts the next pair in the place of the one in use, which stays beside it. At every moment the file in use is a whole key that hosts let in. */
+export async function swap({ now, next, former }: KeyFiles): Promise<void> {
+  if (!(await isThere(next))) return;
+  for (const ending of [".pub", ""]) {
+    if (!(await isThere(`${next}${ending}`))) continue;
+    await link(`${now}${ending}`, `${former}${ending}`).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST" && error.code !== "ENOENT") throw error;
+    });
+    await rename(`${next}${ending}`, `${now}${ending}`);
+  }
+}
+
+export const hasFormer = ({ former }: KeyFiles): Promise<boolean> => isThere(former);
+
+export const removeFormer = async ({ former }: KeyFiles): Promise<void> => {
+  await rm(`${former}.pub`, { force: true });
+  await rm(former, { force: true });
+};

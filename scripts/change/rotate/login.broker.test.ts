@@ -1,0 +1,54 @@
+import { connect } from "amqplib";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type LocalBroker, startLocalBroker } from "../../traffic/local-broker.ts";
+import { logIn } from "./amqp-login.ts";
+import { namesOf } from "./login.ts";
+
+// The words of refusals are the broker's own, and whether it keeps a connection by a former password is known to it alone.
+
+let broker: LocalBroker;
+beforeAll(async () => {
+  broker = await startLocalBroker();
+});
+afterAll(() => broker?.stop());
+
+const api = (path: string, body?: object) =>
+  fetch(`${broker.managementUrl}/api/${path}`, {
+    method: body ? "PUT" : "GET",
+    headers: {
+      authorization: `Basic ${Buffer.from(`${broker.adminUser}:${broker.adminPassword}`).toString("base64")}`,
+      "content-type": "application/json",
+    },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+
+it("tells a login that is let in from one that is refused, also of a user who may do nothing, and who stays connected", async () => {
+  const [hostname, port] = ["127.0.0.1", broker.amqpPort];
+  const place = { host: "one", address: hostname, port, secure: false };
+  const login = (user: string, password: string) => logIn(place, user, password, undefined);
+  await api("users/feeder", { password: "the-former-one", tags: "" });
+  await api("permissions/%2F/feeder", { configure: ".*", write: ".*", read: ".*" });
+  await api("users/guarded", { password: "the-only-one", tags: "" });
+  const address = { hostname, port, username: "feeder", password: "the-former-one" };
+  const staying = await connect(address, { clientProperties: { connection_name: "puller@pds-1" } });
+  await api("users/feeder", { password: "the-new-one", tags: "" });
+  expect([await login("feeder", "the-former-one"), await login("feeder", "the-new-one")]).toEqual([
+    "refused",
+    "accepted",
+  ]);
+  expect([await login("guarded", "the-only-one"), await login("guarded", "none")]).toEqual(["accepted", "refused"]);
+  expect(await logIn({ ...place, port: 1 }, "feeder", "the-new-one", undefined)).toEqual({
+    silent: expect.stringContaining("ECONNREFUSED"),
+  });
+  // Its list of connections is a little behind.
+  await expect
+    .poll(
+      async () => {
+        const answer = await api("connections?columns=user,peer_host,client_properties.connection_name");
+        return namesOf(await answer.json(), "feeder");
+      },
+      { timeout: 60_000 },
+    )
+    .toEqual(["puller@pds-1 from 127.0.0.1"]);
+  await staying.close();
+});

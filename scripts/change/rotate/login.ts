@@ -1,0 +1,85 @@
+import { z } from "zod";
+import type { StackConfig } from "../../../infra/config/index.ts";
+import { clusterModels } from "../../../infra/model/cluster.ts";
+import { managementOf } from "../../../infra/observe/management.ts";
+import { readOperatorCa } from "../../engine/operator-ca.ts";
+import { type LoginPlace, logIn } from "./amqp-login.ts";
+
+/** Where the members of a broker take logins from this side; none where they speak to their own hosts alone. */
+export function loginPlaces({ brokers, hosts }: StackConfig, name: string): LoginPlace[] {
+  const broker = brokers[name];
+  if (!broker || (!broker.tls && !broker.plainText)) return [];
+  const port = broker.tls ? broker.tlsPort : broker.port;
+  return broker.members.map((host) => ({ host, address: hosts[host]?.address ?? host, port, secure: broker.tls }));
+}
+
+export interface Expected {
+  readonly user: string;
+  readonly password: string;
+  readonly answer: "accepted" | "refused";
+  /** For what is told, e.g. `the new password`. */
+  readonly called: string;
+}
+
+/** Logs in at every member of brokers. @returns where the answer is another one than it should be; without any password */
+export async function unexpectedLogins(
+  stack: string,
+  config: StackConfig,
+  brokers: readonly string[],
+  expected: (broker: string) => readonly Expected[],
+): Promise<string[]> {
+  const ca = await readOperatorCa(stack);
+  const tries = brokers.flatMap((broker) =>
+    loginPlaces(config, broker).flatMap((place) => expected(broker).map((one) => ({ place, one }))),
+  );
+  const found = await Promise.all(
+    tries.map(async ({ place, one: { user, password, answer, called } }) => {
+      const got = await logIn(place, user, password, ca);
+      if (got === answer) return [];
+      const what = typeof got === "string" ? `is ${got}` : `can't be tried: ${got.silent}`;
+      return [`${place.host}: ${called} of ${user} ${what}`];
+    }),
+  );
+  return found.flat();
+}
+
+const connectionsSchema = z.array(
+  z.object({
+    user: z.string().nullish(),
+    peer_host: z.string().nullish(),
+    client_properties: z.object({ connection_name: z.string().optional() }).nullish(),
+  }),
+);
+
+/** Who is connected as a user, as the first member tells that answers, e.g. `dispatcher@bunny1 from 10.0.0.1`. */
+export async function connectionsOf(
+  stack: string,
+  config: StackConfig,
+  broker: string,
+  user: string,
+): Promise<string[]> {
+  const cluster = clusterModels(config).find(({ name }) => name === broker);
+  if (!cluster) throw new TypeError(`no cluster ${broker}`);
+  const ca = await readOperatorCa(stack);
+  let trouble: unknown;
+  for (const { address } of cluster.members) {
+    const api = managementOf(cluster, address, ca);
+    try {
+      return namesOf(await api.ask("connections?columns=user,peer_host,client_properties.connection_name"), user);
+    } catch (error) {
+      trouble = error;
+    } finally {
+      api.close();
+    }
+  }
+  throw trouble;
+}
+
+/** @throws Error where the answer has another form */
+export function namesOf(answer: unknown, user: string): string[] {
+  return connectionsSchema.parse(answer).flatMap((one) => {
+    if (one.user !== user) return [];
+    const name = one.client_properties?.connection_name;
+    return [`${name ?? "a client without a name"} from ${one.peer_host ?? "an unknown host"}`];
+  });
+}

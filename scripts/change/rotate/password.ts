@@ -1,0 +1,190 @@
+import { UserError } from "../../../agents/lib/errors.ts";
+import { closeConnections } from "../../../infra/commands/rabbitmq.ts";
+import { twinUser } from "../../../infra/config/announcements.ts";
+import { passwordOf, type StackConfig } from "../../../infra/config/index.ts";
+import { clusterModels } from "../../../infra/model/cluster.ts";
+import { openReach } from "../../engine/reach.ts";
+import { configKey, setConfig } from "../../engine/stack-config.ts";
+import { poll } from "../../lib/poll.ts";
+import { act } from "../host-action.ts";
+import { connectionsOf, type Expected, unexpectedLogins } from "./login.ts";
+import type { Rotation } from "./phase.ts";
+import { newSecret } from "./stack-file.ts";
+import { apply, configNow, type Subject } from "./subject.ts";
+
+/** A user whose password brokers keep themselves. */
+export interface UserPlan {
+  readonly user: string;
+  /** Names below `warren:secrets.passwords`. */
+  readonly keys: readonly string[];
+  readonly brokers: readonly string[];
+  /** Agents log in as this user: they go over to its twin. */
+  readonly twin?: { readonly user: string; readonly keys: readonly string[] };
+}
+
+/** Who is to be let in by what, and where. Pure. @throws UserError where the user's password is not this stack's to change */
+export function planUser(config: StackConfig, user: string): UserPlan {
+  const clusters = clusterModels(config);
+  const having = clusters.filter(({ users, administrator }) =>
+    [administrator.name, ...users.map(({ name }) => name)].includes(user),
+  );
+  const isOfDirectory = having.some(({ users }) => users.some((one) => one.name === user && !one.password));
+  if (having.length === 0) {
+    const there = clusters.flatMap(({ users, administrator }) => [
+      administrator.name,
+      ...users.map(({ name }) => name),
+    ]);
+    throw new UserError(user, "is no user of the stack's brokers", `there are: ${[...new Set(there)].join(" ")}`);
+  }
+  if (isOfDirectory) throw new UserError(user, "has its password in LDAP", "change it there");
+  const keys = Object.keys(config.secrets.passwords).filter((name) => name === user || name.startsWith(`${user}@`));
+  const brokers = having.map(({ name }) => name);
+  if (user !== config.announcements.user) return { user, keys, brokers };
+  const other = twinUser(user);
+  return { user, keys, brokers, twin: { user: other, keys: keys.map((name) => other + name.slice(user.length)) } };
+}
+
+export function passwordRotation(subject: Subject, user: string, cutOff: boolean): Rotation {
+  const plan = planUser(subject.before, user);
+  const told = plan.keys.map(
+    (name) => `./warren pulumi config get -s ${subject.stack} --path 'warren:secrets.passwords${configKey(name)}'`,
+  );
+  return {
+    what: `password ${user}`,
+    phases: plan.twin ? twinPhases(subject, plan, plan.twin, cutOff) : [changePhase(subject, plan)],
+    afterwards: plan.twin
+      ? [
+          `agents are ${plan.twin.user} from now on; who outside logs in as ${user} needs its new password: ${told.join("; ")}`,
+        ]
+      : [`who outside logs in as ${user} has to be told the new one: ${told.join("; ")}`],
+  };
+}
+
+function changePhase(subject: Subject, plan: UserPlan): Rotation["phases"][number] {
+  return {
+    name: "change",
+    where: plan.brokers.join(", "),
+    what: `${plan.user} has a new password; the former one is refused`,
+    meanwhile: "connections that are there stay; who loses his connects by the new one",
+    async run() {
+      await renew(subject, plan.keys);
+      const lacking = await apply(subject);
+      return lacking.length > 0 ? lacking : checkFormer(subject, plan, plan.user);
+    },
+  };
+}
+
+function twinPhases(
+  subject: Subject,
+  plan: UserPlan,
+  twin: NonNullable<UserPlan["twin"]>,
+  cutOff: boolean,
+): Rotation["phases"] {
+  const { stack, say } = subject;
+  const { user, brokers } = plan;
+  const where = brokers.join(", ");
+  return [
+    {
+      name: "make",
+      where,
+      what: `user ${twin.user} with ${user}'s rights and a new password`,
+      meanwhile: "no agent is touched",
+      async run() {
+        await renew(subject, twin.keys);
+        const lacking = await apply(subject);
+        if (lacking.length > 0) return lacking;
+        const now = await configNow(subject);
+        return unexpectedLogins(stack, now, brokers, (broker) => [accepted(now, twin.user, broker)]);
+      },
+    },
+    {
+      name: "move",
+      where: "agents",
+      what: `log in as ${twin.user}`,
+      meanwhile: "each starts anew, dispatchers in turn; both users are let in",
+      async run() {
+        const now = await configNow(subject);
+        if (now.announcements.user !== twin.user) await setConfig(stack, "warren:announcements.user", twin.user);
+        return apply(subject);
+      },
+    },
+    {
+      name: "refuse",
+      where,
+      what: `${user} has a new password, which nobody has; the former one is refused`,
+      meanwhile: "whoever is still connected by it is told before, and stops this",
+      async run() {
+        const there = await connected(subject, brokers, user);
+        if (there.length > 0 && !cutOff) {
+          return there.map((one) => `${one} is still connected as ${user}: --cut-off goes on all the same`);
+        }
+        for (const one of there) say(`${one} is still connected as ${user}, and is cut off`);
+        await renew(subject, plan.keys);
+        const lacking = await apply(subject);
+        if (lacking.length > 0) return lacking;
+        const trouble = await closeAll(subject, brokers, user);
+        return trouble.length > 0 ? trouble : checkFormer(subject, plan, twin.user);
+      },
+    },
+  ];
+}
+
+async function checkFormer(subject: Subject, { user, brokers }: UserPlan, valid: string): Promise<string[]> {
+  const now = await configNow(subject);
+  return unexpectedLogins(subject.stack, now, brokers, (broker) => {
+    // One that may come from its own host alone is refused here by any password.
+    if (now.brokers[broker]?.loopbackUsers.includes(user)) return [];
+    const password = passwordOf(subject.before, user, broker);
+    return [accepted(now, valid, broker), { user, password, answer: "refused", called: "the former password" }];
+  });
+}
+
+const accepted = (config: StackConfig, user: string, broker: string): Expected => ({
+  ...{ user, password: passwordOf(config, user, broker), answer: "accepted" },
+  called: "the new password",
+});
+
+/** New passwords, but for those that a run that was broken off has set. */
+async function renew(subject: Subject, keys: readonly string[]): Promise<void> {
+  const now = await configNow(subject);
+  for (const name of keys) {
+    if (now.secrets.passwords[name] !== subject.before.secrets.passwords[name]) continue;
+    await setConfig(subject.stack, `warren:secrets.passwords${configKey(name)}`, newSecret(), { secret: true });
+  }
+}
+
+/** What an agent leaves behind when it goes over is gone within this. */
+const partingMs = 20_000;
+
+/** Who stays connected as a user, over all brokers. */
+async function connected(subject: Subject, brokers: readonly string[], user: string): Promise<string[]> {
+  const now = await configNow(subject);
+  let there: string[] = [];
+  await poll(
+    async () => {
+      const all = await Promise.all(brokers.map((broker) => connectionsOf(subject.stack, now, broker, user)));
+      there = all.flat().sort();
+      return there.length === 0;
+    },
+    { everyMs: 500, withinMs: partingMs, signal: subject.engine.signal },
+  );
+  return there;
+}
+
+/** The command line starts an Erlang VM, on a broker that has much to do. */
+const closeSeconds = 120;
+
+/** A password is asked for when a connection is made: those that are there would stay for ever. */
+async function closeAll({ stack, before }: Subject, brokers: readonly string[], user: string): Promise<string[]> {
+  const reach = await openReach(stack, before);
+  const found = await Promise.all(
+    brokers.map(async (broker) => {
+      const host = before.brokers[broker]?.members[0];
+      if (host === undefined) return [];
+      const command = closeConnections(user, "its password was changed");
+      const ended = await act(reach, { host, title: "closes connections", command, timeoutSeconds: closeSeconds });
+      return "why" in ended ? [`${host}: connections of ${user} can't be closed: ${ended.why}`] : [];
+    }),
+  );
+  return found.flat();
+}

@@ -1,0 +1,31 @@
+import type { StackConfig } from "../../../infra/config/index.ts";
+import { readStackConfig } from "../../engine/stack-config.ts";
+import { awaitWhole, describeLack, type Lack } from "../../inspect/wholeness.ts";
+import { type EngineContext, up } from "../restore/engine.ts";
+
+/** What a rotation works on. */
+export interface Subject {
+  readonly stack: string;
+  readonly engine: EngineContext;
+  /** The config as it was before the rotation began. */
+  readonly before: StackConfig;
+  readonly startedAt: string;
+  /** Milliseconds for all to be whole after a change. */
+  readonly wholeWithinMs: number;
+  say(text: string): void;
+}
+
+export const configNow = ({ stack }: Pick<Subject, "stack">): Promise<StackConfig> => readStackConfig(stack);
+
+/** Has the hosts be as the config says, and waits until all is whole. @returns what is lacking */
+export async function apply(subject: Subject): Promise<string[]> {
+  await up(subject.engine);
+  const lack = await lackNow(subject, subject.wholeWithinMs);
+  return lack ? [describeLack(lack)] : [];
+}
+
+export const lackNow = (
+  { stack, say, engine: { signal } }: Pick<Subject, "stack" | "say" | "engine">,
+  withinMs: number,
+): Promise<Lack | undefined> =>
+  awaitWhole(stack, { withinMs, signal, onLack: (lack) => say(`waits: ${describeLack(lack)}`) });

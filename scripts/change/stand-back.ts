@@ -1,0 +1,57 @@
+import { and, run } from "../../infra/commands/command.ts";
+import { standBackProgram } from "../../infra/model/stand-back.ts";
+import { type Chain, chainHostOf } from "../inspect/look/chain.ts";
+import { type Evidence, holdersOf, hostEvidence } from "../inspect/look/evidence.ts";
+import { onHost } from "../inspect/verify/step.ts";
+import type { Lack } from "../inspect/wholeness.ts";
+import type { HostAction } from "./host-action.ts";
+import { armUndo, disarmUndo, tellMoment } from "./undo-timer.ts";
+
+/** On the host: lets the address back whatever becomes of the one who has moved it. */
+const timerName = "warren-stand-back-ends";
+const standBackSeconds = 20;
+
+/**
+ * Has a host give its virtual IPs away, as an operator does by hand. It comes back by the host itself when the time is over: whoever moved it may have
+ * been killed meanwhile.
+ */
+export const moveAway = (host: string, atMostSeconds: number): HostAction => ({
+  host,
+  title: "gives the virtual IP away",
+  command: and(...armUndo(timerName, atMostSeconds, standBackProgram, "no"), tellMoment, run(standBackProgram, "yes")),
+  timeoutSeconds: standBackSeconds,
+});
+
+export const letBack = (host: string): HostAction => ({
+  host,
+  title: "may have the virtual IP again",
+  command: and(tellMoment, run(standBackProgram, "no"), disarmUndo(timerName)),
+  timeoutSeconds: standBackSeconds,
+});
+
+/** What is lacking until another host than this one has the address, and dispatches. Pure. */
+export function lackAway(evidence: Evidence, from: string): Lack | undefined {
+  const [holder, ...more] = holdersOf(evidence);
+  if (holder === undefined || more.length > 0 || holder === from) {
+    const where = holder === undefined ? "no host" : [holder, ...more].join(" and ");
+    return lackOfAddress(evidence, from, `it is on ${where}, and is to leave ${from}`);
+  }
+  const state = hostEvidence(evidence, holder)?.agents.dispatcher?.health?.state;
+  if (!evidence.chain.dispatchers.includes(holder) || state === "active" || state === "catching-up") return undefined;
+  return lackOfAddress(evidence, holder, `the dispatcher there is ${typeof state === "string" ? state : "silent"}`);
+}
+
+function lackOfAddress(evidence: Evidence, host: string, text: string): Lack {
+  return {
+    host,
+    step: "the virtual IP moves",
+    evidence: text,
+    remedy: onHost(evidence, host, "journalctl -t warren-vip -u keepalived -n 30"),
+  };
+}
+
+/** The command by which a person lets the address back. */
+export function letBackByHand(chain: Chain, host: string): string {
+  chainHostOf(chain, host);
+  return onHost({ chain }, host, `${standBackProgram} no`);
+}

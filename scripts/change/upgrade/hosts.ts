@@ -1,0 +1,29 @@
+import { type Command, run } from "../../../infra/commands/command.ts";
+import type { Reach } from "../../engine/reach.ts";
+import { mustAct } from "../host-action.ts";
+
+/** Something that a move can't go on without. @returns what the host says @throws UserError with the host's words where it fails */
+export const onHost = (
+  reach: Reach,
+  host: string,
+  title: string,
+  command: Command,
+  timeoutSeconds: number,
+): Promise<string> => mustAct(reach, { host, title, command, timeoutSeconds });
+
+/** Who of these has an address now. */
+export async function holdersAmong(reach: Reach, hosts: readonly string[], address: string): Promise<string[]> {
+  const found = await Promise.all(
+    hosts.map(async (host) => {
+      const said = await onHost(
+        reach,
+        host,
+        "is asked for its addresses",
+        run("ip", "-4", "-o", "address", "show"),
+        10,
+      );
+      return said.includes(` ${address}/`) ? [host] : [];
+    }),
+  );
+  return found.flat();
+}

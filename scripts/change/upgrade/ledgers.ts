@@ -1,0 +1,110 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../../agents/lib/errors.ts";
+import { and, run } from "../../../infra/commands/command.ts";
+import { ledgerQueueOf } from "../../../infra/model/agent-queues.ts";
+import { dispatcherUnit } from "../../../infra/model/names.ts";
+import { fetchJournal, putJournal } from "../backup/journals.ts";
+import { ledgerCarrier } from "./carrier.ts";
+import { holdersAmong, onHost } from "./hosts.ts";
+import type { Move } from "./move.ts";
+import { awaitFence, countOf, hasShovel, keepLedger, openWayIn, type Side, startShovel } from "./side.ts";
+
+/** The broker's statistics are up to five seconds old. */
+const statisticsMs = 6000;
+const lookEveryMs = 1000;
+const fenceWithinMs = 60_000;
+
+/**
+ * Has the dispatchers of each side hear what goes out at the other one: first kept in queues there, then what went out before by the journal of who
+ * dispatches, then the queues carried over. So nothing that was ever said is missing.
+ */
+export async function carryLedgers(move: Move): Promise<void> {
+  const { from, to, runner, record, kept } = move;
+  const { exchange, dedupWindowSeconds } = move.config.announcements;
+  const there = to.hosts.map((host) => ledgerCarrier(host, move.config.announcements));
+  const back = from.hosts.map((host) => ledgerCarrier(host, move.config.announcements));
+  for (const ledger of there) await keepLedger(from, ledger, exchange, dedupWindowSeconds);
+  for (const ledger of back) await keepLedger(to, ledger, exchange, dedupWindowSeconds);
+  // Who hears already knows more than any journal that would take the place of his own.
+  const heard = await Promise.all(there.map((ledger) => hasShovel(runner, ledger)));
+  if (!record.hasJournals && !heard.every(Boolean)) {
+    await bringJournals(move);
+    record.hasJournals = true;
+    await kept.write(record);
+  }
+  for (const ledger of there) {
+    await openWayIn(to, ledger, ledger.fence);
+    await startShovel(runner, ledger, from, to);
+  }
+  for (const ledger of back) {
+    await openWayIn(from, ledger, ledger.fence);
+    await startShovel(runner, ledger, to, from);
+  }
+  await awaitLedgers(move);
+}
+
+/** Until all that went out so far at the old cluster is in the ledgers of the new one. */
+export async function awaitLedgers({ from, to, config, signal }: Move): Promise<void> {
+  const { exchange } = config.announcements;
+  const ledgers = to.hosts.map((host) => ledgerCarrier(host, config.announcements));
+  await Promise.all(
+    ledgers.map((ledger) =>
+      awaitFence(from, to, ledger, exchange, { token: randomUUID(), withinMs: fenceWithinMs, signal }),
+    ),
+  );
+}
+
+async function bringJournals(move: Move): Promise<void> {
+  const { from, to, reach, signal, say, vip } = move;
+  const [holder] = await holdersAmong(reach, from.hosts, vip);
+  if (holder === undefined)
+    throw new UserError(from.cluster.name, "has not the virtual IP", `./warren verify -s ${from.stack}`);
+  await awaitJournal(move, holder);
+  const archive = await fetchJournal(reach, holder, signal);
+  if ("why" in archive)
+    throw new UserError(holder, `its journal can't be read: ${archive.why}`, "mend it; the same command goes on");
+  await Promise.all(
+    to.hosts.map(async (host) => {
+      // Its own has nothing in it that the other one hasn't: it never dispatched.
+      await onHost(
+        reach,
+        host,
+        "makes room for the journal",
+        and(run("systemctl", "stop", dispatcherUnit), run("rm", "-rf", "/var/lib/warren/dispatcher/journal")),
+        30,
+      );
+      await putJournal(reach, host, archive, { isRunning: false, signal });
+      await onHost(reach, host, "starts dispatcher", run("systemctl", "start", dispatcherUnit), 90);
+      say(`${host} has the journal of ${holder}`);
+    }),
+  );
+}
+
+/** What went out before the new ledgers were kept is in the holder's journal when so many are acked as its ledger held then: it acks what is on disk. */
+async function awaitJournal({ from, signal, waitMs }: Move, holder: string): Promise<void> {
+  const ledger = ledgerQueueOf(holder);
+  await sleep(statisticsMs, undefined, { signal });
+  const first = await counted(from, ledger);
+  const deadlineMs = performance.now() + waitMs;
+  for (
+    let now = first;
+    now.messages > 0 && now.acked < first.acked + first.messages;
+    now = await counted(from, ledger)
+  ) {
+    if (performance.now() > deadlineMs) {
+      throw new UserError(
+        holder,
+        "its dispatcher doesn't read its ledger",
+        `./warren verify -s ${from.stack}; the same command goes on`,
+      );
+    }
+    await sleep(lookEveryMs, undefined, { signal });
+  }
+}
+
+async function counted(side: Side, queue: string): Promise<{ messages: number; acked: number }> {
+  const found = await countOf(side, queue);
+  if (found) return found;
+  throw new UserError(side.cluster.name, `has no queue ${queue}`, `./warren verify -s ${side.stack}`);
+}

@@ -1,0 +1,67 @@
+import { UserError } from "../../../../agents/lib/errors.ts";
+import { type Membership, membershipAmong } from "../../../../infra/commands/membership.ts";
+import type { StackConfig } from "../../../../infra/config/index.ts";
+import { traitsOf } from "../../../../infra/config/series.ts";
+import { buildModel } from "../../../../infra/model/index.ts";
+import type { HostModel } from "../../../../infra/model/types.ts";
+import { buildArtifacts } from "../../../../infra/resources/artifacts.ts";
+import { checkout } from "../../../engine/places.ts";
+import type { Reach } from "../../../engine/reach.ts";
+import { askPackages, type PackageStep } from "./facts.ts";
+import { judgePackages, type Refusal } from "./judge.ts";
+
+export interface HostLook {
+  readonly host: string;
+  readonly steps: readonly PackageStep[];
+  /** Packages that are to be held, as the config has it. */
+  readonly held: readonly string[];
+  /** What it has by now. */
+  readonly installed: Readonly<Record<string, string>>;
+  readonly membership: Membership | undefined;
+}
+
+export interface PackageLook {
+  readonly hosts: readonly HostLook[];
+  readonly refusals: readonly Refusal[];
+  readonly notes: readonly string[];
+}
+
+/** Asks each host what its archives have for the packages that warren has put on it. @throws UserError where a host doesn't say */
+export async function lookForUpgrades(stack: string, config: StackConfig, reach: Reach): Promise<PackageLook> {
+  const { hosts } = buildModel(stack, config, await buildArtifacts(checkout));
+  const looks = await Promise.all(
+    hosts
+      .filter(({ packages }) => packages.length > 0)
+      .map(async (model) => {
+        const facts = await askPackages(
+          reach,
+          model.name,
+          model.packages.map(({ name }) => name),
+        );
+        if ("why" in facts) {
+          const remedy = "mend it; nothing was done";
+          throw new UserError(model.name, `doesn't say what can be upgraded: ${facts.why}`, remedy);
+        }
+        return { model, facts, judged: judgePackages(stack, model.name, model.packages, facts) };
+      }),
+  );
+  return {
+    hosts: looks.map(({ model, facts, judged }) => ({
+      host: model.name,
+      steps: judged.steps,
+      held: heldOf(model),
+      installed: facts.installed,
+      membership: membershipOf(config, model.name),
+    })),
+    refusals: looks.flatMap(({ judged }) => judged.refusals),
+    notes: looks.flatMap(({ judged }) => judged.notes),
+  };
+}
+
+const heldOf = ({ packages }: HostModel): string[] =>
+  packages.flatMap(({ name, series }) => (series === undefined ? [] : [name]));
+
+function membershipOf({ brokers }: StackConfig, host: string): Membership | undefined {
+  const broker = Object.values(brokers).find(({ members }) => members.includes(host));
+  return broker && membershipAmong(broker.members, host, traitsOf(broker.series).replication === "quorum");
+}

@@ -1,0 +1,170 @@
+import { describe, expect, it } from "vitest";
+import { render } from "../../../../infra/commands/command.ts";
+import { fixtureConfig } from "../../../../infra/model/fixture.ts";
+import { chainOf } from "../../../inspect/look/chain.ts";
+import { type PackageFacts, parseInstalled, parseOffers } from "./facts.ts";
+import { judgePackages } from "./judge.ts";
+import type { HostLook } from "./look.ts";
+import { type PackagesRecord, recordOf, stepsLeft, upgradesOf } from "./record.ts";
+import { describe as describeSteps, packageActions, packageTurns, unitsOf } from "./turns.ts";
+
+/** As Debian 12 says it. */
+const answer = `Reading package lists...
+NOTE: This is only a simulation!
+Inst erlang-base [1:25.2.3+dfsg-1+deb12u1] (1:25.2.3+dfsg-1+deb12u4 Debian:12.12/oldstable [amd64]) []
+Inst rabbitmq-server [3.10.8-1.1] (3.10.8-1.1+deb12u1 Debian:12.12/oldstable, Debian-Security:12/oldstable-security [all])
+Inst erlang-new (1:25.2.3+dfsg-1+deb12u4 Debian:12.12/oldstable [amd64])
+Conf rabbitmq-server (3.10.8-1.1+deb12u1 Debian:12.12/oldstable [all])
+rabbitmq-server | 3.10.8-1.1+deb12u1 | http://deb.debian.org/debian bookworm/main amd64 Packages
+rabbitmq-server | 3.10.8-1.1 | http://deb.debian.org/debian-security bookworm-security/main amd64 Packages
+keepalived | 1:2.2.7-1+b2 | http://deb.debian.org/debian bookworm/main amd64 Packages`;
+
+const packages = [
+  { name: "rabbitmq-server", series: "3.10.*" },
+  { name: "keepalived", series: "1:2.2.*" },
+  { name: "nftables" },
+];
+const facts = (changes: Partial<PackageFacts>): PackageFacts => ({
+  ...{ installed: { "rabbitmq-server": "3.10.8-1", keepalived: "1:2.2.7-1" }, steps: [], removed: [], newest: {} },
+  ...changes,
+});
+const rabbit = { name: "rabbitmq-server", from: "3.10.8-1", to: "3.10.8-2" };
+const erlang = { name: "erlang-base", from: "1:25.1", to: "1:25.2" };
+
+describe("what a host says of its packages", () => {
+  it("is what is installed, and nothing that was", () => {
+    const said = "erlang-base 1:25.2 installed\nerlang-doc  not-installed\nkeepalived 1:2.2.7-1 half-configured\n";
+    expect(parseInstalled(said)).toEqual({ "erlang-base": "1:25.2" });
+  });
+
+  it("is each step that apt would go, and the newest version of each", () => {
+    expect(parseOffers(answer)).toEqual({
+      steps: [
+        { name: "erlang-base", from: "1:25.2.3+dfsg-1+deb12u1", to: "1:25.2.3+dfsg-1+deb12u4" },
+        { name: "rabbitmq-server", from: "3.10.8-1.1", to: "3.10.8-1.1+deb12u1" },
+        { name: "erlang-new", from: undefined, to: "1:25.2.3+dfsg-1+deb12u4" },
+      ],
+      removed: [],
+      newest: { "rabbitmq-server": "3.10.8-1.1+deb12u1", keepalived: "1:2.2.7-1+b2" },
+    });
+    expect(parseOffers(answer.replace("Conf", "Remv adduser [3.1]\nConf")).removed).toEqual(["adduser"]);
+  });
+});
+
+describe("a step", () => {
+  const judge = (changes: Partial<PackageFacts>) => judgePackages("op", "bunny1", packages, facts(changes));
+
+  it("within the series is gone", () => {
+    expect(judge({ steps: [rabbit, erlang] })).toEqual({ steps: [rabbit, erlang], refusals: [], notes: [] });
+  });
+
+  it.each([
+    ["to another series", { steps: [{ ...rabbit, to: "3.13.1-1" }] }, /another series than 3\.10/],
+    ["to another release of Erlang", { steps: [{ ...erlang, to: "1:27.0" }] }, /another release of Erlang/],
+    ["that takes a package off", { steps: [rabbit], removed: ["adduser"] }, /take off adduser/],
+  ])("%s is refused, with the way", (_, changes, reason) => {
+    const { refusals } = judge(changes);
+    expect(refusals).toMatchObject([{ host: "bunny1", evidence: expect.stringMatching(reason) }]);
+  });
+
+  it("that pins keep away is told of", () => {
+    const { refusals, notes } = judge({ newest: { "rabbitmq-server": "4.0.5-6", keepalived: "1:2.2.8-1" } });
+    expect(refusals).toEqual([]);
+    expect(notes).toEqual([expect.stringMatching(/^bunny1: rabbitmq-server 4\.0\.5-6 .*upgrade -s op --to CLUSTER$/)]);
+  });
+});
+
+describe("turns", () => {
+  const chain = chainOf("lab4", fixtureConfig("lab4"));
+
+  it("are of hosts with something newer alone, the one with the virtual IP last", () => {
+    const upgrades = { "pds-1": [], bunny2: [rabbit], bunny1: [erlang], "urp-1": [{ name: "inotify-tools", to: "4" }] };
+    expect(packageTurns(chain, "bunny1", upgrades)).toEqual([
+      { host: "urp-1", units: ["warren-announcer.service"], isMember: false },
+      { host: "bunny2", units: ["rabbitmq-server.service", "warren-dispatcher.service"], isMember: true },
+      { host: "bunny1", units: ["rabbitmq-server.service", "warren-dispatcher.service"], isMember: true },
+    ]);
+  });
+
+  it("have the broker of another cluster than the announcements' run anew, too", () => {
+    expect(unitsOf(chain, "wxo-b1", [rabbit])).toEqual(["rabbitmq-server.service"]);
+  });
+});
+
+describe("what is done on a host", () => {
+  const membership = { host: "bunny1", others: ["bunny2", "bunny3"], earlier: [], quorum: true };
+  const units = ["rabbitmq-server.service", "warren-dispatcher.service"];
+  const all = { host: "bunny1", steps: [rabbit], held: ["rabbitmq-server"], units, left: units, membership };
+
+  it("has the broker stand still while its packages are taken, behind the gate and with the dispatcher aside", () => {
+    const actions = packageActions(all);
+    expect(actions.map(({ title }) => title)).toEqual([
+      "stops dispatcher",
+      "takes rabbitmq-server 3.10.8-1 -> 3.10.8-2",
+      "has rabbitmq-server run anew",
+      "has dispatcher run anew",
+    ]);
+    const script = actions[1] ? render(actions[1].command) : "";
+    const order = [
+      ...script.matchAll(/info_all|systemctl stop|rabbitmq-server=3\.10\.8-2|apt-mark hold|systemctl start/g),
+    ];
+    expect([...new Set(order.map(String))]).toEqual([
+      ...["info_all", "systemctl stop", "rabbitmq-server=3.10.8-2", "apt-mark hold", "systemctl start"],
+    ]);
+  });
+
+  it("is the rest of it where the packages are there already", () => {
+    const rest = packageActions({ ...all, steps: [], units: [], left: ["warren-dispatcher.service"] });
+    expect(rest.map(({ title }) => title)).toEqual(["has dispatcher run anew"]);
+  });
+
+  it("restarts who runs by a package that restarts nobody", () => {
+    const announcer = ["warren-announcer.service"];
+    const steps = [{ name: "inotify-tools", from: "3", to: "4" }];
+    const actions = packageActions({ ...all, steps, held: [], units: announcer, left: announcer });
+    const script = actions.map(({ command }) => render(command)).join("\n");
+    expect(script).toContain("systemctl restart warren-announcer.service");
+    expect(script).not.toContain("rabbitmq");
+  });
+});
+
+describe("a run that was broken off", () => {
+  const look = (host: string, steps: HostLook["steps"], installed: HostLook["installed"]): HostLook => ({
+    ...{ host, steps, installed, held: [], membership: undefined },
+  });
+  const looks = [
+    look("bunny1", [rabbit], { "rabbitmq-server": rabbit.from }),
+    look("bunny2", [], { "rabbitmq-server": rabbit.to, "erlang-base": erlang.from }),
+    look("bunny3", [], { "rabbitmq-server": rabbit.to }),
+  ];
+  const before: PackagesRecord = {
+    ...{ startedAt: "2026-01-01T00:00:00.000Z", done: ["bunny3"], movedFrom: "bunny2" },
+    begun: { host: "bunny2", before: {} },
+    turns: [],
+    upgrades: { bunny1: [rabbit], bunny2: [rabbit, erlang], bunny3: [rabbit] },
+  };
+  const turn = (host: string) => ({ host, units: [], isMember: true });
+
+  it("is gone on with: who was half way first, with what is not there yet", () => {
+    const upgrades = upgradesOf(looks, before);
+    expect(upgrades).toEqual(before.upgrades);
+    const record = recordOf(["bunny3", "bunny1", "bunny2"].map(turn), upgrades, looks, before, new Date());
+    expect(record.turns.map(({ host }) => host)).toEqual(["bunny3", "bunny2", "bunny1"]);
+    expect(record).toMatchObject({ startedAt: before.startedAt, done: ["bunny3"], movedFrom: "bunny2" });
+    expect(stepsLeft(upgrades.bunny2 ?? [], looks[1] ?? { installed: {} })).toEqual([erlang]);
+  });
+
+  it("has a host that is done and has something new again before it", () => {
+    const newer = looks.map((one) => (one.host === "bunny3" ? { ...one, steps: [erlang] } : one));
+    const upgrades = upgradesOf(newer, before);
+    expect(upgrades.bunny3).toEqual([erlang]);
+    expect(recordOf([], upgrades, newer, before, new Date()).done).toEqual([]);
+  });
+});
+
+it("packages with the same step are told together", () => {
+  const more = { ...erlang, name: "erlang-ssl" };
+  expect(describeSteps([erlang, rabbit, more])).toBe(
+    "erlang-base and 1 more 1:25.1 -> 1:25.2, rabbitmq-server 3.10.8-1 -> 3.10.8-2",
+  );
+});

@@ -1,0 +1,182 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../../agents/lib/errors.ts";
+import type { StackConfig } from "../../../infra/config/index.ts";
+import { traitsOf } from "../../../infra/config/series.ts";
+import { clusterModels } from "../../../infra/model/cluster.ts";
+import { carrierOf } from "../../../infra/model/dispatchers.ts";
+import { caFile } from "../../../infra/model/tls.ts";
+import type { ClusterModel } from "../../../infra/model/types.ts";
+import type { Value } from "../../../infra/plugins/lib/values.ts";
+import { type Call, ManagementApi } from "../../../infra/plugins/rabbitmq/management-api.ts";
+import { amqpUris, type Carrier, type End, type Fence, type LedgerCarrier, ownPrefix, shovelValue } from "./carrier.ts";
+
+const root = "/";
+
+/** One of the two clusters, as its administrator works on it by the management API. */
+export interface Side {
+  readonly stack: string;
+  readonly cluster: ClusterModel;
+  readonly hosts: readonly string[];
+  readonly isQuorum: boolean;
+  /** Seen by the shovels, which run on the newer cluster. */
+  readonly end: End;
+  get(...path: string[]): Promise<Value | undefined>;
+  put(path: readonly string[], body: Value): Promise<void>;
+  post(path: readonly string[], body: Value): Promise<Value>;
+  remove(...path: string[]): Promise<void>;
+  close(): void;
+}
+
+export function openSide(
+  { stack, config }: { readonly stack: string; readonly config: StackConfig },
+  name: string,
+  ca: string | undefined,
+  signal: AbortSignal,
+): Side {
+  const broker = config.brokers[name];
+  const cluster = clusterModels(config).find((one) => one.name === name);
+  if (!broker || !cluster) throw new TypeError(`no cluster ${name}`);
+  const { management, administrator, members } = cluster;
+  const tls = broker.tls ? { caFile } : undefined;
+  const uris = amqpUris(members, administrator, tls ? broker.tlsPort : broker.port, tls);
+  return sideOf(cluster, {
+    stack,
+    endpoints: members.map(({ address }) => `${management.scheme}://${address}:${management.port}`),
+    isQuorum: traitsOf(broker.series).replication === "quorum",
+    end: carrierOf(config) === name ? { here: true } : { here: false, uris },
+    ...{ ca, signal },
+  });
+}
+
+export interface SideOptions extends Pick<Side, "stack" | "isQuorum" | "end"> {
+  /** Management APIs of the members: who of them is away doesn't matter. */
+  readonly endpoints: readonly string[];
+  readonly ca: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export function sideOf(cluster: ClusterModel, { stack, endpoints, isQuorum, end, ca, signal }: SideOptions): Side {
+  const { name, administrator, members } = cluster;
+  const login = { username: administrator.name, password: administrator.password };
+  const apis = endpoints.map(
+    (endpoint) => new ManagementApi({ endpoint, ...login, ...(ca === undefined ? {} : { ca }) }),
+  );
+  async function tried<T>(path: readonly string[], ask: (api: ManagementApi, call: Call) => Promise<T>): Promise<T> {
+    let fault: unknown;
+    for (const api of apis) {
+      try {
+        return await ask(api, { subject: `${path.join(" ")} of ${name}`, signal });
+      } catch (error) {
+        signal.throwIfAborted();
+        fault = error;
+      }
+    }
+    const remedy = `./warren status -s ${stack}; the same command goes on`;
+    throw new UserError(name, (fault as Error).message, remedy, { cause: fault });
+  }
+  return {
+    ...{ stack, cluster, isQuorum, end },
+    hosts: members.map(({ host }) => host),
+    get: (...path) => tried(path, (api, call) => api.get(path, call)),
+    put: (path, body) => tried(path, (api, call) => api.put(path, body, call)),
+    post: (path, body) => tried(path, (api, call) => api.ask(path, body, call)),
+    remove: (...path) => tried(path, (api, call) => api.delete(path, call)),
+    close: () => {
+      for (const api of apis) api.close();
+    },
+  };
+}
+
+/** The ledger of the other cluster's host, here: from now on it keeps what goes out, until somebody fetches it. */
+export async function keepLedger(
+  from: Side,
+  { queue, keys, fence }: LedgerCarrier,
+  exchange: string,
+  windowSeconds: number,
+) {
+  const replicated: Record<string, Value> = from.isQuorum ? { "x-queue-type": "quorum", "x-delivery-limit": -1 } : {};
+  await from.put(["queues", root, queue], {
+    durable: true,
+    arguments: { ...replicated, "x-message-ttl": windowSeconds * 1000 },
+  });
+  for (const key of [...keys, fence.topic]) await bind(from, exchange, queue, key);
+}
+
+/** The way in: an exchange that leads to the queue alone. @throws UserError where there is no such queue */
+export async function openWayIn(to: Side, { queue, exchange, keys }: Carrier, fence?: Fence): Promise<void> {
+  if ((await to.get("queues", root, queue)) === undefined) {
+    const remedy = "its owner declares it there first; the same command goes on";
+    throw new UserError(to.cluster.name, `has no queue ${queue}`, remedy);
+  }
+  await to.put(["exchanges", root, exchange], { type: "topic", durable: true });
+  for (const key of keys) await bind(to, exchange, queue, key);
+  if (!fence) return;
+  await to.put(["queues", root, fence.queue], { durable: true, arguments: {} });
+  await bind(to, exchange, fence.queue, fence.topic);
+}
+
+async function bind(side: Side, exchange: string, queue: string, key: string): Promise<void> {
+  await side.post(["bindings", root, "e", exchange, "q", queue], { routing_key: key, arguments: {} });
+}
+
+/** @param runner the side on which shovels run */
+export const startShovel = (runner: Side, carrier: Carrier, from: Side, to: Side): Promise<void> =>
+  runner.put(["parameters", "shovel", root, carrier.name], {
+    value: shovelValue(carrier, from.end, to.end) as unknown as Value,
+  });
+
+export const hasShovel = async (runner: Side, { name }: Pick<Carrier, "name">): Promise<boolean> =>
+  (await runner.get("parameters", "shovel", root, name)) !== undefined;
+
+export const stopShovel = (runner: Side, { name }: Pick<Carrier, "name">): Promise<void> =>
+  runner.remove("parameters", "shovel", root, name);
+
+/** A queue's messages, given out or not, and how many were acked: as the broker's statistics have them, some seconds old. */
+export async function countOf(side: Side, queue: string): Promise<{ messages: number; acked: number } | undefined> {
+  const found = (await side.get("queues", root, queue)) as
+    | { messages?: number; message_stats?: { ack?: number } }
+    | undefined;
+  return found && { messages: found.messages ?? 0, acked: found.message_stats?.ack ?? 0 };
+}
+
+const fenceEveryMs = 100;
+
+/** Puts a word in at the one side and waits for it at the other: then all that was there before it is over. */
+export async function awaitFence(
+  from: Side,
+  to: Side,
+  { fence }: LedgerCarrier,
+  exchange: string,
+  { token, withinMs, signal }: { readonly token: string; readonly withinMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  await from.post(["exchanges", root, exchange, "publish"], {
+    ...{ routing_key: fence.topic, payload: token, payload_encoding: "string" },
+    properties: { delivery_mode: 2 },
+  });
+  const deadlineMs = performance.now() + withinMs;
+  for (;;) {
+    const got = (await to.post(["queues", root, fence.queue, "get"], {
+      ...{ count: 50, ackmode: "ack_requeue_false", encoding: "auto" },
+    })) as { payload: string }[];
+    if (got.some(({ payload }) => payload === token)) return;
+    if (performance.now() > deadlineMs) {
+      const remedy = `./warren logs -s ${to.stack} --host ${to.hosts[0]} --agent rabbitmq-server --since 600 says why; the same command goes on`;
+      throw new UserError(
+        from.cluster.name,
+        `what went out there has not come to ${to.cluster.name} within ${withinMs / 1000} s`,
+        remedy,
+      );
+    }
+    await sleep(fenceEveryMs, undefined, { signal });
+  }
+}
+
+/** Takes off all that was made for carrying, but for ledgers' queues that a dispatcher of this side reads. */
+export async function clearCarried(side: Side, foreignLedgers: readonly string[]): Promise<void> {
+  const exchanges = (await side.get("exchanges", root)) as { name: string }[];
+  const queues = (await side.get("queues", root)) as { name: string }[];
+  for (const { name } of exchanges) if (name.startsWith(ownPrefix)) await side.remove("exchanges", root, name);
+  for (const { name } of queues) {
+    if (name.startsWith(ownPrefix) || foreignLedgers.includes(name)) await side.remove("queues", root, name);
+  }
+}

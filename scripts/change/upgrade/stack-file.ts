@@ -1,0 +1,90 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { relative } from "node:path";
+import { parseDocument } from "yaml";
+import { UserError } from "../../../agents/lib/errors.ts";
+import type { StackConfig } from "../../../infra/config/index.ts";
+import { checkout } from "../../engine/places.ts";
+
+const at = (...path: string[]) => ["config", ...path];
+
+/**
+ * The text of a stack file in which the two clusters have changed places: announcements and the higher priorities are the other one's. All else stays as it
+ * is, comments too. Pure.
+ */
+export function withPlacesChanged(text: string, config: StackConfig): string {
+  const { broker, beside } = config.announcements;
+  if (beside === undefined) throw new TypeError("one cluster alone");
+  const stack = parseDocument(text);
+  stack.setIn(at("warren:announcements", "broker"), beside);
+  stack.setIn(at("warren:announcements", "beside"), broker);
+  const vip = config.brokers[broker]?.virtualIp ?? "";
+  for (const [host, priority] of Object.entries(prioritiesChanged(config))) {
+    stack.setIn(at("warren:virtualIps", vip, "priorities", host), priority);
+  }
+  return stack.toString();
+}
+
+/** The same numbers, the highest for those who come first now. */
+function prioritiesChanged({ announcements, brokers, virtualIps }: StackConfig): Record<string, number> {
+  const { broker, beside = "" } = announcements;
+  const priorities = virtualIps[brokers[broker]?.virtualIp ?? ""]?.priorities ?? {};
+  const inOrder = (cluster: string) =>
+    (brokers[cluster]?.members ?? [])
+      .filter((host) => priorities[host] !== undefined)
+      .toSorted((a, b) => (priorities[b] ?? 0) - (priorities[a] ?? 0));
+  const hosts = [...inOrder(beside), ...inOrder(broker)];
+  const numbers = hosts.map((host) => priorities[host] ?? 0).toSorted((a, b) => b - a);
+  return Object.fromEntries(hosts.map((host, index) => [host, numbers[index] ?? 0]));
+}
+
+/** The text without the cluster beside: it has no place in the announcements any more. Its own section and its hosts stay. Pure. */
+export function withoutBeside(text: string, config: StackConfig): string {
+  const { broker, beside = "" } = config.announcements;
+  const stack = parseDocument(text);
+  stack.deleteIn(at("warren:announcements", "beside"));
+  stack.deleteIn(at("warren:brokers", beside, "virtualIp"));
+  const vip = config.brokers[broker]?.virtualIp ?? "";
+  for (const host of config.brokers[beside]?.members ?? [])
+    stack.deleteIn(at("warren:virtualIps", vip, "priorities", host));
+  return stack.toString();
+}
+
+/** As the file will say it. */
+export function placesChanged(config: StackConfig): StackConfig {
+  const { broker, beside } = config.announcements;
+  if (beside === undefined) throw new TypeError("one cluster alone");
+  const vip = config.brokers[broker]?.virtualIp ?? "";
+  const old = config.virtualIps[vip];
+  return {
+    ...config,
+    announcements: { ...config.announcements, broker: beside, beside: broker },
+    virtualIps: { ...config.virtualIps, ...(old ? { [vip]: { ...old, priorities: prioritiesChanged(config) } } : {}) },
+  };
+}
+
+/** @throws UserError where the file can't be written */
+export async function changeStackFile(file: string, change: (text: string) => string): Promise<void> {
+  try {
+    await writeFile(file, change(await readFile(file, "utf8")), { flush: true });
+  } catch (cause) {
+    if (!(cause instanceof Error) || !("code" in cause)) throw cause;
+    throw new UserError(
+      relative(checkout, file),
+      `can't be changed: ${cause.message}`,
+      "mend that; the same command goes on",
+      { cause },
+    );
+  }
+}
+
+/** Receivers and bridges that name a broker and stay at it, whoever carries the announcements; a line for a person, none where there are none. Pure. */
+export function stayingAt({ receivers, bridges }: StackConfig, broker: string): string[] {
+  const named = (kind: string, all: Readonly<Record<string, { readonly broker: string }>>) =>
+    Object.entries(all).flatMap(([name, one]) => (one.broker === broker ? [`${kind} ${name}`] : []));
+  const all = [...named("receiver", receivers), ...named("bridge", bridges)];
+  return all.length === 0
+    ? []
+    : [
+        `${all.join(", ")}: at ${broker}, and there to stay; give each another \`broker\` in the stack file before that one goes`,
+      ];
+}

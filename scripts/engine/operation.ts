@@ -1,0 +1,77 @@
+import type { Command } from "commander";
+import { requireTerminal } from "../lib/confirm.ts";
+import { becomePulumi, ensureStack } from "./engine.ts";
+import { requireConfig } from "./stack.ts";
+import { freeEngine } from "./toolchain/engine-lock.ts";
+import { ensureToolchain } from "./toolchain/toolchain.ts";
+
+/** An operation of the engine on one stack, as a short form of its command line. */
+export interface Operation {
+  readonly name: "up" | "preview" | "destroy";
+  /** The engine asks before it changes something; `--yes` answers. */
+  readonly asks: boolean;
+  /** The stack is created where it does not exist. */
+  readonly create: boolean;
+  readonly always: readonly string[];
+  /** Has the objects of brokers that answer compared with what is really there. */
+  readonly refreshes: boolean;
+  /** Added with `--yes`. */
+  readonly withYes: readonly string[];
+  readonly examples: readonly string[];
+}
+
+export function defineOperation(command: Command, operation: Operation): void {
+  command
+    .requiredOption("-s, --stack <stack>", "the stack: stacks/Pulumi.STACK.yaml is its config")
+    .argument("[arguments...]", `more arguments of pulumi ${operation.name}, passed on`)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .addHelpText("after", `\n${operation.examples.map((example) => `  ${example}`).join("\n")}`);
+  if (operation.asks) command.option("-y, --yes", "don't ask; needed where there is no terminal to ask on");
+  command.action(async (words: string[], options: { stack: string; yes?: boolean }) => {
+    requireConfig(options.stack);
+    if (operation.asks) requireTerminal(operation.name, options.yes);
+    if (operation.asks) await lockStack(options.stack, operation.name);
+    const toolchain = await ensureToolchain();
+    // An engine that was killed has left its own lock on the state.
+    if (operation.asks) {
+      await freeEngine({ stack: options.stack, toolchain, signal: new AbortController().signal, say });
+    }
+    if (operation.create) await ensureStack(options.stack, { toolchain });
+    const official = toolchain.plugins.some(({ name, origin }) => name === "rabbitmq" && origin === "official");
+    // Loaded only here: what knows the config takes a tenth of a second.
+    const refresh = operation.refreshes
+      ? await (await import("./refresh.ts")).refreshFlagsOf(options.stack, words, { readsBeforeRuns: !official })
+      : [];
+    const args = operationArguments(operation, { ...options, words, refresh });
+    await becomePulumi(args, { stack: options.stack, toolchain });
+  });
+}
+
+/** For as long as this process is there, which becomes the engine. Loaded only here, as few verbs need it. */
+async function lockStack(stack: string, verb: string): Promise<void> {
+  const { acquireStackLock } = await import("./stack-lock.ts");
+  await acquireStackLock({ stack, verb, endsWithProcess: true, say });
+}
+
+const say = (text: string): void => void process.stderr.write(`warren: ${text}\n`);
+
+/** The engine's command line of an operation; other verbs start the same operation by it. */
+export function operationArguments(
+  operation: Pick<Operation, "name" | "always" | "withYes">,
+  options: {
+    readonly stack: string;
+    readonly yes?: boolean;
+    readonly words?: readonly string[];
+    readonly refresh?: readonly string[];
+  },
+): string[] {
+  const words = options.words ?? [];
+  const unless = (flag: string) => !words.some((word) => word === flag || word.startsWith(`${flag}=`));
+  const flags = [
+    ...operation.always,
+    ...(options.refresh ?? []),
+    ...(options.yes ? ["--yes", ...operation.withYes] : []),
+  ].filter(unless);
+  return [operation.name, "--stack", options.stack, ...flags, ...words];
+}

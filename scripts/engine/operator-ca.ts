@@ -1,0 +1,14 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { operatorCaFile } from "../../infra/model/tls.ts";
+import { checkout } from "./places.ts";
+
+/** Path of the CA certificates that a stack's servers are verified against: the last run of the stack's program here has written it. */
+export const operatorCaPath = (stack: string): string => join(checkout, operatorCaFile(stack));
+
+/** The CA certificates of a stack as PEM; undefined where none of its servers speaks TLS, or the stack was never previewed here. */
+export const readOperatorCa = (stack: string): Promise<string | undefined> =>
+  readFile(operatorCaPath(stack), "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });

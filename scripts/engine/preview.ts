@@ -1,0 +1,19 @@
+import type { Command } from "commander";
+import { defineOperation } from "./operation.ts";
+
+/** `./warren preview -s STACK`: `pulumi preview`; with --expect-no-changes it is the check for drift. */
+export function define(command: Command): void {
+  defineOperation(command, {
+    name: "preview",
+    asks: false,
+    create: true,
+    always: [],
+    refreshes: true,
+    withYes: [],
+    examples: [
+      "./warren preview -s lab",
+      "./warren preview -s op --expect-no-changes",
+      "./warren preview -s op --diff",
+    ],
+  });
+}

@@ -1,0 +1,89 @@
+import { readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { execa } from "execa";
+import { parse } from "yaml";
+import { UserError } from "../../agents/lib/errors.ts";
+import { parseStackConfig, type StackConfig } from "../../infra/config/index.ts";
+import { withPlaceholders } from "../../infra/config/placeholders.ts";
+import { engineCommand, type PulumiOptions, readPulumi } from "./engine.ts";
+import { checkout } from "./places.ts";
+import { requireConfig, stackSettings } from "./stack.ts";
+import { readStackText } from "./stack-text.ts";
+
+/** One entry of `pulumi config --json`. */
+interface ConfigEntry {
+  readonly value?: string;
+  readonly objectValue?: unknown;
+}
+
+/**
+ * A stack's config with its secrets, as the engine decrypts it; the stack must exist.
+ *
+ * @param file of the config; the stack's own unless given
+ */
+export async function readStackConfig(stack: string, file?: string): Promise<StackConfig> {
+  const from = file === undefined ? [] : ["--config-file", file];
+  const text = await readPulumi(["config", "--json", "--show-secrets", "--stack", stack, ...from], { stack });
+  const entries = Object.entries(JSON.parse(text) as Record<string, ConfigEntry>);
+  return parseStackConfig(
+    Object.fromEntries(entries.map(([key, entry]) => [key.replace(/^warren:/, ""), entry.objectValue ?? entry.value])),
+    `stack ${stack}`,
+  );
+}
+
+/** The stack file: committed, or a lab's own. @throws UserError where there is none */
+export function stackConfigFile(stack: string): string {
+  requireConfig(stack);
+  const name = stack.split("/").at(-1) ?? stack;
+  const derived = stackSettings(name, { canAsk: true }).configFile;
+  return derived ?? join(checkout, "stacks", `Pulumi.${name}.yaml`);
+}
+
+/**
+ * A stack's config as it lies in the checkout, with placeholders for its secrets: needs no engine and no passphrase.
+ *
+ * @throws UserError where there is no such file, ConfigError where it is no YAML or its content is wrong
+ */
+export function readCommittedConfig(stack: string): StackConfig {
+  const file = stackConfigFile(stack);
+  return parseCommittedConfig(readFileSync(file), relative(checkout, file), `stack ${stack}`);
+}
+
+/** The same of the bytes of such a file. @throws ConfigError and nothing else, whatever they are */
+export function parseCommittedConfig(bytes: Buffer, file: string, subject: string): StackConfig {
+  const entries = Object.entries(readStackText(bytes, file)).filter(([key]) => key.startsWith("warren:"));
+  const values = Object.fromEntries(entries.map(([key, value]) => [key.replace(/^warren:/, ""), value]));
+  return parseStackConfig(withPlaceholders(values), subject);
+}
+
+/** The text of a committed stack file, e.g. of `lab`. */
+export function stackText(stack: string): string {
+  return readFileSync(join(checkout, "stacks", `Pulumi.${stack}.yaml`), "utf8");
+}
+
+/** One section of a stack file as it is written, secrets still encrypted. */
+export function stackSection(text: string, section: string): unknown {
+  const file = parse(text) as { readonly config?: Record<string, unknown> };
+  return file.config?.[`warren:${section}`];
+}
+
+/** A key of a path as the engine takes it, whatever signs it has. */
+export const configKey = (name: string): string => `["${name.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"]`;
+
+/**
+ * Writes a value into the stack's config file, as a person does by `./warren pulumi config set`; it goes by standard input, a secret is encrypted.
+ *
+ * @throws UserError with the engine's words
+ */
+export async function setConfig(
+  stack: string,
+  path: string,
+  value: string,
+  { secret = false, ...options }: Omit<PulumiOptions, "stack"> & { readonly secret?: boolean } = {},
+): Promise<void> {
+  const words = ["config", "set", "--stack", stack, ...(secret ? ["--secret"] : []), "--path", path];
+  const { program, args, cwd, env } = await engineCommand(words, { ...options, stack, output: "capture" });
+  const result = await execa(program, [...args], { cwd, env, extendEnv: false, input: `${value}\n`, reject: false });
+  if (!result.failed) return;
+  throw new UserError(`stack ${stack}`, `${path} can't be set: ${result.stderr.trim() || result.shortMessage}`);
+}

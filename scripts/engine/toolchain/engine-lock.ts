@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readPulumi } from "../engine.ts";
+import { stateFileOf } from "../stack.ts";
+import type { Toolchain } from "./toolchain.ts";
+
+/** Who has the engine work on a stack. */
+export interface EngineOwner {
+  readonly stack: string;
+  /** Brought where it is needed, unless given. */
+  readonly toolchain?: Toolchain;
+  readonly signal: AbortSignal;
+  readonly say: (text: string) => void;
+}
+
+const engineLockSchema = (text: string) => JSON.parse(text) as { readonly pid: number; readonly hostname: string };
+const lookAgainMs = 500;
+
+/**
+ * After a verb was killed its engine may have gone on: it is waited for. Where it was killed as well, its lock on the state is taken away. Only a
+ * state in a folder is looked at; another backend tells of its lock itself. Whoever calls this has the stack's lock.
+ */
+export async function freeEngine({ stack, toolchain, signal, say }: EngineOwner): Promise<void> {
+  const state = stateFileOf(stack);
+  if (state === undefined) return;
+  const folder = join(dirname(state), "../../locks/organization/warren", basename(state, ".json"));
+  let told = false;
+  for (;;) {
+    const owners = locksIn(folder);
+    if (owners.length === 0) return;
+    if (owners.some((owner) => owner.hostname !== hostname())) return;
+    if (!owners.some(({ pid }) => isEngine(pid))) break;
+    if (!told)
+      say(
+        `the engine of an earlier run is at work (process ${owners.map(({ pid }) => pid).join(", ")}): it is waited for`,
+      );
+    told = true;
+    await sleep(lookAgainMs, undefined, { signal });
+  }
+  say("the engine of an earlier run was killed: its lock is taken away");
+  dropTornAttributes(state);
+  await readPulumi(["cancel", "--yes", "--stack", stack], { stack, toolchain, signal });
+}
+
+/**
+ * The engine keeps attributes of its state in a file beside it, and writes that not in one step. A kill in the middle leaves half of it, or nothing, by
+ * which the engine takes the whole state for unreadable; where the file isn't there, nothing is missed. Only while no engine works on the state.
+ */
+export function dropTornAttributes(state: string): void {
+  const file = `${state}.attrs`;
+  try {
+    JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    if (error instanceof SyntaxError) rmSync(file);
+    else if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+function locksIn(folder: string): { readonly pid: number; readonly hostname: string }[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => engineLockSchema(readFileSync(join(folder, name), "utf8")));
+  } catch (error) {
+    // No folder: never locked. A file that is gone or half written: looked at again by whoever meets its lock.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" || error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
+
+function isEngine(pid: number): boolean {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`)).startsWith("pulumi");
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,79 @@
+import { execFile } from "node:child_process";
+import { access, constants, readFile, realpath, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { writeWhole } from "../../lib/files.ts";
+import { cacheFolder, checkout, ownFolder } from "../places.ts";
+import { parseVersion, satisfies, type Version } from "./versions.ts";
+
+const run = promisify(execFile);
+
+/** An engine says its version in 0.15 s; one that takes longer than this is no engine. */
+const versionTimeoutMs = 10_000;
+
+export interface FoundEngine {
+  readonly path: string;
+  readonly version: string;
+}
+
+/** What `pulumi version` says, or undefined where it can't be run. */
+export async function askVersion(program: string): Promise<string | undefined> {
+  const env = { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "1" };
+  const answer = await run(program, ["version"], { timeout: versionTimeoutMs, env }).catch(() => undefined);
+  const version = answer && parseVersion(answer.stdout);
+  return version ? version.join(".") : undefined;
+}
+
+/**
+ * The first engine of a fitting version on PATH or in `~/.pulumi/bin`. An engine that does not fit is reported, since a
+ * person who installed one wants to know why it is passed over.
+ */
+export async function findInstalled(
+  wanted: Version,
+  onUnfit: (text: string) => void = () => {},
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<FoundEngine | undefined> {
+  for (const candidate of await candidates(environment)) {
+    const version = await rememberedVersion(candidate, environment);
+    if (version && satisfies(parseVersion(version), wanted)) return { path: candidate, version };
+    onUnfit(
+      `${candidate} is ${version ?? "no engine that runs"}: ${wanted.join(".")} or a later ${wanted[0]}.x is needed`,
+    );
+  }
+  return undefined;
+}
+
+/** Executables called `pulumi` that a person put there; not those that warren made, nor npm's stand-ins for a download. */
+async function candidates(environment: NodeJS.ProcessEnv): Promise<string[]> {
+  const home = environment.PULUMI_HOME || path.join(environment.HOME || homedir(), ".pulumi");
+  const folders = [...(environment.PATH ?? "").split(path.delimiter).filter(Boolean), path.join(home, "bin")];
+  const own = [ownFolder, cacheFolder(environment), path.join(checkout, "node_modules")];
+  const found: string[] = [];
+  for (const folder of folders) {
+    const candidate = path.join(folder, "pulumi");
+    const real = await access(candidate, constants.X_OK).then(
+      () => realpath(candidate),
+      () => undefined,
+    );
+    if (real && !found.includes(candidate) && !own.some((each) => real.startsWith(each + path.sep)))
+      found.push(candidate);
+  }
+  return found;
+}
+
+/** Versions by path, size and time: asking costs a start of the engine, and this is asked at every run. */
+async function rememberedVersion(program: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const file = path.join(cacheFolder(environment), "engine-versions.json");
+  const { mtimeMs, size } = await stat(program);
+  const key = `${program}:${size}:${mtimeMs}`;
+  const known = await readFile(file, "utf8").then(
+    (text) => JSON.parse(text) as Record<string, string>,
+    () => ({}) as Record<string, string>,
+  );
+  const remembered = known[key];
+  if (remembered) return remembered;
+  const version = await askVersion(program);
+  if (version) await writeWhole(file, JSON.stringify({ ...known, [key]: version }));
+  return version;
+}

@@ -1,0 +1,236 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+// The launcher itself, in a checkout of three files, on a PATH with nothing on it but what a test puts there.
+// npm, apt-get and id are stand-ins; that the real npm does it is shown by every fresh clone.
+const launcher = path.resolve(import.meta.dirname, "../../../warren");
+const needed = ["sh", "cksum", "mkdir", "readlink", "rm", "tail", "flock", "cat", "chmod", "touch", "sleep", "ln"];
+
+let folder: string;
+let checkout: string;
+const started: ChildProcess[] = [];
+
+beforeEach(() => {
+  folder = realpathSync(mkdtempSync(path.join(tmpdir(), "warren-launcher-")));
+  checkout = path.join(folder, "checkout");
+  mkdirSync(path.join(folder, "bin"));
+  mkdirSync(path.join(checkout, "scripts"), { recursive: true });
+  copyFileSync(launcher, path.join(checkout, "warren"));
+  for (const name of needed) symlinkSync(programPath(name), path.join(folder, "bin", name));
+  lock({ "node_modules/a": { version: "1.0.0" } });
+  const cli =
+    "console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), node: process.execPath }));";
+  writeFileSync(path.join(checkout, "scripts/cli.ts"), cli);
+  put("id", "echo 1000");
+});
+
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true });
+});
+
+function programPath(name: string): string {
+  const found = ["/usr/bin", "/bin"].map((each) => path.join(each, name)).find((each) => existsSync(each));
+  if (!found) throw new Error(`this test needs ${name} on the machine`);
+  return found;
+}
+
+function put(name: string, text: string): void {
+  const file = path.join(folder, "bin", name);
+  rmSync(file, { force: true });
+  writeFileSync(file, `#!/bin/sh\n${text}\n`);
+  chmodSync(file, 0o755);
+}
+
+function lock(packages: Record<string, object>): void {
+  const text = JSON.stringify({ packages: { "": { name: "warren" }, ...packages } });
+  writeFileSync(path.join(checkout, "package-lock.json"), text);
+}
+
+/** A bootstrap Node of some major version, and an npm that installs like npm does: the hidden lock file last. */
+function putNodeAndNpm(options: { major?: number; during?: string } = {}): void {
+  put("node", `[ "$1" = -v ] && echo v${options.major ?? 20}.0.0 || echo ${options.major ?? 20}`);
+  put(
+    "npm",
+    `echo "$*" >>${folder}/npm-calls
+[ "$1" = ci ] || exit 0
+rm -rf node_modules
+mkdir -p node_modules/node/bin
+ln -s ${process.execPath} node_modules/node/bin/node
+${options.during ?? ":"}
+cat package-lock.json >node_modules/.package-lock.json`,
+  );
+}
+
+const installs = () =>
+  existsSync(path.join(folder, "npm-calls"))
+    ? readFileSync(path.join(folder, "npm-calls"), "utf8")
+        .split("\n")
+        .filter((line) => line.startsWith("ci ")).length
+    : 0;
+
+interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(args: readonly string[] = [], program = path.join(checkout, "warren"), cwd = folder) {
+  const env = { PATH: path.join(folder, "bin") };
+  const child = spawn("/bin/sh", [program, ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  started.push(child);
+  const said = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      said[name] += text;
+    });
+  }
+  const result: Promise<Result> = once(child, "close").then(([code]) => ({ code, ...said }));
+  return { child, said, result };
+}
+
+const run = (...args: string[]) => start(args).result;
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+describe("without Node", () => {
+  test("it names the packages and how to install them", async () => {
+    const { code, stderr } = await run();
+    expect(code).toBe(1);
+    expect(stderr).toContain("nodejs npm not found");
+    expect(stderr).toContain("remedy: install the packages nodejs and npm");
+  });
+
+  test("as root with apt-get it installs them, after saying so", async () => {
+    put("id", "echo 0");
+    putNodeAndNpm();
+    for (const name of ["node", "npm"]) copyFileSync(path.join(folder, "bin", name), path.join(folder, name));
+    for (const name of ["node", "npm"]) rmSync(path.join(folder, "bin", name));
+    const install = `ln ${folder}/node ${folder}/bin/node; ln ${folder}/npm ${folder}/bin/npm`;
+    put("apt-get", `echo "apt-get $*" >>${folder}/apt-calls; case "$*" in *install*) ${install} ;; esac`);
+    const { code, stderr, stdout } = await run("status");
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toContain("nodejs npm missing: installing with apt-get");
+    expect(JSON.parse(stdout)).toMatchObject({ args: ["status"] });
+    const calls = readFileSync(path.join(folder, "apt-calls"), "utf8").trim().split("\n");
+    expect(calls).toEqual(["apt-get -q update", "apt-get -q -y --no-install-recommends install nodejs npm"]);
+  });
+
+  test("an apt-get that fails is told with its own words", async () => {
+    put("id", "echo 0");
+    put("apt-get", 'echo "E: no network" >&2; exit 100');
+    const { code, stderr } = await run();
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/E: no network\n.*apt-get could not install nodejs npm/);
+  });
+});
+
+test("a Node too old to start npm is refused, with its version", async () => {
+  putNodeAndNpm({ major: 12 });
+  const { code, stderr } = await run();
+  expect(code).toBe(1);
+  expect(stderr).toContain("Node v12.0.0");
+  expect(stderr).toContain("18 or later");
+});
+
+test("a missing node_modules is brought, in silence but for one line, and the verb runs with the project's Node", async () => {
+  putNodeAndNpm({ during: "echo 'npm warn EBADENGINE' >&2" });
+  const { code, stdout, stderr } = await run("up", "-s", "lab", "two words");
+  expect(code).toBe(0);
+  expect(stderr).toBe(
+    "warren: node_modules is missing or incomplete: bringing the dependencies (npm ci, under a minute)\n",
+  );
+  expect(JSON.parse(stdout)).toEqual({ args: ["up", "-s", "lab", "two words"], cwd: folder, node: process.execPath });
+});
+
+test("with nothing to do it neither needs npm nor says anything", async () => {
+  putNodeAndNpm();
+  await run();
+  rmSync(path.join(folder, "bin/npm"));
+  rmSync(path.join(folder, "bin/node"));
+  expect(await run()).toMatchObject({ code: 0, stderr: "" });
+  expect(installs()).toBe(1);
+});
+
+test("a lock file that asks for another version brings the dependencies again", async () => {
+  putNodeAndNpm();
+  await run();
+  lock({ "node_modules/a": { version: "2.0.0" } });
+  expect((await run()).stderr).toContain("node_modules is not what package-lock.json asks for");
+  expect(installs()).toBe(2);
+});
+
+test("what a person installed by hand is taken as it is, an optional package of another platform missing or not", async () => {
+  putNodeAndNpm();
+  await run();
+  const packages = { "node_modules/a": { version: "2.0.0" } };
+  lock({ ...packages, "node_modules/b": { version: "1.0.0", optional: true } });
+  writeFileSync(path.join(checkout, "node_modules/.package-lock.json"), JSON.stringify({ packages }));
+  expect(await run()).toMatchObject({ code: 0, stderr: "" });
+  expect(installs()).toBe(1);
+});
+
+test("an install that fails shows npm's last lines, and the next start tries again", async () => {
+  putNodeAndNpm({ during: 'echo "npm error 403" >&2; exit 1' });
+  const { code, stderr } = await run();
+  expect(code).toBe(1);
+  expect(stderr).toContain("npm error 403");
+  expect(stderr).toContain("remedy:");
+  putNodeAndNpm();
+  expect((await run()).code).toBe(0);
+});
+
+test("two starts at once install once: the second waits and says so", async () => {
+  putNodeAndNpm({ during: `while [ ! -e ${folder}/go-on ]; do sleep 0.05; done` });
+  const first = start();
+  await until(() => installs() === 1);
+  const second = start();
+  await until(() => second.said.stderr !== "");
+  expect(second.said.stderr).toBe("warren: another start is bringing the dependencies: waiting for it\n");
+  writeFileSync(path.join(folder, "go-on"), "");
+  expect((await first.result).code).toBe(0);
+  expect((await second.result).code).toBe(0);
+  expect(installs()).toBe(1);
+});
+
+test("an install that is killed half way is repaired by the next start", async () => {
+  putNodeAndNpm({ during: `[ -e ${folder}/go-on ] || { sleep 0.3; exit 1; }` });
+  const first = start();
+  await until(() => installs() === 1);
+  first.child.kill("SIGKILL");
+  await once(first.child, "exit");
+  writeFileSync(path.join(folder, "go-on"), "");
+  expect((await run()).code).toBe(0);
+  expect(existsSync(path.join(checkout, "node_modules/.package-lock.json"))).toBe(true);
+});
+
+test("it works through a symbolic link and from any folder, which stays the verb's own", async () => {
+  putNodeAndNpm();
+  mkdirSync(path.join(folder, "else where"));
+  symlinkSync(path.join(checkout, "warren"), path.join(folder, "else where/w"));
+  const { result } = start(["x"], "./w", path.join(folder, "else where"));
+  expect(JSON.parse((await result).stdout)).toMatchObject({ args: ["x"], cwd: path.join(folder, "else where") });
+});
+
+test("the verb's exit code is the launcher's", async () => {
+  putNodeAndNpm();
+  writeFileSync(path.join(checkout, "scripts/cli.ts"), "process.exitCode = 7;");
+  expect((await run()).code).toBe(7);
+});

@@ -1,0 +1,166 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { exists, temporaryName, writeWhole } from "../../lib/files.ts";
+import { checkout, nodeProgram, ownFolder } from "../places.ts";
+import { answers, officialReleases } from "./download.ts";
+import type { Progress } from "./progress.ts";
+import type { PinnedVersions, ProviderName } from "./versions.ts";
+
+const run = promisify(execFile);
+
+export interface Plugin {
+  /** `command`, `rabbitmq`, or `language-nodejs` for the language host. */
+  readonly name: string;
+  readonly version: string;
+  readonly origin: "official" | "warren";
+  /** The executable. */
+  readonly path: string;
+}
+
+/** An official plugin has 15 to 40 MB; past this it will not come. */
+const pluginInstallTimeoutMs = 120_000;
+
+/** How long a refused download is not tried again. */
+const refusalMemoryMs = 24 * 3_600_000;
+
+/** The engine's home where warren's own plugins are used: the user's own home stays as it is. */
+export const ownHome = path.join(ownFolder, "pulumi");
+
+export function userHome(environment: NodeJS.ProcessEnv = process.env): string {
+  return environment.PULUMI_HOME || path.join(environment.HOME || homedir(), ".pulumi");
+}
+
+/** Where the engine looks for a provider: `HOME/plugins/resource-NAME-vVERSION/pulumi-resource-NAME`. */
+export function providerProgram(home: string, name: ProviderName, version: string): string {
+  return path.join(home, "plugins", `resource-${name}-v${version}`, `pulumi-resource-${name}`);
+}
+
+export interface OfficialOptions {
+  readonly progress: Progress;
+  readonly again?: boolean;
+  /** The engine's home of the person, where plugins are installed for all projects. */
+  readonly home?: string;
+  /** Where a refusal is remembered. */
+  readonly memory?: string;
+  /** Must answer, or the engine is not sent there: it would try for half a minute. */
+  readonly releases?: string;
+}
+
+/**
+ * The official provider in the user's home, installed by the engine where it is not there yet. Undefined where that is
+ * refused; this is remembered for a day, so that not every run waits for a refusal, unless `again` asks anew.
+ */
+export async function officialProvider(
+  engine: string,
+  name: ProviderName,
+  version: string,
+  options: OfficialOptions,
+): Promise<Plugin | undefined> {
+  const { home = userHome(), memory = ownFolder, releases = officialReleases } = options;
+  const program = providerProgram(home, name, version);
+  const plugin: Plugin = { name, version, origin: "official", path: program };
+  if (await exists(program)) return plugin;
+  const refusal = path.join(memory, `refused-${name}-${version}`);
+  const refused = await stat(refusal).catch(() => undefined);
+  if (refused && !options.again && Date.now() - refused.mtimeMs < refusalMemoryMs) return undefined;
+
+  options.progress.status(`the engine brings its plugin ${name} ${version}`);
+  if (await answers(releases)) {
+    const env = { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "1" };
+    const install = ["plugin", "install", "resource", name, `v${version}`];
+    await run(engine, install, { env, timeout: pluginInstallTimeoutMs }).catch(() => undefined);
+    if (await exists(program)) return plugin;
+  }
+  options.progress.line(`official plugin ${name} ${version} not available: taking warren's own`);
+  await writeWhole(refusal, "");
+  return undefined;
+}
+
+/**
+ * Bundles warren's own plugins where their sources changed (1 to 3 s) and puts them where the engine looks for them.
+ * Unchanged it only reads and hashes the sources.
+ */
+export async function ownPlugins(pinned: PinnedVersions): Promise<{ host: string; providers: Plugin[] }> {
+  const key = await sourcesKey();
+  const bundles = path.join(ownFolder, "plugins", key);
+  const bundle = (name: string) => path.join(bundles, `${name}.cjs`);
+  const names: readonly ProviderName[] = ["command", "rabbitmq"];
+  const entries = ["language-nodejs", ...names];
+  const missing: string[] = [];
+  for (const name of entries) if (!(await exists(bundle(name)))) missing.push(name);
+  if (missing.length > 0) {
+    // Loaded only here: esbuild takes longer to load than everything else in an ordinary run.
+    const { bundlePlugin } = await import("../../../infra/plugins/lib/bundle.ts");
+    await Promise.all(missing.map((name) => bundleWhole(bundlePlugin, name, bundle(name))));
+    await removeOthers(path.join(ownFolder, "plugins"), key);
+  }
+  const providers: Plugin[] = [];
+  for (const name of names) {
+    const version = pinned.providers[name];
+    const program = providerProgram(ownHome, name, version);
+    await writeStarter(program, bundle(name));
+    providers.push({ name, version, origin: "warren", path: program });
+  }
+  return { host: bundle("language-nodejs"), providers };
+}
+
+/** A copy of an official provider in warren's home, for the mixed case: the engine looks in one home only. */
+export async function adoptOfficial(plugin: Plugin, name: ProviderName): Promise<Plugin> {
+  const program = providerProgram(ownHome, name, plugin.version);
+  const temporary = temporaryName(path.dirname(program));
+  await cp(path.dirname(plugin.path), temporary, { recursive: true });
+  await rm(path.dirname(program), { recursive: true, force: true });
+  await rename(temporary, path.dirname(program));
+  return { ...plugin, path: program };
+}
+
+/** A shell line instead of a link to Node: the engine starts a plugin by its path, without arguments of ours. */
+export async function writeStarter(program: string, bundle: string): Promise<void> {
+  const text = `#!/bin/sh\nexec '${quote(nodeProgram)}' '${quote(bundle)}' "$@"\n`;
+  const now = await readFile(program, "utf8").catch(() => undefined);
+  if (now !== text) await writeWhole(program, text, 0o755);
+}
+
+function quote(text: string): string {
+  return text.replaceAll("'", "'\\''");
+}
+
+type Bundler = (entry: string, outfile: string) => Promise<void>;
+
+async function bundleWhole(bundlePlugin: Bundler, name: string, place: string): Promise<void> {
+  const temporary = temporaryName(place);
+  try {
+    await bundlePlugin(path.join(checkout, "infra/plugins", name, "main.ts"), temporary);
+    await rename(temporary, place);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** Changes with the plugins' sources and with the libraries inside them (the lock file). */
+async function sourcesKey(): Promise<string> {
+  const hash = createHash("sha256");
+  const folder = path.join(checkout, "infra/plugins");
+  const names = (await readdir(folder, { recursive: true }))
+    .filter((name) => /(?<!\.test)\.(ts|json)$/.test(name))
+    .sort();
+  const files = [...names.map((name) => path.join(folder, name)), path.join(checkout, "package-lock.json")];
+  const contents = await Promise.all(files.map((file) => readFile(file)));
+  for (const [index, content] of contents.entries()) {
+    hash.update(`${path.relative(checkout, files[index] ?? "")} ${content.length}\n`).update(content);
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** Bundles of older sources go, but not yet those of an hour ago: an engine that runs now may be about to start one. */
+async function removeOthers(folder: string, keep: string): Promise<void> {
+  const others = (await readdir(folder)).filter((name) => name !== keep);
+  for (const name of others) {
+    const place = path.join(folder, name);
+    if (Date.now() - (await stat(place)).mtimeMs > 3_600_000) await rm(place, { recursive: true, force: true });
+  }
+}

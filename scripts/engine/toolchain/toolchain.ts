@@ -1,0 +1,242 @@
+import { createHash } from "node:crypto";
+import { access, chmod, constants, copyFile, link, mkdir, realpath, rename, stat } from "node:fs/promises";
+import path from "node:path";
+import { UserError } from "../../../agents/lib/errors.ts";
+import { exists, temporaryName } from "../../lib/files.ts";
+import { ProgramFailed } from "../../lib/lines.ts";
+import { withLock } from "../../lib/machine-lock.ts";
+import { cacheFolder, ownFolder } from "../places.ts";
+import { buildEngine } from "./build.ts";
+import { downloadEngine, Unavailable } from "./download.ts";
+import { NoGo } from "./go.ts";
+import { findInstalled } from "./installed.ts";
+import { adoptOfficial, officialProvider, ownHome, ownPlugins, type Plugin, writeStarter } from "./plugins.ts";
+import { type Progress, showProgress } from "./progress.ts";
+import { type PinnedVersions, type ProviderName, parseVersion, pinnedVersions } from "./versions.ts";
+
+/** Where an engine came from, in the order in which they are tried. */
+export type EngineOrigin = "installed" | "downloaded" | "built";
+
+export interface Engine {
+  readonly path: string;
+  readonly origin: EngineOrigin;
+  readonly version: string;
+}
+
+export interface Toolchain {
+  /** The engine to start. Its language host is beside it. */
+  readonly pulumi: string;
+  readonly origin: EngineOrigin;
+  readonly version: string;
+  readonly plugins: readonly Plugin[];
+  /** What the engine's environment needs for this toolchain, over the process's own; nothing of a stack. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface ToolchainOptions {
+  readonly progress?: Progress;
+  /** Only this way, for whoever wants to know whether it works; `WARREN_ENGINE` in the environment does the same. */
+  readonly only?: EngineOrigin | undefined;
+  /** Another place to download from (tests, mirrors); `WARREN_ENGINE_RELEASES` in the environment does the same. */
+  readonly releases?: string | undefined;
+  /** Asks once more for official plugins that were refused lately. */
+  readonly again?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Brings the Pulumi engine and the plugins that infra/ uses, and says nothing where all is there already (some 20 ms).
+ * Safe to run twice at once, and to be killed: what is half made has another name, the next run goes on from there.
+ *
+ * @throws UserError with the remedies where no way works.
+ */
+export async function ensureToolchain(options: ToolchainOptions = {}): Promise<Toolchain> {
+  const progress = options.progress ?? showProgress();
+  const pinned = pinnedVersions();
+  // All that is made for a checkout lies here: one that can't be written to is told of before anything else.
+  await mkdir(ownFolder, { recursive: true });
+  await access(ownFolder, constants.W_OK);
+  const engine = await bringEngine(pinned, { ...options, progress });
+  return withPlugins(engine, pinned, { ...options, progress });
+}
+
+/** The engine alone: the first that is to be had, in the order of `EngineOrigin`. */
+export async function bringEngine(
+  pinned: PinnedVersions,
+  options: ToolchainOptions & { progress: Progress },
+): Promise<Engine> {
+  const { progress } = options;
+  const only = options.only ?? onlyFrom(process.env.WARREN_ENGINE);
+  const allowed = (origin: EngineOrigin) => only === undefined || only === origin;
+  const version = pinned.engine;
+  const wanted = parseVersion(version) ?? [0, 0, 0];
+  if (allowed("installed")) {
+    const found = await findInstalled(wanted, (text) => progress.status(text));
+    if (found) return { ...found, origin: "installed" };
+  }
+  const cached = await findCached(version, allowed);
+  if (cached) return cached;
+
+  const cache = cacheFolder();
+  const name = `toolchain/${createHash("sha256").update(cache).digest("hex").slice(0, 12)}`;
+  const tried: string[] = allowed("installed") ? [`no engine ${version} on PATH or in ~/.pulumi`] : [];
+  return withLock(
+    name,
+    `another start, which brings the engine ${version}`,
+    async () => {
+      // Whoever held the lock before may have made it.
+      const made = await findCached(version, allowed);
+      if (made) return made;
+      if (allowed("downloaded")) {
+        const engine = await download(version, options).catch(noteInto(tried, progress));
+        if (engine) return engine;
+      }
+      if (allowed("built")) {
+        const engine = await build(version, cache, options).catch(noteInto(tried, progress));
+        if (engine) return engine;
+      }
+      throw noEngine(version, tried);
+    },
+    (holder) => progress.line(`waiting for ${holder}`),
+  );
+}
+
+function onlyFrom(text: string | undefined): EngineOrigin | undefined {
+  if (!text) return undefined;
+  if (text === "installed" || text === "downloaded" || text === "built") return text;
+  throw new UserError(
+    "WARREN_ENGINE",
+    `installed, downloaded or built is expected, got ${text}`,
+    "unset it: all are tried",
+  );
+}
+
+function engineFolder(origin: "downloaded" | "built", version: string): string {
+  return path.join(cacheFolder(), "engine", `${version}-${origin}`);
+}
+
+async function findCached(version: string, allowed: (origin: EngineOrigin) => boolean): Promise<Engine | undefined> {
+  for (const origin of ["downloaded", "built"] as const) {
+    const program = path.join(engineFolder(origin, version), "pulumi");
+    if (allowed(origin) && (await exists(program))) return { path: program, origin, version };
+  }
+  return undefined;
+}
+
+async function download(version: string, options: ToolchainOptions & { progress: Progress }): Promise<Engine> {
+  const target = engineFolder("downloaded", version);
+  const releases = options.releases ?? process.env.WARREN_ENGINE_RELEASES;
+  await mkdir(path.dirname(target), { recursive: true });
+  await downloadEngine({ version, target, progress: options.progress, ...(releases ? { releases } : {}) });
+  return { path: path.join(target, "pulumi"), origin: "downloaded", version };
+}
+
+async function build(
+  version: string,
+  cache: string,
+  options: ToolchainOptions & { progress: Progress },
+): Promise<Engine> {
+  const target = engineFolder("built", version);
+  await buildEngine({ version, target, cache, progress: options.progress, signal: options.signal });
+  return { path: path.join(target, "pulumi"), origin: "built", version };
+}
+
+/** A way that does not work here is said and remembered for the final error; anything else is a fault of warren's. */
+function noteInto(tried: string[], progress: Progress): (error: unknown) => undefined {
+  return (error) => {
+    const expected = error instanceof Unavailable || error instanceof NoGo || error instanceof ProgramFailed;
+    if (!expected) throw error;
+    const lines = error instanceof ProgramFailed ? error.tail.slice(-5) : [];
+    const way = error instanceof Unavailable ? "official engine not available" : "engine can't be built";
+    const text = `${way}: ${[error.message, ...lines].join("\n    ")}`;
+    tried.push(text);
+    progress.line(text);
+    return undefined;
+  };
+}
+
+export function noEngine(version: string, tried: readonly string[]): UserError {
+  return new UserError(
+    "pulumi",
+    `the engine is not to be had here${tried.map((text) => `\n  ${text}`).join("")}`,
+    [
+      "one of these, then run this again:",
+      `    put pulumi ${version} or a later 3.x on PATH (the vendor's archive, unpacked, will do)`,
+      "    let this machine reach get.pulumi.com (HTTPS_PROXY is honoured)",
+      "    let it reach a Go module proxy (GOPROXY), with Go on PATH or with python3 and pip",
+    ].join("\n"),
+  );
+}
+
+async function withPlugins(
+  engine: Engine,
+  pinned: PinnedVersions,
+  options: { progress: Progress; again?: boolean },
+): Promise<Toolchain> {
+  const names: readonly ProviderName[] = ["command", "rabbitmq"];
+  const official: Plugin[] = [];
+  // Where the engine itself could not be downloaded, its plugins can't either: they come from the same places.
+  if (engine.origin !== "built") {
+    for (const name of names) {
+      const plugin = await officialProvider(engine.path, name, pinned.providers[name], options);
+      if (plugin) official.push(plugin);
+    }
+  }
+  const host = await officialHost(engine);
+  const compileCache = process.env.NODE_COMPILE_CACHE ?? path.join(ownFolder, "compile-cache");
+  const env: Record<string, string> = { PULUMI_SKIP_UPDATE_CHECK: "1", NODE_COMPILE_CACHE: compileCache };
+  if (host && official.length === names.length) return { ...toolchainOf(engine), plugins: [host, ...official], env };
+
+  const own = await ownPlugins(pinned);
+  const providers: Plugin[] = [];
+  for (const plugin of own.providers) {
+    const better = official.find(({ name }) => name === plugin.name);
+    providers.push(better ? await adoptOfficial(better, plugin.name as ProviderName) : plugin);
+  }
+  // A plugin that is missing here can't be downloaded either; trying takes the engine half a minute.
+  const homes = { PULUMI_HOME: ownHome, PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" };
+  if (host) return { ...toolchainOf(engine), plugins: [host, ...providers], env: { ...env, ...homes } };
+  const beside = await engineWithHost(engine, own.host);
+  const ownHost: Plugin = { name: "language-nodejs", version: pinned.engine, origin: "warren", path: beside.host };
+  return {
+    ...toolchainOf({ ...engine, path: beside.engine }),
+    plugins: [ownHost, ...providers],
+    env: { ...env, ...homes },
+  };
+}
+
+function toolchainOf(engine: Engine): Pick<Toolchain, "pulumi" | "origin" | "version"> {
+  return { pulumi: engine.path, origin: engine.origin, version: engine.version };
+}
+
+/** The language host that the engine finds by itself: beside its real file. */
+async function officialHost(engine: Engine): Promise<Plugin | undefined> {
+  const host = path.join(path.dirname(await realpath(engine.path)), "pulumi-language-nodejs");
+  return (await exists(host))
+    ? { name: "language-nodejs", version: engine.version, origin: "official", path: host }
+    : undefined;
+}
+
+/**
+ * A folder of this checkout with the engine and, beside it, warren's language host: found on PATH only, the engine would
+ * warn at each run. The engine resolves symbolic links before it looks beside itself, so it is a hard link, or a copy where
+ * cache and checkout are on different file systems.
+ */
+async function engineWithHost(engine: Engine, hostBundle: string): Promise<{ engine: string; host: string }> {
+  const folder = path.join(ownFolder, "bin");
+  const here = path.join(folder, "pulumi");
+  const host = path.join(folder, "pulumi-language-nodejs");
+  await writeStarter(host, hostBundle);
+  const source = await realpath(engine.path);
+  const [want, have] = await Promise.all([stat(source), stat(here).catch(() => undefined)]);
+  const same = have && have.size === want.size && (have.ino === want.ino || have.mtimeMs >= want.mtimeMs);
+  if (!same) {
+    const temporary = temporaryName(here);
+    await link(source, temporary).catch(async () => {
+      await copyFile(source, temporary);
+      await chmod(temporary, 0o755);
+    });
+    await rename(temporary, here);
+  }
+  return { engine: here, host };
+}

@@ -1,0 +1,106 @@
+import { execFile } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { rules } from "../../infra/checks/rules.ts";
+
+// A fresh clone: no state, no engine, no secrets, no passphrase but the lab's.
+const clone = mkdtempSync(path.join(tmpdir(), "warren-clone-"));
+const checkout = path.join(import.meta.dirname, "../..");
+
+beforeAll(() => {
+  for (const name of ["agents", "infra", "scripts", "stacks", "templates", "package.json", "Pulumi.yaml"]) {
+    cpSync(path.join(checkout, name), path.join(clone, name), { recursive: true });
+  }
+  rmSync(path.join(clone, "stacks/Pulumi.op.passphrase"), { force: true });
+  symlinkSync(path.join(checkout, "node_modules"), path.join(clone, "node_modules"));
+  const op = readFileSync(path.join(clone, "stacks/Pulumi.op.yaml"), "utf8");
+  writeFileSync(path.join(clone, "stacks/Pulumi.tied.yaml"), op.replace(/bunny2: 100/, "bunny2: 150"));
+  writeFileSync(path.join(clone, "stacks/Pulumi.wrong.yaml"), op.replace(/routerId: 247/, "routerId: 0"));
+});
+afterAll(() => rmSync(clone, { recursive: true, force: true }));
+
+function checks(...words: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [path.join(clone, "scripts/cli.ts"), "checks", ...words],
+      { cwd: clone, env: { HOME: clone, PATH: "/nonexistent", NO_COLOR: "1" } },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+describe("./warren checks of a stack", () => {
+  it("needs no engine, no passphrase and no secret, and ends with 0 where there are no errors", async () => {
+    const { code, stdout, stderr } = await checks("-s", "op");
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^stack op: \d+ rules, 0 errors, /);
+    expect(stdout).toContain("No run of this stack is known here");
+    expect(existsSync(path.join(clone, ".warren"))).toBe(false);
+  });
+
+  it("reads one whose secrets are encrypted, and shows its warnings with path, rule and remedy", async () => {
+    const { code, stdout } = await checks("-s", "lab");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^warning {2}warren:brokers\.bunny\.permissions {2}\(anonymous-writes-shared\)\n {9}anonymous may delete cmc.*\n {9}remedy: set `permissions: safe`/m,
+    );
+  });
+
+  it("says every rule once: found, or passed", async () => {
+    const { stdout } = await checks("-s", "op", "--json");
+    const { findings, passed } = JSON.parse(stdout) as { findings: { rule: string }[]; passed: string[] };
+    const said = [...new Set(findings.map((finding) => finding.rule)), ...passed];
+    expect(said.toSorted()).toEqual(rules.map((rule) => rule.name).toSorted());
+  });
+
+  it("ends with 2 where a rule found an error, which comes first", async () => {
+    const { code, stdout } = await checks("-s", "tied");
+    expect(code).toBe(2);
+    expect(stdout.split("\n")[2]).toBe("error    warren:virtualIps.bunny-op.priorities  (equal-priorities)");
+  });
+
+  it("tells what is wrong with the file itself as every verb does", async () => {
+    const { code, stderr } = await checks("-s", "wrong");
+    expect(code).toBe(2);
+    expect(stderr).toContain("warren:virtualIps.bunny-op.routerId");
+    expect(stderr).not.toContain("secrets");
+  });
+
+  it.each([
+    [["-s", "nowhere"], "stack nowhere: has no config"],
+    [[], "which stack is not said"],
+  ])("ends with 1 where it can't run: %j", async (words, complaint) => {
+    const { code, stderr } = await checks(...words);
+    expect(code).toBe(1);
+    expect(stderr).toContain(complaint);
+  });
+});
+
+describe("./warren checks of rules", () => {
+  it("lists all with severity", async () => {
+    const { stdout } = await checks("--list");
+    for (const { name, severity } of rules) expect(stdout).toMatch(new RegExp(`^${severity} +${name} `, "m"));
+  });
+
+  it("explains one: severity, reason, remedy, source", async () => {
+    const { stdout } = await checks("--explain", "dead-ldap-query");
+    const rule = rules.find((one) => one.name === "dead-ldap-query");
+    for (const text of [rule?.reason, rule?.remedy, rule?.source, "warning: shown at every preview"]) {
+      expect(stdout).toContain(text);
+    }
+  });
+
+  it.each([
+    ["equal-priority", "equal-priorities"],
+    ["ldap-query", "dead-ldap-query"],
+    ["qourum-of-two", "quorum-of-two"],
+  ])("names the nearest where there is none: %s", async (typed, meant) => {
+    const { code, stderr } = await checks("--explain", typed);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`the nearest are ${meant}, `);
+  });
+});

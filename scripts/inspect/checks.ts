@@ -1,0 +1,87 @@
+import type { Command } from "commander";
+import { UserError } from "../../agents/lib/errors.ts";
+import { findings } from "../../infra/checks/index.ts";
+import { noPast, type Past, readPast } from "../../infra/checks/past.ts";
+import type { Rule } from "../../infra/checks/rule.ts";
+import { rules } from "../../infra/checks/rules.ts";
+import { clusterModels } from "../../infra/model/cluster.ts";
+import { readPulumi } from "../engine/engine.ts";
+import { hasState } from "../engine/stack.ts";
+import { readCommittedConfig } from "../engine/stack-config.ts";
+import { wantsColor } from "../lib/color.ts";
+import { type Checked, formatChecks, formatRule, formatRules, passedRules, ruleNamed } from "./checks-report.ts";
+
+interface Options {
+  readonly stack?: string;
+  readonly explain?: string;
+  readonly list?: true;
+  readonly json?: true;
+}
+
+/** Exit code where a rule found an error; warnings and notes are none. */
+const errorsFound = 2;
+
+/** `./warren checks -s STACK`: what the rules find in a stack file, from the file alone. */
+export function define(command: Command): void {
+  command
+    .option("-s, --stack <stack>", "the stack: stacks/Pulumi.STACK.yaml is its config")
+    .option("--list", "every rule, with its severity and what it fires on")
+    .option("--explain <rule>", "reason, severity, remedy and source of one rule")
+    .option("--json", "the same as JSON")
+    .addHelpText(
+      "after",
+      `
+error    stops preview and up     warning  shown at every preview     note  shown here alone
+Exit codes: 0 no errors, 1 could not run, 2 errors found, or the stack file is wrong.
+Secrets aren't needed. Where the stack was made from here, what it made is compared too.
+
+  ./warren checks -s op
+  ./warren checks --explain hidden-policy`,
+    )
+    .action(async (options: Options) => {
+      process.stdout.write(await answer(options));
+    });
+}
+
+async function answer(options: Options): Promise<string> {
+  const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+  const color = wantsColor(process.stdout);
+  if (options.explain !== undefined) {
+    const rule = ruleNamed(options.explain, rules);
+    return options.json ? json(plain(rule)) : formatRule(rule);
+  }
+  if (options.list) return options.json ? json(rules.map(plain)) : formatRules(rules, color);
+  if (options.stack === undefined) {
+    throw new UserError("checks", "which stack is not said", "add -s STACK; or --list, or --explain RULE");
+  }
+  const checked = await check(options.stack);
+  if (checked.findings.some((finding) => finding.severity === "error")) process.exitCode = errorsFound;
+  if (!options.json) return formatChecks(checked, color);
+  const passed = passedRules(checked).map((rule) => rule.name);
+  return json({ stack: checked.stack, hasPast: checked.hasPast, findings: checked.findings, passed });
+}
+
+/** The stack file against every rule. @throws ConfigError where the file itself is wrong */
+async function check(stack: string): Promise<Checked> {
+  const config = readCommittedConfig(stack);
+  const past = await pastOfStack(stack);
+  const model = { stack, clusters: clusterModels(config) };
+  return { stack, rules, findings: findings(model, config, past ?? noPast), hasPast: past !== undefined };
+}
+
+/** What the stack made before; the engine is asked only where it was made from this machine. */
+async function pastOfStack(stack: string): Promise<Past | undefined> {
+  if (!hasState(stack)) return undefined;
+  const outputs = readPast(JSON.parse(await readPulumi(["stack", "output", "--json", "--stack", stack], { stack })));
+  return Object.keys(outputs.series).length > 0 ? outputs : undefined;
+}
+
+/** A rule without its function. */
+const plain = ({ name, severity, firesOn, reason, remedy, source }: Rule) => ({
+  name,
+  severity,
+  firesOn,
+  reason,
+  remedy,
+  source,
+});

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { formatColumns } from "../../lib/columns.ts";
+
+/** One run of the engine on a stack. */
+export interface Run {
+  readonly kind: string;
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly result: string;
+  /** Who ran it, as git and the system knew him. */
+  readonly who: string;
+  readonly message: string;
+  /** Number of resources by what became of them, without those that stayed. */
+  readonly changes: Readonly<Record<string, number>>;
+  /** Resources that stayed as they were. */
+  readonly same: number;
+}
+
+const updateSchema = z.object({
+  kind: z.string(),
+  startTime: z.string(),
+  endTime: z.string().optional(),
+  message: z.string().default(""),
+  environment: z.record(z.string(), z.string()).default({}),
+  result: z.string().default("in progress"),
+  resourceChanges: z.record(z.string(), z.number()).nullish(),
+});
+
+/** The answer of `pulumi stack history --json`: the newest first. @throws ZodError where it has another form */
+export function parseHistory(text: string): Run[] {
+  return z
+    .array(updateSchema)
+    .parse(JSON.parse(text))
+    .map((update) => {
+      const { environment, resourceChanges, startTime, endTime } = update;
+      const { same = 0, ...changes } = resourceChanges ?? {};
+      const began = Date.parse(startTime);
+      const ended = endTime === undefined ? Number.NaN : Date.parse(endTime);
+      return {
+        kind: update.kind,
+        startedAt: new Date(began).toISOString(),
+        seconds: Number.isFinite(ended) ? Math.max(0, Math.round((ended - began) / 1000)) : 0,
+        result: update.result,
+        who: environment["git.committer"] ?? environment["git.author"] ?? "unknown",
+        message: update.message.split("\n")[0] ?? "",
+        changes,
+        same,
+      };
+    });
+}
+
+/** A table, the newest run at the top. Ends with a newline. */
+export function formatHistory(runs: readonly Run[]): string {
+  const head = ["when", "what", "result", "took", "who", "changes", "message"];
+  const rows = runs.map((run) => [
+    run.startedAt.replace("T", " ").slice(0, 19),
+    run.kind,
+    run.result,
+    `${run.seconds} s`,
+    run.who,
+    changesText(run),
+    run.message,
+  ]);
+  return `${formatColumns([head, ...rows])}\n`;
+}
+
+function changesText({ changes, same }: Run): string {
+  const told = Object.entries(changes).map(([what, count]) => `${what} ${count}`);
+  return told.length > 0 ? told.join(", ") : `none (${same} the same)`;
+}

@@ -1,0 +1,108 @@
+import type { Command } from "commander";
+import { UserError } from "../../agents/lib/errors.ts";
+import { openReach, type Reach } from "../engine/reach.ts";
+import { readCommittedConfig } from "../engine/stack-config.ts";
+import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, words } from "../lib/options.ts";
+import { followJournals } from "./logs/follow.ts";
+import { formatLine, type JournalQuery, journalQuestion, type LogLine, merged, parseJournal } from "./logs/journal.ts";
+import { type Chain, chainOf } from "./look/chain.ts";
+
+interface Flags extends RunbookFlags {
+  readonly host?: readonly string[];
+  readonly agent?: readonly string[];
+  readonly since: number;
+  readonly follow?: true;
+}
+
+/** Of each host the newest so many: an hour of a puller at work has a hundred thousand. */
+const linesMax = 2000;
+const hostDeadlineMs = 20_000;
+
+/** `./warren logs -s STACK`: the journals of the agents, brokers and servers of all hosts, merged by time. */
+export function define(command: Command): void {
+  runbookOptions(command)
+    .option("--host <names>", "only these, with commas between them, or given again", words)
+    .option(
+      "--agent <names>",
+      "only these: announcer, dispatcher, puller, …, or a unit as rabbitmq-server, keepalived",
+      words,
+    )
+    .option("--since <seconds>", "so far back", seconds, 300)
+    .option("--follow", "go on with what comes, until Ctrl-C")
+    .addHelpText(
+      "after",
+      `
+The newest ${linesMax} lines of each host at most, by the times that agents gave them; --json: one object a line.
+Exit codes: 0 good, 1 could not be done, 2 a host could not be asked, or the stack file is wrong.
+
+  ./warren logs -s op --agent dispatcher --since 3600
+  ./warren logs -s op --host pds-1,pds-2 --follow`,
+    )
+    .action(runLogs);
+}
+
+async function runLogs(flags: Flags): Promise<void> {
+  const stack = stackOf(flags, "logs");
+  const config = readCommittedConfig(stack);
+  const queries = queriesOf(chainOf(stack, config), flags);
+  const reach = await openReach(stack, config);
+  const width = Math.max(...[...queries.keys()].map((host) => host.length));
+  const show = (line: LogLine) => {
+    process.stdout.write(flags.json ? `${JSON.stringify(line)}\n` : `${formatLine(line, width)}\n`);
+  };
+  const missing = (host: string, why: string) => {
+    process.stderr.write(`warren: ${host} can't be asked: ${why}\n`);
+    process.exitCode = exitFindings;
+  };
+  await (flags.follow ? follow(reach, queries, show, missing) : tell(reach, queries, show, missing));
+}
+
+type Queries = ReadonlyMap<string, JournalQuery>;
+type Show = (line: LogLine) => void;
+type Missing = (host: string, why: string) => void;
+
+async function tell(reach: Reach, queries: Queries, show: Show, missing: Missing): Promise<void> {
+  const found = await Promise.all(
+    [...queries].map(async ([host, query]) => {
+      const answer = await reach.ask(host, journalQuestion(query), (text) => parseJournal(host, text), hostDeadlineMs);
+      if (!("unreachable" in answer)) return answer;
+      missing(host, answer.unreachable);
+      return [];
+    }),
+  );
+  for (const line of merged(found)) show(line);
+}
+
+async function follow(reach: Reach, queries: Queries, onLine: Show, onEnd: Missing): Promise<void> {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, stop);
+  await followJournals({ reach, queries, signal: controller.signal, onLine, onEnd });
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, stop);
+}
+
+/** What each host is asked for; hosts that have none of it are left out. @throws UserError where no host has it */
+export function queriesOf({ hosts }: Chain, flags: Pick<Flags, "host" | "agent" | "since">): Map<string, JournalQuery> {
+  const { host: only, agent: wanted, since: sinceSeconds } = flags;
+  const unknown = only?.find((name) => !hosts.some((host) => host.name === name));
+  if (unknown !== undefined) {
+    throw new UserError(unknown, "is no host of the stack", `its hosts: ${hosts.map(({ name }) => name).join(" ")}`);
+  }
+  const queries = new Map<string, JournalQuery>();
+  for (const { name, agents, units } of hosts) {
+    if (only && !only.includes(name)) continue;
+    const all = [...agents.map(({ unit }) => unit), ...units];
+    const chosen = all.filter((unit) => {
+      const short = unit.replace(/\.service$/, "");
+      return !wanted || wanted.includes(short) || wanted.includes(short.replace(/^warren-/, ""));
+    });
+    if (chosen.length > 0) queries.set(name, { units: chosen, sinceSeconds, linesMax });
+  }
+  if (queries.size > 0) return queries;
+  const there = new Set(hosts.flatMap(({ agents, units }) => [...agents.map(({ name }) => name), ...units]));
+  throw new UserError(
+    "--agent",
+    `no such host has ${wanted?.join(", ") ?? "any unit"}`,
+    `there are: ${[...there].join(" ")}`,
+  );
+}

@@ -1,0 +1,92 @@
+import { z } from "zod";
+import { quote } from "../../../infra/commands/command.ts";
+import { section } from "../../../infra/commands/sections.ts";
+import { parseJson } from "../../lib/json.ts";
+
+/** One line of a host's journal. */
+export interface LogLine {
+  readonly atMs: number;
+  readonly host: string;
+  /** Without `.service`, and without `warren-` before an agent. */
+  readonly unit: string;
+  /** trace to fatal, as agents say it; of other programs by journald's priority. */
+  readonly level: string;
+  readonly text: string;
+  /** What an agent says beside its text. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** journald's priorities, 0 to 7. */
+const levels = ["fatal", "fatal", "fatal", "error", "warn", "info", "info", "debug"] as const;
+
+const entrySchema = z.object({
+  __REALTIME_TIMESTAMP: z.string(),
+  _SYSTEMD_UNIT: z.string().optional(),
+  UNIT: z.string().optional(),
+  PRIORITY: z.string().optional(),
+  // Bytes where it is no UTF-8; null where it is too long.
+  MESSAGE: z.union([z.string(), z.array(z.number()), z.null()]).optional(),
+});
+const agentSchema = z.looseObject({ level: z.string(), time: z.string(), msg: z.string().default("") });
+
+export interface JournalQuery {
+  readonly units: readonly string[];
+  readonly sinceSeconds: number;
+  /** The newest so many. */
+  readonly linesMax: number;
+}
+
+const journalctl = ({ units, sinceSeconds, linesMax }: JournalQuery): string =>
+  [
+    "journalctl --quiet --no-pager --output=json",
+    "--output-fields=MESSAGE,PRIORITY,_SYSTEMD_UNIT,UNIT",
+    `--since=-${Math.ceil(sinceSeconds)}s --lines=${linesMax}`,
+    ...units.map((unit) => `--unit=${quote(unit)}`),
+  ].join(" ");
+
+/** A script whose answer ends with the section `end`. */
+export const journalQuestion = (query: JournalQuery): string =>
+  `${journalctl(query)}\necho; echo ${quote(section("end"))}\n`;
+
+/** A script that says what comes until its standard input ends: a journalctl whose reader has gone would stay for the next line. */
+export const followQuestion = (query: JournalQuery): string =>
+  `${journalctl(query)} --follow &\nfollower=$!\ncat >/dev/null\nkill "$follower"\nexit\n`;
+
+/** @returns undefined where the answer ends early */
+export function parseJournal(host: string, answer: string): LogLine[] | undefined {
+  const lines = answer.trimEnd().split("\n");
+  if (lines.at(-1) !== section("end")) return undefined;
+  return lines.flatMap((line) => parseEntry(host, line) ?? []);
+}
+
+/** @returns undefined of a line that is no entry */
+export function parseEntry(host: string, line: string): LogLine | undefined {
+  const read = entrySchema.safeParse(parseJson(line));
+  if (!read.success) return undefined;
+  const { MESSAGE: message = "", PRIORITY: priority = "6", _SYSTEMD_UNIT: by = "", UNIT: about } = read.data;
+  const text = Array.isArray(message)
+    ? Buffer.from(message).toString("utf8")
+    : (message ?? "(too long for the journal)");
+  // What systemd says of a unit is by init.scope.
+  const unit = (about ?? by).replace(/\.service$/, "").replace(/^warren-/, "");
+  const common = { host, unit };
+  const agent = agentSchema.safeParse(parseJson(text));
+  if (agent.success) {
+    const { level, time, msg, agent: _, pid: __, name: ___, ...fields } = agent.data;
+    return { ...common, atMs: Date.parse(time), level, text: msg, fields };
+  }
+  const atMs = Math.floor(Number(read.data.__REALTIME_TIMESTAMP) / 1000);
+  return { ...common, atMs, level: levels[Number(priority)] ?? "info", text, fields: {} };
+}
+
+/** All of them by time; of one time in the order of hosts. */
+export const merged = (lines: readonly (readonly LogLine[])[]): LogLine[] =>
+  lines.flat().toSorted((a, b) => a.atMs - b.atMs);
+
+/** `2026-11-27T20:50:03.123Z pds-1 puller info pulled fileName=…`. */
+export function formatLine({ atMs, host, unit, level, text, fields }: LogLine, hostWidth: number): string {
+  const said = Object.entries(fields).map(
+    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  return [new Date(atMs).toISOString(), host.padEnd(hostWidth), unit, level, text, ...said].join(" ");
+}

@@ -1,0 +1,234 @@
+import { deadLetterQueue } from "../../../agents/lib/topology.ts";
+import { deliversBy } from "../../../infra/config/delivery.ts";
+import type { Role } from "../../../infra/config/hosts.ts";
+import type { StackConfig } from "../../../infra/config/index.ts";
+import { type AgentName, type InstanceName, metricsPorts } from "../../../infra/model/agent-part.ts";
+import { ledgerQueueOf, messageQueueOf } from "../../../infra/model/agent-queues.ts";
+import { productUrlPath } from "../../../infra/model/apache.ts";
+import { deliveryKeyFile, deliveryKnownHosts, deliveryPlaces, publicServer } from "../../../infra/model/delivery.ts";
+import { dispatcherHosts } from "../../../infra/model/dispatchers.ts";
+import { bridgePlaces, receiverPlaces } from "../../../infra/model/message-agents.ts";
+import { brokerUnit, ftpUnit, keepalivedUnit } from "../../../infra/model/names.ts";
+import { subscriberQueueOf } from "../../../infra/model/subscriber.ts";
+import { virtualIpModels } from "../../../infra/model/virtual-ips.ts";
+
+/** An agent on a host: its unit, and where it answers. */
+export interface AgentPlace {
+  readonly name: AgentName | InstanceName;
+  readonly unit: string;
+  readonly port: number;
+  /** What it takes messages from; of agents that do. */
+  readonly takes?: { readonly broker: string; readonly queues: readonly string[] };
+}
+
+export interface ChainHost {
+  readonly name: string;
+  readonly address: string;
+  readonly roles: readonly Role[];
+  /** Login name; whoever isn't root uses sudo. */
+  readonly user: string;
+  readonly agents: readonly AgentPlace[];
+  /** Where the broker answers on loopback, in the clear; of its members. */
+  readonly amqpPort?: number;
+  /** Units beside the agents' that have to run. */
+  readonly units: readonly string[];
+}
+
+/** The road of the announcements, as the config has it, without any secret: what is looked at is held to this. */
+export interface Chain {
+  readonly stack: string;
+  readonly hosts: readonly ChainHost[];
+  readonly urps: readonly string[];
+  /** Members of the broker, the one first that should hold the virtual IP. */
+  readonly members: readonly string[];
+  readonly dispatchers: readonly string[];
+  readonly pdses: readonly string[];
+  readonly broker: string;
+  readonly vip?: { readonly name: string; readonly address: string };
+  readonly productRoot: string;
+  /** Where the product root is served, e.g. `/db/`. */
+  readonly productUrlPath: string;
+  readonly receiverDirectory: string;
+  readonly queues: {
+    readonly input: string;
+    readonly pull: string;
+    readonly dead: string;
+    /** By host of a dispatcher. */
+    readonly ledgers: Readonly<Record<string, string>>;
+  };
+  readonly silenceSeconds: number;
+  /** The road from px by the public data server to its clients; where the stack has one. */
+  readonly publicRoad?: PublicRoad;
+}
+
+export interface PublicRoad {
+  readonly broker: string;
+  /** The one member of that broker, on which the products are, too. */
+  readonly server: string;
+  /** Hosts that deliver. */
+  readonly pxes: readonly string[];
+  readonly clients: readonly string[];
+  /** How px logs in on the server; where it delivers by SFTP. */
+  readonly login?: {
+    readonly user: string;
+    readonly port: number;
+    readonly keyFile: string;
+    readonly knownHostsFile: string;
+  };
+  /** Of the agents that deliver. */
+  readonly deliveries: readonly string[];
+  /** By agent: the txq that it empties, of files to be delivered or of notifications. */
+  readonly queueDirectories: Readonly<Record<string, string>>;
+  readonly productRoot: string;
+  /** Below it, by others than px. */
+  readonly watchedTrees: readonly string[];
+  readonly clientDirectory: string;
+  /** Whether clients here hear of all that is delivered. */
+  readonly clientsHearAll: boolean;
+  /** By client. */
+  readonly queues: Readonly<Record<string, string>>;
+  /** A client's queue that is longer is the queue manager's business. */
+  readonly messagesMax: number;
+}
+
+/** The agent that tells of deliveries. */
+export const notifyAgent = "dd-notify" satisfies AgentName;
+
+/** A client's program, which has no port to be asked at. */
+export const subscriberUnit = "warren-subscriber.service";
+
+const agentsOfRole: Readonly<Record<Role, readonly AgentName[]>> = {
+  urp: ["announcer"],
+  bunny: ["dispatcher"],
+  pds: ["puller"],
+  px: [notifyAgent],
+  dd: ["watcher", "queue-manager"],
+  client: [],
+  ldap: [],
+};
+
+const unitsOfRole: Readonly<Record<Role, readonly string[]>> = {
+  urp: ["apache2.service"],
+  bunny: [brokerUnit, keepalivedUnit],
+  pds: [],
+  px: [],
+  dd: [brokerUnit, "apache2.service", ftpUnit],
+  client: [subscriberUnit],
+  ldap: ["slapd.service"],
+};
+
+export function chainOf(stack: string, config: StackConfig): Chain {
+  const { announcements, brokers } = config;
+  const broker = brokers[announcements.broker];
+  const vip = virtualIpModels(config).find(({ name }) => name === broker?.virtualIp);
+  const dispatchers = dispatcherHosts(config, [announcements.broker]);
+  const hosts = Object.entries(config.hosts).map(([name, host]) => chainHost(name, host, config, dispatchers));
+  const having = (role: Role) => hosts.flatMap(({ name, roles }) => (roles.includes(role) ? [name] : []));
+  const inOrder = (vip?.hosts ?? []).filter((host) => broker?.members.includes(host));
+  const members = [...inOrder, ...(broker?.members ?? []).filter((host) => !inOrder.includes(host))];
+  return {
+    stack,
+    hosts,
+    urps: having("urp"),
+    members,
+    dispatchers,
+    pdses: having("pds"),
+    broker: announcements.broker,
+    ...(vip ? { vip: { name: vip.name, address: vip.address } } : {}),
+    productRoot: announcements.productRoot,
+    productUrlPath: productUrlPath(announcements.productRoot),
+    receiverDirectory: announcements.receiverDirectory,
+    queues: {
+      input: announcements.inputQueue,
+      pull: announcements.pullQueue,
+      dead: deadLetterQueue,
+      ledgers: Object.fromEntries(dispatchers.map((host) => [host, ledgerQueueOf(host)])),
+    },
+    silenceSeconds: announcements.silenceSeconds,
+    ...publicRoadOf(config, having),
+  };
+}
+
+function publicRoadOf(config: StackConfig, having: (role: Role) => string[]): Pick<Chain, "publicRoad"> {
+  const { datamart } = config;
+  const server = publicServer(config);
+  if (!datamart || !server) return {};
+  const { delivery, productRoot, watchedTrees, clients: outside } = datamart;
+  const clients = having("client");
+  const deliveries = deliveryPlaces(config);
+  const login = delivery &&
+    deliversBy(delivery, "sftp") && {
+      ...{ user: delivery.user, port: server.port, keyFile: deliveryKeyFile, knownHostsFile: deliveryKnownHosts },
+    };
+  return {
+    publicRoad: {
+      ...{ broker: datamart.broker, server: server.name, pxes: delivery ? having("px") : [], clients },
+      ...(login ? { login } : {}),
+      deliveries: deliveries.map(({ name }) => name),
+      queueDirectories: {
+        ...Object.fromEntries(deliveries.map(({ name, sender }) => [name, sender.queueDirectory])),
+        ...(delivery ? { [notifyAgent]: delivery.notifyDirectory } : {}),
+      },
+      ...{ productRoot, watchedTrees, clientDirectory: outside.directory, clientsHearAll: outside.topic === "#" },
+      queues: Object.fromEntries(clients.map((host) => [host, subscriberQueueOf(host)])),
+      messagesMax: datamart.queueManager.messagesMax,
+    },
+  };
+}
+
+function chainHost(
+  name: string,
+  host: StackConfig["hosts"][string],
+  config: StackConfig,
+  dispatchers: readonly string[],
+): ChainHost {
+  const { address, roles, adopted } = host;
+  const isThere = (agent: AgentName) => agent !== "dispatcher" || dispatchers.includes(name);
+  const single = roles.flatMap((role) => agentsOfRole[role]).filter(isThere);
+  const several = [
+    ...(roles.includes("px") ? deliveryPlaces(config) : []),
+    ...receiverPlaces(config, name),
+    ...bridgePlaces(config, name),
+  ];
+  const agents = [...several, ...single.map((agent) => ({ name: agent, port: metricsPorts[agent] }))];
+  const isHolder = Object.values(config.virtualIps).some(({ priorities }) => priorities[name] !== undefined);
+  const broker = Object.values(config.brokers).find(({ members }) => members.includes(name));
+  const takesFtp = deliversBy(config.datamart?.delivery, "ftp");
+  const units = roles
+    .flatMap((role) => unitsOfRole[role])
+    .filter((unit) => (unit !== keepalivedUnit || isHolder) && (unit !== ftpUnit || takesFtp));
+  return {
+    ...{ name, address, roles },
+    user: host.ssh.user ?? config.ssh.user,
+    agents: (adopted ? [] : agents).map(({ name: agent, port }) => ({
+      ...{ name: agent, port },
+      unit: `warren-${agent}.service`,
+      ...takenBy(agent, name, config),
+    })),
+    units: [...new Set(units)],
+    ...(broker && !adopted ? { amqpPort: broker.port } : {}),
+  };
+}
+
+function takenBy(
+  agent: AgentPlace["name"],
+  host: string,
+  { announcements, receivers, bridges }: StackConfig,
+): Pick<AgentPlace, "takes"> {
+  const { broker, inputQueue, pullQueue } = announcements;
+  if (agent === "dispatcher") return { takes: { broker, queues: [inputQueue, ledgerQueueOf(host)] } };
+  if (agent === "puller") return { takes: { broker, queues: [pullQueue] } };
+  for (const [kind, all] of [["receiver", receivers] as const, ["bridge", bridges] as const]) {
+    const key = agent.startsWith(`${kind}-`) ? agent.slice(kind.length + 1) : "";
+    const own = all[key];
+    if (own) return { takes: { broker: own.broker, queues: [messageQueueOf(kind, key)] } };
+  }
+  return {};
+}
+
+/** @throws TypeError where the chain has no such host */
+export function chainHostOf(chain: Chain, name: string): ChainHost {
+  const found = chain.hosts.find((host) => host.name === name);
+  if (!found) throw new TypeError(`no host ${name}`);
+  return found;
+}

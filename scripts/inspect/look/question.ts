@@ -1,0 +1,186 @@
+import { quote } from "../../../infra/commands/command.ts";
+import { askedAs, lastLines, scriptAskedAs } from "../../../infra/commands/question.ts";
+import { section } from "../../../infra/commands/sections.ts";
+import { productAccount } from "../../../infra/model/agent-part.ts";
+import { type Chain, chainHostOf, type PublicRoad } from "./chain.ts";
+import { keptPlaces, restartsQuestion } from "./restarts.ts";
+
+/** So many of the newest products are told: one that is being written may be the newest, and a fetch wants a whole one. */
+const newestTold = 20;
+/** Folders that files came into last: of a tree of a day with a hundred thousand products only these are looked through. */
+const foldersLooked = 5;
+const loopbackSeconds = 2;
+const unitProperties = ["Id", "ActiveState", "SubState", "NRestarts", "StatusText", "Result", "ExecMainStatus"];
+
+/**
+ * GET by bash alone: hosts have neither curl nor wget, and Node takes a tenth of a second to start. Says the answer's head, an empty line, and
+ * the body.
+ */
+const getScript =
+  'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\\r\\nHost: %s\\r\\nConnection: close\\r\\n\\r\\n" "$2" "$0" >&3';
+
+const get = (host: string, port: number, path: string, seconds: number, rest: string): string =>
+  `timeout ${seconds} bash -c ${quote(`${getScript} && ${rest}`)} ${quote(host)} ${port} ${quote(path)} 2>&1`;
+
+/** An agent's numbers have some ten thousand bytes; who has taken its port over could speak without an end. */
+const spokenBytesMax = 4 * 1024 * 1024;
+
+/** The body itself. */
+const getText = (port: number, path: string): string =>
+  get("127.0.0.1", port, path, loopbackSeconds, `head -c ${spokenBytesMax} <&3`);
+
+/** The body counted: `sed -u` takes no byte more than the head. */
+const getSize = (host: string, path: string, seconds: number): string =>
+  get(host, 80, path, seconds, 'sed -u "/^\\r$/q" <&3 && wc -c <&3');
+
+/** One read-only script that answers what a host has to do with the road of the announcements. `parseHost` reads its answer. */
+export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): string {
+  const host = chainHostOf(chain, name);
+  const units = [...host.units, ...host.agents.map(({ unit }) => unit)];
+  const has = (agent: string) => host.agents.some((one) => one.name === agent);
+  const lines = ["export LC_ALL=C", `echo ${quote(section("clock"))}`, "date +%s.%N"];
+  if (units.length > 0) {
+    lines.push(
+      `echo ${quote(section("units"))}`,
+      `systemctl show --property=${unitProperties.join(",")} ${units.map(quote).join(" ")}`,
+    );
+  }
+  const kept = keptPlaces(host);
+  if (kept.length > 0) lines.push(`echo ${quote(section("restarts"))}`, restartsQuestion(kept));
+  lines.push(`echo ${quote(section("addresses"))}`, "ip -4 -o address show scope global");
+  lines.push(
+    `echo ${quote(section("disks"))}`,
+    `timeout ${loopbackSeconds} df --block-size=1 --output=pcent,avail,target -- ${diskPaths(chain, name).map(quote).join(" ")} 2>/dev/null`,
+  );
+  for (const { name: agent, port } of host.agents) {
+    lines.push(`echo ${quote(section(`health ${agent}`))}`, getText(port, "/health"));
+    if (withMetrics) lines.push(`echo ${quote(section(`metrics ${agent}`))}`, getText(port, "/metrics"));
+  }
+  if (host.amqpPort !== undefined) lines.push(`echo ${quote(section("amqp"))}`, amqpQuestion(host.amqpPort));
+  lines.push(...publicQuestion(chain, name));
+  if (has("announcer")) {
+    lines.push(`echo ${quote(section("newest"))}`, newestProducts(chain.productRoot));
+    lines.push(
+      `echo ${quote(section("announced"))}`,
+      lastLines(productAccount.name, "/var/lib/warren/announcer/announced.journal -maxdepth 0"),
+    );
+  }
+  if (has("puller")) {
+    lines.push(
+      `echo ${quote(section("placed"))}`,
+      lastLines(productAccount.name, "/var/lib/warren/puller -maxdepth 1 -name 'placed-*.jsonl'"),
+    );
+  }
+  lines.push(`echo; echo ${quote(section("end"))}`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** AMQP's own greeting, which a broker answers at once; one byte of the answer will do. */
+const amqpQuestion = (port: number): string =>
+  `timeout ${loopbackSeconds} bash -c ${quote(`exec 3<>/dev/tcp/127.0.0.1/${port} && printf 'AMQP\\x00\\x00\\x09\\x01' >&3 && head -c 1 <&3 | wc -c`)} 2>&1`;
+
+/** What hosts of the public road have to do with it. */
+function publicQuestion({ publicRoad }: Chain, name: string): string[] {
+  if (!publicRoad) return [];
+  const { server, pxes, clients, queueDirectories, productRoot, clientDirectory } = publicRoad;
+  const lines: string[] = [];
+  if (pxes.includes(name)) {
+    for (const [txq, directory] of Object.entries(queueDirectories)) {
+      lines.push(`echo ${quote(section(`txq ${txq}`))}`, waitingFiles(directory));
+      lines.push(
+        `echo ${quote(section(`aside ${txq}`))}`,
+        scriptAskedAs(productAccount.name, `find ${quote(`${directory}/.aside`)} -type f -printf '\\n' | wc -l`),
+      );
+    }
+  }
+  if (name === server) lines.push(`echo ${quote(section("newest"))}`, newestProducts(productRoot, "C"));
+  if (clients.includes(name)) lines.push(`echo ${quote(section("fetched"))}`, lastNamed(clientDirectory));
+  return lines;
+}
+
+/** When the one that has waited for the longest got its name, and how many there are. Names with a leading dot are in work. */
+const waitingFiles = (directory: string): string =>
+  scriptAskedAs(
+    productAccount.name,
+    `find ${quote(directory)} -mindepth 1 -name '.*' -prune -o -type f -printf '%C@\\n' | sort -n | sed -n '1p;$='`,
+  );
+
+/** When a file got its name in a folder for the last time: after each fetch its subscriber renames one. */
+const lastNamed = (directory: string): string => askedAs(productAccount.name, `stat -c %Y -- ${quote(directory)}`);
+
+/** The tree whose newest products a host tells. */
+export const productRootOf = ({ publicRoad, productRoot, urps }: Chain, name: string): string =>
+  publicRoad?.server === name && !urps.includes(name) ? publicRoad.productRoot : productRoot;
+
+/** Time of the last change in seconds, size, path. A file that is being brought has a name with a leading dot. */
+function newestProducts(root: string, time: "T" | "C" = "T"): string {
+  const folders = `find ${quote(root)} -type d -printf '%T@ %p\\0' | sort -znr | head -zn ${foldersLooked} | cut -zd' ' -f2-`;
+  const files = `find -files0-from - -maxdepth 1 -type f ! -name '.*' -printf '%${time}@ %s %p\\n'`;
+  return scriptAskedAs(productAccount.name, `${folders} | ${files} | sort -nr | head -n ${newestTold}`);
+}
+
+/** Where this host has to write. */
+export function diskPaths(chain: Chain, name: string): string[] {
+  const { roles, agents } = chainHostOf(chain, name);
+  const { publicRoad } = chain;
+  return [
+    "/",
+    ...(agents.length > 0 ? ["/var/lib/warren"] : []),
+    ...(roles.includes("bunny") || roles.includes("dd") ? ["/var/lib/rabbitmq"] : []),
+    ...(roles.includes("urp") ? [chain.productRoot] : []),
+    ...(roles.includes("pds") ? [chain.receiverDirectory] : []),
+    ...(publicRoad?.pxes.includes(name) ? Object.values(publicRoad.queueDirectories) : []),
+    ...(publicRoad?.server === name ? [publicRoad.productRoot] : []),
+    ...(publicRoad?.clients.includes(name) ? [publicRoad.clientDirectory] : []),
+  ];
+}
+
+export interface Wanted {
+  readonly from: string;
+  /** As a URL has it. */
+  readonly path: string;
+}
+
+/**
+ * Fetches products from radar servers or the public one, a section each, all at the same time, and logs in as px's sender does. `parseFetches` and
+ * `parseLogin` read the answer.
+ */
+export function fetchQuestion(wanted: readonly Wanted[], seconds: number, login?: PublicLogin): string {
+  const asked = wanted.map(({ from, path }, index): [string, string] => [
+    `fetch ${index}`,
+    getSize(from, path, seconds),
+  ]);
+  if (login) asked.push(["login", loginQuestion(login, seconds)]);
+  // Each into a variable of its own subshell: what hangs holds up nobody, and no answer runs into another one.
+  const lines = asked.map(([name, ask]) => `{ said=$(${ask}); printf '%s\\n' ${quote(section(name))} "$said"; } &`);
+  return `export LC_ALL=C\n${lines.join("\n")}\nwait\necho; echo ${quote(section("end"))}\n`;
+}
+
+export type PublicLogin = NonNullable<PublicRoad["login"]> & { readonly server: string };
+
+/** The words of `sftp`, then what it ended with. */
+function loginQuestion({ server, user, port, keyFile, knownHostsFile }: PublicLogin, seconds: number): string {
+  const options = {
+    BatchMode: "yes",
+    IdentitiesOnly: "yes",
+    StrictHostKeyChecking: "yes",
+    UserKnownHostsFile: knownHostsFile,
+    GlobalKnownHostsFile: "/dev/null",
+    ConnectTimeout: String(Math.ceil(seconds)),
+  };
+  const words = Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
+  const argv = [
+    "sftp",
+    "-F",
+    "none",
+    "-b",
+    "/dev/null",
+    "-P",
+    String(port),
+    "-i",
+    keyFile,
+    ...words,
+    `${user}@${server}`,
+  ];
+  return `timeout ${seconds} ${argv.map(quote).join(" ")} 2>&1 >/dev/null; echo $?`;
+}

@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Command } from "commander";
+import { wantsColor } from "../lib/color.ts";
+import { exitFindings, type RunbookFlags, runbookOptions, stackOf, toJson } from "../lib/options.ts";
+import { openLooker } from "./look/look.ts";
+import { formatStatus, hasFindings, type Status, statusOf } from "./status/screen.ts";
+
+interface Flags extends RunbookFlags {
+  readonly watch?: true;
+}
+
+/** Between two looks, which rates are counted from. */
+const lookApartMs = 1000;
+const watchEveryMs = 2000;
+const columnsWithoutTerminal = 160;
+const exitInterrupted = 130;
+
+const otherScreen = "\u001b[?1049h";
+const screenBefore = "\u001b[?1049l";
+const homeAndClear = "\u001b[H\u001b[J";
+
+/** `./warren status -s STACK`: one screen of hosts, virtual IP, brokers, queues, agents. */
+export function define(command: Command): void {
+  runbookOptions(command)
+    .option("--watch", "look again every two seconds, until Ctrl-C; --json: one object a line")
+    .addHelpText(
+      "after",
+      `
+What agents do is said in sr3's words: run; idle, nothing came since the look before; wVip, waits for the virtual IP; lag, work waits for more than
+ten seconds; slow, a product takes more than five; rtry, tries again; reje, puts aside; part, works without a broker; hung, doesn't answer;
+stop, its unit is down; away, its host doesn't answer. Rates and the mean time of a product, of first attempts, are since the look before.
+Exit codes: 0 good, 1 could not be done, 2 something is not as it should be, or the stack file is wrong.
+
+  ./warren status -s op
+  ./warren status -s op --watch`,
+    )
+    .action(runStatus);
+}
+
+async function runStatus(flags: Flags): Promise<void> {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, stop);
+  try {
+    await showStatus(flags, controller.signal);
+  } catch (error) {
+    // A terminal's Ctrl-C ends the engine and ssh, too: what they say of it is no news.
+    if (!controller.signal.aborted) throw error;
+  } finally {
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, stop);
+    // The end of --watch that is meant; of one look it is a breaking off.
+    if (controller.signal.aborted && !flags.watch) process.exitCode = exitInterrupted;
+  }
+}
+
+async function showStatus(flags: Flags, signal: AbortSignal): Promise<void> {
+  const looker = await openLooker(stackOf(flags, "status"));
+  const live = flags.watch === true && process.stdout.isTTY === true && !flags.json;
+  const look = () => looker.look({ withMetrics: true, withFetches: false });
+  try {
+    let before = await look();
+    await pause(lookApartMs, signal);
+    if (live) process.stdout.write(otherScreen);
+    while (!signal.aborted) {
+      const now = await look();
+      if (signal.aborted) break;
+      const status = statusOf(now, before, new Date());
+      process.stdout.write(`${live ? homeAndClear : ""}${textOf(status, flags)}`);
+      if (!flags.watch) {
+        if (hasFindings(status)) process.exitCode = exitFindings;
+        break;
+      }
+      before = now;
+      await pause(watchEveryMs, signal);
+    }
+  } finally {
+    if (live) process.stdout.write(screenBefore);
+    looker.close();
+  }
+}
+
+function textOf(status: Status, { json, watch }: Flags): string {
+  if (json) return watch ? `${JSON.stringify(status)}\n` : toJson(status);
+  const columns = process.stdout.columns ?? columnsWithoutTerminal;
+  return formatStatus(status, wantsColor(process.stdout), columns);
+}
+
+/** Ends early, and without an error, at the signal. */
+const pause = (ms: number, signal: AbortSignal): Promise<unknown> => sleep(ms, undefined, { signal }).catch(() => {});

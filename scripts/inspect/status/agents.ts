@@ -1,0 +1,132 @@
+import type { AgentPlace, Chain } from "../look/chain.ts";
+import { type Evidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import { waitSeconds } from "../verify/dispatch-steps.ts";
+import { isConnected } from "../verify/urp-steps.ts";
+
+/**
+ * sr3's words for what an agent does. `stop`: its unit is down. `hung`: it runs and doesn't answer. `part`: it works without a broker, on disk. `wVip`:
+ * it waits for the virtual IP. `reje`: it puts aside. `rtry`: it tries again. `lag`: work waits for longer than ten seconds. `slow`: one product takes longer
+ * than five. `idle`: nothing to do since the last look. `run`. And `away` of a host that doesn't answer, which sr3 has no word for.
+ */
+export type Word = "stop" | "hung" | "part" | "wVip" | "reje" | "rtry" | "lag" | "slow" | "idle" | "run" | "away";
+
+export interface AgentStatus {
+  readonly host: string;
+  readonly agent: string;
+  readonly word: Word;
+  /** Products a second since the look before. */
+  readonly perSecond: number;
+  /** Mean seconds of a product since then, of first attempts; undefined where there was none. */
+  readonly meanSeconds?: number;
+  /** Its own words. */
+  readonly text: string;
+}
+
+const lagSeconds = 10;
+const slowSeconds = 5;
+
+/** Which counters tell what; their sums over all labels. */
+interface Counters {
+  readonly done: string;
+  readonly putAside: readonly string[];
+  readonly triedAgain: readonly string[];
+  /** A histogram of seconds. */
+  readonly took?: string;
+}
+
+const counters: Readonly<Partial<Record<AgentPlace["name"], Counters>>> = {
+  announcer: {
+    done: "warren_announcer_announced_total",
+    putAside: ["warren_announcer_rejected_total"],
+    triedAgain: ["warren_announcer_publish_failures_total"],
+    took: "warren_announcer_announce_latency_seconds",
+  },
+  dispatcher: {
+    done: "warren_dispatcher_dispatched_total",
+    putAside: ["warren_dispatcher_dead_letters_total"],
+    triedAgain: ["warren_dispatcher_publish_failures_total"],
+    took: "warren_dispatcher_dispatch_seconds",
+  },
+  puller: {
+    done: "warren_puller_pulled_total",
+    putAside: ["warren_puller_dead_lettered_total"],
+    triedAgain: ["warren_puller_retries_total", "warren_puller_alternates_asked_total"],
+    took: "warren_puller_pull_duration_seconds",
+  },
+};
+
+/** Every agent of the stack in the order of its hosts. Pure. */
+export function agentStatuses(now: Evidence, before: Evidence): AgentStatus[] {
+  return now.chain.hosts.flatMap(({ name: host, agents }) =>
+    agents.map((place): AgentStatus => {
+      const found = hostEvidence(now, host);
+      if (!found) return { host, agent: place.name, word: "away", perSecond: 0, text: "the host doesn't answer" };
+      return agentStatus(now, place, host, found, hostEvidence(before, host));
+    }),
+  );
+}
+
+function agentStatus(
+  evidence: Evidence,
+  place: AgentPlace,
+  host: string,
+  found: HostEvidence,
+  before: HostEvidence | undefined,
+): AgentStatus {
+  const said = found.agents[place.name];
+  const unit = found.units[place.unit];
+  const isUp = unit?.active === "active" || unit?.active === "activating";
+  const base = { host, agent: place.name, perSecond: 0 };
+  if (!isUp) return { ...base, word: "stop", text: unit ? `${unit.active} (${unit.sub})` : "no such unit" };
+  if (!said?.health) return { ...base, word: "hung", text: said?.silent ?? "not asked" };
+  const seconds = before ? (found.nowMs - before.nowMs) / 1000 : 0;
+  const counts = counters[place.name];
+  const grown = (sample: string): number => {
+    const grew = sumOf(found, place.name, sample) - (before ? sumOf(before, place.name, sample) : 0);
+    // One that was restarted meanwhile counts from 0.
+    return before && seconds > 0 ? Math.max(0, grew) : 0;
+  };
+  const done = counts ? grown(counts.done) : 0;
+  const took = counts?.took === undefined ? 0 : grown(`${counts.took}_count`);
+  const meanSeconds = took > 0 ? grown(`${counts?.took}_sum`) / took : undefined;
+  const { text, state } = said.health;
+  const word = (): Word => {
+    if (!isConnected(text) && /no connection to|takes no messages/.test(text)) return "part";
+    if (state === "standby") return "wVip";
+    if (counts?.putAside.some((name) => grown(name) > 0)) return "reje";
+    if (counts?.triedAgain.some((name) => grown(name) > 0) || Number(said.health?.retrying ?? 0) > 0) return "rtry";
+    if (waitsFor(evidence, place.name, said.health?.spooled, done / Math.max(seconds, 1)) > lagSeconds) return "lag";
+    if ((meanSeconds ?? 0) > slowSeconds) return "slow";
+    return done > 0 || !counts ? "run" : "idle";
+  };
+  return {
+    ...base,
+    word: word(),
+    perSecond: seconds > 0 ? done / seconds : 0,
+    ...(meanSeconds === undefined ? {} : { meanSeconds }),
+    text,
+  };
+}
+
+/** Seconds that what waits for this kind of agent takes; infinite where nothing moves. */
+function waitsFor({ chain, broker }: Evidence, agent: string, spooled: unknown, perSecond: number): number {
+  if (agent === "announcer") {
+    const waiting = typeof spooled === "number" ? spooled : 0;
+    return waiting === 0 ? 0 : waiting / Math.max(perSecond, 1);
+  }
+  const name = queueOf(chain, agent);
+  const queue = name === undefined ? undefined : broker.queues?.[name];
+  if (!queue || queue.ready === 0) return 0;
+  return waitSeconds(queue) ?? Number.POSITIVE_INFINITY;
+}
+
+const queueOf = ({ queues }: Chain, agent: string): string | undefined =>
+  agent === "dispatcher" ? queues.input : agent === "puller" ? queues.pull : undefined;
+
+/** Over all labels. */
+function sumOf({ agents }: HostEvidence, agent: string, sample: string): number {
+  const samples = Object.entries(agents[agent]?.metrics ?? {});
+  return samples
+    .filter(([name]) => name === sample || name.startsWith(`${sample}{`))
+    .reduce((sum, [, value]) => sum + value, 0);
+}

@@ -1,0 +1,135 @@
+import { describe, expect, it } from "vitest";
+import type { Evidence } from "../look/evidence.ts";
+import { type Draft, queueOf, soundEvidence, wordsOf } from "../verify/fixture.ts";
+import { agentStatuses } from "./agents.ts";
+import { formatStatus, hasFindings, statusOf } from "./screen.ts";
+
+/** Two looks, two seconds apart, between which each radar server announced 60, and the others did as much. */
+function looks(): { before: Draft<Evidence>; now: Draft<Evidence> } {
+  const before = soundEvidence();
+  const now = soundEvidence();
+  for (const [look, total] of [
+    [before, 100],
+    [now, 160],
+  ] as const) {
+    for (const urp of look.chain.urps)
+      count(look, urp, "announcer", {
+        announced_total: total,
+        announce_latency_seconds_sum: total / 64,
+        announce_latency_seconds_count: total,
+      });
+    for (const host of look.chain.dispatchers)
+      count(look, host, "dispatcher", { 'dispatched_total{source="urp-1"}': host === "bunny1" ? total : 0 });
+    for (const pds of look.chain.pdses) count(look, pds, "puller", { pulled_total: total });
+  }
+  for (const name of Object.keys(now.hosts)) wordsOf(now, name).nowMs += 2000;
+  return { before, now };
+}
+
+function count(look: Draft<Evidence>, host: string, agent: string, samples: Record<string, number>): void {
+  const found = wordsOf(look, host).agents[agent];
+  if (!found) throw new TypeError(`no ${agent} on ${host}`);
+  const named = Object.entries(samples).map(([name, value]) => [`warren_${agent}_${name}`, value] as const);
+  found.metrics = { ...found.metrics, ...Object.fromEntries(named) };
+}
+
+const wordsNow = ({ now, before }: ReturnType<typeof looks>) =>
+  Object.fromEntries(agentStatuses(now, before).map(({ host, word }) => [host, word]));
+
+describe("status", () => {
+  it("says of a sound system that all run, at which rate, and who waits for the virtual IP", () => {
+    const { now, before } = looks();
+    const agents = agentStatuses(now, before);
+    expect(agents.find(({ host }) => host === "urp-1")).toMatchObject({
+      word: "run",
+      perSecond: 30,
+      meanSeconds: 1 / 64,
+    });
+    expect(agents.map(({ host, word }) => `${host} ${word}`).filter((text) => !text.endsWith("run"))).toEqual([
+      "bunny2 wVip",
+      "bunny3 wVip",
+    ]);
+    expect(hasFindings(statusOf(now, before, new Date()))).toBe(false);
+  });
+
+  it.each<[string, string, string, (now: Draft<Evidence>) => void]>([
+    [
+      "stop",
+      "pds-1",
+      "a unit that is down",
+      (now) => {
+        wordsOf(now, "pds-1").units["warren-puller.service"] = {
+          active: "failed",
+          sub: "failed",
+          restarts: 0,
+          status: "",
+        };
+      },
+    ],
+    [
+      "hung",
+      "pds-2",
+      "one that doesn't answer",
+      (now) => {
+        wordsOf(now, "pds-2").agents.puller = { silent: "no answer in time" };
+      },
+    ],
+    [
+      "part",
+      "urp-2",
+      "one without a broker",
+      (now) => {
+        wordsOf(now, "urp-2").agents.announcer = { health: { ok: false, text: "3 waiting; no connection to x: y" } };
+      },
+    ],
+    ["reje", "pds-3", "one that puts aside", (now) => count(now, "pds-3", "puller", { dead_lettered_total: 1 })],
+    [
+      "rtry",
+      "pds-4",
+      "one that tries again",
+      (now) => count(now, "pds-4", "puller", { 'retries_total{cause="http"}': 2 }),
+    ],
+    [
+      "lag",
+      "bunny1",
+      "a queue that takes more than ten seconds",
+      (now) => Object.assign(queueOf(now, "cmc.urp.input"), { messages: 900, ready: 900 }),
+    ],
+    [
+      "slow",
+      "pds-5",
+      "products that take more than five seconds",
+      (now) => count(now, "pds-5", "puller", { pull_duration_seconds_sum: 60, pull_duration_seconds_count: 10 }),
+    ],
+    ["idle", "urp-1", "one to which nothing came", (now) => count(now, "urp-1", "announcer", { announced_total: 100 })],
+    [
+      "away",
+      "pds-1",
+      "a host that is dead",
+      (now) => {
+        now.hosts["pds-1"] = { unreachable: "no route" };
+      },
+    ],
+  ])("says %s on %s of %s", (word, host, _, change) => {
+    const both = looks();
+    change(both.now);
+    expect(wordsNow(both)[host]).toBe(word);
+    expect(hasFindings(statusOf(both.now, both.before, new Date()))).toBe(word !== "idle");
+  });
+
+  it("counts from 0 what was restarted between two looks", () => {
+    const both = looks();
+    count(both.now, "pds-1", "puller", { pulled_total: 3 });
+    expect(agentStatuses(both.now, both.before).find(({ host }) => host === "pds-1")).toMatchObject({ perSecond: 0 });
+  });
+
+  it("fits on one screen of eighty columns", () => {
+    const { now, before } = looks();
+    const lines = formatStatus(statusOf(now, before, new Date(0)), false, 80)
+      .trimEnd()
+      .split("\n");
+    expect(lines[0]).toBe("stack lab4  1970-01-01 00:00:00 UTC  10.203.4.50 on bunny1");
+    expect(lines.length).toBeLessThan(40);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+});

@@ -1,0 +1,137 @@
+import type { Chain } from "../look/chain.ts";
+import { type Evidence, holdersOf, hostEvidence } from "../look/evidence.ts";
+import { agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
+import { keepsRunningStep } from "./crash-steps.ts";
+import { dispatchSteps } from "./dispatch-steps.ts";
+import { broken, good, onHost, type Step, type Verdict } from "./step.ts";
+
+const members = ({ members: hosts }: Chain) => hosts;
+const nodeOf = (host: string): string => `rabbit@${host}`;
+const withVip = (chain: Chain): string[] => (chain.vip ? chain.members.slice(0, 1) : []);
+
+/** "2. On bunny1/2-op": the broker, where the virtual IP is, the dispatcher. What the rest lives by comes first. */
+export const bunnySteps: readonly Step[] = [
+  answersStep("bunny", members),
+  clockStep("bunny", members),
+  diskStep("bunny", members),
+  unitStep("broker runs", "bunny", "rabbitmq-server.service", members),
+  amqpStep("bunny", members),
+  {
+    name: "broker serves",
+    part: "bunny",
+    hosts: members,
+    judge: ({ evidence }, host) => {
+      const view = evidence.broker.members[host] ?? { silent: "not asked" };
+      if ("nodes" in view) return good("its management API answers");
+      if (!hostEvidence(evidence, host)) return { verdict: "unknown", evidence: "the host doesn't answer" };
+      return broken(
+        `its management API is silent: ${view.silent}`,
+        `${onHost(evidence, host, "tail -n 50 /var/log/rabbitmq/rabbit@*.log")}; a node that is alone pauses, and goes on when it sees the others; one that hangs: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
+      );
+    },
+  },
+  {
+    name: "members are together",
+    part: "bunny",
+    hosts: members,
+    judge: ({ evidence }, host) => together(evidence, host),
+  },
+  {
+    name: "no alarm",
+    part: "bunny",
+    hosts: members,
+    judge: ({ evidence }, host) => {
+      const node = nodesSeen(evidence).find(({ name }) => name === nodeOf(host));
+      if (!node) return { verdict: "unknown", evidence: "no member tells of it" };
+      if (!node.memoryAlarm && !node.diskAlarm) return good("none of memory or disk");
+      const what = node.diskAlarm ? "disk" : "memory";
+      const remedy = node.diskAlarm
+        ? onHost(evidence, host, "df -h /var/lib/rabbitmq")
+        : `${onHost(evidence, host, "rabbitmq-diagnostics -q memory_breakdown")}; queues that nobody reads fill it`;
+      return broken(`an alarm of ${what}: no member takes messages until it is over`, remedy);
+    },
+  },
+  // The virtual IP leaves a host whose dispatcher has ended: before it.
+  keepsRunningStep(
+    "bunny",
+    ({ dispatchers }) => dispatchers,
+    (agent) => agent === "dispatcher",
+  ),
+  unitStep("keepalived runs", "bunny", "keepalived.service", (chain) => (chain.vip ? chain.members : [])),
+  {
+    name: "the virtual IP is on one host",
+    part: "bunny",
+    hosts: withVip,
+    judge: ({ evidence }, host) => {
+      const { vip } = evidence.chain;
+      const found = holdersOf(evidence);
+      if (found.length === 1) return good(`${vip?.name} ${vip?.address} is on ${found[0]}`);
+      const silent = evidence.chain.members.filter((member) => !hostEvidence(evidence, member));
+      const look = onHost(evidence, host, "journalctl -t warren-vip -u keepalived -n 30");
+      if (found.length > 1) {
+        return broken(
+          `${vip?.address} is on ${found.join(" and ")}: they don't hear each other`,
+          `look at the network between them; ${look}`,
+        );
+      }
+      const unless = silent.length > 0 ? `, unless on ${silent.join(" or ")}` : "";
+      return broken(`${vip?.address} is on no host${unless}: no broker passes keepalived's check`, look);
+    },
+  },
+  {
+    name: "on the preferred host",
+    part: "bunny",
+    hosts: withVip,
+    judge: ({ evidence }, preferred) => {
+      const found = holdersOf(evidence);
+      if (found.includes(preferred)) return good(`${preferred} has the best priority`);
+      if (found.length === 0) return { verdict: "unknown", evidence: "on no host" };
+      return broken(
+        `${evidence.chain.vip?.address} is on ${found.join(" and ")}, not on ${preferred}`,
+        `it comes back by itself some seconds after ${preferred} is sound. Kept away by hand: ${onHost(evidence, preferred, "/usr/local/lib/warren/stand-back no")}; what keepalived says: ${onHost(evidence, preferred, "journalctl -u keepalived -n 20")}`,
+      );
+    },
+  },
+  agentStep("bunny", "dispatcher", ({ dispatchers }) => dispatchers),
+  ...dispatchSteps,
+];
+
+/** Every member that answers knows every other one, and is parted from none. */
+function together(evidence: Evidence, host: string): Verdict {
+  const name = nodeOf(host);
+  const views = Object.entries(evidence.broker.members).flatMap(([from, view]) =>
+    "nodes" in view ? [{ from, node: view.nodes.find((node) => node.name === name) }] : [],
+  );
+  if (views.length === 0) return { verdict: "unknown", evidence: "no member answers" };
+  const status = onHost(evidence, host, "rabbitmqctl -q cluster_status");
+  const strange = views.find(({ node }) => !node);
+  if (strange) {
+    return broken(
+      `${strange.from} doesn't know ${name}: it is in no cluster with it`,
+      `./warren up -s ${evidence.chain.stack}; ${status}`,
+    );
+  }
+  const down = views.filter(({ node }) => !node?.running).map(({ from }) => from);
+  if (down.length > 0) {
+    return broken(
+      `${name} is not running, say ${down.join(", ")}`,
+      `${onHost(evidence, host, "systemctl status rabbitmq-server")}; where it runs, look at the network between them`,
+    );
+  }
+  const parted = views.find(({ node }) => node && node.partitions.length > 0);
+  if (parted) {
+    return broken(
+      `${name} is parted from ${parted.node?.partitions.join(", ")}, says ${parted.from}`,
+      `it heals by itself when the network is there again; where it doesn't: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
+    );
+  }
+  return good(`running, and known to ${views.map(({ from }) => from).join(", ")}`);
+}
+
+/** What each member says of itself, else what another one says of it. */
+function nodesSeen({ broker }: Evidence) {
+  const views = Object.entries(broker.members).flatMap(([from, view]) =>
+    "nodes" in view ? view.nodes.map((node) => ({ ...node, own: node.name === nodeOf(from) })) : [],
+  );
+  return views.toSorted((a, b) => Number(b.own) - Number(a.own));
+}

@@ -1,0 +1,157 @@
+import type { Evidence } from "../look/evidence.ts";
+import { type Draft, nowMs, wordsOf } from "./fixture.ts";
+
+/** One thing that is wrong, and the link that has to be named for it. */
+export interface Case {
+  readonly title: string;
+  /** The stack that it is looked at in; `lab4` unless given. */
+  readonly stack?: string;
+  readonly change: (evidence: Draft<Evidence>) => void;
+  readonly host: string;
+  readonly step: string;
+  /** What the evidence says, and what the remedy has in it. */
+  readonly says: RegExp;
+  readonly remedy: RegExp;
+}
+
+const dead = (evidence: Draft<Evidence>, host: string, why = "connect to host: No route to host") => {
+  evidence.hosts[host] = { unreachable: why };
+};
+const unitIs = (evidence: Draft<Evidence>, host: string, unit: string, active: string, sub: string) => {
+  wordsOf(evidence, host).units[unit] = { active, sub, restarts: 3, status: "" };
+};
+const agentSays = (evidence: Draft<Evidence>, host: string, agent: string, ok: boolean, text: string, more = {}) => {
+  wordsOf(evidence, host).agents[agent] = { health: { ok, text, ...more } };
+};
+const silentAgent = (evidence: Draft<Evidence>, host: string, agent: string, silent: string) => {
+  wordsOf(evidence, host).agents[agent] = { silent };
+};
+const nodesSeenBy = (evidence: Draft<Evidence>, host: string) => {
+  const view = evidence.broker.members[host];
+  if (!view || "silent" in view) throw new TypeError(`${host} is silent`);
+  return view.nodes;
+};
+const nodeSeen = (evidence: Draft<Evidence>, from: string, node: string) => {
+  const found = nodesSeenBy(evidence, from).find(({ name }) => name === `rabbit@${node}`);
+  if (!found) throw new TypeError(`${from} doesn't know ${node}`);
+  return found;
+};
+/** A member that has ended: the others say so, the address has moved, its dispatcher waits. */
+const brokerGone = (evidence: Draft<Evidence>, host: string, to: string) => {
+  evidence.broker.members[host] = { silent: "connect ECONNREFUSED" };
+  for (const from of evidence.chain.members) if (from !== host) nodeSeen(evidence, from, host).running = false;
+  const address = evidence.chain.vip?.address ?? "";
+  const own = wordsOf(evidence, host);
+  if (own.addresses.includes(address)) {
+    own.addresses = own.addresses.filter((one) => one !== address);
+    wordsOf(evidence, to).addresses.push(address);
+    agentSays(evidence, to, "dispatcher", true, "active; connected to 127.0.0.1:5672", { state: "active" });
+  }
+  agentSays(evidence, host, "dispatcher", false, "standby; no connection to 127.0.0.1:5672", { state: "standby" });
+  for (const queue of Object.values(evidence.broker.queues ?? {})) {
+    queue.inStep = queue.inStep.filter((node) => node !== `rabbit@${host}`);
+  }
+};
+
+export const cases: readonly Case[] = [
+  {
+    title: "a radar server is dead",
+    change: (look) => dead(look, "urp-2"),
+    ...{
+      host: "urp-2",
+      step: "host answers",
+      says: /No route to host/,
+      remedy: /ssh -F .warren\/ssh\/lab4.config urp-2/,
+    },
+  },
+  {
+    title: "a radar server's disk is full",
+    change: (look) => {
+      wordsOf(look, "urp-1").disks = [{ mount: "/", usedPercent: 100, freeBytes: 0 }];
+      agentSays(look, "urp-1", "announcer", false, "500 announced, 2 waiting; no space left");
+    },
+    ...{ host: "urp-1", step: "room on its disks", says: /100 % are used/, remedy: /make room/ },
+  },
+  {
+    title: "the radar software of one server stands still",
+    change: (look) => {
+      wordsOf(look, "urp-2").newest = [{ path: "old", bytes: 1, modifiedMs: nowMs - 1_200_000 }];
+    },
+    ...{ host: "urp-2", step: "products are made", says: /20 min old/, remedy: /radar software/ },
+  },
+  {
+    title: "a product tree is empty",
+    change: (look) => {
+      wordsOf(look, "urp-1").newest = [];
+    },
+    ...{ host: "urp-1", step: "products are made", says: /no product below/, remedy: /radar software/ },
+  },
+  {
+    title: "an announcer was stopped",
+    change: (look) => {
+      unitIs(look, "urp-1", "warren-announcer.service", "inactive", "dead");
+      silentAgent(look, "urp-1", "announcer", "Connection refused");
+    },
+    ...{
+      host: "urp-1",
+      step: "announcer runs",
+      says: /inactive \(dead\)/,
+      remedy: /systemctl restart warren-announcer/,
+    },
+  },
+  {
+    title: "an announcer hangs",
+    change: (look) => silentAgent(look, "urp-1", "announcer", "no answer in time"),
+    ...{ host: "urp-1", step: "announcer runs", says: /doesn't answer on port 9101/, remedy: /it hangs/ },
+  },
+  {
+    title: "an announcer does not see a product",
+    change: (look) => {
+      const host = wordsOf(look, "urp-2");
+      host.newest = [{ path: "a/b", bytes: 1, modifiedMs: nowMs - 60_000 }];
+      host.announcedAtMs = nowMs - 90_000;
+    },
+    ...{
+      host: "urp-2",
+      step: "products are announced",
+      says: /60 s old and not announced/,
+      remedy: /warren logs -s lab4/,
+    },
+  },
+  {
+    title: "one radar server has no way to the broker",
+    change: (look) => agentSays(look, "urp-2", "announcer", false, "9 waiting; no connection to x: timeout"),
+    ...{ host: "urp-2", step: "products are announced", says: /urp-1.* have one/, remedy: /the way from urp-2/ },
+  },
+  {
+    title: "the tree can't be watched",
+    change: (look) => agentSays(look, "urp-1", "announcer", false, "too many watches; connected to x"),
+    ...{ host: "urp-1", step: "products are announced", says: /too many watches/, remedy: /--agent announcer/ },
+  },
+  {
+    title: "apache was stopped",
+    change: (look) => {
+      unitIs(look, "urp-1", "apache2.service", "failed", "failed");
+      for (const host of ["urp-1", ...look.chain.pdses]) {
+        for (const fetch of wordsOf(look, host).fetches ?? [])
+          if (fetch.from === "urp-1") fetch.answer = { silent: "Connection refused" };
+      }
+    },
+    ...{ host: "urp-1", step: "apache runs", says: /failed/, remedy: /systemctl start apache2/ },
+  },
+  {
+    title: "products are not allowed to be read",
+    change: (look) => {
+      for (const fetch of wordsOf(look, "urp-2").fetches ?? []) fetch.answer = { status: 403, bytes: 199, body: "" };
+    },
+    ...{ host: "urp-2", step: "products are served", says: /answers 403/, remedy: /error.log/ },
+  },
+  {
+    title: "a server gives half a file",
+    change: (look) => {
+      for (const fetch of wordsOf(look, "urp-2").fetches ?? []) fetch.answer = { status: 200, bytes: 300, body: "" };
+    },
+    ...{ host: "urp-2", step: "products are served", says: /300 of 658 bytes/, remedy: /error.log/ },
+  },
+];
+export { agentSays, brokerGone, dead, nodeSeen, nodesSeenBy, silentAgent, unitIs };

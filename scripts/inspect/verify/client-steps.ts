@@ -1,0 +1,84 @@
+import { type Chain, subscriberUnit } from "../look/chain.ts";
+import { type Evidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import { answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
+import { keepsRunningStep } from "./crash-steps.ts";
+import { isTooSlow, perSecond, waitSeconds } from "./dispatch-steps.ts";
+import { ageText, broken, byHost, good, logsOf, onHost, type Step, type Verdict } from "./step.ts";
+import { judgeFetch } from "./urp-steps.ts";
+
+/** Seconds from a product's delivery to its fetch. */
+const lagSecondsMost = 15;
+
+const clients = ({ publicRoad }: Chain) => publicRoad?.clients ?? [];
+
+/** Subscribers of the stack's own, as those outside have them. */
+export const clientSteps: readonly Step[] = [
+  answersStep("client", clients),
+  clockStep("client", clients),
+  diskStep("client", clients),
+  keepsRunningStep("client", clients, (agent) => agent === "subscriber"),
+  unitStep("subscriber runs", "client", subscriberUnit, clients),
+  {
+    name: "it reaches the public server",
+    part: "client",
+    hosts: clients,
+    judge: byHost(({ fetches = [] }, { evidence }, name) => {
+      const [fetch] = fetches;
+      if (!fetch) return good("no product to fetch");
+      return judgeFetch(fetch, onHost(evidence, name, `ping -c 3 ${fetch.from}`));
+    }),
+  },
+  {
+    name: "announcements are taken",
+    part: "client",
+    hosts: clients,
+    judge: ({ evidence }, host) => taken(evidence, host),
+  },
+  {
+    name: "products are fetched",
+    part: "client",
+    hosts: clients,
+    judge: byHost((host, { evidence }, name) => fetched(evidence, host, name)),
+  },
+];
+
+function taken(evidence: Evidence, host: string): Verdict {
+  const { chain, publicBroker } = evidence;
+  const name = chain.publicRoad?.queues[host] ?? "";
+  if (!publicBroker?.queues) return { verdict: "unknown", evidence: "the broker doesn't tell of queues" };
+  const journal = logsOf(evidence, host, "subscriber");
+  const found = publicBroker.queues[name];
+  if (!found) return broken(`there is no queue ${name}: its subscriber declares it when it connects`, journal);
+  const holds = `${name} holds ${found.messages}, ${found.consumers} consumers take ${perSecond(found.acknowledged)}`;
+  if (found.consumers === 0) {
+    return broken(
+      `${holds}: the subscriber has no connection`,
+      `${journal}; the way: ${onHost(evidence, host, `ping -c 3 ${chain.publicRoad?.server}`)}`,
+    );
+  }
+  const isStuck = waitSeconds(found) === undefined && found.ready > 0;
+  return isStuck || isTooSlow(found)
+    ? broken(`${holds}: ${isStuck ? "none is taken" : "it is too slow"}`, journal)
+    : good(holds);
+}
+
+/** How far it is behind, where it hears of all that is delivered: what the watcher announces goes by another exchange. */
+function fetched(evidence: Evidence, { fetchedAtMs }: HostEvidence, name: string): Verdict {
+  const { publicRoad } = evidence.chain;
+  const server = publicRoad && hostEvidence(evidence, publicRoad.server);
+  const delivered = server?.newest?.find(
+    ({ path }) => !publicRoad?.watchedTrees.some((tree) => path.startsWith(`${tree}/`)),
+  );
+  if (!publicRoad?.clientsHearAll || !server || !delivered || fetchedAtMs === undefined) {
+    return good("nothing to compare");
+  }
+  const lagMs = delivered.modifiedMs - fetchedAtMs;
+  const deliveredText = `the last product was delivered ${ageText(server.nowMs - delivered.modifiedMs)} ago`;
+  // The folder's time has no fraction.
+  const isBehind = lagMs > 1000 && server.nowMs - delivered.modifiedMs > lagSecondsMost * 1000;
+  if (!isBehind) return good(`${deliveredText}, and fetched`);
+  return broken(
+    `${deliveredText}; the last one was fetched ${ageText(lagMs)} before that`,
+    `it hangs: ${onHost(evidence, name, "systemctl restart warren-subscriber.service")}; ${logsOf(evidence, name, "subscriber")}`,
+  );
+}

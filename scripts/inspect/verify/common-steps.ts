@@ -1,0 +1,169 @@
+import { type Chain, chainHostOf } from "../look/chain.ts";
+import { type AgentEvidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import {
+  ageText,
+  broken,
+  byHost,
+  good,
+  type Look,
+  logsOf,
+  onHost,
+  type Part,
+  type Step,
+  type Verdict,
+} from "./step.ts";
+
+/**
+ * Bytes below which a host's disk is as good as full: RabbitMQ stops taking messages below 50 MB (`disk_free_limit`'s own default), and
+ * the agents' journals grow meanwhile.
+ */
+const freeBytesLeast = 64 << 20;
+
+/** Links that are the same in each part of the chain: the host, its disk, a unit of it. */
+export const answersStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  name: "host answers",
+  part,
+  hosts,
+  judge: ({ evidence }, host) => {
+    const found = evidence.hosts[host];
+    if (found && !("unreachable" in found)) return good("answers by ssh");
+    const why = found && "unreachable" in found ? found.unreachable : "not asked";
+    return broken(
+      `no answer by ssh: ${why}`,
+      `look at its power, link and console; then ${onHost(evidence, host, "uptime")}`,
+    );
+  },
+});
+
+/**
+ * Clocks of hosts may differ by this: dispatchers let a product go out again after a window, and tell its age by what radar servers say.
+ * What hosts take to answer is in it, too.
+ */
+const clockMsMost = 10_000;
+
+/** Its clock is that of most hosts. */
+export const clockStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  name: "its clock is right",
+  part,
+  hosts,
+  judge: byHost(({ nowMs }, { evidence }, host) => {
+    const all = Object.keys(evidence.hosts).flatMap((name) => hostEvidence(evidence, name)?.nowMs ?? []);
+    const middleMs = all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? nowMs;
+    const offMs = nowMs - middleMs;
+    if (Math.abs(offMs) <= clockMsMost) return good(`within ${clockMsMost / 1000} s of the other hosts`);
+    return broken(
+      `${ageText(Math.abs(offMs))} ${offMs > 0 ? "ahead of" : "behind"} most hosts`,
+      `${onHost(evidence, host, "timedatectl")}; ${onHost(evidence, host, "systemctl status systemd-timesyncd chrony")}`,
+    );
+  }),
+});
+
+export const diskStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  name: "room on its disks",
+  part,
+  hosts,
+  judge: byHost(({ disks }, { evidence }, host) => {
+    const full = disks.find(({ freeBytes }) => freeBytes < freeBytesLeast);
+    if (full) {
+      return broken(
+        `${full.mount} has ${megabytes(full.freeBytes)} left, ${full.usedPercent} % are used`,
+        `make room: ${onHost(evidence, host, `du -xhd2 ${full.mount} | sort -h | tail`)}`,
+      );
+    }
+    const fullest = disks.toSorted((a, b) => b.usedPercent - a.usedPercent)[0];
+    return good(fullest ? `${fullest.mount}: ${fullest.usedPercent} % used` : "no file system looked at");
+  }),
+});
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / (1 << 20))} MB`;
+
+/** A unit that comes with a package. */
+export const unitStep = (name: string, part: Part, unit: string, hosts: Step["hosts"]): Step => ({
+  name,
+  part,
+  hosts,
+  judge: byHost((host, look, hostName) => judgeUnit(host, look, hostName, unit)),
+});
+
+function judgeUnit(host: HostEvidence, { evidence }: Look, name: string, unit: string): Verdict {
+  const state = host.units[unit];
+  if (state?.active === "active") return good(`${unit} is ${state.sub}`);
+  return broken(
+    `${unit} is ${state ? `${state.active} (${state.sub})` : "not there"}`,
+    `${onHost(evidence, name, `journalctl -u ${unit} -n 30`)}; then ${onHost(evidence, name, `systemctl start ${unit}`)}`,
+  );
+}
+
+/** Whoever hangs is known by this: a management API that asks all members hangs with one of them. */
+export const amqpStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  name: "broker answers",
+  part,
+  hosts,
+  judge: byHost(({ amqp }, { evidence }, host) => {
+    if (!amqp) return good("not asked");
+    if ("ok" in amqp) return good("answers AMQP on loopback");
+    return broken(
+      `no answer to AMQP on loopback: ${amqp.silent}`,
+      `${onHost(evidence, host, "tail -n 50 /var/log/rabbitmq/rabbit@*.log")}; a node that is alone pauses, and goes on when it sees the others; one that hangs: ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
+    );
+  }),
+});
+
+/** An agent runs and answers; what it says of its work is another step's. */
+export const agentStep = (part: Part, agent: string, hosts: Step["hosts"]): Step => ({
+  name: `${agent} runs`,
+  part,
+  hosts,
+  judge: byHost((host, look, name) => judgeAgent(host, look, name, agent)),
+});
+
+/** Whether an agent runs and answers. */
+export function judgeAgent(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+  const place = chainHostOf(evidence.chain, name).agents.find((one) => one.name === agent);
+  if (!place) return good("none is placed here");
+  const unit = host.units[place.unit];
+  // Agents that wait for their broker are activating, and answer.
+  const isUp = unit?.active === "active" || (unit?.active === "activating" && unit.sub === "start");
+  const { health, silent } = agentOf(host, agent);
+  if (isUp && health) return good(`${place.unit} is ${unit?.sub}`);
+  const restart = onHost(evidence, name, `systemctl restart ${place.unit}`);
+  if (!isUp) {
+    const state = unit ? `${unit.active} (${unit.sub})` : "not there";
+    return broken(`${place.unit} is ${state}`, `${logsOf(evidence, name, agent)}; then ${restart}`);
+  }
+  return broken(
+    `${place.unit} runs and doesn't answer on port ${place.port}: ${silent}`,
+    `it hangs; systemd ends it by its watchdog, or ${restart}`,
+  );
+}
+
+/** What an agent says of its work, where nothing else of the chain does. */
+export const agentIsWell = (part: Part, agent: string, hosts: Step["hosts"]): Step => ({
+  name: `${agent} is well`,
+  part,
+  hosts,
+  judge: byHost((host, look, name) => judgeWell(host, look, name, agent)),
+});
+
+export function judgeWell(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+  const { health } = agentOf(host, agent);
+  if (!chainHostOf(evidence.chain, name).agents.some((one) => one.name === agent)) return good("none is placed here");
+  if (!health) return { verdict: "unknown", evidence: `the ${agent} says nothing` };
+  return health.ok ? good(health.text) : broken(health.text, logsOf(evidence, name, agent));
+}
+
+type JudgeAgent = (host: HostEvidence, look: Look, name: string, agent: string) => Verdict;
+
+/** Of several agents on a host: the first that isn't well, else what all say. */
+export const eachAgent = (
+  agents: (chain: Chain, host: string) => readonly string[],
+  judge: JudgeAgent,
+): Step["judge"] =>
+  byHost((host, look, name) => {
+    const verdicts = agents(look.evidence.chain, name).map((agent) => judge(host, look, name, agent));
+    const bad = verdicts.find(({ verdict }) => verdict !== "good");
+    return bad ?? good(verdicts.map(({ evidence }) => evidence).join(" · "));
+  });
+
+export const agentOf = (host: HostEvidence, agent: string): AgentEvidence =>
+  host.agents[agent] ?? { silent: "not asked" };

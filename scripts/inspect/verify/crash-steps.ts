@@ -1,0 +1,78 @@
+import type { Chain } from "../look/chain.ts";
+import { chainHostOf } from "../look/chain.ts";
+import { type Evidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import { headText } from "../look/queue-head.ts";
+import { type CrashLoop, crashLoops, keptPlaces } from "../look/restarts.ts";
+import { ageText, broken, byHost, type Crash, good, logsOf, onHost, type Part, type Step } from "./step.ts";
+
+/**
+ * Programs of warren's own stay up. A link of its own, before the others of those agents: one that ends and is started again, over and over, looks to
+ * each of the others as something else, e.g. as a broker without a connection.
+ */
+export const keepsRunningStep = (part: Part, hosts: Step["hosts"], isMeant: (agent: string) => boolean): Step => ({
+  name: "keeps running",
+  part,
+  hosts: (chain) => hosts(chain).filter((name) => placesOf(chain, name, isMeant).length > 0),
+  judge: byHost((host, { evidence }, name) => {
+    const [loop, ...others] = crashLoops(evidence.chain, name, host).filter(({ place }) => isMeant(place.name));
+    if (!loop)
+      return good(
+        placesOf(evidence.chain, name, isMeant)
+          .map((place) => steadyText(host, place))
+          .join(" · "),
+      );
+    const more = others.length > 0 ? `; so does ${others.map(({ place }) => place.name).join(", ")}` : "";
+    const crash = crashOf(evidence, host, loop);
+    return { ...broken(`${crashText(crash, host.nowMs)}${more}`, remedyOf(evidence, name, crash)), crash };
+  }),
+});
+
+const placesOf = (chain: Chain, name: string, isMeant: (agent: string) => boolean) =>
+  keptPlaces(chainHostOf(chain, name)).filter((place) => isMeant(place.name));
+
+function steadyText(host: HostEvidence, { name, unit }: CrashLoop["place"]): string {
+  const restarts = host.restarts?.[unit]?.length ?? 0;
+  return restarts === 0 ? `${name} has not ended` : `${name} was restarted ${times(restarts)} within ten minutes`;
+}
+
+const times = (count: number): string => (count === 1 ? "once" : `${count} times`);
+
+function crashOf(evidence: Evidence, host: HostEvidence, { place, restarts, lastMs }: CrashLoop): Crash {
+  const { name, unit, takes } = place;
+  const { chain, broker, publicBroker } = evidence;
+  const { result = "", exitStatus = 0 } = host.units[unit] ?? {};
+  const end = host.ends?.[unit];
+  const words = end?.fatal ?? end?.words;
+  const asked = takes?.broker === chain.broker ? broker.heads : publicBroker?.heads;
+  const heads = (takes?.queues ?? []).flatMap((queue) => {
+    const head = asked?.[queue];
+    return head ? [[queue, head] as const] : [];
+  });
+  return {
+    ...{ agent: name, unit, restarts, lastRestartMs: lastMs, result, exitStatus },
+    ...(words === undefined ? {} : { lastWords: words }),
+    heads: Object.fromEntries(heads),
+  };
+}
+
+function crashText(crash: Crash, nowMs: number): string {
+  const { agent, restarts, lastRestartMs, result, exitStatus, lastWords, heads } = crash;
+  return [
+    `${agent} was restarted ${times(restarts)} within ten minutes, the last time ${ageText(nowMs - lastRestartMs)} ago`,
+    // While it runs, systemd has nothing to say of its end; and no status where its program did not begin.
+    ...(result === "" || result === "success" ? [] : [`its last end: ${result}${exitStatus ? ` ${exitStatus}` : ""}`]),
+    ...(lastWords === undefined ? [] : [`it wrote: ${lastWords}`]),
+    ...Object.entries(heads).map(([queue, head]) => headText(queue, head)),
+  ].join("; ");
+}
+
+function remedyOf(evidence: Evidence, name: string, { agent, unit, heads }: Crash): string {
+  const message = Object.keys(heads).length > 0 ? "; where it chokes on that message, take it from the queue" : "";
+  return `${logsOf(evidence, name, agent)} says why it ends${message}; ${onHost(evidence, name, `systemctl restart ${unit}`)} when it is repaired`;
+}
+
+/** Whether an agent of a host keeps ending. */
+export function keepsEnding(evidence: Evidence, name: string, agent: string): boolean {
+  const host = hostEvidence(evidence, name);
+  return host !== undefined && crashLoops(evidence.chain, name, host).some(({ place }) => place.name === agent);
+}

@@ -1,0 +1,140 @@
+import type { Chain } from "../look/chain.ts";
+import { type Evidence, hostEvidence, type QueueEvidence } from "../look/evidence.ts";
+import { agentOf } from "./common-steps.ts";
+import { broken, byHost, good, logsOf, onHost, type Step, type Verdict } from "./step.ts";
+
+/** Messages that may be on their way without meaning that something stands still: the largest prefetch of the dispatcher, and half again. */
+const onTheirWay = 3000;
+
+const dispatchers = ({ dispatchers: hosts }: Chain) => hosts;
+const first = ({ members }: Chain) => members.slice(0, 1);
+
+/** Queues and dispatchers. */
+export const dispatchSteps: readonly Step[] = [
+  { name: "queues are replicated", part: "bunny", hosts: first, judge: ({ evidence }) => replicated(evidence) },
+  {
+    name: "dispatcher is well",
+    part: "bunny",
+    hosts: dispatchers,
+    judge: byHost((host, { evidence }, name) => {
+      const { health } = agentOf(host, "dispatcher");
+      if (!health) return { verdict: "unknown", evidence: "the dispatcher says nothing" };
+      if (health.ok) return good(health.text);
+      const remedy = /SILENT:/.test(health.text)
+        ? "a radar server announces nothing while the other one does: go back to 1"
+        : `${logsOf(evidence, name, "dispatcher")}; ${onHost(evidence, name, "systemctl show warren-dispatcher.service -p StatusText")}`;
+      return broken(health.text, remedy);
+    }),
+  },
+  { name: "one dispatcher is active", part: "bunny", hosts: first, judge: ({ evidence }) => oneActive(evidence) },
+  {
+    name: "announcements are dispatched",
+    part: "bunny",
+    hosts: first,
+    judge: ({ evidence }, host) => {
+      const { input, pull } = evidence.chain.queues;
+      const found = evidence.broker.queues?.[input];
+      const out = evidence.broker.queues?.[pull];
+      if (!found) return noQueue(evidence, input);
+      const rates = `in ${perSecond(found.published)}, dispatched ${perSecond(out?.published ?? 0)}`;
+      const holds = `${input} holds ${found.messages}, ${rates}`;
+      const who = `./warren logs -s ${evidence.chain.stack} --agent dispatcher --since 600`;
+      if (found.consumers === 0) return broken(`${input} has no consumer; ${holds}`, who);
+      if (found.messages > onTheirWay && found.acknowledged < 1) {
+        return broken(`${holds}: none is taken`, `${who}; ${onHost(evidence, host, "rabbitmqctl -q list_consumers")}`);
+      }
+      return good(holds);
+    },
+  },
+  {
+    name: "ledger is read",
+    part: "bunny",
+    hosts: dispatchers,
+    judge: ({ evidence }, host) => {
+      const name = evidence.chain.queues.ledgers[host] ?? "";
+      const found = evidence.broker.queues?.[name];
+      if (!found) return noQueue(evidence, name);
+      const holds = `${name} holds ${found.messages}`;
+      const remedy = `its dispatcher is away, or can't write its journal: ${logsOf(evidence, host, "dispatcher")}; ${onHost(evidence, host, "df -h /var/lib/warren")}`;
+      if (found.consumers === 0) return broken(`${holds}, and has no consumer`, remedy);
+      if (found.messages > onTheirWay && found.acknowledged < 1) return broken(`${holds}: none is acked`, remedy);
+      return good(holds);
+    },
+  },
+];
+
+/** All queues of the chain, on all members, in step. */
+function replicated(evidence: Evidence): Verdict {
+  const { chain, broker } = evidence;
+  if (!broker.queues) return { verdict: "unknown", evidence: "no member tells of queues" };
+  const { input, pull, dead, ledgers } = chain.queues;
+  const wanted = [input, pull, dead, ...Object.values(ledgers)];
+  const missing = wanted.find((name) => !broker.queues?.[name]);
+  if (missing) return noQueue(evidence, missing);
+  const behind = wanted.flatMap((name) => {
+    const queue = broker.queues?.[name];
+    const lacks = queue && chain.members.filter((host) => !queue.inStep.includes(`rabbit@${host}`));
+    if (!queue || !lacks || (lacks.length === 0 && queue.state === "running")) return [];
+    return [{ name, lacks, state: queue.state }];
+  });
+  const [one] = behind;
+  if (!one) return good(`${wanted.length} queues, each on ${chain.members.length} members in step`);
+  const on = one.lacks.length > 0 ? `lacks a replica in step on ${one.lacks.join(", ")}` : `is ${one.state}`;
+  const more = behind.length > 1 ? `, and ${behind.length - 1} more` : "";
+  const host = one.lacks[0] ?? chain.members[0] ?? "";
+  return broken(
+    `${one.name} ${on}${more}`,
+    `a member that has come back catches up by itself; where it doesn't within minutes: ${onHost(evidence, host, "rabbitmqctl -q list_queues name state")}, then ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,
+  );
+}
+
+export function noQueue({ broker, chain }: Evidence, name: string): Verdict {
+  if (!broker.queues) return { verdict: "unknown", evidence: "no member tells of queues" };
+  return broken(
+    `there is no queue ${name}`,
+    `agents declare it when they connect: ${onHost({ chain }, chain.dispatchers[0] ?? "", "systemctl restart warren-dispatcher.service")}`,
+  );
+}
+
+/** Exactly one, and where the virtual IP is; the others stand by. */
+function oneActive(evidence: Evidence): Verdict {
+  const { chain } = evidence;
+  const states = chain.dispatchers.map((host) => {
+    const found = hostEvidence(evidence, host);
+    const state = found && agentOf(found, "dispatcher").health?.state;
+    return { host, state: typeof state === "string" ? state : "silent" };
+  });
+  const text = states.map(({ host, state }) => `${host} ${state}`).join(", ");
+  // Before the first announcement after a pause it looks what others did, for milliseconds.
+  const active = states.filter(({ state }) => state === "active" || state === "catching-up");
+  const logs = `./warren logs -s ${chain.stack} --agent dispatcher --since 600`;
+  if (active.length === 0) return broken(`none dispatches: ${text}`, logs);
+  if (active.length > 1 && chain.vip)
+    return broken(`more than one dispatches: ${text}`, `go back to the virtual IP; ${logs}`);
+  const [one] = active;
+  const isHolder =
+    !chain.vip || !one || hostEvidence(evidence, one.host)?.addresses.includes(chain.vip.address) === true;
+  if (!isHolder) return broken(`${one.host} dispatches and hasn't the virtual IP: ${text}`, logs);
+  return good(text);
+}
+
+export const perSecond = (rate: number): string => `${rate.toFixed(rate < 10 ? 1 : 0)}/s`;
+
+/** Seconds that what waits takes at the rate of now; undefined where nothing moves. */
+export function waitSeconds({ messages, acknowledged }: QueueEvidence): number | undefined {
+  if (messages === 0) return 0;
+  return acknowledged > 0 ? messages / acknowledged : undefined;
+}
+
+/** That an announcement may wait for who takes it. */
+export const waitSecondsMost = 60;
+/** What is left of a pause and gone by then is no fault, and nobody would have to do anything. */
+const workedOffSecondsMost = 600;
+
+/** Whether those who take from a queue are slower than what comes. */
+export function isTooSlow(queue: QueueEvidence): boolean {
+  const seconds = waitSeconds(queue);
+  if (seconds === undefined || seconds <= waitSecondsMost) return false;
+  const fewerPerSecond = queue.acknowledged - queue.published;
+  return fewerPerSecond <= 0 || queue.messages / fewerPerSecond > workedOffSecondsMost;
+}

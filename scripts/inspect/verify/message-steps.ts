@@ -1,0 +1,20 @@
+import { type Chain, chainHostOf } from "../look/chain.ts";
+import { eachAgent, judgeAgent, judgeWell } from "./common-steps.ts";
+import { keepsRunningStep } from "./crash-steps.ts";
+import type { Step } from "./step.ts";
+
+const named = (kind: "receiver" | "bridge") => (chain: Chain, host: string) =>
+  chainHostOf(chain, host).agents.flatMap(({ name }) => (name.startsWith(`${kind}-`) ? [name] : []));
+
+const stepsOf = (kind: "receiver" | "bridge"): Step[] => {
+  const agents = named(kind);
+  const hosts = (chain: Chain) => chain.hosts.flatMap(({ name }) => (agents(chain, name).length > 0 ? [name] : []));
+  return [
+    keepsRunningStep("beside", hosts, (agent) => agent.startsWith(`${kind}-`)),
+    { name: `${kind}s run`, part: "beside", hosts, judge: eachAgent(agents, judgeAgent) },
+    { name: `${kind}s are well`, part: "beside", hosts, judge: eachAgent(agents, judgeWell) },
+  ];
+};
+
+/** Bridges and receivers live by what the roads' brokers have: where one of those is broken, it is named before them. */
+export const messageSteps: readonly Step[] = [...stepsOf("bridge"), ...stepsOf("receiver")];

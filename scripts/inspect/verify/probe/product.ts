@@ -1,0 +1,61 @@
+import { UserError } from "../../../../agents/lib/errors.ts";
+import { FileRules } from "../../../../agents/lib/file-rules.ts";
+import { type Traced, traced } from "../../trace/trace.ts";
+
+/** A product that is told from all others by what its name has in it. */
+export interface MarkedProduct {
+  readonly mark: string;
+  readonly file: string;
+  /** Below the root that it is put into: empty, or `a/b/`. */
+  readonly folder: string;
+  /** Of nobody's radar: folders of this name are the probe's own. */
+  readonly site: string;
+}
+
+const site = "PROBE";
+
+/** @param random six letters or digits */
+export const markOf = (random: string): string => `WARRENPROBE${random}`;
+
+/** As radar servers name and place products. */
+export function radarProduct(mark: string, now: Date): MarkedProduct & { readonly traced: Traced } {
+  const file = `${digits(now, 12)}~~PROBE,0,0,${mark},NA,NA:URP:${site}:RADAR:META::${digits(now, 14)}`;
+  return { mark, site, file, folder: `${digits(now, 8)}/RADAR/URP/${site}/`, traced: traced(file) };
+}
+
+/** The requirement's own example, with the probe's mark; `{minute}` and `{second}` are times. */
+export const publicNameDefault = "{minute}_{mark}_24_HR_ACCUM_MM.gif:URP:PROBE:RADAR:GIF::{second}";
+
+interface Rule {
+  readonly accept?: string | undefined;
+  readonly reject?: string | undefined;
+}
+
+/**
+ * As px's receivers name products.
+ *
+ * @param rules of px's sender: what they refuse goes nowhere
+ * @param template with `{mark}` before its first colon
+ * @throws UserError where the rules refuse it
+ */
+export function publicProduct(mark: string, now: Date, rules: readonly Rule[], template: string): MarkedProduct {
+  const file = template
+    .replaceAll("{minute}", digits(now, 12))
+    .replaceAll("{second}", digits(now, 14))
+    .replaceAll("{mark}", mark);
+  const patterns = rules.map(({ accept, reject }) => (accept === undefined ? { reject } : { accept }));
+  const isMarked = file.split(":")[0]?.includes(mark) && !file.includes("/");
+  if (isMarked && new FileRules(patterns, false).judge(file).accepted) return { mark, site, file, folder: "" };
+  throw new UserError(
+    "--public-name",
+    isMarked ? `px's rules refuse ${file}` : "expected a file name with {mark} before its first colon",
+    "give a name that rules under warren:datamart.delivery.senders accept, as --public-name '{minute}_{mark}_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::{second}'",
+  );
+}
+
+function digits(time: Date, count: number): string {
+  return time
+    .toISOString()
+    .replace(/[^0-9]/g, "")
+    .slice(0, count);
+}

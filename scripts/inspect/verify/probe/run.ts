@@ -1,0 +1,206 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { deliveryName } from "../../../../infra/model/delivery.ts";
+import type { Reach } from "../../../engine/reach.ts";
+import { type Chain, chainHostOf } from "../../look/chain.ts";
+import { type Evidence, holdersOf } from "../../look/evidence.ts";
+import { parseTrace, traceQuestion } from "../../trace/trace.ts";
+import type { Verification } from "../judge.ts";
+import { type Hop, type HopName, hasArrived, type ProbedRoad, type ProbeResult, resultOf } from "./hops.ts";
+import { type MarkedProduct, markOf, publicProduct, radarProduct } from "./product.ts";
+import { cleanQuestion, marked, markedQuestion, putAt, putQuestion } from "./questions.ts";
+
+/** What each host is asked again, and how often, until the product has come or the time is over. */
+const askEveryMs = 200;
+const answerWithinMs = 5000;
+/** Journals of the agents are looked through from so long before now. */
+const sinceSeconds = 600;
+
+/** One road, and what there is to be done on it. */
+interface Probed extends ProbedRoad {
+  /** Hosts and roots into which the product is put. */
+  readonly from: readonly (readonly [host: string, root: string])[];
+  readonly put: MarkedProduct;
+  readonly first: HopName;
+  readonly asked: readonly string[];
+  readonly ask: (host: string) => { readonly question: string; readonly read: (answer: string) => Hop[] | undefined };
+  /** Folders that the product is taken out of again, by host. */
+  readonly cleaned: readonly (readonly [host: string, roots: readonly string[]])[];
+}
+
+export interface ProbeOptions {
+  readonly withinSeconds: number;
+  readonly publicName: string;
+  /** Of px's senders, by name. */
+  readonly rules: Readonly<Record<string, Rules>>;
+}
+
+type Rules = Parameters<typeof publicProduct>[2];
+
+/**
+ * Sends one marked product down each road of the stack, at the same time; to the public one by each sender that takes its name.
+ *
+ * @throws UserError where the rules of all px's senders refuse its name
+ */
+export async function probe(evidence: Evidence, reach: Reach, options: ProbeOptions): Promise<ProbeResult[]> {
+  const roads = [radarRoad(evidence, newMark()) ?? [], publicRoads(evidence.chain, options)].flat();
+  return Promise.all(roads.map((road) => follow(road, reach, options.withinSeconds)));
+}
+
+const newMark = (): string => markOf(randomBytes(3).toString("hex"));
+
+function publicRoads(chain: Chain, { rules, publicName }: ProbeOptions): Probed[] {
+  const road = chain.publicRoad;
+  const [px] = road?.pxes ?? [];
+  if (!road || px === undefined) return [];
+  return Object.entries(senderProducts(rules, publicName)).map(([sender, put]) =>
+    publicRoad(chain, { road, px, sender, put }),
+  );
+}
+
+/** A product for each sender whose rules take its name. Pure but for the marks. @throws UserError where none does */
+export function senderProducts(rules: ProbeOptions["rules"], publicName: string): Record<string, MarkedProduct> {
+  const products: Record<string, MarkedProduct> = {};
+  let refusal: unknown;
+  for (const [sender, its] of Object.entries(rules)) {
+    try {
+      products[sender] = publicProduct(newMark(), new Date(), its, publicName);
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  if (refusal !== undefined && Object.keys(products).length === 0) throw refusal;
+  return products;
+}
+
+function radarRoad(evidence: Evidence, mark: string): Probed | undefined {
+  const { chain } = evidence;
+  const { urps, dispatchers, pdses, members, productRoot } = chain;
+  if (urps.length === 0 || pdses.length === 0) return undefined;
+  const put = radarProduct(mark, new Date());
+  const owner: Partial<Record<HopName, string | undefined>> = {
+    announced: urps[0],
+    dispatched: holdersOf(evidence)[0] ?? members[0],
+    pulled: pdses[0],
+  };
+  const hopOf: Readonly<Record<string, HopName>> = {
+    announcer: "announced",
+    dispatcher: "dispatched",
+    puller: "pulled",
+  };
+  return {
+    ...{ road: "radar", product: put.file, put, first: "made", last: "pulled", ends: pdses, all: false },
+    from: urps.map((host) => [host, productRoot] as const),
+    asked: [...new Set([...urps, ...dispatchers, ...pdses])],
+    hostOf: (hop) => owner[hop] ?? urps[0] ?? "",
+    ask: (host) => ({
+      question: traceQuestion(chain, host, put.traced, sinceSeconds),
+      read: (answer) =>
+        parseTrace(host, put.traced, answer)?.flatMap(({ who, what, atMs }): Hop[] => {
+          const hop = hopOf[who];
+          const isHop = /^(announced|known to be dispatched|placed)/.test(what);
+          return hop && isHop ? [{ hop, host, atMs }] : [];
+        }),
+    }),
+    cleaned: [
+      ...urps.map((host) => [host, [productRoot]] as const),
+      ...pdses.map((host) => [host, [chain.receiverDirectory]] as const),
+    ],
+  };
+}
+
+interface PublicProbe {
+  readonly road: NonNullable<Chain["publicRoad"]>;
+  readonly px: string;
+  readonly sender: string;
+  readonly put: MarkedProduct;
+}
+
+function publicRoad(chain: Chain, { road, px, sender, put }: PublicProbe): Probed {
+  const { clients, server, queueDirectories } = road;
+  const delivery = deliveryName(sender);
+  const owner: Partial<Record<HopName, string | undefined>> = { fetched: clients[0] };
+  const hopOf: Readonly<Record<string, HopName>> = {
+    [delivery]: "delivered",
+    "dd-notify": "announced",
+    subscriber: "fetched",
+  };
+  const ends = clients.length > 0 ? clients : [px];
+  return {
+    ...{ road: "public", sender, product: put.file, put, first: "given", ends, all: true },
+    last: clients.length > 0 ? "fetched" : "announced",
+    from: [[px, queueDirectories[delivery] ?? ""]],
+    asked: [px, ...clients],
+    hostOf: (hop) => owner[hop] ?? px,
+    ask: (host) => ({
+      question: markedQuestion(unitsOf(chain, host), put.mark),
+      read: (answer) =>
+        marked(host, answer)?.flatMap(({ unit, text, atMs }): Hop[] => {
+          const hop = hopOf[unit];
+          return hop && /delivered|^got /.test(text) ? [{ hop, host: hop === "delivered" ? server : host, atMs }] : [];
+        }),
+    }),
+    cleaned: [[server, [road.productRoot]], ...clients.map((host) => [host, [road.clientDirectory]] as const)],
+  };
+}
+
+function unitsOf(chain: Chain, name: string): string[] {
+  const { agents, units } = chainHostOf(chain, name);
+  return [...agents.map(({ unit }) => unit), ...units.filter((unit) => unit.startsWith("warren-"))];
+}
+
+async function follow(road: Probed, reach: Reach, withinSeconds: number): Promise<ProbeResult> {
+  const deadlineMs = performance.now() + withinSeconds * 1000;
+  const began = await Promise.all(
+    road.from.map(async ([host, root]): Promise<Hop[]> => {
+      const answer = await reach.ask(
+        host,
+        putQuestion(root, road.put),
+        (text) => ({ atMs: putAt(text) }),
+        answerWithinMs,
+      );
+      const atMs = "unreachable" in answer ? undefined : answer.atMs;
+      return atMs === undefined ? [] : [{ hop: road.first, host, atMs }];
+    }),
+  );
+  let hops = began.flat();
+  const seen = new Map<string, readonly Hop[]>();
+  const askOne = async (host: string): Promise<void> => {
+    const { question, read } = road.ask(host);
+    const answer = await reach.ask(host, question, (text) => wrap(read(text)), answerWithinMs);
+    if (!("unreachable" in answer)) seen.set(host, answer.hops);
+  };
+  while (hops.length > 0 && performance.now() < deadlineMs) {
+    await Promise.all(road.asked.map(askOne));
+    hops = [...began.flat(), ...[...seen.values()].flat()];
+    if (hasArrived(road, hops)) break;
+    await sleep(askEveryMs);
+  }
+  const arrived = hasArrived(road, hops);
+  const where = [...new Set(began.flat().map(({ host }) => host))];
+  if (arrived) await clean(road, reach);
+  return resultOf(road, hops, withinSeconds, arrived ? [] : where);
+}
+
+const wrap = (hops: Hop[] | undefined) => hops && { hops };
+
+/** What has arrived is asked for by nobody any more, but for the public, who may. A host that doesn't answer keeps its copy. */
+async function clean({ cleaned, put }: Probed, reach: Reach): Promise<void> {
+  await Promise.all(
+    cleaned.map(([host, roots]) =>
+      reach.ask(host, cleanQuestion(roots, put), (answer) => ({ answer }), answerWithinMs),
+    ),
+  );
+}
+
+/** A probe that stopped is a broken link, too: the first one where no step has found any. Pure. */
+export function withProbes(found: Verification, probes: readonly ProbeResult[], stack: string): Verification {
+  const [stopped] = probes.flatMap((one) => (one.stopped ? [{ ...one.stopped, product: one.product }] : []));
+  if (!stopped) return found;
+  const { host, hop, evidence, product } = stopped;
+  const link = {
+    ...{ host, step: `probe is ${hop}`, evidence: `${product}: ${evidence}` },
+    remedy: `./warren trace '${product}' -s ${stack}; ./warren logs -s ${stack} --host ${host} --since 600`,
+  };
+  return { ...found, ok: false, firstBroken: found.firstBroken ?? link };
+}

@@ -1,0 +1,15 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import type { Evidence } from "../look/evidence.ts";
+import { verify } from "./judge.ts";
+
+// Kept by `./warren verify -s lab4 --evidence FILE` while `./warren chaos` broke things: what it said then of the same moment is beside each.
+it.each([
+  ["parted", "bunny3", "members are together", "bunny1 says that rabbit@bunny3 is partitioned from rabbit@bunny2"],
+  ["rebooting", "bunny1", "broker runs", "connect ECONNREFUSED 10.203.4.21:15671"],
+  ["moved", "bunny1", "on the preferred host", "the virtual IP is on bunny2, not on bunny1"],
+])("names the first broken link of what was %s in a lab", (file, host, step) => {
+  const text = readFileSync(new URL(`./recorded/${file}.json`, import.meta.url), "utf8");
+  const found = verify(JSON.parse(text) as Evidence, { productAgeSeconds: 300 });
+  expect(found.firstBroken).toMatchObject({ host, step });
+});

@@ -1,0 +1,109 @@
+import type { Chain } from "../look/chain.ts";
+import { type FetchEvidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import { agentOf, agentStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
+import { keepsEnding, keepsRunningStep } from "./crash-steps.ts";
+import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
+
+/** An announcement is in the spool within a second of its product; on a host with much to do this is far more than that. */
+const announcedWithinMs = 15_000;
+
+const urps = ({ urps: hosts }: Chain) => hosts;
+
+/** "1. On urp-1/2": are products made, announced, served? */
+export const urpSteps: readonly Step[] = [
+  answersStep("URP", urps),
+  clockStep("URP", urps),
+  diskStep("URP", urps),
+  keepsRunningStep("URP", urps, (agent) => agent === "announcer"),
+  {
+    name: "products are made",
+    part: "URP",
+    hosts: urps,
+    judge: byHost(({ newest = [], nowMs }, { evidence, productAgeSeconds }, host) => {
+      const [first] = newest;
+      const root = evidence.chain.productRoot;
+      const remedy = `the radar software is the place to look; ${onHost(evidence, host, `find ${root} -type f -mmin -60`)}`;
+      if (!first) return broken(`there is no product below ${root}`, remedy);
+      const ageMs = nowMs - first.modifiedMs;
+      const text = `the newest is ${ageText(ageMs)} old: ${first.path}`;
+      return ageMs > productAgeSeconds * 1000 ? broken(text, remedy) : good(text);
+    }),
+  },
+  agentStep("URP", "announcer", urps),
+  { name: "products are announced", part: "URP", hosts: urps, judge: byHost(judgeAnnounced) },
+  unitStep("apache runs", "URP", "apache2.service", urps),
+  {
+    name: "products are served",
+    part: "URP",
+    hosts: urps,
+    judge: byHost(({ fetches = [] }, { evidence }, host) => {
+      const own = fetches.find(({ from }) => from === host);
+      if (!own) return good("no product to fetch");
+      return judgeFetch(own, `${onHost(evidence, host, "tail /var/log/apache2/error.log")}`);
+    }),
+  },
+];
+
+function judgeAnnounced(host: HostEvidence, look: Look, name: string): Verdict {
+  const { health } = agentOf(host, "announcer");
+  if (!health) return { verdict: "unknown", evidence: "the announcer says nothing" };
+  const { evidence } = look;
+  const journal = logsOf(evidence, name, "announcer");
+  if (!isConnected(health.text)) {
+    const others = connectedAgents(look, name);
+    const text = `it has no connection to the broker: ${health.text}`;
+    // Announcements are kept on disk meanwhile. A broker with an alarm still gives messages, so pullers see nothing of it. With each end of a dispatcher
+    // the virtual IP may leave, and who was connected by it connects again one after the other.
+    const moves = evidence.chain.dispatchers.some((host) => keepsEnding(evidence, host, "dispatcher"));
+    if (others.length === 0 || isBlocked(health.text) || moves)
+      return waits(text, `look at bunny first; then ${journal}`);
+    return broken(
+      `${text}; ${others.join(", ")} have one`,
+      `look at the way from ${name} to the broker; then ${journal}`,
+    );
+  }
+  const lateMs = unannouncedMs(host);
+  if (lateMs !== undefined) {
+    const [first] = host.newest ?? [];
+    return broken(
+      `${first?.path} is ${ageText(lateMs)} old and not announced: ${health.text}`,
+      `${journal}; then ${onHost(evidence, name, "systemctl restart warren-announcer.service")}`,
+    );
+  }
+  if (!health.ok) return broken(health.text, journal);
+  const last = host.announcedAtMs === undefined ? "nothing yet" : `${ageText(host.nowMs - host.announcedAtMs)} ago`;
+  return good(`last announced ${last}; ${health.text}`);
+}
+
+/** The age of the newest product where that was not announced in time; undefined where it was. */
+function unannouncedMs({ newest = [], nowMs, announcedAtMs = 0 }: HostEvidence): number | undefined {
+  const [first] = newest;
+  if (!first) return undefined;
+  const ageMs = nowMs - first.modifiedMs;
+  return ageMs > announcedWithinMs && announcedAtMs < first.modifiedMs ? ageMs : undefined;
+}
+
+/** In the words of `BrokerSession.description`. */
+export const isConnected = (text: string): boolean => /(^|; )connected to /.test(text);
+
+/** The same: it is connected, and the broker takes nothing. */
+const isBlocked = (text: string): boolean => /(^|; )broker \S+ takes no messages: /.test(text);
+
+/** Hosts whose agents have a connection to the broker, over the network. */
+function connectedAgents({ evidence }: Look, except: string): string[] {
+  const { urps: announcers, pdses } = evidence.chain;
+  return [...announcers, ...pdses].filter((host) => {
+    const agents = Object.values(hostEvidence(evidence, host)?.agents ?? {});
+    return host !== except && agents.some(({ health }) => health !== undefined && isConnected(health.text));
+  });
+}
+
+/** Status and size must be the file's. */
+export function judgeFetch({ from, product, answer }: FetchEvidence, remedy: string): Verdict {
+  if ("silent" in answer) return broken(`${from} gives no answer over HTTP: ${answer.silent}`, remedy);
+  if (answer.status !== 200) return broken(`${from} answers ${answer.status} for ${product.path}`, remedy);
+  if (answer.bytes !== product.bytes) {
+    return broken(`${from} gave ${answer.bytes} of ${product.bytes} bytes of ${product.path}`, remedy);
+  }
+  return good(`${product.bytes} bytes of ${product.path}, as many as the file has`);
+}

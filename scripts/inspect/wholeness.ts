@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { StackConfig } from "../../infra/config/index.ts";
+import type { SeriesTraits } from "../../infra/config/series.ts";
+import { type Chain, chainHostOf } from "./look/chain.ts";
+import { type Evidence, hostEvidence, type QueueEvidence } from "./look/evidence.ts";
+import { bareLook, openLooker } from "./look/look.ts";
+import { type Judged, verify } from "./verify/judge.ts";
+
+/** What a system lacks that should be whole, as `verify` says it. */
+export type Lack = Pick<Judged, "host" | "step" | "evidence"> & { readonly remedy: string };
+
+/** Links of the chain that a whole cluster has; what radar servers make, what disks hold and what was put aside is no part of it. */
+const clusterSteps: readonly string[] = [
+  "host answers",
+  "broker runs",
+  "broker serves",
+  "members are together",
+  "no alarm",
+  "keepalived runs",
+  "the virtual IP is on one host",
+  "on the preferred host",
+  "queues are replicated",
+  "dispatcher runs",
+  "one dispatcher is active",
+  "ledger is read",
+];
+/** Of the hosts of agents. */
+const agentSteps: readonly string[] = ["host answers", "announcer runs", "puller runs"];
+
+export interface WholeOptions {
+  /** Hosts beside the members of the broker that have to be well; all of them unless given. */
+  readonly hosts?: readonly string[];
+  /** The address is meant to be on another host than the preferred one now. */
+  readonly isMoved?: boolean;
+}
+
+/**
+ * What the cluster or a host lacks; undefined where it lacks nothing: members running and together, no alarm, no partition, every queue of the chain on
+ * all members in step, the virtual IP on its host, one dispatcher active, agents connected. Pure.
+ */
+export function lackOf(evidence: Evidence, { hosts, isMoved = false }: WholeOptions = {}): Lack | undefined {
+  const { chain } = evidence;
+  const { steps } = verify(evidence, { productAgeSeconds: chain.silenceSeconds });
+  const isMeant = (host: string) => hosts === undefined || hosts.includes(host);
+  const judged = steps.find(({ part, step, host, verdict }) => {
+    if (verdict === "good" || (isMoved && step === "on the preferred host")) return false;
+    return part === "bunny" ? clusterSteps.includes(step) : agentSteps.includes(step) && isMeant(host);
+  });
+  if (judged) return { host: judged.host, step: judged.step, evidence: judged.evidence, remedy: judged.remedy ?? "" };
+  return chain.hosts.filter(({ name }) => isMeant(name)).flatMap(({ name }) => startingAgent(evidence, name))[0];
+}
+
+/** Agents are ready when they have their broker; until then their units are about to start. Those that `verify` doesn't know, too. */
+function startingAgent(evidence: Evidence, host: string): Lack[] {
+  const found = hostEvidence(evidence, host);
+  return chainHostOf(evidence.chain, host).agents.flatMap(({ name, unit }): Lack[] => {
+    const state = found?.units[unit];
+    if (state?.active === "active") return [];
+    const what = state ? `${state.active} (${state.sub})${state.status ? `: ${state.status}` : ""}` : "not seen";
+    const remedy = `./warren logs -s ${evidence.chain.stack} --host ${host} --agent ${name} --since 600`;
+    return [{ host, step: `${name} runs`, evidence: `${unit} is ${what}`, remedy }];
+  });
+}
+
+type Replication = SeriesTraits["replication"];
+
+/**
+ * What the queues would lack if a member went away now; undefined where each goes on without it: a quorum queue by the majority of its replicas, a
+ * mirrored one by another mirror in step. Queues with one replica go and come with their host, and are not judged. Pure.
+ */
+export function lackWithout(evidence: Evidence, host: string, replication: Replication): Lack | undefined {
+  const { chain, broker } = evidence;
+  if (!canSpare(chain, replication)) return undefined;
+  const stuck = Object.values(broker.queues ?? {}).find((queue) => !goesOnWithout(queue, host, replication));
+  if (!stuck) return undefined;
+  const left = stuck.inStep.filter((node) => node !== nodeOf(host)).length;
+  return {
+    host,
+    step: "can be spared",
+    evidence: `${stuck.name} has ${stuck.replicas.length} replicas, and ${left} in step without ${host}`,
+    remedy: `wait until its replicas have caught up: ./warren verify -s ${chain.stack}`,
+  };
+}
+
+const nodeOf = (host: string): string => `rabbit@${host}`;
+
+function goesOnWithout({ replicas, inStep }: QueueEvidence, host: string, replication: Replication): boolean {
+  if (replicas.length < 2 || !replicas.includes(nodeOf(host))) return true;
+  const left = inStep.filter((node) => node !== nodeOf(host)).length;
+  return replication === "quorum" ? left > replicas.length / 2 : left >= 1;
+}
+
+/** Whether the broker is of so many members that it goes on without one of them. */
+export const canSpare = ({ members }: Pick<Chain, "members">, replication: Replication): boolean =>
+  members.length >= (replication === "quorum" ? 3 : 2);
+
+export interface AwaitOptions {
+  readonly withinMs: number;
+  /** Good without a break for so long. */
+  readonly forMs?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Told once of each thing that it lacks on the way. */
+  onLack(lack: Lack): void;
+}
+
+/** A look that comes at a bad moment is no finding: a broker that has much to do answers late. */
+export const findingWithinMs = 20_000;
+
+/** For one line: where it lacks what, and by what that is seen. */
+export const describeLack = ({ host, step, evidence }: Lack): string => `${host}, ${step}: ${evidence}`;
+
+/**
+ * Waits for all of a stack to be whole, with logins and certificates as they are now.
+ *
+ * @param as see `openLooker`
+ * @returns what it lacks when the time is over
+ */
+export async function awaitWhole(
+  stack: string,
+  options: AwaitOptions,
+  as?: (config: StackConfig) => StackConfig,
+): Promise<Lack | undefined> {
+  const looker = await openLooker(stack, as);
+  try {
+    return await awaitNoLack(
+      () => looker.look(bareLook),
+      (evidence) => lackOf(evidence),
+      options,
+    );
+  } finally {
+    looker.close();
+  }
+}
+
+/** One look may be a moment in which a queue has lost its old leader and has no new one: twice in a row is whole. */
+const looksInRow = 2;
+const lookEveryMs = 500;
+
+/** What stands in the way of planned work. */
+export const lackBefore = (
+  look: () => Promise<Evidence>,
+  judge: (evidence: Evidence) => Lack | undefined,
+): Promise<Lack | undefined> => awaitNoLack(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
+
+/** Looks until nothing is lacking. @returns what it lacks when the time is over */
+export async function awaitNoLack(
+  look: () => Promise<Evidence>,
+  judge: (evidence: Evidence) => Lack | undefined,
+  { withinMs, forMs = 0, signal, onLack }: AwaitOptions,
+): Promise<Lack | undefined> {
+  const deadlineMs = performance.now() + withinMs;
+  let told = "";
+  for (let good = 0, goodSinceMs = 0; ; ) {
+    signal?.throwIfAborted();
+    const lack = judge(await look());
+    good = lack ? 0 : good + 1;
+    if (good === 1) goodSinceMs = performance.now();
+    if (good >= looksInRow && performance.now() - goodSinceMs >= forMs) return undefined;
+    if (lack && performance.now() >= deadlineMs) return lack;
+    if (lack && `${lack.host} ${lack.evidence}` !== told) {
+      told = `${lack.host} ${lack.evidence}`;
+      onLack(lack);
+    }
+    // Broken off: the next turn throws the signal's own reason.
+    await sleep(lookEveryMs, undefined, { signal }).catch(() => {});
+  }
+}

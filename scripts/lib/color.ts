@@ -1,0 +1,6 @@
+/** Color where a person looks at a terminal that shows it; `NO_COLOR` and `FORCE_COLOR` as everywhere. */
+export function wantsColor(stream: { isTTY?: boolean; hasColors?: () => boolean }): boolean {
+  if (process.env.NO_COLOR) return false;
+  if (process.env.FORCE_COLOR && process.env.FORCE_COLOR !== "0") return true;
+  return Boolean(stream.isTTY && (stream.hasColors?.() ?? true));
+}

@@ -1,0 +1,57 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { withLock } from "./machine-lock.ts";
+
+const lockName = `test-${process.pid}`;
+
+it("two actions under one lock never run at once, and the one that waits learns for whom", async () => {
+  const running: string[] = [];
+  const holders: string[] = [];
+  let letGo = () => {};
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const first = withLock(lockName, "the first", async () => {
+    running.push("first begins");
+    await held;
+    running.push("first ends");
+  });
+  const second = withLock(
+    lockName,
+    "the second",
+    async () => running.push("second"),
+    (holder) => {
+      holders.push(holder);
+      letGo();
+    },
+  );
+  await Promise.all([first, second]);
+  expect(running).toEqual(["first begins", "first ends", "second"]);
+  expect(holders).toEqual([`the first (process ${process.pid})`]);
+});
+
+it("an action that fails frees the lock", async () => {
+  await expect(withLock(lockName, "it", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  expect(await withLock(lockName, "it", async () => "free")).toBe("free");
+});
+
+it("a process that is killed frees the lock", async () => {
+  const module = JSON.stringify(join(import.meta.dirname, "machine-lock.ts"));
+  const script = `import { withLock } from ${module}; await withLock("${lockName}", "it", () => { console.log("held"); return new Promise(() => {}); });`;
+  const other = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(other.stdout, "data");
+  let killed = false;
+  const waited = withLock(
+    lockName,
+    "it",
+    async () => killed,
+    () => {
+      killed = other.kill("SIGKILL");
+    },
+  );
+  expect(await waited).toBe(true);
+});

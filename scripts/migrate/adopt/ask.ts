@@ -1,0 +1,113 @@
+import { lookup } from "node:dns/promises";
+import { mkdir } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { execa } from "execa";
+import { UserError } from "../../../agents/lib/errors.ts";
+import { readAnswer } from "../../../infra/adopt/answer.ts";
+import type { AskedHost } from "../../../infra/adopt/asked.ts";
+import { question } from "../../../infra/adopt/question.ts";
+
+export interface Login {
+  readonly user: string;
+  readonly port: number;
+  readonly identityFile: string;
+  readonly knownHostsFile: string | undefined;
+  /** Where ssh notes the key of a host that it meets for the first time; the stack pins it from there. */
+  readonly firstContactFile: string;
+}
+
+/** Milliseconds for one host's whole answer; its broker's program starts an Erlang machine twice. */
+const answerTimeoutMs = 60_000;
+const dialTimeoutSeconds = 5;
+
+/**
+ * Asks every host what it is, all at once, and changes nothing on them.
+ * @throws UserError that names every host that could not be asked, and why
+ */
+export async function askHosts(hosts: readonly string[], login: Login): Promise<AskedHost[]> {
+  await mkdir(dirname(login.firstContactFile), { recursive: true });
+  const answers = await Promise.allSettled(hosts.map((host) => askHost(host, login)));
+  const asked = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+  const failed = answers.flatMap((answer, index) =>
+    answer.status === "rejected" ? [{ host: hosts[index] ?? "", error: answer.reason as Error }] : [],
+  );
+  const [first, ...more] = failed;
+  if (!first) return asked;
+  if (more.length === 0) throw first.error;
+  const lines = failed.map(({ error }) => (error instanceof UserError ? error.format() : error.message));
+  throw new UserError("hosts", lines.map((line) => `\n  ${line}`).join(""));
+}
+
+async function askHost(given: string, login: Login): Promise<AskedHost> {
+  const address = await addressOf(given);
+  const shell = login.user === "root" ? ["sh", "-s"] : ["sudo", "-n", "sh", "-s"];
+  const result = await execa("ssh", [...sshOptions(login, address), `${login.user}@${given}`, "--", ...shell], {
+    input: question(),
+    reject: false,
+    timeout: answerTimeoutMs,
+    maxBuffer: 64 << 20,
+  });
+  const host = readAnswer(result.stdout);
+  if (host) return { given, address, host };
+  throw noAnswer(given, login, result.stderr.trim(), result.timedOut);
+}
+
+function sshOptions({ port, identityFile, knownHostsFile, firstContactFile }: Login, address: string): string[] {
+  const options = {
+    BatchMode: "yes",
+    ConnectTimeout: String(dialTimeoutSeconds),
+    IdentityFile: resolve(identityFile),
+    IdentitiesOnly: "yes",
+    GlobalKnownHostsFile: "none",
+    UserKnownHostsFile: resolve(knownHostsFile ?? firstContactFile),
+    StrictHostKeyChecking: knownHostsFile ? "yes" : "accept-new",
+    HostKeyAlgorithms: "^ssh-ed25519",
+    // As the stack's own ssh configuration notes keys.
+    ...(knownHostsFile ? {} : { HostKeyAlias: address }),
+    Port: String(port),
+    ControlPath: "none",
+    LogLevel: "ERROR",
+  };
+  return ["-F", "none", ...Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`])];
+}
+
+async function addressOf(given: string): Promise<string> {
+  try {
+    return (await lookup(given, { family: 4 })).address;
+  } catch (error) {
+    throw new UserError(given, "has no IPv4 address", "give an address, or a name that resolves on this machine", {
+      cause: error,
+    });
+  }
+}
+
+function noAnswer(given: string, login: Login, said: string, timedOut: boolean): UserError {
+  const last = said.split("\n").at(-1) ?? "";
+  if (/a password is required|sudo:/.test(said)) {
+    return new UserError(
+      given,
+      `${login.user} may not become root: ${last}`,
+      `log in as root (--user root), or let ${login.user} use sudo without a password while you adopt`,
+    );
+  }
+  if (/Permission denied/.test(said)) {
+    return new UserError(
+      given,
+      `ssh lets nobody in as ${login.user} with ${login.identityFile}: ${last}`,
+      "give --user and --identity, and put the public half of the key on the host",
+    );
+  }
+  if (/Host key verification failed/.test(said)) {
+    return new UserError(
+      given,
+      `its host key is not the one in ${login.knownHostsFile ?? login.firstContactFile}`,
+      `compare fingerprints on its console, then: ssh-keyscan -t ed25519 -p ${login.port} ${given}`,
+    );
+  }
+  const why = timedOut ? `no answer within ${answerTimeoutMs / 1000} s` : last || "no whole answer";
+  return new UserError(
+    given,
+    `can't be asked: ${why}`,
+    "see that the host is up and reached by ssh from here, on the port of --port",
+  );
+}

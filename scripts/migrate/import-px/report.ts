@@ -1,0 +1,51 @@
+import { printable } from "../../../agents/lib/foreign.ts";
+import type { Finding } from "./findings.ts";
+import { placeText } from "./findings.ts";
+import type { Imported } from "./import.ts";
+
+/** The config of an agent as a file: JSON, with a remark where it is from. */
+export function configText({ file, agent, config }: Imported): string {
+  return `// ${agent}, from ${file}; all keys: ./warren agent ${agent} --print-schema\n${JSON.stringify(config, null, 2)}\n`;
+}
+
+/** Where its files go, below the folder that is asked for: one folder a name, since agents keep their state beside their config. */
+export function pathsOf({ name, agent }: Imported): { readonly config: string; readonly password: string } {
+  return { config: `${name}/${agent}.json`, password: `${name}/${agent}-password` };
+}
+
+/** What a person reads: what each file has become, what it asked for that is not done, what is left out or told otherwise. */
+export function formatImport(all: readonly Imported[]): string {
+  return printable(all.map(formatOne).join("\n"));
+}
+
+function formatOne(imported: Imported): string {
+  const { file, agent, faults, findings } = imported;
+  if (faults.length > 0) {
+    const lines = faults.flatMap((fault) => [`  ${placeText(fault)}: ${fault.message}`, `      -> ${fault.remedy}`]);
+    return `${[`${file}: not imported`, ...lines].join("\n")}\n`;
+  }
+  const unexpressed = findings.filter(({ kind }) => kind === "unexpressed");
+  const noted = findings.filter(({ kind }) => kind === "noted");
+  const head = `${file}: ${agent}`;
+  return `${[head, ...list("not expressed", unexpressed), ...list("good to know", noted)].join("\n")}\n`;
+}
+
+function list(title: string, findings: readonly Finding[]): string[] {
+  const lines = findings.flatMap((finding) => [
+    `    ${placeText(finding)} ${finding.option}`,
+    `        ${finding.why}`,
+    `        -> ${finding.remedy}`,
+  ]);
+  return [`  ${title}: ${findings.length === 0 ? "nothing" : findings.length}`, ...lines];
+}
+
+/** As `--json` prints it; passwords are in no output. */
+export function jsonOf({ file, name, agent, config, findings, faults }: Imported): object {
+  return { file, name, agent: agent ?? null, config: config ?? null, findings, faults };
+}
+
+/** 0: all is expressed; 1: a file is not imported; 2: all are, and something is not expressed. */
+export function exitCodeOf(all: readonly Imported[]): 0 | 1 | 2 {
+  if (all.some(({ faults }) => faults.length > 0)) return 1;
+  return all.some(({ findings }) => findings.some(({ kind }) => kind === "unexpressed")) ? 2 : 0;
+}

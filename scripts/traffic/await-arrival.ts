@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ProductPlan } from "./plan.ts";
+import { listNames, type ReceiverFolder, watchFolders } from "./receivers.ts";
+import type { Tap } from "./tap.ts";
+
+/** How far a run has come; the numbers of the progress line. */
+export interface Progress {
+  /** Copies announced, by the order of the plan's URPs. */
+  readonly announced: readonly number[];
+  readonly dispatched: number;
+  readonly pulled: number;
+  readonly count: number;
+}
+
+/** `complete`: all that was to come came, and nothing came after it. `stalled`: nothing moved for too long. */
+export type Outcome = "complete" | "stalled" | "aborted";
+
+export interface AwaitOptions {
+  readonly plan: ProductPlan;
+  readonly tap: Tap;
+  readonly folders: readonly ReceiverFolder[];
+  /** Resolves when all is written: before that, nothing that moves doesn't mean that nothing will. */
+  readonly written: Promise<unknown>;
+  readonly signal: AbortSignal;
+  /** Give up when nothing was announced, dispatched or pulled for this long. */
+  readonly stallMs: number;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/**
+ * A repeated product can only be seen by waiting for it: after everything came, this much silence on the broker and in
+ * the folders is taken as the end. The way of one product takes a tenth of it.
+ */
+const quietMs = 500;
+/** As `quietMs`, where the broker was away meanwhile: then announcements are sent again, seconds later. */
+const quietAfterGapMs = 3000;
+/** Folder watches are hints that may be lost; a listing this often makes up for them. */
+const listEveryMs = 1000;
+const lookEveryMs = 50;
+
+/** Waits until every product of the plan is in a receiver folder and all copies have been announced. */
+export async function awaitArrival(options: AwaitOptions): Promise<Outcome> {
+  const { plan, tap, signal } = options;
+  const urpOf = new Map(plan.products.flatMap(({ copies }) => copies.map(({ file, urp }) => [file, urp])));
+  const productOf = new Map(plan.products.flatMap(({ name, copies }) => copies.map(({ file }) => [file, name])));
+  const pulled = new Set<string>();
+  let movedMs = performance.now();
+  let writing = true;
+  const progress = (): Progress => ({
+    announced: plan.urps.map((urp) => count(tap.counts.announced.keys(), (file) => urpOf.get(file) === urp)),
+    dispatched: new Set([...tap.counts.dispatched.keys()].flatMap((file) => productOf.get(file) ?? [])).size,
+    pulled: pulled.size,
+    count: plan.products.length,
+  });
+  const moved = (): void => {
+    movedMs = performance.now();
+  };
+  const arrived = (file: string): void => {
+    const product = productOf.get(file);
+    if (product === undefined) return;
+    moved();
+    pulled.add(product);
+  };
+  const isComplete = (): boolean => {
+    if (writing || pulled.size < plan.products.length) return false;
+    const announcedAll = count(tap.counts.announced.keys(), (file) => urpOf.has(file)) === urpOf.size;
+    return performance.now() - movedMs >= (announcedAll && tap.counts.tapGaps === 0 ? quietMs : quietAfterGapMs);
+  };
+  const list = async (): Promise<void> => {
+    const names = await listNames(options.folders, (file) => productOf.has(file));
+    for (const { file } of names) if (!pulled.has(productOf.get(file) ?? "")) arrived(file);
+  };
+
+  tap.on("announced", moved).on("dispatched", moved);
+  const unwatch = watchFolders(options.folders, (_pds, file) => arrived(file));
+  void options.written
+    .catch(() => {})
+    .then(() => {
+      writing = false;
+      moved();
+    });
+  try {
+    for (let listedMs = 0; ; ) {
+      if (performance.now() - listedMs >= listEveryMs) {
+        await list();
+        listedMs = performance.now();
+      }
+      options.onProgress?.(progress());
+      if (signal.aborted) return "aborted";
+      if (isComplete()) return "complete";
+      if (!writing && performance.now() - movedMs >= options.stallMs) return "stalled";
+      await sleep(lookEveryMs, undefined, { signal }).catch(() => {});
+    }
+  } finally {
+    unwatch();
+    tap.off("announced", moved).off("dispatched", moved);
+  }
+}
+
+function count(files: Iterable<string>, wanted: (file: string) => boolean): number {
+  let found = 0;
+  for (const file of files) if (wanted(file)) found++;
+  return found;
+}

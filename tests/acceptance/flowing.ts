@@ -1,0 +1,99 @@
+import { execa } from "execa";
+import { expect } from "vitest";
+import { checkoutDirectory } from "../../scripts/lab/paths.ts";
+import type { Account } from "../chaos/account.ts";
+import type { Fault } from "../chaos/faults.ts";
+import { formatChaos } from "../chaos/report.ts";
+import { runChaos } from "../chaos/run.ts";
+import { closeScene, openScene, type Scene } from "../chaos/scene.ts";
+import { note } from "./figures.ts";
+import { lab, stackConfig, until } from "./subject.ts";
+
+const seed = 5;
+/** Products while planned work is done: the requirement's figure. */
+export const productsPerSecond = 50;
+
+export interface Work {
+  readonly name: string;
+  act(scene: Scene): Promise<void>;
+}
+
+/** Does work in the place of faults: products come before, meanwhile and afterwards, all is whole after each, and each product is counted. */
+export async function whileFlowing(works: readonly Work[], withinMs: number): Promise<Account> {
+  const scene = await openScene(lab, await stackConfig());
+  const failures: unknown[] = [];
+  const faults = works.map(
+    ({ name, act }): Fault => ({
+      ...{ name, summary: name, expectation: "none lost, none twice", holdMs: [0, 0], heal: async () => {} },
+      hosts: ({ holder, others }) => [holder, ...others],
+      inject: async () => {
+        const atMs = Date.now();
+        await act(scene).catch((error: unknown) => failures.push(error));
+        return { atMs };
+      },
+    }),
+  );
+  try {
+    const result = await runChaos({
+      ...{ scene, seed, faults, rounds: faults.length, ratePerSecond: productsPerSecond },
+      durationMs: Number.POSITIVE_INFINITY,
+      signal: AbortSignal.timeout(withinMs),
+      say: (text) => process.stderr.write(`${text}\n`),
+    });
+    process.stderr.write(formatChaos(result, { faults, notDone: {}, color: false }));
+    if (failures.length > 0) throw failures[0];
+    expect(result.rounds.map(({ missing }) => missing)).toEqual(faults.map(() => undefined));
+    return result.account;
+  } finally {
+    closeScene(scene);
+  }
+}
+
+/** A verb as a person runs it, in a process group of its own: it can be killed with all that it has started. */
+export function runVerb(words: readonly string[], timeoutMs: number) {
+  return execa("./warren", [...words, "-s", lab, "--yes"], {
+    ...{ cwd: checkoutDirectory, stdin: "ignore", reject: false, all: true, detached: true, timeout: timeoutMs },
+    env: { NO_COLOR: "1" },
+  });
+}
+
+/** As a power cut would end it, half way: the verb, its engine, and all that the engine has started. */
+export async function killHalfWay(
+  words: readonly string[],
+  timeoutMs: number,
+  isHalfWay: (said: string) => boolean | Promise<boolean>,
+): Promise<void> {
+  const child = runVerb(words, timeoutMs);
+  let said = "";
+  child.all?.on("data", (text: Buffer) => (said += text.toString()));
+  let hasEnded = false;
+  const end = child.finally(() => (hasEnded = true));
+  try {
+    await until(`${words.join(" ")} is half way`, timeoutMs, async () => {
+      if (hasEnded) throw new Error(`it ended before it was killed: ${said}`);
+      return isHalfWay(said);
+    });
+  } finally {
+    if (child.pid !== undefined && !hasEnded) process.kill(-child.pid, "SIGKILL");
+  }
+  await end;
+}
+
+interface Wanted {
+  /** For the table of figures. */
+  readonly called?: string;
+  /** Noted, not held: two halves of a mirrored pair may give out the same message, each for the first time. */
+  readonly mayDeliverTwice?: boolean;
+}
+
+/** No product was lost, wrong, dispatched twice or delivered twice. */
+export function expectAllOnce(
+  account: Account,
+  { called = "  … products meanwhile", mayDeliverTwice = false }: Wanted = {},
+): void {
+  note(`${called}: lost`, String(account.lost), "0");
+  note("  … dispatched twice", String(account.repeatedAnnounced), "0");
+  note("  … delivered twice", String(account.repeatedDelivered), "0");
+  expect(account).toMatchObject({ lost: 0, wrong: 0, repeatedAnnounced: 0 });
+  if (!mayDeliverTwice) expect(account.repeatedDelivered).toBe(0);
+}

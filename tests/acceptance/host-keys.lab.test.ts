@@ -1,0 +1,162 @@
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { fixtureSecrets } from "../../infra/model/fixture.ts";
+import { fingerprintOf } from "../../infra/model/host-key.ts";
+import { ensureToolchain } from "../../scripts/engine/toolchain/toolchain.ts";
+import { allocateLabIndex, hostExec, labDirectory, labDown, labUp } from "../../scripts/lab/index.ts";
+import { checkoutDirectory } from "../../scripts/lab/paths.ts";
+import { changedResources, resourceCounts, stackTrace, type WarrenResult, warren } from "./subject.ts";
+
+// A stack whose file names no known_hosts: a broker, and a radar server that is reached through it. Each test goes on from the one before.
+
+const lab = "host-keys";
+const jump = "bunny1";
+const behind = "urp-1";
+const stackFile = join(labDirectory(lab), `Pulumi.${lab}.yaml`);
+const firstContact = join(checkoutDirectory, ".warren/ssh", `${lab}.first_contact`);
+const newKey = "/etc/ssh/ssh_host_ed25519_key";
+
+const sh = (host: string, script: string) => hostExec(lab, host, ["sh", "-ec", script], { timeoutMs: 60_000 });
+const preview = () => warren(["preview", "-s", lab]);
+const up = () => warren(["up", "-s", lab, "--yes"]);
+
+/** A host's public key, `TYPE BASE64`, as the host itself has it. */
+async function keyOf(host: string): Promise<string> {
+  const { stdout } = await sh(host, `cat ${newKey}.pub`);
+  return stdout.trim().split(" ").slice(0, 2).join(" ");
+}
+
+async function recorded(): Promise<unknown> {
+  const { output } = await warren(["pulumi", "stack", "output", "--json", "-s", lab]);
+  return (JSON.parse(output) as { hostKeys?: unknown }).hostKeys;
+}
+
+/** Connections that the observer shares were made with the key before; two idle minutes end them too. */
+async function endSharedConnections(): Promise<void> {
+  for (const host of [behind, jump]) {
+    await execa("ssh", ["-F", `.warren/ssh/${lab}.config`, "-O", "exit", host], {
+      cwd: checkoutDirectory,
+      reject: false,
+    });
+  }
+}
+
+beforeAll(async () => {
+  await labDown(lab);
+  await ensureToolchain();
+  const index = await allocateLabIndex(lab);
+  const address = (byte: number) => `10.203.${index}.${byte}`;
+  const hosts = [
+    { name: jump, address: address(21), release: "bookworm" as const },
+    { name: behind, address: address(11), release: "bookworm" as const },
+  ];
+  await labUp({ name: lab, index, hosts });
+  await rm(firstContact, { force: true });
+  const config = {
+    "warren:ssh": { user: "root", privateKeyFile: `.warren/labs/${lab}/id_ed25519` },
+    "warren:hosts": {
+      // The host behind comes first: whoever goes through a jump host may meet it before it is asked itself.
+      [behind]: { address: address(11), roles: ["urp"], ssh: { via: jump } },
+      [jump]: { address: address(21), roles: ["bunny"] },
+    },
+    "warren:brokers": { bunny: { members: [jump], series: "3.10", plainText: true } },
+    "warren:announcements": { broker: "bunny" },
+    "warren:secrets": fixtureSecrets,
+  };
+  await writeFile(stackFile, stringify({ config }));
+  await warren(["pulumi", "stack", "rm", "--yes", "--force", "--preserve-config", "-s", lab]);
+});
+afterAll(async () => {
+  await endSharedConnections();
+  await warren(["pulumi", "stack", "rm", "--yes", "--force", "--preserve-config", "-s", lab]);
+  await labDown(lab);
+});
+
+function expectGood(result: WarrenResult): void {
+  expect(result.exitCode, result.output).toBe(0);
+  expect(result.output).not.toMatch(stackTrace);
+}
+
+describe("hosts whose keys nobody has given", () => {
+  it("are pinned by the first preview, which shows each fingerprint and how to compare it", async () => {
+    const seen = await preview();
+    expectGood(seen);
+    for (const host of [jump, behind]) {
+      expect(seen.output).toContain(
+        `${host}: host key ${fingerprintOf(await keyOf(host))} pinned at first contact; compare it on its console: ssh-keygen -lf ${newKey}.pub`,
+      );
+    }
+    expect(await readFile(firstContact, "utf8")).toContain(await keyOf(behind));
+    expect(await recorded()).toBeUndefined();
+  });
+
+  it("are recorded by the first up", async () => {
+    expectGood(await up());
+    expect(await recorded()).toEqual({ [behind]: await keyOf(behind), [jump]: await keyOf(jump) });
+  });
+
+  it("are held to what is recorded, also from a checkout that has never met them", async () => {
+    await rm(firstContact);
+    const seen = await preview();
+    expectGood(seen);
+    expect(seen.output).not.toContain("first contact");
+    expect(changedResources(seen.output)).toEqual([]);
+    await expect(readFile(firstContact)).rejects.toThrow("ENOENT");
+  });
+});
+
+describe("a host that has another key", () => {
+  let before: string;
+  let after: string;
+
+  it("is refused by name at preview, with both fingerprints and what to do; the other is asked", async () => {
+    before = await keyOf(behind);
+    await sh(behind, `rm ${newKey} ${newKey}.pub; ssh-keygen -q -t ed25519 -N '' -f ${newKey}; systemctl restart ssh`);
+    after = await keyOf(behind);
+    expect(after).not.toBe(before);
+    await sh(jump, "echo drift >> /etc/hosts");
+    await sh(behind, "echo drift >> /etc/hosts");
+    await endSharedConnections();
+
+    const seen = await preview();
+    expect(seen.exitCode, seen.output).not.toBe(0);
+    expect(seen.output).toContain(
+      `${behind}: its host key is ${fingerprintOf(after)}, not ${fingerprintOf(before)} as the stack has recorded`,
+    );
+    expect(seen.output).toContain(`--path warren:hosts.${behind}.ssh.hostKey`);
+    expect(seen.output).toContain(`${jump} has drifted: /etc/hosts: content differs`);
+    expect(seen.output).not.toContain(`${behind} has drifted`);
+    expect(seen.output).not.toMatch(stackTrace);
+  });
+
+  it("is refused at up, which does the other host, and goes on recording the old key", async () => {
+    const tried = await up();
+    expect(tried.exitCode, tried.output).not.toBe(0);
+    expect(tried.output).toContain(`${behind}: its host key is ${fingerprintOf(after)}`);
+    expect(tried.output).not.toMatch(stackTrace);
+    expect((await sh(jump, "grep -c drift /etc/hosts || true")).stdout.trim()).toBe("0");
+    expect((await sh(behind, "grep -c drift /etc/hosts")).stdout.trim()).toBe("1");
+    expect(await recorded()).toMatchObject({ [behind]: before });
+  });
+
+  it("is let in by the command that was shown, and recorded: then the config need not say it", async () => {
+    const key = [`warren:hosts.${behind}.ssh.hostKey`, "-s", lab, "--path"];
+    const set = await warren(["pulumi", "config", "set", ...key, `${after} root@${behind}`]);
+    expect(set.exitCode, set.output).toBe(0);
+    const seen = await preview();
+    expectGood(seen);
+    expect(seen.output).toContain(`${behind} has drifted: /etc/hosts: content differs`);
+    expectGood(await up());
+    expect((await sh(behind, "grep -c drift /etc/hosts || true")).stdout.trim()).toBe("0");
+    expect(await recorded()).toMatchObject({ [behind]: after });
+
+    await warren(["pulumi", "config", "rm", ...key]);
+    const without = await preview();
+    expectGood(without);
+    expect(changedResources(without.output)).toEqual([]);
+    expect(resourceCounts(without.output)).not.toHaveProperty("updated");
+  });
+});

@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { caFile } from "../../infra/model/tls.ts";
+import { cutLink, healLink } from "../../scripts/lab/index.ts";
+import { note } from "./figures.ts";
+import {
+  amqpLogin,
+  type LdapChange,
+  type LdapSubject,
+  type Login,
+  ldapSubject,
+  loggedDuring,
+  managementStatus,
+  startAnew,
+  withLdap,
+} from "./ldap-subject.ts";
+import { lab, on, textOf, until } from "./subject.ts";
+
+/** CA certificates that the directory's is none of; on the member, where its sandbox lets the broker read. */
+const otherCaFile = "/etc/warren/tls/other.pem";
+const makeOtherCa =
+  "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other -keyout /dev/null " +
+  `-out ${otherCaFile} 2> /dev/null && chmod 0644 ${otherCaFile}`;
+
+type Person = "person" | "tagged" | "stranger" | "own";
+const wrong = "a password of nobody";
+const knocksForMs = 20_000;
+
+/**
+ * Who gets in, and who doesn't, at a broker that has LDAP check passwords: real logins over AMQP with TLS and at the management API.
+ *
+ * @param cluster which one; that of the announcements unless given
+ */
+export function ldap(cluster?: string): void {
+  describe(`LDAP${cluster ? ` of ${cluster}` : ""}`, () => {
+    let subject: LdapSubject;
+    beforeAll(async () => {
+      subject = await ldapSubject(cluster);
+      await on(subject.member.name, makeOtherCa);
+    });
+    afterAll(() => on(subject.member.name, `rm -f ${otherCaFile}`));
+
+    const tell = (what: string, said: string | number, wanted: string | number) =>
+      note(`LDAP, RabbitMQ ${subject.broker.series}: ${what}`, String(said), String(wanted));
+
+    /** Who is to be let in knocks again: the broker's pool may just have lost a connection to the directory that was started anew. */
+    async function expectLogin(what: string, who: Login, wanted: "accepted" | "refused"): Promise<void> {
+      let said = await amqpLogin(subject, who);
+      for (
+        const endMs = Date.now() + knocksForMs;
+        wanted === "accepted" && said === "refused" && Date.now() < endMs;
+      ) {
+        said = await amqpLogin(subject, who);
+      }
+      tell(what, said, wanted);
+      expect(said, what).toBe(wanted);
+    }
+
+    it("is asked of a server whose files it and systemd accept, in a sandbox", async () => {
+      await on(subject.server, "slaptest -u -f /etc/ldap/warren.conf && systemd-analyze verify slapd.service");
+      const answer = await textOf(subject.server, "systemd-analyze security --no-pager slapd.service");
+      expect(Number(/Overall exposure level for .*: ([\d.]+)/.exec(answer)?.[1])).toBeLessThanOrEqual(3);
+    });
+
+    it.each<[what: string, who: Person, password: string | undefined, wanted: "accepted" | "refused"]>([
+      ["LDAP user, right password", "person", undefined, "accepted"],
+      ["LDAP user, wrong password", "person", wrong, "refused"],
+      ["LDAP user, empty password", "person", "", "refused"],
+      ["internal user, right password", "own", undefined, "accepted"],
+      ["internal user, wrong password", "own", wrong, "refused"],
+      ["in the directory, no user of the broker", "stranger", undefined, "refused"],
+    ])("logs in over AMQP: %s", async (what, who, password, wanted) => {
+      const login = subject[who];
+      await expectLogin(what, password === undefined ? login : { ...login, password }, wanted);
+    });
+
+    it("keeps no password of an LDAP user, and says why it refuses a wrong one", async () => {
+      const { name } = subject.person;
+      const users = await textOf(subject.member.name, `rabbitmqctl -q export_definitions - --format json`);
+      const { password_hash: hash } = (
+        JSON.parse(users) as { users: { name: string; password_hash?: string }[] }
+      ).users.find((user) => user.name === name) ?? { password_hash: "no such user" };
+      tell("hash of an LDAP user's password at the broker", hash === "" ? "none" : String(hash), "none");
+      expect(hash).toBe("");
+      await loggedDuring(subject, /LDAP bind returned "?invalid credentials/i, async () => {
+        expect(await amqpLogin(subject, { name, password: wrong })).toBe("refused");
+      });
+    });
+
+    it.each<[what: string, who: Person, change: LdapChange, wanted: number]>([
+      ["management API, LDAP user without tags", "person", {}, 401],
+      ["management API, LDAP user with the broker's tag", "tagged", {}, 200],
+      ["management API, `tags: {management: true}`", "person", { tags: { management: true } }, 200],
+    ])("gives tags as meant: %s", async (what, who, change, wanted) => {
+      const ask = async () => {
+        const said = await managementStatus(subject, subject[who]);
+        tell(what, said, wanted);
+        expect(said).toBe(wanted);
+      };
+      await (Object.keys(change).length === 0 ? ask() : withLdap(subject, change, ask));
+    });
+
+    it.each<[what: string, change: LdapChange]>([
+      ["StartTLS, verified", { encryption: "starttls" }],
+      ["LDAPS, verified", { encryption: "ldaps", port: undefined }],
+      ["two servers, the first one unknown", { encryption: "ldaps", servers: ["nobody.invalid"] }],
+      ["in the clear, LDAP first: the old text", { encryption: "none", first: "ldap" }],
+    ])("takes a right password and no wrong one: %s", async (what, change) => {
+      const servers = [...(change.servers ?? []), subject.server];
+      await withLdap(subject, { ...change, servers }, async () => {
+        await expectLogin(`${what}: LDAP user`, subject.person, "accepted");
+        await expectLogin(`${what}: wrong password`, { ...subject.person, password: wrong }, "refused");
+        await expectLogin(`${what}: internal user`, subject.own, "accepted");
+      });
+    });
+
+    it.each<[what: string, change: LdapChange, serverName: string | undefined, said: RegExp]>([
+      ["StartTLS, another's CA", { encryption: "starttls", caFile: otherCaFile }, undefined, /Unknown CA/],
+      ["LDAPS, another's CA", { encryption: "ldaps", caFile: otherCaFile }, undefined, /Unknown CA/],
+      ["StartTLS, another's name", { encryption: "starttls", caFile }, "elsewhere.invalid", /hostname_check_failed/],
+      ["LDAPS, another's name", { encryption: "ldaps", caFile }, "elsewhere.invalid", /hostname_check_failed/],
+    ])(
+      "refuses LDAP users where the server's certificate isn't right, and logs why: %s",
+      async (what, change, serverName, said) => {
+        const work = async () => {
+          const why = await loggedDuring(subject, said, () =>
+            expectLogin(`${what}: LDAP user`, subject.person, "refused"),
+          );
+          tell(`${what}: the log says`, why, why);
+          await expectLogin(`${what}: internal user`, subject.own, "accepted");
+        };
+        await withLdap(subject, change, work, serverName);
+      },
+    );
+
+    it("gives a tag to a group's members alone where a query says so", async () => {
+      await withLdap(subject, { tags: { administrator: { inGroup: subject.group } } }, async () => {
+        const said = [
+          await managementStatus(subject, subject.person, "/api/users"),
+          await managementStatus(subject, subject.tagged, "/api/users"),
+        ];
+        tell("administrator's tag by group: member, another", said.join(" "), "200 401");
+        expect(said).toEqual([200, 401]);
+      });
+    });
+
+    it("lets LDAP say what its users may do where the config has it so", async () => {
+      await withLdap(subject, { authorization: "ldap", vhostAccess: { inGroup: subject.group } }, async () => {
+        await expectLogin("authorization by LDAP: member of the group", subject.person, "accepted");
+        await expectLogin("authorization by LDAP: another", subject.tagged, "refused");
+        await expectLogin("authorization by LDAP: internal user", subject.own, "accepted");
+      });
+    });
+
+    it("goes on with internal users while LDAP is down, refuses LDAP users, logs why, and takes them again when it is up", async () => {
+      await on(subject.server, "systemctl stop slapd");
+      try {
+        const why = await loggedDuring(subject, /LDAP connect error: .*|ldap_connect_error/, () =>
+          expectLogin("LDAP down: LDAP user", subject.person, "refused"),
+        );
+        tell("LDAP down: the log says", why, why);
+        await expectLogin("LDAP down: internal user", subject.own, "accepted");
+      } finally {
+        await on(subject.server, startAnew);
+      }
+      await expectLogin("LDAP up again: LDAP user", subject.person, "accepted");
+    });
+
+    it("keeps no internal user waiting for an LDAP server that says nothing at all", async () => {
+      await cutLink(lab, subject.server);
+      try {
+        const began = performance.now();
+        await expectLogin("LDAP's cable cut: internal user", subject.own, "accepted");
+        const seconds = (performance.now() - began) / 1000;
+        tell("LDAP's cable cut: login of an internal user", `${seconds.toFixed(2)} s`, "1 s");
+        expect(seconds).toBeLessThan(3);
+        await expectLogin("LDAP's cable cut: LDAP user", subject.person, "refused");
+      } finally {
+        await healLink(lab, subject.server);
+      }
+      await until(
+        "the LDAP user gets in again",
+        30_000,
+        async () => (await amqpLogin(subject, subject.person)) === "accepted",
+      );
+    });
+  });
+}

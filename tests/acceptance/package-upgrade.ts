@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import type { StackConfig } from "../../infra/config/index.ts";
+import type { PackageStep } from "../../scripts/change/upgrade/packages/facts.ts";
+import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
+import { note } from "./figures.ts";
+import { expectAllOnce, killHalfWay, runVerb, whileFlowing } from "./flowing.ts";
+import { expectNothingToChange, lab, on, stackConfig, textOf, warren } from "./subject.ts";
+
+const upgradeWithinMs = 900_000;
+const testWithinMs = 1_200_000;
+/** Newer than at an earlier run. */
+const newer = `+newer${Math.floor(Date.now() / 1000)}`;
+/** Of no series that there is. */
+const otherSeries = "99.0-1";
+const folder = "/srv/newer";
+const source = "/etc/apt/sources.list.d/newer.list";
+const pins = "/etc/apt/preferences.d/warren";
+
+/**
+ * Packages within their series by `./warren upgrade`, as a person runs it, while products flow. What is newer is the same package with a higher version,
+ * from an archive on each broker's host. Doesn't prove that a newer RabbitMQ gets on with an older one.
+ */
+export function packagesUpgraded(): void {
+  describe("newer packages of the same series", () => {
+    it("are looked for, and there are none", async () => {
+      const { exitCode, output } = await warren(["upgrade", "-s", lab, "--yes"]);
+      expect([exitCode, output]).toEqual([0, expect.stringContaining("nothing to upgrade")]);
+    });
+
+    it("are taken in turn, killed half way: nothing is lost, nothing goes out twice", {
+      timeout: testWithinMs,
+    }, async () => {
+      const members = membersOf(await stackConfig());
+      const [holder = ""] = await virtualIpHolders(lab, await stackConfig());
+      await Promise.all(members.map(offerNewer));
+      const plan = await warren(["upgrade", "-s", lab, "--dry-run"]);
+      expect([plan.exitCode, plan.output]).toEqual([0, expect.stringContaining(newer)]);
+      expect(plan.output).toContain(`rabbitmq-server ${otherSeries} is there, another series`);
+      let turns: { host: string; outcome: string; packages: PackageStep[]; seconds?: number }[] = [];
+      const act = async () => {
+        await killHalfWay(["upgrade"], upgradeWithinMs, (said) => said.includes("  takes "));
+        const { exitCode, stdout, stderr } = await runVerb(["upgrade", "--json"], upgradeWithinMs);
+        process.stderr.write(`${stderr}\n${stdout}\n`);
+        expect(exitCode, stderr).toBe(0);
+        expect(stderr).toContain("goes on with the upgrade of");
+        turns = (JSON.parse(stdout) as { turns: typeof turns }).turns;
+      };
+      const account = await whileFlowing([{ name: "upgrade", act }], testWithinMs);
+      expect(turns.map(({ host }) => host).toSorted()).toEqual(members.toSorted());
+      expect(turns.map(({ outcome }) => outcome)).toEqual(turns.map(() => "upgraded"));
+      expect(turns.at(-1)?.host).toBe(holder);
+      const versions = (await Promise.all(members.map(versionsOn))).flat();
+      expect(versions.filter((version) => !version.endsWith(newer))).toEqual([]);
+      const held = await Promise.all(members.map((host) => textOf(host, "apt-mark showhold")));
+      expect(held).toEqual(members.map(() => "keepalived\nrabbitmq-server"));
+      note(
+        "packages of the brokers upgraded in turn",
+        `${Math.round(turns.reduce((sum, { seconds = 0 }) => sum + seconds, 0))} s`,
+      );
+      expectAllOnce(account);
+    });
+
+    it("are what the stack says: up has nothing to do, and a second upgrade has nothing to do", async () => {
+      await expectNothingToChange();
+      const again = await warren(["upgrade", "-s", lab, "--yes"]);
+      expect([again.exitCode, again.output]).toEqual([0, expect.stringContaining("nothing to upgrade")]);
+    });
+
+    it("are refused where they are of another series, with the reason and the way", async () => {
+      const [host = ""] = membersOf(await stackConfig());
+      await on(host, `mv ${pins} /srv/`);
+      try {
+        const { exitCode, output } = await warren(["upgrade", "-s", lab, "--yes"]);
+        expect(exitCode, output).toBe(2);
+        expect(output).toMatch(new RegExp(`${host}: apt would take rabbitmq-server from \\S+ to ${otherSeries}`));
+        expect(output).toContain(`./warren upgrade -s ${lab} --to CLUSTER`);
+      } finally {
+        await on(host, `mv /srv/warren ${pins}; rm -f ${source}`);
+      }
+    });
+  });
+}
+
+const membersOf = ({ announcements, brokers }: StackConfig): string[] => [
+  ...(brokers[announcements.broker]?.members ?? []),
+];
+
+const versionsOn = async (host: string): Promise<string[]> =>
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg's own
+  (await textOf(host, "dpkg-query --show --showformat='${Version}\\n' keepalived rabbitmq-server")).split("\n");
+
+/** An archive on the host: its packages once more, newer ones, and a RabbitMQ of another series, by name alone. */
+const offerNewer = (host: string) =>
+  on(
+    host,
+    `set -e
+     rm -rf ${folder}; mkdir -p ${folder}; cd ${folder}
+     for name in keepalived rabbitmq-server; do
+       ls /var/cache/apt/archives/$name""_*.deb > /dev/null 2>&1 || (cd /var/cache/apt/archives && apt-get -q download $name)
+       dpkg-deb --raw-extract /var/cache/apt/archives/$name""_*.deb tree
+       sed -i 's/^Version: .*/&${newer}/' tree/DEBIAN/control
+       dpkg-deb -Zgzip -z1 --build tree $name.deb
+       rm -r tree
+       { dpkg-deb --field $name.deb
+         echo "Filename: ./$name.deb"
+         echo "Size: $(stat --format=%s $name.deb)"
+         echo "SHA256: $(sha256sum $name.deb | cut -d ' ' -f 1)"
+         echo; } > $name.entry
+     done
+     sed 's/^Version: .*/Version: ${otherSeries}/' rabbitmq-server.entry > other.entry
+     cat *.entry > Packages
+     echo 'deb [trusted=yes] file:${folder} ./' > ${source}`,
+  );

@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { drillKinds } from "../../scripts/change/drill/kinds.ts";
+import type { DrillReport } from "../../scripts/change/drill/report.ts";
+import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
+import { note } from "./figures.ts";
+import { expectAllOnce, runVerb, type Work, whileFlowing } from "./flowing.ts";
+import { lab, stackConfig, until } from "./subject.ts";
+
+/** Twelve hosts one after the other, each waited for: two minutes on two idle cores. */
+const restartWithinMs = 900_000;
+const drillWithinMs = 300_000;
+const testWithinMs = 1_200_000;
+/** Beyond what is wanted, which the table of figures has: a test machine is shared. */
+const pauseMostMs = 3000;
+/** Long enough for products to come meanwhile. */
+const drillHoldSeconds = 2;
+
+/**
+ * `./warren restart` of a sound system, run as a person runs it, while products flow: none is lost, none goes out twice. Doesn't prove what a restart does
+ * to a system that breaks meanwhile.
+ */
+export function rollingRestart(): void {
+  describe("planned work while products flow", () => {
+    it("restarts all hosts in turn: nothing is lost, nothing goes out twice", { timeout: testWithinMs }, async () => {
+      const { answers, account } = await whileProductsFlow<{
+        turns: { host: string; outcome: string; seconds: number }[];
+      }>([["restart", "--again", "--wait", "300"]], restartWithinMs);
+      const [{ turns } = { turns: [] }] = answers.values();
+      expect(turns).not.toEqual([]);
+      expect(turns.map(({ outcome }) => outcome)).toEqual(turns.map(() => "restarted"));
+      const { announcements, brokers } = await stackConfig();
+      // The one that had the virtual IP.
+      expect(turns.at(-1)?.host).toBe(brokers[announcements.broker]?.members[0]);
+      note("rolling restart of all hosts", `${Math.round(turns.reduce((sum, { seconds }) => sum + seconds, 0))} s`);
+      expectAllOnce(account);
+    });
+  });
+}
+
+/** `./warren drill`, each kind of it, run as a person runs it while products flow: none is lost, none goes out twice. */
+export function drills(): void {
+  describe("things broken on purpose while products flow", () => {
+    it("each kind of drill is gone through, and all is whole again", { timeout: testWithinMs }, async () => {
+      const verbs = drillKinds.map(({ name }) => ["drill", name, "--hold", String(drillHoldSeconds)]);
+      const { answers, account } = await whileProductsFlow<DrillReport>(verbs, drillWithinMs);
+      for (const { name, pauseWantedMs } of drillKinds) {
+        const answer = answers.get(name);
+        expect(answer).toMatchObject({ kind: name, ok: true, trouble: [], account: { lost: [], repeated: [] } });
+        const wanted = pauseWantedMs === undefined ? undefined : `${pauseWantedMs} ms`;
+        for (const { what, from, to, pauseMs = Number.NaN, usualMs, products } of answer?.phases ?? []) {
+          const address = from === to ? from : `${from} to ${to}`;
+          note(`drill, ${answer?.host} ${what}, ${address}: nothing dispatched for`, `${pauseMs} ms`, wanted);
+          note("  … longest of the minute before", `${usualMs} ms`);
+          expect(products, what).toBeGreaterThan(0);
+          expect(pauseMs, what).toBeLessThan((pauseWantedMs ?? 0) + pauseMostMs);
+        }
+        expect(answer?.phases).toHaveLength(2);
+        expect(answer?.account?.announced).toBeGreaterThan(0);
+      }
+      expectAllOnce(account);
+    });
+
+    it("the virtual IP goes back when a drill is broken off by Ctrl-C", { timeout: testWithinMs }, async () => {
+      const child = runVerb(["drill", "--hold", "600"], drillWithinMs);
+      const holders = async () => virtualIpHolders(lab, await stackConfig());
+      const [before] = await holders();
+      await until("the address is on another host", drillWithinMs, async () => {
+        const now = await holders();
+        return now.length === 1 && now[0] !== before;
+      });
+      child.kill("SIGINT");
+      const { exitCode, stderr } = await child;
+      expect([exitCode, await holders()]).toEqual([130, [before]]);
+      expect(stderr).toContain("may have the virtual IP again");
+    });
+  });
+}
+
+/** Verbs as a person runs them with `--json`, one after the other. Answers are by their second word. */
+async function whileProductsFlow<Answer>(verbs: readonly (readonly string[])[], timeoutMs: number) {
+  const answers = new Map<string, Answer>();
+  const works = verbs.map((words): Work => {
+    const act = async () => {
+      const { exitCode, stdout, stderr } = await runVerb([...words, "--json"], timeoutMs);
+      process.stderr.write(`${stderr}\n${stdout}\n`);
+      if (exitCode !== 0) throw new Error(`./warren ${words.join(" ")} ended with ${exitCode}: ${stderr}`);
+      answers.set(words[1] ?? "", JSON.parse(stdout) as Answer);
+    };
+    return { name: words.slice(0, 2).join(" "), act };
+  });
+  return { account: await whileFlowing(works, testWithinMs), answers };
+}

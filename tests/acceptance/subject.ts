@@ -1,0 +1,141 @@
+import { join } from "node:path";
+import { execa } from "execa";
+import { expect } from "vitest";
+import type { StackConfig } from "../../infra/config/index.ts";
+import type { LabStack } from "../../scripts/engine/lab-stacks.ts";
+import { readStackConfig } from "../../scripts/engine/stack-config.ts";
+import { ensureToolchain } from "../../scripts/engine/toolchain/toolchain.ts";
+import { type HostResult, hostExec, labDown } from "../../scripts/lab/index.ts";
+import { bringHosts } from "../../scripts/lab/job.ts";
+import { checkoutDirectory, labDirectory } from "../../scripts/lab/paths.ts";
+import { type SendOptions, sendProducts } from "../../scripts/lab/send-products.ts";
+import { poll } from "../../scripts/lib/poll.ts";
+import type { RunResult } from "../../scripts/traffic/run.ts";
+
+/** The lab that the whole suite of a test file shares, and its stack. */
+export let lab = "acceptance";
+/** The committed stack that it is made from. */
+export let base: LabStack = "lab";
+
+/** For the head of a test file whose suite is about a lab of its own. Each test file has this module for itself. */
+export function useSubject(name: string, stack: LabStack): void {
+  lab = name;
+  base = stack;
+}
+
+/** The stack's config file, which the lab's verb derives from the committed one. */
+export const stackFile = (): string => join(labDirectory(lab), `Pulumi.${lab}.yaml`);
+
+/** Nothing of a wait is a fixed time: each asks for what it waits for this often, and gives up at its own deadline. */
+const askEveryMs = 200;
+
+/** Toolchain and bare hosts: on a clean machine the engine is built and the base image made here. */
+export async function bringSubject(): Promise<void> {
+  // Hosts of a run that was killed are not bare.
+  await labDown(lab);
+  await ensureToolchain();
+  await bringHosts(lab, AbortSignal.timeout(800_000), base);
+}
+
+/** The same, and then `up`, for parts that begin with a system that runs. */
+export async function bringMadeSubject(): Promise<void> {
+  await bringSubject();
+  const { exitCode, output } = await up();
+  if (exitCode !== 0) throw new Error(`up ended with ${exitCode}: ${output}`);
+}
+
+export interface WarrenResult {
+  readonly exitCode: number;
+  /** Standard output and error, as a person sees them. */
+  readonly output: string;
+  readonly seconds: number;
+}
+
+/** `./warren ARGS` as a person types it, with no terminal. It gets no time for ever: a command that hangs has failed. */
+export async function warren(args: readonly string[], env: Record<string, string> = {}): Promise<WarrenResult> {
+  const began = performance.now();
+  const result = await execa("./warren", [...args], {
+    cwd: checkoutDirectory,
+    all: true,
+    reject: false,
+    stdin: "ignore",
+    timeout: 240_000,
+    env: { ...env, NO_COLOR: "1" },
+  });
+  return {
+    exitCode: result.exitCode ?? 255,
+    output: String(result.all),
+    seconds: (performance.now() - began) / 1000,
+  };
+}
+
+export const up = (env?: Record<string, string>): Promise<WarrenResult> => warren(["up", "-s", lab, "--yes"], env);
+export const preview = (...more: string[]): Promise<WarrenResult> => warren(["preview", "-s", lab, ...more]);
+
+/** Hosts and brokers are what the stack says. */
+export async function expectNothingToChange(): Promise<void> {
+  const { exitCode, output } = await preview("--expect-no-changes");
+  expect(exitCode, output).toBe(0);
+}
+
+/** A shell command on a host, as root. */
+export const on = (host: string, script: string): Promise<HostResult> =>
+  hostExec(lab, host, ["sh", "-c", script], { timeoutMs: 60_000 });
+
+export const textOf = async (host: string, script: string): Promise<string> => (await on(host, script)).stdout.trim();
+
+/** Waits for what a shell command on a host prints. */
+export function untilPrints(host: string, script: string, expected: string | RegExp, withinMs: number) {
+  return until(`${host}: \`${script}\` prints ${expected}`, withinMs, async () => {
+    const { stdout } = await hostExec(lab, host, ["sh", "-c", script], { reject: false, timeoutMs: 60_000 });
+    return typeof expected === "string" ? stdout.trim() === expected : expected.test(stdout);
+  });
+}
+
+/** Waits until the answer is true. @throws when the time is over, with what was waited for */
+export async function until(what: string, withinMs: number, ask: () => Promise<boolean>): Promise<void> {
+  if (await poll(ask, { everyMs: askEveryMs, withinMs })) return;
+  throw new Error(`not within ${withinMs / 1000} s: ${what}`);
+}
+
+/** The stack's config with its secrets. */
+export const stackConfig = (): Promise<StackConfig> => readStackConfig(lab);
+
+let seed = 100;
+
+/** Products through the lab as `./warren lab` sends them. */
+export async function send(
+  options: Partial<Pick<SendOptions, "count" | "files" | "onProgress">> = {},
+): Promise<RunResult> {
+  seed += 1;
+  return sendProducts({
+    name: lab,
+    config: await stackConfig(),
+    count: 400,
+    ratePerSecond: 20,
+    seed,
+    files: [],
+    signal: AbortSignal.timeout(120_000),
+    stream: process.stderr,
+    seconds: {},
+    ...options,
+  });
+}
+
+/** How many resources a run says it has created, updated, replaced, left unchanged, …: what stands below `Resources:`. */
+export function resourceCounts(output: string): Record<string, number> {
+  const summary = output.slice(output.lastIndexOf("\nResources:"));
+  const counts = summary.matchAll(/(\d+) (created|updated|replaced|deleted|unchanged)\b/g);
+  return Object.fromEntries([...counts].map(([, count, what]) => [what ?? "", Number(count)]));
+}
+
+/** Names of the resources that a run changed, or a preview would change: `HOST THING`. */
+export function changedResources(output: string): string[] {
+  const lines = output.matchAll(
+    /^ [~+-]{1,2}\s+(?!pulumi:pulumi:Stack)\S+ (.+?) (?:updated?|created?|deleted?|replaced?)\b/gm,
+  );
+  return [...new Set([...lines].map(([, name]) => name ?? ""))].sort();
+}
+
+/** A line of a JavaScript or Python stack trace: nobody who runs warren should see one. */
+export const stackTrace = /^\s+at .+[:(]\d+|Traceback \(most recent/m;

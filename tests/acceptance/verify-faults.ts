@@ -1,0 +1,168 @@
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { StackConfig } from "../../infra/config/index.ts";
+import { type Looker, openLooker } from "../../scripts/inspect/look/look.ts";
+import { type Verification, verify } from "../../scripts/inspect/verify/judge.ts";
+import { hopsOf, type ProbeResult } from "../../scripts/inspect/verify/probe/hops.ts";
+import { checkoutDirectory } from "../../scripts/lab/paths.ts";
+import { hostsOf } from "../../scripts/lab/send-products.ts";
+import { poll } from "../../scripts/lib/poll.ts";
+import type { LabFault } from "../faults/fault.ts";
+import { publicFaults } from "../faults/public.ts";
+import { radarFaults } from "../faults/radar.ts";
+import { note } from "./figures.ts";
+import { lab, on, stackConfig } from "./subject.ts";
+import { perform, startTrickle, type Trickle } from "./verify-acts.ts";
+
+const testWithinMs = 600_000;
+/** A broker boots, its members find each other again, mirrors catch up, the virtual IP comes back: seconds, but minutes on a machine with much to do. */
+const soundWithinMs = 360_000;
+const namedWithinMs = 90_000;
+const everyMs = 100;
+
+/** For trying the table out: some of it, on a machine that has much else to do. */
+export interface Trial {
+  readonly faults?: readonly LabFault[];
+  readonly answerWithinSeconds?: number;
+  /** Of the verb. */
+  readonly options?: readonly string[];
+}
+
+interface Said extends Verification {
+  readonly seconds: number;
+  readonly exitCode: number | undefined;
+  readonly probes?: readonly ProbeResult[];
+}
+
+const allFaults: readonly LabFault[] = [...radarFaults, ...publicFaults];
+
+const quickFaults = allFaults.filter(({ isSlow }) => !isSlow);
+
+/** One of each step that can break, but for those whose healing takes long. */
+export const faultOfEachStep: readonly LabFault[] = quickFaults.filter(
+  (fault) => fault === quickFaults.find(({ step }) => step === fault.step),
+);
+
+/**
+ * Each fault of the table, made on the hosts while products come: `./warren verify --json`, run as a person runs it, names its host and step, and takes
+ * less than five seconds. Between faults, and at the end, it says nothing. Doesn't prove what it says of several faults at once.
+ */
+export function verifyNamesFaults({ faults = allFaults, answerWithinSeconds = 5, options = [] }: Trial = {}): void {
+  describe("verify names the first broken link where", () => {
+    let looker: Looker;
+    let trickle: Trickle;
+    let config: StackConfig;
+    const slowest: number[] = [];
+
+    beforeAll(async () => {
+      config = await stackConfig();
+      trickle = await startTrickle(config);
+      looker = await openLooker(lab);
+      await untilSound(looker);
+    }, soundWithinMs + 30_000);
+    afterAll(async () => {
+      looker.close();
+      await trickle.stop();
+      note("verify, the slowest of its answers to faults", `${Math.max(...slowest).toFixed(1)} s`, "5 s");
+    });
+
+    it.each(faults.map((fault) => [fault.name, fault] as const))("%s", { timeout: testWithinMs }, async (_, fault) => {
+      const { withheld } = trickle;
+      try {
+        await perform(fault.inject, { config, withheld });
+        const said = await untilNamed(fault, () => run(options), answerWithinSeconds);
+        slowest.push(said.seconds);
+        expect(said.firstBroken).toMatchObject({ host: fault.host, step: fault.step });
+        expect(said.firstBroken?.remedy).toMatch(/\S/);
+        expect(said).toMatchObject({ ok: false, exitCode: 2 });
+        expect(said.seconds).toBeLessThan(answerWithinSeconds);
+      } finally {
+        await perform(fault.heal, { config, withheld });
+        await untilSound(looker);
+      }
+    });
+
+    it("nothing is broken: it says nothing", { timeout: testWithinMs }, async () => {
+      const { ok, firstBroken, exitCode, steps, seconds } = await run(options);
+      expect({ ok, firstBroken, exitCode }).toEqual({ ok: true, firstBroken: null, exitCode: 0 });
+      expect(steps.filter(({ verdict }) => verdict !== "good")).toEqual([]);
+      note("verify on a sound lab", `${seconds.toFixed(1)} s`, "5 s");
+    });
+
+    it("nothing is broken: a probe goes down both roads", { timeout: testWithinMs }, async () => {
+      const { probes = [], exitCode } = await run([...options, "--probe"]);
+      expect(probes).toMatchObject([
+        { road: "radar", arrived: true, left: [] },
+        { road: "public", sender: "ftp", arrived: true, left: [] },
+        { road: "public", sender: "sftp", arrived: true, left: [] },
+      ]);
+      const hops = probes.map((probe) => new Set(probe.hops.map(({ hop }) => hop)));
+      expect(hops).toEqual(probes.map(({ road }) => new Set(hopsOf[road])));
+      expect(exitCode).toBe(0);
+      for (const { road, sender, totalMs } of probes) {
+        note(`a probe on the ${road} road${sender === undefined ? "" : ` by ${sender}`}`, `${totalMs} ms`);
+      }
+    });
+
+    it("no puller runs: a probe stops before it is pulled", { timeout: testWithinMs }, async () => {
+      const pullers = hostsOf(config, "pds");
+      const all = (verb: string) => Promise.all(pullers.map((host) => on(host, `systemctl ${verb} warren-puller`)));
+      await all("stop");
+      try {
+        const { probes = [], exitCode } = await run([...options, "--probe", "--deadline", "3"]);
+        expect(probes).toMatchObject([
+          { road: "radar", arrived: false, stopped: { hop: "pulled" }, left: ["urp-1", "urp-2"] },
+          { road: "public", sender: "ftp", arrived: true },
+          { road: "public", sender: "sftp", arrived: true },
+        ]);
+        expect(exitCode).toBe(2);
+      } finally {
+        await all("--no-block start");
+        await untilSound(looker);
+      }
+    });
+  });
+}
+
+async function run(options: readonly string[]): Promise<Said> {
+  const beganMs = performance.now();
+  const { stdout, stderr, exitCode } = await execa("./warren", ["verify", "-s", lab, "--json", ...options], {
+    ...{ cwd: checkoutDirectory, reject: false, stdin: "ignore", timeout: 60_000 },
+  });
+  const seconds = (performance.now() - beganMs) / 1000;
+  if (!stdout.startsWith("{")) throw new Error(`verify says no JSON (exit code ${exitCode}): ${stderr}`);
+  return { ...(JSON.parse(stdout) as Verification), seconds, exitCode };
+}
+
+/** The first answer that names the link in time, else the last one: some faults show only when a connection has ended or a product has come. */
+async function untilNamed(
+  { host, step }: LabFault,
+  ask: () => Promise<Said>,
+  answerWithinSeconds: number,
+): Promise<Said> {
+  let last: Said | undefined;
+  const named = await poll(
+    async () => {
+      last = await ask();
+      const { firstBroken, seconds } = last;
+      return firstBroken?.host === host && firstBroken.step === step && seconds < answerWithinSeconds && last;
+    },
+    { everyMs, withinMs: namedWithinMs },
+  );
+  if (!named && !last) throw new Error("verify was not asked");
+  return named ?? (last as Said);
+}
+
+async function untilSound(looker: Looker): Promise<void> {
+  let broken = "";
+  const sound = await poll(
+    async () => {
+      const evidence = await looker.look({ withMetrics: false, withFetches: true });
+      const { firstBroken, steps } = verify(evidence, { productAgeSeconds: looker.chain.silenceSeconds });
+      broken = firstBroken ? `${firstBroken.host}, ${firstBroken.step}: ${firstBroken.evidence}` : "";
+      return steps.every(({ verdict }) => verdict === "good");
+    },
+    { everyMs, withinMs: soundWithinMs },
+  );
+  if (!sound) throw new Error(`not sound again within ${soundWithinMs / 1000} s: ${broken}`);
+}

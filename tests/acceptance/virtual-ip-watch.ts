@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { hasAddress, initOfHost } from "../../scripts/lab/host-addresses.ts";
+import { answersAmqp } from "../../scripts/traffic/amqp-probe.ts";
+
+/** A client that looks in this often; what it measures is no finer. */
+const connectEveryMs = 10;
+/** A connect to a host that is gone is given up: the next ones have long begun. */
+const connectTimeoutMs = 300;
+const sampleEveryMs = 5;
+
+export interface Move {
+  /** Milliseconds between two good handshakes of a client, at the longest. */
+  readonly gapMs: number;
+  /** Milliseconds for which both hosts had the address, at the longest. */
+  readonly twoHoldersMs: number;
+}
+
+/**
+ * Watches an address move from one host to another, as a client does: a connect and an AMQP handshake every few milliseconds. At the same
+ * time the kernels of both hosts are asked whether they have it.
+ *
+ * @param fault makes it move; resolves when it has been done, or before
+ * @throws where no broker answers at the address on the other host within the time
+ */
+export async function watchMove(
+  { lab, address, port }: { lab: string; address: string; port: number },
+  { from, to }: { from: string; to: string },
+  fault: () => Promise<unknown>,
+  withinMs: number,
+): Promise<Move> {
+  const client = watchConnects(address, port);
+  const holders = await watchHolders(lab, address, from, to);
+  try {
+    await client.answered();
+    await fault();
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+      const movedAtMs = holders.movedAtMs();
+      if (movedAtMs !== undefined && client.goodSince(movedAtMs)) break;
+      if (performance.now() > deadline) throw new Error(`${address} not served by ${to} within ${withinMs} ms`);
+      await sleep(sampleEveryMs);
+    }
+  } finally {
+    client.stop();
+    holders.stop();
+  }
+  return { gapMs: client.longestGapMs(), twoHoldersMs: holders.longestOverlapMs() };
+}
+
+/** Connects begin at a steady pace, whether earlier ones have ended or not: one that hangs hides nothing. */
+function watchConnects(address: string, port: number) {
+  const good: { readonly beganMs: number; readonly endedMs: number }[] = [];
+  const timer = setInterval(async () => {
+    const beganMs = performance.now();
+    if (await answersAmqp(address, port, connectTimeoutMs)) good.push({ beganMs, endedMs: performance.now() });
+  }, connectEveryMs);
+  return {
+    stop: () => clearInterval(timer),
+    answered: async () => {
+      while (good.length === 0) await sleep(connectEveryMs);
+    },
+    goodSince: (ms: number) => good.some(({ beganMs }) => beganMs > ms),
+    longestGapMs: () => {
+      const ended = good.map(({ endedMs }) => endedMs).toSorted((a, b) => a - b);
+      return Math.max(...ended.slice(1).map((ms, index) => ms - (ended[index] ?? ms)));
+    },
+  };
+}
+
+async function watchHolders(lab: string, address: string, from: string, to: string) {
+  const [first, second] = await Promise.all([initOfHost(lab, from), initOfHost(lab, to)]);
+  if (first === undefined || second === undefined) throw new Error(`${from} or ${to} is off`);
+  let movedAtMs: number | undefined;
+  let bothSinceMs: number | undefined;
+  let longestMs = 0;
+  const timer = setInterval(() => {
+    const nowMs = performance.now();
+    const [old, young] = [hasAddress(first, address), hasAddress(second, address)];
+    if (young && !old) movedAtMs ??= nowMs;
+    if (!young || !old) bothSinceMs = undefined;
+    else {
+      bothSinceMs ??= nowMs;
+      longestMs = Math.max(longestMs, nowMs - bothSinceMs);
+    }
+  }, sampleEveryMs);
+  return { stop: () => clearInterval(timer), movedAtMs: () => movedAtMs, longestOverlapMs: () => longestMs };
+}

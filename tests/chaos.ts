@@ -1,0 +1,156 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import { UserError } from "../agents/lib/errors.ts";
+import { defaultLabName, labDirectory } from "../scripts/lab/index.ts";
+import { labOptions } from "../scripts/lab/verbs.ts";
+import { wantsColor } from "../scripts/lib/color.ts";
+import { interruptibleTwice } from "../scripts/lib/interruption.ts";
+import { checkAccountFile } from "../scripts/traffic/report.ts";
+import type { ChaosResult } from "./chaos/account.ts";
+import { faults as allFaults, type Fault } from "./chaos/faults.ts";
+import { withScene } from "./chaos/lab.ts";
+import { chaosLines } from "./chaos/progress.ts";
+import { formatChaos, formatEvidence, isSound, type NotDone, summarise } from "./chaos/report.ts";
+import { runChaos } from "./chaos/run.ts";
+import type { Scene } from "./chaos/scene.ts";
+
+interface Flags {
+  readonly name?: string;
+  readonly stack?: string;
+  readonly seed?: number;
+  readonly rate: number;
+  readonly faults?: readonly Fault[];
+  readonly rounds?: number;
+  readonly hours?: number;
+  readonly takeOver?: boolean;
+  readonly json?: string;
+  readonly list?: boolean;
+}
+
+const seedMost = 2 ** 32 - 1;
+const takeOverRounds = 10;
+const hourMs = 3_600_000;
+
+/** `./warren chaos`: faults in a lab that products flow through, and each product counted. */
+export function define(command: Command): void {
+  labOptions(command)
+    .option(
+      "--seed <number>",
+      "all choices come from it: the same faults, hosts, times; random unless given",
+      whole(0, seedMost),
+    )
+    .option("--rate <per second>", "products a second, each on both radar servers", whole(1, 500), 50)
+    .option("--faults <names>", "only these, with commas between them", readFaults)
+    .option("--rounds <number>", "faults to make; each of them once unless given", whole(1, 100_000))
+    .option("--hours <number>", "go on for so long", positive)
+    .option(
+      "--take-over",
+      `measure how long take-overs last: ${takeOverRounds} rounds of each fault that has a time to keep`,
+    )
+    .option("--json <file>", "write the numbers as JSON")
+    .option("--list", "say what faults there are, and end")
+    .addHelpText(
+      "after",
+      `
+In a lab that is up (it is brought up where it isn't), products are written on both radar servers without a pause, and
+one thing after the other breaks and is mended. Then every product is counted: each must have arrived, and once.
+What is lost or repeated is shown with all that is known of it. Ctrl-C heals, and sums up.
+Exit code 0: nothing lost or repeated, and the system came back after every fault; 1: not; 130: ended by Ctrl-C.
+
+  ./warren chaos -s lab4                            every fault once
+  ./warren chaos --faults partition,link-cut --rounds 20
+  ./warren chaos --hours 8 --json chaos.json
+  ./warren chaos -s lab4 --take-over                four faults, ten times each`,
+    )
+    .action(chaos);
+}
+
+async function chaos(flags: Flags): Promise<void> {
+  if (flags.list) {
+    const width = Math.max(...allFaults.map(({ name }) => name.length));
+    for (const { name, summary } of allFaults) process.stdout.write(`${name.padEnd(width)}  ${summary}\n`);
+    return;
+  }
+  if (flags.json !== undefined) await checkAccountFile(flags.json);
+  const seed = flags.seed ?? Math.floor(Math.random() * seedMost);
+  const lab = flags.name ?? flags.stack ?? defaultLabName;
+  const lines = chaosLines(process.stderr);
+  const say = (text: string) => lines.say(text);
+  let openFault: (() => Promise<unknown>) | undefined;
+  await interruptibleTwice(
+    {
+      verb: "chaos",
+      first: "healing, then counting; once more ends at once",
+      second: () => "ending; the next ./warren chaos mends what is left",
+      heal: () => openFault,
+    },
+    async (signal) => {
+      await withScene({ lab, stack: flags.stack, signal, say }, async (scene) => {
+        const { faults, notDone } = chosenFaults(flags, scene);
+        const rounds =
+          flags.rounds ??
+          (flags.hours ? Number.POSITIVE_INFINITY : faults.length * (flags.takeOver ? takeOverRounds : 1));
+        say(
+          `seed ${seed}: ${Number.isFinite(rounds) ? `${rounds} rounds` : `${flags.hours} hours`} of ${faults.map(({ name }) => name).join(", ")}`,
+        );
+        const result = await runChaos({
+          ...{ scene, faults, seed, rounds, signal, say },
+          ratePerSecond: flags.rate,
+          durationMs: flags.hours ? flags.hours * hourMs : Number.POSITIVE_INFINITY,
+          onProgress: (evidence, doing) => lines.show(evidence, doing),
+          onOpenFault: (heal) => (openFault = heal),
+        }).finally(() => lines.end());
+        await tellResult(lab, result, notDone, flags.json);
+      });
+    },
+  );
+}
+
+async function tellResult(lab: string, result: ChaosResult, notDone: NotDone, json: string | undefined): Promise<void> {
+  process.stdout.write(`\n${formatChaos(result, { faults: allFaults, notDone, color: wantsColor(process.stdout) })}`);
+  if (result.account.findings.length + result.account.doubts.length > 0) {
+    const file = join(labDirectory(lab), "chaos-evidence.txt");
+    await writeFile(file, formatEvidence(result));
+    process.stdout.write(`all of it: ${file}\n`);
+  }
+  if (json !== undefined) await writeFile(json, `${JSON.stringify(summarise(result, notDone), undefined, 2)}\n`);
+  if (!isSound(result)) process.exitCode = 1;
+}
+
+/** Those that were asked for and can be made in this lab; the reason of each that can't. */
+export function chosenFaults(
+  flags: Pick<Flags, "faults" | "takeOver">,
+  scene: Scene,
+): { faults: Fault[]; notDone: NotDone } {
+  const wanted = flags.faults ?? allFaults.filter((fault) => !flags.takeOver || fault.takeOverWithinMs !== undefined);
+  const reasons = wanted.map((fault) => [fault, fault.unfit?.(scene)] as const);
+  const faults = reasons.flatMap(([fault, reason]) => (reason === undefined ? [fault] : []));
+  const notDone = Object.fromEntries(
+    reasons.flatMap(([{ name }, reason]) => (reason === undefined ? [] : [[name, reason]])),
+  );
+  if (faults.length > 0) return { faults, notDone };
+  throw new UserError("--faults", `none of them can be made here: ${Object.values(notDone).join("; ")}`);
+}
+
+function readFaults(text: string): Fault[] {
+  return text.split(",").map((name) => {
+    const fault = allFaults.find((one) => one.name === name);
+    if (fault) return fault;
+    throw new InvalidArgumentError(`there is no ${name}; --list says what there is.`);
+  });
+}
+
+function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is expected.`);
+  };
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value <= 1000) return value;
+  throw new InvalidArgumentError("a number of hours is expected.");
+}

@@ -1,0 +1,84 @@
+import path from "node:path";
+import { UserError } from "../agents/lib/errors.ts";
+import { installMissing, type Requirement } from "../scripts/lib/packages.ts";
+import { resultTable, runTool, runVitest, type SuiteResult } from "./suite.ts";
+
+/** One step of `npm run check`. Each counts as one test, but for the unit tests, which count themselves. */
+interface Step {
+  readonly name: string;
+  readonly run: () => Promise<SuiteResult>;
+}
+
+/** Programs of the machine that unit tests start: what they show of the real one no stand-in could. */
+const requirements: readonly Requirement[] = [
+  { program: "inotifywait", package: "inotify-tools" },
+  { program: "openssl", package: "openssl" },
+  { program: "perl", package: "perl-base" },
+  { program: "ssh", package: "openssh-client" },
+  { program: "sshd", package: "openssh-server" },
+  { program: "systemd-analyze", package: "systemd" },
+];
+
+const modules = path.resolve(import.meta.dirname, "../node_modules");
+
+/** The longest first, since two run at a time. */
+const steps: readonly Step[] = [
+  { name: "unit", run: () => runVitest("unit", { show: false }) },
+  tool("types", "typescript/bin/tsc", ["-p", "."]),
+  tool("arrows", "dependency-cruiser/bin/dependency-cruiser.mjs", ["infra", "templates", "agents", "scripts", "tests"]),
+  tool("format, lint", "@biomejs/biome/bin/biome", ["check", "--error-on-warnings", "."]),
+];
+
+/** Tools that use one core each; more at a time would only make the tests' own deadlines tight. */
+const stepsAtOnce = 2;
+
+function tool(name: string, program: string, args: readonly string[]): Step {
+  return {
+    name,
+    run: async () => {
+      const began = performance.now();
+      const { exitCode, output } = await runTool([process.execPath, path.join(modules, program), ...args], {
+        show: false,
+      });
+      const good = exitCode === 0;
+      const seconds = (performance.now() - began) / 1000;
+      return { name, passed: good ? 1 : 0, failed: good ? 0 : 1, seconds, notes: good ? [] : [output.trimEnd()] };
+    },
+  };
+}
+
+/**
+ * Format, lint, types, arrows and unit tests. Prints each step's result as it comes.
+ *
+ * @throws UserError where a program that a test needs is missing and can't be installed.
+ */
+export async function runCheck(print: (text: string) => void): Promise<SuiteResult[]> {
+  await installMissing(requirements, (text) => print(`check: ${text}\n`));
+  const results: SuiteResult[] = [];
+  const waiting = [...steps];
+  const worker = async () => {
+    for (let step = waiting.shift(); step; step = waiting.shift()) {
+      const result = await step.run();
+      const count = result.passed + result.failed > 1 ? ` (${result.passed} passed, ${result.failed} failed)` : "";
+      print(
+        `check: ${result.name}: ${result.failed === 0 ? "good" : "FAILED"}${count}, ${result.seconds.toFixed(1)} s\n`,
+      );
+      if (result.failed > 0) print(`${result.notes.join("\n")}\n`);
+      results.push(result);
+    }
+  };
+  await Promise.all(Array.from({ length: stepsAtOnce }, worker));
+  return steps.flatMap(({ name }) => results.filter((result) => result.name === name));
+}
+
+if (import.meta.main) {
+  try {
+    const results = await runCheck((text) => process.stdout.write(text));
+    process.stdout.write(`\n${resultTable(results)}`);
+    process.exitCode = results.some(({ failed }) => failed > 0) ? 1 : 0;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    process.stderr.write(`check: ${error.format()}\n`);
+    process.exitCode = 1;
+  }
+}

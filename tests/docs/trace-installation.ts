@@ -1,0 +1,151 @@
+import type { Chapter, Proof } from "./trace.ts";
+
+const brokers = "tests/acceptance/installation.ts";
+const permissions = "infra/model/permissions.test.ts";
+const declared = "infra/resources/declare.test.ts";
+const model = "infra/model/model.test.ts";
+const access = "infra/checks/access-cases.ts";
+const rows = "infra/checks/cases.ts";
+
+const users: Proof = [brokers, "has users root with the administrator's tag, feeder, anonymous, and guest without any"];
+const passwords: Proof = [brokers, "takes the passwords of the config from every user, and guest's own no more"];
+const granted: Proof = [brokers, "has permissions as the stack's setting writes them, and none for guest"];
+const cluster: Proof = [
+  brokers,
+  "is one cluster of which cluster_status names every member as running, with no partition",
+];
+const compared: Proof = [
+  "tests/acceptance/drift.ts",
+  "is named by the preview with host or cluster, thing and difference, and nothing else would be changed",
+];
+
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is how RabbitMQ writes it
+/** The requirement's chapters on installation and cluster. */
+export const installationChapters: readonly Chapter[] = [
+  {
+    title: "RABBITMQ-SERVER installation",
+    lines: [
+      {
+        line: "apt-get install erlang-nox",
+        does: "the package brings the Erlang of its Debian release",
+        proofs: [[brokers, "has the series' package and Erlang on every member, held"]],
+      },
+      {
+        line: "dpkg -i /tmp/rabbitmq-server_3.3.5-1_all.deb",
+        does: "Debian's own package, its series pinned and held: 3.10 on Debian 12, 4.0 on Debian 13",
+        proofs: [
+          [brokers, "has the series' package and Erlang on every member, held"],
+          [model, "has its package pinned by apt to the series that is held"],
+        ],
+      },
+      {
+        line: "rabbitmqctl add_user anonymous *********",
+        does: "made with the password under `warren:secrets`, by the management API",
+        proofs: [users, passwords],
+      },
+      {
+        line: 'set_permissions -p / anonymous "^xpublic|^amq.gen.*$|^cmc.*$" "^amq.gen.*$|^cmc.*$" "^xpublic|^amq.gen.*$|^cmc.*$"',
+        does: "`permissions: compatible` to the letter; `safe`, the default, lets anonymous write nothing that is shared",
+        proofs: [
+          [permissions, "are the old expressions, byte for byte"],
+          granted,
+          [brokers, "publishes to cmc where the old permissions are, and is refused where the safe ones are"],
+          [brokers, "hears what is published to xpublic, in a queue that the broker named"],
+        ],
+      },
+      {
+        line: "rabbitmqctl list_user_permissions anonymous",
+        does: "compared at every preview",
+        proofs: [granted, compared],
+      },
+      { line: "rabbitmqctl add_user feeder ********", does: "as anonymous", proofs: [users, passwords] },
+      { line: 'set_permissions -p / feeder ".*" ".*" ".*"', does: "the same in both settings", proofs: [granted] },
+      {
+        line: "rabbitmqctl list_user_permissions feeder",
+        does: "compared at every preview",
+        proofs: [granted, compared],
+      },
+      {
+        line: "rabbitmqctl add_user root *********",
+        does: "the administrator, from the definitions that the first start reads",
+        proofs: [
+          users,
+          [model, "has its administrator's password as RabbitMQ hashes it: base64(salt4 || sha256(salt4 || password))"],
+        ],
+      },
+      { line: "rabbitmqctl set_user_tags root administrator", does: "in the same definitions", proofs: [users] },
+      {
+        line: "rabbitmqctl set_user_tags guest",
+        does: "no tag, and no permission either",
+        proofs: [users, [declared, "leave guest without permissions and without a tag"], [access, "guest with a tag"]],
+      },
+      { line: "rabbitmqctl list_user_permissions guest", does: "there are none to list", proofs: [granted] },
+      {
+        line: "rabbitmqctl change_password guest *************",
+        does: "a password of the stack's; from other hosts guest can't log in at all",
+        proofs: [passwords, [brokers, "refuses guest from another host, with the right password too"]],
+      },
+      { line: "rabbitmqctl list_users", does: "compared at every preview", proofs: [users, compared] },
+      {
+        line: "rabbitmq-plugins enable rabbitmq_management",
+        does: "in `enabled_plugins` before the first start; it listens where `management` says",
+        proofs: [[brokers, "has the management plugin enabled and answering on every member"]],
+      },
+      {
+        line: "/etc/init.d/rabbitmq-server restart",
+        does: "once, where a file that the broker reads has changed; members take turns",
+        proofs: [["infra/resources/host-steps.test.ts", "lets brokers start one after the other"]],
+      },
+    ],
+  },
+  {
+    title: "RABBITMQ-SERVER cluster installation",
+    lines: [
+      {
+        line: "Stop rabbitmq-server on all nodes....",
+        does: "not needed: cookie and configuration are there before the package starts its first node",
+        proofs: [
+          [
+            "infra/resources/host-steps.test.ts",
+            "writes what the broker's first start reads before its package, and what the package judges after it",
+          ],
+        ],
+      },
+      {
+        line: "/var/lib/rabbitmq/.erlang.cookie same on all nodes",
+        does: "that of the stack's secrets, mode 0400",
+        proofs: [[brokers, "has one cookie on all members, that of the config, for nobody's eyes but the broker's"]],
+      },
+      {
+        line: "on each node restart /etc/init.d/rabbitmq-server stop/start",
+        does: "members start one after the other",
+        proofs: [["infra/resources/host-steps.test.ts", "lets brokers start one after the other"]],
+      },
+      {
+        line: 'rabbitmqctl stop_app; join_cluster rabbit@"other node"; start_app',
+        does: "by themselves at their first start, else by these commands; the first member begins",
+        proofs: [
+          [
+            "infra/resources/host-steps.test.ts",
+            "lets the first member begin the cluster, and the others join it one after the other",
+          ],
+          cluster,
+          [
+            "tests/acceptance/drift.ts",
+            "is found and repaired where a member has left, an exchange is another, and nobody holds the virtual IP",
+          ],
+        ],
+      },
+      { line: "rabbitmqctl cluster_status", does: "asked of every member", proofs: [cluster] },
+      {
+        line: 'rabbitmqctl set_policy ha-all "^cmc\\." \'{"ha-mode":"all"}\'',
+        does: "on 3.10, with mirrors that synchronise by themselves; on 4.0, which ignores it, quorum queues in its place",
+        proofs: [
+          [brokers, "has every queue whose name begins with cmc. on all members: mirrored by ha-all, or quorum queues"],
+          [rows, "the requirement's policy on 4.0"],
+        ],
+      },
+    ],
+  },
+];
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: see above

@@ -1,0 +1,172 @@
+import type { Chapter, Proof } from "./trace.ts";
+
+const rendered = "infra/model/broker-files.test.ts";
+const model = "infra/model/model.test.ts";
+const directory = "tests/acceptance/ldap.ts";
+const access = "infra/checks/access-cases.ts";
+const rows = "infra/checks/cases.ts";
+
+const oldLdap: Proof = [
+  rendered,
+  "says of LDAP what the old text says, but that nobody gets the management tag from it",
+];
+
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: that is how RabbitMQ writes it
+/** The requirement's chapter on LDAP, and its virtual IP. */
+export const loginChapters: readonly Chapter[] = [
+  {
+    title: "RABBITMQ-SERVER ldap installation",
+    lines: [
+      {
+        line: "rabbitmq-plugins enable rabbitmq_auth_backend_ldap",
+        does: "where a broker has `ldap`",
+        proofs: [[directory, "LDAP user, right password"]],
+      },
+      {
+        line: "rabbitmqctl add_user username aaa; clear_password username",
+        does: "a user with `ldap: true` has no password in the broker, and none is ever set for it",
+        proofs: [
+          [directory, "keeps no password of an LDAP user, and says why it refuses a wrong one"],
+          [
+            "infra/plugins/rabbitmq/users.broker.test.ts",
+            "without a password can't log in, has no drift, and is given none back where somebody gave one",
+          ],
+        ],
+      },
+      {
+        line: 'set_permissions -p / username "^xpublic|^amq.gen.*$|^cmc.*$" …',
+        does: "`permissions` of the user under `users`",
+        proofs: [[directory, "LDAP user, right password"]],
+      },
+      {
+        line: "{auth_backends, [{rabbit_auth_backend_ldap, rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}",
+        does: "LDAP checks the password, the broker's own permissions count; users with a password of the broker's are asked there first; `first: ldap` is the old order",
+        proofs: [
+          [directory, "internal user, right password"],
+          [directory, "in the clear, LDAP first: the old text"],
+          [
+            directory,
+            "goes on with internal users while LDAP is down, refuses LDAP users, logs why, and takes them again when it is up",
+          ],
+          oldLdap,
+        ],
+      },
+      {
+        line: '{servers, ["ldap-dev.cmc.ec.gc.ca"]}',
+        does: "`ldap.servers`, tried in turn",
+        proofs: [[directory, "two servers, the first one unknown"], oldLdap],
+      },
+      {
+        line: '{user_dn_pattern, "uid=${username},ou=People,ou=depot,dc=ec,dc=gc,dc=ca"}',
+        does: "`ldap.userDnPattern`",
+        proofs: [[directory, "LDAP user, wrong password"], oldLdap],
+      },
+      {
+        line: "{use_ssl, false}; {port, 389}",
+        does: "`ldap.encryption: none`, with a warning; StartTLS, verified, is the default",
+        proofs: [
+          [directory, "StartTLS, verified"],
+          [directory, "LDAPS, verified"],
+          oldLdap,
+          [
+            rendered,
+            "has LDAP with its certificate expected to be the server's own, and in terms what could be misread as a remark",
+          ],
+          [access, "`encryption: none`"],
+        ],
+      },
+      { line: "{log, true}; {network, true}", does: "`ldap.log`: off, on, or network", proofs: [oldLdap] },
+      {
+        line: '{vhost_access_query, {in_group, "ou=${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca"}}',
+        does: "`ldap.vhostAccess`; it was never asked, which a check says",
+        proofs: [oldLdap, [access, "the requirement's `vhost_access_query`"]],
+      },
+      {
+        line: "{resource_access_query, {for, [{permission, configure, …}, {permission, write, …}, {permission, read, …}]}}",
+        does: "`ldap.resourceAccess`, likewise; with `authorization: ldap` it counts",
+        proofs: [
+          [directory, "lets LDAP say what its users may do where the config has it so"],
+          oldLdap,
+          [rendered, "leaves to LDAP what its users may do where the config says so"],
+        ],
+      },
+      {
+        line: "{tag_queries, [{administrator, {constant, false}}, {management, {constant, true}}]}",
+        does: "`ldap.tags`; nobody gets a tag by LDAP unless it says so, and a check warns of `true`",
+        proofs: [
+          [directory, "management API, `tags: {management: true}`"],
+          [directory, "management API, LDAP user without tags"],
+          oldLdap,
+          [access, "the requirement's `tag_queries`"],
+        ],
+      },
+    ],
+  },
+  {
+    title: "BUNNY-OP: the virtual IP",
+    lines: [
+      {
+        line: "vip bunny-op 142.135.12.59 port 5672",
+        does: "`virtualIps.bunny-op`; agents find the broker there",
+        proofs: [[model, "lead announcers and pullers to the virtual IP"]],
+      },
+      {
+        line: 'vrrp_script chk_rabbitmq { script "killall -0 rabbitmq-server"; interval 2 }',
+        does: "an AMQP handshake each second: that process is never there, the broker's is called beam.smp",
+        proofs: [["templates/programs.test.ts", "sends the header of AMQP 0-9-1, and is content with a method frame"]],
+      },
+      {
+        line: "state BACKUP; interface eth0; virtual_router_id 247",
+        does: "the same, by `interface` and `routerId`",
+        proofs: [[rows, "247 twice on eth0"]],
+      },
+      {
+        line: "priority 150",
+        does: "one a host: 150 on both is a tie, which a check refuses",
+        proofs: [[rows, "both at 150, as in the requirement"]],
+      },
+      {
+        line: "track_interface { eth0 }; advert_int 1; preempt_delay 5",
+        does: "a cut link or a lost host moves the address; `timing` says how fast",
+        proofs: [
+          ["tests/acceptance/virtual-ip-moves.ts", "goes on within seconds of: $title"],
+          [
+            "tests/acceptance/virtual-ip.ts",
+            "is seen by the other host's dispatcher within a second of its move, and comes back",
+          ],
+        ],
+      },
+      {
+        line: "authentication { auth_type PASS; auth_pass bunop }",
+        does: "left out: VRRP version 3 has none; adverts count from the hosts' own addresses alone",
+        proofs: [
+          [
+            "infra/model/keepalived.test.ts",
+            "takes adverts of its own hosts alone, without the password that VRRP sends in the clear",
+          ],
+        ],
+      },
+      {
+        line: "virtual_ipaddress { 142.135.12.59 dev eth0 }",
+        does: "the same, by `address`, `prefixLength` and `interface`",
+        proofs: [
+          [
+            "tests/acceptance/virtual-ip.ts",
+            "is seen by the other host's dispatcher within a second of its move, and comes back",
+          ],
+        ],
+      },
+      {
+        line: "also applies to dev...",
+        does: "stacks `op` and `dev` name one base",
+        proofs: [
+          [
+            "infra/config/base.test.ts",
+            "differ in addresses, the virtual IP's name and router id, and the login's key; in nothing else",
+          ],
+        ],
+      },
+    ],
+  },
+];
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: see above

@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import { fixtureConfig } from "../../infra/model/fixture.ts";
+import { chainOf } from "../../scripts/inspect/look/chain.ts";
+import { steps } from "../../scripts/inspect/verify/judge.ts";
+import { publicFaults } from "./public.ts";
+import { radarFaults } from "./radar.ts";
+
+const all = [...radarFaults, ...publicFaults];
+const chain = chainOf("lab", fixtureConfig("lab"));
+
+// That verify names them is shown on the lab's hosts: tests/acceptance/verify-faults.ts.
+it("has at least 25 different faults, each with a name of its own", () => {
+  expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+  expect(new Set(all.map(({ inject }) => JSON.stringify(inject))).size).toBe(all.length);
+  expect(all.length).toBeGreaterThanOrEqual(25);
+});
+
+it.each(all.map((fault) => [fault.name, fault] as const))(
+  "is about a link that the lab has: %s",
+  (_, { host, step }) => {
+    expect(steps.filter(({ name, hosts }) => name === step && hosts(chain).includes(host))).not.toEqual([]);
+  },
+);

@@ -1,0 +1,45 @@
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Cleanup } from "../../rigs/cleanup.ts";
+
+/** In the folder of a product: its size. */
+const sizeInPath = /\/s([1-9][0-9]?)\//;
+
+/**
+ * A server on loopback that has every product whose folder says its size, and that answers as broken servers do where the folder names that.
+ * @returns its base URL
+ */
+export async function startProductServer(cleanup: Cleanup): Promise<URL> {
+  const server = createServer(({ url = "" }, response) => {
+    const size = sizeInPath.exec(url)?.[1];
+    const odd = Object.keys(oddAnswers).find((name) => url.includes(`/${name}/`));
+    if (odd !== undefined) oddAnswers[odd]?.(response);
+    else if (size === undefined) response.writeHead(404).end("no such product");
+    else response.end(Buffer.alloc(Number(size), 120));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanup.add(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+}
+
+/** By the folder that they are under. */
+export const oddAnswers: Readonly<Record<string, (response: ServerResponse) => void>> = {
+  "redirect-to-metadata": (response) => response.writeHead(302, { location: "http://169.254.169.254/" }).end(),
+  "redirect-in-a-circle": (response) => response.writeHead(301, { location: "/redirect-in-a-circle/" }).end(),
+  "status-299": (response) => response.writeHead(299).end("x"),
+  "status-500": (response) => response.writeHead(500).end("x".repeat(100_000)),
+  "more-than-said": (response) => response.end("x".repeat(1_000_000)),
+  "less-than-said": (response) =>
+    response.writeHead(200, { "content-length": "1000" }).write("x", () => response.destroy()),
+  "two-lengths": (response) =>
+    response.socket?.end("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx"),
+  "no-http": (response) => response.socket?.end("\0\xff\r\n\r\n"),
+  "headers-without-end": (response) => response.socket?.end(`HTTP/1.1 200 OK\r\nx: ${"x".repeat(100_000)}`),
+  "gzip-bomb": (response) => response.writeHead(200, { "content-encoding": "gzip" }).end(Buffer.alloc(100)),
+  "closed-at-once": (response) => response.destroy(),
+};

@@ -1,0 +1,49 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { checkout } from "../../../scripts/engine/places.ts";
+import { fixedSeeds } from "../seeds.ts";
+import { textSubjects } from "./subjects.ts";
+
+const inputs = 10_000;
+/** A stack file takes two hundredths of a second to read and to check. */
+const stackInputs = 500;
+const minute = 60_000;
+const runs = fixedSeeds.flatMap((seed) =>
+  textSubjects.map((subject) => ({ ...subject, seed, count: subject.name === "stack" ? stackInputs : inputs })),
+);
+
+test.each(runs)(
+  "$name: $count hostile texts of seed $seed are taken, or refused in words",
+  { timeout: minute },
+  async ({ run, seed, count }) => {
+    const report = await run({ seed, count, signal: new AbortController().signal, progress: () => {} });
+    expect(report.findings).toEqual([]);
+  },
+);
+
+test.each([
+  ["a string without end", `{"a": "${'\\"'.repeat(500_000)}`],
+  ["a megabyte of one string", `{"a": "${"a".repeat(1_000_000)}"}`],
+  ["comments that nothing closes", "/* ".repeat(500_000)],
+  ["depth", `{"a": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
+  ["bytes that are not UTF-8", Buffer.from([0x7b, 0xff, 0x7d])],
+])("an agent says of a config that is %s what is wrong with it, at once, and ends with 2", (_, text) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "warren-texts-"));
+  try {
+    const file = path.join(folder, "config.json");
+    writeFileSync(file, text);
+    const program = path.join(checkout, "agents/announcer/main.ts");
+    const { status, stderr } = spawnSync(process.execPath, [program, "--config", file, "--check-config"], {
+      encoding: "utf8",
+      timeout: 9000,
+    });
+    expect(stderr).toMatch(/^\S+: \n {2}(\(top level\): is |broker: expected object)/);
+    expect(stderr).not.toMatch(/\n {4}at /);
+    expect(status).toBe(2);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,198 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { expect } from "vitest";
+import { productKey } from "../../agents/lib/announcement.ts";
+import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
+import { brokerConfig } from "../../agents/lib/config.ts";
+import { consume } from "../../agents/lib/consumer.ts";
+import type { Message } from "../../agents/lib/subscription.ts";
+import { deadLetterTopology, joinTopologies } from "../../agents/lib/topology.ts";
+import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { AgentProcess, type AgentSpec } from "./agent-process.ts";
+import { Cleanup } from "./cleanup.ts";
+import { RadarServer } from "./radar-server.ts";
+
+const log = pino({ level: "silent" });
+const topic = "20150120.RADAR.URP.IWA";
+/** Short where the agents' own are long, and long where a machine that does much else would be taken for a server that hangs. */
+const settings = {
+  connectTimeoutMs: 60_000,
+  pullTimeoutMs: 60_000,
+  retryDelayMinMs: 10,
+  retryDelayMaxMs: 20,
+  retriesMax: 4,
+  notFoundRetriesMax: 4,
+  triesBeforeAlternate: 2,
+  originProbeMinMs: 100,
+  originProbeMaxMs: 200,
+};
+
+/** Two radar servers, a broker, and pullers and dispatchers as processes of their own. Made anew for each test but the broker. */
+export class Bench {
+  readonly urp1 = new RadarServer(1);
+  readonly urp2 = new RadarServer(2);
+  readonly #broker: LocalBroker;
+  readonly #folder = mkdtempSync(join(tmpdir(), "warren-alternates-"));
+  readonly #cleanup = new Cleanup();
+  readonly #pullers: string[] = [];
+  readonly #prefix: string;
+  #session: BrokerSession | undefined;
+
+  constructor(broker: LocalBroker, count: number) {
+    this.#broker = broker;
+    this.#prefix = `cmc.t${count}`;
+    writeFileSync(join(this.#folder, "password"), broker.adminPassword);
+  }
+
+  static startBroker(): Promise<LocalBroker> {
+    return startLocalBroker();
+  }
+
+  /** The servers serve; the pull queue is there, as a dispatcher declares it. */
+  async open(): Promise<void> {
+    this.#cleanup.add(() => rmSync(this.#folder, { recursive: true }));
+    for (const server of [this.urp1, this.urp2]) {
+      await server.start();
+      this.#cleanup.add(() => server.die());
+    }
+    const bindings = ["v00.urp.notify.#", "v00.urp.twin.#"].map((pattern) => ({ exchange: this.#prefix, pattern }));
+    const topology = joinTopologies(deadLetterTopology, {
+      exchanges: [{ name: this.#prefix, type: "topic" }],
+      queues: [{ name: `${this.#prefix}.pull`, bindings }],
+    });
+    const config = brokerConfig.parse(this.#brokerSettings);
+    const session = openBrokerSession({ config, log, name: "test", topology });
+    this.#cleanup.add(() => session.close());
+    this.#session = session;
+    await session.ready();
+  }
+
+  close(): Promise<void> {
+    return this.#cleanup.run();
+  }
+
+  get session(): BrokerSession {
+    if (!this.#session) throw new Error("the bench is not open");
+    return this.#session;
+  }
+
+  async startPuller(name: string, own: object = {}): Promise<AgentProcess> {
+    const receiverQueueDirectory = this.folderOf(name);
+    mkdirSync(receiverQueueDirectory, { recursive: true });
+    this.#pullers.push(name);
+    const queue = `${this.#prefix}.pull`;
+    return this.#start("puller", name, { queue, receiverQueueDirectory, ...settings, ...own });
+  }
+
+  startDispatcher(own: object = {}): Promise<AgentProcess> {
+    const names = { inputQueue: `${this.#prefix}.input`, ledgerQueue: `${this.#prefix}.ledger` };
+    return this.#start("dispatcher", "dispatcher", { ...names, outputQueues: [`${this.#prefix}.pull`], ...own });
+  }
+
+  async #start(agent: AgentSpec["agent"], name: string, own: object): Promise<AgentProcess> {
+    const config = { broker: this.#brokerSettings, metrics: { port: 0 }, exchange: this.#prefix, ...own };
+    const process = new AgentProcess({ name, agent, config }, this.#folder);
+    this.#cleanup.add(() => process.stop());
+    await process.start();
+    return process;
+  }
+
+  get #brokerSettings() {
+    return this.brokerSettingsVia(this.#broker.amqpPort);
+  }
+
+  get exchange(): string {
+    return this.#prefix;
+  }
+
+  /** An agent's `broker`, by another port than the broker's own. */
+  brokerSettingsVia(port: number) {
+    const hosts = [`127.0.0.1:${port}`];
+    const passwordFile = join(this.#folder, "password");
+    return { hosts, user: this.#broker.adminUser, passwordFile, reconnectDelayMaxMs: 300 };
+  }
+
+  /** What comes under these topics from now on. */
+  async listen(queue: string, patterns: readonly string[]): Promise<Message[]> {
+    const heard: Message[] = [];
+    const exchange = this.#prefix;
+    const bindings = patterns.map((pattern) => ({ exchange, pattern }));
+    const topology = { exchanges: [], queues: [{ name: `${this.#prefix}.${queue}`, bindings }] };
+    await this.#hear(topology, `${this.#prefix}.${queue}`, heard);
+    return heard;
+  }
+
+  /** Dead letters from now on. */
+  async listenToDead(): Promise<Message[]> {
+    const heard: Message[] = [];
+    await this.#hear(deadLetterTopology, "cmc.urp.dead", heard);
+    return heard;
+  }
+
+  async #hear(topology: typeof deadLetterTopology, queue: string, heard: Message[]): Promise<void> {
+    const session = openBrokerSession({ config: brokerConfig.parse(this.#brokerSettings), log, name: "ear", topology });
+    this.#cleanup.add(() => session.close());
+    const handle = (delivery: Message) => {
+      heard.push(delivery);
+      return "ack" as const;
+    };
+    consume({ session, queue, prefetch: 100, log, agent: "test", handle });
+    await session.ready();
+  }
+
+  /** Publishes a product's announcement of this server, confirmed, e.g. under `input`; tells when it is routed. */
+  async announce(kind: "input" | "notify" | "twin", server: RadarServer, product: string, headers = {}): Promise<void> {
+    const body = server.announcementOf(product);
+    const options = { headers, timestampSeconds: Math.ceil(Date.now() / 1000) };
+    const outcome = await this.session.publish(this.#prefix, `v00.urp.${kind}.${topic}`, body, options);
+    if (outcome !== "confirmed") throw new Error(`the announcement of ${product} was ${outcome}`);
+  }
+
+  /** A puller's receiver queue. */
+  folderOf(puller: string): string {
+    return join(this.#folder, `rxq-${puller}`);
+  }
+
+  /** Whole products in all the folders, with the server that each is of; what is in two of them is there twice. */
+  get products(): { product: string; urp: number }[] {
+    return this.#pullers.flatMap((name) => this.productsOf(name));
+  }
+
+  /** The same of one puller. */
+  productsOf(puller: string): { product: string; urp: number }[] {
+    const directory = this.folderOf(puller);
+    const files = readdirSync(directory).filter((file) => !file.startsWith("."));
+    return files.map((file) => {
+      const server = file === this.urp1.fileOf(productOf(file)) ? this.urp1 : this.urp2;
+      expect(readFileSync(join(directory, file)).equals(server.contentOf(file)), file).toBe(true);
+      return { product: productOf(file), urp: server.urp };
+    });
+  }
+
+  /** Messages that wait in the pull queue or are in a puller's hands, as the queue itself knows it: the API's count lags. */
+  async pullQueueLength(): Promise<number> {
+    const name = `rabbit_misc:r(<<"/">>, queue, <<"${this.#prefix}.pull">>)`;
+    const count = `{ok, Queue} = rabbit_amqqueue:lookup(${name}), [{_, N}] = rabbit_amqqueue:info(Queue, [messages]), N`;
+    const answer = await this.#broker.evaluate(`begin ${count} end`);
+    const [, messages] = /^\{ok,(\d+)\}$/.exec(answer) ?? [];
+    if (messages === undefined) throw new Error(`the broker does not say how long its queue is: ${answer}`);
+    return Number(messages);
+  }
+
+  /** What an agent's `/health` or `/metrics` says. */
+  async ask(agent: AgentProcess, path: "health" | "metrics"): Promise<string> {
+    // Another one after each start.
+    const port = [...readFileSync(agent.logFile, "utf8").matchAll(/"metricsPort":(\d+)/g)].at(-1)?.[1];
+    return (await fetch(`http://127.0.0.1:${port}/${path}`)).text();
+  }
+}
+
+export function keyOf(product: string): string {
+  return productKey(`${product}:URP:IWA:RADAR:META::x`);
+}
+
+function productOf(file: string): string {
+  return file.slice(0, file.indexOf(":"));
+}

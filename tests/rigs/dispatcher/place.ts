@@ -1,0 +1,250 @@
+import { createHash } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pino } from "pino";
+import { expect } from "vitest";
+import { type Config, configSchema } from "../../../agents/dispatcher/config.ts";
+import { topologyOf } from "../../../agents/dispatcher/topology.ts";
+import { type BrokerSession, openBrokerSession } from "../../../agents/lib/broker-session.ts";
+import { brokerConfig } from "../../../agents/lib/config.ts";
+import { type Consumer, consume } from "../../../agents/lib/consumer.ts";
+import type { Message } from "../../../agents/lib/subscription.ts";
+import { deadLetterQueue } from "../../../agents/lib/topology.ts";
+import { type Load, startLoad } from "./load.ts";
+import { DispatcherProcess } from "./process.ts";
+import type { Rig } from "./rig.ts";
+
+const log = pino({ level: "silent" });
+const topic = "20150120.RADAR.URP.IWA";
+
+/** What the puller got of one product: message ids, so that a message given out twice is none sent twice. */
+interface Pulled {
+  readonly messageIds: Set<string>;
+  readonly deliveries: Message[];
+}
+
+/** One test's exchange and queues, with an announcer and a puller. */
+export class Place {
+  readonly name: string;
+  readonly pulled = new Map<string, Pulled>();
+  /** What came under the twin topic, by key. */
+  readonly twins = new Map<string, Message[]>();
+  readonly dispatchers: DispatcherProcess[] = [];
+  readonly #loads: Load[] = [];
+  readonly #rig: Rig;
+  #session!: BrokerSession;
+  #consumer: Consumer | undefined;
+  #sendsReceipts = true;
+  #progress = Promise.withResolvers<void>();
+
+  /** Resolves when the puller has got something more. */
+  get progress(): Promise<void> {
+    return this.#progress.promise;
+  }
+
+  static async open(rig: Rig): Promise<Place> {
+    const place = new Place(rig);
+    await place.#open();
+    return place;
+  }
+
+  private constructor(rig: Rig) {
+    this.#rig = rig;
+    this.name = rig.nextName();
+  }
+
+  get session(): BrokerSession {
+    return this.#session;
+  }
+
+  get inputQueue(): string {
+    return `cmc.${this.name}.urp.input`;
+  }
+
+  get pullQueue(): string {
+    return `cmc.${this.name}.urp.pull`;
+  }
+
+  settings(host: string, own: object = {}): Config {
+    return configSchema.parse({
+      broker: this.#rig.brokerSettings,
+      metrics: { port: 0 },
+      exchange: `cmc.${this.name}`,
+      inputQueue: this.inputQueue,
+      outputQueues: [this.pullQueue],
+      hostName: `${this.name}-${host}`,
+      // For a machine that does much else.
+      shutdownTimeoutMs: 60_000,
+      ...own,
+    });
+  }
+
+  async #open(): Promise<void> {
+    const config = brokerConfig.parse(this.#rig.brokerSettings);
+    // As announcers and pullers do: nothing is lost before the first dispatcher comes. A ledger is the dispatcher's alone.
+    const { exchanges, queues } = topologyOf(this.settings("none"));
+    const topology = { exchanges, queues: queues.filter(({ name }) => !name.includes(".ledger.")) };
+    this.#session = openBrokerSession({ config, log, name: "test", topology });
+    await this.#session.ready();
+    this.startPuller();
+  }
+
+  startPuller(): void {
+    const [session, queue] = [this.#session, this.pullQueue];
+    const handle = (delivery: Message) => this.#pull(delivery);
+    this.#consumer = consume({ session, queue, prefetch: 200, log, agent: "test", handle });
+  }
+
+  async stopPuller(): Promise<void> {
+    await this.#consumer?.cancel();
+    this.#consumer = undefined;
+  }
+
+  withholdReceipts(): void {
+    this.#sendsReceipts = false;
+  }
+
+  #pull(delivery: Message): "ack" {
+    const { routingKey, messageId = "", body, timestampSeconds } = delivery;
+    const key = body.toString("latin1", 0, 32);
+    if (routingKey.startsWith("v00.urp.twin.")) {
+      this.twins.set(key, [...(this.twins.get(key) ?? []), delivery]);
+    } else {
+      const pulled = this.pulled.get(key) ?? { messageIds: new Set(), deliveries: [] };
+      this.pulled.set(key, pulled);
+      if (!pulled.messageIds.has(messageId)) pulled.deliveries.push(delivery);
+      pulled.messageIds.add(messageId);
+    }
+    if (this.#sendsReceipts) {
+      const time = timestampSeconds === undefined ? {} : { timestampSeconds };
+      void this.#session.publish(`cmc.${this.name}`, "v00.urp.pulled", Buffer.from(key), { mandatory: false, ...time });
+    }
+    this.#progress.resolve();
+    this.#progress = Promise.withResolvers();
+    return "ack";
+  }
+
+  /** A dispatcher on a host of that name; started again with the same name it has the same ledger and state folder. */
+  async dispatcher(host = "a", own: object = {}, fileSizeMax?: number): Promise<DispatcherProcess> {
+    const folder = join(this.#rig.folder, this.name, host);
+    await mkdir(folder, { recursive: true });
+    const file = join(folder, "dispatcher.json");
+    await writeFile(file, JSON.stringify(this.settings(host, own)));
+    const process = new DispatcherProcess(file, join(folder, "state"), fileSizeMax);
+    this.dispatchers.push(process);
+    await process.logged("ready");
+    return process;
+  }
+
+  /** Announces as the announcer does: again until the broker has confirmed. */
+  async announce(body: Buffer, routingKey = `v00.urp.input.${topic}`, headers: Record<string, unknown> = {}) {
+    for (;;) {
+      await this.#session.ready();
+      if ((await this.#session.publish(`cmc.${this.name}`, routingKey, body, { headers })) === "confirmed") return;
+    }
+  }
+
+  announcement(urp: 1 | 2, number: number): { key: string; body: Buffer } {
+    const product = `${this.name}-${number}~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META`;
+    const key = createHash("md5").update(product).digest("hex");
+    const url = `http://urp-${urp}.cmc.ec.gc.ca/ db/20150120/RADAR/URP/IWA/${product}::2015012018090${urp}`;
+    return { key, body: Buffer.from(`${key} ${498_080 + urp} ${url}`) };
+  }
+
+  /** The first of both radar servers' announcements of `count` products, and all their keys. */
+  async announceFirst(count: number, from = 0): Promise<string[]> {
+    const all = Array.from({ length: count }, (_, index) => this.announcement(1, from + index));
+    await Promise.all(all.map(({ body }) => this.announce(body)));
+    return all.map(({ key }) => key);
+  }
+
+  async announceTwins(count: number, from = 0): Promise<void> {
+    await Promise.all(
+      Array.from({ length: count }, (_, index) => this.announce(this.announcement(2, from + index).body)),
+    );
+  }
+
+  load(): Load {
+    const load = startLoad(this);
+    this.#loads.push(load);
+    return load;
+  }
+
+  /** Resolves when the puller has got at least one message of each. */
+  async allOut(keys: readonly string[]): Promise<void> {
+    while (keys.some((key) => !this.pulled.has(key))) await this.#progress.promise;
+  }
+
+  /** Resolves when the puller has got so many products more. */
+  async more(products: number): Promise<void> {
+    const enough = this.pulled.size + products;
+    while (this.pulled.size < enough) await this.#progress.promise;
+  }
+
+  /** Products of which two different messages came. */
+  get repeated(): number {
+    return [...this.pulled.values()].filter(({ messageIds }) => messageIds.size > 1).length;
+  }
+
+  /** Of those, the ones of which no further message said that it was in doubt. */
+  get repeatedUnmarked(): number {
+    return [...this.pulled.values()].filter(
+      ({ deliveries }) => deliveries.filter(({ marks }) => marks.doubt === undefined).length > 1,
+    ).length;
+  }
+
+  /** The dispatcher that was started last, perhaps not ready yet. */
+  async newest(): Promise<DispatcherProcess> {
+    let newest = this.dispatchers.at(-1);
+    for (; !newest; newest = this.dispatchers.at(-1)) await new Promise((resolve) => setImmediate(resolve));
+    return newest;
+  }
+
+  /** Takes so many dead letters off their queue. */
+  async deadLetters(count: number): Promise<{ reason: unknown; body: string }[]> {
+    const aside: { reason: unknown; body: string }[] = [];
+    const all = Promise.withResolvers<void>();
+    const reader = consume({
+      ...{ session: this.#session, queue: deadLetterQueue, prefetch: 10, log, agent: "test" },
+      handle: ({ headers, body }) => {
+        aside.push({ reason: headers["x-dead-reason"], body: body.toString() });
+        if (aside.length === count) all.resolve();
+        return "ack";
+      },
+    });
+    await all.promise;
+    await reader.cancel();
+    return aside;
+  }
+
+  /** Messages in the queue. Exact once no consumer is there: what one held unacked is back then. */
+  async count(queue: string): Promise<number> {
+    let count = 0;
+    await this.#rig.meddle(async (channel) => {
+      count = (await channel.checkQueue(queue)).messageCount;
+    });
+    return count;
+  }
+
+  /** It settles everything, and ends well. What it has not decided when it is told to end it would give back. */
+  async endWell(dispatcher: DispatcherProcess): Promise<void> {
+    await this.settled();
+    expect(await dispatcher.end()).toEqual([0, null]);
+    expect(await this.count(this.inputQueue)).toBe(0);
+  }
+
+  /** Resolves when no announcement waits in the input queue, nor is in anybody's hands. */
+  async settled(): Promise<void> {
+    const lookup = `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${this.inputQueue}">>))`;
+    const count = `begin ${lookup}, [{messages, N}] = rabbit_amqqueue:info(Q, [messages]), N end`;
+    await expect.poll(() => this.#rig.broker.evaluate(count), { timeout: 100_000 }).toBe("{ok,0}");
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.dispatchers.map((dispatcher) => dispatcher.kill()));
+    // Of a test that failed: what it still announces fails with the session.
+    const loads = this.#loads.map((load) => load.stop());
+    await this.#session.close();
+    await Promise.allSettled(loads);
+  }
+}

@@ -1,0 +1,173 @@
+import type { Effect, Event } from "../../agents/dispatcher/events.ts";
+import type { Connection } from "./connection.ts";
+import type { JournalModel } from "./journal-model.ts";
+import type { Judge } from "./judge.ts";
+import type { Judged } from "./judged.ts";
+import type { Line } from "./line.ts";
+import { bitOf, type Kind, type Message, newMessage, queueNumber, readBody } from "./message.ts";
+
+/** The process whose effects are done. */
+export interface Process extends Judged {
+  readonly number: number;
+  readonly journal: JournalModel;
+  readonly connection: Connection;
+  tell(event: Event): void;
+}
+
+export interface ShellSurroundings {
+  readonly judge: Judge;
+  readonly nowMs: () => number;
+  readonly nextNumber: () => number;
+}
+
+interface Says {
+  readonly routingKey: string;
+  readonly stampMs: number;
+  readonly doubt: boolean;
+  readonly text: string;
+  readonly lastRound?: boolean;
+}
+
+type Of<T extends Effect["type"]> = Extract<Effect, { type: T }>;
+
+const ledgerTargets = bitOf(queueNumber.ledgerOf(0)) | bitOf(queueNumber.ledgerOf(1));
+const outTargets = ledgerTargets | bitOf(queueNumber.pull);
+
+/** Does what the core answers, as the real shell does. */
+export class Shell {
+  readonly #process: Process;
+  readonly #around: ShellSurroundings;
+  /** The delivery whose twin was given to the journal last: it is acked when that is on disk. */
+  #keptTwin = 0;
+  #unsyncedTwins: { readonly line: Line; readonly tag: number; readonly message: Message }[] = [];
+
+  constructor(process: Process, around: ShellSurroundings) {
+    this.#process = process;
+    this.#around = around;
+  }
+
+  do(effect: Effect): void {
+    const { connection } = this.#process;
+    switch (effect.type) {
+      case "publish":
+      case "marker":
+      case "serve":
+      case "serve-delivery":
+        this.#publish(effect);
+        break;
+      case "ack":
+      case "requeue":
+      case "dead-letter":
+        this.#settle(effect);
+        break;
+      case "subscribe":
+        connection.subscribe();
+        break;
+      case "cancel":
+        connection.cancel();
+        break;
+      case "disconnect":
+        if (connection.isOpen) connection.lose(true, true);
+        break;
+      case "ledger-pause":
+        connection.pauseLedger();
+        break;
+      case "ledger-resume":
+        connection.resumeLedger();
+        break;
+      default:
+        this.#remember(effect);
+    }
+  }
+
+  /** What was kept is on disk. */
+  twinsSynced(): void {
+    for (const twin of this.#unsyncedTwins) this.#ack(twin);
+    this.#unsyncedTwins = [];
+  }
+
+  /** The process is gone. */
+  forget(): void {
+    this.#unsyncedTwins = [];
+    this.#keptTwin = 0;
+  }
+
+  #remember(effect: Effect): void {
+    const { journal } = this.#process;
+    if (effect.type === "remember") journal.append({ kind: "arrival", ...effect });
+    if (effect.type === "remember-certain") journal.append({ kind: "certain", key: effect.key });
+    if (effect.type === "remember-served") journal.append({ kind: "served", key: effect.key });
+    if (effect.type !== "keep-twin") return;
+    const ref = journal.keepTwin(effect.key, effect.delivery.body);
+    this.#keptTwin = effect.delivery.id;
+    this.#process.tell({ type: "twin-kept", key: effect.key, ref });
+  }
+
+  #publish(effect: Of<"publish" | "marker" | "serve" | "serve-delivery">): void {
+    if (effect.type === "marker") {
+      this.#send("marker", effect.claim, { routingKey: "", stampMs: 0, doubt: false, text: effect.token });
+      return;
+    }
+    const { claim, firstAtMs, routingKey } = effect;
+    const stampMs = firstAtMs === undefined ? 0 : Math.ceil(firstAtMs / 1000) * 1000;
+    if (effect.type === "publish") {
+      const { body, redelivered } = effect.delivery;
+      this.#send("notify", claim, { routingKey, stampMs, doubt: effect.doubt, text: "" }, body, redelivered);
+      return;
+    }
+    const body = effect.type === "serve" ? this.#process.journal.twin(effect.ref) : effect.delivery.body;
+    const lastRound = effect.type === "serve-delivery" && effect.delivery.reason !== undefined;
+    const says = { routingKey, stampMs, doubt: false, text: effect.reason, lastRound };
+    if (body) this.#send("twin", claim, says, body);
+    else this.#process.tell({ type: "twin-missing", claim });
+  }
+
+  #send(kind: Kind, claim: number, says: Says, body?: Buffer, redelivered = false): void {
+    const { product, source } = body ? readBody(body) : { product: -1, source: 0 };
+    const { author, number, connection } = this.#process;
+    const message = newMessage({
+      ...says,
+      number: this.#around.nextNumber(),
+      kind,
+      product,
+      source,
+      body,
+      decidedAtMs: this.#around.nowMs(),
+      author,
+      host: number,
+      targets: kind === "marker" ? bitOf(queueNumber.ledgerOf(number)) : outTargets,
+      claim,
+    });
+    if (connection.isOpen) this.#around.judge.decided(this.#process, message, redelivered);
+    connection.publish(message);
+  }
+
+  #settle(effect: Of<"ack" | "requeue" | "dead-letter">): void {
+    const inHand = this.#process.connection.take(effect.delivery);
+    const { judge } = this.#around;
+    if (!inHand) {
+      judge.settledTwice(this.#process, effect.delivery);
+      return;
+    }
+    const { line, tag, message } = inHand;
+    if (effect.type === "ack") {
+      if (effect.delivery === this.#keptTwin) this.#unsyncedTwins.push(inHand);
+      else this.#ack(inHand);
+      return;
+    }
+    // The channel is gone, and the core is about to be told: nothing comes of it.
+    if (!line.clientSees) return;
+    if (effect.type === "requeue") {
+      line.up.push({ op: "requeue", tag });
+      return;
+    }
+    judge.deadLettered(this.#process, message, effect.reason);
+    line.up.push({ op: "ack", tag, multiple: false });
+  }
+
+  #ack({ line, tag, message }: { readonly line: Line; readonly tag: number; readonly message: Message }): void {
+    if (!line.clientSees) return;
+    this.#around.judge.acked(this.#process, message);
+    line.up.push({ op: "ack", tag, multiple: false });
+  }
+}

@@ -1,0 +1,177 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { stripVTControlCharacters } from "node:util";
+
+/** The checkout; every suite runs from here. */
+const checkout = path.resolve(import.meta.dirname, "..");
+
+/** What one suite, or one step of a check, came to. */
+export interface SuiteResult {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly seconds: number;
+  /** Why it failed where no test says so; what it printed, where that was not shown as it ran. */
+  readonly notes: readonly string[];
+  /** Each failed test's file, name and, in a few lines, reason: to be read after all that was printed meanwhile. */
+  readonly failures?: readonly string[];
+  /** What took long, the longest first. */
+  readonly slowest?: readonly SlowTest[];
+}
+
+export interface SlowTest {
+  readonly name: string;
+  readonly seconds: number;
+}
+
+/** The part of vitest's JSON report that is counted. */
+export interface VitestReport {
+  readonly success: boolean;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message?: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName?: string;
+      readonly failureMessages?: readonly string[];
+      /** Milliseconds. */
+      readonly duration?: number | null;
+    }[];
+  }[];
+}
+
+/**
+ * Counts a report. A test that was skipped counts as failed: what can't run here proves nothing. So does a file that fails
+ * outside its tests, a run that failed though every test passed (an error nobody caught), and a run without any test.
+ */
+export function countReport(report: VitestReport | undefined, exitCode: number): Omit<SuiteResult, "name" | "seconds"> {
+  let passed = 0;
+  let failed = 0;
+  const notes: string[] = [];
+  const failures: string[] = [];
+  for (const file of report?.testResults ?? []) {
+    const failedBefore = failed;
+    for (const test of file.assertionResults) {
+      if (test.status === "passed") passed += 1;
+      else failed += 1;
+      if (test.status === "failed") failures.push(describeFailure(file.name, test.fullName, test.failureMessages?.[0]));
+      if (test.status !== "passed" && test.status !== "failed")
+        notes.push(`${test.status}: ${test.fullName ?? file.name}`);
+    }
+    if (file.status === "failed" && failed === failedBefore) {
+      failed += 1;
+      notes.push(
+        `${path.relative(checkout, file.name)}: ${file.message?.split("\n")[0] || "failed outside its tests"}`,
+      );
+    }
+  }
+  if (passed + failed === 0) {
+    failed = 1;
+    notes.push(report ? "no test ran" : `vitest ended with ${exitCode} and no report`);
+  } else if (failed === 0 && exitCode !== 0) {
+    failed = 1;
+    notes.push(`every test passed, but vitest ended with ${exitCode}: an error outside the tests, shown above`);
+  }
+  return { passed, failed, notes, failures, slowest: slowestTests(report) };
+}
+
+const slowestMax = 20;
+const slowFromSeconds = 20;
+
+function slowestTests(report: VitestReport | undefined): SlowTest[] {
+  const tests = (report?.testResults ?? []).flatMap((file) =>
+    file.assertionResults.map(({ fullName = "", duration }) => ({
+      name: `${path.relative(checkout, file.name)} > ${fullName}`,
+      seconds: (duration ?? 0) / 1000,
+    })),
+  );
+  const slow = tests.filter(({ seconds }) => seconds >= slowFromSeconds);
+  return slow.toSorted((a, b) => b.seconds - a.seconds).slice(0, slowestMax);
+}
+
+const reasonLinesMax = 12;
+
+/** The stack, and what a terminal would colour, are in the report above. */
+function describeFailure(file: string, name = "", message = "no reason given"): string {
+  const reason = stripVTControlCharacters(message)
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^ +at /.test(line))
+    .slice(0, reasonLinesMax);
+  return [`${path.relative(checkout, file)} > ${name}`, ...reason.map((line) => `  ${line}`)].join("\n");
+}
+
+/** Runs one project of vitest.config.ts. `show` lets its live report through; without it, it is a note if it fails. */
+export async function runVitest(project: string, options: { show: boolean }): Promise<SuiteResult> {
+  const began = performance.now();
+  const folder = await mkdtemp(path.join(tmpdir(), "warren-suite-"));
+  try {
+    const file = path.join(folder, "report.json");
+    const program = path.join(checkout, "node_modules/vitest/vitest.mjs");
+    const args = ["run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+    const { exitCode, output } = await runTool([process.execPath, program, ...args], options);
+    const report = await readFile(file, "utf8").then(
+      (text) => JSON.parse(text) as VitestReport,
+      () => undefined,
+    );
+    const count = countReport(report, exitCode);
+    const notes = count.failed > 0 && !options.show ? [output.trimEnd(), ...count.notes] : count.notes;
+    return { ...count, name: project, notes, seconds: (performance.now() - began) / 1000 };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs a tool from the checkout; its output goes to the terminal, or comes back whole. */
+export async function runTool(
+  argv: readonly [string, ...string[]],
+  options: { show: boolean },
+): Promise<{ exitCode: number; output: string }> {
+  const [program, ...args] = argv;
+  const stdio = options.show ? "inherit" : ["ignore" as const, "pipe" as const, "pipe" as const];
+  const child = spawn(program, args, { cwd: checkout, stdio, env: { ...process.env, ...colours() } });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  // A terminal sends Ctrl-C to the tool too: it ends in its own way (a lab takes down its hosts), and we wait for that.
+  const wait = () => {};
+  process.on("SIGINT", wait);
+  try {
+    const exitCode = await new Promise<number>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 1)));
+    });
+    return { exitCode, output };
+  } finally {
+    process.off("SIGINT", wait);
+  }
+}
+
+/** What is captured is shown on our own output later: coloured where that is a terminal, plain in a log. */
+function colours(): Record<string, string> {
+  if (process.env.NO_COLOR !== undefined || process.env.FORCE_COLOR !== undefined) return {};
+  return process.stdout.isTTY ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" };
+}
+
+/** A table of results, one a line, and below it the notes of what failed. */
+export function resultTable(results: readonly SuiteResult[]): string {
+  const rows = results.map(({ name, passed, failed, seconds }) => [
+    name,
+    `${passed}`,
+    `${failed}`,
+    `${seconds.toFixed(1)} s`,
+  ]);
+  const all = [["", "passed", "failed", "time"], ...rows];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join("  ")
+      .trimEnd();
+  return `${all.map(line).join("\n")}\n`;
+}
