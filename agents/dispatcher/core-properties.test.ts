@@ -121,10 +121,11 @@ class World {
       }
       this.publishing.set(effect.claim, effect);
     }
-    if (effect.type !== "ack" && effect.type !== "requeue") return;
-    const message = this.unacked.get(effect.delivery);
-    if (!message) throw new Error(`delivery ${effect.delivery} is settled, and is not ours`);
-    this.unacked.delete(effect.delivery);
+    if (effect.type !== "ack" && effect.type !== "requeue" && effect.type !== "keep-twin") return;
+    const id = effect.type === "keep-twin" ? effect.delivery.id : effect.delivery;
+    const message = this.unacked.get(id);
+    if (!message) throw new Error(`delivery ${id} is settled, and is not ours`);
+    this.unacked.delete(id);
     if (effect.type === "requeue") this.queue.unshift({ ...message, redelivered: true });
     else if (!this.timesOut.has(message.product)) throw new Error("acked before it was out");
   }

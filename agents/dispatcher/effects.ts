@@ -38,8 +38,6 @@ export class Effects {
   readonly #asides = new Set<Promise<void>>();
   /** Twins that are acked when they are on disk: whoever dies before has them given out again, and keeps them then. */
   readonly #twins: SyncedAcks;
-  /** The delivery whose twin was given to the journal last. */
-  #keptTwin: number | undefined;
 
   constructor(parts: EffectParts) {
     this.#parts = parts;
@@ -54,7 +52,7 @@ export class Effects {
         outgoing.publish(effect, this.#outcomeOf(effect.claim));
         break;
       case "ack":
-        this.#ack(effect.delivery);
+        input.take(effect.delivery)?.ack();
         break;
       case "requeue":
         input.take(effect.delivery)?.requeue();
@@ -79,13 +77,6 @@ export class Effects {
   /** Resolves when the broker has every dead letter, or it is no longer ours, and every twin acked. */
   async settled(): Promise<void> {
     await Promise.all([...this.#asides, this.#twins.settled()]);
-  }
-
-  #ack(id: number): void {
-    const delivery = this.#parts.input.take(id);
-    if (!delivery) return;
-    if (id === this.#keptTwin) this.#twins.add(delivery);
-    else delivery.ack();
   }
 
   #doSeldom(effect: Effect, nowMs: number): void {
@@ -132,13 +123,16 @@ export class Effects {
     }
   }
 
-  /** The core has its delivery acked next. */
   #keepTwin({ key, delivery }: Of<"keep-twin">): void {
-    const { journal, tell } = this.#parts;
+    const { input, journal, tell } = this.#parts;
     const ref = journal.twin(key, delivery.routingKey, delivery.body);
+    const inHand = input.take(delivery.id);
     // 0: no room for it while the disk is full. A puller that asks gets its own announcement back.
-    if (ref === 0) return;
-    this.#keptTwin = delivery.id;
+    if (ref === 0) {
+      inHand?.ack();
+      return;
+    }
+    if (inHand) this.#twins.add(inHand);
     tell({ type: "twin-kept", key, ref });
   }
 

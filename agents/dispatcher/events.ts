@@ -130,7 +130,7 @@ export type Effect =
   | { readonly type: "remember-certain"; readonly key: string }
   /** A puller has the product: nobody needs it any more, nor its twin. */
   | { readonly type: "remember-served"; readonly key: string }
-  /** Write the twin to disk; `twin-kept` tells where. */
+  /** Write the twin to disk, and ack its delivery when it is there; `twin-kept` tells where. Where it can't be kept: ack at once. */
   | { readonly type: "keep-twin"; readonly key: string; readonly delivery: Incoming }
   /** Told, for the numbers: this source's announcement was the first, and is out. */
   | { readonly type: "won"; readonly source: string; readonly tookMs: number }

@@ -233,8 +233,7 @@ export class Products {
     if (this.#alternates.onTwin(key, arrival)) return;
     if (source !== firstSource && table.twinRef(slot) === 0 && !table.isPulled(slot)) {
       turn.push({ type: "keep-twin", key, delivery });
-    }
-    turn.push({ type: "ack", delivery: delivery.id });
+    } else turn.push({ type: "ack", delivery: delivery.id });
   }
 
   /** It was in the pull queue, for certain: whoever was held in doubt is a twin. */
