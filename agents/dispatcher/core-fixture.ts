@@ -24,7 +24,7 @@ export const coreOptions: CoreOptions = {
   publishingMax: 100,
   giveUpMs: 1000,
   confirmTimeoutMs: 10_000,
-  silenceMs: 600_000,
+  deliveryGapMs: 600_000,
   alternatesWaitingMax: 3,
   alternateWaitMs: 600_000,
   standbyServeDelayMs: 1000,

@@ -17,7 +17,7 @@ type Publish = Extract<Effect, { type: "publish" }>;
  * proven here: several hosts, and a broker that loses part of a publish. That is what the simulation is for.
  */
 class World {
-  readonly at = new CoreFixture({ publishingMax: 5, alternatesWaitingMax: 2, silenceMs: 3000 });
+  readonly at = new CoreFixture({ publishingMax: 5, alternatesWaitingMax: 2, deliveryGapMs: 3000 });
   readonly queue: Message[] = [];
   readonly unacked = new Map<number, Message>();
   readonly publishing = new Map<number, Publish>();

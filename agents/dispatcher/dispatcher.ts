@@ -6,12 +6,10 @@ import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts"
 import type { HealthStatus } from "../lib/metrics.ts";
 import { Clock } from "./clock.ts";
 import { ClockDifference } from "./clock-difference.ts";
-import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
+import { type Config, coreOptionsOf, hostNameOf, ledgerQueueOf } from "./config.ts";
 import { DispatcherCore } from "./core.ts";
-import { coreOptionsOf } from "./core-settings.ts";
 import { DedupTable } from "./dedup-table.ts";
 import { Effects } from "./effects.ts";
-import { clockFault, journalFault } from "./ends.ts";
 import type { Effect, Event } from "./events.ts";
 import { InTurn } from "./in-turn.ts";
 import { Input } from "./input.ts";
@@ -21,8 +19,7 @@ import { Ledger } from "./ledger.ts";
 import { LedgerReader } from "./ledger-record.ts";
 import { Outgoing } from "./outgoing.ts";
 import { QueueWatches } from "./queue-watches.ts";
-import { tellSilence } from "./silence-alarm.ts";
-import { Sources } from "./sources.ts";
+import { Sources, tellSilence } from "./sources.ts";
 import { StateLog } from "./state-log.ts";
 import { type DispatcherView, statusOf } from "./status.ts";
 import { Telemetry } from "./telemetry.ts";
@@ -202,9 +199,8 @@ export class Dispatcher implements RunningAgent {
 
   #tick(): void {
     this.#events.tell({ type: "tick" });
-    const { lifeCycle } = this.#context;
-    if (this.#journal.mustStartAnew) lifeCycle.fail(journalFault());
-    if (clock.mustStartAnew) lifeCycle.fail(clockFault(clock.steppedMs));
+    const fault = this.#journal.mustStartAnew ?? clock.mustStartAnew;
+    if (fault) this.#context.lifeCycle.fail(fault);
   }
 
   /**
