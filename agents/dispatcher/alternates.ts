@@ -62,7 +62,7 @@ export class Alternates {
       return;
     }
     if (this.#waiting.join(key, source, delivery)) return;
-    const reason = delivery.reason ?? "no reason given";
+    const reason = delivery.marks.reason ?? "no reason given";
     this.#waiting.add({ key, routingKey: this.#twinTopic(tail), reason, source }, delivery);
     const ref = slot >= 0 && !isDoubtful ? this.#turn.table.twinRef(slot) : 0;
     if (ref > 0) this.#answer(key, ref, undefined);

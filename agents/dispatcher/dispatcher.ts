@@ -17,7 +17,6 @@ import { Journal } from "./journal.ts";
 import { tableReplay } from "./journal-replay.ts";
 import { Ledger } from "./ledger.ts";
 import { LedgerReader } from "./ledger-record.ts";
-import { Outgoing } from "./outgoing.ts";
 import { QueueWatches } from "./queue-watches.ts";
 import { Sources, tellSilence } from "./sources.ts";
 import { StateLog } from "./state-log.ts";
@@ -162,15 +161,11 @@ export class Dispatcher implements RunningAgent {
 
   #openEffects(): Effects {
     const { config, log } = this.#context;
-    const outgoing = new Outgoing({
-      session: this.#session,
-      exchange: config.exchange,
-      markerTopic: ledgerTopicsOf(config).marker,
-    });
+    const { exchange, inputQueue, alternateTopic } = config;
     return new Effects({
       ...{ session: this.#session, input: this.#input, ledger: this.#ledger, journal: this.#journal },
-      ...{ telemetry: this.#telemetry, warnings: new Warnings(log), log, outgoing },
-      ...{ inputQueue: config.inputQueue, alternateTopic: config.alternateTopic },
+      ...{ telemetry: this.#telemetry, warnings: new Warnings(log), log },
+      ...{ exchange, inputQueue, alternateTopic, markerTopic: ledgerTopicsOf(config).marker },
       tell: (event) => this.#events.tell(event),
       fail: (error) => this.#fail(error),
     });

@@ -49,8 +49,8 @@ export class Doubts {
     const redelivered = this.#redelivered.get(key);
     const held = redelivered ?? this.#announcedAgain.get(key);
     if (held) held.push(arrival);
-    else (arrival.delivery.again ? this.#announcedAgain : this.#redelivered).set(key, [arrival]);
-    if (redelivered || !(held || arrival.delivery.again)) this.#redeliveries++;
+    else (arrival.delivery.marks.again ? this.#announcedAgain : this.#redelivered).set(key, [arrival]);
+    if (redelivered || !(held || arrival.delivery.marks.again)) this.#redeliveries++;
     this.#deliveries++;
     if (!held) this.#turn.push({ type: "doubt", key });
   }

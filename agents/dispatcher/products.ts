@@ -58,8 +58,8 @@ export class Products {
       return "full";
     }
     // One that was given out or announced before may be out all the same, where a node died before our ledger had it.
-    const { redelivered, again = false } = arrival.delivery;
-    this.claims.open(key, arrival, arrival.atMs, redelivered || again, false);
+    const { redelivered, marks } = arrival.delivery;
+    this.claims.open(key, arrival, arrival.atMs, redelivered || marks.again === true, false);
     return "room";
   }
 
@@ -225,9 +225,9 @@ export class Products {
   /** Out already. Is it certain? A delivery that was not given out before leaves the question to the one that was. */
   #known(slot: number, key: string, arrival: Arrival): void {
     const { table, options } = this.#turn;
-    const { redelivered, again = false } = arrival.delivery;
+    const { redelivered, marks } = arrival.delivery;
     // One that is announced again asks whether the broker has lost what it confirmed: only a puller can tell.
-    const suspect = again ? !table.isPulled(slot) : redelivered && !table.isCertain(slot);
+    const suspect = marks.again ? !table.isPulled(slot) : redelivered && !table.isCertain(slot);
     if (suspect && options.receipts) this.doubts.hold(key, arrival);
     else this.#twin(slot, key, arrival);
   }

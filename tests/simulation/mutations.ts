@@ -1,7 +1,7 @@
 import type { SourceMutation } from "./mutants.ts";
 import type { Ground } from "./world.ts";
 
-const opensClaim = "this.claims.open(key, arrival, arrival.atMs, redelivered || again, false);";
+const opensClaim = "this.claims.open(key, arrival, arrival.atMs, redelivered || marks.again === true, false);";
 
 /** Bugs that the simulation must find: each is a slip that somebody could make. */
 export const sourceMutations: readonly SourceMutation[] = [
@@ -174,8 +174,8 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "believes that what is announced again is out",
     file: "products.ts",
-    find: "const suspect = again ? !table.isPulled(slot) : redelivered",
-    replace: "const suspect = again ? false : redelivered",
+    find: "const suspect = marks.again ? !table.isPulled(slot) : redelivered",
+    replace: "const suspect = marks.again ? false : redelivered",
   },
   {
     name: "keeps the requests that wait when the address leaves",

@@ -114,7 +114,7 @@ export class Shell {
       return;
     }
     const body = effect.type === "serve" ? this.#process.journal.twin(effect.ref) : effect.delivery.body;
-    const lastRound = effect.type === "serve-delivery" && effect.delivery.reason !== undefined;
+    const lastRound = effect.type === "serve-delivery" && effect.delivery.marks.reason !== undefined;
     const says = { routingKey, stampMs, doubt: false, text: effect.reason, lastRound };
     if (body) this.#send("twin", claim, says, body);
     else this.#process.tell({ type: "twin-missing", claim });
