@@ -240,7 +240,7 @@ async function openDispatcher({ login, ca, clientCertificate, insecure, proxy }:
   const dispatcher = proxy
     ? new EnvHttpProxyAgent({
         ...options,
-        requestTls: tls,
+        requestTls: { ...tls, allowH2: false },
         httpProxy: proxy.url,
         httpsProxy: proxy.url,
         noProxy: proxy.except,

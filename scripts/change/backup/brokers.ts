@@ -99,10 +99,10 @@ async function post(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const api = new ManagementApi({
-    endpoint: managementUrl(cluster, address),
+    endpoints: [managementUrl(cluster, address)],
     username: cluster.administrator.name,
     password: cluster.administrator.password,
-    ...(ca === undefined ? {} : { ca }),
+    ca,
   });
   try {
     // What `definitionsSchema` read came as JSON.
