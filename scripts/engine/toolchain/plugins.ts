@@ -141,6 +141,9 @@ async function bundleWhole(bundlePlugin: Bundler, name: string, place: string): 
   }
 }
 
+/** What plugins import from outside of their folder: all that the arrow `plugins-alone` lets them. */
+const sourcesOutside = ["agents/lib/management.ts"];
+
 /** Changes with the plugins' sources and with the libraries inside them (the lock file). */
 async function sourcesKey(): Promise<string> {
   const hash = createHash("sha256");
@@ -148,7 +151,8 @@ async function sourcesKey(): Promise<string> {
   const names = (await readdir(folder, { recursive: true }))
     .filter((name) => /(?<!\.test)\.(ts|json)$/.test(name))
     .sort();
-  const files = [...names.map((name) => path.join(folder, name)), path.join(checkout, "package-lock.json")];
+  const others = [...sourcesOutside, "package-lock.json"].map((name) => path.join(checkout, name));
+  const files = [...names.map((name) => path.join(folder, name)), ...others];
   const contents = await Promise.all(files.map((file) => readFile(file)));
   for (const [index, content] of contents.entries()) {
     hash.update(`${path.relative(checkout, files[index] ?? "")} ${content.length}\n`).update(content);
