@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type ConfirmChannel, connect, type GetMessage } from "amqplib";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { clusterModels } from "../../infra/model/cluster.ts";
@@ -6,6 +5,7 @@ import { managementOf } from "../../infra/observe/management.ts";
 import { readOperatorCa } from "../../scripts/engine/operator-ca.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
 import { virtualIpHolder } from "../../scripts/lab/virtual-ip.ts";
+import { poll } from "../../scripts/lib/poll.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
 /** A killed broker waits some seconds, boots, joins, and its replicas are filled; then the virtual IP comes back. */
@@ -94,11 +94,13 @@ export async function takeUntil(
   queue: string,
   isIt: (message: GetMessage) => boolean,
 ): Promise<GetMessage> {
-  const deadlineMs = performance.now() + 30_000;
-  for (;;) {
-    const message = await channel.get(queue, { noAck: true });
-    if (message && isIt(message)) return message;
-    if (performance.now() > deadlineMs) throw new Error(`not within 30 s: the message looked for, in ${queue}`);
-    if (!message) await sleep(100);
-  }
+  const take = async () => {
+    for (;;) {
+      const message = await channel.get(queue, { noAck: true });
+      if (!message || isIt(message)) return message;
+    }
+  };
+  const found = await poll(take, { everyMs: 100, withinMs: 30_000 });
+  if (!found) throw new Error(`not within 30 s: the message looked for, in ${queue}`);
+  return found;
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
+import { pause } from "../../scripts/lib/poll.ts";
 import { longestPauseMs, type RoundRecord, takeOverMs } from "./account.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Fault, Targets } from "./faults.ts";
@@ -109,9 +109,6 @@ async function stepsBehind(scene: Scene, struck: Struck, tookMs: number, notes: 
 const firstLine = (error: unknown): string => (error as Error).message.split("\n")[0] ?? "";
 
 const brokenOff = (): string => "broken off";
-
-const pause = (ms: number, signal: AbortSignal): Promise<unknown> =>
-  sleep(ms, undefined, { signal }).catch(() => undefined);
 
 /** A host under fault may not answer at once. */
 async function healed(heal: () => Promise<unknown>, notes: string[]): Promise<void> {

@@ -1,6 +1,5 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { productName } from "../../agents/lib/announcement.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
@@ -158,12 +157,12 @@ async function awaitFlow(evidence: Evidence, signal: AbortSignal): Promise<void>
 /** Waits until all has arrived and nothing moves; where something is missing, for as long as anything still moves. */
 async function drain(evidence: Evidence, look: () => Promise<void>): Promise<void> {
   const startedMs = Date.now();
-  for (;;) {
+  const isStill = async () => {
     await look();
     const still = Date.now() - Math.max(evidence.movedMs, startedMs);
-    if (still >= (evidence.undelivered().length === 0 ? quietMs : stillMs)) return;
-    await sleep(lookEveryMs);
-  }
+    return still >= (evidence.undelivered().length === 0 ? quietMs : stillMs);
+  };
+  await poll(isStill, { everyMs: lookEveryMs });
 }
 
 /** Takes the run's files away, save those of products that a person will want to look at. */
