@@ -1,7 +1,7 @@
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import { ageText } from "../../inspect/verify/step.ts";
-import { formatColumns } from "../../lib/columns.ts";
 import { printable, printableBytes } from "../../lib/printable.ts";
+import { formatColumns } from "../../lib/table.ts";
 import type { SilentBroker } from "./brokers.ts";
 import type { Letter } from "./letter.ts";
 import { groupLetters, unknownAgent } from "./select.ts";

@@ -1,5 +1,5 @@
-import { styleText } from "node:util";
 import { printable } from "../../lib/printable.ts";
+import { painter } from "../../lib/table.ts";
 import type { Judged, Verification } from "./judge.ts";
 import type { Part, Verdict } from "./step.ts";
 
@@ -24,8 +24,7 @@ const titles: Readonly<Record<Part, string>> = {
 
 /** A line a step and host, with the remedy below what is broken; then what comes `between`; the first broken link at the end. */
 export function formatVerification({ firstBroken, steps }: Verification, color: boolean, between = ""): string {
-  const paint = (colour: Parameters<typeof styleText>[0], text: string) =>
-    color ? styleText(colour, text, { validateStream: false }) : text;
+  const paint = painter(color);
   const stepWidth = Math.max(...steps.map(({ step }) => step.length));
   const hostWidth = Math.max(...steps.map(({ host }) => host.length));
   const lines: string[] = [];
