@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
+import { median } from "../../scripts/lib/statistics.ts";
 import { benchTable, rounded } from "./report.ts";
-import { median } from "./statistics.ts";
 
 /** How much is measured. */
 export interface DeliverPlan {

@@ -1,8 +1,8 @@
 import { cpus } from "node:os";
+import { median } from "../../scripts/lib/statistics.ts";
 import type { PullPlan } from "./pull-plan.ts";
 import type { Pulling } from "./pullers.ts";
 import { benchTable, rounded } from "./report.ts";
-import { median } from "./statistics.ts";
 
 export interface PullResult {
   readonly plan: PullPlan;

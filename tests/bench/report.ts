@@ -1,9 +1,9 @@
 import { cpus } from "node:os";
+import { latenciesOf, median } from "../../scripts/lib/statistics.ts";
 import { formatColumns } from "../../scripts/lib/table.ts";
 import type { LatencyPlan, LatencyResult } from "./latency.ts";
 import type { MemoryResults, ResidentGrowth } from "./memory.ts";
 import type { Move } from "./move.ts";
-import { latenciesOf, median } from "./statistics.ts";
 
 export interface BenchResult {
   readonly brokerVersion: string;

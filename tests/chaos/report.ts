@@ -1,8 +1,8 @@
+import { median } from "../../scripts/lib/statistics.ts";
 import { formatColumns, painter } from "../../scripts/lib/table.ts";
 import { type Account, type ChaosResult, type Doubt, type Finding, isGood, type RoundRecord } from "./account.ts";
 import type { Sighting } from "./evidence.ts";
 import type { Fault } from "./faults.ts";
-import { median } from "./median.ts";
 import { describeSteps, medianSteps, type Steps } from "./steps.ts";
 
 /** The shape of `--json`. */
@@ -96,7 +96,7 @@ export function formatChaos(
       mark(fault.lost),
       mark(fault.repeated),
       String(fault.unknown),
-      inSeconds(median(fault.takeOverMs)),
+      inSeconds(fault.takeOverMs.length > 0 ? median(fault.takeOverMs) : undefined),
       inSeconds(fault.takeOverMs.length > 0 ? Math.max(...fault.takeOverMs) : undefined),
       inSeconds(wantedMs),
       inSeconds(fault.pauseMs.length > 0 ? Math.max(...fault.pauseMs) : undefined),
