@@ -1,4 +1,4 @@
-import { printable } from "../../lib/printable.ts";
+import { printableLine } from "../../../agents/lib/foreign.ts";
 import { painter } from "../../lib/table.ts";
 import type { Judged, Verification } from "./judge.ts";
 import type { Part, Verdict } from "./step.ts";
@@ -36,7 +36,10 @@ export function formatVerification({ firstBroken, steps }: Verification, color: 
   }
   const last = firstBroken
     ? [
-        paint("red", `first broken link: ${firstBroken.host}, ${firstBroken.step}: ${printable(firstBroken.evidence)}`),
+        paint(
+          "red",
+          `first broken link: ${firstBroken.host}, ${firstBroken.step}: ${printableLine(firstBroken.evidence)}`,
+        ),
         `remedy: ${firstBroken.remedy}`,
       ]
     : [paint("green", "no broken link")];
@@ -44,7 +47,7 @@ export function formatVerification({ firstBroken, steps }: Verification, color: 
 
   function stepLines({ step, host, verdict, evidence, remedy }: Judged): string[] {
     const [mark, colour] = marks[verdict];
-    const line = `  ${paint(colour, mark)} ${step.padEnd(stepWidth)}  ${host.padEnd(hostWidth)}  ${printable(evidence)}`;
+    const line = `  ${paint(colour, mark)} ${step.padEnd(stepWidth)}  ${host.padEnd(hostWidth)}  ${printableLine(evidence)}`;
     const indent = " ".repeat(stepWidth + hostWidth + 8);
     return verdict === "good" || remedy === undefined ? [line] : [line, `${indent}-> ${remedy}`];
   }
