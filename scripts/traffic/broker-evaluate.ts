@@ -1,5 +1,6 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
+import { writeWhole } from "../../agents/lib/whole-file.ts";
 import { poll } from "../lib/poll.ts";
 
 /** The loop looks ten times a second; a busy machine may let it wait, half a minute where the broker has just started. */
@@ -22,8 +23,7 @@ export function evaluatorLoop(directory: string): string {
 export async function evaluateIn(directory: string, expression: string, isRunning: () => boolean): Promise<string> {
   const [script, answer] = [path.join(directory, scriptName), path.join(directory, answerName)];
   await rm(answer, { force: true });
-  await writeFile(`${script}.new`, `${expression}.\n`);
-  await rename(`${script}.new`, script);
+  await writeWhole(script, `${expression}.\n`, { synced: "nothing" });
   const asked = async () => {
     const text = await readFile(answer, "utf8").catch(() => undefined);
     return text === undefined ? !isRunning() && { text } : { text };
