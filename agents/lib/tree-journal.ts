@@ -1,5 +1,6 @@
-import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { writeWhole } from "./whole-file.ts";
 
 /** What makes an announced file this one and no other: a file rewritten or replaced under its name differs in one. */
 export interface Identity {
@@ -138,19 +139,11 @@ export class TreeJournal {
 
   /** Rewrites the file with what is still remembered: whole under its name or not at all. */
   async #compact(): Promise<void> {
-    const next = `${this.#file}.next`;
-    const handle = await open(next, "w", 0o600);
-    try {
-      const lines: string[] = [];
-      for (const [path, { inode, size, modifiedMs, announcedAtMs }] of this.#entries) {
-        lines.push(formatLine([path, inode, size, modifiedMs, announcedAtMs]));
-      }
-      await handle.writeFile(lines.join(""));
-      await handle.datasync();
-    } finally {
-      await handle.close();
+    const lines: string[] = [];
+    for (const [path, { inode, size, modifiedMs, announcedAtMs }] of this.#entries) {
+      lines.push(formatLine([path, inode, size, modifiedMs, announcedAtMs]));
     }
-    await rename(next, this.#file);
+    await writeWhole(this.#file, lines.join(""), { synced: "file" });
     await this.#handle?.close();
     this.#handle = await open(this.#file, "a");
     this.#lines = this.#entries.size;

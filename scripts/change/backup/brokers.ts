@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { NobodyAnswers } from "../../../agents/lib/management.ts";
 import type { ClusterModel } from "../../../infra/model/types.ts";
 import { askMembers, managementUrl } from "../../../infra/observe/management.ts";
 import type { Value } from "../../../infra/plugins/lib/values.ts";
 import { ManagementApi } from "../../../infra/plugins/rabbitmq/management-api.ts";
+import { poll } from "../../lib/poll.ts";
 import { absent, type Definitions, definitionsSchema } from "./definitions.ts";
 
 /** What of a cluster's members answered first. */
@@ -70,24 +70,21 @@ export async function importDefinitions(
   wanted: Definitions,
   { ca, signal, withinMs }: ImportOptions,
 ): Promise<{ readonly absent: readonly string[]; readonly said?: string }> {
-  const deadline = Date.now() + withinMs;
-  for (;;) {
-    signal.throwIfAborted();
+  let missing: readonly string[] = [];
+  let said: string | undefined;
+  const isThere = async (): Promise<boolean> => {
+    missing = ["everything"];
     const now = await readDefinitions(cluster, ca);
-    let said: string | undefined = "why" in now ? now.why : undefined;
-    if (!("why" in now)) {
-      const address = cluster.members.find(({ host }) => host === now.member)?.address ?? now.member;
-      said = await post(cluster, address, wanted, ca, signal);
-      const after = await readDefinitions(cluster, ca);
-      if (!("why" in after)) {
-        const missing = absent(wanted, after.answer.parsed);
-        if (missing.length === 0) return { absent: [] };
-        if (Date.now() >= deadline) return { absent: missing, ...(said ? { said } : {}) };
-      }
-    }
-    if (Date.now() >= deadline) return { absent: ["everything"], ...(said ? { said } : {}) };
-    await sleep(againMs, undefined, { signal });
-  }
+    said = "why" in now ? now.why : undefined;
+    if ("why" in now) return false;
+    const address = cluster.members.find(({ host }) => host === now.member)?.address ?? now.member;
+    said = await post(cluster, address, wanted, ca, signal);
+    const after = await readDefinitions(cluster, ca);
+    if (!("why" in after)) missing = absent(wanted, after.answer.parsed);
+    return missing.length === 0;
+  };
+  if (await poll(isThere, { everyMs: againMs, withinMs, signal })) return { absent: [] };
+  return { absent: missing, ...(said ? { said } : {}) };
 }
 
 /** @returns what the broker had against it */

@@ -1,13 +1,13 @@
 import { readdirSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, type Command, or, render, run, to } from "../../../infra/commands/command.ts";
 import { checkout } from "../../engine/places.ts";
 import { openReach, type Reach } from "../../engine/reach.ts";
 import { readCommittedConfig } from "../../engine/stack-config.ts";
+import { poll } from "../../lib/poll.ts";
 import { act } from "../host-action.ts";
 import { hasFormer, keyFiles, makeNext, publicHalf, removeFormer, swap } from "./login-keys.ts";
 import type { Rotation } from "./phase.ts";
@@ -177,12 +177,13 @@ const againMs = 1000;
 
 /** @param once what is done, to be done again where it didn't get to the host. @returns why it can't be done */
 async function patiently(once: () => Promise<string | undefined>): Promise<string | undefined> {
-  const untilMs = performance.now() + patienceMs;
-  for (;;) {
-    const why = await once();
-    if (why === undefined || !unanswered.test(why) || performance.now() > untilMs) return why;
-    await sleep(againMs);
-  }
+  let why: string | undefined;
+  const isAnswered = async () => {
+    why = await once();
+    return why === undefined || !unanswered.test(why);
+  };
+  await poll(isAnswered, { everyMs: againMs, withinMs: patienceMs });
+  return why;
 }
 
 const loginMs = 60_000;

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../agents/lib/errors.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { traitsOf } from "../../../infra/config/series.ts";
@@ -9,6 +8,7 @@ import type { ClusterModel } from "../../../infra/model/types.ts";
 import { managementUrl } from "../../../infra/observe/management.ts";
 import type { Value } from "../../../infra/plugins/lib/values.ts";
 import { type ApiOptions, ManagementApi } from "../../../infra/plugins/rabbitmq/management-api.ts";
+import { poll } from "../../lib/poll.ts";
 import { amqpUris, type Carrier, type End, type Fence, type LedgerCarrier, ownPrefix, shovelValue } from "./carrier.ts";
 
 const root = "/";
@@ -143,22 +143,18 @@ export async function awaitFence(
     ...{ routing_key: fence.topic, payload: token, payload_encoding: "string" },
     properties: { delivery_mode: 2 },
   });
-  const deadlineMs = performance.now() + withinMs;
-  for (;;) {
+  const isThere = async () => {
     const got = (await to.post(["queues", root, fence.queue, "get"], {
       ...{ count: 50, ackmode: "ack_requeue_false", encoding: "auto" },
     })) as { payload: string }[];
-    if (got.some(({ payload }) => payload === token)) return;
-    if (performance.now() > deadlineMs) {
-      const remedy = `./warren logs -s ${to.stack} --host ${to.hosts[0]} --agent rabbitmq-server --since 600 says why; the same command goes on`;
-      throw new UserError(
-        from.cluster.name,
-        `what went out there has not come to ${to.cluster.name} within ${withinMs / 1000} s`,
-        remedy,
-      );
-    }
-    await sleep(fenceEveryMs, undefined, { signal });
-  }
+    return got.some(({ payload }) => payload === token);
+  };
+  if (await poll(isThere, { everyMs: fenceEveryMs, withinMs, signal })) return;
+  throw new UserError(
+    from.cluster.name,
+    `what went out there has not come to ${to.cluster.name} within ${withinMs / 1000} s`,
+    `./warren logs -s ${to.stack} --host ${to.hosts[0]} --agent rabbitmq-server --since 600 says why; the same command goes on`,
+  );
 }
 
 /** Takes off all that was made for carrying, but for ledgers' queues that a dispatcher of this side reads. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { deliveryName } from "../../../../infra/model/delivery.ts";
 import type { Reach } from "../../../engine/reach.ts";
+import { poll } from "../../../lib/poll.ts";
 import { type Chain, chainHostOf } from "../../look/chain.ts";
 import { type Evidence, holdersOf } from "../../look/evidence.ts";
 import { parseTrace, traceQuestion } from "../../trace/trace.ts";
@@ -170,12 +170,12 @@ async function follow(road: Probed, reach: Reach, withinSeconds: number): Promis
     const answer = await reach.ask(host, question, (text) => wrap(read(text)), answerWithinMs);
     if (!("unreachable" in answer)) seen.set(host, answer.hops);
   };
-  while (hops.length > 0 && performance.now() < deadlineMs) {
+  const arrives = async () => {
     await Promise.all(road.asked.map(askOne));
     hops = [...began.flat(), ...[...seen.values()].flat()];
-    if (hasArrived(road, hops)) break;
-    await sleep(askEveryMs);
-  }
+    return hasArrived(road, hops);
+  };
+  if (hops.length > 0) await poll(arrives, { everyMs: askEveryMs, withinMs: deadlineMs - performance.now() });
   const arrived = hasArrived(road, hops);
   const where = [...new Set(began.flat().map(({ host }) => host))];
   if (arrived) await clean(road, reach);
