@@ -103,6 +103,12 @@ module.exports = {
       "what was built by hand is read into config",
     ),
     onlyTo(
+      "hosts-on-model",
+      "^infra/hosts/",
+      ["^infra/(hosts|model|commands)/", "^agents/lib/(errors|foreign)\\.ts$"],
+      "the door to hosts knows connections, not what anybody asks there",
+    ),
+    onlyTo(
       "plugins-alone",
       "^infra/plugins/",
       ["^infra/plugins/", "^agents/lib/management\\.ts$"],

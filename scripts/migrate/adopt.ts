@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { adoptStack } from "../../infra/adopt/stack.ts";
 import { stackFileText } from "../../infra/adopt/text.ts";
-import { firstContactFile } from "../../infra/observe/host-keys.ts";
+import { firstContactFile } from "../../infra/hosts/host-keys.ts";
 import { checkout } from "../engine/places.ts";
 import { newConfigFile, stackSettings } from "../engine/stack.ts";
 import { showProgress } from "../engine/toolchain/progress.ts";

@@ -1,10 +1,10 @@
-import type { Unreachable } from "../../../infra/observe/observation.ts";
+import { act } from "../../../infra/hosts/act.ts";
+import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import type { Reach } from "../../engine/reach.ts";
 import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
 import { bareLook, type Looker } from "../../inspect/look/look.ts";
 import { awaitNoLack, describeLack, type Lack, lackOf } from "../../inspect/wholeness.ts";
 import { pause, poll } from "../../lib/poll.ts";
-import { act } from "../host-action.ts";
 import { toldAtMs } from "../undo-timer.ts";
 import { accountOf, accountQuestion, type DrillAccount, parseAccount } from "./account.ts";
 import type { DrillKind } from "./kinds.ts";
