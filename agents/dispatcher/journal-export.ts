@@ -12,7 +12,14 @@ import {
   timeOf,
   typeOf,
 } from "./journal-record.ts";
-import { listSegments, otherSource, readSegmentFile, recordsIn, segmentPath } from "./journal-segment.ts";
+import {
+  listSegments,
+  otherSource,
+  readSegmentFile,
+  recordsIn,
+  type SegmentFile,
+  segmentPath,
+} from "./journal-segment.ts";
 
 /** Far more than a file of the journal has. */
 const fileBytesMax = 4 * journalLimits.segmentBytesMax;
@@ -23,7 +30,7 @@ const fileBytesMax = 4 * journalLimits.segmentBytesMax;
  *
  * @throws UserError where a file is of another version; else what the system says
  */
-export async function* exportSegments(directory: string, { key }: Selection): AsyncGenerator<ExportEntry> {
+export async function* exportSegments(directory: string, { key, sinceMs }: Selection): AsyncGenerator<ExportEntry> {
   const wanted = key === undefined ? undefined : Buffer.from(key, "hex");
   const { listed } = await orGone(listSegments(directory), { listed: [] });
   for (const { number, shiftMs } of listed) {
@@ -32,15 +39,22 @@ export async function* exportSegments(directory: string, { key }: Selection): As
     const about = await orGone(lstat(path), undefined);
     if (!about || about.size > fileBytesMax) continue;
     const file = await orGone(readSegmentFile(path), undefined);
-    if (file && (!wanted || file.data.includes(wanted))) yield* entriesOf(file.data, file.from, shiftMs);
+    if (file && (!wanted || file.data.includes(wanted))) yield* entriesOf(file, shiftMs, sinceMs);
   }
 }
 
-function* entriesOf(data: Buffer, from: number, shiftMs: number): Generator<ExportEntry> {
+function* entriesOf(
+  { data, from }: SegmentFile,
+  shiftMs: number,
+  sinceMs = Number.NEGATIVE_INFINITY,
+): Generator<ExportEntry> {
   /** By number, as this file has them. */
   const sources: string[] = [];
   for (const { at, end } of recordsIn(data, from)) {
-    switch (typeOf(data, at)) {
+    const type = typeOf(data, at);
+    // Before its key is read: most are older, where somebody asks for the latest.
+    if (type === recordType.arrival && timeOf(data, at) + shiftMs < sinceMs) continue;
+    switch (type) {
       case recordType.source: {
         const { number, name } = readSource(data, at, end);
         sources[number] = name;

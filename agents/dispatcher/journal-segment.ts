@@ -186,8 +186,15 @@ class Teller {
   }
 }
 
-/** The bytes of a file of the journal, and where its records begin; 0 where it has no header. @throws as `readSegment` */
-export async function readSegmentFile(path: string): Promise<{ readonly data: Buffer; readonly from: number }> {
+/** The bytes of a file of the journal. */
+export interface SegmentFile {
+  readonly data: Buffer;
+  /** Where its records begin; 0 where it has no header. */
+  readonly from: number;
+}
+
+/** @throws as `readSegment` */
+export async function readSegmentFile(path: string): Promise<SegmentFile> {
   const data = await readWhole(path);
   const version = readVersion(data);
   if (version === undefined || version === journalVersion)

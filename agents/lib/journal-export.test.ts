@@ -29,6 +29,8 @@ import { exportTreeJournal, TreeJournal } from "./tree-journal.ts";
 
 // Real journals by the agents' own writers. Doesn't prove that the account of a host may read its config.
 
+/** Milliseconds. A busy machine takes seconds to start a program. */
+const timeout = 60_000;
 const startMs = Date.parse("2026-12-01T02:00:00Z");
 let folder: string;
 let nowMs: number;
@@ -83,7 +85,9 @@ function openJournal(limits: Partial<JournalLimits> = {}): Promise<Journal> {
   return Journal.open({ ...options, replay: new Told() });
 }
 
-test("a dispatcher that runs tells all kinds of its entries, and leaves out an end that is being written", async () => {
+test("a dispatcher that runs tells all kinds of its entries, and leaves out an end that is being written", {
+  timeout,
+}, async () => {
   const journal = await openJournal();
   journal.arrival(numbered(1), nowMs + 0.25, "radar1:8080", 1234, false);
   journal.certain(numbered(1));
@@ -145,7 +149,7 @@ test("an export beside a dispatcher that writes and takes old files away has who
   await journal.close();
 });
 
-test("a product of a million is found in seconds, and in the memory of a few files", { timeout: 60_000 }, async () => {
+test("a product of a million is found in seconds, and in the memory of a few files", { timeout }, async () => {
   const journal = await openJournal({ pendingBytesMax: 1024 ** 3 });
   const hex = (number: number) => number.toString(16).padStart(32, "0");
   for (let number = 0; number < 1_000_000; number++)
@@ -159,7 +163,7 @@ test("a product of a million is found in seconds, and in the memory of a few fil
   expect(process.resourceUsage().maxRSS - before).toBeLessThan(200 * 1024);
 });
 
-test("a reader that has seen enough ends an export quietly", async () => {
+test("a reader that has seen enough ends an export quietly", { timeout }, async () => {
   const journal = await openJournal();
   for (let number = 0; number < 50_000; number++) journal.arrival(numbered(number), nowMs, "radar1", 1, true);
   await journal.close();
@@ -234,7 +238,9 @@ test("wrong arguments are named, each with what is expected", () => {
   expect(readSelection(undefined, numbered(1).toUpperCase(), issues)).toEqual({ key: numbered(1) });
 });
 
-test("an agent ends with 2 where its arguments are wrong, and with 1 where its journal can't be read", () => {
+test("an agent ends with 2 where its arguments are wrong, and with 1 where its journal can't be read", {
+  timeout,
+}, () => {
   const wrong = run("dispatcher", "--key", numbered(1));
   expect(wrong.stderr).toContain("--since and --key go with --export");
   expect(wrong.status).toBe(2);

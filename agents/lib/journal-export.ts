@@ -4,8 +4,10 @@ import type { ConfigIssue } from "./errors.ts";
 /** Of the lines. It changes when a line's meaning does; a new event or key is no new version. */
 export const exportVersion = 1;
 
+/** The last time, and the first one, that a Date can be. */
+const timeMax = 8.64e15;
 /** Milliseconds since 1970, by the clock of the agent's host. */
-const timeMs = z.number();
+const timeMs = z.number().min(-timeMax).max(timeMax);
 /** md5 in hex, by which announcements and dispatchers know a product. */
 const key = z.string();
 const sizeBytes = z.number();
@@ -18,7 +20,7 @@ const announcedEntry = z.object({
   key: key.optional(),
   path: z.string(),
   sizeBytes,
-  modifiedMs: z.number(),
+  modifiedMs: timeMs,
 });
 
 /** The dispatcher: the first announcement of a product went out. `timeMs` is when that arrived; `source`: the host that announced it. */
