@@ -30,6 +30,8 @@ const now = clock.nowMs;
 const tickMs = 50;
 const silenceCheckMs = 1000;
 
+export const journalFolder = (stateDirectory: string): string => join(stateDirectory, "journal");
+
 /** Reads the journal, then begins: what went out before this process is known before the first decision. */
 export async function startDispatcher(context: AgentContext<Config>): Promise<Dispatcher> {
   const { config, log, stateDirectory } = context;
@@ -37,7 +39,7 @@ export async function startDispatcher(context: AgentContext<Config>): Promise<Di
   const table = new DedupTable({ windowMs, entriesMax: config.entriesMax });
   const startedAtMs = performance.now();
   const journal = await Journal.open({
-    directory: join(stateDirectory, "journal"),
+    directory: journalFolder(stateDirectory),
     windowMs,
     nowMs: now,
     replay: tableReplay(table, now()),
