@@ -44,7 +44,7 @@ export class Alternates {
 
   /** A request came: acked when it is answered. `tail`: of its topic. */
   onRequest(key: string, source: string, delivery: Incoming, tail: string): void {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     const serve = this.#serves.get(key);
     const isAnswered = slot >= 0 && (this.#turn.table.isServed(slot) || (!serve && this.#owed.get(key) !== undefined));
     // The answer to one that was given out before may be in the ledger alone, where a node has died: only a puller can tell.
@@ -84,7 +84,7 @@ export class Alternates {
 
   /** A twin is on disk. */
   onKept(key: string, ref: number): void {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     if (slot >= 0) this.#turn.table.setTwinRef(slot, ref);
     if (this.#waiting.get(key)) this.#answer(key, ref, undefined);
     else this.#payOwed(key, ref);
@@ -97,7 +97,7 @@ export class Alternates {
 
   /** Some dispatcher has announced the twin, or had none and announced what had failed once more: then it is owed. */
   onTwinSeen({ key, source, routingKey, reason }: Extract<LedgerRecord, { kind: "twin" }>): void {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     this.#help.drop(key);
     this.#waiting.settle(key);
     if (slot >= 0 && this.#turn.table.source(slot) === source) {
@@ -118,7 +118,7 @@ export class Alternates {
 
   /** A puller has the product: nobody needs its twin. */
   onPulled(key: string): void {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     if (slot >= 0 && !this.#turn.table.isPulled(slot)) {
       this.#turn.table.setPulled(slot);
       // Also on disk: what announcers announce again after a restart of ours must not be doubted once more.
@@ -158,7 +158,7 @@ export class Alternates {
   onMissing(id: number): void {
     const serve = this.#serves.settle(id);
     if (!serve) return;
-    const slot = this.#turn.table.find(serve.key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(serve.key);
     if (slot >= 0) this.#turn.table.setTwinRef(slot, 0);
     this.#putBack(serve);
   }
@@ -201,7 +201,7 @@ export class Alternates {
     const request = this.#waiting.takeOldest(sinceMs);
     if (!request) return false;
     const { help, deliveries } = request;
-    const slot = this.#turn.table.find(help.key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(help.key);
     const ref = slot < 0 ? 0 : this.#turn.table.twinRef(slot);
     if (ref > 0) {
       this.#serve(help, { ref, requests: deliveries });
@@ -223,7 +223,7 @@ export class Alternates {
   #onServed(serve: Serve): void {
     const { key, lastRound } = serve;
     this.#finish(serve);
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     if (!lastRound) {
       this.#markServed(key, true);
       this.#owed.drop(key);
@@ -235,19 +235,19 @@ export class Alternates {
 
   /** Reference of a twin that is kept here and that nobody has sent; 0 for none. */
   #keptTwin(key: string): number {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     if (slot < 0 || this.#serves.get(key)) return 0;
     if (this.#turn.table.isServed(slot) || this.#turn.table.isPulled(slot)) return 0;
     return this.#turn.table.twinRef(slot);
   }
 
   #serve(help: Help, answer: Answer): void {
-    const slot = this.#turn.table.find(help.key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(help.key);
     this.#serves.start(help, slot < 0 ? undefined : this.#turn.table.atMs(slot), answer);
   }
 
   #markServed(key: string, certain: boolean): void {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     if (slot >= 0) this.#turn.table.setServed(slot, certain);
   }
 
