@@ -23,10 +23,7 @@ const reachMs = 30_000;
  * Does it as root, and waits for its end. The command ends by its own time on the host, whatever becomes of this side: one that is broken off here is
  * finished there. A terminal's Ctrl-C doesn't reach ssh: what was begun gets to its end, and is heard of.
  */
-export async function act(
-  hosts: Pick<Hosts, "connectionTo">,
-  { host, command, timeoutSeconds }: HostAction,
-): Promise<ActionOutcome> {
+export async function act(hosts: Hosts, { host, command, timeoutSeconds }: HostAction): Promise<ActionOutcome> {
   const timeoutMs = timeoutSeconds * 1000 + reachMs;
   const script = actionScript(command, timeoutSeconds);
   const ended = await ask(hosts.connectionTo(host), script, parseAction, { timeoutMs, detached: true });
@@ -34,7 +31,7 @@ export async function act(
 }
 
 /** Does it where nothing goes on without it. @returns what the host says @throws UserError with the host's words where it can't be done */
-export async function mustAct(hosts: Pick<Hosts, "connectionTo">, action: HostAction): Promise<string> {
+export async function mustAct(hosts: Hosts, action: HostAction): Promise<string> {
   const outcome = await act(hosts, action);
   if ("output" in outcome) return outcome.output;
   throw new UserError(action.host, `${action.title}: ${outcome.why}`, "mend it; the same command goes on");
