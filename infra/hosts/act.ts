@@ -37,12 +37,28 @@ export async function mustAct(hosts: Hosts, action: HostAction): Promise<string>
   throw new UserError(action.host, `${action.title}: ${outcome.why}`, "mend it; the same command goes on");
 }
 
+/**
+ * Does what takes a secret that nobody is to keep on the host. The secret stands in the script, which comes by standard input and which nobody logs;
+ * `printf` is the shell's own, so that no process has it in its arguments.
+ *
+ * @param action `remove` takes off the host what `command` has put there, whatever became of it
+ * @returns undefined where the host gives no whole answer
+ */
+export async function actSecretly(
+  hosts: Hosts,
+  action: Pick<HostAction, "host" | "command"> & { readonly remove: Command; readonly timeoutMs: number },
+): Promise<EndedAction | undefined> {
+  const script = tellingScript(action.command, action.remove);
+  const answer = await hosts.ask(action.host, script, parseAction, action.timeoutMs);
+  return "unreachable" in answer ? undefined : answer;
+}
+
 /** What it says, and last its exit code. A subshell of its own keeps it from ending the script that tells of it. */
 export const actionScript = (command: Command, timeoutSeconds: number): string =>
   tellingScript(run("timeout", "--kill-after=5", String(timeoutSeconds), "sh", "-c", render(command)));
 
 /** @param afterwards is done whatever became of the command, whose exit code is told all the same */
-export function tellingScript(command: Command, afterwards: Command = run("true")): string {
+function tellingScript(command: Command, afterwards: Command = run("true")): string {
   return [
     "export LC_ALL=C",
     `{ ${render(always(command))}; } </dev/null 2>&1`,
