@@ -1,6 +1,6 @@
 import type { StackConfig } from "../../infra/config/index.ts";
 import { connect, type Hosts } from "../../infra/hosts/connect.ts";
-import { pinnedKeys, type RecordedKeys, type StackHosts } from "../../infra/hosts/host-keys.ts";
+import { keysOf, pinnedKeys, type RecordedKeys, type StackHosts } from "../../infra/hosts/host-keys.ts";
 import { connectionOf } from "../../infra/model/connection.ts";
 import { withHostKey } from "../../infra/model/host-key.ts";
 import { requireLoginKey } from "../../infra/resources/login-key.ts";
@@ -22,11 +22,8 @@ export async function openReach(stack: string, config: StackConfig): Promise<Hos
 /** The engine, which takes a second, is asked only where a host's key is known from nowhere else. */
 async function knownKeys(model: StackHosts): Promise<Map<string, string>> {
   const here = await pinnedKeys(model, checkout, {});
-  const all =
-    here.size === model.hosts.length || !hasState(model.stack)
-      ? here
-      : await pinnedKeys(model, checkout, await recordedKeys(model.stack));
-  return new Map([...all].map(([host, { key }]) => [host, key]));
+  if (here.size === model.hosts.length || !hasState(model.stack)) return keysOf(here);
+  return keysOf(await pinnedKeys(model, checkout, await recordedKeys(model.stack)));
 }
 
 async function recordedKeys(stack: string): Promise<RecordedKeys> {

@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
 import { and, type Command, run, to } from "../../../infra/commands/command.ts";
 import { rabbitmqctl } from "../../../infra/commands/rabbitmq.ts";
-import { act } from "../../../infra/hosts/act.ts";
+import { act, actSecretly } from "../../../infra/hosts/act.ts";
 import { openReach, type Reach } from "../../engine/reach.ts";
 import { setConfig } from "../../engine/stack-config.ts";
 import type { Rotation } from "./phase.ts";
-import { doSecretly } from "./secret-script.ts";
 import { newSecret } from "./stack-file.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
@@ -96,7 +95,7 @@ async function exitByCookie(reach: Reach, host: string, cookie: string): Promise
     "ok.",
   );
   const action = { host, command: and(place, ask), remove: run("rm", "-rf", home), timeoutMs: askSeconds * 1000 };
-  return (await doSecretly(reach, action))?.exitCode.toString();
+  return (await actSecretly(reach, action))?.exitCode.toString();
 }
 
 const home = "/run/warren-former-cookie";

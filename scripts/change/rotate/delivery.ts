@@ -5,12 +5,12 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import { and, run, to } from "../../../infra/commands/command.ts";
 import { deliversBy } from "../../../infra/config/delivery.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
+import { actSecretly } from "../../../infra/hosts/act.ts";
 import { deliveryCredential, deliveryPlaces } from "../../../infra/model/delivery.ts";
 import { openReach, type Reach } from "../../engine/reach.ts";
 import { setConfig } from "../../engine/stack-config.ts";
 import { keyFiles, makeNext, publicHalf } from "./login-keys.ts";
 import type { Rotation } from "./phase.ts";
-import { doSecretly } from "./secret-script.ts";
 import { newSecret } from "./stack-file.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
@@ -130,7 +130,7 @@ async function tryLogin(reach: Reach, { host, agent, called, name, content }: Lo
     ...["--config", `/etc/warren/${agent}.json`, "--log-in"],
   );
   const remove = run("rm", "-rf", folder);
-  const ended = await doSecretly(reach, {
+  const ended = await actSecretly(reach, {
     ...{ host, command: and(place, ask), remove },
     timeoutMs: loginSeconds * 1000,
   });

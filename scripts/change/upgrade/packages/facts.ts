@@ -29,7 +29,7 @@ const runtime = "erlang-*";
 
 /** @returns why, where the host can't be asked or an archive doesn't answer */
 export async function askPackages(
-  reach: Pick<Reach, "connectionTo" | "sshConfig">,
+  reach: Reach,
   host: string,
   names: readonly string[],
 ): Promise<PackageFacts | { readonly why: string }> {
