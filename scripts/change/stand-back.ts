@@ -44,6 +44,7 @@ export function lackAway(evidence: Evidence, from: string): Lack | undefined {
 function lackOfAddress(evidence: Evidence, host: string, text: string): Lack {
   return {
     host,
+    id: "virtual-ip-moves",
     step: "the virtual IP moves",
     evidence: text,
     remedy: onHost(evidence, host, "journalctl -t warren-vip -u keepalived -n 30"),

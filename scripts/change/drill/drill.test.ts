@@ -120,14 +120,14 @@ describe("the pause of a move", () => {
 });
 
 describe("the report", () => {
-  const link = { host: "urp-1", step: "products are made", evidence: "old" };
+  const link = { host: "urp-1", id: "products-are-made", step: "products are made", evidence: "old" } as const;
   const report: DrillReport = {
     ...{ kind: "broker", host: "bunny1", ok: false, brokenOff: false },
     phases: [{ what: "kills it", from: "bunny1", to: "bunny2", products: 9, pauseMs: 250, usualMs: 40, heldMs: 80 }],
     account: { announced: 9, lost: ["A"], repeated: [] },
     trouble: [{ what: "it did not move in time", remedy: "look" }],
     before: [link],
-    after: [link, { host: "bunny1", step: "no alarm", evidence: "an alarm" }],
+    after: [link, { host: "bunny1", id: "no-alarm", step: "no alarm", evidence: "an alarm" }],
   };
 
   it("has what is broken since, and not what was broken before", () => {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { openLooker } from "../../inspect/look/look.ts";
 import { type BrokenLink, verify } from "../../inspect/verify/judge.ts";
+import type { StepId } from "../../inspect/verify/step.ts";
 
 /** What only the radar software can mend. */
-const madeElsewhere = "products are made";
+const madeElsewhere: StepId = "products-are-made";
 
 /** Agents connect, subscribe, and a virtual IP comes to its first host. */
 const settledWithinMs = 60_000;
@@ -25,12 +26,12 @@ export async function untilFlows(stack: string, signal: AbortSignal): Promise<Fl
       const evidence = await looker.look({ withMetrics: false, withFetches: true });
       const { steps } = verify(evidence, { productAgeSeconds: looker.chain.silenceSeconds });
       const broken = steps.filter(({ verdict }) => verdict === "broken");
-      const first = broken.find(({ step }) => step !== madeElsewhere);
+      const first = broken.find(({ id }) => id !== madeElsewhere);
       if (!first || Date.now() >= deadline) {
-        const { host = "", step = "", evidence: what = "", remedy = "" } = first ?? {};
+        const { host = "", id = madeElsewhere, step = "", evidence: what = "", remedy = "" } = first ?? {};
         return {
-          broken: first ? { host, step, evidence: what, remedy } : undefined,
-          withoutProducts: broken.filter(({ step: name }) => name === madeElsewhere).map(({ host: name }) => name),
+          broken: first && { host, id, step, evidence: what, remedy },
+          withoutProducts: broken.filter(({ id }) => id === madeElsewhere).map(({ host: name }) => name),
         };
       }
       await sleep(lookAgainMs, undefined, { signal });

@@ -1,14 +1,15 @@
 import type { Evidence } from "../look/evidence.ts";
 import { type Draft, nowMs, wordsOf } from "./fixture.ts";
+import type { StepId } from "./step.ts";
 
-/** One thing that is wrong, and the link that has to be named for it. */
+/** One thing that is wrong, and the link that has to be named for it, by its id. */
 export interface Case {
   readonly title: string;
   /** The stack that it is looked at in; `lab4` unless given. */
   readonly stack?: string;
   readonly change: (evidence: Draft<Evidence>) => void;
   readonly host: string;
-  readonly step: string;
+  readonly step: StepId;
   /** What the evidence says, and what the remedy has in it. */
   readonly says: RegExp;
   readonly remedy: RegExp;
@@ -59,7 +60,7 @@ export const cases: readonly Case[] = [
     change: (look) => dead(look, "urp-2"),
     ...{
       host: "urp-2",
-      step: "host answers",
+      step: "host-answers",
       says: /No route to host/,
       remedy: /ssh -F .warren\/ssh\/lab4.config urp-2/,
     },
@@ -70,21 +71,21 @@ export const cases: readonly Case[] = [
       wordsOf(look, "urp-1").disks = [{ mount: "/", usedPercent: 100, freeBytes: 0 }];
       agentSays(look, "urp-1", "announcer", false, "500 announced, 2 waiting; no space left");
     },
-    ...{ host: "urp-1", step: "room on its disks", says: /100 % are used/, remedy: /make room/ },
+    ...{ host: "urp-1", step: "disks-have-room", says: /100 % are used/, remedy: /make room/ },
   },
   {
     title: "the radar software of one server stands still",
     change: (look) => {
       wordsOf(look, "urp-2").newest = [{ path: "old", bytes: 1, modifiedMs: nowMs - 1_200_000 }];
     },
-    ...{ host: "urp-2", step: "products are made", says: /20 min old/, remedy: /radar software/ },
+    ...{ host: "urp-2", step: "products-are-made", says: /20 min old/, remedy: /radar software/ },
   },
   {
     title: "a product tree is empty",
     change: (look) => {
       wordsOf(look, "urp-1").newest = [];
     },
-    ...{ host: "urp-1", step: "products are made", says: /no product below/, remedy: /radar software/ },
+    ...{ host: "urp-1", step: "products-are-made", says: /no product below/, remedy: /radar software/ },
   },
   {
     title: "an announcer was stopped",
@@ -94,7 +95,7 @@ export const cases: readonly Case[] = [
     },
     ...{
       host: "urp-1",
-      step: "announcer runs",
+      step: "announcer-runs",
       says: /inactive \(dead\)/,
       remedy: /systemctl restart warren-announcer/,
     },
@@ -102,7 +103,7 @@ export const cases: readonly Case[] = [
   {
     title: "an announcer hangs",
     change: (look) => silentAgent(look, "urp-1", "announcer", "no answer in time"),
-    ...{ host: "urp-1", step: "announcer runs", says: /doesn't answer on port 9101/, remedy: /it hangs/ },
+    ...{ host: "urp-1", step: "announcer-runs", says: /doesn't answer on port 9101/, remedy: /it hangs/ },
   },
   {
     title: "an announcer does not see a product",
@@ -113,7 +114,7 @@ export const cases: readonly Case[] = [
     },
     ...{
       host: "urp-2",
-      step: "products are announced",
+      step: "products-are-announced",
       says: /60 s old and not announced/,
       remedy: /warren logs -s lab4/,
     },
@@ -121,12 +122,12 @@ export const cases: readonly Case[] = [
   {
     title: "one radar server has no way to the broker",
     change: (look) => agentSays(look, "urp-2", "announcer", false, "9 waiting; no connection to x: timeout"),
-    ...{ host: "urp-2", step: "products are announced", says: /urp-1.* have one/, remedy: /the way from urp-2/ },
+    ...{ host: "urp-2", step: "products-are-announced", says: /urp-1.* have one/, remedy: /the way from urp-2/ },
   },
   {
     title: "the tree can't be watched",
     change: (look) => agentSays(look, "urp-1", "announcer", false, "too many watches; connected to x"),
-    ...{ host: "urp-1", step: "products are announced", says: /too many watches/, remedy: /--agent announcer/ },
+    ...{ host: "urp-1", step: "products-are-announced", says: /too many watches/, remedy: /--agent announcer/ },
   },
   {
     title: "apache was stopped",
@@ -137,21 +138,21 @@ export const cases: readonly Case[] = [
           if (fetch.from === "urp-1") fetch.answer = { silent: "Connection refused" };
       }
     },
-    ...{ host: "urp-1", step: "apache runs", says: /failed/, remedy: /systemctl start apache2/ },
+    ...{ host: "urp-1", step: "apache-runs", says: /failed/, remedy: /systemctl start apache2/ },
   },
   {
     title: "products are not allowed to be read",
     change: (look) => {
       for (const fetch of wordsOf(look, "urp-2").fetches ?? []) fetch.answer = { status: 403, bytes: 199, body: "" };
     },
-    ...{ host: "urp-2", step: "products are served", says: /answers 403/, remedy: /error.log/ },
+    ...{ host: "urp-2", step: "products-are-served", says: /answers 403/, remedy: /error.log/ },
   },
   {
     title: "a server gives half a file",
     change: (look) => {
       for (const fetch of wordsOf(look, "urp-2").fetches ?? []) fetch.answer = { status: 200, bytes: 300, body: "" };
     },
-    ...{ host: "urp-2", step: "products are served", says: /300 of 658 bytes/, remedy: /error.log/ },
+    ...{ host: "urp-2", step: "products-are-served", says: /300 of 658 bytes/, remedy: /error.log/ },
   },
 ];
 export { agentSays, brokerGone, dead, nodeSeen, nodesSeenBy, silentAgent, unitIs };

@@ -11,8 +11,15 @@ const first = ({ members }: Chain) => members.slice(0, 1);
 
 /** Queues and dispatchers. */
 export const dispatchSteps: readonly Step[] = [
-  { name: "queues are replicated", part: "bunny", hosts: first, judge: ({ evidence }) => replicated(evidence) },
   {
+    id: "queues-are-replicated",
+    name: "queues are replicated",
+    part: "bunny",
+    hosts: first,
+    judge: ({ evidence }) => replicated(evidence),
+  },
+  {
+    id: "dispatcher-is-well",
     name: "dispatcher is well",
     part: "bunny",
     hosts: dispatchers,
@@ -26,8 +33,15 @@ export const dispatchSteps: readonly Step[] = [
       return broken(health.text, remedy);
     }),
   },
-  { name: "one dispatcher is active", part: "bunny", hosts: first, judge: ({ evidence }) => oneActive(evidence) },
   {
+    id: "one-dispatcher-is-active",
+    name: "one dispatcher is active",
+    part: "bunny",
+    hosts: first,
+    judge: ({ evidence }) => oneActive(evidence),
+  },
+  {
+    id: "announcements-are-dispatched",
     name: "announcements are dispatched",
     part: "bunny",
     hosts: first,
@@ -47,6 +61,7 @@ export const dispatchSteps: readonly Step[] = [
     },
   },
   {
+    id: "ledger-is-read",
     name: "ledger is read",
     part: "bunny",
     hosts: dispatchers,

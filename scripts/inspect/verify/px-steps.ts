@@ -17,12 +17,24 @@ export const pxSteps: readonly Step[] = [
   clockStep("px", pxes),
   diskStep("px", pxes),
   keepsRunningStep("px", pxes, (agent) => agent === notifyAgent || agent.startsWith("delivery-")),
-  { name: "delivery runs", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeAgent) },
-  { name: "the server lets px in", part: "px", hosts: pxes, judge: byHost(judgeLogin) },
-  { name: "products are delivered", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeDelivery) },
+  { id: "delivery-runs", name: "delivery runs", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeAgent) },
+  { id: "server-lets-px-in", name: "the server lets px in", part: "px", hosts: pxes, judge: byHost(judgeLogin) },
+  {
+    id: "products-are-delivered",
+    name: "products are delivered",
+    part: "px",
+    hosts: pxes,
+    judge: eachAgent(deliveries, judgeDelivery),
+  },
   agentStep("px", notifyAgent, pxes),
-  { name: "deliveries are announced", part: "px", hosts: pxes, judge: byHost(judgeNotify) },
-  { name: "nothing is put aside", part: "px", hosts: pxes, judge: byHost(judgeAside) },
+  {
+    id: "deliveries-are-announced",
+    name: "deliveries are announced",
+    part: "px",
+    hosts: pxes,
+    judge: byHost(judgeNotify),
+  },
+  { id: "nothing-is-put-aside", name: "nothing is put aside", part: "px", hosts: pxes, judge: byHost(judgeAside) },
 ];
 
 function judgeLogin({ login }: HostEvidence, { evidence }: Look, name: string): Verdict {

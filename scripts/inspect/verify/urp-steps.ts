@@ -16,6 +16,7 @@ export const urpSteps: readonly Step[] = [
   diskStep("URP", urps),
   keepsRunningStep("URP", urps, (agent) => agent === "announcer"),
   {
+    id: "products-are-made",
     name: "products are made",
     part: "URP",
     hosts: urps,
@@ -30,9 +31,16 @@ export const urpSteps: readonly Step[] = [
     }),
   },
   agentStep("URP", "announcer", urps),
-  { name: "products are announced", part: "URP", hosts: urps, judge: byHost(judgeAnnounced) },
-  unitStep("apache runs", "URP", "apache2.service", urps),
   {
+    id: "products-are-announced",
+    name: "products are announced",
+    part: "URP",
+    hosts: urps,
+    judge: byHost(judgeAnnounced),
+  },
+  unitStep("apache-runs", "apache runs", "URP", "apache2.service", urps),
+  {
+    id: "products-are-served",
     name: "products are served",
     part: "URP",
     hosts: urps,

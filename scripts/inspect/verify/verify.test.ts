@@ -22,14 +22,14 @@ describe("verify", () => {
     one.change(evidence);
     const { ok, firstBroken } = verify(evidence, options);
     expect(ok).toBe(false);
-    expect(firstBroken).toMatchObject({ host: one.host, step: one.step });
+    expect(firstBroken).toMatchObject({ host: one.host, id: one.step });
     expect(firstBroken?.evidence).toMatch(one.says);
     expect(firstBroken?.remedy).toMatch(one.remedy);
   });
 
   it("has a broken case of every step", () => {
     const covered = new Set(all.map(({ step }) => step));
-    expect([...new Set(steps.map(({ name }) => name))].filter((name) => !covered.has(name))).toEqual([]);
+    expect([...new Set(steps.map(({ id }) => id))].filter((id) => !covered.has(id))).toEqual([]);
   });
 
   it("stops at nothing: every step is judged on every host, whatever is broken", () => {

@@ -199,7 +199,7 @@ export function withProbes(found: Verification, probes: readonly ProbeResult[], 
   if (!stopped) return found;
   const { host, hop, evidence, product } = stopped;
   const link = {
-    ...{ host, step: `probe is ${hop}`, evidence: `${product}: ${evidence}` },
+    ...{ host, id: `probe-is-${hop}` as const, step: `probe is ${hop}`, evidence: `${product}: ${evidence}` },
     remedy: `./warren trace '${product}' -s ${stack}; ./warren logs -s ${stack} --host ${host} --since 600`,
   };
   return { ...found, ok: false, firstBroken: found.firstBroken ?? link };
