@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { healthSchema } from "./health.ts";
 
 // The dispatcher stands for every agent: what is tested here is the program around it.
 
@@ -114,7 +115,9 @@ test("metrics are OpenMetrics, and health tells in words what it does", async ()
   const port = portIn(await said('"msg":"ready"'));
   const health = await fetch(`http://127.0.0.1:${port}/health`);
   expect(health.status).toBe(200);
-  expect(await health.json()).toMatchObject({ agent: "dispatcher", ok: true, state: "active", broker: "ready" });
+  const answer: unknown = await health.json();
+  expect(answer).toMatchObject({ version: 1, agent: "dispatcher", ok: true, state: "active", connected: true });
+  expect(healthSchema.strict().safeParse(answer).error).toBeUndefined();
   const metrics = await fetch(`http://127.0.0.1:${port}/metrics`);
   expect(metrics.headers.get("content-type")).toMatch(/^application\/openmetrics-text/);
   const text = await metrics.text();

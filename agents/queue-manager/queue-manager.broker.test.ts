@@ -5,6 +5,7 @@ import { type Channel, type ChannelModel, connect } from "amqplib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { KilledAgent, TestedAgent } from "../../tests/rigs/tested-agent.ts";
+import { healthSchema } from "../lib/health.ts";
 
 // A broker of one node: what figures a cluster gives of queues whose node is down is not shown here.
 
@@ -108,7 +109,9 @@ async function leaveQueue(
 
 async function health(agent: TestedAgent): Promise<Health> {
   const { metricsPort } = await agent.logged("starting");
-  return (await (await fetch(`http://127.0.0.1:${metricsPort}/health`)).json()) as Health;
+  const said: unknown = await (await fetch(`http://127.0.0.1:${metricsPort}/health`)).json();
+  expect(healthSchema.strict().safeParse(said).error).toBeUndefined();
+  return said as Health;
 }
 
 const audited = () =>

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
+import { brokerHealth } from "../lib/health.ts";
 import { openSpool } from "../lib/spool.ts";
 import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
 import { TreeJournal } from "../lib/tree-journal.ts";
@@ -63,6 +64,9 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     status: () => ({
       ok: trees.watching && session.state === "ready" && publisher.unroutable === 0,
       text: `${telemetry.announcedCount} announced, ${spool.count} messages waiting; ${telemetry.watchTrouble ?? session.description}`,
+      ...brokerHealth(session.state),
+      fault: telemetry.watchTrouble,
+      done: telemetry.announcedCount,
       spooled: spool.count,
       rejections: telemetry.rejections,
     }),

@@ -38,7 +38,7 @@ export function lackAway(evidence: Evidence, from: string): Lack | undefined {
   }
   const state = hostEvidence(evidence, holder)?.agents.dispatcher?.health?.state;
   if (!evidence.chain.dispatchers.includes(holder) || state === "active" || state === "catching-up") return undefined;
-  return lackOfAddress(evidence, holder, `the dispatcher there is ${typeof state === "string" ? state : "silent"}`);
+  return lackOfAddress(evidence, holder, `the dispatcher there is ${state ?? "silent"}`);
 }
 
 function lackOfAddress(evidence: Evidence, host: string, text: string): Lack {

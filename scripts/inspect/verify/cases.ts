@@ -1,5 +1,5 @@
 import type { Evidence } from "../look/evidence.ts";
-import { type Draft, nowMs, wordsOf } from "./fixture.ts";
+import { type Draft, healthOf, nowMs, wordsOf } from "./fixture.ts";
 import type { StepId } from "./step.ts";
 
 /** One thing that is wrong, and the link that has to be named for it, by its id. */
@@ -21,9 +21,12 @@ const dead = (evidence: Draft<Evidence>, host: string, why = "connect to host: N
 const unitIs = (evidence: Draft<Evidence>, host: string, unit: string, active: string, sub: string) => {
   wordsOf(evidence, host).units[unit] = { active, sub, restarts: 3, status: "" };
 };
-const agentSays = (evidence: Draft<Evidence>, host: string, agent: string, ok: boolean, text: string, more = {}) => {
-  wordsOf(evidence, host).agents[agent] = { health: { ok, text, ...more } };
+const agentSays = (...[evidence, host, agent, ...said]: [Draft<Evidence>, string, string, ...Said]) => {
+  wordsOf(evidence, host).agents[agent] = { health: healthOf(...said) };
 };
+type Said = Parameters<typeof healthOf>;
+/** Of agents without a broker, and of a delivery without its server. */
+const away = { connected: false };
 const silentAgent = (evidence: Draft<Evidence>, host: string, agent: string, silent: string) => {
   wordsOf(evidence, host).agents[agent] = { silent };
 };
@@ -48,7 +51,10 @@ const brokerGone = (evidence: Draft<Evidence>, host: string, to: string) => {
     wordsOf(evidence, to).addresses.push(address);
     agentSays(evidence, to, "dispatcher", true, "active; connected to 127.0.0.1:5672", { state: "active" });
   }
-  agentSays(evidence, host, "dispatcher", false, "standby; no connection to 127.0.0.1:5672", { state: "standby" });
+  agentSays(evidence, host, "dispatcher", false, "standby; no connection to 127.0.0.1:5672", {
+    ...away,
+    state: "standby",
+  });
   for (const queue of Object.values(evidence.broker.queues ?? {})) {
     queue.inStep = queue.inStep.filter((node) => node !== `rabbit@${host}`);
   }
@@ -121,7 +127,7 @@ export const cases: readonly Case[] = [
   },
   {
     title: "one radar server has no way to the broker",
-    change: (look) => agentSays(look, "urp-2", "announcer", false, "9 waiting; no connection to x: timeout"),
+    change: (look) => agentSays(look, "urp-2", "announcer", false, "9 waiting; no connection to x: timeout", away),
     ...{ host: "urp-2", step: "products-are-announced", says: /urp-1.* have one/, remedy: /the way from urp-2/ },
   },
   {
@@ -155,4 +161,4 @@ export const cases: readonly Case[] = [
     ...{ host: "urp-2", step: "products-are-served", says: /300 of 658 bytes/, remedy: /error.log/ },
   },
 ];
-export { agentSays, brokerGone, dead, nodeSeen, nodesSeenBy, silentAgent, unitIs };
+export { agentSays, away, brokerGone, dead, nodeSeen, nodesSeenBy, silentAgent, unitIs };

@@ -1,4 +1,4 @@
-import { agentSays, type Case, silentAgent, unitIs } from "./cases.ts";
+import { agentSays, away, type Case, silentAgent, unitIs } from "./cases.ts";
 import { type Draft, nowMs, type soundEvidence, wordsOf } from "./fixture.ts";
 
 type Look = Draft<ReturnType<typeof soundEvidence>>;
@@ -26,7 +26,7 @@ export const crashCases: readonly Case[] = [
     title: "the active dispatcher ends over and over: the address moves, and announcers lose their broker",
     change: (look) => {
       ends(look, "bunny1", "dispatcher", 12, 2000);
-      agentSays(look, "urp-1", "announcer", false, "9 waiting; no connection to amqps://10.203.4.50:5671: reset");
+      agentSays(look, "urp-1", "announcer", false, "9 waiting; no connection to amqps://10.203.4.50:5671: reset", away);
       wordsOf(look, "bunny1").addresses = ["10.203.4.21"];
       look.broker.heads = {
         "cmc.urp.input": {

@@ -27,7 +27,7 @@ export const dispatchSteps: readonly Step[] = [
       const { health } = agentOf(host, "dispatcher");
       if (!health) return { verdict: "unknown", evidence: "the dispatcher says nothing" };
       if (health.ok) return good(health.text);
-      const remedy = /SILENT:/.test(health.text)
+      const remedy = health.silentSources?.length
         ? "a radar server announces nothing while the other one does: go back to 1"
         : `${logsOf(evidence, name, "dispatcher")}; ${onHost(evidence, name, "systemctl show warren-dispatcher.service -p StatusText")}`;
       return broken(health.text, remedy);
@@ -116,8 +116,7 @@ function oneActive(evidence: Evidence): Verdict {
   const { chain } = evidence;
   const states = chain.dispatchers.map((host) => {
     const found = hostEvidence(evidence, host);
-    const state = found && agentOf(found, "dispatcher").health?.state;
-    return { host, state: typeof state === "string" ? state : "silent" };
+    return { host, state: (found && agentOf(found, "dispatcher").health?.state) ?? "silent" };
   });
   const text = states.map(({ host, state }) => `${host} ${state}`).join(", ");
   // Before the first announcement after a pause it looks what others did, for milliseconds.

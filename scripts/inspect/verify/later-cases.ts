@@ -1,4 +1,4 @@
-import { agentSays, brokerGone, type Case, dead, nodeSeen, nodesSeenBy, silentAgent, unitIs } from "./cases.ts";
+import { agentSays, away, brokerGone, type Case, dead, nodeSeen, nodesSeenBy, silentAgent, unitIs } from "./cases.ts";
 import { nowMs, queueOf, wordsOf } from "./fixture.ts";
 
 /** The same of bunny and PDS. */
@@ -94,7 +94,7 @@ export const laterCases: readonly Case[] = [
     change: (look) => {
       for (const from of look.chain.members) nodeSeen(look, from, "bunny1").diskAlarm = true;
       const text = "500 announced, 251 waiting; broker amqps://10.203.4.50:5671 takes no messages: low on disk";
-      for (const urp of look.chain.urps) agentSays(look, urp, "announcer", false, text);
+      for (const urp of look.chain.urps) agentSays(look, urp, "announcer", false, text, { blocked: true });
     },
     ...{ host: "bunny1", step: "no-alarm", says: /alarm of disk/, remedy: /df -h/ },
   },
@@ -117,8 +117,10 @@ export const laterCases: readonly Case[] = [
     title: "nobody holds the virtual IP, and announcers wait",
     change: (look) => {
       wordsOf(look, "bunny1").addresses = ["10.203.4.21"];
-      for (const urp of look.chain.urps) agentSays(look, urp, "announcer", false, "90 waiting; no connection to x: y");
-      for (const pds of look.chain.pdses) agentSays(look, pds, "puller", false, "9 pulled; no connection to x: y");
+      for (const urp of look.chain.urps)
+        agentSays(look, urp, "announcer", false, "90 waiting; no connection to x: y", away);
+      for (const pds of look.chain.pdses)
+        agentSays(look, pds, "puller", false, "9 pulled; no connection to x: y", away);
     },
     ...{ host: "bunny1", step: "virtual-ip-on-one-host", says: /on no host/, remedy: /warren-vip/ },
   },
@@ -157,6 +159,15 @@ export const laterCases: readonly Case[] = [
     change: (look) =>
       agentSays(look, "bunny2", "dispatcher", false, "standby; JOURNAL: no space", { state: "standby" }),
     ...{ host: "bunny2", step: "dispatcher-is-well", says: /JOURNAL/, remedy: /--agent dispatcher/ },
+  },
+  {
+    title: "a radar server announces nothing while the other one does",
+    change: (look) =>
+      agentSays(look, "bunny1", "dispatcher", false, "active; SILENT: urp-2", {
+        state: "active",
+        silentSources: ["urp-2"],
+      }),
+    ...{ host: "bunny1", step: "dispatcher-is-well", says: /urp-2/, remedy: /go back to 1/ },
   },
   {
     title: "no dispatcher works",

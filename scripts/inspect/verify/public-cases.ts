@@ -1,5 +1,5 @@
 import type { Evidence } from "../look/evidence.ts";
-import { agentSays, type Case, dead, silentAgent, unitIs } from "./cases.ts";
+import { agentSays, away, type Case, dead, silentAgent, unitIs } from "./cases.ts";
 import { type Draft, nowMs, wordsOf } from "./fixture.ts";
 
 const queue = ({ publicBroker }: Draft<Evidence>) => {
@@ -94,7 +94,7 @@ export const publicCases: readonly Case[] = (
     },
     {
       title: "the sender that announces has no way to a broker that is sound",
-      change: (look) => agentSays(look, "px-1", "dd-notify", false, notConnected),
+      change: (look) => agentSays(look, "px-1", "dd-notify", false, notConnected, away),
       ...{
         host: "px-1",
         step: "deliveries-are-announced",
@@ -117,8 +117,8 @@ export const publicCases: readonly Case[] = (
         silence(look, "connect EHOSTUNREACH");
         wordsOf(look, "px-1").login = { silent: "No route to host" };
         waiting(look, "delivery-sftp", 4, 9);
-        agentSays(look, "px-1", "delivery-sftp", false, notDelivering);
-        agentSays(look, "px-1", "dd-notify", false, notConnected);
+        agentSays(look, "px-1", "delivery-sftp", false, notDelivering, away);
+        agentSays(look, "px-1", "dd-notify", false, notConnected, away);
       },
       ...{ host: "wxo-b1", step: "host-answers", says: /No route/, remedy: /console/ },
     },
@@ -127,8 +127,8 @@ export const publicCases: readonly Case[] = (
       change: (look) => {
         unitIs(look, "wxo-b1", "rabbitmq-server.service", "inactive", "dead");
         silence(look, "connect ECONNREFUSED");
-        agentSays(look, "px-1", "dd-notify", false, notConnected);
-        agentSays(look, "wxo-b1", "watcher", false, notConnected);
+        agentSays(look, "px-1", "dd-notify", false, notConnected, away);
+        agentSays(look, "wxo-b1", "watcher", false, notConnected, away);
       },
       ...{ host: "wxo-b1", step: "broker-runs", says: /inactive/, remedy: /start rabbitmq-server/ },
     },
@@ -158,7 +158,7 @@ export const publicCases: readonly Case[] = (
       change: (look) => {
         unitIs(look, "wxo-b1", "vsftpd.service", "failed", "failed");
         waiting(look, "delivery-ftp", 4, 9);
-        agentSays(look, "px-1", "delivery-ftp", false, notDelivering);
+        agentSays(look, "px-1", "delivery-ftp", false, notDelivering, away);
       },
       ...{ host: "wxo-b1", step: "ftp-server-runs", says: /failed/, remedy: /start vsftpd/ },
     },
@@ -238,7 +238,7 @@ export const publicCases: readonly Case[] = (
     },
     {
       title: "a bridge has no connection to a broker that is sound",
-      change: (look) => agentSays(look, "wxo-b1", "bridge-sr3-posts", false, notConnected),
+      change: (look) => agentSays(look, "wxo-b1", "bridge-sr3-posts", false, notConnected, away),
       ...{ host: "wxo-b1", step: "bridges-are-well", says: /ECONNREFUSED/, remedy: /--agent bridge-sr3-posts/ },
     },
     {

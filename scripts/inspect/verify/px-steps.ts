@@ -1,9 +1,8 @@
 import { type Chain, notifyAgent } from "../look/chain.ts";
-import { type HostEvidence, hostEvidence, type TxqEvidence } from "../look/evidence.ts";
+import { canSend, type HostEvidence, hostEvidence, type TxqEvidence } from "../look/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep, eachAgent, judgeAgent } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
-import { isConnected } from "./urp-steps.ts";
 
 /** A file that waits for longer than this waits in vain: a sender tries again at least twice a minute. */
 const waitSecondsMost = 60;
@@ -60,7 +59,8 @@ function judgeDelivery(host: HostEvidence, { evidence }: Look, name: string, age
   // A sender with nothing to send needs no connection.
   const isStuck = isLate(host, agent) || (!health.ok && (host.txqs?.[agent]?.files ?? 0) > 0);
   if (!isStuck) return good(text);
-  return isConnected(health.text)
+  if (health.fault !== undefined) return broken(text, journal);
+  return health.connected
     ? broken(text, `its reason is the server's own word; ${journal}`)
     : waits(text, `look at DD first; then ${journal}`);
 }
@@ -70,7 +70,7 @@ function judgeNotify(host: HostEvidence, { evidence }: Look, name: string): Verd
   if (!health) return { verdict: "unknown", evidence: "the sender says nothing" };
   const text = `${waitingText(host, notifyAgent)}; ${health.text}`;
   const journal = logsOf(evidence, name, notifyAgent);
-  if (!isConnected(health.text)) {
+  if (!canSend(health)) {
     const server = evidence.chain.publicRoad?.server;
     return waits(text, `look at DD first; where all is well there, at the way from ${name} to ${server}; ${journal}`);
   }
