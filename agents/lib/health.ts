@@ -79,7 +79,14 @@ export const healthSchema = z.object({
     .readonly()
     .optional(),
   removed: z
-    .array(z.object({ time: z.string(), vhost: z.string(), queue: z.string() }))
+    .array(
+      z.object({
+        ...{ time: z.string(), vhost: z.string(), queue: z.string(), class: z.string(), reason: z.string().optional() },
+        ...{ event: z.string(), messages: count, bytes: count, unusedSeconds: z.number() },
+        ...{ type: z.string(), durable: z.boolean(), arguments: z.record(z.string(), z.unknown()) },
+        bindings: z.array(z.unknown()).readonly(),
+      }),
+    )
     .readonly()
     .optional(),
 });
