@@ -104,7 +104,7 @@ async function startAnnouncer(): Promise<ChildProcess> {
   agents.push(agent);
   const lines = createInterface({ input: agent.stdout as NodeJS.ReadableStream });
   const ready = Promise.withResolvers<void>();
-  lines.on("line", (line) => line.includes('"msg":"ready"') && ready.resolve());
+  lines.on("line", (line) => line.includes('"event":"ready"') && ready.resolve());
   agent.on("exit", () => ready.reject(new Error("announcer ended before it was ready")));
   ready.promise.catch(() => {});
   await ready.promise;

@@ -3,6 +3,7 @@ import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
+import { brokerHealth } from "../lib/health.ts";
 import { scan } from "../lib/scan.ts";
 import { openSpool } from "../lib/spool.ts";
 import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
@@ -67,6 +68,9 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     status: () => ({
       ok: watch.watching && session.state === "ready" && publisher.unroutable === 0,
       text: `${telemetry.announcedCount} announced, ${spool.count} waiting; ${telemetry.watchTrouble ?? session.description}`,
+      ...brokerHealth(session.state),
+      fault: telemetry.watchTrouble,
+      done: telemetry.announcedCount,
       spooled: spool.count,
       rejections: telemetry.rejections,
     }),

@@ -134,6 +134,7 @@ test("what is no announcement is a dead letter with its reason, and what follows
   await vi.waitFor(() => expect(heard).toEqual([{ url: `${base}radar/good`, again: false }]), waitMs);
   await vi.waitFor(() => expect(dead).toHaveLength(3), waitMs);
   await vi.waitFor(async () => expect(await agent.metric("passed_over_total")).toBe(1), waitMs);
+  expect(await agent.health()).toMatchObject({ agent: "bridge", ok: true, connected: true, blocked: false, done: 1 });
   expect(dead.map(({ headers }) => headers["x-dead-reason"]).sort()).toEqual([
     "body is not JSON",
     'path has a ".." part: "../../etc/passwd"',

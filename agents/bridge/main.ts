@@ -2,6 +2,7 @@
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
+import { brokerHealth } from "../lib/health.ts";
 import { deadLetterTopology, type Topology } from "../lib/topology.ts";
 import { Bridge } from "./bridge.ts";
 import { type Config, configSchema } from "./config.ts";
@@ -32,7 +33,9 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
     status: () => {
       const troubled = [incoming, outgoing].find(({ state }) => state !== "ready");
       const text = `${telemetry.counts.bridgedCount} bridged; ${(troubled ?? incoming).description}`;
-      return { ok: troubled === undefined, text, inHand: consumer.inFlight };
+      const connections = brokerHealth(incoming.state, outgoing.state);
+      const done = telemetry.counts.bridgedCount;
+      return { ok: troubled === undefined, text, ...connections, done, inHand: consumer.inFlight };
     },
     async stop() {
       bridge.stop();

@@ -1,3 +1,4 @@
+import type { dispatcherStates } from "../lib/health.ts";
 import type { CoreOptions, CoreParts } from "./core-options.ts";
 import { Decisions } from "./decisions.ts";
 import type { Effect, Event, Incoming, LedgerRecord } from "./events.ts";
@@ -5,7 +6,7 @@ import { Feed } from "./feed.ts";
 import { Patience } from "./patience.ts";
 import { Turn } from "./turn.ts";
 
-export type CoreState = "active" | "standby" | "catching-up" | "fenced" | "full" | "stopped";
+export type CoreState = (typeof dispatcherStates)[number];
 
 /** Taking goes on when the table has come down to this part of its bound, not one below: no flutter at the bound. */
 const resumeShare = 0.9;

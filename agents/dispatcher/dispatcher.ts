@@ -3,7 +3,7 @@ import { aborted } from "../lib/aborted.ts";
 import { type AddressWatch, watchAddress } from "../lib/address-watch.ts";
 import type { AgentContext, RunningAgent } from "../lib/agent-main.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
-import type { HealthStatus } from "../lib/metrics.ts";
+import type { AgentHealth } from "../lib/health.ts";
 import { Clock } from "./clock.ts";
 import { ClockDifference } from "./clock-difference.ts";
 import { type Config, coreOptionsOf, hostNameOf, ledgerQueueOf } from "./config.ts";
@@ -102,7 +102,7 @@ export class Dispatcher implements RunningAgent {
     this.#listen();
   }
 
-  status(): HealthStatus {
+  status(): AgentHealth {
     return statusOf(this.#view());
   }
 

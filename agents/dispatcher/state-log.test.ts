@@ -41,7 +41,7 @@ test("taking over is told once: from the address to the first decision, and from
   states.decided(9040);
   states.delivered(9100);
   states.decided(9100);
-  expect(lines).toMatchObject([{ sinceAddressMs: 8040, sinceDeliveryMs: 40 }]);
+  expect(lines).toMatchObject([{ event: "taken-over", sinceAddressMs: 8040, sinceDeliveryMs: 40 }]);
   expect(took).toEqual([40]);
 });
 

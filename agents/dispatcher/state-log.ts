@@ -1,4 +1,5 @@
 import type { Log } from "../lib/log.ts";
+import { logEvents } from "../lib/log-events.ts";
 import type { CoreState } from "./core.ts";
 
 /** A take-over that is under way or over, in milliseconds of the dispatcher's clock. */
@@ -65,7 +66,7 @@ export class StateLog {
     const sinceAddressMs = Math.round(nowMs - takeOver.heldAtMs);
     const sinceDeliveryMs = Math.round(nowMs - takeOver.firstDeliveryAtMs);
     this.#log.info(
-      { sinceAddressMs, sinceDeliveryMs },
+      { event: logEvents.takenOver, sinceAddressMs, sinceDeliveryMs },
       `taken over: first decision ${sinceAddressMs} ms after the address came, ${sinceDeliveryMs} ms after the first announcement`,
     );
     this.#onTakenOver(sinceDeliveryMs);

@@ -1,8 +1,6 @@
 import type { BrokerSessionState } from "../lib/broker-session.ts";
-import type { HealthStatus } from "../lib/metrics.ts";
+import { type AgentHealth, brokerHealth } from "../lib/health.ts";
 import type { CoreState } from "./core.ts";
-
-export const states = ["active", "standby", "catching-up", "fenced", "full", "stopped"] as const satisfies CoreState[];
 
 /** How the dispatcher is, at one moment. */
 export interface DispatcherView {
@@ -49,7 +47,7 @@ const clockSteppedToldMs = 5_000;
  * For `/health` and systemd's status line. Not ok, 503: what needs a person, or will. A standby is well as long as it reads its ledger; a
  * full journal disk is not ok though dispatching goes on: a restart would have to read the whole ledger again.
  */
-export function statusOf(view: DispatcherView): HealthStatus {
+export function statusOf(view: DispatcherView): AgentHealth {
   const { state, broker, inFlight, entries, retrying, doubts, alternatesWaiting, keptAside, silentSources } = view;
   const isStuck = (state === "catching-up" || state === "fenced") && view.stateForMs >= passingMs;
   const remarks = [
@@ -82,10 +80,13 @@ export function statusOf(view: DispatcherView): HealthStatus {
       view.clockAheadMs === 0 &&
       silentSources.length === 0,
     text: [stateInWords(view), ...remarks].join("; "),
+    ...brokerHealth(broker),
+    starvedOf: view.starvedOf,
     ...{ state, broker, inFlight, entries, retrying, keptAside, doubts, alternatesWaiting },
     ledgerUnacked: view.ledgerUnacked,
     ledgerPaused: view.ledgerPaused,
-    ...(view.journalFault === undefined ? {} : { journalFault: view.journalFault }),
+    journalFault: view.journalFault,
+    clockAheadMs: Math.round(view.clockAheadMs),
     silentSources,
   };
 }

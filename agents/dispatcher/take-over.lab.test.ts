@@ -3,6 +3,7 @@ import { afterAll, beforeEach, expect } from "vitest";
 import type { Place } from "../../tests/rigs/dispatcher/place.ts";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 import type { DispatcherProcess } from "../../tests/rigs/dispatcher/process.ts";
+import { logEvents } from "../lib/log-events.ts";
 
 // Virtual IPs that come and go on lo, which needs root. Each dispatcher watches an address of its own: moving one address between two hosts
 // is taking the one away and adding the other. Not proved here: what keepalived does, and two real hosts.
@@ -34,7 +35,7 @@ async function allIsWell(
 /** How long each taking over took, from the address to the first decision, in milliseconds. */
 function takeOversOf(dispatchers: readonly DispatcherProcess[]): number[] {
   const lines = dispatchers.flatMap(({ lines }) => lines);
-  return lines.filter(({ msg = "" }) => msg.startsWith("taken over")).map((line) => Number(line.sinceAddressMs));
+  return lines.filter(({ event }) => event === logEvents.takenOver).map((line) => Number(line.sinceAddressMs));
 }
 
 test("an address that moves to and fro under load loses nothing and repeats nothing, and the other decides within a second", async ({

@@ -1,7 +1,8 @@
+import { dispatcherStates } from "../lib/health.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Effect } from "./events.ts";
 import type { Sources } from "./sources.ts";
-import { type DispatcherView, states } from "./status.ts";
+import type { DispatcherView } from "./status.ts";
 
 const tookBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 const leadBuckets = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200];
@@ -164,7 +165,7 @@ function registerSources(metrics: Metrics, sources: Sources, nowMs: () => number
 }
 
 function registerView(metrics: Metrics, view: () => DispatcherView): void {
-  metrics.stateSet("state", "what this dispatcher is doing", states, () => view().state);
+  metrics.stateSet("state", "what this dispatcher is doing", dispatcherStates, () => view().state);
   const gauge = (name: string, help: string, value: (now: DispatcherView) => number): void => {
     metrics.gauge(name, help, (it) => it.set(value(view())));
   };

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { isIP, SocketAddress } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { Log } from "./log.ts";
+import { logEvents } from "./log-events.ts";
 
 /**
  * The kernel's event is seen at once. The list is also looked at this often: where `ip` is missing or its events stop, a change is
@@ -67,7 +68,7 @@ export class AddressWatch extends EventEmitter<AddressEvents> {
     if (held === this.#held) return;
     this.#held = held;
     this.#log.info(
-      { address: this.#address },
+      { event: held ? logEvents.addressHeld : logEvents.addressLeft, address: this.#address },
       held ? "this host holds the virtual IP now" : "the virtual IP left this host",
     );
     this.emit(held ? "held" : "gone");

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { healthSchema } from "./health.ts";
 
 // The dispatcher stands for every agent: what is tested here is the program around it.
 
@@ -103,7 +104,7 @@ test("an error that nothing catches is its last fatal line, and ends it with cod
   const uncaught = `process.once("SIGUSR2", () => { throw new Error("nobody has thought of this"); })`;
   const preload = `--import data:text/javascript,${encodeURIComponent(uncaught)}`;
   const { agent, said, ended, output } = await run({}, { NODE_OPTIONS: preload });
-  await said('"msg":"ready"');
+  await said('"event":"ready"');
   agent.kill("SIGUSR2");
   expect((await ended)[0]).toBe(1);
   expect(output.text).toMatch(/"level":"fatal".*"message":"nobody has thought of this"/);
@@ -111,10 +112,12 @@ test("an error that nothing catches is its last fatal line, and ends it with cod
 
 test("metrics are OpenMetrics, and health tells in words what it does", async () => {
   const { said, ended, agent } = await run({});
-  const port = portIn(await said('"msg":"ready"'));
+  const port = portIn(await said('"event":"ready"'));
   const health = await fetch(`http://127.0.0.1:${port}/health`);
   expect(health.status).toBe(200);
-  expect(await health.json()).toMatchObject({ agent: "dispatcher", ok: true, state: "active", broker: "ready" });
+  const answer: unknown = await health.json();
+  expect(answer).toMatchObject({ version: 1, agent: "dispatcher", ok: true, state: "active", connected: true });
+  expect(healthSchema.strict().safeParse(answer).error).toBeUndefined();
   const metrics = await fetch(`http://127.0.0.1:${port}/metrics`);
   expect(metrics.headers.get("content-type")).toMatch(/^application\/openmetrics-text/);
   const text = await metrics.text();
@@ -133,12 +136,12 @@ test("without its broker it stays up, not ready, says so in health, and still en
   expect(await health.json()).toMatchObject({ ok: false, ready: false, text: expect.stringMatching(/ECONNREFUSED/) });
   agent.kill("SIGTERM");
   expect((await ended)[0]).toBe(0);
-  expect(output.text).not.toContain('"msg":"ready"');
+  expect(output.text).not.toContain('"event":"ready"');
 });
 
 test("a broker that does not answer any more can't hold it up: it ends at shutdownTimeoutMs with code 1", async () => {
   const { said, ended, agent, output } = await run({ shutdownTimeoutMs: 300 });
-  await said('"msg":"ready"');
+  await said('"event":"ready"');
   await broker.whileFrozen(async () => {
     agent.kill("SIGTERM");
     expect((await ended)[0]).toBe(1);
@@ -148,7 +151,7 @@ test("a broker that does not answer any more can't hold it up: it ends at shutdo
 
 test("a second signal ends it at once", async () => {
   const { said, ended, agent } = await run({ shutdownTimeoutMs: 60_000 });
-  await said('"msg":"ready"');
+  await said('"event":"ready"');
   await broker.whileFrozen(async () => {
     agent.kill("SIGTERM");
     await said("settling what is in flight");
@@ -159,7 +162,7 @@ test("a second signal ends it at once", async () => {
 
 test("no password reaches the log", async () => {
   const { said, ended, agent, output } = await run({ log: { level: "trace" } });
-  await said('"msg":"ready"');
+  await said('"event":"ready"');
   agent.kill("SIGTERM");
   await ended;
   expect(output.text).not.toContain(broker.adminPassword);

@@ -4,10 +4,11 @@ import { parseArgs } from "node:util";
 import type { z } from "zod";
 import { type CommonConfig, loadConfig, printSchema } from "./config.ts";
 import { ConfigError, type ConfigIssue, UserError } from "./errors.ts";
+import { type AgentHealth, type Health, healthVersion } from "./health.ts";
 import { type ExportEntry, readSelection, type Selection, writeExport } from "./journal-export.ts";
 import { LifeCycle } from "./life-cycle.ts";
 import { createLog, type Log } from "./log.ts";
-import { type HealthStatus, Metrics, serveMetrics } from "./metrics.ts";
+import { Metrics, serveMetrics } from "./metrics.ts";
 import { SystemNotify } from "./system-notify.ts";
 
 /** What an agent gets to work with. */
@@ -24,7 +25,7 @@ export interface AgentContext<C> {
 export interface RunningAgent {
   /** Stops taking work, settles what is in flight, closes. `deadline` aborts when `shutdownTimeoutMs` is over. */
   stop(deadline: AbortSignal): Promise<void>;
-  status(): HealthStatus;
+  status(): AgentHealth;
 }
 
 /** What running an agent takes of its config: not every one speaks to a broker as a client. */
@@ -172,7 +173,8 @@ async function live<S extends z.ZodType<RunConfig>>(
   const lifeCycle = new LifeCycle(log, notify);
   const metrics = new Metrics(program.name);
   let agent: RunningAgent | undefined;
-  const health = (): HealthStatus => ({
+  const health = (): Health => ({
+    version: healthVersion,
     agent: program.name,
     ...(agent?.status() ?? { ok: false, text: "starting" }),
     ready: lifeCycle.isReady,

@@ -7,6 +7,7 @@ import { describeBrokerFault } from "./broker-fault.ts";
 import { ChannelAcks } from "./channel-acks.ts";
 import type { BrokerConfig } from "./config.ts";
 import type { Log } from "./log.ts";
+import { type LogEvent, logEvents } from "./log-events.ts";
 import { onOwnChannel } from "./own-channel.ts";
 import { Publisher, type PublishOptions, type PublishOutcome } from "./publisher.ts";
 import { renewQueues } from "./renew-queues.ts";
@@ -276,7 +277,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   #onConnect(): void {
     this.#connectedAtMs = performance.now();
     if (this.#state === "connecting") this.#state = this.#isBlocked ? "blocked" : "ready";
-    this.#options.log.info({ host: this.#host }, "connected to the broker");
+    this.#options.log.info({ event: logEvents.brokerConnected, host: this.#host }, "connected to the broker");
     // Those that were asked for while the others were being set up.
     const model = this.#model;
     for (const subscription of this.#subscriptions) {
@@ -290,7 +291,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     this.#publisher.detach();
     this.#shortLives = performance.now() - this.#connectedAtMs < steadyMs ? this.#shortLives + 1 : 0;
     this.#state = "connecting";
-    this.#options.log.warn({ host: this.#host, reason }, "connection to the broker lost");
+    this.#options.log.warn({ event: logEvents.brokerLost, host: this.#host, reason }, "connection to the broker lost");
     this.#reason = reason;
     this.#hostIndex = this.#goesElsewhere ? this.#hostIndex + 1 : 0;
     this.#goesElsewhere = false;
@@ -330,18 +331,19 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   #drop(reason: string, model = this.#model): void {
     if (this.#state === "closed" || !model || model !== this.#model) return;
     this.#model = undefined;
-    this.#warnSeldom(describeBrokerFault(new Error(reason), this.#options.config), "a channel failed: connecting anew");
+    const why = describeBrokerFault(new Error(reason), this.#options.config);
+    this.#warnSeldom(why, "a channel failed: connecting anew", { event: logEvents.channelFailed });
     // It may be closed already, which is what is wanted.
     model.close().catch(() => {});
   }
 
   /** What happens at every attempt, e.g. while a queue has other arguments than ours, is told now and then. */
-  #warnSeldom(reason: string, message: string): void {
+  #warnSeldom(reason: string, message: string, facts: { readonly event?: LogEvent } = {}): void {
     const nowMs = performance.now();
     const told = this.#told.get(message);
     if (told?.reason === reason && nowMs - told.atMs < repeatLogMs) return;
     this.#told.set(message, { reason, atMs: nowMs });
-    this.#options.log.warn({ host: this.#host, reason }, message);
+    this.#options.log.warn({ ...facts, host: this.#host, reason }, message);
   }
 
   #delayMs(attempt: number): number {

@@ -4,6 +4,7 @@ import type { BrokerSession } from "./broker-session.ts";
 import { cutToBytes } from "./cut-to-bytes.ts";
 import { type Headers, headersBytesMax, markHeaders, readHeaders } from "./headers.ts";
 import type { Log } from "./log.ts";
+import { logEvents } from "./log-events.ts";
 import type { PublishOptions } from "./publisher.ts";
 import type { Delivery } from "./subscription.ts";
 import { routingKeyBytesMax } from "./topics.ts";
@@ -45,7 +46,10 @@ export async function deadLetter(options: DeadLetterOptions): Promise<void> {
       .catch((error: Error) => error.message);
     if (outcome === "confirmed") {
       const body = delivery.body.subarray(0, excerptBytes).toString();
-      log.warn({ event: "dead-letter", reason, routingKey: delivery.routingKey, body }, "message is now a dead letter");
+      log.warn(
+        { event: logEvents.deadLetter, reason, routingKey: delivery.routingKey, body },
+        "message is now a dead letter",
+      );
       delivery.ack();
       return;
     }

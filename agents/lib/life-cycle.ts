@@ -1,5 +1,6 @@
 import { flushCompileCache } from "node:module";
 import type { Log } from "./log.ts";
+import { logEvents } from "./log-events.ts";
 import type { SystemNotify } from "./system-notify.ts";
 
 /** Why an agent ends: a signal asked for it, or it can't go on. */
@@ -41,7 +42,7 @@ export class LifeCycle {
     this.#isReady = true;
     this.#notify.send({ READY: "1" });
     const { user, system } = process.cpuUsage();
-    this.#log.info({ cpuMs: (user + system) / 1000 }, "ready");
+    this.#log.info({ event: logEvents.ready, cpuMs: (user + system) / 1000 }, "ready");
     // For the next start, also after one that is killed; nothing where NODE_COMPILE_CACHE isn't set.
     flushCompileCache();
   }

@@ -2,13 +2,7 @@ import { createServer, type Server } from "node:http";
 import { Counter, Gauge, Histogram, type OpenMetricsContentType, Registry } from "prom-client";
 import type { MetricsConfig } from "./config.ts";
 import { UserError } from "./errors.ts";
-
-/** What `/health` answers, and in words what systemd shows as the unit's status. */
-export interface HealthStatus {
-  readonly ok: boolean;
-  readonly text: string;
-  readonly [detail: string]: unknown;
-}
+import type { Health } from "./health.ts";
 
 /** The metrics of one agent; every name gets the prefix `warren_<agent>_`. */
 export class Metrics {
@@ -109,7 +103,7 @@ export interface MetricsServer {
 export async function serveMetrics(
   config: MetricsConfig,
   metrics: Metrics,
-  health: () => HealthStatus,
+  health: () => Health,
 ): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const path = request.url?.split("?")[0];

@@ -119,7 +119,7 @@ async function startPuller(name: string, before: readonly string[] = []): Promis
     stdio: ["ignore", "pipe", "inherit"],
   });
   agents.push(agent);
-  await logged(agent, '"msg":"ready"');
+  await logged(agent, '"event":"ready"');
   return agent;
 }
 

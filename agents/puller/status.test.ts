@@ -19,6 +19,7 @@ test("a puller that pulls says how much, and that is all", () => {
   expect(statusOf(view, 0)).toEqual({
     ok: true,
     text: "7 pulled, 1 put aside; connected to b1",
+    ...{ connectionTo: "broker", connected: true, blocked: false, done: 7, setAside: 1 },
     notices: "connected to b1",
     receiptsPending: 2,
     peers: { known: 4, silent: 0 },

@@ -1,6 +1,6 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
 import type { FeedWatch } from "../lib/feed-watch.ts";
-import type { HealthStatus } from "../lib/metrics.ts";
+import { type AgentHealth, brokerHealth } from "../lib/health.ts";
 import type { OpenPeers } from "./open-peers.ts";
 import { describeSilence } from "./origins.ts";
 import type { Puller } from "./puller.ts";
@@ -20,11 +20,16 @@ export interface PullerView {
 }
 
 /** Ok while products can be taken. A dead radar server is in the text alone: there is nothing to be done here. */
-export function statusOf(view: PullerView, nowMs: number): HealthStatus {
-  const { puller, session, feed } = view;
+export function statusOf(view: PullerView, nowMs: number): AgentHealth {
+  const { counts, puller, session, feed } = view;
   return {
     ok: session.state === "ready" && puller.localFault === undefined && !feed.isStarved,
     text: textOf(view, nowMs),
+    ...brokerHealth(session.state),
+    fault: puller.localFault?.message,
+    starvedOf: feed.isStarved ? view.queue : undefined,
+    done: counts.pulledCount,
+    setAside: counts.deadLetteredCount,
     notices: view.notices.description,
     receiptsPending: view.receipts.pending,
     peers: view.peers.counts,

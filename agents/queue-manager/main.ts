@@ -36,6 +36,8 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     status: () => ({
       ok: telemetry.queuesCount !== undefined && telemetry.fault === undefined,
       text: `${config.dryRun ? "dry run; " : ""}${telemetry.queuesCount ?? "no"} queues, ${telemetry.watched.size} of them unused and too full, ${audit.removals.length} deleted lately${telemetry.fault === undefined ? "" : `; ${telemetry.fault}`}`,
+      fault: telemetry.fault,
+      queues: telemetry.queuesCount,
       watched: [...telemetry.watched.values()].map(({ vhost, name, stage, unusedMs }) => {
         return { vhost, queue: name, stage, unusedSeconds: Math.round(unusedMs / 1000) };
       }),

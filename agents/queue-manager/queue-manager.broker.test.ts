@@ -11,13 +11,6 @@ import { KilledAgent, TestedAgent } from "../../tests/rigs/tested-agent.ts";
 vi.setConfig({ testTimeout: 300_000 });
 const waitMs = { timeout: 100_000, interval: 100 };
 
-interface Health {
-  readonly ok: boolean;
-  readonly text: string;
-  readonly watched: { readonly queue: string; readonly stage: string }[];
-  readonly removed: { readonly queue: string; readonly messages: number; readonly bindings: unknown[] }[];
-}
-
 let broker: LocalBroker;
 let folder: string;
 let connection: ChannelModel;
@@ -106,11 +99,6 @@ async function leaveQueue(
   for (let count = 0; count < messages; count += 1) channel.sendToQueue(name, Buffer.alloc(size));
 }
 
-async function health(agent: TestedAgent): Promise<Health> {
-  const { metricsPort } = await agent.logged("starting");
-  return (await (await fetch(`http://127.0.0.1:${metricsPort}/health`)).json()) as Health;
-}
-
 const audited = () =>
   readFileSync(join(folder, "state/audit.jsonl"), "utf8")
     .split("\n")
@@ -145,7 +133,7 @@ test("of queues with and without clients the ones that nobody takes from and tha
     clearInterval(polling);
   }
   expect(await queueNames()).toEqual(["cmc.urp.pull", "polled", "slow-client", "small"]);
-  const { ok, removed } = await health(agent);
+  const { ok, removed = [] } = await agent.health();
   expect(ok).toBe(true);
   expect(
     removed
@@ -168,7 +156,7 @@ test("a client that comes back to an unbound queue has its messages and its bind
   await first.logged("queue: unbound");
   expect(await api("GET", "/api/exchanges/%2F/xpublic/bindings/source")).toEqual([]);
   await vi.waitFor(
-    async () => expect((await health(first)).watched).toMatchObject([{ queue: "back", stage: "unbound" }]),
+    async () => expect((await first.health()).watched).toMatchObject([{ queue: "back", stage: "unbound" }]),
     waitMs,
   );
   await first.kill();
@@ -181,7 +169,7 @@ test("a client that comes back to an unbound queue has its messages and its bind
   await next.logged("queue: bound again");
   channel.publish("xpublic", "back.news", Buffer.from("x"));
   await vi.waitFor(() => expect(received).toBe(31), waitMs);
-  await vi.waitFor(async () => expect((await health(next)).watched).toEqual([]), waitMs);
+  await vi.waitFor(async () => expect((await next.health()).watched).toEqual([]), waitMs);
 });
 
 test("killed at random moments over 2,000 messages in 40 queues: each goes, is told of before with what bound it, and what is used stays", async () => {
@@ -221,7 +209,7 @@ test("a dry run tells all steps and makes none", async () => {
   expect(await queueNames()).toEqual(["left"]);
   expect(await api("GET", "/api/exchanges/%2F/xpublic/bindings/source")).toHaveLength(1);
   expect(audited()).toEqual(["warned: left", "would unbind: left", "would delete: left"]);
-  expect((await health(agent)).text).toMatch(/^dry run; 1 queues, 1 of them/);
+  expect((await agent.health()).text).toMatch(/^dry run; 1 queues, 1 of them/);
 });
 
 test("a quorum queue, which no broker deletes on condition that it is unused, is unbound, told, and stays", async () => {
@@ -244,7 +232,7 @@ test("rights that are missing, and a broker that is away, are told with the reme
   await connection.close();
   await broker.keepDeclared();
   await broker.kill();
-  await vi.waitFor(async () => expect((await health(agent)).text).toContain("no management API answers"), waitMs);
+  await vi.waitFor(async () => expect((await agent.health()).text).toContain("no management API answers"), waitMs);
   await broker.start();
   await agent.logged("queues are looked at again");
   connection = await connect(broker.url);

@@ -4,6 +4,7 @@ import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-mai
 import { AsideFolder } from "../lib/aside-folder.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
+import { brokerHealth } from "../lib/health.ts";
 import type { Log } from "../lib/log.ts";
 import { ReceiverQueue } from "../lib/receiver-queue.ts";
 import { deadLetterTopology, type Topology } from "../lib/topology.ts";
@@ -34,6 +35,10 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     status: () => ({
       ok: session.state === "ready" && receiver.localFault === undefined,
       text: `${telemetry.counts.placedCount} received, ${telemetry.counts.unfitCount} that can't be files; ${receiver.localFault?.message ?? session.description}`,
+      ...brokerHealth(session.state),
+      fault: receiver.localFault?.message,
+      done: telemetry.counts.placedCount,
+      setAside: telemetry.counts.unfitCount,
       inHand: consumer.inFlight,
     }),
     async stop() {

@@ -169,6 +169,7 @@ test("messages of other producers, without a name: each gets one of its own, wit
   const other = expect.stringMatching(new RegExp(`^exp\\.dd\\.notify\\.a_b\\.${hash}$`));
   await vi.waitFor(() => expect(inFolder().sort()).toEqual([other, radar, radar]), waitMs);
   await vi.waitFor(async () => expect(await agent.metric("placed_total")).toBe(3), waitMs);
+  expect(await agent.health()).toMatchObject({ agent: "receiver", connected: true, done: 3 });
 });
 
 test("garbage becomes a dead letter with its reason, the rest goes on, and nothing is written outside of the folder", async () => {

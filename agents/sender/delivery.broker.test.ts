@@ -45,6 +45,7 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
       const line = await vi.waitUntil(() => agent.lines.find(({ msg }) => msg?.startsWith(words)), waitMs);
       expect(line.msg?.slice(words.length)).toMatch(/^\d+\.\d{6},speed=\d+\.\d{6}\)$/);
       expect(await agent.metric("delivered_total")).toBe(3);
+      expect(await agent.health()).toMatchObject({ connectionTo: "server", connected: true, done: 3, waiting: 0 });
       // Once more, over what is there.
       it.put(it.nameOf(name), "newer");
       await vi.waitFor(() => expect(it.left()).toEqual([]), waitMs);

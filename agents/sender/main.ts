@@ -44,11 +44,17 @@ async function start(context: AgentContext<Config>): Promise<RunningAgent> {
   // Ready without a broker or server too: from here on files wait in their folder.
   lifeCycle.ready();
   return {
-    status: () => ({
-      ok: opened.state().ok && sender.fault === undefined,
-      text: `${telemetry.counts.deliveredCount} delivered, ${sender.waiting} waiting, ${telemetry.counts.asideCount} put aside; ${sender.fault ?? opened.state().text}`,
-      rejected: telemetry.counts.rejectedCount,
-    }),
+    status: () => {
+      const { deliveredCount: done, asideCount: setAside, rejectedCount: rejected } = telemetry.counts;
+      const { fault, waiting } = sender;
+      const { ok, text, ...connection } = opened.state();
+      return {
+        ok: ok && fault === undefined,
+        text: `${done} delivered, ${waiting} waiting, ${setAside} put aside; ${fault ?? text}`,
+        ...connection,
+        ...{ fault, done, waiting, setAside, rejected },
+      };
+    },
     async stop(deadline) {
       sender.stop();
       // What is not confirmed by then becomes "lost" as the connection closes, and stays in the folder.

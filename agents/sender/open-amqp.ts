@@ -1,5 +1,6 @@
 import type { AgentContext } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
+import { brokerHealth } from "../lib/health.ts";
 import { bad } from "../lib/result.ts";
 import type { Topology } from "../lib/topology.ts";
 import { AmqpDestination, type AmqpDestinationEvents } from "./amqp-destination.ts";
@@ -28,7 +29,7 @@ export function openAmqp(
   });
   return {
     destination,
-    state: () => ({ ok: session.state === "ready", text: session.description }),
+    state: () => ({ ok: session.state === "ready", text: session.description, ...brokerHealth(session.state) }),
     close: () => session.close(),
   };
 }

@@ -39,11 +39,11 @@ export async function openDelivery(
   const destination = new DeliveryDestination({
     ...{ config, link, holds, leftovers, notifications, duplicates, now, events },
   });
-  const state = () => {
+  const state: OpenDestination["state"] = () => {
     const held = holds.reason === undefined ? "" : `; ${holds.size} held: ${holds.reason}`;
     const isConnected = link.live !== undefined;
     const text = isConnected ? `connected to ${url}` : `not connected to ${url}: ${link.trouble ?? "not tried yet"}`;
-    return { ok: isConnected && held === "", text: text + held };
+    return { ok: isConnected && held === "", text: text + held, connectionTo: "server", connected: isConnected };
   };
   return { destination, state, close: async () => link.close() };
 }

@@ -168,6 +168,7 @@ test("what can't be sent goes aside with its reason, the same content once, and 
   await vi.waitFor(() => expect(heard).toHaveLength(1), waitMs);
   put("a++2", "twice");
   await agent.logged(/same content was sent before/);
+  expect(await agent.health()).toMatchObject({ agent: "sender", connectionTo: "broker", connected: true, setAside: 4 });
   put("a++3", "end");
   await vi.waitFor(() => expect(heard.map(({ body }) => body)).toEqual(["twice", "end"]), waitMs);
   await vi.waitFor(() => expect(left()).toEqual([]), waitMs);

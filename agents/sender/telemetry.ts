@@ -1,4 +1,5 @@
 import type { Log } from "../lib/log.ts";
+import { logEvents } from "../lib/log-events.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { AmqpDestinationEvents } from "./amqp-destination.ts";
 import type { SenderEvents } from "./ports.ts";
@@ -78,7 +79,8 @@ export function openTelemetry(log: Log, metrics: Metrics, waiting: () => number)
         to === undefined
           ? deliveredLine(file.name, size, latencyMs, durationMs)
           : deliveredToLine(file.path, to, size, latencyMs, durationMs);
-      log.info({ fileName: file.name, bytes: size, latencyMs: Math.round(latencyMs) }, line);
+      const facts = { fileName: file.name, bytes: size, latencyMs: Math.round(latencyMs) };
+      log.info({ event: logEvents.delivered, ...facts }, line);
     },
     duplicate(file) {
       duplicates.inc();

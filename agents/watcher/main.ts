@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
 import { ConfigError } from "../lib/errors.ts";
+import { brokerHealth } from "../lib/health.ts";
 import type { ExportEntry, Selection } from "../lib/journal-export.ts";
 import { openSpool } from "../lib/spool.ts";
 import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
@@ -65,6 +66,9 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     status: () => ({
       ok: trees.watching && session.state === "ready" && publisher.unroutable === 0,
       text: `${telemetry.announcedCount} announced, ${spool.count} messages waiting; ${telemetry.watchTrouble ?? session.description}`,
+      ...brokerHealth(session.state),
+      fault: telemetry.watchTrouble,
+      done: telemetry.announcedCount,
       spooled: spool.count,
       rejections: telemetry.rejections,
     }),

@@ -321,6 +321,7 @@ test("names that no message can hold are told and counted, and the others go on"
   const announced = { "citypage_weather/line\nbreak.xml": [1], "citypage_weather/last.xml": [1] };
   await vi.waitFor(() => expect(Object.fromEntries(heard)).toEqual(announced), waitMs);
   await vi.waitFor(async () => expect(await agent.metric("rejected_total")).toBeGreaterThanOrEqual(6), waitMs);
+  expect(await agent.health()).toMatchObject({ agent: "watcher", connected: true, rejections: expect.any(Array) });
   const reasons = () => {
     const lines = agent.lines.filter(({ msg }) => msg === "file can't be announced");
     return new Set(lines.map(({ reason }) => String(reason).replace(/ of ".*/, "")));

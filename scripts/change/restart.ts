@@ -45,7 +45,7 @@ One host at a time: pullers' and radar servers' first, then brokers, the host wi
 queue able to go on without it; the virtual IP is moved away first, and let back afterwards. After each host all has to be whole again in time; at the
 first where it isn't it stops, and says what is lacking. The same command goes on, also after a kill: what was restarted is not restarted again.
 Ctrl-C ends after the host whose turn it is; once more ends at once, and what a host was told it brings to its end.
---json: {ok, finding: {host, step, evidence, remedy} | null, turns: [{host, units, outcome, seconds?, why?, remedy?}]}
+--json: {ok, finding: {host, id, step, evidence, remedy} | null, turns: [{host, units, outcome, seconds?, why?, remedy?}]}
 Exit codes: 0 all restarted and whole, 1 stopped half way, 2 something is wrong before, and nothing was done, or the stack file is wrong; 130 Ctrl-C.
 
   ./warren restart -s op --dry-run

@@ -38,12 +38,13 @@ export function lackAway(evidence: Evidence, from: string): Lack | undefined {
   }
   const state = hostEvidence(evidence, holder)?.agents.dispatcher?.health?.state;
   if (!evidence.chain.dispatchers.includes(holder) || state === "active" || state === "catching-up") return undefined;
-  return lackOfAddress(evidence, holder, `the dispatcher there is ${typeof state === "string" ? state : "silent"}`);
+  return lackOfAddress(evidence, holder, `the dispatcher there is ${state ?? "silent"}`);
 }
 
 function lackOfAddress(evidence: Evidence, host: string, text: string): Lack {
   return {
     host,
+    id: "virtual-ip-moves",
     step: "the virtual IP moves",
     evidence: text,
     remedy: onHost(evidence, host, "journalctl -t warren-vip -u keepalived -n 30"),

@@ -52,7 +52,7 @@ It stops at nothing: each step has its evidence, and what isn't good its remedy.
 --probe puts one small product on all radar servers, and one into the txq of each of px's senders that takes its name. Receivers get them as any other;
 what has arrived is removed from radar servers, receiver queues of PDS, public server and clients' folders. Public products are told to whoever
 listens. Times are the hosts' own.
---json: {ok, firstBroken: {host, step, evidence, remedy} | null, steps, probes: [{road, sender?, product, arrived, hops, totalMs, stopped, left}]}
+--json: {ok, firstBroken: {host, id, step, evidence, remedy} | null, steps, probes: [{road, sender?, product, arrived, hops, totalMs, stopped, left}]}
 Exit codes: 0 no broken link, 1 could not be done, 2 a link is broken, a probe has not arrived, or the stack file is wrong.
 
   ./warren verify -s op

@@ -5,27 +5,32 @@ import { type Chain, chainHostOf } from "./look/chain.ts";
 import { type Evidence, hostEvidence, type QueueEvidence } from "./look/evidence.ts";
 import { bareLook, openLooker } from "./look/look.ts";
 import { type Judged, verify } from "./verify/judge.ts";
+import type { StepId } from "./verify/step.ts";
 
 /** What a system lacks that should be whole, as `verify` says it. */
-export type Lack = Pick<Judged, "host" | "step" | "evidence"> & { readonly remedy: string };
+export interface Lack extends Pick<Judged, "host" | "step" | "evidence"> {
+  /** As `verify` has it; or of what is no step of it. */
+  readonly id: StepId | "can-be-spared" | "virtual-ip-moves" | "misses-other-member";
+  readonly remedy: string;
+}
 
 /** Links of the chain that a whole cluster has; what radar servers make, what disks hold and what was put aside is no part of it. */
-const clusterSteps: readonly string[] = [
-  "host answers",
-  "broker runs",
-  "broker serves",
-  "members are together",
-  "no alarm",
-  "keepalived runs",
-  "the virtual IP is on one host",
-  "on the preferred host",
-  "queues are replicated",
-  "dispatcher runs",
-  "one dispatcher is active",
-  "ledger is read",
+const clusterSteps: readonly StepId[] = [
+  "host-answers",
+  "broker-runs",
+  "broker-serves",
+  "members-are-together",
+  "no-alarm",
+  "keepalived-runs",
+  "virtual-ip-on-one-host",
+  "on-the-preferred-host",
+  "queues-are-replicated",
+  "dispatcher-runs",
+  "one-dispatcher-is-active",
+  "ledger-is-read",
 ];
 /** Of the hosts of agents. */
-const agentSteps: readonly string[] = ["host answers", "announcer runs", "puller runs"];
+const agentSteps: readonly StepId[] = ["host-answers", "announcer-runs", "puller-runs"];
 
 export interface WholeOptions {
   /** Hosts beside the members of the broker that have to be well; all of them unless given. */
@@ -42,11 +47,14 @@ export function lackOf(evidence: Evidence, { hosts, isMoved = false }: WholeOpti
   const { chain } = evidence;
   const { steps } = verify(evidence, { productAgeSeconds: chain.silenceSeconds });
   const isMeant = (host: string) => hosts === undefined || hosts.includes(host);
-  const judged = steps.find(({ part, step, host, verdict }) => {
-    if (verdict === "good" || (isMoved && step === "on the preferred host")) return false;
-    return part === "bunny" ? clusterSteps.includes(step) : agentSteps.includes(step) && isMeant(host);
+  const judged = steps.find(({ part, id, host, verdict }) => {
+    if (verdict === "good" || (isMoved && id === "on-the-preferred-host")) return false;
+    return part === "bunny" ? clusterSteps.includes(id) : agentSteps.includes(id) && isMeant(host);
   });
-  if (judged) return { host: judged.host, step: judged.step, evidence: judged.evidence, remedy: judged.remedy ?? "" };
+  if (judged) {
+    const { host, id, step, evidence: what, remedy = "" } = judged;
+    return { host, id, step, evidence: what, remedy };
+  }
   return chain.hosts.filter(({ name }) => isMeant(name)).flatMap(({ name }) => startingAgent(evidence, name))[0];
 }
 
@@ -58,7 +66,7 @@ function startingAgent(evidence: Evidence, host: string): Lack[] {
     if (state?.active === "active") return [];
     const what = state ? `${state.active} (${state.sub})${state.status ? `: ${state.status}` : ""}` : "not seen";
     const remedy = `./warren logs -s ${evidence.chain.stack} --host ${host} --agent ${name} --since 600`;
-    return [{ host, step: `${name} runs`, evidence: `${unit} is ${what}`, remedy }];
+    return [{ host, id: `${name}-runs`, step: `${name} runs`, evidence: `${unit} is ${what}`, remedy }];
   });
 }
 
@@ -76,6 +84,7 @@ export function lackWithout(evidence: Evidence, host: string, replication: Repli
   const left = stuck.inStep.filter((node) => node !== nodeOf(host)).length;
   return {
     host,
+    id: "can-be-spared",
     step: "can be spared",
     evidence: `${stuck.name} has ${stuck.replicas.length} replicas, and ${left} in step without ${host}`,
     remedy: `wait until its replicas have caught up: ./warren verify -s ${chain.stack}`,

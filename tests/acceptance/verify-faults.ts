@@ -72,7 +72,7 @@ export function verifyNamesFaults({ faults = allFaults, answerWithinSeconds = 5,
         await perform(fault.inject, { config, withheld });
         const said = await untilNamed(fault, () => run(options), answerWithinSeconds);
         slowest.push(said.seconds);
-        expect(said.firstBroken).toMatchObject({ host: fault.host, step: fault.step });
+        expect(said.firstBroken).toMatchObject({ host: fault.host, id: fault.step });
         expect(said.firstBroken?.remedy).toMatch(/\S/);
         expect(said).toMatchObject({ ok: false, exitCode: 2 });
         expect(said.seconds).toBeLessThan(answerWithinSeconds);
@@ -145,7 +145,7 @@ async function untilNamed(
     async () => {
       last = await ask();
       const { firstBroken, seconds } = last;
-      return firstBroken?.host === host && firstBroken.step === step && seconds < answerWithinSeconds && last;
+      return firstBroken?.host === host && firstBroken.id === step && seconds < answerWithinSeconds && last;
     },
     { everyMs, withinMs: namedWithinMs },
   );

@@ -1,5 +1,6 @@
 import { connect } from "amqplib";
 import { describe, expect, it } from "vitest";
+import { logEvents } from "../../agents/lib/log-events.ts";
 import { brokerUrl, hostsOf } from "../../scripts/lab/send-products.ts";
 import { brokerVirtualIp, virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { untilWhole } from "./broker.ts";
@@ -20,7 +21,7 @@ export function virtualIp(): void {
       // The kernel's events, not the look that makes up for them: `ip monitor` can run in the unit's sandbox.
       for (const host of [first, second]) await untilPrints(host, "pgrep --exact ip | wc -l", "1", 10_000);
       await untilWhole();
-      const words = "this host holds the virtual IP now";
+      const words = `"event":"${logEvents.addressHeld}"`;
       const before = await lastSaid(second, "warren-dispatcher", words);
       await on(first, "systemctl stop keepalived");
       try {
@@ -42,7 +43,7 @@ export function virtualIp(): void {
     it("leaves a host whose dispatcher is killed at once, and stays with a broker where no dispatcher is", async () => {
       const config = await stackConfig();
       const [first = "", second = ""] = hostsOf(config, "bunny");
-      const words = "this host holds the virtual IP now";
+      const words = `"event":"${logEvents.addressHeld}"`;
       const before = await lastSaid(second, "warren-dispatcher", words);
       const killed = Number(
         await textOf(first, "date +%s.%N; systemctl kill --signal=KILL --kill-whom=main warren-dispatcher"),

@@ -107,7 +107,7 @@ async function startDispatcher(
   };
   return {
     pid,
-    startSeconds: async () => Number(await find(/"cpuMs":([\d.]+).*"msg":"ready"/g)) / 1000,
+    startSeconds: async () => Number(await find(/"cpuMs":([\d.]+)/g)) / 1000,
     metricsPort: async () => Number(await find(/"metricsPort":(\d+)/g)),
     inspectorUrl: () => find(/Debugger listening on (ws:\S+)/g),
     stop: async () => {

@@ -114,7 +114,7 @@ export class Evidence {
       return;
     }
     const { kind, file, source, messageId, doubt, reason, atMs } = seen;
-    const record = this.#find(file, `${kind} again (${messageId})`, atMs);
+    const record = this.#find(file, kind, messageId, atMs);
     if (!record) return;
     this.movedMs = atMs;
     if (kind === "dead") {
@@ -128,7 +128,7 @@ export class Evidence {
   }
 
   delivered(delivery: DeliveredFile): void {
-    const record = this.#find(delivery.file, `delivered again (${delivery.pds})`, delivery.atMs);
+    const record = this.#find(delivery.file, "delivered", delivery.pds, delivery.atMs);
     if (!record) return;
     this.movedMs = Date.now();
     record.delivered.push(delivery);
@@ -160,12 +160,12 @@ export class Evidence {
   }
 
   /** The record of a file of this run. What is of no run is nobody's business; what was let go comes too late. */
-  #find(file: string, what: string, atMs: number): ProductRecord | undefined {
+  #find(file: string, kind: Exclude<Seen["kind"], "pulled"> | "delivered", by: string, atMs: number) {
     const name = productName(file);
     const record = this.#products.get(name);
     // A URP may announce again what it is in doubt about, at any time: the dispatcher drops it.
-    if (!record && file.includes(this.#mark) && !what.startsWith("announced")) {
-      this.stragglers.push({ name, what, atMs });
+    if (!record && file.includes(this.#mark) && kind !== "announced") {
+      this.stragglers.push({ name, what: `${kind} again (${by})`, atMs });
     }
     return record;
   }

@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
+import { type LogEvent, logEvents } from "../../agents/lib/log-events.ts";
 import { describeSteps, medianSteps, readMarks, stepsOf } from "./steps.ts";
 
 const faultMs = Date.parse("2026-11-27T16:00:00.000Z");
-const agent = (name: string, time: string, msg: string) =>
-  JSON.stringify({ level: "info", time: `2026-11-27T${time}Z`, agent: name, pid: 7, msg });
+const agent = (name: string, time: string, event: LogEvent, facts = {}) =>
+  JSON.stringify({ level: "info", time: `2026-11-27T${time}Z`, agent: name, pid: 7, event, ...facts, msg: "…" });
 const said = [
-  agent("dispatcher", "15:59:40.000", "this host holds the virtual IP now"),
+  agent("dispatcher", "15:59:40.000", logEvents.addressHeld),
   "-- No entries --",
   '{"agent":"dispatcher","msg":"cut off in the mid',
   "2026-11-27 15:59:41.000000+00:00 [info] <0.9.0> rabbit on node rabbit@bunny1 down",
@@ -13,17 +14,13 @@ const said = [
   "2026-11-27 17:00:00.610000+01:00 [notice] <0.523.0> queue 'cmc.urp.input' in vhost '/': candidate -> leader in term: 3 machine version: 5",
   "2026-11-27 16:00:00.640000+00:00 [notice] <0.529.0> queue 'other' in vhost '/': candidate -> leader in term: 3 machine version: 5",
   "2026-11-27 16:00:01.100000+00:00 [info] <0.9.0> rabbit on node rabbit@bunny1 down",
-  agent("dispatcher", "16:00:00.700", "this host holds the virtual IP now"),
-  agent("announcer", "16:00:01.020", "connection to the broker lost"),
-  agent("announcer", "16:00:01.200", "connected to the broker"),
-  agent("announcer", "16:00:01.400", "connected to the broker"),
-  agent("puller", "16:00:01.450", "connected to the broker"),
-  agent(
-    "dispatcher",
-    "16:00:01.500",
-    "taken over: first decision 800 ms after the address came, 30 ms after the first announcement",
-  ),
-  agent("dispatcher", "16:00:09.000", "this host holds the virtual IP now"),
+  agent("dispatcher", "16:00:00.700", logEvents.addressHeld),
+  agent("announcer", "16:00:01.020", logEvents.brokerLost),
+  agent("announcer", "16:00:01.200", logEvents.brokerConnected),
+  agent("announcer", "16:00:01.400", logEvents.brokerConnected),
+  agent("puller", "16:00:01.450", logEvents.brokerConnected),
+  agent("dispatcher", "16:00:01.500", logEvents.takenOver, { sinceAddressMs: 800, sinceDeliveryMs: 30 }),
+  agent("dispatcher", "16:00:09.000", logEvents.addressHeld),
 ].join("\n");
 
 it("what hosts have said becomes the steps of a take-over, in their order, without what came before the fault or long after", () => {

@@ -1,3 +1,4 @@
+import { type LogEvent, logEvents } from "../../agents/lib/log-events.ts";
 import { always, render, run } from "../../infra/commands/command.ts";
 import { hostsOf } from "../../scripts/lab/send-products.ts";
 import { median } from "../../scripts/lib/statistics.ts";
@@ -13,7 +14,12 @@ export interface Mark {
 export type Steps = Partial<Record<StepName, number>>;
 
 interface Step {
-  readonly says: RegExp;
+  /** Of a broker. */
+  readonly says?: RegExp;
+  /** Of an agent. */
+  readonly event?: LogEvent;
+  /** The key of an agent's line with the milliseconds by which the step was before it. */
+  readonly before?: string;
   /** Of several hosts or queues that say it; `last`: nobody is done before all are. */
   readonly which: "first" | "last";
   readonly by: "broker" | "dispatcher" | "announcer";
@@ -23,11 +29,11 @@ interface Step {
 const table = {
   "node missed": { by: "broker", which: "last", says: /rabbit on node rabbit@\S+ down/ },
   "leaders elected": { by: "broker", which: "last", says: /queue 'cmc\.urp\.\S+' in vhost '\S+': .*-> leader/ },
-  "address held": { by: "dispatcher", which: "first", says: /this host holds the virtual IP now/ },
-  "announcer lost": { by: "announcer", which: "last", says: /connection to the broker lost/ },
-  "announcer back": { by: "announcer", which: "last", says: /connected to the broker/ },
-  "first delivery": { by: "dispatcher", which: "first", says: /taken over: first decision \d+ ms .* (\d+) ms after/ },
-  "first decision": { by: "dispatcher", which: "first", says: /taken over: first decision/ },
+  "address held": { by: "dispatcher", which: "first", event: logEvents.addressHeld },
+  "announcer lost": { by: "announcer", which: "last", event: logEvents.brokerLost },
+  "announcer back": { by: "announcer", which: "last", event: logEvents.brokerConnected },
+  "first delivery": { by: "dispatcher", which: "first", event: logEvents.takenOver, before: "sinceDeliveryMs" },
+  "first decision": { by: "dispatcher", which: "first", event: logEvents.takenOver },
 } as const satisfies Record<string, Step>;
 
 export type StepName = keyof typeof table | "first dispatched";
@@ -42,10 +48,9 @@ export function readMarks(text: string): Mark[] {
   return text.split("\n").flatMap((line) => {
     const said = line.startsWith("{") ? readAgent(line) : readBroker(line);
     if (!said) return [];
-    return entries.flatMap(([step, { by, says }]) => {
-      const found = by === said.by ? says.exec(said.text) : null;
-      // A line that tells how long ago the step was.
-      return found ? [{ step, atMs: said.atMs - Number(found[1] ?? 0) }] : [];
+    return entries.flatMap(([step, { by, says, event, before }]) => {
+      const isIt = by === said.by && (says?.test(said.text) ?? said.event === event);
+      return isIt ? [{ step, atMs: said.atMs - Number(before === undefined ? 0 : said.fields[before]) }] : [];
     });
   });
 }
@@ -106,14 +111,16 @@ export interface Struck {
 interface Said {
   readonly by: Step["by"];
   readonly text: string;
+  readonly event?: unknown;
+  readonly fields: Readonly<Record<string, unknown>>;
   readonly atMs: number;
 }
 
 function readAgent(line: string): Said | undefined {
   try {
-    const { agent, msg, time } = JSON.parse(line) as { agent?: unknown; msg?: unknown; time?: unknown };
-    if ((agent !== "dispatcher" && agent !== "announcer") || typeof msg !== "string") return undefined;
-    return { by: agent, text: msg, atMs: Date.parse(String(time)) };
+    const { agent, event, time, ...fields } = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    if (agent !== "dispatcher" && agent !== "announcer") return undefined;
+    return { by: agent, text: "", event, fields, atMs: Date.parse(String(time)) };
   } catch {
     // A line that the journal has cut tells nothing.
     return undefined;
@@ -122,5 +129,5 @@ function readAgent(line: string): Said | undefined {
 
 function readBroker(line: string): Said | undefined {
   const [, day, time, zone, text = ""] = brokerLine.exec(line) ?? [];
-  return day === undefined ? undefined : { by: "broker", text, atMs: Date.parse(`${day}T${time}${zone}`) };
+  return day === undefined ? undefined : { by: "broker", text, fields: {}, atMs: Date.parse(`${day}T${time}${zone}`) };
 }

@@ -1,3 +1,5 @@
+import type { StepId } from "../../scripts/inspect/verify/step.ts";
+
 /** One thing that is done to a lab: a command on a host, a fault of the lab's own, or what reaches it from outside. */
 export type Act =
   /** Run as root; `$VIP` is the virtual IP. */
@@ -18,13 +20,13 @@ export type Act =
   /** To the exchange and the topic that announcements come by. */
   | { readonly announce: string };
 
-/** A fault made on real hosts, and the link that `./warren verify` has to name first. */
+/** A fault made on real hosts, and the link that `./warren verify` has to name first, by its id. */
 export interface LabFault {
   readonly name: string;
   readonly inject: readonly Act[];
   readonly heal: readonly Act[];
   readonly host: string;
-  readonly step: string;
+  readonly step: StepId;
   /** Healing waits for a host to boot, a broker, an alarm, or the virtual IP: ten seconds to a minute. */
   readonly isSlow?: true;
 }
@@ -32,14 +34,14 @@ export interface LabFault {
 const amqpPorts = [5671, 5672] as const;
 
 /** A unit that somebody has stopped. Neither is waited for: a broker takes a minute on a machine with much to do. */
-export const stopped = (host: string, unit: string, step: string, name: string): LabFault => ({
+export const stopped = (host: string, unit: string, step: StepId, name: string): LabFault => ({
   ...{ name, host, step },
   inject: [{ on: host, run: `systemctl --no-block stop ${unit}` }],
   heal: [{ on: host, run: `systemctl --no-block start ${unit}` }],
 });
 
 /** A process that hangs; its watchdog would end it in the middle of a look. */
-export const hung = (host: string, unit: string, step: string, name: string, whom = "main"): LabFault => ({
+export const hung = (host: string, unit: string, step: StepId, name: string, whom = "main"): LabFault => ({
   ...{ name, host, step },
   inject: [
     { on: host, run: `systemctl service-watchdogs no && systemctl kill --signal=STOP --kill-whom=${whom} ${unit}` },
@@ -53,7 +55,7 @@ export const hung = (host: string, unit: string, step: string, name: string, who
 export const failing = (host: string, agent: string, name: string): LabFault => {
   const file = `/etc/warren/${agent}.json`;
   return {
-    ...{ name, host, step: "keeps running" },
+    ...{ name, host, step: "keeps-running" },
     inject: [{ on: host, run: `mv ${file} ${file}.away && systemctl --no-block restart warren-${agent}` }],
     heal: [{ on: host, run: `mv ${file}.away ${file} && systemctl --no-block restart warren-${agent}` }],
   };
@@ -64,7 +66,7 @@ export const startless = (host: string, agent: string, name: string): LabFault =
   const folder = `/run/systemd/system/warren-${agent}.service.d`;
   const again = `systemctl daemon-reload && systemctl --no-block restart warren-${agent}`;
   return {
-    ...{ name, host, step: "keeps running" },
+    ...{ name, host, step: "keeps-running" },
     inject: [
       {
         on: host,
@@ -79,7 +81,7 @@ export const startless = (host: string, agent: string, name: string): LabFault =
 export const endedAgain = (host: string, agent: string, name: string): LabFault => {
   const kill = `systemctl kill --signal=KILL warren-${agent}`;
   return {
-    ...{ name, host, step: "keeps running" },
+    ...{ name, host, step: "keeps-running" },
     inject: [
       {
         on: host,
@@ -90,7 +92,7 @@ export const endedAgain = (host: string, agent: string, name: string): LabFault 
   };
 };
 
-export const withoutBroker = (host: string, step: string, name: string): LabFault => ({
+export const withoutBroker = (host: string, step: StepId, name: string): LabFault => ({
   ...{ name, host, step },
   inject: [{ block: host, ports: amqpPorts, how: "reject" }],
   heal: [{ unblock: host }],
@@ -98,7 +100,7 @@ export const withoutBroker = (host: string, step: string, name: string): LabFaul
 
 /** A file system of its own, full, where a host has to write. */
 export const full = (host: string, directory: string, name: string): LabFault => ({
-  ...{ name, host, step: "room on its disks" },
+  ...{ name, host, step: "disks-have-room" },
   inject: [
     {
       on: host,
@@ -109,7 +111,7 @@ export const full = (host: string, directory: string, name: string): LabFault =>
 });
 
 export const killed = (host: string, name: string): LabFault => ({
-  ...{ name, host, step: "host answers" },
+  ...{ name, host, step: "host-answers" },
   inject: [{ lab: "kill", host }],
   heal: [{ lab: "boot", host }],
 });
@@ -118,7 +120,7 @@ export const mode = (
   host: string,
   path: string,
   { wrong, right }: { readonly wrong: string; readonly right: string },
-  step: string,
+  step: StepId,
   name: string,
 ): LabFault => ({
   ...{ name, host, step },

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../../agents/lib/errors.ts";
+import { logEvents } from "../../agents/lib/log-events.ts";
 
 /** One agent to run as a process of this user. */
 export interface AgentSpec {
@@ -135,7 +136,7 @@ export class AgentProcess {
       if (!stream) continue;
       createInterface({ input: stream }).on("line", (line) => {
         if (stream === child.stderr) this.#lastWords = [...this.#lastWords, line].slice(-lastWordsMax);
-        const isReady = line.includes('"msg":"ready"');
+        const isReady = line.includes(`"event":"${logEvents.ready}"`);
         this.#everReady ||= isReady;
         // Who waits for that may read in the log what was said before.
         log.write(`${line}\n`, () => isReady && this.#onReady(child));

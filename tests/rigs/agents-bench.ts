@@ -7,6 +7,7 @@ import { productKey } from "../../agents/lib/announcement.ts";
 import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
 import { brokerConfig } from "../../agents/lib/config.ts";
 import { consume } from "../../agents/lib/consumer.ts";
+import { healthSchema } from "../../agents/lib/health.ts";
 import type { Message } from "../../agents/lib/subscription.ts";
 import { deadLetterTopology, joinTopologies } from "../../agents/lib/topology.ts";
 import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
@@ -185,7 +186,9 @@ export class Bench {
   async ask(agent: AgentProcess, path: "health" | "metrics"): Promise<string> {
     // Another one after each start.
     const port = [...readFileSync(agent.logFile, "utf8").matchAll(/"metricsPort":(\d+)/g)].at(-1)?.[1];
-    return (await fetch(`http://127.0.0.1:${port}/${path}`)).text();
+    const text = await (await fetch(`http://127.0.0.1:${port}/${path}`)).text();
+    if (path === "health") healthSchema.strict().parse(JSON.parse(text));
+    return text;
   }
 }
 

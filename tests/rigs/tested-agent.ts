@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { type Health, healthSchema } from "../../agents/lib/health.ts";
 
 /** One line of an agent's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
@@ -71,6 +72,12 @@ export class TestedAgent {
       if (this.#hasEnded) throw new Error(`${this.#options.agent} ended before it logged ${message}:\n${this.#words}`);
       await this.#line.promise;
     }
+  }
+
+  /** What its `/health` says. Rejects where it has a key that the schema doesn't know, or one of another type. */
+  async health(): Promise<Health> {
+    const { metricsPort } = await this.logged("starting");
+    return healthSchema.strict().parse(await (await fetch(`http://127.0.0.1:${metricsPort}/health`)).json());
   }
 
   /** One sample's value; 0 where there is none. `name` with its labels, without the prefix. */

@@ -14,6 +14,7 @@ import {
 } from "../../../agents/dispatcher/journal-record.ts";
 import { readKey } from "../../../agents/dispatcher/product-key.ts";
 import { productKey } from "../../../agents/lib/announcement.ts";
+import { type LogEvent, logEvents } from "../../../agents/lib/log-events.ts";
 import { TreeJournal } from "../../../agents/lib/tree-journal.ts";
 import type { Inquiry } from "../../../agents/puller/peer-message.ts";
 import { render } from "../../../infra/commands/command.ts";
@@ -85,29 +86,22 @@ describe("what a dispatcher's journal has of products", () => {
   });
 });
 
-const said = (host: string, atMs: number, text: string): LogLine => ({
-  ...{ host, atMs, text },
+const said = (host: string, atMs: number, event: LogEvent): LogLine => ({
+  ...{ host, atMs, text: "…" },
   unit: "dispatcher",
   level: "info",
-  fields: {},
+  fields: { event },
 });
 const sent = (...times: readonly number[]) => times.map((atMs) => ({ key: key(atMs).slice(16), atMs }));
 
 describe("the pause of a move", () => {
   const one: DispatcherWords = {
     dispatched: sent(100, 140, 180, 1000, 2000),
-    said: [said("bunny1", 1030, "the virtual IP left this host")],
+    said: [said("bunny1", 1030, logEvents.addressLeft)],
   };
   const other: DispatcherWords = {
     dispatched: [...sent(1250, 1290), { key: key(180).slice(16), atMs: 1000 }],
-    said: [
-      said("bunny2", 1090, "this host holds the virtual IP now"),
-      said(
-        "bunny2",
-        1255,
-        "taken over: first decision 165 ms after the address came, 2 ms after the first announcement",
-      ),
-    ],
+    said: [said("bunny2", 1090, logEvents.addressHeld), said("bunny2", 1255, logEvents.takenOver)],
   };
   const phase = { what: "moved", from: "bunny1", to: "bunny2", toldAtMs: 1010, untilMs: 1900 };
 
@@ -130,14 +124,14 @@ describe("the pause of a move", () => {
 });
 
 describe("the report", () => {
-  const link = { host: "urp-1", step: "products are made", evidence: "old" };
+  const link = { host: "urp-1", id: "products-are-made", step: "products are made", evidence: "old" } as const;
   const report: DrillReport = {
     ...{ kind: "broker", host: "bunny1", ok: false, brokenOff: false },
     phases: [{ what: "kills it", from: "bunny1", to: "bunny2", products: 9, pauseMs: 250, usualMs: 40, heldMs: 80 }],
     account: { announced: 9, lost: ["A"], repeated: [] },
     trouble: [{ what: "it did not move in time", remedy: "look" }],
     before: [link],
-    after: [link, { host: "bunny1", step: "no alarm", evidence: "an alarm" }],
+    after: [link, { host: "bunny1", id: "no-alarm", step: "no alarm", evidence: "an alarm" }],
   };
 
   it("has what is broken since, and not what was broken before", () => {

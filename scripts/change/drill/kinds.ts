@@ -111,7 +111,13 @@ function lackApart(evidence: Evidence, host: string): Lack | undefined {
     const node = answer && "nodes" in answer ? answer.nodes.find(({ name }) => name === `rabbit@${host}`) : undefined;
     if (node && !node.running) continue;
     const text = node ? "still sees it running" : "doesn't answer";
-    return { host: one, step: "misses the other member", evidence: text, remedy: `./warren verify -s ${chain.stack}` };
+    return {
+      host: one,
+      id: "misses-other-member",
+      step: "misses the other member",
+      evidence: text,
+      remedy: `./warren verify -s ${chain.stack}`,
+    };
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
+import { type LogEvent, logEvents } from "../../../agents/lib/log-events.ts";
 import { quote } from "../../../infra/commands/command.ts";
 import { section } from "../../../infra/commands/sections.ts";
-import { journalQuestion, type LogLine, parseJournal } from "../../inspect/logs/journal.ts";
+import { eventOf, journalQuestion, type LogLine, parseJournal } from "../../inspect/logs/journal.ts";
 import { askJournal, readJournal } from "../../inspect/look/agent-journal.ts";
 import { type Chain, chainHostOf } from "../../inspect/look/chain.ts";
 
@@ -89,17 +90,17 @@ export function measurePhase(
   const pauseMs = longestGap(last === undefined ? during : [last, ...during]);
   const usualMs = longestGap(times.filter((atMs) => atMs < Math.min(beganMs, toldAtMs)));
   const said = words.flatMap((one) => one.said).filter(({ atMs }) => atMs >= toldAtMs && atMs < untilMs);
-  const after = (host: string, text: RegExp) => {
-    const line = from === to ? undefined : said.find((one) => one.host === host && text.test(one.text));
+  const after = (host: string, event: LogEvent) => {
+    const line = from === to ? undefined : said.find((one) => one.host === host && eventOf(one) === event);
     return line && Math.round(line.atMs - toldAtMs);
   };
   return {
     ...{ what, from, to, products: during.length },
     ...defined("pauseMs", pauseMs),
     ...defined("usualMs", usualMs),
-    ...defined("leftMs", after(from, /^the virtual IP left this host/)),
-    ...defined("heldMs", after(to, /^this host holds the virtual IP now/)),
-    ...defined("firstDecisionMs", after(to, /^taken over: first decision/)),
+    ...defined("leftMs", after(from, logEvents.addressLeft)),
+    ...defined("heldMs", after(to, logEvents.addressHeld)),
+    ...defined("firstDecisionMs", after(to, logEvents.takenOver)),
   };
 }
 

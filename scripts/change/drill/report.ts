@@ -1,4 +1,5 @@
 import type { Verification } from "../../inspect/verify/judge.ts";
+import type { StepId } from "../../inspect/verify/step.ts";
 import { formatColumns } from "../../lib/table.ts";
 import type { DrillKind } from "./kinds.ts";
 import type { MeasuredPhase } from "./measure.ts";
@@ -16,16 +17,19 @@ export interface DrillReport extends DrillResult {
 
 export interface Broken {
   readonly host: string;
+  readonly id: StepId;
   readonly step: string;
   readonly evidence: string;
 }
 
 export const brokenOf = ({ steps }: Verification): Broken[] =>
-  steps.filter(({ verdict }) => verdict === "broken").map(({ host, step, evidence }) => ({ host, step, evidence }));
+  steps
+    .filter(({ verdict }) => verdict === "broken")
+    .map(({ host, id, step, evidence }) => ({ host, id, step, evidence }));
 
 /** Broken links that were not broken before. Pure. */
 export function brokenSince(before: readonly Broken[], after: readonly Broken[]): Broken[] {
-  return after.filter((one) => !before.some(({ host, step }) => host === one.host && step === one.step));
+  return after.filter((one) => !before.some(({ host, id }) => host === one.host && id === one.id));
 }
 
 export function formatPlan(kind: DrillKind, host: string, holdMs: number): string {

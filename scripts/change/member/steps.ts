@@ -10,6 +10,7 @@ import { chainHostOf } from "../../inspect/look/chain.ts";
 import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
 import { bareLook, openLooker } from "../../inspect/look/look.ts";
 import { verify } from "../../inspect/verify/judge.ts";
+import type { StepId } from "../../inspect/verify/step.ts";
 import { awaitNoLack, describeLack, type Lack, lackOf } from "../../inspect/wholeness.ts";
 import { askHostState, fetchJournal, putJournal } from "../backup/journals.ts";
 import { bytesText } from "../backup/report.ts";
@@ -180,9 +181,9 @@ async function untilWhole({ facts, wholeWithinMs, signal, say }: Replacement): P
 
 /** What verify has found good: of the host, and of the cluster as a whole. */
 function evidenceOf(evidence: Evidence, host: string): string[] {
-  const ofAll = ["queues are replicated", "the virtual IP is on one host", "one dispatcher is active"];
+  const ofAll: readonly StepId[] = ["queues-are-replicated", "virtual-ip-on-one-host", "one-dispatcher-is-active"];
   return verify(evidence, { productAgeSeconds: evidence.chain.silenceSeconds }).steps.flatMap((one) =>
-    one.verdict === "good" && (one.host === host || ofAll.includes(one.step))
+    one.verdict === "good" && (one.host === host || ofAll.includes(one.id))
       ? [`✓ ${one.step}, ${one.host}: ${one.evidence}`]
       : [],
   );

@@ -1,9 +1,10 @@
 import { openLooker } from "../../inspect/look/look.ts";
 import { type BrokenLink, type Judged, verify } from "../../inspect/verify/judge.ts";
+import type { StepId } from "../../inspect/verify/step.ts";
 import { poll } from "../../lib/poll.ts";
 
 /** What only the radar software can mend. */
-const madeElsewhere = "products are made";
+const madeElsewhere: StepId = "products-are-made";
 
 /** Agents connect, subscribe, and a virtual IP comes to its first host. */
 const settledWithinMs = 60_000;
@@ -20,7 +21,7 @@ export interface FlowResult {
 export async function untilFlows(stack: string, signal: AbortSignal): Promise<FlowResult> {
   const looker = await openLooker(stack);
   let broken: readonly Judged[] = [];
-  const first = () => broken.find(({ step }) => step !== madeElsewhere);
+  const first = () => broken.find(({ id }) => id !== madeElsewhere);
   const flows = async (): Promise<boolean> => {
     const evidence = await looker.look({ withMetrics: false, withFetches: true });
     const { steps } = verify(evidence, { productAgeSeconds: looker.chain.silenceSeconds });
@@ -29,10 +30,10 @@ export async function untilFlows(stack: string, signal: AbortSignal): Promise<Fl
   };
   try {
     await poll(flows, { everyMs: lookAgainMs, withinMs: settledWithinMs, signal });
-    const { host = "", step = "", evidence = "", remedy = "" } = first() ?? {};
+    const { host = "", id = madeElsewhere, step = "", evidence = "", remedy = "" } = first() ?? {};
     return {
-      broken: first() && { host, step, evidence, remedy },
-      withoutProducts: broken.filter((one) => one.step === madeElsewhere).map((one) => one.host),
+      broken: first() && { host, id, step, evidence, remedy },
+      withoutProducts: broken.filter((one) => one.id === madeElsewhere).map((one) => one.host),
     };
   } finally {
     looker.close();

@@ -2,6 +2,7 @@ import { act } from "../../../infra/hosts/act.ts";
 import { chainHostOf } from "../../inspect/look/chain.ts";
 import { type Evidence, hostEvidence } from "../../inspect/look/evidence.ts";
 import { verify } from "../../inspect/verify/judge.ts";
+import type { StepId } from "../../inspect/verify/step.ts";
 import type { Lack } from "../../inspect/wholeness.ts";
 import type { Turn } from "../restart/plan.ts";
 import type { RestartRecord } from "../restart/progress.ts";
@@ -10,20 +11,15 @@ import { giveBack, unstage } from "./actions.ts";
 import type { Change } from "./changes.ts";
 
 /** What an operator makes, or where it is put, is none of a program's. */
-const notOurs: readonly string[] = [
-  "products are made",
-  "on the preferred host",
-  "room on its disks",
-  "no dead letters",
-];
+const notOurs: readonly StepId[] = ["products-are-made", "on-the-preferred-host", "disks-have-room", "no-dead-letters"];
 
-const key = ({ host, step }: { readonly host: string; readonly step: string }): string => `${host} ${step}`;
+const key = ({ host, id }: Pick<Lack, "host" | "id">): string => `${host} ${id}`;
 
 /** Links of the chain that are broken, but for those that no program can mend. Pure. */
 export const brokenNow = (evidence: Evidence): Lack[] =>
   verify(evidence, { productAgeSeconds: evidence.chain.silenceSeconds }).steps.flatMap(
-    ({ verdict, host, step, evidence: what, remedy = "" }) =>
-      verdict === "broken" && !notOurs.includes(step) ? [{ host, step, evidence: what, remedy }] : [],
+    ({ verdict, host, id, step, evidence: what, remedy = "" }) =>
+      verdict === "broken" && !notOurs.includes(id) ? [{ host, id, step, evidence: what, remedy }] : [],
   );
 
 /** What a host's new programs lack: they ended by themselves, say that they are not well, or a link is broken that was not before. Pure. */
@@ -34,11 +30,25 @@ export function unwell(evidence: Evidence, { host, units }: Turn, before: Readon
     if (!units.includes(unit)) continue;
     const remedy = `./warren logs -s ${stack} --host ${host} --agent ${name} --since 600`;
     const ended = found?.units[unit]?.restarts ?? 0;
-    if (ended > 0) return { host, step: `${name} runs`, evidence: `it has ended ${ended} times by itself`, remedy };
+    if (ended > 0)
+      return {
+        host,
+        id: `${name}-runs`,
+        step: `${name} runs`,
+        evidence: `it has ended ${ended} times by itself`,
+        remedy,
+      };
     const { health, silent } = found?.agents[name] ?? {};
-    if (!health) return { host, step: `${name} runs`, evidence: `it says nothing: ${silent ?? "not asked"}`, remedy };
+    if (!health)
+      return {
+        host,
+        id: `${name}-runs`,
+        step: `${name} runs`,
+        evidence: `it says nothing: ${silent ?? "not asked"}`,
+        remedy,
+      };
     if (!health.ok && !before.has(`${host} ${name}`)) {
-      return { host, step: `${name} is well`, evidence: health.text, remedy };
+      return { host, id: `${name}-is-well`, step: `${name} is well`, evidence: health.text, remedy };
     }
   }
   return brokenNow(evidence).find((lack) => !before.has(key(lack)));

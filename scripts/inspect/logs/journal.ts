@@ -2,6 +2,7 @@ import { z } from "zod";
 import { quote } from "../../../infra/commands/command.ts";
 import { section } from "../../../infra/commands/sections.ts";
 import { parseJson } from "../../lib/json.ts";
+import { formerEvent } from "./former-events.ts";
 
 /** One line of a host's journal. */
 export interface LogLine {
@@ -78,6 +79,10 @@ export function parseEntry(host: string, line: string): LogLine | undefined {
   const atMs = Math.floor(Number(read.data.__REALTIME_TIMESTAMP) / 1000);
   return { ...common, atMs, level: levels[Number(priority)] ?? "info", text, fields: {} };
 }
+
+/** The name of what an agent's line tells of; undefined of lines that no program looks for. */
+export const eventOf = ({ fields: { event }, text }: Pick<LogLine, "fields" | "text">): string | undefined =>
+  typeof event === "string" ? event : formerEvent(text);
 
 /** All of them by time; of one time in the order of hosts. */
 export const merged = (lines: readonly (readonly LogLine[])[]): LogLine[] =>

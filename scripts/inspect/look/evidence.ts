@@ -1,4 +1,4 @@
-import type { HealthStatus } from "../../../agents/lib/metrics.ts";
+import type { Health } from "../../../agents/lib/health.ts";
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import type { Chain } from "./chain.ts";
 
@@ -41,9 +41,14 @@ export type HttpAnswer =
   | { readonly status: number; readonly bytes: number; readonly body: string }
   | { readonly silent: string };
 
+/** What an agent's `/health` says. Of one that starts, or of an earlier release, not all is known. */
+export type HealthEvidence = Pick<Health, "ok" | "text"> & {
+  readonly [Key in keyof Health]?: Health[Key] | undefined;
+};
+
 /** An agent's own words, by loopback on its host. */
 export interface AgentEvidence {
-  readonly health?: HealthStatus;
+  readonly health?: HealthEvidence;
   /** Why it said nothing. */
   readonly silent?: string;
   /** Value by sample, e.g. `warren_puller_pulled_total`; only where it was asked for. */
@@ -155,6 +160,9 @@ export function hostEvidence(evidence: Evidence, host: string): HostEvidence | u
   const found = evidence.hosts[host];
   return found === undefined || "unreachable" in found ? undefined : found;
 }
+
+/** Whether what an agent sends is taken: it has its connection, and the broker has no alarm. */
+export const canSend = ({ connected, blocked }: HealthEvidence): boolean => connected === true && blocked !== true;
 
 /** Who has the virtual IP now: one, unless it is moving or something is wrong. */
 export function holdersOf(evidence: Evidence): string[] {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { healthSchema } from "../../../agents/lib/health.ts";
 import { readSections } from "../../../infra/commands/sections.ts";
 import { parseJson } from "../../lib/json.ts";
 import { type Chain, chainHostOf } from "./chain.ts";
@@ -11,10 +12,10 @@ import type {
   TxqEvidence,
   UnitEvidence,
 } from "./evidence.ts";
+import { formerHealth } from "./former-health.ts";
 import { productRootOf } from "./question.ts";
 import { parseRestarts } from "./restarts.ts";
 
-const healthSchema = z.looseObject({ ok: z.boolean(), text: z.string() });
 /** Path, inode, size, change, announcement: a line of the announcer's journal. */
 const announcedLine = z.tuple([z.string(), z.string(), z.number(), z.number(), z.number()]);
 /** A line of the puller's. */
@@ -100,8 +101,10 @@ function agentEvidence(name: string, sections: ReadonlyMap<string, string[]>): A
   const metrics = sections.get(`metrics ${name}`);
   const counted = metrics ? { metrics: parseMetrics(metrics) } : {};
   if ("silent" in health) return { silent: health.silent, ...counted };
-  const read = healthSchema.safeParse(parseJson(health.body));
-  return read.success ? { health: read.data, ...counted } : { silent: `answers ${health.status}`, ...counted };
+  const said = parseJson(health.body);
+  const read = healthSchema.loose().safeParse(said);
+  const known = read.success ? read.data : formerHealth(said);
+  return known ? { health: known, ...counted } : { silent: `answers ${health.status}`, ...counted };
 }
 
 /** The answer of a server as `getText` shows it; where there is none, the last word of bash. */

@@ -23,7 +23,16 @@ const shell = async (script: string) => {
 describe("what a host is asked", () => {
   const folder = mkdtempSync(join(tmpdir(), "warren-question-"));
   const root = join(folder, "db");
-  const health = { ok: false, text: "500 announced, 3 waiting; no connection to x: y", spooled: 3 };
+  const health = {
+    ...{
+      version: 1,
+      agent: "announcer",
+      ready: true,
+      ok: false,
+      text: "500 announced, 3 waiting; no connection to x: y",
+    },
+    ...{ connectionTo: "broker", connected: false, blocked: false, done: 500, spooled: 3, ofLater: "kept" },
+  };
   const server = createServer(({ url }, response) => {
     if (url === "/health") response.writeHead(503).end(`${JSON.stringify(health)}\n`);
     else if (url === "/metrics")

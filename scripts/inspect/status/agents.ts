@@ -1,7 +1,6 @@
 import type { AgentPlace, Chain } from "../look/chain.ts";
-import { type Evidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import { canSend, type Evidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
 import { waitSeconds } from "../verify/dispatch-steps.ts";
-import { isConnected } from "../verify/urp-steps.ts";
 
 /**
  * sr3's words for what an agent does. `stop`: its unit is down. `hung`: it runs and doesn't answer. `part`: it works without a broker, on disk. `wVip`:
@@ -89,13 +88,13 @@ function agentStatus(
   const done = counts ? grown(counts.done) : 0;
   const took = counts?.took === undefined ? 0 : grown(`${counts.took}_count`);
   const meanSeconds = took > 0 ? grown(`${counts?.took}_sum`) / took : undefined;
-  const { text, state } = said.health;
+  const { health } = said;
   const word = (): Word => {
-    if (!isConnected(text) && /no connection to|takes no messages/.test(text)) return "part";
-    if (state === "standby") return "wVip";
+    if (health.connectionTo === "broker" && !canSend(health)) return "part";
+    if (health.state === "standby") return "wVip";
     if (counts?.putAside.some((name) => grown(name) > 0)) return "reje";
-    if (counts?.triedAgain.some((name) => grown(name) > 0) || Number(said.health?.retrying ?? 0) > 0) return "rtry";
-    if (waitsFor(evidence, place.name, said.health?.spooled, done / Math.max(seconds, 1)) > lagSeconds) return "lag";
+    if (counts?.triedAgain.some((name) => grown(name) > 0) || (health.retrying ?? 0) > 0) return "rtry";
+    if (waitsFor(evidence, place.name, health.spooled, done / Math.max(seconds, 1)) > lagSeconds) return "lag";
     if ((meanSeconds ?? 0) > slowSeconds) return "slow";
     return done > 0 || !counts ? "run" : "idle";
   };
@@ -104,15 +103,14 @@ function agentStatus(
     word: word(),
     perSecond: seconds > 0 ? done / seconds : 0,
     ...(meanSeconds === undefined ? {} : { meanSeconds }),
-    text,
+    text: health.text,
   };
 }
 
 /** Seconds that what waits for this kind of agent takes; infinite where nothing moves. */
-function waitsFor({ chain, broker }: Evidence, agent: string, spooled: unknown, perSecond: number): number {
+function waitsFor({ chain, broker }: Evidence, agent: string, spooled: number | undefined, perSecond: number): number {
   if (agent === "announcer") {
-    const waiting = typeof spooled === "number" ? spooled : 0;
-    return waiting === 0 ? 0 : waiting / Math.max(perSecond, 1);
+    return (spooled ?? 0) / Math.max(perSecond, 1);
   }
   const name = queueOf(chain, agent);
   const queue = name === undefined ? undefined : broker.queues?.[name];

@@ -79,7 +79,8 @@ describe("status", () => {
       "urp-2",
       "one without a broker",
       (now) => {
-        wordsOf(now, "urp-2").agents.announcer = { health: { ok: false, text: "3 waiting; no connection to x: y" } };
+        const health = { ok: false, text: "3 waiting", connectionTo: "broker", connected: false } as const;
+        wordsOf(now, "urp-2").agents.announcer = { health };
       },
     ],
     ["reje", "pds-3", "one that puts aside", (now) => count(now, "pds-3", "puller", { dead_lettered_total: 1 })],

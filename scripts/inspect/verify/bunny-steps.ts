@@ -14,9 +14,10 @@ export const bunnySteps: readonly Step[] = [
   answersStep("bunny", members),
   clockStep("bunny", members),
   diskStep("bunny", members),
-  unitStep("broker runs", "bunny", "rabbitmq-server.service", members),
+  unitStep("broker-runs", "broker runs", "bunny", "rabbitmq-server.service", members),
   amqpStep("bunny", members),
   {
+    id: "broker-serves",
     name: "broker serves",
     part: "bunny",
     hosts: members,
@@ -31,12 +32,14 @@ export const bunnySteps: readonly Step[] = [
     },
   },
   {
+    id: "members-are-together",
     name: "members are together",
     part: "bunny",
     hosts: members,
     judge: ({ evidence }, host) => together(evidence, host),
   },
   {
+    id: "no-alarm",
     name: "no alarm",
     part: "bunny",
     hosts: members,
@@ -57,8 +60,11 @@ export const bunnySteps: readonly Step[] = [
     ({ dispatchers }) => dispatchers,
     (agent) => agent === "dispatcher",
   ),
-  unitStep("keepalived runs", "bunny", "keepalived.service", (chain) => (chain.vip ? chain.members : [])),
+  unitStep("keepalived-runs", "keepalived runs", "bunny", "keepalived.service", (chain) =>
+    chain.vip ? chain.members : [],
+  ),
   {
+    id: "virtual-ip-on-one-host",
     name: "the virtual IP is on one host",
     part: "bunny",
     hosts: withVip,
@@ -79,6 +85,7 @@ export const bunnySteps: readonly Step[] = [
     },
   },
   {
+    id: "on-the-preferred-host",
     name: "on the preferred host",
     part: "bunny",
     hosts: withVip,

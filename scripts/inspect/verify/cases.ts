@@ -1,14 +1,15 @@
 import type { Evidence } from "../look/evidence.ts";
-import { type Draft, nowMs, wordsOf } from "./fixture.ts";
+import { type Draft, healthOf, nowMs, wordsOf } from "./fixture.ts";
+import type { StepId } from "./step.ts";
 
-/** One thing that is wrong, and the link that has to be named for it. */
+/** One thing that is wrong, and the link that has to be named for it, by its id. */
 export interface Case {
   readonly title: string;
   /** The stack that it is looked at in; `lab4` unless given. */
   readonly stack?: string;
   readonly change: (evidence: Draft<Evidence>) => void;
   readonly host: string;
-  readonly step: string;
+  readonly step: StepId;
   /** What the evidence says, and what the remedy has in it. */
   readonly says: RegExp;
   readonly remedy: RegExp;
@@ -20,9 +21,12 @@ const dead = (evidence: Draft<Evidence>, host: string, why = "connect to host: N
 const unitIs = (evidence: Draft<Evidence>, host: string, unit: string, active: string, sub: string) => {
   wordsOf(evidence, host).units[unit] = { active, sub, restarts: 3, status: "" };
 };
-const agentSays = (evidence: Draft<Evidence>, host: string, agent: string, ok: boolean, text: string, more = {}) => {
-  wordsOf(evidence, host).agents[agent] = { health: { ok, text, ...more } };
+const agentSays = (...[evidence, host, agent, ...said]: [Draft<Evidence>, string, string, ...Said]) => {
+  wordsOf(evidence, host).agents[agent] = { health: healthOf(...said) };
 };
+type Said = Parameters<typeof healthOf>;
+/** Of agents without a broker, and of a delivery without its server. */
+const away = { connected: false };
 const silentAgent = (evidence: Draft<Evidence>, host: string, agent: string, silent: string) => {
   wordsOf(evidence, host).agents[agent] = { silent };
 };
@@ -47,7 +51,10 @@ const brokerGone = (evidence: Draft<Evidence>, host: string, to: string) => {
     wordsOf(evidence, to).addresses.push(address);
     agentSays(evidence, to, "dispatcher", true, "active; connected to 127.0.0.1:5672", { state: "active" });
   }
-  agentSays(evidence, host, "dispatcher", false, "standby; no connection to 127.0.0.1:5672", { state: "standby" });
+  agentSays(evidence, host, "dispatcher", false, "standby; no connection to 127.0.0.1:5672", {
+    ...away,
+    state: "standby",
+  });
   for (const queue of Object.values(evidence.broker.queues ?? {})) {
     queue.inStep = queue.inStep.filter((node) => node !== `rabbit@${host}`);
   }
@@ -59,7 +66,7 @@ export const cases: readonly Case[] = [
     change: (look) => dead(look, "urp-2"),
     ...{
       host: "urp-2",
-      step: "host answers",
+      step: "host-answers",
       says: /No route to host/,
       remedy: /ssh -F .warren\/ssh\/lab4.config urp-2/,
     },
@@ -70,21 +77,21 @@ export const cases: readonly Case[] = [
       wordsOf(look, "urp-1").disks = [{ mount: "/", usedPercent: 100, freeBytes: 0 }];
       agentSays(look, "urp-1", "announcer", false, "500 announced, 2 waiting; no space left");
     },
-    ...{ host: "urp-1", step: "room on its disks", says: /100 % are used/, remedy: /make room/ },
+    ...{ host: "urp-1", step: "disks-have-room", says: /100 % are used/, remedy: /make room/ },
   },
   {
     title: "the radar software of one server stands still",
     change: (look) => {
       wordsOf(look, "urp-2").newest = [{ path: "old", bytes: 1, modifiedMs: nowMs - 1_200_000 }];
     },
-    ...{ host: "urp-2", step: "products are made", says: /20 min old/, remedy: /radar software/ },
+    ...{ host: "urp-2", step: "products-are-made", says: /20 min old/, remedy: /radar software/ },
   },
   {
     title: "a product tree is empty",
     change: (look) => {
       wordsOf(look, "urp-1").newest = [];
     },
-    ...{ host: "urp-1", step: "products are made", says: /no product below/, remedy: /radar software/ },
+    ...{ host: "urp-1", step: "products-are-made", says: /no product below/, remedy: /radar software/ },
   },
   {
     title: "an announcer was stopped",
@@ -94,7 +101,7 @@ export const cases: readonly Case[] = [
     },
     ...{
       host: "urp-1",
-      step: "announcer runs",
+      step: "announcer-runs",
       says: /inactive \(dead\)/,
       remedy: /systemctl restart warren-announcer/,
     },
@@ -102,7 +109,7 @@ export const cases: readonly Case[] = [
   {
     title: "an announcer hangs",
     change: (look) => silentAgent(look, "urp-1", "announcer", "no answer in time"),
-    ...{ host: "urp-1", step: "announcer runs", says: /doesn't answer on port 9101/, remedy: /it hangs/ },
+    ...{ host: "urp-1", step: "announcer-runs", says: /doesn't answer on port 9101/, remedy: /it hangs/ },
   },
   {
     title: "an announcer does not see a product",
@@ -113,20 +120,20 @@ export const cases: readonly Case[] = [
     },
     ...{
       host: "urp-2",
-      step: "products are announced",
+      step: "products-are-announced",
       says: /60 s old and not announced/,
       remedy: /warren logs -s lab4/,
     },
   },
   {
     title: "one radar server has no way to the broker",
-    change: (look) => agentSays(look, "urp-2", "announcer", false, "9 waiting; no connection to x: timeout"),
-    ...{ host: "urp-2", step: "products are announced", says: /urp-1.* have one/, remedy: /the way from urp-2/ },
+    change: (look) => agentSays(look, "urp-2", "announcer", false, "9 waiting; no connection to x: timeout", away),
+    ...{ host: "urp-2", step: "products-are-announced", says: /urp-1.* have one/, remedy: /the way from urp-2/ },
   },
   {
     title: "the tree can't be watched",
     change: (look) => agentSays(look, "urp-1", "announcer", false, "too many watches; connected to x"),
-    ...{ host: "urp-1", step: "products are announced", says: /too many watches/, remedy: /--agent announcer/ },
+    ...{ host: "urp-1", step: "products-are-announced", says: /too many watches/, remedy: /--agent announcer/ },
   },
   {
     title: "apache was stopped",
@@ -137,21 +144,21 @@ export const cases: readonly Case[] = [
           if (fetch.from === "urp-1") fetch.answer = { silent: "Connection refused" };
       }
     },
-    ...{ host: "urp-1", step: "apache runs", says: /failed/, remedy: /systemctl start apache2/ },
+    ...{ host: "urp-1", step: "apache-runs", says: /failed/, remedy: /systemctl start apache2/ },
   },
   {
     title: "products are not allowed to be read",
     change: (look) => {
       for (const fetch of wordsOf(look, "urp-2").fetches ?? []) fetch.answer = { status: 403, bytes: 199, body: "" };
     },
-    ...{ host: "urp-2", step: "products are served", says: /answers 403/, remedy: /error.log/ },
+    ...{ host: "urp-2", step: "products-are-served", says: /answers 403/, remedy: /error.log/ },
   },
   {
     title: "a server gives half a file",
     change: (look) => {
       for (const fetch of wordsOf(look, "urp-2").fetches ?? []) fetch.answer = { status: 200, bytes: 300, body: "" };
     },
-    ...{ host: "urp-2", step: "products are served", says: /300 of 658 bytes/, remedy: /error.log/ },
+    ...{ host: "urp-2", step: "products-are-served", says: /300 of 658 bytes/, remedy: /error.log/ },
   },
 ];
-export { agentSays, brokerGone, dead, nodeSeen, nodesSeenBy, silentAgent, unitIs };
+export { agentSays, away, brokerGone, dead, nodeSeen, nodesSeenBy, silentAgent, unitIs };

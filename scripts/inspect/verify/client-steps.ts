@@ -17,8 +17,9 @@ export const clientSteps: readonly Step[] = [
   clockStep("client", clients),
   diskStep("client", clients),
   keepsRunningStep("client", clients, (agent) => agent === "subscriber"),
-  unitStep("subscriber runs", "client", subscriberUnit, clients),
+  unitStep("subscriber-runs", "subscriber runs", "client", subscriberUnit, clients),
   {
+    id: "reaches-public-server",
     name: "it reaches the public server",
     part: "client",
     hosts: clients,
@@ -29,12 +30,14 @@ export const clientSteps: readonly Step[] = [
     }),
   },
   {
+    id: "announcements-are-taken",
     name: "announcements are taken",
     part: "client",
     hosts: clients,
     judge: ({ evidence }, host) => taken(evidence, host),
   },
   {
+    id: "products-are-fetched",
     name: "products are fetched",
     part: "client",
     hosts: clients,

@@ -1,4 +1,4 @@
-import { type Chain, chainHostOf } from "../look/chain.ts";
+import { type AgentPlace, type Chain, chainHostOf } from "../look/chain.ts";
 import { type AgentEvidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
 import {
   ageText,
@@ -10,6 +10,7 @@ import {
   onHost,
   type Part,
   type Step,
+  type StepId,
   type Verdict,
 } from "./step.ts";
 
@@ -21,6 +22,7 @@ const freeBytesLeast = 64 << 20;
 
 /** Links that are the same in each part of the chain: the host, its disk, a unit of it. */
 export const answersStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  id: "host-answers",
   name: "host answers",
   part,
   hosts,
@@ -43,6 +45,7 @@ const clockMsMost = 10_000;
 
 /** Its clock is that of most hosts. */
 export const clockStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  id: "clock-is-right",
   name: "its clock is right",
   part,
   hosts,
@@ -59,6 +62,7 @@ export const clockStep = (part: Part, hosts: Step["hosts"]): Step => ({
 });
 
 export const diskStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  id: "disks-have-room",
   name: "room on its disks",
   part,
   hosts,
@@ -78,7 +82,8 @@ export const diskStep = (part: Part, hosts: Step["hosts"]): Step => ({
 const megabytes = (bytes: number): string => `${Math.round(bytes / (1 << 20))} MB`;
 
 /** A unit that comes with a package. */
-export const unitStep = (name: string, part: Part, unit: string, hosts: Step["hosts"]): Step => ({
+export const unitStep = (id: StepId, name: string, part: Part, unit: string, hosts: Step["hosts"]): Step => ({
+  id,
   name,
   part,
   hosts,
@@ -96,6 +101,7 @@ function judgeUnit(host: HostEvidence, { evidence }: Look, name: string, unit: s
 
 /** Whoever hangs is known by this: a management API that asks all members hangs with one of them. */
 export const amqpStep = (part: Part, hosts: Step["hosts"]): Step => ({
+  id: "broker-answers",
   name: "broker answers",
   part,
   hosts,
@@ -110,7 +116,8 @@ export const amqpStep = (part: Part, hosts: Step["hosts"]): Step => ({
 });
 
 /** An agent runs and answers; what it says of its work is another step's. */
-export const agentStep = (part: Part, agent: string, hosts: Step["hosts"]): Step => ({
+export const agentStep = (part: Part, agent: AgentPlace["name"], hosts: Step["hosts"]): Step => ({
+  id: `${agent}-runs`,
   name: `${agent} runs`,
   part,
   hosts,
@@ -138,7 +145,8 @@ export function judgeAgent(host: HostEvidence, { evidence }: Look, name: string,
 }
 
 /** What an agent says of its work, where nothing else of the chain does. */
-export const agentIsWell = (part: Part, agent: string, hosts: Step["hosts"]): Step => ({
+export const agentIsWell = (part: Part, agent: AgentPlace["name"], hosts: Step["hosts"]): Step => ({
+  id: `${agent}-is-well`,
   name: `${agent} is well`,
   part,
   hosts,

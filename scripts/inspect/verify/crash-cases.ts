@@ -1,4 +1,4 @@
-import { agentSays, type Case, silentAgent, unitIs } from "./cases.ts";
+import { agentSays, away, type Case, silentAgent, unitIs } from "./cases.ts";
 import { type Draft, nowMs, type soundEvidence, wordsOf } from "./fixture.ts";
 
 type Look = Draft<ReturnType<typeof soundEvidence>>;
@@ -20,13 +20,13 @@ export const crashCases: readonly Case[] = [
   {
     title: "an announcer ends over and over",
     change: (look) => ends(look, "urp-1", "announcer", 40, 900),
-    ...{ host: "urp-1", step: "keeps running", says: /^announcer was restarted 40 times/, remedy: /--agent announcer/ },
+    ...{ host: "urp-1", step: "keeps-running", says: /^announcer was restarted 40 times/, remedy: /--agent announcer/ },
   },
   {
     title: "the active dispatcher ends over and over: the address moves, and announcers lose their broker",
     change: (look) => {
       ends(look, "bunny1", "dispatcher", 12, 2000);
-      agentSays(look, "urp-1", "announcer", false, "9 waiting; no connection to amqps://10.203.4.50:5671: reset");
+      agentSays(look, "urp-1", "announcer", false, "9 waiting; no connection to amqps://10.203.4.50:5671: reset", away);
       wordsOf(look, "bunny1").addresses = ["10.203.4.21"];
       look.broker.heads = {
         "cmc.urp.input": {
@@ -37,7 +37,7 @@ export const crashCases: readonly Case[] = [
       wordsOf(look, "bunny1").ends = { "warren-dispatcher.service": { fatal: "failed: headers too large" } };
     },
     host: "bunny1",
-    step: "keeps running",
+    step: "keeps-running",
     says: /exit-code 1; it wrote: failed: headers too large; at the head of cmc\.urp\.input: key v00\.urp\.input\.x, 40 bytes "\\x1b\[2J", headers x-warren-alternate \(66000 bytes\) and 3 more$/,
     remedy: /--host bunny1 --agent dispatcher.*take it from the queue.*restart warren-dispatcher/,
   },
@@ -48,7 +48,7 @@ export const crashCases: readonly Case[] = [
       unitIs(look, "pds-2", "warren-puller.service", "active", "running");
       agentSays(look, "pds-2", "puller", true, "500 done");
     },
-    ...{ host: "pds-2", step: "keeps running", says: /^puller was restarted 3 times/, remedy: /--agent puller/ },
+    ...{ host: "pds-2", step: "keeps-running", says: /^puller was restarted 3 times/, remedy: /--agent puller/ },
   },
   {
     title: "one of px's senders and the receiver beside it end over and over",
@@ -59,12 +59,12 @@ export const crashCases: readonly Case[] = [
       ends(look, "px-1", "delivery-ftp", 5, 900);
       Object.assign(wordsOf(look, "px-1").restarts ?? {}, restarts);
     },
-    ...{ host: "px-1", step: "keeps running", says: /^delivery-ftp was/, remedy: /--agent delivery-ftp/ },
+    ...{ host: "px-1", step: "keeps-running", says: /^delivery-ftp was/, remedy: /--agent delivery-ftp/ },
   },
   {
     title: "a client's subscriber ends over and over",
     stack: "lab",
     change: (look) => ends(look, "client-1", "subscriber", 5, 900),
-    ...{ host: "client-1", step: "keeps running", says: /^subscriber was/, remedy: /restart warren-subscriber/ },
+    ...{ host: "client-1", step: "keeps-running", says: /^subscriber was/, remedy: /restart warren-subscriber/ },
   },
 ];

@@ -10,6 +10,7 @@ import { ageText, broken, byHost, type Crash, good, logsOf, onHost, type Part, t
  * each of the others as something else, e.g. as a broker without a connection.
  */
 export const keepsRunningStep = (part: Part, hosts: Step["hosts"], isMeant: (agent: string) => boolean): Step => ({
+  id: "keeps-running",
   name: "keeps running",
   part,
   hosts: (chain) => hosts(chain).filter((name) => placesOf(chain, name, isMeant).length > 0),

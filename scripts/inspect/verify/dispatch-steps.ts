@@ -11,8 +11,15 @@ const first = ({ members }: Chain) => members.slice(0, 1);
 
 /** Queues and dispatchers. */
 export const dispatchSteps: readonly Step[] = [
-  { name: "queues are replicated", part: "bunny", hosts: first, judge: ({ evidence }) => replicated(evidence) },
   {
+    id: "queues-are-replicated",
+    name: "queues are replicated",
+    part: "bunny",
+    hosts: first,
+    judge: ({ evidence }) => replicated(evidence),
+  },
+  {
+    id: "dispatcher-is-well",
     name: "dispatcher is well",
     part: "bunny",
     hosts: dispatchers,
@@ -20,14 +27,21 @@ export const dispatchSteps: readonly Step[] = [
       const { health } = agentOf(host, "dispatcher");
       if (!health) return { verdict: "unknown", evidence: "the dispatcher says nothing" };
       if (health.ok) return good(health.text);
-      const remedy = /SILENT:/.test(health.text)
+      const remedy = health.silentSources?.length
         ? "a radar server announces nothing while the other one does: go back to 1"
         : `${logsOf(evidence, name, "dispatcher")}; ${onHost(evidence, name, "systemctl show warren-dispatcher.service -p StatusText")}`;
       return broken(health.text, remedy);
     }),
   },
-  { name: "one dispatcher is active", part: "bunny", hosts: first, judge: ({ evidence }) => oneActive(evidence) },
   {
+    id: "one-dispatcher-is-active",
+    name: "one dispatcher is active",
+    part: "bunny",
+    hosts: first,
+    judge: ({ evidence }) => oneActive(evidence),
+  },
+  {
+    id: "announcements-are-dispatched",
     name: "announcements are dispatched",
     part: "bunny",
     hosts: first,
@@ -47,6 +61,7 @@ export const dispatchSteps: readonly Step[] = [
     },
   },
   {
+    id: "ledger-is-read",
     name: "ledger is read",
     part: "bunny",
     hosts: dispatchers,
@@ -101,8 +116,7 @@ function oneActive(evidence: Evidence): Verdict {
   const { chain } = evidence;
   const states = chain.dispatchers.map((host) => {
     const found = hostEvidence(evidence, host);
-    const state = found && agentOf(found, "dispatcher").health?.state;
-    return { host, state: typeof state === "string" ? state : "silent" };
+    return { host, state: (found && agentOf(found, "dispatcher").health?.state) ?? "silent" };
   });
   const text = states.map(({ host, state }) => `${host} ${state}`).join(", ");
   // Before the first announcement after a pause it looks what others did, for milliseconds.

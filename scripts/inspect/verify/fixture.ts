@@ -1,6 +1,14 @@
+import type { Health } from "../../../agents/lib/health.ts";
 import { fixtureConfig } from "../../../infra/model/fixture.ts";
 import { chainOf, type PublicRoad } from "../look/chain.ts";
-import type { BrokerEvidence, Evidence, HostEvidence, MemberEvidence, QueueEvidence } from "../look/evidence.ts";
+import type {
+  BrokerEvidence,
+  Evidence,
+  HealthEvidence,
+  HostEvidence,
+  MemberEvidence,
+  QueueEvidence,
+} from "../look/evidence.ts";
 
 /** The same, to be written to. */
 export type Draft<T> = { -readonly [Key in keyof T]: Draft<T[Key]> };
@@ -11,6 +19,11 @@ const delivered = {
   ...{ path: "radar/24_HR_ACCUM/GIF/XSS/202611272049_XSS_24_HR_ACCUM_MM.gif", bytes: 658, modifiedMs: nowMs - 20_500 },
 };
 const connected = "connected to amqps://10.203.4.50:5671";
+
+/** Of an agent that has its broker unless `more` says otherwise. */
+export const healthOf = (ok: boolean, text: string, more: Partial<Draft<Health>> = {}): Draft<HealthEvidence> => ({
+  ...{ version: 1, ok, text, connectionTo: "broker", connected: true, blocked: false, ...more },
+});
 
 /** What a look at `lab4` gives where nothing is wrong and 30 products a second are made. */
 export function soundEvidence(stack = "lab4"): Draft<Evidence> {
@@ -28,9 +41,10 @@ export function soundEvidence(stack = "lab4"): Draft<Evidence> {
     const road = chain.publicRoad;
     const units = [...(found?.units ?? []), ...(found?.agents ?? []).map(({ unit }) => unit)];
     const health = (agent: string) => {
-      if (agent !== "dispatcher") return { ok: true, text: `500 done, 0 waiting; ${connected}`, spooled: 0 };
+      if (agent.startsWith("delivery-")) return healthOf(true, "500 delivered", { connectionTo: "server" });
+      if (agent !== "dispatcher") return healthOf(true, `500 done, 0 waiting; ${connected}`, { spooled: 0 });
       const state = holds.length > 0 ? "active" : "standby";
-      return { ok: true, text: `${state}; connected to 127.0.0.1:5672; 0 in flight`, state };
+      return healthOf(true, `${state}; connected to 127.0.0.1:5672; 0 in flight`, { state });
     };
     return {
       nowMs,

@@ -5,7 +5,7 @@ import { ddSteps } from "./dd-steps.ts";
 import { messageSteps } from "./message-steps.ts";
 import { pdsSteps } from "./pds-steps.ts";
 import { pxSteps } from "./px-steps.ts";
-import type { Look, Part, Step, Verdict } from "./step.ts";
+import type { Look, Part, Step, StepId, Verdict } from "./step.ts";
 import { urpSteps } from "./urp-steps.ts";
 
 /** The whole chain, in order of production: from the radar servers to PDS, then from px to the public. */
@@ -20,6 +20,7 @@ const waitsFor: Partial<Record<Part, Part>> = { URP: "bunny", px: "DD" };
 
 export interface Judged extends Verdict {
   readonly part: Part;
+  readonly id: StepId;
   readonly step: string;
   readonly host: string;
 }
@@ -27,6 +28,7 @@ export interface Judged extends Verdict {
 /** What `--json` says of the link that is to be repaired first. */
 export interface BrokenLink {
   readonly host: string;
+  readonly id: StepId;
   readonly step: string;
   readonly evidence: string;
   readonly remedy: string;
@@ -42,8 +44,8 @@ export interface Verification {
 /** Every step on every host, whatever those before it found. Pure. */
 export function verify(evidence: Evidence, options: Omit<Look, "evidence">): Verification {
   const look: Look = { evidence, ...options };
-  const judged = steps.flatMap(({ name, part, hosts, judge }) =>
-    hosts(evidence.chain).map((host): Judged => ({ part, step: name, host, ...judge(look, host) })),
+  const judged = steps.flatMap(({ id, name, part, hosts, judge }) =>
+    hosts(evidence.chain).map((host): Judged => ({ part, id, step: name, host, ...judge(look, host) })),
   );
   const settled = settle(judged);
   const first = settled.find(({ verdict }) => verdict === "broken");
@@ -51,7 +53,7 @@ export function verify(evidence: Evidence, options: Omit<Look, "evidence">): Ver
     ok: first === undefined,
     firstBroken: first
       ? {
-          ...{ host: first.host, step: first.step, evidence: first.evidence, remedy: first.remedy ?? "" },
+          ...{ host: first.host, id: first.id, step: first.step, evidence: first.evidence, remedy: first.remedy ?? "" },
           ...(first.crash ? { crash: first.crash } : {}),
         }
       : null,

@@ -1,4 +1,4 @@
-import { agentSays, brokerGone, type Case, dead, nodeSeen, nodesSeenBy, silentAgent, unitIs } from "./cases.ts";
+import { agentSays, away, brokerGone, type Case, dead, nodeSeen, nodesSeenBy, silentAgent, unitIs } from "./cases.ts";
 import { nowMs, queueOf, wordsOf } from "./fixture.ts";
 
 /** The same of bunny and PDS. */
@@ -8,7 +8,7 @@ export const laterCases: readonly Case[] = [
     change: (look) => {
       wordsOf(look, "bunny2").nowMs -= 90_000;
     },
-    ...{ host: "bunny2", step: "its clock is right", says: /90 s behind most hosts/, remedy: /timedatectl/ },
+    ...{ host: "bunny2", step: "clock-is-right", says: /90 s behind most hosts/, remedy: /timedatectl/ },
   },
   {
     title: "the broker that has the virtual IP was stopped",
@@ -16,7 +16,7 @@ export const laterCases: readonly Case[] = [
       brokerGone(look, "bunny1", "bunny2");
       unitIs(look, "bunny1", "rabbitmq-server.service", "inactive", "dead");
     },
-    ...{ host: "bunny1", step: "broker runs", says: /inactive/, remedy: /systemctl start rabbitmq-server/ },
+    ...{ host: "bunny1", step: "broker-runs", says: /inactive/, remedy: /systemctl start rabbitmq-server/ },
   },
   {
     title: "a broker's disk is full",
@@ -25,7 +25,7 @@ export const laterCases: readonly Case[] = [
       wordsOf(look, "bunny1").disks = [{ mount: "/", usedPercent: 100, freeBytes: 0 }];
       unitIs(look, "bunny1", "rabbitmq-server.service", "activating", "auto-restart");
     },
-    ...{ host: "bunny1", step: "room on its disks", says: /0 MB left/, remedy: /du -xhd2/ },
+    ...{ host: "bunny1", step: "disks-have-room", says: /0 MB left/, remedy: /du -xhd2/ },
   },
   {
     title: "a broker hangs, and with it the management API of another one",
@@ -33,7 +33,7 @@ export const laterCases: readonly Case[] = [
       for (const host of ["bunny1", "bunny2"]) look.broker.members[host] = { silent: "no answer within 2 s" };
       wordsOf(look, "bunny2").amqp = { silent: "no answer in time" };
     },
-    ...{ host: "bunny2", step: "broker answers", says: /no answer in time/, remedy: /one that hangs/ },
+    ...{ host: "bunny2", step: "broker-answers", says: /no answer in time/, remedy: /one that hangs/ },
   },
   {
     title: "the management of a broker is off",
@@ -41,7 +41,7 @@ export const laterCases: readonly Case[] = [
       brokerGone(look, "bunny2", "bunny3");
       look.broker.members.bunny2 = { silent: "no answer within 2 s" };
     },
-    ...{ host: "bunny2", step: "broker serves", says: /no answer within 2 s/, remedy: /pauses, and goes on/ },
+    ...{ host: "bunny2", step: "broker-serves", says: /no answer within 2 s/, remedy: /pauses, and goes on/ },
   },
   {
     title: "a broker's host is dead",
@@ -49,7 +49,7 @@ export const laterCases: readonly Case[] = [
       brokerGone(look, "bunny1", "bunny2");
       dead(look, "bunny1");
     },
-    ...{ host: "bunny1", step: "host answers", says: /No route/, remedy: /power, link and console/ },
+    ...{ host: "bunny1", step: "host-answers", says: /No route/, remedy: /power, link and console/ },
   },
   {
     title: "members are parted",
@@ -58,7 +58,7 @@ export const laterCases: readonly Case[] = [
     },
     ...{
       host: "bunny3",
-      step: "members are together",
+      step: "members-are-together",
       says: /parted from rabbit@bunny2, says bunny1/,
       remedy: /heals by itself/,
     },
@@ -68,7 +68,7 @@ export const laterCases: readonly Case[] = [
     change: (look) => {
       nodeSeen(look, "bunny1", "bunny3").running = false;
     },
-    ...{ host: "bunny3", step: "members are together", says: /not running, say bunny1/, remedy: /network between/ },
+    ...{ host: "bunny3", step: "members-are-together", says: /not running, say bunny1/, remedy: /network between/ },
   },
   {
     title: "a member is in a cluster of its own",
@@ -77,7 +77,7 @@ export const laterCases: readonly Case[] = [
     },
     ...{
       host: "bunny1",
-      step: "members are together",
+      step: "members-are-together",
       says: /bunny3 doesn't know rabbit@bunny1/,
       remedy: /warren up -s lab4/,
     },
@@ -87,28 +87,28 @@ export const laterCases: readonly Case[] = [
     change: (look) => {
       for (const from of look.chain.members) nodeSeen(look, from, "bunny1").memoryAlarm = true;
     },
-    ...{ host: "bunny1", step: "no alarm", says: /alarm of memory/, remedy: /memory_breakdown/ },
+    ...{ host: "bunny1", step: "no-alarm", says: /alarm of memory/, remedy: /memory_breakdown/ },
   },
   {
     title: "a broker's disk is low, and announcers are told to wait while pullers go on",
     change: (look) => {
       for (const from of look.chain.members) nodeSeen(look, from, "bunny1").diskAlarm = true;
       const text = "500 announced, 251 waiting; broker amqps://10.203.4.50:5671 takes no messages: low on disk";
-      for (const urp of look.chain.urps) agentSays(look, urp, "announcer", false, text);
+      for (const urp of look.chain.urps) agentSays(look, urp, "announcer", false, text, { blocked: true });
     },
-    ...{ host: "bunny1", step: "no alarm", says: /alarm of disk/, remedy: /df -h/ },
+    ...{ host: "bunny1", step: "no-alarm", says: /alarm of disk/, remedy: /df -h/ },
   },
   {
     title: "keepalived was stopped",
     change: (look) => unitIs(look, "bunny2", "keepalived.service", "inactive", "dead"),
-    ...{ host: "bunny2", step: "keepalived runs", says: /inactive/, remedy: /systemctl start keepalived/ },
+    ...{ host: "bunny2", step: "keepalived-runs", says: /inactive/, remedy: /systemctl start keepalived/ },
   },
   {
     title: "two hosts hold the virtual IP",
     change: (look) => wordsOf(look, "bunny2").addresses.push("10.203.4.50"),
     ...{
       host: "bunny1",
-      step: "the virtual IP is on one host",
+      step: "virtual-ip-on-one-host",
       says: /bunny1 and bunny2/,
       remedy: /network between them/,
     },
@@ -117,10 +117,12 @@ export const laterCases: readonly Case[] = [
     title: "nobody holds the virtual IP, and announcers wait",
     change: (look) => {
       wordsOf(look, "bunny1").addresses = ["10.203.4.21"];
-      for (const urp of look.chain.urps) agentSays(look, urp, "announcer", false, "90 waiting; no connection to x: y");
-      for (const pds of look.chain.pdses) agentSays(look, pds, "puller", false, "9 pulled; no connection to x: y");
+      for (const urp of look.chain.urps)
+        agentSays(look, urp, "announcer", false, "90 waiting; no connection to x: y", away);
+      for (const pds of look.chain.pdses)
+        agentSays(look, pds, "puller", false, "9 pulled; no connection to x: y", away);
     },
-    ...{ host: "bunny1", step: "the virtual IP is on one host", says: /on no host/, remedy: /warren-vip/ },
+    ...{ host: "bunny1", step: "virtual-ip-on-one-host", says: /on no host/, remedy: /warren-vip/ },
   },
   {
     title: "the virtual IP was moved by hand",
@@ -130,7 +132,7 @@ export const laterCases: readonly Case[] = [
       agentSays(look, "bunny1", "dispatcher", true, "standby; connected to x", { state: "standby" });
       agentSays(look, "bunny2", "dispatcher", true, "active; connected to x", { state: "active" });
     },
-    ...{ host: "bunny1", step: "on the preferred host", says: /on bunny2, not on bunny1/, remedy: /stand-back no/ },
+    ...{ host: "bunny1", step: "on-the-preferred-host", says: /on bunny2, not on bunny1/, remedy: /stand-back no/ },
   },
   {
     title: "a dispatcher was stopped",
@@ -138,32 +140,41 @@ export const laterCases: readonly Case[] = [
       unitIs(look, "bunny3", "warren-dispatcher.service", "inactive", "dead");
       silentAgent(look, "bunny3", "dispatcher", "Connection refused");
     },
-    ...{ host: "bunny3", step: "dispatcher runs", says: /inactive/, remedy: /restart warren-dispatcher/ },
+    ...{ host: "bunny3", step: "dispatcher-runs", says: /inactive/, remedy: /restart warren-dispatcher/ },
   },
   {
     title: "a queue is gone",
     change: (look) => delete look.broker.queues?.["cmc.urp.pull"],
-    ...{ host: "bunny1", step: "queues are replicated", says: /no queue cmc.urp.pull/, remedy: /agents declare it/ },
+    ...{ host: "bunny1", step: "queues-are-replicated", says: /no queue cmc.urp.pull/, remedy: /agents declare it/ },
   },
   {
     title: "a replica is behind",
     change: (look) => {
       queueOf(look, "cmc.urp.input").inStep = ["rabbit@bunny1", "rabbit@bunny2"];
     },
-    ...{ host: "bunny1", step: "queues are replicated", says: /on bunny3/, remedy: /catches up by itself/ },
+    ...{ host: "bunny1", step: "queues-are-replicated", says: /on bunny3/, remedy: /catches up by itself/ },
   },
   {
     title: "a dispatcher can't write its journal",
     change: (look) =>
       agentSays(look, "bunny2", "dispatcher", false, "standby; JOURNAL: no space", { state: "standby" }),
-    ...{ host: "bunny2", step: "dispatcher is well", says: /JOURNAL/, remedy: /--agent dispatcher/ },
+    ...{ host: "bunny2", step: "dispatcher-is-well", says: /JOURNAL/, remedy: /--agent dispatcher/ },
+  },
+  {
+    title: "a radar server announces nothing while the other one does",
+    change: (look) =>
+      agentSays(look, "bunny1", "dispatcher", false, "active; SILENT: urp-2", {
+        state: "active",
+        silentSources: ["urp-2"],
+      }),
+    ...{ host: "bunny1", step: "dispatcher-is-well", says: /urp-2/, remedy: /go back to 1/ },
   },
   {
     title: "no dispatcher works",
     change: (look) => agentSays(look, "bunny1", "dispatcher", true, "fenced; connected to x", { state: "fenced" }),
     ...{
       host: "bunny1",
-      step: "one dispatcher is active",
+      step: "one-dispatcher-is-active",
       says: /none dispatches: bunny1 fenced/,
       remedy: /dispatcher/,
     },
@@ -173,19 +184,19 @@ export const laterCases: readonly Case[] = [
     change: (look) => {
       queueOf(look, "cmc.urp.input").consumers = 0;
     },
-    ...{ host: "bunny1", step: "announcements are dispatched", says: /has no consumer/, remedy: /--agent dispatcher/ },
+    ...{ host: "bunny1", step: "announcements-are-dispatched", says: /has no consumer/, remedy: /--agent dispatcher/ },
   },
   {
     title: "a ledger is read and not acked",
     change: (look) => {
       Object.assign(queueOf(look, "cmc.urp.ledger.bunny2"), { messages: 5000, acknowledged: 0 });
     },
-    ...{ host: "bunny2", step: "ledger is read", says: /holds 5000: none is acked/, remedy: /df -h/ },
+    ...{ host: "bunny2", step: "ledger-is-read", says: /holds 5000: none is acked/, remedy: /df -h/ },
   },
   {
     title: "a puller's host is dead",
     change: (look) => dead(look, "pds-3"),
-    ...{ host: "pds-3", step: "host answers", says: /No route/, remedy: /console/ },
+    ...{ host: "pds-3", step: "host-answers", says: /No route/, remedy: /console/ },
   },
   {
     title: "a puller's disk is full",
@@ -193,7 +204,7 @@ export const laterCases: readonly Case[] = [
       wordsOf(look, "pds-2").disks.push({ mount: "/apps", usedPercent: 100, freeBytes: 1000 });
       agentSays(look, "pds-2", "puller", false, "5 pulled; ENOSPC");
     },
-    ...{ host: "pds-2", step: "room on its disks", says: /\/apps has 0 MB/, remedy: /sudo du|du -xhd2/ },
+    ...{ host: "pds-2", step: "disks-have-room", says: /\/apps has 0 MB/, remedy: /sudo du|du -xhd2/ },
   },
   {
     title: "a puller was stopped",
@@ -201,12 +212,12 @@ export const laterCases: readonly Case[] = [
       unitIs(look, "pds-4", "warren-puller.service", "failed", "failed");
       silentAgent(look, "pds-4", "puller", "Connection refused");
     },
-    ...{ host: "pds-4", step: "puller runs", says: /failed/, remedy: /pds-4 sudo systemctl restart/ },
+    ...{ host: "pds-4", step: "puller-runs", says: /failed/, remedy: /pds-4 sudo systemctl restart/ },
   },
   {
     title: "a puller can't put products where they belong",
     change: (look) => agentSays(look, "pds-1", "puller", false, "5 pulled, 0 put aside; EACCES: permission denied"),
-    ...{ host: "pds-1", step: "puller is well", says: /EACCES/, remedy: /df -h \/apps\/px\/rxq/ },
+    ...{ host: "pds-1", step: "puller-is-well", says: /EACCES/, remedy: /df -h \/apps\/px\/rxq/ },
   },
   {
     title: "a puller has no way to a radar server",
@@ -216,7 +227,7 @@ export const laterCases: readonly Case[] = [
     },
     ...{
       host: "pds-5",
-      step: "it reaches the radar servers",
+      step: "reaches-radar-servers",
       says: /urp-1 gives no answer/,
       remedy: /ping -c 3 urp-1/,
     },
@@ -226,27 +237,27 @@ export const laterCases: readonly Case[] = [
     change: (look) => {
       queueOf(look, "cmc.urp.pull").consumers = 4;
     },
-    ...{ host: "bunny1", step: "announcements are taken", says: /5 pullers.*4 consumers/, remedy: /--agent puller/ },
+    ...{ host: "bunny1", step: "announcements-are-taken", says: /5 pullers.*4 consumers/, remedy: /--agent puller/ },
   },
   {
     title: "pullers are slower than what comes",
     change: (look) => {
       Object.assign(queueOf(look, "cmc.urp.pull"), { messages: 9000, ready: 8995, acknowledged: 10 });
     },
-    ...{ host: "bunny1", step: "announcements are taken", says: /waits 15 min/, remedy: /slower/ },
+    ...{ host: "bunny1", step: "announcements-are-taken", says: /waits 15 min/, remedy: /slower/ },
   },
   {
     title: "nothing arrives, though it is made",
     change: (look) => {
       for (const pds of look.chain.pdses) wordsOf(look, pds).placedAtMs = nowMs - 900_000;
     },
-    ...{ host: "bunny1", step: "products are pulled", says: /last one 15 min ago/, remedy: /--agent puller/ },
+    ...{ host: "bunny1", step: "products-are-pulled", says: /last one 15 min ago/, remedy: /--agent puller/ },
   },
   {
     title: "there are dead letters",
     change: (look) => {
       queueOf(look, "cmc.urp.dead").messages = 3;
     },
-    ...{ host: "bunny1", step: "no dead letters", says: /holds 3/, remedy: /warren dead list -s lab4/ },
+    ...{ host: "bunny1", step: "no-dead-letters", says: /holds 3/, remedy: /warren dead list -s lab4/ },
   },
 ];

@@ -11,8 +11,8 @@ const stepsOf = (kind: "receiver" | "bridge"): Step[] => {
   const hosts = (chain: Chain) => chain.hosts.flatMap(({ name }) => (agents(chain, name).length > 0 ? [name] : []));
   return [
     keepsRunningStep("beside", hosts, (agent) => agent.startsWith(`${kind}-`)),
-    { name: `${kind}s run`, part: "beside", hosts, judge: eachAgent(agents, judgeAgent) },
-    { name: `${kind}s are well`, part: "beside", hosts, judge: eachAgent(agents, judgeWell) },
+    { id: `${kind}s-run`, name: `${kind}s run`, part: "beside", hosts, judge: eachAgent(agents, judgeAgent) },
+    { id: `${kind}s-are-well`, name: `${kind}s are well`, part: "beside", hosts, judge: eachAgent(agents, judgeWell) },
   ];
 };
 

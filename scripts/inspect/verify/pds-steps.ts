@@ -17,6 +17,7 @@ export const pdsSteps: readonly Step[] = [
   keepsRunningStep("PDS", pdses, (agent) => agent === "puller"),
   agentStep("PDS", "puller", pdses),
   {
+    id: "puller-is-well",
     name: "puller is well",
     part: "PDS",
     hosts: pdses,
@@ -32,6 +33,7 @@ export const pdsSteps: readonly Step[] = [
     }),
   },
   {
+    id: "reaches-radar-servers",
     name: "it reaches the radar servers",
     part: "PDS",
     hosts: pdses,
@@ -46,6 +48,7 @@ export const pdsSteps: readonly Step[] = [
     }),
   },
   {
+    id: "announcements-are-taken",
     name: "announcements are taken",
     part: "PDS",
     hosts: first,
@@ -74,6 +77,7 @@ export const pdsSteps: readonly Step[] = [
     },
   },
   {
+    id: "products-are-pulled",
     name: "products are pulled",
     part: "PDS",
     hosts: first,
@@ -96,6 +100,7 @@ export const pdsSteps: readonly Step[] = [
     },
   },
   {
+    id: "no-dead-letters",
     name: "no dead letters",
     part: "PDS",
     hosts: first,

@@ -1,5 +1,5 @@
 import type { Evidence } from "../look/evidence.ts";
-import { agentSays, type Case, dead, silentAgent, unitIs } from "./cases.ts";
+import { agentSays, away, type Case, dead, silentAgent, unitIs } from "./cases.ts";
 import { type Draft, nowMs, wordsOf } from "./fixture.ts";
 
 const queue = ({ publicBroker }: Draft<Evidence>) => {
@@ -36,7 +36,7 @@ export const publicCases: readonly Case[] = (
         silentAgent(look, "px-1", "delivery-sftp", "Connection refused");
         waiting(look, "delivery-sftp", 200, 300);
       },
-      ...{ host: "px-1", step: "delivery runs", says: /inactive/, remedy: /restart warren-delivery-sftp/ },
+      ...{ host: "px-1", step: "delivery-runs", says: /inactive/, remedy: /restart warren-delivery-sftp/ },
     },
     {
       title: "one of several senders was stopped",
@@ -44,7 +44,7 @@ export const publicCases: readonly Case[] = (
         unitIs(look, "px-1", "warren-delivery-ftp.service", "inactive", "dead");
         silentAgent(look, "px-1", "delivery-ftp", "Connection refused");
       },
-      ...{ host: "px-1", step: "delivery runs", says: /delivery-ftp.*inactive/, remedy: /restart warren-delivery-ftp/ },
+      ...{ host: "px-1", step: "delivery-runs", says: /delivery-ftp.*inactive/, remedy: /restart warren-delivery-ftp/ },
     },
     {
       title: "px's password is refused",
@@ -56,7 +56,7 @@ export const publicCases: readonly Case[] = (
       },
       ...{
         host: "px-1",
-        step: "products are delivered",
+        step: "products-are-delivered",
         says: /delivery-ftp: 4 files wait.*doesn't let wxofeed in/,
         remedy: /--agent delivery-ftp/,
       },
@@ -66,7 +66,7 @@ export const publicCases: readonly Case[] = (
       change: (look) => {
         wordsOf(look, "px-1").login = { silent: "wxofeed@wxo-b1: Permission denied (publickey)." };
       },
-      ...{ host: "px-1", step: "the server lets px in", says: /Permission denied/, remedy: /warren up -s lab/ },
+      ...{ host: "px-1", step: "server-lets-px-in", says: /Permission denied/, remedy: /warren up -s lab/ },
     },
     {
       title: "the server's disk takes no files",
@@ -77,7 +77,7 @@ export const publicCases: readonly Case[] = (
       },
       ...{
         host: "px-1",
-        step: "products are delivered",
+        step: "products-are-delivered",
         says: /4 files wait.*held: Failure/,
         remedy: /--agent delivery-sftp/,
       },
@@ -85,19 +85,19 @@ export const publicCases: readonly Case[] = (
     {
       title: "files wait for minutes without a word",
       change: (look) => waiting(look, "delivery-sftp", 4, 300),
-      ...{ host: "px-1", step: "products are delivered", says: /oldest for 5 min/, remedy: /--agent delivery-sftp/ },
+      ...{ host: "px-1", step: "products-are-delivered", says: /oldest for 5 min/, remedy: /--agent delivery-sftp/ },
     },
     {
       title: "the sender that announces hangs",
       change: (look) => silentAgent(look, "px-1", "dd-notify", "no answer in time"),
-      ...{ host: "px-1", step: "dd-notify runs", says: /doesn't answer on port 9105/, remedy: /it hangs/ },
+      ...{ host: "px-1", step: "dd-notify-runs", says: /doesn't answer on port 9105/, remedy: /it hangs/ },
     },
     {
       title: "the sender that announces has no way to a broker that is sound",
-      change: (look) => agentSays(look, "px-1", "dd-notify", false, notConnected),
+      change: (look) => agentSays(look, "px-1", "dd-notify", false, notConnected, away),
       ...{
         host: "px-1",
-        step: "deliveries are announced",
+        step: "deliveries-are-announced",
         says: /ECONNREFUSED/,
         remedy: /the way from px-1 to wxo-b1/,
       },
@@ -108,7 +108,7 @@ export const publicCases: readonly Case[] = (
         const { txqs } = wordsOf(look, "px-1");
         if (txqs?.["dd-notify"]) txqs["dd-notify"].aside = 3;
       },
-      ...{ host: "px-1", step: "nothing is put aside", says: /3 files/, remedy: /ls -R/ },
+      ...{ host: "px-1", step: "nothing-is-put-aside", says: /3 files/, remedy: /ls -R/ },
     },
     {
       title: "the public server's host is dead, and px waits for it",
@@ -117,32 +117,32 @@ export const publicCases: readonly Case[] = (
         silence(look, "connect EHOSTUNREACH");
         wordsOf(look, "px-1").login = { silent: "No route to host" };
         waiting(look, "delivery-sftp", 4, 9);
-        agentSays(look, "px-1", "delivery-sftp", false, notDelivering);
-        agentSays(look, "px-1", "dd-notify", false, notConnected);
+        agentSays(look, "px-1", "delivery-sftp", false, notDelivering, away);
+        agentSays(look, "px-1", "dd-notify", false, notConnected, away);
       },
-      ...{ host: "wxo-b1", step: "host answers", says: /No route/, remedy: /console/ },
+      ...{ host: "wxo-b1", step: "host-answers", says: /No route/, remedy: /console/ },
     },
     {
       title: "the public broker was stopped, and px waits for it",
       change: (look) => {
         unitIs(look, "wxo-b1", "rabbitmq-server.service", "inactive", "dead");
         silence(look, "connect ECONNREFUSED");
-        agentSays(look, "px-1", "dd-notify", false, notConnected);
-        agentSays(look, "wxo-b1", "watcher", false, notConnected);
+        agentSays(look, "px-1", "dd-notify", false, notConnected, away);
+        agentSays(look, "wxo-b1", "watcher", false, notConnected, away);
       },
-      ...{ host: "wxo-b1", step: "broker runs", says: /inactive/, remedy: /start rabbitmq-server/ },
+      ...{ host: "wxo-b1", step: "broker-runs", says: /inactive/, remedy: /start rabbitmq-server/ },
     },
     {
       title: "the public broker hangs",
       change: (look) => silence(look, "no answer within 2 s"),
-      ...{ host: "wxo-b1", step: "broker serves", says: /no answer within 2 s/, remedy: /one that hangs/ },
+      ...{ host: "wxo-b1", step: "broker-serves", says: /no answer within 2 s/, remedy: /one that hangs/ },
     },
     {
       title: "the public broker has an alarm of disk",
       change: (look) => {
         node(look).diskAlarm = true;
       },
-      ...{ host: "wxo-b1", step: "no alarm", says: /alarm of disk/, remedy: /df -h/ },
+      ...{ host: "wxo-b1", step: "no-alarm", says: /alarm of disk/, remedy: /df -h/ },
     },
     {
       title: "the public web server was stopped",
@@ -151,23 +151,23 @@ export const publicCases: readonly Case[] = (
         for (const host of ["wxo-b1", "client-1"])
           for (const fetch of wordsOf(look, host).fetches ?? []) fetch.answer = { silent: "Connection refused" };
       },
-      ...{ host: "wxo-b1", step: "apache runs", says: /inactive/, remedy: /start apache2/ },
+      ...{ host: "wxo-b1", step: "apache-runs", says: /inactive/, remedy: /start apache2/ },
     },
     {
       title: "the FTP server was stopped, and px waits for it",
       change: (look) => {
         unitIs(look, "wxo-b1", "vsftpd.service", "failed", "failed");
         waiting(look, "delivery-ftp", 4, 9);
-        agentSays(look, "px-1", "delivery-ftp", false, notDelivering);
+        agentSays(look, "px-1", "delivery-ftp", false, notDelivering, away);
       },
-      ...{ host: "wxo-b1", step: "FTP server runs", says: /failed/, remedy: /start vsftpd/ },
+      ...{ host: "wxo-b1", step: "ftp-server-runs", says: /failed/, remedy: /start vsftpd/ },
     },
     {
       title: "what is public is not allowed to be read",
       change: (look) => {
         for (const fetch of wordsOf(look, "wxo-b1").fetches ?? []) fetch.answer = { status: 403, bytes: 9, body: "" };
       },
-      ...{ host: "wxo-b1", step: "products are served", says: /answers 403/, remedy: /error.log/ },
+      ...{ host: "wxo-b1", step: "products-are-served", says: /answers 403/, remedy: /error.log/ },
     },
     {
       title: "the watcher was stopped",
@@ -175,12 +175,12 @@ export const publicCases: readonly Case[] = (
         unitIs(look, "wxo-b1", "warren-watcher.service", "failed", "failed");
         silentAgent(look, "wxo-b1", "watcher", "Connection refused");
       },
-      ...{ host: "wxo-b1", step: "watcher runs", says: /failed/, remedy: /restart warren-watcher/ },
+      ...{ host: "wxo-b1", step: "watcher-runs", says: /failed/, remedy: /restart warren-watcher/ },
     },
     {
       title: "the watcher can't watch",
       change: (look) => agentSays(look, "wxo-b1", "watcher", false, "too many watches"),
-      ...{ host: "wxo-b1", step: "watcher is well", says: /too many watches/, remedy: /--agent watcher/ },
+      ...{ host: "wxo-b1", step: "watcher-is-well", says: /too many watches/, remedy: /--agent watcher/ },
     },
     {
       title: "the queue manager was stopped",
@@ -188,12 +188,12 @@ export const publicCases: readonly Case[] = (
         unitIs(look, "wxo-b1", "warren-queue-manager.service", "inactive", "dead");
         silentAgent(look, "wxo-b1", "queue-manager", "Connection refused");
       },
-      ...{ host: "wxo-b1", step: "queue-manager runs", says: /inactive/, remedy: /restart warren-queue-manager/ },
+      ...{ host: "wxo-b1", step: "queue-manager-runs", says: /inactive/, remedy: /restart warren-queue-manager/ },
     },
     {
       title: "the queue manager is refused",
       change: (look) => agentSays(look, "wxo-b1", "queue-manager", false, "no queues; answers 401"),
-      ...{ host: "wxo-b1", step: "queue-manager is well", says: /401/, remedy: /--agent queue-manager/ },
+      ...{ host: "wxo-b1", step: "queue-manager-is-well", says: /401/, remedy: /--agent queue-manager/ },
     },
     {
       title: "a stranger's queue is too long",
@@ -203,7 +203,7 @@ export const publicCases: readonly Case[] = (
       },
       ...{
         host: "wxo-b1",
-        step: "clients' queues are short",
+        step: "client-queues-are-short",
         says: /q_anonymous_x with 30000, more than 25000/,
         remedy: /--agent queue-manager/,
       },
@@ -214,7 +214,7 @@ export const publicCases: readonly Case[] = (
         unitIs(look, "client-1", "warren-subscriber.service", "inactive", "dead");
         queue(look).consumers = 0;
       },
-      ...{ host: "client-1", step: "subscriber runs", says: /inactive/, remedy: /start warren-subscriber/ },
+      ...{ host: "client-1", step: "subscriber-runs", says: /inactive/, remedy: /start warren-subscriber/ },
     },
     {
       title: "a client has no way to the web server",
@@ -223,7 +223,7 @@ export const publicCases: readonly Case[] = (
       },
       ...{
         host: "client-1",
-        step: "it reaches the public server",
+        step: "reaches-public-server",
         says: /wxo-b1 gives no/,
         remedy: /ping -c 3 wxo-b1/,
       },
@@ -234,36 +234,36 @@ export const publicCases: readonly Case[] = (
         unitIs(look, "wxo-b1", "warren-bridge-sr3-posts.service", "inactive", "dead");
         silentAgent(look, "wxo-b1", "bridge-sr3-posts", "Connection refused");
       },
-      ...{ host: "wxo-b1", step: "bridges run", says: /inactive/, remedy: /restart warren-bridge-sr3-posts/ },
+      ...{ host: "wxo-b1", step: "bridges-run", says: /inactive/, remedy: /restart warren-bridge-sr3-posts/ },
     },
     {
       title: "a bridge has no connection to a broker that is sound",
-      change: (look) => agentSays(look, "wxo-b1", "bridge-sr3-posts", false, notConnected),
-      ...{ host: "wxo-b1", step: "bridges are well", says: /ECONNREFUSED/, remedy: /--agent bridge-sr3-posts/ },
+      change: (look) => agentSays(look, "wxo-b1", "bridge-sr3-posts", false, notConnected, away),
+      ...{ host: "wxo-b1", step: "bridges-are-well", says: /ECONNREFUSED/, remedy: /--agent bridge-sr3-posts/ },
     },
     {
       title: "a receiver hangs",
       change: (look) => silentAgent(look, "px-1", "receiver-urls", "no answer in time"),
-      ...{ host: "px-1", step: "receivers run", says: /doesn't answer on port 9130/, remedy: /it hangs/ },
+      ...{ host: "px-1", step: "receivers-run", says: /doesn't answer on port 9130/, remedy: /it hangs/ },
     },
     {
       title: "a receiver can't write",
       change: (look) => agentSays(look, "px-1", "receiver-urls", false, "0 received; EROFS"),
-      ...{ host: "px-1", step: "receivers are well", says: /EROFS/, remedy: /--agent receiver-urls/ },
+      ...{ host: "px-1", step: "receivers-are-well", says: /EROFS/, remedy: /--agent receiver-urls/ },
     },
     {
       title: "a subscriber is not connected",
       change: (look) => {
         queue(look).consumers = 0;
       },
-      ...{ host: "client-1", step: "announcements are taken", says: /has no connection/, remedy: /--agent subscriber/ },
+      ...{ host: "client-1", step: "announcements-are-taken", says: /has no connection/, remedy: /--agent subscriber/ },
     },
     {
       title: "a subscriber hangs",
       change: (look) => {
         wordsOf(look, "client-1").fetchedAtMs = nowMs - 80_000;
       },
-      ...{ host: "client-1", step: "products are fetched", says: /fetched 60 s before/, remedy: /it hangs/ },
+      ...{ host: "client-1", step: "products-are-fetched", says: /fetched 60 s before/, remedy: /it hangs/ },
     },
   ] satisfies Case[]
 ).map((one) => ({ stack: "lab", ...one }));

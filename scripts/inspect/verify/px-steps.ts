@@ -1,9 +1,8 @@
 import { type Chain, notifyAgent } from "../look/chain.ts";
-import { type HostEvidence, hostEvidence, type TxqEvidence } from "../look/evidence.ts";
+import { canSend, type HostEvidence, hostEvidence, type TxqEvidence } from "../look/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep, eachAgent, judgeAgent } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
-import { isConnected } from "./urp-steps.ts";
 
 /** A file that waits for longer than this waits in vain: a sender tries again at least twice a minute. */
 const waitSecondsMost = 60;
@@ -17,12 +16,24 @@ export const pxSteps: readonly Step[] = [
   clockStep("px", pxes),
   diskStep("px", pxes),
   keepsRunningStep("px", pxes, (agent) => agent === notifyAgent || agent.startsWith("delivery-")),
-  { name: "delivery runs", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeAgent) },
-  { name: "the server lets px in", part: "px", hosts: pxes, judge: byHost(judgeLogin) },
-  { name: "products are delivered", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeDelivery) },
+  { id: "delivery-runs", name: "delivery runs", part: "px", hosts: pxes, judge: eachAgent(deliveries, judgeAgent) },
+  { id: "server-lets-px-in", name: "the server lets px in", part: "px", hosts: pxes, judge: byHost(judgeLogin) },
+  {
+    id: "products-are-delivered",
+    name: "products are delivered",
+    part: "px",
+    hosts: pxes,
+    judge: eachAgent(deliveries, judgeDelivery),
+  },
   agentStep("px", notifyAgent, pxes),
-  { name: "deliveries are announced", part: "px", hosts: pxes, judge: byHost(judgeNotify) },
-  { name: "nothing is put aside", part: "px", hosts: pxes, judge: byHost(judgeAside) },
+  {
+    id: "deliveries-are-announced",
+    name: "deliveries are announced",
+    part: "px",
+    hosts: pxes,
+    judge: byHost(judgeNotify),
+  },
+  { id: "nothing-is-put-aside", name: "nothing is put aside", part: "px", hosts: pxes, judge: byHost(judgeAside) },
 ];
 
 function judgeLogin({ login }: HostEvidence, { evidence }: Look, name: string): Verdict {
@@ -48,7 +59,8 @@ function judgeDelivery(host: HostEvidence, { evidence }: Look, name: string, age
   // A sender with nothing to send needs no connection.
   const isStuck = isLate(host, agent) || (!health.ok && (host.txqs?.[agent]?.files ?? 0) > 0);
   if (!isStuck) return good(text);
-  return isConnected(health.text)
+  if (health.fault !== undefined) return broken(text, journal);
+  return health.connected
     ? broken(text, `its reason is the server's own word; ${journal}`)
     : waits(text, `look at DD first; then ${journal}`);
 }
@@ -58,7 +70,7 @@ function judgeNotify(host: HostEvidence, { evidence }: Look, name: string): Verd
   if (!health) return { verdict: "unknown", evidence: "the sender says nothing" };
   const text = `${waitingText(host, notifyAgent)}; ${health.text}`;
   const journal = logsOf(evidence, name, notifyAgent);
-  if (!isConnected(health.text)) {
+  if (!canSend(health)) {
     const server = evidence.chain.publicRoad?.server;
     return waits(text, `look at DD first; where all is well there, at the way from ${name} to ${server}; ${journal}`);
   }

@@ -1,4 +1,4 @@
-import { type Chain, chainHostOf } from "../look/chain.ts";
+import { type AgentPlace, type Chain, chainHostOf } from "../look/chain.ts";
 import { type Evidence, type HeadEvidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
 
 /**
@@ -34,8 +34,59 @@ export interface Crash {
 /** The three parts of the requirement's last chapter, then those of the public road, then what is placed beside the roads. */
 export type Part = "URP" | "bunny" | "PDS" | "px" | "DD" | "client" | "beside";
 
+/**
+ * The name of a step for programs: it stays when the sentence beside it is said otherwise. The same kind of link has the same id in each part of the
+ * chain, so part and id name a step, and host and id nearly always do.
+ */
+export type StepId =
+  | ChainStepId
+  | `${AgentPlace["name"]}-${"runs" | "is-well"}`
+  /** Of what a probe has not become; these are no steps of the table. */
+  | `probe-is-${string}`;
+
+type ChainStepId =
+  | "announcements-are-dispatched"
+  | "announcements-are-taken"
+  | "apache-runs"
+  | "bridges-are-well"
+  | "bridges-run"
+  | "broker-answers"
+  | "broker-runs"
+  | "broker-serves"
+  | "client-queues-are-short"
+  | "clock-is-right"
+  | "deliveries-are-announced"
+  | "delivery-runs"
+  | "disks-have-room"
+  | "ftp-server-runs"
+  | "host-answers"
+  | "keepalived-runs"
+  | "keeps-running"
+  | "ledger-is-read"
+  | "members-are-together"
+  | "no-alarm"
+  | "no-dead-letters"
+  | "nothing-is-put-aside"
+  | "on-the-preferred-host"
+  | "one-dispatcher-is-active"
+  | "products-are-announced"
+  | "products-are-delivered"
+  | "products-are-fetched"
+  | "products-are-made"
+  | "products-are-pulled"
+  | "products-are-served"
+  | "queues-are-replicated"
+  | "reaches-public-server"
+  | "reaches-radar-servers"
+  | "receivers-are-well"
+  | "receivers-run"
+  | "server-lets-px-in"
+  | "subscriber-runs"
+  | "virtual-ip-on-one-host";
+
 /** One link of the chain, on each host that it is made of. */
 export interface Step {
+  readonly id: StepId;
   readonly name: string;
   readonly part: Part;
   readonly hosts: (chain: Chain) => readonly string[];

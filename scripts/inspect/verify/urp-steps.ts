@@ -1,5 +1,5 @@
 import type { Chain } from "../look/chain.ts";
-import { type FetchEvidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import { canSend, type FetchEvidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { keepsEnding, keepsRunningStep } from "./crash-steps.ts";
 import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
@@ -16,6 +16,7 @@ export const urpSteps: readonly Step[] = [
   diskStep("URP", urps),
   keepsRunningStep("URP", urps, (agent) => agent === "announcer"),
   {
+    id: "products-are-made",
     name: "products are made",
     part: "URP",
     hosts: urps,
@@ -30,9 +31,16 @@ export const urpSteps: readonly Step[] = [
     }),
   },
   agentStep("URP", "announcer", urps),
-  { name: "products are announced", part: "URP", hosts: urps, judge: byHost(judgeAnnounced) },
-  unitStep("apache runs", "URP", "apache2.service", urps),
   {
+    id: "products-are-announced",
+    name: "products are announced",
+    part: "URP",
+    hosts: urps,
+    judge: byHost(judgeAnnounced),
+  },
+  unitStep("apache-runs", "apache runs", "URP", "apache2.service", urps),
+  {
+    id: "products-are-served",
     name: "products are served",
     part: "URP",
     hosts: urps,
@@ -49,14 +57,13 @@ function judgeAnnounced(host: HostEvidence, look: Look, name: string): Verdict {
   if (!health) return { verdict: "unknown", evidence: "the announcer says nothing" };
   const { evidence } = look;
   const journal = logsOf(evidence, name, "announcer");
-  if (!isConnected(health.text)) {
+  if (!canSend(health)) {
     const others = connectedAgents(look, name);
     const text = `it has no connection to the broker: ${health.text}`;
     // Announcements are kept on disk meanwhile. A broker with an alarm still gives messages, so pullers see nothing of it. With each end of a dispatcher
     // the virtual IP may leave, and who was connected by it connects again one after the other.
     const moves = evidence.chain.dispatchers.some((host) => keepsEnding(evidence, host, "dispatcher"));
-    if (others.length === 0 || isBlocked(health.text) || moves)
-      return waits(text, `look at bunny first; then ${journal}`);
+    if (others.length === 0 || health.blocked || moves) return waits(text, `look at bunny first; then ${journal}`);
     return broken(
       `${text}; ${others.join(", ")} have one`,
       `look at the way from ${name} to the broker; then ${journal}`,
@@ -83,18 +90,12 @@ function unannouncedMs({ newest = [], nowMs, announcedAtMs = 0 }: HostEvidence):
   return ageMs > announcedWithinMs && announcedAtMs < first.modifiedMs ? ageMs : undefined;
 }
 
-/** In the words of `BrokerSession.description`. */
-export const isConnected = (text: string): boolean => /(^|; )connected to /.test(text);
-
-/** The same: it is connected, and the broker takes nothing. */
-const isBlocked = (text: string): boolean => /(^|; )broker \S+ takes no messages: /.test(text);
-
 /** Hosts whose agents have a connection to the broker, over the network. */
 function connectedAgents({ evidence }: Look, except: string): string[] {
   const { urps: announcers, pdses } = evidence.chain;
   return [...announcers, ...pdses].filter((host) => {
     const agents = Object.values(hostEvidence(evidence, host)?.agents ?? {});
-    return host !== except && agents.some(({ health }) => health !== undefined && isConnected(health.text));
+    return host !== except && agents.some(({ health }) => health !== undefined && canSend(health));
   });
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cases } from "./cases.ts";
 import { crashCases, ends } from "./crash-cases.ts";
-import { type Draft, queueOf, soundEvidence, wordsOf } from "./fixture.ts";
+import { type Draft, healthOf, queueOf, soundEvidence, wordsOf } from "./fixture.ts";
 import { steps, verify } from "./judge.ts";
 import { laterCases } from "./later-cases.ts";
 import { publicCases } from "./public-cases.ts";
@@ -22,14 +22,14 @@ describe("verify", () => {
     one.change(evidence);
     const { ok, firstBroken } = verify(evidence, options);
     expect(ok).toBe(false);
-    expect(firstBroken).toMatchObject({ host: one.host, step: one.step });
+    expect(firstBroken).toMatchObject({ host: one.host, id: one.step });
     expect(firstBroken?.evidence).toMatch(one.says);
     expect(firstBroken?.remedy).toMatch(one.remedy);
   });
 
   it("has a broken case of every step", () => {
     const covered = new Set(all.map(({ step }) => step));
-    expect([...new Set(steps.map(({ name }) => name))].filter((name) => !covered.has(name))).toEqual([]);
+    expect([...new Set(steps.map(({ id }) => id))].filter((id) => !covered.has(id))).toEqual([]);
   });
 
   it("stops at nothing: every step is judged on every host, whatever is broken", () => {
@@ -59,9 +59,9 @@ describe("verify", () => {
   it("takes announcers without a broker for broken where all of bunny is sound", () => {
     const evidence = soundEvidence();
     for (const urp of evidence.chain.urps)
-      wordsOf(evidence, urp).agents.announcer = { health: { ok: false, text: "9 waiting; no connection to x: CA" } };
+      wordsOf(evidence, urp).agents.announcer = { health: healthOf(false, "CA", { connected: false }) };
     for (const pds of evidence.chain.pdses)
-      wordsOf(evidence, pds).agents.puller = { health: { ok: false, text: "0 pulled; no connection to x: CA" } };
+      wordsOf(evidence, pds).agents.puller = { health: healthOf(false, "CA", { connected: false }) };
     expect(verify(evidence, options).firstBroken).toMatchObject({ host: "urp-1", step: "products are announced" });
   });
 

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { logEvents } from "../../../agents/lib/log-events.ts";
 import { deadLetterExchange, deadLetterQueue } from "../../../agents/lib/topology.ts";
 import type { LocalBroker } from "../../../scripts/traffic/local-broker.ts";
 import { Cleanup } from "../../rigs/cleanup.ts";
@@ -18,7 +19,7 @@ const untilMsMax = 200_000;
 /** What an agent may take at its peak, all in all: Node itself takes a tenth of it. */
 const memoryBytesMax = 768 * 1024 * 1024;
 const linesKept = 1000;
-const lostLine = /connection to the broker lost|a channel failed/;
+const lostEvents: readonly unknown[] = [logEvents.brokerLost, logEvents.channelFailed];
 
 /** How a queue was left: settled, or not, and why. */
 export type Settling = "settled" | { readonly stopped: string };
@@ -219,7 +220,7 @@ export class MessageRig {
   #forgetLines(): void {
     const { lines } = this.agent;
     for (const line of lines.slice(this.#linesRead)) {
-      if (lostLine.test(line.msg ?? "")) this.#lost.push(JSON.stringify(line).slice(0, 400));
+      if (lostEvents.includes(line.event)) this.#lost.push(JSON.stringify(line).slice(0, 400));
     }
     this.#linesSeen += lines.length - this.#linesRead;
     lines.splice(0, lines.length - linesKept);

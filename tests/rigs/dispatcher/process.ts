@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
+import { type Health, healthSchema } from "../../../agents/lib/health.ts";
 
 const main = fileURLToPath(new URL("../../../agents/dispatcher/main.ts", import.meta.url));
 
@@ -53,8 +54,8 @@ export class DispatcherProcess {
     }
   }
 
-  async health(): Promise<Readonly<Record<string, unknown>> & { readonly text: string; readonly ok: boolean }> {
-    return (await (await fetch(`${await this.#url()}/health`)).json()) as never;
+  async health(): Promise<Health> {
+    return healthSchema.strict().parse(await (await fetch(`${await this.#url()}/health`)).json());
   }
 
   /** OpenMetrics, as text. */

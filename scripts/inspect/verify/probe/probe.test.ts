@@ -125,7 +125,7 @@ describe("what became of a probe", () => {
     const found = withProbes(none, [stopped], "lab");
     expect(found).toMatchObject({ ok: false, firstBroken: { host: "host of announced", step: "probe is announced" } });
     expect(found.firstBroken?.remedy).toMatch(/warren trace 'p' -s lab/);
-    const link = { host: "urp-1", step: "announcer runs", evidence: "", remedy: "" };
+    const link = { host: "urp-1", id: "announcer-runs", step: "announcer runs", evidence: "", remedy: "" } as const;
     expect(withProbes({ ...none, ok: false, firstBroken: link }, [stopped], "lab").firstBroken).toBe(link);
     expect(withProbes(none, [], "lab")).toBe(none);
   });

@@ -1,7 +1,7 @@
 import { dirname } from "node:path/posix";
 import { quote } from "../../../../infra/commands/command.ts";
 import { readSections, section } from "../../../../infra/commands/sections.ts";
-import { parseEntry } from "../../logs/journal.ts";
+import { eventOf, parseEntry } from "../../logs/journal.ts";
 import type { MarkedProduct } from "./product.ts";
 
 const end = `echo ${quote(section("end"))}\n`;
@@ -46,6 +46,7 @@ export function markedQuestion(units: readonly string[], mark: string): string {
 export interface Said {
   readonly unit: string;
   readonly atMs: number;
+  readonly event: string | undefined;
   readonly text: string;
 }
 
@@ -54,7 +55,7 @@ export function marked(host: string, answer: string): Said[] | undefined {
   if (!readSections(answer)) return undefined;
   return answer.split("\n").flatMap((line): Said[] => {
     const entry = parseEntry(host, line);
-    return entry ? [{ unit: entry.unit, atMs: entry.atMs, text: entry.text }] : [];
+    return entry ? [{ unit: entry.unit, atMs: entry.atMs, event: eventOf(entry), text: entry.text }] : [];
   });
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { logEvents } from "../../../../agents/lib/log-events.ts";
 import { deliveryName } from "../../../../infra/model/delivery.ts";
 import type { Reach } from "../../../engine/reach.ts";
 import { poll } from "../../../lib/poll.ts";
@@ -135,9 +136,11 @@ function publicRoad(chain: Chain, { road, px, sender, put }: PublicProbe): Probe
     ask: (host) => ({
       question: markedQuestion(unitsOf(chain, host), put.mark),
       read: (answer) =>
-        marked(host, answer)?.flatMap(({ unit, text, atMs }): Hop[] => {
+        marked(host, answer)?.flatMap(({ unit, event, text, atMs }): Hop[] => {
           const hop = hopOf[unit];
-          return hop && /delivered|^got /.test(text) ? [{ hop, host: hop === "delivered" ? server : host, atMs }] : [];
+          // The subscriber is a client as anybody may write one: it has no events.
+          const isDone = unit === "subscriber" ? text.startsWith("got ") : event === logEvents.delivered;
+          return hop && isDone ? [{ hop, host: hop === "delivered" ? server : host, atMs }] : [];
         }),
     }),
     cleaned: [[server, [road.productRoot]], ...clients.map((host) => [host, [road.clientDirectory]] as const)],
@@ -199,7 +202,7 @@ export function withProbes(found: Verification, probes: readonly ProbeResult[], 
   if (!stopped) return found;
   const { host, hop, evidence, product } = stopped;
   const link = {
-    ...{ host, step: `probe is ${hop}`, evidence: `${product}: ${evidence}` },
+    ...{ host, id: `probe-is-${hop}` as const, step: `probe is ${hop}`, evidence: `${product}: ${evidence}` },
     remedy: `./warren trace '${product}' -s ${stack}; ./warren logs -s ${stack} --host ${host} --since 600`,
   };
   return { ...found, ok: false, firstBroken: found.firstBroken ?? link };
