@@ -6,8 +6,9 @@ import { and, run, to } from "../../../infra/commands/command.ts";
 import { deliversBy } from "../../../infra/config/delivery.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { actSecretly } from "../../../infra/hosts/act.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { deliveryCredential, deliveryPlaces } from "../../../infra/model/delivery.ts";
-import { openReach, type Reach } from "../../engine/reach.ts";
+import { openHosts } from "../../engine/hosts.ts";
 import { setConfig } from "../../engine/stack-config.ts";
 import { keyFiles, makeNext, publicHalf } from "./login-keys.ts";
 import type { Rotation } from "./phase.ts";
@@ -83,7 +84,7 @@ async function renewPassword(subject: Subject): Promise<void> {
 async function checkLogins(subject: Subject, hosts: readonly string[]): Promise<string[]> {
   const { stack, before } = subject;
   const now = await configNow(subject);
-  const reach = await openReach(stack, now);
+  const reach = await openHosts(stack, now);
   const found = await Promise.all(
     hosts.flatMap((host) =>
       deliveryPlaces(now).map(async ({ name, sender }) => {
@@ -116,7 +117,7 @@ interface Login {
 }
 
 /** As the agent itself logs in, with one secret in the place of its own. @returns `let in`, `refused`, or what is in the way */
-async function tryLogin(reach: Reach, { host, agent, called, name, content }: Login): Promise<string> {
+async function tryLogin(reach: Hosts, { host, agent, called, name, content }: Login): Promise<string> {
   const folder = `/run/warren-${called}-${agent}`;
   const place = and(
     run("rm", "-rf", folder),

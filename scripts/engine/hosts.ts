@@ -8,10 +8,8 @@ import { readPulumi } from "./engine.ts";
 import { checkout } from "./places.ts";
 import { hasState } from "./stack.ts";
 
-export type Reach = Hosts;
-
 /** The hosts of a stack, reached as preview reaches them. @throws UserError where a login's key is missing */
-export async function openReach(stack: string, config: StackConfig): Promise<Hosts> {
+export async function openHosts(stack: string, config: StackConfig): Promise<Hosts> {
   const hosts = Object.keys(config.hosts).map((name) => ({ name, connection: connectionOf(name, config) }));
   for (const { connection } of hosts) requireLoginKey(connection.privateKeyFile, checkout);
   const keys = await knownKeys({ stack, hosts });
