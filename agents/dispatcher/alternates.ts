@@ -18,13 +18,14 @@ export class Alternates {
   readonly #serves: Serves;
   readonly #waiting: WaitingRequests;
   /**
-   * Requests seen in the ledger, which somebody else may have in hand that keeps no twin: where one is kept here, they are to be answered
-   * unless somebody does first. Also by a host that works while it sees them: the address may leave before the request comes to it.
+   * Requests seen in the ledger, which somebody else may have in hand that keeps no twin: where one is kept here, they
+   * are to be answered unless somebody does first. Also by a host that works while it sees them: the address may leave
+   * before the request comes to it.
    */
   readonly #planned: Helps;
   /**
-   * Products of which the failed announcement went out once more because no twin had come, or too many requests waited: a twin that
-   * comes all the same is owed to the pullers.
+   * Products of which the failed announcement went out once more because no twin had come, or too many requests
+   * waited: a twin that comes all the same is owed to the pullers.
    */
   readonly #owed: Helps;
 

@@ -168,8 +168,8 @@ export function ledgerQueueOf(config: Config): string {
 }
 
 /**
- * After so long without any delivery the ledger is read up to a marker before the next is decided: another host may have worked
- * meanwhile. Under load there is no such pause, and after one it costs the first product some 20 ms.
+ * After so long without any delivery the ledger is read up to a marker before the next is decided: another host may
+ * have worked meanwhile. Under load there is no such pause, and after one it costs the first product some 20 ms.
  */
 const deliveryGapMs = 1000;
 

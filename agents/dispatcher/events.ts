@@ -2,8 +2,9 @@ import type { PublishOutcome } from "../lib/publisher.ts";
 import type { Message } from "../lib/subscription.ts";
 
 /**
- * One message as it came from the input queue: all that is decided by, and all that goes on with it. Its headers and marks are those
- * that `readHeaders` let in. Of a request for an alternate the timestamp is the product's first arrival, which pullers pass on.
+ * One message as it came from the input queue: all that is decided by, and all that goes on with it. Its headers and
+ * marks are those that `readHeaders` let in. Of a request for an alternate the timestamp is the product's first arrival,
+ * which pullers pass on.
  */
 export interface Incoming
   extends Pick<Message, "routingKey" | "body" | "headers" | "marks" | "redelivered" | "timestampSeconds"> {
@@ -123,7 +124,7 @@ export type Effect =
   | { readonly type: "remember-certain"; readonly key: string }
   /** A puller has the product: nobody needs it any more, nor its twin. */
   | { readonly type: "remember-served"; readonly key: string }
-  /** Write the twin to disk, and ack its delivery when it is there; `twin-kept` tells where. Where it can't be kept: ack at once. */
+  /** Write the twin to disk, and ack its delivery when it is there; at once where it can't be kept. `twin-kept` tells where. */
   | { readonly type: "keep-twin"; readonly key: string; readonly delivery: Incoming }
   /** Told, for the numbers: this source's announcement was the first, and is out. */
   | { readonly type: "won"; readonly source: string; readonly tookMs: number }

@@ -86,8 +86,8 @@ export class Journal {
   }
 
   /**
-   * Something was refused, and the disk is well again: why this process has to end. One that opens the folder now learns the rest from
-   * the ledger.
+   * Something was refused, and the disk is well again: why this process has to end. One that opens the folder now
+   * learns the rest from the ledger.
    */
   get mustStartAnew(): UserError | undefined {
     if (!this.#overflowed || this.#buffer.pendingBytes > 0) return undefined;

@@ -7,8 +7,8 @@ import type { LedgerRecord } from "./events.ts";
 import { roundingMs, type Turn } from "./turn.ts";
 
 /**
- * Whether the table has room. `full`: what was to be decided is kept aside, a record of the ledger is not taken and has to come again;
- * nothing more may be accepted until there is room.
+ * Whether the table has room. `full`: what was to be decided is kept aside, a record of the ledger is not taken and has
+ * to come again; nothing more may be accepted until there is room.
  */
 export type Room = "room" | "full";
 

@@ -8,8 +8,8 @@ const nothing: Effect[] = [];
 export const roundingMs = 1000;
 
 /**
- * One event being handled: the time, and what is to be done. All parts of the core write into it, in order, and have from it what
- * they share: settings, the table, chance.
+ * One event being handled: the time, and what is to be done. All parts of the core write into it, in order, and have
+ * from it what they share: settings, the table, chance.
  */
 export class Turn {
   readonly options: CoreOptions;
