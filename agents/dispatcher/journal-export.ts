@@ -2,6 +2,7 @@ import { lstat } from "node:fs/promises";
 import type { ExportEntry, Selection } from "../lib/journal-export.ts";
 import { journalLimits } from "./journal-options.ts";
 import {
+  endOf,
   isCertain,
   keyOf,
   readSource,
@@ -14,9 +15,9 @@ import {
 } from "./journal-record.ts";
 import {
   listSegments,
+  nextRecord,
   otherSource,
   readSegmentFile,
-  recordsIn,
   type SegmentFile,
   segmentPath,
 } from "./journal-segment.ts";
@@ -50,7 +51,8 @@ function* entriesOf(
 ): Generator<ExportEntry> {
   /** By number, as this file has them. */
   const sources: string[] = [];
-  for (const { at, end } of recordsIn(data, from)) {
+  for (let at = nextRecord(data, from), end = 0; at < data.length; at = nextRecord(data, end)) {
+    end = endOf(data, at);
     const type = typeOf(data, at);
     // Before its key is read: most are older, where somebody asks for the latest.
     if (type === recordType.arrival && timeOf(data, at) + shiftMs < sinceMs) continue;

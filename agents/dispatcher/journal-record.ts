@@ -90,9 +90,14 @@ export function writeSource(to: Buffer, at: number, number: number, name: string
 /** Where the record that begins at `at` ends; 0 where none begins, or not all of it is there. */
 export function recordEnd(data: Buffer, at: number): number {
   if (data.length - at < headBytes + 2) return 0;
-  const end = at + headBytes + data.readUInt32BE(at);
+  const end = endOf(data, at);
   if (end > data.length || !couldBe(data[at + headBytes] ?? 0, end - at)) return 0;
   return crc32(data.subarray(at + headBytes, end)) === data.readUInt32BE(at + 4) ? end : 0;
+}
+
+/** Where a whole record ends. */
+export function endOf(data: Buffer, at: number): number {
+  return at + headBytes + data.readUInt32BE(at);
 }
 
 /** Bytes of a whole record by its first `headBytes`; 0 where they can't be that. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../lib/errors.ts";
 import { openFlags } from "../lib/open-file.ts";
 import {
+  endOf,
   headerBytes,
   isCertain,
   journalVersion,
@@ -114,7 +115,8 @@ export async function readSegment(path: string, number: number, options: ReadOpt
   let validBytes = from;
   let damagedBytes = 0;
   let records = 0;
-  for (const { at, end } of recordsIn(data, from)) {
+  for (let at = nextRecord(data, from); at < data.length; at = nextRecord(data, validBytes)) {
+    const end = endOf(data, at);
     teller.tell(at, end);
     records++;
     damagedBytes += at - validBytes;
@@ -206,13 +208,11 @@ export async function readSegmentFile(path: string): Promise<SegmentFile> {
   );
 }
 
-/** Where whole records lie, in their order. What is damaged is passed over byte by byte. */
-export function* recordsIn(data: Buffer, from: number): Generator<{ readonly at: number; readonly end: number }> {
-  for (let at = from; at < data.length; ) {
-    const end = recordEnd(data, at);
-    if (end !== 0) yield { at, end };
-    at = end === 0 ? at + 1 : end;
-  }
+/** Where the next whole record begins, from a place on; the length of the data where there is none. Damage is passed over byte by byte. */
+export function nextRecord(data: Buffer, from: number): number {
+  let at = from;
+  while (at < data.length && recordEnd(data, at) === 0) at++;
+  return at;
 }
 
 async function readWhole(path: string): Promise<Buffer> {
