@@ -103,10 +103,16 @@ module.exports = {
       "what was built by hand is read into config",
     ),
     onlyTo(
+      "hosts-on-model",
+      "^infra/hosts/",
+      ["^infra/(hosts|model|commands)/", "^agents/lib/(errors|foreign)\\.ts$"],
+      "the door to hosts knows connections, not what anybody asks there",
+    ),
+    onlyTo(
       "plugins-alone",
       "^infra/plugins/",
-      ["^infra/plugins/"],
-      "plugins stand in for official ones: they import nothing of warren",
+      ["^infra/plugins/", "^agents/lib/management\\.ts$"],
+      "plugins stand in for official ones: of warren they import the client of the management API alone",
     ),
     {
       name: "infra-below-scripts",

@@ -6,6 +6,7 @@ import { defaultLabName, labDirectory } from "../scripts/lab/index.ts";
 import { labOptions } from "../scripts/lab/verbs.ts";
 import { wantsColor } from "../scripts/lib/color.ts";
 import { interruptibleTwice } from "../scripts/lib/interruption.ts";
+import { formatColumns } from "../scripts/lib/table.ts";
 import { checkAccountFile } from "../scripts/traffic/report.ts";
 import type { ChaosResult } from "./chaos/account.ts";
 import { faults as allFaults, type Fault } from "./chaos/faults.ts";
@@ -68,8 +69,7 @@ Exit code 0: nothing lost or repeated, and the system came back after every faul
 
 async function chaos(flags: Flags): Promise<void> {
   if (flags.list) {
-    const width = Math.max(...allFaults.map(({ name }) => name.length));
-    for (const { name, summary } of allFaults) process.stdout.write(`${name.padEnd(width)}  ${summary}\n`);
+    process.stdout.write(`${formatColumns(allFaults.map(({ name, summary }) => [name, summary]))}\n`);
     return;
   }
   if (flags.json !== undefined) await checkAccountFile(flags.json);

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stripVTControlCharacters } from "node:util";
+import { formatColumns } from "../scripts/lib/table.ts";
 
 /** The checkout; every suite runs from here. */
 const checkout = path.resolve(import.meta.dirname, "..");
@@ -166,12 +167,6 @@ export function resultTable(results: readonly SuiteResult[]): string {
     `${failed}`,
     `${seconds.toFixed(1)} s`,
   ]);
-  const all = [["", "passed", "failed", "time"], ...rows];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join("  ")
-      .trimEnd();
-  return `${all.map(line).join("\n")}\n`;
+  const head = ["", "passed", "failed", "time"];
+  return `${formatColumns([head, ...rows], "", { isNumber: (column) => column > 0 })}\n`;
 }

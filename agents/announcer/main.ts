@@ -12,13 +12,14 @@ import { TreeJournal } from "../lib/tree-journal.ts";
 import { TreeWatch } from "../lib/tree-watch.ts";
 import { Announcer } from "./announcer.ts";
 import { type Config, configSchema } from "./config.ts";
+import { exportAnnounced } from "./product.ts";
 import { openReannouncer } from "./reannouncer.ts";
 import { openTelemetry } from "./telemetry.ts";
 
 async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentContext<Config>): Promise<RunningAgent> {
   const root = findRoot(config.rootDirectory, stateDirectory);
   const journal = new TreeJournal({
-    file: join(stateDirectory, "announced.journal"),
+    file: journalFile(stateDirectory),
     keepSeconds: config.rescanWindowSeconds,
     now: Date.now,
     onFailure: (error) =>
@@ -86,5 +87,10 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   };
 }
 
-export const main = (argv: readonly string[]) => runAgent({ name: "announcer", configSchema, start }, argv);
+const journalFile = (stateDirectory: string): string => join(stateDirectory, "announced.journal");
+
+const exportJournal = (_: Config, stateDirectory: string) => exportAnnounced(journalFile(stateDirectory));
+
+const program = { name: "announcer", configSchema, start, exportJournal };
+export const main = (argv: readonly string[]) => runAgent(program, argv);
 if (import.meta.main) process.exit(await main(process.argv.slice(2)));

@@ -1,7 +1,9 @@
 import { productKey, type WireMessage } from "../lib/announcement.ts";
 import { codecV00 } from "../lib/codec-v00.ts";
+import type { ExportEntry } from "../lib/journal-export.ts";
 import { good, type Result } from "../lib/result.ts";
 import { formatTopic } from "../lib/topics.ts";
+import { exportTreeJournal } from "../lib/tree-journal.ts";
 import type { Config } from "./config.ts";
 
 /** One announcement, ready to be sent. */
@@ -9,6 +11,13 @@ export interface OutgoingAnnouncement {
   readonly routingKey: string;
   readonly message: WireMessage;
 }
+
+/** What the announcer's journal tells, see `exportTreeJournal`, each product with the key that it was announced under. */
+export async function* exportAnnounced(file: string): AsyncGenerator<ExportEntry> {
+  for await (const entry of exportTreeJournal(file)) yield { ...entry, key: keyOfProductAt(entry.path) };
+}
+
+const keyOfProductAt = (path: string): string => productKey(path.slice(path.lastIndexOf("/") + 1));
 
 /** The announcement of a product of this size; the reason where its path can't be said in one. */
 export function composeAnnouncement(
@@ -19,7 +28,6 @@ export function composeAnnouncement(
   const relPath = `${config.pathPrefix}/${path}`;
   const topic = formatTopic(config.topicPrefix, relPath, config.pathPrefix);
   if (!topic.ok) return topic;
-  const key = productKey(path.slice(path.lastIndexOf("/") + 1));
-  const message = codecV00.format({ baseUrl: config.baseUrl, relPath, sizeBytes, key });
+  const message = codecV00.format({ baseUrl: config.baseUrl, relPath, sizeBytes, key: keyOfProductAt(path) });
   return message.ok ? good({ routingKey: topic.value, message: message.value }) : message;
 }

@@ -2,11 +2,8 @@ import { joinTopic, topicTail } from "../lib/dispatch-topics.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
 import type { CatchingUp } from "./catching-up.ts";
 import type { Arrival } from "./claims.ts";
-import type { CoreOptions } from "./core-options.ts";
-import type { DedupTable } from "./dedup-table.ts";
 import type { Incoming, LedgerRecord } from "./events.ts";
 import { OwedTwins } from "./owed-twins.ts";
-import type { Parts } from "./parts.ts";
 import { type Answer, type Serve, Serves } from "./serves.ts";
 import { type Help, StandbyHelp } from "./standby-help.ts";
 import type { Turn } from "./turn.ts";
@@ -18,23 +15,19 @@ import { requestsKept, WaitingRequests } from "./waiting-requests.ts";
  */
 export class Alternates {
   readonly #turn: Turn;
-  readonly #options: CoreOptions;
-  readonly #table: DedupTable;
   readonly #catchingUp: CatchingUp;
   readonly #serves: Serves;
   readonly #waiting: WaitingRequests;
   readonly #help: StandbyHelp;
   readonly #owed: OwedTwins;
 
-  constructor({ turn, options, table, catchingUp, random }: Parts) {
+  constructor(turn: Turn, catchingUp: CatchingUp) {
     this.#turn = turn;
-    this.#options = options;
-    this.#table = table;
     this.#catchingUp = catchingUp;
     this.#waiting = new WaitingRequests(turn);
-    this.#serves = new Serves(turn, options, random);
-    this.#help = new StandbyHelp(turn, options);
-    this.#owed = new OwedTwins(turn, options);
+    this.#serves = new Serves(turn);
+    this.#help = new StandbyHelp(turn);
+    this.#owed = new OwedTwins(turn);
   }
 
   get waiting(): number {
@@ -51,13 +44,13 @@ export class Alternates {
 
   /** A request came: acked when it is answered. `tail`: of its topic. */
   onRequest(key: string, source: string, delivery: Incoming, tail: string): void {
-    const slot = this.#table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.table.find(key, this.#turn.nowMs);
     const serve = this.#serves.get(key);
-    const isAnswered = slot >= 0 && (this.#table.isServed(slot) || (!serve && this.#owed.get(key) !== undefined));
+    const isAnswered = slot >= 0 && (this.#turn.table.isServed(slot) || (!serve && this.#owed.get(key) !== undefined));
     // The answer to one that was given out before may be in the ledger alone, where a node has died: only a puller can tell.
     const isDoubtful =
-      isAnswered && delivery.redelivered && this.#options.receipts && !this.#table.isServedForCertain(slot);
-    if (slot >= 0 && (this.#table.isPulled(slot) || (isAnswered && !isDoubtful))) {
+      isAnswered && delivery.redelivered && this.#turn.options.receipts && !this.#turn.table.isServedForCertain(slot);
+    if (slot >= 0 && (this.#turn.table.isPulled(slot) || (isAnswered && !isDoubtful))) {
       this.#ack(delivery);
       return;
     }
@@ -69,11 +62,11 @@ export class Alternates {
       return;
     }
     if (this.#waiting.join(key, source, delivery)) return;
-    const reason = delivery.reason ?? "no reason given";
+    const reason = delivery.marks.reason ?? "no reason given";
     this.#waiting.add({ key, routingKey: this.#twinTopic(tail), reason, source }, delivery);
-    const ref = slot >= 0 && !isDoubtful ? this.#table.twinRef(slot) : 0;
+    const ref = slot >= 0 && !isDoubtful ? this.#turn.table.twinRef(slot) : 0;
     if (ref > 0) this.#answer(key, ref, undefined);
-    else if (this.#waiting.size > this.#options.alternatesWaitingMax) this.#answerOldest();
+    else if (this.#waiting.size > this.#turn.options.alternatesWaitingMax) this.#answerOldest();
   }
 
   /** A twin came: true where a request has waited for it, or would have, and it is acked when it is out. */
@@ -91,8 +84,8 @@ export class Alternates {
 
   /** A twin is on disk. */
   onKept(key: string, ref: number): void {
-    const slot = this.#table.find(key, this.#turn.nowMs);
-    if (slot >= 0) this.#table.setTwinRef(slot, ref);
+    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    if (slot >= 0) this.#turn.table.setTwinRef(slot, ref);
     if (this.#waiting.get(key)) this.#answer(key, ref, undefined);
     else this.#payOwed(key, ref);
   }
@@ -104,13 +97,13 @@ export class Alternates {
 
   /** Some dispatcher has announced the twin, or had none and announced what had failed once more: then it is owed. */
   onTwinSeen({ key, source, routingKey, reason }: Extract<LedgerRecord, { kind: "twin" }>): void {
-    const slot = this.#table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.table.find(key, this.#turn.nowMs);
     this.#help.drop(key);
     this.#waiting.settle(key);
-    if (slot >= 0 && this.#table.source(slot) === source) {
-      if (this.#table.isPulled(slot) || this.#table.isServedForCertain(slot)) return;
+    if (slot >= 0 && this.#turn.table.source(slot) === source) {
+      if (this.#turn.table.isPulled(slot) || this.#turn.table.isServedForCertain(slot)) return;
       this.#note({ key, routingKey, reason, source });
-      this.#payOwed(key, this.#table.twinRef(slot));
+      this.#payOwed(key, this.#turn.table.twinRef(slot));
       return;
     }
     this.#owed.drop(key);
@@ -120,14 +113,14 @@ export class Alternates {
   /** The product goes out once more, since it may have been lost: what was answered for it may have been lost with it. */
   onAnew(key: string, slot: number): void {
     this.#owed.drop(key);
-    this.#table.clearServed(slot);
+    this.#turn.table.clearServed(slot);
   }
 
   /** A puller has the product: nobody needs its twin. */
   onPulled(key: string): void {
-    const slot = this.#table.find(key, this.#turn.nowMs);
-    if (slot >= 0 && !this.#table.isPulled(slot)) {
-      this.#table.setPulled(slot);
+    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    if (slot >= 0 && !this.#turn.table.isPulled(slot)) {
+      this.#turn.table.setPulled(slot);
       // Also on disk: what announcers announce again after a restart of ours must not be doubted once more.
       this.#turn.push({ type: "remember-served", key });
     }
@@ -140,7 +133,7 @@ export class Alternates {
 
   /** A request is in the ledger: whoever works has it as a delivery, a standby helps. */
   onRequestSeen({ key, routingKey, reason, source }: Extract<LedgerRecord, { kind: "request" }>): void {
-    const tail = topicTail(this.#options.alternateTopic, routingKey);
+    const tail = topicTail(this.#turn.options.alternateTopic, routingKey);
     if (tail === undefined) return;
     this.#help.plan({ key, routingKey: this.#twinTopic(tail), reason, source });
   }
@@ -165,14 +158,14 @@ export class Alternates {
   onMissing(id: number): void {
     const serve = this.#serves.settle(id);
     if (!serve) return;
-    const slot = this.#table.find(serve.key, this.#turn.nowMs);
-    if (slot >= 0) this.#table.setTwinRef(slot, 0);
+    const slot = this.#turn.table.find(serve.key, this.#turn.nowMs);
+    if (slot >= 0) this.#turn.table.setTwinRef(slot, 0);
     this.#putBack(serve);
   }
 
   /** `works`: this host dispatches, or is about to end: others' requests are not for it. */
   onTick(works: boolean): void {
-    const { alternatesWaitingMax, alternateWaitMs } = this.#options;
+    const { alternatesWaitingMax, alternateWaitMs } = this.#turn.options;
     // A host that works has the request itself, or will; where the address leaves before, it is for this one to help.
     while (!works && this.#serves.size < alternatesWaitingMax) {
       const help = this.#help.takeDue();
@@ -208,8 +201,8 @@ export class Alternates {
     const request = this.#waiting.takeOldest(sinceMs);
     if (!request) return false;
     const { help, deliveries } = request;
-    const slot = this.#table.find(help.key, this.#turn.nowMs);
-    const ref = slot < 0 ? 0 : this.#table.twinRef(slot);
+    const slot = this.#turn.table.find(help.key, this.#turn.nowMs);
+    const ref = slot < 0 ? 0 : this.#turn.table.twinRef(slot);
     if (ref > 0) {
       this.#serve(help, { ref, requests: deliveries });
       return true;
@@ -230,32 +223,32 @@ export class Alternates {
   #onServed(serve: Serve): void {
     const { key, lastRound } = serve;
     this.#finish(serve);
-    const slot = this.#table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.table.find(key, this.#turn.nowMs);
     if (!lastRound) {
       this.#markServed(key, true);
       this.#owed.drop(key);
       return;
     }
     this.#note(serve);
-    if (slot >= 0) this.#payOwed(key, this.#table.twinRef(slot));
+    if (slot >= 0) this.#payOwed(key, this.#turn.table.twinRef(slot));
   }
 
   /** Reference of a twin that is kept here and that nobody has sent; 0 for none. */
   #keptTwin(key: string): number {
-    const slot = this.#table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.table.find(key, this.#turn.nowMs);
     if (slot < 0 || this.#serves.get(key)) return 0;
-    if (this.#table.isServed(slot) || this.#table.isPulled(slot)) return 0;
-    return this.#table.twinRef(slot);
+    if (this.#turn.table.isServed(slot) || this.#turn.table.isPulled(slot)) return 0;
+    return this.#turn.table.twinRef(slot);
   }
 
   #serve(help: Help, answer: Answer): void {
-    const slot = this.#table.find(help.key, this.#turn.nowMs);
-    this.#serves.start(help, slot < 0 ? undefined : this.#table.atMs(slot), answer);
+    const slot = this.#turn.table.find(help.key, this.#turn.nowMs);
+    this.#serves.start(help, slot < 0 ? undefined : this.#turn.table.atMs(slot), answer);
   }
 
   #markServed(key: string, certain: boolean): void {
-    const slot = this.#table.find(key, this.#turn.nowMs);
-    if (slot >= 0) this.#table.setServed(slot, certain);
+    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    if (slot >= 0) this.#turn.table.setServed(slot, certain);
   }
 
   /** All that it answers is acked. */
@@ -279,12 +272,12 @@ export class Alternates {
   }
 
   #isOld(serve: Serve): boolean {
-    return serve.fromMs + this.#options.alternateWaitMs <= this.#turn.nowMs;
+    return serve.fromMs + this.#turn.options.alternateWaitMs <= this.#turn.nowMs;
   }
 
   #twinTopic(tail: string): string {
     // The tail is for people; the bare topic reaches the same queues.
-    return joinTopic(this.#options.twinTopic, tail) ?? this.#options.twinTopic;
+    return joinTopic(this.#turn.options.twinTopic, tail) ?? this.#turn.options.twinTopic;
   }
 
   #ack(delivery: Incoming): void {

@@ -78,7 +78,7 @@ test("our own publishes make nobody wait", () => {
 });
 
 test("after a silence the next delivery waits for a marker: others may have worked meanwhile", () => {
-  const at = CoreFixture.working({ silenceMs: 1000 });
+  const at = CoreFixture.working({ deliveryGapMs: 1000 });
   at.nowMs += 999;
   expect(types(at.deliver(1))).toEqual(["publish"]);
   at.nowMs += 1000;
@@ -86,7 +86,7 @@ test("after a silence the next delivery waits for a marker: others may have work
 });
 
 test("a silence while a marker is out: what came before it is decided with that marker, what came after with the next", () => {
-  const at = new CoreFixture({ silenceMs: 1000 });
+  const at = new CoreFixture({ deliveryGapMs: 1000 });
   at.tell({ type: "held" });
   const early = at.deliver(1);
   at.nowMs += 1000;

@@ -1,7 +1,6 @@
 import { backoffMs } from "../lib/backoff.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
 import { Aside } from "./aside.ts";
-import type { CoreOptions } from "./core-options.ts";
 import type { Incoming } from "./events.ts";
 import type { Turn } from "./turn.ts";
 
@@ -23,25 +22,21 @@ interface Marker {
 /**
  * What others published before a delivery came to us stands in our ledger before a marker that we publish after it came. So
  * deliveries of which that is not sure are kept aside until a marker has come back. Which are: the first ones of a
- * subscription or a channel, those after another's publish was seen, those after a silence.
+ * subscription or a channel, those after another's publish was seen, those after a gap without any.
  */
 export class CatchingUp {
   readonly aside = new Aside();
   readonly #turn: Turn;
-  readonly #options: CoreOptions;
   readonly #instance: string;
-  readonly #random: () => number;
   /** Deliveries below this number may be decided. */
   #decidableTo = 0;
   #marker: Marker | undefined;
   #markers = 0;
   #notBeforeMs = 0;
 
-  constructor(turn: Turn, options: CoreOptions, instance: string, random: () => number) {
+  constructor(turn: Turn, instance: string) {
     this.#turn = turn;
-    this.#options = options;
     this.#instance = instance;
-    this.#random = random;
   }
 
   /** Nothing waits, and what comes may be decided as it comes. */
@@ -78,7 +73,7 @@ export class CatchingUp {
   /** As `startOver`, by a publish that was lost: the channel is gone, or about to be; no use in sending at once. */
   startOverLater(): void {
     this.startOver();
-    this.#notBeforeMs = this.#turn.nowMs + this.#options.retry.minMs;
+    this.#notBeforeMs = this.#turn.nowMs + this.#turn.options.retry.minMs;
   }
 
   /** Another's publish is in the ledger: what comes from now on needs a marker. One that is under way still is behind it. */
@@ -87,7 +82,7 @@ export class CatchingUp {
   }
 
   /** Others may have worked until now: what comes from now on needs a marker that is sent from now on. */
-  doubtAfterSilence(): void {
+  doubtAfterGap(): void {
     const { tail } = this.aside;
     if (this.#marker) this.#marker.covers = Math.min(this.#marker.covers, tail);
     else this.#decidableTo = Math.min(this.#decidableTo, tail);
@@ -107,8 +102,8 @@ export class CatchingUp {
     const marker = this.#marker;
     if (!marker || marker.id !== id) return false;
     marker.id = 0;
-    const { retry, confirmTimeoutMs } = this.#options;
-    const pauseMs = outcome === "confirmed" ? confirmTimeoutMs : backoffMs(retry, marker.attempts, this.#random);
+    const { retry, confirmTimeoutMs } = this.#turn.options;
+    const pauseMs = outcome === "confirmed" ? confirmTimeoutMs : backoffMs(retry, marker.attempts, this.#turn.random);
     // Confirmed and never seen again: the ledger queue was emptied or made anew. The next one will be seen.
     marker.againAtMs = this.#turn.nowMs + pauseMs;
     return true;

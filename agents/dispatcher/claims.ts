@@ -1,5 +1,4 @@
 import { backoffMs } from "../lib/backoff.ts";
-import type { CoreOptions } from "./core-options.ts";
 import type { Incoming } from "./events.ts";
 import type { Turn } from "./turn.ts";
 
@@ -41,17 +40,13 @@ export interface Claim {
 /** Products that are claimed, by key and by the publish under way. Whoever claims a product publishes it at once. */
 export class Claims {
   readonly #turn: Turn;
-  readonly #options: CoreOptions;
-  readonly #random: () => number;
   readonly #byKey = new Map<string, Claim>();
   /** In the order in which they were sent. */
   readonly #sent = new Map<number, Claim>();
   readonly #retrying = new Set<Claim>();
 
-  constructor(turn: Turn, options: CoreOptions, random: () => number) {
+  constructor(turn: Turn) {
     this.#turn = turn;
-    this.#options = options;
-    this.#random = random;
   }
 
   get size(): number {
@@ -119,7 +114,7 @@ export class Claims {
       claim.sizeBytes = heir.sizeBytes;
       claim.routingKey = heir.routingKey;
     }
-    claim.retryAtMs = this.#turn.nowMs + backoffMs(this.#options.retry, claim.attempts, this.#random);
+    claim.retryAtMs = this.#turn.nowMs + backoffMs(this.#turn.options.retry, claim.attempts, this.#turn.random);
     this.#retrying.add(claim);
     return true;
   }
@@ -133,7 +128,7 @@ export class Claims {
   sendDue(atMs: number): void {
     for (const claim of this.#retrying) {
       if (claim.retryAtMs > atMs || !claim.delivery) continue;
-      if (this.#sent.size >= this.#options.publishingMax) return;
+      if (this.#sent.size >= this.#turn.options.publishingMax) return;
       this.#retrying.delete(claim);
       this.#send(claim, claim.delivery);
     }

@@ -1,3 +1,5 @@
+import { UserError } from "../lib/errors.ts";
+
 /** What a clock is read from; tests give their own. */
 export interface ClockSources {
   /** The system's clock, milliseconds since 1970: somebody may set it. */
@@ -34,8 +36,12 @@ export class Clock {
     return this.#sources.systemMs() - this.#sources.steadyMs();
   }
 
-  /** Further off than can be worked with: a process that starts now has the right time. */
-  get mustStartAnew(): boolean {
-    return Math.abs(this.steppedMs) >= clockStepMaxMs;
+  /** Further off than can be worked with: why this process has to end. One that starts now has the right time. */
+  get mustStartAnew(): UserError | undefined {
+    const { steppedMs } = this;
+    if (Math.abs(steppedMs) < clockStepMaxMs) return undefined;
+    const direction = steppedMs < 0 ? "back" : "forward";
+    const problem = `the system's clock was set ${direction} by ${Math.round(Math.abs(steppedMs) / 1000)} s`;
+    return new UserError("clock", problem, "nothing is lost: started again, it reads its journal by the right time");
   }
 }

@@ -11,6 +11,7 @@ import {
   topicPrefix,
   twinTopicDefault,
 } from "../lib/dispatch-topics.ts";
+import type { CoreOptions } from "./core-options.ts";
 import { requestsKept } from "./waiting-requests.ts";
 
 /** The broker takes a delivery back that was not settled for half an hour (its consumer_timeout): a doubt ends before. */
@@ -164,6 +165,28 @@ export function hostNameOf(config: Config): string {
 
 export function ledgerQueueOf(config: Config): string {
   return config.ledgerQueue ?? `cmc.urp.ledger.${hostNameOf(config)}`;
+}
+
+/**
+ * After so long without any delivery the ledger is read up to a marker before the next is decided: another host may have worked
+ * meanwhile. Under load there is no such pause, and after one it costs the first product some 20 ms.
+ */
+const deliveryGapMs = 1000;
+
+/** What the core is told of the config: its times in milliseconds, and what it may do with the prefetch. */
+export function coreOptionsOf(config: Config): CoreOptions {
+  const { inputTopic, notifyTopic, alternateTopic, twinTopic, entriesMax, receipts } = config;
+  const { giveUpMs, confirmTimeoutMs, standbyServeDelayMs } = config;
+  return {
+    ...{ inputTopic, notifyTopic, alternateTopic, twinTopic, entriesMax, receipts },
+    ...{ giveUpMs, confirmTimeoutMs, standbyServeDelayMs, deliveryGapMs },
+    ...sharesOf(config),
+    dedupWindowMs: config.dedupWindowSeconds * 1000,
+    retry: { minMs: config.retryDelayMinMs, maxMs: config.retryDelayMaxMs },
+    doubtMs: config.doubtSeconds * 1000,
+    doubtMaxMs: config.doubtMaxSeconds * 1000,
+    alternateWaitMs: config.alternateWaitSeconds * 1000,
+  };
 }
 
 /** How the deliveries in hand are shared out: none of these may leave no room for announcements. */

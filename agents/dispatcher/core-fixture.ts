@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Marks } from "../lib/headers.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
 import { DispatcherCore } from "./core.ts";
 import type { CoreOptions } from "./core-options.ts";
@@ -24,7 +25,7 @@ export const coreOptions: CoreOptions = {
   publishingMax: 100,
   giveUpMs: 1000,
   confirmTimeoutMs: 10_000,
-  silenceMs: 600_000,
+  deliveryGapMs: 600_000,
   alternatesWaitingMax: 3,
   alternateWaitMs: 600_000,
   standbyServeDelayMs: 1000,
@@ -80,7 +81,8 @@ export class CoreFixture {
     { source = "urp-1", redelivered = false, again = false, sizeBytes = 498_081 }: Sent = {},
   ): Incoming {
     const body = Buffer.from(`${keyOf(product)} ${sizeBytes} http://${source}/ db/RADAR/product-${product}`);
-    return { id: this.#nextDelivery++, routingKey: "v00.urp.input.RADAR", body, redelivered, again };
+    const marks: Marks = again ? { again: true } : {};
+    return { id: this.#nextDelivery++, routingKey: "v00.urp.input.RADAR", body, headers: {}, marks, redelivered };
   }
 
   /** The delivery's number in `ack` and the like is the count of those delivered and requested so far. */
@@ -90,7 +92,8 @@ export class CoreFixture {
 
   /** A puller's request: this source's announcement of the product can't be fetched. */
   request(product: number, sent: Sent = {}): Effect[] {
-    const delivery = { ...this.announcement(product, sent), routingKey: "v00.urp.alternate.RADAR", reason: "404" };
+    const announcement = this.announcement(product, sent);
+    const delivery = { ...announcement, routingKey: "v00.urp.alternate.RADAR", marks: { reason: "404" } };
     return this.tell({ type: "delivery", delivery });
   }
 

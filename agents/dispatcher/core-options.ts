@@ -28,7 +28,7 @@ export interface CoreOptions {
   /** A publish not settled for so long by a broker that is not blocked: its connection is broken. */
   readonly confirmTimeoutMs: number;
   /** After so long without any delivery, others may have worked meanwhile without our noticing. */
-  readonly silenceMs: number;
+  readonly deliveryGapMs: number;
   /** Requests for an alternate that wait for a twin, unacked. */
   readonly alternatesWaitingMax: number;
   readonly alternateWaitMs: number;

@@ -17,7 +17,7 @@ type Publish = Extract<Effect, { type: "publish" }>;
  * proven here: several hosts, and a broker that loses part of a publish. That is what the simulation is for.
  */
 class World {
-  readonly at = new CoreFixture({ publishingMax: 5, alternatesWaitingMax: 2, silenceMs: 3000 });
+  readonly at = new CoreFixture({ publishingMax: 5, alternatesWaitingMax: 2, deliveryGapMs: 3000 });
   readonly queue: Message[] = [];
   readonly unacked = new Map<number, Message>();
   readonly publishing = new Map<number, Publish>();
@@ -121,10 +121,11 @@ class World {
       }
       this.publishing.set(effect.claim, effect);
     }
-    if (effect.type !== "ack" && effect.type !== "requeue") return;
-    const message = this.unacked.get(effect.delivery);
-    if (!message) throw new Error(`delivery ${effect.delivery} is settled, and is not ours`);
-    this.unacked.delete(effect.delivery);
+    if (effect.type !== "ack" && effect.type !== "requeue" && effect.type !== "keep-twin") return;
+    const id = effect.type === "keep-twin" ? effect.delivery.id : effect.delivery;
+    const message = this.unacked.get(id);
+    if (!message) throw new Error(`delivery ${id} is settled, and is not ours`);
+    this.unacked.delete(id);
     if (effect.type === "requeue") this.queue.unshift({ ...message, redelivered: true });
     else if (!this.timesOut.has(message.product)) throw new Error("acked before it was out");
   }

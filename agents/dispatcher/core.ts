@@ -1,7 +1,6 @@
 import type { dispatcherStates } from "../lib/health.ts";
 import type { CoreOptions, CoreParts } from "./core-options.ts";
 import { Decisions } from "./decisions.ts";
-import type { DedupTable } from "./dedup-table.ts";
 import type { Effect, Event, Incoming, LedgerRecord } from "./events.ts";
 import { Feed } from "./feed.ts";
 import { Patience } from "./patience.ts";
@@ -20,9 +19,7 @@ const resumeShare = 0.9;
  * nothing goes out twice. This file says whether this host takes announcements at all; see `Decisions` for what it does then.
  */
 export class DispatcherCore {
-  readonly #options: CoreOptions;
-  readonly #table: DedupTable;
-  readonly #turn = new Turn();
+  readonly #turn: Turn;
   readonly #decisions: Decisions;
   readonly #feed: Feed;
   readonly #patience: Patience;
@@ -35,11 +32,10 @@ export class DispatcherCore {
   #leavingSinceMs = 0;
 
   constructor(options: CoreOptions, parts: CoreParts) {
-    this.#options = options;
-    this.#table = parts.table;
-    this.#decisions = new Decisions(this.#turn, options, parts);
-    this.#feed = new Feed(this.#turn, options.silenceMs);
-    this.#patience = new Patience(this.#turn, options.confirmTimeoutMs);
+    this.#turn = new Turn(options, parts);
+    this.#decisions = new Decisions(this.#turn, parts.instance);
+    this.#feed = new Feed(this.#turn);
+    this.#patience = new Patience(this.#turn);
     this.#full = this.entries >= options.entriesMax;
     this.#ledgerPaused = this.#full;
   }
@@ -152,13 +148,13 @@ export class DispatcherCore {
       return;
     }
     const { catchingUp } = this.#decisions;
-    if (this.#feed.onDelivery()) catchingUp.doubtAfterSilence();
+    if (this.#feed.onDelivery()) catchingUp.doubtAfterGap();
     if (this.#taking === "leaving") catchingUp.aside.push(delivery);
-    else if (!this.#decisions.onDelivery(delivery)) this.#becomeFull();
+    else if (this.#decisions.onDelivery(delivery) === "full") this.#becomeFull();
   }
 
   #goOn(): void {
-    if (this.#taking === "yes" && this.keptAside > 0 && !this.#decisions.goOn()) this.#becomeFull();
+    if (this.#taking === "yes" && this.keptAside > 0 && this.#decisions.goOn() === "full") this.#becomeFull();
   }
 
   #onLedger(record: LedgerRecord): void {
@@ -166,10 +162,10 @@ export class DispatcherCore {
     switch (record.kind) {
       case "published":
         if (!record.ours) this.#sawAnother(record.atMs);
-        if (!products.onPublished(record)) this.#refuse();
+        if (products.onPublished(record) === "full") this.#refuse();
         break;
       case "pulled":
-        if (!products.onPulled(record)) this.#refuse();
+        if (products.onPulled(record) === "full") this.#refuse();
         break;
       case "twin":
         alternates.onTwinSeen(record);
@@ -179,7 +175,7 @@ export class DispatcherCore {
         alternates.onRequestSeen(record);
         break;
       case "marker":
-        if (this.#taking === "yes" && !this.#decisions.onToken(record.token)) this.#becomeFull();
+        if (this.#taking === "yes" && this.#decisions.onToken(record.token) === "full") this.#becomeFull();
         break;
     }
   }
@@ -255,9 +251,9 @@ export class DispatcherCore {
   }
 
   #onTick(): void {
-    const { entriesMax } = this.#options;
-    this.#table.expire(this.#turn.nowMs);
-    if (this.#full && this.#taking === "no" && this.entries <= entriesMax * resumeShare) this.#resume();
+    const { table, options, nowMs } = this.#turn;
+    table.expire(nowMs);
+    if (this.#full && this.#taking === "no" && this.entries <= options.entriesMax * resumeShare) this.#resume();
     // Whoever ends begins nothing more.
     if (this.#taking !== "leaving") this.#decisions.alternates.onTick(this.#taking === "yes" || this.#stopped);
     if (this.#taking === "yes") this.#decisions.onTick();
@@ -274,8 +270,8 @@ export class DispatcherCore {
 
   /** What is not settled in time must die with its channel, before another host decides about the same. */
   #giveUp(): void {
-    const { nowMs } = this.#turn;
-    const { giveUpMs, confirmTimeoutMs } = this.#options;
+    const { nowMs, options } = this.#turn;
+    const { giveUpMs, confirmTimeoutMs } = options;
     if (this.#taking === "leaving" && !this.#held && nowMs - this.#leavingSinceMs >= giveUpMs) {
       this.#disconnect(`publishes not settled within ${giveUpMs} ms after the address left`);
       this.#taking = "no";

@@ -1,12 +1,10 @@
 import { joinTopic, topicTail } from "../lib/dispatch-topics.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
-import { type ScannedV00, scanV00 } from "../lib/scan-v00.ts";
 import { Alternates } from "./alternates.ts";
 import { CatchingUp } from "./catching-up.ts";
-import type { CoreOptions, CoreParts } from "./core-options.ts";
 import type { Incoming } from "./events.ts";
-import { Products } from "./products.ts";
-import { readOddV00 } from "./read-input.ts";
+import { Products, type Room } from "./products.ts";
+import { readV00 } from "./read-v00.ts";
 import type { Turn } from "./turn.ts";
 
 /**
@@ -18,15 +16,13 @@ export class Decisions {
   readonly products: Products;
   readonly alternates: Alternates;
   readonly #turn: Turn;
-  readonly #options: CoreOptions;
 
-  constructor(turn: Turn, options: CoreOptions, { table, instance, random = Math.random }: CoreParts) {
+  /** `instance`: of this process, see `CoreParts`. */
+  constructor(turn: Turn, instance: string) {
     this.#turn = turn;
-    this.#options = options;
-    this.catchingUp = new CatchingUp(turn, options, instance, random);
-    const parts = { turn, options, table, catchingUp: this.catchingUp, random };
-    this.alternates = new Alternates(parts);
-    this.products = new Products(parts, this.alternates);
+    this.catchingUp = new CatchingUp(turn, instance);
+    this.alternates = new Alternates(turn, this.catchingUp);
+    this.products = new Products(turn, this.catchingUp, this.alternates);
   }
 
   /** Publishes under way that deliveries wait for. */
@@ -40,13 +36,13 @@ export class Decisions {
     return Math.min(claims.oldestSentAtMs, this.alternates.oldestSentAtMs, this.catchingUp.oldestSentAtMs);
   }
 
-  get #hasRoom(): boolean {
-    return this.products.claims.sent < this.#options.publishingMax;
+  get #mayPublish(): boolean {
+    return this.products.claims.sent < this.#turn.options.publishingMax;
   }
 
-  /** A delivery while this host takes. False where the table has no room: all that is undecided is kept aside. */
-  onDelivery(delivery: Incoming): boolean {
-    if (this.catchingUp.isDone && this.#hasRoom) return this.#decide(delivery);
+  /** A delivery while this host takes. */
+  onDelivery(delivery: Incoming): Room {
+    if (this.catchingUp.isDone && this.#mayPublish) return this.#decide(delivery);
     this.catchingUp.aside.push(delivery);
     return this.goOn();
   }
@@ -58,26 +54,29 @@ export class Decisions {
     return false;
   }
 
-  /** A marker is back: what fell due before it was sent is published, what is kept aside is decided. False as above. */
-  onToken(token: string): boolean {
+  /** A marker is back: what fell due before it was sent is published, what is kept aside is decided. */
+  onToken(token: string): Room {
     const fromMs = this.catchingUp.onToken(token);
-    if (fromMs === undefined) return true;
-    if (this.#turn.nowMs - fromMs < this.#options.confirmTimeoutMs) return this.products.sendDue(fromMs) && this.goOn();
+    if (fromMs === undefined) return "room";
+    const { nowMs, options } = this.#turn;
+    if (nowMs - fromMs < options.confirmTimeoutMs) {
+      return this.products.sendDue(fromMs) === "full" ? "full" : this.goOn();
+    }
     // Kept aside for so long it may have been given to another host, which has decided by now: if it is ours, it comes again at once.
     this.#requeueAside();
     this.catchingUp.startOver();
-    return true;
+    return "room";
   }
 
-  /** Decides what is kept aside, as far as may be, and asks for a marker where that is what the rest waits for. False as above. */
-  goOn(): boolean {
-    while (this.#hasRoom) {
+  /** Decides what is kept aside, as far as may be, and asks for a marker where that is what the rest waits for. */
+  goOn(): Room {
+    while (this.#mayPublish) {
       const delivery = this.catchingUp.next();
       if (!delivery) break;
-      if (!this.#decide(delivery)) return false;
+      if (this.#decide(delivery) === "full") return "full";
     }
     this.catchingUp.send();
-    return true;
+    return "room";
   }
 
   onTick(): void {
@@ -105,44 +104,36 @@ export class Decisions {
     for (const { id } of this.catchingUp.aside.drain()) this.#turn.push({ type: "requeue", delivery: id });
   }
 
-  #decide(delivery: Incoming): boolean {
+  #decide(delivery: Incoming): Room {
     this.#turn.deciding = delivery;
-    const { inputTopic, alternateTopic } = this.#options;
+    const { inputTopic, alternateTopic } = this.#turn.options;
     const tail = topicTail(inputTopic, delivery.routingKey);
     if (tail !== undefined) return this.#decideAnnouncement(delivery, tail);
     const requestTail = topicTail(alternateTopic, delivery.routingKey);
     if (requestTail === undefined) {
-      this.#putAside(delivery, `routing key does not start with ${inputTopic}: ${delivery.routingKey}`);
-      return true;
+      return this.#putAside(delivery, `routing key does not start with ${inputTopic}: ${delivery.routingKey}`);
     }
-    const read = this.#read(delivery);
-    if (read) this.alternates.onRequest(read.key, read.source, delivery, requestTail);
-    return true;
+    const read = readV00(delivery.body);
+    if (!read.ok) return this.#putAside(delivery, read.reason);
+    this.alternates.onRequest(read.value.key, read.value.source, delivery, requestTail);
+    return "room";
   }
 
-  #decideAnnouncement(delivery: Incoming, tail: string): boolean {
-    const { notifyTopic } = this.#options;
+  #decideAnnouncement(delivery: Incoming, tail: string): Room {
+    const { nowMs, options } = this.#turn;
+    const { notifyTopic } = options;
     const routingKey = joinTopic(notifyTopic, tail);
     if (routingKey === undefined) {
-      this.#putAside(delivery, `routing key has no room for ${notifyTopic}: ${delivery.routingKey}`);
-      return true;
+      return this.#putAside(delivery, `routing key has no room for ${notifyTopic}: ${delivery.routingKey}`);
     }
-    const read = this.#read(delivery);
-    if (!read) return true;
-    const { key, source, sizeBytes } = read;
-    return this.products.take(key, { delivery, source, sizeBytes, atMs: this.#turn.nowMs, routingKey });
+    const read = readV00(delivery.body);
+    if (!read.ok) return this.#putAside(delivery, read.reason);
+    const { key, source, sizeBytes } = read.value;
+    return this.products.take(key, { delivery, source, sizeBytes, atMs: nowMs, routingKey });
   }
 
-  #read(delivery: Incoming): ScannedV00 | undefined {
-    const scanned = scanV00(delivery.body);
-    if (scanned) return scanned;
-    const read = readOddV00(delivery.body);
-    if (read.ok) return read.value;
-    this.#putAside(delivery, read.reason);
-    return undefined;
-  }
-
-  #putAside(delivery: Incoming, reason: string): void {
+  #putAside(delivery: Incoming, reason: string): Room {
     this.#turn.push({ type: "dead-letter", delivery: delivery.id, reason });
+    return "room";
   }
 }

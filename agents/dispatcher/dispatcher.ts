@@ -6,12 +6,10 @@ import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts"
 import type { AgentHealth } from "../lib/health.ts";
 import { Clock } from "./clock.ts";
 import { ClockDifference } from "./clock-difference.ts";
-import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
+import { type Config, coreOptionsOf, hostNameOf, ledgerQueueOf } from "./config.ts";
 import { DispatcherCore } from "./core.ts";
-import { coreOptionsOf } from "./core-settings.ts";
 import { DedupTable } from "./dedup-table.ts";
 import { Effects } from "./effects.ts";
-import { clockFault, journalFault } from "./ends.ts";
 import type { Effect, Event } from "./events.ts";
 import { InTurn } from "./in-turn.ts";
 import { Input } from "./input.ts";
@@ -19,10 +17,8 @@ import { Journal } from "./journal.ts";
 import { tableReplay } from "./journal-replay.ts";
 import { Ledger } from "./ledger.ts";
 import { LedgerReader } from "./ledger-record.ts";
-import { Outgoing } from "./outgoing.ts";
 import { QueueWatches } from "./queue-watches.ts";
-import { tellSilence } from "./silence-alarm.ts";
-import { Sources } from "./sources.ts";
+import { Sources, tellSilence } from "./sources.ts";
 import { StateLog } from "./state-log.ts";
 import { type DispatcherView, statusOf } from "./status.ts";
 import { Telemetry } from "./telemetry.ts";
@@ -34,6 +30,8 @@ const now = clock.nowMs;
 const tickMs = 50;
 const silenceCheckMs = 1000;
 
+export const journalFolder = (stateDirectory: string): string => join(stateDirectory, "journal");
+
 /** Reads the journal, then begins: what went out before this process is known before the first decision. */
 export async function startDispatcher(context: AgentContext<Config>): Promise<Dispatcher> {
   const { config, log, stateDirectory } = context;
@@ -41,7 +39,7 @@ export async function startDispatcher(context: AgentContext<Config>): Promise<Di
   const table = new DedupTable({ windowMs, entriesMax: config.entriesMax });
   const startedAtMs = performance.now();
   const journal = await Journal.open({
-    directory: join(stateDirectory, "journal"),
+    directory: journalFolder(stateDirectory),
     windowMs,
     nowMs: now,
     replay: tableReplay(table, now()),
@@ -165,15 +163,11 @@ export class Dispatcher implements RunningAgent {
 
   #openEffects(): Effects {
     const { config, log } = this.#context;
-    const outgoing = new Outgoing({
-      session: this.#session,
-      exchange: config.exchange,
-      markerTopic: ledgerTopicsOf(config).marker,
-    });
+    const { exchange, inputQueue, alternateTopic } = config;
     return new Effects({
       ...{ session: this.#session, input: this.#input, ledger: this.#ledger, journal: this.#journal },
-      ...{ telemetry: this.#telemetry, warnings: new Warnings(log), log, outgoing },
-      ...{ inputQueue: config.inputQueue, alternateTopic: config.alternateTopic },
+      ...{ telemetry: this.#telemetry, warnings: new Warnings(log), log },
+      ...{ exchange, inputQueue, alternateTopic, markerTopic: ledgerTopicsOf(config).marker },
       tell: (event) => this.#events.tell(event),
       fail: (error) => this.#fail(error),
     });
@@ -202,9 +196,8 @@ export class Dispatcher implements RunningAgent {
 
   #tick(): void {
     this.#events.tell({ type: "tick" });
-    const { lifeCycle } = this.#context;
-    if (this.#journal.mustStartAnew) lifeCycle.fail(journalFault());
-    if (clock.mustStartAnew) lifeCycle.fail(clockFault(clock.steppedMs));
+    const fault = this.#journal.mustStartAnew ?? clock.mustStartAnew;
+    if (fault) this.#context.lifeCycle.fail(fault);
   }
 
   /**

@@ -1,7 +1,5 @@
 import type { Arrival } from "./claims.ts";
-import type { CoreOptions } from "./core-options.ts";
-import { roundingMs } from "./parts.ts";
-import type { Turn } from "./turn.ts";
+import { roundingMs, type Turn } from "./turn.ts";
 
 /**
  * What an empty pull queue has given out may be in a puller's hands, which tries for a while before it gives a receipt or asks
@@ -21,7 +19,6 @@ type Held = [Arrival, ...Arrival[]];
  */
 export class Doubts {
   readonly #turn: Turn;
-  readonly #options: CoreOptions;
   /** By key; the oldest first. `atMs` of a key's first: since when it is held. */
   readonly #redelivered = new Map<string, Held>();
   /** Announced again: a broker that comes back has many of them, and they are no reason to send a redelivered one early. */
@@ -36,9 +33,8 @@ export class Doubts {
   #emptyFromMs = Number.NEGATIVE_INFINITY;
   #emptyToMs = Number.NEGATIVE_INFINITY;
 
-  constructor(turn: Turn, options: CoreOptions) {
+  constructor(turn: Turn) {
     this.#turn = turn;
-    this.#options = options;
   }
 
   get size(): number {
@@ -53,8 +49,8 @@ export class Doubts {
     const redelivered = this.#redelivered.get(key);
     const held = redelivered ?? this.#announcedAgain.get(key);
     if (held) held.push(arrival);
-    else (arrival.delivery.again ? this.#announcedAgain : this.#redelivered).set(key, [arrival]);
-    if (redelivered || !(held || arrival.delivery.again)) this.#redeliveries++;
+    else (arrival.delivery.marks.again ? this.#announcedAgain : this.#redelivered).set(key, [arrival]);
+    if (redelivered || !(held || arrival.delivery.marks.again)) this.#redeliveries++;
     this.#deliveries++;
     if (!held) this.#turn.push({ type: "doubt", key });
   }
@@ -71,7 +67,7 @@ export class Doubts {
       this.#emptyToMs = Number.NEGATIVE_INFINITY;
       return;
     }
-    if (nowMs - this.#emptyToMs > this.#options.doubtMs) this.#emptyFromMs = nowMs;
+    if (nowMs - this.#emptyToMs > this.#turn.options.doubtMs) this.#emptyFromMs = nowMs;
     this.#emptyToMs = nowMs;
   }
 
@@ -87,7 +83,7 @@ export class Doubts {
 
   /** Key of one that was to go out again at `atMs`, or is too many. */
   due(atMs: number): string | undefined {
-    const { doubtsMax } = this.#options;
+    const { doubtsMax } = this.#turn.options;
     return (
       this.#dueOf(this.#redelivered, this.#redeliveries > doubtsMax, atMs) ??
       this.#dueOf(this.#announcedAgain, this.#deliveries > doubtsMax, atMs)
@@ -109,7 +105,7 @@ export class Doubts {
   }
 
   #dueOf(all: ReadonlyMap<string, Held>, tooMany: boolean, atMs: number): string | undefined {
-    const { doubtMs, doubtMaxMs } = this.#options;
+    const { doubtMs, doubtMaxMs } = this.#turn.options;
     for (const [key, [held]] of all) {
       if (tooMany || held.atMs + doubtMaxMs <= atMs) return key;
       // All that follow are younger.

@@ -1,13 +1,13 @@
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { deadLetter } from "../lib/dead-letter.ts";
 import { topicTail } from "../lib/dispatch-topics.ts";
+import { type Headers, markHeaders } from "../lib/headers.ts";
 import type { Log } from "../lib/log.ts";
-import type { PublishOutcome } from "../lib/publisher.ts";
+import type { PublishOptions } from "../lib/publisher.ts";
 import type { Effect, Event } from "./events.ts";
 import type { Input } from "./input.ts";
 import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Outgoing } from "./outgoing.ts";
 import { SyncedAcks } from "./synced-acks.ts";
 import type { Telemetry } from "./telemetry.ts";
 import type { Warnings } from "./warnings.ts";
@@ -16,17 +16,31 @@ export interface EffectParts {
   readonly session: BrokerSession;
   readonly input: Input;
   readonly ledger: Ledger;
-  readonly outgoing: Outgoing;
   readonly journal: Journal;
   readonly telemetry: Telemetry;
   readonly warnings: Warnings;
   readonly log: Log;
+  readonly exchange: string;
   readonly inputQueue: string;
   readonly alternateTopic: string;
+  /** The topic of this host's markers. */
+  readonly markerTopic: string;
   /** What comes of an effect, for the core: never handled before all effects of the event under way are done. */
   tell(event: Event): void;
   /** A fault of ours: the process is to end. */
   fail(error: Error): void;
+}
+
+/** A message to be published; `claim` names its outcome. */
+interface Outgoing {
+  readonly claim: number;
+  readonly routingKey: string;
+  readonly body: Buffer;
+  readonly headers?: Headers;
+  /** The window counts from the timestamp, so that is never early: whole seconds, rounded up. */
+  readonly timestampSeconds?: number | undefined;
+  /** What it is to a request for an alternate, where it answers one. */
+  readonly answer?: "served" | "failed";
 }
 
 type Of<T extends Effect["type"]> = Extract<Effect, { type: T }>;
@@ -38,8 +52,6 @@ export class Effects {
   readonly #asides = new Set<Promise<void>>();
   /** Twins that are acked when they are on disk: whoever dies before has them given out again, and keeps them then. */
   readonly #twins: SyncedAcks;
-  /** The delivery whose twin was given to the journal last. */
-  #keptTwin: number | undefined;
 
   constructor(parts: EffectParts) {
     this.#parts = parts;
@@ -48,13 +60,13 @@ export class Effects {
   }
 
   do(effect: Effect, nowMs: number): void {
-    const { input, outgoing, journal } = this.#parts;
+    const { input, journal } = this.#parts;
     switch (effect.type) {
       case "publish":
-        outgoing.publish(effect, this.#outcomeOf(effect.claim));
+        this.#publish(effect);
         break;
       case "ack":
-        this.#ack(effect.delivery);
+        input.take(effect.delivery)?.ack();
         break;
       case "requeue":
         input.take(effect.delivery)?.requeue();
@@ -81,15 +93,8 @@ export class Effects {
     await Promise.all([...this.#asides, this.#twins.settled()]);
   }
 
-  #ack(id: number): void {
-    const delivery = this.#parts.input.take(id);
-    if (!delivery) return;
-    if (id === this.#keptTwin) this.#twins.add(delivery);
-    else delivery.ack();
-  }
-
   #doSeldom(effect: Effect, nowMs: number): void {
-    const { input, ledger, session, outgoing, warnings, log, fail } = this.#parts;
+    const { input, ledger, session, warnings, log, fail } = this.#parts;
     switch (effect.type) {
       case "subscribe":
         input.subscribe();
@@ -109,13 +114,13 @@ export class Effects {
         log.info("there is room again: the ledger is read");
         break;
       case "marker":
-        outgoing.marker(effect, this.#outcomeOf(effect.claim));
+        this.#sendMarker(effect);
         break;
       case "serve":
         this.#serve(effect).catch(fail);
         break;
       case "serve-delivery":
-        outgoing.deliveredTwin(effect, this.#outcomeOf(effect.claim, this.#answerOf(effect)));
+        this.#serveDelivery(effect);
         break;
       case "dead-letter":
         this.deadLetter(effect.delivery, effect.reason);
@@ -132,34 +137,65 @@ export class Effects {
     }
   }
 
-  /** The core has its delivery acked next. */
   #keepTwin({ key, delivery }: Of<"keep-twin">): void {
-    const { journal, tell } = this.#parts;
+    const { input, journal, tell } = this.#parts;
     const ref = journal.twin(key, delivery.routingKey, delivery.body);
+    const inHand = input.take(delivery.id);
     // 0: no room for it while the disk is full. A puller that asks gets its own announcement back.
-    if (ref === 0) return;
-    this.#keptTwin = delivery.id;
+    if (ref === 0) {
+      inHand?.ack();
+      return;
+    }
+    if (inHand) this.#twins.add(inHand);
     tell({ type: "twin-kept", key, ref });
   }
 
-  async #serve(effect: Of<"serve">): Promise<void> {
-    const { journal, outgoing, tell } = this.#parts;
-    const { claim } = effect;
-    const twin = await journal.readTwin(effect.ref);
-    if (twin) outgoing.twin(effect, twin.body, this.#outcomeOf(claim, "served"));
-    else tell({ type: "twin-missing", claim });
+  /** A first arrival, with its headers. */
+  #publish({ claim, routingKey, delivery, firstAtMs, doubt }: Of<"publish">): void {
+    const { body } = delivery;
+    const headers = doubt ? { ...delivery.headers, ...markHeaders({ doubt }) } : delivery.headers;
+    this.#send({ claim, routingKey, body, headers, timestampSeconds: secondsOf(firstAtMs) });
   }
 
-  /** Where no twin came, the request itself goes out again. */
-  #answerOf({ delivery }: Of<"serve-delivery">): "served" | "failed" {
-    return topicTail(this.#parts.alternateTopic, delivery.routingKey) === undefined ? "served" : "failed";
+  #sendMarker({ claim, token }: Of<"marker">): void {
+    this.#send({ claim, routingKey: this.#parts.markerTopic, body: Buffer.from(token, "latin1") });
   }
 
-  #outcomeOf(claim: number, answer?: "served" | "failed"): (outcome: PublishOutcome) => void {
-    return (outcome) => {
-      if (answer && outcome === "confirmed") this.#parts.telemetry.alternate(answer);
-      this.#parts.tell({ type: "outcome", claim, outcome });
+  /** A twin from the disk: without the headers it came with, all that is needed is in its body. */
+  async #serve({ claim, routingKey, ref, reason, firstAtMs }: Of<"serve">): Promise<void> {
+    const { journal, tell } = this.#parts;
+    const twin = await journal.readTwin(ref);
+    if (!twin) {
+      tell({ type: "twin-missing", claim });
+      return;
+    }
+    const { body } = twin;
+    const headers = markHeaders({ alternate: reason });
+    this.#send({ claim, routingKey, body, headers, timestampSeconds: secondsOf(firstAtMs), answer: "served" });
+  }
+
+  /** A twin that is in hand; or the request itself, where none came. */
+  #serveDelivery({ claim, routingKey, delivery, reason, firstAtMs }: Of<"serve-delivery">): void {
+    const { body } = delivery;
+    const headers = { ...delivery.headers, ...markHeaders({ alternate: reason }) };
+    // A puller passes the first arrival on with its request.
+    const timestampSeconds = secondsOf(firstAtMs) ?? delivery.timestampSeconds;
+    const isRequest = topicTail(this.#parts.alternateTopic, delivery.routingKey) !== undefined;
+    this.#send({ claim, routingKey, body, headers, timestampSeconds, answer: isRequest ? "failed" : "served" });
+  }
+
+  /** The outcome is told once, never before this returns. */
+  #send({ claim, routingKey, body, headers, timestampSeconds, answer }: Outgoing): void {
+    const { session, exchange, telemetry, tell } = this.#parts;
+    const options: PublishOptions = {
+      contentType: "text/plain",
+      ...(headers === undefined ? {} : { headers }),
+      ...(timestampSeconds === undefined ? {} : { timestampSeconds }),
     };
+    session.send(exchange, routingKey, body, options, (outcome) => {
+      if (answer && outcome === "confirmed") telemetry.alternate(answer);
+      tell({ type: "outcome", claim, outcome });
+    });
   }
 
   /** The delivery goes to the dead letters, whatever the core thinks of it. */
@@ -171,4 +207,8 @@ export class Effects {
     const aside = work.finally(() => this.#asides.delete(aside));
     this.#asides.add(aside);
   }
+}
+
+function secondsOf(firstAtMs: number | undefined): number | undefined {
+  return firstAtMs === undefined ? undefined : Math.ceil(firstAtMs / 1000);
 }

@@ -1,21 +1,14 @@
-import type { Headers } from "../lib/headers.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
+import type { Message } from "../lib/subscription.ts";
 
-/** One message as it came from the input queue; `id` names this delivery, not the message, and is never used again. */
-export interface Incoming {
+/**
+ * One message as it came from the input queue: all that is decided by, and all that goes on with it. Its headers and marks are those
+ * that `readHeaders` let in. Of a request for an alternate the timestamp is the product's first arrival, which pullers pass on.
+ */
+export interface Incoming
+  extends Pick<Message, "routingKey" | "body" | "headers" | "marks" | "redelivered" | "timestampSeconds"> {
+  /** Names this delivery, not the message, and is never used again. */
   readonly id: number;
-  readonly routingKey: string;
-  readonly body: Buffer;
-  /** Its publisher's own, to be sent on with it. */
-  readonly headers?: Headers | undefined;
-  /** AMQP's, in seconds since 1970. Of a request: the product's first arrival, which pullers pass on. */
-  readonly timestampSeconds?: number | undefined;
-  /** As the broker says: it may have been given out before. */
-  readonly redelivered: boolean;
-  /** Announced before, and confirmed then by a broker that may have lost it since, with all that came of it (mark `again`). */
-  readonly again?: boolean | undefined;
-  /** Of a request for an alternate: why the winner could not be fetched (mark `reason`). */
-  readonly reason?: string | undefined;
 }
 
 /** What the own ledger queue says, in its order. A record may come twice. */
@@ -130,7 +123,7 @@ export type Effect =
   | { readonly type: "remember-certain"; readonly key: string }
   /** A puller has the product: nobody needs it any more, nor its twin. */
   | { readonly type: "remember-served"; readonly key: string }
-  /** Write the twin to disk; `twin-kept` tells where. */
+  /** Write the twin to disk, and ack its delivery when it is there; `twin-kept` tells where. Where it can't be kept: ack at once. */
   | { readonly type: "keep-twin"; readonly key: string; readonly delivery: Incoming }
   /** Told, for the numbers: this source's announcement was the first, and is out. */
   | { readonly type: "won"; readonly source: string; readonly tookMs: number }

@@ -1,18 +1,15 @@
-import { roundingMs } from "./parts.ts";
-import type { Turn } from "./turn.ts";
+import { roundingMs, type Turn } from "./turn.ts";
 
 /** What a subscription is given, and what others are given meanwhile: the broker feeds one consumer at a time. */
 export class Feed {
   readonly #turn: Turn;
-  readonly #silenceMs: number;
   #sinceMs = 0;
   #lastMs = 0;
   #fed = false;
   #fenced = false;
 
-  constructor(turn: Turn, silenceMs: number) {
+  constructor(turn: Turn) {
     this.#turn = turn;
-    this.#silenceMs = silenceMs;
   }
 
   /** Another was fed since the subscription began, and we were not. */
@@ -28,14 +25,14 @@ export class Feed {
     this.#fenced = false;
   }
 
-  /** True for a delivery after a silence: others may have been fed meanwhile, without our noticing. */
+  /** True for a delivery after a gap: others may have been fed meanwhile, without our noticing. */
   onDelivery(): boolean {
-    const { nowMs } = this.#turn;
-    const silent = nowMs - this.#lastMs >= this.#silenceMs;
+    const { nowMs, options } = this.#turn;
+    const isAfterGap = nowMs - this.#lastMs >= options.deliveryGapMs;
     this.#lastMs = nowMs;
     this.#fed = true;
     this.#fenced = false;
-    return silent;
+    return isAfterGap;
   }
 
   /** Another published a product that arrived first at `atMs`. */

@@ -73,7 +73,6 @@ export class Input {
     const id = this.#nextId++;
     this.#inHand.set(id, delivery);
     const { routingKey, body, headers, marks, redelivered, timestampSeconds } = delivery;
-    const { again, reason } = marks;
-    this.#options.onDelivery({ id, routingKey, body, headers, redelivered, timestampSeconds, again, reason });
+    this.#options.onDelivery({ id, routingKey, body, headers, marks, redelivered, timestampSeconds });
   }
 }

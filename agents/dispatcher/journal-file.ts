@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import type { Log } from "../lib/log.ts";
+import { syncFolder } from "../lib/whole-file.ts";
 import type { Part } from "./journal-buffer.ts";
 import { readTwin, recordLength } from "./journal-record.ts";
 import { type Segment, segmentPath } from "./journal-segment.ts";
@@ -53,7 +54,7 @@ export async function shiftSegments(segments: readonly Segment[], shiftMs: numbe
 async function openForWriting(segment: Segment): Promise<FileHandle> {
   const handle = await open(segment.path, constants.O_WRONLY | constants.O_CREAT, 0o600);
   try {
-    await syncDirectoryOf(segment);
+    await syncFolder(segment.directory);
     return handle;
   } catch (error) {
     await handle.close().catch(() => {});
@@ -67,11 +68,6 @@ async function writePart(handle: FileHandle, part: Part): Promise<void> {
     const { bytesWritten } = await handle.write(part.memory, part.from + done, part.bytes - done, part.position + done);
     done += bytesWritten;
   }
-}
-
-async function syncDirectoryOf(segment: Segment): Promise<void> {
-  const handle = await open(segment.directory, "r");
-  await handle.sync().finally(() => handle.close());
 }
 
 /** The twin at a place of a file; undefined where the file is gone or there is none. */

@@ -1,6 +1,7 @@
 import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../lib/errors.ts";
+import { openFlags } from "../lib/open-file.ts";
 import {
   headerBytes,
   isCertain,
@@ -108,32 +109,18 @@ export interface ReadOptions {
  * UserError: the file is of another version.
  */
 export async function readSegment(path: string, number: number, options: ReadOptions): Promise<ReadSegment> {
-  const data = await readWhole(path);
-  const version = readVersion(data);
-  if (version !== undefined && version !== journalVersion) {
-    throw new UserError(
-      path,
-      `is a journal of version ${version}, this warren reads version ${journalVersion}`,
-      "run the warren that wrote it, or move the folder's files away: then this host remembers only what its ledger queue tells",
-    );
-  }
+  const { data, from } = await readSegmentFile(path);
   const teller = new Teller(data, number, options);
-  let validBytes = version === undefined ? 0 : headerBytes;
+  let validBytes = from;
   let damagedBytes = 0;
   let records = 0;
-  for (let at = validBytes; at < data.length; ) {
-    const end = recordEnd(data, at);
-    if (end === 0) {
-      at++;
-      continue;
-    }
+  for (const { at, end } of recordsIn(data, from)) {
     teller.tell(at, end);
     records++;
     damagedBytes += at - validBytes;
     validBytes = end;
-    at = end;
   }
-  const isForeign = records === 0 && version === undefined && data.length >= headerBytes;
+  const isForeign = records === 0 && from === 0 && data.length >= headerBytes;
   return {
     isForeign,
     records,
@@ -199,8 +186,37 @@ class Teller {
   }
 }
 
+/** The bytes of a file of the journal. */
+export interface SegmentFile {
+  readonly data: Buffer;
+  /** Where its records begin; 0 where it has no header. */
+  readonly from: number;
+}
+
+/** @throws as `readSegment` */
+export async function readSegmentFile(path: string): Promise<SegmentFile> {
+  const data = await readWhole(path);
+  const version = readVersion(data);
+  if (version === undefined || version === journalVersion)
+    return { data, from: version === undefined ? 0 : headerBytes };
+  throw new UserError(
+    path,
+    `is a journal of version ${version}, this warren reads version ${journalVersion}`,
+    "run the warren that wrote it, or move the folder's files away: then this host remembers only what its ledger queue tells",
+  );
+}
+
+/** Where whole records lie, in their order. What is damaged is passed over byte by byte. */
+export function* recordsIn(data: Buffer, from: number): Generator<{ readonly at: number; readonly end: number }> {
+  for (let at = from; at < data.length; ) {
+    const end = recordEnd(data, at);
+    if (end !== 0) yield { at, end };
+    at = end === 0 ? at + 1 : end;
+  }
+}
+
 async function readWhole(path: string): Promise<Buffer> {
-  const handle = await open(path, "r");
+  const handle = await open(path, openFlags);
   try {
     return await handle.readFile();
   } finally {

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { UserError } from "../lib/errors.ts";
 import { JournalBuffer } from "./journal-buffer.ts";
 import { closeSegment, type KeptTwin, readTwinFile, shiftSegments } from "./journal-file.ts";
 import type { FolderLock } from "./journal-lock.ts";
@@ -84,9 +85,14 @@ export class Journal {
     return this.#writer.fault ? `${lost}; ${this.#writer.fault}` : lost;
   }
 
-  /** Something was refused, and the disk is well again: a process that opens the folder now learns the rest from the ledger. */
-  get mustStartAnew(): boolean {
-    return this.#overflowed && this.#buffer.pendingBytes === 0;
+  /**
+   * Something was refused, and the disk is well again: why this process has to end. One that opens the folder now learns the rest from
+   * the ledger.
+   */
+  get mustStartAnew(): UserError | undefined {
+    if (!this.#overflowed || this.#buffer.pendingBytes > 0) return undefined;
+    const remedy = "nothing is lost: started again, it reads what is missing from its ledger queue";
+    return new UserError("journal", "its disk was full for too long", remedy);
   }
 
   /** Bytes that aren't on disk yet. */

@@ -1,9 +1,8 @@
 import { isMessageIdOf, topicTail } from "../lib/dispatch-topics.ts";
 import type { Marks } from "../lib/headers.ts";
-import { type ScannedV00, scanV00 } from "../lib/scan-v00.ts";
 import type { ClockDifference } from "./clock-difference.ts";
 import type { LedgerRecord } from "./events.ts";
-import { readOddV00 } from "./read-input.ts";
+import { readV00 } from "./read-v00.ts";
 
 /** What is read of a message in the ledger. */
 export interface LedgerMessage {
@@ -47,9 +46,9 @@ export class LedgerReader {
     if (topicTail(notifyTopic, routingKey) !== undefined) return this.#published(message, nowMs);
     if (routingKey === pulledTopic) return this.#pulled(message, nowMs);
     if (routingKey === marker) return { kind: "marker", token: body.toString("latin1") };
-    const announcement = scanV00(body) ?? readUnusual(body);
-    if (announcement === undefined) return undefined;
-    const { key, source } = announcement;
+    const read = readV00(body);
+    if (!read.ok) return undefined;
+    const { key, source } = read.value;
     if (topicTail(twinTopic, routingKey) !== undefined) {
       const reason = message.marks.alternate ?? "not said";
       return { kind: "twin", key, source, routingKey, reason };
@@ -60,9 +59,9 @@ export class LedgerReader {
   }
 
   #published({ body, messageId, timestampSeconds }: LedgerMessage, nowMs: number): LedgerRecord | undefined {
-    const read = scanV00(body) ?? readUnusual(body);
-    if (!read) return undefined;
-    const { key, source, sizeBytes } = read;
+    const read = readV00(body);
+    if (!read.ok) return undefined;
+    const { key, source, sizeBytes } = read.value;
     const ours = isMessageIdOf(this.#publisherId, messageId);
     if (!ours && timestampSeconds !== undefined) this.#difference.seen(timestampSeconds * 1000, nowMs);
     // An older dispatcher says no time.
@@ -94,10 +93,4 @@ export class LedgerReader {
 
 function isHexDigit(byte: number): boolean {
   return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66);
-}
-
-/** Written otherwise than the radar servers write: the codec has the word. */
-function readUnusual(body: Buffer): ScannedV00 | undefined {
-  const read = readOddV00(body);
-  return read.ok ? read.value : undefined;
 }

@@ -1,4 +1,3 @@
-import type { CoreOptions } from "./core-options.ts";
 import type { Help } from "./standby-help.ts";
 import type { Turn } from "./turn.ts";
 
@@ -11,18 +10,16 @@ const owedMax = 10_000;
  */
 export class OwedTwins {
   readonly #turn: Turn;
-  readonly #options: CoreOptions;
   /** By key; the oldest first. */
   readonly #owed = new Map<string, Help & { readonly untilMs: number }>();
 
-  constructor(turn: Turn, options: CoreOptions) {
+  constructor(turn: Turn) {
     this.#turn = turn;
-    this.#options = options;
   }
 
   note(help: Help): void {
     this.#owed.delete(help.key);
-    this.#owed.set(help.key, { ...help, untilMs: this.#turn.nowMs + this.#options.dedupWindowMs });
+    this.#owed.set(help.key, { ...help, untilMs: this.#turn.nowMs + this.#turn.options.dedupWindowMs });
     for (const key of this.#owed.keys()) {
       if (this.#owed.size <= owedMax) break;
       this.#owed.delete(key);

@@ -3,13 +3,11 @@ import type { Turn } from "./turn.ts";
 /** How long the broker may take to settle a publish. What it can't help is not counted: while it is blocked, or disconnected. */
 export class Patience {
   readonly #turn: Turn;
-  readonly #timeoutMs: number;
   #blocked = false;
   #fromMs = Number.NEGATIVE_INFINITY;
 
-  constructor(turn: Turn, timeoutMs: number) {
+  constructor(turn: Turn) {
     this.#turn = turn;
-    this.#timeoutMs = timeoutMs;
   }
 
   onBlocked(blocked: boolean): void {
@@ -23,6 +21,7 @@ export class Patience {
   }
 
   isOver(oldestSentAtMs: number): boolean {
-    return !this.#blocked && this.#turn.nowMs - Math.max(oldestSentAtMs, this.#fromMs) >= this.#timeoutMs;
+    const { nowMs, options } = this.#turn;
+    return !this.#blocked && nowMs - Math.max(oldestSentAtMs, this.#fromMs) >= options.confirmTimeoutMs;
   }
 }

@@ -1,9 +1,16 @@
 import type { PublishOutcome } from "../lib/publisher.ts";
 import type { Alternates } from "./alternates.ts";
+import type { CatchingUp } from "./catching-up.ts";
 import { type Arrival, type Claim, Claims } from "./claims.ts";
 import { Doubts } from "./doubts.ts";
 import type { LedgerRecord } from "./events.ts";
-import { type Parts, roundingMs } from "./parts.ts";
+import { roundingMs, type Turn } from "./turn.ts";
+
+/**
+ * Whether the table has room. `full`: what was to be decided is kept aside, a record of the ledger is not taken and has to come again;
+ * nothing more may be accepted until there is room.
+ */
+export type Room = "room" | "full";
 
 /**
  * What becomes of each product's announcements: the first is published, and acked when that is confirmed; whoever comes while it
@@ -12,46 +19,48 @@ import { type Parts, roundingMs } from "./parts.ts";
 export class Products {
   readonly claims: Claims;
   readonly doubts: Doubts;
-  readonly #parts: Parts;
+  readonly #turn: Turn;
+  readonly #catchingUp: CatchingUp;
   readonly #alternates: Alternates;
 
-  constructor(parts: Parts, alternates: Alternates) {
-    this.#parts = parts;
+  constructor(turn: Turn, catchingUp: CatchingUp, alternates: Alternates) {
+    this.#turn = turn;
+    this.#catchingUp = catchingUp;
     this.#alternates = alternates;
-    this.claims = new Claims(parts.turn, parts.options, parts.random);
-    this.doubts = new Doubts(parts.turn, parts.options);
+    this.claims = new Claims(turn);
+    this.doubts = new Doubts(turn);
   }
 
   /** Products known, and on their way. */
   get entries(): number {
-    return this.#parts.table.size + this.claims.size;
+    return this.#turn.table.size + this.claims.size;
   }
 
   get #hasRoom(): boolean {
-    return this.entries < this.#parts.options.entriesMax;
+    return this.entries < this.#turn.options.entriesMax;
   }
 
-  /** Decides about an announcement. False where the table has no room: then it is kept aside, and nothing more may be taken. */
-  take(key: string, arrival: Arrival): boolean {
+  /** Decides about an announcement. */
+  take(key: string, arrival: Arrival): Room {
     const claim = this.claims.get(key);
     if (claim) {
       claim.waiting ??= [];
       claim.waiting.push(arrival);
-      return true;
+      return "room";
     }
-    const slot = this.#parts.table.find(key, arrival.atMs);
+    const slot = this.#turn.table.find(key, arrival.atMs);
     if (slot >= 0) {
       this.#known(slot, key, arrival);
-      return true;
+      return "room";
     }
     if (!this.#hasRoom) {
-      this.#parts.catchingUp.aside.push(arrival.delivery);
-      return false;
+      this.#catchingUp.aside.push(arrival.delivery);
+      return "full";
     }
     // One that was given out or announced before may be out all the same, where a node died before our ledger had it.
-    const { redelivered, again = false } = arrival.delivery;
-    this.claims.open(key, arrival, arrival.atMs, redelivered || again, false);
-    return true;
+    const { redelivered, marks } = arrival.delivery;
+    this.claims.open(key, arrival, arrival.atMs, redelivered || marks.again === true, false);
+    return "room";
   }
 
   /** False where the outcome was of no claim. */
@@ -63,79 +72,79 @@ export class Products {
     return true;
   }
 
-  /** A product is out, says the ledger. False where the table has no room for it: it is not taken, and must come again. */
-  onPublished(record: Extract<LedgerRecord, { kind: "published" }>): boolean {
+  /** A product is out, says the ledger. */
+  onPublished(record: Extract<LedgerRecord, { kind: "published" }>): Room {
     const { key, source, sizeBytes, ours } = record;
-    const { nowMs } = this.#parts.turn;
+    const { nowMs, table } = this.#turn;
     const claim = this.claims.get(key);
     if (claim && ours) claim.echoed = true;
-    const slot = this.#parts.table.find(key, nowMs);
+    const slot = table.find(key, nowMs);
     if (slot >= 0) {
       if (!ours) this.#alternates.onAnew(key, slot);
       this.#as(slot, record);
     } else {
       // A clock that is ahead must not make it last longer than by ours.
       const atMs = claim && ours ? claim.firstAtMs : Math.min(record.atMs, nowMs);
-      if (this.#isOver(atMs)) return true;
-      if (!claim && !this.#hasRoom) return false;
+      if (this.#isOver(atMs)) return "room";
+      if (!claim && !this.#hasRoom) return "full";
       this.#add(key, atMs, source, sizeBytes, false);
     }
     if (claim && claim.id === 0) this.#resolve(claim);
-    return true;
+    return "room";
   }
 
-  /** A puller has it. False as in `onPublished`. */
-  onPulled({ key, atMs: saidMs }: Extract<LedgerRecord, { kind: "pulled" }>): boolean {
-    const { turn, options, table } = this.#parts;
+  /** A puller has it. */
+  onPulled({ key, atMs: saidMs }: Extract<LedgerRecord, { kind: "pulled" }>): Room {
+    const { nowMs, options, table } = this.#turn;
     // Without a time it may be of a publish long ago, and proves nothing.
-    if (!options.receipts || saidMs === undefined) return true;
-    const atMs = Math.min(saidMs, turn.nowMs);
+    if (!options.receipts || saidMs === undefined) return "room";
+    const atMs = Math.min(saidMs, nowMs);
     this.doubts.sawPulled(atMs);
     // Of an earlier publish than the one known here it proves as much, while that one's window lasts.
-    if (this.#isOver(atMs - roundingMs)) return true;
+    if (this.#isOver(atMs - roundingMs)) return "room";
     const claim = this.claims.get(key);
-    let slot = table.find(key, turn.nowMs);
+    let slot = table.find(key, nowMs);
     if (slot < 0) {
       // Its publish did not get into our ledger, or comes behind.
-      if (!claim && !this.#hasRoom) return false;
+      if (!claim && !this.#hasRoom) return "full";
       slot = this.#add(key, atMs, claim?.source ?? "", claim?.sizeBytes ?? 0, true);
     }
     // First, so that no twin is kept any more.
     this.#alternates.onPulled(key);
     this.#prove(key, slot);
     if (claim && claim.id === 0) this.#resolve(claim);
-    return true;
+    return "room";
   }
 
   /** A puller has had its announcement, and can't fetch it: that was in the pull queue. */
   onRequestSeen({ key, atMs }: Extract<LedgerRecord, { kind: "request" }>): void {
-    const { turn, options, table } = this.#parts;
-    const slot = table.find(key, turn.nowMs);
+    const { nowMs, options, table } = this.#turn;
+    const slot = table.find(key, nowMs);
     if (!options.receipts || slot < 0 || atMs === undefined || this.#isOver(atMs - roundingMs)) return;
     this.#prove(key, slot);
     const claim = this.claims.get(key);
     if (claim && claim.id === 0) this.#resolve(claim);
   }
 
-  /** Publishes what fell due until `dueMs`, as far as there is room. False as in `take`. */
-  sendDue(dueMs: number): boolean {
-    const { options, table, turn } = this.#parts;
+  /** Publishes what fell due until `dueMs`, as far as there is room. */
+  sendDue(dueMs: number): Room {
+    const { options, table, nowMs } = this.#turn;
     this.claims.sendDue(dueMs);
     for (;;) {
       const key = this.claims.sent < options.publishingMax ? this.doubts.due(dueMs) : undefined;
       const held = key === undefined ? undefined : this.doubts.giveUp(key);
-      if (key === undefined || !held) return true;
-      const slot = table.find(key, turn.nowMs);
+      if (key === undefined || !held) return "room";
+      const slot = table.find(key, nowMs);
       const [first, ...others] = held;
-      let hasRoom = true;
       if (slot >= 0) {
         this.#alternates.onAnew(key, slot);
         this.#as(slot, { key, ...first });
         this.claims.open(key, first, table.atMs(slot), true, true);
-      } else hasRoom = this.take(key, { ...first, atMs: turn.nowMs });
-      // They wait for its outcome.
-      for (const other of others) hasRoom = this.take(key, { ...other, atMs: turn.nowMs }) && hasRoom;
-      if (!hasRoom) return false;
+      }
+      // The others wait for its outcome.
+      const rest = slot >= 0 ? others : held;
+      const rooms = rest.map((arrival) => this.take(key, { ...arrival, atMs: nowMs }));
+      if (rooms.includes("full")) return "full";
     }
   }
 
@@ -156,26 +165,26 @@ export class Products {
   /** The product is out: from here on its twins are only counted. */
   #commit(claim: Claim): void {
     const { key, source, sizeBytes, firstAtMs, delivery, waiting } = claim;
-    const { turn, table } = this.#parts;
+    const { nowMs, table } = this.#turn;
     this.claims.release(claim);
-    let slot = table.find(key, turn.nowMs);
+    let slot = table.find(key, nowMs);
     if (slot >= 0) {
       if (claim.again) this.#as(slot, claim);
       this.#prove(key, slot);
     } else if (!this.#isOver(firstAtMs)) slot = this.#add(key, firstAtMs, source, sizeBytes, true);
-    if (!claim.again) turn.push({ type: "won", source, tookMs: turn.nowMs - firstAtMs });
-    if (delivery) turn.push({ type: "ack", delivery: delivery.id });
+    if (!claim.again) this.#turn.push({ type: "won", source, tookMs: nowMs - firstAtMs });
+    if (delivery) this.#turn.push({ type: "ack", delivery: delivery.id });
     this.#alternates.onCommitted(key, source);
     if (!waiting) return;
     for (const arrival of waiting) {
       if (slot >= 0) this.#twin(slot, key, arrival);
       // It took as long as the window: what waited is a twin of it all the same.
-      else turn.push({ type: "ack", delivery: arrival.delivery.id });
+      else this.#turn.push({ type: "ack", delivery: arrival.delivery.id });
     }
   }
 
   #fail(claim: Claim, outcome: PublishOutcome): void {
-    this.#parts.turn.push({ type: "publish-failed", outcome, routingKey: claim.routingKey });
+    this.#turn.push({ type: "publish-failed", outcome, routingKey: claim.routingKey });
     if (outcome === "lost") {
       this.#putBack(claim);
       return;
@@ -189,17 +198,17 @@ export class Products {
   /** The channel is gone, or about to be: what is still in hand is decided anew, when the ledger tells what went out. */
   #putBack(claim: Claim): void {
     this.claims.release(claim);
-    const { catchingUp } = this.#parts;
-    if (claim.delivery) catchingUp.aside.push({ ...claim.delivery, redelivered: true });
-    for (const { delivery } of claim.waiting ?? []) catchingUp.aside.push(delivery);
-    if (claim.delivery || claim.waiting) catchingUp.startOverLater();
+    const { aside } = this.#catchingUp;
+    if (claim.delivery) aside.push({ ...claim.delivery, redelivered: true });
+    for (const { delivery } of claim.waiting ?? []) aside.push(delivery);
+    if (claim.delivery || claim.waiting) this.#catchingUp.startOverLater();
   }
 
   /** A claim that waits for another attempt may have been overtaken: by another's publish, or by proof of its own. */
   #resolve(claim: Claim): void {
-    const { turn, table, options } = this.#parts;
+    const { nowMs, table, options } = this.#turn;
     const { key, delivery, source, sizeBytes, routingKey } = claim;
-    const slot = table.find(key, turn.nowMs);
+    const slot = table.find(key, nowMs);
     if (slot < 0) return;
     if (!table.isCertain(slot)) {
       // Sent for the second time because nobody had the first; or refused by one queue, and nothing will tell by which.
@@ -208,48 +217,47 @@ export class Products {
     this.claims.release(claim);
     if (delivery) {
       const suspect = claim.echoed ? { ...delivery, redelivered: true } : delivery;
-      this.#known(slot, key, { delivery: suspect, source, sizeBytes, routingKey, atMs: turn.nowMs });
+      this.#known(slot, key, { delivery: suspect, source, sizeBytes, routingKey, atMs: nowMs });
     }
-    for (const arrival of claim.waiting ?? []) this.#known(slot, key, { ...arrival, atMs: turn.nowMs });
+    for (const arrival of claim.waiting ?? []) this.#known(slot, key, { ...arrival, atMs: nowMs });
   }
 
   /** Out already. Is it certain? A delivery that was not given out before leaves the question to the one that was. */
   #known(slot: number, key: string, arrival: Arrival): void {
-    const { table, options } = this.#parts;
-    const { redelivered, again = false } = arrival.delivery;
+    const { table, options } = this.#turn;
+    const { redelivered, marks } = arrival.delivery;
     // One that is announced again asks whether the broker has lost what it confirmed: only a puller can tell.
-    const suspect = again ? !table.isPulled(slot) : redelivered && !table.isCertain(slot);
+    const suspect = marks.again ? !table.isPulled(slot) : redelivered && !table.isCertain(slot);
     if (suspect && options.receipts) this.doubts.hold(key, arrival);
     else this.#twin(slot, key, arrival);
   }
 
   #twin(slot: number, key: string, arrival: Arrival): void {
-    const { turn, table } = this.#parts;
+    const { table } = this.#turn;
     const { delivery, source, sizeBytes } = arrival;
     const firstSource = table.source(slot);
     const leadMs = Math.max(0, arrival.atMs - table.atMs(slot));
     const sizeDiffers = firstSource !== "" && sizeBytes !== table.sizeBytes(slot);
-    turn.push({ type: "twin", source, firstSource, leadMs, sizeDiffers });
+    this.#turn.push({ type: "twin", source, firstSource, leadMs, sizeDiffers });
     if (this.#alternates.onTwin(key, arrival)) return;
     if (source !== firstSource && table.twinRef(slot) === 0 && !table.isPulled(slot)) {
-      turn.push({ type: "keep-twin", key, delivery });
-    }
-    turn.push({ type: "ack", delivery: delivery.id });
+      this.#turn.push({ type: "keep-twin", key, delivery });
+    } else this.#turn.push({ type: "ack", delivery: delivery.id });
   }
 
   /** It was in the pull queue, for certain: whoever was held in doubt is a twin. */
   #prove(key: string, slot: number): void {
-    const { turn, table } = this.#parts;
+    const { table } = this.#turn;
     if (!table.isCertain(slot)) {
       table.setCertain(slot);
-      turn.push({ type: "remember-certain", key });
+      this.#turn.push({ type: "remember-certain", key });
     }
     for (const held of this.doubts.settle(key)) this.#twin(slot, key, held);
   }
 
   #add(key: string, atMs: number, source: string, sizeBytes: number, certain: boolean): number {
-    const slot = this.#parts.table.add(key, atMs, source, sizeBytes, certain);
-    this.#parts.turn.push({ type: "remember", key, atMs, source, sizeBytes, certain });
+    const slot = this.#turn.table.add(key, atMs, source, sizeBytes, certain);
+    this.#turn.push({ type: "remember", key, atMs, source, sizeBytes, certain });
     return slot;
   }
 
@@ -258,14 +266,14 @@ export class Products {
     slot: number,
     { key, source, sizeBytes }: { readonly key: string } & Pick<Arrival, "source" | "sizeBytes">,
   ): void {
-    const { table, turn } = this.#parts;
+    const { table } = this.#turn;
     if (table.source(slot) === source) return;
     table.setSource(slot, source, sizeBytes);
     const certain = table.isCertain(slot);
-    turn.push({ type: "remember", key, atMs: table.atMs(slot), source, sizeBytes, certain });
+    this.#turn.push({ type: "remember", key, atMs: table.atMs(slot), source, sizeBytes, certain });
   }
 
   #isOver(atMs: number): boolean {
-    return atMs + this.#parts.options.dedupWindowMs <= this.#parts.turn.nowMs;
+    return atMs + this.#turn.options.dedupWindowMs <= this.#turn.nowMs;
   }
 }

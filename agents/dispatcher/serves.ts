@@ -1,5 +1,4 @@
 import { backoffMs } from "../lib/backoff.ts";
-import type { CoreOptions } from "./core-options.ts";
 import type { Incoming } from "./events.ts";
 import type { Help } from "./standby-help.ts";
 import type { Turn } from "./turn.ts";
@@ -32,15 +31,11 @@ export type Answer = Partial<Pick<Serve, "ref" | "unasked" | "lastRound" | "deli
 /** Alternates on their way, one a product. */
 export class Serves {
   readonly #turn: Turn;
-  readonly #options: CoreOptions;
-  readonly #random: () => number;
   readonly #byKey = new Map<string, Serve>();
   readonly #sent = new Map<number, Serve>();
 
-  constructor(turn: Turn, options: CoreOptions, random: () => number) {
+  constructor(turn: Turn) {
     this.#turn = turn;
-    this.#options = options;
-    this.#random = random;
   }
 
   get sent(): number {
@@ -86,7 +81,7 @@ export class Serves {
   }
 
   retry(serve: Serve): void {
-    serve.retryAtMs = this.#turn.nowMs + backoffMs(this.#options.retry, serve.attempts, this.#random);
+    serve.retryAtMs = this.#turn.nowMs + backoffMs(this.#turn.options.retry, serve.attempts, this.#turn.random);
   }
 
   onTick(): void {

@@ -1,3 +1,5 @@
+import type { Log } from "../lib/log.ts";
+
 /** Sources are hosts in URLs that others wrote: beyond this many they are counted as one, `other`, and not watched. */
 export const sourcesMax = 50;
 /** A source that said nothing for so long was taken out of service: it is forgotten, and its alarm ends. */
@@ -111,5 +113,15 @@ export class Sources {
     const added = { name: own, first: 0, twins: new Map(), sizeDiffers: 0, lastAtMs: atMs, silentSinceMs: undefined };
     this.#sources.set(own, added);
     return added;
+  }
+}
+
+/** Says in the journal which source is missed, and when it is no longer. To be called now and then while dispatching. */
+export function tellSilence(sources: Sources, log: Log, nowMs: number): void {
+  for (const { source, silent, forMs, forgotten } of sources.check(nowMs)) {
+    const facts = { source, silentSeconds: Math.round(forMs / 1000) };
+    if (silent) log.warn(facts, "a source is silent while another one announces");
+    else if (forgotten) log.warn(facts, "a source that was silent for a day is no longer missed");
+    else log.info(facts, "a source that was silent announces again");
   }
 }

@@ -1,4 +1,3 @@
-import type { CoreOptions } from "./core-options.ts";
 import type { Turn } from "./turn.ts";
 
 /** What is asked for, and under which topic it is answered. */
@@ -20,18 +19,16 @@ const plannedMax = 10_000;
  */
 export class StandbyHelp {
   readonly #turn: Turn;
-  readonly #options: CoreOptions;
   /** By key; the first due first. */
   readonly #planned = new Map<string, Help & { readonly dueMs: number }>();
 
-  constructor(turn: Turn, options: CoreOptions) {
+  constructor(turn: Turn) {
     this.#turn = turn;
-    this.#options = options;
   }
 
   plan(help: Help): void {
     if (this.#planned.has(help.key)) return;
-    this.#planned.set(help.key, { ...help, dueMs: this.#turn.nowMs + this.#options.standbyServeDelayMs });
+    this.#planned.set(help.key, { ...help, dueMs: this.#turn.nowMs + this.#turn.options.standbyServeDelayMs });
     for (const key of this.#planned.keys()) {
       if (this.#planned.size <= plannedMax) break;
       this.#planned.delete(key);
@@ -56,7 +53,7 @@ export class StandbyHelp {
   /** Asked for a window ago, it is of use to nobody. */
   onTick(): void {
     for (const [key, { dueMs }] of this.#planned) {
-      if (dueMs + this.#options.dedupWindowMs > this.#turn.nowMs) break;
+      if (dueMs + this.#turn.options.dedupWindowMs > this.#turn.nowMs) break;
       this.#planned.delete(key);
     }
   }

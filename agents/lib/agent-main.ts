@@ -3,8 +3,9 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { z } from "zod";
 import { type CommonConfig, loadConfig, printSchema } from "./config.ts";
-import { ConfigError, UserError } from "./errors.ts";
+import { ConfigError, type ConfigIssue, UserError } from "./errors.ts";
 import { type AgentHealth, type Health, healthVersion } from "./health.ts";
+import { type ExportEntry, readSelection, type Selection, writeExport } from "./journal-export.ts";
 import { LifeCycle } from "./life-cycle.ts";
 import { createLog, type Log } from "./log.ts";
 import { Metrics, serveMetrics } from "./metrics.ts";
@@ -39,6 +40,11 @@ export interface AgentProgram<S extends z.ZodType<RunConfig>> {
    * For one that logs in to more than a broker: does that, and ends. @returns what it has found. @throws UserError where it isn't let in
    */
   logIn?(config: z.infer<S>): Promise<string>;
+  /**
+   * For one that keeps a journal of products: what that tells, the oldest first. Reads only, without a lock, also while the agent writes; an
+   * unfinished end is left out. It may leave out what isn't selected. @throws UserError, or what the system says of a file
+   */
+  exportJournal?(config: z.infer<S>, stateDirectory: string, selection: Selection): AsyncIterable<ExportEntry>;
 }
 
 const statusIntervalMs = 2000;
@@ -46,7 +52,7 @@ const statusIntervalMs = 2000;
 const closeTimeoutMs = 2000;
 
 /**
- * Runs an agent: `--config FILE` in the foreground until a signal, `--check-config`, `--print-schema`, some `--log-in`.
+ * Runs an agent: `--config FILE` in the foreground until a signal, `--check-config`, `--print-schema`, some `--log-in` or `--export`.
  * Resolves to the exit code: 0 drained and ended, 1 failed, 2 command line or config wrong.
  */
 export async function runAgent<S extends z.ZodType<RunConfig>>(
@@ -57,6 +63,16 @@ export async function runAgent<S extends z.ZodType<RunConfig>>(
     const options = parseOptions(program, argv);
     if (options.printSchema) {
       process.stdout.write(printSchema(program.configSchema));
+      return 0;
+    }
+    if (options.selection && program.exportJournal) {
+      // No secret is read, so nobody but the unit needs the folder that has them.
+      const environment = { CREDENTIALS_DIRECTORY: "", ...process.env };
+      const config = await loadConfig(program.configSchema, options.config, environment);
+      const stateDirectory = stateDirectoryOf(options.config);
+      await checkReadable(stateDirectory);
+      const entries = program.exportJournal(config, stateDirectory, options.selection);
+      await writeExport(process.stdout, program.name, entries, options.selection);
       return 0;
     }
     const config = await loadConfig(program.configSchema, options.config);
@@ -91,13 +107,24 @@ interface Options {
   readonly checkConfig: boolean;
   readonly logIn: boolean;
   readonly printSchema: boolean;
+  /** With `--export`. */
+  readonly selection?: Selection;
 }
 
-function parseOptions(
-  { name, logIn }: { readonly name: string; readonly logIn?: unknown },
-  argv: readonly string[],
-): Options {
-  const usage = `${name} --config FILE [--check-config${logIn ? " | --log-in" : ""}] | --print-schema`;
+interface Abilities {
+  readonly name: string;
+  readonly logIn?: unknown;
+  readonly exportJournal?: unknown;
+}
+
+function parseOptions({ name, logIn, exportJournal }: Abilities, argv: readonly string[]): Options {
+  const others = [
+    "--check-config",
+    ...(logIn ? ["--log-in"] : []),
+    ...(exportJournal ? ["--export [--since TIME] [--key KEY]"] : []),
+  ];
+  const usage = `usage: ${name} --config FILE [${others.join(" | ")}] | --print-schema`;
+  const issues: ConfigIssue[] = [];
   try {
     const { values } = parseArgs({
       args: [...argv],
@@ -105,20 +132,33 @@ function parseOptions(
         config: { type: "string" },
         "check-config": { type: "boolean", default: false },
         ...(logIn ? { "log-in": { type: "boolean", default: false } } : {}),
+        export: { type: "boolean", default: false },
+        since: { type: "string" },
+        key: { type: "string" },
         "print-schema": { type: "boolean", default: false },
       },
     });
     const print = values["print-schema"];
+    const selection = readSelection(values.since, values.key, issues);
     if (!print && !values.config) throw new Error("--config FILE is missing");
+    if (values.export && !exportJournal) throw new Error(`--export: the ${name} keeps no journal of products`);
+    if (!values.export && Object.keys(selection).length > 0) throw new Error("--since and --key go with --export");
+    if (issues.length > 0) throw new ConfigError(name, issues, usage);
     return {
       config: values.config ?? "",
       checkConfig: values["check-config"],
       logIn: values["log-in"] === true,
       printSchema: print,
+      ...(values.export ? { selection } : {}),
     };
   } catch (error) {
-    throw new ConfigError(name, [{ path: "arguments", message: (error as Error).message }], `usage: ${usage}`);
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(name, [{ path: "arguments", message: (error as Error).message }], usage);
   }
+}
+
+function stateDirectoryOf(configFile: string): string {
+  return process.env.STATE_DIRECTORY ?? join(dirname(resolve(configFile)), ".state");
 }
 
 async function live<S extends z.ZodType<RunConfig>>(
@@ -141,7 +181,7 @@ async function live<S extends z.ZodType<RunConfig>>(
   });
   const server = await serveMetrics(config.metrics, metrics, health);
   try {
-    const stateDirectory = process.env.STATE_DIRECTORY ?? join(dirname(resolve(configFile)), ".state");
+    const stateDirectory = stateDirectoryOf(configFile);
     await makeStateDirectory(stateDirectory);
     log.info({ config, metricsPort: server.port, stateDirectory }, "starting");
     notify.startWatchdog();
@@ -161,6 +201,19 @@ async function live<S extends z.ZodType<RunConfig>>(
     clearTimeout(exit);
     lifeCycle.dispose();
     process.off("uncaughtExceptionMonitor", onUncaught);
+  }
+}
+
+async function checkReadable(stateDirectory: string): Promise<void> {
+  try {
+    await access(stateDirectory, constants.R_OK | constants.X_OK);
+  } catch (error) {
+    throw new UserError(
+      "state directory",
+      `${stateDirectory} can't be read: ${(error as Error).message}`,
+      "run this as the agent's user, and set STATE_DIRECTORY to its folder, e.g. /var/lib/warren/dispatcher",
+      { cause: error },
+    );
   }
 }
 

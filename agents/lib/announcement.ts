@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { controlCharacter } from "./foreign.ts";
 import { bad, good, type Result } from "./result.ts";
 
 /** One message saying that a product is ready at a URL. Which fields a wire format carries, its codec says. */
@@ -43,10 +44,6 @@ export const headerBytesMax = 255;
 
 /** Protocols a product may be fetched by. */
 const protocols: ReadonlySet<string> = new Set(["http:", "https:", "ftp:", "ftps:", "sftp:", "file:"]);
-
-/** What no name and no URL may have: a line of a log or of a protocol could end there. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
-export const controlCharacter = /[\u0000-\u001f\u007f]/;
 
 /** Accepts only a path that can't leave the folder it is joined to. */
 export function checkRelPath(relPath: string): Result<string> {

@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "./errors.ts";
+import { syncFolder } from "./whole-file.ts";
 
 /** What is told beside a file that was put aside. */
 export interface AsideNote {
@@ -70,8 +71,7 @@ export class AsideFolder {
     try {
       await writeSynced(paths[0], Buffer.from(this.#text(note)));
       await writeSynced(paths[1], content);
-      const folder = await open(this.directory, "r");
-      await synced(folder);
+      await syncFolder(this.directory);
     } catch (error) {
       for (const path of paths) await unlink(path).catch(() => {});
       throw error;
@@ -91,15 +91,8 @@ export class AsideFolder {
 
 async function writeSynced(path: string, content: Uint8Array): Promise<void> {
   const handle = await open(path, "wx");
-  await handle.writeFile(content).catch(async (error) => {
-    await handle.close();
-    throw error;
-  });
-  await synced(handle);
-}
-
-async function synced(handle: FileHandle): Promise<void> {
   try {
+    await handle.writeFile(content);
     await handle.sync();
   } finally {
     await handle.close();

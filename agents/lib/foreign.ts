@@ -1,10 +1,42 @@
+/** What no name and no URL may have: a line of a log or of a protocol could end there. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
-const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g;
+export const controlCharacter = /[\u0000-\u001f\u007f]/;
+
+/**
+ * Signs that do something to a terminal, or to how the text around them is shown: controls (C0, C1, DEL), what separates lines, what turns the
+ * direction of writing, what has no width, and halves of characters.
+ */
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const hex = 16;
 
-/** Foreign text as a terminal may have it: what would steer it is written as an escape. Newlines and tabs stay. */
+/** Foreign text as a terminal may have it: what would steer it is written as `\x1b` or `\u202e`. Newlines and tabs stay. */
 export function printable(text: string): string {
-  return text.replace(unprintable, (sign) => `\\u${sign.charCodeAt(0).toString(hex).padStart(4, "0")}`);
+  return text.replace(unprintable, (sign) => (sign === "\n" || sign === "\t" ? sign : escaped(sign)));
+}
+
+/** The same on one line, newlines and tabs as `\n` and `\t`, and no longer than `charactersMax`; what is cut ends in `…`. */
+export function printableLine(text: string, charactersMax = Number.POSITIVE_INFINITY): string {
+  const cut = text.length > charactersMax;
+  const shown = (cut ? text.slice(0, charactersMax) : text).replace(unprintable, escaped);
+  return cut ? `${shown}…` : shown;
+}
+
+function escaped(sign: string): string {
+  const code = sign.codePointAt(0) ?? 0;
+  if (sign === "\n") return "\\n";
+  if (sign === "\t") return "\\t";
+  if (code <= 0xff) return `\\x${code.toString(hex).padStart(2, "0")}`;
+  return code <= 0xffff ? `\\u${code.toString(hex).padStart(4, "0")}` : `\\u{${code.toString(hex)}}`;
+}
+
+/** Bytes as one line: what is not valid UTF-8 shows as `\xff`, too. */
+export function printableBytes(bytes: Buffer, bytesMax: number): string {
+  const cut = bytes.subarray(0, bytesMax);
+  const text = cut.toString("utf8");
+  // A character that the cut went through is no sign of a binary body.
+  const isText = !text.slice(0, -1).includes("\ufffd");
+  const shown = printableLine(isText ? text.replace(/\ufffd$/, "") : cut.toString("latin1"));
+  return bytes.length > bytesMax ? `${shown}…` : shown;
 }
 
 /** Whether lists and objects stand at most so deep in each other. One that holds itself is endlessly deep. */

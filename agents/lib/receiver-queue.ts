@@ -2,8 +2,8 @@ import { closeSync, fchmodSync, fsync, openSync, renameSync, unlinkSync, write, 
 import { link, lstat, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { controlCharacter } from "./announcement.ts";
 import { UserError } from "./errors.ts";
+import { controlCharacter } from "./foreign.ts";
 import { bad, good, type Result } from "./result.ts";
 
 // Starts with a dot, which Sundew's ingest passes over, and is told from any product: those may not start with a dot.

@@ -2,6 +2,7 @@ import { type FileHandle, mkdir, open, readdir, readFile, rm, truncate } from "n
 import { join } from "node:path";
 import type { Log } from "./log.ts";
 import { decodeRecords, encodeRecord, payloadBytesMax, type SpoolRecord } from "./spool-record.ts";
+import { syncFolder } from "./whole-file.ts";
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -244,7 +245,7 @@ export class Spool {
     this.#handle = await open(path, "ax", 0o600);
     const segment = { path, bytes: 0, pending: new Set<number>() };
     this.#segments.push(segment);
-    await syncDirectory(this.#directory);
+    await syncFolder(this.#directory);
     return segment;
   }
 
@@ -273,9 +274,4 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const spool = new Spool(options);
   await spool.load();
   return spool;
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  await handle.sync().finally(() => handle.close());
 }

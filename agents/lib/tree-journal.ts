@@ -1,5 +1,8 @@
-import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
+import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
+import { fileLines } from "./file-lines.ts";
+import type { ExportEntry } from "./journal-export.ts";
+import { writeWhole } from "./whole-file.ts";
 
 /** What makes an announced file this one and no other: a file rewritten or replaced under its name differs in one. */
 export interface Identity {
@@ -48,14 +51,7 @@ export class TreeJournal {
 
   async open(): Promise<void> {
     await mkdir(dirname(this.#file), { recursive: true });
-    const text = await readFile(this.#file, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return "";
-      throw error;
-    });
-    for (const line of text.split("\n")) {
-      const entry = parseLine(line);
-      if (!entry) continue;
-      const [path, inode, size, modifiedMs, announcedAtMs] = entry;
+    for await (const [path, inode, size, modifiedMs, announcedAtMs] of treeJournalLines(this.#file)) {
       this.#remember(path, { inode, size, modifiedMs, announcedAtMs });
     }
     await this.#compact();
@@ -138,23 +134,29 @@ export class TreeJournal {
 
   /** Rewrites the file with what is still remembered: whole under its name or not at all. */
   async #compact(): Promise<void> {
-    const next = `${this.#file}.next`;
-    const handle = await open(next, "w", 0o600);
-    try {
-      const lines: string[] = [];
-      for (const [path, { inode, size, modifiedMs, announcedAtMs }] of this.#entries) {
-        lines.push(formatLine([path, inode, size, modifiedMs, announcedAtMs]));
-      }
-      await handle.writeFile(lines.join(""));
-      await handle.datasync();
-    } finally {
-      await handle.close();
+    const lines: string[] = [];
+    for (const [path, { inode, size, modifiedMs, announcedAtMs }] of this.#entries) {
+      lines.push(formatLine([path, inode, size, modifiedMs, announcedAtMs]));
     }
-    await rename(next, this.#file);
+    await writeWhole(this.#file, lines.join(""), { synced: "file" });
     await this.#handle?.close();
     this.#handle = await open(this.#file, "a");
     this.#lines = this.#entries.size;
     // What was added while the old file was copied is in the new one already, and harmless twice.
+  }
+}
+
+/** What the journal tells for `--export`, also while it is written; a file that was announced again has several entries. */
+export async function* exportTreeJournal(file: string): AsyncGenerator<Extract<ExportEntry, { event: "announced" }>> {
+  for await (const [path, , sizeBytes, modifiedMs, timeMs] of treeJournalLines(file)) {
+    yield { event: "announced", timeMs, path, sizeBytes, modifiedMs };
+  }
+}
+
+async function* treeJournalLines(file: string): AsyncGenerator<Line> {
+  for await (const text of fileLines(file)) {
+    const line = parseLine(text);
+    if (line) yield line;
   }
 }
 

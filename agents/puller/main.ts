@@ -10,7 +10,7 @@ import { type Config, configSchema } from "./config.ts";
 import { Downloader } from "./download.ts";
 import { openNotices } from "./notices.ts";
 import { openPeers } from "./open-peers.ts";
-import { openPlaced } from "./open-placed.ts";
+import { exportPlaced, openPlaced } from "./open-placed.ts";
 import type { Inquiry } from "./peer-message.ts";
 import { Puller } from "./puller.ts";
 import { Receipts } from "./receipts.ts";
@@ -79,5 +79,9 @@ function nowMs(): number {
   return performance.now();
 }
 
-export const main = (argv: readonly string[]) => runAgent({ name: "puller", configSchema, start }, argv);
+const exportJournal = ({ receiverQueueDirectory }: Config, stateDirectory: string) =>
+  exportPlaced({ receiverQueueDirectory, stateDirectory });
+
+const program = { name: "puller", configSchema, start, exportJournal };
+export const main = (argv: readonly string[]) => runAgent(program, argv);
 if (import.meta.main) process.exit(await main(process.argv.slice(2)));

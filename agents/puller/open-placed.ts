@@ -1,7 +1,8 @@
-import { lstat, readFile } from "node:fs/promises";
+import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ExportEntry } from "../lib/journal-export.ts";
 import type { Log } from "../lib/log.ts";
-import { type PlacedBefore, PlacedJournal } from "./placed-journal.ts";
+import { type PlacedBefore, PlacedJournal, placedByFile } from "./placed-journal.ts";
 import { type StatePlace, stateFile } from "./state-file.ts";
 
 export interface OpenPlacedOptions extends StatePlace {
@@ -17,7 +18,7 @@ export async function openPlaced(
 ): Promise<{ readonly journal: PlacedJournal; readonly before: PlacedBefore[] }> {
   const { receiverQueueDirectory, log } = options;
   const journal = new PlacedJournal({
-    file: stateFile("placed", "jsonl", options),
+    file: placedFile(options),
     bootId: (await readFile(bootIdFile, "utf8")).trim(),
     isUnfinished: async (part) =>
       lstat(join(receiverQueueDirectory, part)).then(
@@ -28,4 +29,16 @@ export async function openPlaced(
     now: Date.now,
   });
   return { journal, before: await journal.open() };
+}
+
+const placedFile = (place: StatePlace): string => stateFile("placed", "jsonl", place);
+
+/** What the journal of a receiver queue's folder tells. Rejects with what the system says. */
+export async function* exportPlaced(place: StatePlace): AsyncGenerator<ExportEntry> {
+  const names = async () => new Set(await readdir(place.receiverQueueDirectory));
+  for (const { atMs, about } of await placedByFile(placedFile(place), names)) {
+    const { key, url, fileName, sizeBytes, kind } = about;
+    const size = sizeBytes === undefined ? {} : { sizeBytes };
+    yield { event: "placed", timeMs: atMs, key, url, fileName, ...size, kind };
+  }
 }

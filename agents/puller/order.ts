@@ -76,7 +76,7 @@ export type NextStep =
   | { readonly kind: "give-up"; readonly reason: string };
 
 /** What a failed try is judged by, beside the fault itself. */
-export interface Standing {
+export interface TriesSoFar {
   /** Tries done, the failed one included. */
   readonly tries: number;
   /** What they took together, without the pauses. */
@@ -104,20 +104,20 @@ export type RetrySettings = Pick<
  */
 export function planNextStep(
   fault: { readonly cause: FaultCause; readonly text: string },
-  standing: Standing,
+  soFar: TriesSoFar,
   config: RetrySettings,
   random?: () => number,
 ): NextStep {
-  const { tries, canAsk } = standing;
+  const { tries, canAsk } = soFar;
   const limits: Backoff = { minMs: config.retryDelayMinMs, maxMs: config.retryDelayMaxMs };
-  if (tries < triesMax(fault.cause, standing, config)) {
+  if (tries < triesMax(fault.cause, soFar, config)) {
     return { kind: "retry", delayMs: backoffMs(limits, tries, random) };
   }
   const reason = `${fault.text} (${tries} ${tries === 1 ? "try" : "tries"})`;
   return { kind: canAsk && fault.cause !== "too-large" ? "ask" : "give-up", reason };
 }
 
-function triesMax(cause: FaultCause, { canAsk, isSilent, spentMs }: Standing, config: RetrySettings): number {
+function triesMax(cause: FaultCause, { canAsk, isSilent, spentMs }: TriesSoFar, config: RetrySettings): number {
   const all = 1 + retriesFor(cause, config);
   if (!canAsk) return all;
   return isSilent || spentMs >= config.alternateAfterMs ? 1 : Math.min(all, config.triesBeforeAlternate);

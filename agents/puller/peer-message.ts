@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { controlCharacter } from "../lib/announcement.ts";
+import { controlCharacter } from "../lib/foreign.ts";
 import { bad, good, type Result } from "../lib/result.ts";
 
 /** More than host, folder and random ids take; what is longer is not ours. */

@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { z } from "zod";
+import { fileLines } from "../lib/file-lines.ts";
 import { type Inquiry, inquirySchema } from "./peer-message.ts";
 
 /** Something that was placed before this process began. */
@@ -29,7 +29,8 @@ const bootLine = z.tuple([z.literal("boot"), z.string()]);
 const placingLine = z.tuple([z.literal("placing"), z.string(), z.number(), inquirySchema]);
 const otherLine = z.union([placingLine, z.tuple([z.literal("dropped"), z.string()])]);
 type PlacingLine = z.infer<typeof placingLine>;
-type Line = z.infer<typeof bootLine> | z.infer<typeof otherLine>;
+type OtherLine = z.infer<typeof otherLine>;
+type Line = z.infer<typeof bootLine> | OtherLine;
 
 /**
  * What a puller has placed, for the process after it: whoever ingests may have taken the file away by then. A line is written before the
@@ -55,17 +56,8 @@ export class PlacedJournal {
     const lines = [...(older ?? []), ...(newer ?? [])];
     if (!newer) rmSync(file, { force: true });
     this.#lines = newer?.length ?? 0;
-    const placing = new Map<string, PlacingLine>();
-    const done: PlacingLine[] = [];
-    for (const line of lines) {
-      const earlier = placing.get(line[1]);
-      placing.delete(line[1]);
-      if (line[0] === "dropped") continue;
-      // Another process had the same number, and its name of a file: that one is done with.
-      if (earlier) done.push(earlier);
-      placing.set(line[1], line);
-    }
-    for (const line of placing.values()) {
+    const { done, placing } = placedBy(lines);
+    for (const line of placing) {
       if (!(await this.#options.isUnfinished(line[1]))) done.push(line);
       // Its proof goes soon: better to know of nothing then than of this as placed.
       else if (!this.dropped(line[1])) this.#forget();
@@ -90,7 +82,7 @@ export class PlacedJournal {
   }
 
   get #olderFile(): string {
-    return `${this.#options.file}.1`;
+    return olderOf(this.#options.file);
   }
 
   #ageOf(atMs: number): number {
@@ -99,18 +91,9 @@ export class PlacedJournal {
   }
 
   /** Undefined where it is not there, or of another run of the kernel. What is torn is left out. */
-  async #read(file: string): Promise<z.infer<typeof otherLine>[] | undefined> {
-    const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return "";
-      throw error;
-    });
-    const [first, ...others] = text.split("\n").map(parseJson);
-    const boot = bootLine.safeParse(first);
-    if (boot.data?.[1] !== this.#options.bootId) return undefined;
-    return others.flatMap((line) => {
-      const read = otherLine.safeParse(line);
-      return read.success ? [read.data] : [];
-    });
+  async #read(file: string): Promise<OtherLine[] | undefined> {
+    const { bootId, lines } = await readFileOf(file);
+    return bootId === this.#options.bootId ? lines : undefined;
   }
 
   /** At once: to go to another thread and back takes longer, and each product waits for it. */
@@ -159,6 +142,62 @@ export class PlacedJournal {
     }
     return descriptor;
   }
+}
+
+/**
+ * What the journal tells as placed, whatever run of the kernel it is of; also while its puller writes. The oldest first.
+ *
+ * @param unfinished names of the files in the receiver queue folder that aren't placed yet, asked for after the journal is read
+ */
+export async function placedByFile(
+  file: string,
+  unfinished: () => Promise<ReadonlySet<string>>,
+): Promise<readonly { readonly atMs: number; readonly about: Inquiry }[]> {
+  const { done, placing } = placedBy(await readBoth(file));
+  const parts = await unfinished();
+  const placed = [...done, ...placing.filter(([, part]) => !parts.has(part))];
+  return placed.map(([, , atMs, about]) => ({ atMs, about })).sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Lines of both files. Where the puller turns them over meanwhile, they are read again. */
+async function readBoth(file: string): Promise<OtherLine[]> {
+  for (;;) {
+    const before = statSync(file, { throwIfNoEntry: false })?.ino;
+    const lines = [...(await readFileOf(olderOf(file))).lines, ...(await readFileOf(file)).lines];
+    if (statSync(file, { throwIfNoEntry: false })?.ino === before) return lines;
+  }
+}
+
+const olderOf = (file: string): string => `${file}.1`;
+
+/** What is torn is left out; a file that is not there has no lines. */
+async function readFileOf(file: string): Promise<{ readonly bootId: string | undefined; readonly lines: OtherLine[] }> {
+  let bootId: string | undefined;
+  let isFirst = true;
+  const lines: OtherLine[] = [];
+  for await (const text of fileLines(file)) {
+    const json = parseJson(text);
+    if (isFirst) bootId = bootLine.safeParse(json).data?.[1];
+    const read = otherLine.safeParse(json);
+    if (!isFirst && read.success) lines.push(read.data);
+    isFirst = false;
+  }
+  return { bootId, lines };
+}
+
+/** `placing`: what was placed unless its unfinished file is there; `done`: what certainly was. */
+function placedBy(lines: readonly OtherLine[]): { readonly done: PlacingLine[]; readonly placing: PlacingLine[] } {
+  const placing = new Map<string, PlacingLine>();
+  const done: PlacingLine[] = [];
+  for (const line of lines) {
+    const earlier = placing.get(line[1]);
+    placing.delete(line[1]);
+    if (line[0] === "dropped") continue;
+    // Another process had the same number, and its name of a file: that one is done with.
+    if (earlier) done.push(earlier);
+    placing.set(line[1], line);
+  }
+  return { done, placing: [...placing.values()] };
 }
 
 function writeAll(descriptor: number, text: string): void {

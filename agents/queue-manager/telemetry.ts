@@ -1,9 +1,9 @@
 import { UserError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
+import { ManagementError } from "../lib/management.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { AuditLine } from "./audit.ts";
 import type { Stage, Watched } from "./decide.ts";
-import { ManagementError } from "./management-api.ts";
 import type { QueueManagerEvents } from "./queue-manager.ts";
 
 export interface Telemetry extends QueueManagerEvents {

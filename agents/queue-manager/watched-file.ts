@@ -1,6 +1,7 @@
-import { open, readFile, rename } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { UserError } from "../lib/errors.ts";
+import { writeWhole } from "../lib/whole-file.ts";
 import { keyOf, type Watched } from "./decide.ts";
 
 const watchedList = z.array(
@@ -41,14 +42,6 @@ export class WatchedFile {
   }
 
   async save(watched: ReadonlyMap<string, Watched>): Promise<void> {
-    const next = `${this.#path}.next`;
-    const handle = await open(next, "w", 0o600);
-    try {
-      await handle.writeFile(JSON.stringify([...watched.values()]));
-      await handle.datasync();
-    } finally {
-      await handle.close();
-    }
-    await rename(next, this.#path);
+    await writeWhole(this.#path, JSON.stringify([...watched.values()]));
   }
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { controlCharacter } from "../lib/foreign.ts";
 import { checkFileName, nameBytesMax } from "../lib/receiver-queue.ts";
 import { bad, good, type Result } from "../lib/result.ts";
 
@@ -15,8 +16,7 @@ const templateParts: readonly string[] = ["key", "id", "hash"];
 /** A third of what tells two contents apart beyond doubt: enough for names. */
 const hashDigits = 16;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
-const unsafeInName = /[\u0000-\u001f\u007f/]/g;
+const unsafeInName = new RegExp(`${controlCharacter.source}|/`, "g");
 
 /** What is wrong with a template for names; undefined where nothing is. */
 export function nameTemplateFault(template: string): string | undefined {

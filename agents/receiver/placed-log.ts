@@ -1,5 +1,6 @@
-import { closeSync, openSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { writeWholeNow } from "../lib/whole-file.ts";
 
 /** Hex digits of a hash that a line has; more would only make the file larger. */
 const idDigits = 32;
@@ -74,9 +75,7 @@ export class PlacedLog {
 
   #rewrite(): void {
     const ids = [...this.#ids];
-    const file = `${this.#file}.new`;
-    writeFileSync(file, textOf(ids));
-    renameSync(file, this.#file);
+    writeWholeNow(this.#file, textOf(ids), { mode: 0o644 });
     this.#linesInFile = ids.length;
     this.close();
   }

@@ -1,8 +1,9 @@
-import { type FileHandle, lstat, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { lstat, mkdir, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { announcementUrl } from "../lib/announcement.ts";
 import { UserError } from "../lib/errors.ts";
 import { bad, good, type Result } from "../lib/result.ts";
+import { syncFolder, writeWhole } from "../lib/whole-file.ts";
 import type { DeliveryConfig } from "./config.ts";
 import { nameBytesMax, type Place } from "./place.ts";
 import { priorityLast } from "./px-name.ts";
@@ -81,20 +82,8 @@ export class Notifications {
 
   async #write(path: string, text: string): Promise<void> {
     this.#sequence += 1;
-    const part = join(dirname(path), `.notify-${process.pid}-${this.#sequence}.part`);
-    // One that a process of the same number left goes: what is under its name, and a link or pipe there, is not written to.
-    const handle = await open(part, "wx", 0o644).catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-      await unlink(part);
-      return open(part, "wx", 0o644);
-    });
-    try {
-      await synced(handle, () => handle.writeFile(text));
-      await rename(part, path);
-    } catch (error) {
-      await unlink(part).catch(() => {});
-      throw error;
-    }
+    const temporary = join(dirname(path), `.notify-${process.pid}-${this.#sequence}.part`);
+    await writeWhole(path, text, { mode: 0o644, temporary, synced: "file" });
     await this.#sync(dirname(path));
   }
 
@@ -106,21 +95,12 @@ export class Notifications {
       .catch(() => {})
       .then(() => {
         state.next = undefined;
-        state.running = open(folder, "r").then((handle) => synced(handle, async () => {}));
+        state.running = syncFolder(folder);
         return state.running.finally(() => {
           if (state.next === undefined) this.#syncing.delete(folder);
         });
       });
     return state.next;
-  }
-}
-
-async function synced(handle: FileHandle, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -1,10 +1,9 @@
+import { controlCharacter } from "../lib/foreign.ts";
+
 /** Sundew's names: `WHAT:SYSTEM:SITE:TYPE:FORMAT-OR-PRIORITY:…:STAMP`, colon fields, the reception stamp last. */
 
 /** After all that have one. */
 export const priorityLast = 6;
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
-const controlCharacter = /[\u0000-\u001f\u007f]/;
 
 /** What keeps a name from being a message's; undefined where nothing does. */
 export function nameFault(name: string): string | undefined {

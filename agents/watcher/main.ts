@@ -2,10 +2,12 @@
 import { join } from "node:path";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
+import { ConfigError } from "../lib/errors.ts";
 import { brokerHealth } from "../lib/health.ts";
+import type { ExportEntry, Selection } from "../lib/journal-export.ts";
 import { openSpool } from "../lib/spool.ts";
 import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
-import { TreeJournal } from "../lib/tree-journal.ts";
+import { exportTreeJournal, TreeJournal } from "../lib/tree-journal.ts";
 import { type Config, configSchema } from "./config.ts";
 import { formatOf } from "./messages.ts";
 import { spoolAll } from "./spool-all.ts";
@@ -16,7 +18,7 @@ import { Watcher } from "./watcher.ts";
 async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentContext<Config>): Promise<RunningAgent> {
   const trees = new Trees({ config, stateDirectory });
   const journal = new TreeJournal({
-    file: join(stateDirectory, "announced.journal"),
+    file: journalFile(stateDirectory),
     keepSeconds: Number.POSITIVE_INFINITY,
     now: Date.now,
     onFailure: (error) => log.error({ err: error }, "journal can't be written: a restart would announce files again"),
@@ -82,5 +84,14 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   };
 }
 
-export const main = (argv: readonly string[]) => runAgent({ name: "watcher", configSchema, start }, argv);
+const journalFile = (stateDirectory: string): string => join(stateDirectory, "announced.journal");
+
+function exportJournal(_: Config, stateDirectory: string, { key }: Selection): AsyncIterable<ExportEntry> {
+  if (key === undefined) return exportTreeJournal(journalFile(stateDirectory));
+  const message = "the watcher's journal has paths and no keys";
+  throw new ConfigError("watcher", [{ path: "--key", message }], "leave --key out, and look for the path");
+}
+
+const program = { name: "watcher", configSchema, start, exportJournal };
+export const main = (argv: readonly string[]) => runAgent(program, argv);
 if (import.meta.main) process.exit(await main(process.argv.slice(2)));

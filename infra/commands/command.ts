@@ -68,8 +68,16 @@ export function render(command: Command): string {
  */
 export function as(account: string, command: Command): Command {
   if (account === "root") return command;
-  return run("setpriv", `--reuid=${account}`, `--regid=${account}`, "--init-groups", "sh", "-c", render(command));
+  return run(...rightsOf(account), "sh", "-c", render(command));
 }
+
+/** What a program's argv begins with that gets the rights of an account and its groups, and no others. */
+export const rightsOf = (account: string): readonly string[] => [
+  "setpriv",
+  `--reuid=${account}`,
+  `--regid=${account}`,
+  "--init-groups",
+];
 
 /** Fails, and says why on standard error. Not within `as`: standard error is root's to open. */
 export const refuse = (text: string): Command => always(to("/dev/stderr", run("printf", "%s\\n", text)), run("false"));

@@ -1,4 +1,4 @@
-import { quote } from "./command.ts";
+import { quote, rightsOf } from "./command.ts";
 
 /** Of an answer out of somebody's folder. */
 export interface Bounds {
@@ -25,9 +25,7 @@ export function askedAs(
 ): string {
   if (account === "root") return `${argv} 2>/dev/null`;
   // From a folder that the account may enter: from root's own `find` goes nowhere.
-  const rights = ["env", "--chdir=/", "setpriv", `--reuid=${account}`, `--regid=${account}`, "--init-groups"]
-    .map(quote)
-    .join(" ");
+  const rights = ["env", "--chdir=/", ...rightsOf(account)].map(quote).join(" ");
   const asked = `timeout --kill-after=1 ${seconds} ${rights} ${argv} </dev/null 2>/dev/null`;
   return `${asked} | timeout ${seconds + 1} head -c ${bytes}; echo`;
 }

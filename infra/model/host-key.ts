@@ -48,14 +48,19 @@ export const knownHostMark = (hosts: string, host: string): string => `${hosts} 
 
 const mark = /^(\S+) \{host key of ([^}]+)\}$/gm;
 
+/** A connection with its host key filled in, its jump host's too; none where none is known. */
+export function withHostKey(
+  { hostKey: _, via, ...connection }: ConnectionModel,
+  keys: ReadonlyMap<string, string>,
+): ConnectionModel {
+  const key = keys.get(connection.host);
+  return { ...connection, ...(key ? { hostKey: key } : {}), ...(via ? { via: withHostKey(via, keys) } : {}) };
+}
+
 /**
  * The model with each connection's host key filled in, jump hosts' too, and the same in files that name one; a host without one has none yet.
  */
 export function withHostKeys(model: EnvironmentModel, keys: ReadonlyMap<string, string>): EnvironmentModel {
-  const pinned = ({ hostKey: _, via, ...connection }: ConnectionModel): ConnectionModel => {
-    const key = keys.get(connection.host);
-    return { ...connection, ...(key ? { hostKey: key } : {}), ...(via ? { via: pinned(via) } : {}) };
-  };
   const lineOf = (_: string, hosts: string, host: string) => {
     const key = keys.get(host);
     return key === undefined ? `# ${hosts}: not met yet` : `${hosts} ${key}`;
@@ -64,7 +69,7 @@ export function withHostKeys(model: EnvironmentModel, keys: ReadonlyMap<string, 
     ...model,
     hosts: model.hosts.map((host) => ({
       ...host,
-      connection: pinned(host.connection),
+      connection: withHostKey(host.connection, keys),
       files: host.files.map((file) => ({ ...file, content: file.content.replace(mark, lineOf) })),
     })),
   };

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { ManagementError } from "../../agents/lib/management.ts";
 import { operatorCaFile } from "../model/tls.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import {
@@ -10,7 +11,7 @@ import {
   parseNodes,
   parseObjects,
 } from "./broker-answer.ts";
-import { LoginRefused, managementOf } from "./management.ts";
+import { managementOf } from "./management.ts";
 
 /** What one member says of its cluster. */
 export interface MemberView {
@@ -69,7 +70,7 @@ async function memberView(
     const [nodes, objects] = await Promise.all([management.ask(nodesPath), management.ask(objectsPath)]);
     return { nodes: parseNodes(nodes), objects: parseObjects(objects) };
   } catch (error) {
-    return { silent: (error as Error).message, loginRefused: error instanceof LoginRefused };
+    return { silent: (error as Error).message, loginRefused: error instanceof ManagementError && error.status === 401 };
   } finally {
     management.close();
   }

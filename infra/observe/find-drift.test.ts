@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Unreachable } from "../hosts/ask.ts";
 import { fixtureModel } from "../model/fixture.ts";
 import { brokerPackage } from "../model/names.ts";
 import type { ClusterModel, HostModel } from "../model/types.ts";
@@ -7,7 +8,7 @@ import { findDrift } from "./find-drift.ts";
 import { soundCluster } from "./fixture.ts";
 import type { Observations } from "./index.ts";
 import { managementHosts } from "./management-hosts.ts";
-import type { Observation, Unreachable } from "./observation.ts";
+import type { Observation } from "./observation.ts";
 
 const whole = fixtureModel();
 const [cluster] = whole.clusters as [ClusterModel];

@@ -1,3 +1,4 @@
+import type { Unreachable } from "../hosts/ask.ts";
 import { brokerPackage, brokerUnit, dispatcherUnit, keepalivedUnit, memberStep, pluginsFile } from "../model/names.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import type { BrokerObservations, ClusterObservation } from "./broker.ts";
@@ -6,7 +7,7 @@ import { hostDrift } from "./drift.ts";
 import { DriftCollector, type HostDrifts } from "./host-drifts.ts";
 import type { Observations } from "./index.ts";
 import { type MemberDrift, mainView, memberDrift, missingPlugins, unmanagedNodes } from "./member-drift.ts";
-import type { Observation, Unreachable } from "./observation.ts";
+import type { Observation } from "./observation.ts";
 import { hostObstacles } from "./obstacles.ts";
 import { doublyHeldAddresses, unheldAddresses, unmanagedAddresses } from "./virtual-ip-drift.ts";
 

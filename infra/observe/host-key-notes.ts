@@ -1,9 +1,9 @@
 import { UserError } from "../../agents/lib/errors.ts";
+import type { HostKeySource, PinnedKey } from "../hosts/host-keys.ts";
+import type { RefusedKey } from "../hosts/refused-key.ts";
 import { fingerprintOf, hostKeyPath } from "../model/host-key.ts";
 import type { ConnectionModel, EnvironmentModel } from "../model/types.ts";
-import type { HostKeySource, PinnedKey } from "./host-keys.ts";
 import type { Observations } from "./index.ts";
-import type { RefusedKey } from "./refused-key.ts";
 
 export interface HostKeyNotes {
   readonly warnings: readonly string[];

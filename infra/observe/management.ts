@@ -1,6 +1,5 @@
-import { Agent as HttpAgent, request as httpRequest } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isNestedAtMost, printable } from "../../agents/lib/foreign.ts";
+import { faultText, inTurn, ManagementClient, ManagementError } from "../../agents/lib/management.ts";
 import type { ClusterModel } from "../model/types.ts";
 
 /** Milliseconds for one question: a management API that works answers in a few, on a machine with far too much to do in two seconds. */
@@ -14,7 +13,7 @@ export interface Management {
    * The JSON at a path below `/api/`.
    *
    * @param body for what is asked by POST
-   * @throws Error with the reason where there is no good answer within five seconds
+   * @throws Error with the reason where there is no good answer within five seconds; a ManagementError where there is another answer
    */
   ask(path: string, body?: unknown): Promise<unknown>;
   close(): void;
@@ -22,55 +21,60 @@ export interface Management {
 
 /** @param ca PEM text of who may have signed the member's certificate; without it, whom this machine trusts */
 export function managementOf(cluster: ClusterModel, address: string, ca: string | undefined): Management {
-  const { scheme, port } = cluster.management;
-  const { name, password } = cluster.administrator;
-  const agent = scheme === "https" ? new HttpsAgent({ keepAlive: true, ca }) : new HttpAgent({ keepAlive: true });
-  const send = scheme === "https" ? httpsRequest : httpRequest;
-  const ask = (path: string, body?: unknown) =>
-    new Promise<unknown>((resolve, reject) => {
-      const signal = AbortSignal.timeout(answerTimeoutMs);
-      const request = send({
-        agent,
-        hostname: address,
-        port,
-        path: `/api/${path}`,
-        auth: `${name}:${password}`,
-        signal,
-        ...(body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" } }),
+  const { name: user, password } = cluster.administrator;
+  const url = managementUrl(cluster, address);
+  const login = { user, password };
+  const client = new ManagementClient({ urls: [url], login, ca, timeoutMs: answerTimeoutMs, answerBytesMax });
+  const ask = async (path: string, body?: unknown) => {
+    const { status, text } = await client
+      .sendTo(url, body === undefined ? { path } : { method: "POST", path, body })
+      .catch((error: Error) => {
+        throw new Error(faultText(error), { cause: error });
       });
-      request.once("error", (error) => reject(reasonOf(error)));
-      request.once("response", (response) => {
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        response.on("data", (chunk: Buffer) => {
-          bytes += chunk.length;
-          chunks.push(chunk);
-          if (bytes > answerBytesMax) request.destroy(new Error(`answers with more than ${answerBytesMax} bytes`));
-        });
-        response.once("error", (error) => reject(reasonOf(error)));
-        response.once("end", () => {
-          try {
-            resolve(content(response.statusCode ?? 0, Buffer.concat(chunks).toString("utf8"), name));
-          } catch (error) {
-            reject(error);
-          }
-        });
-      });
-      request.end(body === undefined ? undefined : JSON.stringify(body));
-    });
-  return { ask, close: () => agent.destroy() };
+    return content(status, text, user);
+  };
+  return { ask, close: () => void client.close() };
 }
 
-/** It answers, but not to this login: whoever changed the password has shut the others out. */
-export class LoginRefused extends Error {}
+/**
+ * Asks the members of a cluster in their order, until one gives an answer that can be read.
+ *
+ * @returns what was read, and the host that said it
+ * @throws NobodyAnswers with each host's reason
+ */
+export const askMembers = <T>(
+  cluster: ClusterModel,
+  ca: string | undefined,
+  path: string,
+  read: (answer: unknown) => T,
+): Promise<{ readonly member: string; readonly answer: T }> =>
+  inTurn(
+    cluster.members.map(({ host, address }) => [host, address]),
+    async (address) => {
+      const management = managementOf(cluster, address, ca);
+      try {
+        return read(await management.ask(path));
+      } finally {
+        management.close();
+      }
+    },
+  );
+
+/** The base URL of a member's management API. */
+export const managementUrl = ({ management: { scheme, port } }: Pick<ClusterModel, "management">, address: string) =>
+  `${scheme}://${address}:${port}`;
 
 /** Definitions are nested five deep. */
 const answerDepthMax = 64;
 
-/** What an answer says; its texts as a terminal may have them, since whoever has taken a host over may answer anything. @throws Error with the reason */
+/**
+ * What an answer says; its texts as a terminal may have them, since whoever has taken a host over may answer anything.
+ *
+ * @throws ManagementError where it is a refusal: with 401 it answers, but not to this login; Error where it is no JSON, or nested too deep
+ */
 export function content(status: number, text: string, login: string): unknown {
-  if (status === 401) throw new LoginRefused(`refuses the login of ${login}`);
-  if (status !== 200) throw new Error(`answers ${status}`);
+  if (status === 401) throw new ManagementError(`refuses the login of ${login}`, status);
+  if (status !== 200) throw new ManagementError(`answers ${status}`, status);
   let answer: unknown;
   try {
     answer = JSON.parse(text, (_, value) => (typeof value === "string" ? printable(value) : value));
@@ -79,11 +83,4 @@ export function content(status: number, text: string, login: string): unknown {
   }
   if (!isNestedAtMost(answer, answerDepthMax)) throw new Error("answers with something that is nested too deep");
   return answer;
-}
-
-function reasonOf(error: Error & { code?: string }): Error {
-  if (error.name === "TimeoutError" || error.name === "AbortError") {
-    return new Error(`no answer within ${answerTimeoutMs / 1000} s`, { cause: error });
-  }
-  return new Error(error.message || error.code || "no answer", { cause: error });
 }

@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { firstContactFile } from "../hosts/host-keys.ts";
 import { fingerprintOf } from "../model/host-key.ts";
 import type { ConnectionModel, EnvironmentModel, HostModel } from "../model/types.ts";
 import { freePort, type Sshd, startSshd } from "../plugins/command/sshd.ts";
-import { firstContactFile } from "./host-keys.ts";
 import { type Meeting, meetHosts } from "./meet.ts";
 
 // Real sshd on loopback addresses, which play hosts: `one`, and `behind`, which is reached through `jump`. All three have one key. Keys that

@@ -1,7 +1,7 @@
+import { type PinnedKey, pinnedKeys, type RecordedKeys } from "../hosts/host-keys.ts";
 import { withHostKeys } from "../model/host-key.ts";
 import type { EnvironmentModel } from "../model/types.ts";
 import { type HostKeyNotes, hostKeyNotes } from "./host-key-notes.ts";
-import { type PinnedKey, pinnedKeys, type RecordedKeys } from "./host-keys.ts";
 import { type Observations, observe } from "./index.ts";
 
 export interface Meeting {

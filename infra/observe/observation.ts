@@ -1,5 +1,4 @@
 import { readSections, readUnitStates, type UnitState } from "../commands/sections.ts";
-import type { RefusedKey } from "./refused-key.ts";
 
 export type FileKind = (typeof kinds)[keyof typeof kinds];
 
@@ -45,13 +44,6 @@ export interface Observation {
   readonly addresses: readonly string[];
   /** TCP ports that something on it listens to. */
   readonly listening: ReadonlySet<number>;
-}
-
-/** Why a host could not be observed. */
-export interface Unreachable {
-  readonly unreachable: string;
-  /** It was refused for its host key. */
-  readonly refused?: RefusedKey;
 }
 
 /**

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type BuildOptions, build } from "esbuild";
 import { UserError } from "../../agents/lib/errors.ts";
+import { writeWholeNow } from "../../agents/lib/whole-file.ts";
 import { type ArtifactSource, type ArtifactSources, placedAgents } from "../model/types.ts";
 
 /** How an agent becomes one file; part of what a bundle is made from. */
@@ -149,13 +150,6 @@ async function bundle(name: string, from: BundleSource, checkout: string, folder
 
 const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
 
-/** Whole or not at all, also with two runs at once. */
-function replace(file: string, content: string | Uint8Array): void {
-  const temporary = `${file}.${process.pid}`;
-  try {
-    writeFileSync(temporary, content);
-    renameSync(temporary, file);
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-}
+/** Also with two runs at once. */
+const replace = (file: string, content: string | Uint8Array): void =>
+  writeWholeNow(file, content, { mode: 0o644, temporary: `${file}.${process.pid}` });

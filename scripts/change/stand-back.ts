@@ -1,10 +1,10 @@
 import { and, run } from "../../infra/commands/command.ts";
+import type { HostAction } from "../../infra/hosts/act.ts";
 import { standBackProgram } from "../../infra/model/stand-back.ts";
 import { type Chain, chainHostOf } from "../inspect/look/chain.ts";
 import { type Evidence, holdersOf, hostEvidence } from "../inspect/look/evidence.ts";
 import { onHost } from "../inspect/verify/step.ts";
 import type { Lack } from "../inspect/wholeness.ts";
-import type { HostAction } from "./host-action.ts";
 import { armUndo, disarmUndo, tellMoment } from "./undo-timer.ts";
 
 /** On the host: lets the address back whatever becomes of the one who has moved it. */

@@ -1,13 +1,15 @@
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
+import { ManagementClient } from "../../agents/lib/management.ts";
 import { clusterModels } from "../../infra/model/cluster.ts";
 import type { ClusterModel } from "../../infra/model/types.ts";
+import { managementUrl } from "../../infra/observe/management.ts";
 import { readPulumi } from "./engine.ts";
 import { readOperatorCa } from "./operator-ca.ts";
 import { readCommittedConfig } from "./stack-config.ts";
 
 /** Milliseconds for a management API to say anything at all. */
 const answerTimeoutMs = 1000;
+/** Who is not logged in is told so in a line. */
+const answerBytesMax = 1 << 20;
 
 /** The engine reads each resource as the program declares it, so a broker's objects after its nodes, and where the program says they are. */
 const refresh = ["--refresh", "--run-program"] as const;
@@ -88,25 +90,17 @@ function clustersOf(stack: string): ClusterModel[] {
 }
 
 /** Any answer but a fault of its own counts: nobody is logged in here, so mostly it is that a login is needed. */
-function answersHttp(cluster: ClusterModel, address: string, ca: string | undefined): Promise<boolean> {
-  const { scheme, port } = cluster.management;
-  const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
-  const options = {
-    hostname: address,
-    port,
-    path: "/api/whoami",
-    agent: false,
-    signal: AbortSignal.timeout(answerTimeoutMs),
-  };
-  return new Promise((resolve) => {
-    const request = scheme === "https" ? httpsRequest({ ...options, ...trust }) : httpRequest(options);
-    request.once("error", () => resolve(false));
-    request.once("response", (response) => {
-      response.resume();
-      resolve((response.statusCode ?? 500) < 500);
-    });
-    request.end();
-  });
+async function answersHttp(cluster: ClusterModel, address: string, ca: string | undefined): Promise<boolean> {
+  const url = managementUrl(cluster, address);
+  const trust = ca === undefined ? { insecure: true } : { ca };
+  const client = new ManagementClient({ urls: [url], ...trust, timeoutMs: answerTimeoutMs, answerBytesMax });
+  try {
+    return (await client.sendTo(url, { path: ["whoami"] })).status < 500;
+  } catch {
+    return false;
+  } finally {
+    await client.close();
+  }
 }
 
 async function resourceNames(stack: string): Promise<string[]> {

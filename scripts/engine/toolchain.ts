@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { formatColumns } from "../lib/columns.ts";
+import { formatColumns } from "../lib/table.ts";
 import { engineCommand } from "./engine.ts";
 import { cacheFolder } from "./places.ts";
 import { requireConfig } from "./stack.ts";

@@ -1,6 +1,6 @@
-import { styleText } from "node:util";
 import { UserError } from "../../agents/lib/errors.ts";
 import { type Finding, type Rule, type Severity, severities } from "../../infra/checks/rule.ts";
+import { formatColumns, painter } from "../lib/table.ts";
 
 const colours: Readonly<Record<Severity | "passed", "red" | "yellow" | "cyan" | "green">> = {
   error: "red",
@@ -25,7 +25,7 @@ export const passedRules = ({ rules, findings }: Pick<Checked, "rules" | "findin
 
 /** What was found, the worst first, then the rules that found nothing. Ends with a newline. */
 export function formatChecks(checked: Checked, color: boolean): string {
-  const word = painter(color);
+  const word = marker(color);
   const passed = passedRules(checked);
   const width = Math.max(...passed.map((rule) => rule.name.length));
   const counts = severities.map((severity) => {
@@ -51,7 +51,7 @@ export function formatChecks(checked: Checked, color: boolean): string {
 
 /** Every rule with its severity and what it fires on. */
 export function formatRules(rules: readonly Rule[], color: boolean): string {
-  const word = painter(color);
+  const word = marker(color);
   const width = Math.max(...rules.map((rule) => rule.name.length));
   return rules.map((rule) => `${word(rule.severity)}${rule.name.padEnd(width)}  ${rule.firesOn}\n`).join("");
 }
@@ -71,7 +71,7 @@ export function formatRule(rule: Rule): string {
     ["remedy", rule.remedy],
     ["source", rule.source],
   ];
-  return rows.map(([label = "", text = ""]) => `${label.padEnd(10)}${text}\n`).join("");
+  return `${formatColumns(rows)}\n`;
 }
 
 /** @throws UserError with the names that are nearest */
@@ -109,9 +109,8 @@ function editDistance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-function painter(color: boolean) {
-  return (severity: Severity | "passed"): string => {
-    const padding = " ".repeat(margin - severity.length);
-    return (color ? styleText(colours[severity], severity, { validateStream: false }) : severity) + padding;
-  };
+function marker(color: boolean) {
+  const paint = painter(color);
+  return (severity: Severity | "passed"): string =>
+    paint(colours[severity], severity) + " ".repeat(margin - severity.length);
 }

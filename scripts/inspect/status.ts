@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { wantsColor } from "../lib/color.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, stackOf, toJson } from "../lib/options.ts";
+import { pause } from "../lib/poll.ts";
 import { openLooker } from "./look/look.ts";
 import { formatStatus, hasFindings, type Status, statusOf } from "./status/screen.ts";
 
@@ -84,6 +84,3 @@ function textOf(status: Status, { json, watch }: Flags): string {
   const columns = process.stdout.columns ?? columnsWithoutTerminal;
   return formatStatus(status, wantsColor(process.stdout), columns);
 }
-
-/** Ends early, and without an error, at the signal. */
-const pause = (ms: number, signal: AbortSignal): Promise<unknown> => sleep(ms, undefined, { signal }).catch(() => {});

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { StackConfig } from "../../infra/config/index.ts";
 import type { SeriesTraits } from "../../infra/config/series.ts";
+import { poll } from "../lib/poll.ts";
 import { type Chain, chainHostOf } from "./look/chain.ts";
 import { type Evidence, hostEvidence, type QueueEvidence } from "./look/evidence.ts";
 import { bareLook, openLooker } from "./look/look.ts";
@@ -119,21 +119,21 @@ export const findingWithinMs = 20_000;
 export const describeLack = ({ host, step, evidence }: Lack): string => `${host}, ${step}: ${evidence}`;
 
 /**
- * Waits for all of a stack to be whole, with logins and certificates as they are now.
+ * Waits for all of a stack to be whole, or for some hosts of it, with logins and certificates as they are now.
  *
  * @param as see `openLooker`
  * @returns what it lacks when the time is over
  */
 export async function awaitWhole(
   stack: string,
-  options: AwaitOptions,
+  options: AwaitOptions & Pick<WholeOptions, "hosts">,
   as?: (config: StackConfig) => StackConfig,
 ): Promise<Lack | undefined> {
   const looker = await openLooker(stack, as);
   try {
     return await awaitNoLack(
       () => looker.look(bareLook),
-      (evidence) => lackOf(evidence),
+      (evidence) => lackOf(evidence, options),
       options,
     );
   } finally {
@@ -159,18 +159,19 @@ export async function awaitNoLack(
 ): Promise<Lack | undefined> {
   const deadlineMs = performance.now() + withinMs;
   let told = "";
-  for (let good = 0, goodSinceMs = 0; ; ) {
-    signal?.throwIfAborted();
+  let good = 0;
+  let goodSinceMs = 0;
+  const findings = async (): Promise<{ readonly lack: Lack | undefined } | undefined> => {
     const lack = judge(await look());
     good = lack ? 0 : good + 1;
     if (good === 1) goodSinceMs = performance.now();
-    if (good >= looksInRow && performance.now() - goodSinceMs >= forMs) return undefined;
-    if (lack && performance.now() >= deadlineMs) return lack;
+    if (good >= looksInRow && performance.now() - goodSinceMs >= forMs) return { lack: undefined };
+    if (lack && performance.now() >= deadlineMs) return { lack };
     if (lack && `${lack.host} ${lack.evidence}` !== told) {
       told = `${lack.host} ${lack.evidence}`;
       onLack(lack);
     }
-    // Broken off: the next turn throws the signal's own reason.
-    await sleep(lookEveryMs, undefined, { signal }).catch(() => {});
-  }
+    return undefined;
+  };
+  return (await poll(findings, { everyMs: lookEveryMs, signal }))?.lack;
 }

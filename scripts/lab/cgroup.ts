@@ -44,12 +44,24 @@ async function passControllers(group: string): Promise<void> {
 
 /** Removes the groups of a host, or of a whole lab; the kernel needs a moment after the last process has ended. */
 export async function removeGroups(index: number, host?: string): Promise<void> {
-  const names = host === undefined ? [String(index)] : [String(index), host];
-  for (const group of await groups(...names)) {
+  for (const group of await groups(String(index), ...(host === undefined ? [] : [host]))) {
     await poll(() => removeTree(group), { everyMs: 20, withinMs: 3_000 });
     // The last lab takes the folder with it; with others it is not empty, and stays.
     if (host === undefined) await rmdir(join(group, "..")).catch(() => {});
   }
+}
+
+/** Every process in the groups of a host, or of a whole lab: what a supervisor has started, also what entered no namespace yet. */
+export async function processesInGroups(index: number, host?: string): Promise<number[]> {
+  const found = await groups(String(index), ...(host === undefined ? [] : [host]));
+  return [...new Set((await Promise.all(found.map(membersBelow))).flat())];
+}
+
+async function membersBelow(group: string): Promise<number[]> {
+  const entries = await readdir(group, { withFileTypes: true }).catch(() => []);
+  const own = await readFile(join(group, "cgroup.procs"), "utf8").catch(() => "");
+  const below = entries.filter((entry) => entry.isDirectory()).map((entry) => membersBelow(join(group, entry.name)));
+  return [...own.split("\n").filter(Boolean).map(Number), ...(await Promise.all(below)).flat()];
 }
 
 /** Groups of a lab that are still there. */

@@ -4,7 +4,7 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { poll } from "../lib/poll.ts";
-import { makeGroups, removeGroups } from "./cgroup.ts";
+import { makeGroups, processesInGroups, removeGroups } from "./cgroup.ts";
 import { removeDisk } from "./disk.ts";
 import { isThere } from "./files.ts";
 import { type HostState, stateOf } from "./host-state.ts";
@@ -151,9 +151,15 @@ export async function endProcesses(record: LabRecord, host: LabHost): Promise<vo
   const inits = (await Promise.all(watchers.map(initOf))).filter((pid) => pid !== undefined);
   for (const pid of inits) signal(pid, "SIGKILL");
   if (!(await ended(watchers, inits.length > 0 ? 3_000 : 0))) for (const pid of watchers) signal(pid, "SIGKILL");
-  const inside = await processesIn(namespaceOf(record.index, host.name));
-  for (const pid of inside) signal(pid, "SIGKILL");
-  if (await ended([...watchers, ...inits, ...inside], endWithinMs)) return;
+  // A supervisor that was killed while it started the host leaves an init that no longer has a parent, and may yet start others.
+  const isEmpty = async () => {
+    const namespace = namespaceOf(record.index, host.name);
+    const inside = [...(await processesIn(namespace)), ...(await processesInGroups(record.index, host.name))];
+    const alive = [...watchers, ...inside].filter(isAlive);
+    for (const pid of alive) signal(pid, "SIGKILL");
+    return alive.length === 0;
+  };
+  if (await poll(isEmpty, { everyMs: 10, withinMs: endWithinMs })) return;
   throw new UserError(`host ${host.name}`, "has processes that don't end", "./warren lab down");
 }
 

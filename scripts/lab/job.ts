@@ -6,6 +6,7 @@ import { readStackConfig } from "../engine/stack-config.ts";
 import { freeEngine } from "../engine/toolchain/engine-lock.ts";
 import { ensureToolchain } from "../engine/toolchain/toolchain.ts";
 import { wantsColor } from "../lib/color.ts";
+import { formatColumns } from "../lib/table.ts";
 import { isGood } from "../traffic/accounting.ts";
 import { isPublicGood } from "../traffic/public-report.ts";
 import { checkAccountFile, formatRoads, writeAccount } from "../traffic/report.ts";
@@ -117,6 +118,5 @@ function nextSteps(name: string, { brokers, announcements }: StackConfig): strin
     ],
     [`./warren lab${option} down`, "take the hosts away"],
   ] as const;
-  const width = Math.max(...steps.map(([command]) => command.length));
-  return `\nThe hosts stay up. What to try next:\n${steps.map(([command, what]) => `  ${command.padEnd(width)}   ${what}\n`).join("")}`;
+  return `\nThe hosts stay up. What to try next:\n${formatColumns(steps, "  ", { gap: "   " })}\n`;
 }

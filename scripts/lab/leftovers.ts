@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { leftGroups } from "./cgroup.ts";
+import { leftGroups, processesInGroups } from "./cgroup.ts";
 import { tablesOf } from "./filters.ts";
 import { mountsBelow } from "./mounts.ts";
 import { hasForwardRules } from "./network.ts";
@@ -21,7 +21,11 @@ async function findTraces(record: LabRecord): Promise<Traces> {
   const prefix = namespaceOf(record.index, "");
   const namespaces = (await readdir("/run/netns").catch(() => [])).filter((name) => name.startsWith(prefix));
   const links = (await readdir("/sys/class/net")).filter((name) => name === bridge || name.startsWith(`${bridge}h`));
-  const processes = await Promise.all([supervisorsBelow(record.disks), ...namespaces.map(processesIn)]);
+  const processes = await Promise.all([
+    supervisorsBelow(record.disks),
+    processesInGroups(record.index),
+    ...namespaces.map(processesIn),
+  ]);
   return { processes: [...new Set(processes.flat())], mounts: await mountsBelow(record.disks), namespaces, links };
 }
 

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { isLabStack, labStacks } from "../engine/lab-stacks.ts";
+import { writeWhole } from "../lib/files.ts";
 import { withLock } from "../lib/machine-lock.ts";
 import { subnetOwner } from "./network.ts";
 import { checkoutDirectory, disksDirectory, labDirectory, runDirectory } from "./paths.ts";
@@ -29,9 +30,7 @@ const recordPath = (index: number) => join(runDirectory, `${index}.json`);
 
 export async function writeRecord(record: LabRecord): Promise<void> {
   await mkdir(join(runDirectory, String(record.index)), { recursive: true, mode: 0o700 });
-  const path = recordPath(record.index);
-  await writeFile(`${path}.new`, `${JSON.stringify(record, undefined, 2)}\n`, { flush: true });
-  await rename(`${path}.new`, path);
+  await writeWhole(recordPath(record.index), `${JSON.stringify(record, undefined, 2)}\n`);
 }
 
 export async function removeRecord(index: number): Promise<void> {

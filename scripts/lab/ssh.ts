@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
-import { execa } from "execa";
 import { UserError } from "../../agents/lib/errors.ts";
+import { quote } from "../../infra/commands/command.ts";
+import { type Connection, sshOptions, startSsh } from "../../infra/hosts/ssh.ts";
 import { isThere } from "./files.ts";
 import { knownHostsPath, userKeyPath } from "./keys.ts";
 import { controlPath, diskOf } from "./paths.ts";
@@ -43,21 +43,24 @@ export async function hostRoot(name: string, host: string): Promise<string> {
   return diskOf(found.record.disks, found.host.name).root;
 }
 
-/** Options that make ssh know the lab's hosts and nothing of the user's own settings. */
-export function sshOptions(record: LabRecord, host: LabHost): string[] {
-  const options = {
+/** @param settings of ssh, beside those of all hosts of a lab */
+function connectionTo(
+  record: LabRecord,
+  host: LabHost,
+  user: string,
+  settings: Readonly<Record<string, string>>,
+): Connection {
+  const options = sshOptions({
     IdentityFile: userKeyPath(record.name),
-    IdentitiesOnly: "yes",
     UserKnownHostsFile: knownHostsPath(record.name),
-    GlobalKnownHostsFile: "none",
     StrictHostKeyChecking: "yes",
     ControlPath: controlPath(record.index, host.name),
     ConnectTimeout: "5",
     ServerAliveInterval: "2",
     ServerAliveCountMax: "5",
-    LogLevel: "ERROR",
-  };
-  return ["-F", "none", ...Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`])];
+    ...settings,
+  });
+  return { options, host: `${user}@${host.address}`, user };
 }
 
 /**
@@ -84,16 +87,12 @@ export async function execOn(
   if (user === "root") await shareConnection(record, host);
   const command = argv.map(quote).join(" ");
   // Another user's session can't go through root's connection.
-  const apart = user === "root" ? [] : ["-o", "ControlPath=none"];
-  const child = execa(
-    "ssh",
-    [...apart, ...sshOptions(record, host), "-o", "BatchMode=yes", `${user}@${host.address}`, "--", command],
-    {
-      input: options.input ?? "",
-      reject: false,
-      ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
-    },
-  );
+  const apart = user === "root" ? {} : { ControlPath: "none" };
+  const child = startSsh(connectionTo(record, host, user, { ...apart, BatchMode: "yes" }), [command], {
+    input: options.input ?? "",
+    reject: false,
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+  });
   const { onLine } = options;
   if (onLine) {
     const follow = async (stream: "stdout" | "stderr") => {
@@ -122,20 +121,9 @@ async function shareConnection(record: LabRecord, host: LabHost): Promise<void> 
   if (await isThere(control)) return;
   const log = `${control}.log`;
   await rm(log, { force: true });
-  const master = [
-    "-E",
-    log,
-    "-M",
-    "-N",
-    "-f",
-    "-o",
-    "ControlPersist=300",
-    "-o",
-    "BatchMode=yes",
-    `root@${host.address}`,
-  ];
-  const options = { stdio: "ignore", reject: false, detached: true } as const;
-  const { exitCode } = await execa("ssh", [...sshOptions(record, host), ...master], options);
+  const root = connectionTo(record, host, "root", { ControlPersist: "300", BatchMode: "yes" });
+  const master = { ...root, options: [...root.options, "-E", log, "-M", "-N", "-f"] };
+  const { exitCode } = await startSsh(master, [], { stdio: "ignore", reject: false, detached: true });
   if (exitCode !== 0) throw unreachable(host, await readFile(log, "utf8").catch(() => ""));
 }
 
@@ -143,19 +131,10 @@ function unreachable(host: LabHost, said: string): UserError {
   return new UserError(`host ${host.name}`, `ssh failed: ${said.trim()}`, "./warren lab status");
 }
 
-/** Quotes one argument for the POSIX shell that sshd hands the command to. */
-export function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
 /** A shell on a host, or a command with this terminal, and its exit code. */
 export async function hostShell(name: string, host: string, user: string, argv: readonly string[]): Promise<number> {
   const found = await needHost(name, host);
-  const options = ["-o", "ControlPath=none", ...sshOptions(found.record, found.host)];
-  const command = argv.length > 0 ? ["--", argv.map(quote).join(" ")] : [];
-  const child = spawn("ssh", [...options, `${user}@${found.host.address}`, ...command], { stdio: "inherit" });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code) => resolve(code ?? 255));
-  });
+  const connection = connectionTo(found.record, found.host, user, { ControlPath: "none" });
+  const { exitCode } = await startSsh(connection, argv.map(quote), { stdio: "inherit", reject: false });
+  return exitCode ?? 255;
 }

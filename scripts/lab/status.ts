@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { formatColumns } from "../lib/columns.ts";
+import { formatColumns } from "../lib/table.ts";
 import { type HostState, stateOf } from "./host-state.ts";
 import { diskOf } from "./paths.ts";
 import { initOf, processesIn, supervisors } from "./processes.ts";

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { StackConfig } from "../../infra/config/index.ts";
+import { poll } from "../lib/poll.ts";
 import { answersAmqp } from "../traffic/amqp-probe.ts";
 import { hasAddress, initOfHost } from "./host-addresses.ts";
 
@@ -52,17 +52,15 @@ export async function awaitVirtualIp(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { address, port, secure, preferred } = brokerVirtualIp(config);
-  const deadlineMs = performance.now() + settleSeconds * 1000;
-  for (;;) {
-    signal.throwIfAborted();
-    const answers = await answersAmqp(address, port, undefined, secure);
-    const holder = await virtualIpHolder(lab, config);
-    if (answers && holder === preferred) return undefined;
-    if (performance.now() > deadlineMs) {
-      if (answers) return `${address} is on ${holder}, not on ${preferred}`;
-      const remedy = "./warren lab exec bunny1 bunny2 -- journalctl -u keepalived -n 20";
-      throw new UserError(address, `no broker answers at the virtual IP after ${settleSeconds} s`, remedy);
-    }
-    await sleep(lookEveryMs);
-  }
+  let answers = false;
+  let holder: string | undefined;
+  const isSettled = async () => {
+    answers = await answersAmqp(address, port, undefined, secure);
+    holder = await virtualIpHolder(lab, config);
+    return answers && holder === preferred;
+  };
+  if (await poll(isSettled, { everyMs: lookEveryMs, withinMs: settleSeconds * 1000, signal })) return undefined;
+  if (answers) return `${address} is on ${holder}, not on ${preferred}`;
+  const remedy = "./warren lab exec bunny1 bunny2 -- journalctl -u keepalived -n 20";
+  throw new UserError(address, `no broker answers at the virtual IP after ${settleSeconds} s`, remedy);
 }

@@ -1,31 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { fileFault } from "../../agents/lib/errors.ts";
+import { writeWhole as writeFileWhole } from "../../agents/lib/whole-file.ts";
 
 /**
- * Writes under another name, syncs, renames: a reader sees the old content or the new one, whole, and after it returns a power cut takes neither. Where
- * it fails, nothing of it stays.
+ * A file of warren's or of its user: as `writeWhole` of agents, synced, in a folder that is made where it is missing, also with several runs at once.
  *
  * @throws UserError where rights, mounts or a full disk keep this user from it
  */
 export async function writeWhole(file: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
-  const temporary = temporaryName(file);
   try {
     await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(temporary, content, { mode, flag: "wx", flush: true });
-    await rename(temporary, file);
-    await syncFolder(path.dirname(file));
+    await writeFileWhole(file, content, { mode, temporary: temporaryName(file) });
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
     // What a write says names no file.
     throw fileFault(Object.assign(error as Error, { path: file })) ?? error;
   }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  await handle.sync().finally(() => handle.close());
 }
 
 /** A name beside `place` that tells who made it and is never taken for the thing itself. */

@@ -1,14 +1,33 @@
-/** Asks until the answer is neither undefined nor false. Gives undefined when the time is over. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface Wait {
+  /** Between an answer and the next question. */
+  readonly everyMs: number;
+  /** Left out: for ever, unless the signal ends it. */
+  readonly withinMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Asks until the answer is neither undefined nor false: at once, and a last time when the time is over.
+ *
+ * @returns the answer; undefined when the time is over
+ * @throws the signal's reason, and what `ask` throws
+ */
 export async function poll<T>(
   ask: () => Promise<T | undefined | false> | T | undefined | false,
-  { everyMs, withinMs, signal }: { everyMs: number; withinMs: number; signal?: AbortSignal | undefined },
+  { everyMs, withinMs = Number.POSITIVE_INFINITY, signal }: Wait,
 ): Promise<T | undefined> {
-  const deadline = performance.now() + withinMs;
+  const deadlineMs = performance.now() + withinMs;
   for (;;) {
     signal?.throwIfAborted();
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() >= deadline) return undefined;
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
+    if (performance.now() >= deadlineMs) return undefined;
+    await pause(everyMs, signal);
   }
 }
+
+/** Ends early, and without an error, at the signal. */
+export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
+  sleep(ms, undefined, { signal }).catch(() => {});

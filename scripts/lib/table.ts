@@ -1,4 +1,4 @@
-import { styleText } from "node:util";
+import { stripVTControlCharacters, styleText } from "node:util";
 
 /** So many names are shown of each kind of fault: enough to start looking, and the table stays in sight. */
 export const namesShown = 5;
@@ -43,9 +43,36 @@ export function andMore(total: number): string[] {
   return total > namesShown ? [`… and ${total - namesShown} more`] : [];
 }
 
-export function painter(color: boolean) {
-  return (style: "green" | "red" | "yellow", text: string): string =>
+type Style = Parameters<typeof styleText>[0];
+
+/** Paints where there is color, and else gives the text as it is. */
+export const painter =
+  (color: boolean) =>
+  (style: Style, text: string): string =>
     color ? styleText(style, text, { validateStream: false }) : text;
+
+export interface Layout {
+  /** Between columns. */
+  readonly gap?: string;
+  /** Columns of numbers, which end in one line: by their place in the row, from 0. */
+  readonly isNumber?: (column: number) => boolean;
+}
+
+/** Rows of words in columns of equal width; the first row may be their head. Painted words take the room of what is seen. Without a newline at the end. */
+export function formatColumns(
+  rows: readonly (readonly string[])[],
+  indent = "",
+  { gap = "  ", isNumber = () => false }: Layout = {},
+): string {
+  const lengthOf = (word: string): number => stripVTControlCharacters(word).length;
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [at, word] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, lengthOf(word));
+  const padded = (word: string, at: number): string => {
+    const room = " ".repeat((widths[at] ?? 0) - lengthOf(word));
+    return isNumber(at) ? room + word : word + room;
+  };
+  return rows.map((row) => `${indent}${row.map(padded).join(gap)}`.trimEnd()).join("\n");
 }
 
 /** Counts: none is good, and all of them are. */

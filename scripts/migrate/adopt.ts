@@ -5,12 +5,13 @@ import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { adoptStack } from "../../infra/adopt/stack.ts";
 import { stackFileText } from "../../infra/adopt/text.ts";
-import { firstContactFile } from "../../infra/observe/host-keys.ts";
+import { firstContactFile } from "../../infra/hosts/host-keys.ts";
 import { checkout } from "../engine/places.ts";
 import { newConfigFile, stackSettings } from "../engine/stack.ts";
 import { showProgress } from "../engine/toolchain/progress.ts";
 import { ensureToolchain } from "../engine/toolchain/toolchain.ts";
 import { writeWhole } from "../lib/files.ts";
+import { formatColumns } from "../lib/table.ts";
 import { askHosts } from "./adopt/ask.ts";
 import { readPasswords } from "./adopt/passwords.ts";
 import { recordState, requireNoState, storeSecrets } from "./adopt/record.ts";
@@ -153,8 +154,7 @@ function nextSteps(stack: string, file: string): string {
     [`./warren up -s ${stack}`, "repairs that"],
     [file, "take a service out of `adopted`: preview shows what warren's own would change"],
   ] as const;
-  const width = Math.max(...steps.map(([what]) => what.length));
-  return `\n${steps.map(([what, why]) => `  ${what.padEnd(width)}   ${why}\n`).join("")}`;
+  return `\n${formatColumns(steps, "  ", { gap: "   " })}\n`;
 }
 
 function stackName(text: string): string {

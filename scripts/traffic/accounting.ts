@@ -1,3 +1,4 @@
+import { latenciesOf } from "../lib/statistics.ts";
 import type { PlannedProduct, ProductCopy, ProductPlan } from "./plan.ts";
 import type { Arrival } from "./receivers.ts";
 import type { TapCounts } from "./tap.ts";
@@ -183,9 +184,8 @@ function latencies(arrivals: readonly Arrival[], writtenAt: ReadonlyMap<string, 
 
 /** Nearest-rank percentiles, rounded to a tenth of a millisecond; zeros where nothing arrived. */
 export function summarise(values: readonly number[]): LatencyMs {
-  const sorted = [...values].sort((one, other) => one - other);
-  const rank = (share: number): number => toTenths(sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0);
-  return { p50: rank(0.5), p99: rank(0.99), max: rank(1) };
+  const { p50, p99, max } = latenciesOf(values.length > 0 ? values : [0]);
+  return { p50: toTenths(p50), p99: toTenths(p99), max: toTenths(max) };
 }
 
 function toTenths(value: number): number {

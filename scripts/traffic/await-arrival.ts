@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "../lib/poll.ts";
 import type { ProductPlan } from "./plan.ts";
 import { listNames, type ReceiverFolder, watchFolders } from "./receivers.ts";
 import type { Tap } from "./tap.ts";
@@ -89,7 +89,7 @@ export async function awaitArrival(options: AwaitOptions): Promise<Outcome> {
       if (signal.aborted) return "aborted";
       if (isComplete()) return "complete";
       if (!writing && performance.now() - movedMs >= options.stallMs) return "stalled";
-      await sleep(lookEveryMs, undefined, { signal }).catch(() => {});
+      await pause(lookEveryMs, signal);
     }
   } finally {
     unwatch();

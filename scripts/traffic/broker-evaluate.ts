@@ -1,6 +1,7 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { writeWhole } from "../../agents/lib/whole-file.ts";
+import { poll } from "../lib/poll.ts";
 
 /** The loop looks ten times a second; a busy machine may let it wait, half a minute where the broker has just started. */
 const timeoutMs = 120_000;
@@ -22,14 +23,13 @@ export function evaluatorLoop(directory: string): string {
 export async function evaluateIn(directory: string, expression: string, isRunning: () => boolean): Promise<string> {
   const [script, answer] = [path.join(directory, scriptName), path.join(directory, answerName)];
   await rm(answer, { force: true });
-  await writeFile(`${script}.new`, `${expression}.\n`);
-  await rename(`${script}.new`, script);
-  const deadline = Date.now() + timeoutMs;
-  while (isRunning() && Date.now() < deadline) {
+  await writeWhole(script, `${expression}.\n`, { synced: "nothing" });
+  const asked = async () => {
     const text = await readFile(answer, "utf8").catch(() => undefined);
-    if (text !== undefined) return text;
-    await delay(probeIntervalMs);
-  }
+    return text === undefined ? !isRunning() && { text } : { text };
+  };
+  const text = (await poll(asked, { everyMs: probeIntervalMs, withinMs: timeoutMs }))?.text;
+  if (text !== undefined) return text;
   const why = isRunning() ? `within ${timeoutMs / 1000} s` : "before it ended";
   throw new Error(`the local broker did not evaluate ${expression} ${why}`);
 }

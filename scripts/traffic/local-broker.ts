@@ -5,8 +5,8 @@ import { closeSync, openSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
+import { poll } from "../lib/poll.ts";
 import { answersAmqp } from "./amqp-probe.ts";
 import { evaluateIn } from "./broker-evaluate.ts";
 import { freePort } from "./free-port.ts";
@@ -140,11 +140,8 @@ export class LocalBroker {
     await once(child, "spawn");
     this.#sweeper.stdin?.write(`${child.pid}\n`);
     const timeoutMs = this.#options.bootTimeoutMs ?? bootTimeoutMsDefault;
-    const deadline = Date.now() + timeoutMs;
-    while (this.#process && Date.now() < deadline) {
-      if (await answersAmqp("127.0.0.1", this.#amqpPort)) return undefined;
-      await delay(probeIntervalMs);
-    }
+    const asked = async () => (this.#process ? (await answersAmqp("127.0.0.1", this.#amqpPort)) && "answers" : "ended");
+    if ((await poll(asked, { everyMs: probeIntervalMs, withinMs: timeoutMs })) === "answers") return undefined;
     const what = this.#process ? `no answer within ${timeoutMs / 1000} s` : "it ended";
     await this.kill();
     return `${await lastLines(this.logFile, 15)}\n${what}`;
@@ -189,7 +186,7 @@ export class LocalBroker {
     process.kill(pid, "SIGSTOP");
     try {
       // Each thread stops when it is next looked at, which on a busy machine is not at once.
-      while (!areThreadsStopped(pid)) await delay(1);
+      await poll(() => areThreadsStopped(pid), { everyMs: 1 });
       return await work();
     } finally {
       process.kill(pid, "SIGCONT");

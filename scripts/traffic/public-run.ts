@@ -1,6 +1,6 @@
 import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "../lib/poll.ts";
 import type { Outcome } from "./await-arrival.ts";
 import { makeContent } from "./content.ts";
 import { type PublicAccount, type PublicDetails, publicAccount } from "./public-account.ts";
@@ -87,7 +87,7 @@ async function write(options: PublicRunOptions, signal: AbortSignal): Promise<Ma
   const startMs = performance.now();
   for (const [index, { file, content, atMs }] of products.entries()) {
     const waitMs = startMs + atMs - performance.now();
-    if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => {});
+    if (waitMs > 0) await pause(waitMs, signal);
     if (signal.aborted) break;
     const bytes = "bytes" in content ? content.bytes : makeContent(content.recipe, samples);
     const [, queueDirectory] = queueOf(options, index);
@@ -151,7 +151,7 @@ async function awaitFetched(
       const silentMs = performance.now() - movedMs;
       if (!isWriting && fetched.size >= names.size * clients.length && silentMs >= quietMs) return "complete";
       if (!isWriting && silentMs >= stallMs) return "stalled";
-      await sleep(lookEveryMs, undefined, { signal }).catch(() => {});
+      await pause(lookEveryMs, signal);
     }
   } finally {
     unwatch();

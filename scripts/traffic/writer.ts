@@ -1,7 +1,7 @@
 import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
+import { pause } from "../lib/poll.ts";
 import { makeContent } from "./content.ts";
 import type { ProductCopy, ProductPlan } from "./plan.ts";
 import type { Samples } from "./samples.ts";
@@ -41,7 +41,7 @@ export async function writeProducts(plan: ProductPlan, options: WriterOptions): 
 
   for (const copy of copies) {
     const waitMs = startMs + copy.atMs - performance.now();
-    if (waitMs > 0) await sleep(waitMs, undefined, options.signal ? { signal: options.signal } : {}).catch(() => {});
+    if (waitMs > 0) await pause(waitMs, options.signal);
     if (options.signal?.aborted || failure) break;
     const write = writeCopy(copy, options)
       .then((done) => {

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { managementUrl } from "../../infra/observe/management.ts";
 import type { Value } from "../../infra/plugins/lib/values.ts";
 import { ManagementApi } from "../../infra/plugins/rabbitmq/management-api.ts";
 import { readDefinitions } from "../../scripts/change/backup/brokers.ts";
@@ -89,13 +90,12 @@ export function backupAndRestore({ killed }: { readonly killed: boolean }): void
 /** What clients have on a broker, and no config knows. */
 async function makeByHand(): Promise<void> {
   const cluster = await labCluster();
-  const { scheme, port } = cluster.management;
   const ca = await readOperatorCa(lab);
   const api = new ManagementApi({
-    endpoint: `${scheme}://${cluster.members[0]?.address}:${port}`,
+    endpoints: [managementUrl(cluster, cluster.members[0]?.address ?? "")],
     username: cluster.administrator.name,
     password: cluster.administrator.password,
-    ...(ca === undefined ? {} : { ca }),
+    ca,
   });
   const call = { subject: "what clients have", signal: AbortSignal.timeout(60_000) };
   const put = (path: string[], body: Value) => api.put(path, body, call);

@@ -1,9 +1,13 @@
-import { Agent, request } from "undici";
+import { ManagementClient } from "../../agents/lib/management.ts";
 import { passwordOf } from "../../infra/config/index.ts";
 import { clusterModels } from "../../infra/model/cluster.ts";
 import type { ClusterModel } from "../../infra/model/types.ts";
+import { managementUrl } from "../../infra/observe/management.ts";
 import { readOperatorCa } from "../../scripts/engine/operator-ca.ts";
 import { lab, stackConfig } from "./subject.ts";
+
+/** No change of one object takes a broker longer, or is answered with more. */
+const bounds = { timeoutMs: 60_000, answerBytesMax: 1 << 20 };
 
 /** A cluster of the lab as the model has it. @param named that of the announcements unless given */
 export async function labCluster(named?: string): Promise<ClusterModel> {
@@ -27,20 +31,15 @@ export async function changeBroker(
   body?: object,
   cluster?: string,
 ): Promise<void> {
-  const { members, management, administrator } = await labCluster(cluster);
+  const known = await labCluster(cluster);
+  const { name: user, password } = known.administrator;
+  const url = managementUrl(known, known.members[0]?.address ?? "");
   const ca = await readOperatorCa(lab);
-  const dispatcher = new Agent(ca === undefined ? {} : { connect: { ca } });
-  const login = Buffer.from(`${administrator.name}:${administrator.password}`).toString("base64");
+  const client = new ManagementClient({ urls: [url], login: { user, password }, ca, ...bounds });
   try {
-    const response = await request(`${management.scheme}://${members[0]?.address}:${management.port}/api/${path}`, {
-      method,
-      dispatcher,
-      headers: { authorization: `Basic ${login}`, "content-type": "application/json" },
-      ...(body ? { body: JSON.stringify(body) } : {}),
-    });
-    const text = await response.body.text();
-    if (response.statusCode >= 300) throw new Error(`${method} ${path}: ${response.statusCode} ${text}`);
+    const { status, text } = await client.sendTo(url, { method, path, body });
+    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
   } finally {
-    await dispatcher.close();
+    await client.close();
   }
 }

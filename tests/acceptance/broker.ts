@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type ConfirmChannel, connect, type GetMessage } from "amqplib";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { clusterModels } from "../../infra/model/cluster.ts";
@@ -6,20 +5,12 @@ import { managementOf } from "../../infra/observe/management.ts";
 import { readOperatorCa } from "../../scripts/engine/operator-ca.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
 import { virtualIpHolder } from "../../scripts/lab/virtual-ip.ts";
+import { poll } from "../../scripts/lib/poll.ts";
+import { isReplicated, type QueueAnswer } from "../chaos/whole.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
 /** A killed broker waits some seconds, boots, joins, and its replicas are filled; then the virtual IP comes back. */
 const wholeTimeoutMs = 90_000;
-
-interface QueueAnswer {
-  readonly name: string;
-  readonly state?: string;
-  readonly slave_nodes?: readonly string[];
-  readonly synchronised_slave_nodes?: readonly string[];
-  /** Of quorum queues. */
-  readonly members?: readonly string[];
-  readonly online?: readonly string[];
-}
 
 /**
  * Waits until all members are what they were before a fault: running, every replica in step, the virtual IP where its priority has it. The
@@ -55,15 +46,6 @@ export async function untilWhole(): Promise<void> {
   });
 }
 
-/** On every member: as mirrors in step, or as replicas of a quorum queue. */
-function isReplicated(queue: QueueAnswer, members: number): boolean {
-  const { state, slave_nodes = [], synchronised_slave_nodes = [], online = [] } = queue;
-  const mirrored = slave_nodes.length === members - 1 && synchronised_slave_nodes.length === members - 1;
-  return (
-    state === "running" && (queue.members ? queue.members.length === members && online.length === members : mirrored)
-  );
-}
-
 /** What the management API of one host answers. */
 export async function ask<T>(config: StackConfig, host: string, path: string): Promise<T> {
   const cluster = clusterModels(config).find(({ name }) => name === config.announcements.broker);
@@ -94,11 +76,13 @@ export async function takeUntil(
   queue: string,
   isIt: (message: GetMessage) => boolean,
 ): Promise<GetMessage> {
-  const deadlineMs = performance.now() + 30_000;
-  for (;;) {
-    const message = await channel.get(queue, { noAck: true });
-    if (message && isIt(message)) return message;
-    if (performance.now() > deadlineMs) throw new Error(`not within 30 s: the message looked for, in ${queue}`);
-    if (!message) await sleep(100);
-  }
+  const take = async () => {
+    for (;;) {
+      const message = await channel.get(queue, { noAck: true });
+      if (!message || isIt(message)) return message;
+    }
+  };
+  const found = await poll(take, { everyMs: 100, withinMs: 30_000 });
+  if (!found) throw new Error(`not within 30 s: the message looked for, in ${queue}`);
+  return found;
 }

@@ -1,3 +1,4 @@
+import { formatColumns } from "../../scripts/lib/table.ts";
 import type { DriftRow } from "./drift-rows.ts";
 
 interface Line {
@@ -26,12 +27,7 @@ export const noteSaid = (what: string, where: string, said: string): void => {
 
 /** The matrix of everything noted so far. */
 export function driftTable(): string {
-  const rows = [{ what: "drift", where: "of", said: "said by preview", repaired: "mended by up" }, ...lines];
-  const width = (key: keyof Line) => Math.max(...rows.map((row) => row[key].length));
-  const text = rows.map(({ what, where, said, repaired }) =>
-    [what.padEnd(width("what")), where.padEnd(width("where")), said.padEnd(width("said")), repaired]
-      .join("  ")
-      .trimEnd(),
-  );
-  return `\n${text.join("\n")}\n`;
+  const head = ["drift", "of", "said by preview", "mended by up"];
+  const rows = lines.map(({ what, where, said, repaired }) => [what, where, said, repaired]);
+  return `\n${formatColumns([head, ...rows])}\n`;
 }

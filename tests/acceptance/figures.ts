@@ -1,3 +1,5 @@
+import { formatColumns } from "../../scripts/lib/table.ts";
+
 interface Figure {
   readonly what: string;
   readonly measured: string;
@@ -16,12 +18,7 @@ export const noteSeconds = (what: string, seconds: number, wantedSeconds?: numbe
 
 /** The table of everything noted so far. */
 export function figuresTable(): string {
-  const rows = [{ what: "", measured: "measured", wanted: "wanted" }, ...figures];
-  const width = (key: keyof Figure) => Math.max(...rows.map((row) => row[key].length));
-  const lines = rows.map((row) =>
-    [row.what.padEnd(width("what")), row.measured.padStart(width("measured")), row.wanted.padStart(width("wanted"))]
-      .join("  ")
-      .trimEnd(),
-  );
-  return `\n${lines.join("\n")}\n`;
+  const rows = figures.map(({ what, measured, wanted }) => [what, measured, wanted]);
+  const table = formatColumns([["", "measured", "wanted"], ...rows], "", { isNumber: (column) => column > 0 });
+  return `\n${table}\n`;
 }

@@ -1,5 +1,5 @@
-import { request } from "node:https";
 import { connect } from "amqplib";
+import { ManagementClient } from "../../agents/lib/management.ts";
 import { render } from "../../infra/commands/command.ts";
 import { rabbitmqctl } from "../../infra/commands/rabbitmq.ts";
 import type { BrokerConfig } from "../../infra/config/brokers.ts";
@@ -97,29 +97,19 @@ export async function amqpLogin({ broker, member, ca }: LdapSubject, { name, pas
 }
 
 /** The management API's status to who asks something, who he is unless said otherwise. */
-export function managementStatus(
+export async function managementStatus(
   { broker, member, ca }: LdapSubject,
-  login: Login,
-  path = "/api/whoami",
+  { name: user, password }: Login,
+  path = "whoami",
 ): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const asking = request({
-      hostname: member.address,
-      port: broker.management.port,
-      path,
-      auth: `${login.name}:${login.password}`,
-      ca,
-      timeout: loginTimeoutMs,
-      agent: false,
-    });
-    asking.once("response", (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    asking.once("timeout", () => asking.destroy(new Error("the management API says nothing")));
-    asking.once("error", reject);
-    asking.end();
-  });
+  const url = `https://${member.address}:${broker.management.port}`;
+  const bounds = { timeoutMs: loginTimeoutMs, answerBytesMax: 16 << 20 };
+  const client = new ManagementClient({ urls: [url], login: { user, password }, ca, ...bounds });
+  try {
+    return (await client.sendTo(url, { path })).status;
+  } finally {
+    await client.close();
+  }
 }
 
 /** The LDAP settings of a broker's config file as a change of its config would have them, as Erlang terms. */

@@ -135,8 +135,8 @@ export function ldap(cluster?: string): void {
     it("gives a tag to a group's members alone where a query says so", async () => {
       await withLdap(subject, { tags: { administrator: { inGroup: subject.group } } }, async () => {
         const said = [
-          await managementStatus(subject, subject.person, "/api/users"),
-          await managementStatus(subject, subject.tagged, "/api/users"),
+          await managementStatus(subject, subject.person, "users"),
+          await managementStatus(subject, subject.tagged, "users"),
         ];
         tell("administrator's tag by group: member, another", said.join(" "), "200 401");
         expect(said).toEqual([200, 401]);

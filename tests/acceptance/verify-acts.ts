@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { chmod, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { bootHost, cutLink, healLink, healNetwork, hostRoot, killHost, partition } from "../../scripts/lab/index.ts";
 import { run } from "../../scripts/lab/run.ts";
 import { hostsOf } from "../../scripts/lab/send-products.ts";
 import { namespaceOf } from "../../scripts/lab/spec.ts";
 import { needHost } from "../../scripts/lab/ssh.ts";
+import { pause } from "../../scripts/lib/poll.ts";
 import { seededRandom } from "../../scripts/traffic/random.ts";
 import { writeCopy } from "../../scripts/traffic/writer.ts";
 import { makeProduct } from "../chaos/products.ts";
@@ -51,7 +51,7 @@ export async function startTrickle(config: StackConfig): Promise<Trickle> {
       for (const copy of copies) if (!withheld.has(copy.urp)) await writeCopy(copy, { roots, samples: new Map() });
       const txq = txqs[number % txqs.length];
       if (txq) await putPublic(txq, number, now);
-      await sleep(everyMs, undefined, { signal: stopping.signal }).catch(() => {});
+      await pause(everyMs, stopping.signal);
     }
   })();
   // A write that fails is told by `stop`.

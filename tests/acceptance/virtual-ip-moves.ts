@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { bootHost, cutLink, healLink, killHost } from "../../scripts/lab/index.ts";
 import { brokerVirtualIp, virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
+import { median } from "../../scripts/lib/statistics.ts";
 import { untilWhole } from "./broker.ts";
 import { note } from "./figures.ts";
 import { lab, on, stackConfig } from "./subject.ts";
@@ -92,11 +93,4 @@ async function moved(config: StackConfig, fault: Pick<Fault, "make" | "mend">): 
   );
   await untilWhole();
   return move;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2);
-  const upper = sorted[half] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? upper) + upper) / 2;
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { hasAddress, initOfHost } from "../../scripts/lab/host-addresses.ts";
+import { poll } from "../../scripts/lib/poll.ts";
 import { answersAmqp } from "../../scripts/traffic/amqp-probe.ts";
 
 /** A client that looks in this often; what it measures is no finer. */
@@ -33,13 +33,12 @@ export async function watchMove(
   try {
     await client.answered();
     await fault();
-    const deadline = performance.now() + withinMs;
-    for (;;) {
+    const isServed = () => {
       const movedAtMs = holders.movedAtMs();
-      if (movedAtMs !== undefined && client.goodSince(movedAtMs)) break;
-      if (performance.now() > deadline) throw new Error(`${address} not served by ${to} within ${withinMs} ms`);
-      await sleep(sampleEveryMs);
-    }
+      return movedAtMs !== undefined && client.goodSince(movedAtMs);
+    };
+    if (!(await poll(isServed, { everyMs: sampleEveryMs, withinMs })))
+      throw new Error(`${address} not served by ${to} within ${withinMs} ms`);
   } finally {
     client.stop();
     holders.stop();
@@ -56,9 +55,7 @@ function watchConnects(address: string, port: number) {
   }, connectEveryMs);
   return {
     stop: () => clearInterval(timer),
-    answered: async () => {
-      while (good.length === 0) await sleep(connectEveryMs);
-    },
+    answered: () => poll(() => good.length > 0, { everyMs: connectEveryMs }),
     goodSince: (ms: number) => good.some(({ beganMs }) => beganMs > ms),
     longestGapMs: () => {
       const ended = good.map(({ endedMs }) => endedMs).toSorted((a, b) => a - b);

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { codecs } from "../../agents/lib/codecs.ts";
 import { scanV00 } from "../../agents/lib/scan-v00.ts";
+import { latenciesOf, median } from "../../scripts/lib/statistics.ts";
 import { KeyCount } from "./key-count.ts";
 import { announcementOf, keyOf, pairs, sources } from "./pairs.ts";
 import { type BenchResult, formatBench, summarise } from "./report.ts";
 import { quickPlan } from "./run.ts";
-import { latenciesOf, median } from "./statistics.ts";
 import { cpuSeconds, residentBytes } from "./usage.ts";
 
 test.each([1, 2, 7, 5000])("%i products are announced by each source once, the second one later", (products) => {

@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
-import { align, rounded } from "./report.ts";
-import { median } from "./statistics.ts";
+import { median } from "../../scripts/lib/statistics.ts";
+import { benchTable, rounded } from "./report.ts";
 
 /** How much is measured. */
 export interface DeliverPlan {
@@ -51,7 +51,7 @@ export function formatDeliverBench(result: DeliverResult): string {
     `Node ${process.version}; ${cpus().length} processors for all of it`,
     `${files} files of ${fileBytes} bytes to one sshd on loopback, medians of ${rounds}, in files a second`,
     "",
-    ...align([
+    benchTable([
       ["sftp -b, without its login", `${sftp}`],
       ["sender", `${sender}, ${ratio.toFixed(2)} of that`],
       ["sender, each file told of", `${senderTold}, ${ratioTold.toFixed(2)} of that`],

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { configSchema } from "../../agents/sender/config.ts";
+import { poll } from "../../scripts/lib/poll.ts";
 import type { Cleanup } from "../rigs/cleanup.ts";
 import { FileServer } from "../rigs/file-server.ts";
 import { TestedAgent } from "../rigs/tested-agent.ts";
@@ -105,11 +105,9 @@ async function bySender({ plan, directory, signal }: Scene, txq: string, round: 
   const folder = join(txq, "3", `round${round}`);
   const began = performance.now();
   renameSync(staged, folder);
-  while (readdirSync(folder).length > 0) {
-    signal.throwIfAborted();
-    if (performance.now() - began > stalledAfterMs) throw new UserError("sender", "did not deliver in two minutes");
-    await sleep(probeIntervalMs);
-  }
+  const isEmpty = () => readdirSync(folder).length === 0;
+  if (!(await poll(isEmpty, { everyMs: probeIntervalMs, withinMs: stalledAfterMs, signal })))
+    throw new UserError("sender", "did not deliver in two minutes");
   return (performance.now() - began) / 1000;
 }
 

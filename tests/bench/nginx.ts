@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { request } from "undici";
 import { UserError } from "../../agents/lib/errors.ts";
+import { poll } from "../../scripts/lib/poll.ts";
 import { freePort } from "../../scripts/traffic/free-port.ts";
 import type { Cleanup } from "../rigs/cleanup.ts";
 
@@ -99,14 +99,13 @@ async function unpackNginx(directory: string): Promise<string | undefined> {
 }
 
 async function untilAnswering(url: string, exit: () => unknown, said: () => string): Promise<void> {
-  const deadlineMs = performance.now() + readyWithinMs;
-  for (;;) {
+  const asked = async () => {
     const answer = await request(url).catch(() => undefined);
     await answer?.body.dump();
-    if (answer) return;
-    if (exit() !== null || performance.now() > deadlineMs) throw new UserError("nginx", `does not answer: ${said()}`);
-    await delay(probeMs);
-  }
+    return answer ? "answers" : exit() !== null && "has ended";
+  };
+  if ((await poll(asked, { everyMs: probeMs, withinMs: readyWithinMs })) !== "answers")
+    throw new UserError("nginx", `does not answer: ${said()}`);
 }
 
 async function childrenOf(pid: number): Promise<number[]> {

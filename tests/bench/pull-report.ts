@@ -1,8 +1,8 @@
 import { cpus } from "node:os";
+import { median } from "../../scripts/lib/statistics.ts";
 import type { PullPlan } from "./pull-plan.ts";
 import type { Pulling } from "./pullers.ts";
-import { align, rounded } from "./report.ts";
-import { median } from "./statistics.ts";
+import { benchTable, rounded } from "./report.ts";
 
 export interface PullResult {
   readonly plan: PullPlan;
@@ -58,7 +58,7 @@ export function formatPullBench(result: PullResult): string {
     `RabbitMQ ${versions.broker}; ${versions.server}; curl ${versions.curl}; Node ${process.version}; ${cpus().length} processors for all of it`,
     `${plan.files} files of ${plan.fileBytes} bytes; medians of ${byCurl.length}`,
     "",
-    ...align([
+    benchTable([
       ["", "files/s", "pullers, each", "broker, each", "rounds"],
       [`curl --parallel, ${pullers} connections`, String(summary.curlPerSecond), "", "", rounds(byCurl)],
       [

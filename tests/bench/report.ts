@@ -1,8 +1,9 @@
 import { cpus } from "node:os";
+import { latenciesOf, median } from "../../scripts/lib/statistics.ts";
+import { formatColumns } from "../../scripts/lib/table.ts";
 import type { LatencyPlan, LatencyResult } from "./latency.ts";
 import type { MemoryResults, ResidentGrowth } from "./memory.ts";
 import type { Move } from "./move.ts";
-import { latenciesOf, median } from "./statistics.ts";
 
 export interface BenchResult {
   readonly brokerVersion: string;
@@ -71,7 +72,7 @@ export function formatBench(result: BenchResult): string {
     `RabbitMQ ${result.brokerVersion}, ${result.queueType} queues; Node ${process.version}; ${cpus().length} processors for all of it`,
     `${products} products, each announced twice; medians of ${dispatcher.length}`,
     "",
-    ...align([
+    benchTable([
       ["", "announcements/s", "broker, each", "dispatcher, each", "rounds"],
       ["shovel plugin", String(summary.shovelPerSecond), cpu(shovel, broker), "", rounds(shovel)],
       [
@@ -84,12 +85,12 @@ export function formatBench(result: BenchResult): string {
       ["ratio", summary.ratio.toFixed(2), "", "", "0 missing, 0 repeated"],
     ]),
     "",
-    ...align([
+    benchTable([
       [`announced to notified at ${latencyPlan.announcementsPerSecond}/s`, times(latency.steadyMs)],
       [`after ${latencyPlan.silenceSeconds} s of silence`, times(latency.afterSilenceMs)],
     ]),
     "",
-    ...align([
+    benchTable([
       ["names remembered", "resident", "bytes a name", "dispatcher, each", "ready after"],
       ...memory.byNames.map((one) => [
         String(one.names),
@@ -108,10 +109,7 @@ function residentLine({ fromNames, toNames, bytesPerName }: ResidentGrowth): str
   return `  resident memory grows by ${bytesPerName.toFixed(0)} bytes a name from ${fromNames} to ${toNames} names, each in a dispatcher that started with them`;
 }
 
-export function align(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows.reduce<number[]>((most, row) => row.map((text, at) => Math.max(most[at] ?? 0, text.length)), []);
-  return rows.map((row) => `  ${row.map((text, at) => text.padEnd(widths[at] ?? 0)).join("   ")}`.trimEnd());
-}
+export const benchTable = (rows: readonly (readonly string[])[]): string => formatColumns(rows, "  ", { gap: "   " });
 
 export function rounded(value: number, digits: number): number {
   return Number(value.toFixed(digits));

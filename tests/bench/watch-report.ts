@@ -1,5 +1,5 @@
 import { cpus } from "node:os";
-import { align, rounded } from "./report.ts";
+import { benchTable, rounded } from "./report.ts";
 import type { WatchPlan } from "./watch-plan.ts";
 import type { WriterAccount } from "./watch-writer.ts";
 
@@ -58,7 +58,7 @@ export function formatWatchBench(result: WatchResult): string {
     `RabbitMQ ${brokerVersion}; Node ${process.version}; ${cpus().length} processors for all of it`,
     `${summary.files} files of ${plan.fileBytes} bytes, renamed into ${plan.folders} folders of a watched tree`,
     "",
-    ...align([
+    benchTable([
       ["files came", `${summary.filesPerSecond} a second`],
       [
         "were announced",

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { median } from "./statistics.ts";
+import { median } from "../../scripts/lib/statistics.ts";
 
 /** Longer than any pause between two requests by one connection. */
 const keepAliveMs = 60_000;

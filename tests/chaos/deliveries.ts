@@ -1,6 +1,6 @@
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "../../scripts/lib/poll.ts";
 import { listNames, type ReceiverFolder } from "../../scripts/traffic/receivers.ts";
 import type { DeliveredFile, ProductRecord } from "./evidence.ts";
 import { contentOf } from "./products.ts";
@@ -59,7 +59,7 @@ export function watchDeliveries(options: DeliveriesOptions): Deliveries {
   const watching = (async () => {
     while (!stopping.signal.aborted) {
       await inTurn((path) => !told.has(path));
-      await sleep(lookEveryMs, undefined, { signal: stopping.signal }).catch(() => {});
+      await pause(lookEveryMs, stopping.signal);
     }
   })().catch((error: Error) => failure.reject(error));
   return {

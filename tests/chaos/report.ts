@@ -1,8 +1,8 @@
-import { styleText } from "node:util";
+import { median } from "../../scripts/lib/statistics.ts";
+import { formatColumns, painter } from "../../scripts/lib/table.ts";
 import { type Account, type ChaosResult, type Doubt, type Finding, isGood, type RoundRecord } from "./account.ts";
 import type { Sighting } from "./evidence.ts";
 import type { Fault } from "./faults.ts";
-import { median } from "./median.ts";
 import { describeSteps, medianSteps, type Steps } from "./steps.ts";
 
 /** The shape of `--json`. */
@@ -86,8 +86,7 @@ export function formatChaos(
   { faults, notDone, color }: { faults: readonly Fault[]; notDone: NotDone; color: boolean },
 ): string {
   const summary = summarise(result, notDone);
-  const paint = (style: "green" | "red" | "yellow", text: string) =>
-    color ? styleText(style, text, { validateStream: false }) : text;
+  const paint = painter(color);
   const mark = (value: number) => (value === 0 ? "0" : paint("red", String(value)));
   const rows = Object.entries(summary.faults).map(([name, fault]) => {
     const wantedMs = faults.find((one) => one.name === name)?.takeOverWithinMs;
@@ -97,7 +96,7 @@ export function formatChaos(
       mark(fault.lost),
       mark(fault.repeated),
       String(fault.unknown),
-      inSeconds(median(fault.takeOverMs)),
+      inSeconds(fault.takeOverMs.length > 0 ? median(fault.takeOverMs) : undefined),
       inSeconds(fault.takeOverMs.length > 0 ? Math.max(...fault.takeOverMs) : undefined),
       inSeconds(wantedMs),
       inSeconds(fault.pauseMs.length > 0 ? Math.max(...fault.pauseMs) : undefined),
@@ -106,7 +105,7 @@ export function formatChaos(
   const head = ["fault", "rounds", "lost", "repeated", "unknown", "take-over median", "max", "wanted", "longest pause"];
   const { account } = result;
   return [
-    ...table([head, ...rows]),
+    formatColumns([head, ...rows], "", { isNumber: (column) => column > 0 }),
     "",
     ...Object.entries(summary.faults).flatMap(([name, { steps }]) =>
       steps.length === 0 ? [] : [`${name}, medians in seconds: ${describeSteps(medianSteps(steps))}`],
@@ -136,23 +135,6 @@ export const formatEvidence = ({ account, rounds }: ChaosResult): string =>
   ].join("\n");
 
 const inSeconds = (ms: number | undefined): string => (ms === undefined ? "-" : `${(ms / 1000).toFixed(2)} s`);
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colours take no room
-const colours = /\u001b\[\d+m/g;
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const length = (text: string) => text.replace(colours, "").length;
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => length(row[column] ?? "")))) ?? [];
-  return rows.map((row) =>
-    row
-      .map((cell, column) => {
-        const room = " ".repeat((widths[column] ?? 0) - length(cell));
-        return column === 0 ? cell + room : room + cell;
-      })
-      .join("  ")
-      .trimEnd(),
-  );
-}
 
 /** One line of a round. */
 export function describeRound(round: RoundRecord): string {

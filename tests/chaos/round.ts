@@ -1,12 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
+import { pause } from "../../scripts/lib/poll.ts";
 import { longestPauseMs, type RoundRecord, takeOverMs } from "./account.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Fault, Targets } from "./faults.ts";
 import type { PlannedRound } from "./plan.ts";
 import type { Scene } from "./scene.ts";
 import { askSteps, type Steps, type Struck } from "./steps.ts";
-import { awaitWhole } from "./whole.ts";
+import { awaitTapped } from "./whole.ts";
 
 export interface RoundOptions {
   readonly scene: Scene;
@@ -59,7 +59,7 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
   options.onOpenFault?.(undefined);
   const recovering = (lacks: string) => tell(`${what}, healed: ${lacks}`);
   recovering("recovering");
-  const lacking = await awaitWhole(scene, wholeWithinMs, signal, recovering).catch(brokenOff);
+  const lacking = await awaitTapped(scene, wholeWithinMs, signal, recovering).catch(brokenOff);
   if (lacking === undefined) recovering("waiting for the products of before");
   const missing = lacking ?? (await awaitArrivals(options));
   const wholeMs = Date.now();
@@ -109,9 +109,6 @@ async function stepsBehind(scene: Scene, struck: Struck, tookMs: number, notes: 
 const firstLine = (error: unknown): string => (error as Error).message.split("\n")[0] ?? "";
 
 const brokenOff = (): string => "broken off";
-
-const pause = (ms: number, signal: AbortSignal): Promise<unknown> =>
-  sleep(ms, undefined, { signal }).catch(() => undefined);
 
 /** A host under fault may not answer at once. */
 async function healed(heal: () => Promise<unknown>, notes: string[]): Promise<void> {

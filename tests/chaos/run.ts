@@ -1,6 +1,5 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { productName } from "../../agents/lib/announcement.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
@@ -17,7 +16,7 @@ import { makeRound } from "./round.ts";
 import { onlooker, type Scene, tapPlace } from "./scene.ts";
 import { openChaosTap, removeTapQueue } from "./tap.ts";
 import { startTraffic } from "./traffic.ts";
-import { awaitWhole } from "./whole.ts";
+import { awaitTapped } from "./whole.ts";
 
 export interface ChaosOptions {
   readonly scene: Scene;
@@ -71,7 +70,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   let doing = "waiting for the lab and its first products";
   const progress = setInterval(() => options.onProgress?.(evidence, doing), progressEveryMs);
   try {
-    const missing = await awaitWhole(scene, readyWithinMs, signal);
+    const missing = await awaitTapped(scene, readyWithinMs, signal);
     if (missing !== undefined) throw new UserError(`lab ${scene.lab}`, `is not whole: ${missing}`, "look at its hosts");
     const traffic = startTraffic({
       run,
@@ -158,12 +157,12 @@ async function awaitFlow(evidence: Evidence, signal: AbortSignal): Promise<void>
 /** Waits until all has arrived and nothing moves; where something is missing, for as long as anything still moves. */
 async function drain(evidence: Evidence, look: () => Promise<void>): Promise<void> {
   const startedMs = Date.now();
-  for (;;) {
+  const isStill = async () => {
     await look();
     const still = Date.now() - Math.max(evidence.movedMs, startedMs);
-    if (still >= (evidence.undelivered().length === 0 ? quietMs : stillMs)) return;
-    await sleep(lookEveryMs);
-  }
+    return still >= (evidence.undelivered().length === 0 ? quietMs : stillMs);
+  };
+  await poll(isStill, { everyMs: lookEveryMs });
 }
 
 /** Takes the run's files away, save those of products that a person will want to look at. */

@@ -1,7 +1,7 @@
 import { type LogEvent, logEvents } from "../../agents/lib/log-events.ts";
 import { always, render, run } from "../../infra/commands/command.ts";
 import { hostsOf } from "../../scripts/lab/send-products.ts";
-import { median } from "./median.ts";
+import { median } from "../../scripts/lib/statistics.ts";
 import type { Scene } from "./scene.ts";
 
 /** What hosts said of a take-over, each by its own clock: in a lab they all have the machine's. Milliseconds since 1970. */
@@ -80,7 +80,7 @@ export const describeSteps = (steps: Steps): string =>
 /** Of each step, where it was seen. */
 export function medianSteps(all: readonly Steps[]): Steps {
   const names = [...new Set(all.flatMap((steps) => Object.keys(steps) as StepName[]))];
-  return inOrder(names.map((name) => [name, median(all.flatMap((steps) => steps[name] ?? [])) ?? 0]));
+  return inOrder(names.map((name) => [name, median(all.flatMap((steps) => steps[name] ?? []))]));
 }
 
 const inOrder = (steps: readonly [StepName, number][]): Steps =>

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "../../scripts/lib/poll.ts";
 import { seededRandom } from "../../scripts/traffic/random.ts";
 import { removeStaging, writeCopy } from "../../scripts/traffic/writer.ts";
 import { type ChaosCopy, type ChaosProduct, makeProduct } from "./products.ts";
@@ -36,7 +36,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const startMs = Date.now();
 
   const write = async (product: ChaosProduct, copy: ChaosCopy): Promise<void> => {
-    if (copy.lagMs > 0) await sleep(copy.lagMs, undefined, { signal: stopping.signal }).catch(() => {});
+    if (copy.lagMs > 0) await pause(copy.lagMs, stopping.signal);
     await writeCopy(copy, { roots, samples: new Map() });
     options.onWritten(product, copy);
   };
@@ -54,7 +54,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const producing = (async () => {
     for (let number = 0; !stopping.signal.aborted; number += 1) {
       const waitMs = startMs + (number * 1000) / ratePerSecond - Date.now();
-      if (waitMs > 0) await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => {});
+      if (waitMs > 0) await pause(waitMs, stopping.signal);
       if (!stopping.signal.aborted) begin(number);
     }
   })();

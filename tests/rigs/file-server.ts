@@ -4,9 +4,9 @@ import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 import { isAlive } from "../../scripts/lab/processes.ts";
+import { poll } from "../../scripts/lib/poll.ts";
 import { freePort } from "../../scripts/traffic/free-port.ts";
 import { findVsftpd } from "./vsftpd-binary.ts";
 
@@ -101,12 +101,10 @@ export class FileServer {
       });
     }
     this.#process = child;
-    const deadline = Date.now() + bootTimeoutMs;
-    while (!(await takesConnections(this.port))) {
-      if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline)
-        throw new Error(`no file server: ${this.#said}`);
-      await delay(probeIntervalMs);
-    }
+    const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+    const asked = async () => ((await takesConnections(this.port)) ? "answers" : hasEnded() && "has ended");
+    if ((await poll(asked, { everyMs: probeIntervalMs, withinMs: bootTimeoutMs })) !== "answers")
+      throw new Error(`no file server: ${this.#said}`);
   }
 
   /** SIGKILL to it and all its sessions, as a power cut ends them; resolves when the last of them is gone. */
@@ -119,7 +117,7 @@ export class FileServer {
     child.kill("SIGKILL");
     await ended;
     // The kernel ends it with its parent, and it ends after all others of its name space.
-    while (first !== undefined && isAlive(first)) await delay(probeIntervalMs);
+    await poll(() => first === undefined || !isAlive(first), { everyMs: probeIntervalMs });
   }
 
   async stop(): Promise<void> {

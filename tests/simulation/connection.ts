@@ -12,7 +12,8 @@ export interface ConnectionHooks {
   deliveriesLost(): void;
 }
 
-interface InHand {
+/** One delivery in hand, by the line it came by. */
+export interface InHand {
   readonly line: Line;
   readonly tag: number;
   readonly message: Message;

@@ -4,9 +4,9 @@ import { productOf, readBody, sources } from "./message.ts";
 /** One event, as the trace shows it. */
 export function describeEvent(event: Event): string {
   if (event.type === "delivery") {
-    const { id, body, redelivered, reason } = event.delivery;
+    const { id, body, redelivered, marks } = event.delivery;
     const { product, source } = readBody(body);
-    return `delivery ${id} of ${product}/${sources[source]}${redelivered ? " redelivered" : ""}${reason ? " request" : ""}`;
+    return `delivery ${id} of ${product}/${sources[source]}${redelivered ? " redelivered" : ""}${marks.reason ? " request" : ""}`;
   }
   if (event.type !== "ledger") return shorten(event);
   return `ledger ${shorten(event.record)}`;

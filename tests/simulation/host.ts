@@ -1,4 +1,6 @@
 import type { Effect, Event } from "../../agents/dispatcher/events.ts";
+import { InTurn } from "../../agents/dispatcher/in-turn.ts";
+import type { Marks } from "../../agents/lib/headers.ts";
 import type { Broker } from "./broker.ts";
 import { Connection } from "./connection.ts";
 import type { CoreUnderTest, MakeCore } from "./core-under-test.ts";
@@ -55,7 +57,14 @@ export class Host {
   readonly #options: HostOptions;
   readonly #around: Surroundings;
   readonly #shell: Shell;
-  #untold: Event[] = [];
+  readonly #events = new InTurn<Event>(
+    (event) => {
+      if (this.core) this.#handle(this.core, event);
+    },
+    (violation) => {
+      throw violation;
+    },
+  );
 
   constructor(number: number, options: HostOptions, around: Surroundings) {
     this.number = number;
@@ -112,7 +121,6 @@ export class Host {
     this.journal.lose(recordsLeft);
     this.#shell.forget();
     this.connection.close(true);
-    this.#untold = [];
   }
 
   connect(): void {
@@ -157,13 +165,7 @@ export class Host {
 
   /** One event after the other: what an effect leads to comes after the effects that are still to be done. */
   tell(event: Event): void {
-    this.#untold.push(event);
-    if (this.#untold.length > 1) return;
-    for (let index = 0; index < this.#untold.length; index++) {
-      const next = this.#untold[index];
-      if (next && this.core) this.#handle(this.core, next);
-    }
-    this.#untold = [];
+    this.#events.tell(event);
   }
 
   #handle(core: CoreUnderTest, event: Event): void {
@@ -204,8 +206,8 @@ export class Host {
         this.tell({ type: "outcome", claim, outcome });
       },
       delivery: (id, { kind, routingKey, body, text, again }, redelivered) => {
-        const reason = kind === "request" ? { reason: text } : {};
-        this.tell({ type: "delivery", delivery: { id, routingKey, body, redelivered, again, ...reason } });
+        const marks: Marks = kind === "request" ? { reason: text } : again ? { again } : {};
+        this.tell({ type: "delivery", delivery: { id, routingKey, body, headers: {}, marks, redelivered } });
       },
       ledger: (message) => {
         const record = recordOf(message, this.author);

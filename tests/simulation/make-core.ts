@@ -39,7 +39,7 @@ function optionsOf({ entriesMax, receipts }: Setting): CoreOptions {
     publishingMax: limits.publishingMax,
     giveUpMs: times.giveUpMs,
     confirmTimeoutMs: times.confirmTimeoutMs,
-    silenceMs: times.silenceMs,
+    deliveryGapMs: times.deliveryGapMs,
     alternatesWaitingMax: limits.alternatesWaitingMax,
     alternateWaitMs: times.alternateWaitMs,
     standbyServeDelayMs: times.standbyServeDelayMs,

@@ -1,7 +1,7 @@
 import type { SourceMutation } from "./mutants.ts";
 import type { Ground } from "./world.ts";
 
-const opensClaim = "this.claims.open(key, arrival, arrival.atMs, redelivered || again, false);";
+const opensClaim = "this.claims.open(key, arrival, arrival.atMs, redelivered || marks.again === true, false);";
 
 /** Bugs that the simulation must find: each is a slip that somebody could make. */
 export const sourceMutations: readonly SourceMutation[] = [
@@ -11,7 +11,7 @@ export const sourceMutations: readonly SourceMutation[] = [
     find: opensClaim,
     replace:
       `${opensClaim} this.claims.get(key)!.delivery = undefined; ` +
-      'this.#parts.turn.push({ type: "ack", delivery: arrival.delivery.id });',
+      'this.#turn.push({ type: "ack", delivery: arrival.delivery.id });',
   },
   {
     name: "knows a product before it is out",
@@ -22,8 +22,8 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "decides without a marker",
     file: "decisions.ts",
-    find: "if (this.catchingUp.isDone && this.#hasRoom)",
-    replace: "if (this.#hasRoom)",
+    find: "if (this.catchingUp.isDone && this.#mayPublish)",
+    replace: "if (this.#mayPublish)",
   },
   {
     name: "takes any marker for the one it waits for",
@@ -38,9 +38,9 @@ export const sourceMutations: readonly SourceMutation[] = [
     replace: "marker.againAtMs = Number.POSITIVE_INFINITY;",
   },
   {
-    name: "goes on after a silence without a marker",
+    name: "goes on after a gap without a marker",
     file: "core.ts",
-    find: "if (this.#feed.onDelivery()) catchingUp.doubtAfterSilence();",
+    find: "if (this.#feed.onDelivery()) catchingUp.doubtAfterGap();",
     replace: "this.#feed.onDelivery();",
   },
   {
@@ -70,8 +70,8 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "takes a receipt of a window that is over",
     file: "products.ts",
-    find: "const atMs = Math.min(saidMs, turn.nowMs);",
-    replace: "const atMs = turn.nowMs;",
+    find: "const atMs = Math.min(saidMs, nowMs);",
+    replace: "const atMs = nowMs;",
   },
   {
     name: "forgets the twins that waited",
@@ -84,7 +84,7 @@ export const sourceMutations: readonly SourceMutation[] = [
     file: "products.ts",
     find: "    if (this.#alternates.onTwin(key, arrival)) return;\n",
     replace:
-      "    this.#add(key, turn.nowMs, firstSource, sizeBytes, true);\n" +
+      "    this.#add(key, this.#turn.nowMs, firstSource, sizeBytes, true);\n" +
       "    if (this.#alternates.onTwin(key, arrival)) return;\n",
   },
   {
@@ -96,13 +96,13 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "takes more than there is room for",
     file: "products.ts",
-    find: "return this.entries < this.#parts.options.entriesMax;",
+    find: "return this.entries < this.#turn.options.entriesMax;",
     replace: "return true;",
   },
   {
     name: "stays full for ever",
     file: "core.ts",
-    find: "this.entries <= entriesMax * resumeShare",
+    find: "this.entries <= options.entriesMax * resumeShare",
     replace: "this.entries < 0",
   },
   {
@@ -138,8 +138,8 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "answers a request again",
     file: "alternates.ts",
-    find: "if (slot >= 0 && (this.#table.isPulled(slot) || (isAnswered && !isDoubtful))) {",
-    replace: "if (slot >= 0 && this.#table.isPulled(slot)) {",
+    find: "if (slot >= 0 && (this.#turn.table.isPulled(slot) || (isAnswered && !isDoubtful))) {",
+    replace: "if (slot >= 0 && this.#turn.table.isPulled(slot)) {",
   },
   {
     name: "takes any announcement for the answer to a request",
@@ -162,7 +162,7 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "does not see that another host has no twin",
     file: "alternates.ts",
-    find: "if (slot >= 0 && this.#table.source(slot) === source) {",
+    find: "if (slot >= 0 && this.#turn.table.source(slot) === source) {",
     replace: "if (slot >= 0 && source === '') {",
   },
   {
@@ -174,8 +174,8 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "believes that what is announced again is out",
     file: "products.ts",
-    find: "const suspect = again ? !table.isPulled(slot) : redelivered",
-    replace: "const suspect = again ? false : redelivered",
+    find: "const suspect = marks.again ? !table.isPulled(slot) : redelivered",
+    replace: "const suspect = marks.again ? false : redelivered",
   },
   {
     name: "keeps the requests that wait when the address leaves",

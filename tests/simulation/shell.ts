@@ -1,10 +1,9 @@
 import type { Effect, Event } from "../../agents/dispatcher/events.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, InHand } from "./connection.ts";
 import type { JournalModel } from "./journal-model.ts";
 import type { Judge } from "./judge.ts";
 import type { Judged } from "./judged.ts";
-import type { Line } from "./line.ts";
-import { bitOf, type Kind, type Message, newMessage, queueNumber, readBody } from "./message.ts";
+import { bitOf, type Kind, newMessage, queueNumber, readBody } from "./message.ts";
 
 /** The process whose effects are done. */
 export interface Process extends Judged {
@@ -37,9 +36,8 @@ const outTargets = ledgerTargets | bitOf(queueNumber.pull);
 export class Shell {
   readonly #process: Process;
   readonly #around: ShellSurroundings;
-  /** The delivery whose twin was given to the journal last: it is acked when that is on disk. */
-  #keptTwin = 0;
-  #unsyncedTwins: { readonly line: Line; readonly tag: number; readonly message: Message }[] = [];
+  /** Deliveries whose twins were given to the journal: acked when those are on disk. */
+  #unsyncedTwins: InHand[] = [];
 
   constructor(process: Process, around: ShellSurroundings) {
     this.#process = process;
@@ -89,7 +87,6 @@ export class Shell {
   /** The process is gone. */
   forget(): void {
     this.#unsyncedTwins = [];
-    this.#keptTwin = 0;
   }
 
   #remember(effect: Effect): void {
@@ -99,7 +96,8 @@ export class Shell {
     if (effect.type === "remember-served") journal.append({ kind: "served", key: effect.key });
     if (effect.type !== "keep-twin") return;
     const ref = journal.keepTwin(effect.key, effect.delivery.body);
-    this.#keptTwin = effect.delivery.id;
+    const inHand = this.#take(effect.delivery.id);
+    if (inHand) this.#unsyncedTwins.push(inHand);
     this.#process.tell({ type: "twin-kept", key: effect.key, ref });
   }
 
@@ -116,7 +114,7 @@ export class Shell {
       return;
     }
     const body = effect.type === "serve" ? this.#process.journal.twin(effect.ref) : effect.delivery.body;
-    const lastRound = effect.type === "serve-delivery" && effect.delivery.reason !== undefined;
+    const lastRound = effect.type === "serve-delivery" && effect.delivery.marks.reason !== undefined;
     const says = { routingKey, stampMs, doubt: false, text: effect.reason, lastRound };
     if (body) this.#send("twin", claim, says, body);
     else this.#process.tell({ type: "twin-missing", claim });
@@ -143,16 +141,11 @@ export class Shell {
   }
 
   #settle(effect: Of<"ack" | "requeue" | "dead-letter">): void {
-    const inHand = this.#process.connection.take(effect.delivery);
-    const { judge } = this.#around;
-    if (!inHand) {
-      judge.settledTwice(this.#process, effect.delivery);
-      return;
-    }
+    const inHand = this.#take(effect.delivery);
+    if (!inHand) return;
     const { line, tag, message } = inHand;
     if (effect.type === "ack") {
-      if (effect.delivery === this.#keptTwin) this.#unsyncedTwins.push(inHand);
-      else this.#ack(inHand);
+      this.#ack(inHand);
       return;
     }
     // The channel is gone, and the core is about to be told: nothing comes of it.
@@ -161,11 +154,18 @@ export class Shell {
       line.up.push({ op: "requeue", tag });
       return;
     }
-    judge.deadLettered(this.#process, message, effect.reason);
+    this.#around.judge.deadLettered(this.#process, message, effect.reason);
     line.up.push({ op: "ack", tag, multiple: false });
   }
 
-  #ack({ line, tag, message }: { readonly line: Line; readonly tag: number; readonly message: Message }): void {
+  /** The delivery, for whoever settles it. */
+  #take(id: number): InHand | undefined {
+    const inHand = this.#process.connection.take(id);
+    if (!inHand) this.#around.judge.settledTwice(this.#process, id);
+    return inHand;
+  }
+
+  #ack({ line, tag, message }: InHand): void {
     if (!line.clientSees) return;
     this.#around.judge.acked(this.#process, message);
     line.up.push({ op: "ack", tag, multiple: false });

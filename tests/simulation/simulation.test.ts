@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { realBench, runBatchInThreads } from "./batch.ts";
 import { Counts } from "./counts.ts";
 import { FaultPoints } from "./fault-points.ts";
+import { mutate } from "./mutants.ts";
+import { sourceMutations } from "./mutations.ts";
 import { lengthOf, runSchedule } from "./schedule.ts";
 import { failureOf, report } from "./shrink.ts";
 
@@ -28,6 +31,13 @@ test(`nothing is lost, repeated or stuck in ${scheduleCount} schedules of faults
   expect(failed).toBeUndefined();
   expect(counts.schedules).toBe(scheduleCount);
   expect(points.length, "kinds of fault times places where they struck").toBeGreaterThan(faultPointsMin);
+});
+
+test("each seeded bug of the long test has its place in the core's source", () => {
+  for (const mutation of sourceMutations) {
+    const text = readFileSync(new URL(`../../agents/dispatcher/${mutation.file}`, import.meta.url), "utf8");
+    expect(mutate(mutation, text), mutation.name).not.toBe(text);
+  }
 });
 
 test("a seed is the same schedule every time, and leaving out a step changes no other step's choices", () => {

@@ -19,7 +19,7 @@ export const times = {
   doubtMaxMs: 20_000,
   giveUpMs: 1000,
   confirmTimeoutMs: 4000,
-  silenceMs: 1000,
+  deliveryGapMs: 1000,
   alternateWaitMs: 8000,
   standbyServeDelayMs: 1000,
   /** Announcers keep what was confirmed for so long, to announce it again; a pair of brokers is parted for less. */

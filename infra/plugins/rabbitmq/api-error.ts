@@ -1,17 +1,15 @@
+import { faultText, ManagementError } from "../../../agents/lib/management.ts";
 import { isMap, type Value } from "../lib/values.ts";
 
 /** The broker refused: what was asked of which object, status and reason as it gave them, and what to do. */
-export class ApiError extends Error {
+export class ApiError extends ManagementError {
   override readonly name = "ApiError";
-  readonly status: number;
-  readonly reason: string;
 
   constructor(method: string, subject: string, status: number, body: Value) {
     const reason = reasonOf(body);
     const remedy = remedyFor(status, reason);
-    super(`${subject}: the broker answered ${status} to ${method}: ${reason}${remedy ? `; ${remedy}` : ""}`);
-    this.status = status;
-    this.reason = reason;
+    const told = `${subject}: the broker answered ${status} to ${method}: ${reason}${remedy ? `; ${remedy}` : ""}`;
+    super(told, status, reason);
   }
 }
 
@@ -41,12 +39,13 @@ function remedyFor(status: number, reason: string): string | undefined {
 }
 
 /** Nobody answered, or not as a management API does. */
-export function unreachable(method: string, subject: string, base: URL, cause: unknown): Error {
-  const reason =
-    cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause);
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+export function unreachable(method: string, subject: string, endpoint: string, cause: Error): Error {
+  const code = "code" in cause ? String(cause.code) : "";
   const remedy = /CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)
     ? "name the authority's certificate in rabbitmq:cacertFile"
     : "check rabbitmq:endpoint, and that the broker runs with its rabbitmq_management plugin enabled";
-  return new Error(`${subject}: ${method}: no answer from ${base.origin}: ${reason}; ${remedy}`, { cause });
+  return new Error(
+    `${subject}: ${method}: no answer from ${new URL(endpoint).origin}: ${faultText(cause)}; ${remedy}`,
+    { cause },
+  );
 }

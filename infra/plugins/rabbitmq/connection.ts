@@ -45,13 +45,13 @@ export class Connection {
     ];
     this.close();
     this.#api = new ManagementApi({
-      endpoint: required("endpoint"),
+      endpoints: [required("endpoint")],
       username: required("username"),
       password: required("password"),
       insecure: /^(1|t|true)$/i.test(setting("insecure") ?? ""),
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined || key === undefined ? {} : { cert, key }),
-      ...(proxy === undefined ? {} : { proxy }),
+      ca,
+      clientCertificate: cert === undefined || key === undefined ? undefined : { cert, key },
+      proxy,
     });
   }
 

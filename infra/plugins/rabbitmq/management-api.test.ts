@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { type ApiOptions, ManagementApi } from "./management-api.ts";
 
@@ -26,7 +27,7 @@ function selfSigned(): { key: string; cert: string } {
 }
 
 function open(endpoint: string, more: Partial<ApiOptions> = {}): ManagementApi {
-  const api = new ManagementApi({ endpoint, username: "root", password: "p:w", ...more });
+  const api = new ManagementApi({ endpoints: [endpoint], username: "root", password: "p:w", ...more });
   closers.push(() => api.close());
   return api;
 }
@@ -73,6 +74,41 @@ describe("the management API", () => {
     });
     await open("http://bunny1.invalid:15672", { proxy }).get(["users"], call);
     expect(asked).toBe("http://bunny1.invalid:15672/api/users");
+  });
+
+  it("goes through a proxy to one that is reached by TLS, and is held to its certificate there, too", async () => {
+    const { key, cert } = selfSigned();
+    const server = createTlsServer({ key, cert }, (_, response) => response.end("[]")).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    closers.push(() => server.close());
+    const { port } = server.address() as { port: number };
+    const wanted: (string | undefined)[] = [];
+    const proxy = createServer().listen(0, "127.0.0.1");
+    proxy.on("connect", (request, socket) => {
+      wanted.push(request.url);
+      const onward = connect(port, "127.0.0.1", () => socket.write("HTTP/1.1 200 OK\r\n\r\n"));
+      socket.pipe(onward).pipe(socket);
+      for (const end of [socket, onward]) end.on("error", () => {});
+    });
+    await once(proxy, "listening");
+    closers.push(() => proxy.close());
+    const more = { proxy: `http://127.0.0.1:${(proxy.address() as { port: number }).port}` };
+    expect(await open("https://127.0.0.1:9999", { ...more, ca: cert }).get(["users"], call)).toEqual([]);
+    await expect(open("https://127.0.0.1:9999", more).get(["users"], call)).rejects.toThrow(/self-signed certificate/);
+    expect(wanted).toEqual(["127.0.0.1:9999", "127.0.0.1:9999"]);
+  });
+
+  it("is asked by another member where one is away, at once, and as long as one may come back", async () => {
+    let calls = 0;
+    const endpoint = await serve((_, response) => {
+      calls++;
+      response.writeHead(calls < 3 ? 503 : 200).end("{}");
+    });
+    const endpoints = ["http://127.0.0.1:1", endpoint];
+    const api = new ManagementApi({ endpoints, username: "root", password: "p:w" });
+    closers.push(() => api.close());
+    expect(await api.get(["overview"], call)).toEqual({});
+    expect(calls).toBe(3);
   });
 
   it("is trusted over TLS when its authority is named, or when told to be insecure, and not otherwise", async () => {

@@ -1,20 +1,27 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { setTimeout as delay } from "node:timers/promises";
+import {
+  type Answer,
+  jsonOf,
+  ManagementClient,
+  ManagementError,
+  type ManagementOptions,
+  type ManagementRequest,
+  NobodyAnswers,
+} from "../../../agents/lib/management.ts";
 import type { Value } from "../lib/values.ts";
 import { ApiError, unreachable } from "./api-error.ts";
 
 /** Where the management API is, and how to talk to it. Certificates and keys are PEM texts, not paths. */
 export interface ApiOptions {
-  readonly endpoint: string;
+  /** Base URLs of one cluster's members: the first one that answers is asked. */
+  readonly endpoints: readonly string[];
   readonly username: string;
   readonly password: string;
   readonly insecure?: boolean;
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
+  readonly ca?: string | undefined;
+  readonly clientCertificate?: ManagementOptions["clientCertificate"];
   /** URL of an HTTP proxy; without it the environment's HTTP_PROXY, HTTPS_PROXY and NO_PROXY count. */
-  readonly proxy?: string;
+  readonly proxy?: string | undefined;
   readonly retryTimeoutMs?: number;
 }
 
@@ -24,12 +31,7 @@ export interface Call {
   readonly signal: AbortSignal;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly body: Value;
-  /** The created object's address, as sent. */
-  readonly location: string | undefined;
-}
+type Method = NonNullable<ManagementRequest["method"]>;
 
 /** A broker that has just been started, or restarts, is waited for this long. */
 const retryTimeoutMsDefault = 15_000;
@@ -39,40 +41,37 @@ const retryDelayMsMax = 2_000;
 const answerTimeoutMs = 30_000;
 /** One object is a few kilobytes. */
 const answerBytesMax = 4 << 20;
-const connectionsMax = 8;
 
 /** Faults that pass when the broker is up again. */
 const passing = new Set([
   ...["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EAI_AGAIN"],
-  "ECONNABORTED",
+  ...["ECONNABORTED", "UND_ERR_SOCKET"],
 ]);
 
 /**
  * The HTTP API of RabbitMQ's management plugin. Every call is one that may be repeated (PUT, GET, DELETE, and the POST
- * of a binding), so a broker that does not answer, or answers 503, is asked again for up to 15 s.
+ * of a binding), so brokers of which none answers, or that answer 502 to 504, are asked again for up to 15 s.
  */
 export class ManagementApi {
-  readonly #options: ApiOptions;
-  readonly #base: URL;
-  readonly #agent: HttpAgent | HttpsAgent;
+  readonly #client: ManagementClient;
+  readonly #retryTimeoutMs: number;
 
-  constructor(options: ApiOptions) {
-    this.#options = options;
-    this.#base = new URL(options.endpoint);
-    const common = { keepAlive: true, maxSockets: connectionsMax, proxyEnv: proxySettings(options.proxy, this.#base) };
-    const tls = {
-      ...(options.insecure ? { rejectUnauthorized: false } : {}),
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-      ...(options.cert === undefined ? {} : { cert: options.cert }),
-      ...(options.key === undefined ? {} : { key: options.key }),
-    };
-    this.#agent = this.#base.protocol === "https:" ? new HttpsAgent({ ...common, ...tls }) : new HttpAgent(common);
+  constructor({ endpoints, username: user, password, proxy, retryTimeoutMs, ...trust }: ApiOptions) {
+    this.#retryTimeoutMs = retryTimeoutMs ?? retryTimeoutMsDefault;
+    this.#client = new ManagementClient({
+      ...trust,
+      urls: endpoints,
+      login: { user, password },
+      proxy: proxyOf(proxy, endpoints),
+      timeoutMs: answerTimeoutMs,
+      answerBytesMax,
+    });
   }
 
   /** The object at this path; undefined when there is none. */
   async get(path: readonly string[], call: Call): Promise<Value | undefined> {
     const answer = await this.#call("GET", path, undefined, call);
-    return answer.status === 404 ? undefined : accept("GET", answer, call).body;
+    return answer.status === 404 ? undefined : accept("GET", answer, call);
   }
 
   async put(path: readonly string[], body: Value, call: Call): Promise<void> {
@@ -81,12 +80,13 @@ export class ManagementApi {
 
   /** What a POST that creates nothing answers, e.g. messages of a queue. */
   async ask(path: readonly string[], body: Value, call: Call): Promise<Value> {
-    return accept("POST", await this.#call("POST", path, body, call), call).body;
+    return accept("POST", await this.#call("POST", path, body, call), call);
   }
 
   /** The last part of the created object's address, decoded once. */
   async post(path: readonly string[], body: Value, call: Call): Promise<string> {
-    const answer = accept("POST", await this.#call("POST", path, body, call), call);
+    const answer = await this.#call("POST", path, body, call);
+    accept("POST", answer, call);
     return decodeURIComponent(answer.location?.split("/").at(-1) ?? "");
   }
 
@@ -97,77 +97,50 @@ export class ManagementApi {
   }
 
   close(): void {
-    this.#agent.destroy();
+    void this.#client.close();
   }
 
-  async #call(method: string, path: readonly string[], body: Value | undefined, call: Call): Promise<Answer> {
-    const deadline = Date.now() + (this.#options.retryTimeoutMs ?? retryTimeoutMsDefault);
+  async #call(method: Method, path: readonly string[], body: Value | undefined, call: Call): Promise<Answer> {
+    const { subject, signal } = call;
+    const deadline = Date.now() + this.#retryTimeoutMs;
     for (let delayMs = retryDelayMsFirst; ; delayMs = Math.min(delayMs * 2, retryDelayMsMax)) {
       const again = Date.now() + delayMs < deadline;
       try {
-        const answer = await this.#once(method, path, body, call.signal);
-        if (answer.status !== 503 || !again) return answer;
+        return await this.#client.send({ method, path, body, signal });
       } catch (error) {
-        call.signal.throwIfAborted();
-        const code = error instanceof Error && "code" in error ? String(error.code) : "";
-        if (!passing.has(code) || !again) throw unreachable(method, call.subject, this.#base, error);
+        if (!(error instanceof NobodyAnswers)) throw error;
+        const faults = [...error.faults];
+        const last = faults.at(-1);
+        if (!last) throw error;
+        if (!again || !faults.some(([, fault]) => passes(fault))) throw silence(method, subject, ...last);
       }
-      await delay(delayMs, undefined, { signal: call.signal });
+      await delay(delayMs, undefined, { signal });
     }
   }
-
-  #once(method: string, path: readonly string[], body: Value | undefined, signal: AbortSignal): Promise<Answer> {
-    const { hostname, port, pathname } = this.#base;
-    const content = body === undefined ? undefined : JSON.stringify(body);
-    return new Promise((resolve, reject) => {
-      const send = this.#base.protocol === "https:" ? httpsRequest : httpRequest;
-      const request = send({
-        agent: this.#agent,
-        method,
-        hostname: hostname.replace(/^\[|\]$/g, ""),
-        port,
-        path: [pathname.replace(/\/+$/, ""), "api", ...path.map(encodeURIComponent)].join("/"),
-        auth: `${this.#options.username}:${this.#options.password}`,
-        headers: content === undefined ? {} : { "content-type": "application/json" },
-        signal: AbortSignal.any([signal, AbortSignal.timeout(answerTimeoutMs)]),
-      });
-      request.once("error", reject);
-      request.once("response", (response) => readAnswer(response).then(resolve, reject));
-      request.end(content);
-    });
-  }
 }
 
-function accept(method: string, answer: Answer, call: Call): Answer {
-  if (answer.status < 300) return answer;
-  throw new ApiError(method, call.subject, answer.status, answer.body);
+const passes = (fault: Error & { readonly code?: unknown }): boolean =>
+  fault instanceof ManagementError || passing.has(String(fault.code));
+
+function silence(method: Method, subject: string, endpoint: string, fault: Error): Error {
+  if (fault instanceof ManagementError) return new ApiError(method, subject, fault.status, fault.reason);
+  return unreachable(method, subject, endpoint, fault);
 }
 
-async function readAnswer(response: IncomingMessage): Promise<Answer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > answerBytesMax) throw new Error(`the answer has more than ${answerBytesMax} bytes`);
-    chunks.push(chunk);
-  }
-  const text = Buffer.concat(chunks).toString("utf8");
-  return { status: response.statusCode ?? 0, body: parse(text), location: response.headers.location };
+/** @throws ApiError where it is a refusal */
+function accept(method: Method, { status, text }: Answer, { subject }: Call): Value {
+  const body = (jsonOf(text) ?? null) as Value;
+  if (status < 300) return body;
+  throw new ApiError(method, subject, status, body);
 }
 
-/** A proxy or a wrong port answers with something else than JSON: kept as text, for the error. */
-function parse(text: string): Value {
-  if (text === "") return null;
-  try {
-    return JSON.parse(text) as Value;
-  } catch {
-    return text;
-  }
-}
-
-function proxySettings(proxy: string | undefined, base: URL): NodeJS.ProcessEnv {
-  if (proxy) return { HTTP_PROXY: proxy, HTTPS_PROXY: proxy };
+function proxyOf(proxy: string | undefined, endpoints: readonly string[]): ManagementOptions["proxy"] {
+  if (proxy) return { url: proxy, except: "" };
+  const urls = endpoints.map((endpoint) => new URL(endpoint));
   // A proxy never reaches this machine's own loopback.
-  const local = /^(localhost|127\.[\d.]+|\[::1\])$/.test(base.hostname);
-  return local ? {} : process.env;
+  if (urls.some(({ hostname }) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname))) return undefined;
+  const { http_proxy, HTTP_PROXY, https_proxy, HTTPS_PROXY, no_proxy, NO_PROXY } = process.env;
+  const isSecure = urls.some(({ protocol }) => protocol === "https:");
+  const url = isSecure ? https_proxy || HTTPS_PROXY : http_proxy || HTTP_PROXY;
+  return url ? { url, except: no_proxy || NO_PROXY || "" } : undefined;
 }

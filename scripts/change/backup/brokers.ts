@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { NobodyAnswers } from "../../../agents/lib/management.ts";
 import type { ClusterModel } from "../../../infra/model/types.ts";
-import { managementOf } from "../../../infra/observe/management.ts";
+import { askMembers, managementUrl } from "../../../infra/observe/management.ts";
 import type { Value } from "../../../infra/plugins/lib/values.ts";
 import { ManagementApi } from "../../../infra/plugins/rabbitmq/management-api.ts";
+import { poll } from "../../lib/poll.ts";
 import { absent, type Definitions, definitionsSchema } from "./definitions.ts";
 
 /** What of a cluster's members answered first. */
@@ -22,20 +23,14 @@ async function askFirst<T>(
   path: string,
   read: (answer: unknown) => T,
 ): Promise<Answered<T> | { readonly why: string }> {
-  const reasons = new Map<string, string>();
-  for (let round = 1; round <= roundsMax; round++) {
-    for (const { host, address } of cluster.members) {
-      const api = managementOf(cluster, address, ca);
-      try {
-        return { member: host, answer: read(await api.ask(path)) };
-      } catch (error) {
-        reasons.set(host, (error as Error).message);
-      } finally {
-        api.close();
-      }
+  for (let round = 1; ; round++) {
+    try {
+      return await askMembers(cluster, ca, path, read);
+    } catch (error) {
+      if (!(error instanceof NobodyAnswers)) throw error;
+      if (round === roundsMax) return { why: error.reasons };
     }
   }
-  return { why: [...reasons].map(([host, reason]) => `${host}: ${reason}`).join("; ") };
 }
 
 /** The whole text of a cluster's definitions, password hashes and all, as any member of it has them. */
@@ -75,24 +70,21 @@ export async function importDefinitions(
   wanted: Definitions,
   { ca, signal, withinMs }: ImportOptions,
 ): Promise<{ readonly absent: readonly string[]; readonly said?: string }> {
-  const deadline = Date.now() + withinMs;
-  for (;;) {
-    signal.throwIfAborted();
+  let missing: readonly string[] = [];
+  let said: string | undefined;
+  const isThere = async (): Promise<boolean> => {
+    missing = ["everything"];
     const now = await readDefinitions(cluster, ca);
-    let said: string | undefined = "why" in now ? now.why : undefined;
-    if (!("why" in now)) {
-      const address = cluster.members.find(({ host }) => host === now.member)?.address ?? now.member;
-      said = await post(cluster, address, wanted, ca, signal);
-      const after = await readDefinitions(cluster, ca);
-      if (!("why" in after)) {
-        const missing = absent(wanted, after.answer.parsed);
-        if (missing.length === 0) return { absent: [] };
-        if (Date.now() >= deadline) return { absent: missing, ...(said ? { said } : {}) };
-      }
-    }
-    if (Date.now() >= deadline) return { absent: ["everything"], ...(said ? { said } : {}) };
-    await sleep(againMs, undefined, { signal });
-  }
+    said = "why" in now ? now.why : undefined;
+    if ("why" in now) return false;
+    const address = cluster.members.find(({ host }) => host === now.member)?.address ?? now.member;
+    said = await post(cluster, address, wanted, ca, signal);
+    const after = await readDefinitions(cluster, ca);
+    if (!("why" in after)) missing = absent(wanted, after.answer.parsed);
+    return missing.length === 0;
+  };
+  if (await poll(isThere, { everyMs: againMs, withinMs, signal })) return { absent: [] };
+  return { absent: missing, ...(said ? { said } : {}) };
 }
 
 /** @returns what the broker had against it */
@@ -103,12 +95,11 @@ async function post(
   ca: string | undefined,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { scheme, port } = cluster.management;
   const api = new ManagementApi({
-    endpoint: `${scheme}://${address}:${port}`,
+    endpoints: [managementUrl(cluster, address)],
     username: cluster.administrator.name,
     password: cluster.administrator.password,
-    ...(ca === undefined ? {} : { ca }),
+    ca,
   });
   try {
     // What `definitionsSchema` read came as JSON.

@@ -1,7 +1,7 @@
-import { execa } from "execa";
 import { quote } from "../../../infra/commands/command.ts";
 import { readSections, section } from "../../../infra/commands/sections.ts";
-import type { Unreachable } from "../../../infra/observe/observation.ts";
+import type { Unreachable } from "../../../infra/hosts/ask.ts";
+import { transfer } from "../../../infra/hosts/ssh.ts";
 import type { Reach } from "../../engine/reach.ts";
 
 /** Systemd's state folder of the dispatcher, and the journal in it: `agents/dispatcher/dispatcher.ts` names it so. */
@@ -11,7 +11,6 @@ const unit = "warren-dispatcher.service";
 
 /** A journal of a large window has some hundred megabytes. */
 const transferTimeoutMs = 300_000;
-const transferBytesMax = 2 ** 31 - 1;
 const askTimeoutMs = 15_000;
 /** Before this side gives up. */
 const fetchSeconds = transferTimeoutMs / 1000 - 10;
@@ -42,10 +41,10 @@ const asOwner = (lines: readonly string[]): string =>
 
 /** @returns the archive, or why there is none */
 export async function fetchJournal(reach: Reach, host: string, signal: AbortSignal): Promise<Buffer | { why: string }> {
-  const result = await run(reach, host, fetchScript(), Buffer.alloc(0), signal);
-  if (result.exitCode === 0) return Buffer.from(result.stdout);
-  if (result.exitCode === exitNoJournal) return { why: "has no journal: its dispatcher has never run" };
-  return { why: whyOf(result) };
+  const connection = reach.connectionTo(host);
+  const { exitCode, stdout, why } = await transfer(connection, fetchScript(), { timeoutMs: transferTimeoutMs, signal });
+  if (exitCode === 0) return stdout;
+  return { why: exitCode === exitNoJournal ? "has no journal: its dispatcher has never run" : why };
 }
 
 export interface PutOptions {
@@ -89,29 +88,12 @@ export function putScript({ isRunning, folder = stateFolder }: PutOptions): stri
 export async function putJournal(
   reach: Reach,
   host: string,
-  archive: Buffer,
-  options: PutOptions & { readonly signal: AbortSignal },
+  input: Buffer,
+  { signal, ...options }: PutOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
-  const result = await run(reach, host, putScript(options), archive, options.signal);
-  if (result.exitCode !== 0) throw new Error(whyOf(result));
-}
-
-/** The archive comes by standard input, so the script is an argument; there is nothing secret in it. */
-async function run(reach: Reach, host: string, script: string, input: Buffer, signal: AbortSignal) {
-  const sudo = reach.connectionTo(host).user === "root" ? "" : "sudo -n ";
-  return await execa("ssh", ["-F", reach.sshConfig, host, "--", `${sudo}sh -c ${quote(script)}`], {
-    input,
-    encoding: "buffer",
-    reject: false,
-    timeout: transferTimeoutMs,
-    maxBuffer: transferBytesMax,
-    cancelSignal: signal,
-  });
-}
-
-function whyOf(result: Awaited<ReturnType<typeof run>>): string {
-  const said = Buffer.from(result.stderr).toString("utf8").trim().split("\n").at(-1);
-  return said || result.shortMessage || `ended with ${result.exitCode}`;
+  const bounds = { input, timeoutMs: transferTimeoutMs, signal };
+  const { exitCode, why } = await transfer(reach.connectionTo(host), putScript(options), bounds);
+  if (exitCode !== 0) throw new Error(why);
 }
 
 /** What a restore needs to know of a host. */

@@ -1,10 +1,10 @@
 import type { StackConfig } from "../../../infra/config/index.ts";
+import { openTunnel } from "../../../infra/hosts/tunnel.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
-import { openReach } from "../../engine/reach.ts";
+import { openReach, type Reach } from "../../engine/reach.ts";
 import { readCommittedConfig, readStackConfig } from "../../engine/stack-config.ts";
 import { DeadQueue } from "./dead-queue.ts";
 import { originsAt } from "./origins.ts";
-import { openTunnel } from "./tunnel.ts";
 
 /** A cluster that can't be looked at. */
 export interface SilentBroker {
@@ -30,7 +30,7 @@ export async function openDeadQueues(stack: string, only?: string): Promise<Dead
   const config = await readStackConfig(stack);
   const closing: (() => Promise<void>)[] = [];
   const names = Object.keys(config.brokers).filter((name) => only === undefined || name === only);
-  const found = await Promise.all(names.map((name) => openAt(name, config, reach.sshConfig, closing)));
+  const found = await Promise.all(names.map((name) => openAt(name, config, reach, closing)));
   return {
     queues: found.flatMap((one) => (one instanceof DeadQueue ? [one] : [])),
     silent: found.flatMap((one) => (one === undefined || one instanceof DeadQueue ? [] : [one])),
@@ -45,14 +45,14 @@ export async function openDeadQueues(stack: string, only?: string): Promise<Dead
 async function openAt(
   broker: string,
   config: StackConfig,
-  sshConfig: string,
+  reach: Reach,
   closing: (() => Promise<void>)[],
 ): Promise<DeadQueue | SilentBroker | undefined> {
   const cluster = clusterModels(config).find(({ name }) => name === broker);
   const port = config.brokers[broker]?.port ?? 0;
   let why = "it has no members";
   for (const { host } of cluster?.members ?? []) {
-    const tunnel = await openTunnel(sshConfig, host, port);
+    const tunnel = await openTunnel(reach.connectionTo(host), port);
     closing.push(tunnel.close);
     try {
       const login = cluster?.administrator ?? { name: "", password: "" };

@@ -1,8 +1,8 @@
+import { printableBytes, printableLine } from "../../../agents/lib/foreign.ts";
 import { appendLog, stackLogFile } from "../../engine/stack-log.ts";
 import { confirm } from "../../lib/confirm.ts";
 import { interruptibleTwice } from "../../lib/interruption.ts";
 import { exitFindings } from "../../lib/options.ts";
-import { printable, printableBytes } from "../../lib/printable.ts";
 import type { DeadQueue } from "./dead-queue.ts";
 import type { Letter } from "./letter.ts";
 import { formatPlan, refusalLines } from "./report.ts";
@@ -120,7 +120,7 @@ function resultText(verb: Doing, { done, refused, gone, left, fault }: Settled):
     ...refusalLines(refused),
     ...(gone > 0 ? [`not there any more, or in somebody else's hands: ${gone}`] : []),
     ...(left > 0 ? [`not done, and in the dead-letter queue as before: ${left}; the same command goes on`] : []),
-    ...(fault === undefined ? [] : [`broken off: ${printable(fault)}`, ...(verb === "replay" ? [mayBeBoth] : [])]),
+    ...(fault === undefined ? [] : [`broken off: ${printableLine(fault)}`, ...(verb === "replay" ? [mayBeBoth] : [])]),
     "",
   ].join("\n");
 }

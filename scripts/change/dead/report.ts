@@ -1,7 +1,7 @@
+import { printableBytes, printableLine } from "../../../agents/lib/foreign.ts";
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import { ageText } from "../../inspect/verify/step.ts";
-import { formatColumns } from "../../lib/columns.ts";
-import { printable, printableBytes } from "../../lib/printable.ts";
+import { formatColumns } from "../../lib/table.ts";
 import type { SilentBroker } from "./brokers.ts";
 import type { Letter } from "./letter.ts";
 import { groupLetters, unknownAgent } from "./select.ts";
@@ -22,9 +22,9 @@ export function formatList(surveys: readonly Survey[], silent: readonly SilentBr
   const rows = groups
     .slice(0, rowsShown)
     .map(({ broker, agent, reason, queue, count, oldestMs }) => [
-      ...[broker, printable(agent, nameCharactersShown), printable(queue, nameCharactersShown), String(count)],
+      ...[broker, printableLine(agent, nameCharactersShown), printableLine(queue, nameCharactersShown), String(count)],
       oldestMs === undefined ? "-" : ageText(nowMs - oldestMs),
-      printable(reason, reasonCharactersShown),
+      printableLine(reason, reasonCharactersShown),
     ]);
   const head = ["broker", "agent", "queue", "count", "oldest", "reason"];
   const more = groups.length > rowsShown ? [`and ${groups.length - rowsShown} more rows: --json has all of them`] : [];
@@ -40,29 +40,32 @@ export function lookedAt({ broker, seen, of }: Survey): string {
 }
 
 export const silentText = ({ broker, why }: SilentBroker): string =>
-  `${broker}: can't be looked at: ${printable(why, valueCharactersShown)}`;
+  `${broker}: can't be looked at: ${printableLine(why, valueCharactersShown)}`;
 
 /** All that is kept of a letter, in lines. Ends with a newline. */
 export function formatLetter(letter: Letter): string {
   const { id, broker, atMs, agent, reason, queue, origin, exchange, routingKey, leftOut } = letter;
   const rows: (readonly [string, string])[] = [
     ["time", atMs === undefined ? "not known" : new Date(atMs).toISOString()],
-    ["agent", printable(agent ?? unknownAgent, nameCharactersShown)],
-    ["queue", queue === undefined ? "not known" : printable(queue, nameCharactersShown)],
-    ["reason", printable(reason ?? "none given", 2 * keyCharactersShown)],
+    ["agent", printableLine(agent ?? unknownAgent, nameCharactersShown)],
+    ["queue", queue === undefined ? "not known" : printableLine(queue, nameCharactersShown)],
+    ["reason", printableLine(reason ?? "none given", 2 * keyCharactersShown)],
     [
       "exchange",
       "exchange" in origin
-        ? `${printable(origin.exchange, keyCharactersShown)}, as replay has it`
-        : `${printable(exchange, keyCharactersShown)}; can't be replayed: ${printable(origin.why, valueCharactersShown)}`,
+        ? `${printableLine(origin.exchange, keyCharactersShown)}, as replay has it`
+        : `${printableLine(exchange, keyCharactersShown)}; can't be replayed: ${printableLine(origin.why, valueCharactersShown)}`,
     ],
-    ["key", printable("routingKey" in origin ? origin.routingKey : routingKey, keyCharactersShown)],
+    ["key", printableLine("routingKey" in origin ? origin.routingKey : routingKey, keyCharactersShown)],
     ...letter.headers.map(
       ({ name, value }) =>
-        [`header`, `${printable(name, nameCharactersShown)} = ${printable(value, valueCharactersShown)}`] as const,
+        [
+          `header`,
+          `${printableLine(name, nameCharactersShown)} = ${printableLine(value, valueCharactersShown)}`,
+        ] as const,
     ),
     ...(letter.moreHeaders > 0 ? [["header", `and ${letter.moreHeaders} more`] as const] : []),
-    ...(leftOut === undefined ? [] : [["left out", printable(leftOut, valueCharactersShown)] as const]),
+    ...(leftOut === undefined ? [] : [["left out", printableLine(leftOut, valueCharactersShown)] as const]),
     ["body", `${letter.bodyBytes} bytes: ${printableBytes(letter.bodyStart, bodyBytesShown)}`],
   ];
   return `${id} at ${broker}\n${formatColumns(rows, "  ")}\n`;
@@ -77,8 +80,8 @@ export function formatPlan(letters: readonly Letter[], refusals: readonly Refusa
   const meant = letters.filter(({ id }) => !refused.has(id));
   const groups = counted(
     meant.map(({ broker, agent = unknownAgent, reason = "", origin }) => {
-      const to = "why" in origin ? "-" : printable(origin.exchange, nameCharactersShown);
-      const row = [broker, printable(agent, nameCharactersShown), to, printable(reason, reasonCharactersShown)];
+      const to = "why" in origin ? "-" : printableLine(origin.exchange, nameCharactersShown);
+      const row = [broker, printableLine(agent, nameCharactersShown), to, printableLine(reason, reasonCharactersShown)];
       return { row, count: 1 };
     }),
   );
@@ -120,7 +123,7 @@ function counted(rows: readonly Omit<Counted, "of">[]): Counted[] {
 export function refusalLines(refusals: readonly Refusal[]): string[] {
   const lines = refusals
     .slice(0, refusalsShown)
-    .map(({ id, why }) => `stays: ${id}: ${printable(why, valueCharactersShown)}`);
+    .map(({ id, why }) => `stays: ${id}: ${printableLine(why, valueCharactersShown)}`);
   return refusals.length > refusalsShown ? [...lines, `stay, too: ${refusals.length - refusalsShown} more`] : lines;
 }
 
@@ -135,4 +138,4 @@ export function letterJson({ atMs, bodyStart, bodyBytes, ...letter }: Letter) {
 
 /** As `toJson`, with every text made printable: JSON itself leaves some of what turns a terminal. */
 export const toPrintableJson = (value: unknown): string =>
-  `${JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? printable(part) : part), 2)}\n`;
+  `${JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? printableLine(part) : part), 2)}\n`;

@@ -1,11 +1,10 @@
-import { appendFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import {
   arrivalBytes,
-  makeHeader,
   noteBytes,
   recordType,
   sourceRecordBytes,
@@ -18,61 +17,72 @@ import { productKey } from "../../../agents/lib/announcement.ts";
 import { type LogEvent, logEvents } from "../../../agents/lib/log-events.ts";
 import { TreeJournal } from "../../../agents/lib/tree-journal.ts";
 import type { Inquiry } from "../../../agents/puller/peer-message.ts";
-import { PlacedJournal } from "../../../agents/puller/placed-journal.ts";
 import { render } from "../../../infra/commands/command.ts";
 import { answered } from "../../../infra/commands/fixture.ts";
 import { section } from "../../../infra/commands/sections.ts";
 import type { LogLine } from "../../inspect/logs/journal.ts";
+import { type Installed, onTestHost, openPlacedIn, writeSegment } from "../../inspect/look/journal-fixture.ts";
 import { soundEvidence } from "../../inspect/verify/fixture.ts";
 import { accountOf, accountQuestion, parseAccount } from "./account.ts";
 import { drillKinds } from "./kinds.ts";
 import { formatDrills, logDrill, readDrills } from "./log.ts";
-import { type DispatcherWords, dispatchTimes, measurePhase, parseWords, readArrivals } from "./measure.ts";
+import { type DispatcherWords, dispatchTimes, measurePhase, parseWords, wordsQuestion } from "./measure.ts";
 import { brokenSince, type DrillReport, formatDrill } from "./report.ts";
+
+/** This machine has no account of the agents'. */
+const ownRights = `--reuid=${process.getuid?.()} --regid=${process.getgid?.()}`;
 
 const key = (number: number): string => number.toString(16).padStart(32, "0");
 
 describe("what a dispatcher's journal has of products", () => {
-  it("is read from the files that the dispatcher writes, up to a record that is being written", async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), "warren-drill-"));
-    try {
-      const header = makeHeader();
-      const data = Buffer.alloc(header.length + sourceRecordBytes("urp-1") + 3 * arrivalBytes + noteBytes);
-      let at = header.copy(data);
-      writeSource(data, at, 1, "urp-1");
-      at += sourceRecordBytes("urp-1");
-      for (const [number, atMs] of [
-        [1, 1000.5],
-        [2, 2000.25],
-      ] as const) {
-        readKey(key(number));
-        writeArrival(data, at, { atMs, sizeBytes: 7, source: 1, certain: false });
-        at += arrivalBytes;
-        if (number > 1) continue;
-        writeNote(data, at, recordType.certain);
-        at += noteBytes;
+  it.each<Installed>(["current", "former"])(
+    "is read by %s agents from the files that the dispatcher writes, up to a record that is being written",
+    { timeout: 60_000 },
+    async (installed) => {
+      const folder = await mkdtemp(path.join(tmpdir(), "warren-drill-"));
+      try {
+        const data = Buffer.alloc(sourceRecordBytes("urp-1") + 3 * arrivalBytes + noteBytes);
+        writeSource(data, 0, 1, "urp-1");
+        let at = sourceRecordBytes("urp-1");
+        for (const [number, atMs] of [
+          [1, 1000.5],
+          [2, 2000.25],
+        ] as const) {
+          readKey(key(number));
+          writeArrival(data, at, { atMs, sizeBytes: 7, source: 1, certain: false });
+          at += arrivalBytes;
+          if (number > 1) continue;
+          writeNote(data, at, recordType.certain);
+          at += noteBytes;
+        }
+        readKey(key(3));
+        writeArrival(data, at, { atMs: 3000, sizeBytes: 7, source: 1, certain: false });
+        writeSegment(folder, 1, data.subarray(0, at + 20));
+        // What else the owner of the folder could put there.
+        await symlink("/dev/zero", path.join(folder, "journal/000000000002.journal"));
+        await execa("mkfifo", [path.join(folder, "journal/000000000003.journal")]);
+        const { chain } = soundEvidence();
+        const [sent = ""] = wordsQuestion(chain, "bunny1", 1500, 4000).split("\necho ");
+        const { stdout } = await execa("sh", [], { input: onTestHost(sent, folder, ownRights, installed) });
+        expect(parseWords("bunny1", answered(`${stdout}\n== said\n\n== end\n`))?.dispatched).toEqual([
+          { key: key(2), atMs: 2000.25 },
+        ]);
+      } finally {
+        await rm(folder, { recursive: true });
       }
-      readKey(key(3));
-      writeArrival(data, at, { atMs: 3000, sizeBytes: 7, source: 1, certain: false });
-      await writeFile(path.join(folder, "0001"), data.subarray(0, at + 20));
-      // What else the owner of the folder could put there.
-      await symlink("/dev/zero", path.join(folder, "0002"));
-      await execa("mkfifo", [path.join(folder, "0003")]);
-      const { stdout } = await execa(process.execPath, ["-e", readArrivals, folder, "1500"]);
-      expect(stdout).toBe(`${key(2).slice(0, 16)} 2000.25`);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
+    },
+  );
 
   it("comes with what its unit has said, or is nothing where the answer breaks off", () => {
     const entry = JSON.stringify({ __REALTIME_TIMESTAMP: "1764288000123000", MESSAGE: "hello", PRIORITY: "6" });
-    const answer = `00000000000000aa 1764288000100.5\nnoise\n== said\n${entry}\n\n== end\n`;
+    const about = { key: "aa", source: "urp-1", sizeBytes: 7, confirmed: true };
+    const sent = JSON.stringify({ version: 1, agent: "dispatcher", event: "sent", timeMs: 1764288000100.5, ...about });
+    const answer = `${sent}\nnoise\n== said\n${entry}\n\n== end\n`;
     expect(parseWords("bunny1", answered(answer))).toMatchObject({
-      dispatched: [{ key: "00000000000000aa", atMs: 1764288000100.5 }],
+      dispatched: [{ key: "aa", atMs: 1764288000100.5 }],
       said: [{ host: "bunny1", atMs: 1764288000123, text: "hello" }],
     });
-    expect(parseWords("bunny1", answered("00000000000000aa 1\n== said\n"))).toBeUndefined();
+    expect(parseWords("bunny1", answered(`${sent}\n== said\n`))).toBeUndefined();
   });
 });
 
@@ -153,65 +163,56 @@ describe("the report", () => {
 describe("what became of products", () => {
   const file = (name: string) => `20150120/RADAR/${name}:URP:IWA:RADAR:META::20150120180902`;
 
-  it("is read from the journals that announcers and pullers write", async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), "warren-drill-"));
-    try {
-      const onFailure = (error: Error) => expect.fail(error.message);
-      let now = 1000;
-      const announced = new TreeJournal({
-        ...{ file: path.join(folder, "announced.journal"), keepSeconds: Number.POSITIVE_INFINITY },
-        ...{ now: () => now, onFailure },
-      });
-      await announced.open();
-      for (const [name, atMs] of [
-        ["before", 900],
-        ["A", 2000],
-        ["B", 2100],
-      ] as const) {
-        now = atMs;
-        announced.add(file(name), { inode: "1", size: 1, modifiedMs: 1 });
+  it.each<Installed>(["current", "former"])(
+    "is read by %s agents from the journals that announcers and pullers write",
+    { timeout: 120_000 },
+    async (installed) => {
+      const folder = await mkdtemp(path.join(tmpdir(), "warren-drill-"));
+      try {
+        const onFailure = (error: Error) => expect.fail(error.message);
+        let now = 1000;
+        const announced = new TreeJournal({
+          ...{ file: path.join(folder, "announced.journal"), keepSeconds: Number.POSITIVE_INFINITY },
+          ...{ now: () => now, onFailure },
+        });
+        await announced.open();
+        for (const [name, atMs] of [
+          ["before", 900],
+          ["A", 2000],
+          ["B", 2100],
+        ] as const) {
+          now = atMs;
+          announced.add(file(name), { inode: "1", size: 1, modifiedMs: 1 });
+        }
+        await announced.close();
+        const placed = await openPlacedIn(folder, () => now);
+        const about = (name: string): Inquiry => {
+          const fileName = file(name).split("/").at(-1) ?? "";
+          return { key: productKey(fileName), url: "http://u/", fileName, kind: "first", inDoubt: false };
+        };
+        placed.placing(about("A"), "part-1");
+        // Another process of the same number: both were placed.
+        placed.placing(about("A"), "part-1");
+        placed.placing(about("B"), "part-2");
+        placed.dropped("part-2");
+        placed.close();
+        const script = onTestHost(accountQuestion(1000), folder, ownRights, installed);
+        const answer = (await execa("sh", [], { input: script })).stdout;
+        const found = parseAccount(answer);
+        expect(found && accountOf([found], 1000, 3000)).toEqual({
+          announced: 2,
+          lost: ["B:URP:IWA:RADAR:META"],
+          repeated: ["A:URP:IWA:RADAR:META"],
+        });
+        expect(parseAccount(answer.replace(section("end"), ""))).toBeUndefined();
+        // A host that has neither.
+        const none = await execa("sh", [], { input: accountQuestion(0) });
+        expect(parseAccount(none.stdout)).toEqual({ announced: [], placed: [] });
+      } finally {
+        await rm(folder, { recursive: true });
       }
-      await announced.close();
-      const placed = new PlacedJournal({
-        ...{ file: path.join(folder, "placed-urp.jsonl"), bootId: "b", isUnfinished: async () => false },
-        ...{ now: () => now, onFailure },
-      });
-      await placed.open();
-      const about = (name: string): Inquiry => {
-        const fileName = file(name).split("/").at(-1) ?? "";
-        return { key: productKey(fileName), url: "http://u/", fileName, kind: "first", inDoubt: false };
-      };
-      placed.placing(about("A"), "part-1");
-      // Another process of the same number: both were placed.
-      placed.placing(about("A"), "part-1");
-      placed.placing(about("B"), "part-2");
-      placed.dropped("part-2");
-      placed.close();
-      // What else the owner of the folder could put there.
-      await symlink("/dev/zero", path.join(folder, "placed-zero.jsonl"));
-      await execa("mkfifo", [path.join(folder, "placed-fifo.jsonl")]);
-
-      const script = accountQuestion(1000)
-        .replaceAll("/opt/warren/node/bin/node", process.execPath)
-        // This machine has no such account.
-        .replaceAll("--reuid=px --regid=px", `--reuid=${process.getuid?.()} --regid=${process.getgid?.()}`)
-        .replace("/var/lib/warren/announcer", folder)
-        .replace("/var/lib/warren/puller", folder);
-      const answer = (await execa("sh", [], { input: script })).stdout;
-      const found = parseAccount(answer);
-      expect(found && accountOf([found], 1000, 3000)).toEqual({
-        announced: 2,
-        lost: ["B:URP:IWA:RADAR:META"],
-        repeated: ["A:URP:IWA:RADAR:META"],
-      });
-      expect(parseAccount(answer.replace(section("end"), ""))).toBeUndefined();
-      // A host that has neither.
-      const none = await execa("sh", [], { input: accountQuestion(0) });
-      expect(parseAccount(none.stdout)).toEqual({ announced: [], placed: [] });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
+    },
+  );
 });
 
 describe("the kinds", () => {

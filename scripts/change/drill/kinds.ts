@@ -1,11 +1,11 @@
 import { always, and, type Command, run } from "../../../infra/commands/command.ts";
+import type { HostAction } from "../../../infra/hosts/act.ts";
 import { clusterPort } from "../../../infra/model/firewall.ts";
 import { brokerUnit, dispatcherUnit } from "../../../infra/model/names.ts";
 import { type Chain, chainHostOf } from "../../inspect/look/chain.ts";
 import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
 import { onHost } from "../../inspect/verify/step.ts";
 import type { Lack } from "../../inspect/wholeness.ts";
-import type { HostAction } from "../host-action.ts";
 import { lackAway, letBack, letBackByHand, moveAway } from "../stand-back.ts";
 import { armUndo, disarmUndo, tellMoment } from "../undo-timer.ts";
 

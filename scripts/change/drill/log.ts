@@ -1,5 +1,5 @@
 import { appendLog, type Logged, readLog, stackLogFile } from "../../engine/stack-log.ts";
-import { formatColumns } from "../../lib/columns.ts";
+import { formatColumns } from "../../lib/table.ts";
 import { type DrillReport, pauseText } from "./report.ts";
 
 /** One drill of a stack, as it is kept: when it was over, and who did it. */

@@ -1,15 +1,12 @@
 import { type LogEvent, logEvents } from "../../../agents/lib/log-events.ts";
 import { quote } from "../../../infra/commands/command.ts";
-import { askedAs } from "../../../infra/commands/question.ts";
 import { section } from "../../../infra/commands/sections.ts";
-import { serviceAccount } from "../../../infra/model/agent-part.ts";
 import { eventOf, journalQuestion, type LogLine, parseJournal } from "../../inspect/logs/journal.ts";
+import { askJournal, readJournal } from "../../inspect/look/agent-journal.ts";
 import { type Chain, chainHostOf } from "../../inspect/look/chain.ts";
-import { segmentBytesMost } from "../../inspect/trace/trace.ts";
 
 /** When a dispatcher took a product to send it on: for the first time that it came. */
 export interface Dispatched {
-  /** The first half of the product's key. */
   readonly key: string;
   readonly atMs: number;
 }
@@ -20,42 +17,19 @@ export interface DispatcherWords {
   readonly said: readonly LogLine[];
 }
 
-/** Far more than a drill sees, at a line of 40 bytes for each product. */
-const arrivalsBytesMax = 4 * 1024 * 1024;
-const arrivalsSeconds = 20;
+/** Far more than a drill sees: a hundred thousand lines of 200 bytes. */
+const arrivals = { seconds: 20, bytes: 20_000_000 };
 const journalLinesMax = 1000;
-
-/**
- * Says what the dispatcher's journal files have of products that came since a time, as `KEY TIME`. Types and places of the fields are those of
- * `agents/dispatcher/journal-record.ts`: 16 bytes of head, then records of a length, a CRC, a type, a key and, for an arrival, its time. A record that is
- * being written ends the file.
- */
-export const readArrivals = [
-  'const fs = require("fs"), path = require("path"), since = Number(process.argv[2]), dir = process.argv[1];',
-  "for (const name of fs.readdirSync(dir).sort()) { const file = path.join(dir, name), about = fs.lstatSync(file);",
-  `if (about.mtimeMs < since || !about.isFile() || about.size > ${segmentBytesMost}) continue; const data = fs.readFileSync(file);`,
-  "for (let at = 16; at + 33 <= data.length; at += 8 + data.readUInt32BE(at)) {",
-  "const atMs = data[at + 8] === 1 ? data.readDoubleBE(at + 25) : 0;",
-  'if (atMs >= since) console.log(data.toString("hex", at + 9, at + 17), atMs); } }',
-].join(" ");
 
 const drillSection = section("said");
 
 /** One read-only script for a dispatcher's host; `parseWords` reads its answer. */
 export function wordsQuestion(chain: Chain, host: string, sinceMs: number, nowMs: number): string {
   const unit = chainHostOf(chain, host).agents.find(({ name }) => name === "dispatcher")?.unit ?? "";
-  const program = [
-    "/opt/warren/node/bin/node",
-    "-e",
-    readArrivals,
-    "/var/lib/warren/dispatcher/journal",
-    String(sinceMs),
-  ];
-  const bounds = { seconds: arrivalsSeconds, bytes: arrivalsBytesMax };
-  const arrivals = askedAs(serviceAccount.name, program.map(quote).join(" "), bounds);
   const sinceSeconds = Math.max(1, (nowMs - sinceMs) / 1000);
   const journal = journalQuestion({ units: [unit], sinceSeconds, linesMax: journalLinesMax });
-  return `export LC_ALL=C\n${arrivals}\necho ${quote(drillSection)}\n${journal}`;
+  const sent = askJournal("dispatcher", { sinceMs, bounds: arrivals });
+  return `export LC_ALL=C\n${sent}\necho ${quote(drillSection)}\n${journal}`;
 }
 
 /** @returns undefined where the answer ends early */
@@ -64,10 +38,9 @@ export function parseWords(host: string, answer: string): DispatcherWords | unde
   if (first === undefined || rest === undefined) return undefined;
   const said = parseJournal(host, rest);
   if (!said) return undefined;
-  const dispatched = first.split("\n").flatMap((line): Dispatched[] => {
-    const found = /^([0-9a-f]{16}) (\d+(?:\.\d+)?)$/.exec(line);
-    return found?.[1] ? [{ key: found[1], atMs: Number(found[2]) }] : [];
-  });
+  const dispatched = readJournal(first.split("\n")).flatMap((line): Dispatched[] =>
+    line.event === "sent" ? [{ key: line.key, atMs: line.timeMs }] : [],
+  );
   return { dispatched, said };
 }
 

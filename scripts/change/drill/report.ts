@@ -1,6 +1,6 @@
 import type { Verification } from "../../inspect/verify/judge.ts";
 import type { StepId } from "../../inspect/verify/step.ts";
-import { formatColumns } from "../../lib/columns.ts";
+import { formatColumns } from "../../lib/table.ts";
 import type { DrillKind } from "./kinds.ts";
 import type { MeasuredPhase } from "./measure.ts";
 import type { DrillResult } from "./run.ts";

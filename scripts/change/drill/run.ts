@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Unreachable } from "../../../infra/observe/observation.ts";
+import { act } from "../../../infra/hosts/act.ts";
+import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import type { Reach } from "../../engine/reach.ts";
 import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
 import { bareLook, type Looker } from "../../inspect/look/look.ts";
 import { awaitNoLack, describeLack, type Lack, lackOf } from "../../inspect/wholeness.ts";
-import { act } from "../host-action.ts";
+import { pause, poll } from "../../lib/poll.ts";
 import { toldAtMs } from "../undo-timer.ts";
 import { accountOf, accountQuestion, type DrillAccount, parseAccount } from "./account.ts";
 import type { DrillKind } from "./kinds.ts";
@@ -87,7 +87,7 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
       say(
         `${during === holder ? "all others go on" : `${during} has the virtual IP, and dispatches`}; so for ${drill.holdMs / 1000} s`,
       );
-      await sleep(drill.holdMs, undefined, { signal }).catch(() => {});
+      await pause(drill.holdMs, signal);
     }
   }
   say(`${host} ${kind.heal(chain, host).title}`);
@@ -104,7 +104,7 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
   const [struckAtMs, healedAtMs] = [struck, healed].map((one) => ("why" in one ? undefined : toldAtMs(one.output)));
   const brokenOff = signal.aborted;
   if (struckAtMs === undefined || healedAtMs === undefined) return { phases: [], brokenOff, trouble };
-  await sleep(afterMs);
+  await pause(afterMs);
   const untilMs = Date.now();
   const phases: Phase[] = [
     { what: strike.title, from: holder, to: during, toldAtMs: struckAtMs, untilMs: healedAtMs },
@@ -178,18 +178,16 @@ async function untilPlaced(
 ): Promise<DrillAccount | undefined> {
   const { stack, urps, pdses } = looker.chain;
   const hosts = [...new Set([...urps, ...pdses])];
-  const deadlineMs = performance.now() + placedWithinMs;
-  for (;;) {
+  let account: DrillAccount | undefined;
+  const isOver = async () => {
     const asked = hosts.map((host) => reach.ask(host, accountQuestion(fromMs), parseAccount, askWithinMs));
     const found = heard(stack, hosts, await Promise.all(asked), trouble);
-    if (!found) return undefined;
-    const account = accountOf(found, fromMs, untilMs);
-    if (account.lost.length === 0 || performance.now() > deadlineMs) {
-      trouble.push(...missing(account, stack));
-      return account;
-    }
-    await sleep(askAccountEveryMs);
-  }
+    account = found && accountOf(found, fromMs, untilMs);
+    return !account || account.lost.length === 0;
+  };
+  await poll(isOver, { everyMs: askAccountEveryMs, withinMs: placedWithinMs });
+  if (account) trouble.push(...missing(account, stack));
+  return account;
 }
 
 function missing({ lost, repeated }: DrillAccount, stack: string): Trouble[] {

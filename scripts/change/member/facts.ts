@@ -3,13 +3,13 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import { run } from "../../../infra/commands/command.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { traitsOf } from "../../../infra/config/series.ts";
+import { act } from "../../../infra/hosts/act.ts";
 import { connectionOf } from "../../../infra/model/connection.ts";
 import type { Reach } from "../../engine/reach.ts";
 import type { Evidence } from "../../inspect/look/evidence.ts";
 import { bareLook, type Looker } from "../../inspect/look/look.ts";
 import { awaitNoLack, type Lack } from "../../inspect/wholeness.ts";
 import { askHostState } from "../backup/journals.ts";
-import { act } from "../host-action.ts";
 import { type Facts, lackBeside } from "./plan.ts";
 
 /** A look that comes at a bad moment is no finding: members that have just lost one elect leaders, and an address moves. */

@@ -1,6 +1,6 @@
 import type { SeriesTraits } from "../../../infra/config/series.ts";
+import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import { fingerprintOf } from "../../../infra/model/host-key.ts";
-import type { Unreachable } from "../../../infra/observe/observation.ts";
 import { chainHostOf } from "../../inspect/look/chain.ts";
 import type { Evidence } from "../../inspect/look/evidence.ts";
 import { canSpare, describeLack, type Lack, lackOf, lackWithout } from "../../inspect/wholeness.ts";

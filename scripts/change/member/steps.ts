@@ -1,6 +1,7 @@
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, type Command, run, to } from "../../../infra/commands/command.ts";
 import { dismissOthers, membershipAmong } from "../../../infra/commands/membership.ts";
+import { act, type HostAction, mustAct } from "../../../infra/hosts/act.ts";
 import { brokerUnit, dispatcherUnit, keepalivedUnit } from "../../../infra/model/names.ts";
 import { standBackFolder, stateFiles } from "../../../infra/model/vrrp-state.ts";
 import { openReach, type Reach } from "../../engine/reach.ts";
@@ -13,7 +14,6 @@ import type { StepId } from "../../inspect/verify/step.ts";
 import { awaitNoLack, describeLack, type Lack, lackOf } from "../../inspect/wholeness.ts";
 import { askHostState, fetchJournal, putJournal } from "../backup/journals.ts";
 import { bytesText } from "../backup/report.ts";
-import { act, type HostAction, mustAct } from "../host-action.ts";
 import { type EngineContext, up } from "../restore/engine.ts";
 import type { Facts, ReplacePlan, StepName } from "./plan.ts";
 

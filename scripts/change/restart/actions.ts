@@ -2,8 +2,8 @@ import { and, type Command, run } from "../../../infra/commands/command.ts";
 import { awaitReplicas, gateRestart, type Membership } from "../../../infra/commands/membership.ts";
 import { awaitNode } from "../../../infra/commands/rabbitmq.ts";
 import { restartUnit } from "../../../infra/commands/units.ts";
+import type { HostAction } from "../../../infra/hosts/act.ts";
 import { brokerUnit, dispatcherUnit } from "../../../infra/model/names.ts";
-import type { HostAction } from "../host-action.ts";
 import { shortUnit } from "./plan.ts";
 
 /** Seconds: a unit's own time to be ready is 60. */

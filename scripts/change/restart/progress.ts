@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { run } from "../../../infra/commands/command.ts";
-import type { HostAction } from "../host-action.ts";
+import type { HostAction } from "../../../infra/hosts/act.ts";
 import { shortUnit, type Turn } from "./plan.ts";
 
 /** What is known of a restart that is under way. */

@@ -2,7 +2,7 @@ import type { SeriesTraits } from "../../../infra/config/series.ts";
 import { brokerUnit } from "../../../infra/model/names.ts";
 import type { Chain } from "../../inspect/look/chain.ts";
 import { canSpare } from "../../inspect/wholeness.ts";
-import { formatColumns } from "../../lib/columns.ts";
+import { formatColumns } from "../../lib/table.ts";
 import { shortUnit, type Turn } from "./plan.ts";
 import type { TurnState } from "./progress.ts";
 import type { TurnResult } from "./run.ts";

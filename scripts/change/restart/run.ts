@@ -1,10 +1,10 @@
 import type { SeriesTraits } from "../../../infra/config/series.ts";
+import { act, type HostAction } from "../../../infra/hosts/act.ts";
 import type { Reach } from "../../engine/reach.ts";
 import type { RunRecord } from "../../engine/run-record.ts";
 import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
 import { bareLook, type Looker } from "../../inspect/look/look.ts";
 import { awaitNoLack, describeLack, type Lack, lackOf, lackWithout } from "../../inspect/wholeness.ts";
-import { act, type HostAction } from "../host-action.ts";
 import { lackAway, letBack, letBackByHand, moveAway } from "../stand-back.ts";
 import type { Turn } from "./plan.ts";
 import { askInvocations, parseInvocations, type RestartRecord, turnState, unitsLeft } from "./progress.ts";

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { openLooker } from "../../inspect/look/look.ts";
-import { type BrokenLink, verify } from "../../inspect/verify/judge.ts";
+import { type BrokenLink, type Judged, verify } from "../../inspect/verify/judge.ts";
 import type { StepId } from "../../inspect/verify/step.ts";
+import { poll } from "../../lib/poll.ts";
 
 /** What only the radar software can mend. */
 const madeElsewhere: StepId = "products-are-made";
@@ -20,22 +20,21 @@ export interface FlowResult {
 /** Looks at the chain as `./warren verify` does until nothing in it is broken but what warren doesn't make, or the time is over. */
 export async function untilFlows(stack: string, signal: AbortSignal): Promise<FlowResult> {
   const looker = await openLooker(stack);
-  const deadline = Date.now() + settledWithinMs;
+  let broken: readonly Judged[] = [];
+  const first = () => broken.find(({ id }) => id !== madeElsewhere);
+  const flows = async (): Promise<boolean> => {
+    const evidence = await looker.look({ withMetrics: false, withFetches: true });
+    const { steps } = verify(evidence, { productAgeSeconds: looker.chain.silenceSeconds });
+    broken = steps.filter(({ verdict }) => verdict === "broken");
+    return first() === undefined;
+  };
   try {
-    for (;;) {
-      const evidence = await looker.look({ withMetrics: false, withFetches: true });
-      const { steps } = verify(evidence, { productAgeSeconds: looker.chain.silenceSeconds });
-      const broken = steps.filter(({ verdict }) => verdict === "broken");
-      const first = broken.find(({ id }) => id !== madeElsewhere);
-      if (!first || Date.now() >= deadline) {
-        const { host = "", id = madeElsewhere, step = "", evidence: what = "", remedy = "" } = first ?? {};
-        return {
-          broken: first && { host, id, step, evidence: what, remedy },
-          withoutProducts: broken.filter(({ id }) => id === madeElsewhere).map(({ host: name }) => name),
-        };
-      }
-      await sleep(lookAgainMs, undefined, { signal });
-    }
+    await poll(flows, { everyMs: lookAgainMs, withinMs: settledWithinMs, signal });
+    const { host = "", id = madeElsewhere, step = "", evidence = "", remedy = "" } = first() ?? {};
+    return {
+      broken: first() && { host, id, step, evidence, remedy },
+      withoutProducts: broken.filter((one) => one.id === madeElsewhere).map((one) => one.host),
+    };
   } finally {
     looker.close();
   }

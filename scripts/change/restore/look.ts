@@ -1,7 +1,7 @@
 import type { StackConfig } from "../../../infra/config/index.ts";
+import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
 import type { ClusterModel } from "../../../infra/model/types.ts";
-import type { Unreachable } from "../../../infra/observe/observation.ts";
 import { readPulumi } from "../../engine/engine.ts";
 import { readOperatorCa } from "../../engine/operator-ca.ts";
 import { openReach, type Reach } from "../../engine/reach.ts";

@@ -1,4 +1,4 @@
-import type { Unreachable } from "../../../infra/observe/observation.ts";
+import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import { ageText } from "../../engine/stack-lock.ts";
 import type { HostState } from "../backup/journals.ts";
 import { type Manifest, partName } from "../backup/manifest.ts";

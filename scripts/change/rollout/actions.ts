@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { execa } from "execa";
 import { and, type Command, or, quote, render, run } from "../../../infra/commands/command.ts";
 import { formerOf, installFile, keepFormer } from "../../../infra/commands/files.ts";
 import { digestWord, forgetDigest, renewProgramUnit, restartUnit } from "../../../infra/commands/units.ts";
+import type { HostAction } from "../../../infra/hosts/act.ts";
+import { transfer } from "../../../infra/hosts/ssh.ts";
 import type { ArtifactModel } from "../../../infra/model/types.ts";
 import { checkout } from "../../engine/places.ts";
 import type { Reach } from "../../engine/reach.ts";
-import type { HostAction } from "../host-action.ts";
 import { shortUnit } from "../restart/plan.ts";
 import type { Change } from "./changes.ts";
 
@@ -20,12 +20,10 @@ const stagedAt = ({ name, sha256, source }: ArtifactModel): string =>
 
 /** Brings a program to a host, beside what runs. @throws Error with what the host said */
 export async function stage(reach: Reach, host: string, program: ArtifactModel): Promise<void> {
-  const sudo = reach.connectionTo(host).user === "root" ? "" : "sudo -n ";
   const write = `umask 077; cat > ${quote(stagedAt(program))}`;
-  const result = await execa("ssh", ["-F", reach.sshConfig, host, "--", `${sudo}sh -c ${quote(write)}`], {
-    ...{ input: await readFile(join(checkout, program.source)), reject: false, timeout: transferMs },
-  });
-  if (result.exitCode !== 0) throw new Error(result.stderr.trim().split("\n").at(-1) || result.shortMessage);
+  const input = await readFile(join(checkout, program.source));
+  const { exitCode, why } = await transfer(reach.connectionTo(host), write, { input, timeoutMs: transferMs });
+  if (exitCode !== 0) throw new Error(why);
 }
 
 /** The unit runs with the new programs; where it doesn't come up, with the former ones, and the action fails. Done again it does nothing. */

@@ -1,5 +1,5 @@
-import { formatColumns } from "../../lib/columns.ts";
 import { toJson } from "../../lib/options.ts";
+import { formatColumns } from "../../lib/table.ts";
 import { type RestartRecord, turnState } from "../restart/progress.ts";
 import { formatTurns, unitsText } from "../restart/report.ts";
 import type { TurnResult } from "../restart/run.ts";

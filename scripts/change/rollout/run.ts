@@ -1,9 +1,9 @@
+import { act } from "../../../infra/hosts/act.ts";
 import { chainHostOf } from "../../inspect/look/chain.ts";
 import { type Evidence, hostEvidence } from "../../inspect/look/evidence.ts";
 import { verify } from "../../inspect/verify/judge.ts";
 import type { StepId } from "../../inspect/verify/step.ts";
 import type { Lack } from "../../inspect/wholeness.ts";
-import { act } from "../host-action.ts";
 import type { Turn } from "../restart/plan.ts";
 import type { RestartRecord } from "../restart/progress.ts";
 import { type Restart, takeBack } from "../restart/run.ts";

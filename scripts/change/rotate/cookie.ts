@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { and, type Command, run, to } from "../../../infra/commands/command.ts";
 import { rabbitmqctl } from "../../../infra/commands/rabbitmq.ts";
+import { act } from "../../../infra/hosts/act.ts";
 import { openReach, type Reach } from "../../engine/reach.ts";
 import { setConfig } from "../../engine/stack-config.ts";
-import { act } from "../host-action.ts";
 import type { Rotation } from "./phase.ts";
 import { doSecretly } from "./secret-script.ts";
 import { newSecret } from "./stack-file.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
-import { managementOf } from "../../../infra/observe/management.ts";
+import { askMembers } from "../../../infra/observe/management.ts";
 import { readOperatorCa } from "../../engine/operator-ca.ts";
 import { type LoginPlace, logIn } from "./amqp-login.ts";
 
@@ -61,18 +61,8 @@ export async function connectionsOf(
   const cluster = clusterModels(config).find(({ name }) => name === broker);
   if (!cluster) throw new TypeError(`no cluster ${broker}`);
   const ca = await readOperatorCa(stack);
-  let trouble: unknown;
-  for (const { address } of cluster.members) {
-    const api = managementOf(cluster, address, ca);
-    try {
-      return namesOf(await api.ask("connections?columns=user,peer_host,client_properties.connection_name"), user);
-    } catch (error) {
-      trouble = error;
-    } finally {
-      api.close();
-    }
-  }
-  throw trouble;
+  const path = "connections?columns=user,peer_host,client_properties.connection_name";
+  return (await askMembers(cluster, ca, path, (answer) => namesOf(answer, user))).answer;
 }
 
 /** @throws Error where the answer has another form */

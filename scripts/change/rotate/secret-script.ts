@@ -1,6 +1,6 @@
 import type { Command } from "../../../infra/commands/command.ts";
+import { type EndedAction, parseAction, tellingScript } from "../../../infra/hosts/act.ts";
 import type { Reach } from "../../engine/reach.ts";
-import { type EndedAction, parseAction, tellingScript } from "../host-action.ts";
 
 /**
  * Does on a host, as root, what takes a secret that nobody is to keep there. The secret stands in the script, which comes by standard input and which

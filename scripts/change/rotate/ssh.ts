@@ -1,14 +1,14 @@
 import { readdirSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { execa } from "execa";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, type Command, or, render, run, to } from "../../../infra/commands/command.ts";
+import { act } from "../../../infra/hosts/act.ts";
+import { type Connection, runSsh } from "../../../infra/hosts/ssh.ts";
 import { checkout } from "../../engine/places.ts";
 import { openReach, type Reach } from "../../engine/reach.ts";
 import { readCommittedConfig } from "../../engine/stack-config.ts";
-import { act } from "../host-action.ts";
+import { poll } from "../../lib/poll.ts";
 import { hasFormer, keyFiles, makeNext, publicHalf, removeFormer, swap } from "./login-keys.ts";
 import type { Rotation } from "./phase.ts";
 import { apply, type Subject } from "./subject.ts";
@@ -148,7 +148,9 @@ async function tryAll(reach: Reach, hosts: readonly string[], file: string, want
     hosts.map(async (host) => {
       const config = `${reach.sshConfig}.${host}.rotate`;
       await writeFile(config, configWithKey(text, host, file));
-      const why = await patiently(() => tryLogin(config, host)).finally(() => rm(config, { force: true }));
+      const why = await patiently(() => tryLogin(reach.connectionTo(host), config)).finally(() =>
+        rm(config, { force: true }),
+      );
       if (wanted) return why === undefined ? [] : [`${host}: the new key is not let in: ${why}`];
       if (why === undefined) return [`${host}: the former key is still let in`];
       return /Permission denied/.test(why) ? [] : [`${host}: can't be asked whether it refuses the former key: ${why}`];
@@ -177,22 +179,19 @@ const againMs = 1000;
 
 /** @param once what is done, to be done again where it didn't get to the host. @returns why it can't be done */
 async function patiently(once: () => Promise<string | undefined>): Promise<string | undefined> {
-  const untilMs = performance.now() + patienceMs;
-  for (;;) {
-    const why = await once();
-    if (why === undefined || !unanswered.test(why) || performance.now() > untilMs) return why;
-    await sleep(againMs);
-  }
+  let why: string | undefined;
+  const isAnswered = async () => {
+    why = await once();
+    return why === undefined || !unanswered.test(why);
+  };
+  await poll(isAnswered, { everyMs: againMs, withinMs: patienceMs });
+  return why;
 }
 
 const loginMs = 60_000;
 
 /** @returns why it is not let in; undefined where it is */
-async function tryLogin(config: string, host: string): Promise<string | undefined> {
-  const { exitCode, stderr, shortMessage } = await execa("ssh", ["-F", config, host, "--", "true"], {
-    reject: false,
-    stdin: "ignore",
-    timeout: loginMs,
-  });
-  return exitCode === 0 ? undefined : stderr.trim().split("\n").at(-1) || shortMessage || `exit code ${exitCode}`;
+async function tryLogin(connection: Connection, config: string): Promise<string | undefined> {
+  const { exitCode, why } = await runSsh({ ...connection, options: ["-F", config] }, ["true"], { timeoutMs: loginMs });
+  return exitCode === 0 ? undefined : why;
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { copyFile, rename, rm, stat } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { recordFile } from "../../engine/run-record.ts";
 import { readStackConfig, stackConfigFile } from "../../engine/stack-config.ts";
+import { writeWhole } from "../../lib/files.ts";
 
 /** As long as a key of AES-192, in letters that no file and no URL quotes. */
 export const newSecret = (): string => randomBytes(24).toString("hex");
@@ -18,9 +19,7 @@ export class FormerStackFile {
   }
 
   async keep(): Promise<void> {
-    const temporary = `${this.#file}.new`;
-    await copyFile(stackConfigFile(this.#stack), temporary);
-    await rename(temporary, this.#file);
+    await writeWhole(this.#file, await readFile(stackConfigFile(this.#stack)));
   }
 
   async isKept(): Promise<boolean> {

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, run } from "../../../infra/commands/command.ts";
 import { dispatcherUnit } from "../../../infra/model/names.ts";
 import { standBackProgram } from "../../../infra/model/stand-back.ts";
+import { poll } from "../../lib/poll.ts";
 import { holdersAmong, onHost } from "./hosts.ts";
 import { awaitLedgers } from "./ledgers.ts";
 import type { Move } from "./move.ts";
@@ -49,16 +49,15 @@ const start = run("systemctl", "start", dispatcherUnit);
 
 async function awaitHolder(move: Move): Promise<string> {
   const { from, to, reach, vip } = move;
-  const deadlineMs = performance.now() + movesWithinMs;
-  for (;;) {
+  const ask = async () => {
     const [old, [holder, ...more]] = await Promise.all([
       holdersAmong(reach, from.hosts, vip),
       holdersAmong(reach, to.hosts, vip),
     ]);
-    if (holder !== undefined && more.length === 0 && old.length === 0) return holder;
-    if (performance.now() > deadlineMs) break;
-    await sleep(lookEveryMs);
-  }
+    return more.length === 0 && old.length === 0 ? holder : undefined;
+  };
+  const found = await poll(ask, { everyMs: lookEveryMs, withinMs: movesWithinMs });
+  if (found !== undefined) return found;
   await giveBack(move);
   const remedy = `journalctl -t warren-vip -u keepalived on ${to.hosts[0]}; all works as before; the same command tries again`;
   throw new UserError(to.cluster.name, `did not take the virtual IP within ${movesWithinMs / 1000} s`, remedy);

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { ledgerHostOf } from "../../../infra/model/agent-queues.ts";
+import { poll } from "../../lib/poll.ts";
 import { type Carrier, carrierOfQueue, ownPrefix } from "./carrier.ts";
 import type { Move } from "./move.ts";
 import { openWayIn, type Side, startShovel, stopShovel } from "./side.ts";
@@ -29,8 +29,9 @@ export async function drain(move: DrainedMove): Promise<Drained> {
   const there = new Set((await queuesOf(to)).map(({ name }) => name));
   const left = new Set<string>();
   const carried = new Map<string, { carrier: Carrier; messages: number }>();
-  const deadlineMs = performance.now() + waitMs;
-  for (let good = 0; good < emptyInRow; ) {
+  let good = 0;
+  let full: Awaited<ReturnType<typeof queuesOf>> = [];
+  const isDrained = async (): Promise<boolean> => {
     const found = (await queuesOf(from)).filter(isCarried);
     for (const { name, messages } of found) {
       if (carried.has(name) || (messages === 0 && !always.has(name))) continue;
@@ -43,19 +44,18 @@ export async function drain(move: DrainedMove): Promise<Drained> {
       await startShovel(runner, carrier, from, to);
       carried.set(name, { carrier, messages });
     }
-    const full = found.filter(({ name, messages }) => carried.has(name) && messages > 0);
+    full = found.filter(({ name, messages }) => carried.has(name) && messages > 0);
     good = full.length === 0 ? good + 1 : 0;
     if (full.length > 0)
       say(`left on ${from.cluster.name}: ${full.map(({ name, messages }) => `${name} ${messages}`).join(", ")}`);
-    if (good >= emptyInRow) break;
-    if (performance.now() > deadlineMs) {
-      throw new UserError(
-        from.cluster.name,
-        `holds messages still: ${full.map(({ name }) => name).join(", ")}`,
-        `the same command goes on; ./warren logs -s ${from.stack} --host ${to.hosts[0]} says why`,
-      );
-    }
-    await sleep(lookEveryMs, undefined, { signal });
+    return good >= emptyInRow;
+  };
+  if (!(await poll(isDrained, { everyMs: lookEveryMs, withinMs: waitMs, signal }))) {
+    throw new UserError(
+      from.cluster.name,
+      `holds messages still: ${full.map(({ name }) => name).join(", ")}`,
+      `the same command goes on; ./warren logs -s ${from.stack} --host ${to.hosts[0]} says why`,
+    );
   }
   for (const { carrier } of carried.values()) await stopShovel(runner, carrier);
   return { carried: Object.fromEntries([...carried].map(([name, { messages }]) => [name, messages])), left: [...left] };

@@ -1,6 +1,6 @@
 import { type Command, run } from "../../../infra/commands/command.ts";
+import { mustAct } from "../../../infra/hosts/act.ts";
 import type { Reach } from "../../engine/reach.ts";
-import { mustAct } from "../host-action.ts";
 
 /** Something that a move can't go on without. @returns what the host says @throws UserError with the host's words where it fails */
 export const onHost = (

@@ -4,6 +4,7 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import { and, run } from "../../../infra/commands/command.ts";
 import { ledgerQueueOf } from "../../../infra/model/agent-queues.ts";
 import { dispatcherUnit } from "../../../infra/model/names.ts";
+import { poll } from "../../lib/poll.ts";
 import { fetchJournal, putJournal } from "../backup/journals.ts";
 import { ledgerCarrier } from "./carrier.ts";
 import { holdersAmong, onHost } from "./hosts.ts";
@@ -86,21 +87,13 @@ async function awaitJournal({ from, signal, waitMs }: Move, holder: string): Pro
   const ledger = ledgerQueueOf(holder);
   await sleep(statisticsMs, undefined, { signal });
   const first = await counted(from, ledger);
-  const deadlineMs = performance.now() + waitMs;
-  for (
-    let now = first;
-    now.messages > 0 && now.acked < first.acked + first.messages;
-    now = await counted(from, ledger)
-  ) {
-    if (performance.now() > deadlineMs) {
-      throw new UserError(
-        holder,
-        "its dispatcher doesn't read its ledger",
-        `./warren verify -s ${from.stack}; the same command goes on`,
-      );
-    }
-    await sleep(lookEveryMs, undefined, { signal });
-  }
+  const isRead = async () => {
+    const now = await counted(from, ledger);
+    return now.messages === 0 || now.acked >= first.acked + first.messages;
+  };
+  if (await poll(isRead, { everyMs: lookEveryMs, withinMs: waitMs, signal })) return;
+  const remedy = `./warren verify -s ${from.stack}; the same command goes on`;
+  throw new UserError(holder, "its dispatcher doesn't read its ledger", remedy);
 }
 
 async function counted(side: Side, queue: string): Promise<{ messages: number; acked: number }> {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../agents/lib/errors.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { traitsOf } from "../../../infra/config/series.ts";
@@ -6,8 +5,10 @@ import { clusterModels } from "../../../infra/model/cluster.ts";
 import { carrierOf } from "../../../infra/model/dispatchers.ts";
 import { caFile } from "../../../infra/model/tls.ts";
 import type { ClusterModel } from "../../../infra/model/types.ts";
+import { managementUrl } from "../../../infra/observe/management.ts";
 import type { Value } from "../../../infra/plugins/lib/values.ts";
-import { type Call, ManagementApi } from "../../../infra/plugins/rabbitmq/management-api.ts";
+import { type ApiOptions, ManagementApi } from "../../../infra/plugins/rabbitmq/management-api.ts";
+import { poll } from "../../lib/poll.ts";
 import { amqpUris, type Carrier, type End, type Fence, type LedgerCarrier, ownPrefix, shovelValue } from "./carrier.ts";
 
 const root = "/";
@@ -36,12 +37,12 @@ export function openSide(
   const broker = config.brokers[name];
   const cluster = clusterModels(config).find((one) => one.name === name);
   if (!broker || !cluster) throw new TypeError(`no cluster ${name}`);
-  const { management, administrator, members } = cluster;
+  const { administrator, members } = cluster;
   const tls = broker.tls ? { caFile } : undefined;
   const uris = amqpUris(members, administrator, tls ? broker.tlsPort : broker.port, tls);
   return sideOf(cluster, {
     stack,
-    endpoints: members.map(({ address }) => `${management.scheme}://${address}:${management.port}`),
+    endpoints: members.map(({ address }) => managementUrl(cluster, address)),
     isQuorum: traitsOf(broker.series).replication === "quorum",
     end: carrierOf(config) === name ? { here: true } : { here: false, uris },
     ...{ ca, signal },
@@ -50,40 +51,29 @@ export function openSide(
 
 export interface SideOptions extends Pick<Side, "stack" | "isQuorum" | "end"> {
   /** Management APIs of the members: who of them is away doesn't matter. */
-  readonly endpoints: readonly string[];
+  readonly endpoints: ApiOptions["endpoints"];
   readonly ca: string | undefined;
   readonly signal: AbortSignal;
 }
 
 export function sideOf(cluster: ClusterModel, { stack, endpoints, isQuorum, end, ca, signal }: SideOptions): Side {
   const { name, administrator, members } = cluster;
-  const login = { username: administrator.name, password: administrator.password };
-  const apis = endpoints.map(
-    (endpoint) => new ManagementApi({ endpoint, ...login, ...(ca === undefined ? {} : { ca }) }),
-  );
-  async function tried<T>(path: readonly string[], ask: (api: ManagementApi, call: Call) => Promise<T>): Promise<T> {
-    let fault: unknown;
-    for (const api of apis) {
-      try {
-        return await ask(api, { subject: `${path.join(" ")} of ${name}`, signal });
-      } catch (error) {
-        signal.throwIfAborted();
-        fault = error;
-      }
-    }
-    const remedy = `./warren status -s ${stack}; the same command goes on`;
-    throw new UserError(name, (fault as Error).message, remedy, { cause: fault });
-  }
+  const api = new ManagementApi({ endpoints, username: administrator.name, password: administrator.password, ca });
+  const about = (path: readonly string[]) => ({ subject: `${path.join(" ")} of ${name}`, signal });
+  const told = <T>(asked: Promise<T>): Promise<T> =>
+    asked.catch((error: Error) => {
+      signal.throwIfAborted();
+      const remedy = `./warren status -s ${stack}; the same command goes on`;
+      throw new UserError(name, error.message, remedy, { cause: error });
+    });
   return {
     ...{ stack, cluster, isQuorum, end },
     hosts: members.map(({ host }) => host),
-    get: (...path) => tried(path, (api, call) => api.get(path, call)),
-    put: (path, body) => tried(path, (api, call) => api.put(path, body, call)),
-    post: (path, body) => tried(path, (api, call) => api.ask(path, body, call)),
-    remove: (...path) => tried(path, (api, call) => api.delete(path, call)),
-    close: () => {
-      for (const api of apis) api.close();
-    },
+    get: (...path) => told(api.get(path, about(path))),
+    put: (path, body) => told(api.put(path, body, about(path))),
+    post: (path, body) => told(api.ask(path, body, about(path))),
+    remove: (...path) => told(api.delete(path, about(path))),
+    close: () => api.close(),
   };
 }
 
@@ -153,22 +143,18 @@ export async function awaitFence(
     ...{ routing_key: fence.topic, payload: token, payload_encoding: "string" },
     properties: { delivery_mode: 2 },
   });
-  const deadlineMs = performance.now() + withinMs;
-  for (;;) {
+  const isThere = async () => {
     const got = (await to.post(["queues", root, fence.queue, "get"], {
       ...{ count: 50, ackmode: "ack_requeue_false", encoding: "auto" },
     })) as { payload: string }[];
-    if (got.some(({ payload }) => payload === token)) return;
-    if (performance.now() > deadlineMs) {
-      const remedy = `./warren logs -s ${to.stack} --host ${to.hosts[0]} --agent rabbitmq-server --since 600 says why; the same command goes on`;
-      throw new UserError(
-        from.cluster.name,
-        `what went out there has not come to ${to.cluster.name} within ${withinMs / 1000} s`,
-        remedy,
-      );
-    }
-    await sleep(fenceEveryMs, undefined, { signal });
-  }
+    return got.some(({ payload }) => payload === token);
+  };
+  if (await poll(isThere, { everyMs: fenceEveryMs, withinMs, signal })) return;
+  throw new UserError(
+    from.cluster.name,
+    `what went out there has not come to ${to.cluster.name} within ${withinMs / 1000} s`,
+    `./warren logs -s ${to.stack} --host ${to.hosts[0]} --agent rabbitmq-server --since 600 says why; the same command goes on`,
+  );
 }
 
 /** Takes off all that was made for carrying, but for ledgers' queues that a dispatcher of this side reads. */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { poll } from "../../lib/poll.ts";
 import { readPulumi } from "../engine.ts";
 import { stateFileOf } from "../stack.ts";
 import type { Toolchain } from "./toolchain.ts";
@@ -27,18 +27,16 @@ export async function freeEngine({ stack, toolchain, signal, say }: EngineOwner)
   if (state === undefined) return;
   const folder = join(dirname(state), "../../locks/organization/warren", basename(state, ".json"));
   let told = false;
-  for (;;) {
+  const left = (): "nothing of ours" | "a dead engine's" | undefined => {
     const owners = locksIn(folder);
-    if (owners.length === 0) return;
-    if (owners.some((owner) => owner.hostname !== hostname())) return;
-    if (!owners.some(({ pid }) => isEngine(pid))) break;
-    if (!told)
-      say(
-        `the engine of an earlier run is at work (process ${owners.map(({ pid }) => pid).join(", ")}): it is waited for`,
-      );
+    if (owners.length === 0 || owners.some((owner) => owner.hostname !== hostname())) return "nothing of ours";
+    if (!owners.some(({ pid }) => isEngine(pid))) return "a dead engine's";
+    const processes = owners.map(({ pid }) => pid).join(", ");
+    if (!told) say(`the engine of an earlier run is at work (process ${processes}): it is waited for`);
     told = true;
-    await sleep(lookAgainMs, undefined, { signal });
-  }
+    return undefined;
+  };
+  if ((await poll(left, { everyMs: lookAgainMs, signal })) === "nothing of ours") return;
   say("the engine of an earlier run was killed: its lock is taken away");
   dropTornAttributes(state);
   await readPulumi(["cancel", "--yes", "--stack", stack], { stack, toolchain, signal });

@@ -4,6 +4,7 @@ import { cp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { quote } from "../../../infra/commands/command.ts";
 import { exists, temporaryName, writeWhole } from "../../lib/files.ts";
 import { checkout, nodeProgram, ownFolder } from "../places.ts";
 import { answers, officialReleases } from "./download.ts";
@@ -120,13 +121,9 @@ export async function adoptOfficial(plugin: Plugin, name: ProviderName): Promise
 
 /** A shell line instead of a link to Node: the engine starts a plugin by its path, without arguments of ours. */
 export async function writeStarter(program: string, bundle: string): Promise<void> {
-  const text = `#!/bin/sh\nexec '${quote(nodeProgram)}' '${quote(bundle)}' "$@"\n`;
+  const text = `#!/bin/sh\nexec ${quote(nodeProgram)} ${quote(bundle)} "$@"\n`;
   const now = await readFile(program, "utf8").catch(() => undefined);
   if (now !== text) await writeWhole(program, text, 0o755);
-}
-
-function quote(text: string): string {
-  return text.replaceAll("'", "'\\''");
 }
 
 type Bundler = (entry: string, outfile: string) => Promise<void>;
@@ -141,6 +138,9 @@ async function bundleWhole(bundlePlugin: Bundler, name: string, place: string): 
   }
 }
 
+/** What plugins import from outside of their folder: all that the arrow `plugins-alone` lets them. */
+const sourcesOutside = ["agents/lib/management.ts"];
+
 /** Changes with the plugins' sources and with the libraries inside them (the lock file). */
 async function sourcesKey(): Promise<string> {
   const hash = createHash("sha256");
@@ -148,7 +148,8 @@ async function sourcesKey(): Promise<string> {
   const names = (await readdir(folder, { recursive: true }))
     .filter((name) => /(?<!\.test)\.(ts|json)$/.test(name))
     .sort();
-  const files = [...names.map((name) => path.join(folder, name)), path.join(checkout, "package-lock.json")];
+  const others = [...sourcesOutside, "package-lock.json"].map((name) => path.join(checkout, name));
+  const files = [...names.map((name) => path.join(folder, name)), ...others];
   const contents = await Promise.all(files.map((file) => readFile(file)));
   for (const [index, content] of contents.entries()) {
     hash.update(`${path.relative(checkout, files[index] ?? "")} ${content.length}\n`).update(content);

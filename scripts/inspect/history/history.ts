@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { formatColumns } from "../../lib/columns.ts";
+import { formatColumns } from "../../lib/table.ts";
 
 /** One run of the engine on a stack. */
 export interface Run {

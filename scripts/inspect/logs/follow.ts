@@ -1,5 +1,4 @@
-import { execa } from "execa";
-import { askArguments } from "../../../infra/observe/ask.ts";
+import { follow } from "../../../infra/hosts/follow.ts";
 import type { Reach } from "../../engine/reach.ts";
 import { followQuestion, type JournalQuery, type LogLine, parseEntry } from "./journal.ts";
 
@@ -27,7 +26,10 @@ export async function followJournals({ reach, queries, signal, onLine, onEnd }: 
   try {
     await Promise.all(
       [...queries].map(async ([host, query]) => {
-        const said = await follow(reach, host, followQuestion(query), signal, (line) => held.push(line));
+        const said = await follow(reach.connectionTo(host), followQuestion(query), signal, (text) => {
+          const line = parseEntry(host, text);
+          if (line) held.push(line);
+        });
         if (!signal.aborted) onEnd(host, said);
       }),
     );
@@ -35,33 +37,4 @@ export async function followJournals({ reach, queries, signal, onLine, onEnd }: 
     clearInterval(ticker);
     tell();
   }
-}
-
-/** @returns why it ended */
-async function follow(
-  reach: Reach,
-  host: string,
-  script: string,
-  signal: AbortSignal,
-  onLine: (line: LogLine) => void,
-): Promise<string> {
-  const child = execa("ssh", askArguments(reach.connectionTo(host), reach.sshConfig), {
-    stdin: "pipe",
-    reject: false,
-    buffer: { stdout: false, stderr: true },
-  });
-  // What is still to be written when ssh has ended is for nobody.
-  child.stdin.on("error", () => {});
-  child.stdin.write(script);
-  // The script ends its journalctl when its input does.
-  const end = () => child.stdin.end();
-  signal.addEventListener("abort", end, { once: true });
-  if (signal.aborted) end();
-  for await (const text of child.iterable()) {
-    const line = parseEntry(host, String(text));
-    if (line) onLine(line);
-  }
-  const result = await child;
-  signal.removeEventListener("abort", end);
-  return String(result.stderr).trim().split("\n").at(-1) || `ssh ended with ${result.exitCode}`;
 }

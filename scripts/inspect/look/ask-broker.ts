@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { inTurn, NobodyAnswers } from "../../../agents/lib/management.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
 import { type Management, managementOf } from "../../../infra/observe/management.ts";
@@ -98,15 +99,12 @@ export async function openBrokerAsker(
 export const headQuestion = { count: 1, ackmode: "ack_requeue_true", encoding: "base64", truncate: 500 };
 
 async function headOfFirst(members: readonly (readonly [string, Management])[], queue: string) {
-  let silent = "not asked";
-  for (const [, api] of members) {
-    try {
-      return parseHead(await api.ask(`queues/%2F/${encodeURIComponent(queue)}/get`, headQuestion));
-    } catch (error) {
-      silent = (error as Error).message;
-    }
+  const path = `queues/%2F/${encodeURIComponent(queue)}/get`;
+  try {
+    return (await inTurn(members, async (api) => parseHead(await api.ask(path, headQuestion)))).answer;
+  } catch (error) {
+    return { silent: error instanceof NobodyAnswers ? error.reasons : (error as Error).message };
   }
-  return { silent };
 }
 
 /** Keeps no process from ending. */
@@ -125,14 +123,9 @@ async function nodesOf(api: Management): Promise<MemberEvidence> {
 async function queuesOfFirst(
   members: readonly (readonly [string, Management])[],
 ): Promise<Record<string, QueueEvidence> | undefined> {
-  for (const [, api] of members) {
-    try {
-      return Object.fromEntries(parseQueues(await api.ask(queuesPath)).map((queue) => [queue.name, queue]));
-    } catch {
-      // The next one is asked; where all fail, that there are no queues to be seen is the finding.
-    }
-  }
-  return undefined;
+  // Where all fail, that there are no queues to be seen is the finding.
+  const found = await inTurn(members, async (api) => parseQueues(await api.ask(queuesPath))).catch(() => undefined);
+  return found && Object.fromEntries(found.answer.map((queue) => [queue.name, queue]));
 }
 
 /** @throws Error where the answer has another form */

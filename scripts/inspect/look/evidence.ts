@@ -1,5 +1,5 @@
 import type { Health } from "../../../agents/lib/health.ts";
-import type { Unreachable } from "../../../infra/observe/observation.ts";
+import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import type { Chain } from "./chain.ts";
 
 /** What systemd says of a unit. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { escapePath } from "../../../agents/lib/announcement.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
-import type { Unreachable } from "../../../infra/observe/observation.ts";
+import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import { openReach, type Reach } from "../../engine/reach.ts";
 import { readCommittedConfig, readStackConfig } from "../../engine/stack-config.ts";
 import { type BrokerAsker, openBrokerAsker } from "./ask-broker.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { printable, printableBytes } from "../../lib/printable.ts";
+import { printableBytes, printableLine } from "../../../agents/lib/foreign.ts";
 import type { HeadEvidence } from "./evidence.ts";
 
 const bodyBytesShown = 120;
@@ -26,12 +26,12 @@ export function parseHead(answer: unknown): HeadEvidence | undefined {
   const { routing_key: key, payload, payload_encoding: encoding, properties } = message;
   const headers = Object.entries(("headers" in properties && properties.headers) || {});
   return {
-    routingKey: printable(key, keyCharactersShown),
+    routingKey: printableLine(key, keyCharactersShown),
     redelivered: message.redelivered,
     bodyBytes: message.payload_bytes,
     body: printableBytes(Buffer.from(payload, encoding === "base64" ? "base64" : "utf8"), bodyBytesShown),
     headers: headers.slice(0, headersShown).map(([name, value]) => ({
-      name: printable(name, nameCharactersShown),
+      name: printableLine(name, nameCharactersShown),
       bytes: Buffer.byteLength(JSON.stringify(value) ?? ""),
     })),
     moreHeaders: Math.max(0, headers.length - headersShown),

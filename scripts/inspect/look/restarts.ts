@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { printableLine } from "../../../agents/lib/foreign.ts";
 import { quote } from "../../../infra/commands/command.ts";
 import { readSections, section } from "../../../infra/commands/sections.ts";
 import { parseJson } from "../../lib/json.ts";
-import { printable } from "../../lib/printable.ts";
 import { type AgentPlace, type Chain, type ChainHost, chainHostOf, subscriberUnit } from "./chain.ts";
 import type { EndEvidence, HostEvidence } from "./evidence.ts";
 
@@ -121,8 +121,8 @@ function endOf(lines: readonly string[]): EndEvidence {
     .filter((text) => text !== "")
     .join("; ");
   return {
-    ...(fatal ? { fatal: printable(fatal.err ? `${fatal.msg}: ${fatal.err.message}` : fatal.msg, wordsMax) } : {}),
-    ...(words === "" ? {} : { words: printable(words, wordsMax) }),
+    ...(fatal ? { fatal: printableLine(fatal.err ? `${fatal.msg}: ${fatal.err.message}` : fatal.msg, wordsMax) } : {}),
+    ...(words === "" ? {} : { words: printableLine(words, wordsMax) }),
   };
 }
 

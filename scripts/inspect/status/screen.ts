@@ -1,4 +1,4 @@
-import { styleText } from "node:util";
+import { painter } from "../../lib/table.ts";
 import { type Evidence, hostEvidence } from "../look/evidence.ts";
 import { perSecond } from "../verify/dispatch-steps.ts";
 import { type AgentStatus, agentStatuses, type Word } from "./agents.ts";
@@ -83,8 +83,7 @@ export const hasFindings = ({ agents, away, virtualIp, members }: Status): boole
 
 /** @param columns of the terminal; longer lines are cut */
 export function formatStatus(status: Status, color: boolean, columns: number): string {
-  const paint = (colour: "red" | "yellow" | "green", text: string) =>
-    color ? styleText(colour, text, { validateStream: false }) : text;
+  const paint = painter(color);
   const wordText = (word: Word) => {
     const padded = word.padEnd(4);
     if (bad.has(word)) return paint("red", padded);

@@ -1,24 +1,22 @@
-import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { describe, expect, it } from "vitest";
-import {
-  arrivalBytes,
-  makeHeader,
-  twinBytes,
-  writeArrival,
-  writeTwin,
-} from "../../../agents/dispatcher/journal-record.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { arrivalBytes, twinBytes, writeArrival, writeTwin } from "../../../agents/dispatcher/journal-record.ts";
 import { readKey } from "../../../agents/dispatcher/product-key.ts";
+import type { ExportEntry } from "../../../agents/lib/journal-export.ts";
 import { answered } from "../../../infra/commands/fixture.ts";
 import { fixtureConfig } from "../../../infra/model/fixture.ts";
 import { chainOf } from "../look/chain.ts";
-import { formatTrace, parseTrace, readRecords, traced, traceQuestion } from "./trace.ts";
+import { type Installed, onTestHost, openPlacedIn, placedFileIn, writeSegment } from "../look/journal-fixture.ts";
+import { formatTrace, parseTrace, traced, traceQuestion } from "./trace.ts";
 
 const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META";
 const key = "a985c32cbdee8af2ab5d7b8f6022e781";
 const wanted = traced(`db/20150120/RADAR/URP/IWA/${name}::20150120180902`);
+
+const kept = (agent: string, entry: ExportEntry): string => JSON.stringify({ version: 1, agent, ...entry });
 
 describe("the trace of a product", () => {
   it("knows it by name and key, with or without folders and stamp", () => {
@@ -26,57 +24,66 @@ describe("the trace of a product", () => {
     expect(traced(name)).toEqual(wanted);
   });
 
-  it("finds in a dispatcher's journal what the dispatcher wrote", async () => {
-    const body = Buffer.from("body");
-    const data = Buffer.alloc(2 * arrivalBytes + twinBytes("a.b", body));
-    readKey("00000000000000000000000000000000");
-    writeArrival(data, 0, { atMs: 1, sizeBytes: 1, source: 0, certain: false });
-    readKey(key);
-    writeArrival(data, arrivalBytes, { atMs: 1_421_777_342_250, sizeBytes: 498081, source: 0, certain: true });
-    writeTwin(data, 2 * arrivalBytes, { writtenAtMs: 1_421_777_343_000, routingKey: "a.b", body });
-    const folder = mkdtempSync(join(tmpdir(), "warren-trace-"));
-    try {
-      writeFileSync(join(folder, "1.journal"), Buffer.concat([makeHeader(), data]));
-      const { stdout } = await execa(process.execPath, ["-e", readRecords, folder, key]);
-      expect(stdout.split("\n")).toEqual(["first 1421777342250", "twin 1421777343000"]);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
-
-  it("reads plain files alone, as the account whose they are", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "warren-trace-"));
-    try {
+  describe.each<Installed>(["current", "former"])("on hosts with %s agents", (installed) => {
+    let folder: string;
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), "warren-trace-"));
       chmodSync(folder, 0o755);
-      const secret = join(folder, "of root");
-      writeFileSync(secret, key, { mode: 0o600 });
-      const line = JSON.stringify(["placing", "part", 3000, { key, url: "http://urp-1/x", kind: "first" }]);
-      writeFileSync(join(folder, "placed-urp-1.jsonl"), `${line}\n`);
-      writeFileSync(join(folder, "1.journal"), Buffer.concat([Buffer.alloc(9), Buffer.from(key, "hex")]));
-      for (const [place, to] of [
-        ["placed-urp-2.jsonl", "/dev/zero"],
-        ["placed-urp-3.jsonl.1", secret],
-      ] as const) {
-        symlinkSync(to, join(folder, place));
-      }
-      await execa("mkfifo", ["-m", "0666", join(folder, "placed-fifo.jsonl")]);
-      const chain = chainOf("lab", fixtureConfig("lab"));
-      const ask = async (host: string) => {
-        const script = traceQuestion(chain, host, wanted)
-          .replaceAll(/\/var\/lib\/warren\/(puller|dispatcher\/journal)/g, folder)
-          .replaceAll("/opt/warren/node/bin/node", process.execPath)
-          .replaceAll(/--reuid=(px|warren) --regid=(px|warren)/g, "--reuid=nobody --regid=nogroup");
-        return await execa("sh", ["-s"], { input: script, reject: false, timeout: 9000 });
-      };
-      expect(parseTrace("pds-1", wanted, (await ask("pds-1")).stdout)?.map(({ what }) => what)).toEqual([
-        "placed: http://urp-1/x",
+    });
+    afterEach(() => rmSync(folder, { recursive: true }));
+
+    const chain = chainOf("lab", fixtureConfig("lab"));
+    const ask = async (host: string) => {
+      const script = onTestHost(
+        traceQuestion(chain, host, wanted),
+        folder,
+        "--reuid=nobody --regid=nogroup",
+        installed,
+      );
+      const { stdout, timedOut } = await execa("sh", ["-s"], { input: script, reject: false, timeout: 55_000 });
+      expect(timedOut).toBe(false);
+      return parseTrace(host, wanted, stdout)?.map(({ atMs, who, what }) => `${atMs} ${who} ${what}`);
+    };
+
+    it("finds in a dispatcher's journal what the dispatcher wrote", { timeout: 60_000 }, async () => {
+      const body = Buffer.from("body");
+      const data = Buffer.alloc(2 * arrivalBytes + twinBytes("a.b", body));
+      readKey("00000000000000000000000000000000");
+      writeArrival(data, 0, { atMs: 1, sizeBytes: 1, source: 0, certain: false });
+      readKey(key);
+      writeArrival(data, arrivalBytes, { atMs: 1_421_777_342_250.5, sizeBytes: 498081, source: 0, certain: true });
+      writeTwin(data, 2 * arrivalBytes, { writtenAtMs: 1_421_777_343_000, routingKey: "a.b", body });
+      writeSegment(folder, 1, data);
+      // What else the owner of the folder could put there.
+      symlinkSync("/dev/zero", join(folder, "journal/000000000002.journal"));
+      await execa("mkfifo", ["-m", "0666", join(folder, "journal/000000000003.journal")]);
+      expect(await ask("bunny1")).toEqual([
+        "1421777342250.5 dispatcher known to be dispatched, first arrival",
+        "1421777343000 dispatcher twin kept, for pullers that ask",
       ]);
-      const bunny = await ask("bunny1");
-      expect(bunny.timedOut).toBe(false);
-      expect(parseTrace("bunny1", wanted, bunny.stdout)).toEqual([]);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    });
+
+    it("finds what a puller placed, and reads plain files alone, as the account whose they are", {
+      timeout: 120_000,
+    }, async () => {
+      const journal = await openPlacedIn(folder, () => 3000);
+      const about = { key, url: "http://urp-1/x", fileName: "x", kind: "twin", inDoubt: false } as const;
+      journal.placing(about, "part-1");
+      journal.placing({ ...about, key: "00000000000000000000000000000000" }, "part-2");
+      journal.close();
+      chmodSync(placedFileIn(folder), 0o644);
+      expect(await ask("pds-1")).toEqual(["3000 puller placed, as a twin: http://urp-1/x"]);
+      const secret = join(folder, "of root");
+      renameSync(placedFileIn(folder), secret);
+      chmodSync(secret, 0o600);
+      for (const to of ["/dev/zero", secret]) {
+        symlinkSync(to, placedFileIn(folder));
+        expect(await ask("pds-1")).toEqual([]);
+        rmSync(placedFileIn(folder));
+      }
+      await execa("mkfifo", ["-m", "0666", placedFileIn(folder)]);
+      expect(await ask("pds-1")).toEqual([]);
+    });
   });
 
   it("asks px for the whole name of a product, and a client for what it is delivered under", () => {
@@ -104,19 +111,25 @@ describe("the trace of a product", () => {
     const pulled = { level: "info", time: "2015-01-20T18:09:03.000Z", agent: "puller", msg: "pulled" };
     const urp = [
       "== lines announcer",
-      JSON.stringify([path, "7", 498081, 1000, 1250]),
-      JSON.stringify([`${path.split("::")[0]}2::x`, "8", 1, 1, 1]),
+      kept("announcer", { event: "announced", timeMs: 1250, key, path, sizeBytes: 498081, modifiedMs: 1000 }),
+      kept("announcer", { event: "announced", timeMs: 1, key: "of another", path: "x", sizeBytes: 1, modifiedMs: 1 }),
+      "an answer that is no line",
       "== journal announcer",
       "== end",
     ];
     const pds = [
       "== lines puller",
-      JSON.stringify(["placing", "part", 3000, { key, url: "http://urp-1/x", kind: "twin" }]),
+      kept("puller", { event: "placed", timeMs: 3000, key, url: "http://urp-1/x", fileName: "x", kind: "twin" }),
       "== journal puller",
       JSON.stringify({ __REALTIME_TIMESTAMP: "1", MESSAGE: JSON.stringify(pulled) }),
       "== end",
     ];
-    const bunny = ["== lines dispatcher", "first 2000.5", "== journal dispatcher", "== end"];
+    const sent = { event: "sent", timeMs: 2000.5, key, source: "urp-1", sizeBytes: 498081, confirmed: true } as const;
+    const bunny = [
+      "== lines dispatcher",
+      ...[kept("dispatcher", sent), kept("dispatcher", { event: "pulled", key })],
+      ...["== journal dispatcher", "== end"],
+    ];
     const all = [
       ["urp-1", urp],
       ["bunny1", bunny],

@@ -1,5 +1,5 @@
-import { styleText } from "node:util";
-import { printable } from "../../lib/printable.ts";
+import { printableLine } from "../../../agents/lib/foreign.ts";
+import { painter } from "../../lib/table.ts";
 import type { Judged, Verification } from "./judge.ts";
 import type { Part, Verdict } from "./step.ts";
 
@@ -24,8 +24,7 @@ const titles: Readonly<Record<Part, string>> = {
 
 /** A line a step and host, with the remedy below what is broken; then what comes `between`; the first broken link at the end. */
 export function formatVerification({ firstBroken, steps }: Verification, color: boolean, between = ""): string {
-  const paint = (colour: Parameters<typeof styleText>[0], text: string) =>
-    color ? styleText(colour, text, { validateStream: false }) : text;
+  const paint = painter(color);
   const stepWidth = Math.max(...steps.map(({ step }) => step.length));
   const hostWidth = Math.max(...steps.map(({ host }) => host.length));
   const lines: string[] = [];
@@ -37,7 +36,10 @@ export function formatVerification({ firstBroken, steps }: Verification, color: 
   }
   const last = firstBroken
     ? [
-        paint("red", `first broken link: ${firstBroken.host}, ${firstBroken.step}: ${printable(firstBroken.evidence)}`),
+        paint(
+          "red",
+          `first broken link: ${firstBroken.host}, ${firstBroken.step}: ${printableLine(firstBroken.evidence)}`,
+        ),
         `remedy: ${firstBroken.remedy}`,
       ]
     : [paint("green", "no broken link")];
@@ -45,7 +47,7 @@ export function formatVerification({ firstBroken, steps }: Verification, color: 
 
   function stepLines({ step, host, verdict, evidence, remedy }: Judged): string[] {
     const [mark, colour] = marks[verdict];
-    const line = `  ${paint(colour, mark)} ${step.padEnd(stepWidth)}  ${host.padEnd(hostWidth)}  ${printable(evidence)}`;
+    const line = `  ${paint(colour, mark)} ${step.padEnd(stepWidth)}  ${host.padEnd(hostWidth)}  ${printableLine(evidence)}`;
     const indent = " ".repeat(stepWidth + hostWidth + 8);
     return verdict === "good" || remedy === undefined ? [line] : [line, `${indent}-> ${remedy}`];
   }

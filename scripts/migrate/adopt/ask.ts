@@ -1,11 +1,12 @@
 import { lookup } from "node:dns/promises";
 import { mkdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { execa } from "execa";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { readAnswer } from "../../../infra/adopt/answer.ts";
 import type { AskedHost } from "../../../infra/adopt/asked.ts";
 import { question } from "../../../infra/adopt/question.ts";
+import { ask } from "../../../infra/hosts/ask.ts";
+import { type Connection, sshOptions } from "../../../infra/hosts/ssh.ts";
 
 export interface Login {
   readonly user: string;
@@ -40,25 +41,18 @@ export async function askHosts(hosts: readonly string[], login: Login): Promise<
 
 async function askHost(given: string, login: Login): Promise<AskedHost> {
   const address = await addressOf(given);
-  const shell = login.user === "root" ? ["sh", "-s"] : ["sudo", "-n", "sh", "-s"];
-  const result = await execa("ssh", [...sshOptions(login, address), `${login.user}@${given}`, "--", ...shell], {
-    input: question(),
-    reject: false,
-    timeout: answerTimeoutMs,
-    maxBuffer: 64 << 20,
-  });
-  const host = readAnswer(result.stdout);
-  if (host) return { given, address, host };
-  throw noAnswer(given, login, result.stderr.trim(), result.timedOut);
+  const connection = connectionOf(login, given, address);
+  const host = await ask(connection, question(), readAnswer, { timeoutMs: answerTimeoutMs });
+  if ("unreachable" in host) throw noAnswer(given, login, host.unreachable);
+  return { given, address, host };
 }
 
-function sshOptions({ port, identityFile, knownHostsFile, firstContactFile }: Login, address: string): string[] {
-  const options = {
+function connectionOf(login: Login, given: string, address: string): Connection {
+  const { user, port, identityFile, knownHostsFile, firstContactFile } = login;
+  const options = sshOptions({
     BatchMode: "yes",
     ConnectTimeout: String(dialTimeoutSeconds),
     IdentityFile: resolve(identityFile),
-    IdentitiesOnly: "yes",
-    GlobalKnownHostsFile: "none",
     UserKnownHostsFile: resolve(knownHostsFile ?? firstContactFile),
     StrictHostKeyChecking: knownHostsFile ? "yes" : "accept-new",
     HostKeyAlgorithms: "^ssh-ed25519",
@@ -66,9 +60,8 @@ function sshOptions({ port, identityFile, knownHostsFile, firstContactFile }: Lo
     ...(knownHostsFile ? {} : { HostKeyAlias: address }),
     Port: String(port),
     ControlPath: "none",
-    LogLevel: "ERROR",
-  };
-  return ["-F", "none", ...Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`])];
+  });
+  return { options, host: `${user}@${given}`, user };
 }
 
 async function addressOf(given: string): Promise<string> {
@@ -81,19 +74,18 @@ async function addressOf(given: string): Promise<string> {
   }
 }
 
-function noAnswer(given: string, login: Login, said: string, timedOut: boolean): UserError {
-  const last = said.split("\n").at(-1) ?? "";
+function noAnswer(given: string, login: Login, said: string): UserError {
   if (/a password is required|sudo:/.test(said)) {
     return new UserError(
       given,
-      `${login.user} may not become root: ${last}`,
+      `${login.user} may not become root: ${said}`,
       `log in as root (--user root), or let ${login.user} use sudo without a password while you adopt`,
     );
   }
   if (/Permission denied/.test(said)) {
     return new UserError(
       given,
-      `ssh lets nobody in as ${login.user} with ${login.identityFile}: ${last}`,
+      `ssh lets nobody in as ${login.user} with ${login.identityFile}: ${said}`,
       "give --user and --identity, and put the public half of the key on the host",
     );
   }
@@ -104,10 +96,9 @@ function noAnswer(given: string, login: Login, said: string, timedOut: boolean):
       `compare fingerprints on its console, then: ssh-keyscan -t ed25519 -p ${login.port} ${given}`,
     );
   }
-  const why = timedOut ? `no answer within ${answerTimeoutMs / 1000} s` : last || "no whole answer";
   return new UserError(
     given,
-    `can't be asked: ${why}`,
+    `can't be asked: ${said}`,
     "see that the host is up and reached by ssh from here, on the port of --port",
   );
 }

@@ -1,13 +1,11 @@
 import type { AdoptedStack } from "../../../infra/adopt/stack.ts";
+import { formatColumns } from "../../lib/table.ts";
 
 /** The tables that a person reads: what was found and what became of it, then what could not be expressed. */
 export function formatAdoption({ counts, unexpressed }: AdoptedStack): string {
   const rows = [["", "found", "in the stack", ""], ...counts.map(countRow)];
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) => {
-    const [kind = "", found = "", adopted = "", names = ""] = row;
-    return `  ${kind.padEnd(widths[0] ?? 0)}   ${found.padStart(widths[1] ?? 0)}   ${adopted.padStart(widths[2] ?? 0)}   ${names}`.trimEnd();
-  });
+  const isNumber = (column: number) => column === 1 || column === 2;
+  const table = formatColumns(rows, "  ", { gap: "   ", isNumber });
   const list = unexpressed.flatMap(({ place, what, consequence }) => [
     `  ${place}`,
     `      ${what}`,
@@ -15,7 +13,7 @@ export function formatAdoption({ counts, unexpressed }: AdoptedStack): string {
   ]);
   const head =
     unexpressed.length > 0 ? ["", `not expressed: ${unexpressed.length}`, ...list] : ["", "not expressed: nothing"];
-  return `${[...lines, ...head].join("\n")}\n`;
+  return `${[table, ...head].join("\n")}\n`;
 }
 
 /** So many names fit beside the numbers. */

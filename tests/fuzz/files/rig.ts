@@ -2,12 +2,12 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { type BrokerSession, openBrokerSession } from "../../../agents/lib/broker-session.ts";
 import { brokerConfig } from "../../../agents/lib/config.ts";
 import { consume } from "../../../agents/lib/consumer.ts";
 import { checkout } from "../../../scripts/engine/places.ts";
+import { poll } from "../../../scripts/lib/poll.ts";
 import type { LocalBroker } from "../../../scripts/traffic/local-broker.ts";
 import { Cleanup } from "../../rigs/cleanup.ts";
 import { TestedAgent } from "../../rigs/tested-agent.ts";
@@ -159,11 +159,9 @@ export class FileRig {
   /** Until it holds; false where it doesn't and nothing has come for long, or the agent has ended. */
   async until(holds: () => boolean | Promise<boolean>, signal: AbortSignal): Promise<boolean> {
     this.progress();
-    for (;;) {
-      if (await holds()) return true;
-      if (this.agent.exitCode !== undefined || performance.now() - this.#lastMs > standstillMs) return false;
-      await sleep(pollMs, undefined, { signal });
-    }
+    const isOver = () => this.agent.exitCode !== undefined || performance.now() - this.#lastMs > standstillMs;
+    const ask = async () => ((await holds()) ? "holds" : isOver() && "is over");
+    return (await poll(ask, { everyMs: pollMs, signal })) === "holds";
   }
 
   /** Of its end; undefined while it runs. */

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { answered } from "../../../infra/commands/fixture.ts";
+import { answerText } from "../../../infra/hosts/ask.ts";
 import { fixtureModel } from "../../../infra/model/fixture.ts";
 import type { HostModel } from "../../../infra/model/types.ts";
-import { answerText } from "../../../infra/observe/ask.ts";
 import { parseNodes, parseObjects } from "../../../infra/observe/broker-answer.ts";
 import { findDrift } from "../../../infra/observe/find-drift.ts";
 import { soundCluster, soundObjects } from "../../../infra/observe/fixture.ts";

@@ -1,8 +1,8 @@
 import { always, and, type Command, run } from "../../../../infra/commands/command.ts";
 import { refreshLists, simulateUpgrade } from "../../../../infra/commands/packages.ts";
+import { act, type HostAction } from "../../../../infra/hosts/act.ts";
 import { brokerPackage } from "../../../../infra/model/names.ts";
 import type { Reach } from "../../../engine/reach.ts";
-import { act, type HostAction } from "../../host-action.ts";
 
 /** One package from a version to another; without `from` it comes new, as another one needs it. */
 export interface PackageStep {

@@ -1,4 +1,4 @@
-import { formatColumns } from "../../../lib/columns.ts";
+import { formatColumns } from "../../../lib/table.ts";
 import { turnState } from "../../restart/progress.ts";
 import { formatDone, goOn, unitsText } from "../../restart/report.ts";
 import type { TurnResult } from "../../restart/run.ts";

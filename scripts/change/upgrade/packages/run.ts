@@ -2,6 +2,7 @@ import { UserError } from "../../../../agents/lib/errors.ts";
 import { fetchUpgrade } from "../../../../infra/commands/packages.ts";
 import type { StackConfig } from "../../../../infra/config/index.ts";
 import { traitsOf } from "../../../../infra/config/series.ts";
+import { mustAct } from "../../../../infra/hosts/act.ts";
 import { openReach, type Reach } from "../../../engine/reach.ts";
 import { runRecord } from "../../../engine/run-record.ts";
 import { holdersOf } from "../../../inspect/look/evidence.ts";
@@ -9,7 +10,6 @@ import { bareLook, type Looker, openLooker } from "../../../inspect/look/look.ts
 import { describeLack, type Lack, lackBefore, lackOf } from "../../../inspect/wholeness.ts";
 import { confirm } from "../../../lib/confirm.ts";
 import { exitFindings, toJson } from "../../../lib/options.ts";
-import { mustAct } from "../../host-action.ts";
 import type { Turn } from "../../restart/plan.ts";
 import { type Restart, runTurns, type TurnResult } from "../../restart/run.ts";
 import { lookForUpgrades, type PackageLook } from "./look.ts";

@@ -3,9 +3,9 @@ import { awaitReplicas, gateRestart, type Membership } from "../../../../infra/c
 import { upgradePackages } from "../../../../infra/commands/packages.ts";
 import { awaitNode } from "../../../../infra/commands/rabbitmq.ts";
 import { restartUnit } from "../../../../infra/commands/units.ts";
+import type { HostAction } from "../../../../infra/hosts/act.ts";
 import { brokerPackage, brokerUnit, dispatcherUnit, ftpUnit, keepalivedUnit } from "../../../../infra/model/names.ts";
 import { type Chain, chainHostOf } from "../../../inspect/look/chain.ts";
-import type { HostAction } from "../../host-action.ts";
 import { inTurn, shortUnit, type Turn } from "../../restart/plan.ts";
 import type { PackageStep } from "./facts.ts";
 import { runtimePrefix } from "./judge.ts";

@@ -1,4 +1,4 @@
-import { formatColumns } from "../../../lib/columns.ts";
+import { formatColumns } from "../../../lib/table.ts";
 import type { ProbeResult } from "./hops.ts";
 
 const titles = { radar: "a product of the radar servers", public: "a product of px" } as const;

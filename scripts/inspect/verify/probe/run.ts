@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { logEvents } from "../../../../agents/lib/log-events.ts";
 import { deliveryName } from "../../../../infra/model/delivery.ts";
 import type { Reach } from "../../../engine/reach.ts";
+import { poll } from "../../../lib/poll.ts";
 import { type Chain, chainHostOf } from "../../look/chain.ts";
 import { type Evidence, holdersOf } from "../../look/evidence.ts";
 import { parseTrace, traceQuestion } from "../../trace/trace.ts";
@@ -84,11 +84,7 @@ function radarRoad(evidence: Evidence, mark: string): Probed | undefined {
     dispatched: holdersOf(evidence)[0] ?? members[0],
     pulled: pdses[0],
   };
-  const hopOf: Readonly<Record<string, HopName>> = {
-    announcer: "announced",
-    dispatcher: "dispatched",
-    puller: "pulled",
-  };
+  const hopOf: Readonly<Record<string, HopName>> = { announced: "announced", sent: "dispatched", placed: "pulled" };
   return {
     ...{ road: "radar", product: put.file, put, first: "made", last: "pulled", ends: pdses, all: false },
     from: urps.map((host) => [host, productRoot] as const),
@@ -97,10 +93,9 @@ function radarRoad(evidence: Evidence, mark: string): Probed | undefined {
     ask: (host) => ({
       question: traceQuestion(chain, host, put.traced, sinceSeconds),
       read: (answer) =>
-        parseTrace(host, put.traced, answer)?.flatMap(({ who, what, atMs }): Hop[] => {
-          const hop = hopOf[who];
-          const isHop = /^(announced|known to be dispatched|placed)/.test(what);
-          return hop && isHop ? [{ hop, host, atMs }] : [];
+        parseTrace(host, put.traced, answer)?.flatMap(({ event = "", atMs }): Hop[] => {
+          const hop = hopOf[event];
+          return hop ? [{ hop, host, atMs }] : [];
         }),
     }),
     cleaned: [
@@ -173,12 +168,12 @@ async function follow(road: Probed, reach: Reach, withinSeconds: number): Promis
     const answer = await reach.ask(host, question, (text) => wrap(read(text)), answerWithinMs);
     if (!("unreachable" in answer)) seen.set(host, answer.hops);
   };
-  while (hops.length > 0 && performance.now() < deadlineMs) {
+  const arrives = async () => {
     await Promise.all(road.asked.map(askOne));
     hops = [...began.flat(), ...[...seen.values()].flat()];
-    if (hasArrived(road, hops)) break;
-    await sleep(askEveryMs);
-  }
+    return hasArrived(road, hops);
+  };
+  if (hops.length > 0) await poll(arrives, { everyMs: askEveryMs, withinMs: deadlineMs - performance.now() });
   const arrived = hasArrived(road, hops);
   const where = [...new Set(began.flat().map(({ host }) => host))];
   if (arrived) await clean(road, reach);

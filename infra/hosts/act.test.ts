@@ -1,8 +1,8 @@
 import { execa } from "execa";
 import { expect, it } from "vitest";
-import { and, type Command, run } from "../../infra/commands/command.ts";
-import { section } from "../../infra/commands/sections.ts";
-import { actionScript, parseAction } from "./host-action.ts";
+import { and, type Command, run } from "../commands/command.ts";
+import { section } from "../commands/sections.ts";
+import { actionScript, parseAction } from "./act.ts";
 
 const ended = async (command: Command, timeoutSeconds = 20) =>
   parseAction((await execa("sh", ["-s"], { input: actionScript(command, timeoutSeconds), reject: false })).stdout);

@@ -1,9 +1,11 @@
 import { codecs } from "../lib/codecs.ts";
 import { bad, good, type Result } from "../lib/result.ts";
-import type { ScannedV00 } from "../lib/scan-v00.ts";
+import { type ScannedV00, scanV00 } from "../lib/scan-v00.ts";
 
-/** For what `scanV00` leaves open: written oddly, but valid, or what is wrong with it. */
-export function readOddV00(body: Buffer): Result<ScannedV00> {
+/** What deciding takes of an announcement, or why it can't be read. The codec has the word where `scanV00` leaves it open. */
+export function readV00(body: Buffer): Result<ScannedV00> {
+  const scanned = scanV00(body);
+  if (scanned) return good(scanned);
   const parsed = codecs.v00.parse({ body });
   if (!parsed.ok) return parsed;
   const { key, baseUrl, sizeBytes } = parsed.value;

@@ -1,7 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { hostKeyOf } from "../model/host-key.ts";
-import type { EnvironmentModel } from "../model/types.ts";
+import type { ConnectionModel } from "../model/types.ts";
+
+/** What connecting takes of a stack's model. */
+export interface StackHosts {
+  readonly stack: string;
+  readonly hosts: readonly { readonly name: string; readonly connection: ConnectionModel }[];
+}
 
 /** Where a host's key is known from, the first of these that has one. */
 export type HostKeySource = "config" | "known-hosts" | "recorded" | "first-contact";
@@ -23,7 +29,7 @@ export const firstContactFile = (checkout: string, stack: string): string =>
  * what an earlier contact from this checkout has taken. Asked again after the hosts were, it has the new ones too.
  */
 export async function pinnedKeys(
-  model: EnvironmentModel,
+  model: StackHosts,
   checkout: string,
   recorded: RecordedKeys,
 ): Promise<Map<string, PinnedKey>> {

@@ -1,9 +1,8 @@
-import { execa } from "execa";
 import { UserError } from "../../agents/lib/errors.ts";
-import { always, type Command, quote, render, run } from "../../infra/commands/command.ts";
-import { section } from "../../infra/commands/sections.ts";
-import { askArguments } from "../../infra/observe/ask.ts";
-import type { Reach } from "../engine/reach.ts";
+import { always, type Command, quote, render, run } from "../commands/command.ts";
+import { section } from "../commands/sections.ts";
+import { ask } from "./ask.ts";
+import type { Hosts } from "./connect.ts";
 
 /** What is done on one host. */
 export interface HostAction {
@@ -25,23 +24,18 @@ const reachMs = 30_000;
  * finished there. A terminal's Ctrl-C doesn't reach ssh: what was begun gets to its end, and is heard of.
  */
 export async function act(
-  { connectionTo, sshConfig }: Pick<Reach, "connectionTo" | "sshConfig">,
+  hosts: Pick<Hosts, "connectionTo">,
   { host, command, timeoutSeconds }: HostAction,
 ): Promise<ActionOutcome> {
-  const result = await execa("ssh", askArguments(connectionTo(host), sshConfig), {
-    input: actionScript(command, timeoutSeconds),
-    reject: false,
-    timeout: timeoutSeconds * 1000 + reachMs,
-    detached: true,
-  });
-  const ended = parseAction(result.stdout);
-  if (ended) return outcomeOf(ended, timeoutSeconds);
-  return { why: result.stderr.trim().split("\n").at(-1) || result.shortMessage || "no whole answer" };
+  const timeoutMs = timeoutSeconds * 1000 + reachMs;
+  const script = actionScript(command, timeoutSeconds);
+  const ended = await ask(hosts.connectionTo(host), script, parseAction, { timeoutMs, detached: true });
+  return "unreachable" in ended ? { why: ended.unreachable } : outcomeOf(ended, timeoutSeconds);
 }
 
 /** Does it where nothing goes on without it. @returns what the host says @throws UserError with the host's words where it can't be done */
-export async function mustAct(reach: Pick<Reach, "connectionTo" | "sshConfig">, action: HostAction): Promise<string> {
-  const outcome = await act(reach, action);
+export async function mustAct(hosts: Pick<Hosts, "connectionTo">, action: HostAction): Promise<string> {
+  const outcome = await act(hosts, action);
   if ("output" in outcome) return outcome.output;
   throw new UserError(action.host, `${action.title}: ${outcome.why}`, "mend it; the same command goes on");
 }

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Connection, lastLine } from "./ssh.ts";
 
 /** A socket of this machine that leads to a port of a host's loopback. */
 export interface Tunnel {
@@ -17,17 +18,17 @@ export interface Tunnel {
  * By the stack's ssh, so with its keys and over its jump hosts. AMQP is open on a broker's loopback always, and to other hosts only where the config says
  * so; networks of operators are not asked for at all. The socket is in a folder of this user alone: a port would let everybody on this machine in.
  */
-export async function openTunnel(sshConfig: string, host: string, port: number): Promise<Tunnel> {
+export async function openTunnel({ options, host }: Connection, port: number): Promise<Tunnel> {
   const folder = await mkdtemp(join(tmpdir(), "warren-tunnel-"));
   const path = join(folder, "amqp");
   const open = new Set<ChildProcess>();
   let lastWords = "";
   const server = createServer((socket) => {
     // A terminal's Ctrl-C is for this program: what is under way needs its connection.
-    const ssh = spawn("ssh", ["-F", sshConfig, "-W", `127.0.0.1:${port}`, host], { detached: true });
+    const ssh = spawn("ssh", [...options, "-W", `127.0.0.1:${port}`, host], { detached: true });
     open.add(ssh);
     ssh.stderr.on("data", (chunk: Buffer) => {
-      lastWords = chunk.toString().trim().split("\n").at(-1) ?? lastWords;
+      lastWords = lastLine(chunk.toString());
     });
     ssh.on("error", (error) => {
       lastWords = error.message;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { printable, printableBytes } from "./printable.ts";
+import { printable, printableBytes, printableLine } from "./foreign.ts";
 
 it.each([
   ["a terminal's escape", "a\u001b[31mb", "a\\x1b[31mb"],
@@ -10,15 +10,19 @@ it.each([
   ["what has no width, also beyond the first plane", "a\u200bb\u{e0041}", "a\\u200bb\\u{e0041}"],
   ["half a character", "a\ud800", "a\\ud800"],
 ])("writes out %s", (_, text, shown) => {
-  expect(printable(text)).toBe(shown);
+  expect(printableLine(text)).toBe(shown);
 });
 
 it("leaves other letters as they are, and cuts what is too long", () => {
-  expect(printable("précipité 雨量")).toBe("précipité 雨量");
-  expect(printable("abcdef", 3)).toBe("abc…");
+  expect(printableLine("précipité 雨量")).toBe("précipité 雨量");
+  expect(printableLine("abcdef", 3)).toBe("abc…");
 });
 
 it("shows bytes that are no text by their numbers, and a text that is cut inside a character as far as it goes", () => {
   expect(printableBytes(Buffer.from([0, 1, 0x80, 0x9b, 65]), 10)).toBe("\\x00\\x01\\x80\\x9bA");
   expect(printableBytes(Buffer.from("aé"), 2)).toBe("a…");
+});
+
+it("keeps lines and tabs of a text of several lines, and nothing else that steers a terminal", () => {
+  expect(printable("a\r\n\tb\u001b[2J\u202e")).toBe("a\\x0d\n\tb\\x1b[2J\\u202e");
 });

@@ -1,0 +1,91 @@
+import { lstat } from "node:fs/promises";
+import type { ExportEntry, Selection } from "../lib/journal-export.ts";
+import { journalLimits } from "./journal-options.ts";
+import {
+  isCertain,
+  keyOf,
+  readSource,
+  readTwin,
+  recordType,
+  sizeBytesOf,
+  sourceNumberOf,
+  timeOf,
+  typeOf,
+} from "./journal-record.ts";
+import {
+  listSegments,
+  otherSource,
+  readSegmentFile,
+  recordsIn,
+  type SegmentFile,
+  segmentPath,
+} from "./journal-segment.ts";
+
+/** Far more than a file of the journal has. */
+const fileBytesMax = 4 * journalLimits.segmentBytesMax;
+
+/**
+ * What the journal's files tell, the oldest first; nothing where there is no folder. One file is in memory at a time. With a key it reads only the
+ * files that have it. Times are put right as for the dispatcher itself.
+ *
+ * @throws UserError where a file is of another version; else what the system says
+ */
+export async function* exportSegments(directory: string, { key, sinceMs }: Selection): AsyncGenerator<ExportEntry> {
+  const wanted = key === undefined ? undefined : Buffer.from(key, "hex");
+  const { listed } = await orGone(listSegments(directory), { listed: [] });
+  for (const { number, shiftMs } of listed) {
+    const path = segmentPath(directory, number, shiftMs);
+    // The dispatcher takes a file away when its window is over.
+    const about = await orGone(lstat(path), undefined);
+    if (!about || about.size > fileBytesMax) continue;
+    const file = await orGone(readSegmentFile(path), undefined);
+    if (file && (!wanted || file.data.includes(wanted))) yield* entriesOf(file, shiftMs, sinceMs);
+  }
+}
+
+function* entriesOf(
+  { data, from }: SegmentFile,
+  shiftMs: number,
+  sinceMs = Number.NEGATIVE_INFINITY,
+): Generator<ExportEntry> {
+  /** By number, as this file has them. */
+  const sources: string[] = [];
+  for (const { at, end } of recordsIn(data, from)) {
+    const type = typeOf(data, at);
+    // Before its key is read: most are older, where somebody asks for the latest.
+    if (type === recordType.arrival && timeOf(data, at) + shiftMs < sinceMs) continue;
+    switch (type) {
+      case recordType.source: {
+        const { number, name } = readSource(data, at, end);
+        sources[number] = name;
+        break;
+      }
+      case recordType.arrival: {
+        const source = sources[sourceNumberOf(data, at)] ?? otherSource;
+        const about = { timeMs: timeOf(data, at) + shiftMs, key: keyOf(data, at), source };
+        yield { event: "sent", ...about, sizeBytes: sizeBytesOf(data, at), confirmed: isCertain(data, at) };
+        break;
+      }
+      case recordType.certain:
+        yield { event: "confirmed", key: keyOf(data, at) };
+        break;
+      case recordType.served:
+        yield { event: "pulled", key: keyOf(data, at) };
+        break;
+      case recordType.twin: {
+        const twin = readTwin(data, at);
+        if (!twin) break;
+        const about = { timeMs: timeOf(data, at) + shiftMs, key: keyOf(data, at), routingKey: twin.routingKey };
+        yield { event: "twin", ...about, body: twin.body.toString("utf8") };
+        break;
+      }
+    }
+  }
+}
+
+function orGone<Value, Else>(reading: Promise<Value>, otherwise: Else): Promise<Value | Else> {
+  return reading.catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return otherwise;
+    throw error;
+  });
+}

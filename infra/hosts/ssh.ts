@@ -1,0 +1,103 @@
+import { execa, type Options } from "execa";
+import { UserError } from "../../agents/lib/errors.ts";
+import { printable } from "../../agents/lib/foreign.ts";
+import { quote } from "../commands/command.ts";
+
+/** A host as ssh reaches it. */
+export interface Connection {
+  /** Words of ssh's command line before the host: its configuration, and with it whose keys. */
+  readonly options: readonly string[];
+  /** A name in the configuration, or USER@ADDRESS. */
+  readonly host: string;
+  /** Who logs in. Anybody but root has a sudo that asks for no password. */
+  readonly user: string;
+}
+
+/** Settings as words of ssh's command line. Neither the user's own settings nor this machine's list of host keys count beside them. */
+export function sshOptions(settings: Readonly<Record<string, string>>): string[] {
+  const all = { IdentitiesOnly: "yes", GlobalKnownHostsFile: "none", LogLevel: "ERROR", ...settings };
+  return ["-F", "none", ...Object.entries(all).flatMap(([key, value]) => ["-o", `${key}=${value}`])];
+}
+
+/** Starts ssh. @param words what the host's shell gets, joined by spaces; no secret is among them, since lists of processes show them */
+export const startSsh = <Given extends Options>(
+  { options, host }: Connection,
+  words: readonly string[],
+  given: Given,
+) => execa("ssh", [...options, host, ...(words.length > 0 ? ["--", ...words] : [])], given);
+
+/** A script that comes by standard input, as root. */
+export const scriptAsRoot = (connection: Connection): string[] => asRoot(connection, "sh", "-s");
+
+const asRoot = ({ user }: Connection, ...words: string[]) => (user === "root" ? words : ["sudo", "-n", ...words]);
+
+export interface SshOptions {
+  /** Standard input; none by default. */
+  readonly input?: string | Uint8Array;
+  /** Milliseconds until ssh is ended. */
+  readonly timeoutMs: number;
+  /** Of each stream. An ssh that says more is ended. */
+  readonly bytesMax?: number;
+  /** Ends ssh. */
+  readonly signal?: AbortSignal;
+  /** A terminal's Ctrl-C doesn't reach ssh: what was begun gets to its end. */
+  readonly detached?: boolean;
+}
+
+export interface SshResult {
+  /** Of the command on the host, or ssh's own 255; undefined where ssh was ended before it had a connection. */
+  readonly exitCode: number | undefined;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+  /** Why it wasn't done, as a person may read it: ssh's or the host's last words, else what became of ssh. */
+  readonly why: string;
+}
+
+const answerBytesMax = 100_000_000;
+
+/**
+ * Runs something on a host and waits for its end. A host that is dead or slow is a result like another.
+ * @throws UserError where this machine has no ssh
+ */
+export async function runSsh(
+  connection: Connection,
+  words: readonly string[],
+  { input = "", timeoutMs, bytesMax = answerBytesMax, signal, detached = false }: SshOptions,
+): Promise<SshResult> {
+  const child = startSsh(connection, words, {
+    ...{ input, timeout: timeoutMs, maxBuffer: bytesMax, detached },
+    ...(signal ? { cancelSignal: signal } : {}),
+    reject: false,
+    encoding: "buffer",
+    stripFinalNewline: false,
+  });
+  // The process of the shared connection holds standard error until the command on the host ends: an ssh that was ended isn't waited for so long.
+  const { nodeChildProcess } = child;
+  nodeChildProcess.once("exit", () => {
+    if (nodeChildProcess.killed) for (const stream of [child.stdout, child.stderr]) stream.destroy();
+  });
+  const result = await child;
+  if (result.code === "ENOENT") {
+    throw new UserError("ssh", "is not installed on this machine", "install the package openssh-client");
+  }
+  const { exitCode, timedOut, shortMessage } = result;
+  const stderr = Buffer.from(result.stderr).toString();
+  const why = timedOut ? `no answer within ${timeoutMs / 1000} s` : lastLine(stderr) || shortMessage;
+  return {
+    exitCode,
+    stdout: Buffer.from(result.stdout),
+    stderr,
+    why: why || `no whole answer (exit code ${exitCode})`,
+  };
+}
+
+/**
+ * Bytes to a script and from it: as root, it reads `input` as its standard input, and its standard output is `stdout`. The script is an argument.
+ */
+export const transfer = (connection: Connection, script: string, options: SshOptions): Promise<SshResult> =>
+  runSsh(connection, asRoot(connection, "sh", "-c", quote(script)), { bytesMax: transferBytesMax, ...options });
+
+const transferBytesMax = 2 ** 31 - 1;
+
+/** Foreign words in one line. */
+export const lastLine = (said: string): string => printable(said.trim().split("\n").at(-1) ?? "");
