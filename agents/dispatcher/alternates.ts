@@ -3,9 +3,8 @@ import type { PublishOutcome } from "../lib/publisher.ts";
 import type { CatchingUp } from "./catching-up.ts";
 import type { Arrival } from "./claims.ts";
 import type { Incoming, LedgerRecord } from "./events.ts";
-import { OwedTwins } from "./owed-twins.ts";
+import { type Help, Helps } from "./helps.ts";
 import { type Answer, type Serve, Serves } from "./serves.ts";
-import { type Help, StandbyHelp } from "./standby-help.ts";
 import type { Turn } from "./turn.ts";
 import { requestsKept, WaitingRequests } from "./waiting-requests.ts";
 
@@ -18,16 +17,24 @@ export class Alternates {
   readonly #catchingUp: CatchingUp;
   readonly #serves: Serves;
   readonly #waiting: WaitingRequests;
-  readonly #help: StandbyHelp;
-  readonly #owed: OwedTwins;
+  /**
+   * Requests seen in the ledger, which somebody else may have in hand that keeps no twin: where one is kept here, they are to be answered
+   * unless somebody does first. Also by a host that works while it sees them: the address may leave before the request comes to it.
+   */
+  readonly #planned: Helps;
+  /**
+   * Products of which the failed announcement went out once more because no twin had come, or too many requests waited: a twin that
+   * comes all the same is owed to the pullers.
+   */
+  readonly #owed: Helps;
 
   constructor(turn: Turn, catchingUp: CatchingUp) {
     this.#turn = turn;
     this.#catchingUp = catchingUp;
     this.#waiting = new WaitingRequests(turn);
     this.#serves = new Serves(turn);
-    this.#help = new StandbyHelp(turn);
-    this.#owed = new OwedTwins(turn);
+    this.#planned = new Helps(turn);
+    this.#owed = new Helps(turn);
   }
 
   get waiting(): number {
@@ -44,7 +51,7 @@ export class Alternates {
 
   /** A request came: acked when it is answered. `tail`: of its topic. */
   onRequest(key: string, source: string, delivery: Incoming, tail: string): void {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     const serve = this.#serves.get(key);
     const isAnswered = slot >= 0 && (this.#turn.table.isServed(slot) || (!serve && this.#owed.get(key) !== undefined));
     // The answer to one that was given out before may be in the ledger alone, where a node has died: only a puller can tell.
@@ -77,14 +84,15 @@ export class Alternates {
       this.#answer(key, 0, delivery);
       return true;
     }
-    const owed = this.#serves.get(key) ? undefined : this.#owed.get(key, source);
-    if (owed) this.#serve(owed, { delivery });
-    return owed !== undefined;
+    const owed = this.#serves.get(key) ? undefined : this.#owed.get(key);
+    if (!owed || owed.source === source) return false;
+    this.#serve(owed, { delivery });
+    return true;
   }
 
   /** A twin is on disk. */
   onKept(key: string, ref: number): void {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     if (slot >= 0) this.#turn.table.setTwinRef(slot, ref);
     if (this.#waiting.get(key)) this.#answer(key, ref, undefined);
     else this.#payOwed(key, ref);
@@ -97,12 +105,12 @@ export class Alternates {
 
   /** Some dispatcher has announced the twin, or had none and announced what had failed once more: then it is owed. */
   onTwinSeen({ key, source, routingKey, reason }: Extract<LedgerRecord, { kind: "twin" }>): void {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
-    this.#help.drop(key);
+    const slot = this.#turn.slotOf(key);
+    this.#planned.drop(key);
     this.#waiting.settle(key);
     if (slot >= 0 && this.#turn.table.source(slot) === source) {
       if (this.#turn.table.isPulled(slot) || this.#turn.table.isServedForCertain(slot)) return;
-      this.#note({ key, routingKey, reason, source });
+      this.#owed.note({ key, routingKey, reason, source });
       this.#payOwed(key, this.#turn.table.twinRef(slot));
       return;
     }
@@ -118,13 +126,13 @@ export class Alternates {
 
   /** A puller has the product: nobody needs its twin. */
   onPulled(key: string): void {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     if (slot >= 0 && !this.#turn.table.isPulled(slot)) {
       this.#turn.table.setPulled(slot);
       // Also on disk: what announcers announce again after a restart of ours must not be doubted once more.
       this.#turn.push({ type: "remember-served", key });
     }
-    this.#help.drop(key);
+    this.#planned.drop(key);
     this.#owed.drop(key);
     this.#waiting.settle(key);
     const serve = this.#serves.get(key);
@@ -135,7 +143,7 @@ export class Alternates {
   onRequestSeen({ key, routingKey, reason, source }: Extract<LedgerRecord, { kind: "request" }>): void {
     const tail = topicTail(this.#turn.options.alternateTopic, routingKey);
     if (tail === undefined) return;
-    this.#help.plan({ key, routingKey: this.#twinTopic(tail), reason, source });
+    if (!this.#planned.get(key)) this.#planned.note({ key, routingKey: this.#twinTopic(tail), reason, source });
   }
 
   /** False where the outcome was of no alternate. */
@@ -158,23 +166,24 @@ export class Alternates {
   onMissing(id: number): void {
     const serve = this.#serves.settle(id);
     if (!serve) return;
-    const slot = this.#turn.table.find(serve.key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(serve.key);
     if (slot >= 0) this.#turn.table.setTwinRef(slot, 0);
     this.#putBack(serve);
   }
 
   /** `works`: this host dispatches, or is about to end: others' requests are not for it. */
   onTick(works: boolean): void {
-    const { alternatesWaitingMax, alternateWaitMs } = this.#turn.options;
+    const { nowMs, options } = this.#turn;
+    const { alternatesWaitingMax, alternateWaitMs, standbyServeDelayMs } = options;
     // A host that works has the request itself, or will; where the address leaves before, it is for this one to help.
     while (!works && this.#serves.size < alternatesWaitingMax) {
-      const help = this.#help.takeDue();
+      const help = this.#planned.takeOldest(nowMs - standbyServeDelayMs);
       if (!help) break;
       const ref = this.#keptTwin(help.key);
       if (ref > 0) this.#serve(help, { ref, unasked: true });
     }
-    while (this.#answerOldest(this.#turn.nowMs - alternateWaitMs)) {}
-    this.#help.onTick();
+    while (this.#answerOldest(nowMs - alternateWaitMs)) {}
+    this.#planned.onTick();
     this.#serves.onTick();
     this.#owed.onTick();
   }
@@ -201,7 +210,7 @@ export class Alternates {
     const request = this.#waiting.takeOldest(sinceMs);
     if (!request) return false;
     const { help, deliveries } = request;
-    const slot = this.#turn.table.find(help.key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(help.key);
     const ref = slot < 0 ? 0 : this.#turn.table.twinRef(slot);
     if (ref > 0) {
       this.#serve(help, { ref, requests: deliveries });
@@ -223,31 +232,32 @@ export class Alternates {
   #onServed(serve: Serve): void {
     const { key, lastRound } = serve;
     this.#finish(serve);
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     if (!lastRound) {
       this.#markServed(key, true);
       this.#owed.drop(key);
       return;
     }
-    this.#note(serve);
+    // The last round of tries is out: from now on the twin is owed.
+    this.#owed.note(serve);
     if (slot >= 0) this.#payOwed(key, this.#turn.table.twinRef(slot));
   }
 
   /** Reference of a twin that is kept here and that nobody has sent; 0 for none. */
   #keptTwin(key: string): number {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     if (slot < 0 || this.#serves.get(key)) return 0;
     if (this.#turn.table.isServed(slot) || this.#turn.table.isPulled(slot)) return 0;
     return this.#turn.table.twinRef(slot);
   }
 
   #serve(help: Help, answer: Answer): void {
-    const slot = this.#turn.table.find(help.key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(help.key);
     this.#serves.start(help, slot < 0 ? undefined : this.#turn.table.atMs(slot), answer);
   }
 
   #markServed(key: string, certain: boolean): void {
-    const slot = this.#turn.table.find(key, this.#turn.nowMs);
+    const slot = this.#turn.slotOf(key);
     if (slot >= 0) this.#turn.table.setServed(slot, certain);
   }
 
@@ -264,11 +274,6 @@ export class Alternates {
     for (const request of serve.requests) this.#catchingUp.aside.push(request);
     if (serve.delivery) this.#catchingUp.aside.push({ ...serve.delivery, redelivered: true });
     if (serve.delivery || serve.requests.length > 0) this.#catchingUp.startOverLater();
-  }
-
-  /** The last round of tries is out: from now on the twin is owed. */
-  #note({ key, routingKey, reason, source }: Help): void {
-    this.#owed.note({ key, routingKey, reason, source });
   }
 
   #isOld(serve: Serve): boolean {

@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { access, mkdir, rm, stat, truncate } from "node:fs/promises";
 import { fileFault, UserError } from "../lib/errors.ts";
+import { type FolderLock, lockFolder } from "../lib/folder-lock.ts";
 import type { Log } from "../lib/log.ts";
-import { type FolderLock, lockFolder } from "./journal-lock.ts";
 import { type JournalOptions, journalLimits } from "./journal-options.ts";
 import { listSegments, type ReadSegment, readSegment, type Segment, segmentPath } from "./journal-segment.ts";
 
@@ -15,11 +15,13 @@ export interface OpenFolder {
   readonly nextNumber: number;
 }
 
+const remedyOfTwo = "one dispatcher per folder: stop the other one, or give this one a folder of its own";
+
 /** Locks the journal's folder and tells what is in it. Errors are those of `Journal.open`. */
 export async function openFolder(options: JournalOptions): Promise<OpenFolder> {
   try {
     await makeFolder(options.directory);
-    const lock = await lockFolder(options.directory);
+    const lock = await lockFolder(options.directory, remedyOfTwo);
     try {
       return { lock, ...(await readFolder(options)) };
     } catch (error) {

@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import { UserError } from "../lib/errors.ts";
+import type { FolderLock } from "../lib/folder-lock.ts";
 import { JournalBuffer } from "./journal-buffer.ts";
 import { closeSegment, type KeptTwin, readTwinFile, shiftSegments } from "./journal-file.ts";
-import type { FolderLock } from "./journal-lock.ts";
 import { type OpenFolder, openFolder } from "./journal-open.ts";
 import { type JournalLimits, type JournalOptions, journalLimits } from "./journal-options.ts";
 import {

@@ -48,7 +48,7 @@ export class Products {
       claim.waiting.push(arrival);
       return "room";
     }
-    const slot = this.#turn.table.find(key, arrival.atMs);
+    const slot = this.#turn.slotOf(key);
     if (slot >= 0) {
       this.#known(slot, key, arrival);
       return "room";
@@ -75,10 +75,10 @@ export class Products {
   /** A product is out, says the ledger. */
   onPublished(record: Extract<LedgerRecord, { kind: "published" }>): Room {
     const { key, source, sizeBytes, ours } = record;
-    const { nowMs, table } = this.#turn;
+    const { nowMs } = this.#turn;
     const claim = this.claims.get(key);
     if (claim && ours) claim.echoed = true;
-    const slot = table.find(key, nowMs);
+    const slot = this.#turn.slotOf(key);
     if (slot >= 0) {
       if (!ours) this.#alternates.onAnew(key, slot);
       this.#as(slot, record);
@@ -95,7 +95,7 @@ export class Products {
 
   /** A puller has it. */
   onPulled({ key, atMs: saidMs }: Extract<LedgerRecord, { kind: "pulled" }>): Room {
-    const { nowMs, options, table } = this.#turn;
+    const { nowMs, options } = this.#turn;
     // Without a time it may be of a publish long ago, and proves nothing.
     if (!options.receipts || saidMs === undefined) return "room";
     const atMs = Math.min(saidMs, nowMs);
@@ -103,7 +103,7 @@ export class Products {
     // Of an earlier publish than the one known here it proves as much, while that one's window lasts.
     if (this.#isOver(atMs - roundingMs)) return "room";
     const claim = this.claims.get(key);
-    let slot = table.find(key, nowMs);
+    let slot = this.#turn.slotOf(key);
     if (slot < 0) {
       // Its publish did not get into our ledger, or comes behind.
       if (!claim && !this.#hasRoom) return "full";
@@ -118,8 +118,8 @@ export class Products {
 
   /** A puller has had its announcement, and can't fetch it: that was in the pull queue. */
   onRequestSeen({ key, atMs }: Extract<LedgerRecord, { kind: "request" }>): void {
-    const { nowMs, options, table } = this.#turn;
-    const slot = table.find(key, nowMs);
+    const { options } = this.#turn;
+    const slot = this.#turn.slotOf(key);
     if (!options.receipts || slot < 0 || atMs === undefined || this.#isOver(atMs - roundingMs)) return;
     this.#prove(key, slot);
     const claim = this.claims.get(key);
@@ -134,14 +134,14 @@ export class Products {
       const key = this.claims.sent < options.publishingMax ? this.doubts.due(dueMs) : undefined;
       const held = key === undefined ? undefined : this.doubts.giveUp(key);
       if (key === undefined || !held) return "room";
-      const slot = table.find(key, nowMs);
+      const slot = this.#turn.slotOf(key);
       const [first, ...others] = held;
       if (slot >= 0) {
         this.#alternates.onAnew(key, slot);
         this.#as(slot, { key, ...first });
         this.claims.open(key, first, table.atMs(slot), true, true);
       }
-      // The others wait for its outcome.
+      // The others wait for the first one's outcome. Of a product that is forgotten by now, that is claimed here, too.
       const rest = slot >= 0 ? others : held;
       const rooms = rest.map((arrival) => this.take(key, { ...arrival, atMs: nowMs }));
       if (rooms.includes("full")) return "full";
@@ -165,9 +165,9 @@ export class Products {
   /** The product is out: from here on its twins are only counted. */
   #commit(claim: Claim): void {
     const { key, source, sizeBytes, firstAtMs, delivery, waiting } = claim;
-    const { nowMs, table } = this.#turn;
+    const { nowMs } = this.#turn;
     this.claims.release(claim);
-    let slot = table.find(key, nowMs);
+    let slot = this.#turn.slotOf(key);
     if (slot >= 0) {
       if (claim.again) this.#as(slot, claim);
       this.#prove(key, slot);
@@ -208,7 +208,7 @@ export class Products {
   #resolve(claim: Claim): void {
     const { nowMs, table, options } = this.#turn;
     const { key, delivery, source, sizeBytes, routingKey } = claim;
-    const slot = table.find(key, nowMs);
+    const slot = this.#turn.slotOf(key);
     if (slot < 0) return;
     if (!table.isCertain(slot)) {
       // Sent for the second time because nobody had the first; or refused by one queue, and nothing will tell by which.

@@ -1,6 +1,6 @@
 import { backoffMs } from "../lib/backoff.ts";
 import type { Incoming } from "./events.ts";
-import type { Help } from "./standby-help.ts";
+import type { Help } from "./helps.ts";
 import type { Turn } from "./turn.ts";
 
 /** An alternate on its way out: published and not settled, or about to be published again. */

@@ -27,6 +27,11 @@ export class Turn {
     this.random = random;
   }
 
+  /** Slot of a product that is known now, else -1. */
+  slotOf(key: string): number {
+    return this.table.find(key, this.nowMs);
+  }
+
   push(effect: Effect): void {
     this.#effects.push(effect);
   }

@@ -1,5 +1,5 @@
 import type { Incoming } from "./events.ts";
-import type { Help } from "./standby-help.ts";
+import type { Help } from "./helps.ts";
 import type { Turn } from "./turn.ts";
 
 /** One delivery of a request. */

@@ -44,7 +44,7 @@ export interface Answer {
 export class ManagementError extends Error {
   override readonly name: string = "ManagementError";
   readonly status: number;
-  /** In the broker's words; empty where it gave none. */
+  /** The beginning of what it said, or the reason in it; empty where it gave none. */
   readonly reason: string;
 
   constructor(message: string, status: number, reason = "") {
@@ -163,7 +163,7 @@ export class ManagementClient {
     try {
       const answer = await dispatcher.request({
         origin,
-        // Not by way of a URL: that would take a queue named `..` for the folder above.
+        // Not by way of a URL: that would resolve parts that are `.` or `..`.
         path: `${pathname.replace(/\/+$/, "")}/api/${encoded}`,
         method,
         headers: { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },

@@ -23,10 +23,7 @@ const reachMs = 30_000;
  * Does it as root, and waits for its end. The command ends by its own time on the host, whatever becomes of this side: one that is broken off here is
  * finished there. A terminal's Ctrl-C doesn't reach ssh: what was begun gets to its end, and is heard of.
  */
-export async function act(
-  hosts: Pick<Hosts, "connectionTo">,
-  { host, command, timeoutSeconds }: HostAction,
-): Promise<ActionOutcome> {
+export async function act(hosts: Hosts, { host, command, timeoutSeconds }: HostAction): Promise<ActionOutcome> {
   const timeoutMs = timeoutSeconds * 1000 + reachMs;
   const script = actionScript(command, timeoutSeconds);
   const ended = await ask(hosts.connectionTo(host), script, parseAction, { timeoutMs, detached: true });
@@ -34,10 +31,26 @@ export async function act(
 }
 
 /** Does it where nothing goes on without it. @returns what the host says @throws UserError with the host's words where it can't be done */
-export async function mustAct(hosts: Pick<Hosts, "connectionTo">, action: HostAction): Promise<string> {
+export async function mustAct(hosts: Hosts, action: HostAction): Promise<string> {
   const outcome = await act(hosts, action);
   if ("output" in outcome) return outcome.output;
   throw new UserError(action.host, `${action.title}: ${outcome.why}`, "mend it; the same command goes on");
+}
+
+/**
+ * Does what takes a secret that nobody is to keep on the host. The secret stands in the script, which comes by standard input and which nobody logs;
+ * `printf` is the shell's own, so that no process has it in its arguments.
+ *
+ * @param action `remove` takes off the host what `command` has put there, whatever became of it
+ * @returns undefined where the host gives no whole answer
+ */
+export async function actSecretly(
+  hosts: Hosts,
+  action: Pick<HostAction, "host" | "command"> & { readonly remove: Command; readonly timeoutMs: number },
+): Promise<EndedAction | undefined> {
+  const script = tellingScript(action.command, action.remove);
+  const answer = await hosts.ask(action.host, script, parseAction, action.timeoutMs);
+  return "unreachable" in answer ? undefined : answer;
 }
 
 /** What it says, and last its exit code. A subshell of its own keeps it from ending the script that tells of it. */
@@ -45,7 +58,7 @@ export const actionScript = (command: Command, timeoutSeconds: number): string =
   tellingScript(run("timeout", "--kill-after=5", String(timeoutSeconds), "sh", "-c", render(command)));
 
 /** @param afterwards is done whatever became of the command, whose exit code is told all the same */
-export function tellingScript(command: Command, afterwards: Command = run("true")): string {
+function tellingScript(command: Command, afterwards: Command = run("true")): string {
   return [
     "export LC_ALL=C",
     `{ ${render(always(command))}; } </dev/null 2>&1`,

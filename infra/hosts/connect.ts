@@ -11,7 +11,7 @@ import { sshConfig } from "./ssh-config.ts";
 
 /** The hosts of a stack, each held to the key that is pinned, over shared connections. */
 export interface Hosts {
-  readonly hosts: readonly string[];
+  readonly names: readonly string[];
   /** Path of the ssh configuration, which has a block for each. */
   readonly sshConfig: string;
   /** @throws TypeError where the stack has no such host */
@@ -50,7 +50,7 @@ export async function connect({ stack, hosts }: StackHosts, checkout: string): P
     return { ...found, options: ["-F", file] };
   };
   return {
-    hosts: hosts.map(({ name }) => name),
+    names: hosts.map(({ name }) => name),
     sshConfig: file,
     connectionTo,
     ask: (host, script, read, timeoutMs) => ask(connectionTo(host), script, read, { timeoutMs }),

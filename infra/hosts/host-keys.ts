@@ -55,3 +55,6 @@ export async function pinnedKeys(
   }
   return pinned;
 }
+
+export const keysOf = (pinned: ReadonlyMap<string, PinnedKey>): Map<string, string> =>
+  new Map([...pinned].map(([host, { key }]) => [host, key]));

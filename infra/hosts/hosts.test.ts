@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, connect as dial } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { run } from "../commands/command.ts";
+import { and, run, to } from "../commands/command.ts";
 import { type Sshd, startSshd } from "../plugins/command/sshd.ts";
-import { act } from "./act.ts";
+import { act, actSecretly } from "./act.ts";
 import { connect, type Hosts } from "./connect.ts";
 import { follow } from "./follow.ts";
 import { transfer } from "./ssh.ts";
@@ -68,6 +68,17 @@ it("runs a command to its end and tells what it said, or why it failed", async (
   const done = (...argv: string[]) => act(hosts, { host: "one", title: "", command: run(...argv), timeoutSeconds: 5 });
   expect(await done("echo", "it's", "$HOME")).toEqual({ output: "it's $HOME" });
   expect(await done("sh", "-c", "echo no room >&2; exit 2")).toEqual({ why: "no room" });
+});
+
+it("does what takes a secret with no word of it in a process's arguments, and clears up whatever became of it", async () => {
+  const file = join(folder, "secret");
+  const command = and(
+    to(file, run("printf", "%s", "hush")),
+    run("sh", "-c", `tr '\\0' ' ' </proc/$PPID/cmdline; wc -c <${file}; exit 3`),
+  );
+  const ended = await actSecretly(hosts, { host: "one", command, remove: run("rm", file), timeoutMs });
+  expect(ended).toEqual({ exitCode: 3, output: "sh -s 4" });
+  expect(existsSync(file)).toBe(false);
 });
 
 it("has lines as they come, until it is called off", async () => {

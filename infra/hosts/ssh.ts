@@ -15,16 +15,20 @@ export interface Connection {
 
 /** Settings as words of ssh's command line. Neither the user's own settings nor this machine's list of host keys count beside them. */
 export function sshOptions(settings: Readonly<Record<string, string>>): string[] {
-  const all = { IdentitiesOnly: "yes", GlobalKnownHostsFile: "none", LogLevel: "ERROR", ...settings };
+  const all = { IdentitiesOnly: "yes", GlobalKnownHostsFile: "/dev/null", LogLevel: "ERROR", ...settings };
   return ["-F", "none", ...Object.entries(all).flatMap(([key, value]) => ["-o", `${key}=${value}`])];
 }
 
 /** Starts ssh. @param words what the host's shell gets, joined by spaces; no secret is among them, since lists of processes show them */
-export const startSsh = <Given extends Options>(
-  { options, host }: Connection,
-  words: readonly string[],
-  given: Given,
-) => execa("ssh", [...options, host, ...(words.length > 0 ? ["--", ...words] : [])], given);
+export function startSsh<Given extends Options>({ options, host }: Connection, words: readonly string[], given: Given) {
+  const child = execa("ssh", [...options, host, ...(words.length > 0 ? ["--", ...words] : [])], given);
+  // The process of a shared connection holds standard error until the command on the host ends: after an ssh that was ended nobody waits for that.
+  const { nodeChildProcess: ssh } = child;
+  ssh.once("exit", () => {
+    if (ssh.killed) for (const stream of [ssh.stdout, ssh.stderr]) stream?.destroy();
+  });
+  return child;
+}
 
 /** A script that comes by standard input, as root. */
 export const scriptAsRoot = (connection: Connection): string[] => asRoot(connection, "sh", "-s");
@@ -64,19 +68,13 @@ export async function runSsh(
   words: readonly string[],
   { input = "", timeoutMs, bytesMax = answerBytesMax, signal, detached = false }: SshOptions,
 ): Promise<SshResult> {
-  const child = startSsh(connection, words, {
+  const result = await startSsh(connection, words, {
     ...{ input, timeout: timeoutMs, maxBuffer: bytesMax, detached },
     ...(signal ? { cancelSignal: signal } : {}),
     reject: false,
     encoding: "buffer",
     stripFinalNewline: false,
   });
-  // The process of the shared connection holds standard error until the command on the host ends: an ssh that was ended isn't waited for so long.
-  const { nodeChildProcess } = child;
-  nodeChildProcess.once("exit", () => {
-    if (nodeChildProcess.killed) for (const stream of [child.stdout, child.stderr]) stream.destroy();
-  });
-  const result = await child;
   if (result.code === "ENOENT") {
     throw new UserError("ssh", "is not installed on this machine", "install the package openssh-client");
   }

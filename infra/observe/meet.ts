@@ -1,4 +1,4 @@
-import { type PinnedKey, pinnedKeys, type RecordedKeys } from "../hosts/host-keys.ts";
+import { keysOf, pinnedKeys, type RecordedKeys } from "../hosts/host-keys.ts";
 import { withHostKeys } from "../model/host-key.ts";
 import type { EnvironmentModel } from "../model/types.ts";
 import { type HostKeyNotes, hostKeyNotes } from "./host-key-notes.ts";
@@ -30,9 +30,6 @@ export async function meetHosts(model: EnvironmentModel, checkout: string, recor
     notes: hostKeyNotes(model, observations, pinned),
   };
 }
-
-const keysOf = (pinned: ReadonlyMap<string, PinnedKey>): Map<string, string> =>
-  new Map([...pinned].map(([host, { key }]) => [host, key]));
 
 /** Without a key nothing can be done on a host, also where the engine could reach it. */
 function withUnmet(observations: Observations, keys: ReadonlyMap<string, string>): Observations {

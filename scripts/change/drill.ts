@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { traitsOf } from "../../infra/config/series.ts";
-import { openReach } from "../engine/reach.ts";
+import { openHosts } from "../engine/hosts.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { withStackLock } from "../engine/stack-lock.ts";
 import { type Evidence, holdersOf } from "../inspect/look/evidence.ts";
@@ -86,7 +86,7 @@ async function runVerb(kind: DrillKind, flags: Flags): Promise<void> {
       );
     }
     const replication = traitsOf(broker?.series ?? "3.10").replication;
-    const reach = await openReach(stack, config);
+    const reach = await openHosts(stack, config);
     const { evidence, holder, before, lack } = await lookBefore(looker, kind);
     if (lack || holder === undefined) return refuse(flags, { kind: kind.name, host: flags.host ?? "", before }, lack);
     const host = targetOf(kind, evidence, flags.host);

@@ -5,7 +5,7 @@ import { hostKeySchema } from "../../infra/config/host-key.ts";
 import { addressSchema } from "../../infra/config/hosts.ts";
 import { fingerprintOf } from "../../infra/model/host-key.ts";
 import { ensureStack } from "../engine/engine.ts";
-import { openReach } from "../engine/reach.ts";
+import { openHosts } from "../engine/hosts.ts";
 import { runRecord, runSteps } from "../engine/run-record.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { withStackLock } from "../engine/stack-lock.ts";
@@ -118,7 +118,7 @@ async function replaceIn(stack: string, host: string, flags: Flags, signal: Abor
   if (!flags.dryRun) await freeEngine(engine);
   await ensureStack(stack, { toolchain });
   const looker = await openLooker(stack);
-  const reach = await openReach(stack, config);
+  const reach = await openHosts(stack, config);
   const facts = await gatherFacts(
     { stack, host, config, looker, reach },
     { address: flags.address, isResumed: before !== undefined },

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 import { membershipAmong } from "../../infra/commands/membership.ts";
 import { traitsOf } from "../../infra/config/series.ts";
-import { openReach } from "../engine/reach.ts";
+import { openHosts } from "../engine/hosts.ts";
 import { runRecord } from "../engine/run-record.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { withStackLock } from "../engine/stack-lock.ts";
@@ -61,7 +61,7 @@ async function runRestart(flags: Flags): Promise<void> {
   const looker = await openLooker(stack);
   const kept = runRecord("restart", stack, restartRecord);
   try {
-    const reach = await openReach(stack, config);
+    const reach = await openHosts(stack, config);
     const evidence = await looker.look(bareLook);
     const broker = config.brokers[looker.chain.broker];
     if (!broker) throw new TypeError(`no broker ${looker.chain.broker}`);

@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
 import { traitsOf } from "../../infra/config/series.ts";
-import { openReach, type Reach } from "../engine/reach.ts";
+import type { Hosts } from "../../infra/hosts/connect.ts";
+import { openHosts } from "../engine/hosts.ts";
 import { type RunRecord, runRecord } from "../engine/run-record.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { withStackLock } from "../engine/stack-lock.ts";
@@ -92,7 +93,7 @@ async function rollout(flags: Flags): Promise<void> {
   }
   const looker = await openLooker(stack);
   try {
-    const reach = await openReach(stack, config);
+    const reach = await openHosts(stack, config);
     const look = () => looker.look(bareLook);
     const evidence = await look();
     const record = recordOf(changes, planTurns(evidence.chain, holdersOf(evidence)[0], {}), await kept.read());
@@ -146,7 +147,7 @@ interface Work {
   readonly record: RolloutRecord;
   readonly changes: readonly Change[];
   readonly kept: RunRecord<RolloutRecord>;
-  readonly reach: Reach;
+  readonly reach: Hosts;
 }
 
 async function rollOut({ stack, flags, restart, record, changes, kept, reach }: Work): Promise<void> {

@@ -5,9 +5,9 @@ import type { StackConfig } from "../../infra/config/index.ts";
 import { seriesNames } from "../../infra/config/series.ts";
 import { carrierOf } from "../../infra/model/dispatchers.ts";
 import { ensureStack } from "../engine/engine.ts";
+import { openHosts } from "../engine/hosts.ts";
 import { readOperatorCa } from "../engine/operator-ca.ts";
 import { checkout } from "../engine/places.ts";
-import { openReach } from "../engine/reach.ts";
 import { runRecord } from "../engine/run-record.ts";
 import { readStackConfig, stackConfigFile } from "../engine/stack-config.ts";
 import { withStackLock } from "../engine/stack-lock.ts";
@@ -126,7 +126,7 @@ async function upgradeStack(
     const runner = carrierOf(config) === record.from ? from : to;
     const vip = config.virtualIps[config.brokers[record.from]?.virtualIp ?? ""]?.address;
     if (vip === undefined) throw new TypeError("no virtual IP");
-    const reach = await openReach(stack, config);
+    const reach = await openHosts(stack, config);
     const parts = { stack, config, from, to, runner, vip, reach, engine, ca, record, kept };
     await go({ ...parts, waitMs: flags.wait * 1000, signal, say }, flags, before);
   } finally {

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
 import { temporaryName } from "../lib/files.ts";
 import { withLock } from "../lib/machine-lock.ts";
+import { startedTicks } from "../lib/process-stat.ts";
 import { checkout } from "./places.ts";
 import { stateFileOf } from "./stack.ts";
 
@@ -180,18 +181,6 @@ function selfAsOwner({ verb, endsWithProcess = false }: LockRequest): LockOwner 
     since: new Date().toISOString(),
     endsWithProcess,
   };
-}
-
-/** When a process started; undefined of one that has ended, also while its parent has not looked at it yet. */
-function startedTicks(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The second field is the program's name, which may hold anything.
-    const [state = "", ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return "ZX".includes(state) ? undefined : Number(rest[18]);
-  } catch {
-    return undefined;
-  }
 }
 
 const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

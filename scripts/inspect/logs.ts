@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
-import { openReach, type Reach } from "../engine/reach.ts";
+import type { Hosts } from "../../infra/hosts/connect.ts";
+import { openHosts } from "../engine/hosts.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, words } from "../lib/options.ts";
 import { followJournals } from "./logs/follow.ts";
@@ -45,7 +46,7 @@ async function runLogs(flags: Flags): Promise<void> {
   const stack = stackOf(flags, "logs");
   const config = readCommittedConfig(stack);
   const queries = queriesOf(chainOf(stack, config), flags);
-  const reach = await openReach(stack, config);
+  const reach = await openHosts(stack, config);
   const width = Math.max(...[...queries.keys()].map((host) => host.length));
   const show = (line: LogLine) => {
     process.stdout.write(flags.json ? `${JSON.stringify(line)}\n` : `${formatLine(line, width)}\n`);
@@ -61,7 +62,7 @@ type Queries = ReadonlyMap<string, JournalQuery>;
 type Show = (line: LogLine) => void;
 type Missing = (host: string, why: string) => void;
 
-async function tell(reach: Reach, queries: Queries, show: Show, missing: Missing): Promise<void> {
+async function tell(reach: Hosts, queries: Queries, show: Show, missing: Missing): Promise<void> {
   const found = await Promise.all(
     [...queries].map(async ([host, query]) => {
       const answer = await reach.ask(host, journalQuestion(query), (text) => parseJournal(host, text), hostDeadlineMs);
@@ -73,7 +74,7 @@ async function tell(reach: Reach, queries: Queries, show: Show, missing: Missing
   for (const line of merged(found)) show(line);
 }
 
-async function follow(reach: Reach, queries: Queries, onLine: Show, onEnd: Missing): Promise<void> {
+async function follow(reach: Hosts, queries: Queries, onLine: Show, onEnd: Missing): Promise<void> {
   const controller = new AbortController();
   const stop = () => controller.abort();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, stop);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { openReach } from "../engine/reach.ts";
+import { openHosts } from "../engine/hosts.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, stackOf, toJson } from "../lib/options.ts";
 import { type Chain, chainOf } from "./look/chain.ts";
@@ -30,7 +30,7 @@ async function runTrace(product: string, flags: RunbookFlags): Promise<void> {
   const config = readCommittedConfig(stack);
   const chain = chainOf(stack, config);
   const wanted = traced(product);
-  const reach = await openReach(stack, config);
+  const reach = await openHosts(stack, config);
   const hosts = chain.hosts.filter(({ name }) => isOnRoad(chain, name));
   const found = await Promise.all(
     hosts.map(async ({ name }): Promise<readonly Sighting[]> => {

@@ -1,20 +1,10 @@
 import { readFileSync } from "node:fs";
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { poll } from "../lib/poll.ts";
+import { isAlive } from "../lib/process-stat.ts";
 
 /** The signal that a systemd init takes as "power off": SIGRTMIN+4, SIGRTMIN being 34 with glibc. */
 export const powerOffSignal = 38;
-
-/** False for a process that has ended, also while its parent has not looked at it yet. */
-export function isAlive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const state = stat[stat.lastIndexOf(")") + 2];
-    return state !== "Z" && state !== "X";
-  } catch {
-    return false;
-  }
-}
 
 async function pids(): Promise<number[]> {
   return (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);

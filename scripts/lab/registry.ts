@@ -4,9 +4,9 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { isLabStack, labStacks } from "../engine/lab-stacks.ts";
 import { writeWhole } from "../lib/files.ts";
 import { withLock } from "../lib/machine-lock.ts";
+import { isAlive } from "../lib/process-stat.ts";
 import { subnetOwner } from "./network.ts";
 import { checkoutDirectory, disksDirectory, labDirectory, runDirectory } from "./paths.ts";
-import { isAlive } from "./processes.ts";
 import { checkMachine } from "./requirements.ts";
 import { indexMax, type LabHost, type LabSpec, labOption, subnetOf } from "./spec.ts";
 

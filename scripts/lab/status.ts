@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { startedTicks } from "../lib/process-stat.ts";
 import { formatColumns } from "../lib/table.ts";
 import { type HostState, stateOf } from "./host-state.ts";
 import { diskOf } from "./paths.ts";
@@ -66,12 +67,8 @@ async function residentPages(pid: number): Promise<number> {
 }
 
 async function uptimeSeconds(pid: number): Promise<number | undefined> {
-  const [stat, uptime] = await Promise.all(
-    [`/proc/${pid}/stat`, "/proc/uptime"].map((path) => readFile(path, "utf8").catch(() => "")),
-  );
-  // Field 22, counted from the end of the name in parentheses, in ticks of 1/100 s since boot.
-  const ticks = Number(stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
-  const seconds = Number(uptime?.split(" ")[0]) - ticks / 100;
+  const uptime = await readFile("/proc/uptime", "utf8").catch(() => "");
+  const seconds = Number(uptime.split(" ")[0]) - (startedTicks(pid) ?? Number.NaN) / 100;
   return Number.isFinite(seconds) ? Math.round(seconds) : undefined;
 }
 

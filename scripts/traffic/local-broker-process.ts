@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import path from "node:path";
+import { processStat } from "../lib/process-stat.ts";
 import { evaluatorLoop } from "./broker-evaluate.ts";
 import { type RabbitmqBinaries, vmEnvironment } from "./rabbitmq-binaries.ts";
 
@@ -57,7 +58,5 @@ export function startSweeper(directory: string): ChildProcess {
 
 /** Of a process, after a SIGSTOP: each one stops when it is next looked at. */
 export function areThreadsStopped(pid: number): boolean {
-  const tasks = `/proc/${pid}/task`;
-  const stats = readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/stat`, "latin1"));
-  return stats.every((stat) => stat.slice(stat.lastIndexOf(")") + 2).startsWith("T"));
+  return readdirSync(`/proc/${pid}/task`).every((task) => processStat(`${pid}/task/${task}`)?.[0] === "T");
 }

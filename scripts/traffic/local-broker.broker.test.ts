@@ -5,10 +5,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "amqplib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { UserError } from "../../agents/lib/errors.ts";
+import { poll } from "../lib/poll.ts";
 import { type LocalBroker, startLocalBroker } from "./local-broker.ts";
 
 const folders = () => readdirSync(tmpdir());
@@ -107,7 +107,7 @@ describe("a local broker", () => {
     const pid = Number(line);
     expect(runs(pid)).toBe(true);
     parent.kill("SIGKILL");
-    while (runs(pid) || folders().length > before.length) await delay(20);
+    await poll(() => !runs(pid) && folders().length <= before.length, { everyMs: 20 });
     expect(folders()).toEqual(before);
   });
 });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { BrokerSession } from "../../agents/lib/broker-session.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { Subscription } from "../../agents/lib/subscription.ts";
+import { poll } from "../../scripts/lib/poll.ts";
 import { KeyCount } from "./key-count.ts";
 import { announcementOf, pairs, type Source, sources, topicTail } from "./pairs.ts";
 import { startShovel } from "./shovel.ts";
@@ -84,7 +85,8 @@ export async function moveByDispatcher(stage: Stage, run: string, products: numb
   const startSeconds = await dispatcher.startSeconds();
   await reader.complete();
   // The last twins don't come out: they are done when the input queue is empty.
-  while ((await stage.admin.checkQueue(inputQueue)).messageCount > 0) await sleep(emptyProbeMs, undefined, stage);
+  const isEmpty = async () => (await stage.admin.checkQueue(inputQueue)).messageCount === 0;
+  await poll(isEmpty, { everyMs: emptyProbeMs, signal: stage.signal });
   const move = reader.measured(products, cpuSeconds(dispatcher.pid) - startSeconds);
   await untilSettled(stage);
   await dispatcher.stop();

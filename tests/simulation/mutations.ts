@@ -149,8 +149,8 @@ export const sourceMutations: readonly SourceMutation[] = [
   },
   {
     name: "owes nothing after the last round of tries",
-    file: "owed-twins.ts",
-    find: "return owed && owed.source !== source && owed.untilMs > this.#turn.nowMs ? owed : undefined;",
+    file: "helps.ts",
+    find: "return help && !this.#isOver(help.sinceMs) ? help : undefined;",
     replace: "return undefined;",
   },
   {

@@ -56,6 +56,14 @@ describe("the management API", () => {
     );
   });
 
+  it("that starts for too long is told with the broker's reason", async () => {
+    const body = '{"error":"unavailable","reason":"booting"}';
+    const api = open(await serve((_, response) => response.writeHead(503).end(body)), { retryTimeoutMs: 300 });
+    await expect(api.get(["users"], call)).rejects.toThrow(
+      'queue "q": the broker answered 503 to GET: unavailable: booting; the broker is starting or stopping; try again',
+    );
+  });
+
   it("gets each name as one part of the path, below the endpoint's own path", async () => {
     let path: string | undefined;
     const endpoint = await serve((request, response) => {

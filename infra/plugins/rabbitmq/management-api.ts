@@ -123,16 +123,18 @@ const passes = (fault: Error & { readonly code?: unknown }): boolean =>
   fault instanceof ManagementError || passing.has(String(fault.code));
 
 function silence(method: Method, subject: string, endpoint: string, fault: Error): Error {
-  if (fault instanceof ManagementError) return new ApiError(method, subject, fault.status, fault.reason);
-  return unreachable(method, subject, endpoint, fault);
+  if (!(fault instanceof ManagementError)) return unreachable(method, subject, endpoint, fault);
+  return new ApiError(method, subject, fault.status, bodyOf(fault.reason));
 }
 
 /** @throws ApiError where it is a refusal */
 function accept(method: Method, { status, text }: Answer, { subject }: Call): Value {
-  const body = (jsonOf(text) ?? null) as Value;
+  const body = bodyOf(text);
   if (status < 300) return body;
   throw new ApiError(method, subject, status, body);
 }
+
+const bodyOf = (text: string): Value => (jsonOf(text) ?? null) as Value;
 
 function proxyOf(proxy: string | undefined, endpoints: readonly string[]): ManagementOptions["proxy"] {
   if (proxy) return { url: proxy, except: "" };

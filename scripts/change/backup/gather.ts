@@ -5,9 +5,9 @@ import type { StackConfig } from "../../../infra/config/index.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
 import { dispatcherHosts } from "../../../infra/model/dispatchers.ts";
 import { readPulumi } from "../../engine/engine.ts";
+import { openHosts } from "../../engine/hosts.ts";
 import { readOperatorCa } from "../../engine/operator-ca.ts";
 import { checkout } from "../../engine/places.ts";
-import { openReach } from "../../engine/reach.ts";
 import { ensureToolchain } from "../../engine/toolchain/toolchain.ts";
 import { readDefinitions } from "./brokers.ts";
 import type { BackupContent } from "./file.ts";
@@ -35,7 +35,7 @@ export async function gather(stack: string, config: StackConfig, signal: AbortSi
   const [toolchain, ca, reach] = await Promise.all([
     ensureToolchain({ signal }),
     readOperatorCa(stack),
-    openReach(stack, config),
+    openHosts(stack, config),
   ]);
   await Promise.all([
     take("state", stack, async () =>

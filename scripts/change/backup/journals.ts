@@ -1,8 +1,8 @@
 import { quote } from "../../../infra/commands/command.ts";
 import { readSections, section } from "../../../infra/commands/sections.ts";
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { transfer } from "../../../infra/hosts/ssh.ts";
-import type { Reach } from "../../engine/reach.ts";
 
 /** Systemd's state folder of the dispatcher, and the journal in it: `agents/dispatcher/dispatcher.ts` names it so. */
 const stateFolder = "/var/lib/warren/dispatcher";
@@ -40,7 +40,7 @@ const asOwner = (lines: readonly string[]): string =>
   `runuser -u "$owner" -- sh -c ${quote(["cd /", ...lines].join("\n"))}`;
 
 /** @returns the archive, or why there is none */
-export async function fetchJournal(reach: Reach, host: string, signal: AbortSignal): Promise<Buffer | { why: string }> {
+export async function fetchJournal(reach: Hosts, host: string, signal: AbortSignal): Promise<Buffer | { why: string }> {
   const connection = reach.connectionTo(host);
   const { exitCode, stdout, why } = await transfer(connection, fetchScript(), { timeoutMs: transferTimeoutMs, signal });
   if (exitCode === 0) return stdout;
@@ -86,7 +86,7 @@ export function putScript({ isRunning, folder = stateFolder }: PutOptions): stri
 
 /** @throws Error with what the host said */
 export async function putJournal(
-  reach: Reach,
+  reach: Hosts,
   host: string,
   input: Buffer,
   { signal, ...options }: PutOptions & { readonly signal: AbortSignal },
@@ -129,5 +129,5 @@ export function parseHostState(answer: string): HostState | undefined {
   };
 }
 
-export const askHostState = (reach: Reach, host: string): Promise<HostState | Unreachable> =>
+export const askHostState = (reach: Hosts, host: string): Promise<HostState | Unreachable> =>
   reach.ask(host, hostStateQuestion(), parseHostState, askTimeoutMs);

@@ -1,7 +1,8 @@
 import type { StackConfig } from "../../../infra/config/index.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { openTunnel } from "../../../infra/hosts/tunnel.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
-import { openReach, type Reach } from "../../engine/reach.ts";
+import { openHosts } from "../../engine/hosts.ts";
 import { readCommittedConfig, readStackConfig } from "../../engine/stack-config.ts";
 import { DeadQueue } from "./dead-queue.ts";
 import { originsAt } from "./origins.ts";
@@ -26,7 +27,7 @@ export interface DeadQueues {
  * @throws UserError or ConfigError where the stack can't be read
  */
 export async function openDeadQueues(stack: string, only?: string): Promise<DeadQueues> {
-  const reach = await openReach(stack, readCommittedConfig(stack));
+  const reach = await openHosts(stack, readCommittedConfig(stack));
   const config = await readStackConfig(stack);
   const closing: (() => Promise<void>)[] = [];
   const names = Object.keys(config.brokers).filter((name) => only === undefined || name === only);
@@ -45,7 +46,7 @@ export async function openDeadQueues(stack: string, only?: string): Promise<Dead
 async function openAt(
   broker: string,
   config: StackConfig,
-  reach: Reach,
+  reach: Hosts,
   closing: (() => Promise<void>)[],
 ): Promise<DeadQueue | SilentBroker | undefined> {
   const cluster = clusterModels(config).find(({ name }) => name === broker);

@@ -1,6 +1,6 @@
 import { act } from "../../../infra/hosts/act.ts";
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
-import type { Reach } from "../../engine/reach.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
 import { bareLook, type Looker } from "../../inspect/look/look.ts";
 import { awaitNoLack, describeLack, type Lack, lackOf } from "../../inspect/wholeness.ts";
@@ -20,7 +20,7 @@ import {
 export interface Drill {
   readonly kind: DrillKind;
   readonly looker: Looker;
-  readonly reach: Reach;
+  readonly reach: Hosts;
   /** Whom it is done to. */
   readonly host: string;
   /** Has the virtual IP. */

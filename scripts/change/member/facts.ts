@@ -4,8 +4,8 @@ import { run } from "../../../infra/commands/command.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { traitsOf } from "../../../infra/config/series.ts";
 import { act } from "../../../infra/hosts/act.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { connectionOf } from "../../../infra/model/connection.ts";
-import type { Reach } from "../../engine/reach.ts";
 import type { Evidence } from "../../inspect/look/evidence.ts";
 import { bareLook, type Looker } from "../../inspect/look/look.ts";
 import { awaitNoLack, type Lack } from "../../inspect/wholeness.ts";
@@ -21,7 +21,7 @@ export interface Subject {
   readonly host: string;
   readonly config: StackConfig;
   readonly looker: Looker;
-  readonly reach: Reach;
+  readonly reach: Hosts;
 }
 
 /** Asks the others, what is left of the host, and what the new one's address offers; changes nothing. */
@@ -60,7 +60,7 @@ async function offeredBy(
   host: string,
   address: string,
   config: StackConfig,
-  reach: Reach,
+  reach: Hosts,
 ): Promise<string | undefined> {
   const { port, via } = connectionOf(host, config);
   const words = ["ssh-keyscan", "-T", String(scanSeconds), "-t", "ed25519", "-p", String(port), address];

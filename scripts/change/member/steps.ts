@@ -2,9 +2,10 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import { and, type Command, run, to } from "../../../infra/commands/command.ts";
 import { dismissOthers, membershipAmong } from "../../../infra/commands/membership.ts";
 import { act, type HostAction, mustAct } from "../../../infra/hosts/act.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { brokerUnit, dispatcherUnit, keepalivedUnit } from "../../../infra/model/names.ts";
 import { standBackFolder, stateFiles } from "../../../infra/model/vrrp-state.ts";
-import { openReach, type Reach } from "../../engine/reach.ts";
+import { openHosts } from "../../engine/hosts.ts";
 import { readCommittedConfig, setConfig } from "../../engine/stack-config.ts";
 import { chainHostOf } from "../../inspect/look/chain.ts";
 import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
@@ -50,7 +51,7 @@ export async function takeStep(step: StepName, replacement: Replacement): Promis
   }
 }
 
-const reachOf = ({ stack }: Facts): Promise<Reach> => openReach(stack, readCommittedConfig(stack));
+const reachOf = ({ stack }: Facts): Promise<Hosts> => openHosts(stack, readCommittedConfig(stack));
 
 /** In the order in which the virtual IP leaves first. */
 async function standDown({ facts, say }: Replacement): Promise<string[]> {

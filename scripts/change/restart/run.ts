@@ -1,6 +1,6 @@
 import type { SeriesTraits } from "../../../infra/config/series.ts";
 import { act, type HostAction } from "../../../infra/hosts/act.ts";
-import type { Reach } from "../../engine/reach.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import type { RunRecord } from "../../engine/run-record.ts";
 import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
 import { bareLook, type Looker } from "../../inspect/look/look.ts";
@@ -11,7 +11,7 @@ import { askInvocations, parseInvocations, type RestartRecord, turnState, unitsL
 
 export interface Restart {
   readonly looker: Looker;
-  readonly reach: Reach;
+  readonly reach: Hosts;
   readonly replication: SeriesTraits["replication"];
   /** What is done on a host, of whose units these are left. */
   actionsOf(turn: Turn, left: readonly string[]): HostAction[];

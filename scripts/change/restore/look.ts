@@ -1,10 +1,11 @@
 import type { StackConfig } from "../../../infra/config/index.ts";
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
 import type { ClusterModel } from "../../../infra/model/types.ts";
 import { readPulumi } from "../../engine/engine.ts";
+import { openHosts } from "../../engine/hosts.ts";
 import { readOperatorCa } from "../../engine/operator-ca.ts";
-import { openReach, type Reach } from "../../engine/reach.ts";
 import type { Toolchain } from "../../engine/toolchain/toolchain.ts";
 import { readMessages } from "../backup/brokers.ts";
 import { type Definitions, definitionsSchema, objectNames, undeclared } from "../backup/definitions.ts";
@@ -17,7 +18,7 @@ import type { Held, Here, Offer } from "./plan.ts";
 
 /** A backup and a stack, side by side, and what works on them. */
 export interface Subject {
-  readonly reach: Reach;
+  readonly reach: Hosts;
   readonly here: Here;
   readonly offer: Offer;
   /** The text of the backup's state; undefined where it has none. */
@@ -35,9 +36,9 @@ export async function lookAround(
   toolchain: Toolchain,
 ): Promise<Subject> {
   const clusters = clusterModels(config);
-  const [reach, ca] = await Promise.all([openReach(stack, config), readOperatorCa(stack)]);
+  const [reach, ca] = await Promise.all([openHosts(stack, config), readOperatorCa(stack)]);
   const [hosts, messages, exported, state, parts] = await Promise.all([
-    Promise.all(reach.hosts.map(async (host) => [host, await askHostState(reach, host)] as const)),
+    Promise.all(reach.names.map(async (host) => [host, await askHostState(reach, host)] as const)),
     Promise.all(clusters.map((cluster) => readMessages(cluster, ca))),
     readPulumi(["stack", "export", "--stack", stack], { stack, toolchain }),
     backup.read("state", backup.manifest.stack),

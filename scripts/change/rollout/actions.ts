@@ -4,10 +4,10 @@ import { and, type Command, or, quote, render, run } from "../../../infra/comman
 import { formerOf, installFile, keepFormer } from "../../../infra/commands/files.ts";
 import { digestWord, forgetDigest, renewProgramUnit, restartUnit } from "../../../infra/commands/units.ts";
 import type { HostAction } from "../../../infra/hosts/act.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { transfer } from "../../../infra/hosts/ssh.ts";
 import type { ArtifactModel } from "../../../infra/model/types.ts";
 import { checkout } from "../../engine/places.ts";
-import type { Reach } from "../../engine/reach.ts";
 import { shortUnit } from "../restart/plan.ts";
 import type { Change } from "./changes.ts";
 
@@ -19,7 +19,7 @@ const stagedAt = ({ name, sha256, source }: ArtifactModel): string =>
   `/tmp/warren-rollout-${name}-${sha256.slice(0, 16)}${source.endsWith(".gz") ? ".gz" : ""}`;
 
 /** Brings a program to a host, beside what runs. @throws Error with what the host said */
-export async function stage(reach: Reach, host: string, program: ArtifactModel): Promise<void> {
+export async function stage(reach: Hosts, host: string, program: ArtifactModel): Promise<void> {
   const write = `umask 077; cat > ${quote(stagedAt(program))}`;
   const input = await readFile(join(checkout, program.source));
   const { exitCode, why } = await transfer(reach.connectionTo(host), write, { input, timeoutMs: transferMs });

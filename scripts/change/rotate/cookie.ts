@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { and, type Command, run, to } from "../../../infra/commands/command.ts";
 import { rabbitmqctl } from "../../../infra/commands/rabbitmq.ts";
-import { act } from "../../../infra/hosts/act.ts";
-import { openReach, type Reach } from "../../engine/reach.ts";
+import { act, actSecretly } from "../../../infra/hosts/act.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
+import { openHosts } from "../../engine/hosts.ts";
 import { setConfig } from "../../engine/stack-config.ts";
 import type { Rotation } from "./phase.ts";
-import { doSecretly } from "./secret-script.ts";
 import { newSecret } from "./stack-file.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
@@ -40,7 +40,7 @@ const askSeconds = 120;
 
 async function checkCookies({ stack, before, ...subject }: Subject, members: readonly string[]): Promise<string[]> {
   const now = await configNow({ stack });
-  const reach = await openReach(stack, before);
+  const reach = await openHosts(stack, before);
   const wanted = createHash("sha256").update(now.secrets.erlangCookie).digest("hex");
   const found = await Promise.all(
     members.map(async (host) => {
@@ -75,7 +75,7 @@ function formerAnswer(host: string, exit: string | undefined): string[] {
 }
 
 /** What the command line ends with that comes with another cookie, from a home of its own. */
-async function exitByCookie(reach: Reach, host: string, cookie: string): Promise<string | undefined> {
+async function exitByCookie(reach: Hosts, host: string, cookie: string): Promise<string | undefined> {
   const file = `${home}/.erlang.cookie`;
   const place = and(
     run("rm", "-rf", home),
@@ -96,7 +96,7 @@ async function exitByCookie(reach: Reach, host: string, cookie: string): Promise
     "ok.",
   );
   const action = { host, command: and(place, ask), remove: run("rm", "-rf", home), timeoutMs: askSeconds * 1000 };
-  return (await doSecretly(reach, action))?.exitCode.toString();
+  return (await actSecretly(reach, action))?.exitCode.toString();
 }
 
 const home = "/run/warren-former-cookie";

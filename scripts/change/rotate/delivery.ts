@@ -5,12 +5,13 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import { and, run, to } from "../../../infra/commands/command.ts";
 import { deliversBy } from "../../../infra/config/delivery.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
+import { actSecretly } from "../../../infra/hosts/act.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { deliveryCredential, deliveryPlaces } from "../../../infra/model/delivery.ts";
-import { openReach, type Reach } from "../../engine/reach.ts";
+import { openHosts } from "../../engine/hosts.ts";
 import { setConfig } from "../../engine/stack-config.ts";
 import { keyFiles, makeNext, publicHalf } from "./login-keys.ts";
 import type { Rotation } from "./phase.ts";
-import { doSecretly } from "./secret-script.ts";
 import { newSecret } from "./stack-file.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
@@ -83,7 +84,7 @@ async function renewPassword(subject: Subject): Promise<void> {
 async function checkLogins(subject: Subject, hosts: readonly string[]): Promise<string[]> {
   const { stack, before } = subject;
   const now = await configNow(subject);
-  const reach = await openReach(stack, now);
+  const reach = await openHosts(stack, now);
   const found = await Promise.all(
     hosts.flatMap((host) =>
       deliveryPlaces(now).map(async ({ name, sender }) => {
@@ -116,7 +117,7 @@ interface Login {
 }
 
 /** As the agent itself logs in, with one secret in the place of its own. @returns `let in`, `refused`, or what is in the way */
-async function tryLogin(reach: Reach, { host, agent, called, name, content }: Login): Promise<string> {
+async function tryLogin(reach: Hosts, { host, agent, called, name, content }: Login): Promise<string> {
   const folder = `/run/warren-${called}-${agent}`;
   const place = and(
     run("rm", "-rf", folder),
@@ -130,7 +131,7 @@ async function tryLogin(reach: Reach, { host, agent, called, name, content }: Lo
     ...["--config", `/etc/warren/${agent}.json`, "--log-in"],
   );
   const remove = run("rm", "-rf", folder);
-  const ended = await doSecretly(reach, {
+  const ended = await actSecretly(reach, {
     ...{ host, command: and(place, ask), remove },
     timeoutMs: loginSeconds * 1000,
   });

@@ -4,7 +4,7 @@ import { twinUser } from "../../../infra/config/announcements.ts";
 import { passwordOf, type StackConfig } from "../../../infra/config/index.ts";
 import { act } from "../../../infra/hosts/act.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
-import { openReach } from "../../engine/reach.ts";
+import { openHosts } from "../../engine/hosts.ts";
 import { configKey, setConfig } from "../../engine/stack-config.ts";
 import { poll } from "../../lib/poll.ts";
 import { connectionsOf, type Expected, unexpectedLogins } from "./login.ts";
@@ -176,7 +176,7 @@ const closeSeconds = 120;
 
 /** A password is asked for when a connection is made: those that are there would stay for ever. */
 async function closeAll({ stack, before }: Subject, brokers: readonly string[], user: string): Promise<string[]> {
-  const reach = await openReach(stack, before);
+  const reach = await openHosts(stack, before);
   const found = await Promise.all(
     brokers.map(async (broker) => {
       const host = before.brokers[broker]?.members[0];

@@ -4,9 +4,10 @@ import { join, resolve } from "node:path";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, type Command, or, render, run, to } from "../../../infra/commands/command.ts";
 import { act } from "../../../infra/hosts/act.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { type Connection, runSsh } from "../../../infra/hosts/ssh.ts";
+import { openHosts } from "../../engine/hosts.ts";
 import { checkout } from "../../engine/places.ts";
-import { openReach, type Reach } from "../../engine/reach.ts";
 import { readCommittedConfig } from "../../engine/stack-config.ts";
 import { poll } from "../../lib/poll.ts";
 import { hasFormer, keyFiles, makeNext, publicHalf, removeFormer, swap } from "./login-keys.ts";
@@ -20,7 +21,7 @@ export function sshRotation(subject: Subject): Rotation {
   requireOwnKey(stack, privateKeyFile);
   const files = keyFiles(privateKeyFile);
   const hosts = Object.keys(before.hosts);
-  const reached = () => openReach(stack, before);
+  const reached = () => openHosts(stack, before);
   return {
     what: "ssh",
     phases: [
@@ -123,7 +124,7 @@ function forbidKey(user: string, blob: string): Command {
 
 const hostSeconds = 60;
 
-async function onAll(reach: Reach, hosts: readonly string[], command: (user: string) => Command): Promise<string[]> {
+async function onAll(reach: Hosts, hosts: readonly string[], command: (user: string) => Command): Promise<string[]> {
   const found = await Promise.all(
     hosts.map(async (host) => {
       const { user } = reach.connectionTo(host);
@@ -142,7 +143,7 @@ async function onAll(reach: Reach, hosts: readonly string[], command: (user: str
  * Logs in to every host by one key and no other, each by a connection of its own; to its jump host by the key in use. @returns where it isn't as it
  * should be
  */
-async function tryAll(reach: Reach, hosts: readonly string[], file: string, wanted: boolean): Promise<string[]> {
+async function tryAll(reach: Hosts, hosts: readonly string[], file: string, wanted: boolean): Promise<string[]> {
   const text = await readFile(reach.sshConfig, "utf8");
   const found = await Promise.all(
     hosts.map(async (host) => {

@@ -6,8 +6,8 @@ import type { StackConfig } from "../../../infra/config/index.ts";
 import { ledgerQueueOf } from "../../../infra/model/agent-queues.ts";
 import { carrierOf } from "../../../infra/model/dispatchers.ts";
 import { dispatcherUnit, keepalivedUnit } from "../../../infra/model/names.ts";
+import { openHosts } from "../../engine/hosts.ts";
 import { checkout } from "../../engine/places.ts";
-import { openReach } from "../../engine/reach.ts";
 import type { RunRecord } from "../../engine/run-record.ts";
 import { confirm } from "../../lib/confirm.ts";
 import { ledgerCarrier } from "./carrier.ts";
@@ -68,7 +68,7 @@ export async function finish(finishing: Finish): Promise<void> {
     );
     if (dryRun) return;
     await confirm({ verb: "upgrade", text: `let ${beside} go`, yes });
-    const reach = await openReach(stack, config);
+    const reach = await openHosts(stack, config);
     await Promise.all(
       other.hosts.map((host) => onHost(reach, host, "ends keepalived and its dispatcher", end, endSeconds)),
     );

@@ -1,5 +1,5 @@
 import type { StackConfig } from "../../../infra/config/index.ts";
-import type { Reach } from "../../engine/reach.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import type { RunRecord } from "../../engine/run-record.ts";
 import type { EngineContext } from "../restore/engine.ts";
 import type { UpgradeRecord } from "./record.ts";
@@ -15,7 +15,7 @@ export interface Move {
   /** The side on which shovels run. */
   readonly runner: Side;
   readonly vip: string;
-  readonly reach: Reach;
+  readonly reach: Hosts;
   readonly engine: EngineContext;
   readonly ca: string | undefined;
   readonly record: UpgradeRecord;

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { poll } from "../../lib/poll.ts";
 
 // The launcher itself, in a checkout of three files, on a PATH with nothing on it but what a test puts there.
 // npm, apt-get and id are stand-ins; that the real npm does it is shown by every fresh clone.
@@ -107,7 +108,7 @@ function start(args: readonly string[] = [], program = path.join(checkout, "warr
 const run = (...args: string[]) => start(args).result;
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+  await poll(condition, { everyMs: 10 });
 }
 
 describe("without Node", () => {

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { poll } from "../../lib/poll.ts";
 import { pinnedVersions } from "./versions.ts";
 
 // Every way to an engine with a stand-in at its end: a `pulumi` or a `go` of a few shell lines, a server that refuses.
@@ -98,7 +99,7 @@ function bring(environment: Record<string, string> = {}): Run {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+  await poll(condition, { everyMs: 10 });
 }
 
 const builds = () => readFileSync(path.join(folder, "builds"), "utf8").split("\n").length - 1;

@@ -1,12 +1,12 @@
+import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { follow } from "../../../infra/hosts/follow.ts";
-import type { Reach } from "../../engine/reach.ts";
 import { followQuestion, type JournalQuery, type LogLine, parseEntry } from "./journal.ts";
 
 /** Milliseconds for which lines are held, so that those of several hosts come in the order of their times. */
 const heldMs = 500;
 
 export interface FollowOptions {
-  readonly reach: Reach;
+  readonly reach: Hosts;
   readonly queries: ReadonlyMap<string, JournalQuery>;
   readonly signal: AbortSignal;
   onLine(line: LogLine): void;

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { escapePath } from "../../../agents/lib/announcement.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
-import { openReach, type Reach } from "../../engine/reach.ts";
+import type { Hosts } from "../../../infra/hosts/connect.ts";
+import { openHosts } from "../../engine/hosts.ts";
 import { readCommittedConfig, readStackConfig } from "../../engine/stack-config.ts";
 import { type BrokerAsker, openBrokerAsker } from "./ask-broker.ts";
 import { type Chain, chainOf } from "./chain.ts";
@@ -45,7 +46,7 @@ const roundTripMs = 300;
 /** A stack that can be looked at, again and again. */
 export interface Looker {
   readonly chain: Chain;
-  readonly reach: Reach;
+  readonly reach: Hosts;
   look(options: LookOptions): Promise<Evidence>;
   close(): void;
 }
@@ -66,7 +67,7 @@ export async function openLooker(
   const brokers = readStackConfig(stack).then((config) => openBrokers(chain, as(config)));
   // Until somebody looks, an error has nobody who hears it.
   brokers.catch(() => {});
-  const reach = await openReach(stack, committed);
+  const reach = await openHosts(stack, committed);
   return {
     chain,
     reach,
@@ -96,7 +97,7 @@ async function openBrokers(chain: Chain, config: StackConfig): Promise<Brokers> 
 
 async function lookAt(
   chain: Chain,
-  reach: Reach,
+  reach: Hosts,
   brokers: Promise<Brokers>,
   { withMetrics, withFetches, withinMs }: LookOptions,
 ): Promise<Evidence> {
@@ -161,7 +162,7 @@ function deadlinesOf(withinMs: number | undefined): Deadlines {
 
 interface Asking {
   readonly chain: Chain;
-  readonly reach: Reach;
+  readonly reach: Hosts;
   readonly withMetrics: boolean;
   readonly withFetches: boolean;
   readonly deadlines: Deadlines;

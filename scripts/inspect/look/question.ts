@@ -1,6 +1,7 @@
 import { quote } from "../../../infra/commands/command.ts";
 import { askedAs, lastLines, scriptAskedAs } from "../../../infra/commands/question.ts";
 import { section } from "../../../infra/commands/sections.ts";
+import { sshOptions } from "../../../infra/hosts/ssh.ts";
 import { productAccount } from "../../../infra/model/agent-part.ts";
 import { type Chain, chainHostOf, type PublicRoad } from "./chain.ts";
 import { keptPlaces, restartsQuestion } from "./restarts.ts";
@@ -160,27 +161,15 @@ export type PublicLogin = NonNullable<PublicRoad["login"]> & { readonly server: 
 
 /** The words of `sftp`, then what it ended with. */
 function loginQuestion({ server, user, port, keyFile, knownHostsFile }: PublicLogin, seconds: number): string {
-  const options = {
+  const options = sshOptions({
     BatchMode: "yes",
-    IdentitiesOnly: "yes",
+    Port: String(port),
+    IdentityFile: keyFile,
     StrictHostKeyChecking: "yes",
     UserKnownHostsFile: knownHostsFile,
-    GlobalKnownHostsFile: "/dev/null",
     ConnectTimeout: String(Math.ceil(seconds)),
-  };
-  const words = Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
-  const argv = [
-    "sftp",
-    "-F",
-    "none",
-    "-b",
-    "/dev/null",
-    "-P",
-    String(port),
-    "-i",
-    keyFile,
-    ...words,
-    `${user}@${server}`,
-  ];
+    LogLevel: "INFO",
+  });
+  const argv = ["sftp", ...options, "-b", "/dev/null", `${user}@${server}`];
   return `timeout ${seconds} ${argv.map(quote).join(" ")} 2>&1 >/dev/null; echo $?`;
 }

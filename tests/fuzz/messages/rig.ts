@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { logEvents } from "../../../agents/lib/log-events.ts";
 import { deadLetterExchange, deadLetterQueue } from "../../../agents/lib/topology.ts";
+import { poll } from "../../../scripts/lib/poll.ts";
 import type { LocalBroker } from "../../../scripts/traffic/local-broker.ts";
 import { Cleanup } from "../../rigs/cleanup.ts";
 import { TestedAgent } from "../../rigs/tested-agent.ts";
@@ -192,11 +193,14 @@ export class MessageRig {
     this.hear((delivery) => left.push(delivery));
     const reader = await this.connect();
     await reader.consume(queue);
-    for (let before = -1; before !== left.length || (await this.#messagesIn(queue)) > 0; ) {
-      before = left.length;
-      await sleep(pollMs);
+    let before = -1;
+    const isAllHere = async () => {
       await reader.roundTrip();
-    }
+      const isStill = before === left.length;
+      before = left.length;
+      return isStill && (await this.#messagesIn(queue)) === 0;
+    };
+    await poll(isAllHere, { everyMs: pollMs });
     return left;
   }
 

@@ -1,8 +1,8 @@
 import { always, and, type Command, run } from "../../../../infra/commands/command.ts";
 import { refreshLists, simulateUpgrade } from "../../../../infra/commands/packages.ts";
 import { act, type HostAction } from "../../../../infra/hosts/act.ts";
+import type { Hosts } from "../../../../infra/hosts/connect.ts";
 import { brokerPackage } from "../../../../infra/model/names.ts";
-import type { Reach } from "../../../engine/reach.ts";
 
 /** One package from a version to another; without `from` it comes new, as another one needs it. */
 export interface PackageStep {
@@ -29,7 +29,7 @@ const runtime = "erlang-*";
 
 /** @returns why, where the host can't be asked or an archive doesn't answer */
 export async function askPackages(
-  reach: Pick<Reach, "connectionTo" | "sshConfig">,
+  reach: Hosts,
   host: string,
   names: readonly string[],
 ): Promise<PackageFacts | { readonly why: string }> {

@@ -2,11 +2,11 @@ import { UserError } from "../../../../agents/lib/errors.ts";
 import { type Membership, membershipAmong } from "../../../../infra/commands/membership.ts";
 import type { StackConfig } from "../../../../infra/config/index.ts";
 import { traitsOf } from "../../../../infra/config/series.ts";
+import type { Hosts } from "../../../../infra/hosts/connect.ts";
 import { buildModel } from "../../../../infra/model/index.ts";
 import type { HostModel } from "../../../../infra/model/types.ts";
 import { buildArtifacts } from "../../../../infra/resources/artifacts.ts";
 import { checkout } from "../../../engine/places.ts";
-import type { Reach } from "../../../engine/reach.ts";
 import { askPackages, type PackageStep } from "./facts.ts";
 import { judgePackages, type Refusal } from "./judge.ts";
 
@@ -27,7 +27,7 @@ export interface PackageLook {
 }
 
 /** Asks each host what its archives have for the packages that warren has put on it. @throws UserError where a host doesn't say */
-export async function lookForUpgrades(stack: string, config: StackConfig, reach: Reach): Promise<PackageLook> {
+export async function lookForUpgrades(stack: string, config: StackConfig, reach: Hosts): Promise<PackageLook> {
   const { hosts } = buildModel(stack, config, await buildArtifacts(checkout));
   const looks = await Promise.all(
     hosts

@@ -3,7 +3,8 @@ import { fetchUpgrade } from "../../../../infra/commands/packages.ts";
 import type { StackConfig } from "../../../../infra/config/index.ts";
 import { traitsOf } from "../../../../infra/config/series.ts";
 import { mustAct } from "../../../../infra/hosts/act.ts";
-import { openReach, type Reach } from "../../../engine/reach.ts";
+import type { Hosts } from "../../../../infra/hosts/connect.ts";
+import { openHosts } from "../../../engine/hosts.ts";
 import { runRecord } from "../../../engine/run-record.ts";
 import { holdersOf } from "../../../inspect/look/evidence.ts";
 import { bareLook, type Looker, openLooker } from "../../../inspect/look/look.ts";
@@ -33,7 +34,7 @@ export async function upgradePackagesOf(run: PackagesRun): Promise<void> {
   const { stack, config, say } = run;
   const kept = runRecord("upgrade-packages", stack, packagesRecord);
   const before = await kept.read();
-  const reach = await openReach(stack, config);
+  const reach = await openHosts(stack, config);
   say("asks each host what its archives have");
   const found = await lookForUpgrades(stack, config, reach);
   const upgrades = upgradesOf(found.hosts, before);
@@ -103,7 +104,7 @@ const fetchSeconds = 600;
 /** Before anything stops: an archive that fails later on stops nobody. */
 async function fetchAll(
   { say, stack }: PackagesRun,
-  reach: Reach,
+  reach: Hosts,
   { hosts }: PackageLook,
   record: PackagesRecord,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { logEvents } from "../../../../agents/lib/log-events.ts";
+import type { Hosts } from "../../../../infra/hosts/connect.ts";
 import { deliveryName } from "../../../../infra/model/delivery.ts";
-import type { Reach } from "../../../engine/reach.ts";
 import { poll } from "../../../lib/poll.ts";
 import { type Chain, chainHostOf } from "../../look/chain.ts";
 import { type Evidence, holdersOf } from "../../look/evidence.ts";
@@ -43,7 +43,7 @@ type Rules = Parameters<typeof publicProduct>[2];
  *
  * @throws UserError where the rules of all px's senders refuse its name
  */
-export async function probe(evidence: Evidence, reach: Reach, options: ProbeOptions): Promise<ProbeResult[]> {
+export async function probe(evidence: Evidence, reach: Hosts, options: ProbeOptions): Promise<ProbeResult[]> {
   const roads = [radarRoad(evidence, newMark()) ?? [], publicRoads(evidence.chain, options)].flat();
   return Promise.all(roads.map((road) => follow(road, reach, options.withinSeconds)));
 }
@@ -147,7 +147,7 @@ function unitsOf(chain: Chain, name: string): string[] {
   return [...agents.map(({ unit }) => unit), ...units.filter((unit) => unit.startsWith("warren-"))];
 }
 
-async function follow(road: Probed, reach: Reach, withinSeconds: number): Promise<ProbeResult> {
+async function follow(road: Probed, reach: Hosts, withinSeconds: number): Promise<ProbeResult> {
   const deadlineMs = performance.now() + withinSeconds * 1000;
   const began = await Promise.all(
     road.from.map(async ([host, root]): Promise<Hop[]> => {
@@ -183,7 +183,7 @@ async function follow(road: Probed, reach: Reach, withinSeconds: number): Promis
 const wrap = (hops: Hop[] | undefined) => hops && { hops };
 
 /** What has arrived is asked for by nobody any more, but for the public, who may. A host that doesn't answer keeps its copy. */
-async function clean({ cleaned, put }: Probed, reach: Reach): Promise<void> {
+async function clean({ cleaned, put }: Probed, reach: Hosts): Promise<void> {
   await Promise.all(
     cleaned.map(([host, roots]) =>
       reach.ask(host, cleanQuestion(roots, put), (answer) => ({ answer }), answerWithinMs),

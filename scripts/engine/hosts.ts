@@ -1,6 +1,6 @@
 import type { StackConfig } from "../../infra/config/index.ts";
 import { connect, type Hosts } from "../../infra/hosts/connect.ts";
-import { pinnedKeys, type RecordedKeys, type StackHosts } from "../../infra/hosts/host-keys.ts";
+import { keysOf, pinnedKeys, type RecordedKeys, type StackHosts } from "../../infra/hosts/host-keys.ts";
 import { connectionOf } from "../../infra/model/connection.ts";
 import { withHostKey } from "../../infra/model/host-key.ts";
 import { requireLoginKey } from "../../infra/resources/login-key.ts";
@@ -8,10 +8,8 @@ import { readPulumi } from "./engine.ts";
 import { checkout } from "./places.ts";
 import { hasState } from "./stack.ts";
 
-export type Reach = Hosts;
-
 /** The hosts of a stack, reached as preview reaches them. @throws UserError where a login's key is missing */
-export async function openReach(stack: string, config: StackConfig): Promise<Hosts> {
+export async function openHosts(stack: string, config: StackConfig): Promise<Hosts> {
   const hosts = Object.keys(config.hosts).map((name) => ({ name, connection: connectionOf(name, config) }));
   for (const { connection } of hosts) requireLoginKey(connection.privateKeyFile, checkout);
   const keys = await knownKeys({ stack, hosts });
@@ -22,11 +20,8 @@ export async function openReach(stack: string, config: StackConfig): Promise<Hos
 /** The engine, which takes a second, is asked only where a host's key is known from nowhere else. */
 async function knownKeys(model: StackHosts): Promise<Map<string, string>> {
   const here = await pinnedKeys(model, checkout, {});
-  const all =
-    here.size === model.hosts.length || !hasState(model.stack)
-      ? here
-      : await pinnedKeys(model, checkout, await recordedKeys(model.stack));
-  return new Map([...all].map(([host, { key }]) => [host, key]));
+  if (here.size === model.hosts.length || !hasState(model.stack)) return keysOf(here);
+  return keysOf(await pinnedKeys(model, checkout, await recordedKeys(model.stack)));
 }
 
 async function recordedKeys(stack: string): Promise<RecordedKeys> {

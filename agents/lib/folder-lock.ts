@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { UserError } from "../lib/errors.ts";
+import { UserError } from "./errors.ts";
 
 const lockName = "lock";
 /** flock's own default is 1, which it also ends with for other reasons. */
@@ -14,19 +14,18 @@ export interface FolderLock {
 /**
  * Keeps a folder for this process alone. The lock is the kernel's (flock(2) on a file in the folder), so it ends with the
  * process, killed or not, and is never stale. Node has no call for it: flock(1) locks the open file that it inherits, which stays
- * locked as long as our descriptor is open. UserError: another process has it, or flock(1) isn't there.
+ * locked as long as our descriptor is open.
+ *
+ * @param remedy what to do where another process has the folder
+ * @throws UserError where another process has it, or flock(1) isn't there; else what the system says
  */
-export async function lockFolder(directory: string): Promise<FolderLock> {
+export async function lockFolder(directory: string, remedy: string): Promise<FolderLock> {
   const path = join(directory, lockName);
   const handle = await open(path, "a", 0o600);
   try {
-    if (!(await lock(handle))) {
+    if (!(await lock(handle, directory))) {
       const owner = (await readFile(path, "latin1").catch(() => "")).trim();
-      throw new UserError(
-        directory,
-        `is in use by another process${owner && ` (${owner})`}`,
-        "one dispatcher per folder: stop the other one, or give this one a folder of its own",
-      );
+      throw new UserError(directory, `is in use by another process${owner && ` (${owner})`}`, remedy);
     }
     await writeOwner(handle);
   } catch (error) {
@@ -44,7 +43,7 @@ async function writeOwner(handle: FileHandle): Promise<void> {
   } catch {}
 }
 
-function lock(handle: FileHandle): Promise<boolean> {
+function lock(handle: FileHandle, directory: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const args = ["--exclusive", "--nonblock", "--conflict-exit-code", String(conflictExitCode), "3"];
     const child = spawn("flock", args, { stdio: ["ignore", "ignore", "pipe", handle.fd] });
@@ -54,7 +53,7 @@ function lock(handle: FileHandle): Promise<boolean> {
     });
     child.on("error", (cause) => {
       const remedy = "it belongs to the package util-linux";
-      reject(new UserError("flock", "can't be run, so the journal's folder can't be locked", remedy, { cause }));
+      reject(new UserError("flock", `can't be run, so ${directory} can't be locked`, remedy, { cause }));
     });
     child.on("close", (code, signal) => {
       if (code === 0 || code === conflictExitCode) resolve(code === 0);
