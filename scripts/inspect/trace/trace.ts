@@ -19,6 +19,8 @@ export interface Sighting {
   readonly host: string;
   /** `file`, or an agent. */
   readonly who: string;
+  /** Of what an agent's journal holds; a sentence in the system's journal has none. */
+  readonly event?: ExportLine["event"];
   readonly what: string;
 }
 
@@ -93,11 +95,12 @@ export function parseTrace(host: string, { key }: Traced, answer: string): Sight
 }
 
 function sightingsOf(host: string, line: ExportLine): Sighting[] {
-  const seen = (atMs: number, what: string, who = line.agent): Sighting => ({ atMs, host, who, what });
+  const { agent: who, event } = line;
+  const seen = (atMs: number, what: string): Sighting => ({ atMs, host, who, event, what });
   switch (line.event) {
     case "announced":
       return [
-        seen(line.modifiedMs, `written: ${line.path}, ${line.sizeBytes} bytes`, "file"),
+        { atMs: line.modifiedMs, host, who: "file", what: `written: ${line.path}, ${line.sizeBytes} bytes` },
         seen(line.timeMs, "announced"),
       ];
     case "sent":

@@ -84,11 +84,7 @@ function radarRoad(evidence: Evidence, mark: string): Probed | undefined {
     dispatched: holdersOf(evidence)[0] ?? members[0],
     pulled: pdses[0],
   };
-  const hopOf: Readonly<Record<string, HopName>> = {
-    announcer: "announced",
-    dispatcher: "dispatched",
-    puller: "pulled",
-  };
+  const hopOf: Readonly<Record<string, HopName>> = { announced: "announced", sent: "dispatched", placed: "pulled" };
   return {
     ...{ road: "radar", product: put.file, put, first: "made", last: "pulled", ends: pdses, all: false },
     from: urps.map((host) => [host, productRoot] as const),
@@ -97,10 +93,9 @@ function radarRoad(evidence: Evidence, mark: string): Probed | undefined {
     ask: (host) => ({
       question: traceQuestion(chain, host, put.traced, sinceSeconds),
       read: (answer) =>
-        parseTrace(host, put.traced, answer)?.flatMap(({ who, what, atMs }): Hop[] => {
-          const hop = hopOf[who];
-          const isHop = /^(announced|known to be dispatched|placed)/.test(what);
-          return hop && isHop ? [{ hop, host, atMs }] : [];
+        parseTrace(host, put.traced, answer)?.flatMap(({ event = "", atMs }): Hop[] => {
+          const hop = hopOf[event];
+          return hop ? [{ hop, host, atMs }] : [];
         }),
     }),
     cleaned: [
