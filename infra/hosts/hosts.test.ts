@@ -53,7 +53,7 @@ it("brings bytes to a script and from it, to the last one", async () => {
 it("says why in the host's last words, without what steers a terminal", async () => {
   const script = "echo first >&2; printf 'no \\033[2J room\\n' >&2; exit 1";
   const { why } = await transfer(hosts.connectionTo("one"), script, { timeoutMs });
-  expect(why).toBe("no \\u001b[2J room");
+  expect(why).toBe("no \\x1b[2J room");
 });
 
 it("ends what takes too long, or is called off", async () => {

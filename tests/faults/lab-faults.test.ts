@@ -18,6 +18,6 @@ it("has at least 25 different faults, each with a name of its own", () => {
 it.each(all.map((fault) => [fault.name, fault] as const))(
   "is about a link that the lab has: %s",
   (_, { host, step }) => {
-    expect(steps.filter(({ name, hosts }) => name === step && hosts(chain).includes(host))).not.toEqual([]);
+    expect(steps.filter(({ id, hosts }) => id === step && hosts(chain).includes(host))).not.toEqual([]);
   },
 );
