@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { lstat, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
+import { writeWhole } from "../../agents/lib/whole-file.ts";
 import type { ConnectionModel } from "../model/types.ts";
 import { ask, type Unreachable } from "./ask.ts";
 import { firstContactFile, type StackHosts } from "./host-keys.ts";
@@ -41,9 +42,9 @@ export async function connect({ stack, hosts }: StackHosts, checkout: string): P
   const knownHosts = join(folder, `${stack}.known_hosts`);
   const connections = hosts.map((host) => host.connection);
   const pinned = connections.map(({ address, hostKey }) => (hostKey ? `${address} ${hostKey}\n` : ""));
-  await writeWhole(knownHosts, pinned.join(""));
+  await write(knownHosts, pinned.join(""));
   const firstContact = firstContactFile(checkout, stack);
-  await writeWhole(file, sshConfig(connections, { checkout, control, knownHosts, firstContact }));
+  await write(file, sshConfig(connections, { checkout, control, knownHosts, firstContact }));
   const connectionTo = (name: string) => {
     const found = connections.find(({ host }) => host === name);
     if (!found) throw new TypeError(`no host ${name}`);
@@ -58,16 +59,8 @@ export async function connect({ stack, hosts }: StackHosts, checkout: string): P
 }
 
 /** Another run's ssh may be reading: to half a list, a host that it lacks would be one that is refused. */
-async function writeWhole(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${randomUUID()}`;
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
+const write = (file: string, text: string): Promise<void> =>
+  writeWhole(file, text, { mode: 0o644, temporary: `${file}.${randomUUID()}`, synced: "nothing" });
 
 /** Whoever else can write to the folder of shared connections could answer in a host's place. */
 async function makePrivateFolder(folder: string): Promise<void> {
