@@ -1,8 +1,9 @@
 import { lstat } from "node:fs/promises";
+import { endOfFrame, frameType, nextFrame } from "../lib/frames.ts";
 import type { ExportEntry, Selection } from "../lib/journal-export.ts";
 import { journalLimits } from "./journal-options.ts";
 import {
-  endOf,
+  couldBe,
   isCertain,
   keyOf,
   readSource,
@@ -11,16 +12,8 @@ import {
   sizeBytesOf,
   sourceNumberOf,
   timeOf,
-  typeOf,
 } from "./journal-record.ts";
-import {
-  listSegments,
-  nextRecord,
-  otherSource,
-  readSegmentFile,
-  type SegmentFile,
-  segmentPath,
-} from "./journal-segment.ts";
+import { listSegments, otherSource, readSegmentFile, type SegmentFile, segmentPath } from "./journal-segment.ts";
 
 /** Far more than a file of the journal has. */
 const fileBytesMax = 4 * journalLimits.segmentBytesMax;
@@ -51,9 +44,9 @@ function* entriesOf(
 ): Generator<ExportEntry> {
   /** By number, as this file has them. */
   const sources: string[] = [];
-  for (let at = nextRecord(data, from), end = 0; at < data.length; at = nextRecord(data, end)) {
-    end = endOf(data, at);
-    const type = typeOf(data, at);
+  for (let at = nextFrame(data, from, couldBe), end = 0; at < data.length; at = nextFrame(data, end, couldBe)) {
+    end = endOfFrame(data, at);
+    const type = frameType(data, at);
     // Before its key is read: most are older, where somebody asks for the latest.
     if (type === recordType.arrival && timeOf(data, at) + shiftMs < sinceMs) continue;
     switch (type) {

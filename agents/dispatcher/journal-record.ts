@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { endOfFrame, frameHeadBytes, frameType, isFrame, sealFrame } from "../lib/frames.ts";
 import { keyWords } from "./product-key.ts";
 
 /** Each file begins with these, the version and their CRC-32: no later version is misread, no foreign file taken for one. */
@@ -6,19 +7,17 @@ const magic = Buffer.from("warrenJN", "latin1");
 export const journalVersion = 1;
 export const headerBytes = magic.length + 8;
 
-/** Length of what follows, its CRC-32. Then type and, but for a source, the key. */
-const headBytes = 8;
 export const recordType = { arrival: 1, certain: 2, served: 3, twin: 4, source: 5 } as const;
 /** Without anything but a key. */
 export type NoteType = typeof recordType.certain | typeof recordType.served;
-const keyedBytes = headBytes + 17;
+const keyedBytes = frameHeadBytes + 17;
 /** Key, first arrival in milliseconds (8 bytes), size (4), number of its source, whether it is certain. */
 export const arrivalBytes = keyedBytes + 14;
 /** Key alone. */
 export const noteBytes = keyedBytes;
 /** Key, when it was written (8 bytes), length of its routing key (1); the routing key and the announcement follow. */
 const twinFixedBytes = keyedBytes + 9;
-const sourceFixedBytes = headBytes + 2;
+const sourceFixedBytes = frameHeadBytes + 2;
 /** An announcement is far smaller. A length beyond this is not a length but garbage. */
 export const recordBytesMax = 1024 * 1024;
 /** As AMQP has it. */
@@ -51,12 +50,12 @@ export function writeArrival(
   to.writeUInt32BE(Math.min(record.sizeBytes, sizeBytesMax), at + keyedBytes + 8);
   to[at + keyedBytes + 12] = record.source;
   to[at + keyedBytes + 13] = record.certain ? 1 : 0;
-  seal(to, at, arrivalBytes);
+  sealFrame(to, at, arrivalBytes);
 }
 
 export function writeNote(to: Buffer, at: number, type: NoteType): void {
   writeKeyed(to, at, type);
-  seal(to, at, noteBytes);
+  sealFrame(to, at, noteBytes);
 }
 
 export function twinBytes(routingKey: string, body: Buffer): number {
@@ -74,7 +73,7 @@ export function writeTwin(
   const routingKeyBytes = to.write(record.routingKey, at + twinFixedBytes);
   to.writeUInt8(routingKeyBytes, at + keyedBytes + 8);
   record.body.copy(to, at + twinFixedBytes + routingKeyBytes);
-  seal(to, at, twinFixedBytes + routingKeyBytes + record.body.length);
+  sealFrame(to, at, twinFixedBytes + routingKeyBytes + record.body.length);
 }
 
 export function sourceRecordBytes(name: string): number {
@@ -82,36 +81,22 @@ export function sourceRecordBytes(name: string): number {
 }
 
 export function writeSource(to: Buffer, at: number, number: number, name: string): void {
-  to[at + headBytes] = recordType.source;
-  to[at + headBytes + 1] = number;
-  seal(to, at, sourceFixedBytes + to.write(name, at + sourceFixedBytes));
+  to[at + frameHeadBytes] = recordType.source;
+  to[at + frameHeadBytes + 1] = number;
+  sealFrame(to, at, sourceFixedBytes + to.write(name, at + sourceFixedBytes));
 }
 
-/** Where the record that begins at `at` ends; 0 where none begins, or not all of it is there. */
-export function recordEnd(data: Buffer, at: number): number {
-  if (data.length - at < headBytes + 2) return 0;
-  const end = endOf(data, at);
-  if (end > data.length || !couldBe(data[at + headBytes] ?? 0, end - at)) return 0;
-  return crc32(data.subarray(at + headBytes, end)) === data.readUInt32BE(at + 4) ? end : 0;
-}
+/** Whether a whole record begins at `at`. */
+export const isRecord = (data: Buffer, at: number): boolean => isFrame(data, at, couldBe);
 
-/** Where a whole record ends. */
-export function endOf(data: Buffer, at: number): number {
-  return at + headBytes + data.readUInt32BE(at);
-}
-
-/** Bytes of a whole record by its first `headBytes`; 0 where they can't be that. */
+/** Bytes of a whole record by its first `frameHeadBytes`; 0 where they can't be that. */
 export function recordLength(data: Buffer): number {
-  const length = data.length < headBytes ? 0 : headBytes + data.readUInt32BE(0);
+  const length = data.length < frameHeadBytes ? 0 : endOfFrame(data, 0);
   return length > recordBytesMax ? 0 : length;
 }
 
-export function typeOf(data: Buffer, at: number): number {
-  return data[at + headBytes] ?? 0;
-}
-
 export function keyOf(data: Buffer, at: number): string {
-  return data.toString("hex", at + headBytes + 1, at + keyedBytes);
+  return data.toString("hex", at + frameHeadBytes + 1, at + keyedBytes);
 }
 
 /** An arrival's first arrival, or when a twin was written: both lie at the same place. */
@@ -132,13 +117,13 @@ export function isCertain(data: Buffer, at: number): boolean {
 }
 
 export function readSource(data: Buffer, at: number, end: number): { number: number; name: string } {
-  return { number: data[at + headBytes + 1] ?? 0, name: data.toString("utf8", at + sourceFixedBytes, end) };
+  return { number: data[at + frameHeadBytes + 1] ?? 0, name: data.toString("utf8", at + sourceFixedBytes, end) };
 }
 
 /** The twin that begins at `at`; undefined where none does. */
 export function readTwin(data: Buffer, at: number): { routingKey: string; body: Buffer } | undefined {
-  const end = recordEnd(data, at);
-  if (end === 0 || typeOf(data, at) !== recordType.twin) return undefined;
+  if (!isRecord(data, at) || frameType(data, at) !== recordType.twin) return undefined;
+  const end = endOfFrame(data, at);
   const bodyAt = at + twinFixedBytes + data.readUInt8(at + keyedBytes + 8);
   if (bodyAt > end) return undefined;
   return {
@@ -148,17 +133,12 @@ export function readTwin(data: Buffer, at: number): { routingKey: string; body: 
 }
 
 function writeKeyed(to: Buffer, at: number, type: number): void {
-  to[at + headBytes] = type;
-  for (let word = 0; word < 4; word++) to.writeInt32BE(keyWords[word] ?? 0, at + headBytes + 1 + 4 * word);
+  to[at + frameHeadBytes] = type;
+  for (let word = 0; word < 4; word++) to.writeInt32BE(keyWords[word] ?? 0, at + frameHeadBytes + 1 + 4 * word);
 }
 
-function seal(to: Buffer, at: number, bytes: number): void {
-  to.writeUInt32BE(bytes - headBytes, at);
-  to.writeUInt32BE(crc32(to.subarray(at + headBytes, at + bytes)), at + 4);
-}
-
-/** What each type's length can be, before its CRC is reckoned: in garbage that is looked through byte by byte. */
-function couldBe(type: number, bytes: number): boolean {
+/** What each type's length can be. */
+export function couldBe(type: number, bytes: number): boolean {
   switch (type) {
     case recordType.arrival:
       return bytes === arrivalBytes;

@@ -1,21 +1,20 @@
 import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../lib/errors.ts";
+import { frameType, readFrames } from "../lib/frames.ts";
 import { openFlags } from "../lib/open-file.ts";
 import {
-  endOf,
+  couldBe,
   headerBytes,
   isCertain,
   journalVersion,
   keyOf,
   readSource,
   readVersion,
-  recordEnd,
   recordType,
   sizeBytesOf,
   sourceNumberOf,
   timeOf,
-  typeOf,
 } from "./journal-record.ts";
 import type { Replay } from "./journal-replay.ts";
 
@@ -112,16 +111,8 @@ export interface ReadOptions {
 export async function readSegment(path: string, number: number, options: ReadOptions): Promise<ReadSegment> {
   const { data, from } = await readSegmentFile(path);
   const teller = new Teller(data, number, options);
-  let validBytes = from;
-  let damagedBytes = 0;
-  let records = 0;
-  for (let at = nextRecord(data, from); at < data.length; at = nextRecord(data, validBytes)) {
-    const end = endOf(data, at);
-    teller.tell(at, end);
-    records++;
-    damagedBytes += at - validBytes;
-    validBytes = end;
-  }
+  const found = readFrames(data, from, couldBe, (at, end) => teller.tell(at, end));
+  const { frames: records, validBytes, damagedBytes } = found;
   const isForeign = records === 0 && from === 0 && data.length >= headerBytes;
   return {
     isForeign,
@@ -155,7 +146,7 @@ class Teller {
 
   tell(at: number, end: number): void {
     const data = this.#data;
-    switch (typeOf(data, at)) {
+    switch (frameType(data, at)) {
       case recordType.arrival: {
         const atMs = this.#time(at);
         if (atMs + this.#windowMs <= this.#nowMs) break;
@@ -206,13 +197,6 @@ export async function readSegmentFile(path: string): Promise<SegmentFile> {
     `is a journal of version ${version}, this warren reads version ${journalVersion}`,
     "run the warren that wrote it, or move the folder's files away: then this host remembers only what its ledger queue tells",
   );
-}
-
-/** Where the next whole record begins, from a place on; the length of the data where there is none. Damage is passed over byte by byte. */
-export function nextRecord(data: Buffer, from: number): number {
-  let at = from;
-  while (at < data.length && recordEnd(data, at) === 0) at++;
-  return at;
 }
 
 async function readWhole(path: string): Promise<Buffer> {

@@ -338,3 +338,12 @@ test("garbage in the middle costs what it lies on, nothing else", async () => {
   expect((await reopen()).all).toEqual(some);
   expect((await readFile(file)).equals(damaged)).toBe(true);
 }, 60_000);
+
+test("what version 0.1.0 wrote is read", async () => {
+  const written =
+    "77617272656e4a4e00000001eb313fc9" +
+    "0000001f6b8cf3d901a985c32cbdee8af2ab5d7b8f6022e7814279ac7c2707b800000799a10001";
+  await writeFile(join(directory, "000000000001.journal"), Buffer.from(written, "hex"));
+  nowMs = 1_764_288_000_500;
+  expect((await reopen()).all).toEqual(["arrival a985c32cbdee8af2ab5d7b8f6022e781 1764288000123.5 other 498081 true"]);
+});

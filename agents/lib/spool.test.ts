@@ -156,3 +156,16 @@ test("a spool that a process truncated to nothing is an empty spool", async () =
   expect(second.count).toBe(0);
   await second.close();
 });
+
+test("what version 0.1.0 wrote is read, and written, byte by byte", () => {
+  const records: SpoolRecord[] = [
+    { type: "put", sequence: 7, appendedAtMs: 1764288000123, payload: Buffer.from("v00") },
+    { type: "done", sequence: 7 },
+  ];
+  const written = Buffer.from(
+    "00000010b0a1b69201000000000007019ac7c2707b7630300000000daa8fcd4702000000000007000000000000",
+    "hex",
+  );
+  expect(decodeRecords(written).records).toEqual(records);
+  expect(Buffer.concat(records.map(encodeRecord))).toEqual(written);
+});
