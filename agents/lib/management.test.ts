@@ -1,7 +1,8 @@
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createNetServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -115,6 +116,23 @@ describe("a request", () => {
     });
     await expect(open([]).sendTo(url, { path: ["x"] })).rejects.toThrow("answers with more than 1000 bytes");
   });
+
+  it.each(["http", "https"])(
+    "over %s to a broker that hangs ends with the client, and its connection with it",
+    async (scheme) => {
+      const taken = Promise.withResolvers<Socket>();
+      const server = createNetServer((socket) => taken.resolve(socket)).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      closers.push(() => server.close());
+      const client = open([`${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`]);
+      const asked = client.send({ path: "nodes" }).catch((error: unknown) => error);
+      const socket = await taken.promise;
+      const closed = once(socket.on("error", () => {}).resume(), "close");
+      await client.close();
+      expect(await asked).toBeInstanceOf(NobodyAnswers);
+      await closed;
+    },
+  );
 
   it("may be the last one that is under way when the client is closed", async () => {
     let arrived = () => {};

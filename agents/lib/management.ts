@@ -96,7 +96,12 @@ export async function inTurn<M, T>(
 /** Parallel requests to one member; further ones wait, within their time. */
 const connectionsMax = 8;
 
-type Open = { readonly dispatcher: Dispatcher; readonly headers: Readonly<Record<string, string>> };
+interface Open {
+  readonly dispatcher: Dispatcher;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Ends all connections at once, also one that a broker which hangs lets nobody set up: the dispatcher itself leaves that open. */
+  end(): Promise<void>;
+}
 
 /** The one client of RabbitMQ's management API. Connections are kept; close it after the last request. */
 export class ManagementClient {
@@ -151,7 +156,7 @@ export class ManagementClient {
   async close(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
-    await open?.then(({ dispatcher }) => dispatcher.destroy()).catch(() => {});
+    await open?.then(({ end }) => end()).catch(() => {});
   }
 
   async #request(url: string, { method = "GET", path, body, signal }: ManagementRequest): Promise<Answer> {
@@ -235,22 +240,28 @@ async function openDispatcher({ login, ca, clientCertificate, insecure, proxy }:
     ...(insecure ? { rejectUnauthorized: false } : {}),
   };
   // Each request has its own time, which covers all of these.
-  const connect = { ...tls, timeout: 0 };
+  const ending = new AbortController();
+  const connect = { ...tls, timeout: 0, signal: ending.signal };
   const options = { connections: connectionsMax, headersTimeout: 0, bodyTimeout: 0, allowH2: false, connect };
   const dispatcher = proxy
     ? new EnvHttpProxyAgent({
         ...options,
-        requestTls: { ...tls, allowH2: false },
+        requestTls: { ...tls, allowH2: false, signal: ending.signal },
         httpProxy: proxy.url,
         httpsProxy: proxy.url,
         noProxy: proxy.except,
       })
     : new Agent(options);
-  if (!login) return { dispatcher, headers: {} };
+  const end = async () => {
+    const ended = dispatcher.destroy();
+    ending.abort();
+    await ended;
+  };
+  if (!login) return { dispatcher, headers: {}, end };
   // The line end belongs to the file.
   const word = typeof login.password === "string" ? password : password?.replace(/\r?\n$/, "");
   const authorization = `Basic ${Buffer.from(`${login.user}:${word}`).toString("base64")}`;
-  return { dispatcher, headers: { authorization } };
+  return { dispatcher, headers: { authorization }, end };
 }
 
 const textOf = async (source: Source): Promise<string> =>
