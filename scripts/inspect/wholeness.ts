@@ -121,21 +121,21 @@ const busyForMs = 40_000;
 export const describeLack = ({ host, step, evidence }: Lack): string => `${host}, ${step}: ${evidence}`;
 
 /**
- * Waits for all of a stack to be whole, or for some hosts of it, with logins and certificates as they are now.
+ * Waits for all of a stack to be whole, with logins and certificates as they are now.
  *
  * @param as see `openLooker`
  * @returns what it lacks when the time is over
  */
 export async function awaitWhole(
   stack: string,
-  options: AwaitOptions & Pick<WholeOptions, "hosts">,
+  options: AwaitOptions,
   as?: (config: StackConfig) => StackConfig,
 ): Promise<Lack | undefined> {
   const looker = await openLooker(stack, as);
   try {
     return await awaitNoLack(
       () => looker.look(bareLook),
-      (evidence) => lackOf(evidence, options),
+      (evidence) => lackOf(evidence),
       options,
     );
   } finally {

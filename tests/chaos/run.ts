@@ -16,7 +16,7 @@ import { makeRound } from "./round.ts";
 import { onlooker, type Scene, tapPlace } from "./scene.ts";
 import { openChaosTap, removeTapQueue } from "./tap.ts";
 import { startTraffic } from "./traffic.ts";
-import { awaitTapped } from "./whole.ts";
+import { awaitHealed } from "./whole.ts";
 
 export interface ChaosOptions {
   readonly scene: Scene;
@@ -70,7 +70,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   let doing = "waiting for the lab and its first products";
   const progress = setInterval(() => options.onProgress?.(evidence, doing), progressEveryMs);
   try {
-    const missing = await awaitTapped(scene, readyWithinMs, signal);
+    const missing = await awaitHealed(scene, readyWithinMs, signal);
     if (missing !== undefined) throw new UserError(`lab ${scene.lab}`, `is not whole: ${missing}`, "look at its hosts");
     const traffic = startTraffic({
       run,

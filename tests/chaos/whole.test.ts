@@ -1,5 +1,23 @@
 import { describe, expect, it } from "vitest";
-import { isReplicated } from "./whole.ts";
+import { isReplicated, nodesMissing } from "./whole.ts";
+
+const node = { name: "rabbit@bunny1", running: true };
+
+describe("a cluster lacks something", () => {
+  it.each([
+    ["bunny2 knows 1 members", [node]],
+    ["bunny2 says that rabbit@bunny1 is not running", [node, { ...node, running: false }]],
+    ["rabbit@bunny1 is partitioned from rabbit@bunny3", [node, { ...node, partitions: ["rabbit@bunny3"] }]],
+    ["rabbit@bunny1 has an alarm of memory", [node, { ...node, mem_alarm: true }]],
+    ["rabbit@bunny1 has an alarm of disk", [{ ...node, disk_free_alarm: true }, node]],
+  ])("where %s", (expected, nodes) => {
+    expect(nodesMissing("bunny2", 2, nodes)).toContain(expected);
+  });
+
+  it("not where all run and know each other", () => {
+    expect(nodesMissing("bunny2", 2, [node, { ...node, partitions: [], mem_alarm: false }])).toBeUndefined();
+  });
+});
 
 describe("a queue is replicated", () => {
   it("where its mirrors are in step", () => {

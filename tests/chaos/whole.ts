@@ -1,7 +1,15 @@
-import { awaitWhole, describeLack, type Lack } from "../../scripts/inspect/wholeness.ts";
+import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { poll } from "../../scripts/lib/poll.ts";
 import type { Scene } from "./scene.ts";
 import { tapQueue } from "./tap.ts";
+
+interface NodeAnswer {
+  readonly name: string;
+  readonly running: boolean;
+  readonly partitions?: readonly string[];
+  readonly mem_alarm?: boolean;
+  readonly disk_free_alarm?: boolean;
+}
 
 export interface QueueAnswer {
   readonly name: string;
@@ -14,36 +22,65 @@ export interface QueueAnswer {
 }
 
 const askEveryMs = 250;
+const units = ["rabbitmq-server", "keepalived", "warren-dispatcher"] as const;
 
 /**
- * Waits until a lab is what it was before a fault: its cluster whole, as planned work waits for it, and the queue of the tap in step on every member.
+ * Waits until a lab is what it was before a fault: members running and knowing each other, every replica in step, no alarm, one holder of
+ * the virtual IP, the preferred one, dispatchers at work on every member.
  *
- * @param onMissing told each thing that it lacks
+ * @param onMissing told what it lacks at each look
  * @returns what it lacks when the time is over; undefined where it lacks nothing
- * @throws the signal's reason
  */
-export async function awaitTapped(
+export async function awaitHealed(
   scene: Scene,
   withinMs: number,
   signal?: AbortSignal,
   onMissing: (missing: string) => void = () => {},
 ): Promise<string | undefined> {
-  const { lab, members } = scene;
-  const deadlineMs = performance.now() + withinMs;
-  const onLack = (lack: Lack) => onMissing(describeLack(lack));
-  const lack = await awaitWhole(lab, { hosts: members, withinMs, signal, onLack });
-  if (lack) return describeLack(lack);
-  const isInStep = () => isTapInStep(scene).catch(() => false);
-  const leftMs = deadlineMs - performance.now();
-  return (await poll(isInStep, { everyMs: askEveryMs, withinMs: leftMs, signal }))
-    ? undefined
-    : `${tapQueue} lacks replicas in step`;
+  let missing: string | undefined = "not looked at";
+  const isWhole = async (): Promise<boolean> => {
+    missing = await whatIsMissing(scene);
+    if (missing !== undefined) onMissing(missing);
+    return missing === undefined;
+  };
+  await poll(isWhole, { everyMs: askEveryMs, withinMs, signal });
+  return missing;
 }
 
-async function isTapInStep({ members, management }: Scene): Promise<boolean> {
-  const queues = (await management.get(members[0] ?? "")?.ask("queues")) as QueueAnswer[];
-  const tap = queues.find(({ name }) => name === tapQueue);
-  return tap !== undefined && isReplicated(tap, members.length);
+async function whatIsMissing(scene: Scene): Promise<string | undefined> {
+  const { lab, config, members, management } = scene;
+  try {
+    const answers = await Promise.all(
+      members.map(async (host) =>
+        nodesMissing(host, members.length, (await management.get(host)?.ask("nodes")) as NodeAnswer[]),
+      ),
+    );
+    const lacking = answers.find((answer) => answer !== undefined);
+    if (lacking !== undefined) return lacking;
+    const [first = ""] = members;
+    const queues = (await management.get(first)?.ask("queues")) as QueueAnswer[];
+    const behind = queues.find((queue) => queue.name.startsWith("cmc.") && !isReplicated(queue, members.length));
+    if (behind) return `${behind.name} lacks replicas in step`;
+    if (!queues.some(({ name }) => name === tapQueue)) return `${tapQueue} is not there`;
+    const holders = await virtualIpHolders(lab, config);
+    if (holders.length !== 1) return `the virtual IP is on ${holders.join(" and ") || "no host"}`;
+    if (holders[0] !== first) return `the virtual IP is on ${holders[0]}, not on ${first}`;
+    for (const host of members) await scene.on(host, `systemctl is-active ${units.join(" ")}`);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** What a member says of the cluster that is not as it should be. */
+export function nodesMissing(host: string, count: number, nodes: readonly NodeAnswer[]): string | undefined {
+  if (nodes.length !== count) return `${host} knows ${nodes.length} members`;
+  for (const { name, running, partitions = [], mem_alarm, disk_free_alarm } of nodes) {
+    if (!running) return `${host} says that ${name} is not running`;
+    if (partitions.length > 0) return `${host} says that ${name} is partitioned from ${partitions.join(", ")}`;
+    if (mem_alarm || disk_free_alarm) return `${name} has an alarm of ${mem_alarm ? "memory" : "disk"}`;
+  }
+  return undefined;
 }
 
 /** On every member: as mirrors in step, or as replicas of a quorum queue. */
