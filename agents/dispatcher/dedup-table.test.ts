@@ -227,6 +227,7 @@ test("from 10,000 products to a million it grows by at most 60 bytes each, twins
   // 44 by construction. The system counts whole pages, of everything in the process.
   expect(bytes).toBeGreaterThan(30);
   expect(bytes).toBeLessThan(60);
-  // Of ten additions: processor time of this thread, so that other processes don't count; the system tells it in 4 ms steps.
-  expect(longestMs).toBeLessThan(5);
+  // Of ten additions: processor time of this thread, so that other processes don't count; the system tells it in steps of 4 ms, and one
+  // that falls between two of them may be told as both. A pause of a table that is copied is ten times that.
+  expect(longestMs).toBeLessThan(9);
 }, 180_000);
