@@ -6,20 +6,11 @@ import { readOperatorCa } from "../../scripts/engine/operator-ca.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
 import { virtualIpHolder } from "../../scripts/lab/virtual-ip.ts";
 import { poll } from "../../scripts/lib/poll.ts";
+import { isReplicated, type QueueAnswer } from "../chaos/whole.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
 /** A killed broker waits some seconds, boots, joins, and its replicas are filled; then the virtual IP comes back. */
 const wholeTimeoutMs = 90_000;
-
-interface QueueAnswer {
-  readonly name: string;
-  readonly state?: string;
-  readonly slave_nodes?: readonly string[];
-  readonly synchronised_slave_nodes?: readonly string[];
-  /** Of quorum queues. */
-  readonly members?: readonly string[];
-  readonly online?: readonly string[];
-}
 
 /**
  * Waits until all members are what they were before a fault: running, every replica in step, the virtual IP where its priority has it. The
@@ -53,15 +44,6 @@ export async function untilWhole(): Promise<void> {
   await until("the cluster is whole", wholeTimeoutMs, isWhole).catch((error: Error) => {
     throw new Error(`${error.message}: ${missing}`);
   });
-}
-
-/** On every member: as mirrors in step, or as replicas of a quorum queue. */
-function isReplicated(queue: QueueAnswer, members: number): boolean {
-  const { state, slave_nodes = [], synchronised_slave_nodes = [], online = [] } = queue;
-  const mirrored = slave_nodes.length === members - 1 && synchronised_slave_nodes.length === members - 1;
-  return (
-    state === "running" && (queue.members ? queue.members.length === members && online.length === members : mirrored)
-  );
 }
 
 /** What the management API of one host answers. */

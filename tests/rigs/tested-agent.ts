@@ -76,17 +76,24 @@ export class TestedAgent {
 
   /** What its `/health` says. Rejects where it has a key that the schema doesn't know, or one of another type. */
   async health(): Promise<Health> {
-    const { metricsPort } = await this.logged("starting");
-    return healthSchema.strict().parse(await (await fetch(`http://127.0.0.1:${metricsPort}/health`)).json());
+    return healthSchema.strict().parse(await (await fetch(`${await this.#url()}/health`)).json());
+  }
+
+  /** OpenMetrics, as text. */
+  async metrics(): Promise<string> {
+    return (await fetch(`${await this.#url()}/metrics`)).text();
   }
 
   /** One sample's value; 0 where there is none. `name` with its labels, without the prefix. */
   async metric(name: string): Promise<number> {
-    const { metricsPort } = await this.logged("starting");
-    const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
     const prefix = `warren_${this.#options.agent.replaceAll("-", "_")}_`;
-    const line = text.split("\n").find((each) => each.startsWith(`${prefix}${name} `));
+    const line = (await this.metrics()).split("\n").find((each) => each.startsWith(`${prefix}${name} `));
     return Number(line?.split(" ")[1] ?? 0);
+  }
+
+  /** Resolves to exit code and signal. */
+  get exited(): Promise<unknown[]> {
+    return this.#ended;
   }
 
   /** SIGKILL; resolves when it is gone. */
@@ -101,6 +108,10 @@ export class TestedAgent {
     return this.#ended;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   roomForFiles(): void {
     execFileSync("prlimit", ["--pid", String(this.pid), "--fsize=unlimited:unlimited"]);
   }
@@ -110,6 +121,11 @@ export class TestedAgent {
       .slice(-lastLinesMax)
       .map((line) => JSON.stringify(line))
       .join("\n");
+  }
+
+  async #url(): Promise<string> {
+    const { metricsPort } = await this.logged("starting");
+    return `http://127.0.0.1:${metricsPort}`;
   }
 
   #onLine(text: string): void {
