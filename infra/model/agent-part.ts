@@ -33,6 +33,19 @@ const shutdownTimeoutMs = 10_000;
 export const productAccount = { name: "px", home: "/apps/px" };
 export const serviceAccount = { name: "warren", home: "/var/lib/warren" };
 
+/** What runs the agents of a host, and where the program of each is. Units say the same (`templates`). */
+export const nodeProgram = "/opt/warren/node/bin/node";
+export const agentProgram = (program: string): string => `/opt/warren/agents/${program}.mjs`;
+const configFile = (name: string): string => `/etc/warren/${name}.json`;
+
+/** What starts an agent of a host by hand, with the config of its unit. @param name of the unit, which of several differs from the program's */
+export const agentCommandLine = (program: string, name: string = program): readonly string[] => [
+  nodeProgram,
+  agentProgram(program),
+  "--config",
+  configFile(name),
+];
+
 /** What an agent's own config says beyond the common part; what is left out is the agent's default. */
 export type Own<Config extends CommonConfig> = Partial<Omit<Config, keyof CommonConfig>>;
 
@@ -95,7 +108,7 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
     shutdownTimeoutMs,
   };
   const files = [
-    rootFile(`/etc/warren/${name}.json`, json({ ...common, ...shell.own })),
+    rootFile(configFile(name), json({ ...common, ...shell.own })),
     ...credentials.map(({ file, content }) => rootFile(file, content, { mode: "0600", secret: true })),
     rootFile(
       `/etc/systemd/system/warren-${name}.service`,
@@ -116,8 +129,8 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
   ];
   const place = { owner: "root", group: "root", mode: "0755" };
   const installed = [
-    { ...place, name: "node", path: "/opt/warren/node/bin/node", ...artifacts.node },
-    { ...place, name: program, path: `/opt/warren/agents/${program}.mjs`, ...artifacts[program] },
+    { ...place, name: "node", path: nodeProgram, ...artifacts.node },
+    { ...place, name: program, path: agentProgram(program), ...artifacts[program] },
   ];
   return {
     accounts: [shell.account],

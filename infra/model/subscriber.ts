@@ -1,6 +1,6 @@
 import { renderSubscriberService } from "../../templates/render.ts";
 import { passwordOf } from "../config/index.ts";
-import { productAccount } from "./agent-part.ts";
+import { agentProgram, nodeProgram, productAccount } from "./agent-part.ts";
 import { publicServer } from "./delivery.ts";
 import { rootFile } from "./files.ts";
 import type { HostPart, PartContext } from "./part.ts";
@@ -42,8 +42,8 @@ export function subscriberPart({ config, host, artifacts }: PartContext): HostPa
   );
   const place = { owner: "root", group: "root", mode: "0755" };
   const installed = [
-    { ...place, name: "node", path: "/opt/warren/node/bin/node", ...artifacts.node },
-    { ...place, name: "subscriber", path: "/opt/warren/agents/subscriber.mjs", ...artifacts.subscriber },
+    { ...place, name: "node", path: nodeProgram, ...artifacts.node },
+    { ...place, name: "subscriber", path: agentProgram("subscriber"), ...artifacts.subscriber },
   ];
   const owned = { owner: productAccount.name, group: productAccount.name, mode: "0755" };
   return {

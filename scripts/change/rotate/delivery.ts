@@ -7,6 +7,7 @@ import { deliversBy } from "../../../infra/config/delivery.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { actSecretly } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
+import { agentCommandLine } from "../../../infra/model/agent-part.ts";
 import { deliveryCredential, deliveryPlaces } from "../../../infra/model/delivery.ts";
 import { openHosts } from "../../engine/hosts.ts";
 import { setConfig } from "../../engine/stack-config.ts";
@@ -125,10 +126,9 @@ async function tryLogin(reach: Hosts, { host, agent, called, name, content }: Lo
     run("umask", "077"),
     to(`${folder}/${name}`, run("printf", "%s", content)),
   );
-  const program = ["/opt/warren/node/bin/node", "/opt/warren/agents/sender.mjs"];
   const ask = run(
-    ...["timeout", String(loginSeconds - 10), "env", `CREDENTIALS_DIRECTORY=${folder}`, ...program],
-    ...["--config", `/etc/warren/${agent}.json`, "--log-in"],
+    ...["timeout", String(loginSeconds - 10), "env", `CREDENTIALS_DIRECTORY=${folder}`],
+    ...[...agentCommandLine("sender", agent), "--log-in"],
   );
   const remove = run("rm", "-rf", folder);
   const ended = await actSecretly(reach, {

@@ -1,7 +1,7 @@
 import { type ExportLine, parseExportLine, type Selection } from "../../../agents/lib/journal-export.ts";
 import { quote } from "../../../infra/commands/command.ts";
 import { askedAs, type Bounds } from "../../../infra/commands/question.ts";
-import { productAccount, serviceAccount } from "../../../infra/model/agent-part.ts";
+import { agentCommandLine, nodeProgram, productAccount, serviceAccount } from "../../../infra/model/agent-part.ts";
 import { formerReaders } from "./former-journal.ts";
 
 /** Agents of whose journals something is asked, by the account that has them. */
@@ -10,7 +10,6 @@ export type JournaledAgent = keyof typeof accounts;
 
 export const isJournaled = (agent: string): agent is JournaledAgent => Object.hasOwn(accounts, agent);
 
-const node = "/opt/warren/node/bin/node";
 /** A program ends with it where it doesn't know an option. */
 const unknownOption = 2;
 
@@ -27,12 +26,11 @@ export interface JournalQuestion extends Selection {
 export function askJournal(agent: JournaledAgent, { sinceMs, key, linesMax, bounds }: JournalQuestion): string {
   const state = `/var/lib/warren/${agent}`;
   const asked = [
-    ...["env", `STATE_DIRECTORY=${state}`, node, `/opt/warren/agents/${agent}.mjs`],
-    ...["--config", `/etc/warren/${agent}.json`, "--export"],
+    ...["env", `STATE_DIRECTORY=${state}`, ...agentCommandLine(agent), "--export"],
     ...(sinceMs === undefined ? [] : ["--since", new Date(sinceMs).toISOString()]),
     ...(key === undefined ? [] : ["--key", key]),
   ];
-  const former = [node, "-e", formerReaders[agent], state, String(sinceMs ?? ""), key ?? ""];
+  const former = [nodeProgram, "-e", formerReaders[agent], state, String(sinceMs ?? ""), key ?? ""];
   const [now, before] = [asked, former].map((argv) => argv.map(quote).join(" "));
   const last = linesMax === undefined ? "" : ` | tail -n ${linesMax}`;
   const script = `{ ${now}; [ $? -ne ${unknownOption} ] || ${before}; }${last}`;
