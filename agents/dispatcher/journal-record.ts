@@ -86,9 +86,6 @@ export function writeSource(to: Buffer, at: number, number: number, name: string
   sealFrame(to, at, sourceFixedBytes + to.write(name, at + sourceFixedBytes));
 }
 
-/** Whether a whole record begins at `at`. */
-export const isRecord = (data: Buffer, at: number): boolean => isFrame(data, at, couldBe);
-
 /** Bytes of a whole record by its first `frameHeadBytes`; 0 where they can't be that. */
 export function recordLength(data: Buffer): number {
   const length = data.length < frameHeadBytes ? 0 : endOfFrame(data, 0);
@@ -122,7 +119,7 @@ export function readSource(data: Buffer, at: number, end: number): { number: num
 
 /** The twin that begins at `at`; undefined where none does. */
 export function readTwin(data: Buffer, at: number): { routingKey: string; body: Buffer } | undefined {
-  if (!isRecord(data, at) || frameType(data, at) !== recordType.twin) return undefined;
+  if (!isFrame(data, at, couldBe) || frameType(data, at) !== recordType.twin) return undefined;
   const end = endOfFrame(data, at);
   const bodyAt = at + twinFixedBytes + data.readUInt8(at + keyedBytes + 8);
   if (bodyAt > end) return undefined;
