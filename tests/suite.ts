@@ -94,13 +94,15 @@ function slowestTests(report: VitestReport | undefined): SlowTest[] {
 }
 
 const reasonLinesMax = 12;
+const reasonWidth = 300;
 
 /** The stack, and what a terminal would colour, are in the report above. */
 function describeFailure(file: string, name = "", message = "no reason given"): string {
   const reason = stripVTControlCharacters(message)
     .split("\n")
     .filter((line) => line.trim() !== "" && !/^ +at /.test(line))
-    .slice(0, reasonLinesMax);
+    .slice(0, reasonLinesMax)
+    .map((line) => (line.length > reasonWidth ? `${line.slice(0, reasonWidth)}…` : line));
   return [`${path.relative(checkout, file)} > ${name}`, ...reason.map((line) => `  ${line}`)].join("\n");
 }
 

@@ -44,12 +44,13 @@ long    what takes minutes of brokers and hosts: upgrades, rotations, drills, ch
         const suites = results.map(({ name, passed, failed, seconds }) => ({ name, passed, failed, seconds }));
         await writeFile(options.json, `${JSON.stringify({ passed, failed, suites }, null, 2)}\n`);
       }
-      for (const { name, failures = [] } of results) {
-        for (const failure of failures) process.stdout.write(`\nfailed, ${name}: ${failure}\n`);
-      }
       const slowest = results.flatMap(({ slowest = [] }) => slowest);
       for (const { name, seconds } of slowest) process.stdout.write(`${seconds.toFixed(0).padStart(5)} s  ${name}\n`);
-      process.stdout.write(`\n${resultTable(results)}\n${passed} passed, ${failed} failed\n`);
+      process.stdout.write(`\n${resultTable(results)}\n`);
+      for (const { name, failures = [] } of results) {
+        for (const failure of failures) process.stdout.write(`failed, ${name}: ${failure}\n\n`);
+      }
+      process.stdout.write(`${passed} passed, ${failed} failed\n`);
       if (failed > 0 || passed === 0) process.exitCode = 1;
     });
 }

@@ -187,6 +187,7 @@ async function sendAll(
 ): Promise<Error | undefined> {
   try {
     const socket = await opened;
+    if (socket.errored) throw socket.errored;
     const counted = async function* () {
       for await (const chunk of chunks) {
         onProgress();

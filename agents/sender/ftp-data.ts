@@ -24,7 +24,7 @@ export async function openData(ftp: FTPContext, { mode, timeoutMs }: DataOptions
 async function openPassive(ftp: FTPContext, timeoutMs: number): Promise<DataConnection> {
   const host = ftp.socket.remoteAddress;
   const port = await passivePort(ftp);
-  const raw = connect({ host, port });
+  const raw = errorsHeld(connect({ host, port }));
   const connected = within(once(raw, "connect"), timeoutMs, `port ${port} of the server takes no connection`);
   connected.catch(() => {});
   return {
@@ -68,6 +68,7 @@ async function openActive(ftp: FTPContext, timeoutMs: number): Promise<DataConne
     async socket() {
       [raw] = (await within(accepted, timeoutMs, `the server opens no connection to ${address}`)) as [Socket];
       // Whoever was quicker than the server is not it.
+      errorsHeld(raw);
       if (raw.remoteAddress !== ftp.socket.remoteAddress) throw new Error(`${raw.remoteAddress} is not the server`);
       return secured(ftp, raw, timeoutMs);
     },
@@ -94,12 +95,17 @@ async function secured(ftp: FTPContext, raw: Socket, timeoutMs: number): Promise
   const { socket: control } = ftp;
   if (!(control instanceof TLSSocket)) return raw;
   const session = ftp.tlsSessionStore ?? control.getSession();
-  const socket = connectTls({ ...ftp.tlsOptions, socket: raw, session });
+  const socket = errorsHeld(connectTls({ ...ftp.tlsOptions, socket: raw, session }));
   socket.on("session", (next) => {
     ftp.tlsSessionStore = next;
   });
   await within(once(socket, "secureConnect"), timeoutMs, "no TLS on the connection for data");
   return socket;
+}
+
+/** A connection may break while nobody waits for it, between its opening and the first byte: `errored` keeps why. */
+function errorsHeld<S extends Socket>(socket: S): S {
+  return socket.on("error", () => {});
 }
 
 async function within<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
