@@ -1,3 +1,4 @@
+import { fewPerSecond } from "./flowing.ts";
 import { ldap } from "./ldap.ts";
 import { oneLab } from "./one-lab.ts";
 import { provisioning } from "./provisioning.ts";
@@ -15,4 +16,4 @@ provisioning();
 products();
 publicRoad();
 ldap();
-rollingRestart();
+rollingRestart({ perSecond: fewPerSecond });

@@ -4,7 +4,7 @@ import { memberIsReplaced } from "./member-replace.ts";
 import { membership } from "./membership.ts";
 import { oneLab } from "./one-lab.ts";
 import { packagesUpgraded } from "./package-upgrade.ts";
-import { drills } from "./rolling.ts";
+import { drills, rollingRestart } from "./rolling.ts";
 import { rotation } from "./rotation.ts";
 import { bringMadeSubject, useSubject } from "./subject.ts";
 
@@ -13,6 +13,7 @@ useSubject("long4", "lab4");
 oneLab(bringMadeSubject);
 
 closed();
+rollingRestart();
 drills();
 rotation();
 packagesUpgraded();

@@ -4,46 +4,24 @@ import { clusterModels } from "../../infra/model/cluster.ts";
 import { managementOf } from "../../infra/observe/management.ts";
 import { readOperatorCa } from "../../scripts/engine/operator-ca.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
-import { virtualIpHolder } from "../../scripts/lab/virtual-ip.ts";
 import { poll } from "../../scripts/lib/poll.ts";
-import { isReplicated, type QueueAnswer } from "../chaos/whole.ts";
-import { lab, stackConfig, until } from "./subject.ts";
+import { closeScene, openScene } from "../chaos/scene.ts";
+import { awaitHealed } from "../chaos/whole.ts";
+import { lab, stackConfig } from "./subject.ts";
 
 /** A killed broker waits some seconds, boots, joins, and its replicas are filled; then the virtual IP comes back. */
 const wholeTimeoutMs = 90_000;
 
-/**
- * Waits until all members are what they were before a fault: running, every replica in step, the virtual IP where its priority has it. The
- * next fault then meets a whole cluster, as the first one did.
- */
+/** Waits until the cluster is healthy, so that the next fault meets what the first one met. */
 export async function untilWhole(): Promise<void> {
-  const config = await stackConfig();
-  const bunnies = config.brokers[config.announcements.broker]?.members ?? [];
-  let missing = "";
-  const isWhole = async (): Promise<boolean> => {
-    try {
-      for (const host of bunnies) {
-        const nodes = await ask<{ running: boolean; partitions?: string[] }[]>(config, host, "nodes");
-        if (nodes.some((node) => !node.running || (node.partitions ?? []).length > 0))
-          throw new Error("a node is away");
-        if (nodes.length !== bunnies.length) throw new Error(`${host} knows ${nodes.length} members`);
-      }
-      const queues = await ask<QueueAnswer[]>(config, bunnies[0] ?? "", "queues");
-      const behind = queues
-        .filter(({ name }) => name.startsWith("cmc."))
-        .find((queue) => !isReplicated(queue, bunnies.length));
-      if (behind) throw new Error(`${behind.name} lacks replicas in step`);
-      const holder = await virtualIpHolder(lab, config);
-      if (holder !== bunnies[0]) throw new Error(`the virtual IP is on ${holder}`);
-      return true;
-    } catch (error) {
-      missing = (error as Error).message;
-      return false;
-    }
-  };
-  await until("the cluster is whole", wholeTimeoutMs, isWhole).catch((error: Error) => {
-    throw new Error(`${error.message}: ${missing}`);
-  });
+  const scene = await openScene(lab, await stackConfig());
+  try {
+    const missing = await awaitHealed(scene, { withinMs: wholeTimeoutMs });
+    if (missing !== undefined)
+      throw new Error(`not within ${wholeTimeoutMs / 1000} s: the cluster is whole: ${missing}`);
+  } finally {
+    closeScene(scene);
+  }
 }
 
 /** What the management API of one host answers. */

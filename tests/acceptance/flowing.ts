@@ -12,6 +12,8 @@ import { lab, stackConfig, until } from "./subject.ts";
 const seed = 5;
 /** Products while planned work is done: the requirement's figure. */
 export const productsPerSecond = 50;
+/** The same where two cores that also run thirteen hosts have to keep up: what comes by is proof, how much of it is not. */
+export const fewPerSecond = 10;
 
 export interface Work {
   readonly name: string;
@@ -19,7 +21,11 @@ export interface Work {
 }
 
 /** Does work in the place of faults: products come before, meanwhile and afterwards, all is whole after each, and each product is counted. */
-export async function whileFlowing(works: readonly Work[], withinMs: number): Promise<Account> {
+export async function whileFlowing(
+  works: readonly Work[],
+  withinMs: number,
+  ratePerSecond = productsPerSecond,
+): Promise<Account> {
   const scene = await openScene(lab, await stackConfig());
   const failures: unknown[] = [];
   const faults = works.map(
@@ -35,7 +41,7 @@ export async function whileFlowing(works: readonly Work[], withinMs: number): Pr
   );
   try {
     const result = await runChaos({
-      ...{ scene, seed, faults, rounds: faults.length, ratePerSecond: productsPerSecond },
+      ...{ scene, seed, faults, rounds: faults.length, ratePerSecond },
       durationMs: Number.POSITIVE_INFINITY,
       signal: AbortSignal.timeout(withinMs),
       say: (text) => process.stderr.write(`${text}\n`),

@@ -19,12 +19,12 @@ const drillHoldSeconds = 2;
  * `./warren restart` of a sound system, run as a person runs it, while products flow: none is lost, none goes out twice. Doesn't prove what a restart does
  * to a system that breaks meanwhile.
  */
-export function rollingRestart(): void {
+export function rollingRestart({ perSecond }: { readonly perSecond?: number } = {}): void {
   describe("planned work while products flow", () => {
     it("restarts all hosts in turn: nothing is lost, nothing goes out twice", { timeout: testWithinMs }, async () => {
       const { answers, account } = await whileProductsFlow<{
         turns: { host: string; outcome: string; seconds: number }[];
-      }>([["restart", "--again", "--wait", "300"]], restartWithinMs);
+      }>([["restart", "--again", "--wait", "300"]], restartWithinMs, perSecond);
       const [{ turns } = { turns: [] }] = answers.values();
       expect(turns).not.toEqual([]);
       expect(turns.map(({ outcome }) => outcome)).toEqual(turns.map(() => "restarted"));
@@ -77,7 +77,7 @@ export function drills(): void {
 }
 
 /** Verbs as a person runs them with `--json`, one after the other. Answers are by their second word. */
-async function whileProductsFlow<Answer>(verbs: readonly (readonly string[])[], timeoutMs: number) {
+async function whileProductsFlow<Answer>(verbs: readonly (readonly string[])[], timeoutMs: number, perSecond?: number) {
   const answers = new Map<string, Answer>();
   const works = verbs.map((words): Work => {
     const act = async () => {
@@ -88,5 +88,5 @@ async function whileProductsFlow<Answer>(verbs: readonly (readonly string[])[], 
     };
     return { name: words.slice(0, 2).join(" "), act };
   });
-  return { account: await whileFlowing(works, testWithinMs), answers };
+  return { account: await whileFlowing(works, testWithinMs, perSecond), answers };
 }

@@ -6,6 +6,7 @@ import type { Fault, Targets } from "./faults.ts";
 import type { PlannedRound } from "./plan.ts";
 import type { Scene } from "./scene.ts";
 import { askSteps, type Steps, type Struck } from "./steps.ts";
+import { tapQueue } from "./tap.ts";
 import { awaitHealed } from "./whole.ts";
 
 export interface RoundOptions {
@@ -59,7 +60,12 @@ export async function makeRound(options: RoundOptions): Promise<RoundRecord | un
   options.onOpenFault?.(undefined);
   const recovering = (lacks: string) => tell(`${what}, healed: ${lacks}`);
   recovering("recovering");
-  const lacking = await awaitHealed(scene, wholeWithinMs, signal, recovering).catch(brokenOff);
+  const lacking = await awaitHealed(scene, {
+    withinMs: wholeWithinMs,
+    signal,
+    queue: tapQueue,
+    onMissing: recovering,
+  }).catch(brokenOff);
   if (lacking === undefined) recovering("waiting for the products of before");
   const missing = lacking ?? (await awaitArrivals(options));
   const wholeMs = Date.now();

@@ -14,7 +14,7 @@ import { runMark } from "./products.ts";
 import { describeRound } from "./report.ts";
 import { makeRound } from "./round.ts";
 import { onlooker, type Scene, tapPlace } from "./scene.ts";
-import { openChaosTap, removeTapQueue } from "./tap.ts";
+import { openChaosTap, removeTapQueue, tapQueue } from "./tap.ts";
 import { startTraffic } from "./traffic.ts";
 import { awaitHealed } from "./whole.ts";
 
@@ -70,7 +70,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   let doing = "waiting for the lab and its first products";
   const progress = setInterval(() => options.onProgress?.(evidence, doing), progressEveryMs);
   try {
-    const missing = await awaitHealed(scene, readyWithinMs, signal);
+    const missing = await awaitHealed(scene, { withinMs: readyWithinMs, signal, queue: tapQueue });
     if (missing !== undefined) throw new UserError(`lab ${scene.lab}`, `is not whole: ${missing}`, "look at its hosts");
     const traffic = startTraffic({
       run,

@@ -1,7 +1,6 @@
 import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { poll } from "../../scripts/lib/poll.ts";
 import type { Scene } from "./scene.ts";
-import { tapQueue } from "./tap.ts";
 
 interface NodeAnswer {
   readonly name: string;
@@ -24,30 +23,36 @@ export interface QueueAnswer {
 const askEveryMs = 250;
 const units = ["rabbitmq-server", "keepalived", "warren-dispatcher"] as const;
 
+export interface HealedOptions {
+  readonly withinMs: number;
+  readonly signal?: AbortSignal;
+  /** A queue beside those of the agents that has to be there. */
+  readonly queue?: string;
+  /** Called with what is missing, at each look. */
+  onMissing?(missing: string): void;
+}
+
 /**
  * Waits until a lab is what it was before a fault: members running and knowing each other, every replica in step, no alarm, one holder of
  * the virtual IP, the preferred one, dispatchers at work on every member.
  *
- * @param onMissing told what it lacks at each look
  * @returns what it lacks when the time is over; undefined where it lacks nothing
  */
 export async function awaitHealed(
   scene: Scene,
-  withinMs: number,
-  signal?: AbortSignal,
-  onMissing: (missing: string) => void = () => {},
+  { withinMs, signal, queue, onMissing }: HealedOptions,
 ): Promise<string | undefined> {
   let missing: string | undefined = "not looked at";
   const isWhole = async (): Promise<boolean> => {
-    missing = await whatIsMissing(scene);
-    if (missing !== undefined) onMissing(missing);
+    missing = await whatIsMissing(scene, queue);
+    if (missing !== undefined) onMissing?.(missing);
     return missing === undefined;
   };
   await poll(isWhole, { everyMs: askEveryMs, withinMs, signal });
   return missing;
 }
 
-async function whatIsMissing(scene: Scene): Promise<string | undefined> {
+async function whatIsMissing(scene: Scene, wanted: string | undefined): Promise<string | undefined> {
   const { lab, config, members, management } = scene;
   try {
     const answers = await Promise.all(
@@ -61,7 +66,7 @@ async function whatIsMissing(scene: Scene): Promise<string | undefined> {
     const queues = (await management.get(first)?.ask("queues")) as QueueAnswer[];
     const behind = queues.find((queue) => queue.name.startsWith("cmc.") && !isReplicated(queue, members.length));
     if (behind) return `${behind.name} lacks replicas in step`;
-    if (!queues.some(({ name }) => name === tapQueue)) return `${tapQueue} is not there`;
+    if (wanted !== undefined && !queues.some(({ name }) => name === wanted)) return `${wanted} is not there`;
     const holders = await virtualIpHolders(lab, config);
     if (holders.length !== 1) return `the virtual IP is on ${holders.join(" and ") || "no host"}`;
     if (holders[0] !== first) return `the virtual IP is on ${holders[0]}, not on ${first}`;
