@@ -10,7 +10,6 @@ import { messagesSurvive } from "./messages-survive.ts";
 import { oneLab } from "./one-lab.ts";
 import { provisioning } from "./provisioning.ts";
 import { publicRoad } from "./public-road.ts";
-import { bringSubject } from "./subject.ts";
 import { agentKills, products } from "./traffic.ts";
 import { unreachable } from "./unreachable.ts";
 import { faultOfEachStep, verifyNamesFaults } from "./verify-faults.ts";
@@ -18,7 +17,7 @@ import { virtualIp } from "./virtual-ip.ts";
 
 // One lab for all of it, with both roads, from bare hosts to none, and every part goes on from where the one before it has left the hosts.
 // What takes minutes and is seldom touched is in acceptance.long.test.ts.
-oneLab(bringSubject);
+oneLab();
 
 provisioning();
 installation();

@@ -7,13 +7,13 @@ import { ldap } from "./ldap.ts";
 import { membership } from "./membership.ts";
 import { oneLab } from "./one-lab.ts";
 import { rollout } from "./rollout.ts";
-import { bringMadeSubject, useSubject } from "./subject.ts";
+import { useSubject } from "./subject.ts";
 import { verifyNamesFaults } from "./verify-faults.ts";
 import { virtualIpMoves } from "./virtual-ip-moves.ts";
 
 // Beside acceptance.lab.test.ts, on the same stack: what takes minutes.
 useSubject("long", "lab");
-oneLab(bringMadeSubject);
+oneLab();
 
 backupAndRestore({ killed: true });
 rollout({ mayDeliverTwice: true });

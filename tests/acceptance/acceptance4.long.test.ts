@@ -6,11 +6,11 @@ import { oneLab } from "./one-lab.ts";
 import { packagesUpgraded } from "./package-upgrade.ts";
 import { drills, rollingRestart } from "./rolling.ts";
 import { rotation } from "./rotation.ts";
-import { bringMadeSubject, useSubject } from "./subject.ts";
+import { useSubject } from "./subject.ts";
 
 // Beside acceptance4.lab.test.ts, on the same stack: what takes minutes.
 useSubject("long4", "lab4");
-oneLab(bringMadeSubject);
+oneLab();
 
 closed();
 rollingRestart();

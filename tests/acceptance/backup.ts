@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { managementUrl } from "../../infra/observe/management.ts";
 import type { Value } from "../../infra/plugins/lib/values.ts";
 import { ManagementApi } from "../../infra/plugins/rabbitmq/management-api.ts";
@@ -20,6 +20,7 @@ import { takeUntil, withChannel } from "./broker.ts";
 import { labCluster } from "./broker-change.ts";
 import { noteSeconds } from "./figures.ts";
 import { killHalfWay } from "./flowing.ts";
+import { part } from "./one-lab.ts";
 import { expectNothingToChange, lab, send, stackConfig, warren } from "./subject.ts";
 
 /** A backup, two restores, and products on the way. */
@@ -39,7 +40,7 @@ const handMade = [
  * @param killed the command is killed half way, with its engine, and given once more
  */
 export function backupAndRestore({ killed }: { readonly killed: boolean }): void {
-  describe("a backup", () => {
+  part("a backup", () => {
     it(
       `brings bare hosts to flowing products by one command${killed ? ", which was killed half way and given again" : ""}`,
       async () => {

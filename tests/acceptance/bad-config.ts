@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
+import { part } from "./one-lab.ts";
 import { withChangedStack } from "./stack-file.ts";
 import { lab, preview, stackConfig, stackTrace, up, type WarrenResult, warren } from "./subject.ts";
 
@@ -38,7 +39,7 @@ async function expectRefused(act: () => Promise<WarrenResult>, ...words: readonl
 }
 
 export function badConfig(): void {
-  describe("a mistake in a stack's config is told once, and nothing is registered:", () => {
+  part("a mistake in a stack's config is told once, and nothing is registered:", () => {
     it.each([
       ["preview", preview],
       ["up", up],

@@ -2,11 +2,12 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { ConfirmChannel, GetMessage } from "amqplib";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import { deadLetterQueue } from "../../agents/lib/topology.ts";
 import { hostRoot } from "../../scripts/lab/index.ts";
 import { hostsOf } from "../../scripts/lab/send-products.ts";
 import { takeUntil, withChannel } from "./broker.ts";
+import { part } from "./one-lab.ts";
 import { lab, on, send, stackConfig, stackTrace, textOf, untilPrints } from "./subject.ts";
 
 const productRoot = async (urp = "urp-1") =>
@@ -46,7 +47,7 @@ async function announceBoth(channel: ConfirmChannel, what: string) {
 }
 
 export function badProducts(): void {
-  describe("what is wrong with one product does no harm to others:", () => {
+  part("what is wrong with one product does no harm to others:", () => {
     afterEach(() => onPullers("systemctl start warren-puller"));
 
     it("one that its server has deleted between announcement and pull comes from the other", async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { render, run } from "../../infra/commands/command.ts";
 import { candidate } from "../../infra/commands/files.ts";
 import { rabbitmqctl } from "../../infra/commands/rabbitmq.ts";
@@ -6,6 +6,7 @@ import { brokerConfigFiles } from "../../infra/model/broker-files.ts";
 import { brokerSettings, nodeTimeoutMsOf } from "../../infra/model/broker-settings.ts";
 import { configTerms } from "../../infra/model/broker-terms.ts";
 import { formatTerm } from "../../templates/erlang-terms.ts";
+import { part } from "./one-lab.ts";
 import { on, stackConfig, textOf } from "./subject.ts";
 
 /**
@@ -27,7 +28,7 @@ const differing = (terms: string) =>
 
 /** What every broker of the stack has read of its configuration. */
 export function brokerConfig(): void {
-  describe("the configuration of a broker", () => {
+  part("the configuration of a broker", () => {
     it("is accepted by the broker's own reader, which was not there yet when the file came", async () => {
       for (const { cluster, broker, member, nodeTimeoutMs } of await members()) {
         for (const { path, validate = [] } of brokerConfigFiles(cluster, broker, nodeTimeoutMs)) {

@@ -1,10 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { ProductRecord } from "../chaos/evidence.ts";
 import { faults as allFaults, type Fault } from "../chaos/faults.ts";
 import { formatChaos } from "../chaos/report.ts";
 import { runChaos } from "../chaos/run.ts";
 import { closeScene, openScene } from "../chaos/scene.ts";
 import { note } from "./figures.ts";
+import { part } from "./one-lab.ts";
 import { lab, stackConfig } from "./subject.ts";
 
 const seed = 4;
@@ -30,7 +31,7 @@ interface Limits {
 
 /** Faults of many kinds while products flow: what `./warren chaos` does, each fault once. Doesn't prove what it leaves out. */
 export function chaos({ mayRepeatAfter = [], mayDeliverTwice = false, madeElsewhere = [] }: Limits = {}): void {
-  describe("while products flow and one thing after the other breaks", () => {
+  part("while products flow and one thing after the other breaks", () => {
     it(
       mayDeliverTwice
         ? "every product arrives, and none is dispatched twice"

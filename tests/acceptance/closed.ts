@@ -1,4 +1,5 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
+import { part } from "./one-lab.ts";
 import { brokerSubject, reachFrom, reachFromHere } from "./reach.ts";
 import { withChangedStack } from "./stack-file.ts";
 import { expectNothingToChange, on, textOf, untilPrints, up } from "./subject.ts";
@@ -15,7 +16,7 @@ export function closed(): void {
 }
 
 function ports(): void {
-  describe("a broker's ports", () => {
+  part("a broker's ports", () => {
     afterAll(async () => {
       const { members } = await brokerSubject();
       await Promise.all(members.map(({ name }) => on(name, `systemctl stop ${listener} 2>/dev/null; true`)));
@@ -78,7 +79,7 @@ function ports(): void {
 
 /** Two runs of `up`; in one stack, as the rules that come of it are the same text for every generation, which each one's nftables checks. */
 export function managementFrom(): void {
-  describe("a broker's ports", () => {
+  part("a broker's ports", () => {
     it("for management can be for some networks alone, and rules of others stay", async () => {
       const { config, broker, first, second, outsider } = await brokerSubject();
       const own = await textOf(first.name, "ip -4 route show default | cut -d' ' -f3");
@@ -109,7 +110,7 @@ export function managementFrom(): void {
 }
 
 function sandbox(): void {
-  describe("the broker's unit", () => {
+  part("the broker's unit", () => {
     it("is exposed to 4.0 at most, and understood by systemd", async () => {
       const { members } = await brokerSubject();
       for (const { name } of members) {

@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
 import { withChannel } from "./broker.ts";
+import { part } from "./one-lab.ts";
 import { lab, until, warren } from "./subject.ts";
 
 const dead = (...words: readonly string[]) => warren(["dead", ...words, "-s", lab]);
@@ -14,7 +15,7 @@ const untilThere = (count: number) =>
   });
 
 export function deadLetters(): void {
-  describe("dead letters", () => {
+  part("dead letters", () => {
     it("are counted, shown, given back to their agent, and dropped, over ssh", { timeout: 180_000 }, async () => {
       const announcement = `no announcement ${Date.now()} \u001b[31m`;
       await withChannel(async (channel) => {

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
 import { brokerVirtualIp } from "../../scripts/lab/virtual-ip.ts";
 import { untilWhole } from "./broker.ts";
 import { labCluster } from "./broker-change.ts";
@@ -6,6 +6,7 @@ import { bindingGone, ctl, type DriftRow, furtherRows, rows, strangers } from ".
 import { driftTable, noteRow, noteSaid } from "./drift-table.ts";
 import { noteSeconds } from "./figures.ts";
 import { observation } from "./observation.ts";
+import { part } from "./one-lab.ts";
 import { changedResources, on, preview, stackConfig, stackTrace, until, up, type WarrenResult } from "./subject.ts";
 import { allUnits, invocations } from "./units.ts";
 
@@ -15,7 +16,7 @@ function showTable(): void {
 }
 
 export function drift(): void {
-  describe("what somebody changed by hand", () => {
+  part("what somebody changed by hand", () => {
     afterAll(showTable);
 
     it("is looked for on all hosts and their brokers in a second and a half", async () => {
@@ -70,7 +71,7 @@ export function drift(): void {
 
 /** What takes a member, the API or an agent's object away, for minutes. */
 export function driftOfMembers(): void {
-  describe("what somebody changed by hand in brokers", () => {
+  part("what somebody changed by hand in brokers", () => {
     afterAll(showTable);
 
     it("is found where a binding of the agents is gone and none of them has bound it again yet", async () => {

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { allocateLabIndex, labDown, labStatus } from "../../scripts/lab/index.ts";
 import { noteSeconds } from "./figures.ts";
 import { killHalfWay } from "./flowing.ts";
+import { part } from "./one-lab.ts";
 import { sendPublic } from "./public-road.ts";
 import { expectHidden, secretPlaces } from "./secret-places.ts";
 import { secretsOf } from "./secrets.ts";
@@ -13,7 +14,7 @@ const upWithinMs = 240_000;
 
 /** @param upAgain also that the hosts, and the checkout, are left so that `up` makes all of it once more */
 export function ending({ upAgain }: { readonly upAgain: boolean }): void {
-  describe("at the end", () => {
+  part("at the end", () => {
     it("no secret is in the state or in any log, after all that has happened", async () => {
       expectHidden(await secretPlaces(), secretsOf(await stackConfig()));
     });

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
 import { asRoot, quote, render } from "../../infra/commands/command.ts";
 import { temporary } from "../../infra/commands/files.ts";
 import { accountsName } from "../../infra/model/names.ts";
@@ -9,6 +9,7 @@ import { hostSteps } from "../../infra/resources/host-steps.ts";
 import { hostExec } from "../../scripts/lab/index.ts";
 import { noteSeconds } from "./figures.ts";
 import { labModel } from "./observation.ts";
+import { part } from "./one-lab.ts";
 import { lab, on, preview, stackTrace, textOf, up } from "./subject.ts";
 
 const puller = "pds-5";
@@ -23,7 +24,7 @@ const cookie = "/var/lib/rabbitmq/.erlang.cookie";
  * swapped as fast as the host can while its step runs some dozens of times. Commands that root ran by these names lost in the first few.
  */
 export function hostileFolders(): void {
-  describe("a folder that somebody else than root can write to", () => {
+  part("a folder that somebody else than root can write to", () => {
     let before: readonly string[] = [];
     const hosts = [puller, broker];
     const guarded = () => Promise.all(hosts.map((host) => textOf(host, guard)));

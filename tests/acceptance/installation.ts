@@ -1,16 +1,17 @@
 import { createHash } from "node:crypto";
 import { type Channel, connect } from "amqplib";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
 import { traitsOf } from "../../infra/config/series.ts";
 import { permissionsOf } from "../../infra/model/permissions.ts";
 import { hostExec } from "../../scripts/lab/index.ts";
 import { brokerUrl, hostsOf } from "../../scripts/lab/send-products.ts";
+import { part } from "./one-lab.ts";
 import { lab, stackConfig, textOf } from "./subject.ts";
 
 /** What the requirement's chapters on installation and cluster ask for, as the brokers themselves tell it, on either generation. */
 export function installation(): void {
-  describe("the requirement's installation, read from the brokers", () => {
+  part("the requirement's installation, read from the brokers", () => {
     it("has the series' package and Erlang on every member, held", async () => {
       const { config, broker } = await subject();
       for (const host of hostsOf(config, "bunny")) {
@@ -102,7 +103,7 @@ export function installation(): void {
     });
   });
 
-  describe("anonymous, at the broker", () => {
+  part("anonymous, at the broker", () => {
     it("hears what is published to xpublic, in a queue that the broker named", async () => {
       const { config } = await subject();
       await withUser(config, "anonymous", async (channel) => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { caFile } from "../../infra/model/tls.ts";
 import { cutLink, healLink } from "../../scripts/lab/index.ts";
 import { note } from "./figures.ts";
@@ -13,6 +13,7 @@ import {
   startAnew,
   withLdap,
 } from "./ldap-subject.ts";
+import { part } from "./one-lab.ts";
 import { lab, on, textOf, until } from "./subject.ts";
 
 /** CA certificates that the directory's is none of; on the member, where its sandbox lets the broker read. */
@@ -31,7 +32,7 @@ const knocksForMs = 20_000;
  * @param cluster which one; that of the announcements unless given
  */
 export function ldap(cluster?: string): void {
-  describe(`LDAP${cluster ? ` of ${cluster}` : ""}`, () => {
+  part(`LDAP${cluster ? ` of ${cluster}` : ""}`, () => {
     let subject: LdapSubject;
     beforeAll(async () => {
       subject = await ldapSubject(cluster);

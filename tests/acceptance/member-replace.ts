@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { recordFile } from "../../scripts/engine/run-record.ts";
 import { removeDisk } from "../../scripts/lab/disk.ts";
 import { killHost, labUp } from "../../scripts/lab/index.ts";
@@ -11,6 +11,7 @@ import { hostRoot, needHost } from "../../scripts/lab/ssh.ts";
 import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { noteSeconds } from "./figures.ts";
 import { expectAllOnce, killHalfWay, productsPerSecond, runVerb, whileFlowing } from "./flowing.ts";
+import { part } from "./one-lab.ts";
 import { expectNothingToChange, lab, stackConfig, textOf } from "./subject.ts";
 
 const replaceWithinMs = 900_000;
@@ -21,7 +22,7 @@ const testWithinMs = 1_800_000;
  * and given again, while products flow. Doesn't prove the same with another address.
  */
 export function memberIsReplaced(): void {
-  describe("a member whose disk is lost, with the virtual IP on it", () => {
+  part("a member whose disk is lost, with the virtual IP on it", () => {
     it("is replaced by a bare host while products flow: none lost, none twice", { timeout: testWithinMs }, async () => {
       let seconds = 0;
       const act = async () => {

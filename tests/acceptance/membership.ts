@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { untilWhole } from "./broker.ts";
 import { noteSeconds } from "./figures.ts";
+import { part } from "./one-lab.ts";
 import { withChangedStack } from "./stack-file.ts";
 import { on, preview, send, stackConfig, textOf, until, up } from "./subject.ts";
 
@@ -44,7 +45,7 @@ interface Limits {
 }
 
 export function membership({ mended = true }: Limits = {}): void {
-  describe("a member of the cluster", () => {
+  part("a member of the cluster", () => {
     it(
       "leaves when it is taken out of the config, and the others forget it; taken in again it joins again",
       async () => {

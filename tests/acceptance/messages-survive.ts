@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
 import { brokerConfig, tlsScheme } from "../../agents/lib/config.ts";
 import { consume } from "../../agents/lib/consumer.ts";
@@ -13,6 +13,7 @@ import { operatorCaPath } from "../../scripts/engine/operator-ca.ts";
 import { brokerVirtualIp } from "../../scripts/lab/virtual-ip.ts";
 import { untilWhole, withChannel } from "./broker.ts";
 import { note } from "./figures.ts";
+import { part } from "./one-lab.ts";
 import { lab, on, stackConfig, until } from "./subject.ts";
 
 const messages = 10_000;
@@ -26,7 +27,7 @@ const key = "survive.message";
 const queues = { taken: "cmc.survive.taken", kept: "cmc.survive.kept" } as const;
 
 export function messagesSurvive(): void {
-  describe(`${messages} messages that the broker has confirmed`, () => {
+  part(`${messages} messages that the broker has confirmed`, () => {
     it("are all there when every node has died by kill -9, one after the other, and clients went on meanwhile", async () => {
       const config = await stackConfig();
       const folder = await mkdtemp(join(tmpdir(), "warren-survive-"));

@@ -1,13 +1,21 @@
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, describe } from "vitest";
 import { labDown } from "../../scripts/lab/index.ts";
 import { figuresTable } from "./figures.ts";
-import { lab } from "./subject.ts";
+import { bringSubject, isGivenLab, lab, makeSubject } from "./subject.ts";
 
-/** One lab for all parts of a test file: `bring` makes it, and it goes when their figures have been shown. */
-export function oneLab(bring: () => Promise<void>): void {
-  beforeAll(bring);
+/** One lab for all parts of a test file: it is made of bare hosts, and goes when their figures have been shown. A lab that was up before stays. */
+export function oneLab(): void {
+  beforeAll(bringSubject);
   afterAll(async () => {
     process.stdout.write(figuresTable());
-    await labDown(lab);
+    if (!isGivenLab) await labDown(lab);
+  });
+}
+
+/** One part of a test file. It finds hosts that run what the stack says, also where it is the only part that runs. */
+export function part(name: string, tests: () => void): void {
+  describe(name, () => {
+    beforeAll(makeSubject);
+    tests();
   });
 }

@@ -1,9 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { StackConfig } from "../../infra/config/index.ts";
 import type { PackageStep } from "../../scripts/change/upgrade/packages/facts.ts";
 import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { note } from "./figures.ts";
 import { expectAllOnce, killHalfWay, runVerb, whileFlowing } from "./flowing.ts";
+import { part } from "./one-lab.ts";
 import { expectNothingToChange, lab, on, stackConfig, textOf, warren } from "./subject.ts";
 
 const upgradeWithinMs = 900_000;
@@ -21,7 +22,7 @@ const pins = "/etc/apt/preferences.d/warren";
  * from an archive on each broker's host. Doesn't prove that a newer RabbitMQ gets on with an older one.
  */
 export function packagesUpgraded(): void {
-  describe("newer packages of the same series", () => {
+  part("newer packages of the same series", () => {
     it("are looked for, and there are none", async () => {
       const { exitCode, output } = await warren(["upgrade", "-s", lab, "--yes"]);
       expect([exitCode, output]).toEqual([0, expect.stringContaining("nothing to upgrade")]);

@@ -2,10 +2,21 @@ import { describe, expect, it } from "vitest";
 import type { Role } from "../../infra/config/hosts.ts";
 import { hostsOf } from "../../scripts/lab/send-products.ts";
 import { noteSeconds } from "./figures.ts";
+import { part } from "./one-lab.ts";
 import { expectHidden, secretPlaces } from "./secret-places.ts";
 import { secretsOf, watchArguments } from "./secrets.ts";
 import { changeStack } from "./stack-file.ts";
-import { changedResources, on, preview, resourceCounts, stackConfig, stackTrace, textOf, up } from "./subject.ts";
+import {
+  changedResources,
+  on,
+  preview,
+  resourceCounts,
+  stackConfig,
+  stackTrace,
+  subjectIsMade,
+  textOf,
+  up,
+} from "./subject.ts";
 import { allUnits, invocations, isAgent, type UnitRole, unitRoles } from "./units.ts";
 
 /** Bounds are wide: a test machine is shared. What is wanted on two idle cores stands in the table of figures. */
@@ -20,6 +31,7 @@ export function provisioning(): void {
       const { looks, shown } = watch.stop();
       noteSeconds("up from bare hosts", made.seconds, 50);
       expect(made.exitCode, made.output).toBe(0);
+      subjectIsMade();
       expect(made.seconds).toBeLessThan(300);
       expect(resourceCounts(made.output), made.output).toEqual({ created: expect.any(Number) });
       expect(shown).toEqual([]);
@@ -47,7 +59,7 @@ export function provisioning(): void {
     });
   });
 
-  describe("pulumi up on hosts that are as they should be", () => {
+  part("pulumi up on hosts that are as they should be", () => {
     it("changes nothing", async () => {
       const again = await up();
       noteSeconds("up again, nothing to do", again.seconds, 5);
@@ -64,7 +76,7 @@ export function provisioning(): void {
     });
   });
 
-  describe("what is rendered", () => {
+  part("what is rendered", () => {
     it("keeps every agent in a sandbox of exposure 2.0 at most", async () => {
       for (const [host, unit] of await agentUnits()) {
         const answer = await textOf(host, `systemd-analyze security --no-pager ${unit}`);
@@ -86,7 +98,7 @@ export function provisioning(): void {
     });
   });
 
-  describe("one agent setting changed for all hosts that announcements come by", () => {
+  part("one agent setting changed for all hosts that announcements come by", () => {
     it("reaches their agents, restarts them, and touches nothing else: not the public road's, which have their own", async () => {
       const before = await invocations();
       await changeStack((stack) => stack.setIn(["config", "warren:announcements", "logLevel"], "debug"));

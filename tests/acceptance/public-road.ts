@@ -1,12 +1,13 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { connect } from "amqplib";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { codecs } from "../../agents/lib/codecs.ts";
 import { openPublicTap, publicBroker, sendToPublic } from "../../scripts/lab/send-public.ts";
 import { hostRoot } from "../../scripts/lab/ssh.ts";
 import type { PublicResult } from "../../scripts/traffic/public-run.ts";
 import { note } from "./figures.ts";
+import { part } from "./one-lab.ts";
 import { lab, on, stackConfig, textOf, until, untilPrints } from "./subject.ts";
 
 let seed = 300;
@@ -40,7 +41,7 @@ async function postV03(relPath: string): Promise<void> {
 
 /** From px by the public data server to a client. What all hosts have in common is driven with the others: `up`, drift, the end. */
 export function publicRoad(): void {
-  describe("the account that px delivers by", () => {
+  part("the account that px delivers by", () => {
     it("has SFTP below the document root, and nothing else", async () => {
       const key = "-i /etc/warren/secrets/delivery-key -o BatchMode=yes -o StrictHostKeyChecking=yes";
       const known = "-o UserKnownHostsFile=/etc/warren/delivery_known_hosts";
@@ -53,7 +54,7 @@ export function publicRoad(): void {
     });
   });
 
-  describe("the FTP server that px delivers to", () => {
+  part("the FTP server that px delivers to", () => {
     // First words of a server, or why there are none; with a password that is wrong, where it may be sent in the clear.
     const greeting = (lines: readonly string[]) =>
       `/opt/warren/node/bin/node -e '
@@ -69,7 +70,7 @@ export function publicRoad(): void {
     });
   });
 
-  describe("products from px to a client", () => {
+  part("products from px to a client", () => {
     it("come through once and whole", async () => {
       const { account, outcome } = await sendPublic(60);
       note("60 products from px to a client, p99", `${account.latencyMs.p99} ms`);

@@ -1,9 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { drillKinds } from "../../scripts/change/drill/kinds.ts";
 import type { DrillReport } from "../../scripts/change/drill/report.ts";
 import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { note } from "./figures.ts";
 import { expectAllOnce, runVerb, type Work, whileFlowing } from "./flowing.ts";
+import { part } from "./one-lab.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
 /** Twelve hosts one after the other, each waited for: two minutes on two idle cores. */
@@ -20,7 +21,7 @@ const drillHoldSeconds = 2;
  * to a system that breaks meanwhile.
  */
 export function rollingRestart({ perSecond }: { readonly perSecond?: number } = {}): void {
-  describe("planned work while products flow", () => {
+  part("planned work while products flow", () => {
     it("restarts all hosts in turn: nothing is lost, nothing goes out twice", { timeout: testWithinMs }, async () => {
       const { answers, account } = await whileProductsFlow<{
         turns: { host: string; outcome: string; seconds: number }[];
@@ -39,7 +40,7 @@ export function rollingRestart({ perSecond }: { readonly perSecond?: number } = 
 
 /** `./warren drill`, each kind of it, run as a person runs it while products flow: none is lost, none goes out twice. */
 export function drills(): void {
-  describe("things broken on purpose while products flow", () => {
+  part("things broken on purpose while products flow", () => {
     it("each kind of drill is gone through, and all is whole again", { timeout: testWithinMs }, async () => {
       const verbs = drillKinds.map(({ name }) => ["drill", name, "--hold", String(drillHoldSeconds)]);
       const { answers, account } = await whileProductsFlow<DrillReport>(verbs, drillWithinMs);

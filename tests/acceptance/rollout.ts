@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { placedAgents } from "../../infra/model/types.ts";
 import { checkoutDirectory } from "../../scripts/lab/paths.ts";
 import { hostsOf } from "../../scripts/lab/send-products.ts";
 import { note } from "./figures.ts";
 import { expectAllOnce, productsPerSecond, runVerb, whileFlowing } from "./flowing.ts";
+import { part } from "./one-lab.ts";
 import { expectNothingToChange, stackConfig, textOf, up } from "./subject.ts";
 
 type Agent = (typeof placedAgents)[number];
@@ -26,7 +27,7 @@ interface Limits {
  * former one running everywhere, by `rollout` and by `up`. Doesn't prove what an agent does to products that is well and wrong.
  */
 export function rollout({ mayDeliverTwice = false, quickly = false }: Limits = {}): void {
-  describe("new agents", () => {
+  part("new agents", () => {
     it("come one host at a time, and bad ones go back, while products flow", { timeout: testWithinMs }, async () => {
       const { account, seconds } = await allKinds(quickly);
       if (!quickly) note("rollout of dispatchers and pullers", `${seconds.toFixed(0)} s`);

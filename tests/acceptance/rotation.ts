@@ -3,7 +3,7 @@ import { copyFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "amqplib";
 import { execa } from "execa";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
 import { hostExec } from "../../scripts/lab/index.ts";
 import { checkoutDirectory } from "../../scripts/lab/paths.ts";
@@ -11,6 +11,7 @@ import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
 import { openScene, type Scene } from "../chaos/scene.ts";
 import { note } from "./figures.ts";
 import { expectAllOnce, killHalfWay, productsPerSecond, whileFlowing } from "./flowing.ts";
+import { part } from "./one-lab.ts";
 import { sendPublic } from "./public-road.ts";
 import { expectNothingToChange, lab, stackConfig, textOf } from "./subject.ts";
 
@@ -28,7 +29,7 @@ interface Answer {
  * None is lost, none goes out twice. Doesn't prove what a host that is away means for any.
  */
 export function rotation(): void {
-  describe("new secrets while products flow", () => {
+  part("new secrets while products flow", () => {
     it("are taken up without a lost product, and the former ones refused", { timeout: testWithinMs }, async () => {
       const before = await stackConfig();
       const former = before.announcements.user;

@@ -8,18 +8,23 @@ import { ensureToolchain } from "../../scripts/engine/toolchain/toolchain.ts";
 import { type HostResult, hostExec, labDown } from "../../scripts/lab/index.ts";
 import { bringHosts } from "../../scripts/lab/job.ts";
 import { checkoutDirectory, labDirectory } from "../../scripts/lab/paths.ts";
+import { needRecord } from "../../scripts/lab/registry.ts";
 import { type SendOptions, sendProducts } from "../../scripts/lab/send-products.ts";
 import { poll } from "../../scripts/lib/poll.ts";
 import type { RunResult } from "../../scripts/traffic/run.ts";
 
+/** A lab that is up already, which `./warren test --on LAB` names: it is taken as it is, and left. */
+const givenLab = process.env.WARREN_TEST_LAB;
+export const isGivenLab = givenLab !== undefined;
+
 /** The lab that the whole suite of a test file shares, and its stack. */
-export let lab = "acceptance";
+export let lab = givenLab ?? "acceptance";
 /** The committed stack that it is made from. */
 export let base: LabStack = "lab";
 
 /** For the head of a test file whose suite is about a lab of its own. Each test file has this module for itself. */
 export function useSubject(name: string, stack: LabStack): void {
-  lab = name;
+  lab = givenLab ?? name;
   base = stack;
 }
 
@@ -31,17 +36,29 @@ const askEveryMs = 200;
 
 /** Toolchain and bare hosts: on a clean machine the engine is built and the base image made here. */
 export async function bringSubject(): Promise<void> {
+  if (isGivenLab) {
+    await needRecord(lab);
+    return;
+  }
   // Hosts of a run that was killed are not bare.
   await labDown(lab);
   await ensureToolchain();
   await bringHosts(lab, AbortSignal.timeout(800_000), base);
 }
 
-/** The same, and then `up`, for parts that begin with a system that runs. */
-export async function bringMadeSubject(): Promise<void> {
-  await bringSubject();
-  const { exitCode, output } = await up();
-  if (exitCode !== 0) throw new Error(`up ended with ${exitCode}: ${output}`);
+let made: Promise<void> | undefined;
+
+/** For the test that has run `up` itself. */
+export function subjectIsMade(): void {
+  made = Promise.resolve();
+}
+
+/** Runs `up` where no part before this one has. @throws where it fails */
+export function makeSubject(): Promise<void> {
+  made ??= up().then(({ exitCode, output }) => {
+    if (exitCode !== 0) throw new Error(`up ended with ${exitCode}: ${output}`);
+  });
+  return made;
 }
 
 export interface WarrenResult {

@@ -1,10 +1,11 @@
 import { type ChannelModel, connect } from "amqplib";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { passwordOf } from "../../infra/config/index.ts";
 import { readOperatorCa } from "../../scripts/engine/operator-ca.ts";
 import { cutLink, healLink } from "../../scripts/lab/index.ts";
 import { hostsOf } from "../../scripts/lab/send-products.ts";
 import { brokerVirtualIp } from "../../scripts/lab/virtual-ip.ts";
+import { part } from "./one-lab.ts";
 import { brokerSubject, handshake } from "./reach.ts";
 import { expectHidden, secretPlaces } from "./secret-places.ts";
 import { withChangedStack } from "./stack-file.ts";
@@ -20,7 +21,7 @@ async function connectAmqps(hostname: string): Promise<ChannelModel> {
 }
 
 export function certificates(): void {
-  describe("TLS", () => {
+  part("TLS", () => {
     it("lets in a client that knows the CA, at every member and at the virtual address", async () => {
       const { config, members } = await brokerSubject();
       for (const address of [...members.map((member) => member.address), brokerVirtualIp(config).address]) {

@@ -1,11 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { virtualIpHolder } from "../../scripts/lab/virtual-ip.ts";
 import type { RunResult } from "../../scripts/traffic/run.ts";
 import { note } from "./figures.ts";
+import { part } from "./one-lab.ts";
 import { lab, on, send, stackConfig } from "./subject.ts";
 
 export function products(): void {
-  describe("products", () => {
+  part("products", () => {
     it("come through once and whole, 400 at 20 a second, and every puller takes part", async () => {
       const { account, details, outcome } = await send();
       note("400 products, p99 from closed to received", `${account.latencyMs.p99} ms`, "250 ms");
@@ -27,7 +28,7 @@ export function products(): void {
 
 /** Of agents, once for all generations of brokers; those of brokers are `messagesSurvive`'s, each member's, and the chaos's. */
 export function agentKills(): void {
-  describe("no product is lost when kill -9 hits, while products come,", () => {
+  part("no product is lost when kill -9 hits, while products come,", () => {
     it("an announcer, then the working dispatcher, then a puller", async () => {
       const working = (await virtualIpHolder(lab, await stackConfig())) ?? "";
       const result = await sendWithFaults([

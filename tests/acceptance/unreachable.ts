@@ -1,6 +1,7 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
 import { cutLink, healLink } from "../../scripts/lab/index.ts";
 import { noteSeconds } from "./figures.ts";
+import { part } from "./one-lab.ts";
 import { changeStack } from "./stack-file.ts";
 import { expectNothingToChange, lab, on, preview, resourceCounts, stackTrace, textOf, until, up } from "./subject.ts";
 
@@ -12,7 +13,7 @@ const agentOf = (host: string) =>
   host.startsWith("urp") ? "announcer" : host.startsWith("bunny") ? "dispatcher" : "puller";
 
 export function unreachable(): void {
-  describe("with one host out of reach", () => {
+  part("with one host out of reach", () => {
     afterAll(() => healLink(lab, away));
 
     it("preview warns of it, and goes on", async () => {

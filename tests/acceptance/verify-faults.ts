@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { type Looker, openLooker } from "../../scripts/inspect/look/look.ts";
 import { type Verification, verify } from "../../scripts/inspect/verify/judge.ts";
@@ -11,6 +11,7 @@ import type { LabFault } from "../faults/fault.ts";
 import { publicFaults } from "../faults/public.ts";
 import { radarFaults } from "../faults/radar.ts";
 import { note } from "./figures.ts";
+import { part } from "./one-lab.ts";
 import { lab, on, stackConfig } from "./subject.ts";
 import { perform, startTrickle, type Trickle } from "./verify-acts.ts";
 
@@ -48,7 +49,7 @@ export const faultOfEachStep: readonly LabFault[] = quickFaults.filter(
  * less than five seconds. Between faults, and at the end, it says nothing. Doesn't prove what it says of several faults at once.
  */
 export function verifyNamesFaults({ faults = allFaults, answerWithinSeconds = 5, options = [] }: Trial = {}): void {
-  describe("verify names the first broken link where", () => {
+  part("verify names the first broken link where", () => {
     let looker: Looker;
     let trickle: Trickle;
     let config: StackConfig;

@@ -1,10 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { bootHost, cutLink, healLink, killHost } from "../../scripts/lab/index.ts";
 import { brokerVirtualIp, virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { median } from "../../scripts/lib/statistics.ts";
 import { untilWhole } from "./broker.ts";
 import { note } from "./figures.ts";
+import { part } from "./one-lab.ts";
 import { lab, on, stackConfig } from "./subject.ts";
 import { type Move, watchMove } from "./virtual-ip-watch.ts";
 
@@ -48,7 +49,7 @@ const faults: readonly Fault[] = [
  * are one again, which takes a restart of one of them. Bounds are twice what is wanted, since a test machine is shared; the table of figures has both.
  */
 export function virtualIpMoves(): void {
-  describe("a client of the virtual IP", () => {
+  part("a client of the virtual IP", () => {
     it.each(faults)("goes on within seconds of: $title", { timeout: testWithinMs }, async (fault) => {
       const config = await stackConfig();
       const moves: Move[] = [];

@@ -1,10 +1,11 @@
 import { connect } from "amqplib";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { logEvents } from "../../agents/lib/log-events.ts";
 import { brokerUrl, hostsOf } from "../../scripts/lab/send-products.ts";
 import { brokerVirtualIp, virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { untilWhole } from "./broker.ts";
 import { note, noteSeconds } from "./figures.ts";
+import { part } from "./one-lab.ts";
 import { lab, on, stackConfig, textOf, until, untilPrints } from "./subject.ts";
 
 /** When a unit last said something, in seconds since 1970; undefined where it didn't. */
@@ -15,7 +16,7 @@ async function lastSaid(host: string, unit: string, words: string): Promise<numb
 }
 
 export function virtualIp(): void {
-  describe("the virtual IP", () => {
+  part("the virtual IP", () => {
     it("is seen by the other host's dispatcher within a second of its move, and comes back", async () => {
       const [first = "", second = ""] = hostsOf(await stackConfig(), "bunny");
       // The kernel's events, not the look that makes up for them: `ip monitor` can run in the unit's sandbox.
