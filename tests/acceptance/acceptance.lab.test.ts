@@ -12,7 +12,7 @@ import { provisioning } from "./provisioning.ts";
 import { publicRoad } from "./public-road.ts";
 import { agentKills, products } from "./traffic.ts";
 import { unreachable } from "./unreachable.ts";
-import { faultOfEachStep, verifyNamesFaults } from "./verify-faults.ts";
+import { faultsOfEachKind, verifyNamesFaults } from "./verify-faults.ts";
 import { virtualIp } from "./virtual-ip.ts";
 
 // One lab for all of it, with both roads, from bare hosts to none, and every part goes on from where the one before it has left the hosts.
@@ -23,7 +23,7 @@ provisioning();
 installation();
 products();
 publicRoad();
-verifyNamesFaults({ faults: faultOfEachStep, answerWithinSeconds: 10 });
+verifyNamesFaults({ faults: faultsOfEachKind, answerWithinSeconds: 10 });
 brokerConfig();
 virtualIp();
 agentKills();

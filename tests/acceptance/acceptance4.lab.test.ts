@@ -16,4 +16,4 @@ provisioning();
 products();
 publicRoad();
 ldap();
-rollingRestart({ perSecond: fewPerSecond });
+rollingRestart({ perSecond: fewPerSecond, hosts: ["pds-1", "urp-1", "px-1", "bunny1", "bunny2"] });

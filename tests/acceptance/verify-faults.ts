@@ -39,10 +39,14 @@ const allFaults: readonly LabFault[] = [...radarFaults, ...publicFaults];
 
 const quickFaults = allFaults.filter(({ isSlow }) => !isSlow);
 
-/** One of each step that can break, but for those whose healing takes long. */
-export const faultOfEachStep: readonly LabFault[] = quickFaults.filter(
-  (fault) => fault === quickFaults.find(({ step }) => step === fault.step),
-);
+/** Of each kind of host, by the letters of its name: two that break different steps, and heal quickly. */
+export const faultsOfEachKind: readonly LabFault[] = Object.values(
+  Object.groupBy(quickFaults, ({ host }) => host.replace(/[\d-].*$/, "")),
+).flatMap((faults = []) => {
+  const [first] = faults;
+  const second = faults.find(({ step }) => step !== first?.step);
+  return [first, second].filter((fault) => fault !== undefined);
+});
 
 /**
  * Each fault of the table, made on the hosts while products come: `./warren verify --json`, run as a person runs it, names its host and step, and takes
