@@ -7,7 +7,7 @@ import { withStackLock } from "../engine/stack-lock.ts";
 import { type Evidence, holdersOf } from "../inspect/look/evidence.ts";
 import { type Looker, openLooker } from "../inspect/look/look.ts";
 import { verify } from "../inspect/verify/judge.ts";
-import { describeLack, findingWithinMs, type Lack, lackBefore, lackOf, lackWithout } from "../inspect/wholeness.ts";
+import { awaitNoLack, describeLack, findingWithinMs, type Lack, lackOf, lackWithout } from "../inspect/wholeness.ts";
 import { confirm } from "../lib/confirm.ts";
 import { interruptibleTwice } from "../lib/interruption.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "../lib/options.ts";
@@ -160,7 +160,7 @@ async function lookBefore(looker: Looker, kind: DrillKind): Promise<Before> {
     return evidence;
   };
   const judge = (seen: Evidence) => lackOf(seen, { hosts: kind.needs(looker.chain) });
-  const lack = await lackBefore(look, judge);
+  const lack = await awaitNoLack(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
   if (!evidence) throw new TypeError("nothing was looked at");
   return { evidence, lack, holder: holdersOf(evidence)[0], before: brokenIn(evidence) };
 }

@@ -18,12 +18,17 @@ const transferMs = 180_000;
 const stagedAt = ({ name, sha256, source }: ArtifactModel): string =>
   `/tmp/warren-rollout-${name}-${sha256.slice(0, 16)}${source.endsWith(".gz") ? ".gz" : ""}`;
 
-/** Brings a program to a host, beside what runs. @throws Error with what the host said */
-export async function stage(reach: Hosts, host: string, program: ArtifactModel): Promise<void> {
-  const write = `umask 077; cat > ${quote(stagedAt(program))}`;
-  const input = await readFile(join(checkout, program.source));
-  const { exitCode, why } = await transfer(reach.connectionTo(host), write, { input, timeoutMs: transferMs });
-  if (exitCode !== 0) throw new Error(why);
+/** Brings programs to their hosts, beside what runs. @throws Error with what a host said */
+export async function stage(reach: Hosts, changes: readonly Change[]): Promise<void> {
+  const all = changes.flatMap(({ host, programs }) => programs.map((program) => ({ host, program })));
+  await Promise.all(
+    all.map(async ({ host, program }) => {
+      const write = `umask 077; cat > ${quote(stagedAt(program))}`;
+      const input = await readFile(join(checkout, program.source));
+      const { exitCode, why } = await transfer(reach.connectionTo(host), write, { input, timeoutMs: transferMs });
+      if (exitCode !== 0) throw new Error(why);
+    }),
+  );
 }
 
 /** The unit runs with the new programs; where it doesn't come up, with the former ones, and the action fails. Done again it does nothing. */
