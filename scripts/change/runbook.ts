@@ -135,7 +135,7 @@ const continues = "repair it; the same command goes on where it was";
 
 const textsOf = (book: Book, run: Run) => ({
   verb: book.verb,
-  first: "ending after this step; once more ends at once",
+  first: "finishing what is under way; once more ends at once",
   second: () => "ended half way; the same command goes on where it was",
   brokenOff: "broken off; the same command goes on where it was",
   late: { remedy: "the same command goes on where it was" },
