@@ -32,10 +32,12 @@ export interface Book {
   readonly help: string;
   /** Its plan takes long: a terminal that is missing is reported before. */
   readonly asksLate?: boolean;
-  /** It changes nothing: it needs no lock. */
-  readonly readsOnly?: boolean;
+  /** Whether it needs no lock: it changes nothing that another verb does. */
+  readonly lockless?: (flags: object) => boolean;
+  /** The stack that it is about, where that is not always one. */
+  readonly stackOf?: typeof stackOf;
   /** Texts of a Ctrl-C that differ from the usual ones. */
-  readonly interrupted?: (run: Run) => Partial<Omit<Interruption, "verb">> & {
+  readonly interrupted?: (run: Pick<Run, "stack" | "broken">) => Partial<Omit<Interruption, "verb">> & {
     readonly brokenOff?: string;
     readonly late?: { readonly more?: string; readonly remedy: string };
   };
@@ -52,7 +54,9 @@ export interface Run<Own = object, Words extends readonly unknown[] = readonly u
   /** For the person who waits, on standard error. */
   say(text: string): void;
   /** Called at the end, whatever became of the run. */
-  readonly onEnd: (() => void)[];
+  readonly onEnd: (() => unknown)[];
+  /** What a second Ctrl-C still repairs; undefined where nothing is broken on purpose. */
+  readonly broken: { heal?: (() => Promise<unknown>) | undefined; host?: string; byHand?: string };
 }
 
 /** What is about to be done. */
@@ -104,19 +108,19 @@ export function runbook<Own = object, Words extends readonly unknown[] = readonl
 ): { define(command: Command): void } {
   const start = async (...given: unknown[]): Promise<void> => {
     const [words, flags] = [given.slice(0, -2) as unknown as Words, given.at(-2) as Flags & Own];
-    const stack = stackOf(flags, book.verb);
-    const isDry = flags.dryRun === true || book.readsOnly === true;
-    if (book.asksLate) requireTerminal(book.verb, flags.yes || isDry);
+    const stack = (book.stackOf ?? stackOf)(flags, book.verb);
+    if (book.asksLate) requireTerminal(book.verb, flags.yes || flags.dryRun);
     const say = (text: string) => void process.stderr.write(`warren: ${text}\n`);
-    const onEnd: (() => void)[] = [];
-    const run = { stack, flags, words, say, onEnd };
-    const texts = textsOf(book, { ...run, signal: AbortSignal.abort() });
+    const onEnd: (() => unknown)[] = [];
+    const run = { stack, flags, words, say, onEnd, broken: {} };
+    const isLockless = flags.dryRun === true || book.lockless?.(flags) === true;
+    const texts = textsOf(book, run);
     const all = async (signal: AbortSignal) => {
       const work = async () => go(book, { ...run, signal }, await open({ ...run, signal }));
       try {
-        await (isDry ? work() : withStackLock({ stack, verb: book.verb, say }, work));
+        await (isLockless ? work() : withStackLock({ stack, verb: book.verb, say }, work));
       } finally {
-        for (const end of onEnd) end();
+        for (const end of onEnd) await end();
       }
     };
     const { timeout: timeoutSeconds } = flags;
@@ -133,7 +137,7 @@ export function runbook<Own = object, Words extends readonly unknown[] = readonl
 
 const continues = "repair it; the same command goes on where it was";
 
-const textsOf = (book: Book, run: Run) => ({
+const textsOf = (book: Book, run: Pick<Run, "stack" | "broken">) => ({
   verb: book.verb,
   first: "finishing what is under way; once more ends at once",
   second: () => "ended half way; the same command goes on where it was",
