@@ -14,6 +14,11 @@ export interface HostAction {
   readonly timeoutSeconds: number;
 }
 
+/** @param timeoutSeconds after which the host itself ends it */
+export const actionOn = (host: string, title: string, command: Command, timeoutSeconds: number): HostAction => ({
+  ...{ host, title, command, timeoutSeconds },
+});
+
 /** What became of it; `why` in the words of the host. */
 export type ActionOutcome = { readonly output: string } | { readonly why: string };
 

@@ -51,7 +51,7 @@ export interface Run<Own = object, Words extends readonly unknown[] = readonly u
   readonly words: Words;
   /** Aborted by the first Ctrl-C, and by the timeout: what was begun is finished, and nothing else is begun. */
   readonly signal: AbortSignal;
-  /** For the person who waits, on standard error. */
+  /** For the person who waits, on standard error: lines, which stay in a log, where zx's `spinner` writes over itself. */
   say(text: string): void;
   /** Called at the end, whatever became of the run. */
   readonly onEnd: (() => unknown)[];

@@ -1,5 +1,6 @@
 import { printableBytes, printableLine } from "../../../agents/lib/foreign.ts";
 import { appendLog, stackLogFile } from "../../engine/stack-log.ts";
+import { fromAll } from "../../lib/lists.ts";
 import { exitFindings } from "../../lib/options.ts";
 import type { DeadQueue } from "./dead-queue.ts";
 import type { Letter } from "./letter.ts";
@@ -65,10 +66,9 @@ export async function settleAll(task: Task, planned: PlannedTask, signal: AbortS
 }
 
 async function refusedOf(surveys: readonly Survey[], queues: readonly DeadQueue[]): Promise<Refusal[]> {
-  const refused = await Promise.all(
-    queues.map((queue) => refusalsOf(queue, surveys.find(({ broker }) => broker === queue.broker)?.letters ?? [])),
-  );
-  return refused.flat();
+  return fromAll(queues, (queue) => {
+    return refusalsOf(queue, surveys.find(({ broker }) => broker === queue.broker)?.letters ?? []);
+  });
 }
 
 function settleOne({ verb }: Task, queue: DeadQueue, meant: readonly Letter[], signal: AbortSignal): Promise<Settled> {

@@ -3,7 +3,7 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import { run } from "../../../infra/commands/command.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { traitsOf } from "../../../infra/config/series.ts";
-import { act } from "../../../infra/hosts/act.ts";
+import { act, actionOn } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { connectionOf } from "../../../infra/model/connection.ts";
 import { openHosts } from "../../engine/hosts.ts";
@@ -64,13 +64,7 @@ async function offeredBy(
   const words = ["ssh-keyscan", "-T", String(scanSeconds), "-t", "ed25519", "-p", String(port), address];
   let said: string;
   if (via) {
-    const scan = {
-      host: via.host,
-      title: "is asked for its key",
-      command: run(...words),
-      timeoutSeconds: 2 * scanSeconds,
-    };
-    const outcome = await act(reach, scan);
+    const outcome = await act(reach, actionOn(via.host, "is asked for its key", run(...words), 2 * scanSeconds));
     said = "output" in outcome ? outcome.output : "";
   } else {
     said = (await $({ nothrow: true, quiet: true })`${words}`).stdout;

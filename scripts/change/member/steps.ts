@@ -1,7 +1,7 @@
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, type Command, run, to } from "../../../infra/commands/command.ts";
 import { dismissOthers, membershipAmong } from "../../../infra/commands/membership.ts";
-import { act, type HostAction, mustAct } from "../../../infra/hosts/act.ts";
+import { act, actionOn, type HostAction, mustAct } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { brokerUnit, dispatcherUnit, keepalivedUnit } from "../../../infra/model/names.ts";
 import { standBackFolder, stateFiles } from "../../../infra/model/vrrp-state.ts";
@@ -42,12 +42,8 @@ export async function standDown({ facts, say }: Replacement): Promise<string[]> 
   const last = [dispatcherUnit, keepalivedUnit, brokerUnit];
   const order = [...all.filter((unit) => !last.includes(unit)), ...last.filter((unit) => all.includes(unit))];
   say(`stopping the units of ${host}`);
-  await mustAct(await reachOf(facts), {
-    host,
-    title: "stops its units",
-    command: and(...order.map((unit) => run("systemctl", "disable", "--now", "--quiet", unit))),
-    timeoutSeconds: stopSeconds,
-  });
+  const stop = and(...order.map((unit) => run("systemctl", "disable", "--now", "--quiet", unit)));
+  await mustAct(await reachOf(facts), actionOn(host, "stops its units", stop, stopSeconds));
   return [];
 }
 
@@ -75,12 +71,8 @@ export async function forget({ facts, plan, say }: Replacement): Promise<string[
   for (const other of plan.others) {
     say(`${other} forgets ${host}`);
     const membership = membershipAmong(plan.others, other, replication === "quorum");
-    const outcome = await act(reach, {
-      host: other,
-      title: `forgets ${host}`,
-      command: and(run("systemctl", "--quiet", "is-active", brokerUnit), dismissOthers(brokerUnit, membership)),
-      timeoutSeconds: forgetSeconds,
-    });
+    const command = and(run("systemctl", "--quiet", "is-active", brokerUnit), dismissOthers(brokerUnit, membership));
+    const outcome = await act(reach, actionOn(other, `forgets ${host}`, command, forgetSeconds));
     if (!("why" in outcome)) {
       say(`${other} knows no ${host} any more, and its queues no replica there`);
       return [];
@@ -135,7 +127,7 @@ function standBehind(host: string): HostAction {
     run("mkdir", "--parents", standBackFolder.path),
     to(stateFiles.dispatcherFile, run("echo", "1")),
   );
-  return { host, title: "stands behind the others", command, timeoutSeconds: 20 };
+  return actionOn(host, "stands behind the others", command, 20);
 }
 
 export async function untilWhole({ facts, wholeWithinMs, signal, say }: Replacement): Promise<string[]> {

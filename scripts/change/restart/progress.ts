@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { run } from "../../../infra/commands/command.ts";
-import type { HostAction } from "../../../infra/hosts/act.ts";
+import { actionOn, type HostAction } from "../../../infra/hosts/act.ts";
 import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
 import type { RestartFlags } from "./book.ts";
 import { planTurns, shortUnit, type Turn } from "./plan.ts";
@@ -22,12 +22,10 @@ export type RestartRecord = z.infer<typeof restartRecord>;
 /** Ids of the runs of units, by unit; empty of one that doesn't run. */
 export type Invocations = Record<string, string>;
 
-export const askInvocations = ({ host, units }: Turn): HostAction => ({
-  host,
-  title: "is asked for the runs of its units",
-  command: run("systemctl", "show", "--property=Id,InvocationID,ActiveState", ...units),
-  timeoutSeconds: 20,
-});
+export function askInvocations({ host, units }: Turn): HostAction {
+  const command = run("systemctl", "show", "--property=Id,InvocationID,ActiveState", ...units);
+  return actionOn(host, "is asked for the runs of its units", command, 20);
+}
 
 /** Reads what systemd says, a block a unit. */
 export function parseInvocations(answer: string): Invocations {

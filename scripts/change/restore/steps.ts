@@ -1,5 +1,6 @@
 import { UserError } from "../../../agents/lib/errors.ts";
 import { readOperatorCa } from "../../engine/operator-ca.ts";
+import { fromAll } from "../../lib/lists.ts";
 import { importDefinitions } from "../backup/brokers.ts";
 import type { OpenBackup } from "../backup/file.ts";
 import { putJournal } from "../backup/journals.ts";
@@ -62,15 +63,12 @@ export async function restoreDefinitions(restore: Restore): Promise<string[]> {
   const { definitions, clusters } = subject;
   // `up` may just have made it.
   const ca = await readOperatorCa(stack);
-  const found = await Promise.all(
-    plan.clusters.map(async (name) => {
-      const [cluster, wanted] = [clusters.find((one) => one.name === name), definitions[name]];
-      if (!cluster || !wanted) return [];
-      say(`importing definitions of ${name}`);
-      const { absent, said } = await importDefinitions(cluster, wanted, { ca, signal, withinMs: agentsWithinMs });
-      if (absent.length === 0) return [];
-      return [`${name} lacks ${absent.join(", ")}${said ? `; it said: ${said}` : ""}`];
-    }),
-  );
-  return found.flat();
+  return fromAll(plan.clusters, async (name) => {
+    const [cluster, wanted] = [clusters.find((one) => one.name === name), definitions[name]];
+    if (!cluster || !wanted) return [];
+    say(`importing definitions of ${name}`);
+    const { absent, said } = await importDefinitions(cluster, wanted, { ca, signal, withinMs: agentsWithinMs });
+    if (absent.length === 0) return [];
+    return [`${name} lacks ${absent.join(", ")}${said ? `; it said: ${said}` : ""}`];
+  });
 }

@@ -1,7 +1,7 @@
 import { UserError } from "../../../../agents/lib/errors.ts";
 import { fetchUpgrade } from "../../../../infra/commands/packages.ts";
 import type { StackConfig } from "../../../../infra/config/index.ts";
-import { mustAct } from "../../../../infra/hosts/act.ts";
+import { actionOn, mustAct } from "../../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../../infra/hosts/connect.ts";
 import { runRecord } from "../../../engine/run-record.ts";
 import { holdersOf } from "../../../inspect/look/evidence.ts";
@@ -84,9 +84,8 @@ async function fetchAll(
     hosts.map(async (look) => {
       const steps = stepsLeft(record.upgrades[look.host] ?? [], look);
       if (steps.length === 0) return;
-      await mustAct(reach, {
-        ...{ host: look.host, title: "fetches packages", command: fetchUpgrade(steps), timeoutSeconds: fetchSeconds },
-      }).catch((cause: UserError) => {
+      const fetch = actionOn(look.host, "fetches packages", fetchUpgrade(steps), fetchSeconds);
+      await mustAct(reach, fetch).catch((cause: UserError) => {
         throw new UserError(look.host, cause.message, `mend it; ./warren upgrade -s ${stack} begins anew`, { cause });
       });
     }),
