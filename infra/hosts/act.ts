@@ -1,8 +1,9 @@
 import { UserError } from "../../agents/lib/errors.ts";
 import { always, type Command, quote, render, run } from "../commands/command.ts";
 import { section } from "../commands/sections.ts";
-import { ask } from "./ask.ts";
+import { answerText } from "./ask.ts";
 import type { Hosts } from "./connect.ts";
+import { lastLine, noSsh, shellOf } from "./ssh.ts";
 
 /** What is done on one host. */
 export interface HostAction {
@@ -12,6 +13,11 @@ export interface HostAction {
   readonly command: Command;
   readonly timeoutSeconds: number;
 }
+
+/** @param timeoutSeconds after which the host itself ends it */
+export const actionOn = (host: string, title: string, command: Command, timeoutSeconds: number): HostAction => ({
+  ...{ host, title, command, timeoutSeconds },
+});
 
 /** What became of it; `why` in the words of the host. */
 export type ActionOutcome = { readonly output: string } | { readonly why: string };
@@ -25,9 +31,13 @@ const reachMs = 30_000;
  */
 export async function act(hosts: Hosts, { host, command, timeoutSeconds }: HostAction): Promise<ActionOutcome> {
   const timeoutMs = timeoutSeconds * 1000 + reachMs;
-  const script = actionScript(command, timeoutSeconds);
-  const ended = await ask(hosts.connectionTo(host), script, parseAction, { timeoutMs, detached: true });
-  return "unreachable" in ended ? { why: ended.unreachable } : outcomeOf(ended, timeoutSeconds);
+  const host$ = shellOf(hosts.connectionTo(host), timeoutMs);
+  const said = await host$`${actionScript(command, timeoutSeconds)}`;
+  const ended = parseAction(answerText(said.stdout));
+  if (ended) return outcomeOf(ended, timeoutSeconds);
+  if (said.cause instanceof Error && "code" in said.cause && said.cause.code === "ENOENT") throw noSsh();
+  if (said.signal === "SIGTERM") return { why: `no answer within ${timeoutMs / 1000} s` };
+  return { why: lastLine(said.stderr) || `no whole answer (exit code ${said.exitCode})` };
 }
 
 /** Does it where nothing goes on without it. @returns what the host says @throws UserError with the host's words where it can't be done */

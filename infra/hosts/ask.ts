@@ -21,7 +21,7 @@ export async function ask<Answer>(
   connection: Connection,
   script: string,
   read: (answer: string) => Answer | undefined,
-  options: Pick<SshOptions, "timeoutMs" | "detached">,
+  options: Pick<SshOptions, "timeoutMs">,
 ): Promise<Answer | Unreachable> {
   const { stdout, stderr, why } = await runSsh(connection, scriptAsRoot(connection), { ...options, input: script });
   const answer = read(answerText(stdout.toString()));

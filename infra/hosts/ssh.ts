@@ -1,4 +1,6 @@
+import { type ChildProcess, spawn } from "node:child_process";
 import { execa, type Options } from "execa";
+import { $ } from "zx/core";
 import { UserError } from "../../agents/lib/errors.ts";
 import { printable } from "../../agents/lib/foreign.ts";
 import { quote } from "../commands/command.ts";
@@ -22,13 +24,19 @@ export function sshOptions(settings: Readonly<Record<string, string>>): string[]
 /** Starts ssh. @param words what the host's shell gets, joined by spaces; no secret is among them, since lists of processes show them */
 export function startSsh<Given extends Options>({ options, host }: Connection, words: readonly string[], given: Given) {
   const child = execa("ssh", [...options, host, ...(words.length > 0 ? ["--", ...words] : [])], given);
-  // The process of a shared connection holds standard error until the command on the host ends: after an ssh that was ended nobody waits for that.
-  const { nodeChildProcess: ssh } = child;
-  ssh.once("exit", () => {
-    if (ssh.killed) for (const stream of [ssh.stdout, ssh.stderr]) stream?.destroy();
-  });
+  letGo(child.nodeChildProcess);
   return child;
 }
+
+/** The process of a shared connection holds standard error until the command on the host ends: after an ssh that was ended nobody waits for that. */
+function letGo<Ssh extends ChildProcess>(ssh: Ssh): Ssh {
+  return ssh.once("exit", () => {
+    if (ssh.killed) for (const stream of [ssh.stdout, ssh.stderr]) stream?.destroy();
+  });
+}
+
+export const noSsh = (): UserError =>
+  new UserError("ssh", "is not installed on this machine", "install the package openssh-client");
 
 /** A script that comes by standard input, as root. */
 export const scriptAsRoot = (connection: Connection): string[] => asRoot(connection, "sh", "-s");
@@ -44,8 +52,6 @@ export interface SshOptions {
   readonly bytesMax?: number;
   /** Ends ssh. */
   readonly signal?: AbortSignal;
-  /** A terminal's Ctrl-C doesn't reach ssh: what was begun gets to its end. */
-  readonly detached?: boolean;
 }
 
 export interface SshResult {
@@ -66,18 +72,16 @@ const answerBytesMax = 100_000_000;
 export async function runSsh(
   connection: Connection,
   words: readonly string[],
-  { input = "", timeoutMs, bytesMax = answerBytesMax, signal, detached = false }: SshOptions,
+  { input = "", timeoutMs, bytesMax = answerBytesMax, signal }: SshOptions,
 ): Promise<SshResult> {
   const result = await startSsh(connection, words, {
-    ...{ input, timeout: timeoutMs, maxBuffer: bytesMax, detached },
+    ...{ input, timeout: timeoutMs, maxBuffer: bytesMax },
     ...(signal ? { cancelSignal: signal } : {}),
     reject: false,
     encoding: "buffer",
     stripFinalNewline: false,
   });
-  if (result.code === "ENOENT") {
-    throw new UserError("ssh", "is not installed on this machine", "install the package openssh-client");
-  }
+  if (result.code === "ENOENT") throw noSsh();
   const { exitCode, timedOut, shortMessage } = result;
   const stderr = Buffer.from(result.stderr).toString();
   const why = timedOut ? `no answer within ${timeoutMs / 1000} s` : lastLine(stderr) || shortMessage;
@@ -94,6 +98,33 @@ export async function runSsh(
  */
 export const transfer = (connection: Connection, script: string, options: SshOptions): Promise<SshResult> =>
   runSsh(connection, asRoot(connection, "sh", "-c", quote(script)), { bytesMax: transferBytesMax, ...options });
+
+/**
+ * zx's `$` with a host for its shell, and root for its user. What it is given is a script already: `render` of a command quotes, since zx's own quoting
+ * makes text of a value before it sees it. The script goes by standard input. A terminal's Ctrl-C doesn't reach ssh: what was begun gets to its end.
+ *
+ * @param timeoutMs until ssh is ended
+ * @returns a `$` that resolves whatever becomes of the script; its output is the host's
+ */
+export const shellOf = (connection: Connection, timeoutMs: number) =>
+  $({
+    ...{ nothrow: true, quiet: true, prefix: "", postfix: "", quote: (script: string) => script },
+    // zx's own `timeout` looks for children with ps(1) and a shell; node's ends ssh alone.
+    spawn: ((script: string) => {
+      const words = [...connection.options, connection.host, "--", ...scriptAsRoot(connection)];
+      const ssh = spawn("ssh", words, { detached: true, timeout: timeoutMs });
+      let bytes = 0;
+      for (const stream of [ssh.stdout, ssh.stderr]) {
+        stream.on("data", ({ length }: Buffer) => {
+          bytes += length;
+          if (bytes > answerBytesMax) ssh.kill();
+        });
+      }
+      // An ssh that has ended reads no more; why it has is in its exit code.
+      ssh.stdin.on("error", () => {}).end(script);
+      return letGo(ssh);
+    }) as typeof spawn,
+  });
 
 const transferBytesMax = 2 ** 31 - 1;
 

@@ -1,5 +1,5 @@
 import { and, run } from "../../infra/commands/command.ts";
-import type { HostAction } from "../../infra/hosts/act.ts";
+import { actionOn, type HostAction } from "../../infra/hosts/act.ts";
 import { standBackProgram } from "../../infra/model/stand-back.ts";
 import { type Chain, chainHostOf } from "../inspect/look/chain.ts";
 import { type Evidence, holdersOf, hostEvidence } from "../inspect/look/evidence.ts";
@@ -15,19 +15,16 @@ const standBackSeconds = 20;
  * Has a host give its virtual IPs away, as an operator does by hand. It comes back by the host itself when the time is over: whoever moved it may have
  * been killed meanwhile.
  */
-export const moveAway = (host: string, atMostSeconds: number): HostAction => ({
-  host,
-  title: "gives the virtual IP away",
-  command: and(...armUndo(timerName, atMostSeconds, standBackProgram, "no"), tellMoment, run(standBackProgram, "yes")),
-  timeoutSeconds: standBackSeconds,
-});
+export function moveAway(host: string, atMostSeconds: number): HostAction {
+  const undo = armUndo(timerName, atMostSeconds, standBackProgram, "no");
+  const command = and(...undo, tellMoment, run(standBackProgram, "yes"));
+  return actionOn(host, "gives the virtual IP away", command, standBackSeconds);
+}
 
-export const letBack = (host: string): HostAction => ({
-  host,
-  title: "may have the virtual IP again",
-  command: and(tellMoment, run(standBackProgram, "no"), disarmUndo(timerName)),
-  timeoutSeconds: standBackSeconds,
-});
+export function letBack(host: string): HostAction {
+  const command = and(tellMoment, run(standBackProgram, "no"), disarmUndo(timerName));
+  return actionOn(host, "may have the virtual IP again", command, standBackSeconds);
+}
 
 /** What is lacking until another host than this one has the address, and dispatches. Pure. */
 export function lackAway(evidence: Evidence, from: string): Lack | undefined {

@@ -63,22 +63,69 @@ export function runRecord<Content>(
   };
 }
 
-/** Runs the steps that are not done yet, in their order, each noted before the next one begins, and removes the record at the end. */
-export async function runSteps<Step extends string, Content extends { readonly done: readonly Step[] }>(
+/** Thrown by a step that can't be finished: no later one is begun, and the record stays, so that the same command continues with this step. */
+export class Stopped extends Error {
+  readonly remedy: string | undefined;
+  /** All that stopped it, a line each. */
+  readonly findings: readonly string[];
+
+  constructor(findings: readonly string[], remedy?: string) {
+    super(findings.join("; "));
+    this.findings = findings;
+    this.remedy = remedy;
+  }
+}
+
+export interface StepResult<Step extends string = string> {
+  readonly step: Step;
+  readonly outcome: "done" | "done before" | "stopped" | "not begun";
+  readonly seconds?: number;
+  readonly stopped?: Stopped;
+}
+
+/**
+ * Runs the steps that are not done yet, in their order, each on record before the next one begins. The record is removed at the end.
+ *
+ * @param begun the record, to which done steps are added
+ * @param signal aborted: the step that is under way is finished, and no other one is begun
+ * @throws what a step throws, but for `Stopped`, which is a result
+ */
+export async function runSteps<Step extends string, Content extends { readonly done: Step[] }>(
   record: RunRecord<Content>,
   begun: Content,
   steps: readonly Step[],
-  run: (step: Step) => Promise<void>,
-): Promise<void> {
-  let progress = begun;
-  await record.write(progress);
-  for (const step of steps) {
-    if (progress.done.includes(step)) continue;
-    await run(step);
-    progress = { ...progress, done: [...progress.done, step] };
-    await record.write(progress);
+  run: (step: Step) => Promise<unknown>,
+  signal?: AbortSignal,
+): Promise<StepResult<Step>[]> {
+  const isDone = (step: Step) => begun.done.includes(step);
+  const results = steps.map(
+    (step): StepResult<Step> => ({ step, outcome: isDone(step) ? "done before" : "not begun" }),
+  );
+  await record.write(begun);
+  for (const [index, step] of steps.entries()) {
+    if (isDone(step)) continue;
+    if (signal?.aborted) return results;
+    const beganMs = performance.now();
+    const stopped = await run(step).then(() => undefined, stoppedBy);
+    const seconds = Math.round(performance.now() - beganMs) / 1000;
+    results[index] = stopped ? { step, outcome: "stopped", seconds, stopped } : { step, outcome: "done", seconds };
+    if (stopped) return results;
+    begun.done.push(step);
+    await record.write(begun);
   }
   await record.remove();
+  return results;
+}
+
+/** Seconds of each step that was done now. */
+export const secondsOf = <Step extends string>(results: readonly StepResult<Step>[]) =>
+  Object.fromEntries(
+    results.flatMap(({ step, outcome, seconds }) => (outcome === "done" ? [[step, seconds]] : [])),
+  ) as Partial<Record<Step, number>>;
+
+function stoppedBy(error: unknown): Stopped {
+  if (error instanceof Stopped) return error;
+  throw error;
 }
 
 function parsed(text: string): unknown {

@@ -3,7 +3,7 @@ import type { SeriesTraits } from "../../infra/config/series.ts";
 import { poll } from "../lib/poll.ts";
 import { type Chain, chainHostOf } from "./look/chain.ts";
 import { type Evidence, hostEvidence, type QueueEvidence } from "./look/evidence.ts";
-import { bareLook, openLooker } from "./look/look.ts";
+import { bareLook, type Looker, openLooker } from "./look/look.ts";
 import { type Judged, verify } from "./verify/judge.ts";
 import type { StepId } from "./verify/step.ts";
 
@@ -149,9 +149,11 @@ const lookEveryMs = 500;
 
 /** What stands in the way of planned work. */
 export const lackBefore = (
-  look: () => Promise<Evidence>,
+  looker: Pick<Looker, "look">,
   judge: (evidence: Evidence) => Lack | undefined,
-): Promise<Lack | undefined> => awaitNoLack(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
+  signal: AbortSignal,
+): Promise<Lack | undefined> =>
+  awaitNoLack(() => looker.look(bareLook), judge, { withinMs: findingWithinMs, signal, onLack: () => {} });
 
 /** Looks until nothing is lacking. @returns what it lacks when the time is over, which is later where a broker that runs doesn't serve */
 export async function awaitNoLack(

@@ -19,7 +19,7 @@ export function requireTerminal(verb: string, yes: boolean | undefined): void {
 const refused = "not confirmed; nothing was done";
 
 /**
- * Asks on the terminal; only `y` and `yes` are a yes, and `--yes` has said it before.
+ * Asks on the terminal; only `y` and `yes` are a yes, and `--yes` has said it before. Not by zx's `question`, which never settles at a Ctrl-C.
  *
  * @throws UserError where there is no terminal, or the answer is another one, Interrupted where it is Ctrl-C: nothing has been done then
  */

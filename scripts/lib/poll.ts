@@ -9,7 +9,8 @@ export interface Wait {
 }
 
 /**
- * Asks until the answer is neither undefined nor false: at once, and a last time when the time is over.
+ * Asks until the answer is neither undefined nor false: at once, and a last time when the time is over. zx's `retry` counts tries and no time, and no
+ * signal ends it.
  *
  * @returns the answer; undefined when the time is over
  * @throws the signal's reason, and what `ask` throws

@@ -13,7 +13,7 @@ export interface SilentBroker {
   readonly why: string;
 }
 
-export interface DeadQueues {
+interface DeadQueues {
   /** Of the clusters that have one. */
   readonly queues: readonly DeadQueue[];
   readonly silent: readonly SilentBroker[];

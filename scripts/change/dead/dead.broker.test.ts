@@ -12,7 +12,7 @@ import { headQuestion } from "../../inspect/look/ask-broker.ts";
 import { parseHead } from "../../inspect/look/queue-head.ts";
 import { type LocalBroker, startLocalBroker } from "../../traffic/local-broker.ts";
 import { DeadQueue } from "./dead-queue.ts";
-import { type Doing, settleAll } from "./do.ts";
+import { type Doing, planSettle, settleAll } from "./do.ts";
 import type { Selection } from "./select.ts";
 import { dropIt, refusalsOf, replayBy, settle, survey } from "./settle.ts";
 
@@ -104,7 +104,8 @@ const bodiesIn = async (name: string) => (await all(name)).map(({ content }) => 
 async function run(verb: Doing, selection: Selection) {
   const surveys = [await survey(queue, selection, 1000)];
   const logFile = join(folder, "log.jsonl");
-  return settleAll({ verb, stack: "test", selection, surveys, queues: [queue], yes: true, logFile });
+  const task = { verb, stack: "test", selection, surveys, queues: [queue], logFile };
+  return settleAll(task, await planSettle(task), never);
 }
 const never = new AbortController().signal;
 
@@ -363,8 +364,9 @@ describe("drop", () => {
     await die("1");
     const surveys = [await survey(queue, {}, 10)];
     await channel.purgeQueue(deadLetterQueue);
-    const task = { verb: "drop" as const, stack: "test", selection: {}, surveys, queues: [queue], yes: true as const };
-    const { results, exitCode } = await settleAll({ ...task, logFile: join(folder, "gone.jsonl") });
+    const task = { verb: "drop" as const, stack: "test", selection: {}, surveys, queues: [queue] };
+    const logFile = join(folder, "gone.jsonl");
+    const { results, exitCode } = await settleAll({ ...task, logFile }, await planSettle(task), never);
     expect({ gone: results.gone, exitCode }).toEqual({ gone: 1, exitCode: 2 });
   });
 

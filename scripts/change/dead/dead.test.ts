@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { deadLetterExchange } from "../../../agents/lib/topology.ts";
 import { fixtureConfig } from "../../../infra/model/fixture.ts";
+import { toJson } from "../../lib/options.ts";
 import { idOf, letterOf, type Message, originOf, ownHeaders } from "./letter.ts";
 import { originsAt } from "./origins.ts";
 import { Quiet } from "./quiet.ts";
-import { formatLetter, formatList, formatPlan, letterJson, toPrintableJson } from "./report.ts";
+import { formatLetter, formatList, formatPlan, letterJson, printable } from "./report.ts";
 import { groupLetters, isMeant } from "./select.ts";
 
 const message = (own: Partial<Message> = {}): Message => ({
@@ -229,7 +230,7 @@ describe("what is shown", () => {
       formatLetter(bad),
       formatList([survey], [{ broker: "heron", why: hostile }], 0),
       formatPlan([bad], [{ id: "0", why: hostile }]),
-      toPrintableJson(letterJson(bad)),
+      toJson(printable(letterJson(bad))),
     ];
     for (const text of texts) expect(text).not.toMatch(controls);
   });

@@ -1,7 +1,6 @@
 import { printableBytes, printableLine } from "../../../agents/lib/foreign.ts";
 import { appendLog, stackLogFile } from "../../engine/stack-log.ts";
-import { confirm } from "../../lib/confirm.ts";
-import { interruptibleTwice } from "../../lib/interruption.ts";
+import { fromAll } from "../../lib/lists.ts";
 import { exitFindings } from "../../lib/options.ts";
 import type { DeadQueue } from "./dead-queue.ts";
 import type { Letter } from "./letter.ts";
@@ -20,7 +19,6 @@ export interface Task {
   /** What was found in each of the queues. */
   readonly surveys: readonly Survey[];
   readonly queues: readonly DeadQueue[];
-  readonly yes: true | undefined;
   /** Where it is written down; in this checkout unless given. */
   readonly logFile?: string;
 }
@@ -36,46 +34,41 @@ export interface TaskResult {
 
 const nothing: Settled = { done: [], refused: [], gone: 0, left: 0 };
 
-/**
- * Shows what is about to be done, asks, writes it down, does it, and writes down what became of it. A Ctrl-C begins no other message, and waits for those
- * under way.
- *
- * @throws UserError where it is not confirmed
- */
-export async function settleAll(task: Task): Promise<TaskResult> {
-  const { verb, stack, surveys, queues, logFile = stackLogFile("dead-letters", stack) } = task;
-  const letters = surveys.flatMap((one) => one.letters);
+/** What can be done of a task. */
+export interface PlannedTask {
+  readonly meant: readonly Letter[];
+  readonly refused: readonly Refusal[];
+}
+
+export async function planSettle({ verb, surveys, queues }: Task): Promise<PlannedTask> {
   const refused = verb === "replay" ? await refusedOf(surveys, queues) : [];
   const isRefused = new Set(refused.map(({ id }) => id));
-  const meant = letters.filter(({ id }) => !isRefused.has(id));
-  if (meant.length === 0) {
-    const why = letters.length === 0 ? "no such message\n" : formatPlan([], refused);
-    return { exitCode: exitFindings, text: why, results: { ...nothing, refused } };
-  }
-  process.stderr.write(formatPlan(letters, refused));
-  await confirm({ verb: `dead ${verb}`, text: `${verb} ${messages(meant.length)}`, yes: task.yes });
-  await appendLog(logFile, {
-    verb: `dead ${verb}`,
-    event: "begun",
-    selection: task.selection,
-    letters: meant.map(logged),
-  });
-  let results: Settled = { ...nothing, left: meant.length };
-  const second = () => `ended; what had not left the dead-letter queue is there; the log is ${logFile}`;
-  const first = "ending with what is under way; once more ends at once";
-  await interruptibleTwice({ verb: `dead ${verb}`, first, second }, async (signal) => {
-    results = joined(refused, await Promise.all(queues.map((queue) => settleOne(task, queue, meant, signal))));
-  });
+  return { meant: surveys.flatMap(({ letters }) => letters).filter(({ id }) => !isRefused.has(id)), refused };
+}
+
+/** Where nothing can be done. */
+export const nothingMeant = (letters: readonly Letter[], { refused }: PlannedTask): TaskResult => ({
+  exitCode: exitFindings,
+  text: letters.length === 0 ? "no such message\n" : formatPlan([], refused),
+  results: { ...nothing, refused },
+});
+
+/** Writes down what is about to be done, does it, and writes down what became of it. At the signal no other message is begun; those under way are waited for. */
+export async function settleAll(task: Task, planned: PlannedTask, signal: AbortSignal): Promise<TaskResult> {
+  const { verb, stack, queues, selection, logFile = stackLogFile("dead-letters", stack) } = task;
+  const { meant, refused } = planned;
+  await appendLog(logFile, { verb: `dead ${verb}`, event: "begun", selection, letters: meant.map(logged) });
+  const all = await Promise.all(queues.map((queue) => settleOne(task, queue, meant, signal)));
+  const results = joined(refused, all);
   const { done, ...rest } = results;
   await appendLog(logFile, { verb: `dead ${verb}`, event: "ended", [past[verb]]: done.length, ...rest, done });
   return { exitCode: exitCodeOf(results), text: resultText(verb, results), results, logFile };
 }
 
 async function refusedOf(surveys: readonly Survey[], queues: readonly DeadQueue[]): Promise<Refusal[]> {
-  const refused = await Promise.all(
-    queues.map((queue) => refusalsOf(queue, surveys.find(({ broker }) => broker === queue.broker)?.letters ?? [])),
-  );
-  return refused.flat();
+  return fromAll(queues, (queue) => {
+    return refusalsOf(queue, surveys.find(({ broker }) => broker === queue.broker)?.letters ?? []);
+  });
 }
 
 function settleOne({ verb }: Task, queue: DeadQueue, meant: readonly Letter[], signal: AbortSignal): Promise<Settled> {
@@ -96,7 +89,7 @@ function joined(refused: readonly Refusal[], all: readonly Settled[]): Settled {
   };
 }
 
-const messages = (count: number): string => (count === 1 ? "this message" : `these ${count} messages`);
+export const messages = (count: number): string => (count === 1 ? "this message" : `these ${count} messages`);
 
 /** A drop is for good: what is left of the message is this. */
 function logged({ id, broker, agent, reason, origin, exchange, routingKey, bodyBytes, bodyStart }: Letter) {

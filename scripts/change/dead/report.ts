@@ -136,6 +136,6 @@ export function letterJson({ atMs, bodyStart, bodyBytes, ...letter }: Letter) {
   };
 }
 
-/** As `toJson`, with every text made printable: JSON itself leaves some of what turns a terminal. */
-export const toPrintableJson = (value: unknown): string =>
-  `${JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? printableLine(part) : part), 2)}\n`;
+/** The same value with every text made printable: JSON itself leaves some of what turns a terminal. */
+export const printable = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? printableLine(part) : part)));

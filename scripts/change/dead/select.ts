@@ -52,3 +52,10 @@ export function groupLetters(letters: readonly Letter[]): Group[] {
   }
   return [...groups.values()].toSorted((a, b) => b.count - a.count);
 }
+
+/** The same for `--json`. */
+export const groupsJson = (letters: readonly Letter[]) =>
+  groupLetters(letters).map(({ oldestMs, ...group }) => ({
+    ...group,
+    ...(oldestMs === undefined ? {} : { oldest: new Date(oldestMs).toISOString() }),
+  }));

@@ -1,3 +1,4 @@
+import { UserError } from "../../../agents/lib/errors.ts";
 import { appendLog, type Logged, readLog, stackLogFile } from "../../engine/stack-log.ts";
 import { formatColumns } from "../../lib/table.ts";
 import { type DrillReport, pauseText } from "./report.ts";
@@ -8,10 +9,12 @@ export type LoggedDrill = DrillReport & Logged;
 /** A line a drill, in this checkout. */
 export const drillLogFile = (stack: string): string => stackLogFile("drills", stack);
 
-/** @returns the file */
-export async function logDrill(stack: string, report: DrillReport, file = drillLogFile(stack)): Promise<string> {
-  await appendLog(file, report);
-  return file;
+/** Keeps a drill that was shown. @throws UserError where the file can't be written */
+export async function logDrill(stack: string, report: DrillReport, file = drillLogFile(stack)): Promise<void> {
+  await appendLog(file, report).catch((cause: Error) => {
+    const remedy = "what is shown above is not kept; make room there";
+    throw new UserError(file, `can't be written: ${cause.message}`, remedy, { cause });
+  });
 }
 
 /** All drills, the oldest first. */

@@ -5,6 +5,7 @@ import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
 import { bareLook, type Looker } from "../../inspect/look/look.ts";
 import { awaitNoLack, describeLack, type Lack, lackOf } from "../../inspect/wholeness.ts";
 import { pause, poll } from "../../lib/poll.ts";
+import type { Run } from "../runbook.ts";
 import { toldAtMs } from "../undo-timer.ts";
 import { accountOf, accountQuestion, type DrillAccount, parseAccount } from "./account.ts";
 import type { DrillKind } from "./kinds.ts";
@@ -31,8 +32,8 @@ export interface Drill {
   readonly movesWithinMs: number;
   /** Aborted: it is mended at once. */
   readonly signal: AbortSignal;
-  /** Called with what mends it, and without it when all is whole. */
-  onStruck(heal: (() => Promise<unknown>) | undefined): void;
+  /** Has what mends it, until all is whole. */
+  readonly broken: Run["broken"];
   say(text: string): void;
 }
 
@@ -72,7 +73,7 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
   say(`${host} ${strike.title}`);
   const striking = act(reach, strike);
   const heal = healOnce(drill, striking);
-  drill.onStruck(heal);
+  Object.assign(drill.broken, { heal, host, byHand: kind.healByHand(chain, host) });
   const struck = await striking;
   let during = holder;
   if ("why" in struck) {
@@ -97,7 +98,7 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
     trouble.push({ what: `it can't be mended: ${healed.why}; ${itself}`, remedy: kind.healByHand(chain, host) });
   }
   const { lack } = await awaitLook(drill, undefined, (seen) => lackOf(seen, { hosts: kind.needs(chain) }));
-  drill.onStruck(undefined);
+  drill.broken.heal = undefined;
   if (lack) trouble.push({ what: `not as before: ${describeLack(lack)}`, remedy: lack.remedy });
   else say("all is whole again");
 

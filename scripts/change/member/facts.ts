@@ -1,13 +1,15 @@
-import { execa } from "execa";
+import { $ } from "zx/core";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { run } from "../../../infra/commands/command.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { traitsOf } from "../../../infra/config/series.ts";
-import { act } from "../../../infra/hosts/act.ts";
+import { act, actionOn } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { connectionOf } from "../../../infra/model/connection.ts";
+import { openHosts } from "../../engine/hosts.ts";
+import { readCommittedConfig } from "../../engine/stack-config.ts";
 import type { Evidence } from "../../inspect/look/evidence.ts";
-import { bareLook, type Looker } from "../../inspect/look/look.ts";
+import { bareLook, type Looker, openLooker } from "../../inspect/look/look.ts";
 import { awaitNoLack, type Lack } from "../../inspect/wholeness.ts";
 import { askHostState } from "../backup/journals.ts";
 import { type Facts, lackBeside } from "./plan.ts";
@@ -16,19 +18,13 @@ import { type Facts, lackBeside } from "./plan.ts";
 const settledWithinMs = 30_000;
 const scanSeconds = 5;
 
-export interface Subject {
-  readonly stack: string;
-  readonly host: string;
-  readonly config: StackConfig;
-  readonly looker: Looker;
-  readonly reach: Hosts;
-}
-
 /** Asks the others, what is left of the host, and what the new one's address offers; changes nothing. */
 export async function gatherFacts(
-  { stack, host, config, looker, reach }: Subject,
+  stack: string,
+  host: string,
   told: { readonly address: string | undefined; readonly isResumed: boolean },
 ): Promise<Facts> {
+  const config = readCommittedConfig(stack);
   const own = config.hosts[host];
   if (!own) {
     throw new UserError(host, "is no host of the stack", `its hosts: ${Object.keys(config.hosts).join(" ")}`);
@@ -36,11 +32,13 @@ export async function gatherFacts(
   const address = told.address ?? own.address;
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
   const replication = broker ? traitsOf(broker.series).replication : "mirrored";
+  const reach = await openHosts(stack, config);
+  const looker = await openLooker(stack);
   const [evidence, state, offeredKey] = await Promise.all([
     settledEvidence(looker, (evidence) => (told.isResumed ? undefined : lackBeside(evidence, host, replication))),
     askHostState(reach, host),
     offeredBy(host, address, config, reach),
-  ]);
+  ]).finally(() => looker.close());
   return {
     ...{ stack, host, address, formerAddress: own.address, isAdopted: own.adopted !== undefined },
     ...{ members: broker?.members ?? [], replication, evidence, state, offeredKey },
@@ -66,17 +64,10 @@ async function offeredBy(
   const words = ["ssh-keyscan", "-T", String(scanSeconds), "-t", "ed25519", "-p", String(port), address];
   let said: string;
   if (via) {
-    const scan = {
-      host: via.host,
-      title: "is asked for its key",
-      command: run(...words),
-      timeoutSeconds: 2 * scanSeconds,
-    };
-    const outcome = await act(reach, scan);
+    const outcome = await act(reach, actionOn(via.host, "is asked for its key", run(...words), 2 * scanSeconds));
     said = "output" in outcome ? outcome.output : "";
   } else {
-    const [program = "", ...rest] = words;
-    said = (await execa(program, rest, { reject: false, timeout: 2000 * scanSeconds })).stdout;
+    said = (await $({ nothrow: true, quiet: true })`${words}`).stdout;
   }
   return /^\S+ (ssh-ed25519 [A-Za-z0-9+/=]+)$/m.exec(said)?.[1];
 }

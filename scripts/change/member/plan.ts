@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { SeriesTraits } from "../../../infra/config/series.ts";
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import { fingerprintOf } from "../../../infra/model/host-key.ts";
@@ -9,6 +10,17 @@ import type { HostState } from "../backup/journals.ts";
 /** In their order. Each may be done again after it was broken off half way. */
 export const stepNames = ["stand-down", "pin", "forget", "journal", "up", "whole"] as const;
 export type StepName = (typeof stepNames)[number];
+
+/** How far a replacement has come. */
+export const progressSchema = z.object({
+  host: z.string(),
+  startedAt: z.string(),
+  steps: z.array(z.enum(stepNames)),
+  done: z.array(z.enum(stepNames)),
+  /** What was lost with the dead host: nobody can tell any more once it is replaced. */
+  lost: z.array(z.string()),
+});
+export type Progress = z.infer<typeof progressSchema>;
 
 /** What is there before anything is done. */
 export interface Facts {

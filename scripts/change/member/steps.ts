@@ -1,7 +1,7 @@
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, type Command, run, to } from "../../../infra/commands/command.ts";
 import { dismissOthers, membershipAmong } from "../../../infra/commands/membership.ts";
-import { act, type HostAction, mustAct } from "../../../infra/hosts/act.ts";
+import { act, actionOn, type HostAction, mustAct } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { brokerUnit, dispatcherUnit, keepalivedUnit } from "../../../infra/model/names.ts";
 import { standBackFolder, stateFiles } from "../../../infra/model/vrrp-state.ts";
@@ -15,9 +15,10 @@ import type { StepId } from "../../inspect/verify/step.ts";
 import { awaitNoLack, describeLack, type Lack, lackOf } from "../../inspect/wholeness.ts";
 import { askHostState, fetchJournal, putJournal } from "../backup/journals.ts";
 import { bytesText } from "../backup/report.ts";
-import { type EngineContext, up } from "../restore/engine.ts";
-import type { Facts, ReplacePlan, StepName } from "./plan.ts";
+import type { EngineContext } from "../restore/engine.ts";
+import type { Facts, ReplacePlan } from "./plan.ts";
 
+/** What the steps work on. Each may be done again, returns what a person should know afterwards, and throws a UserError where it can't be done. */
 export interface Replacement {
   readonly facts: Facts;
   readonly plan: ReplacePlan;
@@ -31,47 +32,23 @@ export interface Replacement {
 const stopSeconds = 120;
 const forgetSeconds = 150;
 
-/** Does one step; each may be done again. @returns what a person should know of it afterwards @throws UserError where it can't be done */
-export async function takeStep(step: StepName, replacement: Replacement): Promise<string[]> {
-  switch (step) {
-    case "stand-down":
-      return standDown(replacement);
-    case "pin":
-      return pin(replacement);
-    case "forget":
-      return forget(replacement);
-    case "journal":
-      return bringJournal(replacement);
-    case "up":
-      replacement.say("up");
-      await up(replacement.engine);
-      return [];
-    case "whole":
-      return untilWhole(replacement);
-  }
-}
-
 const reachOf = ({ stack }: Facts): Promise<Hosts> => openHosts(stack, readCommittedConfig(stack));
 
 /** In the order in which the virtual IP leaves first. */
-async function standDown({ facts, say }: Replacement): Promise<string[]> {
+export async function standDown({ facts, say }: Replacement): Promise<string[]> {
   const { evidence, host } = facts;
   const { agents, units } = chainHostOf(evidence.chain, host);
   const all = [...agents.map(({ unit }) => unit), ...units];
   const last = [dispatcherUnit, keepalivedUnit, brokerUnit];
   const order = [...all.filter((unit) => !last.includes(unit)), ...last.filter((unit) => all.includes(unit))];
   say(`stopping the units of ${host}`);
-  await mustAct(await reachOf(facts), {
-    host,
-    title: "stops its units",
-    command: and(...order.map((unit) => run("systemctl", "disable", "--now", "--quiet", unit))),
-    timeoutSeconds: stopSeconds,
-  });
+  const stop = and(...order.map((unit) => run("systemctl", "disable", "--now", "--quiet", unit)));
+  await mustAct(await reachOf(facts), actionOn(host, "stops its units", stop, stopSeconds));
   return [];
 }
 
 /** In the stack file, as a person would: it goes before whatever else is known of the host. */
-async function pin({ facts, plan, engine, say }: Replacement): Promise<string[]> {
+export async function pin({ facts, plan, engine, say }: Replacement): Promise<string[]> {
   const { host, stack } = facts;
   if (!plan.pin) return [];
   const { key, address } = plan.pin;
@@ -87,19 +64,15 @@ async function pin({ facts, plan, engine, say }: Replacement): Promise<string[]>
 }
 
 /** One of the others does it, whichever can. */
-async function forget({ facts, plan, say }: Replacement): Promise<string[]> {
+export async function forget({ facts, plan, say }: Replacement): Promise<string[]> {
   const { host, replication } = facts;
   const reach = await reachOf(facts);
   const said: string[] = [];
   for (const other of plan.others) {
     say(`${other} forgets ${host}`);
     const membership = membershipAmong(plan.others, other, replication === "quorum");
-    const outcome = await act(reach, {
-      host: other,
-      title: `forgets ${host}`,
-      command: and(run("systemctl", "--quiet", "is-active", brokerUnit), dismissOthers(brokerUnit, membership)),
-      timeoutSeconds: forgetSeconds,
-    });
+    const command = and(run("systemctl", "--quiet", "is-active", brokerUnit), dismissOthers(brokerUnit, membership));
+    const outcome = await act(reach, actionOn(other, `forgets ${host}`, command, forgetSeconds));
     if (!("why" in outcome)) {
       say(`${other} knows no ${host} any more, and its queues no replica there`);
       return [];
@@ -113,7 +86,7 @@ async function forget({ facts, plan, say }: Replacement): Promise<string[]> {
  * The new host's dispatcher has to know what went out before it may have the virtual IP. What the others published since the old one's death waits in
  * its ledger; what was before is in any other dispatcher's journal. Until the dispatcher is ready, its host stands behind the others.
  */
-async function bringJournal({ facts, signal, say }: Replacement): Promise<string[]> {
+export async function bringJournal({ facts, signal, say }: Replacement): Promise<string[]> {
   const { evidence, host } = facts;
   const reach = await reachOf(facts);
   const state = await askHostState(reach, host);
@@ -154,10 +127,10 @@ function standBehind(host: string): HostAction {
     run("mkdir", "--parents", standBackFolder.path),
     to(stateFiles.dispatcherFile, run("echo", "1")),
   );
-  return { host, title: "stands behind the others", command, timeoutSeconds: 20 };
+  return actionOn(host, "stands behind the others", command, 20);
 }
 
-async function untilWhole({ facts, wholeWithinMs, signal, say }: Replacement): Promise<string[]> {
+export async function untilWhole({ facts, wholeWithinMs, signal, say }: Replacement): Promise<string[]> {
   // `up` may just have made the CA, and the host has another key.
   const looker = await openLooker(facts.stack);
   try {

@@ -1,8 +1,8 @@
-import { and, type Command, run } from "../../../infra/commands/command.ts";
+import { and, run } from "../../../infra/commands/command.ts";
 import { awaitReplicas, gateRestart, type Membership } from "../../../infra/commands/membership.ts";
 import { awaitNode } from "../../../infra/commands/rabbitmq.ts";
 import { restartUnit } from "../../../infra/commands/units.ts";
-import type { HostAction } from "../../../infra/hosts/act.ts";
+import { actionOn, type HostAction } from "../../../infra/hosts/act.ts";
 import { brokerUnit, dispatcherUnit } from "../../../infra/model/names.ts";
 import { shortUnit } from "./plan.ts";
 
@@ -22,18 +22,14 @@ const stopSeconds = 30;
 export function actionsOf(host: string, units: readonly string[], membership: Membership | undefined): HostAction[] {
   const isAside = units.includes(brokerUnit) && units.includes(dispatcherUnit);
   const stop = isAside
-    ? [action(host, "stops", dispatcherUnit, run("systemctl", "stop", dispatcherUnit), stopSeconds)]
+    ? [actionOn(host, "stops dispatcher", run("systemctl", "stop", dispatcherUnit), stopSeconds)]
     : [];
   return [...stop, ...units.map((unit) => restart(host, unit, membership))];
 }
 
 function restart(host: string, unit: string, membership: Membership | undefined): HostAction {
-  if (unit !== brokerUnit || !membership) return action(host, "restarts", unit, restartUnit(unit), unitSeconds);
+  const title = `restarts ${shortUnit(unit)}`;
+  if (unit !== brokerUnit || !membership) return actionOn(host, title, restartUnit(unit), unitSeconds);
   const brought = and(gateRestart(unit, membership), restartUnit(unit), awaitNode(120), awaitReplicas(membership));
-  return action(host, "restarts", unit, brought, brokerSeconds);
+  return actionOn(host, title, brought, brokerSeconds);
 }
-
-const action = (host: string, verb: string, unit: string, command: Command, timeoutSeconds: number): HostAction => ({
-  ...{ host, command, timeoutSeconds },
-  title: `${verb} ${shortUnit(unit)}`,
-});

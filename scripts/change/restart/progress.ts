@@ -1,7 +1,10 @@
 import { z } from "zod";
+import { UserError } from "../../../agents/lib/errors.ts";
 import { run } from "../../../infra/commands/command.ts";
-import type { HostAction } from "../../../infra/hosts/act.ts";
-import { shortUnit, type Turn } from "./plan.ts";
+import { actionOn, type HostAction } from "../../../infra/hosts/act.ts";
+import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
+import type { RestartFlags } from "./book.ts";
+import { planTurns, shortUnit, type Turn } from "./plan.ts";
 
 /** What is known of a restart that is under way. */
 export const restartRecord = z.object({
@@ -19,12 +22,10 @@ export type RestartRecord = z.infer<typeof restartRecord>;
 /** Ids of the runs of units, by unit; empty of one that doesn't run. */
 export type Invocations = Record<string, string>;
 
-export const askInvocations = ({ host, units }: Turn): HostAction => ({
-  host,
-  title: "is asked for the runs of its units",
-  command: run("systemctl", "show", "--property=Id,InvocationID,ActiveState", ...units),
-  timeoutSeconds: 20,
-});
+export function askInvocations({ host, units }: Turn): HostAction {
+  const command = run("systemctl", "show", "--property=Id,InvocationID,ActiveState", ...units);
+  return actionOn(host, "is asked for the runs of its units", command, 20);
+}
 
 /** Reads what systemd says, a block a unit. */
 export function parseInvocations(answer: string): Invocations {
@@ -60,4 +61,30 @@ export function otherTurns(record: Pick<RestartRecord, "turns">, turns: readonly
       .toSorted()
       .join(", ");
   return text(record.turns) === text(turns) ? undefined : text(record.turns);
+}
+
+/** The record of a restart that was broken off, or a new one. @throws UserError where that was another restart */
+export function recordOf(
+  stack: string,
+  { host, only }: RestartFlags,
+  evidence: Evidence,
+  before: RestartRecord | undefined,
+): RestartRecord {
+  const choice = { hosts: host, services: only };
+  if (!before) {
+    const turns = planTurns(evidence.chain, holdersOf(evidence)[0], choice);
+    return { startedAt: new Date().toISOString(), turns, done: [] };
+  }
+  const isChosen = host !== undefined || only !== undefined;
+  const isGone = before.turns.some((turn) => !evidence.chain.hosts.some(({ name: found }) => found === turn.host));
+  const other = isChosen || isGone ? otherTurns(before, planTurns(evidence.chain, undefined, choice)) : undefined;
+  if (other === undefined) {
+    process.stderr.write(`goes on with the restart of ${before.startedAt} (--again begins anew)\n`);
+    return before;
+  }
+  throw new UserError(
+    `stack ${stack}`,
+    `a restart of ${before.startedAt} was broken off; it was of ${other}`,
+    `${isGone ? "" : `./warren restart -s ${stack} goes on with it; `}--again leaves it, and begins this one`,
+  );
 }

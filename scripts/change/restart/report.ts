@@ -1,15 +1,25 @@
 import type { SeriesTraits } from "../../../infra/config/series.ts";
 import { brokerUnit } from "../../../infra/model/names.ts";
 import type { Chain } from "../../inspect/look/chain.ts";
+import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
 import { canSpare } from "../../inspect/wholeness.ts";
 import { formatColumns } from "../../lib/table.ts";
+import type { TurnResult } from "../turns.ts";
 import { shortUnit, type Turn } from "./plan.ts";
-import type { TurnState } from "./progress.ts";
-import type { TurnResult } from "./run.ts";
+import { type RestartRecord, type TurnState, turnState } from "./progress.ts";
 
 export interface PlannedTurn extends Turn {
   readonly state: TurnState;
   readonly holdsAddress: boolean;
+}
+
+export function plannedTurns(record: RestartRecord, evidence: Evidence): PlannedTurn[] {
+  const holders = holdersOf(evidence);
+  return record.turns.map((turn) => ({
+    ...turn,
+    state: turnState(turn, record),
+    holdsAddress: holders.includes(turn.host),
+  }));
 }
 
 /** What is about to be done, in order. */

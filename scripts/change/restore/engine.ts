@@ -13,8 +13,8 @@ export interface EngineContext extends EngineOwner {
   readonly toolchain: Toolchain;
   /** The engine's words are kept for errors, and not shown. */
   readonly quiet: boolean;
-  /** What to do where it fails; a restore's unless given. */
-  readonly remedy?: string;
+  /** What to do where it fails. */
+  readonly remedy: string;
 }
 
 /** Has the engine take a state for the stack's own, in one write. It goes by a file of this user's alone. */
@@ -28,8 +28,10 @@ export async function importState({ stack, toolchain, signal }: EngineContext, t
   }
 }
 
-/** What `./warren up --yes` does. @throws UserError where the engine fails */
-export async function up({ stack, toolchain, signal, quiet, remedy }: EngineContext): Promise<void> {
+/** What `./warren up --yes` does. @param title said before @returns nothing that a person should know @throws UserError where the engine fails */
+export async function up(engine: EngineContext, title?: string): Promise<readonly string[]> {
+  const { stack, toolchain, signal, quiet, remedy, say } = engine;
+  if (title !== undefined) say(title);
   const official = toolchain.plugins.some(({ name, origin }) => name === "rabbitmq" && origin === "official");
   const args = operationArguments(
     { name: "up", always: ["--continue-on-error"], withYes: ["--skip-preview"] },
@@ -41,14 +43,10 @@ export async function up({ stack, toolchain, signal, quiet, remedy }: EngineCont
   const options = { stack, toolchain, signal };
   if (quiet) {
     await readPulumi(args, options);
-    return;
+    return [];
   }
   const exitCode = await runPulumi(args, options);
   signal.throwIfAborted();
-  if (exitCode === 0) return;
-  throw new UserError(
-    `stack ${stack}`,
-    `pulumi up ended with ${exitCode}; its own words are above`,
-    remedy ?? "mend it and restore again, from the same backup: it goes on from here",
-  );
+  if (exitCode === 0) return [];
+  throw new UserError(`stack ${stack}`, `pulumi up ended with ${exitCode}; its own words are above`, remedy);
 }

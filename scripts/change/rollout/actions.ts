@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { and, type Command, or, quote, render, run } from "../../../infra/commands/command.ts";
 import { formerOf, installFile, keepFormer } from "../../../infra/commands/files.ts";
 import { digestWord, forgetDigest, renewProgramUnit, restartUnit } from "../../../infra/commands/units.ts";
-import type { HostAction } from "../../../infra/hosts/act.ts";
+import { actionOn, type HostAction } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { transfer } from "../../../infra/hosts/ssh.ts";
 import type { ArtifactModel } from "../../../infra/model/types.ts";
@@ -18,12 +18,17 @@ const transferMs = 180_000;
 const stagedAt = ({ name, sha256, source }: ArtifactModel): string =>
   `/tmp/warren-rollout-${name}-${sha256.slice(0, 16)}${source.endsWith(".gz") ? ".gz" : ""}`;
 
-/** Brings a program to a host, beside what runs. @throws Error with what the host said */
-export async function stage(reach: Hosts, host: string, program: ArtifactModel): Promise<void> {
-  const write = `umask 077; cat > ${quote(stagedAt(program))}`;
-  const input = await readFile(join(checkout, program.source));
-  const { exitCode, why } = await transfer(reach.connectionTo(host), write, { input, timeoutMs: transferMs });
-  if (exitCode !== 0) throw new Error(why);
+/** Brings programs to their hosts, beside what runs. @throws Error with what a host said */
+export async function stage(reach: Hosts, changes: readonly Change[]): Promise<void> {
+  const all = changes.flatMap(({ host, programs }) => programs.map((program) => ({ host, program })));
+  await Promise.all(
+    all.map(async ({ host, program }) => {
+      const write = `umask 077; cat > ${quote(stagedAt(program))}`;
+      const input = await readFile(join(checkout, program.source));
+      const { exitCode, why } = await transfer(reach.connectionTo(host), write, { input, timeoutMs: transferMs });
+      if (exitCode !== 0) throw new Error(why);
+    }),
+  );
 }
 
 /** The unit runs with the new programs; where it doesn't come up, with the former ones, and the action fails. Done again it does nothing. */
@@ -35,7 +40,8 @@ export function take({ host, unit, programs, digest }: Change): HostAction {
     unit,
     programs.map(({ path }) => path),
   );
-  return action(host, `runs ${shortUnit(unit)} with the new program`, withDigest(and(...places, renewed), digest));
+  const command = withDigest(and(...places, renewed), digest);
+  return actionOn(host, `runs ${shortUnit(unit)} with the new program`, command, takeSeconds);
 }
 
 /** The unit runs with what it ran with before; a later `up` finds that it lacks the new program. */
@@ -43,20 +49,13 @@ export function giveBack({ host, unit, programs }: Change): HostAction {
   const back = programs.map(({ path }) =>
     or(run("test", "!", "-e", formerOf(path)), run("mv", "-fT", formerOf(path), path)),
   );
-  return action(
-    host,
-    `runs ${shortUnit(unit)} with the former program`,
-    and(...back, forgetDigest(unit), restartUnit(unit)),
-  );
+  const command = and(...back, forgetDigest(unit), restartUnit(unit));
+  return actionOn(host, `runs ${shortUnit(unit)} with the former program`, command, takeSeconds);
 }
 
 /** What was brought beside what runs, and isn't taken any more. */
 export const unstage = (host: string, programs: readonly ArtifactModel[]): HostAction =>
-  action(host, "is rid of the new programs", run("rm", "-f", ...programs.map(stagedAt)));
+  actionOn(host, "is rid of the new programs", run("rm", "-f", ...programs.map(stagedAt)), takeSeconds);
 
 const withDigest = (command: Command, digest: string): Command =>
   run("sh", "-c", render(command).replaceAll(digestWord, digest));
-
-const action = (host: string, title: string, command: Command): HostAction => ({
-  ...{ host, title, command, timeoutSeconds: takeSeconds },
-});

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { brokerUnit } from "../../../infra/model/names.ts";
 import type { ArtifactModel, EnvironmentModel } from "../../../infra/model/types.ts";
 import { type KeptSteps, type PlannedStep, stepName } from "../../../infra/resources/plan.ts";
@@ -45,3 +46,14 @@ export function findChanges(model: EnvironmentModel, planned: readonly PlannedSt
   );
   return { changes, others: [...changed].filter((name) => !explained.has(name)) };
 }
+
+/** Which rollout it is: the same units to the same programs. */
+export const changesId = (changes: readonly Change[]): string =>
+  createHash("sha256")
+    .update(
+      changes
+        .map(({ host, unit, digest }) => `${host} ${unit} ${digest}`)
+        .toSorted()
+        .join("\n"),
+    )
+    .digest("hex");

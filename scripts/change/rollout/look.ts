@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { UserError } from "../../../agents/lib/errors.ts";
 import { withHostKeys } from "../../../infra/model/host-key.ts";
 import { buildModel } from "../../../infra/model/index.ts";
 import { noCertificates } from "../../../infra/model/tls.ts";
@@ -8,7 +8,7 @@ import { type KeptSteps, planSteps } from "../../../infra/resources/plan.ts";
 import { readPulumi } from "../../engine/engine.ts";
 import { checkout } from "../../engine/places.ts";
 import { readStackConfig } from "../../engine/stack-config.ts";
-import { type Change, type Changes, findChanges } from "./changes.ts";
+import { type Change, findChanges } from "./changes.ts";
 
 interface Outputs {
   readonly steps?: KeptSteps;
@@ -18,8 +18,12 @@ interface Outputs {
   readonly digestKey?: string;
 }
 
-/** Bundles what this checkout has, and finds what of it the stack's hosts don't run yet. No host is asked. */
-export async function lookForChanges(stack: string): Promise<Changes> {
+/**
+ * Bundles what this checkout has, and finds what of it the stack's hosts don't run yet. No host is asked.
+ *
+ * @throws UserError where more than agents differs: `up` is for that
+ */
+export async function lookForChanges(stack: string): Promise<readonly Change[]> {
   const [config, artifacts, text] = await Promise.all([
     readStackConfig(stack),
     buildArtifacts(checkout),
@@ -32,16 +36,9 @@ export async function lookForChanges(stack: string): Promise<Changes> {
     : { certificates: noCertificates };
   const model = withHostKeys(buildModel(stack, config, artifacts, certificates), new Map(Object.entries(hostKeys)));
   const planned = planSteps(model, new Map(), steps, digestKey, new Date().toISOString());
-  return findChanges(model, planned, steps);
+  const { changes, others } = findChanges(model, planned, steps);
+  if (others.length === 0) return changes;
+  const which = `${others.slice(0, 5).join(", ")}${others.length > 5 ? ", …" : ""}`;
+  const remedy = `./warren preview -s ${stack}; up makes all of it, agents in the same order`;
+  throw new UserError(`stack ${stack}`, `more than agents differs from what was made last: ${which}`, remedy);
 }
-
-/** Which rollout it is: the same units to the same programs. */
-export const changesId = (changes: readonly Change[]): string =>
-  createHash("sha256")
-    .update(
-      changes
-        .map(({ host, unit, digest }) => `${host} ${unit} ${digest}`)
-        .toSorted()
-        .join("\n"),
-    )
-    .digest("hex");

@@ -1,8 +1,8 @@
-import { toJson } from "../../lib/options.ts";
 import { formatColumns } from "../../lib/table.ts";
 import { type RestartRecord, turnState } from "../restart/progress.ts";
 import { formatTurns, unitsText } from "../restart/report.ts";
-import type { TurnResult } from "../restart/run.ts";
+import type { Report } from "../runbook.ts";
+import { isAllDone, reportOf, type TurnResult } from "../turns.ts";
 import type { Change } from "./changes.ts";
 
 /** The turns, with what of them is done. Pure. */
@@ -16,19 +16,13 @@ export function formatPlan(record: RestartRecord, changes: readonly Change[]): s
   return `${formatColumns([["", "host", "units", "new", ""], ...rows], "  ")}\n`;
 }
 
-/** The end, on standard output: what became of each host's turn, and a text for a person. */
-export function tell(
-  { json }: { readonly json?: true },
-  ok: boolean,
-  backOn: readonly string[],
-  turns: readonly TurnResult[],
-  text: string,
-): void {
-  if (json) {
-    process.stdout.write(toJson({ ok, backOn, turns }));
-    return;
-  }
-  const words = { column: "units", done: "new", textOf: unitsText };
-  const table = turns.length > 0 ? `${formatTurns(turns, words)}\n` : "";
-  process.stdout.write(`${table}${text}`);
+export function turnsTable(turns: readonly TurnResult[]): string {
+  return turns.length > 0 ? `${formatTurns(turns, { column: "units", done: "new", textOf: unitsText })}\n` : "";
+}
+
+/** The end of a rollout that did not go back. */
+export function reportRollout(stack: string, turns: readonly TurnResult[]): Report {
+  const ok = isAllDone(turns);
+  const more = ok ? "" : `  then: ./warren rollout -s ${stack} goes on\n`;
+  return reportOf(turns, { ok, backOn: [], turns }, `${turnsTable(turns)}${more}`);
 }

@@ -4,7 +4,7 @@ import type { EnvironmentModel } from "../../../infra/model/types.ts";
 import { type KeptSteps, planSteps } from "../../../infra/resources/plan.ts";
 import { soundEvidence, wordsOf } from "../../inspect/verify/fixture.ts";
 import { findChanges } from "./changes.ts";
-import { unwell, unwellBefore } from "./run.ts";
+import { unwell, unwellBefore } from "./well.ts";
 
 const model = fixtureModel();
 const plan = (of: EnvironmentModel, kept: KeptSteps) => planSteps(of, new Map(), kept, "key", "T1");

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { and, type Command, run, to } from "../../../infra/commands/command.ts";
 import { rabbitmqctl } from "../../../infra/commands/rabbitmq.ts";
-import { act, actSecretly } from "../../../infra/hosts/act.ts";
+import { act, actionOn, actSecretly } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { openHosts } from "../../engine/hosts.ts";
 import { setConfig } from "../../engine/stack-config.ts";
@@ -44,12 +44,7 @@ async function checkCookies({ stack, before, ...subject }: Subject, members: rea
   const wanted = createHash("sha256").update(now.secrets.erlangCookie).digest("hex");
   const found = await Promise.all(
     members.map(async (host) => {
-      const ended = await act(reach, {
-        host,
-        title: "says its cookie",
-        command: cookieDigest,
-        timeoutSeconds: askSeconds,
-      });
+      const ended = await act(reach, actionOn(host, "says its cookie", cookieDigest, askSeconds));
       if ("why" in ended) return [`${host}: its node can't be asked by the new cookie: ${ended.why}`];
       if (!ended.output.includes(wanted)) return [`${host}: its node has another cookie than the config`];
       return formerAnswer(host, await exitByCookie(reach, host, before.secrets.erlangCookie));

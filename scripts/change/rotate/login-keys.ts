@@ -1,6 +1,6 @@
 import { link, rename, rm, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { execa } from "execa";
+import { $ } from "zx/core";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { checkout } from "../../engine/places.ts";
 
@@ -18,6 +18,10 @@ export function keyFiles(file: string): KeyFiles {
   return { now, next: `${now}.next`, former: `${now}.former` };
 }
 
+const here = $({ nothrow: true, quiet: true, stdio: ["ignore", "pipe", "pipe"] });
+/** What a shell says of a program that is not installed. */
+const notThere = 127;
+
 const isThere = async (file: string): Promise<boolean> => (await stat(file).catch(() => undefined)) !== undefined;
 
 /** Makes the next pair where it is not there, nor in use already. */
@@ -25,14 +29,10 @@ export async function makeNext({ next, former }: KeyFiles, comment: string): Pro
   if ((await isThere(next)) || (await isThere(former))) return;
   const temporary = `${next}.new`;
   await Promise.all([rm(temporary, { force: true }), rm(`${temporary}.pub`, { force: true })]);
-  const { failed, stderr, code, originalMessage } = await execa(
-    "ssh-keygen",
-    ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", temporary],
-    { reject: false, stdin: "ignore" },
-  );
-  if (failed) {
-    const remedy = code === "ENOENT" ? "install openssh-client" : "mend it; the same command goes on";
-    throw new UserError("ssh-keygen", `makes no key: ${stderr.trim() || originalMessage}`, remedy);
+  const { ok, stderr, exitCode } = await here`ssh-keygen -q -t ed25519 -N ${""} -C ${comment} -f ${temporary}`;
+  if (!ok) {
+    const remedy = exitCode === notThere ? "install openssh-client" : "repair it; the same command goes on";
+    throw new UserError("ssh-keygen", `makes no key: ${stderr.trim()}`, remedy);
   }
   await rename(`${temporary}.pub`, `${next}.pub`);
   await rename(temporary, next);
@@ -40,8 +40,8 @@ export async function makeNext({ next, former }: KeyFiles, comment: string): Pro
 
 /** The public half as `TYPE BASE64`, from the private one: a public file may be missing. */
 export async function publicHalf(file: string): Promise<string> {
-  const { stdout, failed, stderr } = await execa("ssh-keygen", ["-y", "-f", file], { reject: false, stdin: "ignore" });
-  if (failed) throw new UserError(file, `gives no public key: ${stderr.trim()}`);
+  const { stdout, ok, stderr } = await here`ssh-keygen -y -f ${file}`;
+  if (!ok) throw new UserError(file, `gives no public key: ${stderr.trim()}`);
   return stdout.trim().split(" ").slice(0, 2).join(" ");
 }
 

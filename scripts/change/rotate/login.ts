@@ -3,6 +3,7 @@ import type { StackConfig } from "../../../infra/config/index.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
 import { askMembers } from "../../../infra/observe/management.ts";
 import { readOperatorCa } from "../../engine/operator-ca.ts";
+import { fromAll } from "../../lib/lists.ts";
 import { type LoginPlace, logIn } from "./amqp-login.ts";
 
 /** Where the members of a broker take logins from this side; none where they speak to their own hosts alone. */
@@ -32,15 +33,12 @@ export async function unexpectedLogins(
   const tries = brokers.flatMap((broker) =>
     loginPlaces(config, broker).flatMap((place) => expected(broker).map((one) => ({ place, one }))),
   );
-  const found = await Promise.all(
-    tries.map(async ({ place, one: { user, password, answer, called } }) => {
-      const got = await logIn(place, user, password, ca);
-      if (got === answer) return [];
-      const what = typeof got === "string" ? `is ${got}` : `can't be tried: ${got.silent}`;
-      return [`${place.host}: ${called} of ${user} ${what}`];
-    }),
-  );
-  return found.flat();
+  return fromAll(tries, async ({ place, one: { user, password, answer, called } }) => {
+    const got = await logIn(place, user, password, ca);
+    if (got === answer) return [];
+    const what = typeof got === "string" ? `is ${got}` : `can't be tried: ${got.silent}`;
+    return [`${place.host}: ${called} of ${user} ${what}`];
+  });
 }
 
 const connectionsSchema = z.array(

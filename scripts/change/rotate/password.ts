@@ -6,6 +6,7 @@ import { act } from "../../../infra/hosts/act.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
 import { openHosts } from "../../engine/hosts.ts";
 import { configKey, setConfig } from "../../engine/stack-config.ts";
+import { fromAll } from "../../lib/lists.ts";
 import { poll } from "../../lib/poll.ts";
 import { connectionsOf, type Expected, unexpectedLogins } from "./login.ts";
 import type { Rotation } from "./phase.ts";
@@ -177,14 +178,11 @@ const closeSeconds = 120;
 /** A password is asked for when a connection is made: those that are there would stay for ever. */
 async function closeAll({ stack, before }: Subject, brokers: readonly string[], user: string): Promise<string[]> {
   const reach = await openHosts(stack, before);
-  const found = await Promise.all(
-    brokers.map(async (broker) => {
-      const host = before.brokers[broker]?.members[0];
-      if (host === undefined) return [];
-      const command = closeConnections(user, "its password was changed");
-      const ended = await act(reach, { host, title: "closes connections", command, timeoutSeconds: closeSeconds });
-      return "why" in ended ? [`${host}: connections of ${user} can't be closed: ${ended.why}`] : [];
-    }),
-  );
-  return found.flat();
+  return fromAll(brokers, async (broker) => {
+    const host = before.brokers[broker]?.members[0];
+    if (host === undefined) return [];
+    const command = closeConnections(user, "its password was changed");
+    const ended = await act(reach, { host, title: "closes connections", command, timeoutSeconds: closeSeconds });
+    return "why" in ended ? [`${host}: connections of ${user} can't be closed: ${ended.why}`] : [];
+  });
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type RunRecord, runSteps } from "../../engine/run-record.ts";
+import { type RunRecord, runSteps, type StepResult, Stopped } from "../../engine/run-record.ts";
 
 /** One step of a rotation. What it does can be done again: a run that was killed in it goes on with it. */
 export interface Phase {
@@ -23,15 +23,10 @@ export interface Rotation {
 export const rotationRecord = z.object({ startedAt: z.string(), what: z.string(), done: z.array(z.string()) });
 export type RotationRecord = z.infer<typeof rotationRecord>;
 
-export interface PhaseResult {
+export interface PhaseResult extends Pick<StepResult, "outcome" | "seconds"> {
   readonly phase: string;
-  readonly outcome: "done" | "done before" | "stopped" | "not begun";
-  readonly seconds?: number;
   readonly findings?: readonly string[];
 }
-
-/** Thrown between two phases: nothing has failed. */
-class Stopped extends Error {}
 
 /** Runs the phases that are left, each noted as done before the next begins, and stops at the first that finds something. */
 export async function runPhases(
@@ -40,24 +35,17 @@ export async function runPhases(
   begun: RotationRecord,
   say: (phase: Phase) => void,
 ): Promise<PhaseResult[]> {
-  const results = new Map<string, PhaseResult>(
-    phases.map(({ name }) => [name, { phase: name, outcome: begun.done.includes(name) ? "done before" : "not begun" }]),
-  );
-  const names = phases.map(({ name }) => name);
-  try {
-    await runSteps(kept, begun, names, async (name) => {
-      const phase = phases.find((one) => one.name === name);
-      if (!phase) throw new TypeError(`no phase ${name}`);
-      say(phase);
-      const beganMs = performance.now();
-      const findings = await phase.run();
-      const seconds = Math.round(performance.now() - beganMs) / 1000;
-      const outcome = findings.length === 0 ? "done" : "stopped";
-      results.set(name, { phase: name, outcome, seconds, ...(findings.length > 0 ? { findings } : {}) });
-      if (findings.length > 0) throw new Stopped();
-    });
-  } catch (error) {
-    if (!(error instanceof Stopped)) throw error;
-  }
-  return [...results.values()];
+  const byName = new Map(phases.map((phase) => [phase.name, phase]));
+  const results = await runSteps(kept, begun, [...byName.keys()], async (name) => {
+    const phase = byName.get(name);
+    if (!phase) throw new TypeError(`no phase ${name}`);
+    say(phase);
+    const findings = await phase.run();
+    if (findings.length > 0) throw new Stopped(findings);
+  });
+  return results.map(({ step, stopped, ...result }) => ({
+    phase: step,
+    ...result,
+    ...(stopped ? { findings: stopped.findings } : {}),
+  }));
 }

@@ -9,6 +9,7 @@ import { type Connection, runSsh } from "../../../infra/hosts/ssh.ts";
 import { openHosts } from "../../engine/hosts.ts";
 import { checkout } from "../../engine/places.ts";
 import { readCommittedConfig } from "../../engine/stack-config.ts";
+import { fromAll } from "../../lib/lists.ts";
 import { poll } from "../../lib/poll.ts";
 import { hasFormer, keyFiles, makeNext, publicHalf, removeFormer, swap } from "./login-keys.ts";
 import type { Rotation } from "./phase.ts";
@@ -125,18 +126,15 @@ function forbidKey(user: string, blob: string): Command {
 const hostSeconds = 60;
 
 async function onAll(reach: Hosts, hosts: readonly string[], command: (user: string) => Command): Promise<string[]> {
-  const found = await Promise.all(
-    hosts.map(async (host) => {
-      const { user } = reach.connectionTo(host);
-      const action = { host, title: "", command: command(user), timeoutSeconds: hostSeconds };
-      const why = await patiently(async () => {
-        const ended = await act(reach, action);
-        return "why" in ended ? ended.why : undefined;
-      });
-      return why === undefined ? [] : [`${host}: ${why}`];
-    }),
-  );
-  return found.flat();
+  return fromAll(hosts, async (host) => {
+    const { user } = reach.connectionTo(host);
+    const action = { host, title: "", command: command(user), timeoutSeconds: hostSeconds };
+    const why = await patiently(async () => {
+      const ended = await act(reach, action);
+      return "why" in ended ? ended.why : undefined;
+    });
+    return why === undefined ? [] : [`${host}: ${why}`];
+  });
 }
 
 /**
@@ -145,19 +143,16 @@ async function onAll(reach: Hosts, hosts: readonly string[], command: (user: str
  */
 async function tryAll(reach: Hosts, hosts: readonly string[], file: string, wanted: boolean): Promise<string[]> {
   const text = await readFile(reach.sshConfig, "utf8");
-  const found = await Promise.all(
-    hosts.map(async (host) => {
-      const config = `${reach.sshConfig}.${host}.rotate`;
-      await writeFile(config, configWithKey(text, host, file));
-      const why = await patiently(() => tryLogin(reach.connectionTo(host), config)).finally(() =>
-        rm(config, { force: true }),
-      );
-      if (wanted) return why === undefined ? [] : [`${host}: the new key is not let in: ${why}`];
-      if (why === undefined) return [`${host}: the former key is still let in`];
-      return /Permission denied/.test(why) ? [] : [`${host}: can't be asked whether it refuses the former key: ${why}`];
-    }),
-  );
-  return found.flat();
+  return fromAll(hosts, async (host) => {
+    const config = `${reach.sshConfig}.${host}.rotate`;
+    await writeFile(config, configWithKey(text, host, file));
+    const why = await patiently(() => tryLogin(reach.connectionTo(host), config)).finally(() =>
+      rm(config, { force: true }),
+    );
+    if (wanted) return why === undefined ? [] : [`${host}: the new key is not let in: ${why}`];
+    if (why === undefined) return [`${host}: the former key is still let in`];
+    return /Permission denied/.test(why) ? [] : [`${host}: can't be asked whether it refuses the former key: ${why}`];
+  });
 }
 
 /** OpenSSH's configuration with another key for one host, and no shared connections, which know another one. Pure. */

@@ -3,6 +3,7 @@ import type { StackConfig } from "../../../infra/config/index.ts";
 import { operatorCaFile } from "../../../infra/model/tls.ts";
 import { readOperatorCa } from "../../engine/operator-ca.ts";
 import { setConfig } from "../../engine/stack-config.ts";
+import { fromAll } from "../../lib/lists.ts";
 import type { Rotation } from "./phase.ts";
 import { apply, configNow, type Subject } from "./subject.ts";
 
@@ -45,14 +46,11 @@ async function staleMembers({ stack, startedAt }: Subject): Promise<string[]> {
   const config = await configNow({ stack });
   const ca = await readOperatorCa(stack);
   const sinceMs = Date.parse(startedAt) - clockSlackMs;
-  const found = await Promise.all(
-    tlsPlaces(config).map(async ({ host, address, port }) => {
-      const shown = await validFrom(address, port, ca);
-      if (typeof shown === "string") return [`${host}: ${shown}`];
-      return shown < sinceMs ? [`${host} shows a certificate of ${new Date(shown).toISOString()}`] : [];
-    }),
-  );
-  return found.flat();
+  return fromAll(tlsPlaces(config), async ({ host, address, port }) => {
+    const shown = await validFrom(address, port, ca);
+    if (typeof shown === "string") return [`${host}: ${shown}`];
+    return shown < sinceMs ? [`${host} shows a certificate of ${new Date(shown).toISOString()}`] : [];
+  });
 }
 
 const tlsPlaces = ({ brokers, hosts }: StackConfig) =>

@@ -17,9 +17,9 @@ const lookEveryMs = 200;
  * The address goes from one cluster to the other, and with it the work, in an order in which no product can go out twice: the old dispatchers have ended
  * before, and the new ones begin when all that the old ones sent is in their ledgers. May be done again, whole, after it was broken off anywhere.
  *
- * @returns milliseconds in which no dispatcher worked, as seen from here; undefined where an earlier run had stopped them
+ * The record gets the milliseconds in which no dispatcher worked, as seen from here; none where an earlier run had stopped them.
  */
-export async function cutOver(move: Move): Promise<number | undefined> {
+export async function cutOver(move: Move): Promise<void> {
   const { from, to, reach, vip, say, signal } = move;
   // What is behind comes first, so that nobody has to wait for it.
   await awaitLedgers(move);
@@ -35,7 +35,7 @@ export async function cutOver(move: Move): Promise<number | undefined> {
   await Promise.all([awaitLedgers(move), letClientsGo(move)]);
   await Promise.all(to.hosts.map((host) => onHost(reach, host, "starts its dispatcher", start, startSeconds)));
   say("the dispatchers there work");
-  return holders.length > 0 ? Math.round(performance.now() - beganMs) : undefined;
+  if (holders.length > 0) move.record.pauseMs = Math.round(performance.now() - beganMs);
 }
 
 /** The end of a dispatcher would have its host stand back: not here, where it waits for its turn. */

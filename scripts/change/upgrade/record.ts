@@ -1,4 +1,11 @@
+import { relative } from "node:path";
 import { z } from "zod";
+import { UserError } from "../../../agents/lib/errors.ts";
+import type { StackConfig } from "../../../infra/config/index.ts";
+import { seriesNames } from "../../../infra/config/series.ts";
+import { checkout } from "../../engine/places.ts";
+import { stackConfigFile } from "../../engine/stack-config.ts";
+import type { UpgradeFlags } from "./book.ts";
 
 /** In their order; each may be done again after it was broken off half way. `return` begins with the third. */
 export const stepNames = ["build", "definitions", "ledgers", "cutover", "drain", "config", "verify"] as const;
@@ -34,3 +41,58 @@ export type UpgradeRecord = z.infer<typeof upgradeRecord>;
 
 export const stepsOf = ({ isReturn }: Pick<UpgradeRecord, "isReturn">): readonly StepName[] =>
   isReturn ? stepNames.slice(stepNames.indexOf("ledgers")) : stepNames;
+
+/** The move that was broken off, or a new one. @throws UserError where this one can't be made */
+export function recordOf(
+  stack: string,
+  config: StackConfig,
+  flags: UpgradeFlags,
+  before: UpgradeRecord | undefined,
+): UpgradeRecord {
+  if (before) {
+    const isSame = before.isReturn ? flags.return === true : flags.to === before.to;
+    if (isSame) return before;
+    if (flags.return && before.done.includes("ledgers")) return turnedBack(before);
+    throw brokenOff(stack, before);
+  }
+  const { broker, beside } = config.announcements;
+  const to = flags.return ? beside : flags.to;
+  if (to === broker)
+    throw new UserError(
+      "upgrade",
+      `announcements are at ${to} already`,
+      "--return goes back, --finish lets the other one go",
+    );
+  if (beside === undefined || to !== beside) {
+    const given = to === undefined ? "" : `, and announcements.beside: ${to}`;
+    throw new UserError(
+      "upgrade",
+      `no cluster stands beside ${broker}${to === undefined ? "" : ` by the name of ${to}`}`,
+      `a series changes by a second cluster alone: name one in ${relative(checkout, stackConfigFile(stack))} under warren:brokers, with hosts of its own, the same virtualIp, lower priorities${given}`,
+    );
+  }
+  const ageOf = (cluster: string) => seriesNames.indexOf(config.brokers[cluster]?.series ?? "3.10");
+  if (flags.return && ageOf(broker) < ageOf(beside)) {
+    throw new UserError(
+      "upgrade",
+      `${broker} is the older one: nothing has moved yet`,
+      `./warren upgrade -s ${stack} --to ${beside}`,
+    );
+  }
+  const isReturn = ageOf(beside) < ageOf(broker);
+  return { from: broker, to: beside, startedAt: new Date().toISOString(), isReturn, done: [], hasJournals: false };
+}
+
+/** Where the address is by now doesn't matter: what the one side has, the other one knows. */
+const turnedBack = ({ from, to, startedAt }: UpgradeRecord): UpgradeRecord => ({
+  ...{ from: to, to: from, startedAt, isReturn: true, hasJournals: true },
+  done: ["ledgers"],
+});
+
+export function brokenOff(stack: string, before: UpgradeRecord): UserError {
+  const done = before.done.join(", ") || "nothing";
+  const remedy = `./warren upgrade -s ${stack} ${optionOf(before)} goes on with it`;
+  return new UserError("upgrade", `a move to ${before.to} was broken off, done: ${done}`, remedy);
+}
+
+const optionOf = ({ isReturn, to }: UpgradeRecord): string => (isReturn ? "--return" : `--to ${to}`);

@@ -1,5 +1,12 @@
-import { stepsOf, stepTexts, type UpgradeRecord } from "./record.ts";
-import type { Outcome } from "./steps.ts";
+import type { Drained } from "./drain.ts";
+import { type StepName, stepsOf, stepTexts, type UpgradeRecord } from "./record.ts";
+
+export interface Outcome {
+  readonly seconds: Readonly<Partial<Record<StepName, number>>>;
+  readonly drained?: Drained;
+  /** What was not as it should be at the end. */
+  readonly findings: readonly string[];
+}
 
 /** What is about to be done, in order. */
 export function formatMove(record: UpgradeRecord, notes: readonly string[]): string {

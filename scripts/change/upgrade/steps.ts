@@ -10,63 +10,10 @@ import { importDefinitions, readDefinitions } from "../backup/brokers.ts";
 import { type Definitions, undeclared } from "../backup/definitions.ts";
 import { type EngineContext, up } from "../restore/engine.ts";
 import { ownPrefix } from "./carrier.ts";
-import { cutOver } from "./cutover.ts";
-import { type Drained, drain } from "./drain.ts";
 import { onHost } from "./hosts.ts";
-import { carryLedgers } from "./ledgers.ts";
 import type { Move } from "./move.ts";
-import { type StepName, stepsOf } from "./record.ts";
-import { changeStackFile, placesChanged, withPlacesChanged } from "./stack-file.ts";
+import { changeStackFile, placesChanged, stayingAt, withPlacesChanged } from "./stack-file.ts";
 import { type Translated, translate } from "./translate.ts";
-
-export interface Outcome {
-  readonly seconds: Readonly<Partial<Record<StepName, number>>>;
-  readonly drained?: Drained;
-  /** What was not as it should be at the end. */
-  readonly findings: readonly string[];
-}
-
-/** Goes the steps that are not done yet; each is on record before the next one begins. @throws UserError where one can't be done */
-export async function runMove(move: Move): Promise<Outcome> {
-  const { stack, to, record, kept, waitMs, signal, say } = move;
-  const seconds: Partial<Record<StepName, number>> = {};
-  const findings: string[] = [];
-  let drained: Drained | undefined;
-  const work: Record<StepName, () => Promise<void>> = {
-    build: () => build(move),
-    definitions: async () => void findings.push(...(await carryDefinitions(move))),
-    ledgers: () => carryLedgers(move),
-    cutover: async () => {
-      const pauseMs = await cutOver(move);
-      if (pauseMs !== undefined) record.pauseMs = pauseMs;
-    },
-    drain: async () => {
-      drained = await drain(move);
-      findings.push(...drained.left);
-    },
-    config: () => changeConfig(move),
-    verify: async () => {
-      const onLack = ({ host, evidence }: Lack) => say(`waits: ${host}: ${evidence}`);
-      const lack = await awaitWhole(stack, { withinMs: waitMs, signal, onLack }, (now) =>
-        now.announcements.broker === to.cluster.name ? now : placesChanged(now),
-      );
-      if (lack) findings.push(`${describeLack(lack)}; ${lack.remedy}`);
-    },
-  };
-  await kept.write(record);
-  for (const step of stepsOf(record)) {
-    if (record.done.includes(step)) continue;
-    signal.throwIfAborted();
-    const beganMs = performance.now();
-    say(`== ${step}`);
-    await work[step]();
-    seconds[step] = Math.round(performance.now() - beganMs) / 1000;
-    record.done.push(step);
-    await kept.write(record);
-  }
-  await kept.remove();
-  return { seconds, findings, ...(drained ? { drained } : {}) };
-}
 
 /** @throws UserError with this remedy where the engine fails */
 export async function upOr(engine: EngineContext, remedy: string): Promise<void> {
@@ -78,7 +25,7 @@ export async function upOr(engine: EngineContext, remedy: string): Promise<void>
   }
 }
 
-async function build(move: Move): Promise<void> {
+export async function build(move: Move): Promise<void> {
   await upOr(move.engine, "mend it; the same command goes on");
   const { to, reach } = move;
   // Where one doesn't come up, nothing has moved yet.
@@ -100,6 +47,14 @@ export async function clientsDefinitions({ from, ca }: Pick<Move, "from" | "ca">
   return translate(all, withoutOwn(undeclared(all, from.cluster)));
 }
 
+/** What stays as it is, for the person who is asked. */
+export async function notesOf(move: Move): Promise<string[]> {
+  const { config, record } = move;
+  const isTranslated = record.isReturn || record.done.includes("definitions");
+  const notes = isTranslated ? [] : (await clientsDefinitions(move)).notes;
+  return [...notes, ...stayingAt(config, record.from)];
+}
+
 /** Without what an upgrade makes itself. */
 function withoutOwn(all: Definitions): Definitions {
   const isOwn = (name: string) => name.startsWith(ownPrefix);
@@ -114,11 +69,11 @@ function withoutOwn(all: Definitions): Definitions {
 
 const importWithinMs = 30_000;
 
-async function carryDefinitions(move: Move): Promise<string[]> {
+export async function carryDefinitions(move: Move): Promise<void> {
   const { to, ca, signal } = move;
   const { definitions } = await clientsDefinitions(move);
   const { absent, said } = await importDefinitions(to.cluster, definitions, { ca, signal, withinMs: importWithinMs });
-  if (absent.length === 0) return [];
+  if (absent.length === 0) return;
   throw new UserError(
     to.cluster.name,
     `has not taken ${absent.join(", ")}${said ? `; it said: ${said}` : ""}`,
@@ -127,7 +82,7 @@ async function carryDefinitions(move: Move): Promise<string[]> {
 }
 
 /** The file is changed once: a run that was broken off after that finds it so. */
-async function changeConfig(move: Move): Promise<void> {
+export async function changeConfig(move: Move): Promise<void> {
   const { stack, config, from, to, reach, say, engine } = move;
   const file = stackConfigFile(stack);
   if (config.announcements.broker === from.cluster.name) {
@@ -137,4 +92,13 @@ async function changeConfig(move: Move): Promise<void> {
   await upOr(engine, "mend it; the same command goes on");
   const back = and(run("systemctl", "start", dispatcherUnit), run(standBackProgram, "no"));
   await Promise.all(from.hosts.map((host) => onHost(reach, host, "is warm, and stands behind", back, 90)));
+}
+
+/** @returns what keeps all from being healthy, by the places as they are from now on */
+export async function verifyMove({ stack, to, waitMs, signal, say }: Move): Promise<string[]> {
+  const onLack = ({ host, evidence }: Lack) => say(`waits: ${host}: ${evidence}`);
+  const lack = await awaitWhole(stack, { withinMs: waitMs, signal, onLack }, (now) =>
+    now.announcements.broker === to.cluster.name ? now : placesChanged(now),
+  );
+  return lack ? [`${describeLack(lack)}; ${lack.remedy}`] : [];
 }

@@ -1,6 +1,6 @@
 import { always, and, type Command, run } from "../../../../infra/commands/command.ts";
 import { refreshLists, simulateUpgrade } from "../../../../infra/commands/packages.ts";
-import { act, type HostAction } from "../../../../infra/hosts/act.ts";
+import { act, actionOn } from "../../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../../infra/hosts/connect.ts";
 import { brokerPackage } from "../../../../infra/model/names.ts";
 
@@ -33,18 +33,14 @@ export async function askPackages(
   host: string,
   names: readonly string[],
 ): Promise<PackageFacts | { readonly why: string }> {
-  const first = await act(reach, question(host, and(refreshLists(), installedOf(names)), updateSeconds));
+  const title = "is asked for its packages";
+  const first = await act(reach, actionOn(host, title, and(refreshLists(), installedOf(names)), updateSeconds));
   if ("why" in first) return first;
   const installed = parseInstalled(first.output);
-  const second = await act(reach, question(host, offersFor(Object.keys(installed)), simulateSeconds));
+  const second = await act(reach, actionOn(host, title, offersFor(Object.keys(installed)), simulateSeconds));
   if ("why" in second) return second;
   return { installed, ...parseOffers(second.output) };
 }
-
-const question = (host: string, command: Command, timeoutSeconds: number): HostAction => ({
-  ...{ host, command, timeoutSeconds },
-  title: "is asked for its packages",
-});
 
 /** Fails where one is not there, which is none of its business. */
 const installedOf = (names: readonly string[]): Command =>

@@ -1,7 +1,7 @@
 import { formatColumns } from "../../../lib/table.ts";
 import { turnState } from "../../restart/progress.ts";
 import { formatDone, goOn, unitsText } from "../../restart/report.ts";
-import type { TurnResult } from "../../restart/run.ts";
+import type { TurnResult } from "../../turns.ts";
 import type { PackagesRecord } from "./record.ts";
 import { describe } from "./turns.ts";
 

@@ -3,7 +3,7 @@ import { awaitReplicas, gateRestart, type Membership } from "../../../../infra/c
 import { upgradePackages } from "../../../../infra/commands/packages.ts";
 import { awaitNode } from "../../../../infra/commands/rabbitmq.ts";
 import { restartUnit } from "../../../../infra/commands/units.ts";
-import type { HostAction } from "../../../../infra/hosts/act.ts";
+import { actionOn, type HostAction } from "../../../../infra/hosts/act.ts";
 import { brokerPackage, brokerUnit, dispatcherUnit, ftpUnit, keepalivedUnit } from "../../../../infra/model/names.ts";
 import { type Chain, chainHostOf } from "../../../inspect/look/chain.ts";
 import { inTurn, shortUnit, type Turn } from "../../restart/plan.ts";
@@ -72,9 +72,7 @@ export interface HostUpgrade {
  * fails. Pure.
  */
 export function packageActions({ host, steps, held, units, left, membership }: HostUpgrade): HostAction[] {
-  const action = (title: string, command: Command, timeoutSeconds: number): HostAction => ({
-    ...{ host, title, command, timeoutSeconds },
-  });
+  const action = actionOn.bind(undefined, host);
   const all = unitOrder.filter((unit) => units.includes(unit) || left.includes(unit));
   const isAside = all.includes(brokerUnit) && all.includes(dispatcherUnit);
   const isStopped = (unit: string) => units.includes(unit) && startedAlready.includes(unit);

@@ -1,0 +1,76 @@
+import { UserError } from "../../../agents/lib/errors.ts";
+import { act } from "../../../infra/hosts/act.ts";
+import { type RunRecord, Stopped } from "../../engine/run-record.ts";
+import { up } from "../restore/engine.ts";
+import { openEngine, type Report, type Run } from "../runbook.ts";
+import { hostTurn, type TurnResult, type Turns } from "../turns.ts";
+import { giveBack, unstage } from "./actions.ts";
+import type { Change } from "./changes.ts";
+import type { RolloutRecord } from "./record.ts";
+import { turnsTable } from "./report.ts";
+
+/** `up` keeps in the stack what all hosts run. @throws UserError where it fails: the new agents run all the same */
+export async function keepNew(run: Run, kept: RunRecord<RolloutRecord>, record: RolloutRecord): Promise<void> {
+  const { stack, say } = run;
+  say("up keeps what the hosts run");
+  const engine = { ...(await openEngine(run, "")), quiet: true };
+  // Killed from here on, nothing else tells that the hosts run others than the stack has.
+  await kept.write(record);
+  try {
+    await up(engine);
+  } catch (cause) {
+    const remedy = `the new agents run on all hosts; repair it, then: ./warren up -s ${stack}`;
+    const what = `up could not keep what the hosts run: ${(cause as Error).message}`;
+    throw new UserError(`stack ${stack}`, what, remedy, { cause });
+  } finally {
+    await kept.remove();
+  }
+}
+
+export interface Rollout extends Turns {
+  readonly kept: RunRecord<RolloutRecord>;
+  readonly record: RolloutRecord;
+  readonly changes: readonly Change[];
+}
+
+/**
+ * The former programs again, on the host that failed first, then on those that were done, the last first. Goes on where a host can't be reached.
+ *
+ * @param why the rollout goes back
+ */
+export async function giveAllBack(
+  stack: string,
+  rollout: Rollout,
+  why: string,
+  results: readonly TurnResult[],
+): Promise<Report> {
+  const { kept, record, changes, reach } = rollout;
+  await kept.write(record);
+  process.stderr.write(`✗ ${why}\nback to the former agents\n`);
+  const hosts = [...new Set([...(record.begun ? [record.begun.host] : []), ...record.done.toReversed()])];
+  const failed: string[] = [];
+  const tried = (host: string, done: Promise<unknown>) =>
+    done.catch((error: unknown) => {
+      if (!(error instanceof Stopped)) throw error;
+      failed.push(`${host}: ${error.message}`);
+    });
+  for (const turn of hosts.flatMap((host) => record.turns.filter((one) => one.host === host))) {
+    const { host, $, comeBack } = hostTurn(rollout, turn, []);
+    for (const change of changes.filter((one) => one.host === host)) await tried(host, $(giveBack(change)));
+    await tried(host, comeBack());
+  }
+  // Of one that can't be reached its next boot clears them.
+  await Promise.all(changes.map(({ host, programs }) => act(reach, unstage(host, programs))));
+  if (failed.length === 0) await kept.remove();
+  const lines = [
+    ...(results.length === 0 ? [`✗ ${why}`] : []),
+    ...failed.map((one) => `✗ ${one}`),
+    failed.length === 0
+      ? `the former agents run again on ${hosts.join(", ")}; an up would bring the new ones once more: repair them first`
+      : `./warren rollout -s ${stack} goes on with the way back`,
+    "",
+  ];
+  const backOn = [...(record.begun ? [record.begun.host] : []), ...record.done];
+  const json = { ok: false, backOn: [...new Set(backOn)], turns: results };
+  return { json, text: `${turnsTable(results)}${lines.join("\n")}`, exitCode: 1 };
+}

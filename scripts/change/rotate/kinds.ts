@@ -1,0 +1,26 @@
+import { UserError } from "../../../agents/lib/errors.ts";
+import type { Kind } from "./book.ts";
+import { cookieRotation } from "./cookie.ts";
+import { deliveryRotation } from "./delivery.ts";
+import { passwordRotation } from "./password.ts";
+import type { Rotation } from "./phase.ts";
+import { sshRotation } from "./ssh.ts";
+import type { Subject } from "./subject.ts";
+import { tlsRotation } from "./tls.ts";
+
+/** @throws UserError where it doesn't fit the stack, or whose password is not said */
+export function rotationOf(subject: Subject, kind: Kind, user: string | undefined, cutOff: boolean): Rotation {
+  if (kind !== "password" && user !== undefined) {
+    throw new UserError(`rotate ${kind}`, `takes no user, got ${user}`, `./warren rotate ${kind} -s ${subject.stack}`);
+  }
+  if (kind === "cookie") return cookieRotation(subject);
+  if (kind === "tls") return tlsRotation(subject);
+  if (kind === "ssh") return sshRotation(subject);
+  if (kind === "delivery") return deliveryRotation(subject);
+  if (user !== undefined) return passwordRotation(subject, user, cutOff);
+  throw new UserError(
+    "rotate password",
+    "whose is not said",
+    `add the user, e.g. ${subject.before.announcements.user}, the agents' own`,
+  );
+}

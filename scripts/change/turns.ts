@@ -1,0 +1,207 @@
+import type { SeriesTraits } from "../../infra/config/series.ts";
+import { act, type HostAction } from "../../infra/hosts/act.ts";
+import { type RunRecord, runSteps, type StepResult, Stopped } from "../engine/run-record.ts";
+import { type Evidence, holdersOf } from "../inspect/look/evidence.ts";
+import { bareLook } from "../inspect/look/look.ts";
+import { awaitNoLack, describeLack, type Lack, lackOf, lackWithout } from "../inspect/wholeness.ts";
+import type { Turn } from "./restart/plan.ts";
+import { askInvocations, parseInvocations, type RestartRecord, turnState, unitsLeft } from "./restart/progress.ts";
+import type { Report, System } from "./runbook.ts";
+import { lackAway, letBack, letBackByHand, moveAway } from "./stand-back.ts";
+
+/** A run that takes hosts in turn. */
+export interface Turns extends System {
+  readonly kept: RunRecord<RestartRecord>;
+  readonly record: RestartRecord;
+  /** Milliseconds for all to be healthy again after a host. */
+  readonly healthyWithinMs: number;
+  /** Aborted: the host whose turn it is gets to its end, no other one is begun. */
+  readonly signal: AbortSignal;
+}
+
+/** One host's turn, for the runbook that says what is done in it. Each of its functions throws `Stopped` where it doesn't come to its end. */
+export interface HostTurn extends Turn {
+  /** Those of its units that have not run anew since the turn began. */
+  readonly unitsLeft: readonly string[];
+  /** zx's `$` on the host, through `infra/hosts`: a built command as a value, said by its title, waited for. */
+  $(action: HostAction): Promise<string>;
+  /** Another host has the virtual IP, and dispatches, from then on. */
+  stepAside(): Promise<void>;
+  /** Waits until nothing is lacking. @param judge for so many milliseconds without a break; all of the system at once unless given */
+  healthy(judge?: (evidence: Evidence) => Lack | undefined, forMs?: number): Promise<void>;
+  /** The host may have the virtual IP again, where it was moved away. */
+  comeBack(): Promise<void>;
+}
+
+export interface TurnResult extends Pick<Turn, "host" | "units"> {
+  readonly outcome: "restarted" | "done before" | "failed" | "not begun";
+  readonly seconds?: number;
+  /** Why it failed, or was not begun. */
+  readonly why?: string;
+  readonly remedy?: string;
+}
+
+/** One look that takes what a host that comes up takes: agents' first connections, keepalived's checks. */
+const gateWithinMs = 60_000;
+/** keepalived gives an address away at once; the other host's dispatcher reads its ledger first. */
+const movesWithinMs = 30_000;
+
+/**
+ * Takes hosts in turn, each only while all is healthy and can spare it, and stops at the first that doesn't recover. What has been done is kept on
+ * record before and after each step: a run that was killed continues where it was.
+ */
+export async function takeTurns(turns: Turns, work: (turn: HostTurn) => Promise<void>): Promise<TurnResult[]> {
+  const { kept, record, signal } = turns;
+  const say = sayOf(turns);
+  const take = async (host: string): Promise<void> => {
+    const beganMs = performance.now();
+    const turn = record.turns.find((one) => one.host === host);
+    if (!turn) throw new TypeError(`no turn of ${host}`);
+    await work(await beginTurn(turns, turn));
+    record.begun = undefined;
+    say(host, `done, all is healthy again; ${Math.round(performance.now() - beganMs) / 1000} s`);
+  };
+  const hosts = record.turns.map(({ host }) => host);
+  const results = await runSteps(kept, record, hosts, take, signal);
+  const isBrokenOff = signal.aborted && results.every(({ outcome }) => outcome !== "stopped");
+  return record.turns.flatMap((turn, index) => {
+    const result = results[index];
+    return result ? [turnResult(turn, result, isBrokenOff)] : [];
+  });
+}
+
+function turnResult(
+  { host, units }: Turn,
+  { outcome, seconds, stopped }: StepResult,
+  isBrokenOff: boolean,
+): TurnResult {
+  const result = { host, units, ...(seconds === undefined ? {} : { seconds }) };
+  if (outcome === "done before") return { ...result, outcome };
+  if (outcome === "done") return { ...result, outcome: "restarted" };
+  if (outcome === "not begun") return { ...result, outcome, ...(isBrokenOff ? { why: "broken off before" } : {}) };
+  const { message: why = "", remedy } = stopped ?? {};
+  return { ...result, outcome: "failed", why, ...(remedy ? { remedy } : {}) };
+}
+
+/** Whether every host has had its turn. */
+export const isAllDone = (results: readonly TurnResult[]): boolean =>
+  results.every(({ outcome }) => outcome === "restarted" || outcome === "done before");
+
+/** What `restart` and `upgrade` of packages report: exit code 1 where a host is left. */
+export const reportOf = (results: readonly TurnResult[], json: object, text: string): Report => ({
+  json,
+  text,
+  exitCode: isAllDone(results) ? 0 : 1,
+});
+
+const sayOf = ({ record }: Turns) => {
+  const width = Math.max(...record.turns.map(({ host }) => host.length));
+  return (host: string, text: string) => void process.stderr.write(`${host.padEnd(width)}  ${text}\n`);
+};
+
+/** What keeps a host's turn from beginning now. */
+export const lackToBegin = (
+  evidence: Evidence,
+  turn: Turn | undefined,
+  hosts: readonly string[],
+  replication: SeriesTraits["replication"],
+): Lack | undefined =>
+  lackOf(evidence, { hosts }) ?? (turn?.isMember ? lackWithout(evidence, turn.host, replication) : undefined);
+
+async function beginTurn(turns: Turns, turn: Turn): Promise<HostTurn> {
+  const { kept, record, replication } = turns;
+  const { host } = turn;
+  const hosts = record.turns.map((one) => one.host);
+  const say = sayOf(turns);
+  if (turnState(turn, record) === "to do") {
+    const lack = await awaitHealthy(turns, host, (seen) => lackToBegin(seen, turn, hosts, replication), gateWithinMs);
+    if (lack) throw new Stopped([`not begun: ${describeLack(lack)}`], lack.remedy);
+  } else say(host, "was half way; goes on");
+  const answer = await act(turns.reach, askInvocations(turn));
+  if ("why" in answer) throw new Stopped([`can't be asked: ${answer.why}`]);
+  const now = parseInvocations(answer.output);
+  if (record.begun?.host !== host) {
+    record.begun = { host, before: now };
+    await kept.write(record);
+  }
+  return hostTurn(turns, turn, unitsLeft(turn, record.begun.before, now));
+}
+
+/** @param left see `HostTurn.unitsLeft` */
+export function hostTurn(turns: Turns, turn: Turn, left: readonly string[]): HostTurn {
+  const { kept, looker, record, reach, healthyWithinMs } = turns;
+  const { chain } = looker;
+  const { host } = turn;
+  const say = sayOf(turns);
+  const hosts = record.turns.map((one) => one.host);
+  const byHand = letBackByHand(chain, host);
+  const $ = async (action: HostAction, remedy?: string): Promise<string> => {
+    say(host, action.title);
+    const outcome = await act(reach, action);
+    if ("why" in outcome) throw new Stopped([`${action.title}: ${outcome.why}`], remedy);
+    return outcome.output;
+  };
+  const setMoved = (movedFrom: string | undefined): Promise<void> => {
+    record.movedFrom = movedFrom;
+    return kept.write(record);
+  };
+  const healthy: HostTurn["healthy"] = async (judge, forMs = 0) => {
+    const isMoved = record.movedFrom === host;
+    const all = (seen: Evidence) => lackOf(seen, { hosts, isMoved });
+    const lack = await awaitHealthy(turns, host, judge ?? all, healthyWithinMs, forMs);
+    const late = judge ? "" : `not healthy again after ${healthyWithinMs / 1000} s: `;
+    if (lack) throw new Stopped([`${late}${describeLack(lack)}`], lack.remedy);
+  };
+  return {
+    ...turn,
+    unitsLeft: left,
+    $,
+    healthy,
+    async stepAside() {
+      if (record.movedFrom === host || !chain.vip || chain.members.length < 2 || !turn.isMember) return;
+      if (!(await holdsAddress(turns, host))) return;
+      // On record before it is done: a run that continues must know that the address is to come back.
+      await setMoved(host);
+      try {
+        await $(moveAway(host, awaySeconds(healthyWithinMs)), byHand);
+        const lack = await awaitHealthy(turns, host, (seen) => lackAway(seen, host), movesWithinMs);
+        if (lack) throw new Stopped([`the virtual IP did not move: ${lack.evidence}`], lack.remedy);
+      } catch (error) {
+        if (!("why" in (await act(reach, letBack(host))))) await setMoved(undefined);
+        throw error;
+      }
+    },
+    async comeBack() {
+      if (record.movedFrom !== host) return;
+      await $(letBack(host), byHand);
+      await setMoved(undefined);
+      await healthy();
+    },
+  };
+}
+
+async function holdsAddress(turns: Turns, host: string): Promise<boolean> {
+  let holders: string[] = [];
+  const isSeen = (evidence: Evidence): Lack | undefined => {
+    holders = holdersOf(evidence);
+    return holders.length === 1 ? undefined : lackAway(evidence, host);
+  };
+  const lack = await awaitHealthy(turns, host, isSeen, movesWithinMs);
+  if (lack) throw new Stopped([describeLack(lack)], lack.remedy);
+  return holders[0] === host;
+}
+
+/** Longer than all that is done and waited for while the address is away. */
+const awaySeconds = (healthyWithinMs: number): number => 900 + Math.ceil(healthyWithinMs / 1000);
+
+function awaitHealthy(
+  turns: Turns,
+  host: string,
+  judge: (evidence: Evidence) => Lack | undefined,
+  withinMs: number,
+  forMs = 0,
+): Promise<Lack | undefined> {
+  const say = sayOf(turns);
+  const onLack = (lack: Lack) => say(host, `waits: ${describeLack(lack)}`);
+  return awaitNoLack(() => turns.looker.look(bareLook), judge, { withinMs, forMs, onLack });
+}
