@@ -1,9 +1,9 @@
 import { relative } from "node:path";
 import { z } from "zod";
+import { ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { run } from "../../../infra/commands/command.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
-import { ledgerQueueOf } from "../../../infra/model/agent-queues.ts";
 import { carrierOf } from "../../../infra/model/dispatchers.ts";
 import { dispatcherUnit, keepalivedUnit } from "../../../infra/model/names.ts";
 import { openHosts } from "../../engine/hosts.ts";
@@ -75,8 +75,8 @@ export async function finish(finishing: Finish): Promise<void> {
     const runner = carrierOf(config) === broker ? own : other;
     for (const host of [...own.hosts, ...other.hosts])
       await stopShovel(runner, ledgerCarrier(host, config.announcements));
-    await clearCarried(own, other.hosts.map(ledgerQueueOf));
-    await clearCarried(other, [...own.hosts, ...other.hosts].map(ledgerQueueOf));
+    await clearCarried(own, other.hosts.map(ledgerQueueAt));
+    await clearCarried(other, [...own.hosts, ...other.hosts].map(ledgerQueueAt));
     await finishing.kept.write({ letGo: beside });
     await changeStackFile(file, (text) => withoutBeside(text, config));
     say(`${shown} says it; up`);
