@@ -71,8 +71,8 @@ module.exports = {
     onlyTo(
       "config-alone",
       "^infra/config/",
-      ["^infra/config/", "^agents/lib/(allowed-hosts|config|errors)\\.ts$"],
-      "config is parsed once, by itself",
+      ["^infra/config/", "^agents/[^/]+/(delivery-)?config\\.ts$", "^agents/lib/errors\\.ts$"],
+      "config is parsed once, and what is an agent's is said by the agent's own schema",
     ),
     onlyTo(
       "model-from-config",
@@ -81,7 +81,7 @@ module.exports = {
         "^infra/(model|config|commands)/",
         "^templates/",
         "^agents/[^/]+/config\\.ts$",
-        "^agents/lib/(config|topics|dispatch-topics|errors)\\.ts$",
+        "^agents/lib/(config|dispatch-topics|errors|topology)\\.ts$",
       ],
       "the model reads config, renders templates, builds commands; agent configs are typed by the agents themselves",
     ),

@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { checkBaseUrl } from "../lib/announcement.ts";
 import { regularExpression } from "../lib/arrivals.ts";
-import { commonConfig } from "../lib/config.ts";
+import { commonConfig, exchangeName } from "../lib/config.ts";
+import { exchangeDefault, inputTopicDefault, topicPrefix } from "../lib/dispatch-topics.ts";
 
 /** The announcer's config file. Relative paths of `…Directory` are taken from the config file's folder. */
 export const configSchema = commonConfig.extend({
-  exchange: z.string().min(1).max(127).default("cmc").describe("topic exchange that announcements go to"),
-  topicPrefix: z.string().min(1).max(200).default("v00.urp.input").describe("first words of the routing key"),
+  exchange: exchangeName.default(exchangeDefault).describe("topic exchange that announcements go to"),
+  topicPrefix: topicPrefix.default(inputTopicDefault).describe("first words of the routing key"),
   rootDirectory: z.string().min(2).describe("the db tree: products below it are announced"),
   pathPrefix: z
     .string()

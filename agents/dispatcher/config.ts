@@ -1,13 +1,16 @@
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { z } from "zod";
-import { commonConfig } from "../lib/config.ts";
+import { commonConfig, exchangeName, queueName } from "../lib/config.ts";
 import {
   alternateTopicDefault,
+  exchangeDefault,
   inputTopicDefault,
+  ledgerQueueAt,
   markerTopicDefault,
   notifyTopicDefault,
   pulledTopicDefault,
+  pullQueueDefault,
   topicPrefix,
   twinTopicDefault,
 } from "../lib/dispatch-topics.ts";
@@ -30,8 +33,8 @@ export const entriesMin = 1000;
 const confirmTimeoutMinMs = 1000;
 
 const own = {
-  exchange: z.string().min(1).default("cmc"),
-  inputQueue: z.string().min(1).default("cmc.urp.input"),
+  exchange: exchangeName.default(exchangeDefault).describe("topic exchange of all announcements"),
+  inputQueue: queueName.default("cmc.urp.input").describe("keeps what comes in while no dispatcher takes it"),
   inputTopic: topicPrefix.default(inputTopicDefault).describe("announcements come in under this and what follows"),
   notifyTopic: topicPrefix
     .default(notifyTopicDefault)
@@ -41,26 +44,29 @@ const own = {
   pulledTopic: topicPrefix.default(pulledTopicDefault).describe("pullers say under this which product they have"),
   markerTopic: topicPrefix.default(markerTopicDefault).describe("this and the host's name: how far the ledger is read"),
   outputQueues: z
-    .array(z.string().min(1))
-    .default(["cmc.urp.pull"])
+    .array(queueName)
+    .default([pullQueueDefault])
     .describe("declared and bound to everything dispatched, so that nothing is lost before the first puller comes"),
   hostName: topicPrefix.optional().describe("names ledger queue and markers; left out: what the host calls itself"),
-  ledgerQueue: z
-    .string()
-    .min(1)
+  ledgerQueue: queueName
     .optional()
     .describe("this host's own copy of all that goes out; left out: cmc.urp.ledger. and the host's name"),
   vip: z
     .strictObject({ address: z.string().refine((text) => isIP(text) !== 0, "expected an IP address") })
     .optional()
     .describe("works only while this host holds the address; without it, always"),
-  dedupWindowSeconds: z.int().min(1).max(604_800).default(7200).describe("counted from a product's first arrival"),
+  dedupWindowSeconds: z
+    .int()
+    .min(1)
+    .max(604_800)
+    .default(7200)
+    .describe("how long a product's name is remembered, counted from its first arrival"),
   entriesMax: z
     .int()
     .min(entriesMin)
     .max(10_000_000)
-    .default(1_000_000)
-    .describe("products remembered; at the bound it stops taking"),
+    .default(2_000_000)
+    .describe("products remembered, about 50 bytes each; at the bound it stops taking"),
   prefetch: z.int().min(prefetchMin).max(10_000).default(2000).describe("announcements in hand at once"),
   retryDelayMinMs: z.int().min(1).max(60_000).default(100).describe("after a publish that was returned or refused"),
   retryDelayMaxMs: z.int().min(1).max(600_000).default(5000),
@@ -164,7 +170,7 @@ export function hostNameOf(config: Config): string {
 }
 
 export function ledgerQueueOf(config: Config): string {
-  return config.ledgerQueue ?? `cmc.urp.ledger.${hostNameOf(config)}`;
+  return config.ledgerQueue ?? ledgerQueueAt(hostNameOf(config));
 }
 
 /**
@@ -181,7 +187,6 @@ export function coreOptionsOf(config: Config): CoreOptions {
     ...{ inputTopic, notifyTopic, alternateTopic, twinTopic, entriesMax, receipts },
     ...{ giveUpMs, confirmTimeoutMs, standbyServeDelayMs, deliveryGapMs },
     ...sharesOf(config),
-    dedupWindowMs: config.dedupWindowSeconds * 1000,
     retry: { minMs: config.retryDelayMinMs, maxMs: config.retryDelayMaxMs },
     doubtMs: config.doubtSeconds * 1000,
     doubtMaxMs: config.doubtMaxSeconds * 1000,

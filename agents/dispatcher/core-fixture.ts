@@ -15,7 +15,6 @@ export const coreOptions: CoreOptions = {
   notifyTopic: "v00.urp.notify",
   alternateTopic: "v00.urp.alternate",
   twinTopic: "v00.urp.twin",
-  dedupWindowMs: windowMs,
   entriesMax: 1000,
   retry: { minMs: 100, maxMs: 1000 },
   receipts: true,

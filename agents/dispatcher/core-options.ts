@@ -7,8 +7,6 @@ export interface CoreOptions {
   readonly notifyTopic: string;
   readonly alternateTopic: string;
   readonly twinTopic: string;
-  /** The table's window: how long a product is known from its first arrival. */
-  readonly dedupWindowMs: number;
   /** Products known and on their way, at most; not more than the table's bound. */
   readonly entriesMax: number;
   /** Between attempts to publish what was returned or refused. */

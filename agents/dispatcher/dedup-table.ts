@@ -33,7 +33,7 @@ export interface DedupTableOptions {
  * caller gives an `atMs` later than its own clock.
  */
 export class DedupTable {
-  readonly #windowMs: number;
+  readonly windowMs: number;
   readonly #entriesMax: number;
   /** By number, which is the upper part of a slot. */
   readonly #chunks: (Chunk | undefined)[] = [];
@@ -48,7 +48,7 @@ export class DedupTable {
   #size = 0;
 
   constructor(options: DedupTableOptions) {
-    this.#windowMs = options.windowMs;
+    this.windowMs = options.windowMs;
     this.#entriesMax = options.entriesMax;
   }
 
@@ -70,7 +70,7 @@ export class DedupTable {
       const { ints, times } = this.#chunkOf(slot);
       const entry = offsetOf(slot);
       const same = ints[entry] === a && ints[entry + 1] === b && ints[entry + 2] === c && ints[entry + 3] === d;
-      if (same && nowMs < (times[timeOf(slot)] ?? 0) + this.#windowMs) return slot;
+      if (same && nowMs < (times[timeOf(slot)] ?? 0) + this.windowMs) return slot;
       link = ints[entry + nextWord] ?? 0;
     }
     return -1;
@@ -116,7 +116,7 @@ export class DedupTable {
     for (let chunk = this.#queue[0]; chunk && count < expireMax; chunk = this.#queue[0]) {
       while (chunk.start < chunk.end && count < expireMax) {
         const slot = (chunk.number << chunkBits) | chunk.start;
-        if (nowMs < (chunk.times[timeOf(slot)] ?? 0) + this.#windowMs) return count;
+        if (nowMs < (chunk.times[timeOf(slot)] ?? 0) + this.windowMs) return count;
         this.#index.remove(slot + 1, this.#chunks);
         chunk.start++;
         this.#size--;

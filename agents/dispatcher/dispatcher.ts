@@ -85,7 +85,7 @@ export class Dispatcher implements RunningAgent {
     this.#sources = new Sources(config.silenceSeconds * 1000);
     this.#telemetry = new Telemetry(metrics, this.#sources, () => this.#view(), now);
     this.#stateLog = new StateLog(log, this.#core.state, now(), (tookMs) => this.#telemetry.takenOver(tookMs));
-    this.#clockDifference = new ClockDifference({ windowMs: config.dedupWindowSeconds * 1000, log });
+    this.#clockDifference = new ClockDifference({ windowMs: table.windowMs, log });
     this.#input = this.#openInput();
     this.#ledger = this.#openLedger();
     this.#effects = this.#openEffects();

@@ -61,6 +61,6 @@ export class Helps {
   }
 
   #isOver(sinceMs: number): boolean {
-    return sinceMs + this.#turn.options.dedupWindowMs <= this.#turn.nowMs;
+    return sinceMs + this.#turn.table.windowMs <= this.#turn.nowMs;
   }
 }

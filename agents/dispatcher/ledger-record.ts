@@ -1,4 +1,4 @@
-import { isMessageIdOf, topicTail } from "../lib/dispatch-topics.ts";
+import { isMessageIdOf, type LedgerSources, topicTail } from "../lib/dispatch-topics.ts";
 import type { Marks } from "../lib/headers.ts";
 import type { ClockDifference } from "./clock-difference.ts";
 import type { LedgerRecord } from "./events.ts";
@@ -13,11 +13,7 @@ export interface LedgerMessage {
   readonly timestampSeconds?: number | undefined;
 }
 
-export interface LedgerTopics {
-  readonly notifyTopic: string;
-  readonly twinTopic: string;
-  readonly alternateTopic: string;
-  readonly pulledTopic: string;
+export interface LedgerTopics extends LedgerSources {
   /** The topic with the host's name. */
   readonly marker: string;
 }

@@ -274,6 +274,6 @@ export class Products {
   }
 
   #isOver(atMs: number): boolean {
-    return atMs + this.#turn.options.dedupWindowMs <= this.#turn.nowMs;
+    return atMs + this.#turn.table.windowMs <= this.#turn.nowMs;
   }
 }

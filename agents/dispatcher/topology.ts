@@ -1,4 +1,4 @@
-import { markerTopic } from "../lib/dispatch-topics.ts";
+import { ledgerKeys, ledgerLifetime, markerTopic } from "../lib/dispatch-topics.ts";
 import { deadLetterTopology, joinTopologies, type QueueDeclaration, type Topology } from "../lib/topology.ts";
 import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
 import type { LedgerTopics } from "./ledger-record.ts";
@@ -29,19 +29,15 @@ export function ledgerTopicsOf(config: Config): LedgerTopics {
   return { notifyTopic, twinTopic, alternateTopic, pulledTopic, marker };
 }
 
-/**
- * This host's own copy of everything that goes out. What is older than the window tells nothing any more: a ledger that nobody reads (a
- * host that is gone) is bounded by it.
- */
+/** This host's own copy of everything that goes out. */
 function ledgerOf(config: Config): QueueDeclaration {
   const { exchange, dedupWindowSeconds } = config;
-  const { notifyTopic, twinTopic, alternateTopic, pulledTopic, marker } = ledgerTopicsOf(config);
-  const patterns = [`${notifyTopic}.#`, `${twinTopic}.#`, `${alternateTopic}.#`, pulledTopic, marker];
+  const patterns = [...ledgerKeys(config), ledgerTopicsOf(config).marker];
   return {
     name: ledgerQueueOf(config),
     // One reader at a time: while the broker has not noticed that an old connection of ours is dead, it would share the messages out
     // between both, and a marker could come back before what went out earlier.
-    arguments: { "x-message-ttl": dedupWindowSeconds * 1000, "x-single-active-consumer": true },
+    arguments: { ...ledgerLifetime(dedupWindowSeconds), "x-single-active-consumer": true },
     bindings: patterns.map((pattern) => ({ exchange, pattern })),
     // The window is in it, which may change.
     renewable: true,

@@ -28,6 +28,9 @@ export const hostAndPort = z
     return port >= 1 && port <= portMax;
   }, `port is 1 to ${portMax}`);
 
+export const exchangeName = z.string().min(1).max(127);
+export const queueName = z.string().min(1).max(255);
+
 export const queueTypes = ["classic", "quorum", "as-broker"] as const;
 export type QueueType = (typeof queueTypes)[number];
 
@@ -83,7 +86,7 @@ export const commonConfig = z.strictObject({
   $schema: z.string().optional().describe("for editors; see --print-schema"),
   broker: brokerConfig,
   metrics: metricsConfig,
-  log: logConfig.default({ level: "info" }),
+  log: logConfig.prefault({}),
   shutdownTimeoutMs: z.int().min(100).max(600_000).default(10_000).describe("SIGTERM drains within this, then ends"),
 });
 export type CommonConfig = z.infer<typeof commonConfig>;

@@ -10,6 +10,10 @@ export const topicPrefix = z
   .max(topicPrefixCharactersMax)
   .regex(/^[^.*#\s]+(\.[^.*#\s]+)*$/, "expected words joined by dots, without wildcards");
 
+/** Topic exchange of announcements. */
+export const exchangeDefault = "cmc";
+/** What dispatchers put out, and pullers share. */
+export const pullQueueDefault = "cmc.urp.pull";
 /** Announcements come in under this. */
 export const inputTopicDefault = "v00.urp.input";
 /** The first of each product goes out under this. */
@@ -24,6 +28,27 @@ export const pulledTopicDefault = "v00.urp.pulled";
 export const peersTopicDefault = "v00.urp.peers";
 /** Take-over markers; the host's name follows. */
 export const markerTopicDefault = "v00.urp.marker";
+
+/** The queue by which a host's dispatcher knows what goes out, whoever sends it. */
+export const ledgerQueueAt = (host: string): string => `${ledgerQueuePrefix}${host}`;
+export const ledgerQueuePrefix = "cmc.urp.ledger.";
+
+/** Topics of what a ledger takes. */
+export type LedgerSources = Readonly<Record<"notifyTopic" | "twinTopic" | "alternateTopic" | "pulledTopic", string>>;
+
+/** Binding keys of a ledger: all that goes out, and receipts. The marker of its host comes beside them. */
+export const ledgerKeys = ({ notifyTopic, twinTopic, alternateTopic, pulledTopic }: LedgerSources): string[] => [
+  `${notifyTopic}.#`,
+  `${twinTopic}.#`,
+  `${alternateTopic}.#`,
+  pulledTopic,
+];
+
+/**
+ * How long the broker keeps a message in a ledger. What is older than the dedup window tells nothing any more: a ledger that nobody reads (a
+ * host that is gone) is bounded by it.
+ */
+export const ledgerLifetime = (dedupWindowSeconds: number) => ({ "x-message-ttl": dedupWindowSeconds * 1000 });
 
 /** Characters of UTF-8 take at most three bytes a UTF-16 unit: shorter keys need no count. */
 const surelyShort = Math.floor(routingKeyBytesMax / 3);

@@ -1,19 +1,21 @@
 import { z } from "zod";
 import { allowedHost } from "../lib/allowed-hosts.ts";
-import { commonConfig } from "../lib/config.ts";
+import { commonConfig, exchangeName, queueName } from "../lib/config.ts";
 import {
   alternateTopicDefault,
+  exchangeDefault,
   notifyTopicDefault,
   peersTopicDefault,
   pulledTopicDefault,
+  pullQueueDefault,
   topicPrefix,
   twinTopicDefault,
 } from "../lib/dispatch-topics.ts";
 
 /** The puller's config file. Relative paths of `…Directory` are taken from the config file's folder. */
 export const configSchema = commonConfig.extend({
-  exchange: z.string().min(1).max(127).default("cmc").describe("topic exchange that announcements come from"),
-  queue: z.string().min(1).max(255).default("cmc.urp.pull").describe("shared by all pullers: each message goes to one"),
+  exchange: exchangeName.default(exchangeDefault).describe("topic exchange that announcements come from"),
+  queue: queueName.default(pullQueueDefault).describe("shared by all pullers: each message goes to one"),
   bindingKeys: z
     .array(z.string().min(1).max(255))
     .min(1)
@@ -22,10 +24,10 @@ export const configSchema = commonConfig.extend({
   notifyTopic: topicPrefix
     .default(notifyTopicDefault)
     .describe("what comes under this is the dispatcher's first of a product"),
-  twinTopic: topicPrefix.default(twinTopicDefault).describe("what comes under this was asked for by a puller"),
   alternateTopic: topicPrefix
     .default(alternateTopicDefault)
     .describe("a product's other announcement is asked for under this"),
+  twinTopic: topicPrefix.default(twinTopicDefault).describe("what comes under this was asked for by a puller"),
   pulledTopic: topicPrefix.default(pulledTopicDefault).describe("dispatchers are told under this what is pulled"),
   peersTopic: topicPrefix
     .default(peersTopicDefault)
@@ -41,33 +43,6 @@ export const configSchema = commonConfig.extend({
       "longest wait for the other pullers' word on what is given out again; it is pulled then; 0: nobody is asked",
     ),
   prefetch: z.int().min(1).max(1000).default(1).describe("products pulled at a time; 1 spreads them evenly"),
-  receiverQueueDirectory: z.string().min(2).describe("where whole products are put; one puller a folder"),
-  fileMode: z
-    .string()
-    .regex(/^0?[0-7]{3}$/, "expected an octal mode, e.g. 0644")
-    .default("0644")
-    .describe("mode of the products, whatever the umask"),
-  allowedHosts: z
-    .array(allowedHost)
-    .optional()
-    .describe("hosts that products may come from: NAME or ADDRESS, for any port, or with :PORT; left out: any"),
-  productBytesMax: z
-    .int()
-    .min(1)
-    .default(1024 * 1024 * 1024)
-    .describe("a larger product is not pulled, but put aside"),
-  connectTimeoutMs: z.int().min(100).max(60_000).default(3000),
-  pullTimeoutMs: z
-    .int()
-    .min(100)
-    .max(600_000)
-    .default(10_000)
-    .describe("longest silence of the server: before its answer, and between two pieces of the product"),
-  pullDeadlineMs: z.int().min(100).max(1_500_000).default(300_000).describe("longest time for one try, all in all"),
-  receipts: z
-    .boolean()
-    .default(true)
-    .describe("tell the dispatchers which products are pulled; the user needs write permission on the exchange"),
   alternates: z
     .boolean()
     .default(true)
@@ -94,6 +69,25 @@ export const configSchema = commonConfig.extend({
     ),
   originProbeMinMs: z.int().min(10).max(600_000).default(1000).describe("first pause between probes of a dead server"),
   originProbeMaxMs: z.int().min(10).max(600_000).default(30_000),
+  receiverQueueDirectory: z.string().min(2).describe("where whole products are put; one puller a folder"),
+  fileMode: z
+    .string()
+    .regex(/^0?[0-7]{3}$/, "expected an octal mode, e.g. 0644")
+    .default("0644")
+    .describe("mode of the products, whatever the umask"),
+  allowedHosts: z
+    .array(allowedHost)
+    .optional()
+    .describe("hosts that products may come from: NAME or ADDRESS, for any port, or with :PORT; left out: any"),
+  productBytesMax: z
+    .int()
+    .min(1)
+    .default(1024 * 1024 * 1024)
+    .describe("a larger product is not pulled, but put aside"),
+  receipts: z
+    .boolean()
+    .default(true)
+    .describe("tell the dispatchers which products are pulled; the user needs write permission on the exchange"),
   placedRememberedSeconds: z
     .int()
     .min(0)
@@ -102,6 +96,14 @@ export const configSchema = commonConfig.extend({
     .describe(
       "a product placed within this is not placed again for its twin, or for what the dispatcher sends in doubt; less than dedupWindowSeconds",
     ),
+  connectTimeoutMs: z.int().min(100).max(60_000).default(3000),
+  pullTimeoutMs: z
+    .int()
+    .min(100)
+    .max(600_000)
+    .default(10_000)
+    .describe("longest silence of the server: before its answer, and between two pieces of the product"),
+  pullDeadlineMs: z.int().min(100).max(1_500_000).default(300_000).describe("longest time for one try, all in all"),
   retriesMax: z
     .int()
     .min(0)

@@ -7,7 +7,8 @@ const seconds = z
   .min(1)
   .max(365 * 86_400);
 
-const queueClass = z
+/** Limits and times of the queues that a pattern names. */
+export const queueClass = z
   .strictObject({
     name: z.string().min(1).max(100),
     pattern: regularExpression.describe("names of queues of this class; the first class that matches has the queue"),
@@ -19,12 +20,18 @@ const queueClass = z
     unbindAfterSeconds: seconds.default(3600).describe("and so long: it gets nothing more, and keeps what it has"),
     deleteAfterSeconds: seconds.default(86_400).describe("and so long: it is deleted, if it is unused still"),
   })
-  .refine(
-    (times) =>
-      times.warnAfterSeconds <= times.unbindAfterSeconds && times.unbindAfterSeconds <= times.deleteAfterSeconds,
-    "expected warnAfterSeconds <= unbindAfterSeconds <= deleteAfterSeconds",
-  );
+  .superRefine(checkTimes);
 export type QueueClass = z.infer<typeof queueClass>;
+
+type Times = Record<"warnAfterSeconds" | "unbindAfterSeconds" | "deleteAfterSeconds", number>;
+
+/** Rule over several keys: a queue is told of before it is unbound, and unbound before it is deleted. */
+export function checkTimes(times: Times, context: z.RefinementCtx): void {
+  const { warnAfterSeconds: warn, unbindAfterSeconds: unbind, deleteAfterSeconds: remove } = times;
+  if (warn <= unbind && unbind <= remove) return;
+  const message = "expected warnAfterSeconds <= unbindAfterSeconds <= deleteAfterSeconds";
+  context.addIssue({ code: "custom", message, input: [warn, unbind, remove] });
+}
 
 const management = z.strictObject({
   urls: z

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { commonConfig } from "../lib/config.ts";
+import { commonConfig, exchangeName, queueName } from "../lib/config.ts";
 import { fileRule } from "../lib/file-rules.ts";
 import { nameTemplateFault } from "./message-name.ts";
 
 /** The receiver's config file. Relative paths of `…Directory` are taken from the config file's folder. */
 export const configSchema = commonConfig.extend({
-  exchange: z.string().min(1).max(127),
+  exchange: exchangeName,
   exchangeType: z.enum(["topic", "fanout", "direct"]).default("topic"),
   declareExchange: z
     .boolean()
@@ -13,11 +13,9 @@ export const configSchema = commonConfig.extend({
     .describe(
       "make the exchange where it is missing; false where this user may not, or where others made it, e.g. not durable",
     ),
-  queue: z
-    .string()
-    .min(1)
-    .max(255)
-    .describe("durable: it keeps messages while the receiver is away; receivers that share one share its messages"),
+  queue: queueName.describe(
+    "durable: it keeps messages while the receiver is away; receivers that share one share its messages",
+  ),
   bindingKeys: z.array(z.string().max(255)).min(1).describe("topics that the queue is bound to"),
   prefetch: z.int().min(1).max(1000).default(100).describe("messages in hand at a time"),
   receiverQueueDirectory: z.string().min(2).describe("the rxq, where whole files are put; one receiver a folder"),

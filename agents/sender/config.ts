@@ -1,11 +1,9 @@
 import { z } from "zod";
-import { commonConfig } from "../lib/config.ts";
+import { commonConfig, exchangeName } from "../lib/config.ts";
 import { topicPrefix } from "../lib/dispatch-topics.ts";
 import { capturesOf, fileRule } from "../lib/file-rules.ts";
 import { checkSftpServer, checkTemplates, deliveryKeys, ftpServer, sftpServer } from "./delivery-config.ts";
 import { keyFault } from "./exchange-key.ts";
-
-const exchangeName = z.string().min(1).max(127);
 
 const alsoFormat = z.strictObject({
   format: z.enum(["v00", "v02", "v03", "exp"]),

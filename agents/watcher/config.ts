@@ -2,7 +2,7 @@ import { z } from "zod";
 import { checkBaseUrl } from "../lib/announcement.ts";
 import { regularExpression } from "../lib/arrivals.ts";
 import type { WireFormat } from "../lib/codecs.ts";
-import { commonConfig } from "../lib/config.ts";
+import { commonConfig, exchangeName } from "../lib/config.ts";
 
 const formats = ["v02", "exp", "v00", "v03"] as const satisfies readonly WireFormat[];
 const topicPrefix = z.string().min(1).max(200);
@@ -13,7 +13,7 @@ const tree = z
 
 /** The watcher's config file. Relative paths of `…Directory` are taken from the config file's folder. */
 export const configSchema = commonConfig.extend({
-  exchange: z.string().min(1).max(127).default("xpublic").describe("topic exchange that announcements go to"),
+  exchange: exchangeName.default("xpublic").describe("topic exchange that announcements go to"),
   rootDirectory: z.string().min(2).describe("document root of the web server"),
   trees: z
     .array(tree)

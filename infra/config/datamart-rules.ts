@@ -40,11 +40,6 @@ export function datamartIssues({ hosts, brokers, datamart, secrets }: StackConfi
     issues.push({ path, message: `an exchange of broker ${datamart.broker} is expected, got "${datamart[key]}"` });
   }
   issues.push(...deliveryIssues({ hosts, datamart, secrets }));
-  const { warnAfterSeconds: warn, unbindAfterSeconds: unbind, deleteAfterSeconds: remove } = datamart.queueManager;
-  if (warn > unbind || unbind > remove) {
-    const message = `warnAfterSeconds <= unbindAfterSeconds <= deleteAfterSeconds is expected, got ${warn}, ${unbind}, ${remove}`;
-    issues.push({ path: "datamart.queueManager", message });
-  }
   return issues;
 }
 

@@ -95,7 +95,7 @@ describe("the public data server", () => {
       (v) => {
         v.datamart.queueManager.deleteAfterSeconds = 60;
       },
-      "warren:datamart.queueManager: warnAfterSeconds <= unbindAfterSeconds <= deleteAfterSeconds is expected, got 600, 3600, 60",
+      "warren:datamart.queueManager: expected warnAfterSeconds <= unbindAfterSeconds <= deleteAfterSeconds, got [600,3600,60]",
     ],
     [
       "senders that nobody tells where to deliver",

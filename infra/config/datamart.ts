@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { logConfig } from "../../agents/lib/config.ts";
+import { checkTimes, queueClass, configSchema as queueManagerAgent } from "../../agents/queue-manager/config.ts";
+import { configSchema as watcherSchema } from "../../agents/watcher/config.ts";
 import { absolute, deliverySchema } from "./delivery.ts";
 import { nameSchema } from "./hosts.ts";
 
@@ -7,31 +10,16 @@ const treeSchema = z
   .string()
   .regex(/^[a-z0-9_][\w-]*(\/[a-z0-9_][\w-]*)*$/, "a folder below productRoot, e.g. citypage_weather");
 
-const days = 86_400;
+const { dryRun, intervalSeconds } = queueManagerAgent.shape;
+const { messagesMax, bytesMax, warnAfterSeconds, unbindAfterSeconds, deleteAfterSeconds } = queueClass.shape;
 
 /** What becomes of queues that clients leave behind: too full and unused for so long, told, then unbound, then deleted. */
-const queueManagerSchema = z.strictObject({
-  /** What would be done is told in the audit file, and nothing is done. */
-  dryRun: z.boolean().default(true),
-  messagesMax: z.int().min(0).default(25_000),
-  bytesMax: z.int().min(0).default(50_000_000),
-  intervalSeconds: z.int().min(1).max(3600).default(60),
-  warnAfterSeconds: z
-    .int()
-    .min(1)
-    .max(365 * days)
-    .default(600),
-  unbindAfterSeconds: z
-    .int()
-    .min(1)
-    .max(365 * days)
-    .default(3600),
-  deleteAfterSeconds: z
-    .int()
-    .min(1)
-    .max(365 * days)
-    .default(days),
-});
+const queueManagerSchema = z
+  .strictObject({
+    ...{ dryRun, messagesMax, bytesMax, intervalSeconds },
+    ...{ warnAfterSeconds, unbindAfterSeconds, deleteAfterSeconds },
+  })
+  .superRefine(checkTimes);
 
 /** Subscribers on hosts with the role client, as `docs/subscribe.md` has them. */
 const clientsSchema = z.strictObject({
@@ -48,7 +36,7 @@ export const datamartSchema = z.strictObject({
   exchange: z.string().min(1).default("cmc"),
   notifyTopic: z.string().min(1).default("exp.dd.notify"),
   /** Topic exchange of what the trees below are announced to. */
-  publicExchange: z.string().min(1).default("xpublic"),
+  publicExchange: watcherSchema.shape.exchange,
   /** Document root of the web server: what is in it is public. */
   productRoot: z
     .string()
@@ -60,11 +48,11 @@ export const datamartSchema = z.strictObject({
     .regex(/^https?:\/\/[^/ ]+\/$/, "a URL that ends in /, e.g. http://dd1.weather.gc.ca/")
     .optional(),
   /** Folders below it that no sender delivers to: every change in them is announced. */
-  watchedTrees: z.array(treeSchema).default(["citypage_weather", "marine_weather"]),
+  watchedTrees: z.array(treeSchema).default(watcherSchema.shape.trees.parse(undefined)),
   delivery: deliverySchema.optional(),
   clients: clientsSchema.default(clientsSchema.parse({})),
   queueManager: queueManagerSchema.default(queueManagerSchema.parse({})),
-  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  logLevel: logConfig.shape.level,
 });
 
 export type DatamartConfig = z.infer<typeof datamartSchema>;

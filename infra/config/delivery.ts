@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkTemplates, deliveryKeys, ftpServer } from "../../agents/sender/delivery-config.ts";
 import { byName } from "./by-name.ts";
 import { hostKeySchema } from "./host-key.ts";
 import { nameSchema } from "./hosts.ts";
@@ -6,25 +7,17 @@ import { nameSchema } from "./hosts.ts";
 /** A path on a host. */
 export const absolute = z.string().regex(/^(\/[\w.-]+)+$/, "an absolute path");
 
-/** A rule of the sender (`agents/sender`): where below the document root a file goes whose name has the pattern at its beginning. */
-const ruleSchema = z.union([
-  z.strictObject({ reject: z.string().min(1) }),
-  z.strictObject({
-    accept: z.string().min(1),
-    directory: z.string().optional(),
-    fileName: z.string().min(1).optional(),
-  }),
-]);
-
 /** One way to the public data server: a sender on each host with the role px, with a txq of its own. */
-const senderSchema = z.strictObject({
-  protocol: z.enum(["sftp", "ftp"]).default("sftp"),
-  /** Left out: `/apps/px/txq/NAME`. */
-  queueDirectory: absolute.optional(),
-  /** Who opens the connection for a file by FTP: px, or (active) the server. */
-  mode: z.enum(["passive", "active"]).default("passive"),
-  rules: z.array(ruleSchema).min(1),
-});
+const senderSchema = z
+  .strictObject({
+    protocol: z.enum(["sftp", "ftp"]).default("sftp"),
+    /** Left out: `/apps/px/txq/NAME`. */
+    queueDirectory: absolute.optional(),
+    /** Of FTP. */
+    mode: ftpServer.shape.mode,
+    rules: deliveryKeys.rules,
+  })
+  .superRefine(checkTemplates);
 
 const port = z.int().min(1024).max(65_535);
 

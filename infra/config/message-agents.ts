@@ -1,16 +1,17 @@
 import { z } from "zod";
+import { configSchema as bridgeSchema, checkEcho } from "../../agents/bridge/config.ts";
+import { logConfig } from "../../agents/lib/config.ts";
+import { configSchema as receiverSchema } from "../../agents/receiver/config.ts";
 import { byName } from "./by-name.ts";
 import { absolute } from "./delivery.ts";
 import { nameSchema } from "./hosts.ts";
-
-const exchange = z.string().min(1).max(127);
 
 /** Where an agent of this kind runs, and its broker; on several hosts they share one queue. */
 const placement = {
   hosts: z.array(nameSchema).min(1),
   /** A name under `warren:brokers`; the agent logs in as the agents' user. */
   broker: nameSchema,
-  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  logLevel: logConfig.shape.level,
 };
 
 /** Receivers by name: each message of a topic becomes a file in an rxq. Units are called `warren-receiver-NAME`. */
@@ -19,27 +20,19 @@ export const receiversSchema = z
     nameSchema,
     z.strictObject({
       ...placement,
-      exchange,
-      /** Binding keys. */
-      topics: z.array(z.string().min(1).max(255)).min(1),
+      exchange: receiverSchema.shape.exchange,
+      topics: receiverSchema.shape.bindingKeys,
       /** Left out: `/apps/px/rxq/NAME`. */
       directory: absolute.optional(),
     }),
   )
   .transform(byName);
 
-const announced = z.strictObject({
-  format: z.enum(["v00", "v02", "v03", "exp"]),
-  exchange,
-  /** First words of the routing key, e.g. `v02.post`; the folders follow. */
-  topicPrefix: z.string().min(1).max(255),
-  /** What v00's md5 is of; left out: the product's name. */
-  keyOf: z.enum(["product-name", "content"]).optional(),
-});
+const { from, to } = bridgeSchema.shape;
 
 /** Bridges by name: each announcement of one format goes out in others. Units are called `warren-bridge-NAME`. */
 export const bridgesSchema = z
-  .record(nameSchema, z.strictObject({ ...placement, from: announced, to: z.array(announced).min(1).max(8) }))
+  .record(nameSchema, z.strictObject({ ...placement, from, to }).superRefine(checkEcho))
   .transform(byName);
 
 export type ReceiverConfig = z.infer<typeof receiversSchema>[string];

@@ -1,6 +1,8 @@
+import { configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
+import { describeIssue } from "../../agents/lib/config.ts";
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import { adoptedIssues } from "./adopted-rules.ts";
-import { twinUser } from "./announcements.ts";
+import { dispatcherKeys, twinUser } from "./announcements.ts";
 import { queueManagerUser } from "./datamart.ts";
 import { datamartIssues } from "./datamart-rules.ts";
 import { directoryIssues } from "./directory-rules.ts";
@@ -139,18 +141,13 @@ function besideIssues({ announcements, brokers, virtualIps, secrets }: StackConf
   return issues;
 }
 
-/** What the agents' own configs refuse or could do nothing with, before it is on their hosts. */
+/** What agents could do nothing with, before it is on their hosts. */
 function announcementIssues({ announcements, hosts }: StackConfig): ConfigIssue[] {
-  const { entriesMax, dispatcherPrefetch, dedupWindowSeconds, placedRememberedSeconds = 0 } = announcements;
-  const issues: ConfigIssue[] = [];
+  const { dedupWindowSeconds, placedRememberedSeconds = 0 } = announcements;
+  const issues = dispatcherIssues(announcements);
   const expect = (isGood: boolean, key: keyof typeof announcements, message: string): void => {
     if (!isGood) issues.push({ path: `announcements.${key}`, message });
   };
-  expect(
-    entriesMax >= dispatcherPrefetch,
-    "entriesMax",
-    `at least dispatcherPrefetch (${dispatcherPrefetch}) is expected, got ${entriesMax}`,
-  );
   expect(
     placedRememberedSeconds < dedupWindowSeconds,
     "placedRememberedSeconds",
@@ -163,6 +160,18 @@ function announcementIssues({ announcements, hosts }: StackConfig): ConfigIssue[
     "at least one host is expected: the stack has pullers, and no radar server that they could pull from",
   );
   return issues;
+}
+
+/** What the dispatcher's own rules over several keys say of the stack's, which has one of them by another name. */
+function dispatcherIssues(announcements: StackConfig["announcements"]): ConfigIssue[] {
+  const broker = { hosts: ["127.0.0.1"], user: announcements.user, passwordFile: "any" };
+  const own = { ...dispatcherKeys.parse(announcements), prefetch: announcements.dispatcherPrefetch };
+  const read = dispatcherSchema.safeParse({ broker, metrics: { port: 0 }, ...own }, { reportInput: true });
+  const inStack = (text: string) => text.replace(/\bprefetch\b/, "dispatcherPrefetch");
+  return (read.error?.issues ?? []).flatMap(describeIssue).map(({ path, message }) => ({
+    path: `announcements.${inStack(path)}`,
+    message: inStack(message),
+  }));
 }
 
 /** A user whose password a broker keeps itself. */

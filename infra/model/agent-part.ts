@@ -1,4 +1,11 @@
-import { type CommonConfig, type QueueType, tlsScheme } from "../../agents/lib/config.ts";
+import {
+  brokerConfig,
+  type CommonConfig,
+  commonConfig,
+  metricsConfig,
+  type QueueType,
+  tlsScheme,
+} from "../../agents/lib/config.ts";
 import { renderAgentService } from "../../templates/render.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf, type StackConfig } from "../config/index.ts";
@@ -27,7 +34,7 @@ export type AgentName = keyof typeof metricsPorts;
 export type InstanceName = `${keyof typeof metricsPortsFrom}-${string}`;
 
 /** Milliseconds an agent takes at most to settle what it has in hand when it is told to stop. */
-const shutdownTimeoutMs = 10_000;
+const shutdownTimeoutMs = commonConfig.shape.shutdownTimeoutMs.parse(undefined);
 
 /** The account that owns products and receiver queues, as on the hosts that warren follows. */
 export const productAccount = { name: "px", home: "/apps/px" };
@@ -48,6 +55,13 @@ export const agentCommandLine = (program: string, name: string = program): reado
 
 /** What an agent's own config says beyond the common part; what is left out is the agent's default. */
 export type Own<Config extends CommonConfig> = Partial<Omit<Config, keyof CommonConfig>>;
+
+/** An agent's own keys in the order of its schema: a file in which they only changed places would restart its agent. */
+export const inOrderOf = <Own extends object>({ shape }: { readonly shape: object }, own: Own): Own => {
+  const order = Object.keys(shape);
+  const keys = Object.entries(own).toSorted(([one], [other]) => order.indexOf(one) - order.indexOf(other));
+  return Object.fromEntries(keys) as Own;
+};
 
 /** The broker that an agent speaks to. */
 export interface AgentBroker {
@@ -103,7 +117,10 @@ export function agentPart({ config, artifacts }: PartContext, shell: AgentShell)
   const program = shell.program ?? (name as (typeof placedAgents)[number]);
   const common = {
     ...(shell.broker ? { broker: brokerOf(config, shell.broker) } : {}),
-    metrics: { address: "127.0.0.1", port: shell.port ?? metricsPorts[name as AgentName] },
+    metrics: {
+      address: metricsConfig.shape.address.parse(undefined),
+      port: shell.port ?? metricsPorts[name as AgentName],
+    },
     log: { level: shell.logLevel },
     shutdownTimeoutMs,
   };
@@ -162,7 +179,7 @@ function brokerOf(config: StackConfig, { cluster, hosts }: AgentBroker) {
     hosts,
     ...(broker?.tls ? { tls: { caFile } } : {}),
     ...(broker ? { queueType: declaredType(config, cluster, broker) } : {}),
-    vhost: "/",
+    vhost: brokerConfig.shape.vhost.parse(undefined),
     user: config.announcements.user,
     passwordFile: passwordCredential,
   };

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { configSchema } from "../../agents/dispatcher/config.ts";
 import { topologyOf } from "../../agents/dispatcher/topology.ts";
+import { ledgerQueueAt } from "../../agents/lib/dispatch-topics.ts";
 import type { StackConfig } from "../config/index.ts";
-import { agentQueues, ledgerHostOf, ledgerQueueOf } from "./agent-queues.ts";
+import { agentQueues, ledgerHostOf } from "./agent-queues.ts";
 import { contentOf, fixtureConfig, hostOf } from "./fixture.ts";
 
 /** What the dispatcher of a host declares, by its rendered config. */
@@ -31,7 +32,7 @@ describe.each(["lab", "lab4"])("the agents' queues of stack %s", (stack) => {
   it("have a ledger for each dispatcher, which it alone declares, and are replicated by the policy for all of them", () => {
     const ledgers = model.filter(({ declaredBy }) => declaredBy !== undefined);
     expect(ledgers.map(({ name, declaredBy }) => [name, declaredBy?.host])).toEqual(
-      dispatchers.map((host) => [ledgerQueueOf(host), host]),
+      dispatchers.map((host) => [ledgerQueueAt(host), host]),
     );
     expect(ledgers.map(({ name }) => ledgerHostOf(name))).toEqual(dispatchers);
     for (const { name } of model) expect(name).toMatch(/^cmc\./);

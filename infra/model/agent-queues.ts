@@ -1,11 +1,16 @@
 import type { QueueType } from "../../agents/lib/config.ts";
 import {
   alternateTopicDefault,
+  ledgerKeys,
+  ledgerLifetime,
+  ledgerQueueAt,
+  ledgerQueuePrefix,
   markerTopic,
   markerTopicDefault,
   pulledTopicDefault,
   twinTopicDefault,
 } from "../../agents/lib/dispatch-topics.ts";
+import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import type { StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
@@ -13,17 +18,16 @@ import { dispatcherHosts, dispatchingClusters } from "./dispatchers.ts";
 import { dispatcherUnit } from "./names.ts";
 import type { AgentQueueModel } from "./types.ts";
 
-/** Where agents put aside what can't be read or pulled; `agents/lib/topology.ts` declares it, a test holds the two together. */
-const deadLetters = { exchange: "cmc.dead", queue: "cmc.urp.dead" } as const;
-
-const ledgerPrefix = "cmc.urp.ledger.";
-
-/** The queue by which a host's dispatcher knows what goes out, whoever sends it. */
-export const ledgerQueueOf = (host: string): string => `${ledgerPrefix}${host}`;
+/** What dispatchers and pullers say to each other goes under these. */
+export const sharedTopics = {
+  alternateTopic: alternateTopicDefault,
+  twinTopic: twinTopicDefault,
+  pulledTopic: pulledTopicDefault,
+} as const;
 
 /** Whose ledger a queue is, by its name; undefined for another queue. */
 export const ledgerHostOf = (queue: string): string | undefined =>
-  queue.startsWith(ledgerPrefix) ? queue.slice(ledgerPrefix.length) : undefined;
+  queue.startsWith(ledgerQueuePrefix) ? queue.slice(ledgerQueuePrefix.length) : undefined;
 
 /** Mirrored queues are classic ones that a policy copies; a single member has nothing to replicate to. */
 export const queueTypeOf = ({ series, members }: BrokerConfig): QueueType =>
@@ -43,7 +47,7 @@ export function agentQueues(config: StackConfig, cluster: string): AgentQueueMod
   const [first] = own;
   // Whoever puts messages aside declares the place for them.
   const isAside = first !== undefined && dispatchers.length === 0;
-  return [...dispatchers, ...own, ...(isAside ? [{ ...deadLetterQueue, declaredBy: first.declaredBy }] : [])];
+  return [...dispatchers, ...own, ...(isAside ? [{ ...deadLetters, declaredBy: first.declaredBy }] : [])];
 }
 
 const queue = (name: string, exchange: string, ...keys: string[]): AgentQueueModel => ({
@@ -52,7 +56,8 @@ const queue = (name: string, exchange: string, ...keys: string[]): AgentQueueMod
   bindings: keys.map((key) => ({ exchange, key })),
 });
 
-const deadLetterQueue = queue(deadLetters.queue, deadLetters.exchange, "#");
+/** Where agents put aside what can't be read or pulled. */
+const deadLetters = queue(deadLetterQueue, deadLetterExchange, "#");
 
 /** The queue of a receiver or bridge, by its name in the config. */
 export const messageQueueOf = (kind: "receiver" | "bridge", name: string): string => `cmc.${kind}.${name}`;
@@ -84,18 +89,15 @@ function dispatchersQueues(config: StackConfig, cluster: string): AgentQueueMode
   return [
     queue(inputQueue, exchange, under(inputTopic), under(alternateTopicDefault)),
     queue(pullQueue, exchange, under(notifyTopic), under(twinTopicDefault)),
-    deadLetterQueue,
+    deadLetters,
     ...dispatcherHosts(config, [cluster]).map((host) => ({
       ...queue(
-        ledgerQueueOf(host),
+        ledgerQueueAt(host),
         exchange,
-        under(notifyTopic),
-        under(twinTopicDefault),
-        under(alternateTopicDefault),
-        pulledTopicDefault,
+        ...ledgerKeys({ notifyTopic, ...sharedTopics }),
         markerTopic(markerTopicDefault, host),
       ),
-      arguments: { "x-message-ttl": announcements.dedupWindowSeconds * 1000 },
+      arguments: ledgerLifetime(announcements.dedupWindowSeconds),
       declaredBy: { host, unit: dispatcherUnit },
     })),
   ];

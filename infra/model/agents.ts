@@ -1,23 +1,20 @@
 import type { Config as AnnouncerConfig } from "../../agents/announcer/config.ts";
-import type { Config as DispatcherConfig } from "../../agents/dispatcher/config.ts";
-import {
-  alternateTopicDefault,
-  markerTopicDefault,
-  pulledTopicDefault,
-  twinTopicDefault,
-} from "../../agents/lib/dispatch-topics.ts";
-import type { Config as PullerConfig } from "../../agents/puller/config.ts";
+import { type Config as DispatcherConfig, configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
+import { ledgerQueueAt, markerTopicDefault } from "../../agents/lib/dispatch-topics.ts";
+import { type Config as PullerConfig, configSchema as pullerSchema } from "../../agents/puller/config.ts";
+import { dispatcherKeys, pullerKeys } from "../config/announcements.ts";
 import type { StackConfig } from "../config/index.ts";
 import {
   acrossNetwork,
   agentPart,
   agentPassword,
   brokerHosts,
+  inOrderOf,
   type Own,
   productAccount,
   serviceAccount,
 } from "./agent-part.ts";
-import { hasPullers, ledgerQueueOf, queueTypeOf } from "./agent-queues.ts";
+import { hasPullers, queueTypeOf, sharedTopics } from "./agent-queues.ts";
 import { productUrlPath } from "./apache.ts";
 import { dispatchedClusterOf, isDispatcherHost, worseDispatchers } from "./dispatchers.ts";
 import { brokerUnit, dispatcherUnit, pullerUnit } from "./names.ts";
@@ -31,13 +28,6 @@ function atAnnouncements(context: PartContext, own?: { readonly cluster: string;
   const found = own ?? { cluster: broker, hosts: brokerHosts(context, broker) };
   return { broker: found, credentials: [agentPassword(config)], logLevel };
 }
-
-/** What dispatchers and pullers say to each other goes under these. */
-const sharedTopics = {
-  alternateTopic: alternateTopicDefault,
-  twinTopic: twinTopicDefault,
-  pulledTopic: pulledTopicDefault,
-} as const;
 
 /**
  * Seconds before the loss of a connection of which announcements are sent again, though the broker had taken them. Of two mirrored members that
@@ -97,22 +87,15 @@ export function dispatcherPart(context: PartContext): HostPart {
   const vip = broker.virtualIp ? config.virtualIps[broker.virtualIp] : undefined;
   const others = broker.members.filter((member) => member !== host);
   const own: Own<DispatcherConfig> = {
-    exchange: announcements.exchange,
-    inputQueue: announcements.inputQueue,
-    inputTopic: announcements.inputTopic,
-    notifyTopic: announcements.notifyTopic,
+    ...dispatcherKeys.parse(announcements),
     ...sharedTopics,
     markerTopic: markerTopicDefault,
     outputQueues: [announcements.pullQueue],
     hostName: host,
-    ledgerQueue: ledgerQueueOf(host),
+    ledgerQueue: ledgerQueueAt(host),
     ...(vip ? { vip: { address: vip.address } } : {}),
-    dedupWindowSeconds: announcements.dedupWindowSeconds,
-    entriesMax: announcements.entriesMax,
     prefetch: announcements.dispatcherPrefetch,
     receipts: hasPullers(config),
-    doubtSeconds: announcements.doubtSeconds,
-    silenceSeconds: announcements.silenceSeconds,
   };
   return agentPart(context, {
     name: "dispatcher",
@@ -133,12 +116,12 @@ export function dispatcherPart(context: PartContext): HostPart {
     watchdogSeconds: vip?.timing === "migrating" ? 20 : 5,
     standBack: vip?.priorities[host] === undefined ? "" : standBackProgram,
     turn: worseDispatchers(config, host).map((other) => `${other} ${dispatcherUnit}`),
-    own,
+    own: inOrderOf(dispatcherSchema, own),
   });
 }
 
 /** A puller's own default, and less where names are forgotten sooner. */
-const placedRememberedSecondsMax = 1800;
+const placedRememberedSecondsMax = pullerSchema.shape.placedRememberedSeconds.parse(undefined);
 const shareOfDedupWindow = 4;
 
 const placedRememberedSeconds = ({ announcements }: StackConfig): number =>
@@ -156,16 +139,13 @@ function pullerBefore({ config, host }: PartContext): string[] {
 export function pullerPart(context: PartContext): HostPart {
   const { announcements } = context.config;
   const own: Own<PullerConfig> = {
-    exchange: announcements.exchange,
+    ...pullerKeys.parse(announcements),
+    ...sharedTopics,
     queue: announcements.pullQueue,
     bindingKeys: [`${announcements.notifyTopic}.#`, `${sharedTopics.twinTopic}.#`],
-    notifyTopic: announcements.notifyTopic,
-    ...sharedTopics,
-    alternates: announcements.alternates,
     receiverQueueDirectory: announcements.receiverDirectory,
     allowedHosts: allowedHosts(context.config),
     placedRememberedSeconds: placedRememberedSeconds(context.config),
-    pullTimeoutMs: announcements.pullTimeoutMs,
   };
   const part = agentPart(context, {
     name: "puller",
@@ -174,7 +154,7 @@ export function pullerPart(context: PartContext): HostPart {
     ...atAnnouncements(context),
     writable: announcements.receiverDirectory,
     turnAsked: pullerBefore(context),
-    own,
+    own: inOrderOf(pullerSchema, own),
   });
   return {
     ...part,

@@ -1,4 +1,7 @@
-import type { Config as QueueManagerConfig } from "../../agents/queue-manager/config.ts";
+import {
+  type Config as QueueManagerConfig,
+  configSchema as queueManagerSchema,
+} from "../../agents/queue-manager/config.ts";
 import type { Config as WatcherConfig } from "../../agents/watcher/config.ts";
 import { renderApacheProducts } from "../../templates/render.ts";
 import { queueManagerUser } from "../config/datamart.ts";
@@ -84,7 +87,7 @@ export function queueManagerPart(context: PartContext): HostPart {
       ...(broker.tls ? { caFile } : {}),
       user: queueManagerUser,
       passwordFile: passwordCredential,
-      requestTimeoutMs: 10_000,
+      requestTimeoutMs: queueManagerSchema.shape.management.shape.requestTimeoutMs.parse(undefined),
     },
     dryRun,
     intervalSeconds,

@@ -1,5 +1,6 @@
 import { basename, dirname } from "node:path/posix";
-import type { AmqpConfig, FtpConfig, SftpConfig } from "../../agents/sender/config.ts";
+import { type AmqpConfig, amqpConfig, type FtpConfig, type SftpConfig } from "../../agents/sender/config.ts";
+import { configSchema as watcherSchema } from "../../agents/watcher/config.ts";
 import { renderDeliveryAccount } from "../../templates/render.ts";
 import { candidate } from "../commands/files.ts";
 import type { DatamartConfig } from "../config/datamart.ts";
@@ -98,7 +99,7 @@ function senderPart(context: PartContext, { name, port, sender }: DeliveryPlace)
     rules: sender.rules,
     validation: false,
     noDuplicates: false,
-    batch: 100,
+    batch: amqpConfig.shape.batch.parse(undefined),
     // As the account sees it: its root is the folder around.
     root: `/${basename(datamart.productRoot)}`,
     lock: "umask",
@@ -201,8 +202,8 @@ export function notifySenderPart(context: PartContext): HostPart {
   };
 }
 
-/** First words of routing keys, as sr3 binds to them. */
-const topicPrefixes = { v02: "v02.post", v03: "v03" } as const;
+/** First words of routing keys, as sr3 binds to them, and as the watcher has them. */
+const topicPrefixes = watcherSchema.shape.topicPrefixes.parse(undefined);
 
 const queueFolders = (...queues: readonly string[]) =>
   [productAccount.home, ...queues].map((path) => ({

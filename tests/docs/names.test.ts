@@ -8,6 +8,7 @@ import { Telemetry as DispatcherTelemetry } from "../../agents/dispatcher/teleme
 import { codecV00 } from "../../agents/lib/codec-v00.ts";
 import {
   alternateTopicDefault,
+  ledgerQueueAt,
   peersTopicDefault,
   pulledTopicDefault,
   twinTopicDefault,
@@ -18,7 +19,7 @@ import { formatTopic, replacePrefix } from "../../agents/lib/topics.ts";
 import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
 import { openTelemetry as pullerTelemetry } from "../../agents/puller/telemetry.ts";
 import { metricsPorts, metricsPortsFrom } from "../../infra/model/agent-part.ts";
-import { ledgerQueueOf, messageQueueOf } from "../../infra/model/agent-queues.ts";
+import { messageQueueOf } from "../../infra/model/agent-queues.ts";
 import { fixtureConfig, fixtureModel } from "../../infra/model/fixture.ts";
 import { hostKeyPath } from "../../infra/model/host-key.ts";
 import { checkout, pages, textOf } from "./pages.ts";
@@ -40,7 +41,7 @@ test("every unit that is looked at is one of the model's", () => {
 
 test("every queue and key is the one that config and agents have", () => {
   const { inputQueue, pullQueue, inputTopic, notifyTopic } = announcements;
-  const ledgers = ledgerQueueOf("HOST").replace(/\.HOST$/, "");
+  const ledgers = ledgerQueueAt("HOST").replace(/\.HOST$/, "");
   const placed = (["receiver", "bridge"] as const).map((kind) => messageQueueOf(kind, "NAME").replace(/\.NAME$/, ""));
   const known = [inputQueue, pullQueue, ledgers, ...placed, deadLetterQueue, deadLetterExchange];
   expect(matches(/\b(cmc\.[a-z]+(?:\.[a-z]+)*)/g).filter((name) => !known.includes(name))).toEqual([]);

@@ -29,7 +29,6 @@ function optionsOf({ entriesMax, receipts }: Setting): CoreOptions {
     notifyTopic: "v00.urp.notify",
     alternateTopic: "v00.urp.alternate",
     twinTopic: "v00.urp.twin",
-    dedupWindowMs: times.windowMs,
     entriesMax,
     retry: { minMs: 100, maxMs: 1000 },
     receipts,

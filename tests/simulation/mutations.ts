@@ -90,8 +90,8 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "forgets products in half the window",
     file: "dedup-table.ts",
-    find: "if (same && nowMs < (times[timeOf(slot)] ?? 0) + this.#windowMs) return slot;",
-    replace: "if (same && nowMs < (times[timeOf(slot)] ?? 0) + this.#windowMs / 2) return slot;",
+    find: "if (same && nowMs < (times[timeOf(slot)] ?? 0) + this.windowMs) return slot;",
+    replace: "if (same && nowMs < (times[timeOf(slot)] ?? 0) + this.windowMs / 2) return slot;",
   },
   {
     name: "takes more than there is room for",

@@ -1,5 +1,5 @@
-import { alternateTopicDefault, pulledTopicDefault, twinTopicDefault } from "../../../agents/lib/dispatch-topics.ts";
-import { ledgerQueueOf } from "../../../infra/model/agent-queues.ts";
+import { ledgerKeys, ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
+import { sharedTopics } from "../../../infra/model/agent-queues.ts";
 
 /** One queue whose messages RabbitMQ's shovel takes from one cluster to the queue of the same name at another. */
 export interface Carrier {
@@ -36,11 +36,11 @@ export interface LedgerCarrier extends Carrier {
 }
 
 export function ledgerCarrier(host: string, { notifyTopic }: { readonly notifyTopic: string }): LedgerCarrier {
-  const queue = ledgerQueueOf(host);
+  const queue = ledgerQueueAt(host);
   return {
     ...carrierOfQueue(queue),
     host,
-    keys: [`${notifyTopic}.#`, `${twinTopicDefault}.#`, `${alternateTopicDefault}.#`, pulledTopicDefault],
+    keys: ledgerKeys({ notifyTopic, ...sharedTopics }),
     fence: { topic: `v00.urp.fence.${host}`, queue: `${ownPrefix}fence.${host}` },
   };
 }

@@ -1,8 +1,8 @@
 import { relative } from "node:path";
 import { z } from "zod";
+import { ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { run } from "../../../infra/commands/command.ts";
-import { ledgerQueueOf } from "../../../infra/model/agent-queues.ts";
 import { carrierOf } from "../../../infra/model/dispatchers.ts";
 import { dispatcherUnit, keepalivedUnit } from "../../../infra/model/names.ts";
 import { ensureStack } from "../../engine/engine.ts";
@@ -76,8 +76,8 @@ export async function finishPlan(run: Run): Promise<Plan> {
       const runner = carrierOf(config) === broker ? own : other;
       for (const host of [...own.hosts, ...other.hosts])
         await stopShovel(runner, ledgerCarrier(host, config.announcements));
-      await clearCarried(own, other.hosts.map(ledgerQueueOf));
-      await clearCarried(other, [...own.hosts, ...other.hosts].map(ledgerQueueOf));
+      await clearCarried(own, other.hosts.map(ledgerQueueAt));
+      await clearCarried(other, [...own.hosts, ...other.hosts].map(ledgerQueueAt));
       await kept.write({ letGo: beside });
       await changeStackFile(file, (text) => withoutBeside(text, config));
       say(`${shown} says it; up`);

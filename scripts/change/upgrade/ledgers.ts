@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, run } from "../../../infra/commands/command.ts";
-import { ledgerQueueOf } from "../../../infra/model/agent-queues.ts";
 import { dispatcherUnit } from "../../../infra/model/names.ts";
 import { poll } from "../../lib/poll.ts";
 import { fetchJournal, putJournal } from "../backup/journals.ts";
@@ -84,7 +84,7 @@ async function bringJournals(move: Move): Promise<void> {
 
 /** What went out before the new ledgers were kept is in the holder's journal when so many are acked as its ledger held then: it acks what is on disk. */
 async function awaitJournal({ from, signal, waitMs }: Move, holder: string): Promise<void> {
-  const ledger = ledgerQueueOf(holder);
+  const ledger = ledgerQueueAt(holder);
   await sleep(statisticsMs, undefined, { signal });
   const first = await counted(from, ledger);
   const isRead = async () => {

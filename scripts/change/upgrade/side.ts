@@ -1,3 +1,4 @@
+import { ledgerLifetime } from "../../../agents/lib/dispatch-topics.ts";
 import { UserError } from "../../../agents/lib/errors.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { traitsOf } from "../../../infra/config/series.ts";
@@ -87,7 +88,7 @@ export async function keepLedger(
   const replicated: Record<string, Value> = from.isQuorum ? { "x-queue-type": "quorum", "x-delivery-limit": -1 } : {};
   await from.put(["queues", root, queue], {
     durable: true,
-    arguments: { ...replicated, "x-message-ttl": windowSeconds * 1000 },
+    arguments: { ...replicated, ...ledgerLifetime(windowSeconds) },
   });
   for (const key of [...keys, fence.topic]) await bind(from, exchange, queue, key);
 }

@@ -1,9 +1,10 @@
+import { ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import { deliversBy } from "../../../infra/config/delivery.ts";
 import type { Role } from "../../../infra/config/hosts.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { type AgentName, type InstanceName, metricsPorts } from "../../../infra/model/agent-part.ts";
-import { ledgerQueueOf, messageQueueOf } from "../../../infra/model/agent-queues.ts";
+import { messageQueueOf } from "../../../infra/model/agent-queues.ts";
 import { productUrlPath } from "../../../infra/model/apache.ts";
 import { deliveryKeyFile, deliveryKnownHosts, deliveryPlaces, publicServer } from "../../../infra/model/delivery.ts";
 import { dispatcherHosts } from "../../../infra/model/dispatchers.ts";
@@ -142,7 +143,7 @@ export function chainOf(stack: string, config: StackConfig): Chain {
       input: announcements.inputQueue,
       pull: announcements.pullQueue,
       dead: deadLetterQueue,
-      ledgers: Object.fromEntries(dispatchers.map((host) => [host, ledgerQueueOf(host)])),
+      ledgers: Object.fromEntries(dispatchers.map((host) => [host, ledgerQueueAt(host)])),
     },
     silenceSeconds: announcements.silenceSeconds,
     ...publicRoadOf(config, having),
@@ -216,7 +217,7 @@ function takenBy(
   { announcements, receivers, bridges }: StackConfig,
 ): Pick<AgentPlace, "takes"> {
   const { broker, inputQueue, pullQueue } = announcements;
-  if (agent === "dispatcher") return { takes: { broker, queues: [inputQueue, ledgerQueueOf(host)] } };
+  if (agent === "dispatcher") return { takes: { broker, queues: [inputQueue, ledgerQueueAt(host)] } };
   if (agent === "puller") return { takes: { broker, queues: [pullQueue] } };
   for (const [kind, all] of [["receiver", receivers] as const, ["bridge", bridges] as const]) {
     const key = agent.startsWith(`${kind}-`) ? agent.slice(kind.length + 1) : "";
