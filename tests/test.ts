@@ -13,6 +13,7 @@ const everyday: readonly SuiteName[] = suiteNames.filter((name) => name !== "lon
 
 /** Programs that the agents' tests start. The local broker and the lab bring by themselves what they need. */
 const brokerRequirements: readonly Requirement[] = [
+  { program: "age", package: "age" },
   { program: "inotifywait", package: "inotify-tools" },
   { program: "openssl", package: "openssl" },
   { program: "sftp", package: "openssh-client" },

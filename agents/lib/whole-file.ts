@@ -1,5 +1,5 @@
 import { closeSync, openSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
-import { type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { type FileHandle, open, rename, unlink, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /*
@@ -22,6 +22,9 @@ export interface SyncedFile extends WholeFile {
   readonly synced?: "nothing" | "file" | "file and name";
 }
 
+/** All of a file, or its bytes as they come. */
+export type WholeContent = string | Uint8Array | AsyncIterable<Uint8Array>;
+
 /**
  * Writes a file under a temporary name and renames it: a reader sees the old content or the new one, whole. Where it fails, nothing of it stays. The
  * temporary file is always a new one: what is under its name, be it a link or a pipe of somebody else, is removed and not written to.
@@ -30,13 +33,13 @@ export interface SyncedFile extends WholeFile {
  */
 export async function writeWhole(
   file: string,
-  content: string | Uint8Array,
+  content: WholeContent,
   { mode = 0o600, temporary = `${file}.new`, synced = "file and name" }: SyncedFile = {},
 ): Promise<void> {
   const handle = await openNew(temporary, mode);
   try {
     try {
-      await handle.writeFile(content);
+      await writeFile(handle, content);
       if (synced !== "nothing") await handle.sync();
     } finally {
       await handle.close();

@@ -34,7 +34,7 @@ export function define(command: Command): void {
       `
 In it: the definitions of every broker with the hashes of passwords, the engine's state, the journal of each dispatcher, fingerprints
 of the stack's secrets, versions, and a manifest with the sha256 of every part. Not in it: the config and its secrets, which are in
-stacks/ and in your safe, and messages in queues. AES-256-GCM, with a key that scrypt makes from the stack's passphrase: without that
+stacks/ and in your safe, and messages in queues. It is a tar archive, encrypted by age with the stack's passphrase: without that
 passphrase a backup is worth nothing, so keep both, apart from each other. Hosts and brokers go on meanwhile; nothing on them changes.
 Exit codes: 0 good, 1 could not be done, 2 something is missing in the backup, which is said and written into it, or a part is damaged.
 

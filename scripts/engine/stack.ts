@@ -83,13 +83,16 @@ export function requireConfig(stack: string, root: string = checkout): void {
   const name = stack.split("/").at(-1) ?? stack;
   const file = labConfig(root, name)?.derived ?? path.join(root, "stacks", `Pulumi.${name}.yaml`);
   if (existsSync(file)) return;
-  const stacks = readdirSync(path.join(root, "stacks")).flatMap((each) => /^Pulumi\.(.+)\.yaml$/.exec(each)?.[1] ?? []);
   throw new UserError(
     `stack ${stack}`,
     `has no config ${path.relative(root, file)}`,
-    `there are: ${stacks.join(", ")}`,
+    `there are: ${committedStacks(root).join(", ")}`,
   );
 }
+
+/** Names of the stacks that have a config in `stacks`. */
+export const committedStacks = (root: string = checkout): string[] =>
+  readdirSync(path.join(root, "stacks")).flatMap((each) => /^Pulumi\.(.+)\.yaml$/.exec(each)?.[1] ?? []);
 
 export function stateUrl(root: string = checkout): string {
   return `file://${path.join(root, ".warren/state")}`;

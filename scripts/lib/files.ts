@@ -2,14 +2,14 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { fileFault } from "../../agents/lib/errors.ts";
-import { writeWhole as writeFileWhole } from "../../agents/lib/whole-file.ts";
+import { type WholeContent, writeWhole as writeFileWhole } from "../../agents/lib/whole-file.ts";
 
 /**
  * A file of warren's or of its user: as `writeWhole` of agents, synced, in a folder that is made where it is missing, also with several runs at once.
  *
  * @throws UserError where rights, mounts or a full disk keep this user from it
  */
-export async function writeWhole(file: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+export async function writeWhole(file: string, content: WholeContent, mode = 0o644): Promise<void> {
   try {
     await mkdir(path.dirname(file), { recursive: true });
     await writeFileWhole(file, content, { mode, temporary: temporaryName(file) });

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,13 +9,16 @@ import { type BackupContent, type OpenBackup, openBackup, writeBackup } from "./
 import { makePart } from "./manifest.ts";
 
 const passphrase = "the passphrase of the tests";
+const journal = randomBytes(300_000);
 const content: BackupContent = {
   stack: "op",
   createdAt: "2026-01-02T03:04:05.678Z",
   secrets: { "secrets.passwords.root": "root-password-1", "secrets.erlangCookie": "ABCDEFGHIJKLMNOPQRSTU" },
   parts: [
+    // More than age encrypts in one chunk.
+    makePart("definitions", "bunny2", randomBytes(150_000)),
     makePart("definitions", "bunny", Buffer.from('{"users":[{"name":"partner","password_hash":"hash-of-partner"}]}')),
-    makePart("journal", "bunny1", Buffer.alloc(300_000, "journal ")),
+    makePart("journal", "bunny1", journal),
     makePart("state", "op", Buffer.from('{"version":3}')),
   ],
   facts: {
@@ -44,23 +48,26 @@ async function changed(change: (copy: Buffer) => Buffer): Promise<OpenBackup> {
   return openBackup(other, async () => passphrase);
 }
 
+/** With one bit changed. */
+function flipped(copy: Buffer, at: number): Buffer {
+  copy[at] = (copy[at] as number) ^ 1;
+  return copy;
+}
+
 const refusal = (work: Promise<unknown>): Promise<UserError> =>
   work.then(
     () => Promise.reject(new Error("it was taken")),
     (error: UserError) => error,
   );
 
-/** Where the records begin: behind the header. */
-const recordsAt = () => 12 + bytes.readUInt32BE(8);
-
-describe("a backup's file", () => {
+describe("a backup's file", { timeout: 60_000 }, () => {
   it("gives back every part, and says what it lacks", async () => {
-    expect((await opened.read("journal", "bunny1"))?.equals(content.parts[1]?.content as Buffer)).toBe(true);
+    expect((await opened.read("journal", "bunny1"))?.equals(journal)).toBe(true);
     expect((await opened.read("state", "op"))?.toString()).toBe('{"version":3}');
     expect(await opened.read("journal", "bunny2")).toBeUndefined();
     expect(opened.manifest).toMatchObject({ stack: "op", missing: [{ of: "bunny2", why: "no route to host" }] });
     expect((await opened.verify()).filter(({ fault }) => fault)).toEqual([]);
-    expect(opened.bytes).toBeLessThan(10_000);
+    expect(opened.bytes).toBe(bytes.length);
   });
 
   it("is its owner's alone, and nothing else stays beside it", async () => {
@@ -68,12 +75,25 @@ describe("a backup's file", () => {
     expect(await readdir(join(folder, "below"))).toEqual(["op.backup"]);
   });
 
-  it("tells nothing in the clear but its stack, its time and how its key is made", () => {
+  it("tells nothing in the clear but how its key is made", () => {
     const text = bytes.toString("latin1");
-    for (const word of ["root-password", "partner", "bunny", "ABCDEFGH", "passphrase"])
+    for (const word of ["root-password", "partner", "bunny", "ABCDEFGH", "passphrase", "journal"])
       expect(text).not.toContain(word);
-    const header = JSON.parse(bytes.toString("utf8", 12, recordsAt())) as object;
-    expect(Object.keys(header).toSorted()).toEqual(["check", "createdAt", "scrypt", "stack", "version"]);
+    expect(text).toMatch(/^age-encryption\.org\/v1\n-> scrypt \S+ 17\n\S+\n--- \S+\n/);
+  });
+
+  it("is opened by the passphrase of any stack of the checkout", async () => {
+    const asked: string[] = [];
+    const reopened = await openBackup(file, async (stack) => {
+      asked.push(stack);
+      if (stack === "op") return passphrase;
+      if (stack === "dev") return "another one";
+      throw new Error("has none");
+    });
+    expect(reopened.manifest).toEqual(opened.manifest);
+    expect(asked[0]).toBe("op");
+    const none = openBackup(file, async (stack) => Promise.reject(new Error(`${stack} has none`)));
+    await expect(none).rejects.toThrow("op has none");
   });
 
   it("has fingerprints of secrets that tell which of them have changed, and never the secrets", () => {
@@ -85,58 +105,115 @@ describe("a backup's file", () => {
   });
 });
 
-describe("a file that is not as it was written", () => {
+describe("a file that is not as it was written", { timeout: 60_000 }, () => {
   it("is refused with another passphrase, which is told from damage", async () => {
     const error = await refusal(openBackup(file, async () => "another one"));
     expect(error.message).toBe("was encrypted with another passphrase");
     expect(error.remedy).toContain("--passphrase-file");
   });
 
-  it("names the part that is damaged by one bit, and gives the others", async () => {
-    const last = await changed((copy) => {
-      copy[copy.length - 20] = (copy[copy.length - 20] as number) ^ 1;
-      return copy;
-    });
-    expect((await last.verify()).filter(({ fault }) => fault)).toEqual([{ name: "state of op", fault: "is damaged" }]);
-    expect((await refusal(last.read("state", "op"))).message).toBe("is damaged");
-    expect(await last.read("definitions", "bunny")).toBeInstanceOf(Buffer);
+  it("that is damaged by one bit gives the parts before it", async () => {
+    const damaged = await changed((copy) => flipped(copy, copy.length - 200_000));
+    const behind = "is damaged, or the file is before it";
+    expect((await damaged.verify()).filter(({ fault }) => fault)).toEqual([
+      { name: "journal of bunny1", fault: behind },
+      { name: "the file's end", fault: "can't be read: the file is damaged or cut off" },
+    ]);
+    expect((await refusal(damaged.read("journal", "bunny1"))).message).toBe(behind);
+    expect(await damaged.read("definitions", "bunny")).toBeInstanceOf(Buffer);
+    expect(await damaged.read("state", "op")).toBeInstanceOf(Buffer);
   });
 
-  it("that is cut off says which part is missing", async () => {
-    const cut = await changed((copy) => copy.subarray(0, -1));
-    expect((await cut.verify()).filter(({ fault }) => fault).map(({ name }) => name)).toEqual([
-      "state of op",
-      "the file's end",
-    ]);
+  it("that is cut off, or has more at its end, is said to be so", async () => {
+    for (const change of [
+      (copy: Buffer) => copy.subarray(0, -1),
+      (copy: Buffer) => Buffer.concat([copy, Buffer.from("more")]),
+    ]) {
+      const names = (await (await changed(change)).verify()).filter(({ fault }) => fault).map(({ name }) => name);
+      expect(names).toEqual(["journal of bunny1", "the file's end"]);
+    }
+  });
+
+  it("is refused where its beginning is damaged, or is another file's", async () => {
+    const headerBytes = bytes.indexOf("\n--- ") + 49;
+    const refused = async (change: (copy: Buffer) => Buffer) => (await refusal(changed(change))).message;
+    expect(await refused((copy) => flipped(copy, headerBytes + 100))).toContain("manifest is damaged");
+    expect(await refused((copy) => flipped(copy, headerBytes - 10))).toContain("header is damaged");
+    expect(await refused((copy) => Buffer.from(copy.toString("latin1").replace(" 17\n", " 30\n"), "latin1"))).toContain(
+      "header is damaged",
+    );
+    expect(await refused((copy) => copy.subarray(0, 60))).toContain("header is damaged");
+    expect(await refused(() => Buffer.from("warren"))).toBe("is no backup that warren has written");
+    expect((await refusal(openBackup(join(folder, "none"), async () => ""))).message).toBe("is not there");
+  });
+});
+
+describe("a backup of the former format", { timeout: 60_000 }, () => {
+  const golden = join(import.meta.dirname, "former.backup");
+  const parts = ["definitions of bunny", "journal of bunny1", "state of op"];
+  let former: Buffer;
+  beforeAll(async () => {
+    former = await readFile(golden);
+  });
+  const changedFormer = async (change: (copy: Buffer) => Buffer): Promise<OpenBackup> => {
+    const other = join(folder, "former.backup");
+    await writeFile(other, change(Buffer.from(former)));
+    return openBackup(other, async () => passphrase);
+  };
+
+  it("is read as it was written", async () => {
+    const asked: string[] = [];
+    const found = await openBackup(golden, async (stack) => {
+      asked.push(stack);
+      return passphrase;
+    });
+    expect(asked).toEqual(["op"]);
+    expect(await found.verify()).toEqual(parts.map((name) => ({ name, fault: undefined })));
+    expect((await found.read("journal", "bunny1"))?.equals(Buffer.alloc(300_000, "journal "))).toBe(true);
+    expect((await found.read("state", "op"))?.toString()).toBe('{"version":3}');
+    expect(found.manifest).toMatchObject({ stack: "op", createdAt: content.createdAt, ...content.facts });
+    expect(found.fingerprints(content.secrets)).toEqual(found.manifest.fingerprints);
+  });
+
+  it("is refused with another passphrase", async () => {
+    const error = await refusal(openBackup(golden, async () => "another one"));
+    expect(error.message).toBe("was encrypted with another passphrase");
+  });
+
+  it("names the part that is damaged or cut off, and gives the others", async () => {
+    const damaged = await changedFormer((copy) => flipped(copy, copy.length - 20));
+    expect((await damaged.verify()).filter(({ fault }) => fault).map(({ name }) => name)).toEqual(["state of op"]);
+    expect(await damaged.read("journal", "bunny1")).toBeInstanceOf(Buffer);
+    const cut = await changedFormer((copy) => copy.subarray(0, -1));
+    const names = (await cut.verify()).filter(({ fault }) => fault).map(({ name }) => name);
+    expect(names).toEqual(["state of op", "the file's end"]);
   });
 
   it("whose parts have changed places is damaged", async () => {
-    const swapped = await changed((copy) => {
+    const recordsAt = 12 + former.readUInt32BE(8);
+    const swapped = await changedFormer((copy) => {
       const records: Buffer[] = [];
-      for (let at = recordsAt(); at < copy.length; at += 4 + copy.readUInt32BE(at)) {
+      for (let at = recordsAt; at < copy.length; at += 4 + copy.readUInt32BE(at)) {
         records.push(copy.subarray(at, at + 4 + copy.readUInt32BE(at)));
       }
       const [manifest, first, second, third] = records as [Buffer, Buffer, Buffer, Buffer];
-      return Buffer.concat([copy.subarray(0, recordsAt()), manifest, second, first, third]);
+      return Buffer.concat([copy.subarray(0, recordsAt), manifest, second, first, third]);
     });
-    expect((await swapped.verify()).filter(({ fault }) => fault).map(({ name }) => name)).toEqual([
-      "definitions of bunny",
-      "journal of bunny1",
-    ]);
+    expect((await swapped.verify()).filter(({ fault }) => fault).map(({ name }) => name)).toEqual(parts.slice(0, 2));
   });
 
-  it("is refused where its header says something else, is of a later version, or asks for more memory than there is", async () => {
+  it("is refused where its header says something else, or asks for more memory than there is", async () => {
     const inHeader = (from: string, to: string) => (copy: Buffer) => {
       const text = copy.toString("latin1");
       expect(text).toContain(from);
       return Buffer.from(text.replace(from, to), "latin1");
     };
-    expect((await refusal(changed(inHeader('"stack":"op"', '"stack":"xx"')))).message).toContain("manifest is damaged");
-    expect((await refusal(changed(inHeader('"version":1', '"version":2')))).message).toContain("backup of version 2");
-    expect((await refusal(changed(inHeader('"N":131072', '"N":131071')))).message).toContain("damaged");
-    expect((await refusal(changed(inHeader('"r":8', '"r":9')))).message).toContain("damaged");
-    expect((await refusal(changed(() => Buffer.from("warren")))).message).toBe("is no backup that warren has written");
-    expect((await refusal(openBackup(join(folder, "none"), async () => ""))).message).toBe("is not there");
+    const refused = async (change: (copy: Buffer) => Buffer) => (await refusal(changedFormer(change))).message;
+    expect(await refused(inHeader('"stack":"op"', '"stack":"xx"'))).toContain("manifest is damaged");
+    expect(await refused(inHeader('"version":1', '"version":2'))).toContain("header is damaged");
+    expect(await refused(inHeader('"N":131072', '"N":131071'))).toContain("header is damaged");
+    expect(await refused(inHeader('"r":8', '"r":9'))).toContain("header is damaged");
+    expect(await refused((copy) => copy.subarray(0, 10))).toContain("header is damaged");
   });
 });
 

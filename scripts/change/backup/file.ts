@@ -1,17 +1,25 @@
-import { readFile } from "node:fs/promises";
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { fileFault, UserError } from "../../../agents/lib/errors.ts";
+import { committedStacks } from "../../engine/stack.ts";
 import { writeWhole } from "../../lib/files.ts";
+import { type Entries, magic, readStart, seal, unseal } from "./container.ts";
+import { formerMagic, openFormer } from "./former-container.ts";
 import {
-  fingerprint,
-  type Keys,
-  newHeader,
-  openKeys,
-  openRecord,
-  parseFile,
-  type SealedFile,
-  seal,
-} from "./container.ts";
-import { type Manifest, manifestSchema, type Part, type PartEntry, partName, sha256 } from "./manifest.ts";
+  fingerprintKeyName,
+  type Manifest,
+  manifestName,
+  manifestSchema,
+  type Part,
+  type PartEntry,
+  partFile,
+  partKinds,
+  partName,
+  sha256,
+} from "./manifest.ts";
 
 /** What a manifest says beside what the file itself says. */
 export type Facts = Omit<Manifest, "createdAt" | "parts" | "fingerprints" | "stack">;
@@ -31,17 +39,21 @@ export async function writeBackup(
   { stack, createdAt, facts, parts, secrets }: BackupContent,
   passphrase: string,
 ): Promise<{ manifest: Manifest; bytes: number }> {
-  const [header, keys] = await newHeader(stack, createdAt, passphrase);
+  const key = randomBytes(32);
   const manifest: Manifest = {
     ...facts,
-    ...{ stack, createdAt },
+    stack,
+    createdAt,
     parts: parts.map(({ entry }) => entry),
-    fingerprints: fingerprintsOf(keys, secrets),
+    fingerprints: fingerprintsOf(key, secrets),
   };
-  const contents = [Buffer.from(JSON.stringify(manifest)), ...parts.map(({ content }) => content)];
-  const sealed = await seal(header, keys, contents);
-  await writeWhole(file, sealed, 0o600);
-  return { manifest, bytes: sealed.length };
+  const contents = partKinds.flatMap((kind) =>
+    parts.filter(({ entry }) => entry.kind === kind).map(({ entry, content }) => [partFile(entry), content] as const),
+  );
+  const text = Buffer.from(JSON.stringify(manifest, undefined, 2));
+  const sealed = seal([[manifestName, text], [fingerprintKeyName, key], ...contents], createdAt, passphrase);
+  await writeWhole(file, await sealed, 0o600);
+  return { manifest, bytes: (await stat(file)).size };
 }
 
 /** A backup whose manifest has been read. */
@@ -59,69 +71,113 @@ export interface OpenBackup {
 }
 
 /**
- * @param passphraseOf gives the passphrase of a stack, which the file's header names
+ * @param passphraseOf gives the passphrase of a stack
  * @throws UserError where the file can't be read, is no backup, or has another passphrase
  */
 export async function openBackup(file: string, passphraseOf: (stack: string) => Promise<string>): Promise<OpenBackup> {
-  const bytes = await readBytes(file);
-  const sealed = parseFile(file, bytes);
-  const keys = await openKeys(sealed, await passphraseOf(sealed.header.stack));
-  const manifest = await readManifest(sealed, keys);
-  const readPart = async (index: number): Promise<Buffer> => {
-    const content = await openRecord(sealed, keys, index + 1);
-    if (sha256(content) !== manifest.parts[index]?.sha256) throw new Error("is not what the manifest says");
-    return content;
-  };
+  const { bytes, digest } = await readAll(file);
+  const entries = await openEntries(file, passphraseOf);
+  if (entries === undefined) {
+    const remedy = "give the passphrase that the stack had then: --passphrase-file FILE";
+    throw new UserError(file, "was encrypted with another passphrase", remedy);
+  }
+  const { manifest, key } = await readManifest(file, entries);
   return {
     file,
-    sha256: sha256(bytes),
+    sha256: digest,
     manifest,
-    bytes: bytes.length,
-    fingerprints: (secrets) => fingerprintsOf(keys, secrets),
+    bytes,
+    fingerprints: (secrets) => fingerprintsOf(key, secrets),
     async read(kind, of) {
-      const index = manifest.parts.findIndex((part) => part.kind === kind && part.of === of);
-      if (index < 0) return undefined;
+      const part = manifest.parts.find((each) => each.kind === kind && each.of === of);
+      if (part === undefined) return undefined;
+      const name = partFile(part);
+      let [fault, cause]: [string, unknown] = [damaged, undefined];
       try {
-        return await readPart(index);
+        for await (const [each, content] of entries((wanted) => wanted === name)) {
+          if (each !== name) continue;
+          if (sha256(content) === part.sha256) return content;
+          fault = notAsListed;
+        }
       } catch (error) {
-        throw new UserError(`${file}: ${partName({ kind, of })}`, (error as Error).message, "take another backup", {
-          cause: error,
-        });
+        cause = error;
       }
+      throw new UserError(`${file}: ${partName(part)}`, fault, "take another backup", { cause });
     },
     async verify() {
-      const found = await Promise.all(
-        manifest.parts.map(async (part, index) => {
-          const fault = await readPart(index).then(
-            () => undefined,
-            (error: Error) => error.message,
-          );
-          return { name: partName(part), fault };
-        }),
-      );
-      const torn =
-        sealed.tornBytes > 0 ? [{ name: "the file's end", fault: `${sealed.tornBytes} bytes are no record` }] : [];
-      return [...found, ...torn];
+      const digests = new Map<string, string>();
+      const end: { name: string; fault: string }[] = [];
+      try {
+        for await (const [name, content] of entries(() => true)) digests.set(name, sha256(content));
+      } catch {
+        end.push({ name: "the file's end", fault: "can't be read: the file is damaged or cut off" });
+      }
+      const parts = manifest.parts.map((part) => {
+        const digest = digests.get(partFile(part));
+        const fault = digest === undefined ? damaged : digest === part.sha256 ? undefined : notAsListed;
+        return { name: partName(part), fault };
+      });
+      return [...parts, ...end];
     },
   };
 }
 
-async function readBytes(file: string): Promise<Buffer> {
+/** In age's format also a part behind the damage, which nobody can read then. */
+const damaged = "is damaged, or the file is before it";
+const notAsListed = "is not what the manifest says";
+
+async function readAll(file: string): Promise<{ bytes: number; digest: string }> {
   try {
-    return await readFile(file);
+    const hash = createHash("sha256");
+    await pipeline(createReadStream(file), hash);
+    return { bytes: (await stat(file)).size, digest: hash.digest("hex") };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new UserError(file, "is not there");
     throw fileFault(error) ?? error;
   }
 }
 
-async function readManifest(sealed: SealedFile, keys: Keys): Promise<Manifest> {
+async function openEntries(
+  file: string,
+  passphraseOf: (stack: string) => Promise<string>,
+): Promise<Entries | undefined> {
+  const start = (await readStart(file, magic.length)).toString("latin1");
+  if (start.startsWith(formerMagic)) return openFormer(file, passphraseOf);
+  if (start !== magic) throw new UserError(file, "is no backup that warren has written");
+  return unseal(file, await passphrases(file, passphraseOf));
+}
+
+/** Of all stacks that have one, first of those that the file's name begins with. @throws UserError where none has one */
+async function passphrases(file: string, passphraseOf: (stack: string) => Promise<string>): Promise<string[]> {
+  const isNamed = (stack: string) => Number(basename(file).startsWith(stack));
+  const stacks = committedStacks().toSorted((a, b) => isNamed(b) - isNamed(a));
+  const asked = await Promise.allSettled(stacks.map(passphraseOf));
+  const found = asked.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  const [refusal] = asked.filter((each) => each.status === "rejected");
+  if (found.length === 0) throw refusal?.reason;
+  return [...new Set(found)];
+}
+
+async function readManifest(file: string, entries: Entries): Promise<{ manifest: Manifest; key: Buffer }> {
   try {
-    return manifestSchema.parse(JSON.parse((await openRecord(sealed, keys, 0)).toString("utf8")));
+    const found = new Map<string, Buffer>();
+    for await (const [name, content] of entries(() => false)) {
+      found.set(name, content);
+      if (found.size === 2) break;
+    }
+    const [manifest, key] = [found.get(manifestName), found.get(fingerprintKeyName)];
+    if (!manifest || !key) throw new Error("it does not begin with a manifest");
+    return { manifest: manifestSchema.parse(JSON.parse(manifest.toString("utf8"))), key };
   } catch (cause) {
-    throw new UserError(sealed.name, "is a backup whose manifest is damaged", "take another one", { cause });
+    throw new UserError(file, "is a backup whose manifest is damaged", "take another one", { cause });
   }
 }
 
-const fingerprintsOf = (keys: Keys, secrets: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(secrets).map(([path, value]) => [path, fingerprint(keys, path, value)]));
+/** Of values that are not to be told: HMAC-SHA256 over `path NUL value`, its first 8 bytes in hex. */
+const fingerprintsOf = (key: Buffer, secrets: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(secrets).map(([path, value]) => {
+      const mac = createHmac("sha256", key).update(`${path}\0${value}`).digest("hex");
+      return [path, mac.slice(0, 16)];
+    }),
+  );

@@ -44,6 +44,14 @@ export interface Part {
   readonly content: Buffer;
 }
 
+/** Entries of a backup's archive, with its parts. */
+export const manifestName = "manifest.json";
+export const fingerprintKeyName = "fingerprints.key";
+
+/** The name of a part in a backup's archive, e.g. `definitions/bunny.json`. */
+export const partFile = ({ kind, of }: Pick<PartEntry, "kind" | "of">): string =>
+  `${kind}/${of}${kind === "journal" ? ".tar" : ".json"}`;
+
 export const sha256 = (content: Buffer | string): string => createHash("sha256").update(content).digest("hex");
 
 export function makePart(kind: PartEntry["kind"], of: string, content: Buffer, takenAt = new Date()): Part {
