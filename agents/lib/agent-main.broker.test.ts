@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { listenForNotices } from "../../tests/rigs/notify-socket.ts";
 import { healthSchema } from "./health.ts";
 
 // The dispatcher stands for every agent: what is tested here is the program around it.
@@ -169,17 +170,17 @@ test("no password reaches the log", async () => {
 });
 
 test("systemd is told ready, status and stopping", async () => {
-  // Stands where systemd-notify is looked for, and writes down what it is told.
-  const told = join(folder, "told");
-  const stand = join(folder, "systemd-notify");
-  await writeFile(stand, `#!/bin/sh\nfor word in "$@"; do echo "$word" >> ${told}; done\n`);
-  await chmod(stand, 0o755);
-  const environment = { NOTIFY_SOCKET: "/run/none", WATCHDOG_USEC: "2000000", PATH: `${folder}:${process.env.PATH}` };
-  const { ended, agent } = await run({}, environment);
-  const heard = async (): Promise<string> => readFile(told, "utf8").catch(() => "");
-  await expect.poll(heard, { timeout: 60_000 }).toMatch(/READY=1[\s\S]*WATCHDOG=1/);
-  await expect.poll(heard, { timeout: 60_000 }).toMatch(/STATUS=active; connected to 127\.0\.0\.1/);
-  agent.kill("SIGTERM");
-  expect((await ended)[0]).toBe(0);
-  expect(await heard()).toMatch(/STOPPING=1/);
+  const path = join(folder, "notify");
+  const systemd = await listenForNotices(path);
+  try {
+    const { ended, agent } = await run({}, { NOTIFY_SOCKET: path, WATCHDOG_USEC: "2000000" });
+    const heard = () => systemd.notices.join("\n");
+    await expect.poll(heard, { timeout: 60_000 }).toMatch(/READY=1[\s\S]*WATCHDOG=1/);
+    await expect.poll(heard, { timeout: 60_000 }).toMatch(/STATUS=active; connected to 127\.0\.0\.1/);
+    agent.kill("SIGTERM");
+    expect((await ended)[0]).toBe(0);
+    await expect.poll(heard).toMatch(/STOPPING=1/);
+  } finally {
+    systemd.stop();
+  }
 });

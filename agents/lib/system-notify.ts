@@ -1,26 +1,48 @@
-import { execFile } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import type { Log } from "./log.ts";
 
 /**
- * Tells systemd how the service is. Node has no unix datagram sockets, so `systemd-notify` does it (the unit has
- * `NotifyAccess=all`); without NOTIFY_SOCKET, in a terminal, nothing is sent. One process at a time; between two, only the
- * newest of each field is kept: a status nobody saw is no loss.
+ * Sends each record of its input, ended by NUL, to systemd as one datagram. Perl is on every Debian host (`perl-base`), and starts in a few milliseconds.
+ * At the input's end the agent has ended, however it did. Signals are none to it: systemd sends them to the agent's whole unit while the agent drains.
+ */
+const forwarder = `
+use Socket;
+$SIG{TERM} = $SIG{INT} = $SIG{HUP} = "IGNORE";
+socket(my $socket, AF_UNIX, SOCK_DGRAM, 0) or die "socket: $!\\n";
+(my $name = $ENV{NOTIFY_SOCKET}) =~ s/^@/\\0/;
+$/ = "\\0";
+while (defined(my $record = <STDIN>)) {
+  chomp $record;
+  defined send($socket, $record, 0, pack_sockaddr_un($name)) or die "send to $ENV{NOTIFY_SOCKET}: $!\\n";
+}
+`;
+/** Between the end of one forwarder and the start of the next. */
+const repairPauseMs = 1000;
+
+/**
+ * Tells systemd how the service is. Node has no unix datagram sockets, so a child sends what it is told (the unit has `NotifyAccess=all`); without
+ * NOTIFY_SOCKET, in a terminal, nothing is sent. The child lives as long as the agent. Where it ends before, another one tells again all that holds.
  */
 export class SystemNotify {
   readonly #log: Log;
   readonly #enabled = process.env.NOTIFY_SOCKET !== undefined;
-  #fields = new Map<string, string>();
-  #running: Promise<void> | undefined;
+  /** The newest of each field. */
+  readonly #fields = new Map<string, string>();
+  #child: ChildProcess | undefined;
+  #repair: NodeJS.Timeout | undefined;
   #watchdog: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(log: Log) {
     this.#log = log;
   }
 
   send(fields: Readonly<Record<string, string>>): void {
-    if (!this.#enabled) return;
+    if (!this.#enabled || this.#isClosed) return;
     for (const [name, value] of Object.entries(fields)) this.#fields.set(name, value);
-    this.#running ??= this.#drain();
+    if (this.#child) this.#write(Object.entries(fields));
+    else if (this.#repair === undefined) this.#start();
   }
 
   /**
@@ -36,22 +58,44 @@ export class SystemNotify {
 
   /** Resolves when what was sent so far has reached systemd. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     clearInterval(this.#watchdog);
-    await this.#running;
+    clearTimeout(this.#repair);
+    const child = this.#child;
+    if (!child) return;
+    const ended = once(child, "close");
+    child.stdin?.end();
+    await ended;
   }
 
-  async #drain(): Promise<void> {
-    while (this.#fields.size > 0) {
-      const words = [...this.#fields].map(([name, value]) => `${name}=${value.replaceAll("\n", " ")}`);
-      this.#fields = new Map();
-      await new Promise<void>((resolve) => {
-        execFile("systemd-notify", words, { timeout: 5000 }, (error) => {
-          if (error) this.#log.warn({ err: error }, "systemd-notify failed; systemd may restart this agent");
-          resolve();
-        });
-      });
-    }
-    // In the same turn in which nothing was left: whoever sends next starts another drain.
-    this.#running = undefined;
+  #start(): void {
+    const env = { PATH: process.env.PATH, NOTIFY_SOCKET: process.env.NOTIFY_SOCKET, LC_ALL: "C" };
+    const child = spawn("perl", ["-e", forwarder], { stdio: ["pipe", "ignore", "pipe"], env });
+    this.#child = child;
+    let why = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      why = `${why}${text}`.slice(-1000);
+    });
+    child.on("error", (error) => {
+      why = error.message;
+    });
+    // It has ended, and "close" tells.
+    child.stdin.on("error", () => {});
+    child.once("close", (code, signal) => {
+      this.#child = undefined;
+      if (this.#isClosed) return;
+      const reason = why.trim() || (signal ?? `exit code ${code}`);
+      this.#log.warn({ reason }, "what tells systemd of this agent has ended; systemd may restart the agent");
+      this.#repair = setTimeout(() => {
+        this.#repair = undefined;
+        this.#start();
+      }, repairPauseMs).unref();
+    });
+    this.#write(this.#fields);
+  }
+
+  #write(fields: Iterable<readonly [name: string, value: string]>): void {
+    const lines = [...fields].map(([name, value]) => `${name}=${value.replaceAll(/[\n\0]/g, " ")}`);
+    this.#child?.stdin?.write(`${lines.join("\n")}\0`);
   }
 }
