@@ -1,10 +1,15 @@
-import { generateKeyPairSync, randomBytes, X509Certificate } from "node:crypto";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { Certificate, CertificateNeed } from "../model/tls.ts";
+
+/*
+ * By openssl, 3.0 or newer as on Debian 12 and Ubuntu 22.04: it takes whatever key a given CA has. @peculiar/x509 would keep keys out of files; it brings
+ * nearly twenty packages, and needs to be told of each kind of key.
+ */
 
 /** Days that a CA is good for: ten years, as its own successor is made by hand (`tls.generation`). */
 const authorityDays = 3650;
@@ -14,26 +19,14 @@ const timeoutMs = 10_000;
 
 /** Makes a CA of the stack's own. @throws UserError where openssl is missing or fails */
 export async function makeAuthority(stack: string, generation: number): Promise<Certificate> {
-  return inPrivateFolder(async (folder) => {
-    const key = newKey();
-    const config = [
-      "[req]",
-      "prompt = no",
-      "distinguished_name = name",
-      "x509_extensions = authority",
-      "[name]",
-      // At most 64 characters (RFC 5280); the generation tells two CAs of a stack apart.
-      `CN = ${`warren ${stack}`.slice(0, 50)} CA ${generation}`,
-      "[authority]",
-      "basicConstraints = critical, CA:TRUE, pathlen:0",
-      "keyUsage = critical, keyCertSign, cRLSign",
-      "subjectKeyIdentifier = hash",
-    ];
-    const [configFile, keyFile] = [await folder.put("config", config.join("\n")), await folder.put("key", key)];
-    const days = String(authorityDays);
-    await openssl("req", "-x509", "-new", "-config", configFile, "-key", keyFile, "-days", days, "-out", folder.out);
-    return { certificate: await folder.made(), key };
-  });
+  // At most 64 characters (RFC 5280); the generation tells two CAs of a stack apart.
+  const name = `${`warren ${stack}`.slice(0, 50)} CA ${generation}`;
+  const extensions = [
+    "basicConstraints = critical, CA:TRUE, pathlen:0",
+    "keyUsage = critical, keyCertSign, cRLSign",
+    "subjectKeyIdentifier = hash",
+  ];
+  return certify(name, extensions, authorityDays);
 }
 
 /**
@@ -49,36 +42,42 @@ export async function issueCertificate(
 ): Promise<Certificate> {
   const left = Math.floor((new X509Certificate(authority.certificate).validToDate.getTime() - Date.now()) / dayMs);
   if (left < 1) throw new UserError("warren:tls", "the CA is over", "raise tls.generation, or give a newer CA");
-  return inPrivateFolder(async (folder) => {
-    const key = newKey();
-    const config = [
-      "[req]",
-      "prompt = no",
-      "distinguished_name = name",
-      "[name]",
-      `CN = ${host}`,
-      "[server]",
-      "basicConstraints = critical, CA:FALSE",
-      "keyUsage = critical, digitalSignature",
-      "extendedKeyUsage = serverAuth",
-      `subjectAltName = ${subjectAltName(names)}`,
-      "subjectKeyIdentifier = hash",
-      "authorityKeyIdentifier = keyid",
-    ];
-    const configFile = await folder.put("config", config.join("\n"));
-    const request = join(folder.path, "request");
-    await openssl("req", "-new", "-config", configFile, "-key", await folder.put("key", key), "-out", request);
-    const ca = await folder.put("ca", authority.certificate);
-    const caKey = await folder.put("ca-key", authority.key);
-    const extensions = ["-extfile", configFile, "-extensions", "server"];
-    // 15 random bytes: positive in DER, and of more than the 64 bits that are asked for.
-    const serial = ["-set_serial", `0x${randomBytes(15).toString("hex")}`];
-    const life = ["-days", String(Math.min(days, left))];
-    await openssl(
-      ...["x509", "-req", "-in", request, "-CA", ca, "-CAkey", caKey],
-      ...[...serial, ...life, ...extensions, "-out", folder.out],
-    );
-    return { certificate: await folder.made(), key };
+  const extensions = [
+    "basicConstraints = critical, CA:FALSE",
+    "keyUsage = critical, digitalSignature",
+    "extendedKeyUsage = serverAuth",
+    `subjectAltName = ${subjectAltName(names)}`,
+    "subjectKeyIdentifier = hash",
+    "authorityKeyIdentifier = keyid",
+  ];
+  return certify(host, extensions, Math.min(days, left), authority);
+}
+
+/** @param issuer signs it; by itself where there is none. openssl gives it a random serial number of 159 bits. */
+async function certify(
+  name: string,
+  extensions: readonly string[],
+  days: number,
+  issuer?: Certificate,
+): Promise<Certificate> {
+  const key = newKey();
+  const config = [
+    "[req]",
+    "prompt = no",
+    "distinguished_name = name",
+    "x509_extensions = extensions",
+    "[name]",
+    `CN = ${name}`,
+    "[extensions]",
+    ...extensions,
+  ];
+  return inPrivateFolder(async (put, made) => {
+    const files = ["-config", await put("config", config.join("\n")), "-key", await put("key", key)];
+    const signer = issuer
+      ? ["-CA", await put("ca", issuer.certificate), "-CAkey", await put("ca-key", issuer.key)]
+      : [];
+    await openssl("req", "-x509", "-new", ...files, ...signer, "-days", String(days), "-out", made);
+    return { certificate: await readFile(made, "utf8"), key };
   });
 }
 
@@ -92,29 +91,21 @@ function newKey(): string {
   return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
-interface PrivateFolder {
-  readonly path: string;
-  /** Where a program writes what it makes. */
-  readonly out: string;
-  put(name: string, text: string): Promise<string>;
-  made(): Promise<string>;
-}
-
-/** Keys reach openssl as files that nobody else can read, for as long as the work takes. */
-async function inPrivateFolder<T>(work: (folder: PrivateFolder) => Promise<T>): Promise<T> {
+/**
+ * Keys reach openssl as files that nobody else can read, for as long as the work takes.
+ *
+ * @param work gets what writes a file into the folder and gives its path, and the path where openssl puts what it makes
+ */
+async function inPrivateFolder<T>(
+  work: (put: (name: string, text: string) => Promise<string>, made: string) => Promise<T>,
+): Promise<T> {
   const path = await mkdtemp(join(tmpdir(), "warren-tls-"));
-  const out = join(path, "made");
+  const put = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(path, name), `${text}\n`, { mode: 0o600 });
+    return join(path, name);
+  };
   try {
-    return await work({
-      path,
-      out,
-      put: async (name, text) => {
-        const file = join(path, name);
-        await writeFile(file, `${text}\n`, { mode: 0o600 });
-        return file;
-      },
-      made: () => readFile(out, "utf8"),
-    });
+    return await work(put, join(path, "made"));
   } finally {
     await rm(path, { recursive: true, force: true });
   }
@@ -124,5 +115,9 @@ async function openssl(...args: readonly string[]): Promise<void> {
   const result = await execa("openssl", [...args], { reject: false, stdin: "ignore", timeout: timeoutMs });
   if (!result.failed) return;
   const said = result.code === "ENOENT" ? "it is not installed" : result.stderr.trim() || result.shortMessage;
-  throw new UserError("openssl", said ?? "it failed", "certificates are made with openssl: apt-get install openssl");
+  throw new UserError(
+    "openssl",
+    said ?? "it failed",
+    "certificates are made with openssl 3.0 or newer: apt-get install openssl",
+  );
 }
