@@ -1,11 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { dirname, resolve } from "node:path";
+import stripJsonComments from "strip-json-comments";
 import { z } from "zod";
 import { readAtMost } from "./bounded-file.ts";
 import type { ConfigIssue } from "./errors.ts";
 import { ConfigError } from "./errors.ts";
 import { isNestedAtMost, printable } from "./foreign.ts";
-import { blankComments } from "./json-comments.ts";
 
 const portMax = 65_535;
 /** A config has some kilobytes. */
@@ -124,7 +124,8 @@ export function parseConfig<S extends z.ZodType>(
   if (!isUtf8(bytes)) throw fault("is not UTF-8");
   let json: unknown;
   try {
-    json = JSON.parse(blankComments(bytes.toString()));
+    // Blanked, not cut out: the parser's positions stay true.
+    json = JSON.parse(stripJsonComments(bytes.toString()));
   } catch (error) {
     throw fault(`is not JSON: ${printable((error as Error).message)}`);
   }

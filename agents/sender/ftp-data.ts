@@ -3,6 +3,12 @@ import { connect, createServer, isIPv6, type Server, type Socket } from "node:ne
 import { connect as connectTls, TLSSocket } from "node:tls";
 import { type FTPContext, FTPError } from "basic-ftp";
 
+/*
+ * Not by basic-ftp's own transfers. They know no active mode. An error of their data connection ends the login before the server's reply has come, so a full
+ * disk there would be told as a connection that was lost. They refuse a server that names an address behind its router, and wait for TLS on the data
+ * connection for ever. Active mode needs most of what is here in any case.
+ */
+
 /** A connection for one file's bytes, which the server opens or is about to take. */
 export interface DataConnection {
   /** Resolves when bytes can be written; called after the server has said that it waits for them. */

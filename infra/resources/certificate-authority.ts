@@ -62,8 +62,14 @@ async function certify(
 ): Promise<Certificate> {
   const key = newKey();
   const config = [
-    ...["[req]", "prompt = no", "distinguished_name = name", "x509_extensions = extensions"],
-    ...["[name]", `CN = ${name}`, "[extensions]", ...extensions],
+    "[req]",
+    "prompt = no",
+    "distinguished_name = name",
+    "x509_extensions = extensions",
+    "[name]",
+    `CN = ${name}`,
+    "[extensions]",
+    ...extensions,
   ];
   return inPrivateFolder(async (put, made) => {
     const files = ["-config", await put("config", config.join("\n")), "-key", await put("key", key)];
