@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, run } from "../../../infra/commands/command.ts";
+import { stateFolderOf } from "../../../infra/model/agent-part.ts";
 import { ledgerQueueOf } from "../../../infra/model/agent-queues.ts";
 import { dispatcherUnit } from "../../../infra/model/names.ts";
 import { poll } from "../../lib/poll.ts";
@@ -72,7 +73,7 @@ async function bringJournals(move: Move): Promise<void> {
         reach,
         host,
         "makes room for the journal",
-        and(run("systemctl", "stop", dispatcherUnit), run("rm", "-rf", "/var/lib/warren/dispatcher/journal")),
+        and(run("systemctl", "stop", dispatcherUnit), run("rm", "-rf", `${stateFolderOf("dispatcher")}/journal`)),
         30,
       );
       await putJournal(reach, host, archive, { isRunning: false, signal });
