@@ -174,7 +174,7 @@ test("killed at random moments over 2,000 files: nothing is lost, and repeats ar
     for (let count = 0; count < files; count += 1) {
       writeProduct(count);
       // Half of them while it runs, so that it is killed at work, and half whenever.
-      if (count % 200 === 100) await begun.at(-1)?.logged("ready");
+      if (count % 200 === 100) await begun.at(-1)?.logged({ event: "ready" });
       else if (count % 200 === 199) await vi.waitFor(() => expect(killed.kills).toBeGreaterThan(count / 200), waitMs);
       else if (count % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     }

@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { FileFacts } from "../lib/scan.ts";
 import { TreeJournal } from "../lib/tree-journal.ts";
 import { Announcer, type AnnouncerPorts } from "./announcer.ts";
 import { type Config, configSchema } from "./config.ts";
+
+const log = pino({ level: "silent" });
 
 vi.setConfig({ testTimeout: 60_000 });
 /** Milliseconds on a machine that does nothing else; the limit is for one that does. */
@@ -25,7 +28,7 @@ let journal: TreeJournal;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "announcer-"));
-  journal = new TreeJournal({ file: join(directory, "j"), keepSeconds: 100, now: Date.now, onFailure: () => {} });
+  journal = new TreeJournal({ file: join(directory, "j"), keepSeconds: 100, now: Date.now, log });
   await journal.open();
 });
 

@@ -22,8 +22,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     file: journalFile(stateDirectory),
     keepSeconds: config.rescanWindowSeconds,
     now: Date.now,
-    onFailure: (error) =>
-      log.error({ err: error }, "journal can't be written: a restart would announce products again"),
+    log,
   });
   await journal.open();
   const spool = await openSpool({ directory: join(stateDirectory, "spool"), bytesMax: config.spoolBytesMax, log });

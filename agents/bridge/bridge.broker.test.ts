@@ -112,7 +112,7 @@ test("killed at random moments over 2,000 announcements: nothing is lost, and wh
 
 test("with the broker killed and started again nothing is lost", async () => {
   const agent = startBridge();
-  await agent.logged("ready");
+  await agent.logged({ event: "ready" });
   await tests.broker.keepDeclared();
   const publishing = publishAll();
   await vi.waitFor(() => expect(heard.length).toBeGreaterThan(100), waitMs);
@@ -125,7 +125,7 @@ test("with the broker killed and started again nothing is lost", async () => {
 
 test("what is no announcement is a dead letter with its reason, and what follows goes on", async () => {
   const agent = startBridge();
-  await agent.logged("ready");
+  await agent.logged({ event: "ready" });
   await publish("garbage");
   await publish(JSON.stringify({ ...JSON.parse(post("radar")), fileOp: { directory: "" } }));
   await publish(post("../../etc/passwd"));
@@ -144,7 +144,7 @@ test("what is no announcement is a dead letter with its reason, and what follows
 
 test("with a broker in alarm announcements wait, and go when it is over", async () => {
   const agent = startBridge();
-  await agent.logged("ready");
+  await agent.logged({ event: "ready" });
   // Who publishes is held up: the announcement is in the queue before.
   await tests.broker.withMemoryAlarm(async () => {
     const published = publish(post("radar/held"));

@@ -1,3 +1,5 @@
+import { dirname } from "node:path";
+
 /**
  * A mistake of the person who runs warren: shown as text with its remedy, never with a stack trace.
  * `subject` is what it is about (a path in a config file, a host, a file), `remedy` what to do next.
@@ -59,4 +61,14 @@ export function fileFault(error: unknown): UserError | undefined {
     ? "make room on this machine (df -h . ~ /tmp), and give the same command again"
     : "give this user the right to it, or run warren where it has it";
   return new UserError(path ?? "a file that warren writes", `${what} (${code})`, remedy, { cause: error });
+}
+
+/** A file of an agent's own that the system refuses to write. */
+export function unwritable(file: string, cause: unknown): UserError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const remedy =
+    code === "ENOSPC" || code === "EDQUOT"
+      ? `make room (df -h ${dirname(file)}): what was written before is kept, and the next write is tried again`
+      : `look at owner and mode of ${file}, and at its disk`;
+  return new UserError(file, `can't be written: ${message}`, remedy, { cause });
 }

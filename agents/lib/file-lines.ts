@@ -1,33 +1,130 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { UserError } from "./errors.ts";
 import { openFlags } from "./open-file.ts";
 
-/** In characters. A line of a journal has some hundred; what is longer is cut, and is no line of ours. */
-const lineMax = 1024 * 1024;
+/** In bytes. A line of a log has some hundred; what is longer is cut, and is no line of ours. */
+const lineBytesMax = 1024 * 1024;
+const lineBreak = 0x0a;
+
+/** How entries of a log become lines, and lines entries. */
+export interface LineCodec<T> {
+  /** Without a line break at its end, or in it. */
+  format(entry: T): string;
+  /** Undefined: no line of this log. The beginning of a line must not be one, so that a torn line is recognised. */
+  parse(line: string): T | undefined;
+}
+
+/** Lines of JSON, arrays or objects. `read` gives undefined for what is not of this log. */
+export function jsonLines<T>(read: (json: unknown) => T | undefined): LineCodec<T> {
+  return {
+    format: (entry) => JSON.stringify(entry),
+    parse(line) {
+      try {
+        return read(JSON.parse(line));
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Where a log keeps what it had when it was turned over. */
+export const olderOf = (file: string): string => `${file}.1`;
+
+/** The files of a log at one moment; undefined where one isn't there. */
+export interface LogFiles {
+  readonly older: FileHandle | undefined;
+  readonly newer: FileHandle | undefined;
+}
 
 /**
- * Lines of a file that may grow meanwhile, in bounded memory; none where it isn't there. The last one may be torn.
+ * Entries of a log, FILE.1 before FILE, as both were at one moment; none where they aren't there. Also while an agent appends, turns over or
+ * rewrites. In bounded memory.
  *
- * @throws UserError where a link, a folder or a pipe has its name; else what the system says
+ * @throws UserError where a link, a folder or a pipe has its name, or it can't be read; else what the system says
  */
-export async function* fileLines(file: string): AsyncGenerator<string> {
-  const handle = await openPlain(file);
-  if (!handle) return;
-  let rest = "";
+export async function* readLineLog<T>(file: string, codec: LineCodec<T>): AsyncGenerator<T> {
+  const files = await openFiles(file);
   try {
-    for await (const piece of handle.createReadStream({ encoding: "utf8", autoClose: false })) {
-      const lines = (rest + piece).split("\n");
-      rest = (lines.pop() ?? "").slice(0, lineMax);
-      yield* lines;
-    }
-    yield rest;
+    yield* entriesOf(olderOf(file), files.older, codec);
+    yield* entriesOf(file, files.newer, codec);
   } finally {
-    await handle.close();
+    await closeFiles(files);
   }
 }
 
-/** A plain file, open for reading; undefined where it isn't there. @throws as `fileLines` */
-export async function openPlain(file: string): Promise<FileHandle | undefined> {
+/** Of one of a log's files. @throws UserError where it can't be read */
+export async function* entriesOf<T>(
+  file: string,
+  handle: FileHandle | undefined,
+  codec: LineCodec<T>,
+): AsyncGenerator<T> {
+  for await (const { text } of linesOf(file, handle)) {
+    const entry = codec.parse(text);
+    if (entry !== undefined) yield entry;
+  }
+}
+
+/** @throws as `readLineLog` */
+export async function openFiles(file: string): Promise<LogFiles> {
+  for (;;) {
+    const newer = await openPlain(file);
+    const files = { newer, older: await openPlain(olderOf(file)) };
+    // Turned over or rewritten between the two: they would not go together.
+    if ((await newer?.stat())?.ino === (await inodeAt(file))) return files;
+    await closeFiles(files);
+  }
+}
+
+export async function closeFiles({ older, newer }: LogFiles): Promise<void> {
+  await older?.close();
+  await newer?.close();
+}
+
+export interface Line {
+  readonly text: string;
+  /** The place behind its line break, in bytes; undefined where it has none, as the last one that was torn. */
+  readonly endsAt: number | undefined;
+  /** Bytes of the file that are read. */
+  readonly readBytes: number;
+}
+
+/** Lines of an open file that may grow meanwhile. @throws UserError where it can't be read */
+export async function* linesOf(file: string, handle: FileHandle | undefined): AsyncGenerator<Line> {
+  if (!handle) return;
+  let rest: Buffer = Buffer.alloc(0);
+  let readBytes = 0;
+  for await (const piece of piecesOf(file, handle)) {
+    const data = Buffer.concat([rest, piece]);
+    readBytes += piece.length;
+    let from = 0;
+    for (let to = data.indexOf(lineBreak); to !== -1; to = data.indexOf(lineBreak, from)) {
+      yield { text: data.toString("utf8", from, to), endsAt: readBytes - data.length + to + 1, readBytes };
+      from = to + 1;
+    }
+    rest = data.subarray(from, from + lineBytesMax);
+  }
+  if (rest.length > 0) yield { text: rest.toString(), endsAt: undefined, readBytes };
+}
+
+async function* piecesOf(file: string, handle: FileHandle): AsyncGenerator<Buffer> {
+  try {
+    yield* handle.createReadStream({ autoClose: false });
+  } catch (cause) {
+    const remedy = "look at its disk, or move the file away: its agent begins a new one";
+    throw new UserError(file, `can't be read: ${(cause as Error).message}`, remedy, { cause });
+  }
+}
+
+const inodeAt = async (file: string): Promise<number | undefined> =>
+  (
+    await stat(file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    })
+  )?.ino;
+
+/** Undefined where it isn't there. */
+async function openPlain(file: string): Promise<FileHandle | undefined> {
   const handle = await open(file, openFlags).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error.code === "ELOOP" ? notPlain(file, error) : error;

@@ -32,6 +32,7 @@ import { exportTreeJournal, TreeJournal } from "./tree-journal.ts";
 /** Milliseconds. A busy machine takes seconds to start a program. */
 const timeout = 60_000;
 const startMs = Date.parse("2026-12-01T02:00:00Z");
+const log = pino({ level: "silent" });
 let folder: string;
 let nowMs: number;
 
@@ -177,9 +178,8 @@ test("a reader that has seen enough ends an export quietly", { timeout }, async 
 });
 
 test.each(["announcer", "watcher"])("the %s tells what it has announced, also while it writes", async (agent) => {
-  const onFailure = (error: Error) => expect.fail(error.message);
   const file = join(folder, "announced.journal");
-  const journal = new TreeJournal({ file, keepSeconds: Number.POSITIVE_INFINITY, now: () => nowMs, onFailure });
+  const journal = new TreeJournal({ file, keepSeconds: Number.POSITIVE_INFINITY, now: () => nowMs, log });
   await journal.open();
   const identity = { inode: "7", size: 5, modifiedMs: nowMs - 1 };
   const paths = ["a/A:URP:IWA::20260101000000", "a/\u2028 line", "B"];
@@ -187,7 +187,7 @@ test.each(["announcer", "watcher"])("the %s tells what it has announced, also wh
     journal.add(path, identity);
     nowMs += 1000;
   }
-  await journal.written();
+  journal.write();
   appendFileSync(file, '["torn","7",5');
   const key = (path: string) => (agent === "announcer" ? { key: productKey(path.split("/").at(-1) ?? "") } : {});
   const all = paths.map((path, index) => ({
@@ -209,7 +209,7 @@ test("a puller tells what it has placed of all that its journal has, and not wha
   const journal = new PlacedJournal({
     ...{ file: stateFile("placed", "jsonl", place), bootId: "b" },
     ...{ isUnfinished: async () => false, now: () => nowMs, linesMax: 3 },
-    onFailure: (error: Error) => expect.fail(error.message),
+    log,
   });
   await journal.open();
   const about = (name: string): Inquiry => ({
@@ -225,7 +225,7 @@ test("a puller tells what it has placed of all that its journal has, and not wha
     ...{ version: 1, agent: "puller", event: "placed", timeMs: nowMs, key: productKey("A"), url: "http://urp-1/A" },
     ...{ fileName: "A", sizeBytes: 7, kind: "twin" },
   });
-  journal.close();
+  await journal.close();
 });
 
 test("wrong arguments are named, each with what is expected", () => {

@@ -1,6 +1,7 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { TreeJournal } from "./tree-journal.ts";
 
@@ -17,10 +18,8 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 async function openJournal(): Promise<TreeJournal> {
-  const onFailure = (error: Error) => {
-    throw error;
-  };
-  const journal = new TreeJournal({ file, keepSeconds: 100, now: () => nowMs, onFailure });
+  const log = pino({ level: "silent" });
+  const journal = new TreeJournal({ file, keepSeconds: 100, now: () => nowMs, log });
   await journal.open();
   return journal;
 }
@@ -55,6 +54,16 @@ test("entries of a clock that was far ahead don't stay for ever, nor keep those 
   expect(journal.has("now", identity)).toBe(true);
   expect(journal.size).toBe(1);
   await journal.close();
+});
+
+test("its lines are those of former announcers and watchers", async () => {
+  const golden = '["a/p 1","281474976710655",3,1421777342250.5,1000000]\n["é","7",0,5.25,1000000]\n';
+  writeFileSync(file, golden);
+  const journal = await openJournal();
+  expect(journal.has("a/p 1", { inode: "281474976710655", size: 3, modifiedMs: 1_421_777_342_250.5 })).toBe(true);
+  journal.add("q", identity);
+  await journal.close();
+  expect(readFileSync(file, "utf8")).toBe(`${golden}["q","7",3,5.25,1000000]\n`);
 });
 
 test("a torn last line, as after a kill, costs only itself, and what follows is read", async () => {
@@ -100,7 +109,7 @@ test("a path that is removed is forgotten; what was written is there for another
   journal.remove("gone");
   expect(journal.has("gone", identity)).toBe(false);
   expect(journal.get("there")).toMatchObject(identity);
-  await journal.written();
+  journal.write();
   const other = await openJournal();
   expect(other.has("there", identity)).toBe(true);
   await other.close();

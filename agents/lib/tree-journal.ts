@@ -1,8 +1,7 @@
-import { type FileHandle, mkdir, open } from "node:fs/promises";
-import { dirname } from "node:path";
-import { fileLines } from "./file-lines.ts";
+import { jsonLines, readLineLog } from "./file-lines.ts";
 import type { ExportEntry } from "./journal-export.ts";
-import { writeWhole } from "./whole-file.ts";
+import { LineLog } from "./line-log.ts";
+import type { Log } from "./log.ts";
 
 /** What makes an announced file this one and no other: a file rewritten or replaced under its name differs in one. */
 export interface Identity {
@@ -19,42 +18,44 @@ type Line = readonly [path: string, inode: string, size: number, modifiedMs: num
 
 // Below this many lines rewriting the journal would cost more than it saves.
 const linesBeforeCompaction = 10_000;
+/** More would make one long write, while everything else waits. */
+const linesAtOnceMax = 1000;
+
+const codec = jsonLines((json) => (isLine(json) ? json : undefined));
+
+interface TreeJournalOptions {
+  readonly file: string;
+  /** May be infinite. */
+  readonly keepSeconds: number;
+  readonly now: () => number;
+  readonly log: Log;
+}
 
 /**
- * The announced files, for as long as a rescan could meet them: in memory, and in a file of JSON lines that survives
- * kill -9. A line is written after the announcement is durable in the spool, without waiting for the disk: where it is
- * lost, its file is announced once more. A torn last line is ignored.
+ * The announced files, for as long as a rescan could meet them: in memory, and in a log of JSON lines that survives kill -9. A line is written after
+ * the announcement is durable in the spool, and not synced: where it is lost, its file is announced once more.
  */
 export class TreeJournal {
-  readonly #file: string;
   readonly #keepMs: number;
   readonly #now: () => number;
-  readonly #onFailure: (error: Error) => void;
+  readonly #log: Log;
+  readonly #lines: LineLog<Line>;
   // Insertion order is order of announcement, so that what is too old is always in front.
   readonly #entries = new Map<string, Entry>();
-  #handle: FileHandle | undefined;
-  #lines = 0;
-  #torn = false;
-  #pending: string[] = [];
-  #writing: Promise<void> = Promise.resolve();
+  #pending: Line[] = [];
 
-  /**
-   * `keepSeconds` may be infinite. `onFailure`: a write failed. What it would have kept is known until the end of the process, then
-   * announced again.
-   */
-  constructor(options: { file: string; keepSeconds: number; now: () => number; onFailure: (error: Error) => void }) {
-    this.#file = options.file;
-    this.#onFailure = options.onFailure;
-    this.#keepMs = options.keepSeconds * 1000;
-    this.#now = options.now;
+  constructor({ file, keepSeconds, now, log }: TreeJournalOptions) {
+    this.#keepMs = keepSeconds * 1000;
+    this.#now = now;
+    this.#log = log;
+    this.#lines = new LineLog({ file, mode: 0o600, codec, log });
   }
 
   async open(): Promise<void> {
-    await mkdir(dirname(this.#file), { recursive: true });
-    for await (const [path, inode, size, modifiedMs, announcedAtMs] of treeJournalLines(this.#file)) {
-      this.#remember(path, { inode, size, modifiedMs, announcedAtMs });
-    }
-    await this.#compact();
+    await this.#lines.open(([path, inode, size, modifiedMs, announcedAtMs]) =>
+      this.#remember(path, { inode, size, modifiedMs, announcedAtMs }),
+    );
+    await this.#lines.rewrite(this.#kept());
   }
 
   get size(): number {
@@ -86,24 +87,30 @@ export class TreeJournal {
     this.#entries.delete(path);
   }
 
-  /** Resolves when what was added so far was given to the system: a kill of this process loses none of it. */
-  async written(): Promise<void> {
-    await this.#writing;
+  /** Remembers at once, writes soon: a write for each of many files would take as long as looking at them. */
+  add(path: string, { inode, size, modifiedMs }: Identity): void {
+    const announcedAtMs = this.#now();
+    this.#remember(path, { inode, size, modifiedMs, announcedAtMs });
+    if (this.#pending.push([path, inode, size, modifiedMs, announcedAtMs]) === linesAtOnceMax) this.write();
+    else if (this.#pending.length === 1) setImmediate(() => this.write());
   }
 
-  /** Remembers at once, writes soon. */
-  add(path: string, identity: Identity): void {
-    const announcedAtMs = this.#now();
-    const { inode, size, modifiedMs } = identity;
-    this.#remember(path, { inode, size, modifiedMs, announcedAtMs });
-    this.#pending.push(formatLine([path, inode, size, modifiedMs, announcedAtMs]));
-    if (this.#pending.length === 1) this.#writing = this.#writing.then(() => this.#flush());
+  /** The system has what was added when this returns: a kill loses none of it. What can't be written is known until the process ends. */
+  write(): void {
+    if (this.#pending.length === 0) return;
+    try {
+      this.#lines.append(...this.#pending);
+    } catch (error) {
+      this.#log.error({ err: error }, "journal can't be written: a restart would announce files again");
+    }
+    this.#pending = [];
+    const { lines } = this.#lines;
+    if (lines > linesBeforeCompaction && lines > 2 * this.#entries.size) void this.#lines.rewrite(this.#kept());
   }
 
   async close(): Promise<void> {
-    await this.#writing;
-    await this.#handle?.close();
-    this.#handle = undefined;
+    this.write();
+    await this.#lines.close();
   }
 
   #remember(path: string, entry: Entry): void {
@@ -117,61 +124,21 @@ export class TreeJournal {
     }
   }
 
-  async #flush(): Promise<void> {
-    const lines = this.#pending;
-    this.#pending = [];
-    try {
-      // A write that failed half way may have left a torn line, which a newline closes off.
-      await this.#handle?.appendFile((this.#torn ? "\n" : "") + lines.join(""));
-      this.#torn = false;
-      this.#lines += lines.length;
-      if (this.#lines > linesBeforeCompaction && this.#lines > 2 * this.#entries.size) await this.#compact();
-    } catch (error) {
-      this.#torn = true;
-      this.#onFailure(error as Error);
-    }
-  }
-
-  /** Rewrites the file with what is still remembered: whole under its name or not at all. */
-  async #compact(): Promise<void> {
-    const lines: string[] = [];
+  *#kept(): Generator<Line> {
     for (const [path, { inode, size, modifiedMs, announcedAtMs }] of this.#entries) {
-      lines.push(formatLine([path, inode, size, modifiedMs, announcedAtMs]));
+      yield [path, inode, size, modifiedMs, announcedAtMs];
     }
-    await writeWhole(this.#file, lines.join(""), { synced: "file" });
-    await this.#handle?.close();
-    this.#handle = await open(this.#file, "a");
-    this.#lines = this.#entries.size;
-    // What was added while the old file was copied is in the new one already, and harmless twice.
   }
 }
 
 /** What the journal tells for `--export`, also while it is written; a file that was announced again has several entries. */
 export async function* exportTreeJournal(file: string): AsyncGenerator<Extract<ExportEntry, { event: "announced" }>> {
-  for await (const [path, , sizeBytes, modifiedMs, timeMs] of treeJournalLines(file)) {
+  for await (const [path, , sizeBytes, modifiedMs, timeMs] of readLineLog(file, codec)) {
     yield { event: "announced", timeMs, path, sizeBytes, modifiedMs };
   }
 }
 
-async function* treeJournalLines(file: string): AsyncGenerator<Line> {
-  for await (const text of fileLines(file)) {
-    const line = parseLine(text);
-    if (line) yield line;
-  }
-}
-
-function formatLine(line: Line): string {
-  return `${JSON.stringify(line)}\n`;
-}
-
-function parseLine(text: string): Line | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!Array.isArray(value) || value.length !== 5) return undefined;
-  const kinds = value.map((item) => typeof item).join();
-  return kinds === "string,string,number,number,number" ? (value as unknown as Line) : undefined;
+function isLine(json: unknown): json is Line {
+  if (!Array.isArray(json) || json.length !== 5) return false;
+  return json.map((item) => typeof item).join() === "string,string,number,number,number";
 }

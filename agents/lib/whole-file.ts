@@ -52,7 +52,8 @@ export async function writeWhole(
   if (synced === "file and name") await syncFolder(dirname(file));
 }
 
-async function openNew(path: string, mode: number): Promise<FileHandle> {
+/** A new file for writing; what has its name, be it a link or a pipe, is removed. */
+export async function openNew(path: string, mode: number): Promise<FileHandle> {
   try {
     return await open(path, "wx", mode);
   } catch (error) {

@@ -70,7 +70,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
       await receipts.drained(deadline);
       await notices.close();
       await downloader.close();
-      journal.close();
+      await journal.close();
     },
   };
 }

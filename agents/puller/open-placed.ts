@@ -25,7 +25,7 @@ export async function openPlaced(
         () => true,
         (error: NodeJS.ErrnoException) => error.code !== "ENOENT",
       ),
-    onFailure: (error) => log.warn({ err: error }, "what is placed can't be noted: it is forgotten with this process"),
+    log,
     now: Date.now,
   });
   return { journal, before: await journal.open() };

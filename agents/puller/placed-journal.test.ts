@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Inquiry } from "./peer-message.ts";
 import { PlacedJournal, type PlacedJournalOptions } from "./placed-journal.ts";
@@ -19,7 +20,7 @@ import { PlacedJournal, type PlacedJournalOptions } from "./placed-journal.ts";
 let folder: string;
 let nowMs: number;
 let unfinished: Set<string>;
-let failures: Error[];
+let failures: string[];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "warren-placed-"));
@@ -39,7 +40,7 @@ async function begin(more: Partial<PlacedJournalOptions> = {}) {
   const journal = new PlacedJournal({
     ...{ file: join(folder, "placed.jsonl"), bootId: "b1", now: () => nowMs },
     isUnfinished: async (part) => unfinished.has(part),
-    onFailure: (error) => void failures.push(error),
+    log: pino({ level: "warn" }, { write: (line) => void failures.push(line) }),
     ...more,
   });
   const before = await journal.open();
@@ -106,6 +107,20 @@ test.each([
   expect((await begin()).names).toEqual(["p", "q"]);
 });
 
+test("its lines are those of former pullers", async () => {
+  const { journal } = await begin();
+  journal.placing(about("p"), "part-1");
+  journal.dropped("part-1");
+  await journal.close();
+  const golden = [
+    '["boot","b1"]',
+    '["placing","part-1",1000000,{"key":"key of p","url":"http://urp-1/db/p","fileName":"p","sizeBytes":7,"kind":"first","inDoubt":false,"firstArrivalSeconds":1421777342}]',
+    '["dropped","part-1"]',
+    "",
+  ];
+  expect(readFileSync(join(folder, "placed.jsonl"), "utf8")).toBe(golden.join("\n"));
+});
+
 test("it keeps the latest, in two files of a bounded length", async () => {
   const linesMax = 10;
   const { journal } = await begin({ linesMax });
@@ -136,7 +151,7 @@ test("where it can't be noted that something was not placed all is forgotten, be
   unfinished.add("part-2");
   renameSync(join(folder, "placed.jsonl"), join(folder, "placed.jsonl.1"));
   // With no line left in a file that is not there the next line fails.
-  expect((await begin({ linesMax: 0 })).names).toEqual(["p"]);
+  expect((await begin({ linesMax: -1 })).names).toEqual(["p"]);
   unfinished.clear();
   expect((await begin()).names).toEqual([]);
 });

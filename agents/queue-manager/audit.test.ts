@@ -1,6 +1,7 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Audit, type AuditEvent, auditLine } from "./audit.ts";
 
@@ -25,7 +26,7 @@ function line(event: AuditEvent, name: string) {
 }
 
 async function opened(bytesMax = 1_000_000): Promise<Audit> {
-  const audit = new Audit(file, bytesMax);
+  const audit = new Audit(file, bytesMax, pino({ level: "silent" }));
   await audit.open();
   return audit;
 }
@@ -36,6 +37,15 @@ test("a line has all that it takes to declare the queue again", () => {
     ...{ messages: 25_001, bytes: 9, unusedSeconds: 61, type: "classic", durable: true },
     ...{ arguments: { "x-max-length": 5 }, bindings },
   });
+});
+
+test("its lines are those of former queue managers", async () => {
+  const audit = await opened();
+  await audit.write(line("unbinding", "q"));
+  await audit.close();
+  const golden =
+    '{"time":"1970-01-01T00:00:00.000Z","event":"unbinding","vhost":"/","queue":"q","class":"clients","messages":25001,"bytes":9,"unusedSeconds":61,"type":"classic","durable":true,"arguments":{"x-max-length":5},"bindings":[{"source":"xpublic","routingKey":"v02.post.#","arguments":{}}]}\n';
+  expect(readFileSync(file, "utf8")).toBe(golden);
 });
 
 test("what was deleted is listed, also by the next process, and after a line that a kill has torn", async () => {

@@ -1,4 +1,6 @@
-import { type FileHandle, open, readFile, rename } from "node:fs/promises";
+import { jsonLines } from "../lib/file-lines.ts";
+import { LineLog } from "../lib/line-log.ts";
+import type { Log } from "../lib/log.ts";
 import type { Action } from "./decide.ts";
 import type { Binding } from "./queue-facts.ts";
 
@@ -50,32 +52,22 @@ export function auditLine(
   };
 }
 
+const codec = jsonLines((json) => (typeof json === "object" && json !== null ? (json as AuditLine) : undefined));
+
 /** What was done to queues, and why: JSON lines, only ever appended to. Beyond `bytesMax` the file becomes FILE.1, over the one before. */
 export class Audit {
-  readonly #file: string;
   readonly #bytesMax: number;
-  #handle: FileHandle | undefined;
-  #bytes = 0;
-  #removals: AuditLine[] = [];
+  readonly #lines: LineLog<AuditLine>;
+  readonly #removals: AuditLine[] = [];
 
-  constructor(file: string, bytesMax: number) {
-    this.#file = file;
+  constructor(file: string, bytesMax: number, log: Log) {
     this.#bytesMax = bytesMax;
+    this.#lines = new LineLog({ file, mode: 0o640, codec, log });
   }
 
+  /** @throws as `LineLog.open` */
   async open(): Promise<void> {
-    this.#removals = [];
-    for (const path of [`${this.#file}.1`, this.#file]) {
-      const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return "";
-        throw error;
-      });
-      for (const line of text.split("\n")) this.#remember(line);
-    }
-    this.#handle = await open(this.#file, "a", 0o640);
-    this.#bytes = (await this.#handle.stat()).size;
-    // A line that a kill has torn is closed off.
-    if (this.#bytes > 0) await this.#handle.appendFile("\n");
+    await this.#lines.open((line) => this.#list(line));
   }
 
   /** The queues deleted last, the oldest of them first. */
@@ -83,33 +75,16 @@ export class Audit {
     return this.#removals;
   }
 
-  /** Resolves when it is on disk. */
+  /** Resolves when it is on disk. Rejects with a UserError where the disk refuses it. */
   async write(line: AuditLine): Promise<void> {
-    const text = `${JSON.stringify(line)}\n`;
-    if (this.#bytes > this.#bytesMax) await this.#rotate();
-    await this.#handle?.appendFile(text);
-    await this.#handle?.datasync();
-    this.#bytes += Buffer.byteLength(text);
+    if (this.#lines.bytes > this.#bytesMax) this.#lines.turnOver();
+    this.#lines.append(line);
+    await this.#lines.synced();
     this.#list(line);
   }
 
   async close(): Promise<void> {
-    await this.#handle?.close();
-  }
-
-  async #rotate(): Promise<void> {
-    await this.#handle?.close();
-    await rename(this.#file, `${this.#file}.1`);
-    this.#handle = await open(this.#file, "a", 0o640);
-    this.#bytes = 0;
-  }
-
-  #remember(text: string): void {
-    try {
-      this.#list(JSON.parse(text) as AuditLine);
-    } catch {
-      // Torn by a kill, or empty.
-    }
+    await this.#lines.close();
   }
 
   #list(line: AuditLine): void {

@@ -12,7 +12,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   const stopping = new AbortController();
   // What was only to be done is no reason to do it: each way of running has a memory of its own.
   const file = new WatchedFile(join(stateDirectory, config.dryRun ? "watched-dry-run.json" : "watched.json"));
-  const audit = new Audit(join(stateDirectory, "audit.jsonl"), config.auditBytesMax);
+  const audit = new Audit(join(stateDirectory, "audit.jsonl"), config.auditBytesMax, log);
   const watched = await file.load();
   await audit.open();
   const telemetry = openTelemetry(log, metrics);

@@ -20,7 +20,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   if (removedCount > 0) log.info({ removedCount }, "removed unfinished files of before; their messages come again");
   const aside = config.asideDirectory === undefined ? undefined : new AsideFolder(config.asideDirectory);
   await aside?.prepare(receiverQueueDirectory);
-  const placedLog = new PlacedLog(join(stateDirectory, "placed"), config.placedRemembered);
+  const placedLog = new PlacedLog(join(stateDirectory, "placed"), config.placedRemembered, log);
   await placedLog.load();
   const telemetry = openTelemetry(log, metrics);
   const receiver = new Receiver(config, { receiverQueue, aside, placedLog, events: telemetry });
@@ -46,7 +46,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
       await consumer.cancel();
       await session.close();
       await deadLetters?.close();
-      placedLog.close();
+      await placedLog.close();
     },
   };
 }

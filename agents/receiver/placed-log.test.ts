@@ -1,16 +1,28 @@
 import { createHash } from "node:crypto";
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { PlacedLog } from "./placed-log.ts";
 
 let folder: string;
 let file: string;
+let warnings: string[];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "placed-log-"));
   file = join(folder, "placed");
+  warnings = [];
 });
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -18,7 +30,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const hash = (what: number | string) => createHash("sha256").update(String(what)).digest("hex");
 
 async function reopened(max: number): Promise<PlacedLog> {
-  const log = new PlacedLog(file, max);
+  const log = new PlacedLog(file, max, pino({ level: "warn" }, { write: (line) => void warnings.push(line) }));
   await log.load();
   return log;
 }
@@ -28,15 +40,18 @@ test("what was added is known after a kill: nothing waits for the end of the pro
   for (const each of [1, 2, 3]) log.add(hash(each));
   const after = await reopened(100);
   expect([1, 2, 3, 4].map((each) => after.has(hash(each)))).toEqual([true, true, true, false]);
-  log.close();
+  await log.close();
 });
 
 test("the latest are known, and the file stays small", async () => {
   const log = await reopened(10);
-  for (let each = 0; each < 1000; each += 1) log.add(hash(each));
-  log.close();
+  for (let each = 0; each < 200; each += 1) {
+    log.add(hash(each));
+    // What comes while the file is made smaller stays in it until the next time.
+    await log.close();
+  }
   const after = await reopened(10);
-  expect([after.size, after.has(hash(989)), after.has(hash(990)), after.has(hash(999))]).toEqual([
+  expect([after.size, after.has(hash(189)), after.has(hash(190)), after.has(hash(199))]).toEqual([
     10,
     false,
     true,
@@ -49,24 +64,42 @@ test("the latest are known, and the file stays small", async () => {
 test("a line that was cut short spoils none but itself", async () => {
   const first = await reopened(10);
   first.add(hash(1));
-  first.close();
+  await first.close();
   appendFileSync(file, `\n${hash(2).slice(0, 7)}`);
   const second = await reopened(10);
   second.add(hash(3));
-  second.close();
+  await second.close();
   const third = await reopened(10);
   expect([1, 2, 3].map((each) => third.has(hash(each)))).toEqual([true, false, true]);
 });
 
-test("a disk that takes nothing is told of, and what is placed is known in this process all the same", async () => {
+test("former receivers read what this one writes, and the other way round", async () => {
+  const ids = [1, 2, 3].map((each) => hash(each).slice(0, 32));
+  writeFileSync(file, `\n${ids[0]}\n${ids[1]}`);
+  const log = await reopened(10);
+  expect([1, 2].map((each) => log.has(hash(each)))).toEqual([true, true]);
+  log.add(hash(3));
+  await log.close();
+  const text = readFileSync(file, "utf8");
+  expect(text).toBe(`\n${ids.join("\n")}\n`);
+  expect(text.split("\n").filter((line) => line.length === 32)).toEqual(ids);
+});
+
+test("a disk that takes nothing: what is placed is known in this process all the same", async () => {
+  mkdirSync(file);
+  const log = new PlacedLog(file, 1, pino({ level: "silent" }));
+  expect(() => log.add(hash(1))).toThrow("can't be written: EISDIR");
+  expect(log.has(hash(1))).toBe(true);
+  await log.close();
+});
+
+test("a file that can't be made smaller grows, which is logged, and keeps all", async () => {
   mkdirSync(`${file}.new`);
   const log = await reopened(1);
-  log.add(hash(1));
-  log.add(hash(2));
-  expect(() => log.add(hash(3))).toThrow("EISDIR");
-  expect(log.has(hash(3))).toBe(true);
-  log.close();
-  expect(readFileSync(file, "utf8")).toContain(hash(2).slice(0, 32));
+  for (const each of [1, 2, 3]) log.add(hash(each));
+  await log.close();
+  expect(warnings.join()).toContain("log can't be rewritten");
+  for (const each of [1, 2, 3]) expect(readFileSync(file, "utf8")).toContain(hash(each).slice(0, 32));
 });
 
 test("with 0 there is no file, and nothing is known", async () => {

@@ -1,69 +1,56 @@
-import { closeSync, openSync, writeSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { writeWholeNow } from "../lib/whole-file.ts";
+import type { LineCodec } from "../lib/file-lines.ts";
+import { LineLog } from "../lib/line-log.ts";
+import type { Log } from "../lib/log.ts";
 
 /** Hex digits of a hash that a line has; more would only make the file larger. */
 const idDigits = 32;
+
+/** Former receivers wrote the line break before each line; both read both. */
+const codec: LineCodec<string> = {
+  format: (id) => id,
+  parse: (line) => (line.length === idDigits ? line : undefined),
+};
 
 /**
  * Which messages are in the receiver queue folder, or were: what a killed process had placed and not acked is given out again, and its
  * file may have been taken from the folder by then. On disk but not synced: after a loss of power such a message is placed once more.
  */
 export class PlacedLog {
-  readonly #file: string;
   readonly #max: number;
+  readonly #lines: LineLog<string>;
   /** Oldest first. */
   readonly #ids = new Set<string>();
-  #fd: number | undefined;
-  #linesInFile = 0;
 
   /** `max`: how many are known, the latest ones; 0: none, and there is no file. */
-  constructor(file: string, max: number) {
-    this.#file = file;
+  constructor(file: string, max: number, log: Log) {
     this.#max = max;
+    this.#lines = new LineLog({ file, mode: 0o644, codec, log });
   }
 
   get size(): number {
     return this.#ids.size;
   }
 
-  /** Reads what an earlier process left. Nothing is written, so that a full disk keeps no one from starting. */
+  /** Reads what an earlier process left. @throws as `LineLog.open` */
   async load(): Promise<void> {
-    if (this.#max === 0) return;
-    const text = await readFile(this.#file, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") throw error;
-      return "";
-    });
-    const lines = text.split("\n");
-    this.#linesInFile = lines.length - 1;
-    // A line that a kill or a full disk cut short is none.
-    for (const line of lines) if (line.length === idDigits) this.#remember(line);
+    if (this.#max > 0) await this.#lines.open((id) => this.#remember(id));
   }
 
   has(hash: string): boolean {
     return this.#ids.has(hash.slice(0, idDigits));
   }
 
-  /**
-   * The kernel has it when this returns. At once, since what works beside waits behind the syncs of many files. Throws what the disk says;
-   * known in this process it is all the same.
-   */
+  /** The system has it when this returns. @throws UserError with what the disk says; known in this process it is all the same */
   add(hash: string): void {
     if (this.#max === 0) return;
     const id = hash.slice(0, idDigits);
     this.#remember(id);
-    this.#linesInFile += 1;
-    if (this.#linesInFile > 2 * this.#max) {
-      this.#rewrite();
-      return;
-    }
-    this.#fd ??= openSync(this.#file, "a");
-    writeSync(this.#fd, textOf([id]));
+    this.#lines.append(id);
+    if (this.#lines.lines > 2 * this.#max) void this.#lines.rewrite(this.#ids);
   }
 
-  close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = undefined;
+  async close(): Promise<void> {
+    await this.#lines.close();
   }
 
   #remember(id: string): void {
@@ -72,16 +59,4 @@ export class PlacedLog {
     const [oldest] = this.#ids;
     if (oldest !== undefined) this.#ids.delete(oldest);
   }
-
-  #rewrite(): void {
-    const ids = [...this.#ids];
-    writeWholeNow(this.#file, textOf(ids), { mode: 0o644 });
-    this.#linesInFile = ids.length;
-    this.close();
-  }
-}
-
-/** Each line begins with its line break: what was cut short before spoils none but itself. */
-function textOf(ids: readonly string[]): string {
-  return ids.map((id) => `\n${id}`).join("");
 }

@@ -147,7 +147,7 @@ test(
   async () => {
     ingest = new Ingest(tests.folder);
     const agent = startReceiver();
-    await agent.logged("ready");
+    await agent.logged({ event: "ready" });
     await tests.broker.keepDeclared();
     const publishing = publishAll();
     await vi.waitFor(() => expect(ingest?.contents.size).toBeGreaterThan(100), waitMs);
@@ -182,7 +182,7 @@ test("garbage becomes a dead letter with its reason, the rest goes on, and nothi
     },
   });
   const agent = startReceiver({ fileBytesMax: 1000 });
-  await agent.logged("ready");
+  await agent.logged({ event: "ready" });
   const garbage: [unknown, string][] = [
     ["../escaped", "header filename: the file name has a slash"],
     ["/tmp/escaped", "header filename: the file name has a slash"],
@@ -234,7 +234,7 @@ test("a full disk holds messages with a clear word, loses none, and goes on when
 test("an exchange that is not durable, as old programs made theirs, is used as it is", async () => {
   await session.withChannel((channel) => channel.assertExchange("old", "fanout", { durable: false }));
   const agent = startReceiver({ exchange: "old", exchangeType: "fanout", declareExchange: false, bindingKeys: [""] });
-  await agent.logged("ready");
+  await agent.logged({ event: "ready" });
   expect(await session.publish("old", "any", Buffer.from("x"), { headers: { filename: "a" } })).toBe("confirmed");
   await vi.waitFor(() => expect(inFolder()).toEqual(["a"]), waitMs);
 });

@@ -1,12 +1,15 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { AsideFolder } from "../lib/aside-folder.ts";
 import { ReceiverQueue } from "../lib/receiver-queue.ts";
 import { type Config, configSchema } from "./config.ts";
 import { PlacedLog } from "./placed-log.ts";
 import { type Received, Receiver, type ReceiverEvents } from "./receiver.ts";
+
+const log = pino({ level: "silent" });
 
 let folder: string;
 let told: string[] = [];
@@ -19,7 +22,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const placedLog of placedLogs) placedLog.close();
+  for (const placedLog of placedLogs) await placedLog.close();
   placedLogs = [];
   rmSync(folder, { recursive: true, force: true });
 });
@@ -47,7 +50,7 @@ async function startReceiver(own: Partial<Config> = {}, aside?: AsideFolder): Pr
   });
   const receiverQueue = new ReceiverQueue(config.receiverQueueDirectory, 0o644, "receive");
   await aside?.prepare(folder);
-  const placedLog = new PlacedLog(join(folder, "placed"), config.placedRemembered);
+  const placedLog = new PlacedLog(join(folder, "placed"), config.placedRemembered, log);
   placedLogs.push(placedLog);
   await placedLog.load();
   return new Receiver(config, { receiverQueue, aside, placedLog, events });

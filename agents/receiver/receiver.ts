@@ -27,7 +27,7 @@ export interface ReceiverEvents extends LocalHoldEvents {
   /** It can't be a file. `aside`: kept in that folder; else it becomes a dead letter. */
   unfit(reason: string, routingKey: string, where: "aside" | "dead letter"): void;
   /** Only knowing it after a restart is at stake. */
-  notRemembered(reason: string): void;
+  notRemembered(error: Error): void;
 }
 
 export interface ReceiverPorts {
@@ -136,7 +136,7 @@ export class Receiver {
       try {
         if (hash !== undefined) placedLog.add(hash);
       } catch (error) {
-        events.notRemembered((error as Error).message);
+        events.notRemembered(error as Error);
       }
     };
     const placed = await this.#placeUnder(message, name, note);

@@ -45,9 +45,9 @@ export function openTelemetry(log: Log, metrics: Metrics): Telemetry {
       // Of a dead letter the consumer says it, once the broker has it.
       if (where === "aside") log.warn({ reason, routingKey }, "message put aside");
     },
-    notRemembered(reason) {
+    notRemembered(error) {
       forgotten.inc();
-      log.debug({ reason }, "what is placed can't be noted: after a kill it might be placed once more");
+      log.debug({ err: error }, "what is placed can't be noted: after a kill it might be placed once more");
     },
     localFault(fault) {
       localFaults.inc({ code: fault.code });

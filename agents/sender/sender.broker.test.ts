@@ -106,7 +106,7 @@ test("the source's example: key and body byte for byte, the source's log line, a
   const url = "http://dd1.weather.gc.ca/radar/24_HR_ACCUM/GIF/XSS/201306061440_XSS_24_HR_ACCUM_MM.gif";
   put("ensemble.naefs.grib2.raw.x++y", "rejected");
   put(name, url);
-  const line = await agent.logged(/ {2}delivered/);
+  const line = await agent.logged({ event: "delivered" });
   const words = `(86 Bytes) Message ${name}  delivered (lat=`;
   expect(line.msg?.slice(0, words.length)).toBe(words);
   expect(line.msg?.slice(words.length)).toMatch(/^\d+\.\d{6},speed=\d+\.\d{6}\)$/);
@@ -146,7 +146,7 @@ test("killed at random moments over 2,000 files: nothing is lost, and what is re
 
 test("with the broker killed and started again nothing is lost", heavy, async () => {
   const agent = startSender();
-  await agent.logged("ready");
+  await agent.logged({ event: "ready" });
   await tests.broker.keepDeclared();
   const putting = putAll();
   await vi.waitFor(() => expect(heard.length).toBeGreaterThan(100), waitMs);
@@ -158,7 +158,7 @@ test("with the broker killed and started again nothing is lost", heavy, async ()
 
 test("what can't be sent goes aside with its reason, the same content once, and nothing dies of it", async () => {
   const agent = startSender({ noDuplicates: true, emptySettleMs: 100, fileBytesMax: 1000 });
-  await agent.logged("ready");
+  await agent.logged({ event: "ready" });
   put("a++empty", "");
   put("a++large", "x".repeat(1001));
   put(`${"é".repeat(122)}++x`, "key of 258 bytes");

@@ -1,9 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { TreeJournal } from "../lib/tree-journal.ts";
 import { FirstLooks } from "./first-looks.ts";
+
+const log = pino({ level: "silent" });
 
 let folder: string;
 let journal: TreeJournal;
@@ -19,7 +22,7 @@ afterEach(async () => {
 
 async function openJournal(): Promise<TreeJournal> {
   const file = join(folder, "journal");
-  const opened = new TreeJournal({ file, keepSeconds: Number.POSITIVE_INFINITY, now: Date.now, onFailure: () => {} });
+  const opened = new TreeJournal({ file, keepSeconds: Number.POSITIVE_INFINITY, now: Date.now, log });
   await opened.open();
   return opened;
 }

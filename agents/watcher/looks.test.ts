@@ -1,9 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TreeJournal } from "../lib/tree-journal.ts";
 import { arrangeWatcher } from "./watcher-fixture.ts";
+
+const log = pino({ level: "silent" });
 
 vi.setConfig({ testTimeout: 60_000 });
 /** Milliseconds on a machine that does nothing else; the limit is for one that does. */
@@ -15,7 +18,7 @@ let journal: TreeJournal;
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "watcher-looks-"));
   const file = join(directory, "j");
-  journal = new TreeJournal({ file, keepSeconds: Number.POSITIVE_INFINITY, now: Date.now, onFailure: () => {} });
+  journal = new TreeJournal({ file, keepSeconds: Number.POSITIVE_INFINITY, now: Date.now, log });
   await journal.open();
 });
 
@@ -26,7 +29,7 @@ afterEach(async () => {
 
 test("after a gap what is not announced as it is now is announced, of that tree alone", async () => {
   const { watcher, watch, put, published, log } = arrangeWatcher(journal);
-  await watcher.begin();
+  watcher.begin();
   put("t/known", 1, 5000);
   watch.arrived("t/known", "closed");
   await waitFor(() => expect(published).toEqual(["t/known"]));
@@ -43,14 +46,14 @@ test("after a gap what is not announced as it is now is announced, of that tree 
 test("at the first start ever what is there is remembered; later starts announce what changed meanwhile", async () => {
   const first = arrangeWatcher(journal, { firstStart: "remember" });
   first.put("t/old", 1, 5000);
-  await first.watcher.begin();
+  first.watcher.begin();
   first.watch.gap("started");
   await waitFor(() => expect(first.log).toEqual(["remembered t/old", "scanned t: started, 0 new"]));
   await first.watcher.stop(AbortSignal.timeout(1000));
   const next = arrangeWatcher(journal, { firstStart: "remember" });
   next.put("t/old", 1, 5000);
   next.put("t/new", 1, 5000);
-  await next.watcher.begin();
+  next.watcher.begin();
   next.watch.gap("started");
   await waitFor(() => expect(next.published).toEqual(["t/new"]));
 });
@@ -58,7 +61,7 @@ test("at the first start ever what is there is remembered; later starts announce
 test("a file that changes while the first look is under way is announced", async () => {
   const { watcher, watch, put, published, log } = arrangeWatcher(journal, { firstStart: "remember" });
   put("t/old", 1, 5000);
-  await watcher.begin();
+  watcher.begin();
   put("t/new");
   watch.gap("started");
   await waitFor(() => expect(published).toEqual(["t/new"]));
@@ -67,7 +70,7 @@ test("a file that changes while the first look is under way is announced", async
 
 test("in a new folder everything is announced, however old: it may have been moved in", async () => {
   const { watcher, watch, put, published } = arrangeWatcher(journal, { firstStart: "remember" });
-  await watcher.begin();
+  watcher.begin();
   put("t/folder/ancient", 1, 1_000_000);
   watch.appeared("t/folder");
   watch.appeared("t/.work");

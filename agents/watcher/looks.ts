@@ -39,12 +39,12 @@ export class Looks {
     });
   }
 
-  /** Before the trees are watched. Resolves when a kill of this process forgets nothing of it. */
-  async begin(): Promise<void> {
+  /** Before the trees are watched. A kill of this process forgets nothing of it. */
+  begin(): void {
     const { config, ports } = this.#options;
     if (config.firstStart === "announce") return;
     for (const tree of config.trees) this.#firstLooks.begin(tree, ports.now());
-    await ports.journal.written();
+    ports.journal.write();
   }
 
   appeared(folder: string): void {

@@ -21,7 +21,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     file: journalFile(stateDirectory),
     keepSeconds: Number.POSITIVE_INFINITY,
     now: Date.now,
-    onFailure: (error) => log.error({ err: error }, "journal can't be written: a restart would announce files again"),
+    log,
   });
   await journal.open();
   const spool = await openSpool({ directory: join(stateDirectory, "spool"), bytesMax: config.spoolBytesMax, log });
@@ -51,7 +51,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     now: Date.now,
     events: telemetry,
   });
-  await watcher.begin();
+  watcher.begin();
   await trees
     .start((tree) => watcher.handlersOf(tree))
     .catch(async (error) => {

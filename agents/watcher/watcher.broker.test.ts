@@ -89,7 +89,7 @@ function settings() {
 
 async function startWatcher(own: object = {}): Promise<TestedAgent> {
   const agent = makeWatcher(own);
-  await agent.logged("ready");
+  await agent.logged({ event: "ready" });
   return agent;
 }
 

@@ -1,9 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TreeJournal } from "../lib/tree-journal.ts";
 import { arrangeWatcher } from "./watcher-fixture.ts";
+
+const log = pino({ level: "silent" });
 
 vi.setConfig({ testTimeout: 60_000 });
 /** Milliseconds on a machine that does nothing else; the limit is for one that does. */
@@ -17,7 +20,7 @@ const arrange = (...rest: Parameters<typeof arrangeWatcher> extends [unknown, ..
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "watcher-"));
   const file = join(directory, "j");
-  journal = new TreeJournal({ file, keepSeconds: Number.POSITIVE_INFINITY, now: Date.now, onFailure: () => {} });
+  journal = new TreeJournal({ file, keepSeconds: Number.POSITIVE_INFINITY, now: Date.now, log });
   await journal.open();
 });
 

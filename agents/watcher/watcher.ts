@@ -67,9 +67,9 @@ export class Watcher {
     return this.#resting.size + this.#queue.size + this.#inFlight.size;
   }
 
-  /** Resolves when it may be watched: what changes from now on is announced, by this process or the next. */
-  async begin(): Promise<void> {
-    await this.#looks.begin();
+  /** Before it is watched: what changes from now on is announced, by this process or the next. */
+  begin(): void {
+    this.#looks.begin();
   }
 
   /** For the watch of one tree, which tells paths from the document root. */

@@ -40,6 +40,9 @@ const shutdownTimeoutMs = commonConfig.shape.shutdownTimeoutMs.parse(undefined);
 export const productAccount = { name: "px", home: "/apps/px" };
 export const serviceAccount = { name: "warren", home: "/var/lib/warren" };
 
+/** Systemd's StateDirectory of an agent (`templates/agent.service.hbs`). */
+export const stateFolderOf = (agent: string): string => `${serviceAccount.home}/${agent}`;
+
 /** What runs the agents of a host, and where the program of each is. Units say the same (`templates`). */
 export const nodeProgram = "/opt/warren/node/bin/node";
 export const agentProgram = (program: string): string => `/opt/warren/agents/${program}.mjs`;

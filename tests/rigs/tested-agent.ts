@@ -2,9 +2,13 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type Health, healthSchema } from "../../agents/lib/health.ts";
+import type { LogEvent } from "../../agents/lib/log-events.ts";
 
 /** One line of an agent's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
+
+/** Which line is meant: by its event where it has one, else by its sentence. */
+export type SoughtLine = { readonly event: LogEvent } | string | RegExp;
 
 export interface TestedAgentOptions {
   /** Folder below agents/. */
@@ -63,13 +67,15 @@ export class TestedAgent {
     return this.#child.exitCode ?? this.#child.signalCode ?? undefined;
   }
 
-  /** Resolves to the first line, told already or to come, whose message matches. Rejects where the agent ends before. */
-  async logged(message: string | RegExp): Promise<LogLine> {
-    const isIt = ({ msg = "" }: LogLine) => (typeof message === "string" ? msg === message : message.test(msg));
+  /** Resolves to the first line, told already or to come, that is the one sought. Rejects where the agent ends before. */
+  async logged(sought: SoughtLine): Promise<LogLine> {
     for (;;) {
-      const found = this.lines.find(isIt);
+      const found = this.lines.find((line) => isSought(line, sought));
       if (found) return found;
-      if (this.#hasEnded) throw new Error(`${this.#options.agent} ended before it logged ${message}:\n${this.#words}`);
+      if (this.#hasEnded) {
+        const what = typeof sought === "object" && "event" in sought ? sought.event : sought;
+        throw new Error(`${this.#options.agent} ended before it logged ${what}:\n${this.#words}`);
+      }
       await this.#line.promise;
     }
   }
@@ -143,6 +149,11 @@ export class TestedAgent {
   }
 }
 
+function isSought({ event, msg = "" }: LogLine, sought: SoughtLine): boolean {
+  if (typeof sought === "string") return msg === sought;
+  return sought instanceof RegExp ? sought.test(msg) : event === sought.event;
+}
+
 /** Starts an agent and kills it with SIGKILL at random moments, again and again, until `end`. */
 export class KilledAgent {
   kills = 0;
@@ -172,7 +183,7 @@ export class KilledAgent {
 
   async #run(): Promise<void> {
     for (;;) {
-      await this.#agent.logged("ready");
+      await this.#agent.logged({ event: "ready" });
       // The random moment is what is tested: no event tells it.
       const timer = Promise.withResolvers<void>();
       const timeout = setTimeout(timer.resolve, this.#pauseMs());

@@ -3,9 +3,10 @@ import { readSections, section } from "../../../infra/commands/sections.ts";
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { transfer } from "../../../infra/hosts/ssh.ts";
+import { stateFolderOf } from "../../../infra/model/agent-part.ts";
 
 /** Systemd's state folder of the dispatcher, and the journal in it: `agents/dispatcher/dispatcher.ts` names it so. */
-const stateFolder = "/var/lib/warren/dispatcher";
+const stateFolder = stateFolderOf("dispatcher");
 const journal = `${stateFolder}/journal`;
 const unit = "warren-dispatcher.service";
 

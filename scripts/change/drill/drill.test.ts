@@ -2,6 +2,7 @@ import { appendFile, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
+import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import {
   arrivalBytes,
@@ -169,11 +170,10 @@ describe("what became of products", () => {
     async (installed) => {
       const folder = await mkdtemp(path.join(tmpdir(), "warren-drill-"));
       try {
-        const onFailure = (error: Error) => expect.fail(error.message);
         let now = 1000;
         const announced = new TreeJournal({
           ...{ file: path.join(folder, "announced.journal"), keepSeconds: Number.POSITIVE_INFINITY },
-          ...{ now: () => now, onFailure },
+          ...{ now: () => now, log: pino({ level: "silent" }) },
         });
         await announced.open();
         for (const [name, atMs] of [
@@ -195,7 +195,7 @@ describe("what became of products", () => {
         placed.placing(about("A"), "part-1");
         placed.placing(about("B"), "part-2");
         placed.dropped("part-2");
-        placed.close();
+        await placed.close();
         const script = onTestHost(accountQuestion(1000), folder, ownRights, installed);
         const answer = (await execa("sh", [], { input: script })).stdout;
         const found = parseAccount(answer);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ledgerQueueAt } from "../../../agents/lib/dispatch-topics.ts";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { and, run } from "../../../infra/commands/command.ts";
+import { stateFolderOf } from "../../../infra/model/agent-part.ts";
 import { dispatcherUnit } from "../../../infra/model/names.ts";
 import { poll } from "../../lib/poll.ts";
 import { fetchJournal, putJournal } from "../backup/journals.ts";
@@ -72,7 +73,7 @@ async function bringJournals(move: Move): Promise<void> {
         reach,
         host,
         "makes room for the journal",
-        and(run("systemctl", "stop", dispatcherUnit), run("rm", "-rf", "/var/lib/warren/dispatcher/journal")),
+        and(run("systemctl", "stop", dispatcherUnit), run("rm", "-rf", `${stateFolderOf("dispatcher")}/journal`)),
         30,
       );
       await putJournal(reach, host, archive, { isRunning: false, signal });

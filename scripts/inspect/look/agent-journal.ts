@@ -1,7 +1,13 @@
 import { type ExportLine, parseExportLine, type Selection } from "../../../agents/lib/journal-export.ts";
 import { quote } from "../../../infra/commands/command.ts";
 import { askedAs, type Bounds } from "../../../infra/commands/question.ts";
-import { agentCommandLine, nodeProgram, productAccount, serviceAccount } from "../../../infra/model/agent-part.ts";
+import {
+  agentCommandLine,
+  nodeProgram,
+  productAccount,
+  serviceAccount,
+  stateFolderOf,
+} from "../../../infra/model/agent-part.ts";
 import { formerReaders } from "./former-journal.ts";
 
 /** Agents of whose journals something is asked, by the account that has them. */
@@ -24,7 +30,7 @@ export interface JournalQuestion extends Selection {
  * `formerReaders`. `readJournal` reads the answer: nothing where there is no such agent.
  */
 export function askJournal(agent: JournaledAgent, { sinceMs, key, linesMax, bounds }: JournalQuestion): string {
-  const state = `/var/lib/warren/${agent}`;
+  const state = stateFolderOf(agent);
   const asked = [
     ...["env", `STATE_DIRECTORY=${state}`, ...agentCommandLine(agent), "--export"],
     ...(sinceMs === undefined ? [] : ["--since", new Date(sinceMs).toISOString()]),

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pino } from "pino";
 import { makeHeader } from "../../../agents/dispatcher/journal-record.ts";
 import { PlacedJournal } from "../../../agents/puller/placed-journal.ts";
 import { stateFile } from "../../../agents/puller/state-file.ts";
@@ -54,11 +55,14 @@ export function placedFileIn(folder: string): string {
 /** That, open, with the receiver queue folder beside it. */
 export async function openPlacedIn(folder: string, now: () => number): Promise<PlacedJournal> {
   mkdirSync(join(folder, "rxq"), { recursive: true });
-  const onFailure = (error: Error): void => {
-    throw error;
-  };
   const file = placedFileIn(folder);
-  const journal = new PlacedJournal({ file, bootId: "b", isUnfinished: async () => false, now, onFailure });
+  const journal = new PlacedJournal({
+    file,
+    bootId: "b",
+    isUnfinished: async () => false,
+    now,
+    log: pino({ level: "silent" }),
+  });
   await journal.open();
   return journal;
 }

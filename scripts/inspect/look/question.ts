@@ -2,7 +2,7 @@ import { quote } from "../../../infra/commands/command.ts";
 import { askedAs, lastLines, scriptAskedAs } from "../../../infra/commands/question.ts";
 import { section } from "../../../infra/commands/sections.ts";
 import { sshOptions } from "../../../infra/hosts/ssh.ts";
-import { productAccount } from "../../../infra/model/agent-part.ts";
+import { productAccount, serviceAccount, stateFolderOf } from "../../../infra/model/agent-part.ts";
 import { type Chain, chainHostOf, type PublicRoad } from "./chain.ts";
 import { keptPlaces, restartsQuestion } from "./restarts.ts";
 
@@ -63,13 +63,13 @@ export function hostQuestion(chain: Chain, name: string, withMetrics: boolean): 
     lines.push(`echo ${quote(section("newest"))}`, newestProducts(chain.productRoot));
     lines.push(
       `echo ${quote(section("announced"))}`,
-      lastLines(productAccount.name, "/var/lib/warren/announcer/announced.journal -maxdepth 0"),
+      lastLines(productAccount.name, `${stateFolderOf("announcer")}/announced.journal -maxdepth 0`),
     );
   }
   if (has("puller")) {
     lines.push(
       `echo ${quote(section("placed"))}`,
-      lastLines(productAccount.name, "/var/lib/warren/puller -maxdepth 1 -name 'placed-*.jsonl'"),
+      lastLines(productAccount.name, `${stateFolderOf("puller")} -maxdepth 1 -name 'placed-*.jsonl'`),
     );
   }
   lines.push(`echo; echo ${quote(section("end"))}`);
@@ -126,7 +126,7 @@ export function diskPaths(chain: Chain, name: string): string[] {
   const { publicRoad } = chain;
   return [
     "/",
-    ...(agents.length > 0 ? ["/var/lib/warren"] : []),
+    ...(agents.length > 0 ? [serviceAccount.home] : []),
     ...(roles.includes("bunny") || roles.includes("dd") ? ["/var/lib/rabbitmq"] : []),
     ...(roles.includes("urp") ? [chain.productRoot] : []),
     ...(roles.includes("pds") ? [chain.receiverDirectory] : []),

@@ -70,7 +70,7 @@ describe("the trace of a product", () => {
       const about = { key, url: "http://urp-1/x", fileName: "x", kind: "twin", inDoubt: false } as const;
       journal.placing(about, "part-1");
       journal.placing({ ...about, key: "00000000000000000000000000000000" }, "part-2");
-      journal.close();
+      await journal.close();
       chmodSync(placedFileIn(folder), 0o644);
       expect(await ask("pds-1")).toEqual(["3000 puller placed, as a twin: http://urp-1/x"]);
       const secret = join(folder, "of root");

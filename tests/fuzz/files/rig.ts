@@ -124,7 +124,7 @@ export class FileRig {
     const process = new TestedAgent({ agent, configFile, stateDirectory, before: this.#before });
     this.#agent = process;
     this.cleanup.add(() => process.kill());
-    await process.logged("ready");
+    await process.logged({ event: "ready" });
     return process;
   }
 

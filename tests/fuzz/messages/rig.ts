@@ -117,7 +117,7 @@ export class MessageRig {
     const process = new TestedAgent({ agent, configFile, stateDirectory: join(this.folder, "state") });
     this.#agent = process;
     this.cleanup.add(() => process.kill());
-    await process.logged("ready");
+    await process.logged({ event: "ready" });
   }
 
   /** Resolves when another one may be sent. What the broker may close a connection over goes by one of its own, and alone. */

@@ -132,7 +132,7 @@ export class Place {
     await writeFile(file, JSON.stringify(this.settings(host, own)));
     const process = new DispatcherProcess(file, join(folder, "state"), fileSizeMax);
     this.dispatchers.push(process);
-    await process.logged("ready");
+    await process.logged({ event: "ready" });
     return process;
   }
 
