@@ -75,12 +75,13 @@ function turnResult(
   { outcome, seconds, stopped }: StepResult,
   isBrokenOff: boolean,
 ): TurnResult {
-  const result = { host, units, ...(seconds === undefined ? {} : { seconds }) };
-  if (outcome === "done before") return { ...result, outcome };
-  if (outcome === "done") return { ...result, outcome: "restarted" };
-  if (outcome === "not begun") return { ...result, outcome, ...(isBrokenOff ? { why: "broken off before" } : {}) };
+  const turn = { host, units };
+  const time = seconds === undefined ? {} : { seconds };
+  if (outcome === "done before") return { ...turn, outcome };
+  if (outcome === "done") return { ...turn, outcome: "restarted", ...time };
+  if (outcome === "not begun") return { ...turn, outcome, ...(isBrokenOff ? { why: "broken off before" } : {}) };
   const { message: why = "", remedy } = stopped ?? {};
-  return { ...result, outcome: "failed", why, ...(remedy ? { remedy } : {}) };
+  return { ...turn, outcome: "failed", ...time, why, ...(remedy ? { remedy } : {}) };
 }
 
 /** Whether every host has had its turn. */
