@@ -7,7 +7,7 @@ import { type Kind, type RotateFlags, rotateBook } from "./rotate/book.ts";
 import { rotationOf } from "./rotate/kinds.ts";
 import { type RotationRecord, rotationRecord, runPhases } from "./rotate/phase.ts";
 import { formatRotation, reportRotation, rotationJson } from "./rotate/report.ts";
-import { FormerStackFile } from "./rotate/stack-file.ts";
+import { formerStackFile } from "./rotate/stack-file.ts";
 import { lackNow, type Subject } from "./rotate/subject.ts";
 import { openEngine, remedied, runbook } from "./runbook.ts";
 
@@ -17,11 +17,11 @@ export const { define } = runbook<RotateFlags, [Kind, string | undefined]>(rotat
   const [kind, user] = run.words;
   requireConfig(stack);
   const kept = runRecord("rotate", stack, rotationRecord);
-  const former = new FormerStackFile(stack);
+  const former = formerStackFile(stack);
   const begun = await kept.read();
   const startedAt = begun?.startedAt ?? new Date().toISOString();
   const engine = await openEngine(run);
-  const before = begun && (await former.isKept()) ? await former.read() : await readStackConfig(stack);
+  const before = begun ? await former.read() : await readStackConfig(stack);
   const subject: Subject = { stack, engine, say, startedAt, before, wholeWithinMs: flags.wait * 1000 };
   const rotation = rotationOf(subject, kind, user, flags.cutOff === true);
   const { what } = rotation;

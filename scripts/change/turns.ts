@@ -19,17 +19,17 @@ export interface Turns extends System {
   readonly signal: AbortSignal;
 }
 
-/** One host's turn, for the runbook that says what is done in it. Each of its functions throws `Stopped` where it doesn't come to its end. */
+/** One host's turn, as a runbook works on it. Each function throws `Stopped` where it fails. */
 export interface HostTurn extends Turn {
-  /** Those of its units that have not run anew since the turn began. */
+  /** Its units that have not restarted since the turn began. */
   readonly unitsLeft: readonly string[];
-  /** zx's `$` on the host, through `infra/hosts`: a built command as a value, said by its title, waited for. */
+  /** zx's `$` on the host, through `infra/hosts`: prints the title of a built command, runs it, and waits for its end. @returns its output */
   $(action: HostAction): Promise<string>;
-  /** Another host has the virtual IP, and dispatches, from then on. */
+  /** Moves the virtual IP to another host, and waits until its dispatcher works; does nothing where this host doesn't have it. */
   stepAside(): Promise<void>;
-  /** Waits until nothing is lacking. @param judge for so many milliseconds without a break; all of the system at once unless given */
+  /** Waits until there is no problem. @param judge finds one; the whole system unless given @param forMs without a break */
   healthy(judge?: (evidence: Evidence) => Lack | undefined, forMs?: number): Promise<void>;
-  /** The host may have the virtual IP again, where it was moved away. */
+  /** Lets the virtual IP back, where it was moved away. */
   comeBack(): Promise<void>;
 }
 
@@ -41,9 +41,9 @@ export interface TurnResult extends Pick<Turn, "host" | "units"> {
   readonly remedy?: string;
 }
 
-/** One look that takes what a host that comes up takes: agents' first connections, keepalived's checks. */
+/** A host that comes up needs no longer for its agents' connections and keepalived's checks. */
 const gateWithinMs = 60_000;
-/** keepalived gives an address away at once; the other host's dispatcher reads its ledger first. */
+/** keepalived gives an address away at once; the other host's dispatcher reads its ledger before it works. */
 const movesWithinMs = 30_000;
 
 /**
@@ -75,15 +75,16 @@ function turnResult(
   { outcome, seconds, stopped }: StepResult,
   isBrokenOff: boolean,
 ): TurnResult {
-  const result = { host, units, ...(seconds === undefined ? {} : { seconds }) };
-  if (outcome === "done before") return { ...result, outcome };
-  if (outcome === "done") return { ...result, outcome: "restarted" };
-  if (outcome === "not begun") return { ...result, outcome, ...(isBrokenOff ? { why: "broken off before" } : {}) };
+  const turn = { host, units };
+  const time = seconds === undefined ? {} : { seconds };
+  if (outcome === "done before") return { ...turn, outcome };
+  if (outcome === "done") return { ...turn, outcome: "restarted", ...time };
+  if (outcome === "not begun") return { ...turn, outcome, ...(isBrokenOff ? { why: "broken off before" } : {}) };
   const { message: why = "", remedy } = stopped ?? {};
-  return { ...result, outcome: "failed", why, ...(remedy ? { remedy } : {}) };
+  return { ...turn, outcome: "failed", ...time, why, ...(remedy ? { remedy } : {}) };
 }
 
-/** Whether every host has had its turn. */
+/** Whether every host is done. */
 export const isAllDone = (results: readonly TurnResult[]): boolean =>
   results.every(({ outcome }) => outcome === "restarted" || outcome === "done before");
 
@@ -116,7 +117,7 @@ async function beginTurn(turns: Turns, turn: Turn): Promise<HostTurn> {
   if (turnState(turn, record) === "to do") {
     const lack = await awaitHealthy(turns, host, (seen) => lackToBegin(seen, turn, hosts, replication), gateWithinMs);
     if (lack) throw new Stopped([`not begun: ${describeLack(lack)}`], lack.remedy);
-  } else say(host, "was half way; goes on");
+  } else say(host, "was half way; continues");
   const answer = await act(turns.reach, askInvocations(turn));
   if ("why" in answer) throw new Stopped([`can't be asked: ${answer.why}`]);
   const now = parseInvocations(answer.output);
@@ -191,7 +192,7 @@ async function holdsAddress(turns: Turns, host: string): Promise<boolean> {
   return holders[0] === host;
 }
 
-/** Longer than all that is done and waited for while the address is away. */
+/** Longer than all work and waiting while the address is away. */
 const awaySeconds = (healthyWithinMs: number): number => 900 + Math.ceil(healthyWithinMs / 1000);
 
 function awaitHealthy(

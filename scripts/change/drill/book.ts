@@ -10,7 +10,7 @@ export interface DrillFlags {
   readonly report?: true;
 }
 
-const waitText = "for others to take over, and for all to be whole again";
+const waitText = "for others to take over, and for all to recover";
 
 export const drillBook: Book = {
   verb: "drill",
@@ -19,7 +19,7 @@ export const drillBook: Book = {
     waitOption(runbookOptions(command), waitText, 120)
       .argument("[kind]", `what is broken: ${drillKinds.map(({ name }) => name).join(", ")}`, kindOf, drillKinds[0])
       .option("--host <host>", "the host that it is done to; the plan shows which one unless given")
-      .option("--hold <seconds>", "for which it stays broken", seconds, 10)
+      .option("--hold <seconds>", "that it stays broken", seconds, 10)
       .option("-y, --yes", "don't ask; needed where there is no terminal to ask on")
       .option("--report", "the drills that this checkout has made of the stack, and end"),
   interrupted: ({ broken }) => ({
@@ -32,15 +32,15 @@ export const drillBook: Book = {
   }),
   help: `${formatColumns([["drill", "the host", "expected"], ...drillKinds.map(({ name, does, expectation }) => [name, does, expectation])], "  ")}
 
-Refused on a system that is not whole. Products go on all the time. What pause there was is told by the dispatchers' journals: the longest time
-between two products sent on, beside the longest of the minute before; when the address left and came, by each host's clock. What became of each
-product that was announced meanwhile is told by the journals of radar servers and pullers. verify is asked before and after.
-Nothing stays broken: Ctrl-C mends it at once, and the host does so itself, should this machine die meanwhile.
+Refused on a system that is not healthy. Products keep flowing. The dispatchers' journals give the pause: the longest time between two products sent,
+beside the longest of the minute before; each host's clock says when the address left and came. The journals of radar servers and pullers give what became
+of each product that was announced meanwhile. verify runs before and after.
+Nothing stays broken: Ctrl-C repairs it at once, and the host does so itself, should this machine die meanwhile.
 Each drill is kept, with its date, in .warren/drills of this checkout; --report shows them.
 --json: {kind, host, ok, phases: [{what, from, to, products, pauseMs?, usualMs?, leftMs?, heldMs?, firstDecisionMs?}],
 account?: {announced, lost, repeated}, brokenOff, trouble, before, after}
-Exit codes: 0 broken and whole again, nothing lost or repeated, 1 it did not come so, 2 something is wrong before, and nothing was done, or a link is
-broken that was not before, or the stack file is wrong; 130 ended by Ctrl-C, all mended.
+Exit codes: 0 broken and healthy again, nothing lost or repeated, 1 it did not go so, 2 something was wrong before, and nothing was done, or a link is
+broken that was not before, or the stack file is wrong; 130 ended by Ctrl-C, all repaired.
 
   ./warren drill -s op                           the virtual IP to the other host and back
   ./warren drill broker -s op                    kill -9 of the broker that has it

@@ -12,16 +12,16 @@ export interface RestartFlags {
 export const restartBook: Book = {
   verb: "restart",
   options: (command) =>
-    changing(waitOption(runbookOptions(command), "for all to be whole again after a host", 300))
+    changing(waitOption(runbookOptions(command), "for all to recover after a host", 300))
       .option("--host <names>", "only these, with commas between them", words)
       .option("--only <services>", `only these of ${services.join(", ")}`, readServices)
-      .option("--again", "begin anew, though an earlier restart was broken off"),
-  help: `One host at a time: pullers' and radar servers' first, then brokers, the host with the virtual IP last. Before each host all has to be whole, and each
-queue able to go on without it; the virtual IP is moved away first, and let back afterwards. After each host all has to be whole again in time; at the
-first where it isn't it stops, and says what is lacking. The same command goes on, also after a kill: what was restarted is not restarted again.
-Ctrl-C ends after the host whose turn it is; once more ends at once, and what a host was told it brings to its end.
+      .option("--again", "start from scratch, though an earlier restart was broken off"),
+  help: `One host at a time: pullers and radar servers first, then brokers, the host with the virtual IP last. Before each host all must be healthy, and each
+queue must work without it; the virtual IP moves away first, and back afterwards. After each host all must recover in time; at the first that doesn't the
+command stops and reports the problem. The same command continues, also after a kill: nothing is restarted twice.
+Ctrl-C ends after the current host; a second one ends at once, and the host finishes the command that it runs.
 --json: {ok, finding: {host, id, step, evidence, remedy} | null, turns: [{host, units, outcome, seconds?, why?, remedy?}]}
-Exit codes: 0 all restarted and whole, 1 stopped half way, 2 something is wrong before, and nothing was done, or the stack file is wrong; 130 Ctrl-C.
+Exit codes: 0 all restarted and healthy, 1 stopped half way, 2 something was wrong before, and nothing was done, or the stack file is wrong; 130 Ctrl-C.
 
   ./warren restart -s op --dry-run
   ./warren restart -s op --only broker

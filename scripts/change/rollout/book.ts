@@ -8,18 +8,18 @@ export interface RolloutFlags {
 export const rolloutBook: Book = {
   verb: "rollout",
   options: (command) =>
-    changing(waitOption(runbookOptions(command), "for all to be whole and well after a host", 120)).option(
+    changing(waitOption(runbookOptions(command), "for all to be healthy after a host", 120)).option(
       "--steady <seconds>",
-      "for which a new agent has to be well without a break",
+      "for which a new agent must be healthy without a break",
       seconds,
       10,
     ),
   help: `Bundles the agents of this checkout, and brings them to the hosts that run others: pullers and radar servers first, one at a time, then the dispatchers
-that wait, then the one with the virtual IP, which is moved away first and let back. Each has to come up and to be well for a while, all whole, before the
-next one. At the first that isn't, all that were done run with the former agents again. Broken off in whatever way, the same command goes on. At the
-end \`up\` keeps in the stack what the hosts run. Other changes are none of a rollout: \`up\` makes those.
+that wait, then the one with the virtual IP, which moves away first and back afterwards. Each must start and stay healthy for a while, with all else
+healthy, before the next one. At the first that isn't, all hosts that were done run the former agents again. Broken off in any way, the same command
+continues. At the end \`up\` keeps in the stack what the hosts run. A rollout makes no other changes: \`up\` does.
 --json: {ok, backOn: [host], turns: [{host, units, outcome, seconds?, why?, remedy?}]}
-Exit codes: 0 all run with the new agents, or nothing is new; 1 back to the former ones, or stopped; 2 something is wrong before, and nothing was done.
+Exit codes: 0 all run with the new agents, or nothing is new; 1 back to the former ones, or stopped; 2 something was wrong before, and nothing was done.
 
   ./warren rollout -s op --dry-run
   ./warren rollout -s op

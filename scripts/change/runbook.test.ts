@@ -1,0 +1,92 @@
+import { Command } from "commander";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { UserError } from "../../agents/lib/errors.ts";
+import { runbookOptions } from "../lib/options.ts";
+import { changing, type Plan, type Report, type Run, runbook } from "./runbook.ts";
+
+const written = { stdout: "", stderr: "" };
+const exitCodeBefore = process.exitCode;
+
+beforeEach(() => {
+  for (const name of ["stdout", "stderr"] as const) {
+    written[name] = "";
+    vi.spyOn(process[name], "write").mockImplementation((text) => {
+      written[name] += String(text);
+      return true;
+    });
+  }
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = exitCodeBefore;
+});
+
+/** Runs a runbook that takes no lock. @returns its exit code and all that it wrote */
+async function run(words: readonly string[], open: (run: Run) => Plan | Report) {
+  const command = new Command();
+  const options = (one: Command) => changing(runbookOptions(one));
+  const book = { verb: "wash", options, help: "washes", lockless: () => true };
+  runbook(book, (one) => Promise.resolve(open(one))).define(command);
+  process.exitCode = undefined;
+  await command.parseAsync(["-s", "op", ...words], { from: "user" });
+  return { exitCode: process.exitCode ?? 0, ...written };
+}
+
+const done: string[] = [];
+const plan = (more: Partial<Plan> = {}): Plan => ({
+  text: "1 soap\n",
+  json: { turns: [] },
+  question: "wash op",
+  work: () => {
+    done.push("soap");
+    return Promise.resolve({ json: { ok: true }, text: "washed\n" });
+  },
+  ...more,
+});
+beforeEach(() => void done.splice(0));
+
+it("shows the plan, does the work, and reports it to people and to programs", async () => {
+  expect(await run(["--yes"], () => plan())).toEqual({ exitCode: 0, stdout: "washed\n", stderr: "1 soap\n" });
+  expect(JSON.parse((await run(["--yes", "--json"], () => plan())).stdout.replace("washed\n", ""))).toEqual({
+    ok: true,
+  });
+  expect(done).toEqual(["soap", "soap"]);
+});
+
+it("ends after the plan of a dry run, which is all that --json has", async () => {
+  expect(await run(["--dry-run"], () => plan())).toEqual({ exitCode: 0, stdout: "", stderr: "1 soap\n" });
+  expect((await run(["--dry-run", "--json"], () => plan())).stdout).toBe('{\n  "turns": []\n}\n');
+  expect(done).toEqual([]);
+});
+
+it("does nothing where something is wrong before, and ends with 2", async () => {
+  const found = await run(["--yes", "--json"], () => plan({ findings: ["the tub leaks"] }));
+  expect(found).toMatchObject({ exitCode: 2, stderr: "1 soap\n✗ the tub leaks\n" });
+  expect(done).toEqual([]);
+});
+
+it("shows the plan of what it refuses", async () => {
+  const refusal = new UserError("op", "is made of sugar");
+  await expect(run(["--yes"], () => plan({ refusal }))).rejects.toThrow("is made of sugar");
+  expect([written.stderr, done]).toEqual(["1 soap\n", []]);
+});
+
+it("asks nobody without a terminal, and closes what it has opened", async () => {
+  const closed = vi.fn();
+  const open = (one: Run) => {
+    one.onEnd.push(closed);
+    return plan();
+  };
+  const { isTTY } = process.stdin;
+  process.stdin.isTTY = false;
+  await expect(run([], open)).rejects.toThrow("there is no terminal to ask on");
+  process.stdin.isTTY = isTTY;
+  expect([closed.mock.calls.length, done]).toEqual([1, []]);
+});
+
+it("reports at once where there is nothing to do", async () => {
+  expect(await run([], () => ({ json: {}, text: "clean\n", exitCode: 2 }))).toMatchObject({
+    exitCode: 2,
+    stdout: "clean\n",
+  });
+});
