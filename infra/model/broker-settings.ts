@@ -3,6 +3,7 @@ import type { StackConfig } from "../config/index.ts";
 import type { LdapConfig } from "../config/ldap.ts";
 import type { LdapQuery } from "../config/ldap-query.ts";
 import { traitsOf } from "../config/series.ts";
+import { timingSchema } from "../config/virtual-ips.ts";
 import { brokerCertificateFile, caFile } from "./tls.ts";
 
 /** What a broker's own configuration says, whichever form it is written in. */
@@ -95,7 +96,7 @@ const nodeLossOf = (timeoutMs: number): NodeLoss => ({
 /** How soon members of a cluster miss each other. */
 export function nodeTimeoutMsOf(virtualIps: StackConfig["virtualIps"], broker: BrokerConfig): number {
   const vip = broker.virtualIp === undefined ? undefined : virtualIps[broker.virtualIp];
-  return broker.nodeTimeoutMs ?? nodeTimeouts[vip?.timing ?? "metal"];
+  return broker.nodeTimeoutMs ?? nodeTimeouts[vip?.timing ?? timingSchema.parse(undefined)];
 }
 
 /** The settings of a cluster's members: the same on each. */
