@@ -5,7 +5,7 @@ import { addressSchema, nameSchema } from "./hosts.ts";
  * Seconds between adverts by the kind of machine. Take-over needs about three of them, and a machine that is silent for longer has lost
  * its address: on metal 0.2 s is far above any pause; a virtual machine may stand still for a second while it migrates.
  */
-export const timings = { metal: { advertSeconds: 0.2 }, migrating: { advertSeconds: 1 } } as const;
+const timings = { metal: { advertSeconds: 0.2 }, migrating: { advertSeconds: 1 } } as const;
 
 /** Preset for a host's kind of machine. */
 export const timingSchema = z.enum(["metal", "migrating"]).default("metal");
@@ -27,7 +27,7 @@ const virtualIpKeys = z.strictObject({
 });
 
 /** With the preset's seconds filled in. */
-export const virtualIpSchema = virtualIpKeys.transform((vip) => ({
+const virtualIpSchema = virtualIpKeys.transform((vip) => ({
   ...vip,
   advertSeconds: vip.advertSeconds ?? timings[vip.timing].advertSeconds,
 }));

@@ -30,7 +30,7 @@ export interface BrokerSettings {
   readonly ldap?: LdapSettings;
 }
 
-export interface NodeLoss {
+interface NodeLoss {
   /** Milliseconds that what was sent to another member may stay unanswered by its kernel. */
   readonly timeoutMs: number;
   /** Milliseconds of TCP_USER_TIMEOUT that come to that. */
@@ -121,7 +121,7 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
 }
 
 /** Two members can't form a majority: there the side with more clients wins after a partition, else the minority waits. */
-export const partitionHandlingOf = (broker: BrokerConfig) =>
+const partitionHandlingOf = (broker: BrokerConfig) =>
   broker.partitionHandling ?? (broker.members.length === 2 ? "autoheal" : "pause_minority");
 
 function ldapSettings(ldap: LdapConfig): LdapSettings {
