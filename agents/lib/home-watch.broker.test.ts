@@ -90,7 +90,7 @@ async function arrange(own: Partial<HomeWatchOptions> = {}) {
   const world = { nowMs: 0, mayGo: true };
   const watch = new HomeWatch({
     ...{ session, config, name: "test-home", queues: [queue], log },
-    ...{ mayGo: () => world.mayGo, nowMs: () => world.nowMs, everyMs: 1000, ...own },
+    ...{ mayGo: () => world.mayGo, nowMs: () => world.nowMs, ...own },
   });
   watch.stop();
   return { home, session, watch, world };

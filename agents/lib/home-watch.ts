@@ -17,12 +17,10 @@ export interface HomeWatchOptions {
   /** Nothing is under way that a new connection would disturb. */
   readonly mayGo: () => boolean;
   readonly nowMs: () => number;
-  /** Between looks, while the session is elsewhere. */
-  readonly everyMs?: number;
 }
 
 /** A broker that is back is preferred by its virtual IP five seconds later (`preemptDelaySeconds`): whoever goes home is there before. */
-const everyMsDefault = 1000;
+const everyMs = 1000;
 /** A host that answers and is left again is tried more and more seldom, up to this. */
 const pauseMaxMs = 300_000;
 /** Who has been at home for so long is well there. */
@@ -36,18 +34,15 @@ const answersWithinMs = 3000;
  */
 export class HomeWatch {
   readonly #options: HomeWatchOptions;
-  readonly #everyMs: number;
   readonly #timer: NodeJS.Timeout;
-  #pauseMs: number;
+  #pauseMs = everyMs;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #homeSinceMs: number | undefined;
   #isLooking = false;
 
   constructor(options: HomeWatchOptions) {
     this.#options = options;
-    this.#everyMs = options.everyMs ?? everyMsDefault;
-    this.#pauseMs = this.#everyMs;
-    this.#timer = setInterval(() => void this.look(), this.#everyMs).unref();
+    this.#timer = setInterval(() => void this.look(), everyMs).unref();
   }
 
   /** The first host answers and doesn't do its work: it is left alone for five minutes. */
@@ -89,7 +84,7 @@ export class HomeWatch {
   #settle(): void {
     const nowMs = this.#options.nowMs();
     this.#homeSinceMs ??= nowMs;
-    if (nowMs - this.#homeSinceMs >= settledMs) this.#pauseMs = this.#everyMs;
+    if (nowMs - this.#homeSinceMs >= settledMs) this.#pauseMs = everyMs;
   }
 
   /** Resolves where the first host opens a connection and knows the queues. */

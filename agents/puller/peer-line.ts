@@ -17,12 +17,12 @@ export interface PeerLineOptions {
   /** The broker gives no such queue. */
   readonly onRefused: () => void;
   readonly onMessage: (message: PeerMessage) => void;
-  readonly againMs?: number;
 }
 
 /** Nobody answers in a second what is not to be answered in the next: older messages are worth nothing. */
 const messagesMax = 10_000;
-const againMsDefault = 5000;
+/** Between a refusal, or a failure, and the next try to hear the others. */
+const againMs = 5000;
 
 /**
  * By which a puller hears the others, and speaks to them: a queue of its own that the broker names and that ends with the connection.
@@ -55,7 +55,7 @@ export class PeerLine {
   }
 
   async #listen(): Promise<void> {
-    const { session, log, onRefused, againMs = againMsDefault } = this.#options;
+    const { session, log, onRefused } = this.#options;
     clearTimeout(this.#again);
     this.#attempt += 1;
     const attempt = this.#attempt;

@@ -3,7 +3,7 @@ import { readSections, readUnitStates, type UnitState } from "../commands/sectio
 import type { Adoptable } from "../config/adopted.ts";
 import { type Definitions, definitionsSchema } from "./objects.ts";
 
-export interface FoundFile {
+interface FoundFile {
   readonly content: string;
   readonly owner: string;
   readonly group: string;

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
 import type { brokerSchema } from "../config/brokers.ts";
 import type { AdoptOptions, AskedHost } from "./asked.ts";
-import { readConfFile } from "./conf-settings.ts";
+import { readConfFile, usualLoopbackUsers } from "./conf-settings.ts";
 import { ldapSection } from "./ldap.ts";
 import { nameFrom } from "./names.ts";
 import { type FoundObjects, readObjects } from "./objects.ts";
@@ -55,7 +55,7 @@ export function adoptCluster(
     tls: false,
     firewall: false,
     partitionHandling: settings.partitionHandling ?? ("ignore" as const),
-    loopbackUsers: [...(settings.loopbackUsers ?? ["guest"])],
+    loopbackUsers: [...(settings.loopbackUsers ?? usualLoopbackUsers)],
     ...(ldap ? { ldap } : {}),
     administrator,
     standardObjects: false,

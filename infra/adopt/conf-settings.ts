@@ -61,9 +61,12 @@ function readEntry(settings: SettingsDraft, { key, value }: ConfEntry): boolean 
   }
 }
 
+/** Who may log in from the host itself alone, where RabbitMQ is told nothing. */
+export const usualLoopbackUsers: readonly string[] = ["guest"];
+
 /** `loopback_users.guest = true`, or `= false` for a user of the default that may come from anywhere. */
 function putLoopback(settings: SettingsDraft, name: string, value: string): boolean {
-  const before = settings.loopbackUsers ?? ["guest"];
+  const before = settings.loopbackUsers ?? usualLoopbackUsers;
   if (value !== "true" && value !== "false") return false;
   const others = before.filter((user) => user !== name);
   settings.loopbackUsers = value === "true" ? [...others, name] : others;

@@ -6,7 +6,7 @@ export interface ConfEntry {
   readonly line: number;
 }
 
-export interface ConfText {
+interface ConfText {
   readonly entries: readonly ConfEntry[];
   /** Lines that are neither an entry, nor a comment, nor blank. */
   readonly strange: readonly { readonly line: number; readonly text: string }[];

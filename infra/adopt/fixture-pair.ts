@@ -26,7 +26,7 @@ export const notesPair = (more: Partial<Answering> = {}): AskedHost[] => [
 /** Passwords of the notes' users, as the fixture's hashes have them. */
 export const notesPasswords: Readonly<Record<string, string>> = { root: "feeder-password", feeder: "feeder-password" };
 
-export const notesOptions: AdoptOptions = {
+const notesOptions: AdoptOptions = {
   stack: "old",
   ssh: { user: "root", privateKeyFile: ".warren/labs/lab/id_ed25519" },
   passwords: notesPasswords,

@@ -63,7 +63,7 @@ vrrp_instance bunny-op {
 `;
 
 /** base64(salt4 || sha256(salt4 || "feeder-password")), as a broker keeps it. */
-export const feederHash = "AAECAx3e/L6mcfAx874zq3o8MIW0zr7DAJUet93LoyQEf3IF";
+const feederHash = "AAECAx3e/L6mcfAx874zq3o8MIW0zr7DAJUet93LoyQEf3IF";
 
 const sha256 = "rabbit_password_hashing_sha256";
 const old = {

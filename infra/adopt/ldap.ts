@@ -6,7 +6,7 @@ import { readQuery } from "./ldap-query.ts";
 import { allOf, atomOf, pairsOf, textOf, tupleOf } from "./terms.ts";
 
 /** The `ldap` section as a stack file has it. */
-export type LdapInput = z.input<typeof ldapSchema>;
+type LdapInput = z.input<typeof ldapSchema>;
 
 /** Settings of LDAP gathered from a broker's files, in the plugin's own words. */
 export interface LdapFound {

@@ -83,7 +83,7 @@ export interface FoundObjects {
   readonly unexpressed: Unexpressed[];
 }
 
-export interface ObjectsOptions {
+interface ObjectsOptions {
   /** For what can't be expressed: `cluster bunny`. */
   readonly place: string;
   readonly passwords: GivenPasswords;

@@ -15,7 +15,7 @@ export const keepalivedFile = "/etc/keepalived/keepalived.conf";
 export const cookieFile = "/var/lib/rabbitmq/.erlang.cookie";
 
 /** Folders whose files belong to the service, too, and are read as one list of names. */
-export const dropInFolders = ["/etc/rabbitmq/conf.d", "/etc/systemd/system/rabbitmq-server.service.d"] as const;
+const dropInFolders = ["/etc/rabbitmq/conf.d", "/etc/systemd/system/rabbitmq-server.service.d"] as const;
 
 const textFiles = [...Object.values(brokerFiles), keepalivedFile, cookieFile];
 

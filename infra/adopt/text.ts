@@ -1,7 +1,7 @@
 import { Document, isMap, isScalar, Scalar, visit } from "yaml";
 import type { AdoptedStack } from "./stack.ts";
 
-export interface TextOptions {
+interface TextOptions {
   readonly stack: string;
   /** Day of the adoption, `2026-11-24`. */
   readonly date: string;

@@ -8,7 +8,7 @@ import { keptInFile, type Unexpressed } from "./unexpressed.ts";
 export type VirtualIpInput = z.input<typeof virtualIpsSchema>[string];
 
 /** keepalived.conf of one host. */
-export interface KeepalivedFile {
+interface KeepalivedFile {
   readonly host: string;
   /** For what can't be expressed: `bunny1:/etc/keepalived/keepalived.conf`. */
   readonly place: string;

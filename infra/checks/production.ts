@@ -1,5 +1,5 @@
 import type { StackConfig } from "../config/index.ts";
-import { traitsOf } from "../config/series.ts";
+import { queueTypeOf } from "../model/agent-queues.ts";
 import type { ClusterModel, PolicyModel } from "../model/types.ts";
 import { matches } from "./expressions.ts";
 
@@ -12,8 +12,7 @@ export interface KnownQueue {
 
 /** The queues that the agents declare on this cluster: what is in them is on its way from a radar server to PDS. */
 export function productionQueues(cluster: ClusterModel): KnownQueue[] {
-  const isReplicated = traitsOf(cluster.series).replication === "quorum" && cluster.members.length > 1;
-  const type = isReplicated ? "quorum" : "classic";
+  const type = queueTypeOf(cluster);
   return cluster.agentQueues.map(({ name }) => ({ name, type }));
 }
 

@@ -36,7 +36,7 @@ export const shortDedupWindow: Rule = {
  * Every broker down at once and started again by systemd, then the address claimed, then seen by agents that had just begun their longest
  * pause. Documented bounds, not measured times: the usual fail-over takes seconds.
  */
-export function worstFailOverSeconds(config: StackConfig): number {
+function worstFailOverSeconds(config: StackConfig): number {
   const agent = (key: "heartbeatSeconds" | "connectTimeoutMs" | "reconnectDelayMaxMs") =>
     brokerConfig.shape[key].parse(undefined);
   const noticed = heartbeatsMissed * agent("heartbeatSeconds");

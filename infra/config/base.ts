@@ -4,7 +4,7 @@ import type { stackSchema } from "./schema.ts";
 
 /** Any part of a value as it is written in a stack file; lists whole. */
 type Part<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [Key in keyof T]?: Part<T[Key]> } : T;
-export type BaseConfig = Part<Omit<z.input<typeof stackSchema>, "secrets">>;
+type BaseConfig = Part<Omit<z.input<typeof stackSchema>, "secrets">>;
 
 /**
  * What several stacks have in common, by the name that `warren:base` gives. Here is what was decided for a system as a whole; what is the
@@ -29,7 +29,7 @@ export const bases: Readonly<Record<string, BaseConfig>> = {
 
 export type Values = Readonly<Record<string, unknown>>;
 
-export interface Based {
+interface Based {
   /** The stack's values with the base's under them; `base` is taken out. */
   readonly values: Values;
   readonly issues: readonly ConfigIssue[];

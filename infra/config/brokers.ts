@@ -1,16 +1,15 @@
 import { z } from "zod";
-import { addressSchema, nameSchema } from "./hosts.ts";
+import { addressSchema, nameSchema, portSchema } from "./hosts.ts";
 import { ldapSchema } from "./ldap.ts";
 import { seriesNames } from "./series.ts";
 
-export const permissionSettings = ["safe", "compatible"] as const;
+const permissionSettings = ["safe", "compatible"] as const;
 
-const port = z.int().min(1).max(65_535);
 /** An argument of a queue or a value of a policy, as RabbitMQ takes it. */
 const valueSchema = z.union([z.string(), z.number(), z.boolean()]);
 
 /** Regular expressions on `/`: what a user may configure, write, read. */
-export const permissionsSchema = z.strictObject({ configure: z.string(), write: z.string(), read: z.string() });
+const permissionsSchema = z.strictObject({ configure: z.string(), write: z.string(), read: z.string() });
 
 export const userSchema = z.strictObject({
   tags: z.array(z.string().regex(/^[a-z_]+$/, "a tag, e.g. monitoring")).default([]),
@@ -22,7 +21,7 @@ export const userSchema = z.strictObject({
 export const exchangeTypes = ["topic", "direct", "fanout", "headers"] as const;
 
 /** `NAME` alone is a durable topic exchange. */
-export const exchangeSchema = z
+const exchangeSchema = z
   .union([z.string().min(1), z.strictObject({ name: z.string().min(1), type: z.enum(exchangeTypes) })])
   .transform((exchange) => (typeof exchange === "string" ? { name: exchange, type: "topic" as const } : exchange));
 
@@ -41,9 +40,9 @@ export const policySchema = z.strictObject({
   definition: z.record(z.string(), valueSchema),
 });
 
-export const managementSchema = z.strictObject({
+const managementSchema = z.strictObject({
   /** Left out: 15671, over TLS; 15672 where the broker has none. */
-  port: port.optional(),
+  port: portSchema.optional(),
   /** Address that it listens on, on each member; `127.0.0.1` for nobody but the host itself. */
   address: addressSchema.default("0.0.0.0"),
   /** Networks that may reach it, e.g. `10.0.0.0/8`, that of warren's own machine among them; empty: any. Members always may. */
@@ -64,11 +63,11 @@ const brokerFields = z.strictObject({
   /** Name of the virtual IP (`warren:virtualIps`) at which clients find the cluster. */
   virtualIp: nameSchema.optional(),
   /** AMQP in the clear: on loopback always, for other hosts where `plainText` says so. */
-  port: port.default(5672),
+  port: portSchema.default(5672),
   plainText: z.boolean().default(false),
   /** AMQP over TLS, and TLS for the management API, with certificates of the stack's CA. */
   tls: z.boolean().default(true),
-  tlsPort: port.default(5671),
+  tlsPort: portSchema.default(5671),
   management: managementSchema.default(managementSchema.parse({})),
   /** epmd, distribution and CLI ports for members only. */
   firewall: z.boolean().default(true),
@@ -108,4 +107,3 @@ export const brokerSchema = brokerFields.transform((broker) => {
 
 export const brokersSchema = z.record(nameSchema, brokerSchema);
 export type BrokerConfig = z.infer<typeof brokerSchema>;
-export type UserConfig = z.infer<typeof userSchema>;

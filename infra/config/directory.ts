@@ -18,8 +18,6 @@ export const directorySchema = z.strictObject({
   groups: z.record(z.string().regex(/^[\w-]+$/, "a group's name"), z.array(z.string()).min(1)).default({}),
 });
 
-export type DirectoryConfig = z.infer<typeof directorySchema>;
-
 /** Names stand in DNs as they are. */
 export const personSchema = z
   .string()

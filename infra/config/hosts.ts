@@ -9,11 +9,13 @@ export const nameSchema = z
 
 export const addressSchema = z.ipv4("an IPv4 address");
 
+export const portSchema = z.int().min(1).max(65_535);
+
 /** How a host is logged in to. What a host doesn't say, `warren:ssh` says. */
 export const sshSchema = z.strictObject({
   /** root, or a user whose sudo asks for no password. */
   user: z.string().regex(/^[a-z_][a-z0-9_-]*$/, "a login name"),
-  port: z.int().min(1).max(65_535).default(22),
+  port: portSchema.default(22),
   /** Path of the private key, relative to the checkout. */
   privateKeyFile: z.string().min(1),
   /**
@@ -27,7 +29,7 @@ export const sshSchema = z.strictObject({
 
 const hostSshSchema = z.strictObject({
   user: sshSchema.shape.user.optional(),
-  port: z.int().min(1).max(65_535).optional(),
+  port: portSchema.optional(),
   /** Name of the host that is the jump host to this one. */
   via: nameSchema.optional(),
   /** The host's public key, before every other that is known of it: how a new one is taken. */
@@ -37,7 +39,7 @@ const hostSshSchema = z.strictObject({
 export const roles = ["urp", "bunny", "pds", "px", "dd", "client", "ldap"] as const;
 export type Role = (typeof roles)[number];
 
-export const hostSchema = z.strictObject({
+const hostSchema = z.strictObject({
   address: addressSchema,
   roles: z.array(z.enum(roles)).min(1),
   release: z.enum(["bookworm", "trixie"]).default("bookworm"),

@@ -1,11 +1,12 @@
 import { z } from "zod";
+import { portSchema } from "./hosts.ts";
 import { ldapQuerySchema } from "./ldap-query.ts";
 
 const fields = z.strictObject({
   /** Names or addresses, tried in turn. With `starttls` and verification a single name's certificate is checked for it too. */
   servers: z.array(z.string().min(1)).min(1),
   /** Left out: 389, or 636 for `ldaps`. */
-  port: z.int().min(1).max(65_535).optional(),
+  port: portSchema.optional(),
   /** `none` sends passwords in the clear. */
   encryption: z.enum(["none", "starttls", "ldaps"]).default("starttls"),
   /** Whether the server's certificate has to be the servers' own. */

@@ -143,13 +143,13 @@ function besideIssues({ announcements, brokers, virtualIps, secrets }: StackConf
 
 /** What agents could do nothing with, before it is on their hosts. */
 function announcementIssues({ announcements, hosts }: StackConfig): ConfigIssue[] {
-  const { dedupWindowSeconds, placedRememberedSeconds = 0 } = announcements;
+  const { dedupWindowSeconds, placedRememberedSeconds } = announcements;
   const issues = dispatcherIssues(announcements);
   const expect = (isGood: boolean, key: keyof typeof announcements, message: string): void => {
     if (!isGood) issues.push({ path: `announcements.${key}`, message });
   };
   expect(
-    placedRememberedSeconds < dedupWindowSeconds,
+    placedRememberedSeconds === undefined || placedRememberedSeconds < dedupWindowSeconds,
     "placedRememberedSeconds",
     `less than dedupWindowSeconds (${dedupWindowSeconds}) is expected, got ${placedRememberedSeconds}`,
   );

@@ -10,5 +10,3 @@ export const tlsSchema = z.strictObject({
   /** Days that a server's certificate is good for; it is renewed when a third of them is left. */
   days: z.int().min(1).max(3650).default(365),
 });
-
-export type TlsConfig = z.infer<typeof tlsSchema>;

@@ -5,7 +5,10 @@ import { addressSchema, nameSchema } from "./hosts.ts";
  * Seconds between adverts by the kind of machine. Take-over needs about three of them, and a machine that is silent for longer has lost
  * its address: on metal 0.2 s is far above any pause; a virtual machine may stand still for a second while it migrates.
  */
-export const timings = { metal: { advertSeconds: 0.2 }, migrating: { advertSeconds: 1 } } as const;
+const timings = { metal: { advertSeconds: 0.2 }, migrating: { advertSeconds: 1 } } as const;
+
+/** Preset for a host's kind of machine. */
+export const timingSchema = z.enum(["metal", "migrating"]).default("metal");
 
 /** One address that moves between hosts by VRRP version 3. */
 const virtualIpKeys = z.strictObject({
@@ -16,8 +19,7 @@ const virtualIpKeys = z.strictObject({
   routerId: z.int().min(1).max(255),
   /** Host -> VRRP priority; the highest sound host holds the address. */
   priorities: z.record(nameSchema, z.int().min(1).max(254)),
-  /** Preset for the hosts' kind of machine. */
-  timing: z.enum(["metal", "migrating"]).default("metal"),
+  timing: timingSchema,
   /** Seconds between adverts, where the preset's don't fit. VRRP version 3 counts in hundredths. */
   advertSeconds: z.number().min(0.05).max(40).optional(),
   /** Seconds that a host with higher priority waits before it takes the address back. */
@@ -25,7 +27,7 @@ const virtualIpKeys = z.strictObject({
 });
 
 /** With the preset's seconds filled in. */
-export const virtualIpSchema = virtualIpKeys.transform((vip) => ({
+const virtualIpSchema = virtualIpKeys.transform((vip) => ({
   ...vip,
   advertSeconds: vip.advertSeconds ?? timings[vip.timing].advertSeconds,
 }));

@@ -67,7 +67,7 @@ export const inOrderOf = <Own extends object>({ shape }: { readonly shape: objec
 };
 
 /** The broker that an agent speaks to. */
-export interface AgentBroker {
+interface AgentBroker {
   readonly cluster: string;
   /** `host:port` of its members, tried in turn; after `amqps://` over TLS. */
   readonly hosts: readonly string[];

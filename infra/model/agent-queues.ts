@@ -1,4 +1,3 @@
-import type { QueueType } from "../../agents/lib/config.ts";
 import {
   alternateTopicDefault,
   ledgerKeys,
@@ -11,12 +10,11 @@ import {
   twinTopicDefault,
 } from "../../agents/lib/dispatch-topics.ts";
 import { deadLetterExchange, deadLetterQueue } from "../../agents/lib/topology.ts";
-import type { BrokerConfig } from "../config/brokers.ts";
 import type { StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
 import { dispatcherHosts, dispatchingClusters } from "./dispatchers.ts";
 import { dispatcherUnit } from "./names.ts";
-import type { AgentQueueModel } from "./types.ts";
+import type { AgentQueueModel, ClusterModel } from "./types.ts";
 
 /** What dispatchers and pullers say to each other goes under these. */
 export const sharedTopics = {
@@ -30,8 +28,11 @@ export const ledgerHostOf = (queue: string): string | undefined =>
   queue.startsWith(ledgerQueuePrefix) ? queue.slice(ledgerQueuePrefix.length) : undefined;
 
 /** Mirrored queues are classic ones that a policy copies; a single member has nothing to replicate to. */
-export const queueTypeOf = ({ series, members }: BrokerConfig): QueueType =>
-  traitsOf(series).replication === "quorum" && members.length > 1 ? "quorum" : "classic";
+export const queueTypeOf = ({
+  series,
+  members,
+}: Pick<ClusterModel, "series"> & { readonly members: readonly unknown[] }) =>
+  traitsOf(series).replication === "quorum" && members.length > 1 ? ("quorum" as const) : ("classic" as const);
 
 /** Whether there are agents that say what they have pulled. */
 export const hasPullers = (config: StackConfig): boolean =>

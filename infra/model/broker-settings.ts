@@ -3,6 +3,7 @@ import type { StackConfig } from "../config/index.ts";
 import type { LdapConfig } from "../config/ldap.ts";
 import type { LdapQuery } from "../config/ldap-query.ts";
 import { traitsOf } from "../config/series.ts";
+import { timingSchema } from "../config/virtual-ips.ts";
 import { brokerCertificateFile, caFile } from "./tls.ts";
 
 /** What a broker's own configuration says, whichever form it is written in. */
@@ -29,7 +30,7 @@ export interface BrokerSettings {
   readonly ldap?: LdapSettings;
 }
 
-export interface NodeLoss {
+interface NodeLoss {
   /** Milliseconds that what was sent to another member may stay unanswered by its kernel. */
   readonly timeoutMs: number;
   /** Milliseconds of TCP_USER_TIMEOUT that come to that. */
@@ -95,7 +96,7 @@ const nodeLossOf = (timeoutMs: number): NodeLoss => ({
 /** How soon members of a cluster miss each other. */
 export function nodeTimeoutMsOf(virtualIps: StackConfig["virtualIps"], broker: BrokerConfig): number {
   const vip = broker.virtualIp === undefined ? undefined : virtualIps[broker.virtualIp];
-  return broker.nodeTimeoutMs ?? nodeTimeouts[vip?.timing ?? "metal"];
+  return broker.nodeTimeoutMs ?? nodeTimeouts[vip?.timing ?? timingSchema.parse(undefined)];
 }
 
 /** The settings of a cluster's members: the same on each. */
@@ -120,7 +121,7 @@ export function brokerSettings(clusterName: string, broker: BrokerConfig, nodeTi
 }
 
 /** Two members can't form a majority: there the side with more clients wins after a partition, else the minority waits. */
-export const partitionHandlingOf = (broker: BrokerConfig) =>
+const partitionHandlingOf = (broker: BrokerConfig) =>
   broker.partitionHandling ?? (broker.members.length === 2 ? "autoheal" : "pause_minority");
 
 function ldapSettings(ldap: LdapConfig): LdapSettings {

@@ -134,7 +134,7 @@ const directoryTerms = (ldap: LdapSettings): Term[] => [
 ];
 
 /** A query as RabbitMQ's LDAP plugin has it, e.g. `{in_group, "cn=…"}`. */
-export function queryTerm(query: LdapQuery): Term {
+function queryTerm(query: LdapQuery): Term {
   if (typeof query === "boolean") return setting("constant", query);
   if ("inGroup" in query) return inGroup("in_group", query.inGroup, query.attribute);
   if ("inGroupNested" in query) return inGroup("in_group_nested", query.inGroupNested, query.attribute);

@@ -23,7 +23,8 @@ const configTest = ["runuser", "-u", scriptAccount.name, "--", "keepalived", "--
 export function keepalivedPart({ config, host }: PartContext): HostPart {
   const instances = instancesOf(config, host);
   const broker = Object.values(config.brokers).find((one) => one.members.includes(host));
-  if (instances.length === 0 || !broker) return {};
+  const release = config.hosts[host]?.release;
+  if (instances.length === 0 || !broker || !release) return {};
   const check = rootFile("/usr/local/lib/warren/amqp-check", renderAmqpCheck({}), { mode: "0755" });
   const conf = rootFile(
     "/etc/keepalived/keepalived.conf",
@@ -37,7 +38,7 @@ export function keepalivedPart({ config, host }: PartContext): HostPart {
     directories: stateFolders,
     files: [check, standBackFile(), ...ends, conf, ...watch.files],
     // Held, as the broker is: whatever restarts it moves the address.
-    packages: [{ name: "keepalived", series: packageVersions[config.hosts[host]?.release ?? "bookworm"] }],
+    packages: [{ name: "keepalived", series: packageVersions[release] }],
     units: [
       watch.unit,
       {

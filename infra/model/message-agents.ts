@@ -16,7 +16,7 @@ import { messageQueueOf } from "./agent-queues.ts";
 import type { HostPart, PartContext } from "./part.ts";
 
 /** One of several agents of a kind on a host. */
-export interface InstancePlace<Config> {
+interface InstancePlace<Config> {
   readonly name: InstanceName;
   readonly port: number;
   /** Its name in the config. */

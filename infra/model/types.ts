@@ -17,7 +17,7 @@ export interface ConnectionModel {
   readonly via?: ConnectionModel;
 }
 
-export interface AccountModel {
+interface AccountModel {
   readonly name: string;
   readonly home: string;
 }

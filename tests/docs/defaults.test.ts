@@ -1,0 +1,104 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import ts from "typescript";
+import { expect, it } from "vitest";
+import { z } from "zod";
+import { configSchema as announcer } from "../../agents/announcer/config.ts";
+import { configSchema as bridge } from "../../agents/bridge/config.ts";
+import { configSchema as dispatcher } from "../../agents/dispatcher/config.ts";
+import { commonConfig } from "../../agents/lib/config.ts";
+import { configSchema as puller } from "../../agents/puller/config.ts";
+import { configSchema as queueManager } from "../../agents/queue-manager/config.ts";
+import { configSchema as receiver } from "../../agents/receiver/config.ts";
+import { configSchema as sender } from "../../agents/sender/config.ts";
+import { configSchema as watcher } from "../../agents/watcher/config.ts";
+import { stackSchema } from "../../infra/config/schema.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+/** Of the folders of agents. */
+const schemas = {
+  ...{ announcer, bridge, dispatcher, puller, "queue-manager": queueManager, receiver, sender, watcher },
+  lib: commonConfig,
+};
+
+/** Keys that have a default, all the way down. */
+function keysOf(schema: z.ZodType): string[] {
+  if (schema instanceof z.ZodObject)
+    return Object.entries(schema.shape).flatMap(([key, one]) => [
+      ...(one instanceof z.ZodDefault ? [key] : []),
+      ...keysOf(one as z.ZodType),
+    ]);
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap((one) => keysOf(one as z.ZodType));
+  if (schema instanceof z.ZodArray) return keysOf(schema.element as z.ZodType);
+  if (schema instanceof z.ZodRecord) return keysOf(schema.valueType as z.ZodType);
+  if (schema instanceof z.ZodPipe) return keysOf(schema.in as z.ZodType);
+  const isWrapped =
+    schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional;
+  return isWrapped ? keysOf(schema.unwrap() as z.ZodType) : [];
+}
+
+/** Whether it is a value that is written out, and one: empty texts and lists stand for nothing. */
+function isValue(node: ts.Expression): boolean {
+  if (ts.isStringLiteralLike(node)) return node.text !== "";
+  if (ts.isArrayLiteralExpression(node)) return node.elements.length > 0;
+  const { TrueKeyword, FalseKeyword, PrefixUnaryExpression } = ts.SyntaxKind;
+  return ts.isNumericLiteral(node) || [TrueKeyword, FalseKeyword, PrefixUnaryExpression].includes(node.kind);
+}
+
+/** `{ key = 5 }`, `(key = 5)`, `config.key ?? 5`: keys that are given a value where they have none. */
+function defaultsIn(text: string, keys: ReadonlySet<string>): string[] {
+  // Most files have nothing of the kind, and needn't be parsed.
+  if (!new RegExp(`\\b(?:${[...keys].join("|")})\\b(?::[^=;]{1,40})?\\s*(?:=[^=>]|\\?\\?)`).test(text)) return [];
+  const source = ts.createSourceFile("any.ts", text, ts.ScriptTarget.Latest);
+  const found: string[] = [];
+  const tell = (name: string, node: ts.Node) => {
+    const { line } = source.getLineAndCharacterOfPosition(node.getStart(source));
+    if (keys.has(name)) found.push(`${line + 1}: ${node.getText(source)}`);
+  };
+  const visit = (node: ts.Node): void => {
+    if ((ts.isBindingElement(node) || ts.isParameter(node)) && node.initializer && isValue(node.initializer))
+      tell((ts.isBindingElement(node) ? (node.propertyName ?? node.name) : node.name).getText(source), node);
+    const isElse = ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken;
+    if (isElse && isValue(node.right))
+      tell(ts.isPropertyAccessExpression(node.left) ? node.left.name.text : node.left.getText(source), node);
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+const keysBelow = new Map(
+  Object.entries(schemas).map(([folder, schema]) => [`agents/${folder}`, new Set(keysOf(schema))]),
+);
+const allKeys = new Set([...Object.values(schemas), stackSchema].flatMap(keysOf));
+
+/** Other things of the same names, by their file. */
+const others: Readonly<Record<string, string>> = {
+  // Whether rabbitmq.conf has a listener; the key is on unless it is told otherwise.
+  "infra/model/broker-files.ts": "tls: settings.tls ?? false",
+};
+
+it("no key of a config has a default outside its schema", () => {
+  // Plugins stand alone: their names are the engine's and RabbitMQ's.
+  const sources = globSync("{agents,infra}/**/*.ts", { cwd: root, exclude: ["infra/plugins/**"] });
+  const found = sources.flatMap((file) => {
+    if (/\.test\.ts$|fixture/.test(file)) return [];
+    const keys = keysBelow.get(file.split("/").slice(0, 2).join("/")) ?? allKeys;
+    return defaultsIn(readFileSync(join(root, file), "utf8").replace(others[file] ?? "", ""), keys).map(
+      (what) => `${file}:${what}`,
+    );
+  });
+  expect(found).toEqual([]);
+}, 60_000);
+
+it.each([
+  ["in a pattern", "const { entriesMax = 5 } = config;"],
+  ["in a pattern that gives it another name", "const { entriesMax: most = 5 } = config;"],
+  ["of a parameter", "function f(entriesMax = 5) {}"],
+  ["of what is not there", "const most = config.entriesMax ?? 5;"],
+  ["of a name that is not there", 'const user = logLevel ?? "info";'],
+])("a default is found %s", (_, text) => {
+  expect(defaultsIn(`\n${text}`, allKeys)).toHaveLength(1);
+  expect(defaultsIn(text.replaceAll(/entriesMax|logLevel/g, "somethingElse"), allKeys)).toEqual([]);
+});
