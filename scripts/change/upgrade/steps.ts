@@ -35,7 +35,7 @@ export async function build(move: Move): Promise<void> {
 }
 
 /** What clients have on the old cluster, as the new one takes it. @throws UserError where the old one doesn't tell */
-export async function clientsDefinitions({ from, ca }: Pick<Move, "from" | "ca">): Promise<Translated> {
+async function clientsDefinitions({ from, ca }: Pick<Move, "from" | "ca">): Promise<Translated> {
   const found = await readDefinitions(from.cluster, ca);
   if ("why" in found)
     throw new UserError(
