@@ -37,8 +37,8 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 180_000,
           expect: { poll: { timeout: 60_000 } },
-          // Each file has a broker of its own, and most of its time it waits for something.
-          maxWorkers: 2,
+          // Each file has a broker of its own. Half of the time it waits for something.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
