@@ -6,7 +6,8 @@ import { resultTable, runTool, runVitest, type SuiteResult } from "./suite.ts";
 /** One step of `npm run check`. Each counts as one test, but for the unit tests, which count themselves. */
 interface Step {
   readonly name: string;
-  readonly run: () => Promise<SuiteResult>;
+  /** `pattern` chooses unit tests by their names. */
+  readonly run: (pattern?: RegExp) => Promise<SuiteResult>;
 }
 
 /** Programs of the machine that unit tests start: what they show of the real one no stand-in could. */
@@ -23,7 +24,7 @@ const modules = path.resolve(import.meta.dirname, "../node_modules");
 
 /** The longest first, since two run at a time. */
 const steps: readonly Step[] = [
-  { name: "unit", run: () => runVitest("unit", { show: false }) },
+  { name: "unit", run: (pattern) => runVitest("unit", { show: false, pattern }) },
   tool("types", "typescript/bin/tsc", ["-p", "."]),
   tool("arrows", "dependency-cruiser/bin/dependency-cruiser.mjs", ["infra", "templates", "agents", "scripts", "tests"]),
   tool("format, lint", "@biomejs/biome/bin/biome", ["check", "--error-on-warnings", "."]),
@@ -48,23 +49,26 @@ function tool(name: string, program: string, args: readonly string[]): Step {
 }
 
 /**
- * Format, lint, types, arrows and unit tests. Prints each step's result as it comes.
+ * Format, lint, types, arrows and unit tests. Prints each step's result as it comes, and what is left. With `pattern` only
+ * the unit tests whose names match.
  *
  * @throws UserError where a program that a test needs is missing and can't be installed.
  */
-export async function runCheck(print: (text: string) => void): Promise<SuiteResult[]> {
+export async function runCheck(print: (text: string) => void, pattern?: RegExp): Promise<SuiteResult[]> {
   await installMissing(requirements, (text) => print(`check: ${text}\n`));
   const results: SuiteResult[] = [];
-  const waiting = [...steps];
+  const wanted = pattern ? steps.filter(({ name }) => name === "unit") : steps;
+  const waiting = [...wanted];
   const worker = async () => {
     for (let step = waiting.shift(); step; step = waiting.shift()) {
-      const result = await step.run();
+      const result = await step.run(pattern);
       const count = result.passed + result.failed > 1 ? ` (${result.passed} passed, ${result.failed} failed)` : "";
-      print(
-        `check: ${result.name}: ${result.failed === 0 ? "good" : "FAILED"}${count}, ${result.seconds.toFixed(1)} s\n`,
-      );
-      if (result.failed > 0) print(`${result.notes.join("\n")}\n`);
       results.push(result);
+      const left = wanted.filter(({ name }) => !results.some((each) => each.name === name)).map(({ name }) => name);
+      const good = result.failed === 0 ? "good" : "FAILED";
+      const then = left.length > 0 ? `; left: ${left.join("; ")}` : "";
+      print(`check: ${result.name}: ${good}${count}, ${result.seconds.toFixed(1)} s${then}\n`);
+      if (result.failed > 0) print(`${result.notes.join("\n")}\n`);
     }
   };
   await Promise.all(Array.from({ length: stepsAtOnce }, worker));

@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import { expect, test } from "vitest";
-import { countReport, resultTable, type VitestReport } from "./suite.ts";
+import { countReport, passedTests, resultTable, type VitestReport } from "./suite.ts";
 
 type File = VitestReport["testResults"][number];
 
@@ -9,7 +9,7 @@ function file(...statuses: string[]): File {
   return {
     name: "/x/a.test.ts",
     status: failed ? "failed" : "passed",
-    assertionResults: statuses.map((status, index) => ({ status, fullName: `test ${index}` })),
+    assertionResults: statuses.map((status, index) => ({ status, fullName: `test ${index}`, title: `test ${index}` })),
   };
 }
 
@@ -49,6 +49,23 @@ test("a skipped test counts as failed and is named", () => {
     failures: [],
     slowest: [],
   });
+});
+
+test("with a pattern other tests are left out, and a suite may have none of that name", () => {
+  const chosen = countReport(report(file("skipped", "passed", "failed")), 1, /test 1/);
+  expect([chosen.passed, chosen.failed]).toEqual([1, 1]);
+  expect(countReport(report(file("skipped", "passed")), 0, /test 1/)).toMatchObject({
+    passed: 1,
+    failed: 0,
+    notes: [],
+  });
+  expect(countReport(report(file("skipped", "skipped")), 0, /test 1/)).toMatchObject({ passed: 0, failed: 1 });
+  expect(countReport(report(file("skipped")), 0, /other/)).toMatchObject({ passed: 0, failed: 0 });
+  expect(countReport(report(), 1, /other/)).toMatchObject({ passed: 0, failed: 1 });
+});
+
+test("what passed is told by file and name", () => {
+  expect(passedTests(report(file("passed", "failed", "skipped"))).map(({ name }) => name)).toEqual(["test 0"]);
 });
 
 test("a file that can't be loaded counts as one failed test, with its reason", () => {

@@ -20,6 +20,15 @@ export interface SuiteResult {
   readonly failures?: readonly string[];
   /** What took long, the longest first. */
   readonly slowest?: readonly SlowTest[];
+  /** What vitest ran, and what passed. */
+  readonly passedTests?: readonly PassedTest[];
+}
+
+export interface PassedTest {
+  /** From the checkout. */
+  readonly file: string;
+  /** With the names of the groups that it is in. */
+  readonly name: string;
 }
 
 export interface SlowTest {
@@ -37,6 +46,9 @@ export interface VitestReport {
     readonly assertionResults: readonly {
       readonly status: string;
       readonly fullName?: string;
+      /** Of the groups that it is in, from the outermost. */
+      readonly ancestorTitles?: readonly string[];
+      readonly title?: string;
       readonly failureMessages?: readonly string[];
       /** Milliseconds. */
       readonly duration?: number | null;
@@ -47,8 +59,13 @@ export interface VitestReport {
 /**
  * Counts a report. A test that was skipped counts as failed: what can't run here proves nothing. So does a file that fails
  * outside its tests, a run that failed though every test passed (an error nobody caught), and a run without any test.
+ * With `pattern`, tests of other names are left out, and a run may have none.
  */
-export function countReport(report: VitestReport | undefined, exitCode: number): Omit<SuiteResult, "name" | "seconds"> {
+export function countReport(
+  report: VitestReport | undefined,
+  exitCode: number,
+  pattern?: RegExp,
+): Omit<SuiteResult, "name" | "seconds"> {
   let passed = 0;
   let failed = 0;
   const notes: string[] = [];
@@ -56,6 +73,9 @@ export function countReport(report: VitestReport | undefined, exitCode: number):
   for (const file of report?.testResults ?? []) {
     const failedBefore = failed;
     for (const test of file.assertionResults) {
+      // As vitest itself takes it.
+      const name = [...(test.ancestorTitles ?? []), test.title ?? ""].join(" > ");
+      if (pattern && !pattern.test(name)) continue;
       if (test.status === "passed") passed += 1;
       else failed += 1;
       if (test.status === "failed") failures.push(describeFailure(file.name, test.fullName, test.failureMessages?.[0]));
@@ -69,7 +89,9 @@ export function countReport(report: VitestReport | undefined, exitCode: number):
       );
     }
   }
-  if (passed + failed === 0) {
+  if (passed + failed === 0 && pattern && report && exitCode === 0) {
+    notes.push(`no test has a name like ${pattern.source}`);
+  } else if (passed + failed === 0) {
     failed = 1;
     notes.push(report ? "no test ran" : `vitest ended with ${exitCode} and no report`);
   } else if (failed === 0 && exitCode !== 0) {
@@ -77,6 +99,15 @@ export function countReport(report: VitestReport | undefined, exitCode: number):
     notes.push(`every test passed, but vitest ended with ${exitCode}: an error outside the tests, shown above`);
   }
   return { passed, failed, notes, failures, slowest: slowestTests(report) };
+}
+
+/** Of the tests of a report those that ran and passed. */
+export function passedTests(report: VitestReport | undefined): PassedTest[] {
+  return (report?.testResults ?? []).flatMap((file) =>
+    file.assertionResults
+      .filter(({ status }) => status === "passed")
+      .map(({ fullName = "" }) => ({ file: path.relative(checkout, file.name), name: fullName })),
+  );
 }
 
 const slowestMax = 20;
@@ -106,22 +137,31 @@ function describeFailure(file: string, name = "", message = "no reason given"): 
   return [`${path.relative(checkout, file)} > ${name}`, ...reason.map((line) => `  ${line}`)].join("\n");
 }
 
-/** Runs one project of vitest.config.ts. `show` lets its live report through; without it, it is a note if it fails. */
-export async function runVitest(project: string, options: { show: boolean }): Promise<SuiteResult> {
+/**
+ * Runs one project of vitest.config.ts. `show` lets its live report through; without it, it is a note if it fails.
+ * `pattern`: only tests whose name, with those of their groups, matches.
+ */
+export async function runVitest(
+  project: string,
+  options: { show: boolean; pattern?: RegExp | undefined },
+): Promise<SuiteResult> {
+  const { show, pattern } = options;
   const began = performance.now();
   const folder = await mkdtemp(path.join(tmpdir(), "warren-suite-"));
   try {
     const file = path.join(folder, "report.json");
     const program = path.join(checkout, "node_modules/vitest/vitest.mjs");
     const args = ["run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-    const { exitCode, output } = await runTool([process.execPath, program, ...args], options);
+    if (pattern) args.push(`--testNamePattern=${pattern.source}`);
+    const { exitCode, output } = await runTool([process.execPath, program, ...args], { show });
     const report = await readFile(file, "utf8").then(
       (text) => JSON.parse(text) as VitestReport,
       () => undefined,
     );
-    const count = countReport(report, exitCode);
-    const notes = count.failed > 0 && !options.show ? [output.trimEnd(), ...count.notes] : count.notes;
-    return { ...count, name: project, notes, seconds: (performance.now() - began) / 1000 };
+    const count = countReport(report, exitCode, pattern);
+    const notes = count.failed > 0 && !show ? [output.trimEnd(), ...count.notes] : count.notes;
+    const seconds = (performance.now() - began) / 1000;
+    return { ...count, name: project, notes, seconds, passedTests: passedTests(report) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

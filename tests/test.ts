@@ -3,6 +3,8 @@ import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
 import { installMissing, type Requirement } from "../scripts/lib/packages.ts";
 import { runCheck } from "./check.ts";
+import { notShown, shownLater } from "./docs/shown.ts";
+import { proofs } from "./docs/source-trace.ts";
 import { resultTable, runVitest, type SuiteResult } from "./suite.ts";
 
 /** In the order in which they run: what fails fast comes first. */
@@ -24,21 +26,38 @@ const brokerRequirements: readonly Requirement[] = [
 export function define(command: Command): void {
   command
     .option("--only <suite>", `one suite (${suiteNames.join(", ")}); can be given more than once`, collectSuite)
+    .option(
+      "-t <pattern>",
+      "only tests whose name matches this regular expression; of check, the unit tests",
+      readPattern,
+    )
     .option("--long", "all suites; without it, all but the last")
     .option("--json <file>", "write the counts there as JSON")
     .addHelpText(
       "after",
       `
-check   format, lint, types, arrows, unit tests; a minute and a half on two cores (npm run check is the same)
+check   format, lint, types, arrows, unit tests; about a minute and a half on two cores (npm run check is the same)
 broker  agents as processes against real brokers, sshd and vsftpd; root for the last two
 lab     real hosts on this machine, provisioned by the real engine; root on Debian or Ubuntu
-long    what takes minutes of brokers and hosts: upgrades, rotations, drills, chaos, every fault that verify names`,
+long    what takes minutes of brokers and hosts: upgrades, rotations, drills, chaos, every fault that verify names
+
+A name is that of the test after those of its groups, with " > " between them. -t matches any part of it.
+
+Examples:
+  ./warren test --only broker -t "killed at (any|random) moments?"
+  ./warren test --only check -t "a broker host > has its package pinned"`,
     )
-    .action(async (options: { only?: SuiteName[]; long?: true; json?: string }) => {
+    .action(async (options: { only?: SuiteName[]; t?: RegExp; long?: true; json?: string }) => {
       const wanted = options.only ?? (options.long ? suiteNames : everyday);
       const names = suiteNames.filter((name) => wanted.includes(name));
       const results: SuiteResult[] = [];
-      for (const name of names) results.push(...(await runSuite(name)));
+      for (const [index, name] of names.entries()) {
+        const then = names.slice(index + 1);
+        const left = then.length > 0 ? `; then ${then.join(", ")}` : "";
+        process.stdout.write(`\n== ${name}, ${index + 1} of ${names.length}${left}\n`);
+        results.push(...(await runSuite(name, options.t)));
+      }
+      if (!options.t && everyday.every((name) => names.includes(name))) results.push(traceResult(results));
       const passed = results.reduce((sum, result) => sum + result.passed, 0);
       const failed = results.reduce((sum, result) => sum + result.failed, 0);
       if (options.json) {
@@ -56,14 +75,29 @@ long    what takes minutes of brokers and hosts: upgrades, rotations, drills, ch
     });
 }
 
-async function runSuite(name: SuiteName): Promise<SuiteResult[]> {
-  process.stdout.write(`\n== ${name}\n`);
+/** What docs/source-trace.md names as shown has to be shown by tests that ran and passed, not by their titles alone. */
+function traceResult(results: readonly SuiteResult[]): SuiteResult {
+  const passed = results.flatMap(({ passedTests = [] }) => passedTests);
+  const withLong = results.some(({ name }) => name === "long");
+  const missing = notShown(withLong ? proofs : proofs.filter((proof) => !shownLater(proof)), passed);
+  const failures = missing.map(([file, title]) => `docs/source-trace.md: no test ran and passed for ${file}: ${title}`);
+  return {
+    name: "trace",
+    passed: missing.length === 0 ? 1 : 0,
+    failed: missing.length,
+    seconds: 0,
+    notes: [],
+    failures,
+  };
+}
+
+async function runSuite(name: SuiteName, pattern: RegExp | undefined): Promise<SuiteResult[]> {
   const began = performance.now();
   try {
     const print = (text: string) => process.stdout.write(text);
-    if (name === "check") return await runCheck(print);
+    if (name === "check") return await runCheck(print, pattern);
     if (name !== "lab") await installMissing(brokerRequirements, (text) => print(`${name}: ${text}\n`));
-    const result = await runVitest(name, { show: true });
+    const result = await runVitest(name, { show: true, pattern });
     for (const note of result.notes) process.stdout.write(`${name}: ${note}\n`);
     return [result];
   } catch (error) {
@@ -71,6 +105,14 @@ async function runSuite(name: SuiteName): Promise<SuiteResult[]> {
     if (!(error instanceof UserError)) throw error;
     process.stdout.write(`${name}: ${error.format()}\n`);
     return [{ name, passed: 0, failed: 1, seconds: (performance.now() - began) / 1000, notes: [error.message] }];
+  }
+}
+
+function readPattern(value: string): RegExp {
+  try {
+    return new RegExp(value);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
   }
 }
 

@@ -2,10 +2,13 @@ import { execFile } from "node:child_process";
 import { existsSync, globSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { verbs } from "../../scripts/verbs.ts";
 import { refusal } from "./command-line.ts";
 import { checkout, inlineCode, pages, shellLines, shownCommands, textOf } from "./pages.ts";
+
+// Reading the modules of some verbs takes seconds, on a busy machine many.
+vi.setConfig({ testTimeout: 60_000 });
 
 const run = promisify(execFile);
 const warren = (...words: string[]) => run(path.join(checkout, "warren"), words, { cwd: checkout });

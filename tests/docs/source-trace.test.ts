@@ -2,10 +2,13 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { checkout, textOf } from "./pages.ts";
-import { chapters } from "./source-trace.ts";
+import { notShown } from "./shown.ts";
+import { chapters, proofs } from "./source-trace.ts";
+import type { Proof } from "./trace.ts";
+
+// That the tests ran and passed is judged at the end of `./warren test`, by what the suites report. Here: that they are there.
 
 const lines = chapters.flatMap((chapter) => chapter.lines);
-const proofs = [...new Map(lines.flatMap((line) => line.proofs).map((proof) => [proof.join(": "), proof])).values()];
 
 /** As a string stands in a source file, whichever quotes it has. */
 const quoted = (title: string) => [JSON.stringify(title), `'${title}'`, `\`${title}\``];
@@ -14,6 +17,19 @@ test.each(proofs)("%s has the test: %s", (file, title) => {
   expect(existsSync(path.join(checkout, file))).toBe(true);
   const text = textOf(file);
   expect(quoted(title).some((form) => text.includes(form))).toBe(true);
+});
+
+test("a proof is shown by a test that passed, in its own file where that has tests, and by nothing else", () => {
+  const wanted: Proof[] = [
+    ["a.test.ts", "is (good)"],
+    ["rows.ts", "moves at: $title"],
+  ];
+  const good = { file: "a.test.ts", name: "a broker is (good) at once" };
+  const moved = { file: "b.test.ts", name: "the address moves at: a fault" };
+  expect(notShown(wanted, [good, moved])).toEqual([]);
+  expect(notShown(wanted, [moved, { ...good, file: "b.test.ts" }])).toEqual([wanted[0]]);
+  expect(notShown(wanted, [good, { ...moved, name: "the address stays at: a fault" }])).toEqual([wanted[1]]);
+  expect(notShown(wanted, [])).toEqual(wanted);
 });
 
 test("no line of the requirement is there twice, and each says what warren does", () => {
@@ -33,7 +49,7 @@ function page(): string {
     "# The requirement, line by line",
     "",
     "Every command and setting of the requirement's chapters on installation, cluster and LDAP, and of its virtual IP: what warren does instead, and the",
-    "tests that show it. `scripts/docs/trace-*.ts` are the table; a test looks that each of these tests is there, and writes this page.",
+    "tests that show it. `tests/docs/trace-*.ts` are the table, and a test writes this page. `./warren test` fails where one of these tests did not run and pass.",
     "",
     open === 0 ? "Every line has its test." : `**${open} of ${lines.length} lines have no test yet.**`,
     ...chapters.flatMap((chapter) => [

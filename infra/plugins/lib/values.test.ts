@@ -15,6 +15,9 @@ import {
   type Value,
 } from "./values.ts";
 
+// google-protobuf assigns keys: `__proto__` would be lost. No resource has a property of that name.
+const propertyName = fc.string().filter((name) => name !== "__proto__");
+
 const { value } = fc.letrec<{ value: Value }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
@@ -23,7 +26,7 @@ const { value } = fc.letrec<{ value: Value }>((tie) => ({
     fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => (Object.is(number, -0) ? 0 : number)),
     fc.string({ unit: "grapheme" }),
     fc.array(tie("value")),
-    fc.dictionary(fc.string(), tie("value")) as fc.Arbitrary<PropertyMap>,
+    fc.dictionary(propertyName, tie("value")) as fc.Arbitrary<PropertyMap>,
     tie("value").map(secret),
   ),
 }));

@@ -79,6 +79,7 @@ function bring(environment: Record<string, string> = {}): Run {
       HOME: path.join(folder, "home"),
       XDG_CACHE_HOME: path.join(folder, "cache"),
       WARREN_ENGINE_RELEASES: refusing,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? "",
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,4 +1,4 @@
-import { randomSeed } from "../seeds.ts";
+import { fixedSeeds, randomSeed } from "../seeds.ts";
 import { testMessages } from "./tests.ts";
 
-testMessages([randomSeed()]);
+testMessages([...fixedSeeds, randomSeed()], 5000);

@@ -3,14 +3,15 @@ import { type LocalBroker, startLocalBroker } from "../../../scripts/traffic/loc
 import { formatFuzzReport } from "../report.ts";
 import { messageRunners } from "./subjects.ts";
 
-/** Of each agent and seed in all; a bridge has four sources, the dispatcher and the puller two inputs each. */
-const perAgent = 5000;
 const agentOf = (name: string): string =>
   name.replace(/-(input|ledger|queue|peers|answers|names|v00|v02|v03|exp)$/, "");
 const inputsOf = (agent: string): number => messageRunners.filter(({ name }) => agentOf(name) === agent).length;
 
-/** One test for each agent's input and seed, all with one broker. */
-export function testMessages(seeds: readonly number[]): void {
+/**
+ * One test for each agent's input and seed, all with one broker.
+ * @param perAgent messages of each agent and seed in all: a bridge has four sources, the dispatcher and the puller several inputs
+ */
+export function testMessages(seeds: readonly number[], perAgent: number): void {
   // Seconds each on a machine that does nothing else.
   vi.setConfig({ testTimeout: 300_000 });
   let broker: LocalBroker;

@@ -5,24 +5,10 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { checkout } from "../../../scripts/engine/places.ts";
 import { fixedSeeds } from "../seeds.ts";
-import { textSubjects } from "./subjects.ts";
+import { testTexts } from "./tests.ts";
 
-const inputs = 10_000;
-/** A stack file takes two hundredths of a second to read and to check. */
-const stackInputs = 500;
-const minute = 60_000;
-const runs = fixedSeeds.flatMap((seed) =>
-  textSubjects.map((subject) => ({ ...subject, seed, count: subject.name === "stack" ? stackInputs : inputs })),
-);
-
-test.each(runs)(
-  "$name: $count hostile texts of seed $seed are taken, or refused in words",
-  { timeout: minute },
-  async ({ run, seed, count }) => {
-    const report = await run({ seed, count, signal: new AbortController().signal, progress: () => {} });
-    expect(report.findings).toEqual([]);
-  },
-);
+// Texts of other seeds, and ten times as many of each: texts.long.test.ts.
+testTexts(fixedSeeds, 1000);
 
 test.each([
   ["a string without end", `{"a": "${'\\"'.repeat(500_000)}`],

@@ -1,0 +1,23 @@
+import type { Proof } from "./trace.ts";
+
+/** A file of the checkout, and a test's name with those of its groups. */
+interface PassedTest {
+  readonly file: string;
+  readonly name: string;
+}
+
+/** Modules of tests that only the long suite runs. */
+const longModules: readonly string[] = ["tests/acceptance/virtual-ip-moves.ts"];
+
+export const shownLater = ([file]: Proof): boolean => longModules.includes(file);
+
+/** Proofs for which no test passed. Where a proof's file is no test file, any test file may have it: they import it. */
+export function notShown(proofs: readonly Proof[], passed: readonly PassedTest[]): Proof[] {
+  return proofs.filter(([file, title]) => {
+    // `$name` in a title of a table of tests is a value in a test's name.
+    const parts = title.split(/\$\w+/);
+    const isShown = (test: PassedTest) =>
+      (!file.endsWith(".test.ts") || test.file === file) && parts.every((part) => test.name.includes(part));
+    return !passed.some(isShown);
+  });
+}

@@ -1,0 +1,4 @@
+import { fixedSeeds, randomSeed } from "../seeds.ts";
+import { testTexts } from "./tests.ts";
+
+testTexts([...fixedSeeds, randomSeed()], 10_000);
