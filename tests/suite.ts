@@ -139,19 +139,20 @@ function describeFailure(file: string, name = "", message = "no reason given"): 
 
 /**
  * Runs one project of vitest.config.ts. `show` lets its live report through; without it, it is a note if it fails.
- * `pattern`: only tests whose name, with those of their groups, matches.
+ * `pattern`: only tests whose name, with those of their groups, matches. `files`: only files whose path has this in it.
  */
 export async function runVitest(
   project: string,
-  options: { show: boolean; pattern?: RegExp | undefined },
+  options: { show: boolean; pattern?: RegExp | undefined; files?: string | undefined },
 ): Promise<SuiteResult> {
-  const { show, pattern } = options;
+  const { show, pattern, files } = options;
   const began = performance.now();
   const folder = await mkdtemp(path.join(tmpdir(), "warren-suite-"));
   try {
     const file = path.join(folder, "report.json");
     const program = path.join(checkout, "node_modules/vitest/vitest.mjs");
     const args = ["run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+    if (files !== undefined) args.push(files);
     if (pattern) args.push(`--testNamePattern=${pattern.source}`);
     const { exitCode, output } = await runTool([process.execPath, program, ...args], { show });
     const report = await readFile(file, "utf8").then(

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../agents/lib/errors.ts";
+import { lastSpec, needRecord } from "../scripts/lab/registry.ts";
 import { installMissing, type Requirement } from "../scripts/lib/packages.ts";
 import { runCheck } from "./check.ts";
 import { notShown, shownLater } from "./docs/shown.ts";
@@ -31,6 +32,7 @@ export function define(command: Command): void {
       "only tests whose name matches this regular expression; of check, the unit tests",
       readPattern,
     )
+    .option("--on <lab>", "with -t: tests of a whole system, on this lab, which is up and stays up")
     .option("--long", "all suites; without it, all but the last")
     .option("--json <file>", "write the counts there as JSON")
     .addHelpText(
@@ -45,17 +47,19 @@ A name is that of the test after those of its groups, with " > " between them. -
 
 Examples:
   ./warren test --only broker -t "killed at (any|random) moments?"
-  ./warren test --only check -t "a broker host > has its package pinned"`,
+  ./warren test --only check -t "a broker host > has its package pinned"
+  ./warren test --on lab -t "the virtual IP"`,
     )
-    .action(async (options: { only?: SuiteName[]; t?: RegExp; long?: true; json?: string }) => {
-      const wanted = options.only ?? (options.long ? suiteNames : everyday);
+    .action(async (options: Options) => {
+      const files = options.on === undefined ? undefined : await filesOn(options.on, options.t);
+      const wanted = files ? systemSuites : (options.only ?? (options.long ? suiteNames : everyday));
       const names = suiteNames.filter((name) => wanted.includes(name));
       const results: SuiteResult[] = [];
       for (const [index, name] of names.entries()) {
         const then = names.slice(index + 1);
         const left = then.length > 0 ? `; then ${then.join(", ")}` : "";
         process.stdout.write(`\n== ${name}, ${index + 1} of ${names.length}${left}\n`);
-        results.push(...(await runSuite(name, options.t)));
+        results.push(...(await runSuite(name, options.t, files)));
       }
       if (!options.t && everyday.every((name) => names.includes(name))) results.push(traceResult(results));
       const passed = results.reduce((sum, result) => sum + result.passed, 0);
@@ -91,13 +95,39 @@ function traceResult(results: readonly SuiteResult[]): SuiteResult {
   };
 }
 
-async function runSuite(name: SuiteName, pattern: RegExp | undefined): Promise<SuiteResult[]> {
+interface Options {
+  readonly only?: SuiteName[];
+  readonly t?: RegExp;
+  readonly on?: string;
+  readonly long?: true;
+  readonly json?: string;
+}
+
+/** Those that have tests of a whole system. */
+const systemSuites: readonly SuiteName[] = ["lab", "long"];
+
+/**
+ * Has the tests of a whole system use a lab that is up.
+ *
+ * @returns how the paths of their files begin: those for the stack that the lab is made from
+ * @throws UserError where it is not up
+ */
+async function filesOn(lab: string, pattern: RegExp | undefined): Promise<string> {
+  if (!pattern)
+    throw new UserError("test", `all tests on ${lab} would end with taking it down`, "choose some: -t NAME");
+  await needRecord(lab);
+  process.env.WARREN_TEST_LAB = lab;
+  const { base = "lab" } = (await lastSpec(lab)) ?? {};
+  return `tests/acceptance/acceptance${base.slice("lab".length)}.`;
+}
+
+async function runSuite(name: SuiteName, pattern?: RegExp, files?: string): Promise<SuiteResult[]> {
   const began = performance.now();
   try {
     const print = (text: string) => process.stdout.write(text);
     if (name === "check") return await runCheck(print, pattern);
     if (name !== "lab") await installMissing(brokerRequirements, (text) => print(`${name}: ${text}\n`));
-    const result = await runVitest(name, { show: true, pattern });
+    const result = await runVitest(name, { show: true, pattern, files });
     for (const note of result.notes) process.stdout.write(`${name}: ${note}\n`);
     return [result];
   } catch (error) {
