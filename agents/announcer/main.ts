@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
-import { brokerHealth } from "../lib/health.ts";
+import { brokerHealth, waitingSeconds } from "../lib/health.ts";
 import { scan } from "../lib/scan.ts";
 import { openSpool } from "../lib/spool.ts";
 import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
@@ -71,6 +71,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
       fault: telemetry.watchTrouble,
       done: telemetry.announcedCount,
       spooled: spool.count,
+      oldestWaitingSeconds: waitingSeconds(spool.oldestMs, Date.now()),
       rejections: telemetry.rejections,
     }),
     async stop(deadline) {

@@ -9,6 +9,7 @@ import { type ExportEntry, readSelection, type Selection, writeExport } from "./
 import { LifeCycle } from "./life-cycle.ts";
 import { createLog, type Log } from "./log.ts";
 import { Metrics, serveMetrics } from "./metrics.ts";
+import { Pace } from "./pace.ts";
 import { SystemNotify } from "./system-notify.ts";
 
 /** What an agent gets to work with. */
@@ -173,10 +174,13 @@ async function live<S extends z.ZodType<RunConfig>>(
   const lifeCycle = new LifeCycle(log, notify);
   const metrics = new Metrics(program.name);
   let agent: RunningAgent | undefined;
+  const pace = new Pace();
   const health = (): Health => ({
     version: healthVersion,
     agent: program.name,
     ...(agent?.status() ?? { ok: false, text: "starting" }),
+    ...(pace.lastDoneMs === undefined ? {} : { lastDoneAt: new Date(pace.lastDoneMs).toISOString() }),
+    donePerMinute: pace.donePerMinute,
     ready: lifeCycle.isReady,
   });
   const server = await serveMetrics(config.metrics, metrics, health);
@@ -186,7 +190,11 @@ async function live<S extends z.ZodType<RunConfig>>(
     log.info({ config, metricsPort: server.port, stateDirectory }, "starting");
     notify.startWatchdog();
     agent = await program.start({ config, log, metrics, lifeCycle, stateDirectory });
-    const ticker = setInterval(() => lifeCycle.status(health().text), statusIntervalMs);
+    const ticker = setInterval(() => {
+      const { text, done = 0 } = health();
+      pace.count(done, Date.now());
+      lifeCycle.status(text);
+    }, statusIntervalMs);
     const reason = await lifeCycle.ended;
     clearInterval(ticker);
     const drained = await drain(agent, config.shutdownTimeoutMs, log);

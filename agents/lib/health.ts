@@ -33,8 +33,14 @@ export const healthSchema = z.object({
   starvedOf: z.string().optional(),
   /** Products or messages that it has done its work on. */
   done: count.optional(),
+  /** When it last did some, in two seconds at most; ISO 8601. Left out while it has done nothing. */
+  lastDoneAt: z.string().optional(),
+  /** How many in the last minute. Left out in its first one. */
+  donePerMinute: count.optional(),
   /** What it has to do and has not done yet. */
   waiting: count.optional(),
+  /** Seconds for which the oldest of that waits. Of senders, the announcer and the watcher. */
+  oldestWaitingSeconds: z.number().nonnegative().optional(),
   /** Messages that became dead letters, and files that were put aside. */
   setAside: count.optional(),
   /** Messages taken and not settled. Of receivers and bridges. */
@@ -94,7 +100,11 @@ export const healthSchema = z.object({
 export type Health = z.infer<typeof healthSchema>;
 
 /** What an agent says of itself; what all have in common is added by `runAgent`. */
-export type AgentHealth = Omit<Health, "version" | "agent" | "ready">;
+export type AgentHealth = Omit<Health, "version" | "agent" | "ready" | "lastDoneAt" | "donePerMinute">;
+
+/** Of what waits since then, in milliseconds since 1970; undefined where nothing waits. */
+export const waitingSeconds = (sinceMs: number | undefined, nowMs: number): number | undefined =>
+  sinceMs === undefined ? undefined : Math.max(0, Math.round((nowMs - sinceMs) / 1000));
 
 /** Of one or more connections to brokers: connected where all are, blocked where one is. */
 export function brokerHealth(

@@ -65,6 +65,7 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
     names.push("last.gif");
     it.put(it.nameOf("last.gif"), large);
     await agent.logged(/no connection: files wait/);
+    expect((await agent.health()).oldestWaitingSeconds).toBeLessThan(waitMs.timeout / 1000);
     const whole = it.names().filter((name) => !name.endsWith(".tmp"));
     for (const name of whole) expect(it.find(name)?.content.length).toBe(large.length);
     for (const told of it.notifications().values()) expect(whole.map(url)).toContain(told);
@@ -72,6 +73,8 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
     await vi.waitFor(() => expect(it.left()).toEqual([]), waitMs);
     expect(it.names().sort()).toEqual(names.sort());
     expect(it.notifications().size).toBe(names.length);
+    await vi.waitFor(async () => expect(Date.parse((await agent.health()).lastDoneAt ?? "")).not.toBeNaN(), waitMs);
+    expect((await agent.health()).oldestWaitingSeconds).toBeUndefined();
     await agent.logged("disconnected");
   });
 

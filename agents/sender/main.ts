@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { AsideFolder } from "../lib/aside-folder.ts";
 import { ConfigError, UserError } from "../lib/errors.ts";
+import { waitingSeconds } from "../lib/health.ts";
 import { type Config, configSchema } from "./config.ts";
 import { Duplicates } from "./duplicates.ts";
 import { openAmqp } from "./open-amqp.ts";
@@ -45,7 +46,7 @@ async function start(context: AgentContext<Config>): Promise<RunningAgent> {
   lifeCycle.ready();
   return {
     status: () => {
-      const { deliveredCount: done, asideCount: setAside, rejectedCount: rejected } = telemetry.counts;
+      const { deliveredCount: done, asideCount: setAside, rejectedCount: rejected, oldestMs } = telemetry.counts;
       const { fault, waiting } = sender;
       const { ok, text, ...connection } = opened.state();
       return {
@@ -53,6 +54,7 @@ async function start(context: AgentContext<Config>): Promise<RunningAgent> {
         text: `${done} delivered, ${waiting} waiting, ${setAside} put aside; ${fault ?? text}`,
         ...connection,
         ...{ fault, done, waiting, setAside, rejected },
+        oldestWaitingSeconds: waiting > 0 ? waitingSeconds(oldestMs, Date.now()) : undefined,
       };
     },
     async stop(deadline) {

@@ -8,6 +8,8 @@ export interface Counts {
   readonly deliveredCount: number;
   readonly asideCount: number;
   readonly rejectedCount: number;
+  /** When the oldest file that the last look found was written, in milliseconds since 1970. */
+  readonly oldestMs: number | undefined;
 }
 
 export interface Telemetry extends SenderEvents, AmqpDestinationEvents {
@@ -61,12 +63,11 @@ export function openTelemetry(log: Log, metrics: Metrics, waiting: () => number)
   const leftOut = metrics.counter("formats_left_out", "announcements that can't be made in a format", ["format"]);
   const localFaults = metrics.counter("local_faults", "times that this host began to keep files from being taken");
   const latency = metrics.histogram("latency_seconds", "from a file's last change to its delivery", latencyBuckets);
+  const counts = { deliveredCount: 0, asideCount: 0, rejectedCount: 0, oldestMs: undefined as number | undefined };
   metrics.gauge("waiting", "files known to wait", (gauge) => gauge.set(waiting()));
-  let oldest: number | undefined;
   metrics.gauge("oldest_seconds", "age of the oldest file that the last look found", (gauge) =>
-    gauge.set(oldest === undefined ? 0 : Math.max(0, (Date.now() - oldest) / 1000)),
+    gauge.set(counts.oldestMs === undefined ? 0 : Math.max(0, (Date.now() - counts.oldestMs) / 1000)),
   );
-  const counts = { deliveredCount: 0, asideCount: 0, rejectedCount: 0 };
   return {
     counts,
     delivered(file, { bytes: size, durationMs, to }) {
@@ -120,7 +121,7 @@ export function openTelemetry(log: Log, metrics: Metrics, waiting: () => number)
       log.info("files are taken again");
     },
     looked(filesCount, oldestMs) {
-      oldest = oldestMs;
+      counts.oldestMs = oldestMs;
       if (filesCount > 0) log.debug({ filesCount }, "files to be sent");
     },
   };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
 import { ConfigError } from "../lib/errors.ts";
-import { brokerHealth } from "../lib/health.ts";
+import { brokerHealth, waitingSeconds } from "../lib/health.ts";
 import type { ExportEntry, Selection } from "../lib/journal-export.ts";
 import { openSpool } from "../lib/spool.ts";
 import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
@@ -70,6 +70,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
       fault: telemetry.watchTrouble,
       done: telemetry.announcedCount,
       spooled: spool.count,
+      oldestWaitingSeconds: waitingSeconds(spool.oldestMs, Date.now()),
       rejections: telemetry.rejections,
     }),
     async stop(deadline) {
