@@ -7,12 +7,15 @@ import { createInterface } from "node:readline";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { seededChoices } from "../../tests/rigs/seeded.ts";
 import { KilledAgent, TestedAgent } from "../../tests/rigs/tested-agent.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
 import { codecV00 } from "../lib/codec-v00.ts";
 import { brokerConfig } from "../lib/config.ts";
 import { consume } from "../lib/consumer.ts";
 import { inFlightMax } from "../lib/publisher.ts";
+
+const chosen = seededChoices();
 
 // Not proved here: that nothing is lost when the machine loses power, only that nothing is when a process is killed.
 
@@ -169,7 +172,7 @@ test("killed at random moments over 2,000 files: nothing is lost, and repeats ar
     begun.push(agent);
     return agent;
   };
-  const killed = new KilledAgent(begin, () => Math.random() * 100);
+  const killed = new KilledAgent(begin, () => chosen(100));
   try {
     for (let count = 0; count < files; count += 1) {
       writeProduct(count);

@@ -1,11 +1,14 @@
 import { pino } from "pino";
 import { beforeEach, expect, test, vi } from "vitest";
 import { useAgentTests } from "../../tests/rigs/agent-tests.ts";
+import { seededChoices } from "../../tests/rigs/seeded.ts";
 import { KilledAgent, type TestedAgent } from "../../tests/rigs/tested-agent.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
 import type { Message } from "../lib/subscription.ts";
 import { deadLetterQueue, deadLetterTopology, joinTopologies } from "../lib/topology.ts";
+
+const chosen = seededChoices();
 
 const messagesCount = 2000;
 /** On a machine that does nothing else these are seconds; the limits are for one that does. */
@@ -100,7 +103,7 @@ async function expectAllHeard(): Promise<number> {
 }
 
 test("killed at random moments over 2,000 announcements: nothing is lost, and what is repeated says so", async () => {
-  const killed = new KilledAgent(startBridge, () => 20 + Math.random() * 250);
+  const killed = new KilledAgent(startBridge, () => 20 + chosen(250));
   await publishAll();
   await vi.waitFor(() => expect(killed.kills).toBeGreaterThan(4), waitMs);
   await killed.end();

@@ -1,5 +1,8 @@
 import { describe, expect, vi } from "vitest";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
+import { seededChoices } from "../../tests/rigs/seeded.ts";
+
+const chosen = seededChoices();
 
 // Real dispatchers against a real broker, killed as a crash would end them. Not proved here: a cluster that loses a node in the middle of
 // a publish, cut networks, and a virtual IP (take-over.lab.test.ts).
@@ -8,7 +11,7 @@ import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 vi.setConfig({ testTimeout: 240_000 });
 const waitMs = { timeout: 100_000 };
 /** No kill is after a known number of products; all of them together are more than 2,000. */
-const atRandom = (products: number): number => products + Math.floor(Math.random() * 50);
+const atRandom = (products: number): number => products + Math.floor(chosen(50));
 
 describe("one dispatcher", () => {
   test("sends each product that two radar servers announce on exactly once, and settles all", async ({ place }) => {

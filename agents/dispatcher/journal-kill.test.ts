@@ -6,8 +6,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { seededChoices } from "../../tests/rigs/seeded.ts";
 import { Journal } from "./journal.ts";
 import { productKey, Told } from "./journal-testing.ts";
+
+const chosen = seededChoices();
 
 const run = promisify(execFile);
 const log = pino({ level: "silent" });
@@ -22,6 +25,7 @@ const moduleUrl = (name: string): string => JSON.stringify(new URL(name, import.
 const childSetup = (limits: object): string => `
   import { Journal } from ${moduleUrl("journal.ts")};
   import { productKey } from ${moduleUrl("journal-testing.ts")};
+  import { seededRandom } from ${moduleUrl("../../scripts/traffic/random.ts")};
   const log = { info() {}, warn: console.error, error: console.error };
   const replay = { arrival() {}, certain() {}, served() {}, twin() {} };
   const directory = ${JSON.stringify(directory)};
@@ -33,14 +37,15 @@ const childSetup = (limits: object): string => `
 // so that kills meet their beginnings and ends too.
 const appendForEver = `
   const body = Buffer.alloc(300, 7);
+  const random = seededRandom(Number(process.argv[2]));
   for (let number = Number(process.argv[1]); ; ) {
-    for (const end = number + 1 + Math.floor(Math.random() * 40); number < end; number++) {
+    for (const end = number + 1 + random.below(40); number < end; number++) {
       journal.arrival(productKey(number), Date.now(), "radar" + (number % 3), number, true);
       journal.twin(productKey(number), "v00.urp.twin." + number, body);
     }
     const answered = number;
     journal.synced().then(() => process.stdout.write(answered + "\\n"));
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 4));
+    await new Promise((resolve) => setTimeout(resolve, random.below(4)));
   }
 `;
 
@@ -50,16 +55,20 @@ test("killed at any moment, again and again, it has all it answered for, in orde
   let next = 0;
   // On a busy machine a kill may come when little was written.
   for (let round = 0; round < 8 || next <= 100; round++) {
-    const child = spawn(process.execPath, ["--input-type=module", "-e", script, String(next)], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const child = spawn(
+      process.execPath,
+      ["--input-type=module", "-e", script, String(next), String(Math.floor(chosen(2 ** 32)))],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
     let said = "";
     child.stdout.on("data", (data: Buffer) => {
       said += data.toString();
     });
     const closed = once(child, "close");
     await once(child.stdout, "data");
-    setTimeout(() => child.kill("SIGKILL"), Math.random() * 150);
+    setTimeout(() => child.kill("SIGKILL"), chosen(150));
     await closed;
     // A line that was torn by the kill is left out.
     answeredBy.push(Number(said.slice(0, said.lastIndexOf("\n")).split("\n").at(-1)));

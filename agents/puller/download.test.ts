@@ -153,14 +153,20 @@ test("where the product can't be written, the writer's error comes out as it is"
 });
 
 test("a writer that takes its time is waited for, also after a connection that has ended, and may fail then", async () => {
+  // The second half comes when the first one is being written, which takes until the connection has ended.
+  let sendRest = () => {};
+  let ended = Promise.withResolvers<void>();
   answer = (_, response) => {
     response.useChunkedEncodingByDefault = false;
+    ended = Promise.withResolvers();
+    response.once("close", ended.resolve);
+    sendRest = () => response.end("duct");
     response.write("pro");
-    setTimeout(() => response.end("duct"), 10);
   };
   const slowly = (written: string[], failAt?: string) => async (chunk: Uint8Array) => {
-    await new Promise((resolve) => setTimeout(resolve, 50));
     const text = Buffer.from(chunk).toString();
+    if (text === "pro") sendRest();
+    await ended.promise;
     if (text === failAt) throw new Error("disk full");
     written.push(text);
   };

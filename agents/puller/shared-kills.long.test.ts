@@ -4,6 +4,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import type { AgentProcess } from "../../tests/rigs/agent-process.ts";
 import { Bench } from "../../tests/rigs/agents-bench.ts";
+import { seededChoices } from "../../tests/rigs/seeded.ts";
+
+const chosen = seededChoices();
 
 // Five pullers that share one queue, of which one is killed in the middle of each round. Not proved here: that nothing is placed twice
 // whose file is taken at once, which is in peers-kills.broker.test.ts; and a loss of power.
@@ -73,7 +76,7 @@ test("five pullers over 2,000 products, one of them killed in each of 20 rounds:
     // Not before it is back from its last end.
     await expect.poll(() => victim?.pid, { timeout: 60_000 }).toBeDefined();
     await victim?.ready();
-    const killAt = before + 1 + Math.floor(Math.random() * (productsPerRound / 2));
+    const killAt = before + 1 + Math.floor(chosen(productsPerRound / 2));
     const killed = untilPlaced(killAt).then(() => victim?.kill());
     const announced = Array.from({ length: productsPerRound }, (_, count) => `p${before + count}`);
     await Promise.all(announced.map((product) => bench.announce("notify", bench.urp1, product)));

@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { type Channel, type ChannelModel, connect } from "amqplib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { seededChoices } from "../../tests/rigs/seeded.ts";
 import { KilledAgent, TestedAgent } from "../../tests/rigs/tested-agent.ts";
+
+const chosen = seededChoices();
 
 // A broker of one node: what figures a cluster gives of queues whose node is down is not shown here.
 
@@ -182,7 +185,7 @@ test("killed at random moments over 2,000 messages in 40 queues: each goes, is t
   await vi.waitFor(async () => expect(await consumers()).toBe(1), waitMs);
   const killed = new KilledAgent(
     () => startManager(),
-    () => 20 + Math.random() * 1000,
+    () => 20 + chosen(1000),
   );
   await vi.waitFor(() => expect(killed.kills).toBeGreaterThan(7), waitMs);
   const last = await killed.end();

@@ -3,11 +3,14 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { useAgentTests } from "../../tests/rigs/agent-tests.ts";
+import { seededChoices } from "../../tests/rigs/seeded.ts";
 import { KilledAgent, type TestedAgent } from "../../tests/rigs/tested-agent.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
 import { deadLetterQueue, deadLetterTopology, joinTopologies } from "../lib/topology.ts";
 import { Ingest } from "./ingest-fixture.ts";
+
+const chosen = seededChoices();
 
 // Not proved here: what is on disk after a loss of power, only after a kill.
 
@@ -128,7 +131,7 @@ test(
     ingest = new Ingest(tests.folder);
     const killed = new KilledAgent(
       () => startReceiver({ prefetch: 50 }),
-      () => 20 + Math.random() * 250,
+      () => 20 + chosen(250),
     );
     await publishAll();
     await vi.waitFor(() => expect(killed.kills).toBeGreaterThan(4), waitMs);

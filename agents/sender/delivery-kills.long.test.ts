@@ -1,5 +1,8 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { DeliveryTest } from "../../tests/rigs/delivery-tests.ts";
+import { seededChoices } from "../../tests/rigs/seeded.ts";
+
+const chosen = seededChoices();
 
 // Not proved here: what a loss of power does, only a kill.
 
@@ -40,7 +43,7 @@ class Sample {
   of(names: Iterable<string>): string[] {
     const fresh = [...names].filter((name) => !this.#known.has(name));
     for (const name of fresh) this.#known.add(name);
-    const again = Array.from({ length: 20 }, () => this.#seen[Math.floor(Math.random() * this.#seen.length)]);
+    const again = Array.from({ length: 20 }, () => this.#seen[Math.floor(chosen(this.#seen.length))]);
     this.#seen.push(...fresh);
     return [...fresh, ...again.filter((name) => name !== undefined)];
   }
@@ -93,7 +96,7 @@ test.each([
       const agent = it.send(config);
       await agent.logged("connected");
       // The random moment is what is tested: no event tells it.
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * lifeMsMax));
+      await new Promise((resolve) => setTimeout(resolve, chosen(lifeMsMax)));
       await agent.kill();
     }
     await putting;

@@ -3,9 +3,12 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { beforeEach, expect, test, vi } from "vitest";
 import { useAgentTests } from "../../tests/rigs/agent-tests.ts";
+import { seededChoices } from "../../tests/rigs/seeded.ts";
 import { KilledAgent, type TestedAgent } from "../../tests/rigs/tested-agent.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
+
+const chosen = seededChoices();
 
 // Not proved here: what is sent after a loss of power, only after a kill.
 
@@ -129,7 +132,7 @@ test("files of a higher priority go first, and of one priority by their time", a
 test("killed at random moments over 2,000 files: nothing is lost, and what is repeated says so", heavy, async () => {
   const killed = new KilledAgent(
     () => startSender({ batch: 50 }),
-    () => 20 + Math.random() * 250,
+    () => 20 + chosen(250),
   );
   await putAll(filesCount - 1);
   await vi.waitFor(() => expect(killed.kills).toBeGreaterThan(4), waitMs);

@@ -15,10 +15,13 @@ import { dirname, join } from "node:path";
 import { pino } from "pino";
 import { beforeEach, expect, test, vi } from "vitest";
 import { useAgentTests } from "../../tests/rigs/agent-tests.ts";
+import { seededChoices } from "../../tests/rigs/seeded.ts";
 import { KilledAgent, type TestedAgent } from "../../tests/rigs/tested-agent.ts";
 import type { BrokerSession } from "../lib/broker-session.ts";
 import { codecV02 } from "../lib/codec-v02.ts";
 import { consume } from "../lib/consumer.ts";
+
+const chosen = seededChoices();
 
 // Not proved here: what is announced after a loss of power, only after a kill; nor what is known of a file that somebody holds open
 // without writing to it for longer than it has to rest.
@@ -269,7 +272,7 @@ test("killed at random moments over 2,000 files: nothing is lost, and repeats ar
   await (await startWatcher()).kill();
   const killed = new KilledAgent(
     () => makeWatcher({ inFlightMax, settleMs: 20 }),
-    () => 20 + Math.random() * 400,
+    () => 20 + chosen(400),
   );
   const filesCount = 2000;
   for (let count = 0; count < filesCount; count += 1) {
