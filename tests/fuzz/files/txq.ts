@@ -138,7 +138,9 @@ function entriesOf(folder: string): Dirent[] {
 /** Of files that were put aside, each with its reason. */
 function asideNames(txq: string): ReadonlySet<string> {
   const folder = join(txq, ".aside");
-  const notes = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  // A note is written before its file moves, and goes again where that fails.
+  const files = readdirSync(folder).filter((name) => name.endsWith(".file"));
+  const notes = files.map((name) => name.replace(/file$/, "json"));
   const told = notes.map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")));
   return new Set(told.flatMap(({ name, reason }) => (reason ? [name] : [])));
 }
