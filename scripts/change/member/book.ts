@@ -15,20 +15,18 @@ export const memberBook: Book = {
   verb: "member replace",
   asksLate: true,
   options: (command) => {
-    const replace = command
-      .command("replace <host>")
-      .description("a dead host replaced by a bare one of the same name");
-    waitOption(changing(runbookOptions(replace)), "for all to be whole again after `up`", 300)
-      .option("--address <address>", "of the new host, where it has another one")
+    const replace = command.command("replace <host>").description("replace a dead host by a bare one of the same name");
+    waitOption(changing(runbookOptions(replace)), "for all to recover after `up`", 300)
+      .option("--address <address>", "of the new host, if it differs")
       .option("--host-key <key>", "the new host's public key, compared on its console")
-      .option("--even-if-it-answers", "the old host answers still: its units are stopped first");
+      .option("--even-if-it-answers", "although the old host still answers: its units are stopped first");
     return timeoutOption(replace, 1800);
   },
-  help: `The new host is a fresh Debian with ssh and the stack's login key. The others have to be whole, and able to go on without the dead one. Then: its key
-(and address) go into the stack file, the others forget the dead member, another dispatcher's journal goes to the new host, \`up\` builds it, and all is
-waited for until it is whole. What was on the dead host alone is said. Broken off in whatever way, the same command goes on where it was.
+  help: `The new host is a fresh Debian with ssh and the stack's login key. The other hosts must be healthy, and able to work without the dead one. The command
+writes the new key (and address) to the stack file, has the others forget the dead member, copies another dispatcher's journal to the new host, builds it
+with \`up\`, and waits until all is healthy. It reports what was on the dead host alone. If it is broken off, run it again: it continues where it was.
 --json: {stack, host, seconds, took, lost, notes, flow}
-Exit codes: 0 replaced, and verify finds nothing, 1 could not be done, 2 replaced, and something is broken, which is said; 130 Ctrl-C.
+Exit codes: 0 replaced, and verify finds no broken link, 1 could not be done, 2 replaced, and a link is broken, which is reported; 130 Ctrl-C.
 
   ./warren member replace bunny1 -s op --dry-run
   ./warren member replace bunny1 -s op --host-key "ssh-ed25519 AAAA…"

@@ -13,19 +13,22 @@ export const rotateBook: Book = {
   verb: "rotate",
   asksLate: true,
   options: (command) =>
-    changing(timeoutOption(waitOption(runbookOptions(command), "for all to be whole after a change", 300), 3600))
-      .addArgument(new Argument("<what>", "of which a new one is made").choices(kinds))
-      .argument("[user]", "of the brokers, for password")
-      .option("--cut-off", "refuse a former password although clients are connected by it"),
-  help: `password: of the agents' user (warren:announcements.user) nobody is refused meanwhile: its twin, e.g. feeder-b, gets a new password, agents go over to it
-one by one, and then the former user's password is changed and seen to be refused. The next rotation goes back. Of another user: changed at once.
-cookie: nodes that run take the new one without a restart. tls: the next CA and certificates, trusted before they are shown. ssh: a new key pair, let in by
-all hosts before it takes the old one's place, which is then refused. delivery: key and password by which px delivers to the public data server; products
-wait on px for the seconds in which one side alone has the new ones.
-New secrets are random, and encrypted in the stack file. All has to be whole before, and is whole after each step. Broken off, in whatever way, the same
-command goes on.
+    changing(timeoutOption(waitOption(runbookOptions(command), "for all to recover after a change", 300), 3600))
+      .addArgument(new Argument("<what>", "the secret to renew").choices(kinds))
+      .argument("[user]", "the brokers' user, with password")
+      .option("--cut-off", "refuse the former password although clients are still connected with it"),
+  help: `password USER: for the agents' user (warren:announcements.user) nobody is refused in between. Its twin, e.g. feeder-b, gets a new password, agents change
+  over to it one by one, then the former user gets another password, and a login with the old one is seen to fail. The next rotation goes back. For any
+  other user the password changes at once.
+cookie: the new Erlang cookie, which running nodes accept without a restart.
+tls: a new CA and certificates. Every host trusts the new CA before anybody uses it.
+ssh: a new login key pair. All hosts accept the new key before it replaces the old one, which is then refused.
+delivery: the key and password that px delivers to the public data server with. Products wait on px for the seconds in which one side has the new ones.
+
+New secrets are random, and stored encrypted in the stack file. All must be healthy before, and is healthy after each step. If the command is broken off,
+run it again: it continues where it was.
 --json: {ok, what, phases: [{phase, outcome, seconds?, findings?}], findings, afterwards}
-Exit codes: 0 done, 1 could not be done, 2 something is wrong before or half way, which is said, or the stack file is wrong; 130 Ctrl-C.
+Exit codes: 0 done, 1 could not be done, 2 something was wrong before or half way, which is reported, or the stack file is wrong; 130 Ctrl-C.
 
   ./warren rotate password feeder -s op --dry-run
   ./warren rotate password anonymous -s op

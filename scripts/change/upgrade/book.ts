@@ -11,21 +11,21 @@ export const upgradeBook: Book = {
   verb: "upgrade",
   asksLate: true,
   options: (command) =>
-    changing(waitOption(runbookOptions(command), "for queues to be empty, and for all to be whole", 300))
-      .option("--to <cluster>", "the announcements go to this cluster, which stands beside in `announcements.beside`")
-      .option("--return", "back to the cluster that they came from")
-      .option("--finish", "the cluster beside is let go"),
-  help: `Without --to, --return and --finish: RabbitMQ, Erlang, keepalived and what else \`up\` installs go to the newest versions of the same series that each host's
-archives have, one host at a time, gated and in the order of \`restart\`. All is fetched before the first host's turn. What other packages need is the host's
-own business.
+    changing(waitOption(runbookOptions(command), "for queues to be empty, and for all to recover", 300))
+      .option("--to <cluster>", "move the announcements to this cluster, the one in `announcements.beside`")
+      .option("--return", "move them back to the cluster that they came from")
+      .option("--finish", "let the former cluster go"),
+  help: `Without --to, --return and --finish: upgrades RabbitMQ, Erlang, keepalived and the other packages that \`up\` installs to the newest versions of the same
+series in each host's archives, one host at a time, with the checks and the order of \`restart\`. All packages are fetched before the first host's turn.
+Other packages of the hosts are left alone.
 
-RabbitMQ 3.10 doesn't become 4.0 where it stands: a node of 4.0 doesn't start on its data. So a second cluster is named in the stack file, with hosts of
-its own, the same virtual IP, lower priorities, and \`announcements: {broker: OLD, beside: NEW}\`. The command builds it, makes what clients have on the old
-one, lets its dispatchers know all that went out, moves the virtual IP, carries over what is left in queues, and changes the stack file. No product is lost or
-goes out twice. The old one stays warm until --finish; --return goes back in the same way.
-Broken off in whatever way, the same command goes on where it was. Ctrl-C ends after the step that is under way.
+RabbitMQ 3.10 can't be upgraded to 4.0 in place: a node of 4.0 doesn't start on its data. So name a second cluster in the stack file, with hosts of its own,
+the same virtual IP, lower priorities, and \`announcements: {broker: OLD, beside: NEW}\`. The command builds it, creates there what clients have on the old
+one, tells its dispatchers all that was sent, moves the virtual IP, carries over what is left in queues, and changes the stack file. No product is lost or
+sent twice. The old cluster stays ready until --finish; --return goes back in the same way.
+If the command is broken off, run it again: it continues where it was. Ctrl-C ends after the current step.
 --json: {ok, findings, notes, record, seconds, drained}; of packages {ok, refusals, finding, notes?, turns: [{host, packages: [{name, from, to}], units, outcome}]}
-Exit codes: 0 done, or nothing to do, 1 stopped half way, 2 something is wrong before, and nothing was done, or afterwards, which is said; 130 Ctrl-C.
+Exit codes: 0 done, or nothing to do, 1 stopped half way, 2 something was wrong before, and nothing was done, or afterwards, which is reported; 130 Ctrl-C.
 
   ./warren upgrade -s op --dry-run
   ./warren upgrade -s op
