@@ -3,7 +3,8 @@ import { always, type Command, quote, render, run } from "../commands/command.ts
 import { section } from "../commands/sections.ts";
 import { answerText } from "./ask.ts";
 import type { Hosts } from "./connect.ts";
-import { lastLine, noSsh, shellOf } from "./ssh.ts";
+import { shellOf } from "./shell.ts";
+import { noSsh, whyNoAnswer } from "./ssh.ts";
 
 /** What is done on one host. */
 export interface HostAction {
@@ -36,8 +37,8 @@ export async function act(hosts: Hosts, { host, command, timeoutSeconds }: HostA
   const ended = parseAction(answerText(said.stdout));
   if (ended) return outcomeOf(ended, timeoutSeconds);
   if (said.cause instanceof Error && "code" in said.cause && said.cause.code === "ENOENT") throw noSsh();
-  if (said.signal === "SIGTERM") return { why: `no answer within ${timeoutMs / 1000} s` };
-  return { why: lastLine(said.stderr) || `no whole answer (exit code ${said.exitCode})` };
+  const { signal, stderr, exitCode } = said;
+  return { why: whyNoAnswer({ timedOut: signal === "SIGTERM", timeoutMs, stderr, exitCode }) };
 }
 
 /** Does it where nothing goes on without it. @returns what the host says @throws UserError with the host's words where it can't be done */

@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { execa, type Options } from "execa";
-import { $ } from "zx/core";
 import { UserError } from "../../agents/lib/errors.ts";
 import { printable } from "../../agents/lib/foreign.ts";
 import { quote } from "../commands/command.ts";
@@ -59,7 +58,7 @@ export interface SshResult {
   readonly exitCode: number | undefined;
   readonly stdout: Buffer;
   readonly stderr: string;
-  /** Why it wasn't done, as a person may read it: ssh's or the host's last words, else what became of ssh. */
+  /** See `whyNoAnswer`. */
   readonly why: string;
 }
 
@@ -84,13 +83,23 @@ export async function runSsh(
   if (result.code === "ENOENT") throw noSsh();
   const { exitCode, timedOut, shortMessage } = result;
   const stderr = Buffer.from(result.stderr).toString();
-  const why = timedOut ? `no answer within ${timeoutMs / 1000} s` : lastLine(stderr) || shortMessage;
-  return {
-    exitCode,
-    stdout: Buffer.from(result.stdout),
-    stderr,
-    why: why || `no whole answer (exit code ${exitCode})`,
-  };
+  const why = whyNoAnswer({ timedOut, timeoutMs, stderr, exitCode, else: shortMessage });
+  return { exitCode, stdout: Buffer.from(result.stdout), stderr, why };
+}
+
+interface EndedSsh {
+  readonly timedOut: boolean;
+  readonly timeoutMs: number;
+  readonly stderr: string;
+  readonly exitCode: number | null | undefined;
+  /** What is said where neither ssh nor the host has said anything. */
+  readonly else?: string | undefined;
+}
+
+/** Why there is no whole answer, as a person may read it: ssh's or the host's last words, else what became of ssh. */
+export function whyNoAnswer({ timedOut, timeoutMs, stderr, exitCode, else: otherwise }: EndedSsh): string {
+  if (timedOut) return `no answer within ${timeoutMs / 1000} s`;
+  return lastLine(stderr) || otherwise || `no whole answer (exit code ${exitCode})`;
 }
 
 /**
@@ -99,32 +108,22 @@ export async function runSsh(
 export const transfer = (connection: Connection, script: string, options: SshOptions): Promise<SshResult> =>
   runSsh(connection, asRoot(connection, "sh", "-c", quote(script)), { bytesMax: transferBytesMax, ...options });
 
-/**
- * zx's `$` with a host for its shell, and root for its user. What it is given is a script already: `render` of a command quotes, since zx's own quoting
- * makes text of a value before it sees it. The script goes by standard input. A terminal's Ctrl-C doesn't reach ssh: what was begun gets to its end.
- *
- * @param timeoutMs until ssh is ended
- * @returns a `$` that resolves whatever becomes of the script; its output is the host's
- */
-export const shellOf = (connection: Connection, timeoutMs: number) =>
-  $({
-    ...{ nothrow: true, quiet: true, prefix: "", postfix: "", quote: (script: string) => script },
-    // zx's own `timeout` looks for children with ps(1) and a shell; node's ends ssh alone.
-    spawn: ((script: string) => {
-      const words = [...connection.options, connection.host, "--", ...scriptAsRoot(connection)];
-      const ssh = spawn("ssh", words, { detached: true, timeout: timeoutMs });
-      let bytes = 0;
-      for (const stream of [ssh.stdout, ssh.stderr]) {
-        stream.on("data", ({ length }: Buffer) => {
-          bytes += length;
-          if (bytes > answerBytesMax) ssh.kill();
-        });
-      }
-      // An ssh that has ended reads no more; why it has is in its exit code.
-      ssh.stdin.on("error", () => {}).end(script);
-      return letGo(ssh);
-    }) as typeof spawn,
-  });
+/** Starts a script on a host, as root; it comes by standard input. A terminal's Ctrl-C doesn't reach ssh. @param timeoutMs until ssh is ended by SIGTERM */
+export function startScript(connection: Connection, script: string, timeoutMs: number): ChildProcessWithoutNullStreams {
+  const words = [...connection.options, connection.host, "--", ...scriptAsRoot(connection)];
+  const ssh = spawn("ssh", words, { detached: true, timeout: timeoutMs });
+  let bytes = 0;
+  for (const stream of [ssh.stdout, ssh.stderr]) {
+    stream.on("data", ({ length }: Buffer) => {
+      bytes += length;
+      // By another signal than when the time is over.
+      if (bytes > answerBytesMax) ssh.kill("SIGKILL");
+    });
+  }
+  // An ssh that has ended reads no more; why it has is in its exit code.
+  ssh.stdin.on("error", () => {}).end(script);
+  return letGo(ssh);
+}
 
 const transferBytesMax = 2 ** 31 - 1;
 
