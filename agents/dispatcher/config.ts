@@ -132,8 +132,16 @@ const own = {
     .describe("how often queues are looked for and bound again while connected"),
 };
 
+/** Without what all agents have in common. */
+export const ownSchema = z.object(own).superRefine(checkOwn);
+
 /** What the dispatcher can be told. `example.json` says more. */
-export const configSchema = commonConfig.extend(own).superRefine((config, context) => {
+export const configSchema = commonConfig.extend(own).superRefine(checkOwn);
+
+const topicNames = ["inputTopic", "notifyTopic", "alternateTopic", "twinTopic", "pulledTopic", "markerTopic"] as const;
+
+/** Rules over several keys. */
+function checkOwn(config: z.infer<z.ZodObject<typeof own>>, context: z.RefinementCtx): void {
   if (config.retryDelayMinMs > config.retryDelayMaxMs) {
     const message = `expected at most retryDelayMaxMs (${config.retryDelayMaxMs})`;
     context.addIssue({ code: "custom", path: ["retryDelayMinMs"], message, input: config.retryDelayMinMs });
@@ -158,9 +166,7 @@ export const configSchema = commonConfig.extend(own).superRefine((config, contex
     const message = `expected a topic of its own, but it is within ${topicNames[inside]}`;
     context.addIssue({ code: "custom", path: [name], message, input: config[name] });
   }
-});
-
-const topicNames = ["inputTopic", "notifyTopic", "alternateTopic", "twinTopic", "pulledTopic", "markerTopic"] as const;
+}
 
 export type Config = z.infer<typeof configSchema>;
 

@@ -1,4 +1,4 @@
-import { configSchema as dispatcherSchema } from "../../agents/dispatcher/config.ts";
+import { ownSchema } from "../../agents/dispatcher/config.ts";
 import { describeIssue } from "../../agents/lib/config.ts";
 import type { ConfigIssue } from "../../agents/lib/errors.ts";
 import { adoptedIssues } from "./adopted-rules.ts";
@@ -164,9 +164,8 @@ function announcementIssues({ announcements, hosts }: StackConfig): ConfigIssue[
 
 /** What the dispatcher's own rules over several keys say of the stack's, which has one of them by another name. */
 function dispatcherIssues(announcements: StackConfig["announcements"]): ConfigIssue[] {
-  const broker = { hosts: ["127.0.0.1"], user: announcements.user, passwordFile: "any" };
   const own = { ...dispatcherKeys.parse(announcements), prefetch: announcements.dispatcherPrefetch };
-  const read = dispatcherSchema.safeParse({ broker, metrics: { port: 0 }, ...own }, { reportInput: true });
+  const read = ownSchema.safeParse(own, { reportInput: true });
   const inStack = (text: string) => text.replace(/\bprefetch\b/, "dispatcherPrefetch");
   return (read.error?.issues ?? []).flatMap(describeIssue).map(({ path, message }) => ({
     path: `announcements.${inStack(path)}`,
