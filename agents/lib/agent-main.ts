@@ -179,7 +179,7 @@ async function live<S extends z.ZodType<RunConfig>>(
     version: healthVersion,
     agent: program.name,
     ...(agent?.status() ?? { ok: false, text: "starting" }),
-    ...(pace.lastDoneMs === undefined ? {} : { lastDoneAt: new Date(pace.lastDoneMs).toISOString() }),
+    lastDoneAt: pace.lastDoneAt,
     donePerMinute: pace.donePerMinute,
     ready: lifeCycle.isReady,
   });

@@ -17,8 +17,8 @@ test("the pace is that of the last minute, and is known after one", () => {
 });
 
 test("what was done last has the time at which the count had grown", () => {
-  expect(paced(() => 0, 10).lastDoneMs).toBeUndefined();
-  expect(paced((second) => Math.min(second, 4), 20).lastDoneMs).toBe(1e12 + 4000);
+  expect(paced(() => 0, 10).lastDoneAt).toBeUndefined();
+  expect(paced((second) => Math.min(second, 4), 20).lastDoneAt).toBe(new Date(1e12 + 4000).toISOString());
 });
 
 test("a clock that is set back begins a new minute", () => {

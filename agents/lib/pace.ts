@@ -10,20 +10,20 @@ interface Count {
 export class Pace {
   /** Of the last minute, the oldest first; one that is older stays, for what came after it. */
   readonly #counts: Count[] = [];
-  #lastDoneMs: number | undefined;
+  #lastDoneAt: string | undefined;
 
   /** @param nowMs milliseconds since 1970; where the clock was set back it begins again */
   count(done: number, nowMs: number): void {
     const last = this.#counts.at(-1);
     if (last && nowMs < last.atMs) this.#counts.length = 0;
-    if (done > (last?.done ?? 0)) this.#lastDoneMs = nowMs;
+    if (done > (last?.done ?? 0)) this.#lastDoneAt = new Date(nowMs).toISOString();
     this.#counts.push({ atMs: nowMs, done });
     while ((this.#counts[1]?.atMs ?? nowMs) <= nowMs - windowMs) this.#counts.shift();
   }
 
-  /** Milliseconds since 1970 at which the count was first seen as high as it is now; undefined while nothing was done. */
-  get lastDoneMs(): number | undefined {
-    return this.#lastDoneMs;
+  /** When the count was first seen as high as it is now, as ISO 8601; undefined while nothing was done. */
+  get lastDoneAt(): string | undefined {
+    return this.#lastDoneAt;
   }
 
   /** Of the last minute; undefined until it has run for one. */

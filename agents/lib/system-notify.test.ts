@@ -13,6 +13,8 @@ const pollOptions = { timeout: 30_000 };
 let folder: string;
 let systemd: NotifySocket;
 let agent: ChildProcess | undefined;
+/** What the last one that was run has logged. */
+let output = "";
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "warren-notify-"));
   systemd = await listenForNotices(join(folder, "notify"));
@@ -31,8 +33,13 @@ function run(body: string): ChildProcess {
     ${body}`;
   const words = ["--disable-warning=ExperimentalWarning", "--input-type=module-typescript", "-e", script];
   const env = { ...process.env, NOTIFY_SOCKET: join(folder, "notify"), WATCHDOG_USEC: "100000" };
-  agent = spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "inherit"] });
-  return agent;
+  const child = spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "inherit"] });
+  output = "";
+  child.stdout.on("data", (text) => {
+    output += text;
+  });
+  agent = child;
+  return child;
 }
 
 /** The process that sends for an agent. */
@@ -71,10 +78,6 @@ test("what is sent comes in its order, all of it before the end, also while the 
 
 test("a child that dies is followed by another one, which tells again what holds", async () => {
   const it = run('notify.send({ READY: "1", STATUS: "active" }); setInterval(() => {}, 1000);');
-  let output = "";
-  it.stdout?.on("data", (text) => {
-    output += text;
-  });
   await expect.poll(() => systemd.notices, pollOptions).toEqual(["READY=1\nSTATUS=active"]);
   process.kill(forwarderOf(it), "SIGKILL");
   await expect.poll(() => systemd.notices, pollOptions).toEqual(["READY=1\nSTATUS=active", "READY=1\nSTATUS=active"]);
@@ -113,10 +116,6 @@ test("the child ends with an agent that is killed, and with one that ends by its
 
 test("without perl an agent goes on, and says why systemd hears nothing", async () => {
   const it = run('process.env.PATH = "/none"; notify.send({ READY: "1" }); setInterval(() => {}, 1000);');
-  let output = "";
-  it.stdout?.on("data", (text) => {
-    output += text;
-  });
   await expect.poll(() => output, pollOptions).toContain("spawn perl ENOENT");
   expect(it.exitCode).toBeNull();
 });

@@ -1,14 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { configSchema as announcer } from "../../agents/announcer/config.ts";
-import { configSchema as bridge } from "../../agents/bridge/config.ts";
-import { configSchema as dispatcher } from "../../agents/dispatcher/config.ts";
-import { configSchema as puller } from "../../agents/puller/config.ts";
-import { configSchema as queueManager } from "../../agents/queue-manager/config.ts";
-import { configSchema as receiver } from "../../agents/receiver/config.ts";
-import { configSchema as sender } from "../../agents/sender/config.ts";
-import { configSchema as watcher } from "../../agents/watcher/config.ts";
+import { agentSchemas } from "../../tests/rigs/agent-schemas.ts";
 import { announcementsSchema } from "../config/announcements.ts";
 import { parseStackConfig } from "../config/index.ts";
 import { stackSchema } from "../config/schema.ts";
@@ -16,8 +9,9 @@ import { fixtureModel, stackValues } from "./fixture.ts";
 
 /** By what the name of its file begins with. */
 const schemas: Readonly<Record<string, z.ZodType>> = {
-  ...{ announcer, bridge, dispatcher, puller, receiver, watcher },
-  ...{ "queue-manager": queueManager, delivery: sender, "dd-notify": sender },
+  ...agentSchemas,
+  delivery: agentSchemas.sender,
+  "dd-notify": agentSchemas.sender,
 };
 
 /** Keys of a stack whose schema is not the agent's, and why; their defaults are equal. */

@@ -3,24 +3,14 @@ import { join } from "node:path";
 import ts from "typescript";
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { configSchema as announcer } from "../../agents/announcer/config.ts";
-import { configSchema as bridge } from "../../agents/bridge/config.ts";
-import { configSchema as dispatcher } from "../../agents/dispatcher/config.ts";
 import { commonConfig } from "../../agents/lib/config.ts";
-import { configSchema as puller } from "../../agents/puller/config.ts";
-import { configSchema as queueManager } from "../../agents/queue-manager/config.ts";
-import { configSchema as receiver } from "../../agents/receiver/config.ts";
-import { configSchema as sender } from "../../agents/sender/config.ts";
-import { configSchema as watcher } from "../../agents/watcher/config.ts";
 import { stackSchema } from "../../infra/config/schema.ts";
+import { agentSchemas } from "../rigs/agent-schemas.ts";
 
 const root = join(import.meta.dirname, "../..");
 
 /** Of the folders of agents. */
-const schemas = {
-  ...{ announcer, bridge, dispatcher, puller, "queue-manager": queueManager, receiver, sender, watcher },
-  lib: commonConfig,
-};
+const schemas = { ...agentSchemas, lib: commonConfig };
 
 /** Keys that have a default, all the way down. */
 function keysOf(schema: z.ZodType): string[] {

@@ -1,0 +1,20 @@
+import { configSchema as announcer } from "../../agents/announcer/config.ts";
+import { configSchema as bridge } from "../../agents/bridge/config.ts";
+import { configSchema as dispatcher } from "../../agents/dispatcher/config.ts";
+import { configSchema as puller } from "../../agents/puller/config.ts";
+import { configSchema as queueManager } from "../../agents/queue-manager/config.ts";
+import { configSchema as receiver } from "../../agents/receiver/config.ts";
+import { configSchema as sender } from "../../agents/sender/config.ts";
+import { configSchema as watcher } from "../../agents/watcher/config.ts";
+
+/** What each agent's config file may say, by the agent's folder. */
+export const agentSchemas = {
+  announcer,
+  bridge,
+  dispatcher,
+  puller,
+  "queue-manager": queueManager,
+  receiver,
+  sender,
+  watcher,
+} as const;
