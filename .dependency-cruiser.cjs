@@ -105,7 +105,7 @@ module.exports = {
     onlyTo(
       "hosts-on-model",
       "^infra/hosts/",
-      ["^infra/(hosts|model|commands)/", "^agents/lib/(errors|foreign|whole-file)\\.ts$"],
+      ["^infra/(hosts|model|commands)/", "^agents/lib/(errors|foreign|atomic-file)\\.ts$"],
       "the door to hosts knows connections, not what anybody asks there",
     ),
     onlyTo(

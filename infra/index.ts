@@ -123,7 +123,7 @@ const exitCodeTold = 32;
  * SDK would tell it again, with a stack trace, once for each that waited. The program must fail all the same: the engine takes what a
  * program that succeeds didn't register for given up, and would delete it.
  */
-function tellFailuresOnce(): void {
+function reportFailuresOnce(): void {
   const others = process.listeners("unhandledRejection");
   process.removeAllListeners("unhandledRejection");
   process.on("unhandledRejection", (reason, promise) => {
@@ -135,7 +135,7 @@ function tellFailuresOnce(): void {
   });
 }
 
-tellFailuresOnce();
+reportFailuresOnce();
 let outputs: Awaited<ReturnType<typeof declareStack>>;
 try {
   outputs = await declareStack();

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isWhole, settleWaitMs, wantedPaths } from "../lib/arrivals.ts";
+import { isComplete, settleWaitMs, wantedPaths } from "../lib/arrivals.ts";
 import type { FileFacts, Scan, ScannedCounts, ScanRules } from "../lib/scan.ts";
-import { type Looked, lookOrTell } from "../lib/tree.ts";
+import { inspectOrLog, type PathState } from "../lib/tree.ts";
 import type { TreeJournal } from "../lib/tree-journal.ts";
 import { type ScanTask, TreeScans } from "../lib/tree-scans.ts";
 import type { Arrival, TreeWatchHandlers } from "../lib/tree-watch.ts";
@@ -11,7 +11,7 @@ import { composeAnnouncement, type OutgoingAnnouncement } from "./product.ts";
 /** The world as the announcer needs it. */
 export interface AnnouncerPorts {
   /** See `look` in `tree.ts`; below the root. */
-  readonly look: (path: string) => Looked;
+  readonly look: (path: string) => PathState;
   readonly scan: (start: string, rules: ScanRules) => Promise<Scan>;
   /** Resolves when the announcement is safe: it will be published, whatever happens. Rejects where there is no room. */
   readonly publish: (announcement: OutgoingAnnouncement) => Promise<void>;
@@ -142,8 +142,8 @@ export class Announcer implements TreeWatchHandlers {
 
   #announce(piece: Piece): void {
     const { path, how } = piece;
-    const facts = lookOrTell(path, this.#ports);
-    if (!facts || !isWhole(how, facts) || this.#isKnown(path, facts)) return;
+    const facts = inspectOrLog(path, this.#ports);
+    if (!facts || !isComplete(how, facts) || this.#isKnown(path, facts)) return;
     const announcement = composeAnnouncement(path, facts.size, this.#config);
     if (!announcement.ok) {
       // Remembered like an announced one: a rescan has nothing new to say about it.
@@ -218,7 +218,7 @@ export class Announcer implements TreeWatchHandlers {
     clearTimeout(this.#settling.get(path));
     const timer = setTimeout(() => {
       this.#settling.delete(path);
-      const later = lookOrTell(path, this.#ports);
+      const later = inspectOrLog(path, this.#ports);
       if (later && isSame(later, facts)) this.arrived(path, "found");
     }, waitMs);
     this.#settling.set(path, timer);

@@ -7,7 +7,7 @@ import { brokerHealth, waitingSeconds } from "../lib/health.ts";
 import { scan } from "../lib/scan.ts";
 import { openSpool } from "../lib/spool.ts";
 import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
-import { findRoot, lookInside } from "../lib/tree.ts";
+import { findRoot, inspectInside } from "../lib/tree.ts";
 import { TreeJournal } from "../lib/tree-journal.ts";
 import { TreeWatch } from "../lib/tree-watch.ts";
 import { Announcer } from "./announcer.ts";
@@ -45,7 +45,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     onFailed: (_, outcome) => telemetry.refused(outcome),
   });
   const announcer: Announcer = new Announcer(config, {
-    look: (path) => lookInside(root, path),
+    look: (path) => inspectInside(root, path),
     scan: (folder, rules) => scan(root, folder, rules),
     publish: ({ routingKey, message }) => publisher.publish({ exchange: config.exchange, routingKey, ...message }),
     covers: (folders) => watch.covers(folders),

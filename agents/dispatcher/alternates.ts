@@ -5,7 +5,7 @@ import type { Arrival } from "./claims.ts";
 import type { Incoming, LedgerRecord } from "./events.ts";
 import { type Help, Helps } from "./helps.ts";
 import { type Answer, type Serve, Serves } from "./serves.ts";
-import type { Turn } from "./turn.ts";
+import type { Step } from "./step.ts";
 import { requestsKept, WaitingRequests } from "./waiting-requests.ts";
 
 /**
@@ -13,7 +13,7 @@ import { requestsKept, WaitingRequests } from "./waiting-requests.ts";
  * disk, or the next to come, once; where none comes in time, with the failed announcement itself, for one last round of tries.
  */
 export class Alternates {
-  readonly #turn: Turn;
+  readonly #turn: Step;
   readonly #catchingUp: CatchingUp;
   readonly #serves: Serves;
   readonly #waiting: WaitingRequests;
@@ -29,7 +29,7 @@ export class Alternates {
    */
   readonly #owed: Helps;
 
-  constructor(turn: Turn, catchingUp: CatchingUp) {
+  constructor(turn: Step, catchingUp: CatchingUp) {
     this.#turn = turn;
     this.#catchingUp = catchingUp;
     this.#waiting = new WaitingRequests(turn);

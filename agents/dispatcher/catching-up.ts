@@ -1,7 +1,7 @@
 import { backoffMs } from "../lib/backoff.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
 import type { Incoming } from "./events.ts";
-import type { Turn } from "./turn.ts";
+import type { Step } from "./step.ts";
 
 /** Deliveries that wait to be decided, first in first out. Each has a number: how many came before it, ever. */
 class Aside {
@@ -73,7 +73,7 @@ interface Marker {
  */
 export class CatchingUp {
   readonly aside = new Aside();
-  readonly #turn: Turn;
+  readonly #turn: Step;
   readonly #instance: string;
   /** Deliveries below this number may be decided. */
   #decidableTo = 0;
@@ -81,7 +81,7 @@ export class CatchingUp {
   #markers = 0;
   #notBeforeMs = 0;
 
-  constructor(turn: Turn, instance: string) {
+  constructor(turn: Step, instance: string) {
     this.#turn = turn;
     this.#instance = instance;
   }

@@ -1,6 +1,6 @@
 import { backoffMs } from "../lib/backoff.ts";
 import type { Incoming } from "./events.ts";
-import type { Turn } from "./turn.ts";
+import type { Step } from "./step.ts";
 
 /** A delivery that was read. */
 export interface Arrival {
@@ -39,13 +39,13 @@ export interface Claim {
 
 /** Products that are claimed, by key and by the publish under way. Whoever claims a product publishes it at once. */
 export class Claims {
-  readonly #turn: Turn;
+  readonly #turn: Step;
   readonly #byKey = new Map<string, Claim>();
   /** In the order in which they were sent. */
   readonly #sent = new Map<number, Claim>();
   readonly #retrying = new Set<Claim>();
 
-  constructor(turn: Turn) {
+  constructor(turn: Step) {
     this.#turn = turn;
   }
 

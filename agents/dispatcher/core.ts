@@ -4,7 +4,7 @@ import { Decisions } from "./decisions.ts";
 import type { Effect, Event, Incoming, LedgerRecord } from "./events.ts";
 import { Feed } from "./feed.ts";
 import { Patience } from "./patience.ts";
-import { Turn } from "./turn.ts";
+import { Step } from "./step.ts";
 
 export type CoreState = (typeof dispatcherStates)[number];
 
@@ -19,7 +19,7 @@ const resumeShare = 0.9;
  * nothing goes out twice. This file says whether this host takes announcements at all; see `Decisions` for what it does then.
  */
 export class DispatcherCore {
-  readonly #turn: Turn;
+  readonly #turn: Step;
   readonly #decisions: Decisions;
   readonly #feed: Feed;
   readonly #patience: Patience;
@@ -32,7 +32,7 @@ export class DispatcherCore {
   #leavingSinceMs = 0;
 
   constructor(options: CoreOptions, parts: CoreParts) {
-    this.#turn = new Turn(options, parts);
+    this.#turn = new Step(options, parts);
     this.#decisions = new Decisions(this.#turn, parts.instance);
     this.#feed = new Feed(this.#turn);
     this.#patience = new Patience(this.#turn);

@@ -5,7 +5,7 @@ import { CatchingUp } from "./catching-up.ts";
 import type { Incoming } from "./events.ts";
 import { Products, type Room } from "./products.ts";
 import { readV00 } from "./read-v00.ts";
-import type { Turn } from "./turn.ts";
+import type { Step } from "./step.ts";
 
 /**
  * Deliveries on their way to a decision, and what was decided and is not settled. A host decides while it takes, and nothing
@@ -15,10 +15,10 @@ export class Decisions {
   readonly catchingUp: CatchingUp;
   readonly products: Products;
   readonly alternates: Alternates;
-  readonly #turn: Turn;
+  readonly #turn: Step;
 
   /** `instance`: of this process, see `CoreParts`. */
-  constructor(turn: Turn, instance: string) {
+  constructor(turn: Step, instance: string) {
     this.#turn = turn;
     this.catchingUp = new CatchingUp(turn, instance);
     this.alternates = new Alternates(turn, this.catchingUp);

@@ -11,14 +11,14 @@ import { DispatcherCore } from "./core.ts";
 import { DedupTable } from "./dedup-table.ts";
 import { Effects } from "./effects.ts";
 import type { Effect, Event } from "./events.ts";
-import { InTurn } from "./in-turn.ts";
 import { Input } from "./input.ts";
 import { Journal } from "./journal.ts";
 import { tableReplay } from "./journal-replay.ts";
 import { Ledger } from "./ledger.ts";
 import { LedgerReader } from "./ledger-record.ts";
 import { QueueWatches } from "./queue-watches.ts";
-import { Sources, tellSilence } from "./sources.ts";
+import { SerialHandler } from "./serial-handler.ts";
+import { logSilence, Sources } from "./sources.ts";
 import { StateLog } from "./state-log.ts";
 import { type DispatcherView, statusOf } from "./status.ts";
 import { Telemetry } from "./telemetry.ts";
@@ -66,7 +66,7 @@ export class Dispatcher implements RunningAgent {
   readonly #clockDifference: ClockDifference;
   readonly #timers: NodeJS.Timeout[];
   readonly #watch: AddressWatch | undefined;
-  readonly #events = new InTurn<Event>(
+  readonly #events = new SerialHandler<Event>(
     (event) => this.#handle(event),
     (error) => this.#failed(error),
   );
@@ -232,7 +232,7 @@ export class Dispatcher implements RunningAgent {
 
   /** A host that does not dispatch hears nobody. */
   #listenToSources(): void {
-    if (this.#core.state === "active") tellSilence(this.#sources, this.#context.log, now());
+    if (this.#core.state === "active") logSilence(this.#sources, this.#context.log, now());
   }
 
   #view(): DispatcherView {

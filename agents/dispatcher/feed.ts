@@ -1,14 +1,14 @@
-import { roundingMs, type Turn } from "./turn.ts";
+import { roundingMs, type Step } from "./step.ts";
 
 /** What a subscription is given, and what others are given meanwhile: the broker feeds one consumer at a time. */
 export class Feed {
-  readonly #turn: Turn;
+  readonly #turn: Step;
   #sinceMs = 0;
   #lastMs = 0;
   #fed = false;
   #fenced = false;
 
-  constructor(turn: Turn) {
+  constructor(turn: Step) {
     this.#turn = turn;
   }
 

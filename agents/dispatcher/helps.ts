@@ -1,4 +1,4 @@
-import type { Turn } from "./turn.ts";
+import type { Step } from "./step.ts";
 
 /** What is asked for, and under which topic it is answered. */
 export interface Help {
@@ -15,11 +15,11 @@ const helpsMax = 10_000;
 
 /** Help that products may need later, one a product, for as long as a product is known. In memory only. */
 export class Helps {
-  readonly #turn: Turn;
+  readonly #turn: Step;
   /** By key; the oldest first. */
   readonly #byKey = new Map<string, Help & { readonly sinceMs: number }>();
 
-  constructor(turn: Turn) {
+  constructor(turn: Step) {
     this.#turn = turn;
   }
 

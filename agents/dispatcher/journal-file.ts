@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
+import { syncFolder } from "../lib/atomic-file.ts";
 import type { Log } from "../lib/log.ts";
-import { syncFolder } from "../lib/whole-file.ts";
 import type { Part } from "./journal-buffer.ts";
 import { readTwin, recordLength } from "./journal-record.ts";
 import { type Segment, segmentPath } from "./journal-segment.ts";

@@ -188,7 +188,7 @@ export interface SegmentFile {
 
 /** @throws as `readSegment` */
 export async function readSegmentFile(path: string): Promise<SegmentFile> {
-  const data = await readWhole(path);
+  const data = await readComplete(path);
   const version = readVersion(data);
   if (version === undefined || version === journalVersion)
     return { data, from: version === undefined ? 0 : headerBytes };
@@ -199,7 +199,7 @@ export async function readSegmentFile(path: string): Promise<SegmentFile> {
   );
 }
 
-async function readWhole(path: string): Promise<Buffer> {
+async function readComplete(path: string): Promise<Buffer> {
   const handle = await open(path, openFlags);
   try {
     return await handle.readFile();

@@ -1,12 +1,12 @@
-import type { Turn } from "./turn.ts";
+import type { Step } from "./step.ts";
 
 /** How long the broker may take to settle a publish. What it can't help is not counted: while it is blocked, or disconnected. */
 export class Patience {
-  readonly #turn: Turn;
+  readonly #turn: Step;
   #blocked = false;
   #fromMs = Number.NEGATIVE_INFINITY;
 
-  constructor(turn: Turn) {
+  constructor(turn: Step) {
     this.#turn = turn;
   }
 

@@ -2,9 +2,9 @@ import type { PublishOutcome } from "../lib/publisher.ts";
 import type { Alternates } from "./alternates.ts";
 import type { CatchingUp } from "./catching-up.ts";
 import { type Arrival, type Claim, Claims } from "./claims.ts";
-import { Doubts } from "./doubts.ts";
 import type { LedgerRecord } from "./events.ts";
-import { roundingMs, type Turn } from "./turn.ts";
+import { roundingMs, type Step } from "./step.ts";
+import { UnconfirmedDeliveries } from "./unconfirmed.ts";
 
 /**
  * Whether the table has room. `full`: what was to be decided is kept aside, a record of the ledger is not taken and has
@@ -18,17 +18,17 @@ export type Room = "room" | "full";
  */
 export class Products {
   readonly claims: Claims;
-  readonly doubts: Doubts;
-  readonly #turn: Turn;
+  readonly doubts: UnconfirmedDeliveries;
+  readonly #turn: Step;
   readonly #catchingUp: CatchingUp;
   readonly #alternates: Alternates;
 
-  constructor(turn: Turn, catchingUp: CatchingUp, alternates: Alternates) {
+  constructor(turn: Step, catchingUp: CatchingUp, alternates: Alternates) {
     this.#turn = turn;
     this.#catchingUp = catchingUp;
     this.#alternates = alternates;
     this.claims = new Claims(turn);
-    this.doubts = new Doubts(turn);
+    this.doubts = new UnconfirmedDeliveries(turn);
   }
 
   /** Products known, and on their way. */

@@ -1,7 +1,7 @@
 import { backoffMs } from "../lib/backoff.ts";
 import type { Incoming } from "./events.ts";
 import type { Help } from "./helps.ts";
-import type { Turn } from "./turn.ts";
+import type { Step } from "./step.ts";
 
 /** An alternate on its way out: published and not settled, or about to be published again. */
 export interface Serve extends Help {
@@ -30,11 +30,11 @@ export type Answer = Partial<Pick<Serve, "ref" | "unasked" | "lastRound" | "deli
 
 /** Alternates on their way, one a product. */
 export class Serves {
-  readonly #turn: Turn;
+  readonly #turn: Step;
   readonly #byKey = new Map<string, Serve>();
   readonly #sent = new Map<number, Serve>();
 
-  constructor(turn: Turn) {
+  constructor(turn: Step) {
     this.#turn = turn;
   }
 

@@ -117,7 +117,7 @@ export class Sources {
 }
 
 /** Says in the journal which source is missed, and when it is no longer. To be called now and then while dispatching. */
-export function tellSilence(sources: Sources, log: Log, nowMs: number): void {
+export function logSilence(sources: Sources, log: Log, nowMs: number): void {
   for (const { source, silent, forMs, forgotten } of sources.check(nowMs)) {
     const facts = { source, silentSeconds: Math.round(forMs / 1000) };
     if (silent) log.warn(facts, "a source is silent while another one announces");

@@ -1,6 +1,6 @@
 import type { Incoming } from "./events.ts";
 import type { Help } from "./helps.ts";
-import type { Turn } from "./turn.ts";
+import type { Step } from "./step.ts";
 
 /** One delivery of a request. */
 export interface Asked extends Incoming {
@@ -21,11 +21,11 @@ export const requestsKept = 3;
 
 /** Requests in hand for which there is no twin yet, unacked. */
 export class WaitingRequests {
-  readonly #turn: Turn;
+  readonly #turn: Step;
   /** By key; the oldest first. */
   readonly #byKey = new Map<string, Request>();
 
-  constructor(turn: Turn) {
+  constructor(turn: Step) {
     this.#turn = turn;
   }
 

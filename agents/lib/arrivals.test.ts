@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isWhole, settleWaitMs, wantedPaths } from "./arrivals.ts";
+import { isComplete, settleWaitMs, wantedPaths } from "./arrivals.ts";
 
 const rules = { accept: [], reject: ["^\\.", "\\.tmp$"], settleMs: 100, emptySettleMs: 2000 };
 
@@ -20,9 +20,9 @@ test("names in work are left alone, at any depth; accept narrows what is announc
 });
 
 test("a name just made is whole only as one more link to a file", () => {
-  expect(isWhole("created", { links: 1 })).toBe(false);
-  expect(isWhole("created", { links: 2 })).toBe(true);
-  expect(isWhole("closed", { links: 1 })).toBe(true);
+  expect(isComplete("created", { links: 1 })).toBe(false);
+  expect(isComplete("created", { links: 2 })).toBe(true);
+  expect(isComplete("closed", { links: 1 })).toBe(true);
 });
 
 test("a found file waits until it has rested, an empty one longer, one from a clock ahead no longer than that", () => {

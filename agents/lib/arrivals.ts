@@ -30,7 +30,7 @@ export function wantedPaths(config: { readonly accept: readonly string[]; readon
  * Whether a file that just came under its name is whole. A name that was created is being written still, and its closing
  * will be told, unless the name is one more link to a file that has another: then nobody will open and close it here.
  */
-export function isWhole(how: Arrival | "found", facts: Pick<FileFacts, "links">): boolean {
+export function isComplete(how: Arrival | "found", facts: Pick<FileFacts, "links">): boolean {
   return how !== "created" || facts.links > 1;
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, open, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "./atomic-file.ts";
 import { UserError } from "./errors.ts";
-import { syncFolder } from "./whole-file.ts";
 
 /** What is told beside a file that was put aside. */
 export interface AsideNote {

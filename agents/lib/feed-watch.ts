@@ -18,7 +18,7 @@ export interface FeedWatchOptions {
 const idleMsDefault = 10_000;
 const everyMsDefault = 5000;
 /** Between one look and the next an idle consumer gets its share of whatever passes through a queue that feeds it. */
-const looksMin = 2;
+const pollsMin = 2;
 
 /**
  * A consumer that is subscribed and gets nothing while messages wait: nobody tells it so. Seen with quorum queues whose member on
@@ -68,7 +68,7 @@ export class FeedWatch {
       const { messageCount } = await session.withChannel((channel) => channel.checkQueue(queue));
       if (messageCount === 0) this.#isStarved = false;
       this.#looks = messageCount > 0 && this.#fedAtMs === fedAtMs ? this.#looks + 1 : 0;
-      if (this.#looks >= looksMin) this.#drop(messageCount);
+      if (this.#looks >= pollsMin) this.#drop(messageCount);
     } catch (error) {
       // A queue or a connection that is gone is told and mended elsewhere.
       log.debug({ err: error, queue }, "the queue can't be looked at");

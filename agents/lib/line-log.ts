@@ -12,10 +12,10 @@ import {
 import { unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
+import { openNew, syncFolder } from "./atomic-file.ts";
 import { unwritable } from "./errors.ts";
 import { closeFiles, entriesOf, type LineCodec, linesOf, olderOf, openFiles } from "./file-lines.ts";
 import type { Log } from "./log.ts";
-import { openNew, syncFolder } from "./whole-file.ts";
 
 /** Characters of a torn line that are logged. */
 const shownMax = 80;

@@ -7,7 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeCertificate } from "../../tests/rigs/test-certificates.ts";
-import { inTurn, jsonOf, ManagementClient, type ManagementOptions, NobodyAnswers, reasonOf } from "./management.ts";
+import {
+  jsonOf,
+  ManagementClient,
+  type ManagementOptions,
+  NoMemberAnswers,
+  oneAfterAnother,
+  reasonOf,
+} from "./management.ts";
 
 // What brokers answer is made here; that they answer so is shown by the tests of those who use it.
 
@@ -85,11 +92,11 @@ describe("a request", () => {
     const error: unknown = await open([silent, starting])
       .send({ path: ["x"] })
       .catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(NobodyAnswers);
+    expect(error).toBeInstanceOf(NoMemberAnswers);
     expect((error as Error).message).toMatch(
       new RegExp(`^no management API answers: ${silent}: .*ECONNREFUSED.*; ${starting}: answered 503$`),
     );
-    expect((error as NobodyAnswers).faults.get(starting)).toMatchObject({ status: 503, reason: "booting" });
+    expect((error as NoMemberAnswers).faults.get(starting)).toMatchObject({ status: 503, reason: "booting" });
   });
 
   it("has an end in time, whether nothing comes or the answer stops half way", async () => {
@@ -129,7 +136,7 @@ describe("a request", () => {
       const socket = await taken.promise;
       const closed = once(socket.on("error", () => {}).resume(), "close");
       await client.close();
-      expect(await asked).toBeInstanceOf(NobodyAnswers);
+      expect(await asked).toBeInstanceOf(NoMemberAnswers);
       await closed;
     },
   );
@@ -140,7 +147,7 @@ describe("a request", () => {
       arrived = resolve;
     });
     const client = open([await serve(() => arrived())]);
-    const asked = expect(client.send({ path: ["x"] })).rejects.toThrow(NobodyAnswers);
+    const asked = expect(client.send({ path: ["x"] })).rejects.toThrow(NoMemberAnswers);
     await arrival;
     await client.close();
     await asked;
@@ -187,8 +194,8 @@ it("inTurn says which member's attempt succeeded", async () => {
     if (value < 2) throw new Error("too small");
     return value * 10;
   };
-  expect(await inTurn(Object.entries({ a: 1, b: 2, c: 3 }), attempt)).toEqual({ member: "b", answer: 20 });
-  await expect(inTurn([], attempt)).rejects.toThrow(NobodyAnswers);
+  expect(await oneAfterAnother(Object.entries({ a: 1, b: 2, c: 3 }), attempt)).toEqual({ member: "b", answer: 20 });
+  await expect(oneAfterAnother([], attempt)).rejects.toThrow(NoMemberAnswers);
 });
 
 it("a reason is the API's own, or the beginning of what isn't JSON", () => {

@@ -55,7 +55,7 @@ export class ManagementError extends Error {
 }
 
 /** No member gave a good answer. */
-export class NobodyAnswers extends Error {
+export class NoMemberAnswers extends Error {
   override readonly name = "NobodyAnswers";
   /** Why, by the member's name, in the order of asking. */
   readonly faults: ReadonlyMap<string, Error>;
@@ -76,7 +76,7 @@ export class NobodyAnswers extends Error {
  * @param members with their names
  * @throws NobodyAnswers where all attempts fail, or the signal's reason as soon as it is aborted
  */
-export async function inTurn<M, T>(
+export async function oneAfterAnother<M, T>(
   members: Iterable<readonly [string, M]>,
   attempt: (member: M) => Promise<T>,
   signal?: AbortSignal,
@@ -90,7 +90,7 @@ export async function inTurn<M, T>(
       faults.set(member, error as Error);
     }
   }
-  throw new NobodyAnswers(faults);
+  throw new NoMemberAnswers(faults);
 }
 
 /** Parallel requests to one member; further ones wait, within their time. */
@@ -131,9 +131,9 @@ export class ManagementClient {
     };
     const members = this.#options.urls.map((url) => [url, url] as const);
     try {
-      return (await inTurn(members, attempt, request.signal)).answer;
+      return (await oneAfterAnother(members, attempt, request.signal)).answer;
     } catch (error) {
-      if (failed && error instanceof NobodyAnswers) return failed;
+      if (failed && error instanceof NoMemberAnswers) return failed;
       throw error;
     }
   }

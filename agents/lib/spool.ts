@@ -1,8 +1,8 @@
 import { type FileHandle, mkdir, open, readdir, readFile, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "./atomic-file.ts";
 import type { Log } from "./log.ts";
 import { decodeRecords, encodeRecord, payloadBytesMax, type SpoolRecord } from "./spool-record.ts";
-import { syncFolder } from "./whole-file.ts";
 
 export interface SpoolOptions {
   readonly directory: string;

@@ -4,10 +4,10 @@ import { isOpenAt, placeFlags } from "./open-file.ts";
 import { type FileFacts, factsOf, isGone } from "./scan.ts";
 
 /** What is under a name: a file's facts; nothing, or a folder; or something that is never read: a link, a pipe, what is behind a link. */
-export type Looked = FileFacts | "irregular" | undefined;
+export type PathState = FileFacts | "irregular" | undefined;
 
 /** Looks at one file at once: the event is handled in the turn that brought it. */
-export function look(root: string, path: string): Looked {
+export function inspectPath(root: string, path: string): PathState {
   try {
     // By hand: this runs for every event, and `join` looks through each name for dots.
     const stats = lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
@@ -23,7 +23,7 @@ export function look(root: string, path: string): Looked {
  * The same for who opens no file later, and so can't ask the open one where it is then: the facts are those of what lies below the root, and not of what
  * a link leads to that took the place of one of its folders. Opened without the right to read it, which this user may not have.
  */
-export function lookInside(root: string, path: string): Looked {
+export function inspectInside(root: string, path: string): PathState {
   try {
     const descriptor = openSync(`${root}/${path}`, placeFlags);
     try {
@@ -40,10 +40,10 @@ export function lookInside(root: string, path: string): Looked {
 }
 
 /** A file that can't be looked at (its folder was closed to us) is told, and must not end the agent. */
-export function lookOrTell(
+export function inspectOrLog(
   path: string,
   ports: {
-    look(path: string): Looked;
+    look(path: string): PathState;
     readonly events: { rejected(path: string, reason: string): void; irregular(path: string): void };
   },
 ): FileFacts | undefined {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { writeWholeNow } from "../lib/whole-file.ts";
+import { writeAtomicSync } from "../lib/atomic-file.ts";
 
 const schema = z.array(z.string().min(1));
 
@@ -17,7 +17,7 @@ export function readKnownPeers(file: string, onFailure: (error: Error) => void):
 /** Whole or not at all, and with the system when it returns: a kill loses none. Not synced: what is placed isn't known after a loss of power either. */
 export function writeKnownPeers(file: string, others: readonly string[], onFailure: (error: Error) => void): void {
   try {
-    writeWholeNow(file, JSON.stringify(others));
+    writeAtomicSync(file, JSON.stringify(others));
   } catch (error) {
     onFailure(error as Error);
   }

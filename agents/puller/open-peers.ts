@@ -6,7 +6,7 @@ import type { Config } from "./config.ts";
 import { readKnownPeers, writeKnownPeers } from "./known-peers.ts";
 import { PeerLine } from "./peer-line.ts";
 import type { Inquiry, Standing } from "./peer-message.ts";
-import { Peers, type Word } from "./peers.ts";
+import { type PeerAnswer, Peers } from "./peers.ts";
 import { stateFile } from "./state-file.ts";
 
 export interface OpenPeersOptions {
@@ -22,7 +22,7 @@ export interface OpenPeersOptions {
 /** The other pullers, as this one sees them. */
 export interface OpenPeers {
   readonly counts: { readonly known: number; readonly silent: number };
-  ask(about: Inquiry, signal: AbortSignal): Promise<Word>;
+  ask(about: Inquiry, signal: AbortSignal): Promise<PeerAnswer>;
 }
 
 const nonceBytes = 6;

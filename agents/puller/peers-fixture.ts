@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { aborted } from "../lib/aborted.ts";
 import type { Inquiry, PeerMessage, Standing } from "./peer-message.ts";
-import { Peers, type Word } from "./peers.ts";
+import { type PeerAnswer, Peers } from "./peers.ts";
 
 export const about: Inquiry = {
   ...{ key: "k", url: "http://urp-1/db/p", fileName: "p", sizeBytes: 7, firstArrivalSeconds: 1_421_777_342 },
@@ -108,7 +108,7 @@ export class Node {
     this.placed += 1;
   }
 
-  ask(signal = new AbortController().signal): Promise<Word> {
+  ask(signal = new AbortController().signal): Promise<PeerAnswer> {
     return this.peers.ask(about, signal);
   }
 }

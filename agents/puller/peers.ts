@@ -5,7 +5,7 @@ import { clockMax, type Inquiry, othersMax, type PeerMessage, type Standing } fr
 const settleMsDefault = 2000;
 
 /** `silent`: some gave no answer in time. */
-export type Word = Standing | "silent";
+export type PeerAnswer = Standing | "silent";
 
 export interface PeersOptions {
   /** This puller, also after a restart: host and folder. */
@@ -33,7 +33,7 @@ interface Question {
   isOut: boolean;
   /** Who has nothing of it. */
   readonly denied: Set<string>;
-  readonly word: PromiseWithResolvers<Word>;
+  readonly word: PromiseWithResolvers<PeerAnswer>;
 }
 
 /**
@@ -105,11 +105,11 @@ export class Peers {
    * What another puller has done with a product: its word at once, `nothing` when all have said so, `silent` when `waitMs` is over
    * before. Rejects when `signal` aborts.
    */
-  async ask(about: Inquiry, signal: AbortSignal): Promise<Word> {
+  async ask(about: Inquiry, signal: AbortSignal): Promise<PeerAnswer> {
     const { waitMs, nonce, onSilent } = this.#options;
     const name = `${nonce}-${++this.#sequence}`;
     this.#clock = Math.min(this.#clock + 1, clockMax);
-    const word = Promise.withResolvers<Word>();
+    const word = Promise.withResolvers<PeerAnswer>();
     const question: Question = { about, clock: this.#clock, isOut: false, denied: new Set(), word };
     this.#questions.set(name, question);
     // They asked before, and this puller now waits for their answers.

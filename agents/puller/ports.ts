@@ -5,7 +5,7 @@ import type { DownloadOptions, FaultCause, Outcome } from "./download.ts";
 import type { Order } from "./order.ts";
 import type { SilentOrigin } from "./origins.ts";
 import type { Inquiry } from "./peer-message.ts";
-import type { Word } from "./peers.ts";
+import type { PeerAnswer } from "./peers.ts";
 import type { Receipt } from "./receipts.ts";
 
 /** One announcement in hand. `signal` aborts when it is ours no more: the broker gives it to another puller. */
@@ -26,7 +26,7 @@ export interface PullerPorts {
   /** It did not get that. False where nobody will know: then `part` stays. */
   readonly dropped: (part: string) => boolean;
   /** What other pullers have done with a product. Rejects when `signal` aborts. */
-  readonly askOthers: (about: Inquiry, signal: AbortSignal) => Promise<Word>;
+  readonly askOthers: (about: Inquiry, signal: AbortSignal) => Promise<PeerAnswer>;
   /** Not waited for. */
   readonly sendReceipt: (receipt: Receipt) => void;
   readonly now: () => number;

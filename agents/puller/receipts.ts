@@ -24,7 +24,7 @@ export interface Receipt {
 /** A quarter of an hour's products of a puller at ten a second, in about a megabyte. */
 const waitingMaxDefault = 10_000;
 const retryMsDefault = 200;
-const drainLookMs = 10;
+const drainPollMs = 10;
 
 /**
  * Tells the dispatchers that a product is in a receiver queue folder. No pull waits for it, and no ack depends on it: while the
@@ -61,7 +61,7 @@ export class Receipts {
 
   /** Resolves when the broker has all of them, cannot be told now, or `deadline` aborts. */
   async drained(deadline: AbortSignal): Promise<void> {
-    while (this.pending > 0 && this.#options.session.state === "ready" && !deadline.aborted) await delay(drainLookMs);
+    while (this.pending > 0 && this.#options.session.state === "ready" && !deadline.aborted) await delay(drainPollMs);
   }
 
   #sendWaiting(): void {

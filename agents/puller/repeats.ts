@@ -4,7 +4,7 @@ import type { Provenance } from "./alternates.ts";
 import type { Config } from "./config.ts";
 import type { Order } from "./order.ts";
 import type { Inquiry, Standing } from "./peer-message.ts";
-import type { Word } from "./peers.ts";
+import type { PeerAnswer } from "./peers.ts";
 import type { PlacedBefore } from "./placed-journal.ts";
 import type { PullerPorts } from "./ports.ts";
 import { ProductMemory } from "./product-memory.ts";
@@ -71,7 +71,7 @@ export class Repeats {
   }
 
   /** What the others have done. Rejects when `signal` aborts. */
-  elsewhere(about: Inquiry, signal: AbortSignal): Promise<Word> {
+  elsewhere(about: Inquiry, signal: AbortSignal): Promise<PeerAnswer> {
     return this.#ports.askOthers(about, signal);
   }
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { writeAtomic } from "../lib/atomic-file.ts";
 import { UserError } from "../lib/errors.ts";
-import { writeWhole } from "../lib/whole-file.ts";
 import { keyOf, type Watched } from "./decide.ts";
 
 const watchedList = z.array(
@@ -42,6 +42,6 @@ export class WatchedFile {
   }
 
   async save(watched: ReadonlyMap<string, Watched>): Promise<void> {
-    await writeWhole(this.#path, JSON.stringify([...watched.values()]));
+    await writeAtomic(this.#path, JSON.stringify([...watched.values()]));
   }
 }

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { writeWhole } from "../lib/whole-file.ts";
+import { writeAtomic } from "../lib/atomic-file.ts";
 
 /** The lines of a file, none where it isn't there. Rejects with what the disk says. */
 export async function readLines(file: string): Promise<string[]> {
@@ -12,5 +12,5 @@ export async function readLines(file: string): Promise<string[]> {
 
 /** Writes them whole or not at all; not synced. Rejects with what the disk says. */
 export async function writeLines(file: string, lines: readonly string[]): Promise<void> {
-  await writeWhole(file, [...lines, ""].join("\n"), { mode: 0o644, synced: "nothing" });
+  await writeAtomic(file, [...lines, ""].join("\n"), { mode: 0o644, synced: "nothing" });
 }

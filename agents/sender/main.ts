@@ -8,7 +8,7 @@ import { type Config, configSchema } from "./config.ts";
 import { Duplicates } from "./duplicates.ts";
 import { openAmqp } from "./open-amqp.ts";
 import { logInToServer, openDelivery } from "./open-delivery.ts";
-import { lookThrough } from "./queue-folder.ts";
+import { scanQueue } from "./queue-folder.ts";
 import { Sender } from "./sender.ts";
 import { openTelemetry } from "./telemetry.ts";
 import { Underway } from "./underway.ts";
@@ -16,7 +16,7 @@ import { Underway } from "./underway.ts";
 async function start(context: AgentContext<Config>): Promise<RunningAgent> {
   const { config, log, metrics, lifeCycle, stateDirectory } = context;
   const { queueDirectory } = config;
-  await lookThrough(queueDirectory, config, Date.now()).catch((error: Error) => {
+  await scanQueue(queueDirectory, config, Date.now()).catch((error: Error) => {
     const remedy = `make the folder, owned by the user who runs this agent: install -d -o USER ${queueDirectory}`;
     throw new UserError("queueDirectory", `can't be looked through: ${error.message}`, remedy, { cause: error });
   });

@@ -1,9 +1,9 @@
 import { lstat, mkdir, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { announcementUrl } from "../lib/announcement.ts";
+import { syncFolder, writeAtomic } from "../lib/atomic-file.ts";
 import { UserError } from "../lib/errors.ts";
 import { bad, good, type Result } from "../lib/result.ts";
-import { syncFolder, writeWhole } from "../lib/whole-file.ts";
 import type { DeliveryConfig } from "./config.ts";
 import { nameBytesMax, type Place } from "./place.ts";
 import { priorityLast } from "./px-name.ts";
@@ -83,7 +83,7 @@ export class Notifications {
   async #write(path: string, text: string): Promise<void> {
     this.#sequence += 1;
     const temporary = join(dirname(path), `.notify-${process.pid}-${this.#sequence}.part`);
-    await writeWhole(path, text, { mode: 0o644, temporary, synced: "file" });
+    await writeAtomic(path, text, { mode: 0o644, temporary, synced: "file" });
     await this.#sync(dirname(path));
   }
 

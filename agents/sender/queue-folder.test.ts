@@ -3,7 +3,7 @@ import { existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utim
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lookThrough } from "./queue-folder.ts";
+import { scanQueue } from "./queue-folder.ts";
 
 const rules = { settleMs: 0, emptySettleMs: 0, fileBytesMax: 100 };
 const nowMs = Date.UTC(2013, 5, 6, 14, 0, 0);
@@ -24,7 +24,7 @@ function put(path: string, { content = "x", ageMs = 3_600_000 } = {}): string {
   return file;
 }
 
-const look = (own: Partial<typeof rules> = {}) => lookThrough(root, { ...rules, ...own }, nowMs);
+const look = (own: Partial<typeof rules> = {}) => scanQueue(root, { ...rules, ...own }, nowMs);
 const namesOf = async () => (await look()).files.map(({ path }) => path.slice(root.length + 1));
 
 test("files come by priority, then by time; retransmissions first, what has no priority last", async () => {
@@ -91,7 +91,7 @@ test("an empty folder of an hour of days ago is removed; of today, and of no hou
 });
 
 test("a folder that isn't there is an error, one that vanishes below it is none", async () => {
-  await expect(lookThrough(join(root, "none"), rules, nowMs)).rejects.toThrow("ENOENT");
+  await expect(scanQueue(join(root, "none"), rules, nowMs)).rejects.toThrow("ENOENT");
 });
 
 test("a folder deeper than anybody looks is told of, and all above it is looked through", async () => {
@@ -114,7 +114,7 @@ test("a time that no calendar of four digits has is the last one of those", asyn
       writeFileSync(join(folder, name), "x");
       utimesSync(join(folder, name), time, time);
     }
-    const { files } = await lookThrough(folder, rules, nowMs);
+    const { files } = await scanQueue(folder, rules, nowMs);
     expect(files.map(({ name, time }) => `${name} ${time}`)).toEqual(["early 19700101000000", "late 99991231235959"]);
   } finally {
     rmSync(folder, { recursive: true });

@@ -30,7 +30,7 @@ export interface UnfitFile {
 }
 
 /** What a look through the folder found. */
-export interface Look {
+export interface QueueScan {
   /** In the order in which they are to be sent. */
   readonly files: readonly QueuedFile[];
   readonly unfit: readonly UnfitFile[];
@@ -42,7 +42,7 @@ export interface Look {
   readonly unreadable: readonly string[];
 }
 
-export interface LookRules {
+export interface QueueScanRules {
   readonly settleMs: number;
   readonly emptySettleMs: number;
   readonly fileBytesMax: number;
@@ -64,7 +64,7 @@ const emptyFolderMs = 24 * 3_600_000;
  * Looks through a txq: `PRIORITY/YYYYMMDDHH/FILE`, other depths too. Rejects where the folder itself can't be read. What vanishes
  * meanwhile is passed over.
  */
-export async function lookThrough(root: string, rules: LookRules, nowMs: number): Promise<Look> {
+export async function scanQueue(root: string, rules: QueueScanRules, nowMs: number): Promise<QueueScan> {
   const walk = new Walk(rules, nowMs);
   await walk.folder(root, 0, undefined);
   const byName = (a: QueuedFile, b: QueuedFile) => (a.name < b.name ? -1 : 1);
@@ -74,17 +74,17 @@ export async function lookThrough(root: string, rules: LookRules, nowMs: number)
 
 const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
-class Walk implements Look {
+class Walk implements QueueScan {
   readonly files: QueuedFile[] = [];
   readonly unfit: UnfitFile[] = [];
   readonly folders: string[] = [];
   readonly unreadable: string[] = [];
   settlingMs: number | undefined;
-  readonly #rules: LookRules;
+  readonly #rules: QueueScanRules;
   readonly #nowMs: number;
   #looked = 0;
 
-  constructor(rules: LookRules, nowMs: number) {
+  constructor(rules: QueueScanRules, nowMs: number) {
     this.#rules = rules;
     this.#nowMs = nowMs;
   }

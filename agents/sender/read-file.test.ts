@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lookThrough } from "./queue-folder.ts";
+import { scanQueue } from "./queue-folder.ts";
 import { openQueued } from "./queued-source.ts";
 import { productFacts, readQueued } from "./read-file.ts";
 
@@ -50,7 +50,7 @@ test("a queued file whose folder a link has replaced is gone: the link leads to 
   const rules = { settleMs: 0, emptySettleMs: 0, fileBytesMax: 100 };
   renameSync(join(root, "inner"), join(folder, "outside"));
   symlinkSync(join(folder, "outside"), join(root, "inner"));
-  const [outside] = (await lookThrough(join(folder, "outside"), rules, Date.now())).files;
+  const [outside] = (await scanQueue(join(folder, "outside"), rules, Date.now())).files;
   if (!outside) throw new Error("nothing was found");
   const asQueued = { ...outside, path: join(root, "inner/a") };
   expect(await readQueued(asQueued, root)).toEqual({ kind: "gone" });
@@ -60,7 +60,7 @@ test("a queued file whose folder a link has replaced is gone: the link leads to 
 test("a queue that is itself reached by a link is read", async () => {
   symlinkSync(root, join(folder, "queue"));
   const rules = { settleMs: 0, emptySettleMs: 0, fileBytesMax: 100 };
-  const [file] = (await lookThrough(join(folder, "queue"), rules, Date.now())).files;
+  const [file] = (await scanQueue(join(folder, "queue"), rules, Date.now())).files;
   if (!file) throw new Error("nothing was found");
   expect(await readQueued(file, join(folder, "queue"))).toMatchObject({ kind: "content" });
 });

@@ -7,7 +7,7 @@ import type { QueueConfig } from "./config.ts";
 import { FolderHints } from "./folder-hints.ts";
 import type { Outcome, OutgoingFile, SenderPorts } from "./ports.ts";
 import { validationFault } from "./px-name.ts";
-import { identityOf, type Look, lookThrough, type QueuedFile, type UnfitFile } from "./queue-folder.ts";
+import { identityOf, type QueuedFile, type QueueScan, scanQueue, type UnfitFile } from "./queue-folder.ts";
 import { Removals } from "./removals.ts";
 import type { Underway } from "./underway.ts";
 
@@ -111,9 +111,9 @@ export class Sender {
   async #look(): Promise<void> {
     const { now, events } = this.#ports;
     const beganMs = now();
-    let look: Look;
+    let look: QueueScan;
     try {
-      look = await lookThrough(this.#config.queueDirectory, this.#config, Date.now());
+      look = await scanQueue(this.#config.queueDirectory, this.#config, Date.now());
     } catch (error) {
       this.#trouble(`${this.#config.queueDirectory} can't be looked through: ${(error as Error).message}`);
       return;

@@ -1,5 +1,5 @@
 import type { FileFacts, Scan, ScannedCounts, ScanRules } from "../lib/scan.ts";
-import type { Looked } from "../lib/tree.ts";
+import type { PathState } from "../lib/tree.ts";
 import type { TreeJournal } from "../lib/tree-journal.ts";
 import type { Digest } from "./digest.ts";
 import type { OutgoingMessage } from "./messages.ts";
@@ -7,7 +7,7 @@ import type { OutgoingMessage } from "./messages.ts";
 /** The world as the watcher needs it. Paths are relative to the document root. */
 export interface WatcherPorts {
   /** See `look` in `tree.ts`. */
-  readonly look: (path: string) => Looked;
+  readonly look: (path: string) => PathState;
   readonly digest: (path: string, facts: FileFacts) => Promise<Digest>;
   readonly scan: (folder: string, rules: ScanRules) => Promise<Scan>;
   /** Resolves when all messages are safe: they will be published, whatever happens. Rejects where there is no room. */

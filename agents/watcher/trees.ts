@@ -1,7 +1,7 @@
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { type FileFacts, type Scan, type ScanRules, scan } from "../lib/scan.ts";
-import { findRoot, type Looked, look } from "../lib/tree.ts";
+import { findRoot, inspectPath, type PathState } from "../lib/tree.ts";
 import { TreeWatch, type TreeWatchHandlers } from "../lib/tree-watch.ts";
 import type { Config } from "./config.ts";
 import { type Digest, digestFile } from "./digest.ts";
@@ -61,9 +61,9 @@ export class Trees {
     return digestFile(`${tree.root}/${inner}`, facts, tree.root);
   }
 
-  look(path: string): Looked {
+  look(path: string): PathState {
     const { tree, inner } = this.#locate(path);
-    return look(tree.root, inner);
+    return inspectPath(tree.root, inner);
   }
 
   /** Looks through a tree, or a folder in one. Folders that turn out not to be watched lead to a new watch and a gap. */

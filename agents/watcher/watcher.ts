@@ -1,13 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { aborted } from "../lib/aborted.ts";
-import { isWhole, wantedPaths } from "../lib/arrivals.ts";
+import { isComplete, wantedPaths } from "../lib/arrivals.ts";
 import type { FileFacts } from "../lib/scan.ts";
-import { lookOrTell } from "../lib/tree.ts";
+import { inspectOrLog } from "../lib/tree.ts";
 import type { Arrival, TreeWatchHandlers } from "../lib/tree-watch.ts";
 import type { Config } from "./config.ts";
 import { isSame } from "./digest.ts";
-import { Looks, treeOf } from "./looks.ts";
 import { composeMessages } from "./messages.ts";
+import { Polls, treeOf } from "./polls.ts";
 import { notUtf8, type WatcherPorts } from "./ports.ts";
 import { type Coming, Resting } from "./resting.ts";
 import { waitMsOf } from "./settle.ts";
@@ -34,7 +34,7 @@ export class Watcher {
   readonly #config: Config;
   readonly #ports: WatcherPorts;
   readonly #wanted: ReturnType<typeof wantedPaths>;
-  readonly #looks: Looks;
+  readonly #looks: Polls;
   readonly #stopping = new AbortController();
   readonly #resting = new Resting();
   /** Files that have rested, in the order in which they are read. */
@@ -52,7 +52,7 @@ export class Watcher {
     this.#config = config;
     this.#ports = ports;
     this.#wanted = wantedPaths(config);
-    this.#looks = new Looks({
+    this.#looks = new Polls({
       config,
       ports,
       wanted: this.#wanted,
@@ -112,8 +112,8 @@ export class Watcher {
 
   /** A name just made is being written still, unless it is one more name of a file that has another. */
   #isLink(path: string): boolean {
-    const facts = lookOrTell(path, this.#ports);
-    return facts !== undefined && isWhole("created", facts);
+    const facts = inspectOrLog(path, this.#ports);
+    return facts !== undefined && isComplete("created", facts);
   }
 
   #rest(path: string, coming: Coming, waitMs: number): void {
@@ -166,7 +166,7 @@ export class Watcher {
   }
 
   #judge(path: string, coming: Coming): void {
-    const facts = lookOrTell(path, this.#ports);
+    const facts = inspectOrLog(path, this.#ports);
     if (!facts) {
       this.#ports.events.gone(path);
       return;

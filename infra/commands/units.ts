@@ -74,7 +74,7 @@ export function bringUnit(unit: string, how: "start" | "restart" | "reload"): Co
  * The same for one that may run since before what it reads was written: a run that was killed half way leaves a unit that its package has
  * started, and the next one may have other files for it.
  */
-export const bringAnew = (unit: string, reads: readonly string[]): Command =>
+export const startFromScratch = (unit: string, reads: readonly string[]): Command =>
   or(and(startedAfter(unit, reads), bringUnit(unit, "start")), bringUnit(unit, "restart"));
 
 /**

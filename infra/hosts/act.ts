@@ -24,14 +24,14 @@ export const actionOn = (host: string, title: string, command: Command, timeoutS
 export type ActionOutcome = { readonly output: string } | { readonly why: string };
 
 /** Beyond the time of the command itself: ssh, and a command that has to be killed. */
-const reachMs = 30_000;
+const connectMs = 30_000;
 
 /**
  * Does it as root, and waits for its end. The command ends by its own time on the host, whatever becomes of this side: one that is broken off here is
  * finished there. A terminal's Ctrl-C doesn't reach ssh: what was begun gets to its end, and is heard of.
  */
 export async function act(hosts: Hosts, { host, command, timeoutSeconds }: HostAction): Promise<ActionOutcome> {
-  const timeoutMs = timeoutSeconds * 1000 + reachMs;
+  const timeoutMs = timeoutSeconds * 1000 + connectMs;
   const host$ = shellOf(hosts.connectionTo(host), timeoutMs);
   const said = await host$`${actionScript(command, timeoutSeconds)}`;
   const ended = parseAction(answerText(said.stdout));

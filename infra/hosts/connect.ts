@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { lstat, mkdir } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { writeAtomic } from "../../agents/lib/atomic-file.ts";
 import { UserError } from "../../agents/lib/errors.ts";
-import { writeWhole } from "../../agents/lib/whole-file.ts";
 import type { ConnectionModel } from "../model/types.ts";
 import { ask, type Unreachable } from "./ask.ts";
 import { firstContactFile, type StackHosts } from "./host-keys.ts";
@@ -60,7 +60,7 @@ export async function connect({ stack, hosts }: StackHosts, checkout: string): P
 
 /** Another run's ssh may be reading: to half a list, a host that it lacks would be one that is refused. */
 const write = (file: string, text: string): Promise<void> =>
-  writeWhole(file, text, { mode: 0o644, temporary: `${file}.${randomUUID()}`, synced: "nothing" });
+  writeAtomic(file, text, { mode: 0o644, temporary: `${file}.${randomUUID()}`, synced: "nothing" });
 
 /** Whoever else can write to the folder of shared connections could answer in a host's place. */
 async function makePrivateFolder(folder: string): Promise<void> {

@@ -4,12 +4,12 @@ import type { Observations } from "./index.ts";
  * What mends a unit that runs and yet doesn't do its work, beyond bringing it up: `restart` it; `login`: give the broker its administrator back;
  * `declare`: have the agents connect anew, so that they declare what is missing.
  */
-export type Mend = "restart" | "login" | "declare";
+export type Repair = "restart" | "login" | "declare";
 
 export interface StepDrift {
   /** How the thing differs, for people. */
   readonly differences: readonly string[];
-  readonly mends: readonly Mend[];
+  readonly mends: readonly Repair[];
   /** Those of the differences that are in the step's way, see `hostObstacles`; left out where nothing is. */
   readonly obstacles?: readonly string[];
 }
@@ -41,7 +41,7 @@ export class DriftCollector {
   }
 
   /** @returns whether it was taken: a host that can't be asked can't be mended either */
-  note(host: string, step: string, differences: readonly string[], mends: readonly Mend[] = []): boolean {
+  note(host: string, step: string, differences: readonly string[], mends: readonly Repair[] = []): boolean {
     const steps = this.#hosts.get(host);
     if (!steps) return false;
     const before = steps.get(step);

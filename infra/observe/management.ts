@@ -1,5 +1,5 @@
 import { isNestedAtMost, printable } from "../../agents/lib/foreign.ts";
-import { faultText, inTurn, ManagementClient, ManagementError } from "../../agents/lib/management.ts";
+import { faultText, ManagementClient, ManagementError, oneAfterAnother } from "../../agents/lib/management.ts";
 import type { ClusterModel } from "../model/types.ts";
 
 /** Milliseconds for one question: a management API that works answers in a few, on a machine with far too much to do in two seconds. */
@@ -48,7 +48,7 @@ export const askMembers = <T>(
   path: string,
   read: (answer: unknown) => T,
 ): Promise<{ readonly member: string; readonly answer: T }> =>
-  inTurn(
+  oneAfterAnother(
     cluster.members.map(({ host, address }) => [host, address]),
     async (address) => {
       const management = managementOf(cluster, address, ca);

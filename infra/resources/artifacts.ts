@@ -3,8 +3,8 @@ import { existsSync, globSync, mkdirSync, readFileSync, statSync } from "node:fs
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type BuildOptions, build } from "esbuild";
+import { writeAtomicSync } from "../../agents/lib/atomic-file.ts";
 import { UserError } from "../../agents/lib/errors.ts";
-import { writeWholeNow } from "../../agents/lib/whole-file.ts";
 import { type ArtifactSource, type ArtifactSources, placedAgents } from "../model/types.ts";
 
 /** How an agent becomes one file; part of what a bundle is made from. */
@@ -61,7 +61,7 @@ async function cached(
 ): Promise<ArtifactSource> {
   const note = join(folder, `${name}.json`);
   const made = readMade(note);
-  if (made?.key === key && isWhole(join(folder, "..", ".."), made.artifact)) return made.artifact;
+  if (made?.key === key && isComplete(join(folder, "..", ".."), made.artifact)) return made.artifact;
   const artifact = await make();
   replace(note, JSON.stringify({ key, artifact } satisfies Made));
   return artifact;
@@ -80,7 +80,7 @@ function readMade(note: string): Made | undefined {
  * Is the file the noted one? Two runs at once, with a change between them, could leave one's file beside the other's note. The runtime,
  * which never changes so, is not read again: it has over a hundred megabytes.
  */
-function isWhole(checkout: string, { source, sha256: digest }: ArtifactSource): boolean {
+function isComplete(checkout: string, { source, sha256: digest }: ArtifactSource): boolean {
   const file = join(checkout, source);
   return existsSync(file) && (source.endsWith(".gz") || sha256(readFileSync(file)) === digest);
 }
@@ -152,4 +152,4 @@ const sha256 = (content: string | Uint8Array): string => createHash("sha256").up
 
 /** Also with two runs at once. */
 const replace = (file: string, content: string | Uint8Array): void =>
-  writeWholeNow(file, content, { mode: 0o644, temporary: `${file}.${process.pid}` });
+  writeAtomicSync(file, content, { mode: 0o644, temporary: `${file}.${process.pid}` });

@@ -2,8 +2,8 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { writeAtomic } from "../../agents/lib/atomic-file.ts";
 import { UserError } from "../../agents/lib/errors.ts";
-import { writeWhole } from "../../agents/lib/whole-file.ts";
 import type { StackConfig } from "../config/index.ts";
 import {
   type Certificate,
@@ -133,7 +133,7 @@ export async function writeOperatorCa(stack: string, bundle: string, checkout: s
   await mkdir(dirname(file), { recursive: true });
   const before = kept || !existsSync(file) ? "" : await readFile(file, "utf8");
   const certificates = new Set(`${bundle}${before}`.match(/-----BEGIN .+?-----END [^\n]+\n/gs));
-  await writeWhole(file, [...certificates].join(""), { mode: 0o644, temporary: `${file}.${process.pid}` });
+  await writeAtomic(file, [...certificates].join(""), { mode: 0o644, temporary: `${file}.${process.pid}` });
 }
 
 async function ownAuthority(

@@ -13,12 +13,12 @@ import {
 import { installPackages, makeAccount, purgePackages } from "../commands/packages.ts";
 import { closeConnections, importDefinitions, startBroker } from "../commands/rabbitmq.ts";
 import {
-  bringAnew,
   bringUnit,
   renewPackagedUnit,
   renewProgramUnit,
   renewUnit,
   restartUnit,
+  startFromScratch,
   startUnit,
   stopUnit,
 } from "../commands/units.ts";
@@ -188,7 +188,7 @@ function unitStep(
   return {
     name: unit.name,
     // Its package has started it already, before the files that come after packages were there.
-    create: unit.onChange === "reload" ? bringUnit(unit.name, "reload") : bringAnew(unit.name, unit.reads),
+    create: unit.onChange === "reload" ? bringUnit(unit.name, "reload") : startFromScratch(unit.name, unit.reads),
     renew: programs.length > 0 ? renewProgramUnit(unit.name, programs) : renewUnit(unit.name, unit.onChange),
     repair: startUnit(unit.name),
     mends: {

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { memberStep } from "../model/names.ts";
 import type { EnvironmentModel } from "../model/types.ts";
-import type { HostDrifts, Mend, StepDrift } from "../observe/host-drifts.ts";
+import type { HostDrifts, Repair, StepDrift } from "../observe/host-drifts.ts";
 import { foundStep } from "./found.ts";
 import { hostSteps, memberSteps } from "./host-steps.ts";
 import { refusedStep } from "./refused.ts";
@@ -14,7 +14,7 @@ export interface Kept {
   /** Why the step was last run again on a host that had drifted; empty where it never was. */
   readonly repair: string;
   /** What that repair needed beside the step's own. */
-  readonly mends?: readonly Mend[];
+  readonly mends?: readonly Repair[];
 }
 
 /** `HOST STEP` -> what was kept. */

@@ -1,5 +1,5 @@
 import type { Command } from "../commands/command.ts";
-import type { Mend } from "../observe/host-drifts.ts";
+import type { Repair } from "../observe/host-drifts.ts";
 
 /**
  * One thing that warren keeps on a host, as data: how it is made, renewed and taken off, what it comes after, and how it
@@ -14,7 +14,7 @@ export interface Step {
   /** Runs where the host drifted; the same as `renew` where there is nothing gentler. */
   readonly repair: Command;
   /** What is run after `repair` where that alone doesn't mend what was seen. */
-  readonly mends?: Readonly<Partial<Record<Mend, Command>>>;
+  readonly mends?: Readonly<Partial<Record<Repair, Command>>>;
   readonly remove: Command | undefined;
   readonly timeoutSeconds: number;
   readonly stdin?: { readonly text: string; readonly secret: boolean };

@@ -5,9 +5,9 @@ import { checkout } from "../engine/places.ts";
 import { exitFindings } from "../lib/options.ts";
 import { type DeadFlags, dropBook, listBook, replayBook, selectionOf, showBook } from "./dead/book.ts";
 import { type Doing, messages, nothingMeant, planSettle, settleAll } from "./dead/do.ts";
-import { surveyAll } from "./dead/look.ts";
 import { formatLetter, formatList, formatPlan, letterJson, lookedAt, printable, silentText } from "./dead/report.ts";
 import { groupsJson } from "./dead/select.ts";
+import { surveyAll } from "./dead/survey-all.ts";
 import { type Plan, type Report, type Run, runbook } from "./runbook.ts";
 
 const list = runbook<DeadFlags>(listBook, async (run) => {

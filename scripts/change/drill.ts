@@ -1,7 +1,7 @@
 import { readCommittedConfig } from "../engine/stack-config.ts";
-import { lackWithout } from "../inspect/wholeness.ts";
+import { problemWithout } from "../inspect/health.ts";
 import { exitFindings } from "../lib/options.ts";
-import { lookBefore, requireDrillable, targetOf, verifyAfter } from "./drill/before.ts";
+import { checkBefore, requireDrillable, targetOf, verifyAfter } from "./drill/before.ts";
 import { type DrillFlags, drillBook } from "./drill/book.ts";
 import type { DrillKind } from "./drill/kinds.ts";
 import { drillLogFile, formatDrills, logDrill, readDrills } from "./drill/log.ts";
@@ -21,9 +21,9 @@ export const { define } = runbook<DrillFlags, [DrillKind]>(drillBook, async (run
   const system = await openSystem(run, readCommittedConfig(stack));
   const { looker, reach, replication } = system;
   requireDrillable(kind, stack, system);
-  const { evidence, holder = "", before, lack } = await lookBefore(looker, kind);
+  const { evidence, holder = "", before, lack } = await checkBefore(looker, kind);
   const host = lack ? (flags.host ?? "") : targetOf(kind, evidence, flags.host);
-  const stuck = lack ?? (kind.takesMember ? lackWithout(evidence, host, replication) : undefined);
+  const stuck = lack ?? (kind.takesMember ? problemWithout(evidence, host, replication) : undefined);
   const holdMs = flags.hold * 1000;
   const about = { kind: kind.name, host, before };
 

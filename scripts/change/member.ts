@@ -7,7 +7,7 @@ import { type MemberFlags, memberBook, readPlace } from "./member/book.ts";
 import { gatherFacts } from "./member/facts.ts";
 import { planReplace, progressSchema, type StepName } from "./member/plan.ts";
 import { formatPlan, formatResult } from "./member/report.ts";
-import { bringJournal, forget, pin, standDown, untilWhole } from "./member/steps.ts";
+import { bringJournal, forget, pin, standDown, untilHealthy } from "./member/steps.ts";
 import { up } from "./restore/engine.ts";
 import { untilFlows } from "./restore/flow.ts";
 import { openEngine, runbook } from "./runbook.ts";
@@ -48,7 +48,7 @@ export const { define } = runbook<MemberFlags, [string]>(memberBook, async (run)
         forget: () => forget(replacement),
         journal: () => bringJournal(replacement),
         up: () => up(engine, "up"),
-        whole: () => untilWhole(replacement),
+        whole: () => untilHealthy(replacement),
       };
       const notes: string[] = [];
       const results = await runSteps(kept, begun, begun.steps, async (step) => {

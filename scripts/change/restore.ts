@@ -8,11 +8,11 @@ import { openBackup } from "./backup/file.ts";
 import { passphraseOf } from "./backup/secrets.ts";
 import { type RestoreFlags, restoreBook } from "./restore/book.ts";
 import { type FlowResult, untilFlows } from "./restore/flow.ts";
-import { lookAround } from "./restore/look.ts";
 import { planRestore } from "./restore/plan.ts";
 import { progressSchema, readProgress, stepNames } from "./restore/progress.ts";
 import { formatPlan, formatResult } from "./restore/report.ts";
 import { bringUp, restoreDefinitions, restoreJournals, restoreState } from "./restore/steps.ts";
+import { examine } from "./restore/subject.ts";
 import { openEngine, runbook } from "./runbook.ts";
 
 /** `./warren restore -s STACK --from FILE`: from a backup and hosts, bare ones or not, to products that flow. */
@@ -26,7 +26,7 @@ export const { define } = runbook<RestoreFlags>(restoreBook, async (run) => {
   const before = await readProgress(kept, backup.sha256);
   const engine = await openEngine(run);
   await ensureStack(stack, engine);
-  const subject = await lookAround(stack, await readStackConfig(stack), backup, engine.toolchain);
+  const subject = await examine(stack, await readStackConfig(stack), backup, engine.toolchain);
   const told = { messagesToo: flags.yesOverMessages === true, begunAs: before?.mode };
   const plan = planRestore(subject.offer, subject.here, told);
   const [refusal] = plan.refusals;

@@ -1,35 +1,35 @@
 import { runRecord } from "../engine/run-record.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
-import { holdersOf } from "../inspect/look/evidence.ts";
-import { bareLook } from "../inspect/look/look.ts";
-import { lackBefore, lackOf } from "../inspect/wholeness.ts";
-import { planTurns } from "./restart/plan.ts";
+import { problemBefore, problemOf } from "../inspect/health.ts";
+import { holdersOf } from "../inspect/snapshot/evidence.ts";
+import { bareSnapshot } from "../inspect/snapshot/snapshot.ts";
+import { planHostSteps } from "./restart/plan.ts";
+import { type HostResult, isAllDone, rollHosts } from "./rolling.ts";
 import { stage, take } from "./rollout/actions.ts";
 import { type RolloutFlags, rolloutBook } from "./rollout/book.ts";
 import { giveAllBack, keepNew } from "./rollout/ends.ts";
-import { lookForChanges } from "./rollout/look.ts";
+import { findProgramChanges } from "./rollout/find.ts";
+import { problemsBefore, programProblem } from "./rollout/program-health.ts";
 import { forgetDone, recordOf, rolloutRecord } from "./rollout/record.ts";
 import { formatPlan, reportRollout } from "./rollout/report.ts";
-import { unwell, unwellBefore } from "./rollout/well.ts";
 import { openSystem, remedied, runbook } from "./runbook.ts";
-import { isAllDone, type TurnResult, takeTurns } from "./turns.ts";
 
 /** `./warren rollout -s STACK`: new agents, one host at a time, and back to the former ones where one isn't healthy. */
 export const { define } = runbook<RolloutFlags>(rolloutBook, async (run) => {
   const { stack, flags, signal } = run;
   const kept = runRecord("rollout", stack, rolloutRecord);
-  const changes = await lookForChanges(stack);
+  const changes = await findProgramChanges(stack);
   if (changes.length === 0) {
     await forgetDone(stack, kept);
     return { json: { ok: true, backOn: [], turns: [] }, text: "nothing is new: all run the agents of this checkout\n" };
   }
   const system = await openSystem(run, readCommittedConfig(stack));
-  const evidence = await system.looker.look(bareLook);
-  const record = recordOf(changes, planTurns(evidence.chain, holdersOf(evidence)[0], {}), await kept.read());
+  const evidence = await system.looker.look(bareSnapshot);
+  const record = recordOf(changes, planHostSteps(evidence.chain, holdersOf(evidence)[0], {}), await kept.read());
   const hosts = record.turns.map(({ host }) => host);
   const isBegun = record.done.length > 0 || record.begun !== undefined;
-  const lack = isBegun ? undefined : await lackBefore(system.looker, (seen) => lackOf(seen, { hosts }), signal);
-  const before = unwellBefore(evidence);
+  const lack = isBegun ? undefined : await problemBefore(system.looker, (seen) => problemOf(seen, { hosts }), signal);
+  const before = problemsBefore(evidence);
   const rollout = { ...system, kept, record, changes, signal, healthyWithinMs: flags.wait * 1000 };
 
   return {
@@ -37,15 +37,15 @@ export const { define } = runbook<RolloutFlags>(rolloutBook, async (run) => {
     findings: lack ? [remedied(lack)] : [],
     question: `roll these out on ${stack}`,
     work: async () => {
-      let results: TurnResult[] = [];
+      let results: HostResult[] = [];
       if (record.backFor === undefined) {
         await kept.write(record);
         await stage(system.reach, changes);
-        results = await takeTurns(rollout, async (turn) => {
+        results = await rollHosts(rollout, async (turn) => {
           await turn.stepAside();
           for (const change of changes.filter(({ host }) => host === turn.host)) await turn.$(take(change));
           await turn.healthy();
-          await turn.healthy((seen) => unwell(seen, turn, before), flags.steady * 1000);
+          await turn.healthy((seen) => programProblem(seen, turn, before), flags.steady * 1000);
           await turn.comeBack();
         });
         // Before a host's turn nothing has been done on it: what is wrong then is none of a new agent's.

@@ -2,13 +2,13 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { runRecord } from "../engine/run-record.ts";
 import { requireConfig } from "../engine/stack.ts";
 import { readStackConfig } from "../engine/stack-config.ts";
-import { describeLack, findingWithinMs } from "../inspect/wholeness.ts";
+import { describeProblem, findingWithinMs } from "../inspect/health.ts";
 import { type Kind, type RotateFlags, rotateBook } from "./rotate/book.ts";
 import { rotationOf } from "./rotate/kinds.ts";
 import { type RotationRecord, rotationRecord, runPhases } from "./rotate/phase.ts";
 import { formatRotation, reportRotation, rotationJson } from "./rotate/report.ts";
 import { formerStackFile } from "./rotate/stack-file.ts";
-import { lackNow, type Subject } from "./rotate/subject.ts";
+import { problemNow, type Subject } from "./rotate/subject.ts";
 import { openEngine, remedied, runbook } from "./runbook.ts";
 
 /** `./warren rotate password USER|cookie|tls|ssh|delivery`: a new secret to its last reader, then the former one refused. */
@@ -31,12 +31,12 @@ export const { define } = runbook<RotateFlags, [Kind, string | undefined]>(rotat
   }
   const record: RotationRecord = begun ?? { startedAt, what, done: [] };
   // Half way, something may be lacking that is about to be brought.
-  const lack = begun ? undefined : await lackNow(subject, findingWithinMs);
+  const lack = begun ? undefined : await problemNow(subject, findingWithinMs);
 
   return {
     text: formatRotation(rotation, begun),
     findings: lack ? [remedied(lack)] : [],
-    json: rotationJson(rotation, [], lack ? [describeLack(lack)] : []),
+    json: rotationJson(rotation, [], lack ? [describeProblem(lack)] : []),
     question: `rotate ${what} of ${stack}`,
     work: async () => {
       if (!begun) await former.keep();

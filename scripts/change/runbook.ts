@@ -7,8 +7,8 @@ import { openHosts } from "../engine/hosts.ts";
 import { withStackLock } from "../engine/stack-lock.ts";
 import { freeEngine } from "../engine/toolchain/engine-lock.ts";
 import { ensureToolchain } from "../engine/toolchain/toolchain.ts";
-import { type Looker, openLooker } from "../inspect/look/look.ts";
-import { describeLack, type Lack } from "../inspect/wholeness.ts";
+import { describeProblem, type Problem } from "../inspect/health.ts";
+import { type Observer, openObserver } from "../inspect/snapshot/snapshot.ts";
 import { confirm, requireTerminal } from "../lib/confirm.ts";
 import { type Interruption, interruptibleTwice, interruptibleWithin } from "../lib/interruption.ts";
 import { exitFindings, type RunbookFlags, seconds, stackOf, toJson } from "../lib/options.ts";
@@ -167,11 +167,11 @@ function report(flags: Flags, { json, text, exitCode }: Report): void {
 }
 
 /** A finding with its remedy, in two lines. */
-export const remedied = (lack: Lack): string => `${describeLack(lack)}\n  remedy: ${lack.remedy}`;
+export const remedied = (lack: Problem): string => `${describeProblem(lack)}\n  remedy: ${lack.remedy}`;
 
 /** A running system, as it is looked at and reached. */
 export interface System {
-  readonly looker: Looker;
+  readonly looker: Observer;
   readonly reach: Hosts;
   readonly broker: StackConfig["brokers"][string];
   readonly replication: SeriesTraits["replication"];
@@ -180,7 +180,7 @@ export interface System {
 export async function openSystem({ stack, onEnd }: Run, config: StackConfig): Promise<System> {
   const broker = config.brokers[config.announcements.broker];
   if (!broker) throw new TypeError(`no broker ${config.announcements.broker}`);
-  const looker = await openLooker(stack);
+  const looker = await openObserver(stack);
   onEnd.push(() => looker.close());
   return { looker, reach: await openHosts(stack, config), broker, replication: traitsOf(broker.series).replication };
 }

@@ -3,7 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
 import path from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
-import { writeWhole } from "../lib/files.ts";
+import { writeFileAtomic } from "../lib/files.ts";
 import { engineMistake } from "./engine-mistake.ts";
 import { checkout, nodeProgram } from "./places.ts";
 import {
@@ -164,7 +164,7 @@ export async function ensureStack(stack: string, options: PulumiOptions = {}): P
   // Creating takes no --config-file; in a folder with a project file of the same name the engine finds a lab's config.
   const folder = path.dirname(settings.configFile);
   const project = path.join(folder, "Pulumi.yaml");
-  await writeWhole(project, `name: ${projectName}\nruntime: nodejs\n`);
+  await writeFileAtomic(project, `name: ${projectName}\nruntime: nodejs\n`);
   try {
     await readPulumi(["--cwd", folder, ...create], { ...options, stack, toolchain });
   } finally {

@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import type { z } from "zod";
 import { UserError } from "../../agents/lib/errors.ts";
-import { writeWhole } from "../lib/files.ts";
+import { writeFileAtomic } from "../lib/files.ts";
 import { checkout } from "./places.ts";
 import { lockFile } from "./stack-lock.ts";
 
@@ -58,7 +58,7 @@ export function runRecord<Content>(
         "delete it to begin anew; look at the hosts first",
       );
     },
-    write: (content) => writeWhole(file, `${JSON.stringify(content, undefined, 2)}\n`),
+    write: (content) => writeFileAtomic(file, `${JSON.stringify(content, undefined, 2)}\n`),
     remove: () => rm(file, { force: true }),
   };
 }

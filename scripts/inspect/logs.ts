@@ -6,7 +6,7 @@ import { readCommittedConfig } from "../engine/stack-config.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, words } from "../lib/options.ts";
 import { followJournals } from "./logs/follow.ts";
 import { formatLine, type JournalQuery, journalQuestion, type LogLine, merged, parseJournal } from "./logs/journal.ts";
-import { type Chain, chainOf } from "./look/chain.ts";
+import { type Chain, chainOf } from "./snapshot/chain.ts";
 
 interface Flags extends RunbookFlags {
   readonly host?: readonly string[];

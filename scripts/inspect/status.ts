@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { wantsColor } from "../lib/color.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, stackOf, toJson } from "../lib/options.ts";
 import { pause } from "../lib/poll.ts";
-import { openLooker } from "./look/look.ts";
+import { openObserver } from "./snapshot/snapshot.ts";
 import { formatStatus, hasFindings, type Status, statusOf } from "./status/screen.ts";
 
 interface Flags extends RunbookFlags {
@@ -54,7 +54,7 @@ async function runStatus(flags: Flags): Promise<void> {
 }
 
 async function showStatus(flags: Flags, signal: AbortSignal): Promise<void> {
-  const looker = await openLooker(stackOf(flags, "status"));
+  const looker = await openObserver(stackOf(flags, "status"));
   const live = flags.watch === true && process.stdout.isTTY === true && !flags.json;
   const look = () => looker.look({ withMetrics: true, withFetches: false });
   try {

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { openHosts } from "../engine/hosts.ts";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, stackOf, toJson } from "../lib/options.ts";
-import { type Chain, chainOf } from "./look/chain.ts";
+import { type Chain, chainOf } from "./snapshot/chain.ts";
 import { formatTrace, parseTrace, type Sighting, traced, traceQuestion } from "./trace/trace.ts";
 
 /** A puller's journal of some days is read whole. */

@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { readCommittedConfig } from "../engine/stack-config.ts";
 import { wantsColor } from "../lib/color.ts";
 import { exitFindings, type RunbookFlags, runbookOptions, seconds, stackOf, toJson } from "../lib/options.ts";
-import type { Evidence } from "./look/evidence.ts";
-import { type Looker, openLooker } from "./look/look.ts";
+import type { Evidence } from "./snapshot/evidence.ts";
+import { type Observer, openObserver } from "./snapshot/snapshot.ts";
 import { type Verification, verify } from "./verify/judge.ts";
 import type { ProbeResult } from "./verify/probe/hops.ts";
 import { publicNameDefault } from "./verify/probe/product.ts";
@@ -65,7 +65,7 @@ Exit codes: 0 no broken link, 1 could not be done, 2 a link is broken, a probe h
 
 async function runVerify(flags: Flags): Promise<void> {
   const stack = stackOf(flags, "verify");
-  const looker = await openLooker(stack);
+  const looker = await openObserver(stack);
   try {
     const evidence = await looker.look({ withMetrics: false, withFetches: true, withinMs: flags.within * 1000 });
     if (flags.evidence !== undefined) await writeFile(flags.evidence, toJson(evidence));
@@ -78,7 +78,7 @@ async function runVerify(flags: Flags): Promise<void> {
   }
 }
 
-function sendProbes(looker: Looker, evidence: Evidence, stack: string, flags: Flags): Promise<ProbeResult[]> {
+function sendProbes(looker: Observer, evidence: Evidence, stack: string, flags: Flags): Promise<ProbeResult[]> {
   const senders = Object.entries(readCommittedConfig(stack).datamart?.delivery?.senders ?? {});
   const rules = Object.fromEntries(senders.map(([name, sender]) => [name, sender.rules]));
   return probe(evidence, looker.reach, { withinSeconds: flags.deadline, publicName: flags.publicName, rules });

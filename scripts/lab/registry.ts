@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 import { isLabStack, labStacks } from "../engine/lab-stacks.ts";
-import { writeWhole } from "../lib/files.ts";
+import { writeFileAtomic } from "../lib/files.ts";
 import { withLock } from "../lib/machine-lock.ts";
 import { isAlive } from "../lib/process-stat.ts";
 import { subnetOwner } from "./network.ts";
@@ -30,7 +30,7 @@ const recordPath = (index: number) => join(runDirectory, `${index}.json`);
 
 export async function writeRecord(record: LabRecord): Promise<void> {
   await mkdir(join(runDirectory, String(record.index)), { recursive: true, mode: 0o700 });
-  await writeWhole(recordPath(record.index), `${JSON.stringify(record, undefined, 2)}\n`);
+  await writeFileAtomic(recordPath(record.index), `${JSON.stringify(record, undefined, 2)}\n`);
 }
 
 export async function removeRecord(index: number): Promise<void> {

@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { type FileContent, writeAtomic as writeFileWhole } from "../../agents/lib/atomic-file.ts";
 import { fileFault } from "../../agents/lib/errors.ts";
-import { type WholeContent, writeWhole as writeFileWhole } from "../../agents/lib/whole-file.ts";
 
 /**
- * A file of warren's or of its user: as `writeWhole` of agents, synced, in a folder that is made where it is missing, also with several runs at once.
+ * A file of warren's or of its user: as `writeAtomic` of agents, synced, in a folder that is made where it is missing, also with several runs at once.
  *
  * @throws UserError where rights, mounts or a full disk keep this user from it
  */
-export async function writeWhole(file: string, content: WholeContent, mode = 0o644): Promise<void> {
+export async function writeFileAtomic(file: string, content: FileContent, mode = 0o644): Promise<void> {
   try {
     await mkdir(path.dirname(file), { recursive: true });
     await writeFileWhole(file, content, { mode, temporary: temporaryName(file) });
@@ -31,7 +31,7 @@ export function temporaryName(place: string): string {
  * Makes a file or folder whole or not at all: `make` fills a temporary name in the same folder, which then gets the name
  * `place`. What a killed run left there before is removed first, so it is called under a lock.
  */
-export async function makeWhole(place: string, make: (temporary: string) => Promise<void>): Promise<void> {
+export async function makeComplete(place: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const folder = path.dirname(place);
   await mkdir(folder, { recursive: true });
   for (const name of await readdir(folder)) {

@@ -10,7 +10,7 @@ import { checkout } from "../engine/places.ts";
 import { newConfigFile, stackSettings } from "../engine/stack.ts";
 import { showProgress } from "../engine/toolchain/progress.ts";
 import { ensureToolchain } from "../engine/toolchain/toolchain.ts";
-import { writeWhole } from "../lib/files.ts";
+import { writeFileAtomic } from "../lib/files.ts";
 import { formatColumns } from "../lib/table.ts";
 import { askHosts } from "./adopt/ask.ts";
 import { readPasswords } from "./adopt/passwords.ts";
@@ -108,7 +108,7 @@ async function adopt(hosts: string[], options: Options): Promise<void> {
     if (!options.json) process.stderr.write(`\n${formatAdoption(adopted)}`);
     return;
   }
-  await writeWhole(file, text);
+  await writeFileAtomic(file, text);
   progress.line(`wrote ${said.file}`);
   const record = {
     stack,

@@ -1,6 +1,6 @@
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
-import { writeWhole } from "../../agents/lib/whole-file.ts";
+import { writeAtomic } from "../../agents/lib/atomic-file.ts";
 import { poll } from "../lib/poll.ts";
 
 /** The loop looks ten times a second; a busy machine may let it wait, half a minute where the broker has just started. */
@@ -23,7 +23,7 @@ export function evaluatorLoop(directory: string): string {
 export async function evaluateIn(directory: string, expression: string, isRunning: () => boolean): Promise<string> {
   const [script, answer] = [path.join(directory, scriptName), path.join(directory, answerName)];
   await rm(answer, { force: true });
-  await writeWhole(script, `${expression}.\n`, { synced: "nothing" });
+  await writeAtomic(script, `${expression}.\n`, { synced: "nothing" });
   const asked = async () => {
     const text = await readFile(answer, "utf8").catch(() => undefined);
     return text === undefined ? !isRunning() && { text } : { text };

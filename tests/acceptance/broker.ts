@@ -5,20 +5,20 @@ import { managementOf } from "../../infra/observe/management.ts";
 import { readOperatorCa } from "../../scripts/engine/operator-ca.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
 import { poll } from "../../scripts/lib/poll.ts";
+import { awaitHealed } from "../chaos/healed.ts";
 import { closeScene, openScene } from "../chaos/scene.ts";
-import { awaitHealed } from "../chaos/whole.ts";
 import { lab, stackConfig } from "./subject.ts";
 
 /** A killed broker waits some seconds, boots, joins, and its replicas are filled; then the virtual IP comes back. */
-const wholeTimeoutMs = 90_000;
+const healthyTimeoutMs = 90_000;
 
 /** Waits until the cluster is healthy, so that the next fault meets what the first one met. */
-export async function untilWhole(): Promise<void> {
+export async function untilHealthy(): Promise<void> {
   const scene = await openScene(lab, await stackConfig());
   try {
-    const missing = await awaitHealed(scene, { withinMs: wholeTimeoutMs });
+    const missing = await awaitHealed(scene, { withinMs: healthyTimeoutMs });
     if (missing !== undefined)
-      throw new Error(`not within ${wholeTimeoutMs / 1000} s: the cluster is whole: ${missing}`);
+      throw new Error(`not within ${healthyTimeoutMs / 1000} s: the cluster is whole: ${missing}`);
   } finally {
     closeScene(scene);
   }

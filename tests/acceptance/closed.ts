@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from "vitest";
+import { brokerSubject, dialFrom, dialFromHere } from "./dial.ts";
 import { part } from "./one-lab.ts";
-import { brokerSubject, reachFrom, reachFromHere } from "./reach.ts";
 import { withChangedStack } from "./stack-file.ts";
 import { expectNothingToChange, on, textOf, untilPrints, up } from "./subject.ts";
 import { certificates } from "./tls.ts";
@@ -37,10 +37,10 @@ function ports(): void {
         for (const port of clusterPorts) {
           const what = `${target.name}:${port}`;
           for (const { name } of members)
-            expect(await reachFrom(name, target.address, port), `${name} to ${what}`).toBe("open");
-          expect(await reachFrom(target.name, "127.0.0.1", port), `${what} on its loopback`).toBe("open");
-          expect(await reachFrom(outsider, target.address, port), `${outsider} to ${what}`).toBe("refused");
-          expect(await reachFromHere(target.address, port), `this machine to ${what}`).toBe("refused");
+            expect(await dialFrom(name, target.address, port), `${name} to ${what}`).toBe("open");
+          expect(await dialFrom(target.name, "127.0.0.1", port), `${what} on its loopback`).toBe("open");
+          expect(await dialFrom(outsider, target.address, port), `${outsider} to ${what}`).toBe("refused");
+          expect(await dialFromHere(target.address, port), `this machine to ${what}`).toBe("refused");
         }
       }
     });
@@ -51,16 +51,16 @@ function ports(): void {
         const { management } = broker;
         const listens = await textOf(name, `ss -Hltn 'sport = :${management.port}' | tr -s ' ' | cut -d' ' -f4`);
         expect(listens).toBe(`${management.address}:${management.port}`);
-        expect(await reachFrom(outsider, address, broker.tlsPort)).toBe("open");
-        expect(await reachFrom(outsider, address, broker.port)).toBe(broker.plainText ? "open" : "refused");
-        expect(await reachFrom(name, "127.0.0.1", broker.port)).toBe("open");
-        expect(await reachFrom(outsider, address, 15_672)).toBe("refused");
+        expect(await dialFrom(outsider, address, broker.tlsPort)).toBe("open");
+        expect(await dialFrom(outsider, address, broker.port)).toBe(broker.plainText ? "open" : "refused");
+        expect(await dialFrom(name, "127.0.0.1", broker.port)).toBe("open");
+        expect(await dialFrom(outsider, address, 15_672)).toBe("refused");
       }
     });
 
     it("are closed again when nftables.service has emptied the ruleset, and it shows where they aren't", async () => {
       const { first, outsider } = await brokerSubject();
-      const epmd = () => reachFrom(outsider, first.address, 4369);
+      const epmd = () => dialFrom(outsider, first.address, 4369);
       try {
         for (const verb of ["start", "reload", "restart"]) {
           await on(first.name, `systemctl ${verb} nftables`);
@@ -85,7 +85,7 @@ export function managementFrom(): void {
       const own = await textOf(first.name, "ip -4 route show default | cut -d' ' -f3");
       const { port } = broker.management;
       const from = ["config", "warren:brokers", config.announcements.broker, "management", "from"];
-      expect(await reachFrom(outsider, first.address, port)).toBe("open");
+      expect(await dialFrom(outsider, first.address, port)).toBe("open");
       await on(first.name, "nft add table inet others");
       try {
         await withChangedStack(
@@ -93,14 +93,14 @@ export function managementFrom(): void {
           async () => {
             const narrowed = await up();
             expect(narrowed.exitCode, narrowed.output).toBe(0);
-            expect(await reachFrom(outsider, first.address, port)).toBe("refused");
-            expect(await reachFrom(second.name, first.address, port)).toBe("open");
-            expect(await reachFromHere(first.address, port)).toBe("open");
+            expect(await dialFrom(outsider, first.address, port)).toBe("refused");
+            expect(await dialFrom(second.name, first.address, port)).toBe("open");
+            expect(await dialFromHere(first.address, port)).toBe("open");
           },
         );
         const widened = await up();
         expect(widened.exitCode, widened.output).toBe(0);
-        expect(await reachFrom(outsider, first.address, port)).toBe("open");
+        expect(await dialFrom(outsider, first.address, port)).toBe("open");
         expect(await textOf(first.name, "nft list tables")).toContain("table inet others");
       } finally {
         await on(first.name, "nft delete table inet others");

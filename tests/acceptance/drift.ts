@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from "vitest";
 import { brokerVirtualIp } from "../../scripts/lab/virtual-ip.ts";
-import { untilWhole } from "./broker.ts";
+import { untilHealthy } from "./broker.ts";
 import { labCluster } from "./broker-change.ts";
 import { bindingGone, ctl, type DriftRow, furtherRows, rows, strangers } from "./drift-rows.ts";
 import { driftTable, noteRow, noteSaid } from "./drift-table.ts";
@@ -92,7 +92,7 @@ export function driftOfMembers(): void {
     });
 
     it("is found and repaired where a member has left, an exchange is another, and nobody holds the virtual IP", async () => {
-      await untilWhole();
+      await untilHealthy();
       const { address } = brokerVirtualIp(await stackConfig());
       const there = await doAll(furtherRows(address));
       const seen = await preview();
@@ -104,7 +104,7 @@ export function driftOfMembers(): void {
       expect(repaired.exitCode, repaired.output).toBe(0);
       expect(changedObjects(repaired)).toEqual(mendsOf(there));
       await on("bunny2", "systemctl kill --signal=CONT keepalived.service");
-      await untilWhole();
+      await untilHealthy();
       await untilClean();
       for (const row of there) noteRow(row);
     });
@@ -128,7 +128,7 @@ export function driftOfMembers(): void {
       const repaired = await up();
       expect(repaired.exitCode, repaired.output).toBe(0);
       expect(changedObjects(repaired)).toEqual([...row.mends, "urp-1 /etc/hosts"].sort());
-      await untilWhole();
+      await untilHealthy();
       await untilClean();
       noteRow(row);
     });

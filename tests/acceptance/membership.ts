@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { untilWhole } from "./broker.ts";
+import { untilHealthy } from "./broker.ts";
 import { noteSeconds } from "./figures.ts";
 import { part } from "./one-lab.ts";
 import { withChangedStack } from "./stack-file.ts";
@@ -69,7 +69,7 @@ export function membership({ mended = true }: Limits = {}): void {
         noteSeconds("up by which it joins again", joined.seconds);
         expect(joined.exitCode, joined.output).toBe(0);
         await expectCluster(members);
-        await untilWhole();
+        await untilHealthy();
       },
       testWithinMs,
     );
@@ -108,6 +108,6 @@ async function mend(members: readonly string[]): Promise<void> {
   const mended = await up();
   expect(mended.exitCode, mended.output).toBe(0);
   await expectCluster(members);
-  await untilWhole();
+  await untilHealthy();
   await until("nothing is left to do", 60_000, async () => (await preview("--expect-no-changes")).exitCode === 0);
 }

@@ -11,7 +11,7 @@ import { passwordOf, type StackConfig } from "../../infra/config/index.ts";
 import { traitsOf } from "../../infra/config/series.ts";
 import { operatorCaPath } from "../../scripts/engine/operator-ca.ts";
 import { brokerVirtualIp } from "../../scripts/lab/virtual-ip.ts";
-import { untilWhole, withChannel } from "./broker.ts";
+import { untilHealthy, withChannel } from "./broker.ts";
 import { note } from "./figures.ts";
 import { part } from "./one-lab.ts";
 import { lab, on, stackConfig, until } from "./subject.ts";
@@ -31,7 +31,7 @@ export function messagesSurvive(): void {
     it("are all there when every node has died by kill -9, one after the other, and clients went on meanwhile", async () => {
       const config = await stackConfig();
       const folder = await mkdtemp(join(tmpdir(), "warren-survive-"));
-      await untilWhole();
+      await untilHealthy();
       const clients = await openClients(config, folder);
       try {
         await Promise.all([clients.publisher.ready(), clients.consumer.ready()]);
@@ -42,7 +42,7 @@ export function messagesSurvive(): void {
           await until("messages are confirmed", 30_000, async () => publishing.confirmed.size > before);
           await on(host, "kill -9 $(pgrep -x beam.smp)");
           // Its own management API is silent now: the cluster is whole no sooner than this node is back and in step.
-          await untilWhole();
+          await untilHealthy();
         }
         const { confirmed, longestPauseMs } = await publishing.finish();
         expect(confirmed).toHaveLength(messages);

@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { StackConfig } from "../../infra/config/index.ts";
-import { type Looker, openLooker } from "../../scripts/inspect/look/look.ts";
+import { type Observer, openObserver } from "../../scripts/inspect/snapshot/snapshot.ts";
 import { type Verification, verify } from "../../scripts/inspect/verify/judge.ts";
 import { hopsOf, type ProbeResult } from "../../scripts/inspect/verify/probe/hops.ts";
 import { checkoutDirectory } from "../../scripts/lab/paths.ts";
@@ -54,7 +54,7 @@ export const faultsOfEachKind: readonly LabFault[] = Object.values(
  */
 export function verifyNamesFaults({ faults = allFaults, answerWithinSeconds = 5, options = [] }: Trial = {}): void {
   part("verify names the first broken link where", () => {
-    let looker: Looker;
+    let looker: Observer;
     let trickle: Trickle;
     let config: StackConfig;
     const slowest: number[] = [];
@@ -62,7 +62,7 @@ export function verifyNamesFaults({ faults = allFaults, answerWithinSeconds = 5,
     beforeAll(async () => {
       config = await stackConfig();
       trickle = await startTrickle(config);
-      looker = await openLooker(lab);
+      looker = await openObserver(lab);
       await untilSound(looker);
     }, soundWithinMs + 30_000);
     afterAll(async () => {
@@ -158,7 +158,7 @@ async function untilNamed(
   return named ?? (last as Said);
 }
 
-async function untilSound(looker: Looker): Promise<void> {
+async function untilSound(looker: Observer): Promise<void> {
   let broken = "";
   const sound = await poll(
     async () => {

@@ -3,7 +3,7 @@ import type { StackConfig } from "../../infra/config/index.ts";
 import { bootHost, cutLink, healLink, killHost } from "../../scripts/lab/index.ts";
 import { brokerVirtualIp, virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { median } from "../../scripts/lib/statistics.ts";
-import { untilWhole } from "./broker.ts";
+import { untilHealthy } from "./broker.ts";
 import { note } from "./figures.ts";
 import { part } from "./one-lab.ts";
 import { lab, on, stackConfig } from "./subject.ts";
@@ -92,6 +92,6 @@ async function moved(config: StackConfig, fault: Pick<Fault, "make" | "mend">): 
   const move = await watchMove({ lab, address, port }, { from, to }, () => fault.make(from), moveWithinMs).finally(() =>
     fault.mend(from),
   );
-  await untilWhole();
+  await untilHealthy();
   return move;
 }

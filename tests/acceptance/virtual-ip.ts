@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { logEvents } from "../../agents/lib/log-events.ts";
 import { brokerUrl, hostsOf } from "../../scripts/lab/send-products.ts";
 import { brokerVirtualIp, virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
-import { untilWhole } from "./broker.ts";
+import { untilHealthy } from "./broker.ts";
 import { note, noteSeconds } from "./figures.ts";
 import { part } from "./one-lab.ts";
 import { lab, on, stackConfig, textOf, until, untilPrints } from "./subject.ts";
@@ -21,7 +21,7 @@ export function virtualIp(): void {
       const [first = "", second = ""] = hostsOf(await stackConfig(), "bunny");
       // The kernel's events, not the look that makes up for them: `ip monitor` can run in the unit's sandbox.
       for (const host of [first, second]) await untilPrints(host, "pgrep --exact ip | wc -l", "1", 10_000);
-      await untilWhole();
+      await untilHealthy();
       const words = `"event":"${logEvents.addressHeld}"`;
       const before = await lastSaid(second, "warren-dispatcher", words);
       await on(first, "systemctl stop keepalived");
@@ -38,7 +38,7 @@ export function virtualIp(): void {
       } finally {
         await on(first, "systemctl start keepalived");
       }
-      await untilWhole();
+      await untilHealthy();
     });
 
     it("leaves a host whose dispatcher is killed at once, and stays with a broker where no dispatcher is", async () => {
@@ -57,7 +57,7 @@ export function virtualIp(): void {
       const seconds = (held ?? Number.NaN) - killed;
       note("dispatcher killed, the other one has the address after", `${Math.round(seconds * 1000)} ms`, "500 ms");
       expect(seconds).toBeLessThan(1);
-      await untilWhole();
+      await untilHealthy();
       await on(first, "systemctl stop warren-dispatcher");
       await on(second, "systemctl stop warren-dispatcher");
       try {
@@ -66,7 +66,7 @@ export function virtualIp(): void {
       } finally {
         await Promise.all([first, second].map((host) => on(host, "systemctl start warren-dispatcher")));
       }
-      await untilWhole();
+      await untilHealthy();
     });
 
     it("stays where it is while a dispatcher restarts, and goes and comes when an operator says so", async () => {
@@ -83,7 +83,7 @@ export function virtualIp(): void {
       await holderIs(second);
       await on(first, "/usr/local/lib/warren/stand-back no");
       await holderIs(first);
-      await untilWhole();
+      await untilHealthy();
     });
 
     it("leaves no connection behind on the host that it left: the broker there gives messages back at once", async () => {
@@ -105,7 +105,7 @@ export function virtualIp(): void {
       } finally {
         await on(first, "systemctl start keepalived");
       }
-      await untilWhole();
+      await untilHealthy();
     });
 
     it("is told of in the journal where two hosts have it, and where none has", async () => {
@@ -129,7 +129,7 @@ export function virtualIp(): void {
         await on(first, "systemctl start keepalived");
         await on(second, "systemctl start keepalived");
       }
-      await untilWhole();
+      await untilHealthy();
     });
 
     it("goes away from a broker with an alarm, and stays where it is best when all have one", async () => {
@@ -145,7 +145,7 @@ export function virtualIp(): void {
       } finally {
         await Promise.all([first, second].map((host) => alarm(host, false)));
       }
-      await untilWhole();
+      await untilHealthy();
     });
   });
 }

@@ -3,11 +3,11 @@ import { pause } from "../../scripts/lib/poll.ts";
 import { longestPauseMs, type RoundRecord, takeOverMs } from "./account.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Fault, Targets } from "./faults.ts";
+import { awaitHealed } from "./healed.ts";
 import type { PlannedRound } from "./plan.ts";
 import type { Scene } from "./scene.ts";
 import { askSteps, type Steps, type Struck } from "./steps.ts";
 import { tapQueue } from "./tap.ts";
-import { awaitHealed } from "./whole.ts";
 
 export interface RoundOptions {
   readonly scene: Scene;

@@ -9,6 +9,7 @@ import { watchDeliveries } from "./deliveries.ts";
 import { Evidence, type ProductRecord } from "./evidence.ts";
 import type { Fault } from "./faults.ts";
 import { healAll } from "./heal.ts";
+import { awaitHealed } from "./healed.ts";
 import { planRounds } from "./plan.ts";
 import { runMark } from "./products.ts";
 import { describeRound } from "./report.ts";
@@ -16,7 +17,6 @@ import { makeRound } from "./round.ts";
 import { onlooker, type Scene, tapPlace } from "./scene.ts";
 import { openChaosTap, removeTapQueue, tapQueue } from "./tap.ts";
 import { startTraffic } from "./traffic.ts";
-import { awaitHealed } from "./whole.ts";
 
 export interface ChaosOptions {
   readonly scene: Scene;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { fixtureConfig } from "../../infra/model/fixture.ts";
-import { chainOf } from "../../scripts/inspect/look/chain.ts";
+import { chainOf } from "../../scripts/inspect/snapshot/chain.ts";
 import { steps } from "../../scripts/inspect/verify/judge.ts";
 import { publicFaults } from "./public.ts";
 import { radarFaults } from "./radar.ts";

@@ -1,5 +1,5 @@
 import type { Effect, Event } from "../../agents/dispatcher/events.ts";
-import { InTurn } from "../../agents/dispatcher/in-turn.ts";
+import { SerialHandler } from "../../agents/dispatcher/serial-handler.ts";
 import type { Marks } from "../../agents/lib/headers.ts";
 import type { Broker } from "./broker.ts";
 import { Connection } from "./connection.ts";
@@ -57,7 +57,7 @@ export class Host {
   readonly #options: HostOptions;
   readonly #around: Surroundings;
   readonly #shell: Shell;
-  readonly #events = new InTurn<Event>(
+  readonly #events = new SerialHandler<Event>(
     (event) => {
       if (this.core) this.#handle(this.core, event);
     },

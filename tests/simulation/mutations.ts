@@ -63,7 +63,7 @@ export const sourceMutations: readonly SourceMutation[] = [
   },
   {
     name: "gives a doubt up at once",
-    file: "doubts.ts",
+    file: "unconfirmed.ts",
     find: "if (held.atMs + doubtMs > atMs) return undefined;",
     replace: "return key;",
   },

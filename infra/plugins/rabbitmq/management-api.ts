@@ -6,7 +6,7 @@ import {
   ManagementError,
   type ManagementOptions,
   type ManagementRequest,
-  NobodyAnswers,
+  NoMemberAnswers,
 } from "../../../agents/lib/management.ts";
 import type { Value } from "../lib/values.ts";
 import { ApiError, unreachable } from "./api-error.ts";
@@ -108,7 +108,7 @@ export class ManagementApi {
       try {
         return await this.#client.send({ method, path, body, signal });
       } catch (error) {
-        if (!(error instanceof NobodyAnswers)) throw error;
+        if (!(error instanceof NoMemberAnswers)) throw error;
         const faults = [...error.faults];
         const last = faults.at(-1);
         if (!last) throw error;

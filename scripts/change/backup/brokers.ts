@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { NobodyAnswers } from "../../../agents/lib/management.ts";
+import { NoMemberAnswers } from "../../../agents/lib/management.ts";
 import type { ClusterModel } from "../../../infra/model/types.ts";
 import { askMembers, managementUrl } from "../../../infra/observe/management.ts";
 import type { Value } from "../../../infra/plugins/lib/values.ts";
@@ -27,7 +27,7 @@ async function askFirst<T>(
     try {
       return await askMembers(cluster, ca, path, read);
     } catch (error) {
-      if (!(error instanceof NobodyAnswers)) throw error;
+      if (!(error instanceof NoMemberAnswers)) throw error;
       if (round === roundsMax) return { why: error.reasons };
     }
   }

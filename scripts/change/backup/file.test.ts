@@ -223,10 +223,10 @@ describe("a disk that is full", () => {
     const module = JSON.stringify(join(import.meta.dirname, "../../lib/files.ts"));
     const script = `
       import { readFile, readdir } from "node:fs/promises";
-      import { writeWhole } from ${module};
+      import { writeFileAtomic } from ${module};
       const file = ${JSON.stringify(join(disk, "op.backup"))};
-      await writeWhole(file, Buffer.from("before"));
-      const error = await writeWhole(file, Buffer.alloc(200_000)).catch((reason) => reason);
+      await writeFileAtomic(file, Buffer.from("before"));
+      const error = await writeFileAtomic(file, Buffer.alloc(200_000)).catch((reason) => reason);
       console.log(JSON.stringify([error.format(), await readFile(file, "utf8"), await readdir(${JSON.stringify(disk)})]));`;
     const mounted = 'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"';
     const node = [process.execPath, "--input-type=module-typescript", "-e", script];

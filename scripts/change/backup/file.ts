@@ -5,7 +5,7 @@ import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileFault, UserError } from "../../../agents/lib/errors.ts";
 import { committedStacks } from "../../engine/stack.ts";
-import { writeWhole } from "../../lib/files.ts";
+import { writeFileAtomic } from "../../lib/files.ts";
 import { type Entries, magic, readStart, seal, unseal } from "./container.ts";
 import { formerMagic, openFormer } from "./former-container.ts";
 import {
@@ -52,7 +52,7 @@ export async function writeBackup(
   );
   const text = Buffer.from(JSON.stringify(manifest, undefined, 2));
   const sealed = seal([[manifestName, text], [fingerprintKeyName, key], ...contents], createdAt, passphrase);
-  await writeWhole(file, await sealed, 0o600);
+  await writeFileAtomic(file, await sealed, 0o600);
   return { manifest, bytes: (await stat(file)).size };
 }
 

@@ -1,7 +1,7 @@
 import { productName } from "../../../agents/lib/announcement.ts";
 import { quote } from "../../../infra/commands/command.ts";
 import { readSections, section } from "../../../infra/commands/sections.ts";
-import { askJournal, readJournal } from "../../inspect/look/agent-journal.ts";
+import { askJournal, readJournal } from "../../inspect/snapshot/agent-journal.ts";
 
 /** What a radar server announced, and what a puller's host placed, by the journals that they keep for themselves. Times are each host's own. */
 export interface HostAccount {

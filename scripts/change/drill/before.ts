@@ -1,8 +1,8 @@
 import { UserError } from "../../../agents/lib/errors.ts";
-import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
-import type { Looker } from "../../inspect/look/look.ts";
+import { awaitNoProblem, findingWithinMs, type Problem, problemOf } from "../../inspect/health.ts";
+import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
+import type { Observer } from "../../inspect/snapshot/snapshot.ts";
 import { verify } from "../../inspect/verify/judge.ts";
-import { awaitNoLack, findingWithinMs, type Lack, lackOf } from "../../inspect/wholeness.ts";
 import type { System } from "../runbook.ts";
 import type { DrillKind } from "./kinds.ts";
 import { type Broken, brokenOf, brokenSince } from "./report.ts";
@@ -34,33 +34,33 @@ export function targetOf(kind: DrillKind, evidence: Evidence, wanted: string | u
 interface Before {
   readonly evidence: Evidence;
   /** What is wrong that a drill would make worse. */
-  readonly lack: Lack | undefined;
+  readonly lack: Problem | undefined;
   readonly holder: string | undefined;
   /** What `verify` finds in the same look. */
   readonly before: readonly Broken[];
 }
 
-export async function lookBefore(looker: Looker, kind: DrillKind): Promise<Before> {
+export async function checkBefore(looker: Observer, kind: DrillKind): Promise<Before> {
   let evidence: Evidence | undefined;
   const look = async () => {
-    evidence = await looker.look(wholeLook);
+    evidence = await looker.look(fullSnapshot);
     return evidence;
   };
-  const judge = (seen: Evidence) => lackOf(seen, { hosts: kind.needs(looker.chain) });
-  const lack = await awaitNoLack(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
+  const judge = (seen: Evidence) => problemOf(seen, { hosts: kind.needs(looker.chain) });
+  const lack = await awaitNoProblem(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
   if (!evidence) throw new TypeError("nothing was looked at");
   return { evidence, lack, holder: holdersOf(evidence)[0], before: brokenIn(evidence) };
 }
 
-const wholeLook = { withMetrics: false, withFetches: true };
+const fullSnapshot = { withMetrics: false, withFetches: true };
 
 const brokenIn = (evidence: Evidence): Broken[] =>
   brokenOf(verify(evidence, { productAgeSeconds: evidence.chain.silenceSeconds }));
 
-export async function verifyAfter(looker: Looker, before: readonly Broken[]): Promise<Broken[]> {
+export async function verifyAfter(looker: Observer, before: readonly Broken[]): Promise<Broken[]> {
   const deadlineMs = performance.now() + findingWithinMs;
   for (;;) {
-    const after = brokenIn(await looker.look(wholeLook));
+    const after = brokenIn(await looker.look(fullSnapshot));
     if (brokenSince(before, after).length === 0 || performance.now() > deadlineMs) return after;
   }
 }

@@ -22,7 +22,7 @@ import { render } from "../../../infra/commands/command.ts";
 import { answered } from "../../../infra/commands/fixture.ts";
 import { section } from "../../../infra/commands/sections.ts";
 import type { LogLine } from "../../inspect/logs/journal.ts";
-import { type Installed, onTestHost, openPlacedIn, writeSegment } from "../../inspect/look/journal-fixture.ts";
+import { type Installed, onTestHost, openPlacedIn, writeSegment } from "../../inspect/snapshot/journal-fixture.ts";
 import { soundEvidence } from "../../inspect/verify/fixture.ts";
 import { accountOf, accountQuestion, parseAccount } from "./account.ts";
 import { drillKinds } from "./kinds.ts";

@@ -2,11 +2,11 @@ import { always, and, type Command, run } from "../../../infra/commands/command.
 import type { HostAction } from "../../../infra/hosts/act.ts";
 import { clusterPort } from "../../../infra/model/firewall.ts";
 import { brokerUnit, dispatcherUnit } from "../../../infra/model/names.ts";
-import { type Chain, chainHostOf } from "../../inspect/look/chain.ts";
-import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
+import type { Problem } from "../../inspect/health.ts";
+import { type Chain, chainHostOf } from "../../inspect/snapshot/chain.ts";
+import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
 import { onHost } from "../../inspect/verify/step.ts";
-import type { Lack } from "../../inspect/wholeness.ts";
-import { lackAway, letBack, letBackByHand, moveAway } from "../stand-back.ts";
+import { letBack, letBackByHand, moveAway, moveAwayProblem } from "../step-aside.ts";
 import { armUndo, disarmUndo, tellMoment } from "../undo-timer.ts";
 
 /** One thing that is broken on purpose, on one host, and mended again. */
@@ -30,7 +30,7 @@ export interface DrillKind {
   readonly strike: (chain: Chain, host: string, atMostSeconds: number) => HostAction;
   readonly heal: (chain: Chain, host: string) => HostAction;
   /** What is lacking until it has come to what it should; from then on it is held. */
-  readonly lackUntil: (evidence: Evidence, host: string) => Lack | undefined;
+  readonly lackUntil: (evidence: Evidence, host: string) => Problem | undefined;
   /** For a person, where this machine can't reach the host any more. */
   readonly healByHand: (chain: Chain, host: string) => string;
 }
@@ -104,7 +104,7 @@ const vip: Pick<DrillKind, "strike" | "heal" | "healByHand"> = {
 };
 
 /** Until the other members miss it. */
-function lackApart(evidence: Evidence, host: string): Lack | undefined {
+function partitionProblem(evidence: Evidence, host: string): Problem | undefined {
   const { chain, broker } = evidence;
   for (const one of chain.members.filter((member) => member !== host)) {
     const answer = broker.members[one];
@@ -130,7 +130,7 @@ export const drillKinds: readonly DrillKind[] = [
     expectation: "the next host takes it, its dispatcher goes on",
     ...{ targets: holders, hostsLeast: 1, needs: nobody, takesMember: false, pauseWantedMs: 300 },
     ...vip,
-    lackUntil: lackAway,
+    lackUntil: moveAwayProblem,
   },
   {
     name: "broker",
@@ -138,7 +138,7 @@ export const drillKinds: readonly DrillKind[] = [
     expectation: "the virtual IP moves, clients go on at another member, queues have all that was confirmed",
     ...{ targets: holders, hostsLeast: 1, needs: nobody, takesMember: true, pauseWantedMs: 2000 },
     ...down([brokerUnit]),
-    lackUntil: lackAway,
+    lackUntil: moveAwayProblem,
   },
   {
     name: "dispatcher",
@@ -146,7 +146,7 @@ export const drillKinds: readonly DrillKind[] = [
     expectation: "the virtual IP moves, the other dispatcher knows what went out",
     ...{ targets: holders, hostsLeast: 1, needs: nobody, takesMember: false, pauseWantedMs: 1000 },
     ...down([dispatcherUnit]),
-    lackUntil: lackAway,
+    lackUntil: moveAwayProblem,
   },
   {
     name: "urp",
@@ -177,6 +177,6 @@ export const drillKinds: readonly DrillKind[] = [
     },
     ...{ hostsLeast: 2, needs: nobody, takesMember: true, pauseWantedMs: 2000 },
     ...apart,
-    lackUntil: lackApart,
+    lackUntil: partitionProblem,
   },
 ];

@@ -2,8 +2,8 @@ import { type LogEvent, logEvents } from "../../../agents/lib/log-events.ts";
 import { quote } from "../../../infra/commands/command.ts";
 import { section } from "../../../infra/commands/sections.ts";
 import { eventOf, journalQuestion, type LogLine, parseJournal } from "../../inspect/logs/journal.ts";
-import { askJournal, readJournal } from "../../inspect/look/agent-journal.ts";
-import { type Chain, chainHostOf } from "../../inspect/look/chain.ts";
+import { askJournal, readJournal } from "../../inspect/snapshot/agent-journal.ts";
+import { type Chain, chainHostOf } from "../../inspect/snapshot/chain.ts";
 
 /** When a dispatcher took a product to send it on: for the first time that it came. */
 export interface Dispatched {

@@ -1,9 +1,9 @@
 import { act } from "../../../infra/hosts/act.ts";
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
-import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
-import { bareLook, type Looker } from "../../inspect/look/look.ts";
-import { awaitNoLack, describeLack, type Lack, lackOf } from "../../inspect/wholeness.ts";
+import { awaitNoProblem, describeProblem, type Problem, problemOf } from "../../inspect/health.ts";
+import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
+import { bareSnapshot, type Observer } from "../../inspect/snapshot/snapshot.ts";
 import { pause, poll } from "../../lib/poll.ts";
 import type { Run } from "../runbook.ts";
 import { toldAtMs } from "../undo-timer.ts";
@@ -20,7 +20,7 @@ import {
 
 export interface Drill {
   readonly kind: DrillKind;
-  readonly looker: Looker;
+  readonly looker: Observer;
   readonly reach: Hosts;
   /** Whom it is done to. */
   readonly host: string;
@@ -79,7 +79,7 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
   if ("why" in struck) {
     trouble.push({ what: `it could not be done: ${struck.why}`, remedy: kind.healByHand(chain, host) });
   } else {
-    const found = await awaitLook(drill, signal, (evidence) => kind.lackUntil(evidence, host));
+    const found = await awaitSnapshot(drill, signal, (evidence) => kind.lackUntil(evidence, host));
     during = found.holder ?? holder;
     if (found.lack && !signal.aborted) {
       const what = `it did not come to what is expected in time: ${found.lack.host}, ${found.lack.evidence}`;
@@ -97,9 +97,9 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
     const itself = `${host} does so itself after ${undoneAfterSeconds(drill)} s`;
     trouble.push({ what: `it can't be mended: ${healed.why}; ${itself}`, remedy: kind.healByHand(chain, host) });
   }
-  const { lack } = await awaitLook(drill, undefined, (seen) => lackOf(seen, { hosts: kind.needs(chain) }));
+  const { lack } = await awaitSnapshot(drill, undefined, (seen) => problemOf(seen, { hosts: kind.needs(chain) }));
   drill.broken.heal = undefined;
-  if (lack) trouble.push({ what: `not as before: ${describeLack(lack)}`, remedy: lack.remedy });
+  if (lack) trouble.push({ what: `not as before: ${describeProblem(lack)}`, remedy: lack.remedy });
   else say("all is whole again");
 
   const [struckAtMs, healedAtMs] = [struck, healed].map((one) => ("why" in one ? undefined : toldAtMs(one.output)));
@@ -141,20 +141,20 @@ function healOnce({ kind, looker, reach, host }: Drill, striking: Promise<unknow
   };
 }
 
-async function awaitLook(
+async function awaitSnapshot(
   { looker, movesWithinMs, say }: Drill,
   signal: AbortSignal | undefined,
-  judge: (evidence: Evidence) => Lack | undefined,
-): Promise<{ readonly lack: Lack | undefined; readonly holder: string | undefined }> {
+  judge: (evidence: Evidence) => Problem | undefined,
+): Promise<{ readonly lack: Problem | undefined; readonly holder: string | undefined }> {
   let holder: string | undefined;
   const look = async (): Promise<Evidence> => {
-    const evidence = await looker.look(bareLook);
+    const evidence = await looker.look(bareSnapshot);
     holder = holdersOf(evidence)[0];
     return evidence;
   };
-  const onLack = ({ host, evidence }: Lack) => say(`waits: ${host}: ${evidence}`);
+  const onLack = ({ host, evidence }: Problem) => say(`waits: ${host}: ${evidence}`);
   try {
-    return { lack: await awaitNoLack(look, judge, { withinMs: movesWithinMs, signal, onLack }), holder };
+    return { lack: await awaitNoProblem(look, judge, { withinMs: movesWithinMs, signal, onLack }), holder };
   } catch (error) {
     if (!signal?.aborted) throw error;
     return { lack: undefined, holder };

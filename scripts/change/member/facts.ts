@@ -8,11 +8,11 @@ import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { connectionOf } from "../../../infra/model/connection.ts";
 import { openHosts } from "../../engine/hosts.ts";
 import { readCommittedConfig } from "../../engine/stack-config.ts";
-import type { Evidence } from "../../inspect/look/evidence.ts";
-import { bareLook, type Looker, openLooker } from "../../inspect/look/look.ts";
-import { awaitNoLack, type Lack } from "../../inspect/wholeness.ts";
+import { awaitNoProblem, type Problem } from "../../inspect/health.ts";
+import type { Evidence } from "../../inspect/snapshot/evidence.ts";
+import { bareSnapshot, type Observer, openObserver } from "../../inspect/snapshot/snapshot.ts";
 import { askHostState } from "../backup/journals.ts";
-import { type Facts, lackBeside } from "./plan.ts";
+import { type Facts, problemElsewhere } from "./plan.ts";
 
 /** A look that comes at a bad moment is no finding: members that have just lost one elect leaders, and an address moves. */
 const settledWithinMs = 30_000;
@@ -33,9 +33,9 @@ export async function gatherFacts(
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
   const replication = broker ? traitsOf(broker.series).replication : "mirrored";
   const reach = await openHosts(stack, config);
-  const looker = await openLooker(stack);
+  const looker = await openObserver(stack);
   const [evidence, state, offeredKey] = await Promise.all([
-    settledEvidence(looker, (evidence) => (told.isResumed ? undefined : lackBeside(evidence, host, replication))),
+    settledEvidence(looker, (evidence) => (told.isResumed ? undefined : problemElsewhere(evidence, host, replication))),
     askHostState(reach, host),
     offeredBy(host, address, config, reach),
   ]).finally(() => looker.close());
@@ -46,10 +46,13 @@ export async function gatherFacts(
   };
 }
 
-async function settledEvidence(looker: Looker, judge: (evidence: Evidence) => Lack | undefined): Promise<Evidence> {
+async function settledEvidence(
+  looker: Observer,
+  judge: (evidence: Evidence) => Problem | undefined,
+): Promise<Evidence> {
   let last: Evidence | undefined;
-  const look = async () => (last = await looker.look(bareLook));
-  await awaitNoLack(look, judge, { withinMs: settledWithinMs, onLack: () => {} });
+  const look = async () => (last = await looker.look(bareSnapshot));
+  await awaitNoProblem(look, judge, { withinMs: settledWithinMs, onLack: () => {} });
   return last ?? (await look());
 }
 

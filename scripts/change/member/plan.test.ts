@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Evidence } from "../../inspect/look/evidence.ts";
+import type { Evidence } from "../../inspect/snapshot/evidence.ts";
 import { type Draft, queueOf, soundEvidence } from "../../inspect/verify/fixture.ts";
 import { type Facts, planReplace, type Told } from "./plan.ts";
 

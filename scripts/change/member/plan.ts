@@ -2,9 +2,9 @@ import { z } from "zod";
 import type { SeriesTraits } from "../../../infra/config/series.ts";
 import type { Unreachable } from "../../../infra/hosts/ask.ts";
 import { fingerprintOf } from "../../../infra/model/host-key.ts";
-import { chainHostOf } from "../../inspect/look/chain.ts";
-import type { Evidence } from "../../inspect/look/evidence.ts";
-import { canSpare, describeLack, type Lack, lackOf, lackWithout } from "../../inspect/wholeness.ts";
+import { canSpare, describeProblem, type Problem, problemOf, problemWithout } from "../../inspect/health.ts";
+import { chainHostOf } from "../../inspect/snapshot/chain.ts";
+import type { Evidence } from "../../inspect/snapshot/evidence.ts";
 import type { HostState } from "../backup/journals.ts";
 
 /** In their order. Each may be done again after it was broken off half way. */
@@ -139,21 +139,21 @@ function unfit({ host, stack, isAdopted, members, replication, evidence }: Facts
 
 /** What the others lack to go on without it. */
 function lacking({ host, replication, evidence }: Facts): ReplacePlan["refusals"] {
-  const lack = lackBeside(evidence, host, replication);
+  const lack = problemElsewhere(evidence, host, replication);
   if (!lack) return [];
-  const what = `the others are not whole: ${describeLack(lack)}`;
+  const what = `the others are not whole: ${describeProblem(lack)}`;
   return [{ what, remedy: lack.remedy }];
 }
 
 /** What is lacking in the cluster beside a host, as if that were none of it; and what its queues lack to go on without it. Pure. */
-export function lackBeside(
+export function problemElsewhere(
   evidence: Evidence,
   host: string,
   replication: SeriesTraits["replication"],
-): Lack | undefined {
+): Problem | undefined {
   return (
-    lackOf(withoutHost(evidence, host), { hosts: [], isMoved: true }) ??
-    (evidence.chain.members.includes(host) ? lackWithout(evidence, host, replication) : undefined)
+    problemOf(withoutHost(evidence, host), { hosts: [], isMoved: true }) ??
+    (evidence.chain.members.includes(host) ? problemWithout(evidence, host, replication) : undefined)
   );
 }
 

@@ -7,12 +7,12 @@ import { brokerUnit, dispatcherUnit, keepalivedUnit } from "../../../infra/model
 import { standBackFolder, stateFiles } from "../../../infra/model/vrrp-state.ts";
 import { openHosts } from "../../engine/hosts.ts";
 import { readCommittedConfig, setConfig } from "../../engine/stack-config.ts";
-import { chainHostOf } from "../../inspect/look/chain.ts";
-import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
-import { bareLook, openLooker } from "../../inspect/look/look.ts";
+import { awaitNoProblem, describeProblem, type Problem, problemOf } from "../../inspect/health.ts";
+import { chainHostOf } from "../../inspect/snapshot/chain.ts";
+import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
+import { bareSnapshot, openObserver } from "../../inspect/snapshot/snapshot.ts";
 import { verify } from "../../inspect/verify/judge.ts";
 import type { StepId } from "../../inspect/verify/step.ts";
-import { awaitNoLack, describeLack, type Lack, lackOf } from "../../inspect/wholeness.ts";
 import { askHostState, fetchJournal, putJournal } from "../backup/journals.ts";
 import { bytesText } from "../backup/report.ts";
 import type { EngineContext } from "../restore/engine.ts";
@@ -130,18 +130,18 @@ function standBehind(host: string): HostAction {
   return actionOn(host, "stands behind the others", command, 20);
 }
 
-export async function untilWhole({ facts, wholeWithinMs, signal, say }: Replacement): Promise<string[]> {
+export async function untilHealthy({ facts, wholeWithinMs, signal, say }: Replacement): Promise<string[]> {
   // `up` may just have made the CA, and the host has another key.
-  const looker = await openLooker(facts.stack);
+  const looker = await openObserver(facts.stack);
   try {
-    const look = () => looker.look(bareLook);
+    const look = () => looker.look(bareSnapshot);
     let last: Evidence | undefined;
     const judge = (evidence: Evidence) => {
       last = evidence;
-      return lackOf(evidence);
+      return problemOf(evidence);
     };
-    const onLack = (lack: Lack) => say(`waits: ${describeLack(lack)}`);
-    const lack = await awaitNoLack(look, judge, { withinMs: wholeWithinMs, signal, onLack });
+    const onLack = (lack: Problem) => say(`waits: ${describeProblem(lack)}`);
+    const lack = await awaitNoProblem(look, judge, { withinMs: wholeWithinMs, signal, onLack });
     if (!lack) {
       for (const line of last ? evidenceOf(last, facts.host) : []) say(line);
       return [];

@@ -1,6 +1,6 @@
 import { UserError } from "../../../agents/lib/errors.ts";
 import { brokerUnit, dispatcherUnit, keepalivedUnit } from "../../../infra/model/names.ts";
-import { type Chain, chainHostOf } from "../../inspect/look/chain.ts";
+import { type Chain, chainHostOf } from "../../inspect/snapshot/chain.ts";
 
 /** What can be restarted, by the word for it on the command line; a `*` stands for the names of several. */
 const units = {
@@ -28,7 +28,7 @@ const serviceOf = (unit: string): number =>
   });
 
 /** One host's turn. */
-export interface Turn {
+export interface HostStep {
   readonly host: string;
   /** In the order in which they are restarted. */
   readonly units: readonly string[];
@@ -42,14 +42,18 @@ export interface Choice {
 }
 
 /** @throws UserError where a host is not one of the stack, or nothing is left to be restarted */
-export function planTurns(chain: Chain, holder: string | undefined, { hosts, services: chosen }: Choice): Turn[] {
+export function planHostSteps(
+  chain: Chain,
+  holder: string | undefined,
+  { hosts, services: chosen }: Choice,
+): HostStep[] {
   const unknown = hosts?.find((name) => !chain.hosts.some((host) => host.name === name));
   if (unknown !== undefined) {
     const there = chain.hosts.map(({ name }) => name).join(" ");
     throw new UserError(unknown, "is no host of the stack", `its hosts: ${there}`);
   }
   const wanted = new Set((chosen ?? services).map((service) => services.indexOf(service)));
-  const turns = inTurn(chain, holder).flatMap((host): Turn[] => {
+  const turns = rollingOrder(chain, holder).flatMap((host): HostStep[] => {
     if (hosts && !hosts.includes(host)) return [];
     const found = unitsOf(chain, host).filter((unit) => wanted.has(serviceOf(unit)));
     return found.length > 0 ? [{ host, units: found, isMember: chain.members.includes(host) }] : [];
@@ -62,7 +66,7 @@ export function planTurns(chain: Chain, holder: string | undefined, { hosts, ser
  * Who only takes from the broker or gives to it comes first, so that members that are restarted afterwards meet clients that are well. Of the members
  * the worse for the virtual IP comes first, and who has it last: the address moves once, and back.
  */
-export function inTurn({ hosts, members, pdses, urps }: Chain, holder: string | undefined): string[] {
+export function rollingOrder({ hosts, members, pdses, urps }: Chain, holder: string | undefined): string[] {
   const last = holder ?? members[0];
   const names = hosts.map(({ name }) => name).filter((name) => !members.includes(name));
   const clients = [...pdses, ...urps].filter((name) => names.includes(name));

@@ -2,9 +2,9 @@ import { z } from "zod";
 import { UserError } from "../../../agents/lib/errors.ts";
 import { run } from "../../../infra/commands/command.ts";
 import { actionOn, type HostAction } from "../../../infra/hosts/act.ts";
-import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
+import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
 import type { RestartFlags } from "./book.ts";
-import { planTurns, shortUnit, type Turn } from "./plan.ts";
+import { type HostStep, planHostSteps, shortUnit } from "./plan.ts";
 
 /** What is known of a restart that is under way. */
 export const restartRecord = z.object({
@@ -22,7 +22,7 @@ export type RestartRecord = z.infer<typeof restartRecord>;
 /** Ids of the runs of units, by unit; empty of one that doesn't run. */
 export type Invocations = Record<string, string>;
 
-export function askInvocations({ host, units }: Turn): HostAction {
+export function askInvocations({ host, units }: HostStep): HostAction {
   const command = run("systemctl", "show", "--property=Id,InvocationID,ActiveState", ...units);
   return actionOn(host, "is asked for the runs of its units", command, 20);
 }
@@ -38,15 +38,15 @@ export function parseInvocations(answer: string): Invocations {
   return found;
 }
 
-export type TurnState = "to do" | "half way" | "done";
+export type StepState = "to do" | "half way" | "done";
 
-export function turnState({ host }: Turn, { done, begun }: Pick<RestartRecord, "done" | "begun">): TurnState {
+export function stepState({ host }: HostStep, { done, begun }: Pick<RestartRecord, "done" | "begun">): StepState {
   if (done.includes(host)) return "done";
   return begun?.host === host ? "half way" : "to do";
 }
 
 /** Units that still have to be restarted, of a turn that has begun: those whose run is the one of before, and those that don't run. Pure. */
-export function unitsLeft({ units }: Turn, before: Invocations, now: Invocations): string[] {
+export function unitsLeft({ units }: HostStep, before: Invocations, now: Invocations): string[] {
   return units.filter((unit) => {
     const found = now[unit] ?? "";
     return found === "" || found === before[unit];
@@ -54,8 +54,8 @@ export function unitsLeft({ units }: Turn, before: Invocations, now: Invocations
 }
 
 /** What a record is of, where that is another restart than these turns; undefined where it can be gone on with. */
-export function otherTurns(record: Pick<RestartRecord, "turns">, turns: readonly Turn[]): string | undefined {
-  const text = (all: readonly Turn[]) =>
+export function otherSteps(record: Pick<RestartRecord, "turns">, turns: readonly HostStep[]): string | undefined {
+  const text = (all: readonly HostStep[]) =>
     all
       .map(({ host, units }) => `${host} ${units.map(shortUnit).join("+")}`)
       .toSorted()
@@ -72,12 +72,12 @@ export function recordOf(
 ): RestartRecord {
   const choice = { hosts: host, services: only };
   if (!before) {
-    const turns = planTurns(evidence.chain, holdersOf(evidence)[0], choice);
+    const turns = planHostSteps(evidence.chain, holdersOf(evidence)[0], choice);
     return { startedAt: new Date().toISOString(), turns, done: [] };
   }
   const isChosen = host !== undefined || only !== undefined;
   const isGone = before.turns.some((turn) => !evidence.chain.hosts.some(({ name: found }) => found === turn.host));
-  const other = isChosen || isGone ? otherTurns(before, planTurns(evidence.chain, undefined, choice)) : undefined;
+  const other = isChosen || isGone ? otherSteps(before, planHostSteps(evidence.chain, undefined, choice)) : undefined;
   if (other === undefined) {
     process.stderr.write(`goes on with the restart of ${before.startedAt} (--again begins anew)\n`);
     return before;

@@ -1,23 +1,23 @@
 import type { SeriesTraits } from "../../../infra/config/series.ts";
 import { brokerUnit } from "../../../infra/model/names.ts";
-import type { Chain } from "../../inspect/look/chain.ts";
-import { type Evidence, holdersOf } from "../../inspect/look/evidence.ts";
-import { canSpare } from "../../inspect/wholeness.ts";
+import { canSpare } from "../../inspect/health.ts";
+import type { Chain } from "../../inspect/snapshot/chain.ts";
+import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
 import { formatColumns } from "../../lib/table.ts";
-import type { TurnResult } from "../turns.ts";
-import { shortUnit, type Turn } from "./plan.ts";
-import { type RestartRecord, type TurnState, turnState } from "./progress.ts";
+import type { HostResult } from "../rolling.ts";
+import { type HostStep, shortUnit } from "./plan.ts";
+import { type RestartRecord, type StepState, stepState } from "./progress.ts";
 
-export interface PlannedTurn extends Turn {
-  readonly state: TurnState;
+export interface PlannedStep extends HostStep {
+  readonly state: StepState;
   readonly holdsAddress: boolean;
 }
 
-export function plannedTurns(record: RestartRecord, evidence: Evidence): PlannedTurn[] {
+export function plannedSteps(record: RestartRecord, evidence: Evidence): PlannedStep[] {
   const holders = holdersOf(evidence);
   return record.turns.map((turn) => ({
     ...turn,
-    state: turnState(turn, record),
+    state: stepState(turn, record),
     holdsAddress: holders.includes(turn.host),
   }));
 }
@@ -26,7 +26,7 @@ export function plannedTurns(record: RestartRecord, evidence: Evidence): Planned
 export function formatPlan(
   chain: Chain,
   replication: SeriesTraits["replication"],
-  turns: readonly PlannedTurn[],
+  turns: readonly PlannedStep[],
 ): string {
   const rows = turns.map(({ host, units, state, holdsAddress }, index) => {
     const notes = [
@@ -44,16 +44,16 @@ export function formatPlan(
 }
 
 /** What a table says of turns beside their hosts: the name of a column, its text for one, the word for one that was done. */
-export interface TurnWords {
+export interface StepTexts {
   readonly column: string;
   readonly done: string;
-  textOf(result: TurnResult): string;
+  textOf(result: HostResult): string;
 }
 
-export const unitsText = ({ units }: Pick<Turn, "units">): string => units.map(shortUnit).join(", ");
+export const unitsText = ({ units }: Pick<HostStep, "units">): string => units.map(shortUnit).join(", ");
 
 /** A row for each turn: host, what `words` say, outcome, time, and why it failed. */
-export function formatTurns(results: readonly TurnResult[], { column, done, textOf }: TurnWords): string {
+export function formatSteps(results: readonly HostResult[], { column, done, textOf }: StepTexts): string {
   const rows = results.map((result) => {
     const { host, outcome, seconds, why } = result;
     return [
@@ -68,13 +68,13 @@ export function formatTurns(results: readonly TurnResult[], { column, done, text
 }
 
 /** What was done, and how to go on. */
-export const formatRestart = (stack: string, results: readonly TurnResult[]): string =>
+export const formatRestart = (stack: string, results: readonly HostResult[]): string =>
   formatDone(results, { column: "units", done: "restarted", textOf: unitsText }, goOn(stack));
 
 /** What was done, the failure and its remedy, and `next`, how to go on, where something is left. */
-export function formatDone(results: readonly TurnResult[], words: TurnWords, next: string): string {
+export function formatDone(results: readonly HostResult[], words: StepTexts, next: string): string {
   const failed = results.find(({ outcome }) => outcome === "failed");
-  const lines = [formatTurns(results, words)];
+  const lines = [formatSteps(results, words)];
   if (failed) {
     lines.push("", `✗ ${failed.host}: ${failed.why}`, ...(failed.remedy ? [`  remedy: ${failed.remedy}`] : []));
   }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { render } from "../../../infra/commands/command.ts";
 import { fixtureConfig } from "../../../infra/model/fixture.ts";
-import { chainOf } from "../../inspect/look/chain.ts";
+import { chainOf } from "../../inspect/snapshot/chain.ts";
 import { actionsOf } from "./actions.ts";
-import { planTurns } from "./plan.ts";
-import { otherTurns, parseInvocations, type RestartRecord, restartRecord, turnState, unitsLeft } from "./progress.ts";
+import { planHostSteps } from "./plan.ts";
+import { otherSteps, parseInvocations, type RestartRecord, restartRecord, stepState, unitsLeft } from "./progress.ts";
 
 const chain = chainOf("lab4", fixtureConfig("lab4"));
 const membership = { host: "bunny1", others: ["bunny2", "bunny3"], earlier: [], quorum: true };
@@ -12,7 +12,7 @@ const memberUnits = ["rabbitmq-server.service", "keepalived.service", "warren-di
 
 describe("the order of a restart", () => {
   it("is pullers, radar servers, brokers from the worst on, and the one with the virtual IP last", () => {
-    const hosts = planTurns(chain, "bunny2", {}).map(({ host }) => host);
+    const hosts = planHostSteps(chain, "bunny2", {}).map(({ host }) => host);
     expect(hosts).toEqual([
       "pds-1",
       "pds-2",
@@ -30,7 +30,7 @@ describe("the order of a restart", () => {
   });
 
   it("has the preferred member last where no host has the address", () => {
-    expect(planTurns(chain, undefined, { services: ["broker"] }).map(({ host }) => host)).toEqual([
+    expect(planHostSteps(chain, undefined, { services: ["broker"] }).map(({ host }) => host)).toEqual([
       "bunny3",
       "bunny2",
       "bunny1",
@@ -38,16 +38,16 @@ describe("the order of a restart", () => {
   });
 
   it("has each host once, with those of its units that were chosen", () => {
-    expect(planTurns(chain, "bunny1", { hosts: ["bunny1", "pds-1"], services: ["keepalived", "broker"] })).toEqual([
+    expect(planHostSteps(chain, "bunny1", { hosts: ["bunny1", "pds-1"], services: ["keepalived", "broker"] })).toEqual([
       { host: "bunny1", units: ["rabbitmq-server.service", "keepalived.service"], isMember: true },
     ]);
-    expect(planTurns(chain, "bunny1", { hosts: ["bunny1"] })).toEqual([
+    expect(planHostSteps(chain, "bunny1", { hosts: ["bunny1"] })).toEqual([
       { host: "bunny1", units: memberUnits, isMember: true },
     ]);
   });
 
   it("leaves alone a server that no announcement goes through, and the broker of another cluster", () => {
-    const found = planTurns(chainOf("lab", fixtureConfig("lab")), "bunny1", {});
+    const found = planHostSteps(chainOf("lab", fixtureConfig("lab")), "bunny1", {});
     const ofDataServer = found.find(({ host }) => host === "wxo-b1");
     const agents = ["bridge-sr3-posts", "watcher", "queue-manager"].map((name) => `warren-${name}.service`);
     expect(ofDataServer?.units).toEqual(agents);
@@ -57,8 +57,10 @@ describe("the order of a restart", () => {
   });
 
   it("is refused for a host that is none, and for a choice of nothing", () => {
-    expect(() => planTurns(chain, "bunny1", { hosts: ["bunny9"] })).toThrow(/is no host of the stack/);
-    expect(() => planTurns(chain, "bunny1", { hosts: ["pds-1"], services: ["broker"] })).toThrow(/no such host has/);
+    expect(() => planHostSteps(chain, "bunny1", { hosts: ["bunny9"] })).toThrow(/is no host of the stack/);
+    expect(() => planHostSteps(chain, "bunny1", { hosts: ["pds-1"], services: ["broker"] })).toThrow(
+      /no such host has/,
+    );
   });
 });
 
@@ -88,10 +90,10 @@ describe("a restart that was broken off", () => {
   const record: RestartRecord = { startedAt: "", turns: [turn], done: [] };
 
   it("has a host to do, half way from its begin on, done when all was whole again", () => {
-    expect(turnState(turn, record)).toBe("to do");
-    expect(turnState(turn, { ...record, begun: { host: "bunny1", before } })).toBe("half way");
-    expect(turnState(turn, { ...record, begun: { host: "bunny2", before } })).toBe("to do");
-    expect(turnState(turn, { ...record, done: ["bunny1"] })).toBe("done");
+    expect(stepState(turn, record)).toBe("to do");
+    expect(stepState(turn, { ...record, begun: { host: "bunny1", before } })).toBe("half way");
+    expect(stepState(turn, { ...record, begun: { host: "bunny2", before } })).toBe("to do");
+    expect(stepState(turn, { ...record, done: ["bunny1"] })).toBe("done");
   });
 
   it("goes on with units that are in the run of before, or don't run", () => {
@@ -107,8 +109,8 @@ describe("a restart that was broken off", () => {
   });
 
   it("is another one than a restart of other units", () => {
-    expect(otherTurns(record, [turn])).toBeUndefined();
-    expect(otherTurns(record, [{ ...turn, units: ["keepalived.service"] }])).toBe(
+    expect(otherSteps(record, [turn])).toBeUndefined();
+    expect(otherSteps(record, [{ ...turn, units: ["keepalived.service"] }])).toBe(
       "bunny1 rabbitmq-server+keepalived+dispatcher",
     );
   });

@@ -7,7 +7,7 @@ import { ownFolder } from "../../engine/places.ts";
 import { refreshFlagsOf } from "../../engine/refresh.ts";
 import type { EngineOwner } from "../../engine/toolchain/engine-lock.ts";
 import type { Toolchain } from "../../engine/toolchain/toolchain.ts";
-import { writeWhole } from "../../lib/files.ts";
+import { writeFileAtomic } from "../../lib/files.ts";
 
 export interface EngineContext extends EngineOwner {
   readonly toolchain: Toolchain;
@@ -20,7 +20,7 @@ export interface EngineContext extends EngineOwner {
 /** Has the engine take a state for the stack's own, in one write. It goes by a file of this user's alone. */
 export async function importState({ stack, toolchain, signal }: EngineContext, text: string): Promise<void> {
   const file = join(ownFolder, "state", `.${stack.split("/").at(-1)}.import`);
-  await writeWhole(file, text, 0o600);
+  await writeFileAtomic(file, text, 0o600);
   try {
     await readPulumi(["stack", "import", "--stack", stack, "--file", file], { stack, toolchain, signal });
   } finally {

@@ -1,4 +1,4 @@
-import { openLooker } from "../../inspect/look/look.ts";
+import { openObserver } from "../../inspect/snapshot/snapshot.ts";
 import { type BrokenLink, type Judged, verify } from "../../inspect/verify/judge.ts";
 import type { StepId } from "../../inspect/verify/step.ts";
 import { poll } from "../../lib/poll.ts";
@@ -19,7 +19,7 @@ export interface FlowResult {
 
 /** Looks at the chain as `./warren verify` does until nothing in it is broken but what warren doesn't make, or the time is over. */
 export async function untilFlows(stack: string, signal: AbortSignal): Promise<FlowResult> {
-  const looker = await openLooker(stack);
+  const looker = await openObserver(stack);
   let broken: readonly Judged[] = [];
   const first = () => broken.find(({ id }) => id !== madeElsewhere);
   const flows = async (): Promise<boolean> => {

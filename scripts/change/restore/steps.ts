@@ -6,8 +6,8 @@ import type { OpenBackup } from "../backup/file.ts";
 import { putJournal } from "../backup/journals.ts";
 import { stateForBareHosts } from "../backup/state.ts";
 import { type EngineContext, importState, up } from "./engine.ts";
-import type { Subject } from "./look.ts";
 import type { RestorePlan } from "./plan.ts";
+import type { Subject } from "./subject.ts";
 
 /** What the steps of a restore work on. */
 export interface Restore {

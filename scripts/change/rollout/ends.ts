@@ -2,12 +2,12 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import { act } from "../../../infra/hosts/act.ts";
 import { type RunRecord, Stopped } from "../../engine/run-record.ts";
 import { up } from "../restore/engine.ts";
+import { type HostResult, hostRun, type Rolling } from "../rolling.ts";
 import { openEngine, type Report, type Run } from "../runbook.ts";
-import { hostTurn, type TurnResult, type Turns } from "../turns.ts";
 import { giveBack, unstage } from "./actions.ts";
 import type { Change } from "./changes.ts";
 import type { RolloutRecord } from "./record.ts";
-import { turnsTable } from "./report.ts";
+import { stepsTable } from "./report.ts";
 
 /** `up` keeps in the stack what all hosts run. @throws UserError where it fails: the new agents run all the same */
 export async function keepNew(run: Run, kept: RunRecord<RolloutRecord>, record: RolloutRecord): Promise<void> {
@@ -27,7 +27,7 @@ export async function keepNew(run: Run, kept: RunRecord<RolloutRecord>, record: 
   }
 }
 
-export interface Rollout extends Turns {
+export interface Rollout extends Rolling {
   readonly kept: RunRecord<RolloutRecord>;
   readonly record: RolloutRecord;
   readonly changes: readonly Change[];
@@ -42,7 +42,7 @@ export async function giveAllBack(
   stack: string,
   rollout: Rollout,
   why: string,
-  results: readonly TurnResult[],
+  results: readonly HostResult[],
 ): Promise<Report> {
   const { kept, record, changes, reach } = rollout;
   await kept.write(record);
@@ -55,7 +55,7 @@ export async function giveAllBack(
       failed.push(`${host}: ${error.message}`);
     });
   for (const turn of hosts.flatMap((host) => record.turns.filter((one) => one.host === host))) {
-    const { host, $, comeBack } = hostTurn(rollout, turn, []);
+    const { host, $, comeBack } = hostRun(rollout, turn, []);
     for (const change of changes.filter((one) => one.host === host)) await tried(host, $(giveBack(change)));
     await tried(host, comeBack());
   }
@@ -72,5 +72,5 @@ export async function giveAllBack(
   ];
   const backOn = [...(record.begun ? [record.begun.host] : []), ...record.done];
   const json = { ok: false, backOn: [...new Set(backOn)], turns: results };
-  return { json, text: `${turnsTable(results)}${lines.join("\n")}`, exitCode: 1 };
+  return { json, text: `${stepsTable(results)}${lines.join("\n")}`, exitCode: 1 };
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../../../agents/lib/errors.ts";
 import type { RunRecord } from "../../engine/run-record.ts";
-import type { Turn } from "../restart/plan.ts";
+import type { HostStep } from "../restart/plan.ts";
 import { restartRecord } from "../restart/progress.ts";
 import { type Change, changesId } from "./changes.ts";
 
@@ -26,7 +26,7 @@ export async function forgetDone(stack: string, kept: RunRecord<RolloutRecord>):
 /** The record of a rollout of the same programs that was broken off, or a new one. Programs that differ again begin anew. */
 export function recordOf(
   changes: readonly Change[],
-  all: readonly Turn[],
+  all: readonly HostStep[],
   before: RolloutRecord | undefined,
 ): RolloutRecord {
   const id = changesId(changes);

@@ -1,8 +1,8 @@
 import { formatColumns } from "../../lib/table.ts";
-import { type RestartRecord, turnState } from "../restart/progress.ts";
-import { formatTurns, unitsText } from "../restart/report.ts";
+import { type RestartRecord, stepState } from "../restart/progress.ts";
+import { formatSteps, unitsText } from "../restart/report.ts";
+import { type HostResult, isAllDone, reportOf } from "../rolling.ts";
 import type { Report } from "../runbook.ts";
-import { isAllDone, reportOf, type TurnResult } from "../turns.ts";
 import type { Change } from "./changes.ts";
 
 /** The turns, with what of them is done. Pure. */
@@ -10,19 +10,19 @@ export function formatPlan(record: RestartRecord, changes: readonly Change[]): s
   const rows = record.turns.map((turn, index) => {
     const programs = changes.filter(({ host }) => host === turn.host).flatMap((one) => one.programs);
     const names = new Set(programs.map(({ name, installedSha256 }) => `${name} ${installedSha256.slice(0, 8)}`));
-    const state = turnState(turn, record);
+    const state = stepState(turn, record);
     return [String(index + 1), turn.host, unitsText(turn), [...names].join(", "), state === "to do" ? "" : state];
   });
   return `${formatColumns([["", "host", "units", "new", ""], ...rows], "  ")}\n`;
 }
 
-export function turnsTable(turns: readonly TurnResult[]): string {
-  return turns.length > 0 ? `${formatTurns(turns, { column: "units", done: "new", textOf: unitsText })}\n` : "";
+export function stepsTable(turns: readonly HostResult[]): string {
+  return turns.length > 0 ? `${formatSteps(turns, { column: "units", done: "new", textOf: unitsText })}\n` : "";
 }
 
 /** The end of a rollout that did not go back. */
-export function reportRollout(stack: string, turns: readonly TurnResult[]): Report {
+export function reportRollout(stack: string, turns: readonly HostResult[]): Report {
   const ok = isAllDone(turns);
   const more = ok ? "" : `  then: ./warren rollout -s ${stack} goes on\n`;
-  return reportOf(turns, { ok, backOn: [], turns }, `${turnsTable(turns)}${more}`);
+  return reportOf(turns, { ok, backOn: [], turns }, `${stepsTable(turns)}${more}`);
 }

@@ -4,7 +4,7 @@ import type { EnvironmentModel } from "../../../infra/model/types.ts";
 import { type KeptSteps, planSteps } from "../../../infra/resources/plan.ts";
 import { soundEvidence, wordsOf } from "../../inspect/verify/fixture.ts";
 import { findChanges } from "./changes.ts";
-import { unwell, unwellBefore } from "./well.ts";
+import { problemsBefore, programProblem } from "./program-health.ts";
 
 const model = fixtureModel();
 const plan = (of: EnvironmentModel, kept: KeptSteps) => planSteps(of, new Map(), kept, "key", "T1");
@@ -75,18 +75,18 @@ describe("a host with a new program", () => {
     const before = soundEvidence();
     const silent = wordsOf(before, "pds-1").agents.puller;
     if (silent?.health) silent.health.ok = false;
-    expect(unwell(before, turn, unwellBefore(before))).toBeUndefined();
+    expect(programProblem(before, turn, problemsBefore(before))).toBeUndefined();
   });
 
   it("is not where it ends by itself, says so, or says nothing", () => {
     const ended = soundEvidence();
     wordsOf(ended, "pds-2").units[puller] = { active: "active", sub: "running", restarts: 1, status: "" };
-    expect(unwell(ended, turn, new Set())?.evidence).toContain("1 times by itself");
+    expect(programProblem(ended, turn, new Set())?.evidence).toContain("1 times by itself");
     const ill = soundEvidence();
     wordsOf(ill, "pds-2").agents.puller = { health: { ok: false, text: "can't write", spooled: 0 } };
-    expect(unwell(ill, turn, new Set())).toMatchObject({ step: "puller is well", evidence: "can't write" });
+    expect(programProblem(ill, turn, new Set())).toMatchObject({ step: "puller is well", evidence: "can't write" });
     const silent = soundEvidence();
     wordsOf(silent, "pds-2").agents.puller = { silent: "refused" };
-    expect(unwell(silent, turn, new Set())?.evidence).toContain("refused");
+    expect(programProblem(silent, turn, new Set())?.evidence).toContain("refused");
   });
 });

@@ -129,7 +129,7 @@ async function onAll(reach: Hosts, hosts: readonly string[], command: (user: str
   return fromAll(hosts, async (host) => {
     const { user } = reach.connectionTo(host);
     const action = { host, title: "", command: command(user), timeoutSeconds: hostSeconds };
-    const why = await patiently(async () => {
+    const why = await withRetry(async () => {
       const ended = await act(reach, action);
       return "why" in ended ? ended.why : undefined;
     });
@@ -146,7 +146,7 @@ async function tryAll(reach: Hosts, hosts: readonly string[], file: string, want
   return fromAll(hosts, async (host) => {
     const config = `${reach.sshConfig}.${host}.rotate`;
     await writeFile(config, configWithKey(text, host, file));
-    const why = await patiently(() => tryLogin(reach.connectionTo(host), config)).finally(() =>
+    const why = await withRetry(() => tryLogin(reach.connectionTo(host), config)).finally(() =>
       rm(config, { force: true }),
     );
     if (wanted) return why === undefined ? [] : [`${host}: the new key is not let in: ${why}`];
@@ -174,7 +174,7 @@ const patienceMs = 30_000;
 const againMs = 1000;
 
 /** @param once what is done, to be done again where it didn't get to the host. @returns why it can't be done */
-async function patiently(once: () => Promise<string | undefined>): Promise<string | undefined> {
+async function withRetry(once: () => Promise<string | undefined>): Promise<string | undefined> {
   let why: string | undefined;
   const isAnswered = async () => {
     why = await once();

@@ -1,6 +1,6 @@
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { readStackConfig } from "../../engine/stack-config.ts";
-import { awaitWhole, describeLack, type Lack } from "../../inspect/wholeness.ts";
+import { awaitHealthy, describeProblem, type Problem } from "../../inspect/health.ts";
 import { type EngineContext, up } from "../restore/engine.ts";
 
 /** What a rotation works on. */
@@ -20,12 +20,12 @@ export const configNow = ({ stack }: Pick<Subject, "stack">): Promise<StackConfi
 /** Has the hosts be as the config says, and waits until all is whole. @returns what is lacking */
 export async function apply(subject: Subject): Promise<string[]> {
   await up(subject.engine);
-  const lack = await lackNow(subject, subject.wholeWithinMs);
-  return lack ? [describeLack(lack)] : [];
+  const lack = await problemNow(subject, subject.wholeWithinMs);
+  return lack ? [describeProblem(lack)] : [];
 }
 
-export const lackNow = (
+export const problemNow = (
   { stack, say, engine: { signal } }: Pick<Subject, "stack" | "say" | "engine">,
   withinMs: number,
-): Promise<Lack | undefined> =>
-  awaitWhole(stack, { withinMs, signal, onLack: (lack) => say(`waits: ${describeLack(lack)}`) });
+): Promise<Problem | undefined> =>
+  awaitHealthy(stack, { withinMs, signal, onLack: (lack) => say(`waits: ${describeProblem(lack)}`) });

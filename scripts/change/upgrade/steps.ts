@@ -5,7 +5,7 @@ import { dispatcherUnit } from "../../../infra/model/names.ts";
 import { standBackProgram } from "../../../infra/model/stand-back.ts";
 import { checkout } from "../../engine/places.ts";
 import { stackConfigFile } from "../../engine/stack-config.ts";
-import { awaitWhole, describeLack, type Lack } from "../../inspect/wholeness.ts";
+import { awaitHealthy, describeProblem, type Problem } from "../../inspect/health.ts";
 import { importDefinitions, readDefinitions } from "../backup/brokers.ts";
 import { type Definitions, undeclared } from "../backup/definitions.ts";
 import { type EngineContext, up } from "../restore/engine.ts";
@@ -96,9 +96,9 @@ export async function changeConfig(move: Move): Promise<void> {
 
 /** @returns what keeps all from being healthy, by the places as they are from now on */
 export async function verifyMove({ stack, to, waitMs, signal, say }: Move): Promise<string[]> {
-  const onLack = ({ host, evidence }: Lack) => say(`waits: ${host}: ${evidence}`);
-  const lack = await awaitWhole(stack, { withinMs: waitMs, signal, onLack }, (now) =>
+  const onLack = ({ host, evidence }: Problem) => say(`waits: ${host}: ${evidence}`);
+  const lack = await awaitHealthy(stack, { withinMs: waitMs, signal, onLack }, (now) =>
     now.announcements.broker === to.cluster.name ? now : placesChanged(now),
   );
-  return lack ? [`${describeLack(lack)}; ${lack.remedy}`] : [];
+  return lack ? [`${describeProblem(lack)}; ${lack.remedy}`] : [];
 }

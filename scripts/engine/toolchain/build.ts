@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
-import { makeWhole } from "../../lib/files.ts";
+import { makeComplete } from "../../lib/files.ts";
 import { runLines } from "../../lib/lines.ts";
 import { findGo, moduleFolder } from "./go.ts";
 import { askVersion } from "./installed.ts";
@@ -54,7 +54,7 @@ export async function buildEngine(options: BuildOptions): Promise<void> {
     else if (line.startsWith("go: downloading")) modules += 1;
     progress.status(`building the engine: ${modules} modules brought, ${seconds()} s`);
   });
-  await makeWhole(target, async (temporary) => {
+  await makeComplete(target, async (temporary) => {
     await mkdir(temporary);
     const built = path.join(temporary, "pulumi");
     const flags = ["-v", "-trimpath", "-ldflags", `-s -w -X ${versionVariable}=v${version}`];

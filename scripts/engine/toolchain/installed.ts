@@ -3,7 +3,7 @@ import { access, constants, readFile, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { writeWhole } from "../../lib/files.ts";
+import { writeFileAtomic } from "../../lib/files.ts";
 import { cacheFolder, checkout, ownFolder } from "../places.ts";
 import { parseVersion, satisfies, type Version } from "./versions.ts";
 
@@ -74,6 +74,6 @@ async function rememberedVersion(program: string, environment: NodeJS.ProcessEnv
   const remembered = known[key];
   if (remembered) return remembered;
   const version = await askVersion(program);
-  if (version) await writeWhole(file, JSON.stringify({ ...known, [key]: version }));
+  if (version) await writeFileAtomic(file, JSON.stringify({ ...known, [key]: version }));
   return version;
 }

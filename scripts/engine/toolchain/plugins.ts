@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { quote } from "../../../infra/commands/command.ts";
-import { exists, temporaryName, writeWhole } from "../../lib/files.ts";
+import { exists, temporaryName, writeFileAtomic } from "../../lib/files.ts";
 import { checkout, nodeProgram, ownFolder } from "../places.ts";
 import { answers, officialReleases } from "./download.ts";
 import type { Progress } from "./progress.ts";
@@ -77,7 +77,7 @@ export async function officialProvider(
     if (await exists(program)) return plugin;
   }
   options.progress.line(`official plugin ${name} ${version} not available: taking warren's own`);
-  await writeWhole(refusal, "");
+  await writeFileAtomic(refusal, "");
   return undefined;
 }
 
@@ -123,7 +123,7 @@ export async function adoptOfficial(plugin: Plugin, name: ProviderName): Promise
 export async function writeStarter(program: string, bundle: string): Promise<void> {
   const text = `#!/bin/sh\nexec ${quote(nodeProgram)} ${quote(bundle)} "$@"\n`;
   const now = await readFile(program, "utf8").catch(() => undefined);
-  if (now !== text) await writeWhole(program, text, 0o755);
+  if (now !== text) await writeFileAtomic(program, text, 0o755);
 }
 
 type Bundler = (entry: string, outfile: string) => Promise<void>;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { section } from "../../../infra/commands/sections.ts";
 import { fixtureConfig } from "../../../infra/model/fixture.ts";
 import { queriesOf } from "../logs.ts";
-import { chainOf } from "../look/chain.ts";
+import { chainOf } from "../snapshot/chain.ts";
 import { formatLine, journalQuestion, merged, parseJournal } from "./journal.ts";
 
 const entry = (micros: number, unit: string, message: unknown, more = {}) =>

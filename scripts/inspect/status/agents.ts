@@ -1,5 +1,5 @@
-import type { AgentPlace, Chain } from "../look/chain.ts";
-import { canSend, type Evidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import type { AgentPlace, Chain } from "../snapshot/chain.ts";
+import { canSend, type Evidence, type HostEvidence, hostEvidence } from "../snapshot/evidence.ts";
 import { waitSeconds } from "../verify/dispatch-steps.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { painter } from "../../lib/table.ts";
-import { type Evidence, hostEvidence } from "../look/evidence.ts";
+import { type Evidence, hostEvidence } from "../snapshot/evidence.ts";
 import { perSecond } from "../verify/dispatch-steps.ts";
 import { type AgentStatus, agentStatuses, type Word } from "./agents.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Evidence } from "../look/evidence.ts";
+import type { Evidence } from "../snapshot/evidence.ts";
 import { type Draft, queueOf, soundEvidence, wordsOf } from "../verify/fixture.ts";
 import { agentStatuses } from "./agents.ts";
 import { formatStatus, hasFindings, statusOf } from "./screen.ts";

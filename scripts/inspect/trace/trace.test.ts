@@ -8,8 +8,8 @@ import { readKey } from "../../../agents/dispatcher/product-key.ts";
 import type { ExportEntry } from "../../../agents/lib/journal-export.ts";
 import { answered } from "../../../infra/commands/fixture.ts";
 import { fixtureConfig } from "../../../infra/model/fixture.ts";
-import { chainOf } from "../look/chain.ts";
-import { type Installed, onTestHost, openPlacedIn, placedFileIn, writeSegment } from "../look/journal-fixture.ts";
+import { chainOf } from "../snapshot/chain.ts";
+import { type Installed, onTestHost, openPlacedIn, placedFileIn, writeSegment } from "../snapshot/journal-fixture.ts";
 import { formatTrace, parseTrace, traced, traceQuestion } from "./trace.ts";
 
 const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META";

@@ -4,8 +4,8 @@ import { quote } from "../../../infra/commands/command.ts";
 import type { Bounds } from "../../../infra/commands/question.ts";
 import { readSections, section } from "../../../infra/commands/sections.ts";
 import { parseEntry } from "../logs/journal.ts";
-import { askJournal, isJournaled, readJournal } from "../look/agent-journal.ts";
-import { type Chain, chainHostOf } from "../look/chain.ts";
+import { askJournal, isJournaled, readJournal } from "../snapshot/agent-journal.ts";
+import { type Chain, chainHostOf } from "../snapshot/chain.ts";
 
 /** Who says something of a product in its journal; of those that a host has several of, what their names begin with. */
 const speakers = ["announcer", "dispatcher", "puller", "delivery-", "dd-notify", "subscriber"] as const;

@@ -1,5 +1,5 @@
-import type { Chain } from "../look/chain.ts";
-import { type Evidence, holdersOf, hostEvidence } from "../look/evidence.ts";
+import type { Chain } from "../snapshot/chain.ts";
+import { type Evidence, holdersOf, hostEvidence } from "../snapshot/evidence.ts";
 import { agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import { dispatchSteps } from "./dispatch-steps.ts";

@@ -1,4 +1,4 @@
-import type { Evidence } from "../look/evidence.ts";
+import type { Evidence } from "../snapshot/evidence.ts";
 import { type Draft, healthOf, nowMs, wordsOf } from "./fixture.ts";
 import type { StepId } from "./step.ts";
 

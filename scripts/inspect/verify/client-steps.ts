@@ -1,5 +1,5 @@
-import { type Chain, subscriberUnit } from "../look/chain.ts";
-import { type Evidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import { type Chain, subscriberUnit } from "../snapshot/chain.ts";
+import { type Evidence, type HostEvidence, hostEvidence } from "../snapshot/evidence.ts";
 import { answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import { isTooSlow, perSecond, waitSeconds } from "./dispatch-steps.ts";

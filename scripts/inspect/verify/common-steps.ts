@@ -1,5 +1,5 @@
-import { type AgentPlace, type Chain, chainHostOf } from "../look/chain.ts";
-import { type AgentEvidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import { type AgentPlace, type Chain, chainHostOf } from "../snapshot/chain.ts";
+import { type AgentEvidence, type HostEvidence, hostEvidence } from "../snapshot/evidence.ts";
 import {
   ageText,
   broken,

@@ -1,8 +1,8 @@
-import type { Chain } from "../look/chain.ts";
-import { chainHostOf } from "../look/chain.ts";
-import { type Evidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
-import { headText } from "../look/queue-head.ts";
-import { type CrashLoop, crashLoops, keptPlaces } from "../look/restarts.ts";
+import type { Chain } from "../snapshot/chain.ts";
+import { chainHostOf } from "../snapshot/chain.ts";
+import { type Evidence, type HostEvidence, hostEvidence } from "../snapshot/evidence.ts";
+import { headText } from "../snapshot/queue-head.ts";
+import { type CrashLoop, crashLoops, keptPlaces } from "../snapshot/restarts.ts";
 import { ageText, broken, byHost, type Crash, good, logsOf, onHost, type Part, type Step } from "./step.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { brokerUnit, ftpUnit } from "../../../infra/model/names.ts";
-import { type Chain, chainHostOf } from "../look/chain.ts";
-import { type Evidence, hostEvidence } from "../look/evidence.ts";
+import { type Chain, chainHostOf } from "../snapshot/chain.ts";
+import { type Evidence, hostEvidence } from "../snapshot/evidence.ts";
 import { agentIsWell, agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import { perSecond } from "./dispatch-steps.ts";

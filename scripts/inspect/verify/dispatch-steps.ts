@@ -1,5 +1,5 @@
-import type { Chain } from "../look/chain.ts";
-import { type Evidence, hostEvidence, type QueueEvidence } from "../look/evidence.ts";
+import type { Chain } from "../snapshot/chain.ts";
+import { type Evidence, hostEvidence, type QueueEvidence } from "../snapshot/evidence.ts";
 import { agentOf } from "./common-steps.ts";
 import { broken, byHost, good, logsOf, onHost, type Step, type Verdict } from "./step.ts";
 

@@ -1,6 +1,6 @@
 import type { Health } from "../../../agents/lib/health.ts";
 import { fixtureConfig } from "../../../infra/model/fixture.ts";
-import { chainOf, type PublicRoad } from "../look/chain.ts";
+import { chainOf, type PublicRoad } from "../snapshot/chain.ts";
 import type {
   BrokerEvidence,
   Evidence,
@@ -8,7 +8,7 @@ import type {
   HostEvidence,
   MemberEvidence,
   QueueEvidence,
-} from "../look/evidence.ts";
+} from "../snapshot/evidence.ts";
 
 /** The same, to be written to. */
 export type Draft<T> = { -readonly [Key in keyof T]: Draft<T[Key]> };

@@ -1,4 +1,4 @@
-import type { Evidence } from "../look/evidence.ts";
+import type { Evidence } from "../snapshot/evidence.ts";
 import { bunnySteps } from "./bunny-steps.ts";
 import { clientSteps } from "./client-steps.ts";
 import { ddSteps } from "./dd-steps.ts";

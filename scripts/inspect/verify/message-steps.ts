@@ -1,4 +1,4 @@
-import { type Chain, chainHostOf } from "../look/chain.ts";
+import { type Chain, chainHostOf } from "../snapshot/chain.ts";
 import { eachAgent, judgeAgent, judgeWell } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import type { Step } from "./step.ts";

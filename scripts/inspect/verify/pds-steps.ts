@@ -1,5 +1,5 @@
-import type { Chain } from "../look/chain.ts";
-import { hostEvidence } from "../look/evidence.ts";
+import type { Chain } from "../snapshot/chain.ts";
+import { hostEvidence } from "../snapshot/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import { isTooSlow, noQueue, perSecond, waitSeconds, waitSecondsMost } from "./dispatch-steps.ts";

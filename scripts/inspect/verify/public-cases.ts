@@ -1,4 +1,4 @@
-import type { Evidence } from "../look/evidence.ts";
+import type { Evidence } from "../snapshot/evidence.ts";
 import { agentSays, away, type Case, dead, silentAgent, unitIs } from "./cases.ts";
 import { type Draft, nowMs, wordsOf } from "./fixture.ts";
 

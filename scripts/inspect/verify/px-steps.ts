@@ -1,5 +1,5 @@
-import { type Chain, notifyAgent } from "../look/chain.ts";
-import { canSend, type HostEvidence, hostEvidence, type TxqEvidence } from "../look/evidence.ts";
+import { type Chain, notifyAgent } from "../snapshot/chain.ts";
+import { canSend, type HostEvidence, hostEvidence, type TxqEvidence } from "../snapshot/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep, eachAgent, judgeAgent } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import type { Evidence } from "../look/evidence.ts";
-import { formerHealth } from "../look/former-health.ts";
+import type { Evidence } from "../snapshot/evidence.ts";
+import { formerHealth } from "../snapshot/former-health.ts";
 import { verify } from "./judge.ts";
 
 // Kept by `./warren verify -s lab4 --evidence FILE` while `./warren chaos` broke things: what it said then of the same moment is beside each. Agents of

@@ -1,5 +1,5 @@
-import { type AgentPlace, type Chain, chainHostOf } from "../look/chain.ts";
-import { type Evidence, type HeadEvidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import { type AgentPlace, type Chain, chainHostOf } from "../snapshot/chain.ts";
+import { type Evidence, type HeadEvidence, type HostEvidence, hostEvidence } from "../snapshot/evidence.ts";
 
 /**
  * What a step has found. `unknown`: what would tell is silent, which is a finding of another step. `waits`: it stands still for something that comes

@@ -1,5 +1,5 @@
-import type { Chain } from "../look/chain.ts";
-import { canSend, type FetchEvidence, type HostEvidence, hostEvidence } from "../look/evidence.ts";
+import type { Chain } from "../snapshot/chain.ts";
+import { canSend, type FetchEvidence, type HostEvidence, hostEvidence } from "../snapshot/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { keepsEnding, keepsRunningStep } from "./crash-steps.ts";
 import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { Evidence } from "../look/evidence.ts";
+import type { Evidence } from "../snapshot/evidence.ts";
 import { agentStatuses } from "../status/agents.ts";
 import { cases } from "./cases.ts";
 import { crashCases } from "./crash-cases.ts";

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { readAtMost } from "../../../agents/lib/bounded-file.ts";
 import { UserError } from "../../../agents/lib/errors.ts";
-import { exists, writeWhole } from "../../lib/files.ts";
+import { exists, writeFileAtomic } from "../../lib/files.ts";
 import { type Agent, type Imported, importFile } from "./import.ts";
 import { configText, exitCodeOf, formatImport, jsonOf, pathsOf } from "./report.ts";
 
@@ -66,8 +66,9 @@ async function writeAll(all: readonly Imported[], folder: string, force: boolean
   }
   for (const each of made) {
     const paths = pathsOf(each);
-    await writeWhole(resolve(folder, paths.config), configText(each));
-    if (each.password !== undefined) await writeWhole(resolve(folder, paths.password), `${each.password}\n`, 0o600);
+    await writeFileAtomic(resolve(folder, paths.config), configText(each));
+    if (each.password !== undefined)
+      await writeFileAtomic(resolve(folder, paths.password), `${each.password}\n`, 0o600);
     print.err(`wrote ${join(folder, paths.config)}\n`);
   }
 }

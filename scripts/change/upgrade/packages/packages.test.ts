@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { render } from "../../../../infra/commands/command.ts";
 import { fixtureConfig } from "../../../../infra/model/fixture.ts";
-import { chainOf } from "../../../inspect/look/chain.ts";
+import { chainOf } from "../../../inspect/snapshot/chain.ts";
 import { type PackageFacts, parseInstalled, parseOffers } from "./facts.ts";
+import type { HostUpgrades } from "./find.ts";
+import { describe as describeSteps, packageActions, packageHostSteps, unitsOf } from "./host-steps.ts";
 import { judgePackages } from "./judge.ts";
-import type { HostLook } from "./look.ts";
 import { type PackagesRecord, recordOf, stepsLeft, upgradesOf } from "./record.ts";
-import { describe as describeSteps, packageActions, packageTurns, unitsOf } from "./turns.ts";
 
 /** As Debian 12 says it. */
 const answer = `Reading package lists...
@@ -79,7 +79,7 @@ describe("turns", () => {
 
   it("are of hosts with something newer alone, the one with the virtual IP last", () => {
     const upgrades = { "pds-1": [], bunny2: [rabbit], bunny1: [erlang], "urp-1": [{ name: "inotify-tools", to: "4" }] };
-    expect(packageTurns(chain, "bunny1", upgrades)).toEqual([
+    expect(packageHostSteps(chain, "bunny1", upgrades)).toEqual([
       { host: "urp-1", units: ["warren-announcer.service"], isMember: false },
       { host: "bunny2", units: ["rabbitmq-server.service", "warren-dispatcher.service"], isMember: true },
       { host: "bunny1", units: ["rabbitmq-server.service", "warren-dispatcher.service"], isMember: true },
@@ -129,7 +129,7 @@ describe("what is done on a host", () => {
 });
 
 describe("a run that was broken off", () => {
-  const look = (host: string, steps: HostLook["steps"], installed: HostLook["installed"]): HostLook => ({
+  const look = (host: string, steps: HostUpgrades["steps"], installed: HostUpgrades["installed"]): HostUpgrades => ({
     ...{ host, steps, installed, held: [], membership: undefined },
   });
   const looks = [

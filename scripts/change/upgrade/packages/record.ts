@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { Turn } from "../../restart/plan.ts";
-import { type RestartRecord, restartRecord, type TurnState, turnState } from "../../restart/progress.ts";
+import type { HostStep } from "../../restart/plan.ts";
+import { type RestartRecord, restartRecord, type StepState, stepState } from "../../restart/progress.ts";
 import type { PackageStep } from "./facts.ts";
-import type { HostLook } from "./look.ts";
-import type { Upgrades } from "./turns.ts";
+import type { HostUpgrades } from "./find.ts";
+import type { Upgrades } from "./host-steps.ts";
 
 const step = z.object({ name: z.string(), from: z.string().optional(), to: z.string() });
 
@@ -15,7 +15,7 @@ export type PackagesRecord = z.infer<typeof packagesRecord>;
  * What each host has before it: of one that an earlier run was half way through what that run had to do, of all others what they say now. A host that is
  * done and has something new again is none that is done. Pure.
  */
-export function upgradesOf(looks: readonly HostLook[], before: PackagesRecord | undefined): Upgrades {
+export function upgradesOf(looks: readonly HostUpgrades[], before: PackagesRecord | undefined): Upgrades {
   const found: Record<string, readonly PackageStep[]> = {};
   for (const { host, steps } of looks) {
     const isBegun = before?.begun?.host === host;
@@ -27,20 +27,23 @@ export function upgradesOf(looks: readonly HostLook[], before: PackagesRecord | 
 }
 
 /** What of a host's steps is not there yet. Pure. */
-export const stepsLeft = (steps: readonly PackageStep[], { installed }: Pick<HostLook, "installed">): PackageStep[] =>
-  steps.filter(({ name, to }) => installed[name] !== to);
+export const stepsLeft = (
+  steps: readonly PackageStep[],
+  { installed }: Pick<HostUpgrades, "installed">,
+): PackageStep[] => steps.filter(({ name, to }) => installed[name] !== to);
 
 /** The turns of a run that goes on with an earlier one, where there is one. Pure. */
 export function recordOf(
-  turns: readonly Turn[],
+  turns: readonly HostStep[],
   upgrades: Upgrades,
-  looks: readonly HostLook[],
+  looks: readonly HostUpgrades[],
   before: PackagesRecord | undefined,
   now: Date,
 ): PackagesRecord {
   const hasNew = (host: string) => looks.some((look) => look.host === host && look.steps.length > 0);
   const done = (before?.done ?? []).filter((host) => !hasNew(host));
-  const state = ({ host }: Turn) => stateOrder.indexOf(turnState({ host } as Turn, { done, begun: before?.begun }));
+  const state = ({ host }: HostStep) =>
+    stateOrder.indexOf(stepState({ host } as HostStep, { done, begun: before?.begun }));
   return {
     ...{ startedAt: before?.startedAt ?? now.toISOString(), done, upgrades: { ...upgrades } },
     // Who was half way has to be whole before anybody else goes.
@@ -50,7 +53,7 @@ export function recordOf(
   };
 }
 
-const stateOrder: readonly TurnState[] = ["done", "half way", "to do"];
+const stateOrder: readonly StepState[] = ["done", "half way", "to do"];
 
 /** Whether a run has begun something that has to be brought to its end. */
 export const isBegun = (record: Pick<RestartRecord, "begun" | "movedFrom">): boolean =>

@@ -1,9 +1,9 @@
 import { formatColumns } from "../../../lib/table.ts";
-import { turnState } from "../../restart/progress.ts";
+import { stepState } from "../../restart/progress.ts";
 import { formatDone, goOn, unitsText } from "../../restart/report.ts";
-import type { TurnResult } from "../../turns.ts";
+import type { HostResult } from "../../rolling.ts";
+import { describe } from "./host-steps.ts";
 import type { PackagesRecord } from "./record.ts";
-import { describe } from "./turns.ts";
 
 /** What is about to be done, in order. */
 export function formatPackages(
@@ -11,7 +11,7 @@ export function formatPackages(
   vip: { readonly holder: string; readonly address: string } | undefined,
 ): string {
   const rows = record.turns.map((turn, index) => {
-    const state = turnState(turn, record);
+    const state = stepState(turn, record);
     const moves = vip && vip.holder === turn.host ? `${vip.address} moves away first, and back` : "";
     return [
       String(index + 1),
@@ -25,7 +25,7 @@ export function formatPackages(
 }
 
 /** What was done, and how to go on. */
-export const formatPackagesDone = (stack: string, record: PackagesRecord, results: readonly TurnResult[]): string =>
+export const formatPackagesDone = (stack: string, record: PackagesRecord, results: readonly HostResult[]): string =>
   formatDone(
     results,
     { column: "packages", done: "upgraded", textOf: ({ host }) => describe(record.upgrades[host] ?? []) },

@@ -4,15 +4,15 @@ import type { StackConfig } from "../../../../infra/config/index.ts";
 import { actionOn, mustAct } from "../../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../../infra/hosts/connect.ts";
 import { runRecord } from "../../../engine/run-record.ts";
-import { holdersOf } from "../../../inspect/look/evidence.ts";
-import { bareLook } from "../../../inspect/look/look.ts";
-import { lackBefore, lackOf } from "../../../inspect/wholeness.ts";
+import { problemBefore, problemOf } from "../../../inspect/health.ts";
+import { holdersOf } from "../../../inspect/snapshot/evidence.ts";
+import { bareSnapshot } from "../../../inspect/snapshot/snapshot.ts";
+import { type HostResult, isAllDone, reportOf, rollHosts } from "../../rolling.ts";
 import { openSystem, type Plan, type Report, type Run, remedied } from "../../runbook.ts";
-import { isAllDone, reportOf, type TurnResult, takeTurns } from "../../turns.ts";
-import { lookForUpgrades, type PackageLook } from "./look.ts";
+import { findUpgrades, type StackUpgrades } from "./find.ts";
+import { packageActions, packageHostSteps, unitsOf } from "./host-steps.ts";
 import { isBegun, type PackagesRecord, packagesRecord, recordOf, stepsLeft, upgradesOf } from "./record.ts";
 import { formatPackages, formatPackagesDone } from "./report.ts";
-import { packageActions, packageTurns, unitsOf } from "./turns.ts";
 
 /** Packages of all hosts to the newest versions of their series, one host at a time by the gates of a restart. */
 export async function packagesPlan(run: Run, config: StackConfig): Promise<Plan | Report> {
@@ -22,11 +22,11 @@ export async function packagesPlan(run: Run, config: StackConfig): Promise<Plan 
   const system = await openSystem(run, config);
   const { looker, reach } = system;
   say("asks each host what its archives have");
-  const found = await lookForUpgrades(stack, config, reach);
+  const found = await findUpgrades(stack, config, reach);
   const { refusals, notes } = found;
   const upgrades = upgradesOf(found.hosts, before);
-  const [holder] = holdersOf(await looker.look(bareLook));
-  const record = recordOf(packageTurns(looker.chain, holder, upgrades), upgrades, found.hosts, before, new Date());
+  const [holder] = holdersOf(await looker.look(bareSnapshot));
+  const record = recordOf(packageHostSteps(looker.chain, holder, upgrades), upgrades, found.hosts, before, new Date());
   for (const note of notes) say(`! ${note}`);
   const isNothing = record.turns.every(({ host }) => record.done.includes(host)) && !isBegun(record);
   if (isNothing && refusals.length === 0) {
@@ -37,7 +37,7 @@ export async function packagesPlan(run: Run, config: StackConfig): Promise<Plan 
   if (before) say(`goes on with the upgrade of ${before.startedAt}`);
   const hosts = record.turns.map(({ host }) => host);
   const isGated = refusals.length === 0 && !isBegun(record);
-  const finding = isGated ? await lackBefore(looker, (seen) => lackOf(seen, { hosts }), signal) : undefined;
+  const finding = isGated ? await problemBefore(looker, (seen) => problemOf(seen, { hosts }), signal) : undefined;
   const { vip, members } = looker.chain;
   const moving = vip && holder !== undefined && members.length > 1 ? { holder, address: vip.address } : undefined;
   const notBegun = record.turns.map(({ host, units }) => {
@@ -55,7 +55,7 @@ export async function packagesPlan(run: Run, config: StackConfig): Promise<Plan 
     work: async () => {
       await fetchAll(run, reach, found, record);
       const turns = { ...system, kept, record, signal, healthyWithinMs: flags.wait * 1000 };
-      const results = await takeTurns(turns, async (turn) => {
+      const results = await rollHosts(turns, async (turn) => {
         const look = found.hosts.find(({ host }) => host === turn.host);
         if (!look) throw new TypeError(`${turn.host} was not looked at`);
         const steps = stepsLeft(record.upgrades[turn.host] ?? [], look);
@@ -76,7 +76,7 @@ const fetchSeconds = 600;
 async function fetchAll(
   { say, stack }: Run,
   reach: Hosts,
-  { hosts }: PackageLook,
+  { hosts }: StackUpgrades,
   record: PackagesRecord,
 ): Promise<void> {
   say("fetches packages on all hosts");
@@ -92,7 +92,7 @@ async function fetchAll(
   );
 }
 
-function reportPackages(stack: string, record: PackagesRecord, results: readonly TurnResult[]): Report {
+function reportPackages(stack: string, record: PackagesRecord, results: readonly HostResult[]): Report {
   const turns = results.map(({ outcome, ...one }) => ({
     ...one,
     packages: record.upgrades[one.host] ?? [],

@@ -1,5 +1,5 @@
 import type { Arrival } from "./claims.ts";
-import { roundingMs, type Turn } from "./turn.ts";
+import { roundingMs, type Step } from "./step.ts";
 
 /**
  * What an empty pull queue has given out may be in a puller's hands, which tries for a while before it gives a receipt or asks
@@ -17,8 +17,8 @@ type Held = [Arrival, ...Arrival[]];
  * later has been pulled, while this one's receipt is still missing after `doubtMs`, is taken for proof that it was not (the pull
  * queue is first in first out); so is a pull queue that stays empty. Without any of these it goes out again after `doubtMaxMs`.
  */
-export class Doubts {
-  readonly #turn: Turn;
+export class UnconfirmedDeliveries {
+  readonly #turn: Step;
   /** By key; the oldest first. `atMs` of a key's first: since when it is held. */
   readonly #redelivered = new Map<string, Held>();
   /** Announced again: a broker that comes back has many of them, and they are no reason to send a redelivered one early. */
@@ -33,7 +33,7 @@ export class Doubts {
   #emptyFromMs = Number.NEGATIVE_INFINITY;
   #emptyToMs = Number.NEGATIVE_INFINITY;
 
-  constructor(turn: Turn) {
+  constructor(turn: Step) {
     this.#turn = turn;
   }
 

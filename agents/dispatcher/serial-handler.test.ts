@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { InTurn } from "./in-turn.ts";
+import { SerialHandler } from "./serial-handler.ts";
 
 test("what is told while an event is handled is handled after it, in the order of telling", () => {
   const handled: string[] = [];
-  const turn: InTurn<string> = new InTurn(
+  const turn: SerialHandler<string> = new SerialHandler(
     (event) => {
       handled.push(`${event} begins`);
       if (event === "a") for (const next of ["b", "c"]) turn.tell(next);
@@ -19,7 +19,7 @@ test("what is told while an event is handled is handled after it, in the order o
 test("an event whose handling throws is the last: the failure is told once, to whoever told the event nothing is thrown", () => {
   const handled: number[] = [];
   const failures: string[] = [];
-  const turn: InTurn<number> = new InTurn(
+  const turn: SerialHandler<number> = new SerialHandler(
     (event) => {
       if (event === 2) throw new Error("no way");
       handled.push(event);

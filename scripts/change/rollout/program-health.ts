@@ -1,24 +1,28 @@
-import { chainHostOf } from "../../inspect/look/chain.ts";
-import { type Evidence, hostEvidence } from "../../inspect/look/evidence.ts";
+import type { Problem } from "../../inspect/health.ts";
+import { chainHostOf } from "../../inspect/snapshot/chain.ts";
+import { type Evidence, hostEvidence } from "../../inspect/snapshot/evidence.ts";
 import { verify } from "../../inspect/verify/judge.ts";
 import type { StepId } from "../../inspect/verify/step.ts";
-import type { Lack } from "../../inspect/wholeness.ts";
-import type { Turn } from "../restart/plan.ts";
+import type { HostStep } from "../restart/plan.ts";
 
 /** What an operator makes, or where it is put, is none of a program's. */
 const notOurs: readonly StepId[] = ["products-are-made", "on-the-preferred-host", "disks-have-room", "no-dead-letters"];
 
-const key = ({ host, id }: Pick<Lack, "host" | "id">): string => `${host} ${id}`;
+const key = ({ host, id }: Pick<Problem, "host" | "id">): string => `${host} ${id}`;
 
 /** Links of the chain that are broken, but for those that no program can mend. Pure. */
-export const brokenNow = (evidence: Evidence): Lack[] =>
+export const brokenNow = (evidence: Evidence): Problem[] =>
   verify(evidence, { productAgeSeconds: evidence.chain.silenceSeconds }).steps.flatMap(
     ({ verdict, host, id, step, evidence: what, remedy = "" }) =>
       verdict === "broken" && !notOurs.includes(id) ? [{ host, id, step, evidence: what, remedy }] : [],
   );
 
 /** What a host's new programs lack: they ended by themselves, say that they are not well, or a link is broken that was not before. Pure. */
-export function unwell(evidence: Evidence, { host, units }: Turn, before: ReadonlySet<string>): Lack | undefined {
+export function programProblem(
+  evidence: Evidence,
+  { host, units }: HostStep,
+  before: ReadonlySet<string>,
+): Problem | undefined {
   const found = hostEvidence(evidence, host);
   const { stack } = evidence.chain;
   for (const { name, unit } of chainHostOf(evidence.chain, host).agents) {
@@ -38,7 +42,7 @@ export function unwell(evidence: Evidence, { host, units }: Turn, before: Readon
 }
 
 /** What is not well before anything is done, so that no program is blamed for it. Pure. */
-export function unwellBefore(evidence: Evidence): Set<string> {
+export function problemsBefore(evidence: Evidence): Set<string> {
   const agents = evidence.chain.hosts.flatMap(({ name: host, agents: all }) =>
     all.flatMap(({ name }) =>
       hostEvidence(evidence, host)?.agents[name]?.health?.ok === false ? [`${host} ${name}`] : [],

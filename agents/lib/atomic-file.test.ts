@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { writeWhole, writeWholeNow } from "./whole-file.ts";
+import { writeAtomic, writeAtomicSync } from "./atomic-file.ts";
 
 let folder: string;
 let file: string;
@@ -25,8 +25,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.each([
-  ["synced", writeWhole],
-  ["at once", async (...args: Parameters<typeof writeWholeNow>) => writeWholeNow(...args)],
+  ["synced", writeAtomic],
+  ["at once", async (...args: Parameters<typeof writeAtomicSync>) => writeAtomicSync(...args)],
 ])("a file written whole, %s", (_, write) => {
   it("takes the place of the one before, and leaves nothing beside it", async () => {
     await write(file, "one");

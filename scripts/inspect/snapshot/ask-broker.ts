@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { inTurn, NobodyAnswers } from "../../../agents/lib/management.ts";
+import { NoMemberAnswers, oneAfterAnother } from "../../../agents/lib/management.ts";
 import type { StackConfig } from "../../../infra/config/index.ts";
 import { clusterModels } from "../../../infra/model/cluster.ts";
 import { type Management, managementOf } from "../../../infra/observe/management.ts";
@@ -101,9 +101,9 @@ export const headQuestion = { count: 1, ackmode: "ack_requeue_true", encoding: "
 async function headOfFirst(members: readonly (readonly [string, Management])[], queue: string) {
   const path = `queues/%2F/${encodeURIComponent(queue)}/get`;
   try {
-    return (await inTurn(members, async (api) => parseHead(await api.ask(path, headQuestion)))).answer;
+    return (await oneAfterAnother(members, async (api) => parseHead(await api.ask(path, headQuestion)))).answer;
   } catch (error) {
-    return { silent: error instanceof NobodyAnswers ? error.reasons : (error as Error).message };
+    return { silent: error instanceof NoMemberAnswers ? error.reasons : (error as Error).message };
   }
 }
 
@@ -124,7 +124,9 @@ async function queuesOfFirst(
   members: readonly (readonly [string, Management])[],
 ): Promise<Record<string, QueueEvidence> | undefined> {
   // Where all fail, that there are no queues to be seen is the finding.
-  const found = await inTurn(members, async (api) => parseQueues(await api.ask(queuesPath))).catch(() => undefined);
+  const found = await oneAfterAnother(members, async (api) => parseQueues(await api.ask(queuesPath))).catch(
+    () => undefined,
+  );
   return found && Object.fromEntries(found.answer.map((queue) => [queue.name, queue]));
 }
 

@@ -2,11 +2,11 @@ import type { wantedPaths } from "../lib/arrivals.ts";
 import type { Scan } from "../lib/scan.ts";
 import { type ScanTask, TreeScans } from "../lib/tree-scans.ts";
 import type { Config } from "./config.ts";
-import { FirstLooks, isMark } from "./first-looks.ts";
+import { FirstScan, isMark } from "./first-scan.ts";
 import { notUtf8, type WatcherPorts } from "./ports.ts";
 import { waitMsOf } from "./settle.ts";
 
-export interface LooksOptions {
+export interface PollsOptions {
   readonly config: Config;
   readonly ports: WatcherPorts;
   readonly wanted: ReturnType<typeof wantedPaths>;
@@ -18,19 +18,19 @@ export interface LooksOptions {
 }
 
 /** Below this many entries more, looking for files that are gone would cost more than it frees. */
-const entriesBeforeLook = 10_000;
+const entriesBeforePoll = 10_000;
 
 /** Looks through trees and folders for what no event told, and for what is remembered and gone. */
-export class Looks {
-  readonly #options: LooksOptions;
-  readonly #firstLooks: FirstLooks;
+export class Polls {
+  readonly #options: PollsOptions;
+  readonly #firstLooks: FirstScan;
   readonly #scans: TreeScans;
   #entriesAtLook: number;
 
-  constructor(options: LooksOptions) {
+  constructor(options: PollsOptions) {
     const { ports, signal } = options;
     this.#options = options;
-    this.#firstLooks = new FirstLooks(ports.journal);
+    this.#firstLooks = new FirstScan(ports.journal);
     this.#entriesAtLook = ports.journal.size;
     this.#scans = new TreeScans({
       run: (task) => this.#look(task),
@@ -58,7 +58,7 @@ export class Looks {
   /** The journal has one more. Where it has grown much, perhaps by files that are gone, the trees are looked through. */
   remembered(): void {
     const { config, ports } = this.#options;
-    if (ports.journal.size <= 2 * this.#entriesAtLook + entriesBeforeLook) return;
+    if (ports.journal.size <= 2 * this.#entriesAtLook + entriesBeforePoll) return;
     this.#entriesAtLook = ports.journal.size;
     for (const tree of config.trees) this.#scans.gap(tree, "many files are remembered", ports.now());
   }

@@ -5,8 +5,8 @@ import { awaitNode } from "../../../../infra/commands/rabbitmq.ts";
 import { restartUnit } from "../../../../infra/commands/units.ts";
 import { actionOn, type HostAction } from "../../../../infra/hosts/act.ts";
 import { brokerPackage, brokerUnit, dispatcherUnit, ftpUnit, keepalivedUnit } from "../../../../infra/model/names.ts";
-import { type Chain, chainHostOf } from "../../../inspect/look/chain.ts";
-import { inTurn, shortUnit, type Turn } from "../../restart/plan.ts";
+import { type Chain, chainHostOf } from "../../../inspect/snapshot/chain.ts";
+import { type HostStep, rollingOrder, shortUnit } from "../../restart/plan.ts";
 import type { PackageStep } from "./facts.ts";
 import { runtimePrefix } from "./judge.ts";
 
@@ -39,8 +39,8 @@ export function unitsOf(chain: Chain, host: string, steps: readonly PackageStep[
 }
 
 /** Hosts that have something to be upgraded, in the order of a restart. Pure. */
-export function packageTurns(chain: Chain, holder: string | undefined, upgrades: Upgrades): Turn[] {
-  return inTurn(chain, holder).flatMap((host): Turn[] => {
+export function packageHostSteps(chain: Chain, holder: string | undefined, upgrades: Upgrades): HostStep[] {
+  return rollingOrder(chain, holder).flatMap((host): HostStep[] => {
     const steps = upgrades[host] ?? [];
     if (steps.length === 0) return [];
     return [{ host, units: unitsOf(chain, host, steps), isMember: chain.members.includes(host) }];

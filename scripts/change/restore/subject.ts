@@ -29,7 +29,7 @@ export interface Subject {
 }
 
 /** Asks hosts, brokers and engine, all at the same time, and changes nothing. */
-export async function lookAround(
+export async function examine(
   stack: string,
   config: StackConfig,
   backup: OpenBackup,

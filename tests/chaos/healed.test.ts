@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isReplicated, nodesMissing } from "./whole.ts";
+import { isReplicated, nodesMissing } from "./healed.ts";
 
 const node = { name: "rabbit@bunny1", running: true };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Evidence } from "./look/evidence.ts";
+import { awaitNoProblem, problemOf, problemWithout } from "./health.ts";
+import type { Evidence } from "./snapshot/evidence.ts";
 import { type Draft, moveTo, queueOf, soundEvidence, wordsOf } from "./verify/fixture.ts";
-import { awaitNoLack, lackOf, lackWithout } from "./wholeness.ts";
 
 type Change = (evidence: Draft<Evidence>) => void;
 
@@ -13,7 +13,7 @@ const stop =
 
 describe("a cluster", () => {
   it.each(["lab", "lab4"])("of a sound %s lacks nothing", (stack) => {
-    expect(lackOf(soundEvidence(stack))).toBeUndefined();
+    expect(problemOf(soundEvidence(stack))).toBeUndefined();
   });
 
   it.each<[string, string, Change]>([
@@ -50,56 +50,56 @@ describe("a cluster", () => {
   ])("is not whole where %s", (_, step, change) => {
     const evidence = soundEvidence();
     change(evidence);
-    expect(lackOf(evidence)?.step).toBe(step);
+    expect(problemOf(evidence)?.step).toBe(step);
   });
 
   it("is whole whatever radar servers make and whatever was put aside", () => {
     const evidence = soundEvidence();
     queueOf(evidence, evidence.chain.queues.dead).messages = 3;
     for (const urp of evidence.chain.urps) wordsOf(evidence, urp).newest = [];
-    expect(lackOf(evidence)).toBeUndefined();
+    expect(problemOf(evidence)).toBeUndefined();
   });
 
   it("is not asked about hosts that nothing is done on", () => {
     const evidence = soundEvidence();
     stop("pds-2", "warren-puller.service")(evidence);
-    expect(lackOf(evidence, { hosts: ["bunny1", "pds-1"] })).toBeUndefined();
-    expect(lackOf(evidence, { hosts: ["pds-2"] })?.host).toBe("pds-2");
+    expect(problemOf(evidence, { hosts: ["bunny1", "pds-1"] })).toBeUndefined();
+    expect(problemOf(evidence, { hosts: ["pds-2"] })?.host).toBe("pds-2");
   });
 
   it("is whole with its address elsewhere where that was meant", () => {
     const evidence = soundEvidence();
     moveTo(evidence, "bunny2");
-    expect(lackOf(evidence, { isMoved: true })).toBeUndefined();
+    expect(problemOf(evidence, { isMoved: true })).toBeUndefined();
   });
 });
 
 describe("a member can be spared", () => {
   it("while each quorum queue has a majority without it", () => {
     const evidence = soundEvidence("lab4");
-    expect(lackWithout(evidence, "bunny1", "quorum")).toBeUndefined();
+    expect(problemWithout(evidence, "bunny1", "quorum")).toBeUndefined();
     queueOf(evidence, "cmc.urp.input").inStep = ["rabbit@bunny1", "rabbit@bunny2"];
-    expect(lackWithout(evidence, "bunny1", "quorum")?.evidence).toContain(
+    expect(problemWithout(evidence, "bunny1", "quorum")?.evidence).toContain(
       "cmc.urp.input has 3 replicas, and 1 in step",
     );
-    expect(lackWithout(evidence, "bunny3", "quorum")).toBeUndefined();
+    expect(problemWithout(evidence, "bunny3", "quorum")).toBeUndefined();
   });
 
   it("while each mirrored queue has another mirror in step", () => {
     const evidence = soundEvidence("lab");
-    expect(lackWithout(evidence, "bunny1", "mirrored")).toBeUndefined();
+    expect(problemWithout(evidence, "bunny1", "mirrored")).toBeUndefined();
     queueOf(evidence, "cmc.urp.pull").inStep = ["rabbit@bunny1"];
-    expect(lackWithout(evidence, "bunny1", "mirrored")?.step).toBe("can be spared");
-    expect(lackWithout(evidence, "bunny2", "mirrored")).toBeUndefined();
+    expect(problemWithout(evidence, "bunny1", "mirrored")?.step).toBe("can be spared");
+    expect(problemWithout(evidence, "bunny2", "mirrored")).toBeUndefined();
   });
 
   it("is not asked of a queue with one replica, nor of a broker without others", () => {
     const evidence = soundEvidence("lab4");
     queueOf(evidence, "cmc.urp.dead").replicas = ["rabbit@bunny1"];
     queueOf(evidence, "cmc.urp.dead").inStep = ["rabbit@bunny1"];
-    expect(lackWithout(evidence, "bunny1", "quorum")).toBeUndefined();
+    expect(problemWithout(evidence, "bunny1", "quorum")).toBeUndefined();
     expect(
-      lackWithout({ ...evidence, chain: { ...evidence.chain, members: ["bunny1"] } }, "bunny1", "quorum"),
+      problemWithout({ ...evidence, chain: { ...evidence.chain, members: ["bunny1"] } }, "bunny1", "quorum"),
     ).toBeUndefined();
   });
 });
@@ -113,7 +113,7 @@ describe("waiting for all to be whole", () => {
     const told: string[] = [];
     const look = async () => looks.shift() ?? bad;
     const onLack = ({ step }: { step: string }) => told.push(step);
-    expect(await awaitNoLack(look, (evidence) => lackOf(evidence), { withinMs: 60_000, onLack })).toBeUndefined();
+    expect(await awaitNoProblem(look, (evidence) => problemOf(evidence), { withinMs: 60_000, onLack })).toBeUndefined();
     expect(looks).toEqual([]);
     expect(told).toEqual(["broker runs"]);
   });
@@ -121,7 +121,7 @@ describe("waiting for all to be whole", () => {
   it("says what is lacking when the time is over", async () => {
     const bad = soundEvidence();
     stop("bunny2", "rabbitmq-server.service")(bad);
-    const lack = await awaitNoLack(async () => bad, lackOf, { withinMs: 0, onLack: () => {} });
+    const lack = await awaitNoProblem(async () => bad, problemOf, { withinMs: 0, onLack: () => {} });
     expect(lack).toMatchObject({ host: "bunny2", step: "broker runs" });
   });
 
@@ -129,7 +129,7 @@ describe("waiting for all to be whole", () => {
     const reason = new Error("interrupted");
     const signal = AbortSignal.abort(reason);
     await expect(
-      awaitNoLack(async () => soundEvidence(), lackOf, { withinMs: 1, signal, onLack: () => {} }),
+      awaitNoProblem(async () => soundEvidence(), problemOf, { withinMs: 1, signal, onLack: () => {} }),
     ).rejects.toBe(reason);
   });
 });

@@ -10,7 +10,7 @@ import { checkout } from "../../../engine/places.ts";
 import { askPackages, type PackageStep } from "./facts.ts";
 import { judgePackages, type Refusal } from "./judge.ts";
 
-export interface HostLook {
+export interface HostUpgrades {
   readonly host: string;
   readonly steps: readonly PackageStep[];
   /** Packages that are to be held, as the config has it. */
@@ -20,14 +20,14 @@ export interface HostLook {
   readonly membership: Membership | undefined;
 }
 
-export interface PackageLook {
-  readonly hosts: readonly HostLook[];
+export interface StackUpgrades {
+  readonly hosts: readonly HostUpgrades[];
   readonly refusals: readonly Refusal[];
   readonly notes: readonly string[];
 }
 
 /** Asks each host what its archives have for the packages that warren has put on it. @throws UserError where a host doesn't say */
-export async function lookForUpgrades(stack: string, config: StackConfig, reach: Hosts): Promise<PackageLook> {
+export async function findUpgrades(stack: string, config: StackConfig, reach: Hosts): Promise<StackUpgrades> {
   const { hosts } = buildModel(stack, config, await buildArtifacts(checkout));
   const looks = await Promise.all(
     hosts

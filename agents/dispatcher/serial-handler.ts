@@ -2,7 +2,7 @@
  * One event after the other: what is told while one is being handled waits until that is done. Handling that throws is the end: nothing
  * can be relied on any more, so nothing more is handled, and the failure is told once.
  */
-export class InTurn<E> {
+export class SerialHandler<E> {
   readonly #handle: (event: E) => void;
   readonly #onFailure: (error: Error) => void;
   readonly #waiting: E[] = [];

@@ -1,16 +1,16 @@
 import type { SeriesTraits } from "../../infra/config/series.ts";
 import { act, type HostAction } from "../../infra/hosts/act.ts";
 import { type RunRecord, runSteps, type StepResult, Stopped } from "../engine/run-record.ts";
-import { type Evidence, holdersOf } from "../inspect/look/evidence.ts";
-import { bareLook } from "../inspect/look/look.ts";
-import { awaitNoLack, describeLack, type Lack, lackOf, lackWithout } from "../inspect/wholeness.ts";
-import type { Turn } from "./restart/plan.ts";
-import { askInvocations, parseInvocations, type RestartRecord, turnState, unitsLeft } from "./restart/progress.ts";
+import { awaitNoProblem, describeProblem, type Problem, problemOf, problemWithout } from "../inspect/health.ts";
+import { type Evidence, holdersOf } from "../inspect/snapshot/evidence.ts";
+import { bareSnapshot } from "../inspect/snapshot/snapshot.ts";
+import type { HostStep } from "./restart/plan.ts";
+import { askInvocations, parseInvocations, type RestartRecord, stepState, unitsLeft } from "./restart/progress.ts";
 import type { Report, System } from "./runbook.ts";
-import { lackAway, letBack, letBackByHand, moveAway } from "./stand-back.ts";
+import { letBack, letBackByHand, moveAway, moveAwayProblem } from "./step-aside.ts";
 
 /** A run that takes hosts in turn. */
-export interface Turns extends System {
+export interface Rolling extends System {
   readonly kept: RunRecord<RestartRecord>;
   readonly record: RestartRecord;
   /** Milliseconds for all to be healthy again after a host. */
@@ -20,7 +20,7 @@ export interface Turns extends System {
 }
 
 /** One host's turn, as a runbook works on it. Each function throws `Stopped` where it fails. */
-export interface HostTurn extends Turn {
+export interface HostRun extends HostStep {
   /** Its units that have not restarted since the turn began. */
   readonly unitsLeft: readonly string[];
   /** zx's `$` on the host, through `infra/hosts`: prints the title of a built command, runs it, and waits for its end. @returns its output */
@@ -28,12 +28,12 @@ export interface HostTurn extends Turn {
   /** Moves the virtual IP to another host, and waits until its dispatcher works; does nothing where this host doesn't have it. */
   stepAside(): Promise<void>;
   /** Waits until there is no problem. @param judge finds one; the whole system unless given @param forMs without a break */
-  healthy(judge?: (evidence: Evidence) => Lack | undefined, forMs?: number): Promise<void>;
+  healthy(judge?: (evidence: Evidence) => Problem | undefined, forMs?: number): Promise<void>;
   /** Lets the virtual IP back, where it was moved away. */
   comeBack(): Promise<void>;
 }
 
-export interface TurnResult extends Pick<Turn, "host" | "units"> {
+export interface HostResult extends Pick<HostStep, "host" | "units"> {
   readonly outcome: "restarted" | "done before" | "failed" | "not begun";
   readonly seconds?: number;
   /** Why it failed, or was not begun. */
@@ -50,14 +50,14 @@ const movesWithinMs = 30_000;
  * Takes hosts in turn, each only while all is healthy and can spare it, and stops at the first that doesn't recover. What has been done is kept on
  * record before and after each step: a run that was killed continues where it was.
  */
-export async function takeTurns(turns: Turns, work: (turn: HostTurn) => Promise<void>): Promise<TurnResult[]> {
+export async function rollHosts(turns: Rolling, work: (turn: HostRun) => Promise<void>): Promise<HostResult[]> {
   const { kept, record, signal } = turns;
   const say = sayOf(turns);
   const take = async (host: string): Promise<void> => {
     const beganMs = performance.now();
     const turn = record.turns.find((one) => one.host === host);
     if (!turn) throw new TypeError(`no turn of ${host}`);
-    await work(await beginTurn(turns, turn));
+    await work(await beginHost(turns, turn));
     record.begun = undefined;
     say(host, `done, all is healthy again; ${Math.round(performance.now() - beganMs) / 1000} s`);
   };
@@ -66,15 +66,15 @@ export async function takeTurns(turns: Turns, work: (turn: HostTurn) => Promise<
   const isBrokenOff = signal.aborted && results.every(({ outcome }) => outcome !== "stopped");
   return record.turns.flatMap((turn, index) => {
     const result = results[index];
-    return result ? [turnResult(turn, result, isBrokenOff)] : [];
+    return result ? [hostResult(turn, result, isBrokenOff)] : [];
   });
 }
 
-function turnResult(
-  { host, units }: Turn,
+function hostResult(
+  { host, units }: HostStep,
   { outcome, seconds, stopped }: StepResult,
   isBrokenOff: boolean,
-): TurnResult {
+): HostResult {
   const turn = { host, units };
   const time = seconds === undefined ? {} : { seconds };
   if (outcome === "done before") return { ...turn, outcome };
@@ -85,38 +85,43 @@ function turnResult(
 }
 
 /** Whether every host is done. */
-export const isAllDone = (results: readonly TurnResult[]): boolean =>
+export const isAllDone = (results: readonly HostResult[]): boolean =>
   results.every(({ outcome }) => outcome === "restarted" || outcome === "done before");
 
 /** What `restart` and `upgrade` of packages report: exit code 1 where a host is left. */
-export const reportOf = (results: readonly TurnResult[], json: object, text: string): Report => ({
+export const reportOf = (results: readonly HostResult[], json: object, text: string): Report => ({
   json,
   text,
   exitCode: isAllDone(results) ? 0 : 1,
 });
 
-const sayOf = ({ record }: Turns) => {
+const sayOf = ({ record }: Rolling) => {
   const width = Math.max(...record.turns.map(({ host }) => host.length));
   return (host: string, text: string) => void process.stderr.write(`${host.padEnd(width)}  ${text}\n`);
 };
 
 /** What keeps a host's turn from beginning now. */
-export const lackToBegin = (
+export const problemToStart = (
   evidence: Evidence,
-  turn: Turn | undefined,
+  turn: HostStep | undefined,
   hosts: readonly string[],
   replication: SeriesTraits["replication"],
-): Lack | undefined =>
-  lackOf(evidence, { hosts }) ?? (turn?.isMember ? lackWithout(evidence, turn.host, replication) : undefined);
+): Problem | undefined =>
+  problemOf(evidence, { hosts }) ?? (turn?.isMember ? problemWithout(evidence, turn.host, replication) : undefined);
 
-async function beginTurn(turns: Turns, turn: Turn): Promise<HostTurn> {
+async function beginHost(turns: Rolling, turn: HostStep): Promise<HostRun> {
   const { kept, record, replication } = turns;
   const { host } = turn;
   const hosts = record.turns.map((one) => one.host);
   const say = sayOf(turns);
-  if (turnState(turn, record) === "to do") {
-    const lack = await awaitHealthy(turns, host, (seen) => lackToBegin(seen, turn, hosts, replication), gateWithinMs);
-    if (lack) throw new Stopped([`not begun: ${describeLack(lack)}`], lack.remedy);
+  if (stepState(turn, record) === "to do") {
+    const lack = await awaitHealthy(
+      turns,
+      host,
+      (seen) => problemToStart(seen, turn, hosts, replication),
+      gateWithinMs,
+    );
+    if (lack) throw new Stopped([`not begun: ${describeProblem(lack)}`], lack.remedy);
   } else say(host, "was half way; continues");
   const answer = await act(turns.reach, askInvocations(turn));
   if ("why" in answer) throw new Stopped([`can't be asked: ${answer.why}`]);
@@ -125,11 +130,11 @@ async function beginTurn(turns: Turns, turn: Turn): Promise<HostTurn> {
     record.begun = { host, before: now };
     await kept.write(record);
   }
-  return hostTurn(turns, turn, unitsLeft(turn, record.begun.before, now));
+  return hostRun(turns, turn, unitsLeft(turn, record.begun.before, now));
 }
 
 /** @param left see `HostTurn.unitsLeft` */
-export function hostTurn(turns: Turns, turn: Turn, left: readonly string[]): HostTurn {
+export function hostRun(turns: Rolling, turn: HostStep, left: readonly string[]): HostRun {
   const { kept, looker, record, reach, healthyWithinMs } = turns;
   const { chain } = looker;
   const { host } = turn;
@@ -146,12 +151,12 @@ export function hostTurn(turns: Turns, turn: Turn, left: readonly string[]): Hos
     record.movedFrom = movedFrom;
     return kept.write(record);
   };
-  const healthy: HostTurn["healthy"] = async (judge, forMs = 0) => {
+  const healthy: HostRun["healthy"] = async (judge, forMs = 0) => {
     const isMoved = record.movedFrom === host;
-    const all = (seen: Evidence) => lackOf(seen, { hosts, isMoved });
+    const all = (seen: Evidence) => problemOf(seen, { hosts, isMoved });
     const lack = await awaitHealthy(turns, host, judge ?? all, healthyWithinMs, forMs);
     const late = judge ? "" : `not healthy again after ${healthyWithinMs / 1000} s: `;
-    if (lack) throw new Stopped([`${late}${describeLack(lack)}`], lack.remedy);
+    if (lack) throw new Stopped([`${late}${describeProblem(lack)}`], lack.remedy);
   };
   return {
     ...turn,
@@ -165,7 +170,7 @@ export function hostTurn(turns: Turns, turn: Turn, left: readonly string[]): Hos
       await setMoved(host);
       try {
         await $(moveAway(host, awaySeconds(healthyWithinMs)), byHand);
-        const lack = await awaitHealthy(turns, host, (seen) => lackAway(seen, host), movesWithinMs);
+        const lack = await awaitHealthy(turns, host, (seen) => moveAwayProblem(seen, host), movesWithinMs);
         if (lack) throw new Stopped([`the virtual IP did not move: ${lack.evidence}`], lack.remedy);
       } catch (error) {
         if (!("why" in (await act(reach, letBack(host))))) await setMoved(undefined);
@@ -181,14 +186,14 @@ export function hostTurn(turns: Turns, turn: Turn, left: readonly string[]): Hos
   };
 }
 
-async function holdsAddress(turns: Turns, host: string): Promise<boolean> {
+async function holdsAddress(turns: Rolling, host: string): Promise<boolean> {
   let holders: string[] = [];
-  const isSeen = (evidence: Evidence): Lack | undefined => {
+  const isSeen = (evidence: Evidence): Problem | undefined => {
     holders = holdersOf(evidence);
-    return holders.length === 1 ? undefined : lackAway(evidence, host);
+    return holders.length === 1 ? undefined : moveAwayProblem(evidence, host);
   };
   const lack = await awaitHealthy(turns, host, isSeen, movesWithinMs);
-  if (lack) throw new Stopped([describeLack(lack)], lack.remedy);
+  if (lack) throw new Stopped([describeProblem(lack)], lack.remedy);
   return holders[0] === host;
 }
 
@@ -196,13 +201,13 @@ async function holdsAddress(turns: Turns, host: string): Promise<boolean> {
 const awaySeconds = (healthyWithinMs: number): number => 900 + Math.ceil(healthyWithinMs / 1000);
 
 function awaitHealthy(
-  turns: Turns,
+  turns: Rolling,
   host: string,
-  judge: (evidence: Evidence) => Lack | undefined,
+  judge: (evidence: Evidence) => Problem | undefined,
   withinMs: number,
   forMs = 0,
-): Promise<Lack | undefined> {
+): Promise<Problem | undefined> {
   const say = sayOf(turns);
-  const onLack = (lack: Lack) => say(host, `waits: ${describeLack(lack)}`);
-  return awaitNoLack(() => turns.looker.look(bareLook), judge, { withinMs, forMs, onLack });
+  const onLack = (lack: Problem) => say(host, `waits: ${describeProblem(lack)}`);
+  return awaitNoProblem(() => turns.looker.look(bareSnapshot), judge, { withinMs, forMs, onLack });
 }

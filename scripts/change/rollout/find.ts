@@ -23,7 +23,7 @@ interface Outputs {
  *
  * @throws UserError where more than agents differs: `up` is for that
  */
-export async function lookForChanges(stack: string): Promise<readonly Change[]> {
+export async function findProgramChanges(stack: string): Promise<readonly Change[]> {
   const [config, artifacts, text] = await Promise.all([
     readStackConfig(stack),
     buildArtifacts(checkout),

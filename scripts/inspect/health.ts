@@ -1,14 +1,14 @@
 import type { StackConfig } from "../../infra/config/index.ts";
 import type { SeriesTraits } from "../../infra/config/series.ts";
 import { poll } from "../lib/poll.ts";
-import { type Chain, chainHostOf } from "./look/chain.ts";
-import { type Evidence, hostEvidence, type QueueEvidence } from "./look/evidence.ts";
-import { bareLook, type Looker, openLooker } from "./look/look.ts";
+import { type Chain, chainHostOf } from "./snapshot/chain.ts";
+import { type Evidence, hostEvidence, type QueueEvidence } from "./snapshot/evidence.ts";
+import { bareSnapshot, type Observer, openObserver } from "./snapshot/snapshot.ts";
 import { type Judged, verify } from "./verify/judge.ts";
 import type { StepId } from "./verify/step.ts";
 
 /** What a system lacks that should be whole, as `verify` says it. */
-export interface Lack extends Pick<Judged, "host" | "step" | "evidence"> {
+export interface Problem extends Pick<Judged, "host" | "step" | "evidence"> {
   /** As `verify` has it; or of what is no step of it. */
   readonly id: StepId | "can-be-spared" | "virtual-ip-moves" | "misses-other-member";
   readonly remedy: string;
@@ -32,7 +32,7 @@ const clusterSteps: readonly StepId[] = [
 /** Of the hosts of agents. */
 const agentSteps: readonly StepId[] = ["host-answers", "announcer-runs", "puller-runs"];
 
-export interface WholeOptions {
+export interface HealthOptions {
   /** Hosts beside the members of the broker that have to be well; all of them unless given. */
   readonly hosts?: readonly string[];
   /** The address is meant to be on another host than the preferred one now. */
@@ -43,7 +43,7 @@ export interface WholeOptions {
  * What the cluster or a host lacks; undefined where it lacks nothing: members running and together, no alarm, no partition, every queue of the chain on
  * all members in step, the virtual IP on its host, one dispatcher active, agents connected. Pure.
  */
-export function lackOf(evidence: Evidence, { hosts, isMoved = false }: WholeOptions = {}): Lack | undefined {
+export function problemOf(evidence: Evidence, { hosts, isMoved = false }: HealthOptions = {}): Problem | undefined {
   const { chain } = evidence;
   const { steps } = verify(evidence, { productAgeSeconds: chain.silenceSeconds });
   const isMeant = (host: string) => hosts === undefined || hosts.includes(host);
@@ -59,9 +59,9 @@ export function lackOf(evidence: Evidence, { hosts, isMoved = false }: WholeOpti
 }
 
 /** Agents are ready when they have their broker; until then their units are about to start. Those that `verify` doesn't know, too. */
-function startingAgent(evidence: Evidence, host: string): Lack[] {
+function startingAgent(evidence: Evidence, host: string): Problem[] {
   const found = hostEvidence(evidence, host);
-  return chainHostOf(evidence.chain, host).agents.flatMap(({ name, unit }): Lack[] => {
+  return chainHostOf(evidence.chain, host).agents.flatMap(({ name, unit }): Problem[] => {
     const state = found?.units[unit];
     if (state?.active === "active") return [];
     const what = state ? `${state.active} (${state.sub})${state.status ? `: ${state.status}` : ""}` : "not seen";
@@ -76,7 +76,7 @@ type Replication = SeriesTraits["replication"];
  * What the queues would lack if a member went away now; undefined where each goes on without it: a quorum queue by the majority of its replicas, a
  * mirrored one by another mirror in step. Queues with one replica go and come with their host, and are not judged. Pure.
  */
-export function lackWithout(evidence: Evidence, host: string, replication: Replication): Lack | undefined {
+export function problemWithout(evidence: Evidence, host: string, replication: Replication): Problem | undefined {
   const { chain, broker } = evidence;
   if (!canSpare(chain, replication)) return undefined;
   const stuck = Object.values(broker.queues ?? {}).find((queue) => !goesOnWithout(queue, host, replication));
@@ -109,7 +109,7 @@ export interface AwaitOptions {
   readonly forMs?: number;
   readonly signal?: AbortSignal | undefined;
   /** Told once of each thing that it lacks on the way. */
-  onLack(lack: Lack): void;
+  onLack(lack: Problem): void;
 }
 
 /** A look that comes at a bad moment is no finding: a broker that has much to do answers late. */
@@ -118,24 +118,24 @@ export const findingWithinMs = 20_000;
 const busyForMs = 40_000;
 
 /** For one line: where it lacks what, and by what that is seen. */
-export const describeLack = ({ host, step, evidence }: Lack): string => `${host}, ${step}: ${evidence}`;
+export const describeProblem = ({ host, step, evidence }: Problem): string => `${host}, ${step}: ${evidence}`;
 
 /**
  * Waits for all of a stack to be whole, with logins and certificates as they are now.
  *
- * @param as see `openLooker`
+ * @param as see `openObserver`
  * @returns what it lacks when the time is over
  */
-export async function awaitWhole(
+export async function awaitHealthy(
   stack: string,
   options: AwaitOptions,
   as?: (config: StackConfig) => StackConfig,
-): Promise<Lack | undefined> {
-  const looker = await openLooker(stack, as);
+): Promise<Problem | undefined> {
+  const looker = await openObserver(stack, as);
   try {
-    return await awaitNoLack(
-      () => looker.look(bareLook),
-      (evidence) => lackOf(evidence),
+    return await awaitNoProblem(
+      () => looker.look(bareSnapshot),
+      (evidence) => problemOf(evidence),
       options,
     );
   } finally {
@@ -144,32 +144,32 @@ export async function awaitWhole(
 }
 
 /** One look may be a moment in which a queue has lost its old leader and has no new one: twice in a row is whole. */
-const looksInRow = 2;
+const checksInRow = 2;
 const lookEveryMs = 500;
 
 /** What stands in the way of planned work. */
-export const lackBefore = (
-  looker: Pick<Looker, "look">,
-  judge: (evidence: Evidence) => Lack | undefined,
+export const problemBefore = (
+  looker: Pick<Observer, "look">,
+  judge: (evidence: Evidence) => Problem | undefined,
   signal: AbortSignal,
-): Promise<Lack | undefined> =>
-  awaitNoLack(() => looker.look(bareLook), judge, { withinMs: findingWithinMs, signal, onLack: () => {} });
+): Promise<Problem | undefined> =>
+  awaitNoProblem(() => looker.look(bareSnapshot), judge, { withinMs: findingWithinMs, signal, onLack: () => {} });
 
 /** Looks until nothing is lacking. @returns what it lacks when the time is over, which is later where a broker that runs doesn't serve */
-export async function awaitNoLack(
+export async function awaitNoProblem(
   look: () => Promise<Evidence>,
-  judge: (evidence: Evidence) => Lack | undefined,
+  judge: (evidence: Evidence) => Problem | undefined,
   { withinMs, forMs = 0, signal, onLack }: AwaitOptions,
-): Promise<Lack | undefined> {
+): Promise<Problem | undefined> {
   const deadlineMs = performance.now() + withinMs;
   let told = "";
   let good = 0;
   let goodSinceMs = 0;
-  const findings = async (): Promise<{ readonly lack: Lack | undefined } | undefined> => {
+  const findings = async (): Promise<{ readonly lack: Problem | undefined } | undefined> => {
     const lack = judge(await look());
     good = lack ? 0 : good + 1;
     if (good === 1) goodSinceMs = performance.now();
-    if (good >= looksInRow && performance.now() - goodSinceMs >= forMs) return { lack: undefined };
+    if (good >= checksInRow && performance.now() - goodSinceMs >= forMs) return { lack: undefined };
     if (lack && performance.now() >= deadlineMs + (lack.id === "broker-serves" ? busyForMs : 0)) return { lack };
     if (lack && `${lack.host} ${lack.evidence}` !== told) {
       told = `${lack.host} ${lack.evidence}`;

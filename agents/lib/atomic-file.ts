@@ -7,7 +7,7 @@ import { dirname } from "node:path";
  * writes to where a link at the place leads, passes over a write that the disk took only part of, and doesn't sync the folder.
  */
 
-export interface WholeFile {
+export interface AtomicFile {
   /** Of a new file, before the umask. */
   readonly mode?: number;
   /**
@@ -17,13 +17,13 @@ export interface WholeFile {
   readonly temporary?: string;
 }
 
-export interface SyncedFile extends WholeFile {
+export interface SyncedFile extends AtomicFile {
   /** What is on disk on return, whatever happens to the power; the file and its name unless given. */
   readonly synced?: "nothing" | "file" | "file and name";
 }
 
 /** All of a file, or its bytes as they come. */
-export type WholeContent = string | Uint8Array | AsyncIterable<Uint8Array>;
+export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
 
 /**
  * Writes a file under a temporary name and renames it: a reader sees the old content or the new one, whole. Where it fails, nothing of it stays. The
@@ -31,9 +31,9 @@ export type WholeContent = string | Uint8Array | AsyncIterable<Uint8Array>;
  *
  * @throws what the system says; that names the temporary file, or none
  */
-export async function writeWhole(
+export async function writeAtomic(
   file: string,
-  content: WholeContent,
+  content: FileContent,
   { mode = 0o600, temporary = `${file}.new`, synced = "file and name" }: SyncedFile = {},
 ): Promise<void> {
   const handle = await openNew(temporary, mode);
@@ -64,10 +64,10 @@ export async function openNew(path: string, mode: number): Promise<FileHandle> {
 }
 
 /** The same at once, with nothing synced: a killed process loses nothing, a loss of power may. */
-export function writeWholeNow(
+export function writeAtomicSync(
   file: string,
   content: string | Uint8Array,
-  { mode = 0o600, temporary = `${file}.new` }: WholeFile = {},
+  { mode = 0o600, temporary = `${file}.new` }: AtomicFile = {},
 ): void {
   const descriptor = openNewNow(temporary, mode);
   try {

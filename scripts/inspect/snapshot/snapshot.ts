@@ -20,11 +20,11 @@ const hostDeadlineMs = 8000;
 /** Seconds for one product, from each radar server to each puller. */
 const fetchSecondsMost = 3;
 /** A product younger than this may be in the writing: another one is fetched. */
-const wholeAfterMs = 2000;
+const completeAfterMs = 2000;
 /** So much of the time is for the second question: what is fetched is known from the first. */
 const secondQuestionShare = 0.25;
 
-export interface LookOptions {
+export interface SnapshotOptions {
   readonly withMetrics: boolean;
   /** Whether products are fetched, and what agents that keep ending choke on is looked at. */
   readonly withFetches: boolean;
@@ -33,7 +33,7 @@ export interface LookOptions {
 }
 
 /** Of all hosts and brokers, but without what takes a second question or much to read. */
-export const bareLook: LookOptions = { withMetrics: false, withFetches: false };
+export const bareSnapshot: SnapshotOptions = { withMetrics: false, withFetches: false };
 
 /** Brokers have this at least, however long it took here to read their password. */
 const brokerMsLeast = 1000;
@@ -44,10 +44,10 @@ const headMsLeast = 300;
 const roundTripMs = 300;
 
 /** A stack that can be looked at, again and again. */
-export interface Looker {
+export interface Observer {
   readonly chain: Chain;
   readonly reach: Hosts;
-  look(options: LookOptions): Promise<Evidence>;
+  look(options: SnapshotOptions): Promise<Evidence>;
   close(): void;
 }
 
@@ -58,10 +58,10 @@ export interface Looker {
  * @param as the config that it is looked at by, where that is another one than the stack file's
  * @throws UserError or ConfigError where the stack can't be read
  */
-export async function openLooker(
+export async function openObserver(
   stack: string,
   as: (config: StackConfig) => StackConfig = (config) => config,
-): Promise<Looker> {
+): Promise<Observer> {
   const committed = as(readCommittedConfig(stack));
   const chain = chainOf(stack, committed);
   const brokers = readStackConfig(stack).then((config) => openBrokers(chain, as(config)));
@@ -71,7 +71,7 @@ export async function openLooker(
   return {
     chain,
     reach,
-    look: (options) => lookAt(chain, reach, brokers, options),
+    look: (options) => takeSnapshot(chain, reach, brokers, options),
     close: () => void brokers.then((all) => all.close()).catch(() => {}),
   };
 }
@@ -95,11 +95,11 @@ async function openBrokers(chain: Chain, config: StackConfig): Promise<Brokers> 
   };
 }
 
-async function lookAt(
+async function takeSnapshot(
   chain: Chain,
   reach: Hosts,
   brokers: Promise<Brokers>,
-  { withMetrics, withFetches, withinMs }: LookOptions,
+  { withMetrics, withFetches, withinMs }: SnapshotOptions,
 ): Promise<Evidence> {
   const deadlines = deadlinesOf(withinMs);
   const [hosts, [broker, publicBroker]] = await Promise.all([
@@ -209,7 +209,7 @@ async function askAgain(
     await Promise.all(
       servers.map(async (from) => {
         const answer = await first.get(from);
-        const product = answer && !("unreachable" in answer) ? wholeProduct(answer) : undefined;
+        const product = answer && !("unreachable" in answer) ? completeProduct(answer) : undefined;
         return product ? [{ from, product }] : [];
       }),
     )
@@ -244,8 +244,8 @@ function serversOf({ urps, pdses, publicRoad }: Chain, name: string): readonly s
   return isPublic ? [...radar, publicRoad.server] : radar;
 }
 
-function wholeProduct({ newest = [], nowMs }: HostEvidence): ProductEvidence | undefined {
-  return newest.find(({ modifiedMs }) => nowMs - modifiedMs >= wholeAfterMs) ?? newest.at(-1);
+function completeProduct({ newest = [], nowMs }: HostEvidence): ProductEvidence | undefined {
+  return newest.find(({ modifiedMs }) => nowMs - modifiedMs >= completeAfterMs) ?? newest.at(-1);
 }
 
 const urlPath = (chain: Chain, from: string, { path }: ProductEvidence): string =>

@@ -7,10 +7,10 @@ import { lab, stackConfig } from "./subject.ts";
 /** Milliseconds for a host on the same bridge to take or refuse a connection. */
 const reachTimeoutMs = 3000;
 
-export type Reach = "open" | "refused" | "silent";
+export type PortState = "open" | "refused" | "silent";
 
 /** What a port says to a host of the lab that dials it. */
-export async function reachFrom(host: string, address: string, port: number): Promise<Reach> {
+export async function dialFrom(host: string, address: string, port: number): Promise<PortState> {
   const dial = `timeout ${reachTimeoutMs / 1000} bash -c 'exec 3<>/dev/tcp/${address}/${port}'`;
   const { exitCode, stderr } = await hostExec(lab, host, ["sh", "-c", dial], { reject: false, timeoutMs: 30_000 });
   if (exitCode === 0) return "open";
@@ -18,10 +18,10 @@ export async function reachFrom(host: string, address: string, port: number): Pr
 }
 
 /** What a port says to this machine. */
-export function reachFromHere(address: string, port: number): Promise<Reach> {
+export function dialFromHere(address: string, port: number): Promise<PortState> {
   return new Promise((resolve) => {
     const socket = createConnection({ host: address, port, timeout: reachTimeoutMs });
-    const answer = (reach: Reach) => () => {
+    const answer = (reach: PortState) => () => {
       socket.destroy();
       resolve(reach);
     };

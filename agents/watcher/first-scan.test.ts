@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { TreeJournal } from "../lib/tree-journal.ts";
-import { FirstLooks } from "./first-looks.ts";
+import { FirstScan } from "./first-scan.ts";
 
 const log = pino({ level: "silent" });
 
@@ -28,7 +28,7 @@ async function openJournal(): Promise<TreeJournal> {
 }
 
 test("until the first look has ended, what is older than its beginning was there before", () => {
-  const looks = new FirstLooks(journal);
+  const looks = new FirstScan(journal);
   expect(looks.isOlder("a", { changedMs: 1 })).toBe(false);
   looks.begin("a", 1000);
   looks.begin("a", 5000);
@@ -40,13 +40,13 @@ test("until the first look has ended, what is older than its beginning was there
 });
 
 test("the next process goes on with it, and begins none that has ended", async () => {
-  const looks = new FirstLooks(journal);
+  const looks = new FirstScan(journal);
   looks.begin("a", 1000);
   looks.begin("b", 1000);
   looks.end("b");
   await journal.close();
   journal = await openJournal();
-  const next = new FirstLooks(journal);
+  const next = new FirstScan(journal);
   next.begin("a", 9000);
   next.begin("b", 9000);
   expect(next.isOlder("a", { changedMs: 2000 })).toBe(false);

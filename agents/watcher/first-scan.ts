@@ -11,7 +11,7 @@ const fileClockLagMs = 20;
  *
  * Kept as an entry of the journal under the tree's name with a slash, which no file has.
  */
-export class FirstLooks {
+export class FirstScan {
   readonly #journal: TreeJournal;
 
   constructor(journal: TreeJournal) {

@@ -1,10 +1,10 @@
 import { and, run } from "../../infra/commands/command.ts";
 import { actionOn, type HostAction } from "../../infra/hosts/act.ts";
 import { standBackProgram } from "../../infra/model/stand-back.ts";
-import { type Chain, chainHostOf } from "../inspect/look/chain.ts";
-import { type Evidence, holdersOf, hostEvidence } from "../inspect/look/evidence.ts";
+import type { Problem } from "../inspect/health.ts";
+import { type Chain, chainHostOf } from "../inspect/snapshot/chain.ts";
+import { type Evidence, holdersOf, hostEvidence } from "../inspect/snapshot/evidence.ts";
 import { onHost } from "../inspect/verify/step.ts";
-import type { Lack } from "../inspect/wholeness.ts";
 import { armUndo, disarmUndo, tellMoment } from "./undo-timer.ts";
 
 /** On the host: lets the address back whatever becomes of the one who has moved it. */
@@ -27,18 +27,18 @@ export function letBack(host: string): HostAction {
 }
 
 /** What is lacking until another host than this one has the address, and dispatches. Pure. */
-export function lackAway(evidence: Evidence, from: string): Lack | undefined {
+export function moveAwayProblem(evidence: Evidence, from: string): Problem | undefined {
   const [holder, ...more] = holdersOf(evidence);
   if (holder === undefined || more.length > 0 || holder === from) {
     const where = holder === undefined ? "no host" : [holder, ...more].join(" and ");
-    return lackOfAddress(evidence, from, `it is on ${where}, and is to leave ${from}`);
+    return addressProblem(evidence, from, `it is on ${where}, and is to leave ${from}`);
   }
   const state = hostEvidence(evidence, holder)?.agents.dispatcher?.health?.state;
   if (!evidence.chain.dispatchers.includes(holder) || state === "active" || state === "catching-up") return undefined;
-  return lackOfAddress(evidence, holder, `the dispatcher there is ${state ?? "silent"}`);
+  return addressProblem(evidence, holder, `the dispatcher there is ${state ?? "silent"}`);
 }
 
-function lackOfAddress(evidence: Evidence, host: string, text: string): Lack {
+function addressProblem(evidence: Evidence, host: string, text: string): Problem {
   return {
     host,
     id: "virtual-ip-moves",

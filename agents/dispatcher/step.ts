@@ -11,7 +11,7 @@ export const roundingMs = 1000;
  * One event being handled: the time, and what is to be done. All parts of the core write into it, in order, and have
  * from it what they share: settings, the table, chance.
  */
-export class Turn {
+export class Step {
   readonly options: CoreOptions;
   readonly table: DedupTable;
   readonly random: () => number;
