@@ -4,7 +4,7 @@ interface AgentModule {
   main(argv: readonly string[]): Promise<number>;
 }
 
-/** The agents there are. Each is loaded alone: one agent's libraries are no other's. */
+/** All agents. Each is loaded alone, without the libraries of the others. */
 const agents: Readonly<Record<string, () => Promise<AgentModule>>> = {
   announcer: () => import("../agents/announcer/main.ts"),
   bridge: () => import("../agents/bridge/main.ts"),
@@ -30,21 +30,21 @@ interface Options {
 export function define(command: Command): void {
   command
     .addArgument(new Argument("<name>", "which agent").choices(Object.keys(agents)))
-    .option("--config <file>", "its config, JSON; agents/NAME/example.json is an annotated one")
-    .option("--check-config", "read the config, say what is wrong with it, end")
-    .option("--log-in", "sender: log in to the server that it delivers to, say whether that lets it in, end")
-    .option("--export", "announcer, dispatcher, puller, watcher: print what its journal has of products, end")
-    .option("--since <time>", "with --export: of this time and later, e.g. 2026-12-01T02:30:00Z")
-    .option("--key <key>", "with --export: of this product alone, its md5; the watcher's journal has no keys")
-    .option("--print-schema", "print the JSON Schema of its config, end")
+    .option("--config <file>", "its config as JSON; agents/NAME/example.json is an annotated example")
+    .option("--check-config", "check the config, print its errors, exit")
+    .option("--log-in", "sender: log in to the delivery server, report the result, exit")
+    .option("--export", "announcer, dispatcher, puller, watcher: print the products in its journal, exit")
+    .option("--since <time>", "with --export: from this time on, e.g. 2026-12-01T02:30:00Z")
+    .option("--key <key>", "with --export: only this product, by its md5; the watcher's journal has no keys")
+    .option("--print-schema", "print the JSON Schema of its config, exit")
     .addHelpText(
       "after",
       `
-Runs until SIGTERM or Ctrl-C, settles what is in flight, ends. A second signal ends it at once.
-Exit codes: 0 ended in order, 1 failed, 2 the config or the command line is wrong.
---export reads only, also while the agent runs, and prints a JSON object a line, the oldest first. The journal is in STATE_DIRECTORY (on hosts
+Runs until SIGTERM or Ctrl-C, settles what is in flight, and exits. A second signal stops it at once.
+Exit codes: 0 stopped in order, 1 failed, 2 wrong config or command line.
+--export only reads, also while the agent runs, and prints one JSON object per line, oldest first. The journal is in STATE_DIRECTORY (on hosts
 /var/lib/warren/NAME), else in .state beside the config. Events: announced; sent, confirmed, pulled, twin (dispatcher); placed. With --since,
-confirmed and pulled are left out: they have no time.
+confirmed and pulled are left out, as they carry no time.
 
   ./warren agent dispatcher --config agents/dispatcher/example.json --check-config
   ./warren agent puller --print-schema
@@ -61,7 +61,7 @@ confirmed and pulled are left out: they have no time.
         ...(options.key === undefined ? [] : ["--key", options.key]),
         ...(options.printSchema ? ["--print-schema"] : []),
       ]);
-      // The agent is the process: a socket that the broker has not let go of yet keeps nobody waiting.
+      // The agent is the whole process: exit without waiting for sockets that the broker has not closed yet.
       process.exit(code ?? 1);
     });
 }

@@ -3,8 +3,8 @@ import { fileFault, UserError } from "../agents/lib/errors.ts";
 import { verbs } from "./verbs.ts";
 
 /**
- * `./warren VERB …`: one verb a module, loaded only when it is asked for, so that `--help` and small verbs start fast.
- * Exit codes: 0 good, 1 failed, 2 the command line or a config file is wrong, or findings; 130 ended by Ctrl-C.
+ * `./warren VERB …`: one module for each verb, loaded on demand, so that `--help` and small verbs start fast.
+ * Exit codes: 0 success; 1 failed; 2 wrong command line or config file, or findings; 130 Ctrl-C.
  */
 const program = new Command("warren")
   .description("brokers, virtual IPs and agents of an announcement system, as code")
@@ -13,13 +13,13 @@ const program = new Command("warren")
   .enablePositionalOptions()
   .showHelpAfterError("(./warren --help lists the verbs, ./warren VERB --help its options)");
 
-// Before the verbs are made: each takes this over from the program at that moment.
+// Before the verbs are added: each copies this from the program when it is added.
 program.exitOverride((error) => {
   process.exitCode = error.exitCode === 0 ? 0 : 2;
   throw error;
 });
 
-// Whoever read our output has seen enough (`| head -1`): what runs still has to end in order, and to clean up.
+// The reader of our output has closed it (`| head -1`). What runs still has to stop in order and clean up.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;

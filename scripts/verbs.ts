@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-/** What a verb's module exports: `define` adds its options, arguments, help and action to the command. */
+/** A verb's module: `define` adds its options, arguments, help and action to the command. */
 export interface VerbModule {
   define(command: Command): void;
 }
@@ -16,149 +16,148 @@ export interface Verb {
 export const verbs: readonly Verb[] = [
   {
     name: "lab",
-    summary: "real hosts on this machine: provision them, send products through, count every one",
+    summary: "start real hosts on this machine, provision them, send products through, count each one",
     load: () => import("./lab/lab.ts"),
   },
   {
     name: "flow",
-    summary: "the same flow without hosts: local agents, one broker, no root",
+    summary: "run the same flow without hosts: local agents, one broker, no root",
     load: () => import("../tests/flow.ts"),
   },
   {
     name: "chaos",
-    summary: "faults in a lab that products flow through: nothing lost, nothing repeated",
+    summary: "inject faults into a lab under load, and show that nothing is lost or repeated",
     load: () => import("../tests/chaos.ts"),
   },
   {
     name: "bench",
-    summary: "measure agents: the dispatcher beside RabbitMQ's own shovel, pullers beside curl, the watcher",
+    summary: "measure agents: the dispatcher against RabbitMQ's shovel, pullers against curl, the watcher",
     load: () => import("../tests/bench.ts"),
   },
   {
     name: "fuzz",
-    summary: "generated hostile input for agents and parsers: none ends, nothing is lost",
+    summary: "feed agents and parsers generated hostile input: none may crash or lose anything",
     load: () => import("../tests/fuzz.ts"),
   },
   {
     name: "up",
-    summary: "pulumi up: make the hosts of a stack what its config says",
+    summary: "pulumi up: bring the hosts of a stack to what its config says",
     load: () => import("./engine/up.ts"),
   },
   {
     name: "preview",
-    summary: "pulumi preview: what up would change, the hosts observed",
+    summary: "pulumi preview: show what up would change on the hosts as they are now",
     load: () => import("./engine/preview.ts"),
   },
   {
     name: "checks",
-    summary: "what is legal in a stack and yet wrong, with remedies; no host is asked",
+    summary: "list valid but unsafe settings of a stack, with remedies; asks no host",
     load: () => import("./inspect/checks.ts"),
   },
   {
     name: "destroy",
-    summary: "pulumi destroy: take off the hosts what up put there",
+    summary: "pulumi destroy: remove from the hosts what up put there",
     load: () => import("./engine/destroy.ts"),
   },
   {
     name: "backup",
-    summary: "definitions, state and journals of a stack in one encrypted file; shows and verifies one",
+    summary: "save definitions, state and journals of a stack in one encrypted file; list or verify one",
     load: () => import("./change/backup.ts"),
   },
   {
     name: "restore",
-    summary: "from a backup and hosts, bare ones or not, to products that flow",
+    summary: "rebuild a stack from a backup, on bare hosts or existing ones",
     load: () => import("./change/restore.ts"),
   },
   {
     name: "member",
-    summary: "replace HOST: a dead host's place taken by a new one, from bare",
+    summary: "replace HOST: rebuild a dead host from a bare one of the same name",
     load: () => import("./change/member.ts"),
   },
   {
     name: "verify",
-    summary: "the chain in order of production, each link with its evidence, and the first broken one",
+    summary: "check the chain from source to receiver, and name the first broken link with evidence",
     load: () => import("./inspect/verify.ts"),
   },
   {
     name: "dead",
-    summary: "dead letters: how many and why, one by one, back to where they came from, or away",
+    summary: "count, show, replay or drop dead letters",
     load: () => import("./change/dead.ts"),
   },
   {
     name: "status",
-    summary: "one screen of a stack: virtual IP, brokers, queues, agents; --watch",
+    summary: "show a stack on one screen: virtual IP, brokers, queues, agents; --watch",
     load: () => import("./inspect/status.ts"),
   },
   {
     name: "trace",
-    summary: "where one product was seen, when, by whom",
+    summary: "show where and when one product was seen",
     load: () => import("./inspect/trace.ts"),
   },
   {
     name: "logs",
-    summary: "the journals of agents, brokers and servers of all hosts, merged by time",
+    summary: "merge the journals of agents, brokers and servers of all hosts by time",
     load: () => import("./inspect/logs.ts"),
   },
   {
     name: "history",
-    summary: "who applied what to a stack, when, with which result",
+    summary: "show who applied what to a stack, when, and with which result",
     load: () => import("./inspect/history.ts"),
   },
   {
     name: "lock",
-    summary: "who changes a stack now; gives back what somebody who is gone has left",
+    summary: "show who holds a stack's lock; release one left by a process that is gone",
     load: () => import("./engine/lock.ts"),
   },
   {
     name: "restart",
-    summary: "rolling restart of a stack's brokers and agents, one host at a time, whole again after each",
+    summary: "restart brokers and agents, one host at a time, each healthy before the next",
     load: () => import("./change/restart.ts"),
   },
   {
     name: "rollout",
-    summary: "new agents, one host at a time, each gated on its health; back to the former ones where one isn't well",
+    summary: "deploy new agents, one host at a time; roll back if one is unhealthy",
     load: () => import("./change/rollout.ts"),
   },
   {
     name: "upgrade",
-    summary: "newer packages, host by host; another series of RabbitMQ by a second cluster, which may give back",
+    summary: "upgrade packages host by host, or RabbitMQ to another series by a second cluster",
     load: () => import("./change/upgrade.ts"),
   },
   {
     name: "drill",
-    summary: "move the virtual IP to another host and back, measure the pause, verify before and after",
+    summary: "break one thing on purpose, measure the pause, repair it, verify before and after",
     load: () => import("./change/drill.ts"),
   },
   {
     name: "rotate",
-    summary:
-      "another password, Erlang cookie, CA or ssh key: the new one let in first, the former one refused at the end",
+    summary: "replace a password, Erlang cookie, CA or ssh key without an outage",
     load: () => import("./change/rotate.ts"),
   },
   {
     name: "adopt",
-    summary: "read brokers built by hand, write a stack file that changes nothing on them",
+    summary: "read brokers built by hand and write a stack file that changes nothing on them",
     load: () => import("./migrate/adopt.ts"),
   },
   {
     name: "import-px",
-    summary: "read Sundew's senders and receivers of type amqp, write configs of the agents",
+    summary: "read Sundew's amqp senders and receivers, and write configs for the agents",
     load: () => import("./migrate/import-px.ts"),
   },
   {
     name: "pulumi",
-    summary: "the engine with backend, passphrase and PATH set; all arguments are passed on",
+    summary: "run the engine with backend, passphrase and PATH set; passes all arguments on",
     load: () => import("./engine/pulumi.ts"),
   },
   {
     name: "toolchain",
-    summary: "bring the Pulumi engine and its plugins, say which were taken",
+    summary: "install the Pulumi engine and its plugins, and show which were chosen",
     load: () => import("./engine/toolchain.ts"),
   },
-  { name: "agent", summary: "run one agent in the foreground against any broker", load: () => import("./agent.ts") },
+  { name: "agent", summary: "run one agent in the foreground, against any broker", load: () => import("./agent.ts") },
   {
     name: "test",
-    summary: "all suites: check, agents against a real broker, the lab",
+    summary: "run all test suites: check, broker, lab",
     load: () => import("../tests/test.ts"),
   },
 ];

@@ -4,7 +4,7 @@ import { engineMistake } from "./engine-mistake.ts";
 // The engine's words as it has said them, version 3.
 
 test.each([
-  ["error: no stack named 'op' found", "stack op: was never brought up", "./warren up -s op"],
+  ["error: no stack named 'op' found", "stack op: was never deployed", "./warren up -s op"],
   [
     "error: getting stack configuration: get stack secrets manager: incorrect passphrase",
     "stack op: its secrets",
@@ -15,8 +15,8 @@ test.each([
     "/none: holds no passphrase: no such file or directory",
     "PULUMI_CONFIG_PASSPHRASE_FILE",
   ],
-  ["error: write /s/op.json: no space left on device", "pulumi: error: write /s/op.json", "make room"],
-])("%s: whose mistake, and what mends it", (said, subject, remedy) => {
+  ["error: write /s/op.json: no space left on device", "pulumi: error: write /s/op.json", "free some space"],
+])("%s: is the user's mistake, with a remedy", (said, subject, remedy) => {
   const text = engineMistake("organization/warren/op", said)?.format();
   expect(text).toContain(subject);
   expect(text).toContain(`remedy: `);

@@ -2,15 +2,15 @@ import { UserError } from "../../agents/lib/errors.ts";
 
 type Mistake = readonly [said: RegExp, tell: (stack: string, found: RegExpExecArray) => UserError];
 
-/** What people meet, in the engine's words of version 3. */
+/** Common mistakes, by the messages of the engine's version 3. */
 const mistakes: readonly Mistake[] = [
   [
     /no stack named '.*' found/,
     (stack) =>
       new UserError(
         `stack ${stack}`,
-        "was never brought up: the engine has no state of it",
-        `./warren up -s ${stack}; where its state is elsewhere, PULUMI_BACKEND_URL says where`,
+        "was never deployed: the engine has no state for it",
+        `./warren up -s ${stack}; if its state is elsewhere, set PULUMI_BACKEND_URL`,
       ),
   ],
   [
@@ -18,8 +18,8 @@ const mistakes: readonly Mistake[] = [
     (stack) =>
       new UserError(
         `stack ${stack}`,
-        "its secrets are encrypted with another passphrase than the one that is given",
-        `give the right one: stacks/Pulumi.${stack}.passphrase, or what PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE say`,
+        "its secrets are encrypted with another passphrase",
+        `give the right passphrase, in stacks/Pulumi.${stack}.passphrase or by PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE`,
       ),
   ],
   [
@@ -28,16 +28,16 @@ const mistakes: readonly Mistake[] = [
       new UserError(
         file,
         `holds no passphrase: ${why}`,
-        "PULUMI_CONFIG_PASSPHRASE_FILE names it: mend that, or unset it",
+        "PULUMI_CONFIG_PASSPHRASE_FILE names it: correct it, or unset it",
       ),
   ],
   [
     /no space left on device/,
-    (_, { input }) => new UserError("pulumi", input.trim(), "make room, and give the same command again"),
+    (_, { input }) => new UserError("pulumi", input.trim(), "free some space, then run the same command again"),
   ],
 ];
 
-/** A person's mistake in what the engine says when it fails, with its remedy; undefined for anything else. Pure. */
+/** The user's mistake, with a remedy, that the engine's error message shows; undefined for any other message. Pure. */
 export function engineMistake(stack: string, said: string): UserError | undefined {
   for (const [pattern, tell] of mistakes) {
     const found = pattern.exec(said);

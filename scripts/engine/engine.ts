@@ -20,13 +20,13 @@ import { userHome } from "./toolchain/plugins.ts";
 import { ensureToolchain, type Toolchain } from "./toolchain/toolchain.ts";
 
 export interface PulumiOptions {
-  /** The stack that the arguments are about; without it their own `-s`, else the selected one. */
+  /** The stack; by default the arguments' own `-s`, or else the selected stack. */
   readonly stack?: string | undefined;
-  /** `inherit` (default) shows the engine's live progress; `capture` gives its output to the caller instead. */
+  /** `inherit` (default) shows the engine's live progress; `capture` returns its output to the caller. */
   readonly output?: "inherit" | "capture";
-  /** More environment, over everything else. */
+  /** Additional environment, which overrides everything else. */
   readonly env?: Readonly<Record<string, string>>;
-  /** SIGINT to the engine when it aborts: a graceful cancel. */
+  /** When it aborts, the engine gets SIGINT: a graceful cancel. */
   readonly signal?: AbortSignal | undefined;
   readonly toolchain?: Toolchain | undefined;
 }
@@ -39,7 +39,7 @@ export interface EngineCommand {
   readonly env: Record<string, string>;
 }
 
-/** Everything that the engine's start takes: toolchain, backend, passphrase, config file, PATH. */
+/** Prepares what the engine needs to start: toolchain, backend, passphrase, config file, PATH. */
 export async function engineCommand(args: readonly string[], options: PulumiOptions = {}): Promise<EngineCommand> {
   const toolchain = options.toolchain ?? (await ensureToolchain({ signal: options.signal }));
   const home = toolchain.env.PULUMI_HOME ?? userHome();
@@ -54,14 +54,14 @@ export async function engineCommand(args: readonly string[], options: PulumiOpti
 }
 
 /**
- * Runs the engine and gives its exit code. On a terminal Ctrl-C reaches the engine by itself (once: a graceful cancel,
- * twice: at once), and warren stays until it has ended.
+ * Runs the engine and returns its exit code. On a terminal, Ctrl-C reaches the engine directly (once: a graceful cancel,
+ * twice: at once), and warren waits until the engine has exited.
  */
 export async function runPulumi(args: readonly string[], options: PulumiOptions = {}): Promise<number> {
   return (await runEngine(args, { ...options, output: "inherit" })).exitCode;
 }
 
-/** What a command of the engine prints, e.g. of `stack output --json`. @throws UserError if it fails: a person's mistake, or the engine's own words */
+/** The output of an engine's command, e.g. `stack output --json`. @throws UserError if it fails, with the user's mistake or the engine's message */
 export async function readPulumi(args: readonly string[], options: PulumiOptions = {}): Promise<string> {
   const { exitCode, stdout, stderr } = await runEngine(args, { ...options, output: "capture" });
   const said = stderr.trim() || diagnosticsOf(stdout);
@@ -70,7 +70,7 @@ export async function readPulumi(args: readonly string[], options: PulumiOptions
   throw mistake ?? new UserError(`pulumi ${args.join(" ")}`, said || `ended with ${exitCode}`);
 }
 
-/** What an operation says at its end of what went wrong; it says nothing on standard error. */
+/** The errors that an operation prints at its end, on standard output: it prints none on standard error. */
 function diagnosticsOf(stdout: string): string {
   const at = stdout.indexOf("Diagnostics:");
   return at < 0 ? "" : stdout.slice(at).trim();
@@ -105,8 +105,8 @@ async function runEngine(args: readonly string[], options: PulumiOptions) {
 }
 
 /**
- * Passes a cancel on to the engine as SIGINT, exactly once for each of the person's: the engine takes a second one as "at
- * once". A terminal sends Ctrl-C to the engine itself, too. Gives a function that ends this.
+ * Passes each cancel of the user to the engine as SIGINT exactly once: the engine takes a second one as "at
+ * once". A terminal also sends Ctrl-C to the engine itself. Returns a function that stops this.
  */
 function forwardCancel(
   child: ChildProcess,
@@ -118,12 +118,12 @@ function forwardCancel(
     interrupts += 1;
     if (!from.onTerminal) cancel();
   };
-  // Whoever aborts may do so because of the same SIGINT, and be told of it before us.
+  // The caller may abort because of the same SIGINT, and may get it before us.
   const onAbort = () =>
     setImmediate(() => {
       if (interrupts === 0) cancel();
     });
-  // Nothing but a terminal's Ctrl-C reaches the engine by itself.
+  // Only a terminal's Ctrl-C reaches the engine directly.
   const onTerminate = () => {
     interrupts += 1;
     cancel();
@@ -136,19 +136,19 @@ function forwardCancel(
   };
 }
 
-/** Becomes the engine: this process goes on as the engine, so exit code, signals and terminal are simply the engine's. */
+/** Replaces this process by the engine, so that exit code, signals and terminal are the engine's own. */
 export async function becomePulumi(args: readonly string[], options: PulumiOptions = {}): Promise<never> {
   const { program, args: all, cwd, env } = await engineCommand(args, options);
-  // Node writes its compile cache when it exits, which it never does here.
+  // Node writes its compile cache on exit, which never happens here.
   flushCompileCache();
   process.chdir(cwd);
   const execve = process.execve;
-  if (execve === undefined) throw new Error("this Node can't replace itself by another program");
+  if (execve === undefined) throw new Error("this version of Node can't replace itself by another program");
   return execve(program, [program, ...all], env);
 }
 
 /**
- * Creates a stack where it does not exist. With the state in a folder this is only a look whether its file is there;
+ * Creates a stack where it does not exist. With the state in a folder, it checks for the state file only;
  * another backend is asked, which costs one start of the engine.
  */
 export async function ensureStack(stack: string, options: PulumiOptions = {}): Promise<void> {
@@ -161,7 +161,7 @@ export async function ensureStack(stack: string, options: PulumiOptions = {}): P
     await readPulumi(create, { ...options, stack, toolchain });
     return;
   }
-  // Creating takes no --config-file; in a folder with a project file of the same name the engine finds a lab's config.
+  // `stack init` accepts no --config-file. The engine finds a lab's config in a folder with a project file of the same name.
   const folder = path.dirname(settings.configFile);
   const project = path.join(folder, "Pulumi.yaml");
   await writeFileAtomic(project, `name: ${projectName}\nruntime: nodejs\n`);
@@ -179,18 +179,18 @@ async function engineEnvironment(
 ): Promise<Record<string, string>> {
   const inherited = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const all: Record<string, string> = { ...Object.fromEntries(inherited), ...toolchain.env, ...settings.env, ...more };
-  // The engine starts `pulumi-language-nodejs` from here, and that starts `node`.
+  // The engine starts `pulumi-language-nodejs` from PATH, and that starts `node`.
   const first = [path.dirname(toolchain.pulumi), path.dirname(nodeProgram)];
   all.PATH = [...first, ...(all.PATH ?? "").split(path.delimiter).filter((folder) => !first.includes(folder))].join(
     path.delimiter,
   );
-  // The engine refuses a folder for state that is not there.
+  // The engine refuses a state folder that does not exist.
   const backend = settings.env.PULUMI_BACKEND_URL;
   if (backend?.startsWith("file://")) await mkdir(backend.slice("file://".length), { recursive: true });
   return all;
 }
 
-/** Where the person stands, if that is in the checkout, so that relative paths in arguments mean what they say. */
+/** The user's working folder, if it is in the checkout, so that relative paths in arguments stay correct. */
 function workingFolder(): string {
   const here = process.cwd();
   return here === checkout || here.startsWith(checkout + path.sep) ? here : checkout;

@@ -8,7 +8,7 @@ import { readPulumi } from "./engine.ts";
 import { checkout } from "./places.ts";
 import { hasState } from "./stack.ts";
 
-/** The hosts of a stack, reached as preview reaches them. @throws UserError where a login's key is missing */
+/** Connections to the hosts of a stack, as preview makes them. @throws UserError where a login's key is missing */
 export async function openHosts(stack: string, config: StackConfig): Promise<Hosts> {
   const hosts = Object.keys(config.hosts).map((name) => ({ name, connection: connectionOf(name, config) }));
   for (const { connection } of hosts) requireLoginKey(connection.privateKeyFile, checkout);
@@ -17,7 +17,7 @@ export async function openHosts(stack: string, config: StackConfig): Promise<Hos
   return connect({ stack, hosts: pinned }, checkout);
 }
 
-/** The engine, which takes a second, is asked only where a host's key is known from nowhere else. */
+/** The engine takes a second, so it is asked only for host keys that are known from nowhere else. */
 async function knownKeys(model: StackHosts): Promise<Map<string, string>> {
   const here = await pinnedKeys(model, checkout, {});
   if (here.size === model.hosts.length || !hasState(model.stack)) return keysOf(here);

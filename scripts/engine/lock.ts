@@ -15,21 +15,21 @@ interface Flags extends RunbookFlags {
 }
 
 const states: Record<OwnerState, string> = {
-  alive: "it is at work on this host",
-  ended: "that process has ended; whoever changes the stack next takes the lock over",
-  away: "this host can't see whether that process is at work",
+  alive: "it is running on this host",
+  ended: "that process has ended; the next change to the stack takes the lock over",
+  away: "this host can't see whether that process is still running",
 };
 
-/** `./warren lock -s STACK`: who changes a stack now; gives back by hand what somebody has left behind. */
+/** `./warren lock -s STACK`: shows who holds a stack's lock, and releases one that was left behind. */
 export function define(command: Command): void {
   runbookOptions(command)
-    .option("--release", "take the lock from whoever has it; not from a process at work on this host")
+    .option("--release", "release the lock, whoever holds it; refused while its process runs on this host")
     .addHelpText(
       "after",
       `
-Every verb that changes a stack takes its lock and gives it back. Of a process that was killed on this host the next one takes it over; of
-one on another host nobody here can tell, and a person has to say.
-Exit codes: 0 nobody has it, or it was released; 1 could not be done; 2 somebody has it.
+Every verb that changes a stack takes its lock and releases it at the end. If that process was killed on this host, the next verb takes the lock
+over. If it ran on another host, nobody here can know, and a person has to release it.
+Exit codes: 0 not locked, or released; 1 failed; 2 locked.
 
   ./warren lock -s op
   ./warren lock -s op --release`,

@@ -3,16 +3,16 @@ import { operationArguments } from "./operation.ts";
 
 const up = { name: "up", always: ["--continue-on-error"], withYes: ["--skip-preview"] } as const;
 
-test("an operation goes on after an error, and asks first unless told not to", () => {
+test("an operation continues after an error, and asks first unless --yes is given", () => {
   expect(operationArguments(up, { stack: "op" })).toEqual(["up", "--stack", "op", "--continue-on-error"]);
 });
 
-test("with --yes nobody is asked, so nothing is previewed to ask about", () => {
+test("with --yes nobody is asked, so there is no preview before the question", () => {
   const expected = ["up", "--stack", "op", "--continue-on-error", "--yes", "--skip-preview"];
   expect(operationArguments(up, { stack: "op", yes: true })).toEqual(expected);
 });
 
-test("what the person says of the same option is left as it is", () => {
+test("an option that the user gives is left unchanged", () => {
   const words = ["--continue-on-error=false", "--diff"];
   expect(operationArguments(up, { stack: "op", words })).toEqual(["up", "--stack", "op", ...words]);
 });

@@ -5,17 +5,17 @@ import { requireConfig } from "./stack.ts";
 import { freeEngine } from "./toolchain/engine-lock.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
 
-/** An operation of the engine on one stack, as a short form of its command line. */
+/** An operation of the engine on one stack, with a short command line. */
 export interface Operation {
   readonly name: "up" | "preview" | "destroy";
-  /** The engine asks before it changes something; `--yes` answers. */
+  /** The engine asks before it changes something, unless `--yes` is given. */
   readonly asks: boolean;
   /** The stack is created where it does not exist. */
   readonly create: boolean;
   readonly always: readonly string[];
-  /** Has the objects of brokers that answer compared with what is really there. */
+  /** Compares the state's broker objects with the real ones, for brokers that answer. */
   readonly refreshes: boolean;
-  /** Added with `--yes`. */
+  /** Arguments added with `--yes`. */
   readonly withYes: readonly string[];
   readonly examples: readonly string[];
 }
@@ -27,19 +27,19 @@ export function defineOperation(command: Command, operation: Operation): void {
     .allowUnknownOption()
     .allowExcessArguments()
     .addHelpText("after", `\n${operation.examples.map((example) => `  ${example}`).join("\n")}`);
-  if (operation.asks) command.option("-y, --yes", "don't ask; needed where there is no terminal to ask on");
+  if (operation.asks) command.option("-y, --yes", "don't ask; required without a terminal");
   command.action(async (words: string[], options: { stack: string; yes?: boolean }) => {
     requireConfig(options.stack);
     if (operation.asks) requireTerminal(operation.name, options.yes);
     if (operation.asks) await lockStack(options.stack, operation.name);
     const toolchain = await ensureToolchain();
-    // An engine that was killed has left its own lock on the state.
+    // A killed engine leaves its own lock on the state.
     if (operation.asks) {
       await freeEngine({ stack: options.stack, toolchain, signal: new AbortController().signal, say });
     }
     if (operation.create) await ensureStack(options.stack, { toolchain });
     const official = toolchain.plugins.some(({ name, origin }) => name === "rabbitmq" && origin === "official");
-    // Loaded only here: what knows the config takes a tenth of a second.
+    // Loaded on demand: the config's modules take a tenth of a second.
     const refresh = operation.refreshes
       ? await (await import("./refresh.ts")).refreshFlagsOf(options.stack, words, { readsBeforeRuns: !official })
       : [];
@@ -48,7 +48,7 @@ export function defineOperation(command: Command, operation: Operation): void {
   });
 }
 
-/** For as long as this process is there, which becomes the engine. Loaded only here, as few verbs need it. */
+/** The lock is held as long as this process, which becomes the engine, exists. Loaded on demand, as few verbs need it. */
 async function lockStack(stack: string, verb: string): Promise<void> {
   const { acquireStackLock } = await import("./stack-lock.ts");
   await acquireStackLock({ stack, verb, endsWithProcess: true, say });
@@ -56,7 +56,7 @@ async function lockStack(stack: string, verb: string): Promise<void> {
 
 const say = (text: string): void => void process.stderr.write(`warren: ${text}\n`);
 
-/** The engine's command line of an operation; other verbs start the same operation by it. */
+/** The engine's command line for an operation. Other verbs start the same operation with it. */
 export function operationArguments(
   operation: Pick<Operation, "name" | "always" | "withYes">,
   options: {

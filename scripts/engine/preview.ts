@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { defineOperation } from "./operation.ts";
 
-/** `./warren preview -s STACK`: `pulumi preview`; with --expect-no-changes it is the check for drift. */
+/** `./warren preview -s STACK`: `pulumi preview`; with --expect-no-changes it checks for drift. */
 export function define(command: Command): void {
   defineOperation(command, {
     name: "preview",

@@ -4,7 +4,7 @@ import { becomePulumi } from "./engine.ts";
 /** `./warren pulumi ARGS…`: the engine itself, with backend, passphrase file and PATH set. */
 export function define(command: Command): void {
   command
-    .argument("[arguments...]", "passed on to the engine untouched")
+    .argument("[arguments...]", "passed on to the engine unchanged")
     .helpOption(false)
     .allowUnknownOption()
     .allowExcessArguments()

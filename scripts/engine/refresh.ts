@@ -6,37 +6,37 @@ import { readPulumi } from "./engine.ts";
 import { readOperatorCa } from "./operator-ca.ts";
 import { readCommittedConfig } from "./stack-config.ts";
 
-/** Milliseconds for a management API to say anything at all. */
+/** Milliseconds for a management API to answer anything. */
 const answerTimeoutMs = 1000;
-/** Who is not logged in is told so in a line. */
+/** The answer without a login is one line. */
 const answerBytesMax = 1 << 20;
 
-/** The engine reads each resource as the program declares it, so a broker's objects after its nodes, and where the program says they are. */
+/** The engine reads each resource as the program declares it: a broker's objects after its nodes, at the addresses that the program gives. */
 const refresh = ["--refresh", "--run-program"] as const;
 
-/** Options by which a person says what the engine is to look at. */
+/** Options by which the user selects what the engine reads. */
 const ownChoice = /^(--refresh|-r|--run-program|--target|-t|--target-replace|--exclude|-x|--replace)(=|$)/;
 
-/** Says whether the management API at a member's address answers; it is asked for nothing. */
+/** Whether the management API at a member's address answers at all. */
 export type Probe = (cluster: ClusterModel, address: string) => Promise<boolean>;
 
 export interface RefreshContext {
   /**
-   * The provider has its resources read before each run, by the member that the last run spoke to. Where every member answers that is enough, and
-   * quieter: nothing else is read.
+   * The provider reads its resources before each run, through the member that the last run used. If every member answers, that is enough, and
+   * quieter, as nothing else is read.
    */
   readonly readsBeforeRuns: boolean;
   readonly probe: Probe;
-  /** Names of the stack's resources, as its state has them. */
+  /** URNs of the stack's resources, from its state. */
   readonly resources: () => Promise<readonly string[]>;
 }
 
 /**
- * Options by which the engine compares a broker's objects with what is really there, for the clusters that answer. Objects of a cluster that doesn't
- * are left out: reading them would fail the whole run. Where no cluster answers nothing is read and the state is believed: `up` may be about to bring
- * the broker back, or to make it.
+ * Options by which the engine compares the objects of brokers with the real ones, for the clusters that answer. Objects of a cluster that doesn't
+ * answer are left out, as reading them would fail the run. If no cluster answers, nothing is read and the state is trusted: `up` may be about to
+ * repair the broker, or to create it.
  *
- * @param words what the person gave to the engine; who says what is to be looked at is not contradicted
+ * @param words the user's arguments for the engine; if they select what is read, nothing is added
  */
 export async function refreshFlags(
   clusters: readonly ClusterModel[],
@@ -57,7 +57,7 @@ export async function refreshFlags(
   if (!answering.includes(false)) return [...refresh];
   const names = await resources();
   const silent = clusters.filter((_, index) => !answering[index]).map((cluster) => cluster.name);
-  // What was never made can't be read, and must not be left out: it is about to be made.
+  // Objects that don't exist yet can't be read, and must not be left out: they are about to be created.
   const made = silent.filter((name) => names.some((resource) => isObjectOf(name, resource)));
   return [...refresh, ...made.flatMap((name) => ["--exclude", `**rabbitmq:index**::${name} **`])];
 }
@@ -65,13 +65,13 @@ export async function refreshFlags(
 const isObjectOf = (cluster: string, urn: string): boolean =>
   urn.includes("rabbitmq:index/") && urn.includes(`::${cluster} `);
 
-/** The options for a stack of this checkout, its brokers asked for real. */
+/** The options for a stack of this checkout; asks its brokers. */
 export async function refreshFlagsOf(
   stack: string,
   words: readonly string[],
   { readsBeforeRuns }: Pick<RefreshContext, "readsBeforeRuns">,
 ): Promise<string[]> {
-  // Whether somebody answers can be told without it, too.
+  // Not needed to see whether a broker answers.
   const ca = await readOperatorCa(stack).catch(() => undefined);
   return refreshFlags(clustersOf(stack), words, {
     readsBeforeRuns,
@@ -84,12 +84,12 @@ function clustersOf(stack: string): ClusterModel[] {
   try {
     return clusterModels(readCommittedConfig(stack));
   } catch {
-    // The program finds the same mistakes, and tells of them where a person looks.
+    // The program finds the same mistakes and reports them where the user sees them.
     return [];
   }
 }
 
-/** Any answer but a fault of its own counts: nobody is logged in here, so mostly it is that a login is needed. */
+/** Any answer except a server error counts. It is usually "login required", as there is no login here. */
 async function answersHttp(cluster: ClusterModel, address: string, ca: string | undefined): Promise<boolean> {
   const url = managementUrl(cluster, address);
   const trust = ca === undefined ? { insecure: true } : { ca };

@@ -14,7 +14,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const recordOf = (verb: string) => runRecord(verb, "op", schema, path.join(folder, `op.${verb}.json`));
 
-it("is there from its first writing until it is removed, each verb's apart", async () => {
+it("exists from its first write until it is removed, separately for each verb", async () => {
   const record = recordOf("restart");
   expect(await record.read()).toBeUndefined();
   await record.write({ done: ["a"] });
@@ -26,12 +26,12 @@ it("is there from its first writing until it is removed, each verb's apart", asy
   expect(await record.read()).toBeUndefined();
 });
 
-it.each(["{", '{"done": 1}'])("is refused with its path where it is %s", async (text) => {
+it.each(["{", '{"done": 1}'])("is refused, with its path, if it contains %s", async (text) => {
   await writeFile(path.join(folder, "op.restart.json"), text);
   await expect(recordOf("restart").read()).rejects.toThrow(/is not what restart writes there/);
 });
 
-it("a run that is broken off in a step goes on with that step, and leaves nothing behind when it is through", async () => {
+it("a run that was interrupted in a step continues with that step, and leaves nothing behind at its end", async () => {
   const record = recordOf("restore");
   const ran: string[] = [];
   const run = (breaksAt?: string) => async (step: string) => {
@@ -47,7 +47,7 @@ it("a run that is broken off in a step goes on with that step, and leaves nothin
   expect(await readdir(folder)).toEqual([]);
 });
 
-it("goes with the hosts that it is about; another stack's, and a lock, stay", async () => {
+it("is removed with the hosts it describes; another stack's record, and a lock, stay", async () => {
   const others = ["op.lock", "op2.rotate.json"];
   for (const name of ["op.rotate.json", "op.rotate.yaml", "op.member-replace.json", ...others]) {
     await writeFile(path.join(folder, name), "");

@@ -6,7 +6,7 @@ import { writeFileAtomic } from "../lib/files.ts";
 import { checkout } from "./places.ts";
 import { lockFile } from "./stack-lock.ts";
 
-/** What a verb has begun on a stack, kept until it is done: a run that was killed is gone on with. */
+/** What a verb has begun on a stack, kept until it is done, so that a run that was killed can be continued. */
 export interface RunRecord<Content> {
   readonly file: string;
   read(): Promise<Content | undefined>;
@@ -14,11 +14,11 @@ export interface RunRecord<Content> {
   remove(): Promise<void>;
 }
 
-/** Beside the stack's lock: who shares the one shares the other. */
+/** Kept beside the stack's lock, so that all who share the lock share the record. */
 export const recordFile = (verb: string, stack: string): string => lockFile(stack).replace(/\.lock$/, `.${verb}.json`);
 
 /**
- * Forgets what verbs have begun on a stack: its hosts are others now.
+ * Removes the records of a stack's unfinished runs, as its hosts are new.
  *
  * @param lock of the stack
  */
@@ -55,7 +55,7 @@ export function runRecord<Content>(
       throw new UserError(
         path.relative(checkout, file),
         `is not what ${verb} writes there`,
-        "delete it to begin anew; look at the hosts first",
+        "check the hosts, then delete the file to start over",
       );
     },
     write: (content) => writeFileAtomic(file, `${JSON.stringify(content, undefined, 2)}\n`),
@@ -63,10 +63,10 @@ export function runRecord<Content>(
   };
 }
 
-/** Thrown by a step that can't be finished: no later one is begun, and the record stays, so that the same command continues with this step. */
+/** Thrown by a step that can't be finished. No later step is started, and the record stays, so that the same command continues with this step. */
 export class Stopped extends Error {
   readonly remedy: string | undefined;
-  /** All that stopped it, a line each. */
+  /** What stopped it, one line each. */
   readonly findings: readonly string[];
 
   constructor(findings: readonly string[], remedy?: string) {
@@ -84,11 +84,11 @@ export interface StepResult<Step extends string = string> {
 }
 
 /**
- * Runs the steps that are not done yet, in their order, each on record before the next one begins. The record is removed at the end.
+ * Runs the steps that are not done yet, in order. Each is recorded as done before the next one starts. The record is removed at the end.
  *
- * @param begun the record, to which done steps are added
- * @param signal aborted: the step that is under way is finished, and no other one is begun
- * @throws what a step throws, but for `Stopped`, which is a result
+ * @param begun the record, to which finished steps are added
+ * @param signal when aborted, the current step is finished and no other one is started
+ * @throws what a step throws, except `Stopped`, which is a result
  */
 export async function runSteps<Step extends string, Content extends { readonly done: Step[] }>(
   record: RunRecord<Content>,
@@ -117,7 +117,7 @@ export async function runSteps<Step extends string, Content extends { readonly d
   return results;
 }
 
-/** Seconds of each step that was done now. */
+/** Seconds that each step of this run took. */
 export const secondsOf = <Step extends string>(results: readonly StepResult<Step>[]) =>
   Object.fromEntries(
     results.flatMap(({ step, outcome, seconds }) => (outcome === "done" ? [[step, seconds]] : [])),

@@ -40,7 +40,7 @@ export function stackConfigFile(stack: string): string {
 }
 
 /**
- * A stack's config as it lies in the checkout, with placeholders for its secrets: needs no engine and no passphrase.
+ * A stack's config as the checkout has it, with placeholders for its secrets. Needs no engine and no passphrase.
  *
  * @throws UserError where there is no such file, ConfigError where it is no YAML or its content is wrong
  */
@@ -49,7 +49,7 @@ export function readCommittedConfig(stack: string): StackConfig {
   return parseCommittedConfig(readFileSync(file), relative(checkout, file), `stack ${stack}`);
 }
 
-/** The same of the bytes of such a file. @throws ConfigError and nothing else, whatever they are */
+/** The same, from the bytes of such a file. @throws ConfigError and nothing else, for any bytes */
 export function parseCommittedConfig(bytes: Buffer, file: string, subject: string): StackConfig {
   const entries = Object.entries(readStackText(bytes, file)).filter(([key]) => key.startsWith("warren:"));
   const values = Object.fromEntries(entries.map(([key, value]) => [key.replace(/^warren:/, ""), value]));
@@ -61,19 +61,19 @@ export function stackText(stack: string): string {
   return readFileSync(join(checkout, "stacks", `Pulumi.${stack}.yaml`), "utf8");
 }
 
-/** One section of a stack file as it is written, secrets still encrypted. */
+/** One section of a stack file as written, with its secrets encrypted. */
 export function stackSection(text: string, section: string): unknown {
   const file = parse(text) as { readonly config?: Record<string, unknown> };
   return file.config?.[`warren:${section}`];
 }
 
-/** A key of a path as the engine takes it, whatever signs it has. */
+/** A key of a path, quoted as the engine expects it, whatever characters it has. */
 export const configKey = (name: string): string => `["${name.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"]`;
 
 /**
- * Writes a value into the stack's config file, as a person does by `./warren pulumi config set`; it goes by standard input, a secret is encrypted.
+ * Writes a value into the stack's config file, as `./warren pulumi config set` does. The value goes by standard input; a secret is encrypted.
  *
- * @throws UserError with the engine's words
+ * @throws UserError with the engine's message
  */
 export async function setConfig(
   stack: string,

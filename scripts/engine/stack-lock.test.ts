@@ -73,7 +73,7 @@ async function changeOwner(change: Partial<LockOwner>): Promise<void> {
 }
 
 describe("a stack's lock", () => {
-  it("is there while the work runs, and gone afterwards, also where the work fails", async () => {
+  it("exists while the work runs, and is removed afterwards, also if the work fails", async () => {
     await withStackLock(request(), async (lock) => {
       await lock.assertHeld();
       expect(await readdir(folder)).toEqual(["op.lock"]);
@@ -83,7 +83,7 @@ describe("a stack's lock", () => {
     expect(said).toEqual([]);
   });
 
-  it("names owner, verb, time and what to do to whoever comes second", async () => {
+  it("tells the second process who holds it, for which verb, since when, and what to do", async () => {
     const child = await holder();
     const error = await refusal(acquireStackLock(request()));
     expect(error.format()).toMatch(
@@ -94,7 +94,7 @@ describe("a stack's lock", () => {
     expect(error.remedy).toContain(`kill ${child.pid}`);
   });
 
-  it("is taken over from a process that was killed, and that is said", async () => {
+  it("is taken over from a killed process, with a message", async () => {
     const child = await holder();
     const exited = once(child, "exit");
     child.kill("SIGKILL");
@@ -106,27 +106,27 @@ describe("a stack's lock", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it("is taken over without a word from a process that became another program", async () => {
+  it("is taken over silently from a process that became another program", async () => {
     await acquireStackLock({ ...request(), endsWithProcess: true });
     await changeOwner({ startedTicks: 1 });
     await (await acquireStackLock(request())).release();
     expect(said).toEqual([]);
   });
 
-  it("of a process whose number another one has now, or from before the machine's last start, is of one that has ended", async () => {
+  it("counts as abandoned if its process number belongs to another process now, or dates from before the last boot", async () => {
     for (const change of [{ startedTicks: 1 }, { bootId: "another" }]) {
       const first = await acquireStackLock(request());
       await changeOwner(change);
       const second = await acquireStackLock(request());
-      expect((await refusal(first.assertHeld())).message).toContain("was released by somebody else");
-      // What it doesn't have it can't give back.
+      expect((await refusal(first.assertHeld())).message).toContain("somebody else released its lock");
+      // It can't release what it doesn't hold.
       await first.release().then(() => second.assertHeld());
       await second.release();
     }
     expect(said).toHaveLength(2);
   });
 
-  it("of another host, or of a container, is never taken over, and can be released by hand", async () => {
+  it("held on another host or in a container is never taken over, and can be released by hand", async () => {
     for (const change of [{ host: "elsewhere" }, { pidNamespace: "pid:[1]" }]) {
       await acquireStackLock(request());
       await changeOwner(change);
@@ -137,13 +137,13 @@ describe("a stack's lock", () => {
     expect(await releaseStackLock("op", file)).toBeUndefined();
   });
 
-  it("can't be released by hand while its process works on this host", async () => {
+  it("can't be released by hand while its process runs on this host", async () => {
     const child = await holder();
     const error = await refusal(releaseStackLock("op", file));
-    expect(error.format()).toContain(`which is at work\n  remedy: end it first: kill ${child.pid}`);
+    expect(error.format()).toContain(`which is still running\n  remedy: stop it first: kill ${child.pid}`);
   });
 
-  it("that tells nothing of its owner is refused with the remedy, and can be released by hand", async () => {
+  it("without a readable owner is refused with a remedy, and can be released by hand", async () => {
     await writeFile(file, "{");
     expect((await refusal(acquireStackLock(request()))).remedy).toContain("./warren lock -s op --release");
     expect(await releaseStackLock("op", file)).toBeUndefined();
@@ -151,8 +151,8 @@ describe("a stack's lock", () => {
   });
 });
 
-describe("processes that want it at the same time", () => {
-  it("never have it two at a time, whoever of them is killed with it", async () => {
+describe("processes that compete for it", () => {
+  it("never hold it two at a time, even if one is killed while holding it", async () => {
     const rounds = 6;
     const inside = JSON.stringify(join(folder, "inside"));
     // Each tries until it has it, proves by a file of its own making that nobody else is inside, and mostly dies with the lock in hand.
@@ -184,12 +184,12 @@ describe("processes that want it at the same time", () => {
   });
 });
 
-describe("where and how it is told", () => {
-  it("is beside a state that is in a folder, not among the engine's own files", () => {
+describe("its place and its description", () => {
+  it("lies beside the state if that is in a folder, but not among the engine's own files", () => {
     expect(lockFile("lab")).toMatch(/\.warren\/state\/locks\/lab\.lock$/);
   });
 
-  it("has an age in words", () => {
+  it("describes its age in words", () => {
     expect([0, 119_000, 120_000, 7_199_000, 7_200_000, 172_800_000].map(ageText)).toEqual([
       ...["0 seconds", "119 seconds", "2 minutes", "119 minutes", "2 hours", "2 days"],
     ]);

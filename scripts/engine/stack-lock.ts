@@ -12,29 +12,29 @@ import { checkout } from "./places.ts";
 import { stateFileOf } from "./stack.ts";
 
 const ownerSchema = z.object({
-  /** Of this one holding, so that nobody releases another's. */
+  /** Identifies this acquisition, so that nobody releases another one's lock. */
   token: z.string(),
   user: z.string(),
   host: z.string(),
   pid: z.number(),
-  /** In the kernel's ticks after its start: a later process of the same number has another one. */
+  /** In kernel ticks since boot. A later process with the same number has another start time. */
   startedTicks: z.number(),
   bootId: z.string(),
-  /** Process numbers of another namespace say nothing here. */
+  /** Process numbers of another namespace mean nothing here. */
   pidNamespace: z.string(),
   verb: z.string(),
   since: z.string(),
-  /** The process becomes another program and can't release: that it has ended is no news. */
+  /** The process becomes another program and can't release the lock, so its end is not worth a message. */
   endsWithProcess: z.boolean().default(false),
 });
 export type LockOwner = z.infer<typeof ownerSchema>;
 
-/** `away`: of another host or container, where nobody here can look. */
+/** `away`: held on another host or in another container, which can't be checked from here. */
 export type OwnerState = "alive" | "ended" | "away";
 
 export interface StackLock {
   readonly owner: LockOwner;
-  /** Between two steps. @throws UserError where somebody has released it by hand */
+  /** Called between two steps. @throws UserError where somebody has released the lock by hand */
   assertHeld(): Promise<void>;
   release(): Promise<void>;
 }
@@ -42,25 +42,25 @@ export interface StackLock {
 export interface LockRequest {
   readonly stack: string;
   readonly verb: string;
-  /** Told where the lock of a process that was killed is taken over. */
+  /** Called when the lock of a killed process is taken over. */
   readonly say: (text: string) => void;
   readonly endsWithProcess?: boolean;
-  /** Of the lock; beside the stack's state unless given. */
+  /** Folder of the lock; beside the stack's state unless given. */
   readonly file?: string;
 }
 
 /**
- * Beside the state where that is in a folder, so that all who share the state share the lock; else in this checkout, where it keeps this machine's
- * runs apart, and the backend's own lock the others.
+ * Beside the state where that is in a folder, so that all who share the state share the lock. Otherwise in this checkout: there it separates this
+ * machine's runs, and the backend's own lock the others.
  */
 export function lockFile(stack: string): string {
   const state = stateFileOf(stack);
-  // FOLDER/.pulumi/stacks/PROJECT/STACK.json: the engine takes each file there for a stack.
+  // Not in FOLDER/.pulumi/stacks/PROJECT: the engine treats each file there as a stack.
   const folder = state === undefined ? join(checkout, ".warren/locks") : join(dirname(state), "../../../locks");
   return join(folder, `${stack.split("/").at(-1)}.lock`);
 }
 
-/** Runs `work` as the only one who changes the stack. @throws UserError where somebody else does: who, since when, how to release it */
+/** Runs `work` while holding the stack's lock. @throws UserError where somebody else holds it: who, since when, how to release it */
 export async function withStackLock<T>(request: LockRequest, work: (lock: StackLock) => Promise<T>): Promise<T> {
   const lock = await acquireStackLock(request);
   try {
@@ -71,8 +71,8 @@ export async function withStackLock<T>(request: LockRequest, work: (lock: StackL
 }
 
 /**
- * Takes the lock, at once or not at all. Only a link(2) of a whole file makes it, so of any number on any host one has it. A lock whose process has
- * ended on this host is taken over; who looks, removes and makes anew does so alone on this machine.
+ * Takes the lock, or fails at once. It is made by link(2) of a complete file, so exactly one of several processes on any host gets it. A lock whose
+ * process has ended on this host is taken over; a machine-wide lock keeps two processes from doing so at the same time.
  *
  * @throws UserError where somebody else has it
  */
@@ -88,9 +88,11 @@ export async function acquireStackLock(request: LockRequest): Promise<StackLock>
       await rm(file, { force: true });
     }
     if (await create(file, owner)) return;
-    // Another host's, between the look and the link.
+    // Another host took it between our check and the link.
     const now = await readOwner(file, stack);
-    throw now ? refusal(stack, now) : new UserError(`stack ${stack}`, "somebody else has just changed it", "try again");
+    throw now
+      ? refusal(stack, now)
+      : new UserError(`stack ${stack}`, "somebody else has just taken or released it", "try again");
   });
   const isHeld = async () => (await readOwner(file, stack))?.token === owner.token;
   return {
@@ -99,8 +101,8 @@ export async function acquireStackLock(request: LockRequest): Promise<StackLock>
       if (await isHeld()) return;
       throw new UserError(
         `stack ${stack}`,
-        "its lock was released by somebody else while this ran",
-        "see who works on it",
+        "somebody else released its lock during this run",
+        "find out who is changing it",
       );
     },
     release: () =>
@@ -110,21 +112,21 @@ export async function acquireStackLock(request: LockRequest): Promise<StackLock>
   };
 }
 
-/** @returns undefined where nobody has it. @throws UserError where the lock tells nothing of its owner */
+/** @returns undefined where it is free. @throws UserError where the lock does not name its owner */
 export const stackLockOwner = (stack: string, file = lockFile(stack)): Promise<LockOwner | undefined> =>
   readOwner(file, stack);
 
 /**
- * By hand, for `./warren lock --release`. @returns whose it was; undefined where there was none
- * @throws UserError where its process is at work on this host
+ * For `./warren lock --release`. @returns the former owner; undefined where there was none
+ * @throws UserError where the owner's process is still running on this host
  */
 export async function releaseStackLock(stack: string, file = lockFile(stack)): Promise<LockOwner | undefined> {
   await mkdir(dirname(file), { recursive: true });
   return alone(file, async () => {
     const owner = await readOwner(file, stack, { damagedToo: true });
     if (owner && ownerState(owner) === "alive") {
-      const remedy = `end it first: kill ${owner.pid}`;
-      throw new UserError(`stack ${stack}`, `its lock is ${describeOwner(owner)}, which is at work`, remedy);
+      const remedy = `stop it first: kill ${owner.pid}`;
+      throw new UserError(`stack ${stack}`, `its lock is ${describeOwner(owner)}, which is still running`, remedy);
     }
     await rm(file, { force: true });
     return owner;
@@ -138,7 +140,7 @@ export function describeOwner(owner: LockOwner, now = new Date()): string {
   return `${owner.user}@${owner.host} process ${owner.pid} (${owner.verb}, since ${since} UTC, ${age})`;
 }
 
-/** In the largest unit of which there are two: `90 seconds`, `5 hours`. */
+/** In the largest unit of which there are at least two: `90 seconds`, `5 hours`. */
 export function ageText(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   const units = [
@@ -168,7 +170,7 @@ function refusal(stack: string, owner: LockOwner): UserError {
 
 function selfAsOwner({ verb, endsWithProcess = false }: LockRequest): LockOwner {
   const ticks = startedTicks(process.pid);
-  if (ticks === undefined) throw new UserError("stack lock", "/proc is not to be read on this machine", "mount /proc");
+  if (ticks === undefined) throw new UserError("stack lock", "/proc can't be read on this machine", "mount /proc");
   return {
     token: randomUUID(),
     user: userInfo().username,
@@ -186,7 +188,7 @@ function selfAsOwner({ verb, endsWithProcess = false }: LockRequest): LockOwner 
 const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 const pidNamespace = (): string => readlinkSync("/proc/self/ns/pid");
 
-/** Whoever else on this machine looks at the same lock waits for some milliseconds. */
+/** Others on this machine that check the same lock wait for some milliseconds. */
 const alone = <T>(file: string, work: () => Promise<T>): Promise<T> =>
   withLock(`stack-${createHash("sha256").update(file).digest("hex").slice(0, 32)}`, `the lock ${file}`, work);
 
@@ -203,7 +205,7 @@ async function readOwner(file: string, stack: string, { damagedToo = false } = {
   } catch (cause) {
     if (damagedToo) return undefined;
     const remedy = `./warren lock -s ${stack} --release removes it`;
-    throw new UserError(file, "is a lock that tells nothing of its owner", remedy, { cause });
+    throw new UserError(file, "is a lock that does not name its owner", remedy, { cause });
   }
 }
 

@@ -3,13 +3,13 @@ import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { checkout } from "./places.ts";
 
-/** Who did something to a stack, and when: ISO 8601, UTC. */
+/** Who changed a stack, and when: ISO 8601, UTC. */
 export interface Logged {
   readonly at: string;
   readonly by: string;
 }
 
-/** The file, in this checkout, that a verb keeps of what it did to a stack; a line each time. */
+/** A verb's log of what it did to a stack, in this checkout; one line for each run. */
 export const stackLogFile = (kind: string, stack: string): string =>
   join(checkout, ".warren", kind, `${stack.replaceAll("/", "-")}.jsonl`);
 
@@ -20,7 +20,7 @@ export async function appendLog(file: string, what: object): Promise<void> {
   await appendFile(file, `${JSON.stringify(line)}\n`);
 }
 
-/** All lines, the oldest first. A line that a full disk has cut is left out. */
+/** All lines, oldest first. A line that a full disk has truncated is left out. */
 export async function readLog<What>(file: string): Promise<(What & Logged)[]> {
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "";

@@ -12,14 +12,14 @@ function faultsOf(text: string | Buffer): string[] {
   return [];
 }
 
-test("a stack file's config is what its section says; none is an empty one", () => {
+test("a stack file's config is its config section, or empty without one", () => {
   expect(readStackText(Buffer.from("config:\n  a: &x [1]\n  b: *x\n"), "x")).toEqual({ a: [1], b: [1] });
   expect(readStackText(Buffer.from("encryptionsalt: v1\n"), "x")).toEqual({});
 });
 
 test.each([
   ["a key twice", "config:\n  a: 1\n  b: 2\n  a: 3\n", ["line 4: a is there a second time"]],
-  ["a key of many words", "config:\n  [a]: 1\n", ["line 2: expected a key that is one word"]],
+  ["a key of many words", "config:\n  [a]: 1\n", ["line 2: expected a plain scalar as key"]],
   [
     "a tag",
     "config:\n  a: !!binary aGk=\n",
@@ -31,16 +31,16 @@ test.each([
   ["not UTF-8", Buffer.from([0xff]), [": is not UTF-8"]],
   ["an alias of what it stands in", "config: &a\n  b: *a\n", [": is nested more than 64 deep"]],
   ["too large", "#".repeat(stackBytesMax + 1), [`: expected at most ${stackBytesMax} bytes, got ${stackBytesMax + 1}`]],
-])("%s is told with its place", (_, text, expected) => {
+])("%s is reported with its position", (_, text, expected) => {
   expect(faultsOf(text)).toEqual(expected);
 });
 
-test("aliases that would grow without end are not followed", () => {
+test("aliases that would expand without bound are not followed", () => {
   const levels = Array.from({ length: 9 }, (_, at) => `  k${at + 1}: &k${at + 1} [${Array(9).fill(`*k${at}`)}]`);
   expect(faultsOf(["config:", "  k0: &k0 [lol]", ...levels].join("\n"))[0]).toMatch(/^: its aliases can't be followed/);
 });
 
-test("depth that no stack is enough for is told as such", () => {
+test("nesting that is too deep for the parser's stack is reported as such", () => {
   expect(faultsOf(`config: ${"[".repeat(20_000)}`)[0]).toMatch(/is nested too deep$/);
 });
 

@@ -4,19 +4,19 @@ import { ConfigError, type ConfigIssue } from "../../agents/lib/errors.ts";
 import { isNestedAtMost, printable } from "../../agents/lib/foreign.ts";
 import { isRecord, type Values } from "../../infra/config/base.ts";
 
-/** A stack file has some ten kilobytes, an adopted one some more. The parser takes up to ten seconds for this much. */
+/** A stack file has about ten kilobytes, an adopted one somewhat more. The parser needs up to ten seconds for this size. */
 export const stackBytesMax = 1024 * 1024;
 /** Stack files are nested seven or eight deep. */
 const depthMax = 64;
 const issuesMax = 100;
-/** What YAML's core has words for; the others make objects of other kinds, or are nobody's. */
+/** The tags of YAML's core schema. Others make objects of other kinds, or are unknown. */
 const plainTags = ["map", "seq", "str", "int", "bool"].map((name) => `tag:yaml.org,2002:${name}`);
 
 /**
  * The `config` section of a stack file, its keys as they are written.
  *
- * @param subject what errors are about, e.g. `stacks/Pulumi.op.yaml`
- * @throws ConfigError with every mistake of the YAML at once, each with its line, and nothing else, whatever the bytes are
+ * @param subject the subject of errors, e.g. `stacks/Pulumi.op.yaml`
+ * @throws ConfigError with all mistakes of the YAML at once, each with its line; nothing else, for any bytes
  */
 export function readStackText(bytes: Buffer, subject: string): Values {
   const fault = (...issues: ConfigIssue[]) => new ConfigError(subject, issues, "repair the stack file");
@@ -24,13 +24,13 @@ export function readStackText(bytes: Buffer, subject: string): Values {
   if (bytes.length > stackBytesMax) throw whole(`expected at most ${stackBytesMax} bytes, got ${bytes.length}`);
   if (!isUtf8(bytes)) throw whole("is not UTF-8");
   const lines = new LineCounter();
-  // The parser compares each key with each other one: looked for here, in one pass.
+  // The parser compares each key with every other one, so duplicates are found here, in one pass.
   const options = { lineCounter: lines, uniqueKeys: false, prettyErrors: false, logLevel: "error" } as const;
   let document: Document;
   try {
     document = parseDocument(bytes.toString(), options);
   } catch (error) {
-    // The parser's own stack is at its end; what is wrong with the text it gives in its answer.
+    // Here the parser's call stack is exhausted. Mistakes in the text are part of its result.
     if (error instanceof RangeError) throw whole("is nested too deep");
     throw error;
   }
@@ -39,7 +39,7 @@ export function readStackText(bytes: Buffer, subject: string): Values {
     path: at(pos[0]),
     message: printable(/call stack/.test(message) ? "is nested too deep" : message),
   }));
-  // A tree that is too deep for the parser is too deep for a walk as well.
+  // A tree that is too deep for the parser is too deep to be walked as well.
   if (document.errors.length === 0) issues.push(...contentIssues(document, at));
   if (issues.length > 0) throw fault(...issues.slice(0, issuesMax));
   let content: unknown;
@@ -55,7 +55,7 @@ export function readStackText(bytes: Buffer, subject: string): Values {
   return config;
 }
 
-/** Keys that are there twice, and tags of which no plain value is made. */
+/** Duplicate keys, and tags that don't make a plain value. */
 function contentIssues(document: Document, at: (offset: number) => string): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   visit(document, (_, node) => {
@@ -69,7 +69,7 @@ function contentIssues(document: Document, at: (offset: number) => string): Conf
     for (const { key } of node.items) {
       const name = isScalar(key) ? String(key.value) : undefined;
       const line = isNode(key) ? at(key.range?.[0] ?? 0) : path;
-      if (name === undefined) issues.push({ path: line, message: "expected a key that is one word" });
+      if (name === undefined) issues.push({ path: line, message: "expected a plain scalar as key" });
       else if (keys.has(name)) issues.push({ path: line, message: `${printable(name)} is there a second time` });
       else keys.add(name);
     }

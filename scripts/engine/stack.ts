@@ -6,15 +6,15 @@ import { isLabStack } from "./lab-stacks.ts";
 import { checkout } from "./places.ts";
 import { userHome } from "./toolchain/plugins.ts";
 
-/** The project's name in Pulumi.yaml; a part of the state's path. */
+/** The project's name in Pulumi.yaml, which is part of the state's path. */
 export const projectName = "warren";
 
-/** Commands of the engine that take `--config-file`. Others read a stack's config from `stacks/`, or need none. */
+/** Commands of the engine that accept `--config-file`. The others read a stack's config from `stacks/`, or need none. */
 const takeConfigFile = new Set(["config", "destroy", "import", "logs", "preview", "refresh", "up", "update", "watch"]);
 
-/** What the engine is told about one stack. */
+/** The engine's environment for one stack. */
 export interface StackSettings {
-  /** The config of a lab that is derived from the committed one; undefined where it is `stacks/Pulumi.STACK.yaml`. */
+  /** The config of a derived lab; undefined where the config is `stacks/Pulumi.STACK.yaml`. */
   readonly configFile: string | undefined;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -22,15 +22,15 @@ export interface StackSettings {
 export interface StackContext {
   readonly root?: string;
   readonly environment?: NodeJS.ProcessEnv;
-  /** A terminal is there, so the engine can ask for a passphrase itself. */
+  /** There is a terminal, so the engine can ask for a passphrase itself. */
   readonly canAsk?: boolean;
 }
 
 /**
- * Backend and passphrase of a stack. What the person has set in the environment always wins. A lab's state stays in this
- * checkout, also where the person is logged in to another backend: its hosts exist on this machine only.
+ * Backend and passphrase of a stack. The user's environment always wins. A lab's state stays in this
+ * checkout, even if the user is logged in to another backend, as its hosts exist on this machine only.
  *
- * @throws UserError where a passphrase is needed and there is none, nor a terminal to ask for it.
+ * @throws UserError where a passphrase is needed, and there is neither one nor a terminal to ask on.
  */
 export function stackSettings(stack: string | undefined, context: StackContext = {}): StackSettings {
   const { root = checkout, environment = process.env, canAsk = false } = context;
@@ -55,8 +55,8 @@ export function stackSettings(stack: string | undefined, context: StackContext =
 }
 
 /**
- * A lab is a committed stack that labs are made from, or one that has a folder among the labs; its config is there, derived from such a stack, or made
- * of what its hosts are.
+ * A lab is a committed stack that labs are made from, or one with a folder among the labs. That folder has its config, derived from such a stack or
+ * made from its hosts.
  */
 function labConfig(root: string, name: string): { derived: string | undefined } | undefined {
   const folder = path.join(root, ".warren/labs", name);
@@ -67,7 +67,7 @@ function labConfig(root: string, name: string): { derived: string | undefined } 
   return { derived: existsSync(derived) ? derived : undefined };
 }
 
-/** Where the config of a stack that is made now belongs: a lab's stays in the lab's folder. */
+/** Where the config of a new stack belongs: a lab's config stays in the lab's folder. */
 export function newConfigFile(stack: string, root: string = checkout): string {
   const isLab = !isLabStack(stack) && labConfig(root, stack) !== undefined;
   const folder = isLab ? path.join(root, ".warren/labs", stack) : path.join(root, "stacks");
@@ -75,7 +75,7 @@ export function newConfigFile(stack: string, root: string = checkout): string {
 }
 
 /**
- * The engine would make an empty stack of any name; a stack without config is a name mistyped.
+ * The engine would create an empty stack of any name. A stack without config is a mistyped name.
  *
  * @throws UserError where the stack has no config file.
  */
@@ -105,7 +105,7 @@ function passphraseFile(root: string, name: string, isLab: boolean): string | un
   return isLab && existsSync(labs) ? labs : undefined;
 }
 
-/** Not with a key service, nor with the vendor's service, which encrypts by itself. */
+/** False with a key service, and with the vendor's service, which encrypts by itself. */
 function needsPassphrase(root: string, name: string, backend: string): boolean {
   const file = path.join(root, "stacks", `Pulumi.${name}.yaml`);
   if (existsSync(file)) {
@@ -119,24 +119,24 @@ function needsPassphrase(root: string, name: string, backend: string): boolean {
 function noPassphrase(name: string): UserError {
   return new UserError(
     `stack ${name}`,
-    "its secrets are encrypted with a passphrase, and none is given",
+    "its secrets are encrypted with a passphrase, and none was given",
     `put it into stacks/Pulumi.${name}.passphrase (mode 0600, not committed), or set PULUMI_CONFIG_PASSPHRASE_FILE`,
   );
 }
 
-/** The backend that the person is logged in to. */
+/** The backend that the user is logged in to. */
 function loginOf(environment: NodeJS.ProcessEnv): string | undefined {
   const folder = environment.PULUMI_CREDENTIALS_PATH || userHome(environment);
   try {
     const { current } = JSON.parse(readFileSync(path.join(folder, "credentials.json"), "utf8")) as { current?: string };
     return current || undefined;
   } catch {
-    // No file, or none that the engine would read either: not logged in.
+    // No file, or one that the engine could not read either: not logged in.
     return undefined;
   }
 }
 
-/** The stack that a command line of the engine is about: its own option, else the environment's. */
+/** The stack of an engine's command line: its own option, else the environment's. */
 export function stackOf(args: readonly string[], environment: NodeJS.ProcessEnv = process.env): string | undefined {
   for (const [index, word] of args.entries()) {
     if (word === "--") break;
@@ -147,7 +147,7 @@ export function stackOf(args: readonly string[], environment: NodeJS.ProcessEnv 
   return environment.PULUMI_STACK || undefined;
 }
 
-/** The stack that `pulumi stack select` has chosen, as the engine remembers it in its home. */
+/** The stack chosen by `pulumi stack select`, which the engine remembers in its home. */
 export function selectedStack(home: string, root: string = checkout): string | undefined {
   const project = createHash("sha1").update(path.join(root, "Pulumi.yaml")).digest("hex");
   try {
@@ -159,7 +159,7 @@ export function selectedStack(home: string, root: string = checkout): string | u
   }
 }
 
-/** The arguments with the stack's own config file named, where the command takes one and none is named. */
+/** The arguments, with the stack's config file added where the command accepts one and none is given. */
 export function withConfigFile(args: readonly string[], configFile: string | undefined): readonly string[] {
   const command = args.find((word) => !word.startsWith("-"));
   if (configFile === undefined || command === undefined || !takeConfigFile.has(command)) return args;
@@ -168,19 +168,19 @@ export function withConfigFile(args: readonly string[], configFile: string | und
   return [...args.slice(0, at), "--config-file", configFile, ...args.slice(at)];
 }
 
-/** Whether a stack was ever made with its state in a folder; undefined where another backend would have to be asked. */
+/** Whether a stack exists in a folder's state; undefined where another backend would have to be asked. */
 export function hasState(stack: string): boolean | undefined {
   const file = stateFileOf(stack);
   return file === undefined ? undefined : ["", ".gz", ".zst"].some((ending) => existsSync(`${file}${ending}`));
 }
 
-/** Where a stack's own backend keeps it; undefined where that is no folder. */
+/** The state file of a stack in its own backend; undefined where that is not a folder. */
 export function stateFileOf(stack: string): string | undefined {
   const backend = stackSettings(stack, { canAsk: true }).env.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
   return stateFile(backend, stack);
 }
 
-/** Where a `file://` backend keeps a stack; undefined for any other backend. */
+/** The state file of a stack in a `file://` backend; undefined for any other backend. */
 export function stateFile(backend: string, stack: string): string | undefined {
   if (!backend.startsWith("file://")) return undefined;
   const folder = backend.slice("file://".length).replace(/^~(?=\/|$)/, process.env.HOME ?? "~");

@@ -5,17 +5,20 @@ import { cacheFolder } from "./places.ts";
 import { requireConfig } from "./stack.ts";
 import { ensureToolchain, type Toolchain } from "./toolchain/toolchain.ts";
 
-/** `./warren toolchain`: brings the engine and its plugins, prints which were taken and from where. */
+/** `./warren toolchain`: installs the engine and its plugins, and prints which were chosen and from where. */
 export function define(command: Command): void {
   command
-    .option("--json", "print what was taken as JSON")
-    .option("--env <stack>", 'print what plain pulumi needs for a stack: eval "$(./warren toolchain --env lab)"')
+    .option("--json", "print the result as JSON")
+    .option(
+      "--env <stack>",
+      'print the environment that plain pulumi needs for a stack: eval "$(./warren toolchain --env lab)"',
+    )
     .addHelpText(
       "after",
       `
-Tried in this order: a pulumi on PATH or in ~/.pulumi; the official download; a build from its Go module (4 minutes, once).
-Kept in ${cacheFolder()}; the verbs that need the engine call this by themselves.
-WARREN_ENGINE=installed|downloaded|built allows one way only.`,
+Tries, in this order: a pulumi on PATH or in ~/.pulumi; the official download; a build from its Go module (4 minutes, once).
+Kept in ${cacheFolder()}. Verbs that need the engine run this by themselves.
+WARREN_ENGINE=installed|downloaded|built allows only one of them.`,
     )
     .action(async (options: { json?: boolean; env?: string }) => {
       const toolchain = await ensureToolchain({ again: true });
@@ -37,7 +40,7 @@ function table(toolchain: Toolchain): string {
   return `${formatColumns(rows)}\n`;
 }
 
-/** What plain pulumi can't know by itself. Also what the launcher has set already: the shell that reads this has not. */
+/** What plain pulumi can't know by itself, including what the launcher has set for us but not for the user's shell. */
 const exported = /^(PATH|NODE_COMPILE_CACHE|PULUMI_\w+)$/;
 
 export function exportLines(environment: Readonly<Record<string, string>>): string {

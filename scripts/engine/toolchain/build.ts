@@ -6,15 +6,15 @@ import { findGo, moduleFolder } from "./go.ts";
 import { askVersion } from "./installed.ts";
 import type { Progress } from "./progress.ts";
 
-/** The package of the engine's command line; scripts/engine/toolchain/go.mod names it as a tool. */
+/** The package of the engine's command line, a tool of scripts/engine/toolchain/go.mod. */
 const enginePackage = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
 const versionVariable = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
 
 export interface BuildOptions {
   readonly version: string;
-  /** The folder to make; it then holds `pulumi`. */
+  /** The folder to create for `pulumi`. */
   readonly target: string;
-  /** Holds, while the build is unfinished, what it has brought and compiled, for the next one to go on with. */
+  /** While the build is unfinished, holds downloaded modules and compiled objects, so that the next build can continue. */
   readonly cache: string;
   readonly progress: Progress;
   readonly signal?: AbortSignal | undefined;
@@ -23,7 +23,7 @@ export interface BuildOptions {
 /**
  * Builds the engine from its published Go module: about four minutes on two cores, 115 MB.
  *
- * @throws NoGo where no Go can be had, ProgramFailed where Go fails (a module proxy that refuses, a full disk).
+ * @throws NoGo where Go can't be installed, ProgramFailed where Go fails (a module proxy refuses, the disk is full).
  */
 export async function buildEngine(options: BuildOptions): Promise<void> {
   const { version, target, cache, progress, signal } = options;
@@ -33,9 +33,9 @@ export async function buildEngine(options: BuildOptions): Promise<void> {
     ...process.env,
     GOTOOLCHAIN: "local",
     GOWORK: "off",
-    // No C compiler: a bare machine has none, and the official engine does without too.
+    // No C compiler: a bare machine has none, and the official engine is built without one, too.
     CGO_ENABLED: "0",
-    // Of its own, so that 3 GB of modules and objects can go again when all is done.
+    // A separate folder, so that 3 GB of modules and objects can be removed at the end.
     GOCACHE: path.join(work, "objects"),
     GOMODCACHE: path.join(work, "modules"),
     GOFLAGS: "-mod=readonly -modcacherw -buildvcs=false",
@@ -52,7 +52,7 @@ export async function buildEngine(options: BuildOptions): Promise<void> {
   await runLines(go, ["list", "-deps", enginePackage], inModule, (line, from) => {
     if (from === "stdout") packages += 1;
     else if (line.startsWith("go: downloading")) modules += 1;
-    progress.status(`building the engine: ${modules} modules brought, ${seconds()} s`);
+    progress.status(`building the engine: ${modules} modules downloaded, ${seconds()} s`);
   });
   await makeComplete(target, async (temporary) => {
     await mkdir(temporary);
@@ -70,8 +70,7 @@ export async function buildEngine(options: BuildOptions): Promise<void> {
       clearInterval(ticking);
     }
     const said = await askVersion(built);
-    if (said !== version)
-      throw new Error(`the engine just built says ${said ?? "nothing"} as its version, not ${version}`);
+    if (said !== version) throw new Error(`the engine just built reports version ${said ?? "nothing"}, not ${version}`);
   });
   await rm(work, { recursive: true, force: true });
   progress.line(`engine ${version} built in ${seconds()} s`);

@@ -11,18 +11,18 @@ import type { Progress } from "./progress.ts";
 
 const run = promisify(execFile);
 
-/** Where the vendor publishes releases and their checksums (`pulumi-VERSION-checksums.txt`, one sha256 a line). */
+/** The vendor's releases and their checksums (`pulumi-VERSION-checksums.txt`, one sha256 per line). */
 export const officialReleases = "https://get.pulumi.com/releases/sdk";
 
-/** Refused, or silent for this long, counts as not available: to connect, for an answer, and between two pieces of it. */
+/** A server that is silent for this long counts as not available: while connecting, before the answer, and between two chunks of it. */
 export const silenceMs = 5_000;
 
-/** The download can't be had here; the message says why. Not an error of the person: another way is tried next. */
+/** The download is not available here; the message says why. Not the user's error: the next way is tried. */
 export class Unavailable extends Error {}
 
 export interface DownloadOptions {
   readonly version: string;
-  /** The folder to make; it then holds `pulumi` and the language hosts. */
+  /** The folder to create for `pulumi` and the language hosts. */
   readonly target: string;
   readonly progress: Progress;
   readonly releases?: string;
@@ -32,13 +32,13 @@ export interface DownloadOptions {
 /**
  * Downloads a release of the engine, compares its sha256 with the published one and unpacks it into `target`.
  *
- * @throws Unavailable where it is refused, silent, not published for this platform, or not what its checksum says.
+ * @throws Unavailable where the server refuses or is silent, there is no release for this platform, or the checksum differs.
  */
 export async function downloadEngine(options: DownloadOptions): Promise<void> {
   const { version, target, progress, releases = officialReleases } = options;
   const archive = archiveName(version, process.platform, process.arch);
   const limit = options.silenceMs ?? silenceMs;
-  // Proxies are those of the environment (HTTPS_PROXY, NO_PROXY), as for npm and curl.
+  // Uses the proxies of the environment (HTTPS_PROXY, NO_PROXY), as npm and curl do.
   const agent = new EnvHttpProxyAgent({ connect: { timeout: limit }, headersTimeout: limit, bodyTimeout: limit });
   const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: 3 }));
   const work = `${target}.download`;
@@ -61,7 +61,7 @@ export async function downloadEngine(options: DownloadOptions): Promise<void> {
     throw error instanceof Unavailable ? error : new Unavailable(reasonOf(error), { cause: error });
   } finally {
     await rm(work, { recursive: true, force: true });
-    // What is still on its way is of no use any more; waiting for it to end would be waiting for a silent peer.
+    // Drop the rest of the response: waiting for it would mean waiting for a silent server.
     await agent.destroy();
   }
 }
@@ -81,7 +81,7 @@ export function checksumOf(list: string, archive: string): string {
   throw new Unavailable(`the published checksums do not name ${archive}`);
 }
 
-/** True where a server answers at all, whatever it says: refused or silent means that nothing can be had from there. */
+/** Whether a server gives any answer. If it refuses or is silent, nothing can be downloaded from it. */
 export async function answers(url: string, limitMs = silenceMs): Promise<boolean> {
   const dispatcher = new EnvHttpProxyAgent({ connect: { timeout: limitMs }, headersTimeout: limitMs });
   try {
@@ -108,7 +108,7 @@ async function text(url: string, dispatcher: Dispatcher): Promise<string> {
   return (await get(url, dispatcher)).body.text();
 }
 
-/** Saves a URL to a file and gives the sha256 of what came. */
+/** Saves a URL to a file and returns the content's sha256. */
 async function save(
   url: string,
   file: string,
@@ -138,7 +138,7 @@ function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(0);
 }
 
-/** Of a network error the innermost cause says what happened: `connect ECONNREFUSED …`, `getaddrinfo ENOTFOUND …`. */
+/** The innermost cause of a network error, which says what happened: `connect ECONNREFUSED …`, `getaddrinfo ENOTFOUND …`. */
 function reasonOf(error: unknown): string {
   let inner = error;
   while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause;

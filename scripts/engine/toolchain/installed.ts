@@ -9,7 +9,7 @@ import { parseVersion, satisfies, type Version } from "./versions.ts";
 
 const run = promisify(execFile);
 
-/** An engine says its version in 0.15 s; one that takes longer than this is no engine. */
+/** Milliseconds for an engine to print its version, which takes 150 ms. A program that needs longer is not an engine. */
 const versionTimeoutMs = 10_000;
 
 export interface FoundEngine {
@@ -17,7 +17,7 @@ export interface FoundEngine {
   readonly version: string;
 }
 
-/** What `pulumi version` says, or undefined where it can't be run. */
+/** The version that `pulumi version` prints; undefined where it can't be run. */
 export async function askVersion(program: string): Promise<string | undefined> {
   const env = { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "1" };
   const answer = await run(program, ["version"], { timeout: versionTimeoutMs, env }).catch(() => undefined);
@@ -26,8 +26,8 @@ export async function askVersion(program: string): Promise<string | undefined> {
 }
 
 /**
- * The first engine of a fitting version on PATH or in `~/.pulumi/bin`. An engine that does not fit is reported, since a
- * person who installed one wants to know why it is passed over.
+ * The first engine of a suitable version on PATH or in `~/.pulumi/bin`. An engine of another version is reported, since a
+ * user who installed it wants to know why it is not used.
  */
 export async function findInstalled(
   wanted: Version,
@@ -38,13 +38,13 @@ export async function findInstalled(
     const version = await rememberedVersion(candidate, environment);
     if (version && satisfies(parseVersion(version), wanted)) return { path: candidate, version };
     onUnfit(
-      `${candidate} is ${version ?? "no engine that runs"}: ${wanted.join(".")} or a later ${wanted[0]}.x is needed`,
+      `${candidate} is ${version ?? "not an engine that runs"}: ${wanted.join(".")} or a later ${wanted[0]}.x is needed`,
     );
   }
   return undefined;
 }
 
-/** Executables called `pulumi` that a person put there; not those that warren made, nor npm's stand-ins for a download. */
+/** Executables called `pulumi` that a user installed; not those of warren, nor npm's wrappers that would download one. */
 async function candidates(environment: NodeJS.ProcessEnv): Promise<string[]> {
   const home = environment.PULUMI_HOME || path.join(environment.HOME || homedir(), ".pulumi");
   const folders = [...(environment.PATH ?? "").split(path.delimiter).filter(Boolean), path.join(home, "bin")];
@@ -62,7 +62,7 @@ async function candidates(environment: NodeJS.ProcessEnv): Promise<string[]> {
   return found;
 }
 
-/** Versions by path, size and time: asking costs a start of the engine, and this is asked at every run. */
+/** Versions by path, size and time: a version costs a start of the engine, and each run needs it. */
 async function rememberedVersion(program: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
   const file = path.join(cacheFolder(environment), "engine-versions.json");
   const { mtimeMs, size } = await stat(program);

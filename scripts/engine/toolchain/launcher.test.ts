@@ -134,7 +134,7 @@ describe("without Node", () => {
     expect(calls).toEqual(["apt-get -q update", "apt-get -q -y --no-install-recommends install nodejs npm"]);
   });
 
-  test("an apt-get that fails is told with its own words", async () => {
+  test("a failing apt-get is reported with its own message", async () => {
     put("id", "echo 0");
     put("apt-get", 'echo "E: no network" >&2; exit 100');
     const { code, stderr } = await run();
@@ -151,7 +151,7 @@ test("a Node too old to start npm is refused, with its version", async () => {
   expect(stderr).toContain("18 or later");
 });
 
-test("a missing node_modules is brought, in silence but for one line, and the verb runs with the project's Node", async () => {
+test("a missing node_modules is installed with one line of output, and the verb runs with the project's Node", async () => {
   putNodeAndNpm({ during: "echo 'npm warn EBADENGINE' >&2" });
   const { code, stdout, stderr } = await run("up", "-s", "lab", "two words");
   expect(code).toBe(0);
@@ -161,7 +161,7 @@ test("a missing node_modules is brought, in silence but for one line, and the ve
   expect(JSON.parse(stdout)).toEqual({ args: ["up", "-s", "lab", "two words"], cwd: folder, node: process.execPath });
 });
 
-test("with nothing to do it neither needs npm nor says anything", async () => {
+test("with nothing to do it neither needs npm nor prints anything", async () => {
   putNodeAndNpm();
   await run();
   rmSync(path.join(folder, "bin/npm"));
@@ -178,7 +178,7 @@ test("a lock file that asks for another version brings the dependencies again", 
   expect(installs()).toBe(2);
 });
 
-test("what a person installed by hand is taken as it is, an optional package of another platform missing or not", async () => {
+test("dependencies installed by hand are used as they are, with or without optional packages of other platforms", async () => {
   putNodeAndNpm();
   await run();
   const packages = { "node_modules/a": { version: "2.0.0" } };

@@ -39,7 +39,7 @@ const installs = `d=$PULUMI_HOME/plugins/resource-$4-$5; mkdir -p $d; touch $d/p
 const bring = (engine: string, more: { again?: boolean; releases?: string } = {}) =>
   officialProvider(engine, "command", "1.2.1", { progress: quiet, home: home(), memory: folder, releases, ...more });
 
-test("an official plugin that is in the person's home is taken, and the engine is not asked", async () => {
+test("an official plugin in the user's home is used, and the engine is not asked", async () => {
   const program = providerProgram(home(), "command", "1.2.1");
   mkdirSync(path.dirname(program), { recursive: true });
   writeFileSync(program, "");
@@ -47,7 +47,7 @@ test("an official plugin that is in the person's home is taken, and the engine i
   expect(asked()).toEqual([]);
 });
 
-test("one that is not there is brought by the engine", async () => {
+test("a missing plugin is installed by the engine", async () => {
   const program = providerProgram(home(), "command", "1.2.1");
   expect(await bring(putEngine(installs))).toEqual({
     name: "command",
@@ -58,7 +58,7 @@ test("one that is not there is brought by the engine", async () => {
   expect(asked()).toEqual(["plugin install resource command v1.2.1"]);
 });
 
-test("a refusal is remembered, and asked anew only on demand", async () => {
+test("a refusal is remembered, and tried again only on demand", async () => {
   const engine = putEngine("exit 1");
   expect(await bring(engine)).toBeUndefined();
   expect(await bring(engine)).toBeUndefined();

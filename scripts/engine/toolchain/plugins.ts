@@ -22,20 +22,20 @@ export interface Plugin {
   readonly path: string;
 }
 
-/** An official plugin has 15 to 40 MB; past this it will not come. */
+/** Milliseconds for an official plugin of 15 to 40 MB. After this it counts as not available. */
 const pluginInstallTimeoutMs = 120_000;
 
-/** How long a refused download is not tried again. */
+/** Milliseconds before a refused download is tried again. */
 const refusalMemoryMs = 24 * 3_600_000;
 
-/** The engine's home where warren's own plugins are used: the user's own home stays as it is. */
+/** The engine's home with warren's own plugins. The user's own home stays unchanged. */
 export const ownHome = path.join(ownFolder, "pulumi");
 
 export function userHome(environment: NodeJS.ProcessEnv = process.env): string {
   return environment.PULUMI_HOME || path.join(environment.HOME || homedir(), ".pulumi");
 }
 
-/** Where the engine looks for a provider: `HOME/plugins/resource-NAME-vVERSION/pulumi-resource-NAME`. */
+/** The engine's path of a provider: `HOME/plugins/resource-NAME-vVERSION/pulumi-resource-NAME`. */
 export function providerProgram(home: string, name: ProviderName, version: string): string {
   return path.join(home, "plugins", `resource-${name}-v${version}`, `pulumi-resource-${name}`);
 }
@@ -43,17 +43,17 @@ export function providerProgram(home: string, name: ProviderName, version: strin
 export interface OfficialOptions {
   readonly progress: Progress;
   readonly again?: boolean;
-  /** The engine's home of the person, where plugins are installed for all projects. */
+  /** The user's home of the engine, where plugins are installed for all projects. */
   readonly home?: string;
-  /** Where a refusal is remembered. */
+  /** The file that remembers a refused download. */
   readonly memory?: string;
-  /** Must answer, or the engine is not sent there: it would try for half a minute. */
+  /** Probed first: without an answer the engine would try for half a minute. */
   readonly releases?: string;
 }
 
 /**
- * The official provider in the user's home, installed by the engine where it is not there yet. Undefined where that is
- * refused; this is remembered for a day, so that not every run waits for a refusal, unless `again` asks anew.
+ * The official provider in the user's home, installed by the engine if it is missing. Undefined where the download is
+ * refused. A refusal is remembered for a day, so that not every run waits for one; `again` tries at once.
  */
 export async function officialProvider(
   engine: string,
@@ -76,14 +76,14 @@ export async function officialProvider(
     await run(engine, install, { env, timeout: pluginInstallTimeoutMs }).catch(() => undefined);
     if (await exists(program)) return plugin;
   }
-  options.progress.line(`official plugin ${name} ${version} not available: taking warren's own`);
+  options.progress.line(`official plugin ${name} ${version} not available: using warren's own`);
   await writeFileAtomic(refusal, "");
   return undefined;
 }
 
 /**
- * Bundles warren's own plugins where their sources changed (1 to 3 s) and puts them where the engine looks for them.
- * Unchanged it only reads and hashes the sources.
+ * Bundles warren's own plugins if their sources changed (1 to 3 s), and installs them where the engine looks for them.
+ * If nothing changed, it only reads and hashes the sources.
  */
 export async function ownPlugins(pinned: PinnedVersions): Promise<{ host: string; providers: Plugin[] }> {
   const key = await sourcesKey();
@@ -94,7 +94,7 @@ export async function ownPlugins(pinned: PinnedVersions): Promise<{ host: string
   const missing: string[] = [];
   for (const name of entries) if (!(await exists(bundle(name)))) missing.push(name);
   if (missing.length > 0) {
-    // Loaded only here: esbuild takes longer to load than everything else in an ordinary run.
+    // Loaded on demand: esbuild takes longer to load than everything else in an ordinary run.
     const { bundlePlugin } = await import("../../../infra/plugins/lib/bundle.ts");
     await Promise.all(missing.map((name) => bundleWhole(bundlePlugin, name, bundle(name))));
     await removeOthers(path.join(ownFolder, "plugins"), key);
@@ -109,7 +109,7 @@ export async function ownPlugins(pinned: PinnedVersions): Promise<{ host: string
   return { host: bundle("language-nodejs"), providers };
 }
 
-/** A copy of an official provider in warren's home, for the mixed case: the engine looks in one home only. */
+/** A copy of an official provider in warren's home, for runs with both kinds: the engine looks in one home only. */
 export async function adoptOfficial(plugin: Plugin, name: ProviderName): Promise<Plugin> {
   const program = providerProgram(ownHome, name, plugin.version);
   const temporary = temporaryName(path.dirname(program));
@@ -119,7 +119,7 @@ export async function adoptOfficial(plugin: Plugin, name: ProviderName): Promise
   return { ...plugin, path: program };
 }
 
-/** A shell line instead of a link to Node: the engine starts a plugin by its path, without arguments of ours. */
+/** A shell script instead of a link to Node: the engine starts a plugin by its path, without arguments. */
 export async function writeStarter(program: string, bundle: string): Promise<void> {
   const text = `#!/bin/sh\nexec ${quote(nodeProgram)} ${quote(bundle)} "$@"\n`;
   const now = await readFile(program, "utf8").catch(() => undefined);
@@ -138,10 +138,10 @@ async function bundleWhole(bundlePlugin: Bundler, name: string, place: string): 
   }
 }
 
-/** What plugins import from outside of their folder: all that the arrow `plugins-alone` lets them. */
+/** What plugins import from outside their folder: all that the import rule `plugins-alone` allows. */
 const sourcesOutside = ["agents/lib/management.ts"];
 
-/** Changes with the plugins' sources and with the libraries inside them (the lock file). */
+/** Changes with the plugins' sources and with their libraries (the lock file). */
 async function sourcesKey(): Promise<string> {
   const hash = createHash("sha256");
   const folder = path.join(checkout, "infra/plugins");
@@ -157,7 +157,7 @@ async function sourcesKey(): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Bundles of older sources go, but not yet those of an hour ago: an engine that runs now may be about to start one. */
+/** Removes bundles of older sources, except those of the last hour: a running engine may be about to start one. */
 async function removeOthers(folder: string, keep: string): Promise<void> {
   const others = (await readdir(folder)).filter((name) => name !== keep);
   for (const name of others) {

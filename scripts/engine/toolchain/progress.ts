@@ -1,13 +1,13 @@
-/** How long steps show that they live. `line` says one thing for good; `status` is replaced by the next one. */
+/** Progress of long steps. `line` prints a line that stays; `status` is replaced by the next one. */
 export interface Progress {
   line(text: string): void;
   status(text: string): void;
 }
 
-/** Without a terminal a status is a line of a log: one in this many milliseconds is enough. */
+/** Milliseconds between two status lines without a terminal, where each stays in the log. */
 const plainIntervalMs = 15_000;
 
-/** Writes to standard error, so that what a verb prints as its result stays clean. */
+/** Writes to standard error, so that standard output has a verb's result only. */
 export function showProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
   let open = false;
   let plainAt = 0;

@@ -106,18 +106,18 @@ async function until(condition: () => boolean): Promise<void> {
 const builds = () => readFileSync(path.join(folder, "builds"), "utf8").split("\n").length - 1;
 const built = () => path.join(folder, `cache/warren/engine/${version}-built/pulumi`);
 
-test("an engine on PATH is taken where it is", async () => {
+test("an engine on PATH is used where it is", async () => {
   const engine = put("bin/pulumi", `echo v${version}`);
   expect(await bring().result).toEqual({ path: engine, version, origin: "installed" });
 });
 
-test("an engine in ~/.pulumi is taken where PATH has an old one", async () => {
+test("an engine in ~/.pulumi is used if PATH has an old one", async () => {
   put("bin/pulumi", "echo v3.1.0");
   const engine = put("home/.pulumi/bin/pulumi", "echo v3.999.0");
   expect(await bring().result).toEqual({ path: engine, version: "3.999.0", origin: "installed" });
 });
 
-test("where the download is refused the engine is built, once, and the next run takes it as it is", async () => {
+test("if the download is refused, the engine is built once, and the next run uses it", async () => {
   putGo(":");
   const first = bring();
   expect(await first.result).toEqual({ path: built(), version, origin: "built" });
@@ -128,21 +128,21 @@ test("where the download is refused the engine is built, once, and the next run 
   expect(builds()).toBe(1);
 });
 
-test("two at once build one engine: the second says for whom it waits", async () => {
+test("two at once build one engine: the second says what it waits for", async () => {
   putGo(`while [ ! -e ${folder}/go-on ]; do sleep 0.05; done`);
   const first = bring();
   await until(() => existsSync(path.join(folder, "builds")));
   const second = bring();
   await until(() => second.lines.length > 0);
   expect(second.lines[0]).toBe(
-    `waiting for another start, which brings the engine ${version} (process ${first.child.pid})`,
+    `waiting for another run, which is installing the engine ${version} (process ${first.child.pid})`,
   );
   writeFileSync(path.join(folder, "go-on"), "");
   expect(await second.result).toEqual(await first.result);
   expect(builds()).toBe(1);
 });
 
-test("a build that is killed half way leaves nothing that is taken for an engine, and the next run builds", async () => {
+test("a build that is killed half way leaves nothing that looks like an engine, and the next run builds it", async () => {
   putGo(`[ -e ${folder}/go-on ] || { touch ${folder}/half; sleep 1; exit 1; }`);
   const first = bring();
   await until(() => existsSync(path.join(folder, "half")));
@@ -154,14 +154,14 @@ test("a build that is killed half way leaves nothing that is taken for an engine
   expect(readdirSync(path.join(folder, "cache/warren/engine"))).toEqual([`${version}-built`]);
 });
 
-test("a build that fails is told with Go's own words and the remedies", async () => {
+test("a failing build is reported with Go's own message and the remedies", async () => {
   putGo('echo "no space left on device" >&2; exit 1');
   const result = await bring().result;
   expect(result).toMatchObject({ error: expect.stringMatching(/ECONNREFUSED[\s\S]*no space left on device/) });
   expect((result as { remedy: string }).remedy.split("\n")).toHaveLength(4);
 });
 
-test("one way alone can be asked for", async () => {
+test("a single origin can be selected", async () => {
   putGo(":");
   expect(await bring({ WARREN_ENGINE: "installed" }).result).toHaveProperty("error");
   expect(await bring({ WARREN_ENGINE: "downloaded" }).result).toHaveProperty("error");

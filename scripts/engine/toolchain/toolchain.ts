@@ -14,7 +14,7 @@ import { adoptOfficial, officialProvider, ownHome, ownPlugins, type Plugin, writ
 import { type Progress, showProgress } from "./progress.ts";
 import { type PinnedVersions, type ProviderName, parseVersion, pinnedVersions } from "./versions.ts";
 
-/** Where an engine came from, in the order in which they are tried. */
+/** Origins of an engine, in the order in which they are tried. */
 export type EngineOrigin = "installed" | "downloaded" | "built";
 
 export interface Engine {
@@ -29,38 +29,38 @@ export interface Toolchain {
   readonly origin: EngineOrigin;
   readonly version: string;
   readonly plugins: readonly Plugin[];
-  /** What the engine's environment needs for this toolchain, over the process's own; nothing of a stack. */
+  /** Environment variables that the engine needs for this toolchain, independent of a stack. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 export interface ToolchainOptions {
   readonly progress?: Progress;
-  /** Only this way, for whoever wants to know whether it works; `WARREN_ENGINE` in the environment does the same. */
+  /** Allows only this origin, e.g. to test it; `WARREN_ENGINE` in the environment does the same. */
   readonly only?: EngineOrigin | undefined;
-  /** Another place to download from (tests, mirrors); `WARREN_ENGINE_RELEASES` in the environment does the same. */
+  /** Another download server (tests, mirrors); `WARREN_ENGINE_RELEASES` in the environment does the same. */
   readonly releases?: string | undefined;
-  /** Asks once more for official plugins that were refused lately. */
+  /** Tries official plugins again that were refused recently. */
   readonly again?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Brings the Pulumi engine and the plugins that infra/ uses, and says nothing where all is there already (some 20 ms).
- * Safe to run twice at once, and to be killed: what is half made has another name, the next run goes on from there.
+ * Installs the Pulumi engine and the plugins that infra/ uses; silent if all are installed (about 20 ms).
+ * Safe to run twice at once, and to be killed: unfinished files have another name, and the next run continues.
  *
- * @throws UserError with the remedies where no way works.
+ * @throws UserError with the remedies if no origin works.
  */
 export async function ensureToolchain(options: ToolchainOptions = {}): Promise<Toolchain> {
   const progress = options.progress ?? showProgress();
   const pinned = pinnedVersions();
-  // All that is made for a checkout lies here: one that can't be written to is told of before anything else.
+  // All files of this checkout are written here, so report first if that is not possible.
   await mkdir(ownFolder, { recursive: true });
   await access(ownFolder, constants.W_OK);
   const engine = await bringEngine(pinned, { ...options, progress });
   return withPlugins(engine, pinned, { ...options, progress });
 }
 
-/** The engine alone: the first that is to be had, in the order of `EngineOrigin`. */
+/** The engine alone: the first one available, in the order of `EngineOrigin`. */
 export async function bringEngine(
   pinned: PinnedVersions,
   options: ToolchainOptions & { progress: Progress },
@@ -82,9 +82,9 @@ export async function bringEngine(
   const tried: string[] = allowed("installed") ? [`no engine ${version} on PATH or in ~/.pulumi`] : [];
   return withLock(
     name,
-    `another start, which brings the engine ${version}`,
+    `another run, which is installing the engine ${version}`,
     async () => {
-      // Whoever held the lock before may have made it.
+      // The previous holder of the lock may have installed it.
       const made = await findCached(version, allowed);
       if (made) return made;
       if (allowed("downloaded")) {
@@ -107,7 +107,7 @@ function onlyFrom(text: string | undefined): EngineOrigin | undefined {
   throw new UserError(
     "WARREN_ENGINE",
     `installed, downloaded or built is expected, got ${text}`,
-    "unset it: all are tried",
+    "unset it to try all three",
   );
 }
 
@@ -141,7 +141,7 @@ async function build(
   return { path: path.join(target, "pulumi"), origin: "built", version };
 }
 
-/** A way that does not work here is said and remembered for the final error; anything else is a fault of warren's. */
+/** An origin that does not work here is reported, and remembered for the final error. Any other error is a bug. */
 function noteInto(tried: string[], progress: Progress): (error: unknown) => undefined {
   return (error) => {
     const expected = error instanceof Unavailable || error instanceof NoGo || error instanceof ProgramFailed;
@@ -158,12 +158,12 @@ function noteInto(tried: string[], progress: Progress): (error: unknown) => unde
 export function noEngine(version: string, tried: readonly string[]): UserError {
   return new UserError(
     "pulumi",
-    `the engine is not to be had here${tried.map((text) => `\n  ${text}`).join("")}`,
+    `the engine can't be installed here${tried.map((text) => `\n  ${text}`).join("")}`,
     [
-      "one of these, then run this again:",
-      `    put pulumi ${version} or a later 3.x on PATH (the vendor's archive, unpacked, will do)`,
-      "    let this machine reach get.pulumi.com (HTTPS_PROXY is honoured)",
-      "    let it reach a Go module proxy (GOPROXY), with Go on PATH or with python3 and pip",
+      "do one of these, then run this again:",
+      `    put pulumi ${version} or a later 3.x on PATH (the unpacked archive of the vendor is enough)`,
+      "    allow connections to get.pulumi.com (HTTPS_PROXY is honoured)",
+      "    allow connections to a Go module proxy (GOPROXY), with Go on PATH or with python3 and pip",
     ].join("\n"),
   );
 }
@@ -175,7 +175,7 @@ async function withPlugins(
 ): Promise<Toolchain> {
   const names: readonly ProviderName[] = ["command", "rabbitmq"];
   const official: Plugin[] = [];
-  // Where the engine itself could not be downloaded, its plugins can't either: they come from the same places.
+  // If the engine could not be downloaded, its plugins can't either: they come from the same servers.
   if (engine.origin !== "built") {
     for (const name of names) {
       const plugin = await officialProvider(engine.path, name, pinned.providers[name], options);
@@ -193,7 +193,7 @@ async function withPlugins(
     const better = official.find(({ name }) => name === plugin.name);
     providers.push(better ? await adoptOfficial(better, plugin.name as ProviderName) : plugin);
   }
-  // A plugin that is missing here can't be downloaded either; trying takes the engine half a minute.
+  // A plugin that is missing here can't be downloaded either, and trying would take half a minute.
   const homes = { PULUMI_HOME: ownHome, PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" };
   if (host) return { ...toolchainOf(engine), plugins: [host, ...providers], env: { ...env, ...homes } };
   const beside = await engineWithHost(engine, own.host);
@@ -209,7 +209,7 @@ function toolchainOf(engine: Engine): Pick<Toolchain, "pulumi" | "origin" | "ver
   return { pulumi: engine.path, origin: engine.origin, version: engine.version };
 }
 
-/** The language host that the engine finds by itself: beside its real file. */
+/** The language host beside the engine's real file, where the engine looks for it. */
 async function officialHost(engine: Engine): Promise<Plugin | undefined> {
   const host = path.join(path.dirname(await realpath(engine.path)), "pulumi-language-nodejs");
   return (await exists(host))
@@ -218,8 +218,8 @@ async function officialHost(engine: Engine): Promise<Plugin | undefined> {
 }
 
 /**
- * A folder of this checkout with the engine and, beside it, warren's language host: found on PATH only, the engine would
- * warn at each run. The engine resolves symbolic links before it looks beside itself, so it is a hard link, or a copy where
+ * A folder of this checkout with the engine and, beside it, warren's language host. If that were only on PATH, the engine would
+ * warn at each run. The engine resolves symbolic links before it looks beside itself, so this is a hard link, or a copy where
  * cache and checkout are on different file systems.
  */
 async function engineWithHost(engine: Engine, hostBundle: string): Promise<{ engine: string; host: string }> {

@@ -10,22 +10,22 @@ export function parseVersion(text: string): Version | undefined {
   return match ? [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)] : undefined;
 }
 
-/** True where `found` is of the same major version as `wanted` and not older. */
+/** Whether `found` has the same major version as `wanted` and is not older. */
 export function satisfies(found: Version | undefined, wanted: Version): boolean {
   if (!found || found[0] !== wanted[0]) return false;
   return found[1] > wanted[1] || (found[1] === wanted[1] && found[2] >= wanted[2]);
 }
 
-/** The provider plugins that infra/ uses, by the names of the engine. */
+/** The provider plugins that infra/ uses, by the engine's names. */
 export type ProviderName = "command" | "rabbitmq";
 
 export interface PinnedVersions {
-  /** The SDK's version is the engine's version that it was released with. */
+  /** The SDK has the version of the engine that it was released with. */
   readonly engine: string;
   readonly providers: { readonly [name in ProviderName]: string };
 }
 
-/** package.json pins the SDKs exactly; engine and plugins follow them, so that a version is written in one place. */
+/** package.json pins the SDKs exactly. Engine and plugins follow, so that each version is written once. */
 export function pinnedVersions(): PinnedVersions {
   const { dependencies } = JSON.parse(readFileSync(path.join(checkout, "package.json"), "utf8")) as {
     dependencies: Record<string, string>;
