@@ -3,7 +3,7 @@ import { UserError } from "../../agents/lib/errors.ts";
 import { run } from "./run.ts";
 import type { Release } from "./spec.ts";
 
-/** How this machine reaches Debian: hosts of a lab must do the same, or they reach nothing where a proxy is needed. */
+/** How this machine reaches Debian's archives. Hosts of a lab need the same settings, e.g. a proxy. */
 export interface AptSettings {
   /** `Key "value";` lines for apt.conf. */
   readonly options: readonly string[];
@@ -14,13 +14,13 @@ export interface AptSettings {
 
 const wanted = /^Acquire::(https?|Check-Valid-Until|Check-Date|Retries|ForceIPv4)\b/i;
 
-/** Picks, from the output of `apt-config dump`, what says how to reach an archive. */
+/** Picks the settings for reaching an archive from the output of `apt-config dump`. */
 export function parseAptOptions(dump: string): string[] {
   const options = dump.split("\n").filter((line) => wanted.test(line) && / ".+";$/.test(line));
   return [...new Set(options)].sort();
 }
 
-/** Finds the mirrors in the machine's own sources, one-line or deb822; Debian's own addresses where it is not Debian. */
+/** Finds the mirrors in the machine's own sources, one-line or deb822. Debian's own addresses if the machine is not Debian. */
 export function parseMirrors(sources: string): { mirror: string; securityMirror: string } {
   const enabled = sources.split("\n").filter((line) => /^\s*(deb\s|URIs:)/i.test(line));
   const addresses = enabled
@@ -54,7 +54,7 @@ export function sourceLines(release: Release, settings: AptSettings): string[] {
   ];
 }
 
-/** The machine's resolvers as a host can use them: a stub on loopback is the machine's own, so look behind it. */
+/** The machine's resolvers that a host can use: the servers behind a stub on loopback, which only the machine itself can reach. */
 export function parseResolvers(...files: readonly string[]): string[] {
   for (const text of files) {
     const servers = [...text.matchAll(/^nameserver\s+(\S+)/gm)].map((match) => match[1] ?? "");

@@ -4,12 +4,12 @@ import { poll } from "../lib/poll.ts";
 import { isThere } from "./files.ts";
 
 /**
- * Every host needs a control group of its own: its systemd tells its services apart by the groups below, and two hosts
- * that share one would see, and wait for, each other's services. They lie at the top, beside the machine's own groups.
+ * Each host needs its own control group. Its systemd tracks services by the groups below, and two hosts
+ * that share one would see, and wait for, each other's services. The groups are at the top, beside the machine's own.
  */
 const folder = "warren-lab";
 
-/** Mount points of the hierarchies in which a systemd tracks its processes: version 2, and the named one of version 1. */
+/** Mount points of the hierarchies in which systemd tracks processes: version 2, and the named one of version 1. */
 export function trackingHierarchies(mounts: string): string[] {
   return mounts.split("\n").flatMap((line) => {
     const [, path, type, options] = line.split(" ");
@@ -23,12 +23,12 @@ async function groups(...names: string[]): Promise<string[]> {
   return trackingHierarchies(mounts).map((mount) => join(mount, folder, ...names));
 }
 
-/** Makes a host's groups and gives the files through which a process enters them. */
+/** Makes a host's groups and returns the files through which a process enters them. */
 export async function makeGroups(index: number, host: string): Promise<string[]> {
   const made = await groups(String(index), host);
   for (const group of made) {
     await mkdir(group, { recursive: true });
-    // So that limits in units work as on a real host. Where the machine keeps a controller to itself, they don't.
+    // So that limits in units work as on a real host, unless the machine does not delegate a controller.
     for (const level of [join(group, "../../.."), join(group, "../.."), join(group, "..")])
       await passControllers(level);
   }
@@ -42,16 +42,16 @@ async function passControllers(group: string): Promise<void> {
   }
 }
 
-/** Removes the groups of a host, or of a whole lab; the kernel needs a moment after the last process has ended. */
+/** Removes the groups of a host, or of a lab. The kernel needs a moment after the last process has exited. */
 export async function removeGroups(index: number, host?: string): Promise<void> {
   for (const group of await groups(String(index), ...(host === undefined ? [] : [host]))) {
     await poll(() => removeTree(group), { everyMs: 20, withinMs: 3_000 });
-    // The last lab takes the folder with it; with others it is not empty, and stays.
+    // Succeeds for the last lab only: with others the folder is not empty.
     if (host === undefined) await rmdir(join(group, "..")).catch(() => {});
   }
 }
 
-/** Every process in the groups of a host, or of a whole lab: what a supervisor has started, also what entered no namespace yet. */
+/** All processes in the groups of a host, or of a lab, including those that entered no namespace yet. */
 export async function processesInGroups(index: number, host?: string): Promise<number[]> {
   const found = await groups(String(index), ...(host === undefined ? [] : [host]));
   return [...new Set((await Promise.all(found.map(membersBelow))).flat())];
@@ -64,7 +64,7 @@ async function membersBelow(group: string): Promise<number[]> {
   return [...own.split("\n").filter(Boolean).map(Number), ...(await Promise.all(below)).flat()];
 }
 
-/** Groups of a lab that are still there. */
+/** Groups of a lab that still exist. */
 export async function leftGroups(index: number): Promise<string[]> {
   const found = await Promise.all(
     (await groups(String(index))).map(async (group) => ((await isThere(group)) ? [group] : [])),
@@ -72,7 +72,7 @@ export async function leftGroups(index: number): Promise<string[]> {
   return found.flat();
 }
 
-/** Directories only, from the leaves up: the files in them are the kernel's. */
+/** Removes directories only, from the leaves up: the files in them belong to the kernel. */
 async function removeTree(group: string): Promise<boolean> {
   const entries = await readdir(group, { withFileTypes: true }).catch(() => undefined);
   if (entries === undefined) return true;

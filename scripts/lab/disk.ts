@@ -16,12 +16,12 @@ interface File {
   readonly owner?: number;
 }
 
-/** The user `ops`, the first that the image makes. */
+/** User id of `ops`, the first user that the image makes. */
 const opsId = 1000;
 
 /**
- * A new disk: the base image below, and of its own only what tells this host from others. Mounting comes last, so a disk
- * that is mounted is whole.
+ * A new disk: the base image as the lower layer, and only this host's own files above it. It is mounted last, so a disk
+ * that is mounted is complete.
  */
 export async function installDisk(
   record: LabRecord,
@@ -57,7 +57,7 @@ async function identity(record: LabRecord, host: LabHost, resolvers: readonly st
   ];
 }
 
-/** Writes a file into the upper part of a disk. Folders above it look as they do in the image; new ones are private. */
+/** Writes a file into the upper layer of a disk. Its parent folders keep the mode that they have in the image; new ones are private. */
 async function place(image: string, upper: string, { path, content, mode = 0o644, owner = 0 }: File): Promise<void> {
   const above = dirname(path).split("/");
   for (const depth of above.keys()) {
@@ -71,7 +71,7 @@ async function place(image: string, upper: string, { path, content, mode = 0o644
   await chown(join(upper, path), owner, owner);
 }
 
-/** A file system of a given size in a sparse file, so that this host alone can run out of space. */
+/** A file system of a given size in a sparse file, so that only this host can run out of space. */
 async function makeOwnFileSystem(disk: Disk, sizeMb: number): Promise<void> {
   const volume = dirname(disk.upper);
   const file = `${volume}.img`;
@@ -82,10 +82,10 @@ async function makeOwnFileSystem(disk: Disk, sizeMb: number): Promise<void> {
   await run(["mount", "-o", "loop", file, volume]);
 }
 
-/** Unmounts and deletes a disk. Whatever of it was never made is no error. */
+/** Unmounts and deletes a disk. Missing parts are not an error. */
 export async function removeDisk(record: LabRecord, host: LabHost): Promise<void> {
   const folder = join(record.disks, host.name);
-  // The last one mounted goes first: a disk lies on its own file system, where it has one.
+  // The last mount first: a disk may lie on its own file system.
   for (const point of (await mountsBelow(folder)).reverse()) await run(["umount", point]);
   await rm(folder, { recursive: true, force: true });
 }

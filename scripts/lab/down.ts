@@ -12,8 +12,8 @@ import type { Report } from "./progress.ts";
 import { findRecord, type LabRecord, listRecords, removeRecord, writeRecord } from "./registry.ts";
 
 /**
- * Takes a lab of this checkout down: hosts, their disks, network, rules. Then looks that nothing is left, and fails with
- * the names of what is. Gives false where there was no such lab. Safe to repeat after it was broken off.
+ * Takes a lab of this checkout down: hosts, their disks, network, rules. Then checks that nothing is left, and fails with
+ * the names of leftovers. Returns false where there was no such lab. Safe to repeat after an interruption.
  */
 export async function labDown(name: string, { report = () => {} }: { report?: Report } = {}): Promise<boolean> {
   const record = await findRecord(name);
@@ -22,7 +22,7 @@ export async function labDown(name: string, { report = () => {} }: { report?: Re
   return true;
 }
 
-/** Takes every lab of this machine down, those of other checkouts too. Gives their names. */
+/** Takes all labs of this machine down, including those of other checkouts. Returns their names. */
 export async function allLabsDown({ report = () => {} }: { report?: Report } = {}): Promise<string[]> {
   const records = await listRecords();
   for (const record of records) await takeDown(record, report);
@@ -38,7 +38,7 @@ async function takeDown(record: LabRecord, report: Report): Promise<void> {
   );
 }
 
-/** The work of `labDown`, for callers that hold the lab's lock. `keepIndex`: the lab is to be made again at once. */
+/** The work of `labDown`, for callers that hold the lab's lock. `keepIndex`: the lab is made again at once. */
 export async function removeLab(record: LabRecord, report: Report, keepIndex = false): Promise<void> {
   await writeRecord({ ...record, phase: "ending", pid: process.pid });
   const total = record.hosts.length;
@@ -63,8 +63,8 @@ export async function removeLab(record: LabRecord, report: Report, keepIndex = f
     if (left.length > 0) {
       throw new UserError(
         `lab ${record.name}`,
-        `something is left:\n  ${left.join("\n  ")}`,
-        "./warren lab down, once more",
+        `leftovers remain:\n  ${left.join("\n  ")}`,
+        "run ./warren lab down again",
         {
           cause: attempts.find((attempt) => attempt.status === "rejected")?.reason,
         },

@@ -11,13 +11,13 @@ import { needRecord } from "./registry.ts";
 import { attempt, run } from "./run.ts";
 import { needHost } from "./ssh.ts";
 
-/** Pulls a host's cable: its eth0 loses the carrier, the host itself goes on. */
+/** Pulls a host's cable: its eth0 loses the carrier, the host keeps running. */
 export async function cutLink(name: string, host: string): Promise<void> {
   const found = await needHost(name, host);
   await setCable(found.record.index, found.host, "down");
 }
 
-/** The cable is back, without loss or delay. */
+/** Plugs the cable back in, without loss or delay. */
 export async function healLink(name: string, host: string): Promise<void> {
   const { record, host: found } = await needHost(name, host);
   await setCable(record.index, found, "up");
@@ -25,7 +25,7 @@ export async function healLink(name: string, host: string): Promise<void> {
   await setDelay(record.index, found, 0);
 }
 
-/** Hosts of the two sides no longer see each other; everybody else sees both. Replaces a partition that was there. */
+/** Cuts the network between two groups of hosts; all others see both. Replaces an existing partition. */
 export async function partition(name: string, one: readonly string[], other: readonly string[]): Promise<void> {
   const record = await needRecord(name);
   const find = async (hosts: readonly string[]) =>
@@ -33,7 +33,7 @@ export async function partition(name: string, one: readonly string[], other: rea
   await addFilter(partitionTable(record.index, await find(one), await find(other)));
 }
 
-/** A bad line: of what this host and others send each other, a share vanishes, and the rest comes late by this, each way. */
+/** A bad network: drops a share of the packets between this host and the others, and delays the rest, in each direction. */
 export async function netem(
   name: string,
   host: string,
@@ -48,26 +48,26 @@ export async function netem(
   else await removeFilters(record.index, found.name);
 }
 
-/** Every fault of the network goes: cables back, no partition, no loss, no delay. Hosts that are off stay off. */
+/** Undoes all network faults: cut cables, partition, loss, delay. Hosts that are off stay off. */
 export async function healNetwork(name: string): Promise<void> {
   const record = await needRecord(name);
   await removeFilters(record.index);
   for (const host of record.hosts) if (await isOn(record, host)) await healLink(name, host.name);
 }
 
-/** Power off at once, as when the plug is pulled. What the host had written is on its disk, synced or not. */
+/** Powers a host off at once, like pulling the plug. All it has written is on its disk, synced or not. */
 export async function killHost(name: string, host: string): Promise<void> {
   const { record, host: found } = await needHost(name, host);
   await withLock(`host-${record.index}-${found.name}`, `switching ${host} off`, () => kill(record, found));
 }
 
-/** An orderly shutdown: services are stopped first. Fails when the host has not ended in time. */
+/** A clean shutdown: services are stopped first. Fails if the host does not stop in time. */
 export async function stopHost(name: string, host: string): Promise<void> {
   const { record, host: found } = await needHost(name, host);
   await withLock(`host-${record.index}-${found.name}`, `shutting ${host} down`, () => stop(record, found));
 }
 
-/** Switches a host on that was off, and waits until it answers ssh. One that runs already is left as it is. */
+/** Starts a host that is off, and waits until it answers ssh. A running host is left unchanged. */
 export async function bootHost(name: string, host: string, signal?: AbortSignal): Promise<void> {
   const { record, host: found } = await needHost(name, host);
   await withLock(`host-${record.index}-${found.name}`, `switching ${host} on`, async () => {
@@ -80,7 +80,7 @@ export async function fillDisk(name: string, host: string): Promise<void> {
   const volume = await ownVolume(name, host);
   const fill = join(volume, "fill");
   const { bavail, bsize } = await statfs(volume);
-  // Most of it is only reserved; the rest, which depends on the file system's own needs, is written until nothing fits.
+  // Most of it is only reserved. The rest depends on the file system's own needs: it is written until nothing fits.
   await run(["fallocate", "--length", String(Math.ceil(bavail * 0.9) * bsize), fill]);
   await attempt(["dd", "if=/dev/zero", `of=${fill}`, "bs=4k", "oflag=append", "conv=notrunc"]);
 }
@@ -92,5 +92,5 @@ export async function freeDisk(name: string, host: string): Promise<void> {
 async function ownVolume(name: string, host: string): Promise<string> {
   const { record, host: found } = await needHost(name, host);
   if (found.diskMb !== undefined) return dirname(diskOf(record.disks, found.name).upper);
-  throw new UserError(`host ${host}`, "shares the machine's free space, so it can't be full alone", "give it diskMb");
+  throw new UserError(`host ${host}`, "shares the machine's disk, so it can't be filled alone", "give it diskMb");
 }

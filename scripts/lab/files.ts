@@ -1,6 +1,6 @@
 import { access } from "node:fs/promises";
 
-/** Whether something has this path now. */
+/** Whether this path exists. */
 export function isThere(path: string): Promise<boolean> {
   return access(path).then(
     () => true,

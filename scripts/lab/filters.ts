@@ -3,12 +3,12 @@ import { attempt, run } from "./run.ts";
 import { cableOf, type LabHost, namespaceOf, tableOf } from "./spec.ts";
 
 /**
- * Faults between hosts are tables of the bridge's packet filter, one a fault, named after the lab. They see only what
+ * Faults between hosts are tables of the bridge's packet filter, one for each fault, named after the lab. They see only what
  * one host sends to another: the machine itself still reaches every host.
  */
 const faultTable = (index: number, fault: string): string => `${tableOf(index)}-${fault}`;
 
-/** Frames that hosts of one side send to hosts of the other one vanish, both ways. */
+/** Drops frames between two groups of hosts, in both directions. */
 export function partitionTable(index: number, one: readonly LabHost[], other: readonly LabHost[]): string {
   const set = (hosts: readonly LabHost[]) => `{ ${hosts.map((host) => `"${cableOf(index, host)}"`).join(", ")} }`;
   return tableText(faultTable(index, "partition"), [
@@ -17,7 +17,7 @@ export function partitionTable(index: number, one: readonly LabHost[], other: re
   ]);
 }
 
-/** That share of a host's frames vanishes, each way on its own. */
+/** Drops a share of a host's frames, independently in each direction. */
 export function lossTable(index: number, host: LabHost, lossPercent: number): string {
   const perMille = Math.round(lossPercent * 10);
   const chance = perMille < 1000 ? `numgen random mod 1000 < ${perMille} drop` : "drop";
@@ -28,7 +28,7 @@ export function lossTable(index: number, host: LabHost, lossPercent: number): st
   ]);
 }
 
-/** Made, deleted and made again in one transaction: whatever was there before is replaced. */
+/** Creates, deletes and creates the table in one transaction, which replaces an existing one. */
 function tableText(name: string, rules: readonly string[]): string {
   const chain = `  chain forward {\n    type filter hook forward priority filter;\n${rules.map((rule) => `    ${rule}\n`).join("")}  }\n`;
   return `table bridge ${name} {}\ndelete table bridge ${name}\ntable bridge ${name} {\n${chain}}\n`;
@@ -57,7 +57,7 @@ export async function tablesOf(index: number): Promise<[family: string, name: st
   });
 }
 
-/** Holds back what a host receives and sends, each way by this time. Zero takes the delay away. */
+/** Delays what a host receives and sends, in each direction. Zero removes the delay. */
 export async function setDelay(index: number, host: LabHost, delayMs: number): Promise<void> {
   const ends: string[][] = [
     ["tc", "qdisc", "ACTION", "dev", cableOf(index, host), "root"],

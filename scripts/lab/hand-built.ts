@@ -1,7 +1,7 @@
 import { notesConfig, notesKeepalived } from "../../infra/adopt/fixture.ts";
 import { hostExec, type LabHost } from "./index.ts";
 
-/** What a person typed who built the pair by hand. */
+/** The values that an administrator typed to build the pair by hand. */
 export interface HandBuilt {
   /** The two hosts; the second one joins the first. */
   readonly hosts: readonly [LabHost, LabHost];
@@ -9,16 +9,16 @@ export interface HandBuilt {
   readonly vip: { readonly name: string; readonly address: string };
   /** Passwords by user: `anonymous`, `feeder`, `root`, `guest`. */
   readonly passwords: Readonly<Record<"anonymous" | "feeder" | "root" | "guest", string>>;
-  /** LDAP servers of the broker's configuration; left out: no LDAP. */
+  /** LDAP servers of the broker's configuration; omitted: no LDAP. */
   readonly ldapServer?: string;
 }
 
-/** The Erlang cookie that both are given. */
+/** The Erlang cookie of both. */
 export const handCookie = "HANDBUILTCOOKIEOFTHELAB";
 
 /**
- * A broker pair as the installation notes have it, command by command: package, users, permissions, plugins, cookie, join, policy, LDAP, keepalived.
- * Nothing of warren's is used, and nothing is made that the notes don't make.
+ * A broker pair built by the installation notes, command by command: package, users, permissions, plugins, cookie, join, policy, LDAP, keepalived.
+ * Uses nothing of warren, and makes nothing that the notes don't make.
  */
 export async function buildByHand(lab: string, built: HandBuilt): Promise<void> {
   const [first, second] = built.hosts;
@@ -52,7 +52,7 @@ ${handKeepalived(built.vip, index === 0 ? 150 : 100)}END
   await on(first, commands(built));
 }
 
-/** As the notes have them, with the broker's own program: its wrapper would read a `$` of an expression as the shell does. */
+/** The notes' commands, run by the broker's own program: its wrapper would expand a `$` in an expression as the shell does. */
 function commands({ passwords, ldapServer }: HandBuilt): string {
   const ctl = "runuser -u rabbitmq -- env HOME=/var/lib/rabbitmq /usr/lib/rabbitmq/bin/rabbitmqctl -q";
   const old = '"^xpublic|^amq.gen.*$|^cmc.*$"     "^amq.gen.*$|^cmc.*$"    "^xpublic|^amq.gen.*$|^cmc.*$"';
@@ -80,13 +80,13 @@ const declarations = `
   rabbit_amqqueue:declare(Of(queue, <<"cmc.wxo b1">>), true, false, [{<<"x-max-length">>, long, 1000}], none, <<"hand">>),
   rabbit_binding:add({binding, Of(exchange, <<"cmc">>), <<"exp.dd.notify.#">>, Of(queue, <<"cmc.wxo b1">>), []}, <<"hand">>).`;
 
-/** The notes' `rabbitmq.config`; their server's name is another's. */
+/** The notes' `rabbitmq.config`, with another server name. */
 export const handConfig = (ldapServer: string | undefined): string =>
   ldapServer === undefined
     ? "[{rabbit, [{cluster_partition_handling, autoheal}]}].\n"
     : notesConfig.replace("ldap-dev.cmc.ec.gc.ca", ldapServer);
 
-/** The notes' block without its first line, which is prose, with the lab's address, and with a check that can succeed. */
+/** The notes' block with the lab's address and a check that can succeed; without its first line, which is prose. */
 export const handKeepalived = (vip: HandBuilt["vip"], priority: number): string =>
   notesKeepalived
     .replace(/^vip .*\n\n/, "")

@@ -3,7 +3,7 @@ import { diskOf } from "./paths.ts";
 import { initOf, supervisors } from "./processes.ts";
 import { needHost } from "./ssh.ts";
 
-/** Process id of a host's init as this machine sees it; undefined where the host is off. */
+/** Process id of a host's init on this machine; undefined where the host is off. */
 export async function initOfHost(lab: string, host: string): Promise<number | undefined> {
   const found = await needHost(lab, host);
   const [supervisor] = await supervisors(diskOf(found.record.disks, found.host.name).root);
@@ -11,15 +11,15 @@ export async function initOfHost(lab: string, host: string): Promise<number | un
 }
 
 /**
- * Whether a host has an IPv4 address at this moment. The kernel is asked from outside, in a tenth of a millisecond: also of a host that
- * nobody reaches, and often enough to see two hosts have the same one.
+ * Whether a host has an IPv4 address at this moment. Asks the kernel from outside, in a tenth of a millisecond. This works for a host that
+ * nobody can reach, and is fast enough to see two hosts with the same address.
  */
 export function hasAddress(init: number, address: string): boolean {
   try {
     const table = readFileSync(`/proc/${init}/net/fib_trie`, "utf8");
     return new RegExp(`\\|-- ${address.replaceAll(".", "\\.")}\\n\\s+/32 host LOCAL`).test(table);
   } catch {
-    // It has been switched off.
+    // The host is off.
     return false;
   }
 }

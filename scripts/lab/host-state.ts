@@ -7,23 +7,23 @@ import type { LabHost } from "./spec.ts";
 
 export type HostState = "off" | "booting" | "running" | "unreachable";
 
-/** Whether a host has been switched on; it may still be booting. */
+/** Whether a host is on; it may still be booting. */
 export async function isOn(record: LabRecord, host: LabHost): Promise<boolean> {
   return (await supervisors(diskOf(record.disks, host.name).root)).length > 0;
 }
 
-/** What a host is at this moment. `unreachable`: its processes run, but nothing answers at its address. */
+/** A host's state. `unreachable`: its processes run, but nothing answers at its address. */
 export async function stateOf(supervisor: number | undefined, host: LabHost): Promise<HostState> {
   if (supervisor === undefined) return "off";
   const init = await initOf(supervisor);
   if (init === undefined) return "booting";
-  // Until its services are up, a host lets nobody but root in.
+  // Until its services are up, only root can log in.
   const closed = await isThere(`/proc/${init}/root/run/nologin`);
   if (await sshAnswers(host.address, 500)) return closed ? "booting" : "running";
   return (await isThere(`/proc/${init}/root/run/sshd.pid`)) ? "unreachable" : "booting";
 }
 
-/** Whether an ssh server greets at an address. */
+/** Whether an ssh server answers at an address. */
 function sshAnswers(address: string, withinMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port: 22 });

@@ -22,9 +22,9 @@ const endWithinMs = 10_000;
 
 export const consolePath = (name: string, host: string): string => join(labDirectory(name), "console", `${host}.log`);
 
-/** Switches a host on: a cable, a supervisor that outlives this process, and waits until the host answers ssh. */
+/** Starts a host: its cable and a supervisor that outlives this process. Waits until the host answers ssh. */
 export async function bootHost(record: LabRecord, host: LabHost, abort?: AbortSignal): Promise<void> {
-  // A host that switched itself off has left its network behind.
+  // A host that shut itself down has left its network behind.
   await unplug(record.index, host);
   await plugIn(record.index, host, await outerMtu());
   const { root } = diskOf(record.disks, host.name);
@@ -35,7 +35,7 @@ export async function bootHost(record: LabRecord, host: LabHost, abort?: AbortSi
   const child = spawn(program, rest, {
     detached: true,
     stdio: ["ignore", log, log],
-    // A host may set the parameters of its own network, as any host may.
+    // Lets the host set the parameters of its own network.
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", SYSTEMD_NSPAWN_API_VFS_WRITABLE: "network" },
   });
   closeSync(log);
@@ -46,7 +46,7 @@ export async function bootHost(record: LabRecord, host: LabHost, abort?: AbortSi
 
 /**
  * Starts the supervisor again whenever the host reboots itself, which the supervisor reports with 133. The shell stays
- * outside of the host's control groups: the host has those to itself.
+ * outside the host's control groups, which belong to the host alone.
  */
 export function untilPoweredOff(argv: readonly string[]): [string, ...string[]] {
   return ["/bin/sh", "-c", 'while "$@"; [ $? -eq 133 ]; do :; done', "sh", ...argv];
@@ -58,7 +58,7 @@ export function inGroups(entries: readonly string[], argv: readonly string[]): [
   return ["/bin/sh", "-c", `${enter}shift ${entries.length} && exec "$@"`, "sh", ...entries, ...argv];
 }
 
-/** Without CAP_NET_ADMIN a host can't take over a virtual IP, nor filter its traffic. */
+/** A host needs CAP_NET_ADMIN to take over a virtual IP and to filter its traffic. */
 export function supervisorCommand(index: number, host: LabHost, root: string): [string, ...string[]] {
   return [
     "systemd-nspawn",
@@ -77,7 +77,7 @@ export function supervisorCommand(index: number, host: LabHost, root: string): [
   ];
 }
 
-/** Waits for a host that is on already, and may be booting still. A cut cable is no reason to wait for it. */
+/** Waits for a host that is on but may still be booting. Does not wait for a host whose cable is cut. */
 export async function untilBooted(record: LabRecord, host: LabHost, abort?: AbortSignal): Promise<void> {
   const [supervisor] = await supervisors(diskOf(record.disks, host.name).root);
   if (supervisor !== undefined) await untilState(["running", "unreachable"], record, host, supervisor, abort);
@@ -110,14 +110,14 @@ async function untilState(
   );
 }
 
-/** Power off at once, as when the plug is pulled: every process of the host ends, its disk stays as it is. */
+/** Powers a host off at once, like pulling the plug: all its processes end, its disk stays unchanged. */
 export async function killHost(record: LabRecord, host: LabHost): Promise<void> {
   await closeConnection(record, host);
   await endProcesses(record, host);
   await Promise.all([unplug(record.index, host), removeGroups(record.index, host.name)]);
 }
 
-/** An orderly shutdown, as `poweroff` on the host itself. */
+/** A clean shutdown, like `poweroff` on the host itself. */
 export async function stopHost(record: LabRecord, host: LabHost): Promise<void> {
   const watchers = await supervisors(diskOf(record.disks, host.name).root);
   const [init] = (await Promise.all(watchers.map(initOf))).filter((pid) => pid !== undefined);
@@ -132,7 +132,7 @@ export async function stopHost(record: LabRecord, host: LabHost): Promise<void> 
   await killHost(record, host);
 }
 
-/** Ends the ssh connection that calls to this host share: nobody answers at its other end any more. */
+/** Closes the shared ssh connection to a host that no longer answers. */
 async function closeConnection(record: LabRecord, host: LabHost): Promise<void> {
   const path = controlPath(record.index, host.name);
   if (!(await isThere(path))) return;
@@ -141,7 +141,7 @@ async function closeConnection(record: LabRecord, host: LabHost): Promise<void> 
 }
 
 /**
- * Ends what belongs to a host, by id. What would start it again goes first, then its init: the kernel then ends all that
+ * Ends the processes of a host, by id. First the supervisor that would start it again, then its init: the kernel then ends all that
  * runs inside, and the supervisor follows by itself, or is ended where it doesn't. Only then is there anything else to
  * look for.
  */
@@ -152,7 +152,7 @@ export async function endProcesses(record: LabRecord, host: LabHost): Promise<vo
   const inits = (await Promise.all(watchers.map(initOf))).filter((pid) => pid !== undefined);
   for (const pid of inits) signal(pid, "SIGKILL");
   if (!(await ended(watchers, inits.length > 0 ? 3_000 : 0))) for (const pid of watchers) signal(pid, "SIGKILL");
-  // A supervisor that was killed while it started the host leaves an init that no longer has a parent, and may yet start others.
+  // A supervisor that was killed while starting the host leaves an orphaned init that may still start processes.
   const isEmpty = async () => {
     const namespace = namespaceOf(record.index, host.name);
     const inside = [...(await processesIn(namespace)), ...(await processesInGroups(record.index, host.name))];
@@ -164,7 +164,7 @@ export async function endProcesses(record: LabRecord, host: LabHost): Promise<vo
   throw new UserError(`host ${host.name}`, "has processes that don't end", "./warren lab down");
 }
 
-/** Takes a host away for good, disk and all. Whatever of it was never made is no error. */
+/** Removes a host for good, with its disk. Missing parts are not an error. */
 export async function removeHost(record: LabRecord, host: LabHost): Promise<void> {
   await killHost(record, host);
   await removeDisk(record, host);

@@ -9,12 +9,12 @@ import type { Report } from "./progress.ts";
 import { run } from "./run.ts";
 import type { Release } from "./spec.ts";
 
-/** Raise when what is done to an image changes in a way that its recipe does not show. */
+/** Increase this when the build changes in a way that the recipe does not show. */
 const recipeVersion = 1;
 
 const oldAfterMs = 30 * 24 * 3600 * 1000;
 
-/** Everything that makes up a base image. Its hash is the image's name, so a changed recipe makes a new image. */
+/** The recipe of a base image. Its hash is the image's name, so a changed recipe makes a new image. */
 export interface ImageRecipe {
   readonly version: number;
   readonly release: Release;
@@ -26,8 +26,8 @@ export interface ImageRecipe {
 }
 
 /**
- * A bare host: what Debian's installer leaves on a server, with ssh and sudo. Two things are made faster than there, as
- * nine hosts share one machine: dpkg doesn't wait for the disk after each file, and manuals and translations are left out.
+ * A bare host, as Debian's installer leaves a server with ssh and sudo. Two things are made faster, as
+ * many hosts share one machine: dpkg does not sync each file, and manuals and translations are left out.
  */
 export function imageRecipe(release: Release, settings: AptSettings): ImageRecipe {
   return {
@@ -43,7 +43,7 @@ export function imageRecipe(release: Release, settings: AptSettings): ImageRecip
       "path-exclude=/usr/share/doc/*",
       "path-include=/usr/share/doc/*/copyright",
     ],
-    // Timers of apt would take its lock at a random moment; a console has nobody in front of it.
+    // apt's timers would take its lock at random moments; nobody uses the console.
     maskedUnits: [
       "apt-daily.timer",
       "apt-daily-upgrade.timer",
@@ -58,8 +58,8 @@ export function imageName(recipe: ImageRecipe): string {
 }
 
 /**
- * The program that builds. It must leave nothing behind when warren is killed: its mounts and processes
- * live in namespaces of its own and end with it.
+ * The build command. It must leave nothing behind when warren is killed: its mounts and processes
+ * are in its own namespaces and end with it.
  */
 export function buildCommand(recipe: ImageRecipe, target: string): [string, ...string[]] {
   return [
@@ -78,7 +78,7 @@ export function buildCommand(recipe: ImageRecipe, target: string): [string, ...s
     `--include=${recipe.packages.join(",")}`,
     ...recipe.aptOptions.map((option) => `--aptopt=${option}`),
     ...recipe.dpkgOptions.map((option) => `--dpkgopt=${option}`),
-    // The lists stay, as an installer leaves them: of the day of installation.
+    // Keeps apt's package lists of the day of installation, as an installer does.
     "--skip=cleanup/apt/lists",
     '--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash ops',
     recipe.release,
@@ -87,7 +87,7 @@ export function buildCommand(recipe: ImageRecipe, target: string): [string, ...s
   ];
 }
 
-/** The directory of the base image for a recipe: built on first use, then found. Safe to call twice at once. */
+/** The folder of a recipe's base image, which is built on first use. Safe to call twice at once. */
 export async function ensureImage(recipe: ImageRecipe, report: Report, signal?: AbortSignal): Promise<string> {
   const image = join(imagesDirectory(), imageName(recipe));
   if (await isThere(image)) return image;
@@ -111,7 +111,7 @@ async function build(recipe: ImageRecipe, image: string, report: Report, signal?
   await mkdir(dirname(log), { recursive: true });
   await writeFile(log, "");
   const text = `base image ${recipe.release}`;
-  report({ step: "image", text: `${text}: about 25 s, kept for next time` });
+  report({ step: "image", text: `${text}: about 25 s, kept for the next lab` });
   const started = performance.now();
   try {
     await run(buildCommand(recipe, partial), {
@@ -132,7 +132,7 @@ async function build(recipe: ImageRecipe, image: string, report: Report, signal?
   report({ step: "note", text: `${text}: built in ${Math.round((performance.now() - started) / 1000)} s` });
 }
 
-/** Images of earlier recipes go when they are old and no host stands on them. */
+/** Removes images of earlier recipes that are old and used by no host. */
 async function removeOldImages(current: string): Promise<void> {
   const mounts = await readFile("/proc/self/mounts", "utf8");
   for (const name of await readdir(imagesDirectory())) {
@@ -144,7 +144,7 @@ async function removeOldImages(current: string): Promise<void> {
 }
 
 async function finish(recipe: ImageRecipe, root: string): Promise<void> {
-  // Each host gets its own identity and keys; one that is left here would be shared by all.
+  // Each host gets its own identity and keys; those of the image would be shared by all.
   const keys = (await readdir(join(root, "etc/ssh"))).filter((name) => name.startsWith("ssh_host_"));
   await Promise.all(
     [...keys.map((key) => `etc/ssh/${key}`), "etc/machine-id"].map((path) => rm(join(root, path), { force: true })),

@@ -1,4 +1,4 @@
-/** Real hosts on one machine: what scripts and tests may use of the lab. */
+/** The lab's interface for scripts and tests: real hosts on one machine. */
 
 export { allLabsDown, labDown } from "./down.ts";
 export {

@@ -17,12 +17,12 @@ import { labSpec } from "./stack.ts";
 
 export interface JobOptions {
   readonly name: string;
-  /** The committed stack that the lab is made from; left out: the one that it was made from before, else `lab`. */
+  /** The committed stack that the lab is made from; by default the one that it was made from before, or `lab`. */
   readonly stack?: string | undefined;
   readonly count: number;
   readonly ratePerSecond: number;
   readonly seed: number;
-  /** A person's own files instead of the plan. */
+  /** The user's own files instead of generated products. */
   readonly files: readonly string[];
   readonly json?: string | undefined;
   readonly signal: AbortSignal;
@@ -30,7 +30,7 @@ export interface JobOptions {
 
 /**
  * Toolchain, hosts, `pulumi up`, products, table.
- * @returns whether everything that was written came through once and whole
+ * @returns whether every product arrived once and complete
  */
 export async function runLabJob(options: JobOptions): Promise<boolean> {
   const { name, signal } = options;
@@ -60,7 +60,7 @@ export async function runLabJob(options: JobOptions): Promise<boolean> {
   return isRadarGood && (!toPublic || isPublicGood(toPublic));
 }
 
-/** Down each road that the stack has, at the same time. A person's own files go down the one from the radar servers alone. */
+/** Sends products down all paths of the stack at the same time. The user's own files go down the radar path only. */
 async function sendBothWays(options: JobOptions & { config: StackConfig; seconds: Record<string, number> }) {
   const [radar, toPublic] = await Promise.all([
     sendProducts({ ...options, stream: process.stderr }),
@@ -69,14 +69,14 @@ async function sendBothWays(options: JobOptions & { config: StackConfig; seconds
   return { radar, toPublic };
 }
 
-/** The public road gets a quarter of the products, in the same time: the other one is what a lab is mostly for. */
+/** The public data server path gets a quarter of the products in the same time, as a lab is mostly for the radar path. */
 function publicShare({ count, ratePerSecond }: JobOptions): Pick<JobOptions, "count" | "ratePerSecond"> {
   return { count: Math.ceil(count / 4), ratePerSecond: ratePerSecond / 4 };
 }
 
 const say = (text: string): boolean => process.stderr.write(`\n== ${text}\n`);
 
-/** Hosts that are up stay as they are; state of hosts that are gone is forgotten. */
+/** Hosts that are up stay unchanged; the state of hosts that are gone is removed. */
 export async function bringHosts(name: string, signal: AbortSignal, stack?: string): Promise<void> {
   const spec = await labSpec(name, await allocateLabIndex(name), stack);
   const { booted } = await labUp(spec, { report: progressPrinter(process.stderr), signal });
@@ -84,10 +84,10 @@ export async function bringHosts(name: string, signal: AbortSignal, stack?: stri
   await freeEngine({ stack: name, signal, say: (text) => void process.stderr.write(`${text}\n`) });
   if (booted.length === spec.hosts.length) await forgetHosts(name);
   const all = `${spec.hosts.length} hosts`;
-  process.stderr.write(booted.length === 0 ? `${all} run already\n` : `${all} run, ${booted.length} of them new\n`);
+  process.stderr.write(booted.length === 0 ? `${all} already running\n` : `${all} run, ${booted.length} of them new\n`);
 }
 
-/** New hosts are bare: what the state says of the ones before them is true of nothing any more. */
+/** New hosts are bare, so the state of their predecessors is removed. */
 async function forgetHosts(name: string): Promise<void> {
   await readPulumi(["stack", "rm", "--yes", "--force", "--preserve-config", "--stack", name], { stack: name });
   await forgetRuns(name);
@@ -101,8 +101,8 @@ export async function provision(name: string, signal: AbortSignal): Promise<void
   if (exitCode !== 0) {
     throw new UserError(
       `stack ${name}`,
-      `pulumi up ended with ${exitCode}; its own words are above`,
-      `mend it and run again: what is done stays done. ./warren lab ssh HOST looks at a host`,
+      `pulumi up ended with ${exitCode}; see its output above`,
+      `fix the cause and run it again: it continues where it stopped. ./warren lab ssh HOST opens a shell on a host`,
     );
   }
 }
@@ -111,12 +111,12 @@ function nextSteps(name: string, { brokers, announcements }: StackConfig): strin
   const broker = brokers[announcements.broker]?.members[0] ?? "";
   const option = labOption(name);
   const steps = [
-    [`./warren lab${option} --product FILE…`, "your own files, through the same hosts"],
+    [`./warren lab${option} --product FILE…`, "send your own files through the same hosts"],
     [
       `./warren lab${option} exec ${broker} -- systemctl stop rabbitmq-server`,
-      `then ./warren preview -s ${name} sees it, up mends it`,
+      `then ./warren preview -s ${name} shows it, up repairs it`,
     ],
-    [`./warren lab${option} down`, "take the hosts away"],
+    [`./warren lab${option} down`, "remove the hosts"],
   ] as const;
-  return `\nThe hosts stay up. What to try next:\n${formatColumns(steps, "  ", { gap: "   " })}\n`;
+  return `\nThe hosts stay up. Try next:\n${formatColumns(steps, "  ", { gap: "   " })}\n`;
 }

@@ -10,7 +10,7 @@ export const knownHostsPath = (name: string): string => join(labDirectory(name),
 export const hostKeyPath = (name: string, host: string): string => join(labDirectory(name), "host-keys", host);
 
 /**
- * The lab's own key, every host's key, and known_hosts with plain names and addresses. Keys outlive the hosts: a stack
+ * The lab's own key, the hosts' keys, and known_hosts with plain names and addresses. Keys outlive the hosts: a stack
  * that pins a host's key sees the same host again after `down` and `up`.
  */
 export async function ensureKeys(spec: LabSpec): Promise<void> {
@@ -30,7 +30,7 @@ export async function ensureKeys(spec: LabSpec): Promise<void> {
   await writeFile(sshConfigPath(spec.name), sshConfig(spec));
 }
 
-/** For `ssh -F FILE HOST`, scp, rsync, git: the lab's hosts by name, its key, and nothing of the user's own settings. */
+/** A config for `ssh -F FILE HOST`, scp, rsync, git: the lab's hosts by name and the lab's key, without the user's own settings. */
 export const sshConfigPath = (name: string): string => join(labDirectory(name), "ssh_config");
 
 export function sshConfig(spec: LabSpec): string {
@@ -48,7 +48,7 @@ export function sshConfig(spec: LabSpec): string {
 
 const quoteValue = (path: string) => (path.includes(" ") ? `"${path}"` : path);
 
-/** Makes a key pair under a temporary name first, so that a key that is there is always whole. */
+/** Makes a key pair under a temporary name first, so that an existing key is always complete. */
 async function ensureKey(path: string, comment: string): Promise<void> {
   if (await isThere(path)) return;
   await Promise.all([rm(`${path}.new`, { force: true }), rm(`${path}.new.pub`, { force: true })]);

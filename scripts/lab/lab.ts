@@ -17,32 +17,32 @@ interface Options {
   readonly json?: string;
 }
 
-/** `./warren lab`: real hosts, a real `pulumi up`, products through them, counted one by one. */
+/** `./warren lab`: starts real hosts, runs a real `pulumi up`, sends products through them and counts each one. */
 export function define(command: Command): void {
   labOptions(command)
     .enablePositionalOptions()
-    .option("--count <products>", "products to send, each from both radar servers", whole(1, 100_000), 400)
-    .option("--rate <per second>", "products a second", whole(1, 1000), 20)
-    .option("--seed <number>", "the same seed gives the same products", whole(0, 2 ** 31 - 1), 1)
-    .option("--product <files...>", "send these files instead, through hosts that are up already")
-    .option("--json <file>", "write the table as JSON")
+    .option("--count <products>", "number of products, each announced by both radar servers", whole(1, 100_000), 400)
+    .option("--rate <per second>", "products per second", whole(1, 1000), 20)
+    .option("--seed <number>", "generate the same products again", whole(0, 2 ** 31 - 1), 1)
+    .option("--product <files...>", "send these files instead, through hosts that are already up")
+    .option("--json <file>", "print the table as JSON")
     .addHelpText(
       "after",
       `
-Without a subcommand: brings the Pulumi engine, makes Debian hosts (two radar servers, brokers with a virtual IP, five
-pullers; in stack lab also px, a public data server and a client of it), provisions them by a real pulumi up, sends
-products down both roads, a quarter as many to the public, and counts every one. The hosts stay up.
-Needs root on Debian or Ubuntu. Exit code 0: everything came through once and whole; 1: not.
+Without a subcommand: installs the Pulumi engine, starts Debian hosts (two radar servers, brokers with a virtual IP, five
+pullers, px, a public data server and a client), provisions them by a real pulumi up, sends products down both
+paths, a quarter as many down the public data server path, and counts each one. The hosts stay up.
+Needs root on Debian or Ubuntu. Exit code 0: every product arrived once and complete; 1: not.
 
-  ./warren lab                        the whole of it: Debian 12, two brokers of RabbitMQ 3.10, the public road
-  ./warren lab -s lab4                the road to the pullers on Debian 13, three brokers of RabbitMQ 4.0
-  ./warren lab --product storm.png    your own file, through the same hosts
-  ./warren lab down                   take the hosts away`,
+  ./warren lab                        Debian 12, two brokers with RabbitMQ 3.10
+  ./warren lab -s lab4                Debian 13, three brokers with RabbitMQ 4.0
+  ./warren lab --product storm.png    send your own file through the same hosts
+  ./warren lab down                   remove the hosts`,
     )
     .action(async (options: Options) => {
       const files = options.product ?? [];
       await Promise.all(files.map(readable));
-      const second = () => `left as it is; ./warren lab${labOption(options.name)} down takes it down`;
+      const second = () => `stopped; the lab stays as it is; ./warren lab${labOption(options.name)} down removes it`;
       await interruptibleTwice({ verb: "lab", second }, async (signal) => {
         const { name, stack, count, rate, seed, json } = options;
         const good = await runLabJob({ name, stack, count, ratePerSecond: rate, seed, files, json, signal });
@@ -62,6 +62,6 @@ function whole(least: number, most: number): (text: string) => number {
 
 async function readable(file: string): Promise<void> {
   await access(file).catch((error: Error) => {
-    throw new UserError(file, `can't be read: ${error.message}`, "give the path of a file", { cause: error });
+    throw new UserError(file, `can't be read: ${error.message}`, "give the path of a readable file", { cause: error });
   });
 }

@@ -15,7 +15,7 @@ interface Traces {
   readonly links: readonly string[];
 }
 
-/** What carries the lab's index in its name, or lies among its disks: found without knowing its hosts. */
+/** Things with the lab's index in their name, or among its disks: found without knowing its hosts. */
 async function findTraces(record: LabRecord): Promise<Traces> {
   const bridge = bridgeOf(record.index);
   const prefix = namespaceOf(record.index, "");
@@ -30,8 +30,8 @@ async function findTraces(record: LabRecord): Promise<Traces> {
 }
 
 /**
- * Removes what the record doesn't name: hosts of a spec that was being replaced when warren was killed, say. For a lab
- * whose known hosts are gone already.
+ * Removes things that the record doesn't name, e.g. hosts of a spec that was being replaced when warren was killed. For a lab
+ * whose known hosts are already gone.
  */
 export async function sweep(record: LabRecord): Promise<void> {
   const traces = await findTraces(record);
@@ -42,7 +42,7 @@ export async function sweep(record: LabRecord): Promise<void> {
   for (const name of traces.namespaces) await attempt(["ip", "netns", "delete", name]);
 }
 
-/** Everything of a lab that the machine still has, each by a name with which a person can look at it. */
+/** All leftovers of a lab on this machine, each by a name that the user can inspect. */
 export async function findLeftovers(record: LabRecord): Promise<string[]> {
   const traces = await findTraces(record);
   return [

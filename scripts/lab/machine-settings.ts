@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { runDirectory } from "./paths.ts";
 
 /**
- * Settings of the machine's kernel that its hosts share, with the least value they need. Watches of files are counted a
- * user, and root of one host is root of them all: with the kernel's default of 128, the 25th systemd can't start.
+ * Kernel settings that all hosts of this machine share, with the lowest value they need. File watches are counted per
+ * user, and all hosts share one root: with the kernel's default of 128, the 25th systemd can't start.
  */
 const needed: Readonly<Record<string, number>> = {
   "/proc/sys/net/ipv4/ip_forward": 1,
@@ -14,7 +14,7 @@ const needed: Readonly<Record<string, number>> = {
 
 const beforePath = join(runDirectory, "settings-before");
 
-/** Raises what is too low, after noting what it was. Callers hold the machine's lock. */
+/** Raises settings that are too low, and records their previous values. Callers hold the machine's lock. */
 export async function raiseSettings(): Promise<void> {
   const before = await readBefore();
   for (const [path, least] of Object.entries(needed)) {
@@ -26,7 +26,7 @@ export async function raiseSettings(): Promise<void> {
   }
 }
 
-/** Puts back what `raiseSettings` found, unless somebody has changed it since. Callers hold the machine's lock. */
+/** Restores what `raiseSettings` recorded, unless it was changed since. Callers hold the machine's lock. */
 export async function restoreSettings(): Promise<void> {
   for (const [path, value] of Object.entries(await readBefore())) {
     if (Number(await readFile(path, "utf8")) === needed[path]) await writeFile(path, String(value));

@@ -11,7 +11,7 @@ export async function mountsBelow(path: string): Promise<string[]> {
   return points.filter((point) => point === path || point.startsWith(`${path}/`));
 }
 
-/** The kernel writes blanks in mount points as a backslash and three octal digits. */
+/** Decodes a mount point: the kernel writes blanks as a backslash and three octal digits. */
 export function unescapeMount(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

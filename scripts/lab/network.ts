@@ -10,7 +10,7 @@ interface Route {
   readonly dev?: string;
 }
 
-/** What on this machine uses a lab's subnet and is not that lab's bridge, or undefined where it is free. */
+/** What uses a lab's subnet on this machine, apart from that lab's bridge; undefined where it is free. */
 export async function subnetOwner(index: number): Promise<string | undefined> {
   const routes = JSON.parse((await run(["ip", "-json", "route", "show", "table", "all"])) || "[]") as Route[];
   const rival = routes.find((route) => route.dev !== bridgeOf(index) && overlaps(route.dst ?? "", index));
@@ -18,8 +18,8 @@ export async function subnetOwner(index: number): Promise<string | undefined> {
 }
 
 /**
- * Whether a route's destination is inside a lab's subnet, or the subnet is inside it. Wide routes (10.0.0.0/8 of a
- * private network, say) are no obstacle: the lab's own, longer prefix wins, and few people need 10.203.x from there.
+ * Whether a route's destination overlaps a lab's subnet. Wide routes (10.0.0.0/8 of a
+ * private network, for example) are ignored: the lab's longer prefix wins, and few people need 10.203.x from there.
  */
 export function overlaps(destination: string, index: number): boolean {
   const [address, length] = destination.split("/");
@@ -33,14 +33,14 @@ export function overlaps(destination: string, index: number): boolean {
   );
 }
 
-/** The frame size of the machine's own way out: larger frames inside would be dropped there, or cut. */
+/** The MTU of the machine's default route: larger frames would be dropped or fragmented there. */
 export async function outerMtu(): Promise<number> {
   const [route] = JSON.parse((await run(["ip", "-json", "route", "show", "default"])) || "[]") as Route[];
   if (!route?.dev) return 1500;
   return Number(await readFile(`/sys/class/net/${route.dev}/mtu`, "utf8"));
 }
 
-/** Bridge and masquerading of one lab. */
+/** The bridge of a lab, with masquerading. */
 export async function makeBridge(index: number, labName: string, mtu: number): Promise<void> {
   const bridge = bridgeOf(index);
   await run(["ip", "-batch", "-"], {
@@ -58,7 +58,7 @@ export async function makeBridge(index: number, labName: string, mtu: number): P
   }
 }
 
-/** Hosts of the lab reach the outside as the machine itself; labs don't see each other. */
+/** Hosts of the lab reach the outside through the machine's address; labs can't reach each other. */
 export function masquerading(index: number): string {
   const [bridge, subnet] = [bridgeOf(index), subnetOf(index)];
   return `table ip ${tableOf(index)} {
@@ -74,13 +74,13 @@ export function masquerading(index: number): string {
 `;
 }
 
-/** Container engines and ufw drop what is forwarded unless told otherwise; only a rule in their own chain helps. */
+/** Container engines and ufw drop forwarded packets by default; only a rule in their own chain prevents that. */
 async function forwardsAreDropped(): Promise<boolean> {
   const rules = await run(["iptables", "-S", "FORWARD"]).catch(() => "");
   return rules.includes("-P FORWARD DROP");
 }
 
-/** Whether a lab's rules stand in the chain of the container engines. */
+/** Whether a lab's rules are in the chain of the container engines. */
 export async function hasForwardRules(index: number): Promise<boolean> {
   const rules = await run(["iptables", "-S", "FORWARD"]).catch(() => "");
   return rules.split(/[\s"]+/).includes(tableOf(index));
@@ -94,7 +94,7 @@ function forwardRules(index: number): string[][] {
   ];
 }
 
-/** Undoes `makeBridge`, whatever part of it was done. */
+/** Undoes `makeBridge`, also where it was done in part. */
 export async function removeBridge(index: number): Promise<void> {
   await attempt(["ip", "link", "delete", bridgeOf(index)]);
   for (const [family, name] of await tablesOf(index)) await attempt(["nft", "delete", "table", family, name]);
@@ -103,7 +103,7 @@ export async function removeBridge(index: number): Promise<void> {
   }
 }
 
-/** A host's network: a namespace of its own, and a cable from its eth0 to the bridge. */
+/** A host's network: its own namespace, and a cable from its eth0 to the bridge. */
 export async function plugIn(index: number, host: LabHost, mtu: number): Promise<void> {
   const namespace = namespaceOf(index, host.name);
   const cable = cableOf(index, host);
@@ -126,14 +126,14 @@ export async function plugIn(index: number, host: LabHost, mtu: number): Promise
   });
 }
 
-/** Undoes `plugIn`, or what part of it was done. The processes inside have ended before. */
+/** Undoes `plugIn`, also where it was done in part. The host's processes have already exited. */
 export async function unplug(index: number, host: LabHost): Promise<void> {
   const [namespace, cable] = [namespaceOf(index, host.name), cableOf(index, host)];
   if (await isThere(`/sys/class/net/${cable}`)) await attempt(["ip", "link", "delete", cable]);
   if (await isThere(`/run/netns/${namespace}`)) await attempt(["ip", "netns", "delete", namespace]);
 }
 
-/** A pulled cable: the host's eth0 loses its carrier, the host itself goes on. */
+/** Pulls the cable: the host's eth0 loses its carrier, the host keeps running. */
 export async function setCable(index: number, host: LabHost, state: "up" | "down"): Promise<void> {
   await run(["ip", "link", "set", cableOf(index, host), state]);
 }

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { type Disk, packagesDirectory } from "./paths.ts";
 
 /**
- * Packages that hosts of earlier labs downloaded, so that nine hosts don't fetch the same ones again. Each host gets
- * them as hard links in its own apt archive, before its disk is mounted. It is the lab's counterpart of a site's mirror.
+ * Packages that earlier labs downloaded, so that each host does not fetch them again. Each host gets
+ * them as hard links in its own apt archive, before its disk is mounted. It plays the part of a site's mirror.
  */
 export async function linkPackages(release: string, disk: Disk): Promise<void> {
   const packages = packagesDirectory(release);
@@ -14,7 +14,7 @@ export async function linkPackages(release: string, disk: Disk): Promise<void> {
   await Promise.all(names.map((name) => share(join(packages, name), join(archives, name))));
 }
 
-/** Keeps what a host has downloaded. */
+/** Keeps the packages that a host has downloaded. */
 export async function keepPackages(release: string, disk: Disk): Promise<void> {
   const packages = packagesDirectory(release);
   const archives = archivesOf(disk);
@@ -23,10 +23,10 @@ export async function keepPackages(release: string, disk: Disk): Promise<void> {
   await Promise.all(names.map((name) => share(join(archives, name), join(packages, name))));
 }
 
-/** In the upper part of the disk: through the mount, a link to another file system is impossible. */
+/** In the upper layer of the disk: through the mount, a hard link to another file system is impossible. */
 const archivesOf = (disk: Disk): string => join(disk.upper, "var/cache/apt/archives");
 
-/** A hard link, or a copy for a disk with a file system of its own. */
+/** A hard link, or a copy for a disk with its own file system. */
 async function share(from: string, to: string): Promise<void> {
   try {
     await link(from, to);

@@ -1,13 +1,13 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
-/** The checkout that this file belongs to. */
+/** The root folder of this checkout. */
 export const checkoutDirectory = resolve(import.meta.dirname, "../..");
 
-/** What belongs to one lab of this checkout and is small: keys, known_hosts, spec, logs. Survives `down`. */
+/** Small files of one lab of this checkout: keys, known_hosts, spec, logs. Survives `down`. */
 export const labDirectory = (name: string): string => join(checkoutDirectory, ".warren/labs", name);
 
-/** What can be made again and is big: base images, downloaded packages, the hosts' disks. */
+/** Large files that can be made again: base images, downloaded packages, the hosts' disks. */
 export const cacheDirectory = (): string => join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "warren");
 export const imagesDirectory = (): string => join(cacheDirectory(), "images");
 export const packagesDirectory = (release: string): string => join(cacheDirectory(), "packages", release);
@@ -16,11 +16,11 @@ export const packagesDirectory = (release: string): string => join(cacheDirector
 export const disksDirectory = (index: number, name: string): string =>
   join(cacheDirectory(), "labs", index === 0 ? name : `${name}-${index}`);
 
-/** What must vanish with a reboot, as the hosts do: the records of labs, control sockets. */
+/** Files that must vanish with a reboot, as the hosts do: the records of labs, control sockets. */
 export const runDirectory = "/run/warren-lab";
 export const controlPath = (index: number, host: string): string => join(runDirectory, String(index), `${host}.ssh`);
 
-/** One host's disk: `upper` holds what differs from the base image, `root` is the whole as the host sees it. */
+/** One host's disk: `upper` holds the differences from the base image, `root` is the host's root folder. */
 export interface Disk {
   readonly upper: string;
   readonly work: string;

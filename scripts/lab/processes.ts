@@ -3,7 +3,7 @@ import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { poll } from "../lib/poll.ts";
 import { isAlive } from "../lib/process-stat.ts";
 
-/** The signal that a systemd init takes as "power off": SIGRTMIN+4, SIGRTMIN being 34 with glibc. */
+/** The signal for "power off" to a systemd init: SIGRTMIN+4, where SIGRTMIN is 34 with glibc. */
 export const powerOffSignal = 38;
 
 async function pids(): Promise<number[]> {
@@ -11,13 +11,13 @@ async function pids(): Promise<number[]> {
 }
 
 /**
- * The systemd-nspawn that runs the host whose disk is `root`, or the shell that is about to become it. Found by its exact
- * argument, so it is found after a crash too.
+ * The systemd-nspawn of the host whose disk is `root`, or the shell that is about to become it. Found by its exact
+ * argument, so also after a crash.
  */
 export const supervisors = (root: string): Promise<number[]> =>
   supervisorsOf((argument) => argument === `--directory=${root}`);
 
-/** Those of all hosts whose disks lie below a folder. */
+/** Those of all hosts whose disks are below a folder. */
 export const supervisorsBelow = (folder: string): Promise<number[]> =>
   supervisorsOf((argument) => argument.startsWith(`--directory=${folder}/`));
 
@@ -32,7 +32,7 @@ async function supervisorsOf(isWanted: (argument: string) => boolean): Promise<n
   return found.flat();
 }
 
-/** Every process inside a network namespace, hence of one host: each host has a namespace of its own. */
+/** All processes in a network namespace, hence of one host, as each host has its own. */
 export async function processesIn(namespace: string): Promise<number[]> {
   // The namespace's file is a mount of nsfs: its inode is the number that /proc shows.
   const file = await stat(`/run/netns/${namespace}`).catch(() => undefined);
@@ -47,7 +47,7 @@ export async function processesIn(namespace: string): Promise<number[]> {
   return found.flat();
 }
 
-/** Whether a supervisor is the shell that starts the host again when it reboots. */
+/** Whether a supervisor is the shell that restarts the host when it reboots. */
 export function isShell(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/comm`, "utf8").trim() !== "systemd-nspawn";
@@ -68,7 +68,7 @@ export async function initOf(supervisor: number): Promise<number | undefined> {
   return undefined;
 }
 
-/** Signals a process by its id; one that has just ended is no error. */
+/** Signals a process by its id. A process that has just exited is not an error. */
 export function signal(pid: number, name: NodeJS.Signals | number): void {
   try {
     process.kill(pid, name);
@@ -77,7 +77,7 @@ export function signal(pid: number, name: NodeJS.Signals | number): void {
   }
 }
 
-/** Waits until every one has ended. False when some outlived the time. */
+/** Waits until all have exited. False if some are still running after the time. */
 export async function ended(all: readonly number[], withinMs: number): Promise<boolean> {
   return (await poll(() => all.every((pid) => !isAlive(pid)), { everyMs: 10, withinMs })) === true;
 }

@@ -1,4 +1,4 @@
-/** One step forward of a lab, for whoever shows it. `done` of `total` where it is countable. */
+/** One progress report of a lab. `done` of `total` where it can be counted. */
 export interface LabProgress {
   readonly step: "note" | "packages" | "image" | "hosts" | "down";
   readonly text: string;
@@ -9,7 +9,7 @@ export interface LabProgress {
 export type Report = (progress: LabProgress) => void;
 
 /**
- * Shows progress as lines; on a terminal a step's line is written over by its next one. Without a terminal only the
+ * Shows progress as lines. On a terminal a step's next line replaces its previous one. Without a terminal only the
  * first and the last line of a step are written.
  */
 export function progressPrinter(stream: NodeJS.WriteStream): Report {

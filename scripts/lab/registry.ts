@@ -11,8 +11,8 @@ import { checkMachine } from "./requirements.ts";
 import { indexMax, type LabHost, type LabSpec, labOption, subnetOf } from "./spec.ts";
 
 /**
- * What a lab has, or is about to have, on this machine. It is written before anything is made and removed after
- * everything is gone, so `down` knows what to look for after a crash at any point.
+ * What a lab has, or is about to create, on this machine. It is written before anything is created and removed after
+ * everything is gone, so that `down` knows what to remove after a crash at any point.
  */
 export interface LabRecord {
   readonly name: string;
@@ -20,7 +20,7 @@ export interface LabRecord {
   /** A name belongs to a checkout; two checkouts may both have a lab of one name, with different indexes. */
   readonly checkout: string;
   readonly disks: string;
-  /** `reserved`: only the index is taken, by process `pid`. `making`, `ending`: under way, or broken off. */
+  /** `reserved`: only the index is reserved, by process `pid`. `making`, `ending`: in progress, or interrupted. */
   readonly phase: "reserved" | "making" | "up" | "ending";
   readonly pid: number;
   readonly hosts: readonly LabHost[];
@@ -36,7 +36,7 @@ export async function writeRecord(record: LabRecord): Promise<void> {
 export async function removeRecord(index: number): Promise<void> {
   await rm(join(runDirectory, String(index)), { recursive: true, force: true });
   await rm(recordPath(index), { force: true });
-  // With the last lab; with others it is not empty, and stays.
+  // Succeeds for the last lab only: with others the folder is not empty.
   await rmdir(runDirectory).catch(() => {});
 }
 
@@ -56,7 +56,7 @@ export async function findRecord(name: string): Promise<LabRecord | undefined> {
   return (await listRecords()).find((record) => record.name === name && record.checkout === checkoutDirectory);
 }
 
-/** The record of a lab that is up, or a UserError that says how to bring it up. */
+/** The record of a lab that is up. @throws UserError that says how to start it */
 export async function needRecord(name: string): Promise<LabRecord> {
   const record = await findRecord(name);
   if (record && record.phase !== "reserved") return record;
@@ -64,8 +64,8 @@ export async function needRecord(name: string): Promise<LabRecord> {
 }
 
 /**
- * The index of lab `name`: the one it has, else the one it had last time, else the lowest free one; that of a committed stack is fixed.
- * It stays reserved for as long as this process lives, and from `labUp` to `labDown`.
+ * The index of lab `name`: its current one, or its last one, or the lowest free one. That of a committed stack is fixed.
+ * It stays reserved while this process lives, and from `labUp` to `labDown`.
  */
 export async function allocateLabIndex(name: string): Promise<number> {
   await checkMachine();

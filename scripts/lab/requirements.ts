@@ -6,7 +6,7 @@ import { isThere } from "./files.ts";
 import type { Report } from "./progress.ts";
 import { run } from "./run.ts";
 
-/** What a lab needs from the machine: a file that proves it is there (a program, where it has no slash), and its package. */
+/** A requirement of a lab: a file that proves it is installed (a program, if it has no slash), and its package. */
 export const requirements: readonly { readonly file: string; readonly package: string }[] = [
   { file: "mmdebstrap", package: "mmdebstrap" },
   { file: "systemd-nspawn", package: "systemd-container" },
@@ -17,14 +17,14 @@ export const requirements: readonly { readonly file: string; readonly package: s
   { file: "/usr/share/keyrings/debian-archive-keyring.gpg", package: "debian-archive-keyring" },
 ];
 
-/** Refuses, with the remedy, where a lab can't work; installs the packages that are missing after saying so. */
+/** Refuses, with a remedy, where a lab can't work; installs missing packages, with a message. */
 export async function prepareMachine(report: Report, signal?: AbortSignal): Promise<void> {
   await checkMachine();
   if ((await missingPackages()).length === 0) return;
   await withLock("packages", "installing packages", () => install(report, signal));
 }
 
-/** Throws a UserError where this machine, or this user, can't have a lab. */
+/** @throws UserError where this machine or this user can't run a lab */
 export async function checkMachine(): Promise<void> {
   refuseUnfit({
     platform: process.platform,
@@ -41,11 +41,11 @@ export interface Machine {
   readonly capabilities: bigint;
 }
 
-/** CAP_NET_ADMIN and CAP_SYS_ADMIN, by their bits: what making networks and mounts takes. */
+/** The bits of CAP_NET_ADMIN and CAP_SYS_ADMIN, which networks and mounts need. */
 const neededCapabilities = (1n << 12n) | (1n << 21n);
 
 export function refuseUnfit(machine: Machine): void {
-  const elsewhere = "use a Debian or Ubuntu machine (a virtual one will do); ./warren flow runs without any of this";
+  const elsewhere = "use a Debian or Ubuntu machine (a virtual machine is enough); ./warren flow needs none of this";
   if (machine.platform !== "linux")
     throw new UserError("lab", "needs Linux: its hosts are Linux namespaces", elsewhere);
   const ids = [...machine.osRelease.matchAll(/^ID(?:_LIKE)?="?([^"\n]*)"?$/gm)].flatMap((match) =>
@@ -58,11 +58,11 @@ export function refuseUnfit(machine: Machine): void {
     throw new UserError(
       "lab",
       "needs root, to make networks and mounts",
-      "sudo ./warren lab; ./warren flow runs without root",
+      "sudo ./warren lab; ./warren flow needs no root",
     );
   }
   if ((machine.capabilities & neededCapabilities) !== neededCapabilities) {
-    throw new UserError("lab", "this root may not make networks and mounts: it is root of a container", elsewhere);
+    throw new UserError("lab", "this root can't make networks and mounts: it is the root of a container", elsewhere);
   }
 }
 

@@ -5,17 +5,17 @@ export interface RunOptions {
   readonly input?: string;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
-  /** False for what must not be killed half way with us, as a package installation. */
+  /** False for a program that must not be killed with us, such as a package installation. */
   readonly endWithParent?: boolean;
   /** Called with each line of output as it comes. */
   readonly onLine?: (line: string) => void;
 }
 
 /**
- * Runs one program of the machine and gives its standard output. It gets a process group of its own, so that a Ctrl-C at
- * the terminal reaches warren alone, which then decides what to undo; and it ends with us when we are killed, so that
- * nothing is made behind the back of the one who then cleans up. Failing is an error that carries the command and what
- * it said.
+ * Runs a program on this machine and returns its standard output. It gets its own process group, so that a Ctrl-C at
+ * the terminal reaches warren alone, which then decides what to undo. It ends when we are killed, so that
+ * nothing is created while another process cleans up. The error of a failing program has the command and its
+ * output.
  */
 export async function run(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<string> {
   const [program = "", ...rest] = options.endWithParent === false ? argv : ["setpriv", "--pdeathsig", "KILL", ...argv];
@@ -40,7 +40,7 @@ export async function run(argv: readonly [string, ...string[]], options: RunOpti
   return String(result.stdout ?? "");
 }
 
-/** Like `run`, for undoing: what is already gone is no failure. */
+/** Like `run`, for cleaning up: what is already gone is not a failure. */
 export async function attempt(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<boolean> {
   try {
     await run(argv, options);

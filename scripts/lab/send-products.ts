@@ -18,13 +18,13 @@ export interface SendOptions extends Pick<RunOptions, "signal" | "stream" | "onP
   readonly count: number;
   readonly ratePerSecond: number;
   readonly seed: number;
-  /** A person's own files instead of the plan. */
+  /** The user's own files instead of generated products. */
   readonly files: readonly string[];
-  /** Seconds of the phases before this one. */
+  /** Seconds of the previous phases. */
   readonly seconds: Readonly<Record<string, number>>;
 }
 
-/** Sends products through a lab that is provisioned, and counts them. The hosts' disks are read and written from outside. */
+/** Sends products through a provisioned lab and counts them. Reads and writes the hosts' disks from outside. */
 export async function sendProducts(options: SendOptions): Promise<RunResult> {
   const { name, config, signal } = options;
   const { announcements } = config;
@@ -57,7 +57,7 @@ export async function sendProducts(options: SendOptions): Promise<RunResult> {
   }
 }
 
-/** Names of the hosts of a role, in the order of the config. */
+/** Names of a role's hosts, in the order of the config. */
 export function hostsOf(config: StackConfig, role: Role): string[] {
   return Object.entries(config.hosts).flatMap(([host, { roles }]) => (roles.includes(role) ? [host] : []));
 }
@@ -73,7 +73,7 @@ async function planFor(
   return planProducts({ urps, count, ratePerSecond, seed, firstObservation }, samples);
 }
 
-/** The broker at its virtual IP, with the account that the agents use, unless another one is given. */
+/** URL of the broker at its virtual IP, with the agents' account unless another one is given. */
 export function brokerUrl(config: StackConfig, user = config.announcements.user): string {
   const { address, port, secure } = brokerVirtualIp(config);
   const url = new URL(`${secure ? "amqps" : "amqp"}://${address}:${port}/`);
@@ -82,7 +82,7 @@ export function brokerUrl(config: StackConfig, user = config.announcements.user)
   return url.href;
 }
 
-/** What amqplib needs beside `brokerUrl`: whose certificates are believed, where the broker is reached over TLS. */
+/** What amqplib needs beside `brokerUrl`: the trusted CAs, if the broker uses TLS. */
 export async function brokerTrust(lab: string, config: StackConfig): Promise<{ readonly ca?: string }> {
   const ca = brokerVirtualIp(config).secure ? await readOperatorCa(lab) : undefined;
   return ca === undefined ? {} : { ca };

@@ -19,7 +19,7 @@ export interface SendPublicOptions extends Pick<PublicRunOptions, "signal" | "st
   readonly seed: number;
 }
 
-/** Sends products from px to the lab's clients and counts them; undefined where the stack has no such road. */
+/** Sends products from px to the lab's clients and counts them; undefined where the stack has no public data server path. */
 export async function sendToPublic(options: SendPublicOptions): Promise<PublicResult | undefined> {
   const { name, config, count, ratePerSecond, seed } = options;
   const { datamart } = config;
@@ -56,7 +56,7 @@ export async function sendToPublic(options: SendPublicOptions): Promise<PublicRe
   }
 }
 
-/** Listens at the broker that tells the public, whatever the way there. @throws TypeError where the stack has none */
+/** Subscribes at the public broker, on any address that it has. @throws TypeError where the stack has none */
 export async function openPublicTap(options: {
   readonly name: string;
   readonly config: StackConfig;
@@ -68,7 +68,7 @@ export async function openPublicTap(options: {
   return openUrlTap({ ...{ broker: url, ca, exchange, topic }, name: "warren-lab-tap" });
 }
 
-/** The broker that tells the public, with the account that the agents use. @throws TypeError where the stack has none */
+/** URL of the public broker, with the agents' account. @throws TypeError where the stack has none */
 export async function publicBroker(
   name: string,
   config: StackConfig,

@@ -1,7 +1,7 @@
 import { ConfigError, type ConfigIssue } from "../../agents/lib/errors.ts";
 import { isLabStack, type LabStack } from "../engine/lab-stacks.ts";
 
-/** Debian releases that the lab knows how to build. */
+/** Debian releases that the lab can build. */
 export const releases = ["bookworm", "trixie"] as const;
 export type Release = (typeof releases)[number];
 
@@ -10,41 +10,41 @@ export interface LabHost {
   readonly name: string;
   readonly address: string;
   readonly release: Release;
-  /** Size of a file system of its own; unless given, the host shares the machine's free space. */
+  /** Size of the host's own file system in MB; without it, the host shares the machine's free space. */
   readonly diskMb?: number;
-  /** Further names under which its host key is known; names on the hosts themselves are the stack's business. */
+  /** More names for its host key; names on the hosts themselves are set by the stack. */
   readonly aliases?: readonly string[];
 }
 
-/** A lab: hosts on one bridge. `index` tells labs on one machine apart: it is the third byte of the subnet. */
+/** A lab: hosts on one bridge. `index` tells the labs of a machine apart: it is the third byte of the subnet. */
 export interface LabSpec {
   readonly name: string;
   readonly index: number;
   readonly hosts: readonly LabHost[];
-  /** The committed stack that its hosts come from; absent: `lab`, or hosts of no stack. */
+  /** The committed stack of its hosts; absent: `lab`, or hosts of no stack. */
   readonly base?: LabStack;
 }
 
 export const defaultLabName = "lab";
 export const indexMax = 250;
 
-/** How a lab is named on the command line. */
+/** The option that names a lab on the command line. */
 export function labOption(name: string): string {
   if (name === defaultLabName) return "";
   return isLabStack(name) ? ` -s ${name}` : ` --name ${name}`;
 }
 
-/** Everything that the machine sees of a lab is named after its index, so it can be found without any record. */
+/** All things of a lab on this machine are named after its index, so that they can be found without a record. */
 export const subnetOf = (index: number): string => `10.203.${index}.0/24`;
 export const gatewayOf = (index: number): string => `10.203.${index}.1`;
 export const bridgeOf = (index: number): string => `wl${index}`;
 export const tableOf = (index: number): string => `warren-lab-${index}`;
 export const namespaceOf = (index: number, host: string): string => `wl${index}-${host}`;
 
-/** Outer end of a host's cable. The last byte of the address is unique in the subnet and keeps the name below IFNAMSIZ. */
+/** The outer end of a host's cable. The last byte of the address is unique in the subnet and keeps the name shorter than IFNAMSIZ. */
 export const cableOf = (index: number, host: LabHost): string => `wl${index}h${lastByte(host.address)}`;
 
-/** Fixed, so that the neighbours' caches stay true when a host is switched off and on. */
+/** Fixed, so that the neighbours' caches stay valid when a host restarts. */
 export function macOf(index: number, host: LabHost): string {
   const hex = (byte: number) => byte.toString(16).padStart(2, "0");
   return `02:57:4c:00:${hex(index)}:${hex(lastByte(host.address))}`;
@@ -57,7 +57,7 @@ function lastByte(address: string): number {
 const labName = /^[a-z][a-z0-9-]{0,30}$/;
 const hostName = /^[a-z][a-z0-9-]{0,40}$/;
 
-/** All that is wrong with a spec, at once. */
+/** All errors of a spec. */
 export function specIssues(spec: LabSpec): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const say = (path: string, message: string) => issues.push({ path, message });
@@ -96,7 +96,7 @@ function addressByte(address: string, index: number): number | undefined {
   return match && Number(match[1]) === index ? Number(match[2]) : undefined;
 }
 
-/** Throws a ConfigError that names everything wrong. */
+/** @throws ConfigError with all errors */
 export function checkSpec(spec: LabSpec): void {
   const issues = specIssues(spec);
   if (issues.length > 0) throw new ConfigError(`lab ${spec.name}`, issues);

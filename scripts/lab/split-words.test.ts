@@ -15,6 +15,6 @@ describe("lab exec", () => {
     ["--", "uptime"],
     ["urp-1", "--"],
   ])("refuses `%s %s` with an example", (...words) =>
-    expect(() => splitWords("exec", ["lab", "exec", ...words], "like this")).toThrow(/expected words/),
+    expect(() => splitWords("exec", ["lab", "exec", ...words], "like this")).toThrow(/expected arguments/),
   );
 });

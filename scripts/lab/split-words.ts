@@ -1,11 +1,11 @@
 import { UserError } from "../../agents/lib/errors.ts";
 
-/** Options with a value that says which lab is meant. */
+/** Options with a value that select the lab. */
 const labOptions: ReadonlySet<string> = new Set(["--name", "--stack", "-s"]);
 
 /**
- * The words before and after the `--` of a verb. Commander drops the `--`, so the raw arguments are read; options that say
- * which lab are no words.
+ * The arguments before and after the `--` of a verb. Commander drops the `--`, so this reads the raw arguments, without the
+ * options that select the lab.
  */
 export function splitWords(
   verb: string,
@@ -19,5 +19,5 @@ export function splitWords(
     .filter((word, at, all) => !word.startsWith("-") && !labOptions.has(all[at - 1] ?? ""));
   const after = words.slice(split + 1);
   if (split >= 0 && before.length > 0 && after.length > 0) return [before, after];
-  throw new UserError(`lab ${verb}`, "expected words, `--`, and more words", example);
+  throw new UserError(`lab ${verb}`, "expected arguments, `--`, and more arguments", example);
 }

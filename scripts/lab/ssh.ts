@@ -16,9 +16,9 @@ export interface HostResult {
 
 export interface HostExecOptions {
   readonly input?: string;
-  /** Login name; root unless given. */
+  /** Login name; root by default. */
   readonly user?: string;
-  /** False: a command that fails is a result like another. Otherwise it is an error. */
+  /** False: a failing command is a result. By default it is an error. */
   readonly reject?: boolean;
   readonly timeoutMs?: number;
   /** Called with each line as it comes. */
@@ -64,8 +64,8 @@ function connectionTo(
 }
 
 /**
- * Runs a command on a host over ssh, arguments passed as they are. One connection a host is opened and shared by later
- * calls; it ends after five idle minutes, or with the host.
+ * Runs a command on a host over ssh, with its arguments unchanged. Later calls share one connection per host, which
+ * closes after five idle minutes, or with the host.
  */
 export async function hostExec(
   name: string,
@@ -86,7 +86,7 @@ export async function execOn(
   const user = options.user ?? "root";
   if (user === "root") await shareConnection(record, host);
   const command = argv.map(quote).join(" ");
-  // Another user's session can't go through root's connection.
+  // Another user's session can't share root's connection.
   const apart = user === "root" ? {} : { ControlPath: "none" };
   const child = startSsh(connectionTo(record, host, user, { ...apart, BatchMode: "yes" }), [command], {
     input: options.input ?? "",
@@ -113,8 +113,8 @@ export async function execOn(
 }
 
 /**
- * Opens the shared connection where there is none. It is a process of its own that holds none of our pipes open; what it
- * has to say, it says in a file.
+ * Opens the shared connection if there is none. It is a separate process that holds none of our pipes open, and writes its
+ * messages to a file.
  */
 async function shareConnection(record: LabRecord, host: LabHost): Promise<void> {
   const control = controlPath(record.index, host.name);

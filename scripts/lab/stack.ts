@@ -12,10 +12,10 @@ import { defaultLabName, type LabHost, type LabSpec } from "./spec.ts";
 const ownDiskMb = 3072;
 
 /**
- * The lab's hosts, as its stack names them. A lab of another name than its committed stack's gets a stack file of its own, the committed
- * one on another subnet, in the lab's folder: several labs stand side by side.
+ * The lab's hosts, from its stack. A lab with another name than its committed stack's gets its own stack file in the lab's folder: the committed
+ * one on another subnet. So several labs can run side by side.
  *
- * @param given the committed stack that a person has named
+ * @param given the committed stack that the user has named
  */
 export async function labSpec(name: string, index: number, given?: string): Promise<LabSpec> {
   const base = await baseOf(name, given);
@@ -33,7 +33,7 @@ export async function labSpec(name: string, index: number, given?: string): Prom
   };
 }
 
-/** The first broker host has a disk of its own, and so can be full alone. Packages, logs and messages take a fifth of it. */
+/** MB. The first broker host has its own disk, so that it can be filled alone. Packages, logs and messages take a fifth of it. */
 function withOwnDisk(hosts: [name: string, host: z.infer<typeof hostsSchema>[string]][]): LabHost[] {
   const own = hosts.find(([, { roles }]) => roles.includes("bunny"))?.[0];
   return hosts.map(([name, { address, release }]) => ({
@@ -44,10 +44,10 @@ function withOwnDisk(hosts: [name: string, host: z.infer<typeof hostsSchema>[str
   }));
 }
 
-/** The stack that was named, else the one that the lab of this name was made from before. */
+/** The given stack, or the one that the lab of this name was made from before. */
 async function baseOf(name: string, given: string | undefined): Promise<LabStack> {
   if (given !== undefined && !isLabStack(given)) {
-    throw new UserError(`stack ${given}`, "is not one that labs are made from", `there are: ${stackNames}`);
+    throw new UserError(`stack ${given}`, "can't be used for a lab", `there are: ${stackNames}`);
   }
   if (isLabStack(name)) {
     if (given === undefined || given === name) return name;
@@ -58,7 +58,7 @@ async function baseOf(name: string, given: string | undefined): Promise<LabStack
 
 const stackNames = Object.keys(labStacks).join(", ");
 
-/** The committed text with another subnet and another lab's keys. */
+/** The committed text with the lab's subnet and keys. */
 export function derivedText(text: string, base: LabStack, name: string, index: number): string {
   return text
     .replaceAll(`10.203.${labStacks[base]}.`, `10.203.${index}.`)

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { formatStatus, formatUptime } from "./status.ts";
 
 describe("what is shown", () => {
-  it("of a lab is a table, with a remedy where its making was broken off", () => {
+  it("of a lab is a table, with a remedy if its start was interrupted", () => {
     const host = { name: "urp-1", address: "10.203.0.11", release: "bookworm", memoryMb: 45 };
     const hosts = [
       { ...host, state: "running" as const, uptimeSeconds: 61 },
@@ -10,7 +10,7 @@ describe("what is shown", () => {
     ];
     const status = { name: "lab", index: 0, checkout: "/x", phase: "making" as const, hosts };
     expect(formatStatus(status).split("\n")).toEqual([
-      "lab lab (10.203.0.0/24, making, or broken off: ./warren lab down)",
+      "lab lab (10.203.0.0/24, making, or interrupted: ./warren lab down)",
       "host   address      state    up     memory  release",
       "urp-1  10.203.0.11  running  1 min  45 MB   bookworm",
       "pds-1  10.203.0.11  off      -      -       bookworm",

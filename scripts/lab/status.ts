@@ -13,7 +13,7 @@ export interface HostStatus {
   readonly release: string;
   readonly state: HostState;
   readonly uptimeSeconds: number | undefined;
-  /** Resident memory of its processes; pages that processes share count more than once. */
+  /** Resident memory of its processes; shared pages count more than once. */
   readonly memoryMb: number;
 }
 
@@ -25,7 +25,7 @@ export interface LabStatus {
   readonly hosts: readonly HostStatus[];
 }
 
-/** What a lab of this checkout is now; undefined where there is none. */
+/** The state of a lab of this checkout; undefined where there is none. */
 export async function labStatus(name: string): Promise<LabStatus | undefined> {
   const record = await findRecord(name);
   return record && statusOf(record);
@@ -72,7 +72,7 @@ async function uptimeSeconds(pid: number): Promise<number | undefined> {
   return Number.isFinite(seconds) ? Math.round(seconds) : undefined;
 }
 
-/** The table that a person reads. */
+/** The table for people. */
 export function formatStatus(status: LabStatus): string {
   const head = ["host", "address", "state", "up", "memory", "release"];
   const rows = status.hosts.map((host) => [
@@ -84,7 +84,9 @@ export function formatStatus(status: LabStatus): string {
     host.release,
   ]);
   const broken =
-    status.phase === "making" || status.phase === "ending" ? `, ${status.phase}, or broken off: ./warren lab down` : "";
+    status.phase === "making" || status.phase === "ending"
+      ? `, ${status.phase}, or interrupted: ./warren lab down`
+      : "";
   return `lab ${status.name} (10.203.${status.index}.0/24${broken})\n${formatColumns([head, ...rows])}\n`;
 }
 

@@ -20,21 +20,21 @@ import { checkSpec, type LabHost, type LabSpec, type Release } from "./spec.ts";
 
 export interface LabOptions {
   readonly report?: Report;
-  /** When it is aborted, what was begun is taken down again, and the call fails with the signal's reason. */
+  /** When aborted, the new hosts are removed again, and the call fails with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /** What `labUp` found and did. */
 export interface LabUpResult {
-  /** Names of the hosts that were switched on by this call; the others ran already. */
+  /** Names of the hosts that this call started; the others were already running. */
   readonly booted: readonly string[];
   readonly seconds: number;
 }
 
 /**
- * Makes the hosts of a spec, in parallel, and waits until each one answers ssh. Hosts that run already are left as they
- * are; hosts of an earlier spec of this lab that are no longer wanted are removed. A lab whose making was broken off is
- * made again from nothing.
+ * Starts the hosts of a spec in parallel, and waits until each one answers ssh. Running hosts are left
+ * unchanged; hosts of an earlier spec of this lab that are no longer needed are removed. A lab whose start was interrupted is
+ * rebuilt from scratch.
  */
 export async function labUp(spec: LabSpec, { report = () => {}, signal }: LabOptions = {}): Promise<LabUpResult> {
   checkSpec(spec);
@@ -58,7 +58,7 @@ async function make(spec: LabSpec, report: Report, signal?: AbortSignal): Promis
   if (before && before.phase !== "reserved" && !kept) await removeLab(before, report, true);
   // A lab without a record: somebody emptied /run.
   else if (!kept && (await findLeftovers(record)).length > 0) await removeLab(record, report, true);
-  // Hosts of both specs, so that whatever happens from here, `down` finds them all.
+  // Hosts of both specs, so that `down` finds them all, whatever happens from here.
   const all = { ...record, hosts: union(kept?.hosts ?? [], spec.hosts), phase: kept ? ("up" as const) : record.phase };
   await writeRecord(all);
   try {
@@ -71,8 +71,8 @@ async function make(spec: LabSpec, report: Report, signal?: AbortSignal): Promis
     return booted;
   } catch (error) {
     const reason = signal?.aborted ? "interrupted" : `failed, ${error instanceof UserError ? error.format() : error}`;
-    // A lab that was up before stays: what it has and lacks is on record, and `up` goes on from there.
-    report({ step: "note", text: kept ? reason : `${reason}; taking down what was begun` });
+    // A lab that was up before stays: its hosts are on record, and `up` continues from there.
+    report({ step: "note", text: kept ? reason : `${reason}; removing the new hosts` });
     if (!kept) await removeLab(all, report);
     throw error;
   }
@@ -97,7 +97,7 @@ async function imagesFor(
 }
 
 async function makeNetwork(record: LabRecord): Promise<void> {
-  // Disks of a lab that a reboot has ended, or whose record was lost.
+  // Disks of a lab that ended with a reboot, or whose record was lost.
   await rm(record.disks, { recursive: true, force: true });
   await mkdir(record.disks, { recursive: true, mode: 0o700 });
   await withLock("machine", `making the network of lab ${record.name}`, async () => {
@@ -132,7 +132,7 @@ async function makeHosts(
       tell();
     }),
   );
-  // All have come to an end, so that nobody makes a host behind the back of the one that takes them down.
+  // Wait for all of them, so that no host is started while they are removed.
   const failed = attempts.find((attempt) => attempt.status === "rejected");
   if (failed) throw failed.reason;
   return missing.map((host) => host.name);
@@ -142,7 +142,7 @@ async function removeHosts(record: LabRecord, hosts: readonly LabHost[]): Promis
   for (const host of hosts) await removeHost(record, host);
 }
 
-/** A host whose address or release changed is another host. */
+/** A host whose address or release has changed is a different host. */
 function sameHost(a: LabHost, b: LabHost): boolean {
   return a.name === b.name && a.address === b.address && a.release === b.release;
 }

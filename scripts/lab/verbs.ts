@@ -15,14 +15,14 @@ import { allLabStatus, formatStatus, labStatus } from "./status.ts";
 import { labUp } from "./up.ts";
 
 export interface LabVerbOptions {
-  /** The hosts of lab `name` at `index`, made from the committed stack that a person has named; nine hosts of no stack unless given. */
+  /** The hosts of lab `name` at `index`, from the given committed stack; nine hosts of no stack by default. */
   readonly specOf?: (name: string, index: number, stack?: string) => Promise<LabSpec>;
 }
 
 /** Adds `up`, `down`, `status`, `ssh`, `exec` and the faults to `./warren lab`. */
 export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerbOptions = {}): void {
   const report = progressPrinter(process.stderr);
-  // `lab --name x down` means the same as `lab down --name x`. A lab that has no name of its own has its stack's.
+  // `lab --name x down` means the same as `lab down --name x`. The default name of a lab is its stack's.
   command.hook("preAction", async (outer, action) => {
     const given = (option: string): string | undefined =>
       action.getOptionValue(option) ?? outer.getOptionValue(option) ?? undefined;
@@ -33,38 +33,38 @@ export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerb
   });
   const verb = (usage: string, summary: string) => labOptions(command.command(usage).description(summary));
 
-  verb("up", "make the hosts and wait until they answer; hosts that run are left as they are").action(
+  verb("up", "start the hosts and wait until they answer; running hosts are left unchanged").action(
     async ({ name, stack }: Named & { stack?: string }) => {
-      const second = () => `left as it is; ./warren lab${labOption(name)} down takes it down`;
+      const second = () => `stopped; the lab stays as it is; ./warren lab${labOption(name)} down removes it`;
       await interruptibleTwice({ verb: "lab", second }, async (signal) => {
         const spec = await specOf(name, await allocateLabIndex(name), stack);
         const { booted, seconds } = await labUp(spec, { report, signal });
-        const started = booted.length === 0 ? "all hosts ran already" : `hosts started: ${booted.length}`;
+        const started = booted.length === 0 ? "all hosts are already running" : `hosts started: ${booted.length}`;
         process.stdout.write(`${started}, ${seconds.toFixed(1)} s\n`);
       });
     },
   );
 
-  verb("down", "take the hosts away, with all that belongs to them")
-    .option("--all", "every lab of this machine, those of other checkouts too")
+  verb("down", "remove the hosts, with their disks and networks")
+    .option("--all", "all labs of this machine, including those of other checkouts")
     .action(async ({ name, all }: Named & { all?: boolean }) => {
-      const second = () => "left as it is; ./warren lab down, once more, finishes it";
+      const second = () => "stopped half way; run ./warren lab down again to finish";
       await interruptibleTwice({ verb: "lab", second }, async () => {
         const ended = all ? await allLabsDown({ report }) : (await labDown(name, { report })) ? [name] : [];
         process.stdout.write(ended.length > 0 ? `down, nothing left: ${ended.join(" ")}\n` : "no lab is up\n");
       });
     });
 
-  verb("status", "hosts, addresses, states")
-    .option("--all", "every lab of this machine")
-    .option("--json", "as JSON")
+  verb("status", "show hosts, addresses and states")
+    .option("--all", "all labs of this machine")
+    .option("--json", "print JSON")
     .action(async ({ name, all, json }: Named & { all?: boolean; json?: boolean }) => {
       const labs = all ? await allLabStatus() : [await labStatus(name)].filter((status) => status !== undefined);
       if (json) process.stdout.write(`${JSON.stringify(labs, undefined, 2)}\n`);
       else process.stdout.write(labs.length > 0 ? labs.map(formatStatus).join("\n") : "no lab is up\n");
     });
 
-  verb("ssh <host> [command...]", "a shell on a host, or one command with this terminal")
+  verb("ssh <host> [command...]", "open a shell on a host, or run one command on this terminal")
     .option("--user <login>", "login name", "root")
     .passThroughOptions()
     .action(async (host: string, words: string[], { name, user }: Named & { user: string }) => {
@@ -84,18 +84,18 @@ export function defineLabVerbs(command: Command, { specOf = nineHosts }: LabVerb
   defineFaultVerbs(verb);
 }
 
-/** What says which lab is meant, for `./warren lab` and all its verbs. */
+/** The options that select the lab, for `./warren lab` and all its verbs. */
 export function labOptions(command: Command): Command {
   return command
     .option("-s, --stack <stack>", `the stack that the lab is made from: ${Object.keys(labStacks).join(", ")}`)
-    .option("--name <lab>", "which lab, where several are made from one stack; the stack's own unless given");
+    .option("--name <lab>", "name of the lab, if several are made from one stack; by default the stack's name");
 }
 
 async function nineHosts(name: string, index: number): Promise<LabSpec> {
   return { name, index, hosts: defaultHosts(index) };
 }
 
-/** Runs a command on several hosts at once, each line with its host's name. Gives the highest exit code. */
+/** Runs a command on several hosts at once and prefixes each line with its host's name. Returns the highest exit code. */
 async function execEverywhere(name: string, hosts: readonly string[], argv: readonly string[]): Promise<number> {
   const record = await needRecord(name);
   const names = hosts.includes("all") ? record.hosts.map((host) => host.name) : hosts;
@@ -110,7 +110,7 @@ async function execEverywhere(name: string, hosts: readonly string[], argv: read
         if (exitCode !== 0 && prefix) process.stderr.write(`${prefix}exit code ${exitCode}\n`);
         return exitCode;
       } catch (error) {
-        // One host that can't be reached doesn't hide what the others answered.
+        // An unreachable host must not hide the answers of the others.
         if (!(error instanceof UserError)) throw error;
         process.stderr.write(`${prefix}${error.message}\n`);
         return 255;

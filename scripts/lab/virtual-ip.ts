@@ -4,7 +4,7 @@ import { poll } from "../lib/poll.ts";
 import { answersAmqp } from "../traffic/amqp-probe.ts";
 import { hasAddress, initOfHost } from "./host-addresses.ts";
 
-/** Seconds for the address to come where it belongs: two good checks, then the delay before a better host takes it back. */
+/** Seconds for the address to move to its preferred host: two good checks, then keepalived's preemption delay. */
 const settleSeconds = 30;
 const lookEveryMs = 200;
 
@@ -14,7 +14,7 @@ export function brokerVirtualIp(config: StackConfig) {
   const vip = broker?.virtualIp ? config.virtualIps[broker.virtualIp] : undefined;
   if (!broker || !vip) throw new UserError("warren:brokers", "the lab's broker has no virtual IP");
   const [preferred] = Object.entries(vip.priorities).toSorted(([, a], [, b]) => b - a)[0] ?? [];
-  // As other hosts reach it: in the clear where that is allowed, as old clients do, else over TLS.
+  // As other hosts connect: without TLS where that is allowed, as old clients do, or else over TLS.
   const secure = broker.tls && !broker.plainText;
   return {
     address: vip.address,
@@ -25,7 +25,7 @@ export function brokerVirtualIp(config: StackConfig) {
   };
 }
 
-/** Every host of a lab that has the broker's virtual IP now: one, unless it is moving or something is wrong. */
+/** All hosts of a lab that have the broker's virtual IP now: one, unless it is moving or there is a fault. */
 export async function virtualIpHolders(lab: string, config: StackConfig): Promise<string[]> {
   const { address, hosts } = brokerVirtualIp(config);
   const inits = await Promise.all(hosts.map((host) => initOfHost(lab, host)));
@@ -35,15 +35,15 @@ export async function virtualIpHolders(lab: string, config: StackConfig): Promis
   });
 }
 
-/** The host of a lab that has the broker's virtual IP now; where two have it, the first in the order of the config. */
+/** The host of a lab that has the broker's virtual IP now; if two have it, the first in the order of the config. */
 export const virtualIpHolder = async (lab: string, config: StackConfig): Promise<string | undefined> =>
   (await virtualIpHolders(lab, config))[0];
 
 /**
- * Waits until a broker answers at the virtual IP, and the host that should hold it does: just after a first start the other one may
- * have been quicker, and the move back would fall into what is measured. Where that host is away the other one will do.
+ * Waits until a broker answers at the virtual IP, and the preferred host holds it. Just after a first start another host may
+ * have been quicker, and the move back would disturb the measurement. If the preferred host is down, another one is accepted.
  *
- * @returns a line to show where the address is not where it belongs
+ * @returns a line to show if another host than the preferred one holds the address
  * @throws UserError where no broker answers
  */
 export async function awaitVirtualIp(

@@ -1,4 +1,4 @@
-/** Color where a person looks at a terminal that shows it; `NO_COLOR` and `FORCE_COLOR` as everywhere. */
+/** Color on terminals that support it; respects `NO_COLOR` and `FORCE_COLOR`. */
 export function wantsColor(stream: { isTTY?: boolean; hasColors?: () => boolean }): boolean {
   if (process.env.NO_COLOR) return false;
   if (process.env.FORCE_COLOR && process.env.FORCE_COLOR !== "0") return true;

@@ -24,7 +24,7 @@ function ask(keys: string) {
   return child;
 }
 
-const refused = "restart: not confirmed; nothing was done";
+const refused = "restart: not confirmed; nothing was changed";
 
 test.each([
   ["y\r", "yes"],

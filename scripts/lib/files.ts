@@ -5,21 +5,21 @@ import { type FileContent, writeAtomic as writeFileWhole } from "../../agents/li
 import { fileFault } from "../../agents/lib/errors.ts";
 
 /**
- * A file of warren's or of its user: as `writeAtomic` of agents, synced, in a folder that is made where it is missing, also with several runs at once.
+ * Writes a file as `writeAtomic` of agents does, synced. Creates its folder if it is missing. Safe with several runs at once.
  *
- * @throws UserError where rights, mounts or a full disk keep this user from it
+ * @throws UserError where permissions, mounts or a full disk prevent it
  */
 export async function writeFileAtomic(file: string, content: FileContent, mode = 0o644): Promise<void> {
   try {
     await mkdir(path.dirname(file), { recursive: true });
     await writeFileWhole(file, content, { mode, temporary: temporaryName(file) });
   } catch (error) {
-    // What a write says names no file.
+    // The error of a write names no file.
     throw fileFault(Object.assign(error as Error, { path: file })) ?? error;
   }
 }
 
-/** A name beside `place` that tells who made it and is never taken for the thing itself. */
+/** A name beside `place` that carries the process number and can't be mistaken for `place`. */
 export function temporaryName(place: string): string {
   return path.join(
     path.dirname(place),
@@ -28,8 +28,8 @@ export function temporaryName(place: string): string {
 }
 
 /**
- * Makes a file or folder whole or not at all: `make` fills a temporary name in the same folder, which then gets the name
- * `place`. What a killed run left there before is removed first, so it is called under a lock.
+ * Makes a file or folder completely or not at all: `make` fills a temporary name in the same folder, which is then renamed to
+ * `place`. First removes what a killed run left there, so call it under a lock.
  */
 export async function makeComplete(place: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const folder = path.dirname(place);

@@ -3,32 +3,32 @@ import { UserError } from "../../agents/lib/errors.ts";
 
 export const exitInterrupted = 130;
 
-/** A person has ended it: exit code 130, and what is said of it. */
+/** The user interrupted it: exit code 130, with a message. */
 export class Interrupted extends UserError {
   override readonly name = "Interrupted";
 }
 
-/** What a second Ctrl-C waits for. */
+/** Milliseconds that a second Ctrl-C waits for the repair. */
 const lastHealingMs = 10_000;
 const signals: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 export interface Interruption {
-  /** The verb, for what is thrown. */
+  /** The verb, the subject of errors. */
   readonly verb: string;
-  /** Said at the first Ctrl-C, e.g. `healing, then counting; once more ends at once`; left out: that it ends, and what is then left as it is. */
+  /** Printed at the first Ctrl-C, e.g. `repairing, then counting; Ctrl-C again stops at once`; has a default. */
   readonly first?: string;
-  /** Said at the second: what is left as it is, and what mends it. */
+  /** Printed at the second Ctrl-C: what is left behind, and what repairs it. */
   readonly second: () => string;
-  /** What the second one still does, within ten seconds; undefined where nothing is open. */
+  /** The repair that the second Ctrl-C still runs, within ten seconds; undefined where none is needed. */
   readonly heal?: () => (() => Promise<unknown>) | undefined;
 }
 
 /**
- * The first Ctrl-C aborts the signal: the work brings to an end what it has begun. The second ends all, when what heals has been done or ten seconds have
- * passed; a third one at once. Exit code 130.
+ * The first Ctrl-C aborts the signal, and the work finishes what it has started. The second stops everything, after the repair or ten seconds. A
+ * third one stops at once. Exit code 130.
  */
 export async function interruptibleTwice(
-  { verb, first = "ending; once more leaves everything as it is", second, heal }: Interruption,
+  { verb, first = "stopping; Ctrl-C again stops at once and leaves everything as it is", second, heal }: Interruption,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const controller = new AbortController();
@@ -58,13 +58,13 @@ export async function interruptibleTwice(
 
 export interface TimedInterruption extends Interruption {
   readonly timeoutSeconds: number;
-  /** Said when the work has ended for a Ctrl-C; left out: nothing more is said. */
+  /** Printed when the work has stopped after Ctrl-C; optional. */
   readonly brokenOff?: string;
-  /** After `was not done after N s`, and what a person can do then. */
+  /** Added to `was not done after N s`, and what the user can do then. */
   readonly late: { readonly more?: string; readonly remedy: string };
 }
 
-/** As `interruptibleTwice`, with a time that the work may take at most. @throws UserError where that is over */
+/** As `interruptibleTwice`, with a time limit. @throws UserError after the time limit */
 export function interruptibleWithin(
   { timeoutSeconds, brokenOff, late, ...texts }: TimedInterruption,
   work: (signal: AbortSignal) => Promise<void>,

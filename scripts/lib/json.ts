@@ -1,4 +1,4 @@
-/** @returns undefined where the text is no JSON, e.g. a line that was being written */
+/** @returns undefined where the text is not JSON, e.g. an incomplete line */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-/** A program ended badly: what it was and the last lines it wrote. */
+/** A program failed: its name and its last lines of output. */
 export class ProgramFailed extends Error {
   readonly tail: readonly string[];
 
@@ -20,7 +20,7 @@ export interface LineOptions {
 const tailLines = 20;
 
 /**
- * Runs a program, gives each line of its output and errors to `onLine` as it comes, resolves when it ended with 0.
+ * Runs a program, passes each line of its output and errors to `onLine` as it comes, and resolves when it exits with 0.
  *
  * @throws ProgramFailed with its last lines otherwise.
  */

@@ -1,4 +1,4 @@
-/** What each gives, all asked at the same time, as one list in their order. */
+/** Maps all items concurrently and concatenates the results in order. */
 export const fromAll = async <Item, Found>(
   items: readonly Item[],
   ask: (item: Item) => Promise<readonly Found[]>,

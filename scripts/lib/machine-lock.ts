@@ -3,8 +3,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 /**
  * Runs `action` while no other process of this machine runs one under the same lock name.
  *
- * The lock is an abstract unix socket: the kernel gives it to one process and takes it back when that process ends in
- * whatever way, so there is no stale lock to clean. Those who wait hold a connection to the owner and wake when it closes.
+ * The lock is an abstract Unix socket: the kernel gives it to one process and frees it when that process ends in
+ * any way, so there are no stale locks. Waiting processes hold a connection to the owner and wake when it closes.
  */
 export async function withLock<T>(
   name: string,

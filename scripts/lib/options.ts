@@ -1,28 +1,28 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../agents/lib/errors.ts";
 
-/** What every runbook is told: which stack, and in which form it answers. */
+/** Flags of every runbook: the stack, and the form of its output. */
 export interface RunbookFlags {
   readonly stack?: string;
   readonly name?: string;
   readonly json?: true;
 }
 
-/** Exit code of a runbook that has found something; 0 is good, 1 could not be done. */
+/** Exit code of a runbook with findings; 0 is success, 1 failure. */
 export const exitFindings = 2;
 
 export function runbookOptions(command: Command): Command {
   return command
     .option("-s, --stack <stack>", "the stack: stacks/Pulumi.STACK.yaml is its config")
-    .option("--name <lab>", "a lab of another name than its stack's")
-    .option("--json", "the same as JSON");
+    .option("--name <lab>", "a lab with another name than its stack's")
+    .option("--json", "print JSON");
 }
 
-/** The name that state and config are kept under: of a lab that has a name of its own, that name. @throws UserError */
+/** The name of state and config: for a lab with its own name, that name. @throws UserError */
 export function stackOf({ name, stack }: RunbookFlags, verb: string): string {
   const found = name ?? stack;
   if (found !== undefined) return found;
-  throw new UserError(verb, "which stack is not said", "add -s STACK, e.g. -s lab");
+  throw new UserError(verb, "no stack given", "add -s STACK, e.g. -s lab");
 }
 
 /** For commander. */
@@ -32,7 +32,7 @@ export function seconds(text: string): number {
   throw new InvalidArgumentError("a number of seconds is expected.");
 }
 
-/** A repeatable option's words, also with commas between them. */
+/** The values of a repeatable option, which may also be separated by commas. */
 export const words = (text: string, before: readonly string[] = []): string[] => [...before, ...text.split(",")];
 
 export const toJson = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;

@@ -6,13 +6,13 @@ import { UserError } from "../../agents/lib/errors.ts";
 
 const run = promisify(execFile);
 
-/** A program that something starts, and the Debian package that brings it. */
+/** A program, and the Debian package that installs it. */
 export interface Requirement {
   readonly program: string;
   readonly package: string;
 }
 
-/** Administrators' programs are not on every user's PATH. */
+/** Folders of administrators' programs, which are not on every user's PATH. */
 const usualFolders = ["/usr/sbin", "/sbin"];
 
 export function missingPackages(requirements: readonly Requirement[], searchPath = process.env.PATH ?? ""): string[] {
@@ -24,9 +24,9 @@ export function missingPackages(requirements: readonly Requirement[], searchPath
 }
 
 /**
- * Installs the packages of the programs that are missing, after saying so: as root on Debian and Ubuntu.
+ * Installs the packages of missing programs, with a message: as root on Debian and Ubuntu.
  *
- * @throws UserError elsewhere, and where apt can't.
+ * @throws UserError elsewhere, and where apt fails.
  */
 export async function installMissing(requirements: readonly Requirement[], say: (text: string) => void): Promise<void> {
   const missing = missingPackages(requirements);

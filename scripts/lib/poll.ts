@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Wait {
-  /** Between an answer and the next question. */
+  /** Milliseconds between an answer and the next question. */
   readonly everyMs: number;
-  /** Left out: for ever, unless the signal ends it. */
+  /** Milliseconds; without it, until the signal ends it. */
   readonly withinMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Asks until the answer is neither undefined nor false: at once, and a last time when the time is over. zx's `retry` counts tries and no time, and no
- * signal ends it.
+ * Asks until the answer is neither undefined nor false: first at once, and a last time when the time is over. zx's `retry` counts attempts instead of
+ * time, and no signal ends it.
  *
  * @returns the answer; undefined when the time is over
  * @throws the signal's reason, and what `ask` throws
@@ -29,6 +29,6 @@ export async function poll<T>(
   }
 }
 
-/** Ends early, and without an error, at the signal. */
+/** The signal ends it early, without an error. */
 export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
   sleep(ms, undefined, { signal }).catch(() => {});

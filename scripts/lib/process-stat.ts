@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
 /**
- * What the kernel tells of a process or a thread in one line, after the program's name, which may hold anything: the state first, which is field 3 of
- * proc(5), so field N is at N - 3. Undefined where there is none.
+ * The kernel's fields for a process or thread after the program's name, which may contain anything: first the state, field 3 of
+ * proc(5), so field N is at index N - 3. Undefined where there is no such process.
  *
  * @param place under /proc: `PID`, or `PID/task/TID`
  */
@@ -15,12 +15,12 @@ export function processStat(place: number | string): readonly string[] | undefin
   }
 }
 
-/** False for a process that has ended, also while its parent has not looked at it yet. */
+/** False for a process that has exited, even if its parent has not reaped it yet. */
 export const isAlive = (pid: number): boolean => startedTicks(pid) !== undefined;
 
 const startedField = 22;
 
-/** When a process started, in the kernel's ticks of 1/100 s after its own start; undefined of one that has ended. */
+/** Start time of a process, in kernel ticks of 1/100 s since boot; undefined for one that has exited. */
 export function startedTicks(pid: number): number | undefined {
   const stat = processStat(pid);
   return stat === undefined || "ZX".includes(stat[0] ?? "Z") ? undefined : Number(stat[startedField - 3]);

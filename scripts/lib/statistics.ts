@@ -1,10 +1,10 @@
-/** Nearest-rank percentile; NaN of nothing. */
+/** Nearest-rank percentile; NaN for no values. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((one, other) => one - other);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** The middle one, or the mean of the two in the middle; NaN of nothing. */
+/** Median; NaN for no values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other);
   const middle = (sorted.length - 1) / 2;

@@ -1,20 +1,20 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 
-/** So many names are shown of each kind of fault: enough to start looking, and the table stays in sight. */
+/** Names shown for each kind of fault: enough to start with, and few enough to keep the table in view. */
 export const namesShown = 5;
 
 export type Row = readonly [label: string, value: string];
 
-/** One part of a report: its rows, what is wrong, what is worth knowing. */
+/** One section of a report: its rows, faults and notes. */
 export interface Section {
-  /** Left out: the report has no other one. */
+  /** Omitted if the report has one section only. */
   readonly title?: string;
   readonly rows: readonly Row[];
   readonly complaints: readonly string[];
   readonly notes: readonly string[];
 }
 
-/** Sections one below the other, in one table: values of all stand in one column. Ends with a newline. */
+/** Sections one below the other, with all values in one column. Ends with a newline. */
 export function formatSections(sections: readonly Section[], color: boolean): string {
   const paint = painter(color);
   const width = Math.max(...sections.flatMap(({ rows }) => rows.map(([label]) => label.length)));
@@ -45,7 +45,7 @@ export function andMore(total: number): string[] {
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Paints where there is color, and else gives the text as it is. */
+/** Colors the text if colors are on. */
 export const painter =
   (color: boolean) =>
   (style: Style, text: string): string =>
@@ -54,11 +54,11 @@ export const painter =
 export interface Layout {
   /** Between columns. */
   readonly gap?: string;
-  /** Columns of numbers, which end in one line: by their place in the row, from 0. */
+  /** Indexes of number columns, from 0, which are aligned to the right. */
   readonly isNumber?: (column: number) => boolean;
 }
 
-/** Rows of words in columns of equal width; the first row may be their head. Painted words take the room of what is seen. Without a newline at the end. */
+/** Aligns rows of cells in columns; the first row may be a header. Color codes don't count as width. No newline at the end. */
 export function formatColumns(
   rows: readonly (readonly string[])[],
   indent = "",
@@ -75,7 +75,7 @@ export function formatColumns(
   return rows.map((row) => `${indent}${row.map(padded).join(gap)}`.trimEnd()).join("\n");
 }
 
-/** Counts: none is good, and all of them are. */
+/** Colors a count: zero is good, or all of them are. */
 export function judges(color: boolean) {
   const paint = painter(color);
   return {

@@ -23,7 +23,7 @@ export async function withScene<T>(options: LabOptions, work: (scene: Scene) => 
   const { lab, stack, signal, say } = options;
   await ensureToolchain({ signal });
   if ((await findRecord(lab))?.phase !== "up") {
-    say(`lab ${lab} is not up: bringing it up (./warren lab${labOption(lab)} down takes it down)`);
+    say(`lab ${lab} is not up: bringing it up (./warren lab${labOption(lab)} down removes it)`);
     await bringHosts(lab, signal, stack);
     await provision(lab, signal);
   }
