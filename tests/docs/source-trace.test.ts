@@ -48,15 +48,17 @@ function page(): string {
   return [
     "# The requirement, line by line",
     "",
-    "Every command and setting of the requirement's chapters on installation, cluster and LDAP, and of its virtual IP: what warren does instead, and the",
-    "tests that show it. `tests/docs/trace-*.ts` are the table, and a test writes this page. `./warren test` fails where one of these tests did not run and pass.",
+    "Find out how warren meets each line of the requirement, and which test proves it.",
+    "",
+    "The tables have every command and setting of the requirement's chapters on installation, cluster and LDAP, and of its virtual IP. A test writes",
+    "this page from `tests/docs/trace-*.ts`. `./warren test` fails if one of these tests did not run and pass.",
     "",
     open === 0 ? "Every line has its test." : `**${open} of ${lines.length} lines have no test yet.**`,
     ...chapters.flatMap((chapter) => [
       "",
       `## ${chapter.title}`,
       "",
-      "| the requirement | warren | shown by |",
+      "| the requirement | warren | proved by |",
       "| --- | --- | --- |",
       ...chapter.lines.map(({ line, does, proofs }) => {
         const shown = proofs.map(([file, title]) => `${title} (\`${path.basename(file)}\`)`).join("<br>");
