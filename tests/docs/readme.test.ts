@@ -19,7 +19,7 @@ import {
   textOf,
 } from "./pages.ts";
 
-// Reading the modules of some verbs takes seconds, on a busy machine many.
+// Loading the modules of some verbs takes seconds, and many on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
 
 const run = promisify(execFile);
@@ -65,7 +65,7 @@ test("README's two commands are what CI and the lab's tests run", () => {
   expect(textOf("package.json")).toContain('"test": "./warren test"');
 });
 
-test("the quick commands for one agent alone do what docs/agents.md says", async () => {
+test("the commands for one agent alone do what docs/agents.md says", async () => {
   const lines = shellLines("docs/agents.md");
   expect(lines).toContain("./warren agent puller --print-schema");
   expect(lines).toContain("./warren agent dispatcher --config agents/dispatcher/example.json --check-config");
@@ -94,13 +94,13 @@ test("README has at most 250 lines, and docs/index.md leads to every page", () =
   expect(others.filter((name) => !index.includes(`](${name})`))).toEqual([]);
 });
 
-test.each(docsPages)("%s begins with a sentence that says what it helps to do", (page) => {
+test.each(docsPages)("%s begins with one sentence: what it helps you do", (page) => {
   const [title = "", first = ""] = textOf(page).split("\n\n");
   expect(title).toMatch(/^# \S.*$/);
   expect(first.replaceAll("\n", " ")).toMatch(/^[A-Z][^#|`]+\.$/);
 });
 
-/** What a person makes, and git doesn't keep. */
+/** Files that a person creates and git ignores, and placeholders. */
 const made = /^(stacks\/(.*\.passphrase|Pulumi\.STACK\.yaml)|keys\/.*)$/;
 
 test.each(pages)("%s: every file and folder of the project that it names is there", (page) => {
@@ -151,6 +151,6 @@ test("ARCHITECTURE has every folder of agents, infra, scripts and tests", () => 
   }
 });
 
-test.each([...allPages, "docs/message-path.svg"])("%s speaks of no machine but the reader's", (page) => {
+test.each([...allPages, "docs/message-path.svg"])("%s names no folder or port of a developer's machine", (page) => {
   expect(textOf(page)).not.toMatch(/\/work\/|\/root\/|\/home\/|localhost:\d/);
 });

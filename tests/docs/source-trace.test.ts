@@ -6,11 +6,11 @@ import { notShown } from "./shown.ts";
 import { chapters, proofs } from "./source-trace.ts";
 import type { Proof } from "./trace.ts";
 
-// That the tests ran and passed is judged at the end of `./warren test`, by what the suites report. Here: that they are there.
+// These tests check that the named tests exist. `./warren test` checks at its end, from the suites' reports, that they ran and passed.
 
 const lines = chapters.flatMap((chapter) => chapter.lines);
 
-/** As a string stands in a source file, whichever quotes it has. */
+/** A title as it appears in a source file, with any kind of quotes. */
 const quoted = (title: string) => [JSON.stringify(title), `'${title}'`, `\`${title}\``];
 
 test.each(proofs)("%s has the test: %s", (file, title) => {
