@@ -21,7 +21,7 @@ let folder: string;
 let connection: ChannelModel;
 let channel: ConfirmChannel;
 let clients: ChildProcess[] = [];
-/** Waited for before each answer; it may answer by itself. */
+/** Awaited before each answer; it may send the answer itself. */
 let beforeAnswer: (response: ServerResponse) => void | Promise<void> = () => {};
 
 beforeAll(async () => {
@@ -57,7 +57,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Resolves when it listens. */
+/** Resolves when the client listens. */
 async function start(): Promise<ChildProcess> {
   const child = spawn(process.execPath, [client, queue, "cmc", "exp.dd.notify.radar.#", folder], {
     env: { ...process.env, BROKER_URL: broker.url },
@@ -78,7 +78,7 @@ async function line(child: ChildProcess, wanted: RegExp, from: "stdout" | "stder
   for await (const text of createInterface({ input: child[from] as NodeJS.ReadableStream })) {
     if (wanted.test(text)) return;
   }
-  throw new Error(`the client ended before it said ${wanted}`);
+  throw new Error(`the client ended before it printed ${wanted}`);
 }
 
 async function announce(...bodies: string[]): Promise<void> {
@@ -90,10 +90,10 @@ const names = (from: number, count: number) => Array.from({ length: count }, (_,
 const files = () => readdirSync(folder).filter((name) => !name.endsWith(".part"));
 const waiting = async () => (await channel.checkQueue(queue)).messageCount;
 
-test("what comes while it is down waits, and what it had in hand when it was killed comes again", async () => {
+test("announcements wait while it is down, and those in flight when it was killed are redelivered", async () => {
   const first = await start();
   const asked = Promise.withResolvers<void>();
-  // It is killed with five products in hand.
+  // It is killed with five products in flight.
   let answered = 0;
   beforeAnswer = () => {
     answered += 1;
@@ -114,9 +114,9 @@ test("what comes while it is down waits, and what it had in hand when it was kil
   }
 });
 
-test("every format is understood, what is gone or is no announcement stops nothing", async () => {
+test("it reads every format, and skips products that are gone and messages that are no announcement", async () => {
   const child = await start();
-  const said = Promise.all([line(child, /^gone/), line(child, /^no announcement: "garbage"/, "stderr")]);
+  const printed = Promise.all([line(child, /^gone/), line(child, /^no announcement: "garbage"/, "stderr")]);
   const v03 = { pubTime: "20150120T180902.5", baseUrl: base, relPath: "radar/XSS/v03 name" };
   await announce(
     "garbage",
@@ -129,14 +129,14 @@ test("every format is understood, what is gone or is no announcement stops nothi
     JSON.stringify(v03),
     `${base}a/..%2f..%2fsafe`,
   );
-  await said;
+  await printed;
   await expect
     .poll(() => files().sort(), { timeout: 20_000 })
     .toEqual(["..%2f..%2fsafe", "exp", "v00", "v02", "v03%20name"]);
   await expect.poll(waiting).toBe(0);
 });
 
-test("a server that fails is asked again, and the broker's end is lived through", async () => {
+test("it retries a failing server, and survives the broker's death", async () => {
   const child = await start();
   let failures = 1;
   beforeAnswer = (response) => {

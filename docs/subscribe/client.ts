@@ -1,8 +1,9 @@
-// A subscriber: hears of products, fetches each into a folder, and misses none while it or its line is down. Node 24, and `npm install amqplib`:
+// A subscriber: receives announcements, fetches each product into a folder, and misses none while it or its network is down.
+// Needs Node 24 and `npm install amqplib`:
 //
 //   BROKER_URL=amqps://anonymous:PASSWORD@BROKER/ node client.ts q_anonymous.example.radar cmc 'exp.dd.notify.radar.#' FOLDER
 //
-// The queue's name stays the same from start to start: what comes while nobody listens waits there. Kill it whenever you like.
+// Keep the queue's name from start to start: announcements wait in it while nobody listens. You may kill this program at any time.
 import { once } from "node:events";
 import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +22,7 @@ const prefetch = 5;
 const answerTimeoutMs = 60_000;
 const pauseMs = 5000;
 
-/** The product's URL, whichever format announces it: v03 is JSON, exp a URL, v02 and v00 end in `base/ path`. */
+/** The product's URL, from any format: v03 is JSON, exp is a URL, v02 and v00 end in `base/ path`. */
 function urlOf(body: string): URL {
   const [base = "", path = ""] = body.startsWith("{") ? fromJson(body) : body.trim().split(/ +/).slice(-2);
   return path === "" ? new URL(base) : new URL(path.replace(/^\/+/, ""), base);
@@ -32,7 +33,7 @@ function fromJson(body: string): string[] {
   return [baseUrl, encodeURI(relPath).replace(/[?#]/g, encodeURIComponent)];
 }
 
-/** A file has its name when it is whole and on the disk. The last part of a URL's path is a safe name: it has no slash, and is no dots. */
+/** A file gets its name when it is complete and on the disk. The last part of a URL's path is a safe name: no slash, no `.` or `..`. */
 async function fetchInto(url: URL): Promise<string> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(answerTimeoutMs) });
   if (answer.status === 404 || answer.status === 410) return `gone ${url}`;
@@ -49,7 +50,7 @@ async function fetchInto(url: URL): Promise<string> {
   return `got ${path}`;
 }
 
-/** False where it has to be tried again. */
+/** @returns false if it must be tried again */
 async function isDone(body: string): Promise<boolean> {
   let url: URL;
   try {
@@ -68,7 +69,7 @@ async function isDone(body: string): Promise<boolean> {
   }
 }
 
-/** Until the connection ends. */
+/** Resolves when the connection has closed. */
 async function listen(): Promise<void> {
   const url = new URL(brokerUrl);
   url.searchParams.set("heartbeat", "10");
@@ -85,10 +86,10 @@ async function listen(): Promise<void> {
   await channel.bindQueue(queue, exchange, topic);
   await channel.prefetch(prefetch);
   await channel.consume(queue, async (message) => {
-    // None: somebody has deleted the queue. It is made again.
+    // No message: somebody has deleted the queue. Closing the channel declares it again.
     if (!message) return void channel.close();
     const done = await isDone(message.content.toString());
-    // Acked when the file is there, no sooner: what is not acked is given out again, also where the connection is gone by now.
+    // Ack only now that the file is there: the broker redelivers what is not acked, also if the connection has closed meanwhile.
     if (!isOpen) return;
     if (done) channel.ack(message);
     else channel.nack(message);
@@ -100,6 +101,6 @@ async function listen(): Promise<void> {
 await mkdir(folder, { recursive: true });
 for (;;) {
   await listen().catch((error) => console.error(error.message));
-  console.error(`not connected, again in ${pauseMs / 1000} s`);
+  console.error(`not connected, retrying in ${pauseMs / 1000} s`);
   await delay(pauseMs);
 }

@@ -1,12 +1,12 @@
 import { Command } from "commander";
 import { verbs } from "../../scripts/verbs.ts";
 
-/** Options of the engine that the pages use behind verbs that pass on what they don't know; the engine's own test is readme.lab.test.ts. */
+/** The engine's options on the pages, for verbs that pass unknown options on to it. readme.lab.test.ts runs the engine itself. */
 const engineOptions = new Set(["--expect-no-changes", "--stack", "-s", "--secret", "--path"]);
 
 /**
- * Reads a command line with the verbs' own definitions, and does nothing of it.
- * @returns what is wrong with it; undefined where `./warren` takes it
+ * Parses a command line with the verbs' own definitions, and runs nothing.
+ * @returns what is wrong with it; undefined if `./warren` accepts it
  */
 export async function refusal(words: readonly string[]): Promise<string | undefined> {
   const [name = "", ...rest] = words;
@@ -40,7 +40,7 @@ function refusedBy(command: Command, words: readonly string[]): string | undefin
   return refusedArguments(command, operands.length > 0 ? operands : unknown);
 }
 
-/** `exec HOST… -- COMMAND…`: what follows the hosts is another program's. */
+/** `exec HOST… -- COMMAND…`: the words after the hosts belong to another program. */
 const takesAll = (command: Command): boolean => command.registeredArguments.some((argument) => argument.variadic);
 
 function refusedArguments(command: Command, given: readonly string[]): string | undefined {

@@ -28,7 +28,7 @@ function keysOf(schema: z.ZodType): string[] {
   return isWrapped ? keysOf(schema.unwrap() as z.ZodType) : [];
 }
 
-/** Whether it is a value that is written out, and one: empty texts and lists stand for nothing. */
+/** Whether it is a literal value. Empty texts and lists don't count. */
 function isValue(node: ts.Expression): boolean {
   if (ts.isStringLiteralLike(node)) return node.text !== "";
   if (ts.isArrayLiteralExpression(node)) return node.elements.length > 0;
@@ -36,22 +36,22 @@ function isValue(node: ts.Expression): boolean {
   return ts.isNumericLiteral(node) || [TrueKeyword, FalseKeyword, PrefixUnaryExpression].includes(node.kind);
 }
 
-/** `{ key = 5 }`, `(key = 5)`, `config.key ?? 5`: keys that are given a value where they have none. */
+/** `{ key = 5 }`, `(key = 5)`, `config.key ?? 5`: keys that get a value if they have none. */
 function defaultsIn(text: string, keys: ReadonlySet<string>): string[] {
-  // Most files have nothing of the kind, and needn't be parsed.
+  // Most files have no such text, and needn't be parsed.
   if (!new RegExp(`\\b(?:${[...keys].join("|")})\\b(?::[^=;]{1,40})?\\s*(?:=[^=>]|\\?\\?)`).test(text)) return [];
   const source = ts.createSourceFile("any.ts", text, ts.ScriptTarget.Latest);
   const found: string[] = [];
-  const tell = (name: string, node: ts.Node) => {
+  const report = (name: string, node: ts.Node) => {
     const { line } = source.getLineAndCharacterOfPosition(node.getStart(source));
     if (keys.has(name)) found.push(`${line + 1}: ${node.getText(source)}`);
   };
   const visit = (node: ts.Node): void => {
     if ((ts.isBindingElement(node) || ts.isParameter(node)) && node.initializer && isValue(node.initializer))
-      tell((ts.isBindingElement(node) ? (node.propertyName ?? node.name) : node.name).getText(source), node);
+      report((ts.isBindingElement(node) ? (node.propertyName ?? node.name) : node.name).getText(source), node);
     const isElse = ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken;
     if (isElse && isValue(node.right))
-      tell(ts.isPropertyAccessExpression(node.left) ? node.left.name.text : node.left.getText(source), node);
+      report(ts.isPropertyAccessExpression(node.left) ? node.left.name.text : node.left.getText(source), node);
     ts.forEachChild(node, visit);
   };
   visit(source);
@@ -63,14 +63,14 @@ const keysBelow = new Map(
 );
 const allKeys = new Set([...Object.values(schemas), stackSchema].flatMap(keysOf));
 
-/** Other things of the same names, by their file. */
+/** Other things with the same names, by their file. */
 const others: Readonly<Record<string, string>> = {
-  // Whether rabbitmq.conf has a listener; the key is on unless it is told otherwise.
+  // Whether rabbitmq.conf has a listener; the key is on by default.
   "infra/model/broker-files.ts": "tls: settings.tls ?? false",
 };
 
 it("no key of a config has a default outside its schema", () => {
-  // Plugins stand alone: their names are the engine's and RabbitMQ's.
+  // Plugins share no names with the config: theirs are the engine's and RabbitMQ's.
   const sources = globSync("{agents,infra}/**/*.ts", { cwd: root, exclude: ["infra/plugins/**"] });
   const found = sources.flatMap((file) => {
     if (/\.test\.ts$|fixture/.test(file)) return [];
@@ -86,8 +86,8 @@ it.each([
   ["in a pattern", "const { entriesMax = 5 } = config;"],
   ["in a pattern that gives it another name", "const { entriesMax: most = 5 } = config;"],
   ["of a parameter", "function f(entriesMax = 5) {}"],
-  ["of what is not there", "const most = config.entriesMax ?? 5;"],
-  ["of a name that is not there", 'const user = logLevel ?? "info";'],
+  ["of a missing key", "const most = config.entriesMax ?? 5;"],
+  ["of a missing name", 'const user = logLevel ?? "info";'],
 ])("a default is found %s", (_, text) => {
   expect(defaultsIn(`\n${text}`, allKeys)).toHaveLength(1);
   expect(defaultsIn(text.replaceAll(/entriesMax|logLevel/g, "somethingElse"), allKeys)).toEqual([]);

@@ -32,7 +32,7 @@ const matches = (expression: RegExp): string[] => [
   ...new Set([...all.matchAll(expression)].map((match) => match[1] ?? "")),
 ];
 
-test("every unit that is looked at is one of the model's", () => {
+test("every unit that a page names is one of the model's", () => {
   const units = new Set(model.hosts.flatMap((host) => host.units.map((unit) => unit.name)));
   const named = matches(/(?:(?<!curl) -u|systemctl (?:show|status|stop)) ([a-z][\w.-]+)/g);
   expect(named.length).toBeGreaterThan(4);
@@ -104,18 +104,18 @@ test("every path on a host is one that the model has", () => {
   // systemd makes state folders from the unit's StateDirectory; dated folders are products'.
   const inModel = (path: string) =>
     text.includes(path.replace(/^\/var\/lib\/(?=warren\/)/, "").replace(/\/\d{8}\/.*$/, ""));
-  // sshd's own, which warren only asks people to look at.
+  // sshd's own: warren asks people to read it.
   const sshd = hostKeyPath("ssh-ed25519 …");
   expect(named.filter((path) => path !== sshd && !inModel(path))).toEqual([]);
 });
 
-test("what is to be looked for in journals and headers is what the agents write", () => {
+test("the words to search for in journals and headers are those that the agents write", () => {
   const sources = globSync("agents/**/*.ts", { cwd: checkout })
     .filter((file) => !file.endsWith(".test.ts"))
     .map(textOf)
     .join("\n");
-  const said = ["product can't be announced", "pull failed, trying again", "put aside"];
-  for (const words of [...said, ...matches(/\b(x-dead-[a-z]+)/g)]) {
+  const quoted = ["product can't be announced", "pull failed, trying again", '"dead-letter"'];
+  for (const words of [...quoted, ...matches(/\b(x-dead-[a-z]+)/g)]) {
     expect(all).toContain(words);
     expect(sources).toContain(words);
   }

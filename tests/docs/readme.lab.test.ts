@@ -8,12 +8,12 @@ import { checkout, shellLines } from "./pages.ts";
 
 const run = promisify(execFile);
 
-/** A checkout of its own: what README's recipe makes must not stay in this one. */
+/** A separate checkout: what README's recipe creates must not stay in this one. */
 let copy = "";
 
 beforeAll(async () => {
   copy = await mkdtemp(path.join(tmpdir(), "warren-readme-"));
-  // What git has and what is new, as it is now: a commit isn't needed to test a page.
+  // Tracked and new files as they are now: a page can be tested before it is committed.
   const files = "git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t";
   await run("sh", ["-c", `${files} "$1"`, "sh", copy], { cwd: checkout });
   await symlink(path.join(checkout, "node_modules"), path.join(copy, "node_modules"));
@@ -47,7 +47,7 @@ test("README's recipe gives stack op all its secrets, encrypted, with the real e
   expect(ignored.stdout.trim().split("\n")).toHaveLength(2);
 });
 
-/** As a person's shell that has no Pulumi settings of its own. */
+/** The environment of a shell without Pulumi settings. */
 function recipeEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PULUMI_")));
 }

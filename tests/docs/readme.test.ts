@@ -3,11 +3,23 @@ import { existsSync, globSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { expect, test, vi } from "vitest";
+import { steps } from "../../scripts/inspect/verify/judge.ts";
 import { verbs } from "../../scripts/verbs.ts";
 import { refusal } from "./command-line.ts";
-import { checkout, inlineCode, pages, shellLines, shownCommands, textOf } from "./pages.ts";
+import {
+  allPages,
+  anchors,
+  checkout,
+  docsPages,
+  firstColumn,
+  inlineCode,
+  pages,
+  shellLines,
+  shownCommands,
+  textOf,
+} from "./pages.ts";
 
-// Reading the modules of some verbs takes seconds, on a busy machine many.
+// Loading the modules of some verbs takes seconds, and many on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
 
 const run = promisify(execFile);
@@ -39,10 +51,10 @@ test("the pages show enough commands for these tests to mean something", () => {
   expect(pages.flatMap(shownCommands).length).toBeGreaterThan(40);
 });
 
-test("README has every verb, and ./warren --help lists the same ones", async () => {
+test("docs/verbs.md has every verb, and ./warren --help lists the same ones", async () => {
   const { stdout } = await warren("--help");
   for (const { name } of verbs) {
-    expect(textOf("README.md")).toContain(`| \`./warren ${name}`);
+    expect(textOf("docs/verbs.md")).toContain(`| \`./warren ${name}`);
     expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
   }
 });
@@ -53,8 +65,8 @@ test("README's two commands are what CI and the lab's tests run", () => {
   expect(textOf("package.json")).toContain('"test": "./warren test"');
 });
 
-test("the quick commands for one agent alone do what README says", async () => {
-  const lines = shellLines("README.md");
+test("the commands for one agent alone do what docs/agents.md says", async () => {
+  const lines = shellLines("docs/agents.md");
   expect(lines).toContain("./warren agent puller --print-schema");
   expect(lines).toContain("./warren agent dispatcher --config agents/dispatcher/example.json --check-config");
   const schema = await warren("agent", "puller", "--print-schema");
@@ -63,14 +75,33 @@ test("the quick commands for one agent alone do what README says", async () => {
   expect(checked.stdout).toContain("good");
 });
 
-test.each(pages)("%s: every link leads somewhere in this folder, or is https", (page) => {
+test.each(allPages)("%s: every link leads to a page and a heading in this folder, or is https", (page) => {
   const targets = [...textOf(page).matchAll(/\]\(([^)]+)\)/g)].map((match) => match[1] ?? "");
-  const broken = targets.filter((target) => !target.startsWith("https://") && !existsSync(path.join(checkout, target)));
+  const broken = targets.filter((target) => {
+    if (target.startsWith("https://")) return false;
+    const [file = "", anchor] = target.split("#");
+    const to = file === "" ? page : path.join(path.dirname(page), file);
+    return !existsSync(path.join(checkout, to)) || (anchor !== undefined && !anchors(to).includes(anchor));
+  });
   expect(broken).toEqual([]);
 });
 
-/** What a person makes, and git doesn't keep. */
-const made = /^(stacks\/.*\.passphrase|keys\/.*)$/;
+test("README has at most 250 lines, and docs/index.md leads to every page", () => {
+  expect(textOf("README.md").split("\n").length).toBeLessThanOrEqual(250);
+  expect(textOf("README.md")).toContain("(docs/index.md)");
+  const index = textOf("docs/index.md");
+  const others = docsPages.map((page) => path.basename(page)).filter((name) => name !== "index.md");
+  expect(others.filter((name) => !index.includes(`](${name})`))).toEqual([]);
+});
+
+test.each(docsPages)("%s begins with one sentence: what it helps you do", (page) => {
+  const [title = "", first = ""] = textOf(page).split("\n\n");
+  expect(title).toMatch(/^# \S.*$/);
+  expect(first.replaceAll("\n", " ")).toMatch(/^[A-Z][^#|`]+\.$/);
+});
+
+/** Files that a person creates and git ignores, and placeholders. */
+const made = /^(stacks\/(.*\.passphrase|Pulumi\.STACK\.yaml)|keys\/.*)$/;
 
 test.each(pages)("%s: every file and folder of the project that it names is there", (page) => {
   const folders = /^(agents|infra|scripts|templates|stacks|docs)\/[\w./-]+$|^[\w.-]+\.(md|cjs|json|yaml)$/;
@@ -84,6 +115,34 @@ test.each(pages)("%s: every file and folder of the project that it names is ther
 
 const notOurs = (name: string) => name === "node_modules" || name.startsWith(".");
 
+/** What the program prints, by the pages: each part of a message between its values. */
+const printed = ["docs/troubleshooting.md", "docs/runbook.md"].flatMap((page) =>
+  firstColumn(page, ["it prints", "reason"]).flatMap((message) =>
+    message
+      .split(/…|\b[A-Z]+(?:@[A-Z]+)?\b|:|\d+/)
+      .map((part) => part.replace(/^[^a-z]+|[^a-z]+$/g, ""))
+      .filter((part) => part.length > 6)
+      .map((part) => [page, part] as const),
+  ),
+);
+
+test.each(printed)("%s quotes what the program prints: %s", (_page, part) => {
+  expect(sources().some((text) => text.includes(part))).toBe(true);
+});
+
+test("docs/troubleshooting.md has every step of verify, by its name", () => {
+  const quoted = firstColumn("docs/troubleshooting.md", ["broken step"]);
+  expect([...new Set(quoted)].toSorted()).toEqual([...new Set(steps.map(({ name }) => name))].toSorted());
+});
+
+let read: string[] | undefined;
+const sources = (): string[] => {
+  read ??= globSync("{agents,infra,scripts}/**/*.ts", { cwd: checkout })
+    .filter((file) => !file.endsWith(".test.ts"))
+    .map(textOf);
+  return read;
+};
+
 test("ARCHITECTURE has every folder of agents, infra, scripts and tests", () => {
   const text = textOf("ARCHITECTURE.md");
   for (const top of ["agents", "infra", "scripts", "tests"]) {
@@ -92,6 +151,6 @@ test("ARCHITECTURE has every folder of agents, infra, scripts and tests", () => 
   }
 });
 
-test.each([...pages, "docs/message-path.svg"])("%s speaks of no machine but the reader's", (page) => {
+test.each([...allPages, "docs/message-path.svg"])("%s names no folder or port of a developer's machine", (page) => {
   expect(textOf(page)).not.toMatch(/\/work\/|\/root\/|\/home\/|localhost:\d/);
 });

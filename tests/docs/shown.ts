@@ -11,10 +11,10 @@ const longModules: readonly string[] = ["tests/acceptance/virtual-ip-moves.ts"];
 
 export const shownLater = ([file]: Proof): boolean => longModules.includes(file);
 
-/** Proofs for which no test passed. Where a proof's file is no test file, any test file may have it: they import it. */
+/** Proofs for which no test passed. If a proof's file is no test file, any test file may contain the test, because it imports that file. */
 export function notShown(proofs: readonly Proof[], passed: readonly PassedTest[]): Proof[] {
   return proofs.filter(([file, title]) => {
-    // `$name` in a title of a table of tests is a value in a test's name.
+    // `$name` in the title of a table of tests stands for a value in the test's name.
     const parts = title.split(/\$\w+/);
     const isShown = (test: PassedTest) =>
       (!file.endsWith(".test.ts") || test.file === file) && parts.every((part) => test.name.includes(part));

@@ -6,11 +6,11 @@ import { notShown } from "./shown.ts";
 import { chapters, proofs } from "./source-trace.ts";
 import type { Proof } from "./trace.ts";
 
-// That the tests ran and passed is judged at the end of `./warren test`, by what the suites report. Here: that they are there.
+// These tests check that the named tests exist. `./warren test` checks at its end, from the suites' reports, that they ran and passed.
 
 const lines = chapters.flatMap((chapter) => chapter.lines);
 
-/** As a string stands in a source file, whichever quotes it has. */
+/** A title as it appears in a source file, with any kind of quotes. */
 const quoted = (title: string) => [JSON.stringify(title), `'${title}'`, `\`${title}\``];
 
 test.each(proofs)("%s has the test: %s", (file, title) => {
@@ -48,15 +48,17 @@ function page(): string {
   return [
     "# The requirement, line by line",
     "",
-    "Every command and setting of the requirement's chapters on installation, cluster and LDAP, and of its virtual IP: what warren does instead, and the",
-    "tests that show it. `tests/docs/trace-*.ts` are the table, and a test writes this page. `./warren test` fails where one of these tests did not run and pass.",
+    "Find out how warren meets each line of the requirement, and which test proves it.",
+    "",
+    "The tables have every command and setting of the requirement's chapters on installation, cluster and LDAP, and of its virtual IP. A test writes",
+    "this page from `tests/docs/trace-*.ts`. `./warren test` fails if one of these tests did not run and pass.",
     "",
     open === 0 ? "Every line has its test." : `**${open} of ${lines.length} lines have no test yet.**`,
     ...chapters.flatMap((chapter) => [
       "",
       `## ${chapter.title}`,
       "",
-      "| the requirement | warren | shown by |",
+      "| the requirement | warren | proved by |",
       "| --- | --- | --- |",
       ...chapter.lines.map(({ line, does, proofs }) => {
         const shown = proofs.map(([file, title]) => `${title} (\`${path.basename(file)}\`)`).join("<br>");

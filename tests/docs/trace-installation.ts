@@ -45,7 +45,7 @@ export const installationChapters: readonly Chapter[] = [
       },
       {
         line: 'set_permissions -p / anonymous "^xpublic|^amq.gen.*$|^cmc.*$" "^amq.gen.*$|^cmc.*$" "^xpublic|^amq.gen.*$|^cmc.*$"',
-        does: "`permissions: compatible` to the letter; `safe`, the default, lets anonymous write nothing that is shared",
+        does: "`permissions: compatible` is this, byte for byte; with `safe`, the default, anonymous may not write to anything shared",
         proofs: [
           [permissions, "are the old expressions, byte for byte"],
           granted,
@@ -58,7 +58,7 @@ export const installationChapters: readonly Chapter[] = [
         does: "compared at every preview",
         proofs: [granted, compared],
       },
-      { line: "rabbitmqctl add_user feeder ********", does: "as anonymous", proofs: [users, passwords] },
+      { line: "rabbitmqctl add_user feeder ********", does: "the same as for anonymous", proofs: [users, passwords] },
       { line: 'set_permissions -p / feeder ".*" ".*" ".*"', does: "the same in both settings", proofs: [granted] },
       {
         line: "rabbitmqctl list_user_permissions feeder",
@@ -82,7 +82,7 @@ export const installationChapters: readonly Chapter[] = [
       { line: "rabbitmqctl list_user_permissions guest", does: "there are none to list", proofs: [granted] },
       {
         line: "rabbitmqctl change_password guest *************",
-        does: "a password of the stack's; from other hosts guest can't log in at all",
+        does: "a password from the stack; guest can't log in from other hosts at all",
         proofs: [passwords, [brokers, "refuses guest from another host, with the right password too"]],
       },
       { line: "rabbitmqctl list_users", does: "compared at every preview", proofs: [users, compared] },
@@ -93,7 +93,7 @@ export const installationChapters: readonly Chapter[] = [
       },
       {
         line: "/etc/init.d/rabbitmq-server restart",
-        does: "once, where a file that the broker reads has changed; members take turns",
+        does: "only if a file that the broker reads has changed; one member at a time",
         proofs: [["infra/resources/host-steps.test.ts", "lets brokers start one after the other"]],
       },
     ],
@@ -113,17 +113,17 @@ export const installationChapters: readonly Chapter[] = [
       },
       {
         line: "/var/lib/rabbitmq/.erlang.cookie same on all nodes",
-        does: "that of the stack's secrets, mode 0400",
+        does: "from the stack's secrets, mode 0400",
         proofs: [[brokers, "has one cookie on all members, that of the config, for nobody's eyes but the broker's"]],
       },
       {
         line: "on each node restart /etc/init.d/rabbitmq-server stop/start",
-        does: "members start one after the other",
+        does: "members start one at a time",
         proofs: [["infra/resources/host-steps.test.ts", "lets brokers start one after the other"]],
       },
       {
         line: 'rabbitmqctl stop_app; join_cluster rabbit@"other node"; start_app',
-        does: "by themselves at their first start, else by these commands; the first member begins",
+        does: "members join by themselves at their first start, otherwise by these commands; the first member starts the cluster",
         proofs: [
           [
             "infra/resources/host-steps.test.ts",
@@ -139,7 +139,7 @@ export const installationChapters: readonly Chapter[] = [
       { line: "rabbitmqctl cluster_status", does: "asked of every member", proofs: [cluster] },
       {
         line: 'rabbitmqctl set_policy ha-all "^cmc\\." \'{"ha-mode":"all"}\'',
-        does: "on 3.10, with mirrors that synchronise by themselves; on 4.0, which ignores it, quorum queues in its place",
+        does: "on 3.10, with automatic synchronisation; 4.0 ignores this policy, so it gets quorum queues instead",
         proofs: [
           [brokers, "has every queue whose name begins with cmc. on all members: mirrored by ha-all, or quorum queues"],
           [rows, "the requirement's policy on 4.0"],

@@ -19,7 +19,7 @@ export const loginChapters: readonly Chapter[] = [
     lines: [
       {
         line: "rabbitmq-plugins enable rabbitmq_auth_backend_ldap",
-        does: "where a broker has `ldap`",
+        does: "enabled if the broker has `ldap`",
         proofs: [[directory, "LDAP user, right password"]],
       },
       {
@@ -40,7 +40,7 @@ export const loginChapters: readonly Chapter[] = [
       },
       {
         line: "{auth_backends, [{rabbit_auth_backend_ldap, rabbit_auth_backend_internal}, rabbit_auth_backend_internal]}",
-        does: "LDAP checks the password, the broker's own permissions count; users with a password of the broker's are asked there first; `first: ldap` is the old order",
+        does: "LDAP checks the password, and the broker's own permissions apply; the broker checks its own users first; `first: ldap` restores the old order",
         proofs: [
           [directory, "internal user, right password"],
           [directory, "in the clear, LDAP first: the old text"],
@@ -53,7 +53,7 @@ export const loginChapters: readonly Chapter[] = [
       },
       {
         line: '{servers, ["ldap-dev.cmc.ec.gc.ca"]}',
-        does: "`ldap.servers`, tried in turn",
+        does: "`ldap.servers`, tried in order",
         proofs: [[directory, "two servers, the first one unknown"], oldLdap],
       },
       {
@@ -78,12 +78,12 @@ export const loginChapters: readonly Chapter[] = [
       { line: "{log, true}; {network, true}", does: "`ldap.log`: off, on, or network", proofs: [oldLdap] },
       {
         line: '{vhost_access_query, {in_group, "ou=${vhost}-users,ou=vhosts,dc=ec,dc=gc,dc=ca"}}',
-        does: "`ldap.vhostAccess`; it was never asked, which a check says",
+        does: "`ldap.vhostAccess`; RabbitMQ never asked this query, and a check says so",
         proofs: [oldLdap, [access, "the requirement's `vhost_access_query`"]],
       },
       {
         line: "{resource_access_query, {for, [{permission, configure, …}, {permission, write, …}, {permission, read, …}]}}",
-        does: "`ldap.resourceAccess`, likewise; with `authorization: ldap` it counts",
+        does: "`ldap.resourceAccess`, likewise; it applies with `authorization: ldap`",
         proofs: [
           [directory, "lets LDAP say what its users may do where the config has it so"],
           oldLdap,
@@ -92,7 +92,7 @@ export const loginChapters: readonly Chapter[] = [
       },
       {
         line: "{tag_queries, [{administrator, {constant, false}}, {management, {constant, true}}]}",
-        does: "`ldap.tags`; nobody gets a tag by LDAP unless it says so, and a check warns of `true`",
+        does: "`ldap.tags`; LDAP gives a tag only if this says so, and a check warns about `true`",
         proofs: [
           [directory, "management API, `tags: {management: true}`"],
           [directory, "management API, LDAP user without tags"],
@@ -112,7 +112,7 @@ export const loginChapters: readonly Chapter[] = [
       },
       {
         line: 'vrrp_script chk_rabbitmq { script "killall -0 rabbitmq-server"; interval 2 }',
-        does: "an AMQP handshake each second: that process is never there, the broker's is called beam.smp",
+        does: "an AMQP handshake every second: no process has that name, the broker's is beam.smp",
         proofs: [["templates/programs.test.ts", "sends the header of AMQP 0-9-1, and is content with a method frame"]],
       },
       {
@@ -122,12 +122,12 @@ export const loginChapters: readonly Chapter[] = [
       },
       {
         line: "priority 150",
-        does: "one a host: 150 on both is a tie, which a check refuses",
+        does: "one for each host: 150 on both is a tie, and a check refuses it",
         proofs: [[rows, "both at 150, as in the requirement"]],
       },
       {
         line: "track_interface { eth0 }; advert_int 1; preempt_delay 5",
-        does: "a cut link or a lost host moves the address; `timing` says how fast",
+        does: "a cut link or a lost host moves the address; `timing` sets how fast",
         proofs: [
           ["tests/acceptance/virtual-ip-moves.ts", "goes on within seconds of: $title"],
           [
@@ -138,7 +138,7 @@ export const loginChapters: readonly Chapter[] = [
       },
       {
         line: "authentication { auth_type PASS; auth_pass bunop }",
-        does: "left out: VRRP version 3 has none; adverts count from the hosts' own addresses alone",
+        does: "omitted: VRRP version 3 has none; keepalived accepts adverts only from the hosts' own addresses",
         proofs: [
           [
             "infra/model/keepalived.test.ts",

@@ -1,12 +1,12 @@
-/** What shows that warren does it: a test file of the checkout, and the title of a test in it. */
+/** What proves that warren does it: a test file of the checkout, and the title of a test in it. */
 export type Proof = readonly [file: string, title: string];
 
 /** One line of the requirement. */
 export interface Trace {
-  /** As it is written there. */
+  /** The line as the requirement has it. */
   readonly line: string;
   readonly does: string;
-  /** Empty: nothing shows it yet, and the table says so. */
+  /** Empty if no test proves it yet; the table says so. */
   readonly proofs: readonly Proof[];
 }
 

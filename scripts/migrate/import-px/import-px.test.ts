@@ -95,10 +95,10 @@ test("a file that isn't there, and one name twice, are said in words", async () 
   await expect(imported([notify, notify])).rejects.toThrow("is the sender dd-notify-wxo-b1, as");
 });
 
-test("the commands that README shows do what it says", async () => {
-  const shown = shellLines("README.md").filter((line) => line.startsWith("./warren import-px"));
+test("the commands that docs/agents.md shows do what it says", async () => {
+  const shown = shellLines("docs/agents.md").filter((line) => line.startsWith("./warren import-px"));
   expect(shown).toEqual([`./warren import-px ${notify}`, `./warren import-px ${notify} --output /tmp/agents.new`]);
-  expect(shellLines("README.md")).toContain(
+  expect(shellLines("docs/agents.md")).toContain(
     "./warren agent sender --config /tmp/agents.new/dd-notify-wxo-b1/sender.json --check-config",
   );
   const output = join(folder, "agents.new");
