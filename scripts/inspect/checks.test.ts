@@ -75,7 +75,7 @@ describe("./warren checks of a stack", () => {
 
   it.each([
     [["-s", "nowhere"], "stack nowhere: has no config"],
-    [[], "which stack is not said"],
+    [[], "no stack given"],
   ])("ends with 1 where it can't run: %j", async (words, complaint) => {
     const { code, stderr } = await checks(...words);
     expect(code).toBe(1);

@@ -31,41 +31,38 @@ interface Options {
   readonly json?: true;
 }
 
-/** `./warren adopt HOST… -s STACK`: reads brokers that were built by hand, writes a stack file that changes nothing, lists what has no place in it. */
+/** `./warren adopt HOST… -s STACK`: reads brokers that were set up by hand, writes a stack file that changes nothing on them, and lists what it can't express. */
 export function define(command: Command): void {
   command
-    .argument("<hosts...>", "all members of the cluster (of each cluster): addresses, or names that resolve here")
-    .requiredOption("-s, --stack <stack>", "the stack to make: stacks/Pulumi.STACK.yaml", stackName)
-    .option("--user <login>", "root, or a user whose sudo asks for no password", "root")
-    .option("--port <number>", "ssh's port on the hosts", port, 22)
+    .argument("<hosts...>", "all members of the cluster or clusters: addresses, or names that resolve here")
+    .requiredOption("-s, --stack <stack>", "the stack to create: stacks/Pulumi.STACK.yaml", stackName)
+    .option("--user <login>", "login: root, or a user with passwordless sudo", "root")
+    .option("--port <number>", "SSH port of the hosts", port, 22)
     .option("--identity <file>", "private key", join(homedir(), ".ssh/id_ed25519"))
-    .option(
-      "--known-hosts <file>",
-      "host keys; without it, keys are taken as they come at this first contact, and pinned",
-    )
+    .option("--known-hosts <file>", "known host keys; without it, keys are accepted at this first contact and pinned")
     .option(
       "--passwords <file>",
-      'users\' passwords as JSON, {"root": "…"}; - is standard input. They can\'t be read back from a broker',
+      'users\' passwords as JSON, {"root": "…"}; - is standard input. A broker doesn\'t reveal them',
     )
     .option(
       "--administrator <user>",
-      "the user that warren works as; else root, or the first one with the tag and a password",
+      "the broker user that warren uses; by default root, or the first administrator with a password",
     )
-    .option("--queues <pattern>", "manage durable queues whose names match; without it: all", pattern)
-    .option("--dry-run", "print the stack file, write nothing")
-    .option("--force", "write over a stack file that is there")
+    .option("--queues <pattern>", "manage only durable queues whose names match", pattern)
+    .option("--dry-run", "print the stack file and write nothing")
+    .option("--force", "overwrite an existing stack file")
     .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
       `
-Reads each host once over ssh and changes nothing on it: RabbitMQ's configuration (rabbitmq.config in Erlang terms, or
+Reads each host once over SSH and changes nothing on it: RabbitMQ's configuration (rabbitmq.config in Erlang terms, or
 rabbitmq.conf and advanced.config), plugins, users, permissions, policies, exchanges, queues, members, and keepalived.conf.
-Writes a stack file, stores secrets encrypted, and records what is there in the stack's state, so that
-\`./warren preview -s STACK --expect-no-changes\` passes. From then on a change made by hand is drift.
+Writes a stack file, stores secrets encrypted, and records the current configuration in the stack's state, so that
+\`./warren preview -s STACK --expect-no-changes\` passes. From then on, a manual change is drift.
 
-Lists what a stack file has no words for, with its place and what that means.
-Users whose password isn't given are not managed. A password that isn't the broker's is refused by name.
-The stack needs a passphrase, as every stack does: stacks/Pulumi.STACK.passphrase.
+Lists what a stack file can't express, with its place and the consequence.
+Users without a given password are not managed. A wrong password is refused, with the user's name.
+Like every stack, it needs a passphrase: stacks/Pulumi.STACK.passphrase.
 
   (umask 077; openssl rand -base64 33 > stacks/Pulumi.old.passphrase)
   ./warren adopt 142.135.12.57 142.135.12.58 -s old --passwords - --dry-run < passwords.json
@@ -80,7 +77,7 @@ async function adopt(hosts: string[], options: Options): Promise<void> {
   const file = newConfigFile(stack);
   if (!options.dryRun) requirePlace(file, stack, options.force);
   if (!existsSync(options.identity)) {
-    throw new UserError(options.identity, "no private key is there", "give one: --identity FILE");
+    throw new UserError(options.identity, "there is no private key", "name one: --identity FILE");
   }
   const progress = showProgress();
   const toolchain = options.dryRun ? undefined : await ensureToolchain({ progress });
@@ -117,16 +114,20 @@ async function adopt(hosts: string[], options: Options): Promise<void> {
   };
   await storeSecrets(adopted, record);
   await recordState(record);
-  progress.line("recorded; nothing on the hosts was changed");
+  progress.line("recorded; the hosts are unchanged");
   process.stdout.write(
     options.json ? json({ ...said, recorded: true }) : `\n${formatAdoption(adopted)}${nextSteps(stack, said.file)}`,
   );
 }
 
-/** Before any host is asked: what would stop the writing afterwards. */
+/** Checks, before any host is asked, that the result can be written. */
 function requirePlace(file: string, stack: string, force: true | undefined): void {
   if (existsSync(file) && !force) {
-    throw new UserError(relative(checkout, file), "is there already", "another -s STACK, or --force to write over it");
+    throw new UserError(
+      relative(checkout, file),
+      "already exists",
+      "choose another -s STACK, or overwrite it with --force",
+    );
   }
   stackSettings(stack, { canAsk: false });
 }
@@ -140,7 +141,7 @@ function sshSection({ user, port: number, identity, knownHosts }: Options): Reco
   };
 }
 
-/** Paths of a stack file start from the checkout. */
+/** Paths in a stack file are relative to the checkout. */
 function inCheckout(file: string): string {
   const path = relative(checkout, resolve(file));
   return path.startsWith("..") || isAbsolute(path) ? resolve(file) : path;
@@ -150,9 +151,9 @@ const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
 function nextSteps(stack: string, file: string): string {
   const steps = [
-    [`./warren preview -s ${stack} --expect-no-changes`, "for cron: passes until somebody changes something by hand"],
-    [`./warren up -s ${stack}`, "repairs that"],
-    [file, "take a service out of `adopted`: preview shows what warren's own would change"],
+    [`./warren preview -s ${stack} --expect-no-changes`, "for cron: succeeds until somebody changes something by hand"],
+    [`./warren up -s ${stack}`, "repairs drift"],
+    [file, "remove a service from `adopted`: preview shows what warren's own configuration would change"],
   ] as const;
   return `\n${formatColumns(steps, "  ", { gap: "   " })}\n`;
 }

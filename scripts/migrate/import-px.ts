@@ -2,31 +2,39 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type ImportPxOptions, importPx } from "./import-px/run.ts";
 
 const portMax = 65_535;
-/** Above those that stacks give to agents. */
+/** Above the ports that stacks give to agents. */
 const firstMetricsPort = 9111;
 
-/** `./warren import-px FILE…`: Sundew's senders (of type amqp, and by FTP or SFTP) and receivers of type amqp as configs of warren's agents, and a list of what those don't do. */
+/** `./warren import-px FILE…`: Sundew's senders (of type amqp, and by FTP or SFTP) and receivers of type amqp as configs of warren's agents, and a list of what the agents don't do. */
 export function define(command: Command): void {
   command
     .argument("<files...>", "files of Sundew's etc/tx and etc/rx, NAME.conf")
     .addOption(
-      new Option("--as <agent>", "what the files are of; without it the folder tells: tx or rx").choices([
+      new Option("--as <agent>", "the kind of the files; by default from the folder, tx or rx").choices([
         "sender",
         "receiver",
       ]),
     )
-    .option("--root <folder>", "Sundew's PXROOT: queues are taken to be ROOT/txq/NAME and ROOT/rxq/NAME", "/apps/px")
-    .option("--metrics-port <port>", "of the first agent; each further one gets the next", port, firstMetricsPort)
-    .option("--output <folder>", "write FOLDER/NAME/AGENT.json, and the password beside it; without it, print")
-    .option("--force", "write over files that are there")
-    .option("--json", "print all as JSON: configs, what is not expressed, faults; no passwords")
+    .option("--root <folder>", "Sundew's PXROOT: queues are ROOT/txq/NAME and ROOT/rxq/NAME", "/apps/px")
+    .option(
+      "--metrics-port <port>",
+      "metrics port of the first agent; the others get the following ports",
+      port,
+      firstMetricsPort,
+    )
+    .option(
+      "--output <folder>",
+      "write FOLDER/NAME/AGENT.json, and the password beside it; by default print the configs",
+    )
+    .option("--force", "overwrite existing files")
+    .option("--json", "print JSON: configs, what is not expressed, faults; no passwords")
     .addHelpText(
       "after",
       `
-Reads each file as pxSender and pxReceiver did: px.conf in the folder above goes before it, \`include\` is followed, the last line of
-an option counts, defaults are Sundew's. Configs go to standard output, the list of what is not expressed to standard error: file and
+Reads each file as pxSender and pxReceiver did: px.conf in the folder above comes first, \`include\` is followed, the last line of
+an option wins, defaults are Sundew's. Configs go to standard output, the list of what is not expressed to standard error: file and
 line, option, why, remedy. Nothing of the old installation is changed, and no broker is asked.
-Exit codes: 0 all is expressed, 1 a file could not be imported, 2 all are, and something is not expressed.
+Exit codes: 0 everything is expressed, 1 a file could not be imported, 2 imported, but something is not expressed.
 
   ./warren import-px /apps/px/etc/tx/dd-notify-wxo-b1.conf
   ./warren import-px /apps/px/etc/tx/*.conf --output agents.new

@@ -10,38 +10,38 @@ export interface LatencyMs {
   readonly max: number;
 }
 
-/** What came of a run, in numbers: the shape of `--json`. */
+/** The result of a run in numbers: the shape of `--json`. */
 export interface Account {
-  /** Copies that each URP announced; one announced twice counts once. */
+  /** Copies announced by each URP; repeats count once. */
   readonly announced: Readonly<Record<string, number>>;
-  /** Products that the dispatcher let through; one let through twice counts once here, and in `repeated`. */
+  /** Products that the dispatcher forwarded. A product forwarded twice counts once here, and in `repeated`. */
   readonly dispatched: number;
-  /** Products by the URP whose copy the dispatcher let through. */
+  /** Products by the URP whose copy the dispatcher forwarded. */
   readonly won: Readonly<Record<string, number>>;
   /** Files in each receiver folder. */
   readonly pulled: Readonly<Record<string, number>>;
-  /** Products that a URP wrote and that are in no receiver folder. */
+  /** Products that a URP wrote and that no receiver folder has. */
   readonly lost: number;
-  /** Times that a product came through again: files too many, or dispatches too many where those left no file more. */
+  /** Repeats of products: surplus files, or surplus dispatches that left no surplus file. */
   readonly repeated: number;
-  /** Files whose size is not that of the copy on the URP that they are named after. */
+  /** Files whose size differs from the copy on the URP in their name. */
   readonly wrongSize: number;
-  /** Files of the right size with other bytes. */
+  /** Files of the right size with wrong content. */
   readonly wrongContent: number;
   /**
    * From the copy that was pulled being closed on its URP to the file being in the receiver folder, milliseconds, by the
-   * kernel's change times of the two files (same clock: all hosts share one kernel). A twin that was closed earlier, but
-   * announced later, does not count: it is no part of the path measured.
+   * kernel's change times of the two files (all hosts share one kernel, hence one clock). A twin that was closed earlier but
+   * announced later does not count, as it did not take the measured path.
    */
   readonly latencyMs: LatencyMs;
   /** Duration of each phase of the run. */
   readonly seconds: Readonly<Record<string, number>>;
 }
 
-/** Where a lost product was seen last. */
+/** The last place where a lost product was seen. */
 export type LostAfter = "written" | "announced" | "dispatched";
 
-/** A file that is not what its URP has under this name. */
+/** A file that differs from its URP's file of this name. */
 export interface WrongFile {
   readonly pds: string;
   readonly file: string;
@@ -49,14 +49,14 @@ export interface WrongFile {
   readonly what: string;
 }
 
-/** The names behind the numbers, for a person who wants to know which. */
+/** The names behind the numbers. */
 export interface Details {
   readonly lost: readonly { readonly name: string; readonly after: LostAfter }[];
   readonly repeated: readonly { readonly name: string; readonly where: readonly string[] }[];
   readonly wrong: readonly WrongFile[];
-  /** Receivers that got no product at all, where there were enough to go round. */
+  /** Receivers that got no product, although there were enough for all. */
   readonly idle: readonly string[];
-  /** Announcements beyond the first of a copy: allowed (announcers send again when in doubt), and worth knowing. */
+  /** Repeated announcements of a copy. They are allowed, as announcers resend what is unconfirmed, but reported. */
   readonly announcedAgain: number;
   readonly tapGaps: number;
 }
@@ -70,12 +70,12 @@ export interface AccountInput {
   readonly seconds: Readonly<Record<string, number>>;
 }
 
-/** Enough products for each receiver that one without any shows a fault, and not chance. */
+/** Products per receiver from which a receiver without any shows a fault instead of chance. */
 const productsPerReceiverMin = 5;
 
 /**
- * Counts a run. The files in the receiver folders are the truth for everything that is about files; the tap tells what
- * went by on the broker, and where it was cut off, a pulled file proves that its copy was announced and dispatched.
+ * Counts a run. The receiver folders decide about files; the tap knows what passed the broker. Where the tap lost its
+ * connection, a pulled file proves that its copy was announced and dispatched.
  */
 export function account(input: AccountInput): { account: Account; details: Details } {
   const { plan, tap, receivers } = input;
@@ -129,7 +129,7 @@ export function account(input: AccountInput): { account: Account; details: Detai
   };
 }
 
-/** Whether everything that was written arrived once and whole. */
+/** Whether every product arrived once and intact. */
 export function isGood({ lost, repeated, wrongSize, wrongContent }: Account): boolean {
   return lost + repeated + wrongSize + wrongContent === 0;
 }
@@ -164,7 +164,7 @@ function faultsOf(arrival: Arrival, copy: ProductCopy | undefined): WrongFile[] 
     return [{ pds, file, kind: "size", what: `${arrival.size} bytes, ${copy.size} on ${copy.urp}` }];
   }
   if (arrival.sha256 !== copy.sha256) {
-    return [{ pds, file, kind: "content", what: `${copy.size} bytes as on ${copy.urp}, but other ones` }];
+    return [{ pds, file, kind: "content", what: `${copy.size} bytes as on ${copy.urp}, but different ones` }];
   }
   return [];
 }
@@ -182,7 +182,7 @@ function latencies(arrivals: readonly Arrival[], writtenAt: ReadonlyMap<string, 
   });
 }
 
-/** Nearest-rank percentiles, rounded to a tenth of a millisecond; zeros where nothing arrived. */
+/** Nearest-rank percentiles, rounded to a tenth of a millisecond; zeros if nothing arrived. */
 export function summarise(values: readonly number[]): LatencyMs {
   const { p50, p99, max } = latenciesOf(values.length > 0 ? values : [0]);
   return { p50: toTenths(p50), p99: toTenths(p99), max: toTenths(max) };

@@ -3,7 +3,7 @@ import type { ProductPlan } from "./plan.ts";
 import { listNames, type ReceiverFolder, watchFolders } from "./receivers.ts";
 import type { Tap } from "./tap.ts";
 
-/** How far a run has come; the numbers of the progress line. */
+/** The progress of a run: the numbers of the progress line. */
 export interface Progress {
   /** Copies announced, by the order of the plan's URPs. */
   readonly announced: readonly number[];
@@ -12,29 +12,29 @@ export interface Progress {
   readonly count: number;
 }
 
-/** `complete`: all that was to come came, and nothing came after it. `stalled`: nothing moved for too long. */
+/** `complete`: everything arrived, and nothing after it. `stalled`: nothing arrived for too long. */
 export type Outcome = "complete" | "stalled" | "aborted";
 
 export interface AwaitOptions {
   readonly plan: ProductPlan;
   readonly tap: Tap;
   readonly folders: readonly ReceiverFolder[];
-  /** Resolves when all is written: before that, nothing that moves doesn't mean that nothing will. */
+  /** Resolves when all products are written: until then a silence is no sign of a stall. */
   readonly written: Promise<unknown>;
   readonly signal: AbortSignal;
-  /** Give up when nothing was announced, dispatched or pulled for this long. */
+  /** Stop when nothing was announced, dispatched or pulled for this long. */
   readonly stallMs: number;
   readonly onProgress?: (progress: Progress) => void;
 }
 
 /**
- * A repeated product can only be seen by waiting for it: after everything came, this much silence on the broker and in
- * the folders is taken as the end. The way of one product takes a tenth of it.
+ * A repeated product can only be seen by waiting for it: after everything has arrived, this much silence on the broker and in
+ * the folders counts as the end. One product needs a tenth of this time.
  */
 const quietMs = 500;
-/** As `quietMs`, where the broker was away meanwhile: then announcements are sent again, seconds later. */
+/** As `quietMs`, if the broker was away in between: announcements are then resent seconds later. */
 const quietAfterGapMs = 3000;
-/** Folder watches are hints that may be lost; a listing this often makes up for them. */
+/** Milliseconds between two listings: events of folder watches may be lost. */
 const listEveryMs = 1000;
 const lookEveryMs = 50;
 

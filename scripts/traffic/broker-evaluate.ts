@@ -3,14 +3,14 @@ import path from "node:path";
 import { writeAtomic } from "../../agents/lib/atomic-file.ts";
 import { poll } from "../lib/poll.ts";
 
-/** The loop looks ten times a second; a busy machine may let it wait, half a minute where the broker has just started. */
+/** The loop polls ten times a second, but a busy machine may delay it by half a minute just after the broker's start. */
 const timeoutMs = 120_000;
 const probeIntervalMs = 50;
-/** In the broker's folder: what to evaluate, and what came of it. Both appear whole, by a rename. */
+/** In the broker's folder: the script to evaluate, and its result. Both appear atomically, by a rename. */
 const scriptName = "evaluate";
 const answerName = "evaluated";
 
-/** Erlang that runs in the broker: looks for a script ten times a second, evaluates and removes it, then leaves its value. */
+/** Erlang that runs in the broker: polls for a script ten times a second, evaluates and removes it, then writes its value. */
 export function evaluatorLoop(directory: string): string {
   const [script, answer] = [scriptName, answerName].map((name) => JSON.stringify(path.join(directory, name)));
   const evaluate = `Value = (catch file:script(${script})), file:delete(${script})`;
@@ -19,7 +19,7 @@ export function evaluatorLoop(directory: string): string {
   return `spawn(fun Loop() -> ${look}, timer:sleep(100), Loop() end).`;
 }
 
-/** Has the loop evaluate an expression (without its dot); resolves to its value as Erlang prints it. */
+/** Evaluates an expression (without its final dot) by the loop; resolves to its value as Erlang prints it. */
 export async function evaluateIn(directory: string, expression: string, isRunning: () => boolean): Promise<string> {
   const [script, answer] = [path.join(directory, scriptName), path.join(directory, answerName)];
   await rm(answer, { force: true });

@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import type { Random } from "./random.ts";
 import type { Samples } from "./samples.ts";
 
-/** A piece of a sample. */
+/** A slice of a sample. */
 export interface Slice {
   readonly sample: string;
   readonly offset: number;
   readonly length: number;
 }
 
-/** What a product is made of: kept instead of the bytes, so that a plan of thousands of products stays small. */
+/** The recipe of a product: kept instead of its bytes, so that a plan of thousands of products stays small. */
 export type Recipe = readonly Slice[];
 
 export function makeContent(recipe: Recipe, samples: Samples): Buffer {
@@ -32,12 +32,12 @@ export function fingerprintOf(content: Buffer): Fingerprint {
   return { size: content.length, sha256: createHash("sha256").update(content).digest("hex") };
 }
 
-/** One to three pieces of the samples, a few hundred bytes to a few hundred kilobytes in all. */
+/** One to three slices of the samples, a few hundred bytes to a few hundred kilobytes in total. */
 export function ordinaryRecipe(samples: Samples, random: Random): Recipe {
   return Array.from({ length: 1 + random.below(3) }, () => anySlice(samples, random));
 }
 
-/** Pieces of the samples until `bytes` are full. */
+/** Slices of the samples, `bytes` in total. */
 export function largeRecipe(samples: Samples, random: Random, bytes: number): Recipe {
   const slices: Slice[] = [];
   for (let left = bytes; left > 0; ) {

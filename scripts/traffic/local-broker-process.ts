@@ -6,9 +6,9 @@ import { evaluatorLoop } from "./broker-evaluate.ts";
 import { type RabbitmqBinaries, vmEnvironment } from "./rabbitmq-binaries.ts";
 
 /**
- * The VM without the package's shell scripts, which want /etc, epmd and fixed folders. A node that does not listen for
- * distribution would still wait 50 s for epmd to know its port; naming a port on the command line answers that question
- * without an epmd. ERL_ZFLAGS also reach the Erlang that the broker itself starts each minute to wake up epmd.
+ * The VM without the package's shell scripts, which need /etc, epmd and fixed folders. A node that does not listen for
+ * distribution would still wait 50 s for epmd to know its port; a port on the command line avoids that
+ * without epmd. ERL_ZFLAGS also reach the Erlang that the broker itself starts each minute to wake up epmd.
  */
 export function vmCommand(binaries: RabbitmqBinaries, directory: string) {
   const distributionPortUnused = "4369";
@@ -18,7 +18,7 @@ export function vmCommand(binaries: RabbitmqBinaries, directory: string) {
       ...["-noinput", "-s", "rabbit", "boot", "-boot", "start_sasl", "-eval", evaluatorLoop(directory)],
       ...["-sname", "rabbit@localhost", "-erl_epmd_port", distributionPortUnused],
       ...["+W", "w", "+S", "2:2", "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"],
-      // As the package's own script has them: without these, collecting the garbage of long queues takes a third of the rate.
+      // From the package's own script: without these, garbage collection of long queues costs a third of the rate.
       ...["+MBas", "ageffcbf", "+MHas", "ageffcbf", "+MBlmbcs", "512", "+MHlmbcs", "512", "+MMmcs", "30"],
       ...["-syslog", "logger", "[]", "-syslog", "syslog_error_logger", "false"],
       ...["-kernel", "prevent_overlapping_partitions", "false"],
@@ -42,9 +42,9 @@ export function vmCommand(binaries: RabbitmqBinaries, directory: string) {
 }
 
 /**
- * A shell that outlives us: it reads the VM's process id (an empty line once that has ended) and, when its input is
- * closed (by `stop()`, or by the kernel when this process is gone), kills the VM and removes the folder. In a session
- * of its own, so that Ctrl-C on the terminal does not take it first.
+ * A shell that outlives us: it reads the VM's process id (an empty line once the VM has exited). When its input is
+ * closed (by `stop()`, or by the kernel when this process is gone), it kills the VM and removes the folder. It has its own
+ * session, so that Ctrl-C on the terminal does not end it first.
  */
 export function startSweeper(directory: string): ChildProcess {
   const script =
@@ -56,7 +56,7 @@ export function startSweeper(directory: string): ChildProcess {
   });
 }
 
-/** Of a process, after a SIGSTOP: each one stops when it is next looked at. */
+/** Milliseconds for all threads of a process to stop after SIGSTOP: each one stops when it is next scheduled. */
 export function areThreadsStopped(pid: number): boolean {
   return readdirSync(`/proc/${pid}/task`).every((task) => processStat(`${pid}/task/${task}`)?.[0] === "T");
 }

@@ -14,36 +14,36 @@ import { areThreadsStopped, startSweeper, vmCommand } from "./local-broker-proce
 import { findRabbitmqBinaries, type RabbitmqBinaries } from "./rabbitmq-binaries.ts";
 
 export interface LocalBrokerOptions {
-  /** Taken as they are when given, and an error when in use; free ones are found otherwise. */
+  /** Ports to use, an error if one is in use; by default free ports. */
   readonly amqpPort?: number;
   readonly managementPort?: number;
   /** The only user, an administrator with all permissions on vhost `/`. */
   readonly adminUser?: string;
-  /** Made at random when not given. */
+  /** Random by default. */
   readonly adminPassword?: string;
-  /** A file outside the broker's folder: it outlives `stop()`. By default the log goes with the folder. */
+  /** A log file outside the broker's folder, which outlives `stop()`. By default the log is removed with the folder. */
   readonly logFile?: string;
-  /** AMQP over TLS as well, on a port of its own. */
+  /** AMQP over TLS as well, on a separate port. */
   readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
-  /** Of RabbitMQ's own, beside the management API. */
+  /** RabbitMQ's plugins, in addition to the management API. */
   readonly plugins?: readonly string[];
   readonly bootTimeoutMs?: number;
   readonly onProgress?: (text: string) => void;
 }
 
-/** Of a machine that does nothing else it takes two seconds; this is for one that does. */
+/** Milliseconds for the start. It takes two seconds on an idle machine; this allows for a busy one. */
 const bootTimeoutMsDefault = 110_000;
 const probeIntervalMs = 50;
-/** Of the broker, before it holds publishers up; an Erlang term. */
+/** The broker's memory limit before it blocks publishers; an Erlang term. */
 const memoryLimit = '{absolute, "512MB"}';
 const startAttemptsMax = 3;
 
 /**
- * Starts RabbitMQ as an ordinary process of this user, in a temporary folder, listening on 127.0.0.1 alone, with the
+ * Starts RabbitMQ as an ordinary process of this user, in a temporary folder, listening on 127.0.0.1 only, with the
  * management API and without Erlang distribution (so no epmd, no cookie, no fixed port, and no rabbitmqctl: use the
  * API). Resolves when it answers AMQP. Two seconds on an idle machine of two cores, four on a busy one.
  *
- * When this process ends without `stop()`, however it ends, the broker is killed and its folder removed.
+ * If this process ends without `stop()`, in any way, the broker is killed and its folder removed.
  */
 export async function startLocalBroker(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
   const binaries = await findRabbitmqBinaries(options.onProgress);
@@ -58,7 +58,7 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
   return broker;
 }
 
-/** One broker and its data folder: may be killed and started again until `stop()`. */
+/** A broker and its data folder. It can be killed and started again until `stop()`. */
 export class LocalBroker {
   readonly version: string;
   readonly adminUser: string;
@@ -98,7 +98,7 @@ export class LocalBroker {
     return `amqp://${encodeURIComponent(this.adminUser)}:${encodeURIComponent(this.adminPassword)}@127.0.0.1:${this.#amqpPort}/`;
   }
 
-  /** `http://127.0.0.1:port`, without credentials and without a slash at its end. */
+  /** `http://127.0.0.1:port`, without credentials and without a trailing slash. */
   get managementUrl(): string {
     return `http://127.0.0.1:${this.#managementPort}`;
   }
@@ -108,9 +108,9 @@ export class LocalBroker {
     return this.#process?.pid;
   }
 
-  /** Starts it, on the same data and the same ports as before; resolves when it answers AMQP. */
+  /** Starts it with the same data and ports as before; resolves when it answers AMQP. */
   async start(): Promise<void> {
-    if (this.#process) throw new Error("the local broker is running already");
+    if (this.#process) throw new Error("the local broker is already running");
     for (let attempt = 1; ; attempt++) {
       if (!this.#amqpPort || attempt > 1) {
         this.#amqpPort = await freePort(this.#options.amqpPort);
@@ -119,13 +119,13 @@ export class LocalBroker {
       }
       const trouble = await this.#boot();
       if (!trouble) return;
-      // Between finding a port free and listening on it, somebody else may take it: try again, not for ever.
+      // Another process may take a port between our check and the broker's start: try a few times.
       if (/eaddrinuse|already in use/i.test(trouble) && attempt < startAttemptsMax) continue;
       throw new UserError("local broker", `did not start:\n${trouble}`, "the lines above are the end of its log");
     }
   }
 
-  /** Writes the configuration and runs the VM until it answers AMQP. Returns what kept it from that, with its log's end. */
+  /** Writes the configuration and runs the VM until it answers AMQP. Returns the reason of a failure, with the end of the log. */
   async #boot(): Promise<string | undefined> {
     await this.#writeConfiguration();
     const log = openSync(this.logFile, "a");
@@ -142,14 +142,14 @@ export class LocalBroker {
     const timeoutMs = this.#options.bootTimeoutMs ?? bootTimeoutMsDefault;
     const asked = async () => (this.#process ? (await answersAmqp("127.0.0.1", this.#amqpPort)) && "answers" : "ended");
     if ((await poll(asked, { everyMs: probeIntervalMs, withinMs: timeoutMs })) === "answers") return undefined;
-    const what = this.#process ? `no answer within ${timeoutMs / 1000} s` : "it ended";
+    const what = this.#process ? `no answer within ${timeoutMs / 1000} s` : "it exited";
     await this.kill();
     return `${await lastLines(this.logFile, 15)}\n${what}`;
   }
 
   /**
-   * Evaluates Erlang in the running broker, as `rabbitmqctl eval` does, which is not to be had here; `expression` without its dot.
-   * Resolves to what it gave, as Erlang prints it. For faults that no API makes: an alarm, say.
+   * Evaluates Erlang in the running broker, as `rabbitmqctl eval` would, which needs Erlang distribution; `expression` without its final dot.
+   * Resolves to its value, as Erlang prints it. For faults that no API can cause, such as an alarm.
    */
   async evaluate(expression: string): Promise<string> {
     try {
@@ -160,15 +160,15 @@ export class LocalBroker {
   }
 
   /**
-   * Brings to its disk what has been declared: a kill up to two seconds later would take it. Its log is no proof: a queue's entry counts for
-   * nothing there before the one that says that it was decided, which may be written later.
+   * Flushes declarations to disk: a kill up to two seconds later would lose them. The log is no proof, as a queue's entry does not count
+   * before the entry that commits it, which may be written later.
    */
   async keepDeclared(): Promise<void> {
     const answer = await this.evaluate("mnesia:dump_log()");
     if (answer !== "{ok,dumped}") throw new Error(`the local broker kept nothing: ${answer}`);
   }
 
-  /** Holds publishers up by a memory alarm, as long as some work takes. A client is told of it (`blocked`) when it publishes, and no sooner. */
+  /** Blocks publishers by a memory alarm while some work runs. A client gets `connection.blocked` when it publishes, not before. */
   async withMemoryAlarm<T>(work: () => Promise<T>): Promise<T> {
     const limit = (value: string) => this.evaluate(`vm_memory_monitor:set_vm_memory_high_watermark(${value})`);
     await limit("0.0001");
@@ -179,13 +179,13 @@ export class LocalBroker {
     }
   }
 
-  /** Frozen, as long as some work takes: sockets stay open, and nothing answers. */
+  /** Freezes the broker while some work runs: sockets stay open, and nothing answers. */
   async whileFrozen<T>(work: () => Promise<T>): Promise<T> {
     const { pid } = this;
     if (pid === undefined) throw new Error("the local broker is not running");
     process.kill(pid, "SIGSTOP");
     try {
-      // Each thread stops when it is next looked at, which on a busy machine is not at once.
+      // Each thread stops when it is next scheduled, which takes a while on a busy machine.
       await poll(() => areThreadsStopped(pid), { everyMs: 1 });
       return await work();
     } finally {
@@ -193,12 +193,12 @@ export class LocalBroker {
     }
   }
 
-  /** SIGKILL, as a power cut would end it: clients see their connections reset. Data stays for `start()`. */
+  /** Kills it by SIGKILL, like a power cut: clients see their connections reset. Data stays for `start()`. */
   async kill(): Promise<void> {
     await this.#end("SIGKILL");
   }
 
-  /** Orderly end (about six seconds): clients get `CONNECTION_FORCED`. Data stays for `start()`. */
+  /** Clean shutdown (about six seconds): clients get `CONNECTION_FORCED`. Data stays for `start()`. */
   async shutdown(): Promise<void> {
     await this.#end("SIGTERM");
   }
@@ -211,7 +211,7 @@ export class LocalBroker {
     await ended;
   }
 
-  /** Ends it at once and removes its folder. Safe to call twice. */
+  /** Kills it and removes its folder. Safe to call twice. */
   async stop(): Promise<void> {
     await this.kill();
     if (this.#sweeper.exitCode !== null) return;

@@ -3,12 +3,12 @@ import { productName } from "../../agents/lib/announcement.ts";
 /**
  * Names of radar products as the URPs give them:
  * `201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META::20150120180902`. The first five colon-separated
- * fields are the product name, on which both URPs agree; what follows `::` is the reception stamp, which is each URP's own.
+ * fields are the product name, which is the same on both URPs; after `::` comes the reception stamp, different on each URP.
  */
 export interface ProductIdentity {
-  /** When the radar looked; its minute is in the name. */
+  /** Time of the radar's observation; its minute is in the name. */
   readonly observed: Date;
-  /** What was made of it, e.g. `PA,60,10,PA_PRECIPET,MM_HR,MM`. */
+  /** The kind of product, e.g. `PA,60,10,PA_PRECIPET,MM_HR,MM`. */
   readonly type: string;
   /** The radar, e.g. `IWA`; also the name of the folder. */
   readonly site: string;
@@ -19,7 +19,7 @@ const minuteDigits = 12;
 const secondDigits = 14;
 const dayDigits = 8;
 
-/** Minutes in the window of observation times that `firstObservationOf` turns through: a minute for each second of a day. */
+/** Minutes in the range of observation times that `firstObservationOf` cycles through: one for each second of a day. */
 const secondsPerDay = 86_400;
 const minuteMs = 60_000;
 
@@ -50,9 +50,9 @@ export function isProductName(name: string): boolean {
 }
 
 /**
- * The observation time for products written from `start` on. A dispatcher lets each product name through once in its
- * window (hours), so two runs soon after each other must not share names, and nothing but the clock can tell them apart:
- * each second of today stands for a minute of the last 60 days.
+ * The observation time for products written from `start` on. A dispatcher forwards each product name once in its
+ * window (hours), so two runs in short succession must not share names. Only the clock distinguishes them:
+ * each second of today maps to a minute of the last 60 days.
  */
 export function firstObservationOf(start: Date): Date {
   const midnightMs = Date.UTC(start.getUTCFullYear(), start.getUTCMonth(), start.getUTCDate());

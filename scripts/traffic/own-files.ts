@@ -6,7 +6,7 @@ import { fingerprintOf } from "./content.ts";
 import { formatFileName, formatFolder, formatProductName, isProductName } from "./names.ts";
 import type { PlannedProduct, ProductPlan } from "./plan.ts";
 
-/** What a file system takes as one name. */
+/** Longest file name, in bytes. */
 const nameBytesMax = 255;
 
 export interface OwnFilesOptions {
@@ -15,13 +15,13 @@ export interface OwnFilesOptions {
   readonly ratePerSecond: number;
   /** Observation time for names that have none; see `firstObservationOf`. */
   readonly firstObservation: Date;
-  /** Reception stamp of the first URP; the next ones get a second more each. */
+  /** Reception stamp of the first URP; each further one is a second later. */
   readonly now: Date;
 }
 
 /**
- * A plan of a person's own files. A file whose name is a product name already (five colon-separated fields) keeps it, and
- * a dispatcher that had this product within its window will not let it through again; any other name, `storm.png`,
+ * A plan of the user's own files. A file whose name is already a product name (five colon-separated fields) keeps it, and
+ * a dispatcher that has seen it within its window does not forward it again. Any other name, e.g. `storm.png`,
  * becomes the type in a new one: `201501201810~~storm.png:URP:OWN:RADAR:META`. Both URPs write the same bytes, under
  * reception stamps of now.
  */
@@ -31,7 +31,7 @@ export async function planOwnFiles(options: OwnFilesOptions): Promise<ProductPla
   if (twice) {
     throw new UserError(
       twice.name,
-      "two of the files given have this product name, of which only one would go through",
+      "two of the given files have this product name, and only one would be forwarded",
       "rename one of them, or send them one after the other",
     );
   }
@@ -43,7 +43,7 @@ async function planOwnFile(path: string, turn: number, options: OwnFilesOptions)
   const given = basename(path);
   const keepsName = isProductName(given);
   const site = keepsName ? (productName(given).split(":")[2] ?? "OWN") : "OWN";
-  // Colons part the fields of a product name; within one they would make other fields of it.
+  // Colons separate the fields of a product name, so a field can't contain one.
   const type = given.replaceAll(":", "_");
   const name = keepsName ? productName(given) : formatProductName({ observed: options.firstObservation, type, site });
   const observed = keepsName ? options.now : options.firstObservation;
@@ -54,7 +54,7 @@ async function planOwnFile(path: string, turn: number, options: OwnFilesOptions)
       if (Buffer.byteLength(file) > nameBytesMax) {
         throw new UserError(
           path,
-          `as a product it is named ${file}, ${Buffer.byteLength(file)} bytes; a file name has at most ${nameBytesMax}`,
+          `its product name would be ${file}, ${Buffer.byteLength(file)} bytes; a file name has at most ${nameBytesMax}`,
           "give it a shorter name",
         );
       }
@@ -73,7 +73,7 @@ async function planOwnFile(path: string, turn: number, options: OwnFilesOptions)
 
 async function readOwnFile(path: string): Promise<Buffer> {
   try {
-    if ((await stat(path)).isDirectory()) throw new UserError(path, "is a folder", "give the files themselves");
+    if ((await stat(path)).isDirectory()) throw new UserError(path, "is a folder", "name the files themselves");
     return await readFile(path);
   } catch (error) {
     if (error instanceof UserError) throw error;

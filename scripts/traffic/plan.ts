@@ -3,18 +3,18 @@ import { formatFileName, formatFolder, formatProductName } from "./names.ts";
 import { type Random, seededRandom } from "./random.ts";
 import type { Samples } from "./samples.ts";
 
-/** One URP's copy of a product: both URPs see the same radar, each makes a file of its own of it. */
+/** One URP's copy of a product: both URPs receive the same radar data, and each makes its own file. */
 export interface ProductCopy extends Fingerprint {
   readonly urp: string;
   /** The product name with this URP's reception stamp. */
   readonly file: string;
   /** Below the db tree, `YYYYMMDD/RADAR/URP/SITE/FILE`. */
   readonly path: string;
-  /** What to write: a recipe over the samples, a file of a person's own, or the bytes themselves. */
+  /** The content: a recipe over the samples, the user's own file, or bytes. */
   readonly content: { readonly recipe: Recipe } | { readonly ownFile: string } | { readonly bytes: Buffer };
   /** Milliseconds from the start of the run to the start of writing. */
   readonly atMs: number;
-  /** Written elsewhere and renamed into the tree, rather than written in place. */
+  /** Written elsewhere and renamed into the tree, instead of written in place. */
   readonly renamed: boolean;
 }
 
@@ -32,19 +32,19 @@ export interface PlanOptions {
   readonly urps: readonly string[];
   readonly count: number;
   readonly ratePerSecond: number;
-  /** The same seed, observation time and samples give the same plan. */
+  /** The same seed, observation time and samples make the same plan. */
   readonly seed: number;
   /** See `firstObservationOf`: two plans for one dispatcher need different ones. */
   readonly firstObservation: Date;
 }
 
-/** Radars of the Canadian network (2015) after the source's own example. */
+/** Radars of the Canadian network (2015), as in the source's example. */
 const sites = [
   ...["IWA", "WKR", "WBI", "WSO", "WGJ", "XDR", "XNI", "XFT"],
   ...["WMN", "XLA", "WVY", "XAM", "WMB", "XNC", "XGO", "WUJ"],
 ];
 
-/** Products as a URP names them: accumulations, rates, echo tops, winds; the last four test names, not meteorology. */
+/** Products as a URP names them: accumulations, rates, echo tops, winds. The last four only test unusual names. */
 const types = [
   "PA,60,10,PA_PRECIPET,MM_HR,MM",
   "PA,180,10,PA_PRECIPET,MM_HR,MM",
@@ -76,17 +76,17 @@ const types = [
 const productsPerMinute = sites.length * types.length;
 const minuteMs = 60_000;
 
-/** A product's twin follows within this time on the other URP. */
+/** Milliseconds within which a product's twin follows on the other URP. */
 const twinLagMs = 200;
 const twinsAtOnce = 0.2;
 
 const largeBytes = 5_000_000;
-/** One product in this many is empty, and one is large; at least one of each from four products on. */
+/** Of this many products one is empty and one is large; from four products on there is at least one of each. */
 const oneRareIn = 130;
 
 /**
- * What the URPs will write: pure and repeatable. Every product is written by every URP, a little apart, in either order;
- * name equal, reception stamp, bytes and size different (but for empty ones); half of the files are renamed into place.
+ * The files that the URPs will write. Pure and repeatable. Each URP writes each product, a little apart, in either order.
+ * The names are equal; reception stamps, bytes and sizes differ (except for empty files). Half of the files are renamed into place.
  */
 export function planProducts(options: PlanOptions, samples: Samples): ProductPlan {
   const random = seededRandom(options.seed);
@@ -128,7 +128,7 @@ function recipeFor(kind: Kind, samples: Samples, random: Random): Recipe {
   return ordinaryRecipe(samples, random);
 }
 
-/** A recipe whose size no twin has: a copy mistaken for its twin then shows by its size already. */
+/** A recipe whose size differs from all twins', so that the size alone reveals a copy that was mistaken for its twin. */
 function distinctRecipe(kind: Kind, samples: Samples, random: Random, taken: Set<number>): Recipe {
   for (;;) {
     const recipe = recipeFor(kind, samples, random);
@@ -140,7 +140,7 @@ function distinctRecipe(kind: Kind, samples: Samples, random: Random, taken: Set
   }
 }
 
-/** Which turns write an empty and which a large product. */
+/** The indexes of empty and of large products. */
 function rareKinds(count: number, random: Random): ReadonlyMap<number, Kind> {
   const each = count < 4 ? 0 : Math.max(1, Math.floor(count / oneRareIn));
   const turns = shuffled(count, random);
@@ -150,10 +150,10 @@ function rareKinds(count: number, random: Random): ReadonlyMap<number, Kind> {
   ]);
 }
 
-/** Has no factor in common with `productsPerMinute`: steps of it meet every place, and even a few meet several sites and types. */
+/** Coprime to `productsPerMinute`: steps of this size visit every place, and already a few visit several sites and types. */
 const stride = 171;
 
-/** The product at a place in the endless list: every type of every site in one minute, then the next minute. */
+/** The product at an index of the endless list: all types of all sites of one minute, then those of the next minute. */
 function identityOf(place: number, firstObservation: Date) {
   const withinMinute = (place * stride) % productsPerMinute;
   return {

@@ -1,6 +1,6 @@
 import type { Progress } from "./await-arrival.ts";
 
-/** Where progress goes: standard error, so that a table on standard output can be piped. */
+/** Progress goes to standard error, so that a table on standard output can be piped. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   write(text: string): unknown;
@@ -8,11 +8,11 @@ export interface ProgressStream {
 
 export interface ProgressLine {
   show(progress: Progress): void;
-  /** Ends the line; nothing is shown after it. */
+  /** Ends the line; nothing is printed after it. */
   end(): void;
 }
 
-/** Without a terminal, a log file would fill with the same line: one in this time, and the last. */
+/** Milliseconds between two lines without a terminal, so that they don't fill a log file; the last line is always printed. */
 const plainEveryMs = 3000;
 const eraseLine = "\r\u001b[K";
 
@@ -20,7 +20,7 @@ export function formatProgress({ announced, dispatched, pulled, count }: Progres
   return `announced ${announced.join("+")} · dispatched ${dispatched} · pulled ${pulled} of ${count}`;
 }
 
-/** The live line: rewritten in place on a terminal, a new line every few seconds elsewhere. */
+/** The progress line: rewritten in place on a terminal, otherwise a new line every few seconds. */
 export function progressLine(stream: ProgressStream): ProgressLine {
   let shown = "";
   let latest = "";

@@ -93,13 +93,13 @@ describe("what went wrong is counted and named:", () => {
       "a product that no client has, though it was announced",
       { arrivals: arrivals.slice(1) },
       { lost: 1, fetched: { "client-1": 19 } },
-      `✗ lost: ${first.file} (announced, not fetched: look at warren-subscriber on client-1)`,
+      `✗ lost: ${first.file} (announced, not fetched: check warren-subscriber on client-1)`,
     ],
     [
       "one that was not announced",
       { arrivals: arrivals.slice(1), tap: { announced: new Map([...good.tap.announced].slice(1)), tapGaps: 0 } },
       { lost: 1, announced: 19 },
-      `✗ lost: ${first.file} (given, not announced: look at warren-delivery-* and warren-dd-notify on px)`,
+      `✗ lost: ${first.file} (given, not announced: check warren-delivery-* and warren-dd-notify on px)`,
     ],
     [
       "one that was announced three times",

@@ -3,25 +3,25 @@ import type { PublicProduct } from "./public-plan.ts";
 import type { Arrival } from "./receivers.ts";
 import type { UrlCounts } from "./url-tap.ts";
 
-/** What came of a run of the public road, in numbers: `public` of `--json`. */
+/** The result of a run of the public data server path in numbers: `public` of `--json`. */
 export interface PublicAccount {
   /** Files that were put into px's txqs. */
   readonly written: number;
-  /** The same by the senders that deliver them. */
+  /** The same, by the sender that delivers them. */
   readonly given: Readonly<Record<string, number>>;
-  /** Products whose URL was announced; one announced twice counts once here, and in `repeated`. */
+  /** Products whose URL was announced. A product announced twice counts once here, and in `repeated`. */
   readonly announced: number;
   /** Products in each client's folder. */
   readonly fetched: Readonly<Record<string, number>>;
-  /** Products that px was given and that a client lacks, each client's counted. */
+  /** Products given to px that are missing at a client, summed over clients. */
   readonly lost: number;
-  /** Announcements beyond the first of a product. */
+  /** Repeated announcements of products. */
   readonly repeated: number;
-  /** Files whose size is not that of the one px was given. */
+  /** Files whose size differs from the file given to px. */
   readonly wrongSize: number;
-  /** Files of the right size with other bytes. */
+  /** Files of the right size with wrong content. */
   readonly wrongContent: number;
-  /** From the file being in px's txq to it being in the client's folder, by the kernel's change times. */
+  /** From the file's arrival in px's txq to its arrival in the client's folder, by the kernel's change times. */
   readonly latencyMs: LatencyMs;
 }
 
@@ -35,16 +35,16 @@ export interface PublicDetails {
 
 export interface PublicInput {
   readonly products: readonly PublicProduct[];
-  /** Files that each sender was given. */
+  /** Files given to each sender. */
   readonly given: Readonly<Record<string, number>>;
-  /** File in a txq -> when it was there, milliseconds since 1970. */
+  /** File in a txq -> time of its arrival, milliseconds since 1970. */
   readonly written: ReadonlyMap<string, number>;
   readonly tap: UrlCounts;
   readonly arrivals: readonly Arrival[];
   readonly clients: readonly string[];
 }
 
-/** Counts every product of a run of the public road. Pure. */
+/** Counts each product of a run of the public data server path. Pure. */
 export function publicAccount(input: PublicInput): { account: PublicAccount; details: PublicDetails } {
   const { products, written, given: bySender, tap, arrivals, clients } = input;
   const planned = new Map(products.map((product) => [product.delivered, product]));

@@ -2,7 +2,7 @@ import { type Fingerprint, fingerprintOf, makeContent, ordinaryRecipe, type Reci
 import { seededRandom } from "./random.ts";
 import type { Samples } from "./samples.ts";
 
-/** A product of the public road: a file for px, as the requirement's example has it. */
+/** A product of the public data server path: a file for px, as in the requirement's example. */
 export interface PublicProduct extends Fingerprint {
   /** In px's txq, e.g. `201306061440_XSS_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::20130606144709`. */
   readonly file: string;
@@ -16,16 +16,16 @@ export interface PublicProduct extends Fingerprint {
 export interface PublicPlanOptions {
   readonly count: number;
   readonly ratePerSecond: number;
-  /** The same seed, observation time and samples give the same plan. */
+  /** The same seed, observation time and samples make the same plan. */
   readonly seed: number;
-  /** See `firstObservationOf`: files that a client has already are not counted. */
+  /** See `firstObservationOf`: files that a client already has are not counted. */
   readonly firstObservation: Date;
 }
 
 const sites = ["XSS", "XFT", "XDR", "XNI", "XLA", "XAM", "XNC", "XGO"];
 const minuteMs = 60_000;
 
-/** What px is given: pure and repeatable; every name is another one. */
+/** The files for px, all with different names. Pure and repeatable. */
 export function planPublicProducts(options: PublicPlanOptions, samples: Samples): PublicProduct[] {
   const random = seededRandom(options.seed);
   return Array.from({ length: options.count }, (_, index): PublicProduct => {

@@ -1,13 +1,13 @@
 import { andMore, byHost, judges, namesShown, type Section } from "../lib/table.ts";
 import type { PublicResult } from "./public-run.ts";
 
-/** Whether everything that px was given was announced once and arrived whole at each client. */
+/** Whether everything given to px was announced once and arrived intact at each client. */
 export function isPublicGood({ account, outcome }: PublicResult): boolean {
   const { lost, repeated, wrongSize, wrongContent } = account;
   return outcome === "complete" && lost + repeated + wrongSize + wrongContent === 0;
 }
 
-/** The public road's part of a report. */
+/** The report's section on the public data server path. */
 export function publicSection(result: PublicResult, color: boolean): Section {
   const { account, details, count } = result;
   const { none, all } = judges(color);
@@ -33,12 +33,12 @@ export function publicSection(result: PublicResult, color: boolean): Section {
 }
 
 function complain({ details, outcome }: PublicResult): string[] {
-  if (outcome === "aborted") return ["ended before all was through"];
-  const lines: string[] = outcome === "stalled" ? ["gave up: nothing moved any more"] : [];
+  if (outcome === "aborted") return ["stopped before everything had arrived"];
+  const lines: string[] = outcome === "stalled" ? ["gave up: nothing arrived any more"] : [];
   for (const { name, client, wasAnnounced } of details.lost.slice(0, namesShown)) {
     const where = wasAnnounced
-      ? `announced, not fetched: look at warren-subscriber on ${client}`
-      : "given, not announced: look at warren-delivery-* and warren-dd-notify on px";
+      ? `announced, not fetched: check warren-subscriber on ${client}`
+      : "given, not announced: check warren-delivery-* and warren-dd-notify on px";
     lines.push(`lost: ${name} (${where})`);
   }
   lines.push(...andMore(details.lost.length));

@@ -13,14 +13,14 @@ import { asUserError } from "./writer.ts";
 export interface PublicRunOptions {
   readonly products: readonly PublicProduct[];
   readonly samples: Samples;
-  /** px's txqs as this process can write them, by their senders: products go into them in turn. */
+  /** px's txqs by their senders, as paths that this process can write: products are distributed over them. */
   readonly queues: Readonly<Record<string, string>>;
-  /** The clients' folders as this process can read them. */
+  /** The clients' folders, as paths that this process can read. */
   readonly clients: readonly ReceiverFolder[];
   readonly tap: UrlTap;
   readonly signal: AbortSignal;
   readonly stallMs?: number;
-  /** Called whenever a product has come, with how many have. */
+  /** Called at each arrival, with the number of products that have arrived. */
   readonly onFetched?: (count: number) => void;
 }
 
@@ -32,17 +32,17 @@ export interface PublicResult {
   readonly count: number;
 }
 
-/** Nothing moving for this long means that nothing will: longer than the senders' longest pause between tries. */
+/** Silence after which the run gives up: longer than the senders' longest pause between attempts. */
 const stallMsDefault = 45_000;
-/** After everything came, so much silence is taken as the end: a repeat can only be seen by waiting for it. */
+/** Silence that counts as the end once everything has arrived: a repeat can only be seen by waiting for it. */
 const quietMs = 500;
-/** Folder watches are hints that may be lost. */
+/** Milliseconds between two listings: events of folder watches may be lost. */
 const listEveryMs = 1000;
 const lookEveryMs = 50;
 
 /**
- * Sends products down the public road: into px's txqs, until each client has them. Rejects where the txq can't be written or a client's
- * folder can't be read; an aborted `signal` ends it early and counts what there is.
+ * Sends products down the public data server path: into px's txqs, until each client has them. Rejects if a txq can't be written or a client's
+ * folder can't be read; an aborted `signal` stops it early and counts what has arrived.
  */
 export async function runPublicProducts(options: PublicRunOptions): Promise<PublicResult> {
   const { products, clients, tap } = options;
@@ -65,7 +65,7 @@ export async function runPublicProducts(options: PublicRunOptions): Promise<Publ
   }
 }
 
-/** Whose txq each product goes into: sender and folder. */
+/** The txq for each product: sender and folder. */
 function queueOf({ queues }: Pick<PublicRunOptions, "queues">, index: number): readonly [string, string] {
   const all = Object.entries(queues);
   return all[index % all.length] ?? ["", ""];
@@ -80,7 +80,7 @@ function countGiven(options: PublicRunOptions, written: ReadonlyMap<string, numb
   return counts;
 }
 
-/** @returns file -> when it had its name in a txq */
+/** @returns file -> time of its rename in a txq */
 async function write(options: PublicRunOptions, signal: AbortSignal): Promise<Map<string, number>> {
   const { products, samples } = options;
   const written = new Map<string, number>();
@@ -99,7 +99,7 @@ async function write(options: PublicRunOptions, signal: AbortSignal): Promise<Ma
   return written;
 }
 
-/** Senders leave alone what begins with a dot. @returns when it was whole: a moment before its rename, which gives it to the sender */
+/** Senders ignore names that begin with a dot. @returns when it was complete, a moment before the rename that hands it to the sender */
 async function put(staged: string, target: string, bytes: Buffer): Promise<number> {
   const handle = await open(staged, "wx", 0o644);
   try {

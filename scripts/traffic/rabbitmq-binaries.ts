@@ -8,21 +8,21 @@ import { UserError } from "../../agents/lib/errors.ts";
 
 const run = promisify(execFile);
 
-/** Where a RabbitMQ and its Erlang lie; every path absolute. Nothing in them is ever written to. */
+/** The folders of a RabbitMQ and its Erlang; absolute paths. Nothing is ever written there. */
 export interface RabbitmqBinaries {
-  /** As the package names it, e.g. `3.10.8`. */
+  /** The package's version, e.g. `3.10.8`. */
   readonly version: string;
-  /** What Erlang calls ROOTDIR: holds `bin/start_sasl.boot`, `lib`, `erts-*`. */
+  /** Erlang's ROOTDIR, with `bin/start_sasl.boot`, `lib`, `erts-*`. */
   readonly erlangRoot: string;
   /** The folder of `erlexec` and `beam.smp`. */
   readonly ertsBin: string;
   /** RabbitMQ's own applications and its plugins, all in one folder. */
   readonly plugins: string;
-  /** Where shared libraries that the machine may lack were unpacked; undefined for an installed broker. */
+  /** The folder of unpacked shared libraries that may be missing on this machine; undefined for an installed broker. */
   readonly libraries: string | undefined;
 }
 
-/** What an Erlang VM of these wants in its environment, without the shell scripts that set it elsewhere. */
+/** The environment that an Erlang VM needs without the package's shell scripts. */
 export const vmEnvironment = (binaries: RabbitmqBinaries, home: string) => ({
   HOME: home,
   PATH: "/usr/bin:/bin",
@@ -37,11 +37,11 @@ export const vmEnvironment = (binaries: RabbitmqBinaries, home: string) => ({
 const useOtherBroker = "give a running broker with --broker amqp://user:password@host:5672/";
 
 /**
- * The broker's binaries: those of an installed rabbitmq-server, else those of the distribution's packages, unpacked
+ * The broker's binaries: those of an installed rabbitmq-server, or those of the distribution's packages, unpacked
  * once into the user's cache. Unpacking needs no root and, unlike installing, starts no service. Takes 5 to 10 s and
  * 33 MB of download the first time; safe when several processes do it at once.
  *
- * @throws UserError where the packages can't be had; the remedy says how to do without.
+ * @throws UserError if the packages can't be downloaded; the remedy says how to do without them.
  */
 export async function findRabbitmqBinaries(onProgress: (text: string) => void = () => {}): Promise<RabbitmqBinaries> {
   const installed = await binariesUnder("/", false);
@@ -51,7 +51,7 @@ export async function findRabbitmqBinaries(onProgress: (text: string) => void = 
   return (await cachedBinaries(cache, release)) ?? (await unpackPackages(cache, release, onProgress));
 }
 
-/** Looks for Debian's layout below `prefix`; undefined unless both Erlang and RabbitMQ are whole. */
+/** Finds Debian's layout below `prefix`; undefined unless both Erlang and RabbitMQ are complete. */
 async function binariesUnder(prefix: string, unpacked: boolean): Promise<RabbitmqBinaries | undefined> {
   const erlangRoot = path.join(prefix, "usr/lib/erlang");
   const rabbitmqRoot = path.join(prefix, "usr/lib/rabbitmq/lib");
@@ -90,8 +90,8 @@ async function cachedBinaries(cache: string, release: string): Promise<RabbitmqB
 }
 
 /**
- * No lock: each process unpacks under a name of its own and renames when whole. Of two that race, the second finds the
- * name taken and uses what the first made.
+ * No lock: each process unpacks under its own name and renames the result when it is complete. If two race, the second finds the
+ * final name and uses the first one's result.
  */
 async function unpackPackages(
   cache: string,
@@ -99,7 +99,7 @@ async function unpackPackages(
   onProgress: (text: string) => void,
 ): Promise<RabbitmqBinaries> {
   if (!existsSync("/usr/bin/apt-get") || !existsSync("/usr/bin/dpkg")) {
-    throw new UserError("rabbitmq", "is not installed, and this system has no apt to bring it", useOtherBroker);
+    throw new UserError("rabbitmq", "is not installed, and this system has no apt to install it", useOtherBroker);
   }
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(path.join(cache, ".rabbitmq-"));
@@ -110,13 +110,13 @@ async function unpackPackages(
     const root = path.join(work, "root");
     for (const name of archives) await run("dpkg", ["-x", path.join(work, name), root]);
     const unpacked = await binariesUnder(root, true);
-    if (!unpacked) throw new UserError("rabbitmq", `${archives.join(" ")} hold no broker`, useOtherBroker);
+    if (!unpacked) throw new UserError("rabbitmq", `${archives.join(" ")} contain no broker`, useOtherBroker);
     const place = path.join(cache, `rabbitmq-${unpacked.version}-${release}`);
     await rename(root, place).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
     });
     const binaries = await binariesUnder(place, true);
-    if (!binaries) throw new UserError(place, "is not whole", `remove it and try again: rm -r ${place}`);
+    if (!binaries) throw new UserError(place, "is incomplete", `remove it and try again: rm -r ${place}`);
     return binaries;
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -127,7 +127,7 @@ async function downloadPackages(directory: string): Promise<void> {
   const options = { cwd: directory, env: { ...process.env, LC_ALL: "C.UTF-8" } };
   let lists: readonly string[] = [];
   if (!(await isKnown("rabbitmq-server", lists))) {
-    // The machine's own package lists are empty, as in a fresh container. Lists of our own need no root.
+    // The machine's own package lists are empty, as in a fresh container. Our own lists need no root.
     lists = ["-o", `Dir::State::lists=${directory}/lists`, "-o", `Dir::Cache=${directory}/cache`];
     await mkdir(path.join(directory, "lists/partial"), { recursive: true });
     await mkdir(path.join(directory, "cache/archives/partial"), { recursive: true });
@@ -142,7 +142,7 @@ async function downloadPackages(directory: string): Promise<void> {
     ],
     { ...options, maxBuffer: 16 << 20 },
   ).catch(refuse);
-  // Of all that the package would draw in, the broker itself runs on Erlang and OpenSSL's library alone.
+  // Of all the package's dependencies the broker itself needs only Erlang and OpenSSL's library.
   const wanted = /^(rabbitmq-server|erlang-[\w-]+|libssl3\w*)$/;
   const names = new Set(dependencies.stdout.split("\n").filter((line) => wanted.test(line)));
   await run("apt-get", [...lists, "-q", "download", ...names], { ...options, maxBuffer: 16 << 20 }).catch(refuse);
@@ -157,7 +157,7 @@ function refuse(error: Error & { stderr?: string }): never {
   const reason = error.stderr?.split("\n").find((line) => line.startsWith("E: ")) ?? error.message;
   throw new UserError(
     "rabbitmq",
-    `its packages can't be brought: ${reason}`,
+    `its packages can't be downloaded: ${reason}`,
     `check apt's sources, or ${useOtherBroker}`,
     {
       cause: error,

@@ -1,6 +1,6 @@
-/** A repeatable stream of random numbers: the same seed gives the same plan, on any machine. */
+/** A repeatable stream of random numbers: the same seed makes the same plan on any machine. */
 export interface Random {
-  /** A whole number from 0 to `limit` - 1. */
+  /** An integer from 0 to `limit` - 1. */
   below(limit: number): number;
   /** True with the given probability. */
   chance(probability: number): boolean;

@@ -4,7 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../agents/lib/errors.ts";
 
-/** The receiver queue folder of one PDS, as this process can read it. */
+/** The receiver queue folder of one PDS, as a path that this process can read. */
 export interface ReceiverFolder {
   readonly pds: string;
   readonly directory: string;
@@ -16,13 +16,13 @@ export interface Arrival {
   readonly file: string;
   readonly size: number;
   readonly sha256: string;
-  /** The kernel's change time: for a file renamed into place, the moment it arrived. Milliseconds since 1970. */
+  /** The kernel's change time: the arrival of a file that was renamed into place. Milliseconds since 1970. */
   readonly ctimeMs: number;
 }
 
 /**
- * The names in the folders that `wanted` accepts. Other files (earlier runs, a puller's temporary names) are none of a
- * run's business.
+ * The names in the folders that `wanted` accepts. Other files (earlier runs, a puller's temporary names) don't concern
+ * this run.
  */
 export async function listNames(
   folders: readonly ReceiverFolder[],
@@ -39,13 +39,13 @@ export async function listNames(
   return (await Promise.all(listings)).flat();
 }
 
-/** Everything about the files in the folders that `wanted` accepts, contents included: what really arrived. */
+/** The files in the folders that `wanted` accepts, with their contents: what really arrived. */
 export async function listArrivals(
   folders: readonly ReceiverFolder[],
   wanted: (file: string) => boolean,
 ): Promise<Arrival[]> {
   const arrivals: Arrival[] = [];
-  // One at a time: hundreds of files open at once gain nothing on one disk.
+  // One at a time: hundreds of open files bring nothing on one disk.
   for (const { pds, file, path } of await listNames(folders, wanted)) {
     const { size, ctimeMs } = await stat(path);
     arrivals.push({ pds, file, size, ctimeMs, sha256: await hashFile(path) });
@@ -60,8 +60,8 @@ async function hashFile(path: string): Promise<string> {
 }
 
 /**
- * Calls `onName` for whatever appears in (or leaves) a folder. A hint, to be quick: the system may have no watch to give
- * (`fs.inotify.max_user_instances`), or drop events when very many come at once. List as well.
+ * Calls `onName` for each name that appears in (or leaves) a folder. Only a hint, for speed: the system may have no watches left
+ * (`fs.inotify.max_user_instances`), or drop events when very many come at once. Callers must list the folder as well.
  */
 export function watchFolders(
   folders: readonly ReceiverFolder[],

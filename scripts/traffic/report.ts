@@ -8,9 +8,9 @@ import { publicSection } from "./public-report.ts";
 import type { PublicResult } from "./public-run.ts";
 
 const explanation: Record<Details["lost"][number]["after"], string> = {
-  written: "written, not announced: look at the announcers",
-  announced: "announced, not dispatched: look at the dispatcher",
-  dispatched: "dispatched, not pulled: look at the pullers and the dead letters",
+  written: "written, not announced: check the announcers",
+  announced: "announced, not dispatched: check the dispatcher",
+  dispatched: "dispatched, not pulled: check the pullers and the dead letters",
 };
 
 export interface ReportOptions {
@@ -18,15 +18,15 @@ export interface ReportOptions {
   readonly details: Details;
   /** Products of the plan. */
   readonly count: number;
-  /** Why the run ended, where it did not end by itself. */
+  /** Why the run stopped early. */
   readonly outcome: "complete" | "stalled" | "aborted";
   readonly color: boolean;
 }
 
-/** The table at the end of a run, then what is wrong, if anything is. Ends with a newline. */
+/** The table at the end of a run, followed by faults. Ends with a newline. */
 export const formatReport = (options: ReportOptions): string => formatSections([radarSection(options)], options.color);
 
-/** Both roads in one table, the one from the radar servers first; the public one is left out where it was not gone. */
+/** Both paths in one table, the radar path first; the public data server path only if it was used. */
 export function formatRoads(radar: ReportOptions, toPublic: PublicResult | undefined): string {
   if (!toPublic) return formatReport(radar);
   const { color } = radar;
@@ -55,7 +55,7 @@ function radarSection(options: ReportOptions): Section {
   };
 }
 
-/** Before a run, not after it: whether `writeAccount` will find a folder where it may write. */
+/** Checks before a run that `writeAccount` will be able to write. */
 export async function checkAccountFile(path: string): Promise<void> {
   const folder = dirname(resolve(path));
   const reason = await access(folder, constants.W_OK).catch((error: Error) => error.message);
@@ -67,7 +67,7 @@ export async function checkAccountFile(path: string): Promise<void> {
   if (isFolder) throw unwritable(path, "it is a folder");
 }
 
-/** What `--json` has: the account of the road from the radar servers, and that of the public one where it was gone. */
+/** The content of `--json`: the account of the radar path, and that of the public data server path if it was used. */
 export type WrittenAccount = Account & { readonly public?: PublicAccount };
 
 /** Writes the account as `--json` promises it, and nothing else. */
@@ -78,14 +78,14 @@ export async function writeAccount(path: string, account: WrittenAccount): Promi
 }
 
 function unwritable(path: string, reason: string): UserError {
-  return new UserError(path, `can't be written: ${reason}`, "give another file to --json");
+  return new UserError(path, `can't be written: ${reason}`, "name another file for --json");
 }
 
 function complain({ account, details, outcome }: ReportOptions): string[] {
-  // What was on its way then is not missing: it was not waited for.
-  if (outcome === "aborted") return ["ended before all was through"];
+  // Products in flight at that moment are not lost: the run did not wait for them.
+  if (outcome === "aborted") return ["stopped before everything had arrived"];
   const lines: string[] = [];
-  if (outcome === "stalled") lines.push("gave up: nothing moved any more");
+  if (outcome === "stalled") lines.push("gave up: nothing arrived any more");
   for (const { name, after } of details.lost.slice(0, namesShown)) lines.push(`lost: ${name} (${explanation[after]})`);
   lines.push(...andMore(details.lost.length));
   for (const { name, where } of details.repeated.slice(0, namesShown)) {
@@ -104,7 +104,7 @@ function complain({ account, details, outcome }: ReportOptions): string[] {
 function remark({ announcedAgain, tapGaps }: Details): string[] {
   const lines: string[] = [];
   if (announcedAgain > 0)
-    lines.push(`${announcedAgain} announcements were sent more than once: a sender in doubt sends again`);
+    lines.push(`${announcedAgain} announcements were sent more than once: agents resend what is unconfirmed`);
   if (tapGaps > 0) {
     lines.push(
       `the broker was away ${tapGaps === 1 ? "once" : `${tapGaps} times`} while counting: announced and dispatched are at least these numbers`,

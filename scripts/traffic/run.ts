@@ -10,18 +10,18 @@ import { writeProducts } from "./writer.ts";
 export interface RunOptions {
   readonly plan: ProductPlan;
   readonly samples: Samples;
-  /** The db tree of each URP as this process can write it, wherever the agents run. */
+  /** The db tree of each URP, as a path that this process can write. */
   readonly roots: Readonly<Record<string, string>>;
   readonly folders: readonly ReceiverFolder[];
   readonly tap: Tap;
   readonly signal: AbortSignal;
-  /** Where the live line goes. */
+  /** The stream of the progress line. */
   readonly stream: ProgressStream;
-  /** Seconds of the phases before this one; `products` is added. */
+  /** Seconds of the previous phases; `products` is added. */
   readonly seconds: Readonly<Record<string, number>>;
   readonly stallMs?: number;
   readonly onProgress?: (progress: Progress) => void;
-  /** Between the last arrival and the count, e.g. to stop what might still change the folders. */
+  /** Called between the last arrival and the count, e.g. to stop processes that might still change the folders. */
   readonly beforeCount?: () => Promise<void>;
 }
 
@@ -31,12 +31,12 @@ export interface RunResult {
   readonly outcome: Outcome;
 }
 
-/** Nothing moving for this long means that nothing will: longer than any agent's longest pause between tries. */
+/** Silence after which the run gives up: longer than any agent's longest pause between attempts. */
 const stallMsDefault = 20_000;
 
 /**
- * Sends a plan through: writes it, waits until it has come out at the other end, counts every product. Rejects where a tree
- * can't be written or a receiver folder can't be read; an aborted `signal` ends it early and counts what there is.
+ * Sends a plan: writes its files, waits until they have arrived at the receivers, and counts each product. Rejects if a tree
+ * can't be written or a receiver folder can't be read; an aborted `signal` stops it early and counts what has arrived.
  */
 export async function runProducts(options: RunOptions): Promise<RunResult> {
   const { plan, folders, tap } = options;
@@ -50,7 +50,7 @@ export async function runProducts(options: RunOptions): Promise<RunResult> {
   return { ...account({ plan, written, tap: tap.counts, arrivals, receivers, seconds }), outcome };
 }
 
-/** Whichever of the two fails ends the other. */
+/** If one of the two fails, the other is stopped. */
 async function writeAndWait(options: RunOptions) {
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);

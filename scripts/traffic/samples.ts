@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { UserError } from "../../agents/lib/errors.ts";
 
-/** The real radar products by file name; every product that is sent is made of pieces of them. */
+/** Real radar products by file name. All test products are made of slices of them. */
 export type Samples = ReadonlyMap<string, Buffer>;
 
 const folder = new URL("./samples/", import.meta.url);
 
-/** Reads the samples that `SHA256SUMS` lists and checks them: a damaged checkout is an error, not a strange product. */
+/** Reads the samples that `SHA256SUMS` lists and checks them, so that a damaged checkout is an error. */
 export async function loadSamples(): Promise<Samples> {
   const sums = (await readFile(new URL("SHA256SUMS", folder), "utf8")).trim().split("\n");
   const entries = sums.map(async (line): Promise<[string, Buffer]> => {
@@ -18,7 +18,7 @@ export async function loadSamples(): Promise<Samples> {
       throw new UserError(
         `scripts/traffic/samples/${name}`,
         `its SHA-256 is ${found}, SHA256SUMS says ${sum}`,
-        `git checkout scripts/traffic/samples brings the file back`,
+        `git checkout scripts/traffic/samples restores the file`,
       );
     }
     return [name, content];

@@ -4,25 +4,25 @@ import { type ChannelModel, type ConsumeMessage, connect, type RecoveringChannel
 import { fileNameOf } from "../../agents/lib/announcement.ts";
 import { codecs } from "../../agents/lib/codecs.ts";
 
-/** What went by on the exchange so far. Keys are file names with their reception stamp, as in the announcements. */
+/** What has passed the exchange so far. Keys are file names with their reception stamp, as in the announcements. */
 export interface TapCounts {
-  /** Announcements of the URPs by file: the host of the URL of each, more than one where it was announced again. */
+  /** Announcements of the URPs by file: the host of each one's URL. A repeated announcement adds another entry. */
   readonly announced: ReadonlyMap<string, readonly string[]>;
-  /** What the dispatcher let through by file, in the same way. */
+  /** What the dispatcher forwarded, by file, in the same form. */
   readonly dispatched: ReadonlyMap<string, readonly string[]>;
-  /** Times that the connection was lost: what went by meanwhile is not in the counts, which are then lower bounds. */
+  /** Number of connection losses. Messages that passed meanwhile are not counted, so counts are then lower bounds. */
   readonly tapGaps: number;
 }
 
 export interface TapOptions {
   /** `amqp://user:password@host:port/vhost`, or `amqps://…`. */
   readonly broker: string;
-  /** PEM of the CA that has signed the broker's certificate, for `amqps://`. */
+  /** PEM of the CA of the broker's certificate, for `amqps://`. */
   readonly ca?: string | undefined;
   readonly exchange: string;
-  /** Names the connection, so that whoever looks at the broker sees what it is for. The queue's name the broker gives. */
+  /** The connection's name, which shows its purpose at the broker. The broker names the queue. */
   readonly name: string;
-  /** What a URL's origin is called in the counts, e.g. `urp-1`; without an entry, by its host name. */
+  /** Names for URL origins in the counts, e.g. `urp-1`; by default the host name. */
   readonly hosts?: ReadonlyMap<string, string>;
 }
 
@@ -39,9 +39,9 @@ const heartbeatSeconds = 5;
 const closeTimeoutMs = 2000;
 
 /**
- * Listens to the announcements as one more consumer, on an exclusive queue of its own that goes with the connection: the
- * other consumers get what they would get without it. Rejects when the first connection fails; after that it reconnects
- * for ever and counts each gap.
+ * Subscribes to the announcements with its own exclusive queue, which the broker deletes with the connection. The
+ * other consumers are not affected. Rejects if the first connection fails; after that it reconnects
+ * forever and counts each gap.
  */
 export async function openTap(options: TapOptions): Promise<Tap> {
   const counts = { announced: new Map<string, string[]>(), dispatched: new Map<string, string[]>(), tapGaps: 0 };
@@ -49,7 +49,7 @@ export async function openTap(options: TapOptions): Promise<Tap> {
   const count = (message: ConsumeMessage | null): void => {
     if (message === null) return;
     const parsed = codecs.v00.parse({ body: message.content, headers: message.properties.headers ?? {} });
-    // Not an announcement: the agents' business (they dead-letter it), and no part of any product's count.
+    // Not an announcement: the agents dead-letter it, and it does not belong to any product.
     if (!parsed.ok) return;
     const kind = message.fields.routingKey.startsWith("v00.urp.input.") ? "announced" : "dispatched";
     const file = fileNameOf(parsed.value);
@@ -73,12 +73,12 @@ export async function openTap(options: TapOptions): Promise<Tap> {
   return Object.assign(events, { counts, close: () => closeConnection(connection) });
 }
 
-/** Where the broker's address has just moved nobody answers any more, and amqplib would wait for ever. */
+/** Milliseconds for a connection: amqplib would wait forever for an address that has just moved. */
 export async function closeConnection(connection: RecoveringChannelModel): Promise<void> {
   await Promise.race([connection.close(), sleep(closeTimeoutMs, undefined, { ref: false })]);
 }
 
-/** A connection that is made again whenever it is lost, and set up anew. Rejects when the first one fails. */
+/** A connection that reconnects and repeats its setup whenever it is lost. Rejects if the first attempt fails. */
 export async function connectForEver(
   { broker, ca, name }: Pick<TapOptions, "broker" | "ca" | "name">,
   setup: (model: ChannelModel) => Promise<void>,
@@ -93,7 +93,7 @@ export async function connectForEver(
       setup,
     },
   });
-  // Every loss is followed by another try; an "error" without a listener would end the process instead.
+  // Each loss is followed by another attempt; an "error" event without a listener would end the process.
   connection.on("error", () => {});
   return connection;
 }

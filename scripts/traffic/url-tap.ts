@@ -3,11 +3,11 @@ import type { ChannelModel } from "amqplib";
 import { codecs } from "../../agents/lib/codecs.ts";
 import { closeConnection, connectForEver, type TapOptions } from "./tap.ts";
 
-/** What was announced to the public so far. */
+/** What has been announced to the public so far. */
 export interface UrlCounts {
-  /** Times that a product's URL went by, by its last part. */
+  /** Number of announcements by the last part of a product's URL. */
   readonly announced: ReadonlyMap<string, number>;
-  /** Times that the connection was lost: what went by meanwhile is not in the counts, which are then lower bounds. */
+  /** Number of connection losses. Messages that passed meanwhile are not counted, so counts are then lower bounds. */
   readonly tapGaps: number;
 }
 
@@ -17,8 +17,8 @@ export interface UrlTap extends EventEmitter<{ announced: [name: string] }> {
 }
 
 /**
- * Listens to URLs that go to the public under a topic, on an exclusive queue that goes with the connection. Rejects when the first
- * connection fails; after that it reconnects for ever and counts each gap.
+ * Subscribes to the public URLs of a topic, with an exclusive queue that the broker deletes with the connection. Rejects if the first
+ * connection fails; after that it reconnects forever and counts each gap.
  */
 export async function openUrlTap(options: Omit<TapOptions, "hosts"> & { readonly topic: string }): Promise<UrlTap> {
   const counts = { announced: new Map<string, number>(), tapGaps: 0 };
@@ -29,7 +29,7 @@ export async function openUrlTap(options: Omit<TapOptions, "hosts"> & { readonly
     await channel.bindQueue(queue, options.exchange, `${options.topic}.#`);
     const count = (body: Buffer): void => {
       const parsed = codecs.exp.parse({ body });
-      // Not a URL: none of a run's products.
+      // Not a URL, so not one of this run's products.
       if (!parsed.ok) return;
       const name = decodeURIComponent(parsed.value.relPath.split("/").at(-1) ?? "");
       counts.announced.set(name, (counts.announced.get(name) ?? 0) + 1);

@@ -93,7 +93,7 @@ describe("a person's own files", () => {
   test.each([
     ["a folder", [""], /is a folder/],
     ["a missing file", ["none"], /none/],
-    ["two files of one name", ["one", "./one"], /two of the files/],
+    ["two files of one name", ["one", "./one"], /two of the given files/],
     ["a name too long for a product", ["x".repeat(220)], /at most 255/],
   ])("that can't be sent are refused by name: %s", async (_case, names, message) => {
     for (const name of names) if (name !== "" && name !== "none") await writeFile(join(folder, name), "x");

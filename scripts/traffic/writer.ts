@@ -6,7 +6,7 @@ import { makeContent } from "./content.ts";
 import type { ProductCopy, ProductPlan } from "./plan.ts";
 import type { Samples } from "./samples.ts";
 
-/** One copy that is complete in its db tree. */
+/** A complete copy in a db tree. */
 export interface WrittenCopy {
   readonly urp: string;
   readonly file: string;
@@ -15,7 +15,7 @@ export interface WrittenCopy {
 }
 
 export interface WriterOptions {
-  /** The db tree of each URP, e.g. `{"urp-1": "/apps/px/db"}`: must exist; folders below are made as they are needed. */
+  /** The db tree of each URP, e.g. `{"urp-1": "/apps/px/db"}`. Must exist; folders below are created on demand. */
   readonly roots: Readonly<Record<string, string>>;
   readonly samples: Samples;
   readonly signal?: AbortSignal;
@@ -24,13 +24,13 @@ export interface WriterOptions {
 
 const fileMode = 0o644;
 const folderMode = 0o755;
-/** In-place files are written in pieces of this size, so that a reader who does not wait for the close sees half a product. */
+/** In-place files are written in chunks of this size, so that a reader that does not wait for the close sees an incomplete product. */
 const pieceBytes = 65_536;
 
 /**
- * Writes a plan into the db trees, each copy at its own time counted from the call, so that a slow write delays no other.
- * Nothing is fsynced: the sources of the real system don't either. Rejects with the first failure, after the writes
- * under way have ended; an aborted `signal` ends it early and returns what was written.
+ * Writes a plan into the db trees, each copy at its own time after the call, so that a slow write delays no other.
+ * Like the real radar software it does not fsync. Rejects with the first failure, after the writes
+ * in progress have ended; an aborted `signal` stops it early and returns what was written.
  */
 export async function writeProducts(plan: ProductPlan, options: WriterOptions): Promise<WrittenCopy[]> {
   const copies = plan.products.flatMap((product) => product.copies).sort((one, other) => one.atMs - other.atMs);
@@ -60,7 +60,7 @@ export async function writeProducts(plan: ProductPlan, options: WriterOptions): 
   return written;
 }
 
-/** Where files that are renamed into place are written first: beside the tree, so that nobody who watches it sees them. */
+/** The folder in which files to be renamed are written first: beside the tree, so that its watchers don't see them. */
 function stagingOf(root: string): string {
   return `${root}.incoming`;
 }
@@ -69,7 +69,7 @@ export async function removeStaging(roots: WriterOptions["roots"]): Promise<void
   await Promise.all(Object.values(roots).map((root) => rm(stagingOf(root), { recursive: true, force: true })));
 }
 
-/** Writes one copy now, in the way that its plan says. Rejects where it can't. */
+/** Writes one copy now, in the way of its plan. Rejects if it can't. */
 export async function writeCopy(
   copy: Omit<ProductCopy, "sha256" | "atMs">,
   { roots, samples }: Pick<WriterOptions, "roots" | "samples">,
@@ -95,7 +95,7 @@ async function bytesOf(content: ProductCopy["content"], samples: Samples): Promi
   return "recipe" in content ? makeContent(content.recipe, samples) : readFile(content.ownFile);
 }
 
-/** Folders and files are readable for the web server and the announcer whatever the umask of this process is. */
+/** Makes folders and files readable for the web server and the announcer, whatever this process's umask is. */
 async function makeFolder(path: string): Promise<void> {
   const firstMade = await mkdir(path, { recursive: true });
   if (firstMade === undefined) return;
@@ -103,7 +103,7 @@ async function makeFolder(path: string): Promise<void> {
 }
 
 async function writeFileInPieces(path: string, content: Buffer): Promise<void> {
-  // "wx": a run never touches a file that is there already.
+  // "wx": a run never touches an existing file.
   const file = await open(path, "wx");
   try {
     await file.chmod(fileMode);
@@ -115,12 +115,12 @@ async function writeFileInPieces(path: string, content: Buffer): Promise<void> {
   }
 }
 
-/** A fault of the disk that a person can mend, as one; another error as it is. */
+/** Turns a disk error that the user can fix into a UserError; returns other errors unchanged. */
 export function asUserError(error: unknown): unknown {
   if (!(error instanceof Error && "code" in error && "path" in error)) return error;
   const remedies: Record<string, string> = {
-    ENOSPC: "make room on its file system",
-    EACCES: "run as a user who may write there",
+    ENOSPC: "free some space on its file system",
+    EACCES: "run as a user with write permission there",
     EEXIST: "it was sent before; remove it, or send the file under another name",
   };
   const remedy = remedies[String(error.code)];

@@ -13,17 +13,17 @@ export interface Login {
   readonly port: number;
   readonly identityFile: string;
   readonly knownHostsFile: string | undefined;
-  /** Where ssh notes the key of a host that it meets for the first time; the stack pins it from there. */
+  /** The file where ssh records the key of a host at first contact; the stack pins it from there. */
   readonly firstContactFile: string;
 }
 
-/** Milliseconds for one host's whole answer; its broker's program starts an Erlang machine twice. */
+/** Milliseconds for one host's complete answer; its rabbitmqctl starts an Erlang VM twice. */
 const answerTimeoutMs = 60_000;
 const dialTimeoutSeconds = 5;
 
 /**
- * Asks every host what it is, all at once, and changes nothing on them.
- * @throws UserError that names every host that could not be asked, and why
+ * Reads all hosts in parallel, and changes nothing on them.
+ * @throws UserError that names all hosts that could not be read, and why
  */
 export async function askHosts(hosts: readonly string[], login: Login): Promise<AskedHost[]> {
   await mkdir(dirname(login.firstContactFile), { recursive: true });
@@ -56,7 +56,7 @@ function connectionOf(login: Login, given: string, address: string): Connection 
     UserKnownHostsFile: resolve(knownHostsFile ?? firstContactFile),
     StrictHostKeyChecking: knownHostsFile ? "yes" : "accept-new",
     HostKeyAlgorithms: "^ssh-ed25519",
-    // As the stack's own ssh configuration notes keys.
+    // In the format of the stack's own ssh configuration.
     ...(knownHostsFile ? {} : { HostKeyAlias: address }),
     Port: String(port),
     ControlPath: "none",
@@ -78,15 +78,15 @@ function noAnswer(given: string, login: Login, said: string): UserError {
   if (/a password is required|sudo:/.test(said)) {
     return new UserError(
       given,
-      `${login.user} may not become root: ${said}`,
-      `log in as root (--user root), or let ${login.user} use sudo without a password while you adopt`,
+      `${login.user} can't become root: ${said}`,
+      `log in as root (--user root), or let ${login.user} use sudo without a password during adopt`,
     );
   }
   if (/Permission denied/.test(said)) {
     return new UserError(
       given,
-      `ssh lets nobody in as ${login.user} with ${login.identityFile}: ${said}`,
-      "give --user and --identity, and put the public half of the key on the host",
+      `ssh login failed as ${login.user} with ${login.identityFile}: ${said}`,
+      "give --user and --identity, and install the public key on the host",
     );
   }
   if (/Host key verification failed/.test(said)) {
@@ -98,7 +98,7 @@ function noAnswer(given: string, login: Login, said: string): UserError {
   }
   return new UserError(
     given,
-    `can't be asked: ${said}`,
-    "see that the host is up and reached by ssh from here, on the port of --port",
+    `can't be read: ${said}`,
+    "check that the host is up and that ssh reaches it from here, on the port of --port",
   );
 }

@@ -21,7 +21,7 @@ describe("given passwords", () => {
 
   it.each(["hunter2", '["hunter2"]', '{"root": ["hunter2"]}'])("are refused without being shown: %s", async (text) => {
     const refused = await readPasswords(fileOf(text)).catch((error: Error) => error);
-    expect(String(refused)).toMatch(/is no such list/);
+    expect(String(refused)).toMatch(/is not a list of passwords/);
     expect(`${refused} ${(refused as Error).cause ?? ""}`).not.toContain("hunter2");
   });
 

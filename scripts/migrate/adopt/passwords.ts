@@ -5,8 +5,8 @@ import { UserError } from "../../../agents/lib/errors.ts";
 import type { GivenPasswords } from "../../../infra/adopt/passwords.ts";
 
 /**
- * Passwords that can't be read back from a broker, by user: a JSON object from a file, or from standard input for `-`.
- * @throws UserError that never shows what was read
+ * Passwords by user, which a broker does not reveal: a JSON object from a file, or from standard input for `-`.
+ * @throws UserError that never shows the content
  */
 export async function readPasswords(file: string | undefined): Promise<GivenPasswords> {
   if (file === undefined) return {};
@@ -21,7 +21,7 @@ export async function readPasswords(file: string | undefined): Promise<GivenPass
   try {
     return z.record(z.string(), z.string()).parse(JSON.parse(content));
   } catch {
-    // The cause is kept out: it may hold a part of what was read.
-    throw new UserError("--passwords", `${file === "-" ? "standard input" : file} is no such list`, remedy);
+    // Without the cause, which may contain a part of the content.
+    throw new UserError("--passwords", `${file === "-" ? "standard input" : file} is not a list of passwords`, remedy);
   }
 }

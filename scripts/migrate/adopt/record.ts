@@ -12,8 +12,8 @@ export interface RecordOptions {
 }
 
 /**
- * What is recorded of other hosts, or of these at another time, would make a difference to be done of everything that is recorded now.
- * @throws UserError where the stack has a state already
+ * With an older state, of these or other hosts, everything that is recorded now would appear as a change to be made.
+ * @throws UserError where the stack already has a state
  */
 export async function requireNoState({ stack, toolchain }: Omit<RecordOptions, "say">): Promise<void> {
   const stacks = JSON.parse(await readPulumi(["stack", "ls", "--json"], { stack, toolchain })) as StackRow[];
@@ -21,21 +21,21 @@ export async function requireNoState({ stack, toolchain }: Omit<RecordOptions, "
   if (!found?.resourceCount) return;
   throw new UserError(
     `stack ${stack}`,
-    `has a state already, of ${found.resourceCount} resources`,
-    `another -s STACK; or ${forgetting(stack)}`,
+    `already has a state, of ${found.resourceCount} resources`,
+    `choose another -s STACK; or ${forgetting(stack)}`,
   );
 }
 
-/** No host is touched by it. */
+/** Removes the state; touches no host. */
 const forgetting = (stack: string): string =>
-  `have the state forgotten: ./warren pulumi stack rm --yes --force --preserve-config --stack ${stack}`;
+  `remove the state: ./warren pulumi stack rm --yes --force --preserve-config --stack ${stack}`;
 
 interface StackRow {
   readonly name: string;
   readonly resourceCount?: number;
 }
 
-/** Puts the secrets into the stack, encrypted, each through standard input. The stack's file must be there. */
+/** Stores the secrets in the stack, encrypted, each through standard input. The stack's file must exist. */
 export async function storeSecrets({ secrets }: AdoptedStack, { stack, toolchain, say }: RecordOptions): Promise<void> {
   await ensureStack(stack, { toolchain });
   const entries = [
@@ -55,15 +55,15 @@ export async function storeSecrets({ secrets }: AdoptedStack, { stack, toolchain
       stack,
       toolchain,
     });
-    // The engine takes one line's end off what it reads.
+    // The engine strips one newline from its input.
     const { exitCode, stderr } = await run(command, `${value}\n`);
     if (exitCode !== 0) throw new UserError(`secret ${path}`, stderr.trim());
   }
 }
 
 /**
- * Records in the stack's state what is on the hosts: an `up` in which nothing is to be done but to note it. Then asks the hosts again.
- * @throws UserError with the engine's words where something differs from what was read
+ * Records the hosts' configuration in the stack's state: an `up` that changes no host. Then reads the hosts again.
+ * @throws UserError with the engine's message where something differs from what was read
  */
 export async function recordState({ stack, toolchain, say }: RecordOptions): Promise<void> {
   const operate = async (words: readonly string[], what: string, remedy: string) => {
@@ -76,14 +76,18 @@ export async function recordState({ stack, toolchain, say }: RecordOptions): Pro
       remedy,
     );
   };
-  const again = `what is recorded stays: see ./warren preview -s ${stack}; to begin anew, ${forgetting(stack)}, and --force`;
-  say("recording what is there");
-  await operate(["up", "--yes", "--skip-preview", "--suppress-outputs"], "what is there could not be recorded", again);
-  say("asking the hosts once more");
-  await operate(["preview", "--expect-no-changes"], "the hosts are not as they were read", again);
+  const again = `the record stays: see ./warren preview -s ${stack}; to start over, ${forgetting(stack)}, and --force`;
+  say("recording the current configuration");
+  await operate(
+    ["up", "--yes", "--skip-preview", "--suppress-outputs"],
+    "could not record the current configuration",
+    again,
+  );
+  say("reading the hosts again");
+  await operate(["preview", "--expect-no-changes"], "the hosts have changed since they were read", again);
 }
 
-/** What the engine says at the end, without the steps before, and without warnings. */
+/** The engine's final message, without the steps before it and without warnings. */
 function diagnosticsOf(said: string): string {
   const at = said.indexOf("Diagnostics:");
   const lines = said.slice(Math.max(0, at)).split("\n");

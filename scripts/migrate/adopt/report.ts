@@ -1,7 +1,7 @@
 import type { AdoptedStack } from "../../../infra/adopt/stack.ts";
 import { formatColumns } from "../../lib/table.ts";
 
-/** The tables that a person reads: what was found and what became of it, then what could not be expressed. */
+/** The tables for people: what was found and what became of it, then what could not be expressed. */
 export function formatAdoption({ counts, unexpressed }: AdoptedStack): string {
   const rows = [["", "found", "in the stack", ""], ...counts.map(countRow)];
   const isNumber = (column: number) => column === 1 || column === 2;
@@ -16,7 +16,7 @@ export function formatAdoption({ counts, unexpressed }: AdoptedStack): string {
   return `${[table, ...head].join("\n")}\n`;
 }
 
-/** So many names fit beside the numbers. */
+/** Names shown beside the numbers. */
 const namesMax = 6;
 
 function countRow({ kind, found, adopted, names }: AdoptedStack["counts"][number]): string[] {

@@ -1,10 +1,10 @@
 import { basename, dirname, join } from "node:path";
 import type { Fault, Place } from "./findings.ts";
 
-/** One option as Sundew read it: the words of a line, split at blanks. */
+/** One option as Sundew read it: a line, split at blanks. */
 export interface ConfLine extends Place {
   readonly option: string;
-  /** What follows the option; never empty. */
+  /** The option's values; never empty. */
   readonly words: readonly [string, ...string[]];
 }
 
@@ -16,14 +16,14 @@ export interface Conf {
 /** The bytes of a file. Rejects as `fs.readFile` does. */
 export type ReadBytes = (file: string) => Promise<Uint8Array>;
 
-/** Files that include files, deep: a circle is told by it. */
+/** Depth of included files; a circle exceeds it. */
 const depthMax = 8;
-/** All together: one that includes itself ten times would be a hundred million. */
+/** Number of included files: one that includes itself ten times would make a hundred million. */
 const includesMax = 1000;
 
 /**
- * Reads a file of `etc/tx` or `etc/rx` as Sundew did: `px.conf` in the folder above goes before it, `include` (of senders) is replaced by
- * what that file says. Lines that begin with `#`, and those of one word, say nothing.
+ * Reads a file of `etc/tx` or `etc/rx` as Sundew did: `px.conf` in the folder above comes first, and `include` (of senders) is replaced by
+ * the included file. Lines that begin with `#`, and those of one word, are ignored.
  */
 export async function readConf(file: string, agent: "sender" | "receiver", read: ReadBytes): Promise<Conf> {
   const lines: ConfLine[] = [];
@@ -71,12 +71,12 @@ async function include(reading: Reading, place: Place, name: string, depth: numb
   if (reading.includesCount > includesMax) {
     const isFirst = reading.includesCount === includesMax + 1;
     const message = `include ${name}: more than ${includesMax} files are included`;
-    if (isFirst) faults.push({ ...place, message, remedy: "a file includes itself, or all others: take that out" });
+    if (isFirst) faults.push({ ...place, message, remedy: "a file includes itself, or all others: remove that line" });
     return;
   }
   if (depth >= depthMax) {
     const message = `include ${name}: more than ${depthMax} files deep`;
-    faults.push({ ...place, message, remedy: "a file includes itself: take that out" });
+    faults.push({ ...place, message, remedy: "a file includes itself: remove that line" });
     return;
   }
   const bytes = await reading.read(included).catch((error: Error) => {

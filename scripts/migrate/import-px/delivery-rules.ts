@@ -3,7 +3,7 @@ import type { ConfLine } from "./conf.ts";
 import type { Draft } from "./draft.ts";
 import type { Place } from "./findings.ts";
 
-/** What `directory` and `filename` said last; each included file begins with those of the file that includes it. */
+/** The last values of `directory` and `filename`; an included file starts with those of the file that includes it. */
 interface State {
   readonly file: string;
   directory: ConfLine | undefined;
@@ -15,7 +15,7 @@ export interface DeliveryRules {
   readonly rules: readonly DeliveryRule[];
 }
 
-/** Accept and reject with the directory and the kind of name that held where they stand; imask and emask were asked first. */
+/** Accept and reject, with the directory and kind of name in force at their line; imask and emask came first. */
 export function deliveryRules(draft: Draft, whole: Place): DeliveryRules {
   const lines = draft.linesOf(["directory", "filename", "accept", "reject", "imask", "emask"]);
   const placed: { line: ConfLine; directory: ConfLine | undefined; filename: ConfLine | undefined }[] = [];
@@ -33,7 +33,7 @@ export function deliveryRules(draft: Draft, whole: Place): DeliveryRules {
   const isAbsolute = paths.length > 0 && paths.every(({ words: [path] }) => path.startsWith("//"));
   const mixed = isAbsolute ? undefined : paths.find(({ words: [path] }) => path.startsWith("//"));
   if (mixed) {
-    const remedy = "two configs, one for each: the agent has one root for all its directories";
+    const remedy = "make two configs, one for each: the agent has one root for all its directories";
     draft.fault(mixed, `directory ${mixed.words[0]}: is absolute, and others are not`, remedy);
   }
   const rules = [...placed.filter(({ line }) => isOlder(line)), ...placed.filter(({ line }) => !isOlder(line))].flatMap(
@@ -51,7 +51,7 @@ export function deliveryRules(draft: Draft, whole: Place): DeliveryRules {
 function enter(states: State[], file: string, main: string): State[] {
   const known = states.findIndex((state) => state.file === file);
   if (known >= 0) return states.slice(0, known + 1);
-  // px.conf goes before the file, and leaves nothing of this to it.
+  // px.conf comes before the file, and its values of these don't carry over.
   const above = file === main ? undefined : states.at(-1);
   return [...(above ? states : []), { file, directory: above?.directory, filename: above?.filename }];
 }
@@ -59,21 +59,21 @@ function enter(states: State[], file: string, main: string): State[] {
 const isAccept = ({ option }: ConfLine) => option === "accept" || option === "imask";
 const isOlder = ({ option }: ConfLine) => option === "imask" || option === "emask";
 
-/** `/folder` is from where the login begins, `//folder` is absolute. */
+/** `/folder` is relative to the login folder, `//folder` is absolute. */
 function directoryOf(draft: Draft, line: ConfLine | undefined): string | undefined {
   if (!line || line.words[0] === ".") return undefined;
   const [path] = line.words;
   if (!path.startsWith("/")) {
-    const why = `Sundew cut the first character off: files went to ${path.slice(1)}; the agent takes it as it is`;
+    const why = `Sundew cut off the first character: files went to ${path.slice(1)}; the agent uses it unchanged`;
     draft.find(line, {
       kind: "unexpressed",
       why,
-      remedy: "say what is meant: /FOLDER, or //FOLDER for an absolute one",
+      remedy: "write what is meant: /FOLDER, or //FOLDER for an absolute one",
     });
   }
   if (path.includes("${") && draft.flag("dir_pattern") !== true) {
     const why = "without dir_pattern Sundew took $" + "{…} as it stands; the agent fills it in";
-    draft.find(line, { kind: "unexpressed", why, remedy: "see that this is what is meant" });
+    draft.find(line, { kind: "unexpressed", why, remedy: "check that this is what is meant" });
   }
   return path.split("/").filter(Boolean).join("/") || undefined;
 }

@@ -4,7 +4,7 @@ import type { Fault, Finding } from "./findings.ts";
 import { type Left, unknownOption } from "./options.ts";
 import { globToPattern, toPattern } from "./python-pattern.ts";
 
-/** Words that Sundew took for true; every other one was false. */
+/** Values that Sundew read as true; all others were false. */
 const trueWords = ["True", "true", "yes", "on", "Yes", "YES", "TRUE", "ON", "1", "On"];
 const falseWords = ["False", "false", "no", "off", "No", "NO", "FALSE", "OFF", "0", "Off"];
 const manyTimes = new Set([
@@ -20,12 +20,12 @@ const manyTimes = new Set([
   "filename",
 ]);
 
-/** The lines of one old file, read option by option; what is found on the way is kept. */
+/** The lines of one old file, read option by option; collects findings. */
 export class Draft {
   readonly findings: Finding[] = [];
   readonly faults: Fault[] = [];
   readonly #lines: readonly ConfLine[];
-  /** The last line of each option counts, as it did. */
+  /** The last line of each option wins, as in Sundew. */
   readonly #last = new Map<string, ConfLine>();
   readonly #read = new Set<string>();
 
@@ -34,14 +34,14 @@ export class Draft {
     for (const line of this.#lines) {
       const before = this.#last.get(line.option);
       if (before && !manyTimes.has(line.option) && before.line !== line.line) {
-        const why = `${line.file}:${line.line} says it again, and the later one counts, as it did`;
-        this.find(before, { kind: "noted", why, remedy: "take the earlier line out" });
+        const why = `${line.file}:${line.line} sets it again, and the later line wins, as in Sundew`;
+        this.find(before, { kind: "noted", why, remedy: "remove the earlier line" });
       }
       this.#last.set(line.option, line);
     }
   }
 
-  /** The line that counts. */
+  /** The line that wins. */
   lineOf(option: string): ConfLine | undefined {
     this.#read.add(option);
     return this.#last.get(option);
@@ -56,31 +56,31 @@ export class Draft {
     if (!line) return undefined;
     const [word] = line.words;
     if (![...trueWords, ...falseWords].includes(word)) {
-      const why = `${word} is no truth value; Sundew took it for False, and so does this`;
-      this.find(line, { kind: "unexpressed", why, remedy: "say True or False, and import again" });
+      const why = `${word} is not a boolean; Sundew read it as False, and so does this`;
+      this.find(line, { kind: "unexpressed", why, remedy: "write True or False, and import again" });
     }
     return trueWords.includes(word);
   }
 
-  /** A whole number within bounds; a fault where it is none, a finding where it is cut to them. */
+  /** An integer within bounds; a fault where it is not a number, a finding where it is limited. */
   number(option: string, min: number, max: number): number | undefined {
     const line = this.lineOf(option);
     if (!line) return undefined;
     const [word] = line.words;
     if (!/^[+-]?\d+$/.test(word)) {
-      this.fault(line, `${option}: expected a whole number, got ${word}`, "say it in digits");
+      this.fault(line, `${option}: expected a whole number, got ${word}`, "write it in digits");
       return undefined;
     }
     const value = Number(word);
     const within = Math.min(max, Math.max(min, value));
     if (within !== value) {
-      const why = `the agent takes ${min} to ${max}: ${within} is written`;
-      this.find(line, { kind: "unexpressed", why, remedy: "see that this is enough" });
+      const why = `the agent accepts ${min} to ${max}: ${within} is written`;
+      this.find(line, { kind: "unexpressed", why, remedy: "check that this is enough" });
     }
     return within;
   }
 
-  /** accept and reject in their order; the older imask and emask were asked before them. */
+  /** accept and reject in their order; the older imask and emask come first. */
   rules(): FileRule[] {
     const lines = [...this.linesOf(["imask", "emask"]), ...this.linesOf(["accept", "reject"])];
     return lines.flatMap((line) => this.rule(line) ?? []);
@@ -92,7 +92,7 @@ export class Draft {
     return this.#lines.filter(({ option }) => options.includes(option));
   }
 
-  /** Undefined where it can be none; a fault says so. */
+  /** Undefined where it can't be one, with a fault. */
   rule(line: ConfLine): FileRule | undefined {
     const [source] = line.words;
     const made = line.option.endsWith("mask") ? globToPattern(source) : toPattern(source);
@@ -100,15 +100,11 @@ export class Draft {
     const rule = fileRule.safeParse(made.ok ? (accepts ? { accept: made.value } : { reject: made.value }) : {});
     if (made.ok && rule.success) return rule.data;
     const reason = made.ok ? "is too long" : made.reason;
-    this.fault(
-      line,
-      `${line.option} ${source}: ${reason}`,
-      "write the pattern in other words; a rule can't be left out",
-    );
+    this.fault(line, `${line.option} ${source}: ${reason}`, "write the pattern another way; a rule can't be left out");
     return undefined;
   }
 
-  /** Every line that nobody has asked for, with what becomes of it. */
+  /** All lines that were not used, with what becomes of them. */
   leaveRest(left: ReadonlyMap<string, Left>): void {
     for (const line of this.#lines) {
       if (!this.#read.has(line.option)) this.find(line, left.get(line.option) ?? unknownOption);
@@ -130,7 +126,7 @@ export class Draft {
       this.fault(
         line,
         "destination: expected PROTOCOL://USER:PASSWORD@HOST/…",
-        "say user, password and host by options of their own",
+        "use the options user, password and host instead",
       );
       return [];
     }

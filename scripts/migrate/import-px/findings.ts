@@ -1,20 +1,20 @@
 /** One line of an old file, or of a file that it includes. */
 export interface Place {
   readonly file: string;
-  /** Counts from 1; 0: the file as a whole. */
+  /** From 1; 0: the whole file. */
   readonly line: number;
 }
 
-/** What becomes of a line that has no place in an agent's config as it stands. */
+/** What becomes of a line that has no equivalent in an agent's config. */
 export interface Finding extends Place {
   readonly option: string;
-  /** unexpressed: the agent doesn't do what the line asked for. noted: what is left out or told otherwise takes nothing away. */
+  /** unexpressed: the agent does not do what the line asked for. noted: nothing is lost by the omission or change. */
   readonly kind: "unexpressed" | "noted";
   readonly why: string;
   readonly remedy: string;
 }
 
-/** What keeps a file from being imported at all. */
+/** What prevents the import of a file. */
 export interface Fault extends Place {
   readonly message: string;
   readonly remedy: string;

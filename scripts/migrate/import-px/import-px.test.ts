@@ -84,7 +84,7 @@ test("what is written can be run: the agents take it, passwords lie beside it fo
 
 test("what is there is not written over, unless it is asked for", async () => {
   expect((await imported([notify], { output: folder })).code).toBe(2);
-  await expect(imported([notify], { output: folder })).rejects.toThrow("is there already");
+  await expect(imported([notify], { output: folder })).rejects.toThrow("already exists");
   expect((await imported([notify], { output: folder, force: true })).code).toBe(2);
 });
 

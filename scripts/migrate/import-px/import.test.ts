@@ -137,7 +137,7 @@ test.each<[string, string[], string]>([
   ["no host", least.filter((line) => !line.startsWith("host")), "/px/etc/tx/x.conf:0 has no host"],
   ["no user", least.filter((line) => !line.startsWith("user")), "/px/etc/tx/x.conf:0 has no user"],
   ["no exchange", least.filter((line) => !line.startsWith("exchange_n")), "/px/etc/tx/x.conf:0 has no exchange_name"],
-  ["nothing accepted", least.slice(0, -1), "/px/etc/tx/x.conf:0 accepts no file: it would remove all"],
+  ["nothing accepted", least.slice(0, -1), "/px/etc/tx/x.conf:0 accepts no file: it would delete all files"],
   [
     "an exchange of headers",
     [...least, "exchange_type headers"],
@@ -145,7 +145,7 @@ test.each<[string, string[], string]>([
   ],
   ["no number", [...least, "batch many"], "/px/etc/tx/x.conf:8 batch: expected a whole number, got many"],
   ["no port", [...least, "port 5672/tcp"], "/px/etc/tx/x.conf:8 port: expected a whole number, got 5672/tcp"],
-  ["no pattern", [...least, "reject ("], "/px/etc/tx/x.conf:8 reject (: is no regular expression"],
+  ["no pattern", [...least, "reject ("], "/px/etc/tx/x.conf:8 reject (: is not a regular expression"],
   ["no URL", [...least, "destination b"], "/px/etc/tx/x.conf:8 destination: expected PROTOCOL://USER:PASSWORD@HOST/…"],
   [
     "a key without a capture",
@@ -180,7 +180,7 @@ test("outside of tx and rx somebody has to say what it is", async () => {
   expect(made).toMatchObject({
     agent: undefined,
     config: undefined,
-    faults: [{ remedy: "say it: --as sender or --as receiver" }],
+    faults: [{ remedy: "give --as sender or --as receiver" }],
   });
   expect((await importFile("/tmp/x.conf", { ...options, agent: "receiver" }, read)).config).toBeDefined();
 });

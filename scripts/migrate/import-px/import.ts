@@ -10,7 +10,7 @@ import { importSender } from "./sender.ts";
 export type Agent = "sender" | "receiver";
 
 export interface ImportOptions {
-  /** Undefined: told by the file's folder, `tx` or `rx`. */
+  /** Undefined: from the file's folder, `tx` or `rx`. */
   readonly agent: Agent | undefined;
   readonly root: string;
   readonly metricsPort: number;
@@ -20,9 +20,9 @@ export interface ImportOptions {
 export interface Imported {
   readonly file: string;
   readonly name: string;
-  /** Undefined where nothing says whether it is a sender's or a receiver's. */
+  /** Undefined if it is not known whether it is a sender's or a receiver's. */
   readonly agent: Agent | undefined;
-  /** Undefined where there are faults. */
+  /** Undefined if there are faults. */
   readonly config: Readonly<Record<string, unknown>> | undefined;
   readonly password: string | undefined;
   /** In the order of their lines. */
@@ -30,14 +30,14 @@ export interface Imported {
   readonly faults: readonly Fault[];
 }
 
-/** Reads one old file. What is wrong with it is told in the answer. */
+/** Reads one old file. Its errors are part of the result. */
 export async function importFile(file: string, options: ImportOptions, read: ReadBytes): Promise<Imported> {
   const name = basename(file).replace(/\.conf$/, "");
   const agent = options.agent ?? agentOf(file);
   const nothing = { file, name, agent, config: undefined, password: undefined, findings: [] };
   if (!agent) {
     const message = "is in neither of Sundew's folders, tx and rx: a sender's file, or a receiver's?";
-    return { ...nothing, faults: [{ file, line: 0, message, remedy: "say it: --as sender or --as receiver" }] };
+    return { ...nothing, faults: [{ file, line: 0, message, remedy: "give --as sender or --as receiver" }] };
   }
   const { lines, faults } = await readConf(file, agent, read);
   if (faults.length > 0) return { ...nothing, faults };
@@ -60,7 +60,7 @@ export async function importFile(file: string, options: ImportOptions, read: Rea
 
 type Maker = typeof importSender;
 
-/** Undefined where no agent does the work of such a file. */
+/** Undefined if no agent does the work of such a file. */
 function makerOf(agent: Agent, type: string | undefined, protocol: string | undefined, scripts: readonly string[]) {
   if (type === "amqp") return agent === "sender" ? importSender : importReceiver;
   const delivers = type === "single-file" || (type === "script" && scripts.some((name) => name.includes("sftp_amqp")));

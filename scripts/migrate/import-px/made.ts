@@ -1,7 +1,7 @@
 import type { Draft } from "./draft.ts";
 import type { Place } from "./findings.ts";
 
-/** What the old file does not say. */
+/** What the old file does not contain. */
 export interface Target {
   readonly name: string;
   /** PXROOT: the folder of txq and rxq. */
@@ -9,13 +9,13 @@ export interface Target {
   readonly metricsPort: number;
 }
 
-/** An agent's config, and the password that it names a file for. */
+/** An agent's config, and the content of its password file. */
 export interface Made {
   readonly config: Readonly<Record<string, unknown>>;
   readonly password: string | undefined;
 }
 
-/** What the agent's own schema has against a config, at the lines that it comes from; nothing where those have a fault already. */
+/** Errors of the agent's own schema, at the lines that they come from; none where those lines already have a fault. */
 export function tellIssues(
   draft: Draft,
   whole: Place,
@@ -27,6 +27,6 @@ export function tellIssues(
     const option = options[String(path[0])];
     const line = option === undefined ? undefined : draft.lineOf(option);
     const what = option ?? path.map(String).join(".");
-    draft.fault(line ?? whole, `${what}: ${message}`, "say it so that the agent can");
+    draft.fault(line ?? whole, `${what}: ${message}`, "write a value that the agent accepts");
   }
 }

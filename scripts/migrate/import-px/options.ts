@@ -1,4 +1,4 @@
-/** What becomes of an option that no value of an agent's config takes. */
+/** What becomes of options without an equivalent in an agent's config. */
 export interface Left {
   readonly kind: "unexpressed" | "noted";
   readonly why: string;
@@ -20,17 +20,17 @@ const ofSenders: readonly [string, Left][] = [
   ...each("purgeAlias", noted("says nothing by itself")),
   ...each("purge", {
     kind: "unexpressed",
-    why: "the agent removes no file for its age: what waits is sent when it can be again",
-    remedy: "where old files must not go out, remove them by cron: find TXQ -type f -mmin +MINUTES -delete",
+    why: "the agent deletes no file because of its age: waiting files are sent when the server is back",
+    remedy: "if old files must not be sent, delete them by cron: find TXQ -type f -mmin +MINUTES -delete",
   }),
   ...each("sorter", {
     kind: "unexpressed",
-    why: "the agent takes files by priority, then by time, as MultiKeysStringSorter did; it has no other order",
-    remedy: "see that whoever reads them needs no other order",
+    why: "the agent sends files by priority, then by time, as MultiKeysStringSorter did; it has no other order",
+    remedy: "check that their readers need no other order",
   }),
 ];
 
-/** Of a sender of type amqp. What Sundew's senderAMQP.py did not read is no loss. */
+/** For a sender of type amqp. Options that Sundew's senderAMQP.py did not read are no loss. */
 export const leftOfSender: ReadonlyMap<string, Left> = new Map([
   ...everywhere,
   ...ofSenders,
@@ -43,18 +43,17 @@ export const leftOfSender: ReadonlyMap<string, Left> = new Map([
   ...each("send_script", {
     kind: "unexpressed",
     why: "the agent runs no script; Sundew ran its top level when it read this file",
-    remedy: "look into the script; what it does to files has to happen before they are in the txq",
+    remedy: "read the script; what it does to files has to happen before they are in the txq",
   }),
 ]);
 
 const scripted: Left = {
   kind: "unexpressed",
   why: "the agent runs no script",
-  remedy:
-    "look into the script; what it does to files or names has to happen before they are in the txq, or by `fileName`",
+  remedy: "read the script; what it does to files or names has to happen before they are in the txq, or by `fileName`",
 };
 
-/** Of a sender that delivers. What Sundew's SenderFTP.py did not read is no loss. */
+/** For a sender that delivers. Options that Sundew's SenderFTP.py did not read are no loss. */
 export const leftOfDelivery: ReadonlyMap<string, Left> = new Map([
   ...everywhere,
   ...ofSenders,
@@ -64,23 +63,23 @@ export const leftOfDelivery: ReadonlyMap<string, Left> = new Map([
   ...each("patternMatching", noted("a sender that delivers asked accept and reject in any case")),
   ...each("kbytes_ps", {
     kind: "unexpressed",
-    why: "the agent sends as fast as the server takes",
-    remedy: "where the line must not be filled, limit it by tc on this host",
+    why: "the agent sends as fast as the server accepts",
+    remedy: "if the bandwidth must be limited, use tc on this host",
   }),
   ...each("timeout_send", {
     kind: "unexpressed",
-    why: "the agent has no limit for a whole file: it gives up a server that takes and says nothing for 30 s",
-    remedy: "another time: server.idleTimeoutMs",
+    why: "the agent has no time limit for a file: it gives up on a server that is idle for 30 s",
+    remedy: "to change that time: server.idleTimeoutMs",
   }),
 ]);
 
 const ingest: Left = {
   kind: "unexpressed",
-  why: "it tells of ingesting, which the agent doesn't do: it puts files into the rxq",
+  why: "it is about ingesting, which the agent does not do: it puts files into the rxq",
   remedy: "keep it in the receiver of type single-file that ingests from there",
 };
 
-/** Of a receiver of type amqp. */
+/** For a receiver of type amqp. */
 export const leftOfReceiver: ReadonlyMap<string, Left> = new Map([
   ...everywhere,
   ...each("extension arrival_extension routemask routing_version routingTable feed bulletin_type", ingest),
@@ -88,8 +87,8 @@ export const leftOfReceiver: ReadonlyMap<string, Left> = new Map([
   ...each("timask temask transformation fx_script lx_script", ingest),
   ...each("vip", {
     kind: "unexpressed",
-    why: "the agent works wherever it is started, and asks for no address",
-    remedy: "start it on one host; or on all: those of one queue share its messages",
+    why: "the agent works on any host, and needs no address",
+    remedy: "start it on one host, or on all: agents of one queue share its messages",
   }),
   ...each("cache_size", noted("noduplicates says whether it counts")),
   ...each("batch mtime sorter", noted("no receiver of type amqp used it: it read messages, not files")),
@@ -105,11 +104,11 @@ export const leftOfReceiver: ReadonlyMap<string, Left> = new Map([
 
 export const unknownOption: Left = {
   kind: "unexpressed",
-  why: "Sundew has no such option and passed over it",
-  remedy: "a slip of the pen? Say it rightly and import again; else take the line out",
+  why: "Sundew has no such option and ignored it",
+  remedy: "if it is a typing mistake, correct it and import again; otherwise remove the line",
 };
 
-/** Why a type has no agent, and what does its work. */
+/** Why a type has no agent, and what does its work instead. */
 export function otherType(type: string, scripts: readonly string[]): string {
   const script = scripts.join(" ");
   if (script.includes("pull_amqp_wget")) {
@@ -118,6 +117,6 @@ export function otherType(type: string, scripts: readonly string[]): string {
   if (script.includes("amqp_expose_db")) {
     return "agents/announcer does its work: start from agents/announcer/example.json";
   }
-  if (["am", "amis", "wmo"].includes(type)) return "keep it: no agent speaks that protocol of bulletins";
+  if (["am", "amis", "wmo"].includes(type)) return "keep it: no agent speaks that bulletin protocol";
   return "keep it: senders of type amqp and those that deliver by FTP or SFTP can be imported, and receivers of type amqp";
 }

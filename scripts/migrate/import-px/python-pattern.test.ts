@@ -20,11 +20,11 @@ test.each([
 });
 
 test.each([
-  ["(", "is no regular expression"],
-  ["a(?#remark)", "(?# has no equal here"],
-  ["(a)?(?(1)b|c)", "(?( has no equal here"],
-  ["(?L)a", "(?L) has no equal here"],
-  ["*", "is no regular expression"],
+  ["(", "is not a regular expression"],
+  ["a(?#remark)", "(?# has no equivalent here"],
+  ["(a)?(?(1)b|c)", "(?( has no equivalent here"],
+  ["(?L)a", "(?L) has no equivalent here"],
+  ["*", "is not a regular expression"],
 ])("%s is refused with the reason", (python, reason) => {
   const made = toPattern(python);
   expect(made.ok ? made.value : made.reason).toContain(reason);

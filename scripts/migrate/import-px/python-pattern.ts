@@ -1,31 +1,31 @@
 import { bad, good, type Result } from "../../../agents/lib/result.ts";
 
-/** What the agents take; and a longer one, with a bracket that nothing closes at each place, would be read through from each. */
+/** The agents' limit. It also bounds the time for a pattern with many unclosed brackets, which is quadratic. */
 const patternMax = 2000;
 const tooLong = bad(`has more than ${patternMax} characters`);
 
-/** Escapes that mean the same in both, with what is made of the others. */
+/** Escapes that mean the same in both, and translations of others. */
 const sameEscapes = /^[dDwWsSbBnrtfv0-9^$\\.*+?()[\]{}|/]$/;
 const otherEscapes: Readonly<Record<string, string>> = { A: "^", Z: "$", a: "\\x07" };
 
-/** One step through a pattern: a class, an escape, a group's beginning, a repetition, or any one character. */
+/** One token of a pattern: a class, an escape, the start of a group, a repetition, or a single character. */
 const token =
   /\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]|\\x[0-9a-fA-F]{2}|\\[\s\S]|\(\?(?:P[<=][^>)]*[>)]|<[=!]|[\s\S])|\{\d*,?\d*\}|[\s\S]/g;
 const flagsAtStart = /^\(\?([a-zA-Z]+)\)/;
 
 /**
- * A regular expression of Python's `re`, in the words of the agents' (JavaScript's, with the flag `u`): the same matches, the same groups.
- * @returns bad with what there is no word for
+ * Translates a regular expression of Python's `re` to the agents' (JavaScript with the flag `u`): same matches, same groups.
+ * @returns an error with the part that can't be translated
  */
 export function toPattern(python: string): Result<string> {
   if (python.length > patternMax) return tooLong;
   const flags = flagsAtStart.exec(python)?.[1];
   const body = flags === undefined ? python : python.replace(flagsAtStart, "");
-  if (flags !== undefined && !/^[ims]+$/.test(flags)) return bad(`(?${flags}) has no equal here`);
+  if (flags !== undefined && !/^[ims]+$/.test(flags)) return bad(`(?${flags}) has no equivalent here`);
   const parts: string[] = [];
   for (const [part] of body.matchAll(token)) {
     const made = translate(part);
-    if (made === undefined) return bad(`${part} has no equal here`);
+    if (made === undefined) return bad(`${part} has no equivalent here`);
     parts.push(made);
   }
   const pattern = flags === undefined ? parts.join("") : `(?${[...new Set(flags)].join("")}:${parts.join("")})`;
@@ -33,7 +33,7 @@ export function toPattern(python: string): Result<string> {
     new RegExp(pattern, "u");
     return good(pattern);
   } catch (error) {
-    return bad(`is no regular expression: ${(error as Error).message.replace(/^Invalid regular expression: /, "")}`);
+    return bad(`is not a regular expression: ${(error as Error).message.replace(/^Invalid regular expression: /, "")}`);
   }
 }
 
@@ -44,7 +44,7 @@ function translate(part: string): string | undefined {
   if (part.startsWith("{")) return /\d/.test(part) ? part.replace("{,", "{0,") : part.replace(/[{}]/g, "\\$&");
   if (part.startsWith("(?P<")) return `(?<${part.slice(4)}`;
   if (part.startsWith("(?P=")) return `\\k<${part.slice(4, -1)}>`;
-  // Other groups' beginnings; a comment, a condition and flags in the middle are none of JavaScript's.
+  // Other kinds of groups. JavaScript has no comments, conditions or inline flags.
   return ["(?:", "(?=", "(?!", "(?<=", "(?<!"].includes(part) ? part : undefined;
 }
 

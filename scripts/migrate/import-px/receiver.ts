@@ -10,7 +10,7 @@ const optionOf = {
   broker: "host",
 } as const;
 
-/** A receiver of type amqp, as the receiver agent's config: what has the agent's own default is left out. */
+/** A receiver of type amqp, as the receiver agent's config, without values that equal the agent's default. */
 export function importReceiver(draft: Draft, whole: Place, { name, root, metricsPort }: Target): Made {
   const { broker, password } = brokerPart(draft, whole, "receiver-password");
   const receiverQueueDirectory = `${root}/rxq/${name}`;
@@ -19,13 +19,14 @@ export function importReceiver(draft: Draft, whole: Place, { name, root, metrics
   if (type) {
     draft.find(type, {
       kind: "unexpressed",
-      why: "the old receiver ingested what it received: database, routing to clients; the agent puts it into the rxq, and no more",
-      remedy: `let a receiver of type single-file ingest from ${receiverQueueDirectory}: this file without its lines on AMQP`,
+      why: "the old receiver ingested files: database, routing to clients; the agent only puts them into the rxq",
+      remedy: `let a receiver of type single-file ingest from ${receiverQueueDirectory}: this file without its AMQP lines`,
     });
     draft.find(type, {
       kind: "noted",
-      why: `the old receiver's queue went with its connection, and what came meanwhile was lost; the agent's is durable: ${queue}`,
-      remedy: "let its user configure and read that queue; delete it when the receiver is given up: it fills",
+      why: `the old receiver's queue was deleted with its connection, and messages were lost meanwhile; the agent's queue is durable: ${queue}`,
+      remedy:
+        "allow its user to configure and read that queue; delete the queue when the receiver is removed, or it fills up",
     });
   }
   const rules = draft.rules();
@@ -34,14 +35,14 @@ export function importReceiver(draft: Draft, whole: Place, { name, root, metrics
   if (first && seesFields) {
     draft.find(first, {
       kind: "unexpressed",
-      why: "patterns with colons were held against the name with its extension and stamp, the agent's against the name in the header",
-      remedy: "keep such patterns in the receiver of type single-file, or fit them to the header's names",
+      why: "patterns with colons were matched against the name with its extension and stamp, the agent's against the name in the header",
+      remedy: "keep such patterns in the receiver of type single-file, or adapt them to the header's names",
     });
   }
   for (const option of ["validation", "noduplicates"]) {
     const line = draft.lineOf(option);
     if (line && draft.flag(option)) {
-      const why = "the agent takes every message: it doesn't do that";
+      const why = "the agent accepts every message: it has no such option";
       draft.find(line, { kind: "unexpressed", why, remedy: "keep it in the receiver of type single-file" });
     }
   }

@@ -3,17 +3,17 @@ import type { Finding } from "./findings.ts";
 import { placeText } from "./findings.ts";
 import type { Imported } from "./import.ts";
 
-/** The config of an agent as a file: JSON, with a remark where it is from. */
+/** An agent's config file: JSON, with a comment about its origin. */
 export function configText({ file, agent, config }: Imported): string {
   return `// ${agent}, from ${file}; all keys: ./warren agent ${agent} --print-schema\n${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** Where its files go, below the folder that is asked for: one folder a name, since agents keep their state beside their config. */
+/** The folder of its files, below the output folder: one for each name, as agents keep their state beside their config. */
 export function pathsOf({ name, agent }: Imported): { readonly config: string; readonly password: string } {
   return { config: `${name}/${agent}.json`, password: `${name}/${agent}-password` };
 }
 
-/** What a person reads: what each file has become, what it asked for that is not done, what is left out or told otherwise. */
+/** The report for people: the result for each file, what is not expressed, and what is omitted or changed without loss. */
 export function formatImport(all: readonly Imported[]): string {
   return printable(all.map(formatOne).join("\n"));
 }
@@ -44,7 +44,7 @@ export function jsonOf({ file, name, agent, config, findings, faults }: Imported
   return { file, name, agent: agent ?? null, config: config ?? null, findings, faults };
 }
 
-/** 0: all is expressed; 1: a file is not imported; 2: all are, and something is not expressed. */
+/** 0: everything is expressed; 1: a file is not imported; 2: all are, but something is not expressed. */
 export function exitCodeOf(all: readonly Imported[]): 0 | 1 | 2 {
   if (all.some(({ faults }) => faults.length > 0)) return 1;
   return all.some(({ findings }) => findings.some(({ kind }) => kind === "unexpressed")) ? 2 : 0;

@@ -21,9 +21,9 @@ export interface Print {
 }
 
 /**
- * Imports files one by one, writes what was made of them or prints it, and prints what was not.
- * @returns the exit code: 0 all is expressed, 1 a file could not be imported, 2 all are, and something is not expressed
- * @throws UserError where one name is given twice, or a file is there that would be written over
+ * Imports files one by one, writes or prints the configs, and prints what was not expressed.
+ * @returns the exit code: 0 everything is expressed, 1 a file could not be imported, 2 imported, but something is not expressed
+ * @throws UserError where a name is given twice, or a file would be overwritten
  */
 export async function importPx(files: readonly string[], options: ImportPxOptions, print: Print): Promise<0 | 1 | 2> {
   const all: Imported[] = [];
@@ -39,11 +39,11 @@ export async function importPx(files: readonly string[], options: ImportPxOption
   return exitCodeOf(all);
 }
 
-/** The largest that anybody had was some ten kilobytes. */
+/** Bytes. The largest known file had some ten kilobytes. */
 const confBytesMax = 4 * 1024 * 1024;
 const readConfFile = async (path: string) => readAtMost(path, confBytesMax);
 
-/** Two agents of one name would share a queue, and take each other's files. */
+/** Two agents of one name would share a queue and send each other's files. */
 function requireOwnNames(all: readonly Imported[]): void {
   const seen = new Map<string, string>();
   for (const { file, name, agent } of all) {
@@ -61,7 +61,11 @@ async function writeAll(all: readonly Imported[], folder: string, force: boolean
     const { config, password } = pathsOf(each);
     for (const path of [config, ...(each.password === undefined ? [] : [password])]) {
       if (force || !(await exists(join(folder, path)))) continue;
-      throw new UserError(join(folder, path), "is there already", "another --output, or --force to write over it");
+      throw new UserError(
+        join(folder, path),
+        "already exists",
+        "choose another --output, or overwrite it with --force",
+      );
     }
   }
   for (const each of made) {

@@ -6,19 +6,19 @@ import { type Made, type Target, tellIssues } from "./made.ts";
 import { leftOfSender } from "./options.ts";
 import { txqPart } from "./txq-part.ts";
 
-/** The old option of each value, for what the agent says of it. */
+/** The old option of each value, for the agent's errors. */
 const optionOf: Readonly<Record<string, string>> = {
   ...{ exchange: "exchange_name", exchangeType: "exchange_type", exchangeKey: "exchange_key" },
   ...{ contentType: "exchange_content", broker: "host" },
 };
 
-/** A sender of type amqp, as the sender agent's config: what has the agent's own default is left out. */
+/** A sender of type amqp, as the sender agent's config, without values that equal the agent's default. */
 export function importSender(draft: Draft, whole: Place, { name, root, metricsPort }: Target): Made {
   const { broker, password } = brokerPart(draft, whole, "sender-password");
   const exchange = exchangePart(draft, whole);
   const rules = draft.rules();
   if (!rules.some(({ accept }) => accept !== undefined)) {
-    draft.fault(whole, "accepts no file: it would remove all", "say which: accept .*");
+    draft.fault(whole, "accepts no file: it would delete all files", "add rules: accept .*");
   }
   const txq = txqPart(draft, `${root}/txq/${name}`, rules, leftOfSender);
   const config = {

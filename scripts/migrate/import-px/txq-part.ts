@@ -5,7 +5,7 @@ const duplicatesMax = 5_000_000;
 const batchMax = 1000;
 const settleSecondsMax = 3600;
 
-/** What senders of every type say of their txq and of how they take files from it. */
+/** Options of all senders about their txq and the order of its files. */
 export function txqPart<R>(draft: Draft, queueDirectory: string, rules: R, left: ReadonlyMap<string, Left>) {
   const settleSeconds = draft.number("mtime", 0, settleSecondsMax);
   const sorter = draft.lineOf("sorter");
