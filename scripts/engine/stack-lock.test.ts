@@ -153,14 +153,14 @@ describe("a stack's lock", () => {
 
 describe("processes that want it at the same time", () => {
   it("never have it two at a time, whoever of them is killed with it", async () => {
-    const rounds = 6;
+    const rounds = 4;
     const inside = JSON.stringify(join(folder, "inside"));
     // Each tries until it has it, proves by a file of its own making that nobody else is inside, and mostly dies with the lock in hand.
     const script = (dies: boolean) => `
       import { open, rm } from "node:fs/promises";
       for (;;) {
         const lock = await acquireStackLock(request).catch(() => undefined);
-        if (!lock) { await new Promise((resolve) => setTimeout(resolve, 1)); continue; }
+        if (!lock) { await new Promise((resolve) => setTimeout(resolve, 5)); continue; }
         const handle = await open(${inside}, "wx").catch(() => undefined);
         if (!handle) { console.log("two at a time"); break; }
         await handle.close();
