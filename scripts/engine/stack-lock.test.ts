@@ -41,7 +41,7 @@ function other(script: string): ChildProcess {
   const module = JSON.stringify(join(import.meta.dirname, "stack-lock.ts"));
   const given = `{ stack: "op", verb: "destroy", file: ${JSON.stringify(file)}, say: (text) => console.log("said " + text) }`;
   const text = `import { acquireStackLock } from ${module}; const request = ${given}; ${script}`;
-  const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", text], {
+  const child = spawn(process.execPath, ["--input-type=module", "-e", text], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   children.push(child);

@@ -241,7 +241,7 @@ describe("a disk that is full", () => {
       const error = await writeWhole(file, Buffer.alloc(200_000)).catch((reason) => reason);
       console.log(JSON.stringify([error.format(), await readFile(file, "utf8"), await readdir(${JSON.stringify(disk)})]));`;
     const mounted = 'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"';
-    const node = [process.execPath, "--input-type=module-typescript", "-e", script];
+    const node = [process.execPath, "--input-type=module", "-e", script];
     const { stdout, stderr } = spawnSync(
       "unshare",
       ["--user", "--map-root-user", "--mount", "sh", "-c", mounted, disk, ...node],
