@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { seededChoices } from "../../tests/rigs/seeded.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { KilledAgent, TestedAgent } from "../../tests/rigs/tested-agent.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
 import { codecV00 } from "../lib/codec-v00.ts";
@@ -22,7 +23,6 @@ const chosen = seededChoices();
 const filesCount = 400;
 /** On a machine that does nothing else these are seconds; the limits are for one that does. */
 const waitMs = { timeout: 100_000, interval: 50 };
-vi.setConfig({ testTimeout: 240_000 });
 const log = pino({ level: "silent" });
 let broker: LocalBroker;
 let folder: string;
@@ -34,11 +34,7 @@ let testsCount = 0;
 const heard = new Map<string, { times: number; sizeBytes: number | undefined; routingKey: string }>();
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
-});
-
-afterAll(async () => {
-  await broker?.stop();
+  broker = await sharedBroker();
 });
 
 beforeEach(async () => {

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
 import { brokerConfig } from "../lib/config.ts";
 import { consume } from "../lib/consumer.ts";
@@ -20,12 +21,11 @@ let broker: LocalBroker;
 let folder: string;
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   folder = mkdtempSync(join(tmpdir(), "warren-again-"));
   writeFileSync(join(folder, "password"), broker.adminPassword);
 });
 afterAll(async () => {
-  await broker?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -13,7 +13,6 @@ const chosen = seededChoices();
 const messagesCount = 2000;
 /** On a machine that does nothing else these are seconds; the limits are for one that does. */
 const waitMs = { timeout: 100_000, interval: 50 };
-vi.setConfig({ testTimeout: 240_000 });
 const log = pino({ level: "silent" });
 const base = "http://dd1.weather.gc.ca/";
 

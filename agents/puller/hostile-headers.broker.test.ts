@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { RawConnection } from "../../tests/fuzz/amqp/connection.ts";
 import type { Table } from "../../tests/fuzz/amqp/fields.ts";
 import { Bench } from "../../tests/rigs/agents-bench.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 
 // Headers that once ended dispatchers and pullers, over and over, on announcements that are in order. `./warren fuzz` makes up others.
 
@@ -11,12 +12,10 @@ let bench: Bench;
 let raw: RawConnection;
 let benches = 0;
 const waiting = { timeout: 100_000, interval: 20 };
-vi.setConfig({ testTimeout: 240_000 });
 
 beforeAll(async () => {
-  broker = await Bench.startBroker();
+  broker = await sharedBroker();
 });
-afterAll(() => broker?.stop());
 beforeEach(async () => {
   bench = new Bench(broker, ++benches);
   await bench.open();

@@ -2,16 +2,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Channel, type ChannelModel, connect } from "amqplib";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { seededChoices } from "../../tests/rigs/seeded.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { KilledAgent, TestedAgent } from "../../tests/rigs/tested-agent.ts";
 
 const chosen = seededChoices();
 
 // A broker of one node: what figures a cluster gives of queues whose node is down is not shown here.
 
-vi.setConfig({ testTimeout: 300_000 });
 const waitMs = { timeout: 100_000, interval: 100 };
 
 let broker: LocalBroker;
@@ -21,13 +21,10 @@ let channel: Channel;
 let agents: TestedAgent[] = [];
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   await api("PUT", "/api/users/keeper", { password: "few rights", tags: "management" });
   const rights = { configure: "^(?!cmc\\.)", write: "^(?!cmc\\.)", read: "^xpublic$" };
   await api("PUT", "/api/permissions/%2F/keeper", rights);
-});
-afterAll(async () => {
-  await broker?.stop();
 });
 
 beforeEach(async () => {

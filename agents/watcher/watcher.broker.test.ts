@@ -27,7 +27,6 @@ const chosen = seededChoices();
 // without writing to it for longer than it has to rest.
 
 // Thousands of files and a broker on two cores that others may use as well: how long it takes proves nothing.
-vi.setConfig({ testTimeout: 240_000 });
 const waitMs = { timeout: 200_000, interval: 50 };
 const log = pino({ level: "silent" });
 
