@@ -61,7 +61,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     await session.close();
     throw error;
   });
-  // Ready without a broker too: from here on nothing is missed, and what arrives is kept in the spool.
+  // Ready even without a broker: from here on no arrival is missed, and the spool keeps the announcements.
   lifeCycle.ready();
   return {
     status: () => ({

@@ -61,14 +61,14 @@ test("each format of a change, byte for byte", () => {
   });
 });
 
-test("the source's example: its topic, and its URL of 86 bytes", () => {
+test("the original system's example: its topic and its URL of 86 bytes", () => {
   const [exp] = said(radar, { formats: ["exp"] }).messages;
   expect(exp?.routingKey).toBe("exp.dd.notify.radar.24_HR_ACCUM.GIF.XSS");
   expect(exp?.body).toBe("http://dd1.weather.gc.ca/radar/24_HR_ACCUM/GIF/XSS/201306061440_XSS_24_HR_ACCUM_MM.gif");
   expect(exp?.body).toHaveLength(86);
 });
 
-test("with topicFileName the routing key ends with the file's name, its dots separators", () => {
+test("with topicFileName the routing key ends with the file's name, whose dots separate words", () => {
   const keys = said(page, { topicFileName: true, formats: ["v02", "exp"] }).messages.map(
     ({ routingKey }) => routingKey,
   );
@@ -78,7 +78,7 @@ test("with topicFileName the routing key ends with the file's name, its dots sep
   ]);
 });
 
-test("a name that no line could hold goes out escaped, and every format gives it back", () => {
+test("a name with a line break is escaped, and every format restores it", () => {
   const path = "marine_weather/a b#c%\n\té?/s.xml";
   const { messages } = composeMessages({ ...page, path }, pubTimeMs, config);
   expect(messages).toHaveLength(4);
@@ -88,7 +88,7 @@ test("a name that no line could hold goes out escaped, and every format gives it
   }
 });
 
-test("what a format can't say is told with the format, and the others are said", () => {
+test("a format that can't express a file is reported by name, and the other formats are published", () => {
   const path = `citypage_weather/${"x".repeat(230)}/s.xml`;
   const { messages, reasons } = said({ ...page, path }, { formats: ["v03", "v02", "exp"] });
   expect(messages.map(({ routingKey }) => routingKey.slice(0, 4))).toEqual(["v03."]);
@@ -103,7 +103,7 @@ test("what a format can't say is told with the format, and the others are said",
   expect(named.reasons[0]).toMatch(/^v03: topic of .* has 261 bytes with the file's name, at most 254 fit$/);
 });
 
-test("a message's format is known by the longest prefix that fits its routing key", () => {
+test("the longest prefix that matches its routing key decides a message's format", () => {
   expect(formatOf("v02.post.citypage_weather", config)).toBe("v02");
   expect(formatOf("v03", config)).toBe("v03");
   expect(formatOf("v030.x", config)).toBe("unknown");
