@@ -37,7 +37,7 @@ test.each([
   ["accept.0", { accept: ["("] }],
   ["topicPrefixes", { topicPrefixes: { v04: "v04" } }],
   ["", { settle: 1 }],
-])("a mistake in %s is named: %o", (path, settings) => {
+])("a mistake in %s is reported with its path: %o", (path, settings) => {
   const { error } = configSchema.safeParse({ ...least, ...settings });
   expect(error?.issues.map((issue) => issue.path.join("."))).toEqual([path]);
 });
