@@ -44,7 +44,7 @@ const retryDelayMs = 1_000;
 
 /**
  * Announces arrivals in order, each product in its current state. It skips a state that is already announced. After every
- * gap in the watch it scans the whole tree, so no event is indispensable.
+ * gap in the watch it scans the whole tree, so it doesn't depend on seeing every event.
  */
 export class Announcer implements TreeWatchHandlers {
   readonly #config: Config;
@@ -195,7 +195,7 @@ export class Announcer implements TreeWatchHandlers {
 
   async #scanOnce({ folder, gap }: ScanTask): Promise<void> {
     const { events, scan, covers, now } = this.#ports;
-    // In a new folder every file counts: they may have been moved in and be older than the rescan window.
+    // In a new folder every file counts: it may have been moved in and be older than the rescan window.
     const changedSinceMs = gap ? gap.sinceMs - this.#config.rescanWindowSeconds * 1000 : 0;
     const found = await scan(folder, { wanted: (path) => this.#wanted.folder(path), changedSinceMs });
     if (this.#stopping.signal.aborted) return;

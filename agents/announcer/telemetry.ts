@@ -18,7 +18,7 @@ export interface Telemetry extends AnnouncerEvents, ReannouncerEvents {
   readonly announcedCount: number;
   readonly rejections: readonly Rejection[];
   /** Why the tree is not watched; undefined while it is. */
-  readonly watchTrouble: string | undefined;
+  readonly watchProblem: string | undefined;
 }
 
 const rejectionsListed = 20;
@@ -49,7 +49,7 @@ export function openTelemetry(
   metrics.gauge("journal_entries", "announced files remembered", (gauge) => gauge.set(counts.journaled()));
   const rejections: Rejection[] = [];
   let announcedCount = 0;
-  let watchTrouble: string | undefined;
+  let watchProblem: string | undefined;
   return {
     get announcedCount() {
       return announcedCount;
@@ -57,8 +57,8 @@ export function openTelemetry(
     get rejections() {
       return rejections;
     },
-    get watchTrouble() {
-      return watchTrouble;
+    get watchProblem() {
+      return watchProblem;
     },
     announced(path, latencyMs) {
       announcedCount += 1;
@@ -106,14 +106,14 @@ export function openTelemetry(
       log.error({ folder, reason }, "can't read the folder: products in it are not announced");
     },
     trouble(error) {
-      watchTrouble = error instanceof UserError ? error.format() : error.message;
+      watchProblem = error instanceof UserError ? error.format() : error.message;
       log.error(
-        { reason: watchTrouble },
+        { reason: watchProblem },
         "the tree is not fully watched; it is scanned instead until that is repaired",
       );
     },
     recovered() {
-      watchTrouble = undefined;
+      watchProblem = undefined;
       log.info("the tree is watched again");
     },
   };

@@ -49,6 +49,6 @@ export function checkEcho({ from, to, toBroker }: Pick<Config, "from" | "to" | "
 }
 
 /** Whether a topic equals a prefix or is below it. */
-export function isUnder(topic: string, prefix: string): boolean {
+function isUnder(topic: string, prefix: string): boolean {
   return topic === prefix || topic.startsWith(`${prefix}.`);
 }

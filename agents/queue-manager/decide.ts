@@ -51,7 +51,7 @@ export interface Rules {
 
 /** Queues of the announcement system itself: never touched, whatever the config says. */
 const production = /^cmc\./;
-/** After so many intervals without a poll the time between is unknown and does not count. */
+/** After so many intervals without a poll the time between does not count: nothing is known about it. */
 const intervalsUnseenMax = 3;
 
 export function keyOf({ vhost, name }: { readonly vhost: string; readonly name: string }): string {

@@ -105,7 +105,7 @@ export class ManagementApi {
     await this.#ask(`binding ${name} to ${source}`, { method: "POST", path, body }, [201, 204, 404]);
   }
 
-  /** Deletes a queue that has no consumers. `unsupported`: the broker doesn't support that condition for this type of queue. */
+  /** Deletes a queue that has no consumers. `unsupported`: the broker has no if-unused deletion for this type of queue. */
   async deleteUnused(vhost: string, name: string): Promise<"deleted" | "gone" | "used" | "unsupported"> {
     const { status, body } = await this.#send({
       method: "DELETE",

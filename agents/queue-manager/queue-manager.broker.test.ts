@@ -215,7 +215,7 @@ test("a dry run reports all steps and takes none", async () => {
   expect((await agent.health()).text).toMatch(/^dry run; 1 queues, 1 of them/);
 });
 
-test("a quorum queue, which RabbitMQ can't delete only if unused, is unbound, reported, and stays", async () => {
+test("a quorum queue, for which RabbitMQ has no if-unused deletion, is unbound, reported, and stays", async () => {
   await leaveQueue("replicated", 30, { type: "quorum" });
   const agent = startManager();
   const kept = await agent.logged("queue: kept");

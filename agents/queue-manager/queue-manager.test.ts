@@ -107,7 +107,7 @@ test("the queue of a client that comes between poll and step is left alone", asy
   expect(log).toEqual(["warned: q"]);
 });
 
-test("a queue stays if the broker finds it used, or can't delete it only if unused", async () => {
+test("a queue stays if the broker finds it used, or has no if-unused deletion for it", async () => {
   const used = arrange({}, { deleteUnused: async () => "used" });
   used.put("q");
   await used.rounds(used.manager(), 4);

@@ -130,7 +130,7 @@ export class QueueManager {
     const outcome = await this.#ports.api.deleteUnused(vhost, name);
     if (outcome === "used") return this.#audit("kept", action, { reason: "a client has just subscribed" });
     if (outcome === "unsupported") {
-      const reason = `RabbitMQ can't delete ${action.queue.type} queues only if unused: delete it by hand if it is not needed`;
+      const reason = `RabbitMQ has no if-unused deletion for ${action.queue.type} queues: delete it by hand if it is not needed`;
       await this.#audit("kept", action, { reason });
       this.#set(action, { stage: "stuck" });
       return;
@@ -139,7 +139,7 @@ export class QueueManager {
     this.#watched.delete(keyOf(action.queue));
   }
 
-  /** Checks again right before a destructive step. If not, the next poll decides. */
+  /** Checks once more right before a destructive step. If the queue is in use, the next poll decides. */
   async #isStillUnused({ queue, watched, step }: Action): Promise<boolean> {
     const found = await this.#ports.api.queue(queue.vhost, queue.name);
     if (found === "gone" || found === "unknown" || isUsed(found, watched)) return false;

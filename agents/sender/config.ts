@@ -55,7 +55,7 @@ const senderKeys = {
     .min(0)
     .max(3_600_000)
     .default(100)
-    .describe("a file is sent once it is unchanged for so long (Sundew's mtime, in seconds)"),
+    .describe("a file is sent once it is unchanged for so long (Sundew: mtime, in seconds)"),
   emptySettleMs: z.int().min(0).max(3_600_000).default(5000).describe("an empty file is set aside after so long"),
   pollMs: z
     .int()

@@ -108,10 +108,7 @@ export class DeliveryDestination implements Destination {
     const partName = config.lock === "umask" ? undefined : `${place.value.name}.${tag}${config.lock}`;
     const bytes = Buffer.byteLength(partName ?? "");
     if (bytes > nameBytesMax) {
-      return {
-        kind: "unfit",
-        reason: `its name during the upload would have ${bytes} bytes, at most ${nameBytesMax} fit`,
-      };
+      return { kind: "unfit", reason: `its temporary name would have ${bytes} bytes, at most ${nameBytesMax} fit` };
     }
     return { outgoing, place: place.value, notice: notice?.value, partName };
   }

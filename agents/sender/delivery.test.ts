@@ -133,7 +133,7 @@ test("a lost connection is reopened; failures and logins without a delivery coun
   await link.ready(signal);
   const first = link.live?.tag;
   ends[0]?.();
-  expect([link.live, link.trouble]).toEqual([undefined, "cut"]);
+  expect([link.live, link.problem]).toEqual([undefined, "cut"]);
   await link.ready(signal);
   expect(link.live?.tag).not.toBe(first);
   link.close();

@@ -42,7 +42,7 @@ export async function openDelivery(
   const state: OpenDestination["state"] = () => {
     const held = holds.reason === undefined ? "" : `; ${holds.size} held: ${holds.reason}`;
     const isConnected = link.live !== undefined;
-    const text = isConnected ? `connected to ${url}` : `not connected to ${url}: ${link.trouble ?? "not tried yet"}`;
+    const text = isConnected ? `connected to ${url}` : `not connected to ${url}: ${link.problem ?? "not tried yet"}`;
     return { ok: isConnected && held === "", text: text + held, connectionTo: "server", connected: isConnected };
   };
   return { destination, state, close: async () => link.close() };

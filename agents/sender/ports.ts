@@ -49,7 +49,7 @@ export interface SenderEvents {
   /** It is being sent, although it may have been sent before. */
   again(file: QueuedFile): void;
   later(file: QueuedFile, reason: string): void;
-  /** A problem on this host prevents files from being read or removed. Called once until `localCleared`. */
+  /** Some files of the txq can't be read, removed or set aside. Called once until `localCleared`. */
   localFault(reason: string): void;
   localCleared(): void;
   scanned(filesCount: number, oldestMs: number | undefined): void;

@@ -116,7 +116,7 @@ class Walk implements QueueScan {
     await this.#removeEmpty(path, depth, entries.length);
   }
 
-  /** Sorted by name: low priorities and early hours first. Undefined if the folder is gone. */
+  /** Sorted by name: folders with low numbers (urgent) and early hours first. Undefined if the folder is gone. */
   async #entries(path: string, depth: number): Promise<Dirent<Buffer>[] | undefined> {
     try {
       const entries = await readdir(path, { withFileTypes: true, encoding: "buffer" });

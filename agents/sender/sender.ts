@@ -51,7 +51,7 @@ export class Sender {
     this.#hints = new FolderHints(() => this.#hint.resolve());
   }
 
-  /** The problem on this host that prevents files from being sent; undefined if there is none. */
+  /** Why some files of the txq can't be read, removed or set aside; undefined if all can. */
   get fault(): string | undefined {
     return this.#fault;
   }
@@ -115,7 +115,7 @@ export class Sender {
     try {
       scan = await scanQueue(this.#config.queueDirectory, this.#config, Date.now());
     } catch (error) {
-      this.#trouble(`${this.#config.queueDirectory} can't be scanned: ${(error as Error).message}`);
+      this.#reportFault(`${this.#config.queueDirectory} can't be scanned: ${(error as Error).message}`);
       return;
     }
     this.#scannedAtMs = now();
@@ -125,12 +125,12 @@ export class Sender {
     this.#hints.cover(scan.folders);
     const { toSend, fault: unremoved } = this.#removals.again(scan.files);
     this.#backlog = toSend;
-    if (unremoved !== undefined) this.#trouble(unremoved);
+    if (unremoved !== undefined) this.#reportFault(unremoved);
     const oldestMs = scan.files.reduce((oldest, file) => Math.min(oldest, file.modifiedMs), Number.POSITIVE_INFINITY);
     events.scanned(this.#backlog.length, Number.isFinite(oldestMs) ? oldestMs : undefined);
     let fault = scan.unreadable[0];
     for (const unfit of scan.unfit) fault = (await this.#setAside(unfit, unfit.reason)) ?? fault;
-    if (fault !== undefined) this.#trouble(fault);
+    if (fault !== undefined) this.#reportFault(fault);
     else if (this.#removals.count === 0) this.#clear();
   }
 
@@ -145,7 +145,7 @@ export class Sender {
       await this.#underway.now(batch.map(({ file }) => file.identity));
     } catch (error) {
       // It is needed only to count and mark repeats after a kill.
-      this.#trouble(`can't record the files in flight: ${(error as Error).message}`);
+      this.#reportFault(`can't record the files in flight: ${(error as Error).message}`);
     }
     for (const { file, again } of batch) if (again) this.#ports.events.again(file);
     const settling: Promise<void>[] = [];
@@ -210,12 +210,12 @@ export class Sender {
 
   #remove(file: QueuedFile): void {
     const fault = this.#removals.remove(file);
-    if (fault !== undefined) this.#trouble(fault);
+    if (fault !== undefined) this.#reportFault(fault);
   }
 
   async #setAsideOrWait(file: QueuedFile, reason: string): Promise<void> {
     const fault = await this.#setAside(file, reason);
-    if (fault !== undefined) this.#trouble(fault);
+    if (fault !== undefined) this.#reportFault(fault);
   }
 
   /** Returns the error, if it can't be set aside; the next scan retries it. */
@@ -254,7 +254,7 @@ export class Sender {
     over.abort();
   }
 
-  #trouble(reason: string): void {
+  #reportFault(reason: string): void {
     const isKnown = this.#fault !== undefined;
     this.#fault = reason;
     if (!isKnown) this.#ports.events.localFault(reason);

@@ -27,7 +27,7 @@ export class ServerLink {
   readonly #events: LinkEvents;
   #live: LiveConnection | undefined;
   #failures = 0;
-  #trouble: string | undefined;
+  #problem: string | undefined;
   #isClosed = false;
 
   constructor(connect: ConnectToServer, backoff: Backoff, events: LinkEvents) {
@@ -42,8 +42,8 @@ export class ServerLink {
   }
 
   /** Why there is no connection; undefined if there is one, or before the first attempt. */
-  get trouble(): string | undefined {
-    return this.live ? undefined : (this.#live?.connection.endReason ?? this.#trouble);
+  get problem(): string | undefined {
+    return this.live ? undefined : (this.#live?.connection.endReason ?? this.#problem);
   }
 
   /** Resolves when there is a connection. Rejects when `signal` aborts. */
@@ -72,14 +72,14 @@ export class ServerLink {
     try {
       const connection = await this.#connect(signal);
       this.#live = { connection, tag: randomBytes(tagBytes).toString("hex") };
-      this.#trouble = undefined;
+      this.#problem = undefined;
       if (this.#isClosed) connection.close();
       else this.#events.connected();
     } catch (error) {
       if (signal.aborted) throw error;
-      this.#trouble = error instanceof UserError ? error.format() : (error as Error).message;
+      this.#problem = error instanceof UserError ? error.format() : (error as Error).message;
       this.#events.unreachable(
-        this.#trouble,
+        this.#problem,
         backoffMs(this.#backoff, this.#failures, () => 1),
       );
     }
@@ -87,8 +87,8 @@ export class ServerLink {
 
   #dropEnded(): void {
     if (!this.#live) return;
-    this.#trouble = this.#live.connection.endReason;
+    this.#problem = this.#live.connection.endReason;
     this.#live = undefined;
-    this.#events.disconnected(this.#trouble ?? "unknown");
+    this.#events.disconnected(this.#problem ?? "unknown");
   }
 }

@@ -89,11 +89,8 @@ async function hostVerification({ host, port, knownHostsFile, hostKeys }: SftpSe
   for (const { key, isRevoked } of lines) if (isRevoked) good.delete(fingerprintOf(key));
   const scan = `ssh-keyscan -p ${port} ${host}`;
   if (good.size === 0) {
-    throw new UserError(
-      host,
-      `${knownHostsFile} has no key for it`,
-      `compare with the keys on the host, then add the output of: ${scan}`,
-    );
+    const remedy = `compare with the keys on the host, then add the output of: ${scan}`;
+    throw new UserError(host, `${knownHostsFile} has no key for it`, remedy);
   }
   // A fingerprint doesn't reveal the type of its key.
   const serverHostKey = hostKeys.length === 0 ? algorithmsOf(lines) : [];
@@ -115,14 +112,8 @@ async function hostVerification({ host, port, knownHostsFile, hostKeys }: SftpSe
 function explain(error: Error & { level?: string }, { user, host, keyFile, passwordFile }: SftpServer): Error {
   if (error.level !== "client-authentication") return error;
   const by = [keyFile, passwordFile].filter((file) => file !== undefined).join(" and ");
-  return new UserError(
-    host,
-    `doesn't let ${user} in with ${by}`,
-    `try ssh -i KEY ${user}@${host}, and read the host's log`,
-    {
-      cause: error,
-    },
-  );
+  const remedy = `try ssh -i KEY ${user}@${host}, and read the host's log`;
+  return new UserError(host, `doesn't let ${user} in with ${by}`, remedy, { cause: error });
 }
 
 /** Reads a file that contains only a password. A final line break is not part of it. */

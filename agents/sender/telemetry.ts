@@ -29,13 +29,7 @@ export function deliveredLine(name: string, bytes: number, latencyMs: number, du
 }
 
 /** The log line of its senders that deliver: with the file's path, one space, and `to`, the URL of the delivery. */
-export function deliveredToLine(
-  path: string,
-  to: string,
-  bytes: number,
-  latencyMs: number,
-  durationMs: number,
-): string {
+function deliveredToLine(path: string, to: string, bytes: number, latencyMs: number, durationMs: number): string {
   return `(${bytes} Bytes) File ${path} delivered to ${to} ${timesOf(bytes, latencyMs, durationMs)}`;
 }
 
@@ -60,7 +54,7 @@ export function openTelemetry(log: Log, metrics: Metrics, waiting: () => number)
   const leftOut = metrics.counter("formats_left_out", "announcements left out in a format that can't express them", [
     "format",
   ]);
-  const localFaults = metrics.counter("local_faults", "times that a problem on this host began to prevent sending");
+  const localFaults = metrics.counter("local_faults", "times that files of the txq could no longer be processed");
   const latency = metrics.histogram("latency_seconds", "from a file's last change to its delivery", latencyBuckets);
   const counts = { deliveredCount: 0, asideCount: 0, rejectedCount: 0, oldestMs: undefined as number | undefined };
   metrics.gauge("waiting", "known waiting files", (gauge) => gauge.set(waiting()));
@@ -114,10 +108,10 @@ export function openTelemetry(log: Log, metrics: Metrics, waiting: () => number)
     },
     localFault(reason) {
       localFaults.inc();
-      log.error({ reason }, "a problem on this host prevents sending: nothing is lost, retrying");
+      log.error({ reason }, "can't process all files of the txq: nothing is lost, retrying");
     },
     localCleared() {
-      log.info("sending works again");
+      log.info("all files of the txq can be processed again");
     },
     scanned(filesCount, oldestMs) {
       counts.oldestMs = oldestMs;

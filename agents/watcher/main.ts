@@ -65,9 +65,9 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   return {
     status: () => ({
       ok: trees.watching && session.state === "ready" && publisher.unroutable === 0,
-      text: `${telemetry.announcedCount} announced, ${spool.count} messages waiting; ${telemetry.watchTrouble ?? session.description}`,
+      text: `${telemetry.announcedCount} announced, ${spool.count} messages waiting; ${telemetry.watchProblem ?? session.description}`,
       ...brokerHealth(session.state),
-      fault: telemetry.watchTrouble,
+      fault: telemetry.watchProblem,
       done: telemetry.announcedCount,
       spooled: spool.count,
       oldestWaitingSeconds: waitingSeconds(spool.oldestMs, Date.now()),

@@ -20,7 +20,7 @@ export interface Telemetry extends WatcherEvents {
   readonly announcedCount: number;
   readonly rejections: readonly Rejection[];
   /** Why a tree is not watched; undefined while all are. */
-  readonly watchTrouble: string | undefined;
+  readonly watchProblem: string | undefined;
 }
 
 const rejectionsListed = 20;
@@ -41,7 +41,7 @@ export function openTelemetry(log: Log, metrics: Metrics, counts: Counts): Telem
   metrics.gauge("arrivals_waiting", "arrivals that are not announced yet", (gauge) => gauge.set(counts.waiting()));
   metrics.gauge("journal_entries", "announced files remembered", (gauge) => gauge.set(counts.journaled()));
   const rejections: Rejection[] = [];
-  const troubles = new Map<string, string>();
+  const problems = new Map<string, string>();
   let announcedCount = 0;
   return {
     get announcedCount() {
@@ -50,8 +50,8 @@ export function openTelemetry(log: Log, metrics: Metrics, counts: Counts): Telem
     get rejections() {
       return rejections;
     },
-    get watchTrouble() {
-      return troubles.values().next().value;
+    get watchProblem() {
+      return problems.values().next().value;
     },
     announced(path, latencyMs) {
       announcedCount += 1;
@@ -105,12 +105,12 @@ export function openTelemetry(log: Log, metrics: Metrics, counts: Counts): Telem
     },
     trouble(tree, error) {
       const reason = error instanceof UserError ? error.format() : error.message;
-      troubles.set(tree, reason);
+      problems.set(tree, reason);
       log.error({ tree, reason }, "the tree is not fully watched; it is scanned instead until that is repaired");
     },
     recovered(tree) {
-      troubles.delete(tree);
-      troubles.delete("");
+      problems.delete(tree);
+      problems.delete("");
       log.info({ tree }, "the tree is watched again");
     },
   };

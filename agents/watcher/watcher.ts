@@ -28,7 +28,7 @@ interface Flight {
 /**
  * Announces each state in which a file in the trees stays unchanged. A file rests after it is closed or found; a write ends its rest.
  * Once it has rested long enough it is read, and announced if its state is still the same. A tree is scanned after every gap in its
- * watch, so no event is indispensable.
+ * watch, so it doesn't depend on seeing every event.
  */
 export class Watcher {
   readonly #config: Config;
@@ -207,7 +207,7 @@ export class Watcher {
     if (digest.kind === "gone") return events.gone(path);
     if (digest.kind === "unreadable") {
       events.rejected(path, `can't be read: ${digest.error.message}`);
-      // A later change of permissions causes no event. So it is retried after as long as it has existed: ever more rarely.
+      // A later change of permissions causes no event. So it is retried after as long as it has been unchanged: ever more rarely.
       const ageMs = Math.max(now() - facts.changedMs, this.#config.settleMs);
       if (!flight.modified) this.#rest(path, "found", Math.min(ageMs, unreadableRetryMsMax));
       return;
