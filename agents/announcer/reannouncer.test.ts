@@ -128,5 +128,5 @@ test("the time counts back from the loss, however long the outage, and whatever 
   expect(counts, "not confirmed yet, so not forgotten").toEqual([1, 1]);
   await session.answer("confirmed");
   session.reconnect();
-  expect(counts, "said again, and old by now").toEqual([1, 1]);
+  expect(counts, "published again, and expired by now").toEqual([1, 1]);
 });
