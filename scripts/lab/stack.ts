@@ -16,10 +16,16 @@ const ownDiskMb = 3072;
  * one on another subnet, in the lab's folder: several labs stand side by side.
  *
  * @param given the committed stack that a person has named
+ * @param edit what a lab of another name has otherwise in its stack file
  */
-export async function labSpec(name: string, index: number, given?: string): Promise<LabSpec> {
+export async function labSpec(
+  name: string,
+  index: number,
+  given?: string,
+  edit = (text: string): string => text,
+): Promise<LabSpec> {
   const base = await baseOf(name, given);
-  const text = derivedText(stackText(base), base, name, index);
+  const text = edit(derivedText(stackText(base), base, name, index));
   if (name !== base) {
     await mkdir(labDirectory(name), { recursive: true });
     await writeFile(join(labDirectory(name), `Pulumi.${name}.yaml`), text);
