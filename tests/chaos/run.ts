@@ -1,22 +1,18 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { productName } from "../../agents/lib/announcement.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
-import { poll } from "../../scripts/lib/poll.ts";
 import { type Account, account, type ChaosResult, type RoundRecord } from "./account.ts";
-import { watchDeliveries } from "./deliveries.ts";
-import { Evidence, type ProductRecord } from "./evidence.ts";
+import { countProducts } from "./count.ts";
+import type { Evidence, ProductRecord } from "./evidence.ts";
 import type { Fault } from "./faults.ts";
 import { healAll } from "./heal.ts";
 import { awaitHealed } from "./healed.ts";
 import { planRounds } from "./plan.ts";
-import { runMark } from "./products.ts";
 import { describeRound } from "./report.ts";
 import { makeRound } from "./round.ts";
-import { onlooker, type Scene, tapPlace } from "./scene.ts";
-import { openChaosTap, removeTapQueue, tapQueue } from "./tap.ts";
-import { startTraffic } from "./traffic.ts";
+import { onlooker, type Scene } from "./scene.ts";
+import { removeTapQueue, tapQueue } from "./tap.ts";
 
 export interface ChaosOptions {
   readonly scene: Scene;
@@ -37,12 +33,6 @@ export interface ChaosOptions {
 }
 
 const readyWithinMs = 120_000;
-const flowsWithinMs = 30_000;
-/** Longer than the dispatcher holds back what it is in doubt about (30 s) and a puller's pauses. */
-const stillMs = 60_000;
-/** Nothing comes any more after this much silence; a repeat shows within it. */
-const quietMs = 2_000;
-const lookEveryMs = 100;
 const removedAtOnce = 100;
 const progressEveryMs = 500;
 /** What is in order is let go after this: longer than anything that comes late. */
@@ -56,53 +46,33 @@ const keepMs = 600_000;
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { scene, seed, signal, say } = options;
   const startMs = Date.now();
-  const run = startMs.toString(36).toUpperCase();
-  const mark = runMark(run);
-  const evidence = new Evidence(mark);
-  const copyOf = (file: string) => evidence.product(productName(file))?.copies.find((copy) => copy.file === file);
-  const tap = await openChaosTap({ ...tapPlace(scene), onSeen: (seen) => evidence.saw(seen) });
-  const deliveries = watchDeliveries({
-    folders: scene.folders,
-    mark,
-    copyOf,
-    onDelivered: (file) => evidence.delivered(file),
-  });
   let doing = "waiting for the lab and its first products";
-  const progress = setInterval(() => options.onProgress?.(evidence, doing), progressEveryMs);
+  let seen: Evidence | undefined;
+  const progress = setInterval(() => seen && options.onProgress?.(seen, doing), progressEveryMs);
+  let rounds: RoundRecord[] = [];
   try {
-    const missing = await awaitHealed(scene, { withinMs: readyWithinMs, signal, queue: tapQueue });
-    if (missing !== undefined) throw new UserError(`lab ${scene.lab}`, `is not whole: ${missing}`, "look at its hosts");
-    const traffic = startTraffic({
-      run,
-      seed,
-      ratePerSecond: options.ratePerSecond,
-      roots: scene.roots,
-      onAttempt: (product) => evidence.attempted(product),
-      onWritten: (product, copy) => evidence.written(product, copy, Date.now()),
+    const { evidence, deliveries } = await countProducts(options, {
+      async ready(counting) {
+        seen = counting.evidence;
+        const missing = await awaitHealed(scene, { withinMs: readyWithinMs, signal, queue: tapQueue });
+        if (missing !== undefined)
+          throw new UserError(`lab ${scene.lab}`, `is not whole: ${missing}`, "look at its hosts");
+      },
+      async work({ evidence, deliveries }) {
+        rounds = await makeRounds(options, evidence, {
+          look: () => deliveries.look(),
+          tell: (text) => (doing = text),
+          clear: () => letGo(scene, evidence, deliveries.remove),
+        });
+        if (rounds.some(({ missing }) => missing !== undefined)) await healAll(scene);
+        doing = "no more products; waiting for the last ones";
+      },
     });
-    const work = async (): Promise<RoundRecord[]> => {
-      await awaitFlow(evidence, signal);
-      return makeRounds(options, evidence, {
-        look: () => deliveries.look(),
-        tell: (text) => (doing = text),
-        clear: () => letGo(scene, evidence, deliveries.remove),
-      });
-    };
-    let rounds: RoundRecord[];
-    try {
-      rounds = await Promise.race([work(), traffic.failed, deliveries.failed]);
-    } finally {
-      doing = "no more products; waiting for the last ones";
-      await traffic.stop();
-    }
-    if (rounds.some(({ missing }) => missing !== undefined)) await healAll(scene);
-    await drain(evidence, () => deliveries.look());
     const counted = account(evidence, rounds);
     await clear(scene, evidence.products, counted, deliveries.remove);
     return { seed, rounds, account: counted, seconds: (Date.now() - startMs) / 1000 };
   } finally {
     clearInterval(progress);
-    await Promise.all([deliveries.stop(), tap.close()]);
     await removeTapQueue(
       brokerUrl(scene.config, onlooker(scene.config).user),
       (await brokerTrust(scene.lab, scene.config)).ca,
@@ -146,23 +116,6 @@ async function letGo(
     await remove(record);
     await removeCopies(scene, record);
   }
-}
-
-async function awaitFlow(evidence: Evidence, signal: AbortSignal): Promise<void> {
-  const flows = () => evidence.products.some(({ delivered, dispatched }) => delivered.length + dispatched.length > 1);
-  if (await poll(flows, { everyMs: lookEveryMs, withinMs: flowsWithinMs, signal })) return;
-  throw new UserError("the lab", `no product came through within ${flowsWithinMs / 1000} s`, "./warren lab status");
-}
-
-/** Waits until all has arrived and nothing moves; where something is missing, for as long as anything still moves. */
-async function drain(evidence: Evidence, look: () => Promise<void>): Promise<void> {
-  const startedMs = Date.now();
-  const isStill = async () => {
-    await look();
-    const still = Date.now() - Math.max(evidence.movedMs, startedMs);
-    return still >= (evidence.undelivered().length === 0 ? quietMs : stillMs);
-  };
-  await poll(isStill, { everyMs: lookEveryMs });
 }
 
 /** Takes the run's files away, save those of products that a person will want to look at. */
