@@ -46,7 +46,7 @@ test("no inotify instance left ends the start with the sysctl to raise", () => {
 });
 
 test("a missing tree, and one that holds the agent's own files, end the start with a remedy", () => {
-  expect(runAnnouncer({ rootDirectory: "missing" }).stderr).toContain(`${join(folder, "missing")} is no folder`);
+  expect(runAnnouncer({ rootDirectory: "missing" }).stderr).toContain(`${join(folder, "missing")} is not a folder`);
   const { status, stderr } = runAnnouncer({ rootDirectory: "." });
   expect(stderr).toContain("the agent's own files");
   expect(status).toBe(1);

@@ -141,7 +141,7 @@ test("what is no announcement is a dead letter with its reason, and what follows
   expect(dead.map(({ headers }) => headers["x-dead-reason"]).sort()).toEqual([
     "body is not JSON",
     'path has a ".." part: "../../etc/passwd"',
-    "routing key would have 259 bytes, at most 255 fit",
+    "routing key would have 259 bytes, but at most 255 fit",
   ]);
 });
 

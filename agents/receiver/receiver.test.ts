@@ -144,7 +144,7 @@ test("what can't be a file is a dead letter with the reason, and leaves nothing 
   const receiver = await startReceiver({ fileBytesMax: 5 });
   const outcomes = [message("../up"), message(7), message("a", "123456")].map((each) => receiver.handle(each));
   expect(await Promise.all(outcomes)).toEqual([
-    { deadLetter: "header filename: the file name has a slash" },
+    { deadLetter: "header filename: the file name contains a slash" },
     { deadLetter: "header filename is no text" },
     { deadLetter: "it has 6 bytes, at most 5 are taken" },
   ]);
@@ -160,7 +160,7 @@ test("or it is kept aside where a folder for it is named, and acked when it is t
   expect(readFileSync(join(aside.directory, names[0] ?? ""), "utf8")).toBe("content");
   expect(JSON.parse(readFileSync(join(aside.directory, names[1] ?? ""), "utf8"))).toMatchObject({
     name: "../up",
-    reason: "header filename: the file name has a slash",
+    reason: "header filename: the file name contains a slash",
     routingKey: "exp.dd.notify.radar",
     exchange: "cmc",
     messageId: "1",

@@ -166,7 +166,7 @@ test("a file that can't be looked at or read is told, others go on, and it is an
   }
   await waitFor(() => expect(published).toEqual(["t/c"]));
   await waitFor(() => expect(log).toContain("rejected t/b: can't be read: EACCES"));
-  expect(log).toContain("rejected t/closed/a: can't be looked at: EACCES");
+  expect(log).toContain("rejected t/closed/a: can't be accessed: EACCES");
   isReadable = true;
   await waitFor(() => expect(published).toEqual(["t/c", "t/b"]));
 });

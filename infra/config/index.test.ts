@@ -77,7 +77,7 @@ describe("a mistake in a stack file", () => {
     [
       "an allowed host that is a URL",
       (v) => Object.assign(v.announcements, { allowedHosts: ["http://urp-3/"] }),
-      'warren:announcements.allowedHosts.0: a host or host:port is expected, e.g. urp-1:80, got "http://urp-3/"',
+      'warren:announcements.allowedHosts.0: expected a host or host:port, e.g. urp-1:80, got "http://urp-3/"',
     ],
     [
       "pullers with nobody to pull from",
