@@ -10,7 +10,7 @@ import { exportAnnounced } from "../announcer/product.ts";
 import { Journal } from "../dispatcher/journal.ts";
 import { exportSegments } from "../dispatcher/journal-export.ts";
 import type { JournalLimits } from "../dispatcher/journal-options.ts";
-import { productKey as numbered, Told } from "../dispatcher/journal-testing.ts";
+import { productKey as numbered, RecordedReplay } from "../dispatcher/journal-testing.ts";
 import { exportPlaced } from "../puller/open-placed.ts";
 import type { Inquiry } from "../puller/peer-message.ts";
 import { PlacedJournal } from "../puller/placed-journal.ts";
@@ -83,7 +83,7 @@ function readLine(printed: string): ExportLine {
 function openJournal(limits: Partial<JournalLimits> = {}): Promise<Journal> {
   const log = pino({ level: "silent" });
   const options = { directory: join(folder, "journal"), windowMs: 7_200_000, nowMs: () => nowMs, log, limits };
-  return Journal.open({ ...options, replay: new Told() });
+  return Journal.open({ ...options, replay: new RecordedReplay() });
 }
 
 test("a running dispatcher exports all kinds of its entries, and leaves out an end that is being written", {

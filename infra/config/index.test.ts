@@ -57,12 +57,12 @@ describe("a mistake in a stack file", () => {
     [
       "a table that is full with what is in hand",
       (v) => Object.assign(v.announcements, { entriesMax: 1999, dispatcherPrefetch: 2000 }),
-      "warren:announcements.entriesMax: expected at least dispatcherPrefetch (2000): what is in hand would fill it, got 1999",
+      "warren:announcements.entriesMax: expected at least dispatcherPrefetch (2000): unacknowledged announcements alone would fill it, got 1999",
     ],
     [
       "announcements that go out where they come in",
       (v) => Object.assign(v.announcements, { notifyTopic: "v00.urp.input.out" }),
-      'warren:announcements.notifyTopic: expected a topic of its own, but it is within inputTopic, got "v00.urp.input.out"',
+      'warren:announcements.notifyTopic: expected a topic of its own, not one within inputTopic, got "v00.urp.input.out"',
     ],
     [
       "a doubt that outlasts its bound",
