@@ -14,7 +14,7 @@ const meaning = {
 const cell = (text: string) => text.replaceAll("|", "\\|");
 const list = (all: readonly Case[] | undefined) => (all ?? []).map(({ on }) => on).join("; ");
 
-/** The rules as a table, each with what the tests have shown it fires on and what not. */
+/** The rules as a table, with the tested settings that each fires on and those that it doesn't. */
 function matrix(): string {
   const rows = rules.map(({ name, severity, firesOn, remedy }) => {
     const tried = cases.find(({ rule }) => rule === name);
@@ -24,18 +24,18 @@ function matrix(): string {
   return [
     "# Checks",
     "",
-    "What is legal in a stack and yet wrong. `./warren checks -s STACK` lists what a stack has of it, `./warren checks --explain RULE` says why a rule",
-    "is there and from where it comes. The third and fourth column are tests of `infra/checks/checks.test.ts`, and `matrix.test.ts` beside it writes this table.",
+    "Rules that find valid but unsafe settings of a stack. `./warren checks -s STACK` lists the findings, `./warren checks --explain RULE` prints the",
+    "reason and the source of a rule. `infra/checks/checks.test.ts` runs the settings of the fourth and fifth column; `matrix.test.ts` beside it writes this table.",
     "",
     ...severities.map((severity) => `- **${severity}**: ${meaning[severity]}`),
     "",
-    line(["rule", "", "fires on", "shown with", "and not with", "remedy"]),
+    line(["rule", "", "fires on", "fires with", "quiet with", "remedy"]),
     line(Array.from({ length: 6 }, () => "---")),
     ...rows.map(line),
     "",
   ].join("\n");
 }
 
-it("docs/checks.md is the table of the rules and of their rows", async () => {
+it("docs/checks.md is the table of the rules and their tested settings", async () => {
   await expect(matrix()).toMatchFileSnapshot(join(import.meta.dirname, "../../docs/checks.md"));
 });
