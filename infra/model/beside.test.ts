@@ -87,23 +87,27 @@ const issuesOf = (change: (all: Values) => void): string[] => {
 };
 
 it.each<[string, (all: Values) => void, string]>([
-  ["no such cluster", (all) => (all.announcements.beside = "wren"), "warren:announcements.beside: the name of another"],
-  ["itself", (all) => (all.announcements.beside = "bunny"), "warren:announcements.beside: the name of another cluster"],
   [
-    "no address",
-    (all) => delete all.brokers.heron.virtualIp,
-    "warren:brokers.heron.virtualIp: that of bunny is expected",
+    "no such cluster",
+    (all) => (all.announcements.beside = "wren"),
+    "warren:announcements.beside: expected the name of another",
   ],
-  ["another port", (all) => (all.brokers.heron.port = 5673), "warren:brokers.heron.port: the same as that of bunny"],
+  [
+    "itself",
+    (all) => (all.announcements.beside = "bunny"),
+    "warren:announcements.beside: expected the name of another cluster",
+  ],
+  ["no address", (all) => delete all.brokers.heron.virtualIp, "warren:brokers.heron.virtualIp: expected that of bunny"],
+  ["another port", (all) => (all.brokers.heron.port = 5673), "warren:brokers.heron.port: expected that of bunny"],
   [
     "a higher priority",
     (all) => (all.virtualIps.vip.priorities.heron2 = 145),
-    "warren:virtualIps.vip.priorities: each",
+    "warren:virtualIps.vip.priorities: expected each",
   ],
   [
     "a password of one alone",
     (all) => (all.secrets.passwords["feeder@heron"] = "another-of-the-tests"),
-    "warren:secrets.passwords.feeder@heron: a password that is the same",
+    "warren:secrets.passwords.feeder@heron: expected the same password",
   ],
 ])("a cluster beside is refused with %s", (_, change, expected) => {
   expect(issuesOf(change).join("\n")).toContain(expected);

@@ -62,7 +62,7 @@ describe("the configuration of a 3.10 broker", () => {
     const [file, ...others] = files("3.10");
     expect(others).toEqual([]);
     expect(file).toMatchObject({ path: "/etc/rabbitmq/rabbitmq.config", order: "before-packages", secret: false });
-    expect(file).toMatchObject({ judge: "/usr/bin/erl", validate: expect.arrayContaining(["/usr/bin/erl"]) });
+    expect(file).toMatchObject({ validator: "/usr/bin/erl", validate: expect.arrayContaining(["/usr/bin/erl"]) });
     expect(file?.validate?.join(" ")).toContain("file:consult");
   });
 

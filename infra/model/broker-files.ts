@@ -16,20 +16,20 @@ export function brokerConfigFiles(clusterName: string, broker: BrokerConfig, nod
         "/etc/rabbitmq/rabbitmq.config",
         renderRabbitmqConfig([...remarks, ...lossRemarks(settings)], [configTerms(settings)]),
         {
-          ...judgedBy(termsCheck),
+          ...validatedBy(termsCheck),
         },
       ),
     ];
   }
   const advanced = advancedTerms(settings);
   return [
-    rootFile("/etc/rabbitmq/rabbitmq.conf", renderRabbitmqConf(confValues(settings)), judgedBy(confCheck)),
+    rootFile("/etc/rabbitmq/rabbitmq.conf", renderRabbitmqConf(confValues(settings)), validatedBy(confCheck)),
     ...(advanced
       ? [
           rootFile(
             "/etc/rabbitmq/advanced.config",
             renderRabbitmqConfig(advancedRemarks(settings), [advanced]),
-            judgedBy(termsCheck),
+            validatedBy(termsCheck),
           ),
         ]
       : []),
@@ -101,7 +101,7 @@ function ldapValues(ldap: LdapSettings): Exclude<RabbitmqConfValues["ldap"], fal
 const erl = "/usr/bin/erl";
 
 /** Erlang judges the file, where it is there: a first start reads files that come before the package. */
-const judgedBy = (judgement: string): Required<Pick<FileModel, "validate" | "judge">> => ({
+const validatedBy = (judgement: string): Required<Pick<FileModel, "validate" | "validator">> => ({
   validate: [
     erl,
     "-noinput",
@@ -112,7 +112,7 @@ const judgedBy = (judgement: string): Required<Pick<FileModel, "validate" | "jud
     "-extra",
     candidate,
   ],
-  judge: erl,
+  validator: erl,
 });
 
 /** Erlang reads it, and it is one property list of applications. */

@@ -33,7 +33,7 @@ export function firewallPart({ config, host }: PartContext): HostPart {
   });
   const nft = "/usr/sbin/nft";
   // Before packages: the broker's first start waits for the unit, and nft comes with the same packages.
-  const rules = rootFile(firewallRules, text, { validate: [nft, "-c", "-f", candidate], judge: nft });
+  const rules = rootFile(firewallRules, text, { validate: [nft, "-c", "-f", candidate], validator: nft });
   const unit = rootFile(`/etc/systemd/system/${firewallUnit}`, renderFirewallService({ rules: firewallRules }));
   const others = rootFile(
     "/etc/systemd/system/nftables.service.d/warren.conf",

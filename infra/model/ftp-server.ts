@@ -42,7 +42,7 @@ export function ftpServerPart({ config, host }: PartContext): HostPart {
   // All before the package, whose first start reads them.
   const files = [
     // Asked for its version after it has read a config, it ends there.
-    rootFile(configFile, conf, { validate: [vsftpd, candidate, "-v"], judge: vsftpd }),
+    rootFile(configFile, conf, { validate: [vsftpd, candidate, "-v"], validator: vsftpd }),
     rootFile(`/etc/pam.d/${pamService}`, renderVsftpdPam({ passwordFile })),
     rootFile(passwordFile, `${user}:${cryptHash(user, secrets.deliveryPassword ?? "")}\n`, {
       mode: "0600",

@@ -44,12 +44,12 @@ it.each<[string, Parameters<typeof issuesOf>[0], string]>([
   [
     "a host that isn't there",
     (values) => values.receivers.urls.hosts.push("px-9"),
-    'warren:receivers.urls.hosts.1: a name under warren:hosts is expected, got "px-9"',
+    'warren:receivers.urls.hosts.1: expected a name under warren:hosts, got "px-9"',
   ],
   [
     "a broker that isn't there",
     (values) => Object.assign(values.bridges["sr3-posts"], { broker: "wxo-b9" }),
-    'warren:bridges.sr3-posts.broker: a name under warren:brokers is expected, got "wxo-b9"',
+    'warren:bridges.sr3-posts.broker: expected a name under warren:brokers, got "wxo-b9"',
   ],
   [
     "a bridge that would hear itself",

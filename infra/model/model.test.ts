@@ -136,8 +136,8 @@ describe.each(stacks)("every host of stack %s", (stack) => {
     for (const file of judged) {
       expect(file.validate?.join(" "), file.path).toContain(candidate);
       // A file that is there before packages is judged where its judge is, too.
-      if (file.judge === undefined) expect(file.order, file.path).toBe("after-packages");
-      else expect(file.validate?.[0]).toBe(file.judge);
+      if (file.validator === undefined) expect(file.order, file.path).toBe("after-packages");
+      else expect(file.validate?.[0]).toBe(file.validator);
     }
   });
 
@@ -205,7 +205,7 @@ describe("the two users that agents take in turn", () => {
     expect(() => {
       const values = stackValues("lab") as { announcements: object };
       parseStackConfig({ ...values, announcements: { ...values.announcements, user: "feeder-b" } }, "lab");
-    }).toThrow(/secrets\.passwords\.feeder-b: a secret is expected/);
+    }).toThrow(/secrets\.passwords\.feeder-b: expected a secret/);
   });
 });
 

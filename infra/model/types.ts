@@ -31,7 +31,7 @@ export interface FileModel extends FilePlace {
   /** argv that judges the file, `{candidate}` standing for it; non-zero refuses it. */
   readonly validate?: readonly string[];
   /** The judging program, for a file that is there before packages: it judges where it is installed already. */
-  readonly judge?: string;
+  readonly validator?: string;
   /** Steps of other hosts, as `HOST STEP`, that come before. */
   readonly after?: readonly string[];
   /** Runs before the file is written anew, when what it will be lies whole under its temporary name; not when it is written for the first time. */

@@ -205,7 +205,7 @@ describe("a machine that can't ask", () => {
     const control = join(folder, `warren-ssh-${userInfo().uid}`);
     mkdirSync(control);
     chmodSync(control, 0o777);
-    await expect(observed(hostModel("one"))).rejects.toThrow("is not a folder of this user's alone");
+    await expect(observed(hostModel("one"))).rejects.toThrow("is not a folder that only this user can access");
     chmodSync(control, 0o700);
     expect((await observed(hostModel("one"))).answers.get("one")).toHaveProperty("files");
     rmSync(folder, { recursive: true });

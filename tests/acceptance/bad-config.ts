@@ -50,7 +50,7 @@ export function badConfig(): void {
           stack.setIn(["config", "warren:hosts", "pds-2", "address"], address);
         },
         () =>
-          expectRefused(() => act(), /hosts\.pds-2\.address: an address of its own is expected, got .*hosts\.pds-1/),
+          expectRefused(() => act(), /hosts\.pds-2\.address: expected an address of its own, got .*hosts\.pds-1/),
       );
     });
 
