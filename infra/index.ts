@@ -8,9 +8,9 @@ import { parseStackConfig } from "./config/index.ts";
 import type { RecordedKeys } from "./hosts/host-keys.ts";
 import { buildModel } from "./model/index.ts";
 import { observeBrokers } from "./observe/broker.ts";
+import { contactHosts } from "./observe/contact.ts";
 import { findDrift } from "./observe/find-drift.ts";
 import { type ManagementHosts, managementHosts } from "./observe/management-hosts.ts";
-import { meetHosts } from "./observe/meet.ts";
 import { reportDrift, reportHostKeys } from "./report.ts";
 import { buildArtifacts } from "./resources/artifacts.ts";
 import { ensureCertificates, type KeptTls, writeOperatorCa } from "./resources/certificates.ts";
@@ -38,7 +38,7 @@ async function declareStack() {
   );
 
   const [{ model, observations, hostKeys, notes }, brokers] = await Promise.all([
-    meetHosts(wanted, checkout, recorded),
+    contactHosts(wanted, checkout, recorded),
     observeBrokers(wanted, checkout),
   ]);
   await reportHostKeys(notes);

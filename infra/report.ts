@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Contact } from "./observe/contact.ts";
 import type { Drift } from "./observe/find-drift.ts";
 import type { Observations } from "./observe/index.ts";
-import type { Meeting } from "./observe/meet.ts";
 import type { PlannedStep } from "./resources/plan.ts";
 
 /** Limit of things listed in a line, because a broker that was set up by hand may have thousands of queues. */
@@ -29,7 +29,7 @@ export async function reportDrift(
 }
 
 /** Logs new and refused host keys. */
-export async function reportHostKeys({ warnings, errors }: Meeting["notes"]): Promise<void> {
+export async function reportHostKeys({ warnings, errors }: Contact["notes"]): Promise<void> {
   for (const warning of warnings) await pulumi.log.warn(warning);
   for (const error of errors) await pulumi.log.error(error);
   // The run continues with the other hosts. With this exit code, the SDK fails the run at its end without another message.

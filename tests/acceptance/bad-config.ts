@@ -49,8 +49,7 @@ export function badConfig(): void {
           const address = stack.getIn(["config", "warren:hosts", "pds-1", "address"]);
           stack.setIn(["config", "warren:hosts", "pds-2", "address"], address);
         },
-        () =>
-          expectRefused(() => act(), /hosts\.pds-2\.address: expected an address of its own, got .*hosts\.pds-1/),
+        () => expectRefused(() => act(), /hosts\.pds-2\.address: expected an address of its own, got .*hosts\.pds-1/),
       );
     });
 

@@ -6,7 +6,7 @@ import { fixtureModel } from "../../../infra/model/fixture.ts";
 import type { HostModel } from "../../../infra/model/types.ts";
 import { parseNodes, parseObjects } from "../../../infra/observe/broker-answer.ts";
 import { findDrift } from "../../../infra/observe/find-drift.ts";
-import { soundCluster, soundObjects } from "../../../infra/observe/fixture.ts";
+import { healthyCluster, healthyObjects } from "../../../infra/observe/fixture.ts";
 import { content } from "../../../infra/observe/management.ts";
 import { parseObservation } from "../../../infra/observe/observation.ts";
 import { checkout } from "../../../scripts/engine/places.ts";
@@ -20,7 +20,7 @@ import type { TextReader } from "./text-subject.ts";
 
 const model = fixtureModel();
 const cluster = model.clusters[0] ?? fail("the fixture has no cluster");
-const sound = new Map([[cluster.name, soundCluster(cluster)]]);
+const sound = new Map([[cluster.name, healthyCluster(cluster)]]);
 const evidence = JSON.parse(
   readFileSync(path.join(checkout, "scripts/inspect/verify/recorded/parted.json"), "utf8"),
 ) as Evidence;
@@ -131,7 +131,7 @@ function managed(sample: unknown, read: (answer: unknown) => unknown): Answer {
   };
 }
 
-const objects = soundObjects(cluster);
+const objects = healthyObjects(cluster);
 const definitions = {
   ...objects,
   users: objects.users.map(({ name, passwordHash, hashingAlgorithm, tags }) => {
