@@ -152,7 +152,7 @@ describe("Queue", () => {
   it("sends `arguments` as strings, and says so if the broker expects a number", async () => {
     const settings = { durable: true, arguments: { "x-message-ttl": "5" } };
     await expect(rabbit.make(queue, { name: "texts", settings })).rejects.toThrow(
-      /queue "texts" .*x-message-ttl.*numbers and booleans go into `argumentsJson`/,
+      /queue "texts" .*x-message-ttl.*put numbers and booleans into `argumentsJson`/,
     );
   });
 
