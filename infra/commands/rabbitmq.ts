@@ -48,7 +48,7 @@ export function clearPemCache(): Command {
  * Makes the running node adopt the cookie in a file. Existing connections stay, because cookies are compared when a connection is made; members
  * with the old cookie can connect again once they have the new one. If the CLI can't connect to the node, the node may have the new cookie already.
  */
-export function takeCookie(unit: string, file: string): Command {
+export function adoptCookie(unit: string, file: string): Command {
   const take = `{ok, B} = file:read_file("${file}"), erlang:set_cookie(node(), binary_to_atom(string:trim(B), latin1)).`;
   return or(isDown(unit), to("/dev/null", rabbitmqctl("eval", take)), run("true"));
 }

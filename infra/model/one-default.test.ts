@@ -16,8 +16,8 @@ const schemas: Readonly<Record<string, z.ZodType>> = {
 
 /** Keys of a stack whose schema is not the agent's, and why; their defaults are equal. */
 const apart: Readonly<Record<string, string>> = {
-  "ssh.port": "of every host, whoever logs in; to senders it is one server's",
-  "datamart.watchedTrees": "may be empty: then there is no watcher",
+  "ssh.port": "the port of every host; a sender has that of its server",
+  "datamart.watchedTrees": "may be empty, which means no watcher",
 };
 
 type Path = readonly string[];

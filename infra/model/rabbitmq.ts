@@ -1,7 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { renderEnabledPlugins } from "../../templates/render.ts";
 import { temporary } from "../commands/files.ts";
-import { requireCookie, takeCookie } from "../commands/rabbitmq.ts";
+import { adoptCookie, requireCookie } from "../commands/rabbitmq.ts";
 import type { BrokerConfig } from "../config/brokers.ts";
 import { passwordOf, type StackConfig } from "../config/index.ts";
 import { traitsOf } from "../config/series.ts";
@@ -29,7 +29,7 @@ export function rabbitmqPart({ config, host }: PartContext): HostPart {
     ...ownedByBroker,
     mode: "0400",
     secret: true,
-    beforeRenewal: takeCookie(brokerUnit, temporary(cookieFile)),
+    beforeRenewal: adoptCookie(brokerUnit, temporary(cookieFile)),
     afterRenewal: requireCookie(brokerUnit),
   });
   const files = [

@@ -65,8 +65,8 @@ export function badConfig(): void {
         () =>
           expectRefused(
             preview,
-            `runs ${series}; it can't become ${other} (Debian ${release}) where it stands`,
-            `it can't become ${release} in place (release-in-place`,
+            `runs ${series} and can't be changed to ${other} (Debian ${release}) in place`,
+            `can't be changed to ${release} in place (release-in-place`,
             /series-in-place; remedy: blue\/green/,
           ),
       );

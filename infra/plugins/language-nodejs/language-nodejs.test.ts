@@ -56,21 +56,21 @@ const run = (request: rpc.RunRequest) => answer<rpc.RunResponse>((done) => clien
 
 it("starts the program's own SDK with all arguments, and with config only in the environment", async () => {
   const root = await program(
-    "tell",
+    "pass",
     `const { PULUMI_CONFIG, PULUMI_CONFIG_SECRET_KEYS } = process.env;
-     require("fs").writeFileSync("told.json", JSON.stringify({ args: process.argv.slice(2), PULUMI_CONFIG, PULUMI_CONFIG_SECRET_KEYS, node: process.execArgv }));`,
+     require("fs").writeFileSync("passed.json", JSON.stringify({ args: process.argv.slice(2), PULUMI_CONFIG, PULUMI_CONFIG_SECRET_KEYS, node: process.execArgv }));`,
   );
   const response = await run(runRequest(root, { typescript: false, nodeargs: "--trace-warnings" }));
   expect([response.getError(), response.getBail()]).toEqual(["", false]);
-  const told = JSON.parse(await readFile(join(root, "told.json"), "utf8"));
-  const engine = told.args[told.args.indexOf("--engine") + 1];
+  const passed = JSON.parse(await readFile(join(root, "passed.json"), "utf8"));
+  const engine = passed.args[passed.args.indexOf("--engine") + 1];
   expect(engine).toMatch(/^127\.0\.0\.1:\d+$/);
-  expect(told.args.join(" ")).toBe(
+  expect(passed.args.join(" ")).toBe(
     `--monitor 127.0.0.1:9 --engine ${engine} --organization organization --project warren --stack lab --pwd ${root} --parallel 16 --dry-run index.ts`,
   );
-  expect(JSON.parse(told.PULUMI_CONFIG)).toEqual({ "warren:region": "east", "warren:password": "hush" });
-  expect(JSON.parse(told.PULUMI_CONFIG_SECRET_KEYS)).toEqual(["warren:password"]);
-  expect(told.node).toEqual(["--trace-warnings"]);
+  expect(JSON.parse(passed.PULUMI_CONFIG)).toEqual({ "warren:region": "east", "warren:password": "hush" });
+  expect(JSON.parse(passed.PULUMI_CONFIG_SECRET_KEYS)).toEqual(["warren:password"]);
+  expect(passed.node).toEqual(["--trace-warnings"]);
 });
 
 it("reports how the program ended: by itself, after reporting an error, by a signal", async () => {
