@@ -5,7 +5,7 @@ export const clearTextLdap: Rule = {
   severity: "warning",
   firesOn: "LDAP without encryption",
   reason:
-    "The broker sends each user's password to the LDAP server at every login. Users log in to everything else with the same password.",
+    "The broker sends each user's password to the LDAP server at every login. It is also the password of their other accounts.",
   remedy: "set `encryption: starttls` (port 389) or `ldaps` (636)",
   source: 'the requirement, "RABBITMQ-SERVER ldap installation" (`use_ssl, false`); RFC 4513, 6.3.3',
   find: (_, config) =>
