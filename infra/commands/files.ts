@@ -73,7 +73,7 @@ export interface Placing {
 }
 
 /** Succeeds if a file has this digest. */
-export function checkSum(file: string, sha256: string): Command {
+function checkSum(file: string, sha256: string): Command {
   // Several files are checked concurrently.
   const list = `/run/warren-${sha256.slice(0, 16)}.sum`;
   return and(

@@ -95,7 +95,7 @@ export function renewProgramUnit(unit: string, programs: readonly string[]): Com
 }
 
 /** Restores programs that were replaced after the unit's last successful start. Fails if there is none. */
-export function restorePrevious(unit: string, programs: readonly string[]): Command {
+function restorePrevious(unit: string, programs: readonly string[]): Command {
   return anyOf(
     programs.map((path) =>
       and(run("test", previousOf(path), "-nt", digestFile(unit)), run("mv", "-fT", previousOf(path), path)),

@@ -1,8 +1,7 @@
 import { hashPassword } from "../model/rabbitmq.ts";
-import type { ClusterModel, HostModel } from "../model/types.ts";
+import type { ClusterModel } from "../model/types.ts";
 import type { ClusterObservation, MemberView } from "./broker.ts";
 import type { ObservedObjects } from "./broker-answer.ts";
-import type { Observation } from "./observation.ts";
 
 /** For tests: the objects of a cluster that matches its model, including those of its agents. */
 export function healthyObjects(cluster: ClusterModel): ObservedObjects {
@@ -40,7 +39,3 @@ export function healthyCluster(cluster: ClusterModel): ClusterObservation {
   const view: MemberView = { nodes, objects: healthyObjects(cluster) };
   return new Map(cluster.members.map(({ host }) => [host, view]));
 }
-
-/** For tests: a host whose units are all active and enabled. */
-export const observedUnits = (host: HostModel): Observation["units"] =>
-  new Map(host.units.map((unit) => [unit.name, { active: "active", file: "enabled" }]));

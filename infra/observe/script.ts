@@ -60,7 +60,7 @@ function placesOf(host: HostModel): string[] {
 }
 
 /** Larger files are compared by size only: the runtime has over a hundred megabytes. */
-export const digestBytesMax = 16 * 1024 * 1024;
+const digestBytesMax = 16 * 1024 * 1024;
 
 function hashed(host: HostModel): string[] {
   return [

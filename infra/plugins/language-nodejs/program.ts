@@ -23,7 +23,7 @@ export interface Start {
 }
 
 /** The SDK's runner that is installed for the program, not for this plugin. */
-export function findRunner(programDirectory: string): string {
+function findRunner(programDirectory: string): string {
   try {
     return createRequire(join(programDirectory, "package.json")).resolve("@pulumi/pulumi/cmd/run");
   } catch (cause) {

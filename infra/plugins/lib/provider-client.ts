@@ -134,7 +134,7 @@ interface Named {
 }
 
 /** The URN of the resource `name` of this type, as used in these requests. */
-export function urnOf(type: string): string {
+function urnOf(type: string): string {
   return `urn:pulumi:test::warren::${type}::one`;
 }
 

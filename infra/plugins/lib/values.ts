@@ -129,6 +129,6 @@ export function same(left: Value | undefined, right: Value | undefined): boolean
 }
 
 /** True for two assets, or two archives. */
-export function sameKind(left: Value | undefined, right: Value | undefined): boolean {
+function sameKind(left: Value | undefined, right: Value | undefined): boolean {
   return (isAsset(left) && isAsset(right)) || (isArchive(left) && isArchive(right));
 }

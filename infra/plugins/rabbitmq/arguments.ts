@@ -28,7 +28,7 @@ function pick({ arguments: plain, argumentsJson }: PropertyMap): PropertyMap {
 }
 
 /** JSON with sorted keys and no blanks, so that equal texts compare equal. */
-export function canonicalJson(value: Value): string {
+function canonicalJson(value: Value): string {
   return JSON.stringify(value, (_, item: Value) =>
     isMap(item) ? Object.fromEntries(Object.entries(item).sort(([left], [right]) => (left < right ? -1 : 1))) : item,
   );
