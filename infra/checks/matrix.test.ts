@@ -8,7 +8,7 @@ import { rules } from "./rules.ts";
 const meaning = {
   error: "stops `preview` and `up` before anything is touched",
   warning: "shown at every `preview` and `up`",
-  note: "shown by `./warren checks` alone",
+  note: "shown only by `./warren checks`",
 };
 
 const cell = (text: string) => text.replaceAll("|", "\\|");

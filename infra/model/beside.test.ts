@@ -105,7 +105,7 @@ it.each<[string, (all: Values) => void, string]>([
     "warren:virtualIps.vip.priorities: expected each",
   ],
   [
-    "a password of one alone",
+    "a password for one of them only",
     (all) => (all.secrets.passwords["feeder@heron"] = "another-of-the-tests"),
     "warren:secrets.passwords.feeder@heron: expected the same password",
   ],
