@@ -64,7 +64,7 @@ async function allKinds() {
     expectBack("puller", pullers, "process.exit(7);", async () => {
       const failed = await up();
       expect(failed.exitCode, failed.output).not.toBe(0);
-      expect(failed.output).toContain("runs with the former program again");
+      expect(failed.output).toContain("the previous one is restored and running");
     });
   try {
     const account = await whileFlowing(

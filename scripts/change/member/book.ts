@@ -43,5 +43,5 @@ function readAs(option: string, schema: z.ZodType<string>, text: string | undefi
   if (text === undefined) return undefined;
   const read = schema.safeParse(text);
   if (read.success) return read.data;
-  throw new UserError(option, `${read.error.issues[0]?.message ?? "another text"} is expected, got ${text}`);
+  throw new UserError(option, `${read.error.issues[0]?.message ?? "expected another text"}, got ${text}`);
 }

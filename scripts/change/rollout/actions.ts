@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { and, type Command, or, quote, render, run } from "../../../infra/commands/command.ts";
-import { formerOf, installFile, keepFormer } from "../../../infra/commands/files.ts";
+import { previousOf, installFile, keepPrevious } from "../../../infra/commands/files.ts";
 import { digestWord, forgetDigest, renewProgramUnit, restartUnit } from "../../../infra/commands/units.ts";
 import { actionOn, type HostAction } from "../../../infra/hosts/act.ts";
 import type { Hosts } from "../../../infra/hosts/connect.ts";
@@ -34,7 +34,7 @@ export async function stage(reach: Hosts, changes: readonly Change[]): Promise<v
 /** The unit runs with the new programs; where it doesn't come up, with the former ones, and the action fails. Done again it does nothing. */
 export function take({ host, unit, programs, digest }: Change): HostAction {
   const places = programs.map((program) =>
-    and(keepFormer(program.path, program.installedSha256), installFile(program, stagedAt(program), program)),
+    and(keepPrevious(program.path, program.installedSha256), installFile(program, stagedAt(program), program)),
   );
   const renewed = renewProgramUnit(
     unit,
@@ -47,7 +47,7 @@ export function take({ host, unit, programs, digest }: Change): HostAction {
 /** The unit runs with what it ran with before; a later `up` finds that it lacks the new program. */
 export function giveBack({ host, unit, programs }: Change): HostAction {
   const back = programs.map(({ path }) =>
-    or(run("test", "!", "-e", formerOf(path)), run("mv", "-fT", formerOf(path), path)),
+    or(run("test", "!", "-e", previousOf(path)), run("mv", "-fT", previousOf(path), path)),
   );
   const command = and(...back, forgetDigest(unit), restartUnit(unit));
   return actionOn(host, `runs ${shortUnit(unit)} with the former program`, command, takeSeconds);
