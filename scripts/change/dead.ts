@@ -31,7 +31,7 @@ const settling =
     const selection = selectionOf(run.words[0], flags);
     if (Object.keys(selection).length === 0 && !flags.all) {
       const remedy = "give an id, --agent, --reason or --match, or --all";
-      throw new UserError(`dead ${verb}`, "which messages is not said", remedy);
+      throw new UserError(`dead ${verb}`, "no messages selected", remedy);
     }
     const { surveys, letters, silent, queues, open, exitCode } = await surveyAll(run, selection);
     const looked = [...(flags.json ? [] : surveys.map(lookedAt)), ...silent.map(silentText)];

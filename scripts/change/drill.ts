@@ -9,13 +9,13 @@ import { brokenSince, type DrillReport, formatDrill, formatPlan } from "./drill/
 import { runDrill } from "./drill/run.ts";
 import { openSystem, remedied, runbook } from "./runbook.ts";
 
-/** `./warren drill KIND -s STACK`: one thing broken on purpose and repaired, measured. */
+/** `./warren drill KIND -s STACK`: breaks one thing on purpose, repairs it, and measures the effect. */
 export const { define } = runbook<DrillFlags, [DrillKind]>(drillBook, async (run) => {
   const { stack, flags } = run;
   const [kind] = run.words;
   if (flags.report) {
     const drills = await readDrills(stack);
-    const none = `no drill of ${stack} in ${drillLogFile(stack)}\n`;
+    const none = `no drills of ${stack} in ${drillLogFile(stack)}\n`;
     return { json: drills, text: drills.length > 0 ? formatDrills(drills) : none };
   }
   const system = await openSystem(run, readCommittedConfig(stack));
@@ -29,9 +29,9 @@ export const { define } = runbook<DrillFlags, [DrillKind]>(drillBook, async (run
 
   return {
     text: stuck ? "" : formatPlan(kind, host, holdMs),
-    findings: stuck ? [`${remedied(stuck)}\nnothing was done: repair this first`] : [],
+    findings: stuck ? [`${remedied(stuck)}\nnothing was done; fix this problem first`] : [],
     json: { ...about, ok: false, phases: [], brokenOff: false, trouble: [], after: [] } satisfies DrillReport,
-    question: `do so to ${host} of ${stack}`,
+    question: `run drill ${kind.name} on ${host} of ${stack}`,
     work: async () => {
       const parts = { kind, looker, reach, host, holder, holdMs, movesWithinMs: flags.wait * 1000 };
       const result = await runDrill({ ...parts, signal: run.signal, say: run.say, broken: run.broken });

@@ -10,7 +10,7 @@ import { formatPlan, formatRestart, plannedSteps } from "./restart/report.ts";
 import { isAllDone, problemToStart, reportOf, rollHosts } from "./rolling.ts";
 import { openSystem, remedied, runbook } from "./runbook.ts";
 
-/** `./warren restart -s STACK`: rolling restart, one host at a time. */
+/** `./warren restart -s STACK`: a rolling restart, one host at a time. */
 export const { define } = runbook<RestartFlags>(restartBook, async (run) => {
   const { stack, flags, signal } = run;
   const system = await openSystem(run, readCommittedConfig(stack));
@@ -21,7 +21,7 @@ export const { define } = runbook<RestartFlags>(restartBook, async (run) => {
   const planned = plannedSteps(record, evidence);
   const hosts = planned.map(({ host }) => host);
   const next = record.turns.find((turn) => stepState(turn, record) === "to do");
-  // Where a restart was broken off half way through a host, that host may lack anything.
+  // After a restart that was interrupted in the middle of a host, problems of that host are expected.
   const lack = planned.some(({ state }) => state === "half way")
     ? undefined
     : await problemBefore(looker, (seen) => problemToStart(seen, next, hosts, replication), signal);

@@ -14,14 +14,17 @@ import { forgetDone, recordOf, rolloutRecord } from "./rollout/record.ts";
 import { formatPlan, reportRollout } from "./rollout/report.ts";
 import { openSystem, remedied, runbook } from "./runbook.ts";
 
-/** `./warren rollout -s STACK`: new agents, one host at a time, and back to the former ones where one isn't healthy. */
+/** `./warren rollout -s STACK`: installs new agents one host at a time, and rolls back if a host does not stay healthy. */
 export const { define } = runbook<RolloutFlags>(rolloutBook, async (run) => {
   const { stack, flags, signal } = run;
   const kept = runRecord("rollout", stack, rolloutRecord);
   const changes = await findProgramChanges(stack);
   if (changes.length === 0) {
     await forgetDone(stack, kept);
-    return { json: { ok: true, backOn: [], turns: [] }, text: "nothing is new: all run the agents of this checkout\n" };
+    return {
+      json: { ok: true, backOn: [], turns: [] },
+      text: "nothing to roll out: every host runs the agents of this checkout\n",
+    };
   }
   const system = await openSystem(run, readCommittedConfig(stack));
   const evidence = await system.looker.look(bareSnapshot);
@@ -35,7 +38,7 @@ export const { define } = runbook<RolloutFlags>(rolloutBook, async (run) => {
   return {
     text: formatPlan(record, changes),
     findings: lack ? [remedied(lack)] : [],
-    question: `roll these out on ${stack}`,
+    question: `roll out these agents on ${stack}`,
     work: async () => {
       let results: HostResult[] = [];
       if (record.backFor === undefined) {
@@ -48,7 +51,7 @@ export const { define } = runbook<RolloutFlags>(rolloutBook, async (run) => {
           await turn.healthy((seen) => programProblem(seen, turn, before), flags.steady * 1000);
           await turn.comeBack();
         });
-        // Before a host's turn nothing has been done on it: what is wrong then is none of a new agent's.
+        // Nothing has changed on a host before its turn, so the new agents are not the cause of a problem found then.
         const failed = results.find(({ outcome }) => outcome === "failed");
         if (failed && record.begun?.host === failed.host) record.backFor = `${failed.host}: ${failed.why}`;
       }

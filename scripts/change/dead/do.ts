@@ -16,25 +16,24 @@ export interface Task {
   readonly verb: Doing;
   readonly stack: string;
   readonly selection: Selection;
-  /** What was found in each of the queues. */
+  /** The matching messages of each queue. */
   readonly surveys: readonly Survey[];
   readonly queues: readonly DeadQueue[];
-  /** Where it is written down; in this checkout unless given. */
+  /** The log; by default in this checkout. */
   readonly logFile?: string;
 }
 
 export interface TaskResult {
   readonly exitCode: number;
-  /** For people. */
   readonly text: string;
   readonly results: Settled;
-  /** Undefined where nothing was begun. */
+  /** Undefined if nothing was started. */
   readonly logFile?: string;
 }
 
 const nothing: Settled = { done: [], refused: [], gone: 0, left: 0 };
 
-/** What can be done of a task. */
+/** A task's messages: those that it can settle, and those that stay. */
 export interface PlannedTask {
   readonly meant: readonly Letter[];
   readonly refused: readonly Refusal[];
@@ -46,14 +45,14 @@ export async function planSettle({ verb, surveys, queues }: Task): Promise<Plann
   return { meant: surveys.flatMap(({ letters }) => letters).filter(({ id }) => !isRefused.has(id)), refused };
 }
 
-/** Where nothing can be done. */
+/** The result if no message can be settled. */
 export const nothingMeant = (letters: readonly Letter[], { refused }: PlannedTask): TaskResult => ({
   exitCode: exitFindings,
-  text: letters.length === 0 ? "no such message\n" : formatPlan([], refused),
+  text: letters.length === 0 ? "no message matches\n" : formatPlan([], refused),
   results: { ...nothing, refused },
 });
 
-/** Writes down what is about to be done, does it, and writes down what became of it. At the signal no other message is begun; those under way are waited for. */
+/** Logs the plan, carries it out, and logs the result. After the signal no other message is started; those in flight are finished. */
 export async function settleAll(task: Task, planned: PlannedTask, signal: AbortSignal): Promise<TaskResult> {
   const { verb, stack, queues, selection, logFile = stackLogFile("dead-letters", stack) } = task;
   const { meant, refused } = planned;
@@ -91,7 +90,7 @@ function joined(refused: readonly Refusal[], all: readonly Settled[]): Settled {
 
 export const messages = (count: number): string => (count === 1 ? "this message" : `these ${count} messages`);
 
-/** A drop is for good: what is left of the message is this. */
+/** After a drop, this is all that is left of the message. */
 function logged({ id, broker, agent, reason, origin, exchange, routingKey, bodyBytes, bodyStart }: Letter) {
   const from = "why" in origin ? { exchange, routingKey } : origin;
   return {
@@ -111,11 +110,11 @@ function resultText(verb: Doing, { done, refused, gone, left, fault }: Settled):
   return [
     `${past[verb]}: ${done.length}`,
     ...refusalLines(refused),
-    ...(gone > 0 ? [`not there any more, or in somebody else's hands: ${gone}`] : []),
-    ...(left > 0 ? [`not done, and in the dead-letter queue as before: ${left}; the same command goes on`] : []),
-    ...(fault === undefined ? [] : [`broken off: ${printableLine(fault)}`, ...(verb === "replay" ? [mayBeBoth] : [])]),
+    ...(gone > 0 ? [`no longer in the queue, or held by another consumer: ${gone}`] : []),
+    ...(left > 0 ? [`not done, still in the dead-letter queue: ${left}; run the same command again to continue`] : []),
+    ...(fault === undefined ? [] : [`stopped: ${printableLine(fault)}`, ...(verb === "replay" ? [mayBeBoth] : [])]),
     "",
   ].join("\n");
 }
 
-const mayBeBoth = "what was sent last may be in the dead-letter queue, too: replayed again, it is sent once more";
+const mayBeBoth = "the last messages sent may still be in the dead-letter queue; another replay sends them again";

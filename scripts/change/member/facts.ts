@@ -14,11 +14,11 @@ import { bareSnapshot, type Observer, openObserver } from "../../inspect/snapsho
 import { askHostState } from "../backup/journals.ts";
 import { type Facts, problemElsewhere } from "./plan.ts";
 
-/** A look that comes at a bad moment is no finding: members that have just lost one elect leaders, and an address moves. */
+/** Some problems pass by themselves: after the loss of a member, the others elect leaders, and an address moves. */
 const settledWithinMs = 30_000;
 const scanSeconds = 5;
 
-/** Asks the others, what is left of the host, and what the new one's address offers; changes nothing. */
+/** Asks the other hosts, what is left of the dead host, and which key the new address offers. Changes nothing. */
 export async function gatherFacts(
   stack: string,
   host: string,
@@ -27,7 +27,7 @@ export async function gatherFacts(
   const config = readCommittedConfig(stack);
   const own = config.hosts[host];
   if (!own) {
-    throw new UserError(host, "is no host of the stack", `its hosts: ${Object.keys(config.hosts).join(" ")}`);
+    throw new UserError(host, "is not a host of the stack", `its hosts: ${Object.keys(config.hosts).join(" ")}`);
   }
   const address = told.address ?? own.address;
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
@@ -56,7 +56,7 @@ async function settledEvidence(
   return last ?? (await look());
 }
 
-/** The ed25519 key that an address offers, by its jump host where it has one; undefined where there is none. */
+/** The ed25519 key that an address offers, through its jump host if it has one; undefined if it offers none. */
 async function offeredBy(
   host: string,
   address: string,

@@ -22,7 +22,7 @@ const api = (path: string, body?: object) =>
     ...(body ? { body: JSON.stringify(body) } : {}),
   });
 
-it("tells a login that is let in from one that is refused, also of a user who may do nothing, and who stays connected", async () => {
+it("distinguishes an accepted login from a refused one, even for a user without permissions, and lists who stays connected", async () => {
   const [hostname, port] = ["127.0.0.1", broker.amqpPort];
   const place = { host: "one", address: hostname, port, secure: false };
   const login = (user: string, password: string) => logIn(place, user, password, undefined);

@@ -10,14 +10,14 @@ export interface Subject {
   /** The config as it was before the rotation began. */
   readonly before: StackConfig;
   readonly startedAt: string;
-  /** Milliseconds for all to be whole after a change. */
+  /** Milliseconds for the system to recover after a change. */
   readonly wholeWithinMs: number;
   say(text: string): void;
 }
 
 export const configNow = ({ stack }: Pick<Subject, "stack">): Promise<StackConfig> => readStackConfig(stack);
 
-/** Has the hosts be as the config says, and waits until all is whole. @returns what is lacking */
+/** Applies the config with `up`, and waits until the system is healthy. @returns the problem that is left */
 export async function apply(subject: Subject): Promise<string[]> {
   await up(subject.engine);
   const lack = await problemNow(subject, subject.wholeWithinMs);
@@ -28,4 +28,4 @@ export const problemNow = (
   { stack, say, engine: { signal } }: Pick<Subject, "stack" | "say" | "engine">,
   withinMs: number,
 ): Promise<Problem | undefined> =>
-  awaitHealthy(stack, { withinMs, signal, onLack: (lack) => say(`waits: ${describeProblem(lack)}`) });
+  awaitHealthy(stack, { withinMs, signal, onLack: (lack) => say(`waiting: ${describeProblem(lack)}`) });

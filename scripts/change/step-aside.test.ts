@@ -3,8 +3,8 @@ import { moveTo, soundEvidence, wordsOf } from "../inspect/verify/fixture.ts";
 import { moveAwayProblem } from "./step-aside.ts";
 import { toldAtMs } from "./undo-timer.ts";
 
-describe("an address that is to leave a host", () => {
-  it("is away when one other host has it and dispatches", () => {
+describe("moving the virtual IP off a host", () => {
+  it("is done when exactly one other host holds it and has an active dispatcher", () => {
     const evidence = soundEvidence();
     expect(moveAwayProblem(evidence, "bunny1")?.evidence).toContain("it is on bunny1");
     moveTo(evidence, "nowhere");
@@ -16,7 +16,7 @@ describe("an address that is to leave a host", () => {
     expect(moveAwayProblem(evidence, "bunny1")?.evidence).toBe("the dispatcher there is standby");
   });
 
-  it("was told at the time that its host says among other words", () => {
+  it("reads the host's time from among other output", () => {
     expect(toldAtMs("Running timer\n1764288000123")).toBe(1764288000123);
     expect(toldAtMs("no such program")).toBeUndefined();
   });
