@@ -12,7 +12,7 @@ const stop =
   };
 
 describe("a cluster", () => {
-  it.each(["lab", "lab4"])("of a sound %s lacks nothing", (stack) => {
+  it.each(["lab", "lab4"])("of a healthy %s has no problem", (stack) => {
     expect(problemOf(soundEvidence(stack))).toBeUndefined();
   });
 
@@ -20,7 +20,7 @@ describe("a cluster", () => {
     ["a broker is down", "broker runs", stop("bunny2", "rabbitmq-server.service")],
     ["a dispatcher is down", "dispatcher runs", stop("bunny3", "warren-dispatcher.service")],
     ["an agent has no broker yet", "puller runs", stop("pds-2", "warren-puller.service", "activating")],
-    ["the address is elsewhere", "on the preferred host", (evidence) => moveTo(evidence, "bunny2")],
+    ["the address is elsewhere", "virtual IP on its preferred host", (evidence) => moveTo(evidence, "bunny2")],
     [
       "a replica is behind",
       "queues are replicated",
@@ -29,7 +29,7 @@ describe("a cluster", () => {
       },
     ],
     [
-      "a member is parted",
+      "a member is partitioned",
       "members are together",
       (evidence) => {
         const view = evidence.broker.members.bunny1;
@@ -47,27 +47,27 @@ describe("a cluster", () => {
         }
       },
     ],
-  ])("is not whole where %s", (_, step, change) => {
+  ])("is not healthy if %s", (_, step, change) => {
     const evidence = soundEvidence();
     change(evidence);
     expect(problemOf(evidence)?.step).toBe(step);
   });
 
-  it("is whole whatever radar servers make and whatever was put aside", () => {
+  it("is healthy regardless of products and dead letters", () => {
     const evidence = soundEvidence();
     queueOf(evidence, evidence.chain.queues.dead).messages = 3;
     for (const urp of evidence.chain.urps) wordsOf(evidence, urp).newest = [];
     expect(problemOf(evidence)).toBeUndefined();
   });
 
-  it("is not asked about hosts that nothing is done on", () => {
+  it("is judged only by the given hosts", () => {
     const evidence = soundEvidence();
     stop("pds-2", "warren-puller.service")(evidence);
     expect(problemOf(evidence, { hosts: ["bunny1", "pds-1"] })).toBeUndefined();
     expect(problemOf(evidence, { hosts: ["pds-2"] })?.host).toBe("pds-2");
   });
 
-  it("is whole with its address elsewhere where that was meant", () => {
+  it("is healthy with its address elsewhere on purpose", () => {
     const evidence = soundEvidence();
     moveTo(evidence, "bunny2");
     expect(problemOf(evidence, { isMoved: true })).toBeUndefined();
@@ -80,7 +80,7 @@ describe("a member can be spared", () => {
     expect(problemWithout(evidence, "bunny1", "quorum")).toBeUndefined();
     queueOf(evidence, "cmc.urp.input").inStep = ["rabbit@bunny1", "rabbit@bunny2"];
     expect(problemWithout(evidence, "bunny1", "quorum")?.evidence).toContain(
-      "cmc.urp.input has 3 replicas, and 1 in step",
+      "cmc.urp.input has 3 replicas, of which 1 are in step",
     );
     expect(problemWithout(evidence, "bunny3", "quorum")).toBeUndefined();
   });
@@ -89,11 +89,11 @@ describe("a member can be spared", () => {
     const evidence = soundEvidence("lab");
     expect(problemWithout(evidence, "bunny1", "mirrored")).toBeUndefined();
     queueOf(evidence, "cmc.urp.pull").inStep = ["rabbit@bunny1"];
-    expect(problemWithout(evidence, "bunny1", "mirrored")?.step).toBe("can be spared");
+    expect(problemWithout(evidence, "bunny1", "mirrored")?.step).toBe("cluster can spare it");
     expect(problemWithout(evidence, "bunny2", "mirrored")).toBeUndefined();
   });
 
-  it("is not asked of a queue with one replica, nor of a broker without others", () => {
+  it("regardless of a queue with one replica, and of a broker with one member", () => {
     const evidence = soundEvidence("lab4");
     queueOf(evidence, "cmc.urp.dead").replicas = ["rabbit@bunny1"];
     queueOf(evidence, "cmc.urp.dead").inStep = ["rabbit@bunny1"];
@@ -104,8 +104,8 @@ describe("a member can be spared", () => {
   });
 });
 
-describe("waiting for all to be whole", () => {
-  it("takes two good looks in a row, and tells each lack once", async () => {
+describe("waiting for a healthy system", () => {
+  it("needs two good checks in a row, and reports each problem once", async () => {
     const good = soundEvidence();
     const bad = soundEvidence();
     stop("bunny2", "rabbitmq-server.service")(bad);
@@ -118,14 +118,14 @@ describe("waiting for all to be whole", () => {
     expect(told).toEqual(["broker runs"]);
   });
 
-  it("says what is lacking when the time is over", async () => {
+  it("returns the problem that is left when the time is over", async () => {
     const bad = soundEvidence();
     stop("bunny2", "rabbitmq-server.service")(bad);
     const lack = await awaitNoProblem(async () => bad, problemOf, { withinMs: 0, onLack: () => {} });
     expect(lack).toMatchObject({ host: "bunny2", step: "broker runs" });
   });
 
-  it("ends with the signal's reason", async () => {
+  it("stops with the signal's reason", async () => {
     const reason = new Error("interrupted");
     const signal = AbortSignal.abort(reason);
     await expect(

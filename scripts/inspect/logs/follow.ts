@@ -2,7 +2,7 @@ import type { Hosts } from "../../../infra/hosts/connect.ts";
 import { follow } from "../../../infra/hosts/follow.ts";
 import { followQuestion, type JournalQuery, type LogLine, parseEntry } from "./journal.ts";
 
-/** Milliseconds for which lines are held, so that those of several hosts come in the order of their times. */
+/** Milliseconds for which lines are buffered, to sort lines of several hosts by time. */
 const heldMs = 500;
 
 export interface FollowOptions {
@@ -10,11 +10,11 @@ export interface FollowOptions {
   readonly queries: ReadonlyMap<string, JournalQuery>;
   readonly signal: AbortSignal;
   onLine(line: LogLine): void;
-  /** A host can't be heard any more. */
+  /** The connection to a host has ended. */
   onEnd(host: string, why: string): void;
 }
 
-/** Tells what comes on all hosts until the signal, or until no host is left. */
+/** Passes on new lines of all hosts until the signal, or until no connection is left. */
 export async function followJournals({ reach, queries, signal, onLine, onEnd }: FollowOptions): Promise<void> {
   let held: LogLine[] = [];
   const tell = () => {

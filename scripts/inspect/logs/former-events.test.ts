@@ -12,6 +12,6 @@ it.each([
   expect(eventOf({ text, fields: {} })).toBe(event);
 });
 
-it("knows it of today's agents by its name, in whatever words", () => {
+it("recognises events of current agents by name, whatever the message", () => {
   expect(eventOf({ text: "hurra", fields: { event: "address-held" } })).toBe("address-held");
 });

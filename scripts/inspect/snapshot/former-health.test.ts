@@ -21,6 +21,6 @@ it.each([
   });
 });
 
-it.each([[undefined], ["ok"], [{ ok: true }], [{ ok: 1, text: "a" }]])("is nothing of %j", (answer) => {
+it.each([[undefined], ["ok"], [{ ok: true }], [{ ok: 1, text: "a" }]])("ignores %j", (answer) => {
   expect(formerHealth(answer)).toBeUndefined();
 });

@@ -3,9 +3,9 @@ import { canSend, type Evidence, type HostEvidence, hostEvidence } from "../snap
 import { waitSeconds } from "../verify/dispatch-steps.ts";
 
 /**
- * sr3's words for what an agent does. `stop`: its unit is down. `hung`: it runs and doesn't answer. `part`: it works without a broker, on disk. `wVip`:
- * it waits for the virtual IP. `reje`: it puts aside. `rtry`: it tries again. `lag`: work waits for longer than ten seconds. `slow`: one product takes longer
- * than five. `idle`: nothing to do since the last look. `run`. And `away` of a host that doesn't answer, which sr3 has no word for.
+ * sr3's words for the state of an agent. `stop`: its unit is down. `hung`: it runs but doesn't answer. `part`: it works without a broker, on disk. `wVip`: it
+ * waits for the virtual IP. `reje`: it rejects or dead-letters. `rtry`: it retries. `lag`: work waits for longer than ten seconds. `slow`: a product takes
+ * longer than five. `idle`: nothing to do since the last snapshot. `run`. And `away`, unknown to sr3: its host doesn't answer.
  */
 export type Word = "stop" | "hung" | "part" | "wVip" | "reje" | "rtry" | "lag" | "slow" | "idle" | "run" | "away";
 
@@ -13,18 +13,18 @@ export interface AgentStatus {
   readonly host: string;
   readonly agent: string;
   readonly word: Word;
-  /** Products a second since the look before. */
+  /** Products a second since the last snapshot. */
   readonly perSecond: number;
-  /** Mean seconds of a product since then, of first attempts; undefined where there was none. */
+  /** Mean seconds of a product's first attempt since then; undefined if there was none. */
   readonly meanSeconds?: number;
-  /** Its own words. */
+  /** The text of its `/health`. */
   readonly text: string;
 }
 
 const lagSeconds = 10;
 const slowSeconds = 5;
 
-/** Which counters tell what; their sums over all labels. */
+/** The metrics of an agent; values are summed over all labels. */
 interface Counters {
   readonly done: string;
   readonly putAside: readonly string[];
@@ -54,7 +54,7 @@ const counters: Readonly<Partial<Record<AgentPlace["name"], Counters>>> = {
   },
 };
 
-/** Every agent of the stack in the order of its hosts. Pure. */
+/** The status of every agent, in the order of hosts. Pure. */
 export function agentStatuses(now: Evidence, before: Evidence): AgentStatus[] {
   return now.chain.hosts.flatMap(({ name: host, agents }) =>
     agents.map((place): AgentStatus => {
@@ -82,7 +82,7 @@ function agentStatus(
   const counts = counters[place.name];
   const grown = (sample: string): number => {
     const grew = sumOf(found, place.name, sample) - (before ? sumOf(before, place.name, sample) : 0);
-    // One that was restarted meanwhile counts from 0.
+    // After a restart a counter begins at 0.
     return before && seconds > 0 ? Math.max(0, grew) : 0;
   };
   const done = counts ? grown(counts.done) : 0;
@@ -107,7 +107,7 @@ function agentStatus(
   };
 }
 
-/** Seconds that what waits for this kind of agent takes; infinite where nothing moves. */
+/** Seconds until the work that waits for this kind of agent is done; infinite if nothing moves. */
 function waitsFor({ chain, broker }: Evidence, agent: string, spooled: number | undefined, perSecond: number): number {
   if (agent === "announcer") {
     return (spooled ?? 0) / Math.max(perSecond, 1);
@@ -121,7 +121,7 @@ function waitsFor({ chain, broker }: Evidence, agent: string, spooled: number | 
 const queueOf = ({ queues }: Chain, agent: string): string | undefined =>
   agent === "dispatcher" ? queues.input : agent === "puller" ? queues.pull : undefined;
 
-/** Over all labels. */
+/** The sum over all labels. */
 function sumOf({ agents }: HostEvidence, agent: string, sample: string): number {
   const samples = Object.entries(agents[agent]?.metrics ?? {});
   return samples

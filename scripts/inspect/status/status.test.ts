@@ -37,7 +37,7 @@ const wordsNow = ({ now, before }: ReturnType<typeof looks>) =>
   Object.fromEntries(agentStatuses(now, before).map(({ host, word }) => [host, word]));
 
 describe("status", () => {
-  it("says of a sound system that all run, at which rate, and who waits for the virtual IP", () => {
+  it("shows that all agents of a healthy system run, at which rate, and which ones wait for the virtual IP", () => {
     const { now, before } = looks();
     const agents = agentStatuses(now, before);
     expect(agents.find(({ host }) => host === "urp-1")).toMatchObject({
@@ -69,7 +69,7 @@ describe("status", () => {
     [
       "hung",
       "pds-2",
-      "one that doesn't answer",
+      "an agent that doesn't answer",
       (now) => {
         wordsOf(now, "pds-2").agents.puller = { silent: "no answer in time" };
       },
@@ -77,17 +77,17 @@ describe("status", () => {
     [
       "part",
       "urp-2",
-      "one without a broker",
+      "an agent without a broker",
       (now) => {
         const health = { ok: false, text: "3 waiting", connectionTo: "broker", connected: false } as const;
         wordsOf(now, "urp-2").agents.announcer = { health };
       },
     ],
-    ["reje", "pds-3", "one that puts aside", (now) => count(now, "pds-3", "puller", { dead_lettered_total: 1 })],
+    ["reje", "pds-3", "an agent that dead-letters", (now) => count(now, "pds-3", "puller", { dead_lettered_total: 1 })],
     [
       "rtry",
       "pds-4",
-      "one that tries again",
+      "an agent that retries",
       (now) => count(now, "pds-4", "puller", { 'retries_total{cause="http"}': 2 }),
     ],
     [
@@ -102,7 +102,12 @@ describe("status", () => {
       "products that take more than five seconds",
       (now) => count(now, "pds-5", "puller", { pull_duration_seconds_sum: 60, pull_duration_seconds_count: 10 }),
     ],
-    ["idle", "urp-1", "one to which nothing came", (now) => count(now, "urp-1", "announcer", { announced_total: 100 })],
+    [
+      "idle",
+      "urp-1",
+      "an agent with nothing to do",
+      (now) => count(now, "urp-1", "announcer", { announced_total: 100 }),
+    ],
     [
       "away",
       "pds-1",
@@ -111,14 +116,14 @@ describe("status", () => {
         now.hosts["pds-1"] = { unreachable: "no route" };
       },
     ],
-  ])("says %s on %s of %s", (word, host, _, change) => {
+  ])("shows %s on %s for %s", (word, host, _, change) => {
     const both = looks();
     change(both.now);
     expect(wordsNow(both)[host]).toBe(word);
     expect(hasFindings(statusOf(both.now, both.before, new Date()))).toBe(word !== "idle");
   });
 
-  it("counts from 0 what was restarted between two looks", () => {
+  it("counts from 0 after a restart between two snapshots", () => {
     const both = looks();
     count(both.now, "pds-1", "puller", { pulled_total: 3 });
     expect(agentStatuses(both.now, both.before).find(({ host }) => host === "pds-1")).toMatchObject({ perSecond: 0 });

@@ -2,15 +2,15 @@ import type { Evidence } from "../snapshot/evidence.ts";
 import { type Draft, healthOf, nowMs, wordsOf } from "./fixture.ts";
 import type { StepId } from "./step.ts";
 
-/** One thing that is wrong, and the link that has to be named for it, by its id. */
+/** A fault, and the link that must be reported for it, by its id. */
 export interface Case {
   readonly title: string;
-  /** The stack that it is looked at in; `lab4` unless given. */
+  /** By default `lab4`. */
   readonly stack?: string;
   readonly change: (evidence: Draft<Evidence>) => void;
   readonly host: string;
   readonly step: StepId;
-  /** What the evidence says, and what the remedy has in it. */
+  /** Expected evidence and remedy. */
   readonly says: RegExp;
   readonly remedy: RegExp;
 }
@@ -25,7 +25,7 @@ const agentSays = (...[evidence, host, agent, ...said]: [Draft<Evidence>, string
   wordsOf(evidence, host).agents[agent] = { health: healthOf(...said) };
 };
 type Said = Parameters<typeof healthOf>;
-/** Of agents without a broker, and of a delivery without its server. */
+/** The health of agents without a broker, and of a delivery without its server. */
 const away = { connected: false };
 const silentAgent = (evidence: Draft<Evidence>, host: string, agent: string, silent: string) => {
   wordsOf(evidence, host).agents[agent] = { silent };
@@ -40,7 +40,7 @@ const nodeSeen = (evidence: Draft<Evidence>, from: string, node: string) => {
   if (!found) throw new TypeError(`${from} doesn't know ${node}`);
   return found;
 };
-/** A member that has ended: the others say so, the address has moved, its dispatcher waits. */
+/** A member is down: the others report that, the address has moved, its dispatcher is on standby. */
 const brokerGone = (evidence: Draft<Evidence>, host: string, to: string) => {
   evidence.broker.members[host] = { silent: "connect ECONNREFUSED" };
   for (const from of evidence.chain.members) if (from !== host) nodeSeen(evidence, from, host).running = false;
@@ -77,10 +77,10 @@ export const cases: readonly Case[] = [
       wordsOf(look, "urp-1").disks = [{ mount: "/", usedPercent: 100, freeBytes: 0 }];
       agentSays(look, "urp-1", "announcer", false, "500 announced, 2 waiting; no space left");
     },
-    ...{ host: "urp-1", step: "disks-have-room", says: /100 % are used/, remedy: /make room/ },
+    ...{ host: "urp-1", step: "disks-have-room", says: /100 % used/, remedy: /make room/ },
   },
   {
-    title: "the radar software of one server stands still",
+    title: "the radar software of one server has stopped",
     change: (look) => {
       wordsOf(look, "urp-2").newest = [{ path: "old", bytes: 1, modifiedMs: nowMs - 1_200_000 }];
     },
@@ -126,9 +126,14 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: "one radar server has no way to the broker",
+    title: "one radar server can't reach the broker",
     change: (look) => agentSays(look, "urp-2", "announcer", false, "9 waiting; no connection to x: timeout", away),
-    ...{ host: "urp-2", step: "products-are-announced", says: /urp-1.* have one/, remedy: /the way from urp-2/ },
+    ...{
+      host: "urp-2",
+      step: "products-are-announced",
+      says: /urp-1.* are connected/,
+      remedy: /the network from urp-2/,
+    },
   },
   {
     title: "the tree can't be watched",
@@ -147,14 +152,14 @@ export const cases: readonly Case[] = [
     ...{ host: "urp-1", step: "apache-runs", says: /failed/, remedy: /systemctl start apache2/ },
   },
   {
-    title: "products are not allowed to be read",
+    title: "products can't be read by the web server",
     change: (look) => {
       for (const fetch of wordsOf(look, "urp-2").fetches ?? []) fetch.answer = { status: 403, bytes: 199, body: "" };
     },
     ...{ host: "urp-2", step: "products-are-served", says: /answers 403/, remedy: /error.log/ },
   },
   {
-    title: "a server gives half a file",
+    title: "a server sends half a file",
     change: (look) => {
       for (const fetch of wordsOf(look, "urp-2").fetches ?? []) fetch.answer = { status: 200, bytes: 300, body: "" };
     },

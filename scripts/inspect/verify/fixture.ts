@@ -10,7 +10,7 @@ import type {
   QueueEvidence,
 } from "../snapshot/evidence.ts";
 
-/** The same, to be written to. */
+/** The same type, writable. */
 export type Draft<T> = { -readonly [Key in keyof T]: Draft<T[Key]> };
 
 export const nowMs = Date.parse("2026-11-27T20:50:00Z");
@@ -20,12 +20,12 @@ const delivered = {
 };
 const connected = "connected to amqps://10.203.4.50:5671";
 
-/** Of an agent that has its broker unless `more` says otherwise. */
+/** The health of an agent, connected to its broker unless `more` overrides that. */
 export const healthOf = (ok: boolean, text: string, more: Partial<Draft<Health>> = {}): Draft<HealthEvidence> => ({
   ...{ version: 1, ok, text, connectionTo: "broker", connected: true, blocked: false, ...more },
 });
 
-/** What a look at `lab4` gives where nothing is wrong and 30 products a second are made. */
+/** A snapshot of a healthy `lab4` with 30 products a second. */
 export function soundEvidence(stack = "lab4"): Draft<Evidence> {
   const chain = chainOf(stack, fixtureConfig(stack));
   const newest = [{ path: product, bytes: 658, modifiedMs: nowMs - 2500 }];
@@ -113,10 +113,10 @@ function soundBroker({ members, queues, dispatchers, pdses }: Evidence["chain"])
   };
 }
 
-/** The words of one host. @throws TypeError where it said none */
+/** The state of one host. @throws TypeError if it did not answer */
 export function wordsOf({ hosts }: Draft<Evidence>, name: string): Draft<HostEvidence> {
   const found = hosts[name];
-  if (!found || "unreachable" in found) throw new TypeError(`${name} says nothing`);
+  if (!found || "unreachable" in found) throw new TypeError(`${name} does not answer`);
   return found;
 }
 
@@ -126,7 +126,7 @@ export function queueOf({ broker }: Draft<Evidence>, name: string): Draft<QueueE
   return found;
 }
 
-/** The address is on one host alone, and the dispatcher there is the active one; on none where no member has that name. */
+/** Moves the address to a host, whose dispatcher becomes the active one; to no host if no member has that name. */
 export function moveTo(evidence: Draft<Evidence>, host: string): void {
   const address = evidence.chain.vip?.address ?? "";
   for (const member of evidence.chain.members) {

@@ -1,7 +1,7 @@
 import { agentSays, away, brokerGone, type Case, dead, nodeSeen, nodesSeenBy, silentAgent, unitIs } from "./cases.ts";
 import { nowMs, queueOf, wordsOf } from "./fixture.ts";
 
-/** The same of bunny and PDS. */
+/** Faults of bunny and PDS. */
 export const laterCases: readonly Case[] = [
   {
     title: "a broker's clock is wrong",
@@ -11,7 +11,7 @@ export const laterCases: readonly Case[] = [
     ...{ host: "bunny2", step: "clock-is-right", says: /90 s behind most hosts/, remedy: /timedatectl/ },
   },
   {
-    title: "the broker that has the virtual IP was stopped",
+    title: "the broker with the virtual IP was stopped",
     change: (look) => {
       brokerGone(look, "bunny1", "bunny2");
       unitIs(look, "bunny1", "rabbitmq-server.service", "inactive", "dead");
@@ -33,7 +33,7 @@ export const laterCases: readonly Case[] = [
       for (const host of ["bunny1", "bunny2"]) look.broker.members[host] = { silent: "no answer within 2 s" };
       wordsOf(look, "bunny2").amqp = { silent: "no answer in time" };
     },
-    ...{ host: "bunny2", step: "broker-answers", says: /no answer in time/, remedy: /one that hangs/ },
+    ...{ host: "bunny2", step: "broker-answers", says: /no answer in time/, remedy: /restart a node that hangs/ },
   },
   {
     title: "the management of a broker is off",
@@ -41,7 +41,7 @@ export const laterCases: readonly Case[] = [
       brokerGone(look, "bunny2", "bunny3");
       look.broker.members.bunny2 = { silent: "no answer within 2 s" };
     },
-    ...{ host: "bunny2", step: "broker-serves", says: /no answer within 2 s/, remedy: /pauses, and goes on/ },
+    ...{ host: "bunny2", step: "broker-serves", says: /no answer within 2 s/, remedy: /pauses, and continues/ },
   },
   {
     title: "a broker's host is dead",
@@ -52,23 +52,28 @@ export const laterCases: readonly Case[] = [
     ...{ host: "bunny1", step: "host-answers", says: /No route/, remedy: /power, link and console/ },
   },
   {
-    title: "members are parted",
+    title: "members are partitioned",
     change: (look) => {
       nodeSeen(look, "bunny1", "bunny3").partitions = ["rabbit@bunny2"];
     },
     ...{
       host: "bunny3",
       step: "members-are-together",
-      says: /parted from rabbit@bunny2, says bunny1/,
+      says: /partitioned from rabbit@bunny2, according to bunny1/,
       remedy: /heals by itself/,
     },
   },
   {
-    title: "a member is down, say the others",
+    title: "a member is down according to the others",
     change: (look) => {
       nodeSeen(look, "bunny1", "bunny3").running = false;
     },
-    ...{ host: "bunny3", step: "members-are-together", says: /not running, say bunny1/, remedy: /network between/ },
+    ...{
+      host: "bunny3",
+      step: "members-are-together",
+      says: /not running, according to bunny1/,
+      remedy: /network between/,
+    },
   },
   {
     title: "a member is in a cluster of its own",
@@ -83,20 +88,20 @@ export const laterCases: readonly Case[] = [
     },
   },
   {
-    title: "a broker has an alarm of memory",
+    title: "a broker has a memory alarm",
     change: (look) => {
       for (const from of look.chain.members) nodeSeen(look, from, "bunny1").memoryAlarm = true;
     },
-    ...{ host: "bunny1", step: "no-alarm", says: /alarm of memory/, remedy: /memory_breakdown/ },
+    ...{ host: "bunny1", step: "no-alarm", says: /memory alarm/, remedy: /memory_breakdown/ },
   },
   {
-    title: "a broker's disk is low, and announcers are told to wait while pullers go on",
+    title: "a broker's disk is low, and announcers are blocked while pullers continue",
     change: (look) => {
       for (const from of look.chain.members) nodeSeen(look, from, "bunny1").diskAlarm = true;
       const text = "500 announced, 251 waiting; broker amqps://10.203.4.50:5671 takes no messages: low on disk";
       for (const urp of look.chain.urps) agentSays(look, urp, "announcer", false, text, { blocked: true });
     },
-    ...{ host: "bunny1", step: "no-alarm", says: /alarm of disk/, remedy: /df -h/ },
+    ...{ host: "bunny1", step: "no-alarm", says: /disk alarm/, remedy: /df -h/ },
   },
   {
     title: "keepalived was stopped",
@@ -114,7 +119,7 @@ export const laterCases: readonly Case[] = [
     },
   },
   {
-    title: "nobody holds the virtual IP, and announcers wait",
+    title: "no host holds the virtual IP, and announcers wait",
     change: (look) => {
       wordsOf(look, "bunny1").addresses = ["10.203.4.21"];
       for (const urp of look.chain.urps)
@@ -167,15 +172,15 @@ export const laterCases: readonly Case[] = [
         state: "active",
         silentSources: ["urp-2"],
       }),
-    ...{ host: "bunny1", step: "dispatcher-is-well", says: /urp-2/, remedy: /go back to 1/ },
+    ...{ host: "bunny1", step: "dispatcher-is-well", says: /urp-2/, remedy: /check part 1/ },
   },
   {
-    title: "no dispatcher works",
+    title: "no dispatcher is active",
     change: (look) => agentSays(look, "bunny1", "dispatcher", true, "fenced; connected to x", { state: "fenced" }),
     ...{
       host: "bunny1",
       step: "one-dispatcher-is-active",
-      says: /none dispatches: bunny1 fenced/,
+      says: /no dispatcher is active: bunny1 fenced/,
       remedy: /dispatcher/,
     },
   },
@@ -215,12 +220,12 @@ export const laterCases: readonly Case[] = [
     ...{ host: "pds-4", step: "puller-runs", says: /failed/, remedy: /pds-4 sudo systemctl restart/ },
   },
   {
-    title: "a puller can't put products where they belong",
+    title: "a puller can't write products to their folder",
     change: (look) => agentSays(look, "pds-1", "puller", false, "5 pulled, 0 put aside; EACCES: permission denied"),
     ...{ host: "pds-1", step: "puller-is-well", says: /EACCES/, remedy: /df -h \/apps\/px\/rxq/ },
   },
   {
-    title: "a puller has no way to a radar server",
+    title: "a puller can't reach a radar server",
     change: (look) => {
       const [one] = wordsOf(look, "pds-5").fetches ?? [];
       if (one) one.answer = { silent: "No route to host" };
@@ -228,7 +233,7 @@ export const laterCases: readonly Case[] = [
     ...{
       host: "pds-5",
       step: "reaches-radar-servers",
-      says: /urp-1 gives no answer/,
+      says: /urp-1 does not answer/,
       remedy: /ping -c 3 urp-1/,
     },
   },
@@ -240,14 +245,14 @@ export const laterCases: readonly Case[] = [
     ...{ host: "bunny1", step: "announcements-are-taken", says: /5 pullers.*4 consumers/, remedy: /--agent puller/ },
   },
   {
-    title: "pullers are slower than what comes",
+    title: "pullers are slower than new announcements",
     change: (look) => {
       Object.assign(queueOf(look, "cmc.urp.pull"), { messages: 9000, ready: 8995, acknowledged: 10 });
     },
     ...{ host: "bunny1", step: "announcements-are-taken", says: /waits 15 min/, remedy: /slower/ },
   },
   {
-    title: "nothing arrives, though it is made",
+    title: "nothing arrives although products are made",
     change: (look) => {
       for (const pds of look.chain.pdses) wordsOf(look, pds).placedAtMs = nowMs - 900_000;
     },

@@ -26,7 +26,7 @@ const notConnected = "9 waiting; no connection to amqp://10.203.0.61:5672: conne
 const notDelivering =
   "9 delivered, 4 waiting, 0 put aside; not connected to sftp://wxofeed@wxo-b1:22: connect ECONNREFUSED";
 
-/** The same of the public road. */
+/** Faults of the public data server path. */
 export const publicCases: readonly Case[] = (
   [
     {
@@ -57,7 +57,7 @@ export const publicCases: readonly Case[] = (
       ...{
         host: "px-1",
         step: "products-are-delivered",
-        says: /delivery-ftp: 4 files wait.*doesn't let wxofeed in/,
+        says: /delivery-ftp: 4 files waiting.*doesn't let wxofeed in/,
         remedy: /--agent delivery-ftp/,
       },
     },
@@ -69,7 +69,7 @@ export const publicCases: readonly Case[] = (
       ...{ host: "px-1", step: "server-lets-px-in", says: /Permission denied/, remedy: /warren up -s lab/ },
     },
     {
-      title: "the server's disk takes no files",
+      title: "the server's disk accepts no files",
       change: (look) => {
         waiting(look, "delivery-sftp", 4, 9);
         const text = "9 delivered, 4 waiting, 0 put aside; connected to sftp://wxofeed@wxo-b1:22; 4 held: Failure";
@@ -78,12 +78,12 @@ export const publicCases: readonly Case[] = (
       ...{
         host: "px-1",
         step: "products-are-delivered",
-        says: /4 files wait.*held: Failure/,
+        says: /4 files waiting.*held: Failure/,
         remedy: /--agent delivery-sftp/,
       },
     },
     {
-      title: "files wait for minutes without a word",
+      title: "files wait for minutes without any error",
       change: (look) => waiting(look, "delivery-sftp", 4, 300),
       ...{ host: "px-1", step: "products-are-delivered", says: /oldest for 5 min/, remedy: /--agent delivery-sftp/ },
     },
@@ -93,17 +93,17 @@ export const publicCases: readonly Case[] = (
       ...{ host: "px-1", step: "dd-notify-runs", says: /doesn't answer on port 9105/, remedy: /it hangs/ },
     },
     {
-      title: "the sender that announces has no way to a broker that is sound",
+      title: "the sender that announces can't reach a healthy broker",
       change: (look) => agentSays(look, "px-1", "dd-notify", false, notConnected, away),
       ...{
         host: "px-1",
         step: "deliveries-are-announced",
         says: /ECONNREFUSED/,
-        remedy: /the way from px-1 to wxo-b1/,
+        remedy: /the network from px-1 to wxo-b1/,
       },
     },
     {
-      title: "files were put aside",
+      title: "files were set aside",
       change: (look) => {
         const { txqs } = wordsOf(look, "px-1");
         if (txqs?.["dd-notify"]) txqs["dd-notify"].aside = 3;
@@ -135,14 +135,14 @@ export const publicCases: readonly Case[] = (
     {
       title: "the public broker hangs",
       change: (look) => silence(look, "no answer within 2 s"),
-      ...{ host: "wxo-b1", step: "broker-serves", says: /no answer within 2 s/, remedy: /one that hangs/ },
+      ...{ host: "wxo-b1", step: "broker-serves", says: /no answer within 2 s/, remedy: /restart a node that hangs/ },
     },
     {
-      title: "the public broker has an alarm of disk",
+      title: "the public broker has a disk alarm",
       change: (look) => {
         node(look).diskAlarm = true;
       },
-      ...{ host: "wxo-b1", step: "no-alarm", says: /alarm of disk/, remedy: /df -h/ },
+      ...{ host: "wxo-b1", step: "no-alarm", says: /disk alarm/, remedy: /df -h/ },
     },
     {
       title: "the public web server was stopped",
@@ -163,7 +163,7 @@ export const publicCases: readonly Case[] = (
       ...{ host: "wxo-b1", step: "ftp-server-runs", says: /failed/, remedy: /start vsftpd/ },
     },
     {
-      title: "what is public is not allowed to be read",
+      title: "public products can't be read by the web server",
       change: (look) => {
         for (const fetch of wordsOf(look, "wxo-b1").fetches ?? []) fetch.answer = { status: 403, bytes: 9, body: "" };
       },
@@ -196,7 +196,7 @@ export const publicCases: readonly Case[] = (
       ...{ host: "wxo-b1", step: "queue-manager-is-well", says: /401/, remedy: /--agent queue-manager/ },
     },
     {
-      title: "a stranger's queue is too long",
+      title: "an external client's queue is too long",
       change: (look) => {
         const { queues } = look.publicBroker ?? {};
         if (queues) queues.q_anonymous_x = { ...queue(look), name: "q_anonymous_x", messages: 30_000, consumers: 0 };
@@ -217,14 +217,14 @@ export const publicCases: readonly Case[] = (
       ...{ host: "client-1", step: "subscriber-runs", says: /inactive/, remedy: /start warren-subscriber/ },
     },
     {
-      title: "a client has no way to the web server",
+      title: "a client can't reach the web server",
       change: (look) => {
         for (const fetch of wordsOf(look, "client-1").fetches ?? []) fetch.answer = { silent: "no answer in time" };
       },
       ...{
         host: "client-1",
         step: "reaches-public-server",
-        says: /wxo-b1 gives no/,
+        says: /wxo-b1 does not answer/,
         remedy: /ping -c 3 wxo-b1/,
       },
     },
@@ -237,7 +237,7 @@ export const publicCases: readonly Case[] = (
       ...{ host: "wxo-b1", step: "bridges-run", says: /inactive/, remedy: /restart warren-bridge-sr3-posts/ },
     },
     {
-      title: "a bridge has no connection to a broker that is sound",
+      title: "a bridge has no connection to a healthy broker",
       change: (look) => agentSays(look, "wxo-b1", "bridge-sr3-posts", false, notConnected, away),
       ...{ host: "wxo-b1", step: "bridges-are-well", says: /ECONNREFUSED/, remedy: /--agent bridge-sr3-posts/ },
     },
@@ -263,7 +263,7 @@ export const publicCases: readonly Case[] = (
       change: (look) => {
         wordsOf(look, "client-1").fetchedAtMs = nowMs - 80_000;
       },
-      ...{ host: "client-1", step: "products-are-fetched", says: /fetched 60 s before/, remedy: /it hangs/ },
+      ...{ host: "client-1", step: "products-are-fetched", says: /last fetch was 60 s before/, remedy: /hangs/ },
     },
   ] satisfies Case[]
 ).map((one) => ({ stack: "lab", ...one }));

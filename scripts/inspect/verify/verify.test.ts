@@ -11,13 +11,13 @@ const all = [...cases, ...laterCases, ...publicCases, ...crashCases];
 const options = { productAgeSeconds: 300 };
 
 describe("verify", () => {
-  it.each(["lab", "lab4"])("finds nothing on a sound %s", (stack) => {
+  it.each(["lab", "lab4"])("finds nothing on a healthy %s", (stack) => {
     const found = verify(soundEvidence(stack), options);
     expect(found.steps.filter(({ verdict }) => verdict !== "good")).toEqual([]);
     expect(found).toMatchObject({ ok: true, firstBroken: null });
   });
 
-  it.each(all.map((one) => [one.title, one] as const))("names the first broken link where %s", (_, one) => {
+  it.each(all.map((one) => [one.title, one] as const))("names the first broken link if %s", (_, one) => {
     const evidence = soundEvidence(one.stack);
     one.change(evidence);
     const { ok, firstBroken } = verify(evidence, options);
@@ -27,12 +27,12 @@ describe("verify", () => {
     expect(firstBroken?.remedy).toMatch(one.remedy);
   });
 
-  it("has a broken case of every step", () => {
+  it("has a broken case for every step", () => {
     const covered = new Set(all.map(({ step }) => step));
     expect([...new Set(steps.map(({ id }) => id))].filter((id) => !covered.has(id))).toEqual([]);
   });
 
-  it("stops at nothing: every step is judged on every host, whatever is broken", () => {
+  it("judges every step on every host, regardless of broken links", () => {
     const evidence = soundEvidence();
     const count = verify(evidence, options).steps.length;
     for (const name of Object.keys(evidence.hosts)) evidence.hosts[name] = { unreachable: "no route" };
@@ -45,18 +45,18 @@ describe("verify", () => {
   });
 
   it.each([
-    ["36 a second are taken and 20 come: it is what a pause has left", 36, 20, true],
-    ["as many come as are taken", 36, 36, false],
-    ["it takes most of an hour", 21, 20, false],
-  ])("judges 2,776 announcements that wait by where that leads: %s", (_, acknowledged, published, isGood) => {
+    ["36 a second are consumed and 20 published, so a pause is being made up", 36, 20, true],
+    ["as many are published as consumed", 36, 36, false],
+    ["it would take most of an hour", 21, 20, false],
+  ])("judges a backlog of 2,776 announcements by its trend: %s", (_, acknowledged, published, isGood) => {
     const evidence = soundEvidence();
     const waiting = { messages: 2776, ready: 2771, unacknowledged: 5 };
     Object.assign(queueOf(evidence, "cmc.urp.pull"), { ...waiting, acknowledged, published });
     const { firstBroken } = verify(evidence, options);
-    expect(firstBroken?.step).toBe(isGood ? undefined : "announcements are taken");
+    expect(firstBroken?.step).toBe(isGood ? undefined : "announcements are consumed");
   });
 
-  it("takes announcers without a broker for broken where all of bunny is sound", () => {
+  it("reports announcers without a broker as broken if all of bunny is healthy", () => {
     const evidence = soundEvidence();
     for (const urp of evidence.chain.urps)
       wordsOf(evidence, urp).agents.announcer = { health: healthOf(false, "CA", { connected: false }) };
@@ -66,10 +66,10 @@ describe("verify", () => {
   });
 
   it.each([
-    ["two ends may have nothing to do with each other", 2, 900, 0, "activating"],
-    ["it runs for longer than it ever did between two ends", 40, 900, 70_000, "active"],
-    ["somebody has stopped it", 40, 900, 0, "inactive"],
-  ])("takes an agent for one that keeps running where %s", (_, count, everyMs, sinceMs, active) => {
+    ["it was restarted only twice", 2, 900, 0, "activating"],
+    ["it has run for longer than ever between two restarts", 40, 900, 70_000, "active"],
+    ["it was stopped on purpose", 40, 900, 0, "inactive"],
+  ])("does not report a crash loop of an agent if %s", (_, count, everyMs, sinceMs, active) => {
     const evidence = soundEvidence();
     ends(evidence, "pds-1", "puller", count, everyMs);
     const host = wordsOf(evidence, "pds-1");
@@ -82,7 +82,7 @@ describe("verify", () => {
     expect(found).toMatchObject([{ verdict: "good" }]);
   });
 
-  it("gives other programs what it knows of an agent that keeps ending", () => {
+  it("gives other programs the details of a crash loop", () => {
     const evidence = soundEvidence();
     ends(evidence, "pds-1", "puller", 40, 900);
     expect(verify(evidence, options).firstBroken).toMatchObject({
@@ -98,13 +98,13 @@ describe("verify", () => {
     });
   });
 
-  it("takes no queue for stuck that is long and moves", () => {
+  it("does not report a long queue that moves as stuck", () => {
     const evidence = soundEvidence();
     Object.assign(queueOf(evidence, "cmc.urp.input"), { messages: 20_000, ready: 18_000, acknowledged: 4000 });
     expect(verify(evidence, options).ok).toBe(true);
   });
 
-  it("ends with the link to repair first, or with none", () => {
+  it("ends with the link to repair first, or with no broken link", () => {
     const evidence = soundEvidence();
     expect(formatVerification(verify(evidence, options), false)).toMatch(/\nno broken link\n$/);
     queueOf(evidence, "cmc.urp.dead").messages = 2;
