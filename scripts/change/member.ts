@@ -28,8 +28,13 @@ export const { define } = runbook<MemberFlags, [string]>(memberBook, async (run)
   await ensureStack(stack, engine);
   const isResumed = before !== undefined;
   const facts = await gatherFacts(stack, host, { address, isResumed });
-  const told = { hostKey, evenIfItAnswers: flags.evenIfItAnswers === true, cannotAsk: flags.yes === true, isResumed };
-  const plan = planReplace(facts, told);
+  const options = {
+    hostKey,
+    evenIfItAnswers: flags.evenIfItAnswers === true,
+    cannotAsk: flags.yes === true,
+    isResumed,
+  };
+  const plan = planReplace(facts, options);
   const startedAt = new Date().toISOString();
   const begun = before ?? { host, steps: [...plan.steps], done: [], startedAt, lost: [...plan.lost] };
   const [refusal] = plan.refusals;
@@ -44,7 +49,7 @@ export const { define } = runbook<MemberFlags, [string]>(memberBook, async (run)
     refusal: refusal && new UserError(host, refusal.what, refusal.remedy),
     question: `replace ${host}${key}`,
     work: async () => {
-      const replacement = { facts, plan, engine, signal, say, wholeWithinMs: flags.wait * 1000 };
+      const replacement = { facts, plan, engine, signal, say, healthyWithinMs: flags.wait * 1000 };
       const steps: Record<StepName, () => Promise<readonly string[]>> = {
         "stand-down": () => standDown(replacement),
         pin: () => pin(replacement),

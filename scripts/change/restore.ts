@@ -27,8 +27,8 @@ export const { define } = runbook<RestoreFlags>(restoreBook, async (run) => {
   const engine = await openEngine(run);
   await ensureStack(stack, engine);
   const subject = await examine(stack, await readStackConfig(stack), backup, engine.toolchain);
-  const told = { messagesToo: flags.yesOverMessages === true, begunAs: before?.mode };
-  const plan = planRestore(subject.offer, subject.here, told);
+  const options = { messagesToo: flags.yesOverMessages === true, begunAs: before?.mode };
+  const plan = planRestore(subject.offer, subject.here, options);
   const [refusal] = plan.refusals;
   const { sha256, file, manifest } = backup;
 

@@ -7,7 +7,7 @@ import { bareSnapshot } from "../inspect/snapshot/snapshot.ts";
 import type { HostStep } from "./restart/plan.ts";
 import { askInvocations, parseInvocations, type RestartRecord, stepState, unitsLeft } from "./restart/progress.ts";
 import type { Report, System } from "./runbook.ts";
-import { letBack, letBackByHand, moveAway, moveAwayProblem } from "./step-aside.ts";
+import { allowBack, allowBackByHand, moveAway, moveAwayProblem } from "./step-aside.ts";
 
 /** A run that works on one host after the other. */
 export interface Rolling extends System {
@@ -116,13 +116,13 @@ async function beginHost(turns: Rolling, turn: HostStep): Promise<HostRun> {
   const hosts = record.turns.map((one) => one.host);
   const say = sayOf(turns);
   if (stepState(turn, record) === "to do") {
-    const lack = await awaitHealthy(
+    const problem = await awaitHealthy(
       turns,
       host,
       (seen) => problemToStart(seen, turn, hosts, replication),
       gateWithinMs,
     );
-    if (lack) throw new Stopped([`not started: ${describeProblem(lack)}`], lack.remedy);
+    if (problem) throw new Stopped([`not started: ${describeProblem(problem)}`], problem.remedy);
   } else say(host, "was interrupted in the middle; continues");
   const answer = await act(turns.reach, askInvocations(turn));
   if ("why" in answer) throw new Stopped([`can't be asked: ${answer.why}`]);
@@ -136,12 +136,12 @@ async function beginHost(turns: Rolling, turn: HostStep): Promise<HostRun> {
 
 /** @param left see `HostRun.unitsLeft` */
 export function hostRun(turns: Rolling, turn: HostStep, left: readonly string[]): HostRun {
-  const { kept, looker, record, reach, healthyWithinMs } = turns;
-  const { chain } = looker;
+  const { kept, observer, record, reach, healthyWithinMs } = turns;
+  const { chain } = observer;
   const { host } = turn;
   const say = sayOf(turns);
   const hosts = record.turns.map((one) => one.host);
-  const byHand = letBackByHand(chain, host);
+  const byHand = allowBackByHand(chain, host);
   const $ = async (action: HostAction, remedy?: string): Promise<string> => {
     say(host, action.title);
     const outcome = await act(reach, action);
@@ -155,9 +155,9 @@ export function hostRun(turns: Rolling, turn: HostStep, left: readonly string[])
   const healthy: HostRun["healthy"] = async (judge, forMs = 0) => {
     const isMoved = record.movedFrom === host;
     const all = (seen: Evidence) => problemOf(seen, { hosts, isMoved });
-    const lack = await awaitHealthy(turns, host, judge ?? all, healthyWithinMs, forMs);
+    const problem = await awaitHealthy(turns, host, judge ?? all, healthyWithinMs, forMs);
     const late = judge ? "" : `not healthy within ${healthyWithinMs / 1000} s: `;
-    if (lack) throw new Stopped([`${late}${describeProblem(lack)}`], lack.remedy);
+    if (problem) throw new Stopped([`${late}${describeProblem(problem)}`], problem.remedy);
   };
   return {
     ...turn,
@@ -171,16 +171,16 @@ export function hostRun(turns: Rolling, turn: HostStep, left: readonly string[])
       await setMoved(host);
       try {
         await $(moveAway(host, awaySeconds(healthyWithinMs)), byHand);
-        const lack = await awaitHealthy(turns, host, (seen) => moveAwayProblem(seen, host), movesWithinMs);
-        if (lack) throw new Stopped([`the virtual IP did not move: ${lack.evidence}`], lack.remedy);
+        const problem = await awaitHealthy(turns, host, (seen) => moveAwayProblem(seen, host), movesWithinMs);
+        if (problem) throw new Stopped([`the virtual IP did not move: ${problem.evidence}`], problem.remedy);
       } catch (error) {
-        if (!("why" in (await act(reach, letBack(host))))) await setMoved(undefined);
+        if (!("why" in (await act(reach, allowBack(host))))) await setMoved(undefined);
         throw error;
       }
     },
     async comeBack() {
       if (record.movedFrom !== host) return;
-      await $(letBack(host), byHand);
+      await $(allowBack(host), byHand);
       await setMoved(undefined);
       await healthy();
     },
@@ -193,8 +193,8 @@ async function holdsAddress(turns: Rolling, host: string): Promise<boolean> {
     holders = holdersOf(evidence);
     return holders.length === 1 ? undefined : moveAwayProblem(evidence, host);
   };
-  const lack = await awaitHealthy(turns, host, isSeen, movesWithinMs);
-  if (lack) throw new Stopped([describeProblem(lack)], lack.remedy);
+  const problem = await awaitHealthy(turns, host, isSeen, movesWithinMs);
+  if (problem) throw new Stopped([describeProblem(problem)], problem.remedy);
   return holders[0] === host;
 }
 
@@ -209,6 +209,6 @@ function awaitHealthy(
   forMs = 0,
 ): Promise<Problem | undefined> {
   const say = sayOf(turns);
-  const onLack = (lack: Problem) => say(host, `waiting: ${describeProblem(lack)}`);
-  return awaitNoProblem(() => turns.looker.look(bareSnapshot), judge, { withinMs, forMs, onLack });
+  const onProblem = (problem: Problem) => say(host, `waiting: ${describeProblem(problem)}`);
+  return awaitNoProblem(() => turns.observer.snapshot(bareSnapshot), judge, { withinMs, forMs, onProblem });
 }

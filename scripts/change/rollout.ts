@@ -5,9 +5,9 @@ import { holdersOf } from "../inspect/snapshot/evidence.ts";
 import { bareSnapshot } from "../inspect/snapshot/snapshot.ts";
 import { planHostSteps } from "./restart/plan.ts";
 import { type HostResult, isAllDone, rollHosts } from "./rolling.ts";
-import { stage, take } from "./rollout/actions.ts";
+import { install, stage } from "./rollout/actions.ts";
 import { type RolloutFlags, rolloutBook } from "./rollout/book.ts";
-import { giveAllBack, keepNew } from "./rollout/ends.ts";
+import { keepNew, rollBackAll } from "./rollout/ends.ts";
 import { findProgramChanges } from "./rollout/find.ts";
 import { problemsBefore, programProblem } from "./rollout/program-health.ts";
 import { forgetDone, recordOf, rolloutRecord } from "./rollout/record.ts";
@@ -27,17 +27,19 @@ export const { define } = runbook<RolloutFlags>(rolloutBook, async (run) => {
     };
   }
   const system = await openSystem(run, readCommittedConfig(stack));
-  const evidence = await system.looker.look(bareSnapshot);
+  const evidence = await system.observer.snapshot(bareSnapshot);
   const record = recordOf(changes, planHostSteps(evidence.chain, holdersOf(evidence)[0], {}), await kept.read());
   const hosts = record.turns.map(({ host }) => host);
   const isBegun = record.done.length > 0 || record.begun !== undefined;
-  const lack = isBegun ? undefined : await problemBefore(system.looker, (seen) => problemOf(seen, { hosts }), signal);
+  const problem = isBegun
+    ? undefined
+    : await problemBefore(system.observer, (seen) => problemOf(seen, { hosts }), signal);
   const before = problemsBefore(evidence);
   const rollout = { ...system, kept, record, changes, signal, healthyWithinMs: flags.wait * 1000 };
 
   return {
     text: formatPlan(record, changes),
-    findings: lack ? [remedied(lack)] : [],
+    findings: problem ? [remedied(problem)] : [],
     question: `roll out these agents on ${stack}`,
     work: async () => {
       let results: HostResult[] = [];
@@ -46,7 +48,7 @@ export const { define } = runbook<RolloutFlags>(rolloutBook, async (run) => {
         await stage(system.reach, changes);
         results = await rollHosts(rollout, async (turn) => {
           await turn.stepAside();
-          for (const change of changes.filter(({ host }) => host === turn.host)) await turn.$(take(change));
+          for (const change of changes.filter(({ host }) => host === turn.host)) await turn.$(install(change));
           await turn.healthy();
           await turn.healthy((seen) => programProblem(seen, turn, before), flags.steady * 1000);
           await turn.comeBack();
@@ -55,7 +57,7 @@ export const { define } = runbook<RolloutFlags>(rolloutBook, async (run) => {
         const failed = results.find(({ outcome }) => outcome === "failed");
         if (failed && record.begun?.host === failed.host) record.backFor = `${failed.host}: ${failed.why}`;
       }
-      if (record.backFor !== undefined) return giveAllBack(stack, rollout, record.backFor, results);
+      if (record.backFor !== undefined) return rollBackAll(stack, rollout, record.backFor, results);
       if (isAllDone(results)) await keepNew(run, kept, record);
       return reportRollout(stack, results);
     },

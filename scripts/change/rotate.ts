@@ -22,7 +22,7 @@ export const { define } = runbook<RotateFlags, [Kind, string | undefined]>(rotat
   const startedAt = begun?.startedAt ?? new Date().toISOString();
   const engine = await openEngine(run);
   const before = begun ? await former.read() : await readStackConfig(stack);
-  const subject: Subject = { stack, engine, say, startedAt, before, wholeWithinMs: flags.wait * 1000 };
+  const subject: Subject = { stack, engine, say, startedAt, before, healthyWithinMs: flags.wait * 1000 };
   const rotation = rotationOf(subject, kind, user, flags.cutOff === true);
   const { what } = rotation;
   if (begun && begun.what !== what) {
@@ -31,12 +31,12 @@ export const { define } = runbook<RotateFlags, [Kind, string | undefined]>(rotat
   }
   const record: RotationRecord = begun ?? { startedAt, what, done: [] };
   // In the middle of a rotation, problems are expected that its next phases resolve.
-  const lack = begun ? undefined : await problemNow(subject, findingWithinMs);
+  const problem = begun ? undefined : await problemNow(subject, findingWithinMs);
 
   return {
     text: formatRotation(rotation, begun),
-    findings: lack ? [remedied(lack)] : [],
-    json: rotationJson(rotation, [], lack ? [describeProblem(lack)] : []),
+    findings: problem ? [remedied(problem)] : [],
+    json: rotationJson(rotation, [], problem ? [describeProblem(problem)] : []),
     question: `rotate ${what} of ${stack}`,
     work: async () => {
       if (!begun) await former.keep();

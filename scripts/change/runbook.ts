@@ -169,11 +169,11 @@ function report(flags: Flags, { json, text, exitCode }: Report): void {
 }
 
 /** A finding with its remedy, in two lines. */
-export const remedied = (lack: Problem): string => `${describeProblem(lack)}\n  remedy: ${lack.remedy}`;
+export const remedied = (problem: Problem): string => `${describeProblem(problem)}\n  remedy: ${problem.remedy}`;
 
 /** A running system, and the means to observe it and to run commands on its hosts. */
 export interface System {
-  readonly looker: Observer;
+  readonly observer: Observer;
   readonly reach: Hosts;
   readonly broker: StackConfig["brokers"][string];
   readonly replication: SeriesTraits["replication"];
@@ -182,9 +182,9 @@ export interface System {
 export async function openSystem({ stack, onEnd }: Run, config: StackConfig): Promise<System> {
   const broker = config.brokers[config.announcements.broker];
   if (!broker) throw new TypeError(`no broker ${config.announcements.broker}`);
-  const looker = await openObserver(stack);
-  onEnd.push(() => looker.close());
-  return { looker, reach: await openHosts(stack, config), broker, replication: traitsOf(broker.series).replication };
+  const observer = await openObserver(stack);
+  onEnd.push(() => observer.close());
+  return { observer, reach: await openHosts(stack, config), broker, replication: traitsOf(broker.series).replication };
 }
 
 /** The engine, ready for this run. Waits for an engine that an earlier run left at work. @param remedy printed if the engine fails */

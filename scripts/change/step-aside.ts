@@ -5,22 +5,22 @@ import type { Problem } from "../inspect/health.ts";
 import { type Chain, chainHostOf } from "../inspect/snapshot/chain.ts";
 import { type Evidence, holdersOf, hostEvidence } from "../inspect/snapshot/evidence.ts";
 import { onHost } from "../inspect/verify/step.ts";
-import { armUndo, disarmUndo, tellMoment } from "./undo-timer.ts";
+import { armUndo, disarmUndo, printTime } from "./undo-timer.ts";
 
 /** A timer on the host, which allows the address back even if the run that moved it was killed. */
 const timerName = "warren-stand-back-ends";
-const standBackSeconds = 20;
+const stepAsideSeconds = 20;
 
 /** Makes a host release its virtual IPs, as an operator does by hand. After `atMostSeconds` the host itself allows them back. */
 export function moveAway(host: string, atMostSeconds: number): HostAction {
   const undo = armUndo(timerName, atMostSeconds, standBackProgram, "no");
-  const command = and(...undo, tellMoment, run(standBackProgram, "yes"));
-  return actionOn(host, "releases the virtual IP", command, standBackSeconds);
+  const command = and(...undo, printTime, run(standBackProgram, "yes"));
+  return actionOn(host, "releases the virtual IP", command, stepAsideSeconds);
 }
 
-export function letBack(host: string): HostAction {
-  const command = and(tellMoment, run(standBackProgram, "no"), disarmUndo(timerName));
-  return actionOn(host, "accepts the virtual IP again", command, standBackSeconds);
+export function allowBack(host: string): HostAction {
+  const command = and(printTime, run(standBackProgram, "no"), disarmUndo(timerName));
+  return actionOn(host, "accepts the virtual IP again", command, stepAsideSeconds);
 }
 
 /** The problem until another host holds the address and its dispatcher is active. Pure. */
@@ -46,7 +46,7 @@ function addressProblem(evidence: Evidence, host: string, text: string): Problem
 }
 
 /** The command with which an operator allows the address back. */
-export function letBackByHand(chain: Chain, host: string): string {
+export function allowBackByHand(chain: Chain, host: string): string {
   chainHostOf(chain, host);
   return onHost({ chain }, host, `${standBackProgram} no`);
 }

@@ -22,11 +22,11 @@ export const disarmUndo = (name: string): Command =>
     run("true"),
   );
 
-/** Prints the time by the host's own clock; `toldAtMs` reads it. */
-export const tellMoment: Command = run("date", "+%s%3N");
+/** Prints the time by the host's own clock; `printedAtMs` reads it. */
+export const printTime: Command = run("date", "+%s%3N");
 
-/** Milliseconds since 1970, as `tellMoment` printed them in an action's output. */
-export const toldAtMs = (output: string): number | undefined => {
+/** Milliseconds since 1970, as `printTime` printed them in an action's output. */
+export const printedAtMs = (output: string): number | undefined => {
   const found = /^\d{13}$/m.exec(output)?.[0];
   return found === undefined ? undefined : Number(found);
 };

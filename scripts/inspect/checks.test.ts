@@ -56,8 +56,8 @@ describe("./warren checks of a stack", () => {
   it("lists every rule once, as found or passed", async () => {
     const { stdout } = await checks("-s", "op", "--json");
     const { findings, passed } = JSON.parse(stdout) as { findings: { rule: string }[]; passed: string[] };
-    const said = [...new Set(findings.map((finding) => finding.rule)), ...passed];
-    expect(said.toSorted()).toEqual(rules.map((rule) => rule.name).toSorted());
+    const listed = [...new Set(findings.map((finding) => finding.rule)), ...passed];
+    expect(listed.toSorted()).toEqual(rules.map((rule) => rule.name).toSorted());
   });
 
   it("exits with 2 if a rule found an error, and shows it first", async () => {
@@ -101,9 +101,9 @@ describe("./warren checks of rules", () => {
     ["equal-priority", "equal-priorities"],
     ["ldap-query", "dead-ldap-query"],
     ["qourum-of-two", "quorum-of-two"],
-  ])("suggests the nearest names for an unknown rule: %s", async (typed, meant) => {
+  ])("suggests the nearest names for an unknown rule: %s", async (typed, nearest) => {
     const { code, stderr } = await checks("--explain", typed);
     expect(code).toBe(1);
-    expect(stderr).toContain(`the nearest are ${meant}, `);
+    expect(stderr).toContain(`the nearest are ${nearest}, `);
   });
 });

@@ -46,16 +46,16 @@ export interface HealthOptions {
 export function problemOf(evidence: Evidence, { hosts, isMoved = false }: HealthOptions = {}): Problem | undefined {
   const { chain } = evidence;
   const { steps } = verify(evidence, { productAgeSeconds: chain.silenceSeconds });
-  const isMeant = (host: string) => hosts === undefined || hosts.includes(host);
+  const isSelected = (host: string) => hosts === undefined || hosts.includes(host);
   const judged = steps.find(({ part, id, host, verdict }) => {
     if (verdict === "good" || (isMoved && id === "on-the-preferred-host")) return false;
-    return part === "bunny" ? clusterSteps.includes(id) : agentSteps.includes(id) && isMeant(host);
+    return part === "bunny" ? clusterSteps.includes(id) : agentSteps.includes(id) && isSelected(host);
   });
   if (judged) {
     const { host, id, step, evidence: what, remedy = "" } = judged;
     return { host, id, step, evidence: what, remedy };
   }
-  return chain.hosts.filter(({ name }) => isMeant(name)).flatMap(({ name }) => startingAgent(evidence, name))[0];
+  return chain.hosts.filter(({ name }) => isSelected(name)).flatMap(({ name }) => startingAgent(evidence, name))[0];
 }
 
 /** An agent that is not ready: its unit stays in `activating` until it is connected. Includes agents that `verify` does not check. */
@@ -109,7 +109,7 @@ export interface AwaitOptions {
   readonly forMs?: number;
   readonly signal?: AbortSignal | undefined;
   /** Called for each new problem while waiting. */
-  onLack(lack: Problem): void;
+  onProblem(problem: Problem): void;
 }
 
 /** Problems that disappear within this time are not findings: a busy broker answers late. */
@@ -131,51 +131,56 @@ export async function awaitHealthy(
   options: AwaitOptions,
   as?: (config: StackConfig) => StackConfig,
 ): Promise<Problem | undefined> {
-  const looker = await openObserver(stack, as);
+  const observer = await openObserver(stack, as);
   try {
     return await awaitNoProblem(
-      () => looker.look(bareSnapshot),
+      () => observer.snapshot(bareSnapshot),
       (evidence) => problemOf(evidence),
       options,
     );
   } finally {
-    looker.close();
+    observer.close();
   }
 }
 
 /** Healthy means two good checks in a row: one may fall between the loss of a queue's leader and its being noticed. */
 const checksInRow = 2;
-const lookEveryMs = 500;
+const checkEveryMs = 500;
 
 /** The problem that prevents planned work. */
 export const problemBefore = (
-  looker: Pick<Observer, "look">,
+  observer: Pick<Observer, "snapshot">,
   judge: (evidence: Evidence) => Problem | undefined,
   signal: AbortSignal,
 ): Promise<Problem | undefined> =>
-  awaitNoProblem(() => looker.look(bareSnapshot), judge, { withinMs: findingWithinMs, signal, onLack: () => {} });
+  awaitNoProblem(() => observer.snapshot(bareSnapshot), judge, {
+    withinMs: findingWithinMs,
+    signal,
+    onProblem: () => {},
+  });
 
 /** Takes snapshots until there is no problem. @returns the problem that is left when the time is over, with extra time for a busy broker */
 export async function awaitNoProblem(
-  look: () => Promise<Evidence>,
+  snapshot: () => Promise<Evidence>,
   judge: (evidence: Evidence) => Problem | undefined,
-  { withinMs, forMs = 0, signal, onLack }: AwaitOptions,
+  { withinMs, forMs = 0, signal, onProblem }: AwaitOptions,
 ): Promise<Problem | undefined> {
   const deadlineMs = performance.now() + withinMs;
-  let told = "";
+  let reported = "";
   let good = 0;
   let goodSinceMs = 0;
-  const findings = async (): Promise<{ readonly lack: Problem | undefined } | undefined> => {
-    const lack = judge(await look());
-    good = lack ? 0 : good + 1;
+  const findings = async (): Promise<{ readonly problem: Problem | undefined } | undefined> => {
+    const problem = judge(await snapshot());
+    good = problem ? 0 : good + 1;
     if (good === 1) goodSinceMs = performance.now();
-    if (good >= checksInRow && performance.now() - goodSinceMs >= forMs) return { lack: undefined };
-    if (lack && performance.now() >= deadlineMs + (lack.id === "broker-serves" ? busyForMs : 0)) return { lack };
-    if (lack && `${lack.host} ${lack.evidence}` !== told) {
-      told = `${lack.host} ${lack.evidence}`;
-      onLack(lack);
+    if (good >= checksInRow && performance.now() - goodSinceMs >= forMs) return { problem: undefined };
+    if (problem && performance.now() >= deadlineMs + (problem.id === "broker-serves" ? busyForMs : 0))
+      return { problem };
+    if (problem && `${problem.host} ${problem.evidence}` !== reported) {
+      reported = `${problem.host} ${problem.evidence}`;
+      onProblem(problem);
     }
     return undefined;
   };
-  return (await poll(findings, { everyMs: lookEveryMs, signal }))?.lack;
+  return (await poll(findings, { everyMs: checkEveryMs, signal }))?.problem;
 }

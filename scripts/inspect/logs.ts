@@ -55,14 +55,14 @@ async function runLogs(flags: Flags): Promise<void> {
     process.stderr.write(`warren: ${host} can't be asked: ${why}\n`);
     process.exitCode = exitFindings;
   };
-  await (flags.follow ? follow(reach, queries, show, missing) : tell(reach, queries, show, missing));
+  await (flags.follow ? follow(reach, queries, show, missing) : printAll(reach, queries, show, missing));
 }
 
 type Queries = ReadonlyMap<string, JournalQuery>;
 type Show = (line: LogLine) => void;
 type Missing = (host: string, why: string) => void;
 
-async function tell(reach: Hosts, queries: Queries, show: Show, missing: Missing): Promise<void> {
+async function printAll(reach: Hosts, queries: Queries, show: Show, missing: Missing): Promise<void> {
   const found = await Promise.all(
     [...queries].map(async ([host, query]) => {
       const answer = await reach.ask(host, journalQuestion(query), (text) => parseJournal(host, text), hostDeadlineMs);

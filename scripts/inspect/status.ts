@@ -10,7 +10,7 @@ interface Flags extends RunbookFlags {
 }
 
 /** Time between the two snapshots from which rates are computed. */
-const lookApartMs = 1000;
+const snapshotApartMs = 1000;
 const watchEveryMs = 2000;
 const columnsWithoutTerminal = 160;
 const exitInterrupted = 130;
@@ -54,15 +54,15 @@ async function runStatus(flags: Flags): Promise<void> {
 }
 
 async function showStatus(flags: Flags, signal: AbortSignal): Promise<void> {
-  const looker = await openObserver(stackOf(flags, "status"));
+  const observer = await openObserver(stackOf(flags, "status"));
   const live = flags.watch === true && process.stdout.isTTY === true && !flags.json;
-  const look = () => looker.look({ withMetrics: true, withFetches: false });
+  const snapshot = () => observer.snapshot({ withMetrics: true, withFetches: false });
   try {
-    let before = await look();
-    await pause(lookApartMs, signal);
+    let before = await snapshot();
+    await pause(snapshotApartMs, signal);
     if (live) process.stdout.write(otherScreen);
     while (!signal.aborted) {
-      const now = await look();
+      const now = await snapshot();
       if (signal.aborted) break;
       const status = statusOf(now, before, new Date());
       process.stdout.write(`${live ? homeAndClear : ""}${textOf(status, flags)}`);
@@ -75,7 +75,7 @@ async function showStatus(flags: Flags, signal: AbortSignal): Promise<void> {
     }
   } finally {
     if (live) process.stdout.write(screenBefore);
-    looker.close();
+    observer.close();
   }
 }
 

@@ -32,7 +32,7 @@ async function runTrace(product: string, flags: RunbookFlags): Promise<void> {
   const chain = chainOf(stack, config);
   const wanted = traced(product);
   const reach = await openHosts(stack, config);
-  const hosts = chain.hosts.filter(({ name }) => isOnRoad(chain, name));
+  const hosts = chain.hosts.filter(({ name }) => isOnPath(chain, name));
   const found = await Promise.all(
     hosts.map(async ({ name }): Promise<readonly Sighting[]> => {
       const read = (answer: string) => parseTrace(name, wanted, answer);
@@ -49,5 +49,5 @@ async function runTrace(product: string, flags: RunbookFlags): Promise<void> {
 }
 
 /** Whether a host has agents that record or log products. */
-const isOnRoad = ({ urps, dispatchers, pdses, publicRoad }: Chain, host: string): boolean =>
+const isOnPath = ({ urps, dispatchers, pdses, publicRoad }: Chain, host: string): boolean =>
   [urps, dispatchers, pdses, publicRoad?.pxes ?? [], publicRoad?.clients ?? []].some((hosts) => hosts.includes(host));

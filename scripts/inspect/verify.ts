@@ -65,23 +65,23 @@ Exit codes: 0 no broken link, 1 failed, 2 a link is broken, a probe has not arri
 
 async function runVerify(flags: Flags): Promise<void> {
   const stack = stackOf(flags, "verify");
-  const looker = await openObserver(stack);
+  const observer = await openObserver(stack);
   try {
-    const evidence = await looker.look({ withMetrics: false, withFetches: true, withinMs: flags.within * 1000 });
+    const evidence = await observer.snapshot({ withMetrics: false, withFetches: true, withinMs: flags.within * 1000 });
     if (flags.evidence !== undefined) await writeFile(flags.evidence, toJson(evidence));
-    const found = verify(evidence, { productAgeSeconds: flags.maxAge ?? looker.chain.silenceSeconds });
+    const found = verify(evidence, { productAgeSeconds: flags.maxAge ?? observer.chain.silenceSeconds });
     if (!flags.probe) return say(found, [], flags);
-    const probes = await sendProbes(looker, evidence, stack, flags);
+    const probes = await sendProbes(observer, evidence, stack, flags);
     say(withProbes(found, probes, stack), probes, flags);
   } finally {
-    looker.close();
+    observer.close();
   }
 }
 
-function sendProbes(looker: Observer, evidence: Evidence, stack: string, flags: Flags): Promise<ProbeResult[]> {
+function sendProbes(observer: Observer, evidence: Evidence, stack: string, flags: Flags): Promise<ProbeResult[]> {
   const senders = Object.entries(readCommittedConfig(stack).datamart?.delivery?.senders ?? {});
   const rules = Object.fromEntries(senders.map(([name, sender]) => [name, sender.rules]));
-  return probe(evidence, looker.reach, { withinSeconds: flags.deadline, publicName: flags.publicName, rules });
+  return probe(evidence, observer.reach, { withinSeconds: flags.deadline, publicName: flags.publicName, rules });
 }
 
 function say(found: Verification, probes: readonly ProbeResult[], { json, probe: isProbe }: Flags): void {

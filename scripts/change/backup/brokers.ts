@@ -69,22 +69,22 @@ export async function importDefinitions(
   cluster: ClusterModel,
   wanted: Definitions,
   { ca, signal, withinMs }: ImportOptions,
-): Promise<{ readonly absent: readonly string[]; readonly said?: string }> {
+): Promise<{ readonly absent: readonly string[]; readonly refusal?: string }> {
   let missing: readonly string[] = [];
-  let said: string | undefined;
+  let refusal: string | undefined;
   const isThere = async (): Promise<boolean> => {
     missing = ["everything"];
     const now = await readDefinitions(cluster, ca);
-    said = "why" in now ? now.why : undefined;
+    refusal = "why" in now ? now.why : undefined;
     if ("why" in now) return false;
     const address = cluster.members.find(({ host }) => host === now.member)?.address ?? now.member;
-    said = await post(cluster, address, wanted, ca, signal);
+    refusal = await post(cluster, address, wanted, ca, signal);
     const after = await readDefinitions(cluster, ca);
     if (!("why" in after)) missing = absent(wanted, after.answer.parsed);
     return missing.length === 0;
   };
   if (await poll(isThere, { everyMs: againMs, withinMs, signal })) return { absent: [] };
-  return { absent: missing, ...(said ? { said } : {}) };
+  return { absent: missing, ...(refusal ? { refusal } : {}) };
 }
 
 /** @returns the broker's error message; undefined on success */

@@ -3,7 +3,7 @@ import { stackLogFile } from "../../engine/stack-log.ts";
 import { runbookOptions } from "../../lib/options.ts";
 import type { Book } from "../runbook.ts";
 import { lettersMost } from "./dead-queue.ts";
-import type { Doing } from "./do.ts";
+import type { SettleVerb } from "./do.ts";
 import type { Selection } from "./select.ts";
 
 export interface DeadFlags extends Omit<Selection, "id"> {
@@ -35,7 +35,7 @@ const selecting = (command: Command): Command =>
     .option("--reason <text>", "only messages with this text in the reason")
     .option("--match <text>", "only messages with this text in the key, headers or body");
 
-const settling = (verb: Doing, summary: string, help: string): Book => ({
+const settling = (verb: SettleVerb, summary: string, help: string): Book => ({
   verb: `dead ${verb}`,
   // A broker delivers a message to one consumer only.
   lockless: () => true,
@@ -91,7 +91,7 @@ ${exitCodes.settle}
 function count(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= lettersMost) return value;
-  throw new InvalidArgumentError(`a whole number from 1 to ${lettersMost} is expected.`);
+  throw new InvalidArgumentError(`expected a whole number from 1 to ${lettersMost}.`);
 }
 
 export const selectionOf = (id: string | undefined, { agent, reason, match }: DeadFlags): Selection => ({

@@ -7,9 +7,9 @@ import { cutOff, socketOf } from "../../../agents/lib/socket.ts";
 import { type Delivery, type PublishingChannel, Subscription } from "../../../agents/lib/subscription.ts";
 import { deadLetterQueue } from "../../../agents/lib/topology.ts";
 import { acceptUndecodableHeaders } from "../../../agents/lib/undecodable-headers.ts";
+import { IsolatingPublisher } from "./isolating-publisher.ts";
 import type { LetterPlace } from "./letter.ts";
 import { Quiet } from "./quiet.ts";
-import { SturdyPublisher } from "./sturdy-publisher.ts";
 
 /** The highest prefetch: AMQP counts it with 16 bits. */
 export const lettersMost = 65_535;
@@ -53,7 +53,7 @@ export interface Walk {
 export class DeadQueue implements LetterPlace {
   readonly broker: string;
   readonly origins: ReadonlySet<string>;
-  readonly publisher: SturdyPublisher;
+  readonly publisher: IsolatingPublisher;
   readonly #model: ChannelModel;
   /** The subscriptions' own channel. Nothing is published on it, so no message can close it. */
   readonly #publishing: PublishingChannel;
@@ -64,7 +64,7 @@ export class DeadQueue implements LetterPlace {
   private constructor({ broker, origins }: LetterPlace, model: ChannelModel, publishing: PublishingChannel) {
     this.broker = broker;
     this.origins = origins;
-    this.publisher = new SturdyPublisher(model);
+    this.publisher = new IsolatingPublisher(model);
     this.#model = model;
     this.#publishing = publishing;
     this.#ended = new Promise((resolve) =>

@@ -12,7 +12,7 @@ import { headQuestion } from "../../inspect/snapshot/ask-broker.ts";
 import { parseHead } from "../../inspect/snapshot/queue-head.ts";
 import { type LocalBroker, startLocalBroker } from "../../traffic/local-broker.ts";
 import { DeadQueue } from "./dead-queue.ts";
-import { type Doing, planSettle, settleAll } from "./do.ts";
+import { planSettle, type SettleVerb, settleAll } from "./do.ts";
 import type { Selection } from "./select.ts";
 import { dropIt, refusalsOf, replayBy, settle, survey } from "./settle.ts";
 
@@ -101,7 +101,7 @@ async function all(name: string): Promise<GetMessage[]> {
 }
 const bodiesIn = async (name: string) => (await all(name)).map(({ content }) => content.toString());
 
-async function run(verb: Doing, selection: Selection) {
+async function run(verb: SettleVerb, selection: Selection) {
   const surveys = [await survey(queue, selection, 1000)];
   const logFile = join(folder, "log.jsonl");
   const task = { verb, stack: "test", selection, surveys, queues: [queue], logFile };

@@ -6,7 +6,7 @@ import { idOf, letterOf, type Message, originOf, ownHeaders } from "./letter.ts"
 import { originsAt } from "./origins.ts";
 import { Quiet } from "./quiet.ts";
 import { formatLetter, formatList, formatPlan, letterJson, printable } from "./report.ts";
-import { groupLetters, isMeant } from "./select.ts";
+import { groupLetters, isSelected } from "./select.ts";
 
 const message = (own: Partial<Message> = {}): Message => ({
   ...{ exchange: "cmc.dead", routingKey: "v00.urp.input.a", body: Buffer.from("body"), messageId: "p-1" },
@@ -191,7 +191,7 @@ describe("letters are selected", () => {
     ["by text that does not occur", { match: "nowhere" }, false],
     ["by two criteria that don't both match", { agent: "dispatcher", reason: "404" }, false],
   ])("%s", (_, selection, expected) => {
-    expect(isMeant(selection, letter, message())).toBe(expected);
+    expect(isSelected(selection, letter, message())).toBe(expected);
   });
 
   it("and counted by agent, reason and queue, with the oldest time", () => {

@@ -8,12 +8,12 @@ import { formatPlan, refusalLines } from "./report.ts";
 import type { Selection } from "./select.ts";
 import { dropIt, type Refusal, refusalsOf, replayBy, type Settled, type Survey, settle } from "./settle.ts";
 
-export type Doing = "replay" | "drop";
+export type SettleVerb = "replay" | "drop";
 
-const past: Readonly<Record<Doing, string>> = { replay: "replayed", drop: "dropped" };
+const past: Readonly<Record<SettleVerb, string>> = { replay: "replayed", drop: "dropped" };
 
 export interface Task {
-  readonly verb: Doing;
+  readonly verb: SettleVerb;
   readonly stack: string;
   readonly selection: Selection;
   /** The matching messages of each queue. */
@@ -35,18 +35,18 @@ const nothing: Settled = { done: [], refused: [], gone: 0, left: 0 };
 
 /** A task's messages: those that it can settle, and those that stay. */
 export interface PlannedTask {
-  readonly meant: readonly Letter[];
+  readonly selected: readonly Letter[];
   readonly refused: readonly Refusal[];
 }
 
 export async function planSettle({ verb, surveys, queues }: Task): Promise<PlannedTask> {
   const refused = verb === "replay" ? await refusedOf(surveys, queues) : [];
   const isRefused = new Set(refused.map(({ id }) => id));
-  return { meant: surveys.flatMap(({ letters }) => letters).filter(({ id }) => !isRefused.has(id)), refused };
+  return { selected: surveys.flatMap(({ letters }) => letters).filter(({ id }) => !isRefused.has(id)), refused };
 }
 
 /** The result if no message can be settled. */
-export const nothingMeant = (letters: readonly Letter[], { refused }: PlannedTask): TaskResult => ({
+export const nothingSelected = (letters: readonly Letter[], { refused }: PlannedTask): TaskResult => ({
   exitCode: exitFindings,
   text: letters.length === 0 ? "no message matches\n" : formatPlan([], refused),
   results: { ...nothing, refused },
@@ -55,9 +55,9 @@ export const nothingMeant = (letters: readonly Letter[], { refused }: PlannedTas
 /** Logs the plan, carries it out, and logs the result. After the signal no other message is started; those in flight are finished. */
 export async function settleAll(task: Task, planned: PlannedTask, signal: AbortSignal): Promise<TaskResult> {
   const { verb, stack, queues, selection, logFile = stackLogFile("dead-letters", stack) } = task;
-  const { meant, refused } = planned;
-  await appendLog(logFile, { verb: `dead ${verb}`, event: "begun", selection, letters: meant.map(logged) });
-  const all = await Promise.all(queues.map((queue) => settleOne(task, queue, meant, signal)));
+  const { selected, refused } = planned;
+  await appendLog(logFile, { verb: `dead ${verb}`, event: "begun", selection, letters: selected.map(logged) });
+  const all = await Promise.all(queues.map((queue) => settleOne(task, queue, selected, signal)));
   const results = joined(refused, all);
   const { done, ...rest } = results;
   await appendLog(logFile, { verb: `dead ${verb}`, event: "ended", [past[verb]]: done.length, ...rest, done });
@@ -70,8 +70,13 @@ async function refusedOf(surveys: readonly Survey[], queues: readonly DeadQueue[
   });
 }
 
-function settleOne({ verb }: Task, queue: DeadQueue, meant: readonly Letter[], signal: AbortSignal): Promise<Settled> {
-  const ids = meant.flatMap(({ id, broker }) => (broker === queue.broker ? [id] : []));
+function settleOne(
+  { verb }: Task,
+  queue: DeadQueue,
+  selected: readonly Letter[],
+  signal: AbortSignal,
+): Promise<Settled> {
+  const ids = selected.flatMap(({ id, broker }) => (broker === queue.broker ? [id] : []));
   const act = verb === "replay" ? replayBy(queue) : dropIt;
   return ids.length === 0 ? Promise.resolve(nothing) : settle(queue, ids, { act, signal });
 }
@@ -106,7 +111,7 @@ function exitCodeOf({ refused, gone, left, fault }: Settled): number {
   return refused.length > 0 || gone > 0 ? exitFindings : 0;
 }
 
-function resultText(verb: Doing, { done, refused, gone, left, fault }: Settled): string {
+function resultText(verb: SettleVerb, { done, refused, gone, left, fault }: Settled): string {
   return [
     `${past[verb]}: ${done.length}`,
     ...refusalLines(refused),

@@ -30,10 +30,10 @@ export function formatList(surveys: readonly Survey[], silent: readonly SilentBr
   const more =
     groups.length > rowsShown ? [`and ${groups.length - rowsShown} more rows: --json prints all of them`] : [];
   const table = rows.length > 0 ? [formatColumns([head, ...rows]), ...more, ""] : [];
-  return [...table, ...surveys.map(lookedAt), ...silent.map(silentText), ""].join("\n");
+  return [...table, ...surveys.map(surveyText), ...silent.map(silentText), ""].join("\n");
 }
 
-export function lookedAt({ broker, seen, of }: Survey): string {
+export function surveyText({ broker, seen, of }: Survey): string {
   if (of === 0) return `${broker}: ${deadLetterQueue} is empty`;
   const all =
     seen < of ? `the first ${seen} of ${of} messages were read; raise --at-most to read more` : `${of} messages`;
@@ -78,9 +78,9 @@ export function formatLetter(letter: Letter): string {
  */
 export function formatPlan(letters: readonly Letter[], refusals: readonly Refusal[]): string {
   const refused = new Set(refusals.map(({ id }) => id));
-  const meant = letters.filter(({ id }) => !refused.has(id));
+  const selected = letters.filter(({ id }) => !refused.has(id));
   const groups = counted(
-    meant.map(({ broker, agent = unknownAgent, reason = "", origin }) => {
+    selected.map(({ broker, agent = unknownAgent, reason = "", origin }) => {
       const to = "why" in origin ? "-" : printableLine(origin.exchange, nameCharactersShown);
       const row = [broker, printableLine(agent, nameCharactersShown), to, printableLine(reason, reasonCharactersShown)];
       return { row, count: 1 };

@@ -14,7 +14,7 @@ export interface Selection {
 
 export const unknownAgent = "unknown";
 
-export function isMeant(
+export function isSelected(
   { id, agent, reason, match }: Selection,
   letter: Letter,
   { body }: Pick<Message, "body">,

@@ -1,11 +1,11 @@
 import type { Delivery } from "../../../agents/lib/subscription.ts";
 import { type DeadQueue, lettersMost, type Walked } from "./dead-queue.ts";
+import type { IsolatingOutcome } from "./isolating-publisher.ts";
 import { idOf, type Letter, letterOf, originOf, ownHeaders } from "./letter.ts";
-import { isMeant, type Selection } from "./select.ts";
-import type { SturdyOutcome } from "./sturdy-publisher.ts";
+import { isSelected, type Selection } from "./select.ts";
 
 /** Bytes of bodies that may wait for a confirm; messages beyond that stay in the queue for the next round. */
-const bytesInHandMax = 64 << 20;
+const bytesInFlightMax = 64 << 20;
 
 export interface Survey extends Walked {
   readonly broker: string;
@@ -20,7 +20,7 @@ export async function survey(queue: DeadQueue, selection: Selection, atMost: num
     atMost,
     visit(delivery) {
       const letter = letterOf(delivery, queue);
-      if (isMeant(selection, letter, delivery)) letters.push(letter);
+      if (isSelected(selection, letter, delivery)) letters.push(letter);
       return undefined;
     },
   });
@@ -65,7 +65,7 @@ export async function refusalsOf(queue: DeadQueue, letters: readonly Letter[]): 
   return refusals;
 }
 
-const outcomes: Readonly<Record<Exclude<SturdyOutcome & string, "confirmed">, string>> = {
+const outcomes: Readonly<Record<Exclude<IsolatingOutcome & string, "confirmed">, string>> = {
   returned: "no queue there is bound for it",
   nacked: "the broker refused it",
   lost: "the connection was closed before the broker confirmed it",
@@ -132,12 +132,12 @@ async function round(
   { act, signal, onDone }: SettleOptions,
   { done, refused }: { readonly done: string[]; readonly refused: Refusal[] },
 ): Promise<void> {
-  let bytesInHand = 0;
+  let bytesInFlight = 0;
   let open = [...wanted.values()].reduce((sum, count) => sum + count, 0);
   const settleOne = async (delivery: Delivery, id: string): Promise<void> => {
-    bytesInHand += delivery.body.length;
+    bytesInFlight += delivery.body.length;
     const why = await act(delivery);
-    bytesInHand -= delivery.body.length;
+    bytesInFlight -= delivery.body.length;
     if (why !== undefined) {
       refused.push({ id, why });
       return;
@@ -153,7 +153,7 @@ async function round(
     visit(delivery) {
       const id = idOf(delivery);
       const count = wanted.get(id) ?? 0;
-      if (count === 0 || bytesInHand > bytesInHandMax) return undefined;
+      if (count === 0 || bytesInFlight > bytesInFlightMax) return undefined;
       wanted.set(id, count - 1);
       open--;
       return settleOne(delivery, id);

@@ -59,7 +59,7 @@ export function accountOf(hosts: readonly HostAccount[], fromMs: number, untilMs
     hosts.flatMap((host) => host.placed),
     ({ key }) => key,
   );
-  const names = (isMeant: (times: number) => boolean): string[] =>
-    [...announced].flatMap(([key, name]) => (isMeant(placed.get(key)?.length ?? 0) ? [name] : []));
+  const names = (isSelected: (times: number) => boolean): string[] =>
+    [...announced].flatMap(([key, name]) => (isSelected(placed.get(key)?.length ?? 0) ? [name] : []));
   return { announced: announced.size, lost: names((times) => times === 0), repeated: names((times) => times > 1) };
 }

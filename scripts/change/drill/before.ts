@@ -8,8 +8,8 @@ import type { DrillKind } from "./kinds.ts";
 import { type Broken, brokenOf, brokenSince } from "./report.ts";
 
 /** @throws UserError if the stack does not have what the drill breaks */
-export function requireDrillable(kind: DrillKind, stack: string, { looker, broker }: System): void {
-  const { chain } = looker;
+export function requireDrillable(kind: DrillKind, stack: string, { observer, broker }: System): void {
+  const { chain } = observer;
   if (!chain.vip || chain.members.length < 2) {
     const remedy = "drills need a cluster of at least two members with a virtual IP";
     throw new UserError(`stack ${stack}`, "has no virtual IP that can move to another host", remedy);
@@ -38,22 +38,22 @@ export function targetOf(kind: DrillKind, evidence: Evidence, wanted: string | u
 interface Before {
   readonly evidence: Evidence;
   /** A problem that a drill would make worse. */
-  readonly lack: Problem | undefined;
+  readonly problem: Problem | undefined;
   readonly holder: string | undefined;
   /** What `verify` finds in the same snapshot. */
   readonly before: readonly Broken[];
 }
 
-export async function checkBefore(looker: Observer, kind: DrillKind): Promise<Before> {
+export async function checkBefore(observer: Observer, kind: DrillKind): Promise<Before> {
   let evidence: Evidence | undefined;
-  const look = async () => {
-    evidence = await looker.look(fullSnapshot);
+  const snapshot = async () => {
+    evidence = await observer.snapshot(fullSnapshot);
     return evidence;
   };
-  const judge = (seen: Evidence) => problemOf(seen, { hosts: kind.needs(looker.chain) });
-  const lack = await awaitNoProblem(look, judge, { withinMs: findingWithinMs, onLack: () => {} });
+  const judge = (seen: Evidence) => problemOf(seen, { hosts: kind.needs(observer.chain) });
+  const problem = await awaitNoProblem(snapshot, judge, { withinMs: findingWithinMs, onProblem: () => {} });
   if (!evidence) throw new TypeError("no snapshot was taken");
-  return { evidence, lack, holder: holdersOf(evidence)[0], before: brokenIn(evidence) };
+  return { evidence, problem, holder: holdersOf(evidence)[0], before: brokenIn(evidence) };
 }
 
 const fullSnapshot = { withMetrics: false, withFetches: true };
@@ -61,10 +61,10 @@ const fullSnapshot = { withMetrics: false, withFetches: true };
 const brokenIn = (evidence: Evidence): Broken[] =>
   brokenOf(verify(evidence, { productAgeSeconds: evidence.chain.silenceSeconds }));
 
-export async function verifyAfter(looker: Observer, before: readonly Broken[]): Promise<Broken[]> {
+export async function verifyAfter(observer: Observer, before: readonly Broken[]): Promise<Broken[]> {
   const deadlineMs = performance.now() + findingWithinMs;
   for (;;) {
-    const after = brokenIn(await looker.look(fullSnapshot));
+    const after = brokenIn(await observer.snapshot(fullSnapshot));
     if (brokenSince(before, after).length === 0 || performance.now() > deadlineMs) return after;
   }
 }

@@ -23,11 +23,11 @@ import { answered } from "../../../infra/commands/fixture.ts";
 import { section } from "../../../infra/commands/sections.ts";
 import type { LogLine } from "../../inspect/logs/journal.ts";
 import { type Installed, onTestHost, openPlacedIn, writeSegment } from "../../inspect/snapshot/journal-fixture.ts";
-import { soundEvidence } from "../../inspect/verify/fixture.ts";
+import { healthyEvidence } from "../../inspect/verify/fixture.ts";
 import { accountOf, accountQuestion, parseAccount } from "./account.ts";
 import { drillKinds } from "./kinds.ts";
 import { formatDrills, logDrill, readDrills } from "./log.ts";
-import { type DispatcherWords, dispatchTimes, measurePhase, parseWords, wordsQuestion } from "./measure.ts";
+import { type DispatcherJournal, dispatcherQuestion, dispatchTimes, measurePhase, parseDispatcher } from "./measure.ts";
 import { brokenSince, type DrillReport, formatDrill } from "./report.ts";
 
 /** This machine has no account of the agents'. */
@@ -62,10 +62,10 @@ describe("a dispatcher's journal", () => {
         // The owner of the folder could also put these there.
         await symlink("/dev/zero", path.join(folder, "journal/000000000002.journal"));
         await execa("mkfifo", [path.join(folder, "journal/000000000003.journal")]);
-        const { chain } = soundEvidence();
-        const [sent = ""] = wordsQuestion(chain, "bunny1", 1500, 4000).split("\necho ");
+        const { chain } = healthyEvidence();
+        const [sent = ""] = dispatcherQuestion(chain, "bunny1", 1500, 4000).split("\necho ");
         const { stdout } = await execa("sh", [], { input: onTestHost(sent, folder, ownRights, installed) });
-        expect(parseWords("bunny1", answered(`${stdout}\n== said\n\n== end\n`))?.dispatched).toEqual([
+        expect(parseDispatcher("bunny1", answered(`${stdout}\n== log\n\n== end\n`))?.dispatched).toEqual([
           { key: key(2), atMs: 2000.25 },
         ]);
       } finally {
@@ -78,16 +78,16 @@ describe("a dispatcher's journal", () => {
     const entry = JSON.stringify({ __REALTIME_TIMESTAMP: "1764288000123000", MESSAGE: "hello", PRIORITY: "6" });
     const about = { key: "aa", source: "urp-1", sizeBytes: 7, confirmed: true };
     const sent = JSON.stringify({ version: 1, agent: "dispatcher", event: "sent", timeMs: 1764288000100.5, ...about });
-    const answer = `${sent}\nnoise\n== said\n${entry}\n\n== end\n`;
-    expect(parseWords("bunny1", answered(answer))).toMatchObject({
+    const answer = `${sent}\nnoise\n== log\n${entry}\n\n== end\n`;
+    expect(parseDispatcher("bunny1", answered(answer))).toMatchObject({
       dispatched: [{ key: "aa", atMs: 1764288000100.5 }],
-      said: [{ host: "bunny1", atMs: 1764288000123, text: "hello" }],
+      log: [{ host: "bunny1", atMs: 1764288000123, text: "hello" }],
     });
-    expect(parseWords("bunny1", answered(`${sent}\n== said\n`))).toBeUndefined();
+    expect(parseDispatcher("bunny1", answered(`${sent}\n== log\n`))).toBeUndefined();
   });
 });
 
-const said = (host: string, atMs: number, event: LogEvent): LogLine => ({
+const logged = (host: string, atMs: number, event: LogEvent): LogLine => ({
   ...{ host, atMs, text: "…" },
   unit: "dispatcher",
   level: "info",
@@ -96,15 +96,15 @@ const said = (host: string, atMs: number, event: LogEvent): LogLine => ({
 const sent = (...times: readonly number[]) => times.map((atMs) => ({ key: key(atMs).slice(16), atMs }));
 
 describe("the pause of a move", () => {
-  const one: DispatcherWords = {
+  const one: DispatcherJournal = {
     dispatched: sent(100, 140, 180, 1000, 2000),
-    said: [said("bunny1", 1030, logEvents.addressLeft)],
+    log: [logged("bunny1", 1030, logEvents.addressLeft)],
   };
-  const other: DispatcherWords = {
+  const other: DispatcherJournal = {
     dispatched: [...sent(1250, 1290), { key: key(180).slice(16), atMs: 1000 }],
-    said: [said("bunny2", 1090, logEvents.addressHeld), said("bunny2", 1255, logEvents.takenOver)],
+    log: [logged("bunny2", 1090, logEvents.addressHeld), logged("bunny2", 1255, logEvents.takenOver)],
   };
-  const phase = { what: "moved", from: "bunny1", to: "bunny2", toldAtMs: 1010, untilMs: 1900 };
+  const phase = { what: "moved", from: "bunny1", to: "bunny2", startedAtMs: 1010, untilMs: 1900 };
 
   it("is the longest time without a product, beginning with the last one before it, and has the usual pause beside it", () => {
     expect(measurePhase(phase, [one, other], 500)).toEqual({
@@ -118,8 +118,8 @@ describe("the pause of a move", () => {
   });
 
   it("is undefined if no product came", () => {
-    const { toldAtMs: _, untilMs: __, ...about } = phase;
-    const found = measurePhase(phase, [{ dispatched: [], said: other.said }], 500);
+    const { startedAtMs: _, untilMs: __, ...about } = phase;
+    const found = measurePhase(phase, [{ dispatched: [], log: other.log }], 500);
     expect(found).toEqual({ ...about, products: 0, heldMs: 80, firstDecisionMs: 245 });
   });
 });
@@ -216,7 +216,7 @@ describe("the account of products", () => {
 });
 
 describe("the kinds", () => {
-  const evidence = soundEvidence();
+  const evidence = healthyEvidence();
   const { chain } = evidence;
 
   it.each(drillKinds)(
@@ -237,8 +237,8 @@ describe("the kinds", () => {
   it("cut off a member without clients, until all others see it down", () => {
     const kind = drillKinds.find(({ name }) => name === "partition");
     expect(kind?.targets(evidence)).toEqual(["bunny2", "bunny3", "bunny1"]);
-    expect(kind?.lackUntil(evidence, "bunny2")).toMatchObject({ host: "bunny1", evidence: "still sees it running" });
-    const parted = soundEvidence();
+    expect(kind?.problemUntil(evidence, "bunny2")).toMatchObject({ host: "bunny1", evidence: "still sees it running" });
+    const parted = healthyEvidence();
     for (const answer of Object.values(parted.broker.members)) {
       if ("nodes" in answer) {
         for (const node of answer.nodes as { name: string; running: boolean }[]) {
@@ -246,6 +246,6 @@ describe("the kinds", () => {
         }
       }
     }
-    expect(kind?.lackUntil(parted, "bunny2")).toBeUndefined();
+    expect(kind?.problemUntil(parted, "bunny2")).toBeUndefined();
   });
 });

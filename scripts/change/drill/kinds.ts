@@ -6,8 +6,8 @@ import type { Problem } from "../../inspect/health.ts";
 import { type Chain, chainHostOf } from "../../inspect/snapshot/chain.ts";
 import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
 import { onHost } from "../../inspect/verify/step.ts";
-import { letBack, letBackByHand, moveAway, moveAwayProblem } from "../step-aside.ts";
-import { armUndo, disarmUndo, tellMoment } from "../undo-timer.ts";
+import { allowBack, allowBackByHand, moveAway, moveAwayProblem } from "../step-aside.ts";
+import { armUndo, disarmUndo, printTime } from "../undo-timer.ts";
 
 /** One fault that is made on one host on purpose, and repaired again. */
 export interface DrillKind {
@@ -30,7 +30,7 @@ export interface DrillKind {
   readonly strike: (chain: Chain, host: string, atMostSeconds: number) => HostAction;
   readonly heal: (chain: Chain, host: string) => HostAction;
   /** The problem until the expected state is reached; the hold time starts then. */
-  readonly lackUntil: (evidence: Evidence, host: string) => Problem | undefined;
+  readonly problemUntil: (evidence: Evidence, host: string) => Problem | undefined;
   /** The command for an operator, if this machine can't reach the host any more. */
   readonly healByHand: (chain: Chain, host: string) => string;
 }
@@ -52,12 +52,12 @@ function down(units: readonly string[]): Pick<DrillKind, "strike" | "heal" | "he
     strike: (_, host, atMostSeconds) => ({
       ...{ host, timeoutSeconds: strikeSeconds },
       title: `kills ${units.join(" and ")}`,
-      command: and(...armUndo(timerName, atMostSeconds, ...start), tellMoment, ...units.map(end)),
+      command: and(...armUndo(timerName, atMostSeconds, ...start), printTime, ...units.map(end)),
     }),
     heal: (_, host) => ({
       ...{ host, timeoutSeconds: healSeconds },
       title: `starts ${units.join(" and ")}`,
-      command: and(tellMoment, run(...start), disarmUndo(timerName)),
+      command: and(printTime, run(...start), disarmUndo(timerName)),
     }),
     healByHand: (chain, host) => onHost({ chain }, host, start.join(" ")),
   };
@@ -83,7 +83,7 @@ const apart: Pick<DrillKind, "strike" | "heal" | "healByHand"> = {
       title: "is cut off from the other brokers",
       command: and(
         ...armUndo(timerName, atMostSeconds, "nft", "delete", "table", "inet", table),
-        tellMoment,
+        printTime,
         run("nft", "add", "table", "inet", table),
         ...rules,
       ),
@@ -92,15 +92,15 @@ const apart: Pick<DrillKind, "strike" | "heal" | "healByHand"> = {
   heal: (_, host) => ({
     ...{ host, timeoutSeconds: strikeSeconds },
     title: "is connected to the other brokers again",
-    command: and(tellMoment, run("nft", "delete", "table", "inet", table), disarmUndo(timerName)),
+    command: and(printTime, run("nft", "delete", "table", "inet", table), disarmUndo(timerName)),
   }),
   healByHand: (chain, host) => onHost({ chain }, host, `nft delete table inet ${table}`),
 };
 
 const vip: Pick<DrillKind, "strike" | "heal" | "healByHand"> = {
   strike: (_, host, atMostSeconds) => moveAway(host, atMostSeconds),
-  heal: (_, host) => letBack(host),
-  healByHand: letBackByHand,
+  heal: (_, host) => allowBack(host),
+  healByHand: allowBackByHand,
 };
 
 /** The problem until the other members see it down. */
@@ -130,7 +130,7 @@ export const drillKinds: readonly DrillKind[] = [
     expectation: "the next host takes it, and its dispatcher continues",
     ...{ targets: holders, hostsLeast: 1, needs: nobody, takesMember: false, pauseWantedMs: 300 },
     ...vip,
-    lackUntil: moveAwayProblem,
+    problemUntil: moveAwayProblem,
   },
   {
     name: "broker",
@@ -138,7 +138,7 @@ export const drillKinds: readonly DrillKind[] = [
     expectation: "the virtual IP moves, clients continue at another member, queues have every confirmed message",
     ...{ targets: holders, hostsLeast: 1, needs: nobody, takesMember: true, pauseWantedMs: 2000 },
     ...down([brokerUnit]),
-    lackUntil: moveAwayProblem,
+    problemUntil: moveAwayProblem,
   },
   {
     name: "dispatcher",
@@ -146,7 +146,7 @@ export const drillKinds: readonly DrillKind[] = [
     expectation: "the virtual IP moves, and the other dispatcher knows what was sent",
     ...{ targets: holders, hostsLeast: 1, needs: nobody, takesMember: false, pauseWantedMs: 1000 },
     ...down([dispatcherUnit]),
-    lackUntil: moveAwayProblem,
+    problemUntil: moveAwayProblem,
   },
   {
     name: "urp",
@@ -155,7 +155,7 @@ export const drillKinds: readonly DrillKind[] = [
       "the other radar server's announcements come first; this one announces its own products when it is back",
     ...{ targets: ({ chain }) => chain.urps, hostsLeast: 2, needs: (chain) => chain.urps, takesMember: false },
     ...down(["warren-announcer.service", "apache2.service"]),
-    lackUntil: () => undefined,
+    problemUntil: () => undefined,
   },
   {
     name: "pds",
@@ -163,7 +163,7 @@ export const drillKinds: readonly DrillKind[] = [
     expectation: "the others take over its share, and the one product that it had in flight",
     ...{ targets: ({ chain }) => chain.pdses, hostsLeast: 2, needs: (chain) => chain.pdses, takesMember: false },
     ...down(["warren-puller.service"]),
-    lackUntil: () => undefined,
+    problemUntil: () => undefined,
   },
   {
     name: "partition",
@@ -177,6 +177,6 @@ export const drillKinds: readonly DrillKind[] = [
     },
     ...{ hostsLeast: 2, needs: nobody, takesMember: true, pauseWantedMs: 2000 },
     ...apart,
-    lackUntil: partitionProblem,
+    problemUntil: partitionProblem,
   },
 ];

@@ -12,45 +12,45 @@ export interface Dispatched {
 }
 
 /** A dispatcher's journal and log for the time of a drill, by its host's clock. */
-export interface DispatcherWords {
+export interface DispatcherJournal {
   readonly dispatched: readonly Dispatched[];
-  readonly said: readonly LogLine[];
+  readonly log: readonly LogLine[];
 }
 
 /** Far more than a drill produces: a hundred thousand lines of 200 bytes. */
 const arrivals = { seconds: 20, bytes: 20_000_000 };
 const journalLinesMax = 1000;
 
-const drillSection = section("said");
+const logSection = section("log");
 
-/** A read-only script for a dispatcher's host; `parseWords` reads its answer. */
-export function wordsQuestion(chain: Chain, host: string, sinceMs: number, nowMs: number): string {
+/** A read-only script for a dispatcher's host; `parseDispatcher` reads its answer. */
+export function dispatcherQuestion(chain: Chain, host: string, sinceMs: number, nowMs: number): string {
   const unit = chainHostOf(chain, host).agents.find(({ name }) => name === "dispatcher")?.unit ?? "";
   const sinceSeconds = Math.max(1, (nowMs - sinceMs) / 1000);
   const journal = journalQuestion({ units: [unit], sinceSeconds, linesMax: journalLinesMax });
   const sent = askJournal("dispatcher", { sinceMs, bounds: arrivals });
-  return `export LC_ALL=C\n${sent}\necho ${quote(drillSection)}\n${journal}`;
+  return `export LC_ALL=C\n${sent}\necho ${quote(logSection)}\n${journal}`;
 }
 
 /** @returns undefined if the answer is incomplete */
-export function parseWords(host: string, answer: string): DispatcherWords | undefined {
-  const [first, rest] = answer.split(`${drillSection}\n`);
+export function parseDispatcher(host: string, answer: string): DispatcherJournal | undefined {
+  const [first, rest] = answer.split(`${logSection}\n`);
   if (first === undefined || rest === undefined) return undefined;
-  const said = parseJournal(host, rest);
-  if (!said) return undefined;
+  const log = parseJournal(host, rest);
+  if (!log) return undefined;
   const dispatched = readJournal(first.split("\n")).flatMap((line): Dispatched[] =>
     line.event === "sent" ? [{ key: line.key, atMs: line.timeMs }] : [],
   );
-  return { dispatched, said };
+  return { dispatched, log };
 }
 
 /**
  * When products were sent, in order. A dispatcher knows the time of its own products to the millisecond. For products of another dispatcher it has a later
  * time: when it read them from its ledger, or the next full second. The earliest time of a product is therefore the exact one. Pure.
  */
-export function dispatchTimes(words: readonly DispatcherWords[]): number[] {
+export function dispatchTimes(journals: readonly DispatcherJournal[]): number[] {
   const byKey = new Map<string, number>();
-  for (const { key, atMs } of words.flatMap(({ dispatched }) => dispatched)) {
+  for (const { key, atMs } of journals.flatMap(({ dispatched }) => dispatched)) {
     byKey.set(key, Math.min(byKey.get(key) ?? atMs, atMs));
   }
   return [...byKey.values()].toSorted((a, b) => a - b);
@@ -63,7 +63,7 @@ export interface Phase {
   readonly from: string;
   /** Holds the address afterwards. */
   readonly to: string;
-  readonly toldAtMs: number;
+  readonly startedAtMs: number;
   /** When the next action began, or the measurement ended. */
   readonly untilMs: number;
 }
@@ -81,19 +81,19 @@ export interface MeasuredPhase extends Pick<Phase, "what" | "from" | "to"> {
 
 /** @param beganMs start of the drill; the time before it gives the usual pause. Pure. */
 export function measurePhase(
-  { what, from, to, toldAtMs, untilMs }: Phase,
-  words: readonly DispatcherWords[],
+  { what, from, to, startedAtMs, untilMs }: Phase,
+  journals: readonly DispatcherJournal[],
   beganMs: number,
 ): MeasuredPhase {
-  const times = dispatchTimes(words);
-  const during = times.filter((atMs) => atMs >= toldAtMs && atMs < untilMs);
-  const last = times.findLast((atMs) => atMs < toldAtMs);
+  const times = dispatchTimes(journals);
+  const during = times.filter((atMs) => atMs >= startedAtMs && atMs < untilMs);
+  const last = times.findLast((atMs) => atMs < startedAtMs);
   const pauseMs = longestGap(last === undefined ? during : [last, ...during]);
-  const usualMs = longestGap(times.filter((atMs) => atMs < Math.min(beganMs, toldAtMs)));
-  const said = words.flatMap((one) => one.said).filter(({ atMs }) => atMs >= toldAtMs && atMs < untilMs);
+  const usualMs = longestGap(times.filter((atMs) => atMs < Math.min(beganMs, startedAtMs)));
+  const log = journals.flatMap((one) => one.log).filter(({ atMs }) => atMs >= startedAtMs && atMs < untilMs);
   const after = (host: string, event: LogEvent) => {
-    const line = from === to ? undefined : said.find((one) => one.host === host && eventOf(one) === event);
-    return line && Math.round(line.atMs - toldAtMs);
+    const line = from === to ? undefined : log.find((one) => one.host === host && eventOf(one) === event);
+    return line && Math.round(line.atMs - startedAtMs);
   };
   return {
     ...{ what, from, to, products: during.length },

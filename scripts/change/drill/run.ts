@@ -6,21 +6,21 @@ import { type Evidence, holdersOf } from "../../inspect/snapshot/evidence.ts";
 import { bareSnapshot, type Observer } from "../../inspect/snapshot/snapshot.ts";
 import { pause, poll } from "../../lib/poll.ts";
 import type { Run } from "../runbook.ts";
-import { toldAtMs } from "../undo-timer.ts";
+import { printedAtMs } from "../undo-timer.ts";
 import { accountOf, accountQuestion, type DrillAccount, parseAccount } from "./account.ts";
 import type { DrillKind } from "./kinds.ts";
 import {
-  type DispatcherWords,
+  type DispatcherJournal,
+  dispatcherQuestion,
   type MeasuredPhase,
   measurePhase,
   type Phase,
-  parseWords,
-  wordsQuestion,
+  parseDispatcher,
 } from "./measure.ts";
 
 export interface Drill {
   readonly kind: DrillKind;
-  readonly looker: Observer;
+  readonly observer: Observer;
   readonly reach: Hosts;
   /** The host to break. */
   readonly host: string;
@@ -65,8 +65,8 @@ const askAccountEveryMs = 1000;
 
 /** Breaks it, repairs it in any case, then reads the journals of dispatchers, radar servers and pullers. */
 export async function runDrill(drill: Drill): Promise<DrillResult> {
-  const { kind, reach, host, holder, looker, say, signal } = drill;
-  const { chain } = looker;
+  const { kind, reach, host, holder, observer, say, signal } = drill;
+  const { chain } = observer;
   const trouble: Trouble[] = [];
   const beganMs = Date.now();
   const strike = kind.strike(chain, host, undoneAfterSeconds(drill));
@@ -79,11 +79,11 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
   if ("why" in struck) {
     trouble.push({ what: `could not be broken: ${struck.why}`, remedy: kind.healByHand(chain, host) });
   } else {
-    const found = await awaitSnapshot(drill, signal, (evidence) => kind.lackUntil(evidence, host));
+    const found = await awaitSnapshot(drill, signal, (evidence) => kind.problemUntil(evidence, host));
     during = found.holder ?? holder;
-    if (found.lack && !signal.aborted) {
-      const what = `the expected state was not reached in time: ${found.lack.host}, ${found.lack.evidence}`;
-      trouble.push({ what, remedy: found.lack.remedy });
+    if (found.problem && !signal.aborted) {
+      const what = `the expected state was not reached in time: ${found.problem.host}, ${found.problem.evidence}`;
+      trouble.push({ what, remedy: found.problem.remedy });
     } else if (!signal.aborted) {
       say(
         `${during === holder ? "the others continue" : `${during} has the virtual IP and dispatches`}; waiting ${drill.holdMs / 1000} s`,
@@ -97,24 +97,24 @@ export async function runDrill(drill: Drill): Promise<DrillResult> {
     const itself = `${host} repairs itself after ${undoneAfterSeconds(drill)} s`;
     trouble.push({ what: `the repair failed: ${healed.why}; ${itself}`, remedy: kind.healByHand(chain, host) });
   }
-  const { lack } = await awaitSnapshot(drill, undefined, (seen) => problemOf(seen, { hosts: kind.needs(chain) }));
+  const { problem } = await awaitSnapshot(drill, undefined, (seen) => problemOf(seen, { hosts: kind.needs(chain) }));
   drill.broken.heal = undefined;
-  if (lack) trouble.push({ what: `did not recover: ${describeProblem(lack)}`, remedy: lack.remedy });
+  if (problem) trouble.push({ what: `did not recover: ${describeProblem(problem)}`, remedy: problem.remedy });
   else say("the system is healthy again");
 
-  const [struckAtMs, healedAtMs] = [struck, healed].map((one) => ("why" in one ? undefined : toldAtMs(one.output)));
+  const [struckAtMs, healedAtMs] = [struck, healed].map((one) => ("why" in one ? undefined : printedAtMs(one.output)));
   const brokenOff = signal.aborted;
   if (struckAtMs === undefined || healedAtMs === undefined) return { phases: [], brokenOff, trouble };
   await pause(afterMs);
   const untilMs = Date.now();
   const phases: Phase[] = [
-    { what: strike.title, from: holder, to: during, toldAtMs: struckAtMs, untilMs: healedAtMs },
-    { what: kind.heal(chain, host).title, from: during, to: holder, toldAtMs: healedAtMs, untilMs },
+    { what: strike.title, from: holder, to: during, startedAtMs: struckAtMs, untilMs: healedAtMs },
+    { what: kind.heal(chain, host).title, from: during, to: holder, startedAtMs: healedAtMs, untilMs },
   ];
-  const words = await askWords(drill, beganMs - beforeMs, trouble);
+  const journals = await askDispatchers(drill, beganMs - beforeMs, trouble);
   const account = await untilPlaced(drill, struckAtMs, untilMs, trouble);
   return {
-    phases: phases.map((phase) => measurePhase(phase, words, beganMs)),
+    phases: phases.map((phase) => measurePhase(phase, journals, beganMs)),
     ...(account ? { account } : {}),
     brokenOff,
     trouble,
@@ -126,9 +126,9 @@ const undoneAfterSeconds = ({ holdMs, movesWithinMs }: Drill): number =>
   60 + Math.ceil((holdMs + 2 * movesWithinMs) / 1000);
 
 /** Repairs once, however often it is called, and not before the strike is done. Tries again if the host does not answer at once. */
-function healOnce({ kind, looker, reach, host }: Drill, striking: Promise<unknown>): () => ReturnType<typeof act> {
+function healOnce({ kind, observer, reach, host }: Drill, striking: Promise<unknown>): () => ReturnType<typeof act> {
   let done: ReturnType<typeof act> | undefined;
-  const action = kind.heal(looker.chain, host);
+  const action = kind.heal(observer.chain, host);
   const tries = async () => {
     await striking;
     let outcome = await act(reach, action);
@@ -142,47 +142,51 @@ function healOnce({ kind, looker, reach, host }: Drill, striking: Promise<unknow
 }
 
 async function awaitSnapshot(
-  { looker, movesWithinMs, say }: Drill,
+  { observer, movesWithinMs, say }: Drill,
   signal: AbortSignal | undefined,
   judge: (evidence: Evidence) => Problem | undefined,
-): Promise<{ readonly lack: Problem | undefined; readonly holder: string | undefined }> {
+): Promise<{ readonly problem: Problem | undefined; readonly holder: string | undefined }> {
   let holder: string | undefined;
-  const look = async (): Promise<Evidence> => {
-    const evidence = await looker.look(bareSnapshot);
+  const snapshot = async (): Promise<Evidence> => {
+    const evidence = await observer.snapshot(bareSnapshot);
     holder = holdersOf(evidence)[0];
     return evidence;
   };
-  const onLack = ({ host, evidence }: Problem) => say(`waiting: ${host}: ${evidence}`);
+  const onProblem = ({ host, evidence }: Problem) => say(`waiting: ${host}: ${evidence}`);
   try {
-    return { lack: await awaitNoProblem(look, judge, { withinMs: movesWithinMs, signal, onLack }), holder };
+    return { problem: await awaitNoProblem(snapshot, judge, { withinMs: movesWithinMs, signal, onProblem }), holder };
   } catch (error) {
     if (!signal?.aborted) throw error;
-    return { lack: undefined, holder };
+    return { problem: undefined, holder };
   }
 }
 
-async function askWords({ looker, reach }: Drill, sinceMs: number, trouble: Trouble[]): Promise<DispatcherWords[]> {
-  const { chain } = looker;
+async function askDispatchers(
+  { observer, reach }: Drill,
+  sinceMs: number,
+  trouble: Trouble[],
+): Promise<DispatcherJournal[]> {
+  const { chain } = observer;
   const answers = chain.dispatchers.map((host) => {
-    const question = wordsQuestion(chain, host, sinceMs, Date.now());
-    return reach.ask(host, question, (text) => parseWords(host, text), askWithinMs);
+    const question = dispatcherQuestion(chain, host, sinceMs, Date.now());
+    return reach.ask(host, question, (text) => parseDispatcher(host, text), askWithinMs);
   });
-  return heard(chain.stack, chain.dispatchers, await Promise.all(answers), trouble) ?? [];
+  return answersOf(chain.stack, chain.dispatchers, await Promise.all(answers), trouble) ?? [];
 }
 
 /** The account of products announced during the drill, read until all are placed or the time is over. */
 async function untilPlaced(
-  { looker, reach }: Drill,
+  { observer, reach }: Drill,
   fromMs: number,
   untilMs: number,
   trouble: Trouble[],
 ): Promise<DrillAccount | undefined> {
-  const { stack, urps, pdses } = looker.chain;
+  const { stack, urps, pdses } = observer.chain;
   const hosts = [...new Set([...urps, ...pdses])];
   let account: DrillAccount | undefined;
   const isOver = async () => {
     const asked = hosts.map((host) => reach.ask(host, accountQuestion(fromMs), parseAccount, askWithinMs));
-    const found = heard(stack, hosts, await Promise.all(asked), trouble);
+    const found = answersOf(stack, hosts, await Promise.all(asked), trouble);
     account = found && accountOf(found, fromMs, untilMs);
     return !account || account.lost.length === 0;
   };
@@ -192,7 +196,7 @@ async function untilPlaced(
 }
 
 function missing({ lost, repeated }: DrillAccount, stack: string): Trouble[] {
-  const tell = (what: string, [first, ...more]: readonly string[]): Trouble[] =>
+  const report = (what: string, [first, ...more]: readonly string[]): Trouble[] =>
     first === undefined
       ? []
       : [
@@ -201,11 +205,11 @@ function missing({ lost, repeated }: DrillAccount, stack: string): Trouble[] {
             remedy: `./warren trace ${first} -s ${stack}`,
           },
         ];
-  return [...tell("were announced, but no puller has placed them", lost), ...tell("were placed twice", repeated)];
+  return [...report("were announced, but no puller has placed them", lost), ...report("were placed twice", repeated)];
 }
 
 /** Adds hosts without an answer to `trouble`. @returns undefined if there is any */
-function heard<Answer>(
+function answersOf<Answer>(
   stack: string,
   hosts: readonly string[],
   answers: readonly (Answer | Unreachable)[],

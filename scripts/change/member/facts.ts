@@ -22,23 +22,25 @@ const scanSeconds = 5;
 export async function gatherFacts(
   stack: string,
   host: string,
-  told: { readonly address: string | undefined; readonly isResumed: boolean },
+  options: { readonly address: string | undefined; readonly isResumed: boolean },
 ): Promise<Facts> {
   const config = readCommittedConfig(stack);
   const own = config.hosts[host];
   if (!own) {
     throw new UserError(host, "is not a host of the stack", `its hosts: ${Object.keys(config.hosts).join(" ")}`);
   }
-  const address = told.address ?? own.address;
+  const address = options.address ?? own.address;
   const broker = Object.values(config.brokers).find(({ members }) => members.includes(host));
   const replication = broker ? traitsOf(broker.series).replication : "mirrored";
   const reach = await openHosts(stack, config);
-  const looker = await openObserver(stack);
+  const observer = await openObserver(stack);
   const [evidence, state, offeredKey] = await Promise.all([
-    settledEvidence(looker, (evidence) => (told.isResumed ? undefined : problemElsewhere(evidence, host, replication))),
+    settledEvidence(observer, (evidence) =>
+      options.isResumed ? undefined : problemElsewhere(evidence, host, replication),
+    ),
     askHostState(reach, host),
     offeredBy(host, address, config, reach),
-  ]).finally(() => looker.close());
+  ]).finally(() => observer.close());
   return {
     ...{ stack, host, address, formerAddress: own.address, isAdopted: own.adopted !== undefined },
     ...{ members: broker?.members ?? [], replication, evidence, state, offeredKey },
@@ -47,13 +49,13 @@ export async function gatherFacts(
 }
 
 async function settledEvidence(
-  looker: Observer,
+  observer: Observer,
   judge: (evidence: Evidence) => Problem | undefined,
 ): Promise<Evidence> {
   let last: Evidence | undefined;
-  const look = async () => (last = await looker.look(bareSnapshot));
-  await awaitNoProblem(look, judge, { withinMs: settledWithinMs, onLack: () => {} });
-  return last ?? (await look());
+  const snapshot = async () => (last = await observer.snapshot(bareSnapshot));
+  await awaitNoProblem(snapshot, judge, { withinMs: settledWithinMs, onProblem: () => {} });
+  return last ?? (await snapshot());
 }
 
 /** The ed25519 key that an address offers, through its jump host if it has one; undefined if it offers none. */
@@ -65,12 +67,12 @@ async function offeredBy(
 ): Promise<string | undefined> {
   const { port, via } = connectionOf(host, config);
   const words = ["ssh-keyscan", "-T", String(scanSeconds), "-t", "ed25519", "-p", String(port), address];
-  let said: string;
+  let output: string;
   if (via) {
     const outcome = await act(reach, actionOn(via.host, "is asked for its key", run(...words), 2 * scanSeconds));
-    said = "output" in outcome ? outcome.output : "";
+    output = "output" in outcome ? outcome.output : "";
   } else {
-    said = (await $({ nothrow: true, quiet: true })`${words}`).stdout;
+    output = (await $({ nothrow: true, quiet: true })`${words}`).stdout;
   }
-  return /^\S+ (ssh-ed25519 [A-Za-z0-9+/=]+)$/m.exec(said)?.[1];
+  return /^\S+ (ssh-ed25519 [A-Za-z0-9+/=]+)$/m.exec(output)?.[1];
 }

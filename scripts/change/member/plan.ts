@@ -42,7 +42,7 @@ export interface Facts {
 }
 
 /** What the user has specified. */
-export interface Told {
+export interface ReplaceOptions {
   readonly hostKey: string | undefined;
   readonly evenIfItAnswers: boolean;
   /** With `--yes`, the user is not asked whether a key is right. */
@@ -67,11 +67,11 @@ export interface ReplacePlan {
 }
 
 /** Decides how a dead host is replaced. Pure. */
-export function planReplace(facts: Facts, told: Told): ReplacePlan {
+export function planReplace(facts: Facts, options: ReplaceOptions): ReplacePlan {
   const { evidence, host, members } = facts;
   const others = members.filter((member) => member !== host);
-  const isOld = "isBare" in facts.state && !facts.state.isBare && !told.isResumed;
-  const { pin, asksForKey } = pinOf(facts, told);
+  const isOld = "isBare" in facts.state && !facts.state.isBare && !options.isResumed;
+  const { pin, asksForKey } = pinOf(facts, options);
   const isDispatcher = evidence.chain.dispatchers.includes(host);
   const steps = stepNames.filter((step) => {
     if (step === "stand-down") return isOld;
@@ -81,14 +81,14 @@ export function planReplace(facts: Facts, told: Told): ReplacePlan {
   });
   const refusals = [
     ...unfit(facts),
-    ...(isOld && !told.evenIfItAnswers ? [stillThere(facts)] : []),
-    ...keyRefusals(facts, told, asksForKey),
-    ...(told.isResumed ? [] : lacking(facts)),
+    ...(isOld && !options.evenIfItAnswers ? [stillThere(facts)] : []),
+    ...keyRefusals(facts, options, asksForKey),
+    ...(options.isResumed ? [] : unhealthy(facts)),
   ];
   return { steps, pin, asksForKey, others, lines: linesOf(facts, steps, pin, others), lost: lostWith(facts), refusals };
 }
 
-function pinOf({ pinnedKey, offeredKey, address, formerAddress }: Facts, { hostKey }: Told) {
+function pinOf({ pinnedKey, offeredKey, address, formerAddress }: Facts, { hostKey }: ReplaceOptions) {
   const key = hostKey ?? offeredKey;
   const moved = address === formerAddress ? undefined : address;
   if (key === undefined || (key === pinnedKey && moved === undefined)) return { pin: undefined, asksForKey: false };
@@ -97,7 +97,7 @@ function pinOf({ pinnedKey, offeredKey, address, formerAddress }: Facts, { hostK
 
 function keyRefusals(
   { host, address, offeredKey }: Facts,
-  { hostKey, cannotAsk }: Told,
+  { hostKey, cannotAsk }: ReplaceOptions,
   asksForKey: boolean,
 ): ReplacePlan["refusals"] {
   if (offeredKey === undefined) {
@@ -143,11 +143,11 @@ function unfit({ host, stack, isAdopted, members, replication, evidence }: Facts
 }
 
 /** The problem that keeps the other hosts from working without it. */
-function lacking({ host, replication, evidence }: Facts): ReplacePlan["refusals"] {
-  const lack = problemElsewhere(evidence, host, replication);
-  if (!lack) return [];
-  const what = `the other hosts are not healthy: ${describeProblem(lack)}`;
-  return [{ what, remedy: lack.remedy }];
+function unhealthy({ host, replication, evidence }: Facts): ReplacePlan["refusals"] {
+  const problem = problemElsewhere(evidence, host, replication);
+  if (!problem) return [];
+  const what = `the other hosts are not healthy: ${describeProblem(problem)}`;
+  return [{ what, remedy: problem.remedy }];
 }
 
 /** The problem of the cluster as if the host were not part of it, or of its queues without that member. Pure. */

@@ -25,7 +25,7 @@ export interface Replacement {
   readonly engine: EngineContext;
   readonly signal: AbortSignal;
   /** Milliseconds for the system to recover. */
-  readonly wholeWithinMs: number;
+  readonly healthyWithinMs: number;
   say(text: string): void;
 }
 
@@ -67,7 +67,7 @@ export async function pin({ facts, plan, engine, say }: Replacement): Promise<st
 export async function forget({ facts, plan, say }: Replacement): Promise<string[]> {
   const { host, replication } = facts;
   const reach = await reachOf(facts);
-  const said: string[] = [];
+  const failures: string[] = [];
   for (const other of plan.others) {
     say(`${other} removes ${host} from the cluster`);
     const membership = membershipAmong(plan.others, other, replication === "quorum");
@@ -77,11 +77,11 @@ export async function forget({ facts, plan, say }: Replacement): Promise<string[
       say(`${host} is no longer in the cluster of ${other}, and no queue has a replica there`);
       return [];
     }
-    said.push(`${other}: ${outcome.why}`);
+    failures.push(`${other}: ${outcome.why}`);
   }
   throw new UserError(
     host,
-    `no other member could remove it from the cluster: ${said.join("; ")}`,
+    `no other member could remove it from the cluster: ${failures.join("; ")}`,
     "run the same command again to retry",
   );
 }
@@ -104,11 +104,11 @@ export async function bringJournal({ facts, signal, say }: Replacement): Promise
   const from = evidence.chain.dispatchers
     .filter((other) => other !== host)
     .toSorted((one, other) => Number(other === holder) - Number(one === holder));
-  const said: string[] = [];
+  const failures: string[] = [];
   for (const other of from) {
     const journal = await fetchJournal(reach, other, signal);
     if ("why" in journal) {
-      said.push(`${other}: ${journal.why}`);
+      failures.push(`${other}: ${journal.why}`);
       continue;
     }
     say(`copying the journal of ${other} to ${host}, ${bytesText(journal.length)}`);
@@ -126,7 +126,7 @@ export async function bringJournal({ facts, signal, say }: Replacement): Promise
     return [];
   }
   return [
-    `no other dispatcher's journal could be read (${said.join("; ")}): ${host} knows only products sent from now on`,
+    `no other dispatcher's journal could be read (${failures.join("; ")}): ${host} knows only products sent from now on`,
   ];
 }
 
@@ -139,26 +139,26 @@ function standBehind(host: string): HostAction {
   return actionOn(host, "steps aside", command, 20);
 }
 
-export async function untilHealthy({ facts, wholeWithinMs, signal, say }: Replacement): Promise<string[]> {
+export async function untilHealthy({ facts, healthyWithinMs, signal, say }: Replacement): Promise<string[]> {
   // Opened again: `up` may just have created the CA, and the host's key has changed.
-  const looker = await openObserver(facts.stack);
+  const observer = await openObserver(facts.stack);
   try {
-    const look = () => looker.look(bareSnapshot);
+    const snapshot = () => observer.snapshot(bareSnapshot);
     let last: Evidence | undefined;
     const judge = (evidence: Evidence) => {
       last = evidence;
       return problemOf(evidence);
     };
-    const onLack = (lack: Problem) => say(`waiting: ${describeProblem(lack)}`);
-    const lack = await awaitNoProblem(look, judge, { withinMs: wholeWithinMs, signal, onLack });
-    if (!lack) {
+    const onProblem = (problem: Problem) => say(`waiting: ${describeProblem(problem)}`);
+    const problem = await awaitNoProblem(snapshot, judge, { withinMs: healthyWithinMs, signal, onProblem });
+    if (!problem) {
       for (const line of last ? evidenceOf(last, facts.host) : []) say(line);
       return [];
     }
-    const what = `not healthy within ${wholeWithinMs / 1000} s: ${lack.step}: ${lack.evidence}`;
-    throw new UserError(lack.host, what, `${lack.remedy}; then run the same command again to continue`);
+    const what = `not healthy within ${healthyWithinMs / 1000} s: ${problem.step}: ${problem.evidence}`;
+    throw new UserError(problem.host, what, `${problem.remedy}; then run the same command again to continue`);
   } finally {
-    looker.close();
+    observer.close();
   }
 }
 

@@ -52,7 +52,7 @@ export interface StepTexts {
 
 export const unitsText = ({ units }: Pick<HostStep, "units">): string => units.map(shortUnit).join(", ");
 
-/** A row for each turn: host, the text of `words`, outcome, time, and why it failed. */
+/** A row for each turn: host, the text of `texts`, outcome, time, and why it failed. */
 export function formatSteps(results: readonly HostResult[], { column, done, textOf }: StepTexts): string {
   const rows = results.map((result) => {
     const { host, outcome, seconds, why } = result;
@@ -72,9 +72,9 @@ export const formatRestart = (stack: string, results: readonly HostResult[]): st
   formatDone(results, { column: "units", done: "restarted", textOf: unitsText }, goOn(stack));
 
 /** What was done, the failure and its remedy, and `next`, how to continue, if something is left. */
-export function formatDone(results: readonly HostResult[], words: StepTexts, next: string): string {
+export function formatDone(results: readonly HostResult[], texts: StepTexts, next: string): string {
   const failed = results.find(({ outcome }) => outcome === "failed");
-  const lines = [formatSteps(results, words)];
+  const lines = [formatSteps(results, texts)];
   if (failed) {
     lines.push("", `✗ ${failed.host}: ${failed.why}`, ...(failed.remedy ? [`  remedy: ${failed.remedy}`] : []));
   }

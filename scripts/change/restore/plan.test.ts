@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { HostState } from "../backup/journals.ts";
 import type { Manifest } from "../backup/manifest.ts";
-import { type Here, type Offer, planRestore, type Told } from "./plan.ts";
+import { type Here, type Offer, planRestore, type RestoreOptions } from "./plan.ts";
 
 const takenAt = "2026-01-02T03:00:00.000Z";
 const part = (kind: Manifest["parts"][number]["kind"], of: string) => ({ kind, of, bytes: 5000, sha256: "0", takenAt });
@@ -25,7 +25,7 @@ const here: Here = {
   messages: { bunny: { why: "connect ECONNREFUSED", mayHold: false } },
   fingerprints: manifest.fingerprints,
 };
-const told: Told = { messagesToo: false };
+const options: RestoreOptions = { messagesToo: false };
 const standingHere = {
   ...here,
   hosts: { bunny1: standing, bunny2: standing },
@@ -35,7 +35,7 @@ const standingHere = {
 
 describe("the plan of a restore", () => {
   it("on bare hosts: the lasting part of the state, all journals, one up, the definitions that the config doesn't declare", () => {
-    const plan = planRestore(offer, here, told);
+    const plan = planRestore(offer, here, options);
     expect(plan).toMatchObject({ mode: "bare", state: "lasting", clusters: ["bunny"], warnings: [], refusals: [] });
     expect(plan.journals).toEqual([
       { host: "bunny1", put: true, isRunning: false },
@@ -52,7 +52,7 @@ describe("the plan of a restore", () => {
 
   it("keeps an existing journal, and stops a dispatcher only to put a journal back", () => {
     const hosts = { bunny1: standing, bunny2: { ...standing, journalFiles: 0 } };
-    const plan = planRestore(offer, { ...standingHere, hosts }, told);
+    const plan = planRestore(offer, { ...standingHere, hosts }, options);
     expect(plan.journals).toEqual([
       { host: "bunny1", put: false, isRunning: true },
       { host: "bunny2", put: true, isRunning: true },
@@ -61,28 +61,28 @@ describe("the plan of a restore", () => {
   });
 
   it("imports the complete state only on standing hosts without a state", () => {
-    expect(planRestore(offer, standingHere, told)).toMatchObject({ mode: "standing", state: "keep" });
-    expect(planRestore(offer, { ...standingHere, resources: 0 }, told)).toMatchObject({ state: "whole" });
+    expect(planRestore(offer, standingHere, options)).toMatchObject({ mode: "standing", state: "keep" });
+    expect(planRestore(offer, { ...standingHere, resources: 0 }, options)).toMatchObject({ state: "whole" });
     const mixed = { ...standingHere, hosts: { bunny1: standing, bunny2: bare } };
-    expect(planRestore(offer, mixed, told).lines[0]).toBe(
+    expect(planRestore(offer, mixed, options).lines[0]).toBe(
       "2 hosts, bare: bunny2: `up` brings them in line with the config",
     );
   });
 
   it("continues in its original mode, on half-installed hosts and with brokers that hold messages by now", () => {
     const later = { ...standingHere, messages: { bunny: { queues: { "cmc.urp.input": 7 } } } };
-    expect(planRestore(offer, later, { ...told, begunAs: "bare" })).toMatchObject({ mode: "bare", refusals: [] });
+    expect(planRestore(offer, later, { ...options, begunAs: "bare" })).toMatchObject({ mode: "bare", refusals: [] });
   });
 
   it("marks a journal that is older than the deduplication window", () => {
-    const plan = planRestore(offer, { ...here, windowSeconds: 600 }, told);
+    const plan = planRestore(offer, { ...here, windowSeconds: 600 }, options);
     expect(plan.lines[2]).toContain("older than the deduplication window and therefore useless");
   });
 });
 
 describe("a restore is refused", () => {
-  const refusals = (there: Partial<Here>, more: Partial<Told> = {}) =>
-    planRestore(offer, { ...standingHere, ...there }, { ...told, ...more }).refusals.map(({ what }) => what);
+  const refusals = (there: Partial<Here>, more: Partial<RestoreOptions> = {}) =>
+    planRestore(offer, { ...standingHere, ...there }, { ...options, ...more }).refusals.map(({ what }) => what);
 
   it("if a broker holds messages, unless the user allows it", () => {
     const messages = { bunny: { queues: { "cmc.urp.input": 7 } } };
@@ -107,7 +107,7 @@ describe("a restore is refused", () => {
       bunny1: standing,
       bunny2: { unreachable: "Host key verification failed.", refused: "other" as const },
     };
-    const [refusal] = planRestore(offer, { ...standingHere, hosts } as unknown as Here, told).refusals;
+    const [refusal] = planRestore(offer, { ...standingHere, hosts } as unknown as Here, options).refusals;
     expect(refusal?.what).toBe("bunny2 can't be asked: Host key verification failed.");
     expect(refusal?.remedy).toContain("warren:hosts.bunny2.ssh.hostKey");
   });
@@ -121,7 +121,7 @@ describe("a restore warns", () => {
       config: "b",
       fingerprints: { "secrets.erlangCookie": "other", "secrets.deliveryKey": "3" },
     };
-    expect(planRestore({ ...offer, manifest: poor }, there, told).warnings).toEqual([
+    expect(planRestore({ ...offer, manifest: poor }, there, options).warnings).toEqual([
       "missing in the backup: journal of bunny3: no route to host",
       "the stack's config has changed since the backup; the current one is used",
       "secrets have changed since the backup; the current ones are used: secrets.erlangCookie",
@@ -132,7 +132,7 @@ describe("a restore warns", () => {
 
   it("of a host and a broker that are no longer in the config", () => {
     const there = { ...here, hosts: { bunny1: bare }, messages: {} };
-    expect(planRestore({ ...offer, objects: {} }, there, told).warnings).toEqual([
+    expect(planRestore({ ...offer, objects: {} }, there, options).warnings).toEqual([
       "definitions of bunny is skipped: the config has no such broker",
       "journal of bunny2 is skipped: the config has no such host",
     ]);

@@ -38,7 +38,7 @@ export interface Offer {
   readonly objects: Readonly<Record<string, readonly string[]>>;
 }
 
-export interface Told {
+export interface RestoreOptions {
   readonly messagesToo: boolean;
   /** Mode of an interrupted restore, which continues in the same mode. */
   readonly begunAs?: Mode | undefined;
@@ -64,9 +64,9 @@ export interface RestorePlan {
 }
 
 /** Decides what a restore does. Pure. */
-export function planRestore({ manifest, ...offer }: Offer, here: Here, told: Told): RestorePlan {
+export function planRestore({ manifest, ...offer }: Offer, here: Here, options: RestoreOptions): RestorePlan {
   const hosts = Object.entries(here.hosts).map(([name, state]) => ({ name, state }));
-  const mode = told.begunAs ?? (hosts.every(({ state }) => "isBare" in state && state.isBare) ? "bare" : "standing");
+  const mode = options.begunAs ?? (hosts.every(({ state }) => "isBare" in state && state.isBare) ? "bare" : "standing");
   const state = stateOf(mode, offer, here);
   const journals = manifest.parts.flatMap(({ kind, of }): JournalPlan[] => {
     const host = kind === "journal" ? here.hosts[of] : undefined;
@@ -82,11 +82,11 @@ export function planRestore({ manifest, ...offer }: Offer, here: Here, told: Tol
       ...journals.map((journal) => journalLine(journal, manifest, here)),
       ...clusters.map((cluster) => objectsLine(cluster, offer.objects[cluster] ?? [])),
     ],
-    warnings: [...lacks(manifest, here), ...differences(manifest, here)],
+    warnings: [...missingParts(manifest, here), ...differences(manifest, here)],
     refusals: [
       ...wrongStack(manifest, here),
       ...silentHosts(here),
-      ...(told.messagesToo || told.begunAs ? [] : heldMessages(here)),
+      ...(options.messagesToo || options.begunAs ? [] : heldMessages(here)),
     ],
   };
 }
@@ -128,7 +128,7 @@ function objectsLine(cluster: string, objects: readonly string[]): string {
 }
 
 /** Parts that are missing in the backup, and parts that can't be used. */
-function lacks(manifest: Manifest, here: Here): string[] {
+function missingParts(manifest: Manifest, here: Here): string[] {
   const gone = manifest.parts.filter(({ kind, of }) =>
     kind === "journal" ? !here.hosts[of] : kind === "definitions" && !here.messages[of],
   );

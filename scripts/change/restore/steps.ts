@@ -67,8 +67,8 @@ export async function restoreDefinitions(restore: Restore): Promise<string[]> {
     const [cluster, wanted] = [clusters.find((one) => one.name === name), definitions[name]];
     if (!cluster || !wanted) return [];
     say(`importing definitions of ${name}`);
-    const { absent, said } = await importDefinitions(cluster, wanted, { ca, signal, withinMs: agentsWithinMs });
+    const { absent, refusal } = await importDefinitions(cluster, wanted, { ca, signal, withinMs: agentsWithinMs });
     if (absent.length === 0) return [];
-    return [`missing on ${name}: ${absent.join(", ")}${said ? `; the broker reports: ${said}` : ""}`];
+    return [`missing on ${name}: ${absent.join(", ")}${refusal ? `; the broker reports: ${refusal}` : ""}`];
   });
 }

@@ -12,7 +12,7 @@ import { shortUnit } from "../restart/plan.ts";
 import type { Change } from "./changes.ts";
 
 /** For a start with the new program and, if that fails, one with the previous program, a minute each. */
-const takeSeconds = 150;
+const installSeconds = 150;
 const transferMs = 180_000;
 
 const stagedAt = ({ name, sha256, source }: ArtifactModel): string =>
@@ -32,7 +32,7 @@ export async function stage(reach: Hosts, changes: readonly Change[]): Promise<v
 }
 
 /** Restarts the unit with the new programs. If it doesn't start, the previous programs are restored and the action fails. Repeating it changes nothing. */
-export function take({ host, unit, programs, digest }: Change): HostAction {
+export function install({ host, unit, programs, digest }: Change): HostAction {
   const places = programs.map((program) =>
     and(keepFormer(program.path, program.installedSha256), installFile(program, stagedAt(program), program)),
   );
@@ -41,21 +41,21 @@ export function take({ host, unit, programs, digest }: Change): HostAction {
     programs.map(({ path }) => path),
   );
   const command = withDigest(and(...places, renewed), digest);
-  return actionOn(host, `restarts ${shortUnit(unit)} with the new program`, command, takeSeconds);
+  return actionOn(host, `restarts ${shortUnit(unit)} with the new program`, command, installSeconds);
 }
 
 /** Restarts the unit with its previous programs. It also forgets the noted digest, so that a later `up` installs the new ones. */
-export function giveBack({ host, unit, programs }: Change): HostAction {
+export function rollBack({ host, unit, programs }: Change): HostAction {
   const back = programs.map(({ path }) =>
     or(run("test", "!", "-e", formerOf(path)), run("mv", "-fT", formerOf(path), path)),
   );
   const command = and(...back, forgetDigest(unit), restartUnit(unit));
-  return actionOn(host, `restarts ${shortUnit(unit)} with the previous program`, command, takeSeconds);
+  return actionOn(host, `restarts ${shortUnit(unit)} with the previous program`, command, installSeconds);
 }
 
 /** Removes programs that were copied but are not installed. */
 export const unstage = (host: string, programs: readonly ArtifactModel[]): HostAction =>
-  actionOn(host, "removes the copies of the new programs", run("rm", "-f", ...programs.map(stagedAt)), takeSeconds);
+  actionOn(host, "removes the copies of the new programs", run("rm", "-f", ...programs.map(stagedAt)), installSeconds);
 
 const withDigest = (command: Command, digest: string): Command =>
   run("sh", "-c", render(command).replaceAll(digestWord, digest));

@@ -4,7 +4,7 @@ import { type RunRecord, Stopped } from "../../engine/run-record.ts";
 import { up } from "../restore/engine.ts";
 import { type HostResult, hostRun, type Rolling } from "../rolling.ts";
 import { openEngine, type Report, type Run } from "../runbook.ts";
-import { giveBack, unstage } from "./actions.ts";
+import { rollBack, unstage } from "./actions.ts";
 import type { Change } from "./changes.ts";
 import type { RolloutRecord } from "./record.ts";
 import { stepsTable } from "./report.ts";
@@ -38,7 +38,7 @@ export interface Rollout extends Rolling {
  *
  * @param why the reason for the rollback
  */
-export async function giveAllBack(
+export async function rollBackAll(
   stack: string,
   rollout: Rollout,
   why: string,
@@ -56,7 +56,7 @@ export async function giveAllBack(
     });
   for (const turn of hosts.flatMap((host) => record.turns.filter((one) => one.host === host))) {
     const { host, $, comeBack } = hostRun(rollout, turn, []);
-    for (const change of changes.filter((one) => one.host === host)) await tried(host, $(giveBack(change)));
+    for (const change of changes.filter((one) => one.host === host)) await tried(host, $(rollBack(change)));
     await tried(host, comeBack());
   }
   // On a host that can't be reached, the next boot clears them.

@@ -38,7 +38,7 @@ export function programProblem(
       return { host, id: `${name}-is-well`, step: `${name} is healthy`, evidence: health.text, remedy };
     }
   }
-  return brokenNow(evidence).find((lack) => !before.has(key(lack)));
+  return brokenNow(evidence).find((problem) => !before.has(key(problem)));
 }
 
 /** Problems before anything is done, which are not blamed on the new programs. Pure. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { fixtureModel } from "../../../infra/model/fixture.ts";
 import type { EnvironmentModel } from "../../../infra/model/types.ts";
 import { type KeptSteps, planSteps } from "../../../infra/resources/plan.ts";
-import { soundEvidence, wordsOf } from "../../inspect/verify/fixture.ts";
+import { healthyEvidence, hostOf } from "../../inspect/verify/fixture.ts";
 import { findChanges } from "./changes.ts";
 import { problemsBefore, programProblem } from "./program-health.ts";
 
@@ -72,21 +72,21 @@ describe("a host with a new program", () => {
   const puller = "warren-puller.service";
 
   it("is healthy if nothing is broken that was not before", () => {
-    const before = soundEvidence();
-    const silent = wordsOf(before, "pds-1").agents.puller;
+    const before = healthyEvidence();
+    const silent = hostOf(before, "pds-1").agents.puller;
     if (silent?.health) silent.health.ok = false;
     expect(programProblem(before, turn, problemsBefore(before))).toBeUndefined();
   });
 
   it("is not healthy if it exits by itself, reports a problem, or does not answer", () => {
-    const ended = soundEvidence();
-    wordsOf(ended, "pds-2").units[puller] = { active: "active", sub: "running", restarts: 1, status: "" };
+    const ended = healthyEvidence();
+    hostOf(ended, "pds-2").units[puller] = { active: "active", sub: "running", restarts: 1, status: "" };
     expect(programProblem(ended, turn, new Set())?.evidence).toContain("exited by itself; restarts: 1");
-    const ill = soundEvidence();
-    wordsOf(ill, "pds-2").agents.puller = { health: { ok: false, text: "can't write", spooled: 0 } };
+    const ill = healthyEvidence();
+    hostOf(ill, "pds-2").agents.puller = { health: { ok: false, text: "can't write", spooled: 0 } };
     expect(programProblem(ill, turn, new Set())).toMatchObject({ step: "puller is healthy", evidence: "can't write" });
-    const silent = soundEvidence();
-    wordsOf(silent, "pds-2").agents.puller = { silent: "refused" };
+    const silent = healthyEvidence();
+    hostOf(silent, "pds-2").agents.puller = { silent: "refused" };
     expect(programProblem(silent, turn, new Set())?.evidence).toContain("refused");
   });
 });

@@ -26,8 +26,8 @@ export function cookieRotation(subject: Subject): Rotation {
           if (now.secrets.erlangCookie === before.secrets.erlangCookie) {
             await setConfig(stack, "warren:secrets.erlangCookie", newSecret(), { secret: true });
           }
-          const lacking = await apply(subject);
-          return lacking.length > 0 ? lacking : checkCookies(subject, members);
+          const problems = await apply(subject);
+          return problems.length > 0 ? problems : checkCookies(subject, members);
         },
       },
     ],

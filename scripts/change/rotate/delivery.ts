@@ -35,8 +35,8 @@ export function deliveryRotation(subject: Subject): Rotation {
         async run() {
           if (deliversBy(delivery, "sftp")) await renewKey(subject);
           if (deliversBy(delivery, "ftp")) await renewPassword(subject);
-          const lacking = await apply(subject);
-          return lacking.length > 0 ? lacking : checkLogins(subject, senders);
+          const problems = await apply(subject);
+          return problems.length > 0 ? problems : checkLogins(subject, senders);
         },
       },
     ],

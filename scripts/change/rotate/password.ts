@@ -47,7 +47,7 @@ export function planUser(config: StackConfig, user: string): UserPlan {
 
 export function passwordRotation(subject: Subject, user: string, cutOff: boolean): Rotation {
   const plan = planUser(subject.before, user);
-  const told = plan.keys.map(
+  const commands = plan.keys.map(
     (name) => `./warren pulumi config get -s ${subject.stack} --path 'warren:secrets.passwords${configKey(name)}'`,
   );
   return {
@@ -55,9 +55,9 @@ export function passwordRotation(subject: Subject, user: string, cutOff: boolean
     phases: plan.twin ? twinPhases(subject, plan, plan.twin, cutOff) : [changePhase(subject, plan)],
     afterwards: plan.twin
       ? [
-          `agents log in as ${plan.twin.user} from now on; other clients of ${user} need its new password: ${told.join("; ")}`,
+          `agents log in as ${plan.twin.user} from now on; other clients of ${user} need its new password: ${commands.join("; ")}`,
         ]
-      : [`clients of ${user} need the new password: ${told.join("; ")}`],
+      : [`clients of ${user} need the new password: ${commands.join("; ")}`],
   };
 }
 
@@ -69,8 +69,8 @@ function changePhase(subject: Subject, plan: UserPlan): Rotation["phases"][numbe
     meanwhile: "open connections stay; clients need the new password to reconnect",
     async run() {
       await renew(subject, plan.keys);
-      const lacking = await apply(subject);
-      return lacking.length > 0 ? lacking : checkFormer(subject, plan, plan.user);
+      const problems = await apply(subject);
+      return problems.length > 0 ? problems : checkFormer(subject, plan, plan.user);
     },
   };
 }
@@ -92,8 +92,8 @@ function twinPhases(
       meanwhile: "agents are not affected",
       async run() {
         await renew(subject, twin.keys);
-        const lacking = await apply(subject);
-        if (lacking.length > 0) return lacking;
+        const problems = await apply(subject);
+        if (problems.length > 0) return problems;
         const now = await configNow(subject);
         return unexpectedLogins(stack, now, brokers, (broker) => [accepted(now, twin.user, broker)]);
       },
@@ -121,8 +121,8 @@ function twinPhases(
         }
         for (const one of there) say(`${one} is still connected as ${user}; its connection will be closed`);
         await renew(subject, plan.keys);
-        const lacking = await apply(subject);
-        if (lacking.length > 0) return lacking;
+        const problems = await apply(subject);
+        if (problems.length > 0) return problems;
         const trouble = await closeAll(subject, brokers, user);
         return trouble.length > 0 ? trouble : checkFormer(subject, plan, twin.user);
       },

@@ -127,7 +127,7 @@ describe("a login's key pair", () => {
 
 describe("a new key and password of px's deliveries", () => {
   const subject = (of: typeof config): Subject => ({
-    ...{ stack: "lab", before: of, startedAt: "", wholeWithinMs: 0, say: () => {} },
+    ...{ stack: "lab", before: of, startedAt: "", healthyWithinMs: 0, say: () => {} },
     engine: {} as Subject["engine"],
   });
 

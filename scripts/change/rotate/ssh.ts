@@ -106,15 +106,15 @@ const asUser = (user: string, command: Command): Command =>
 
 /** The file's last line may lack its newline, so the new line starts with one; empty lines have no effect. A public key is not a secret. */
 function allowKey(user: string, line: string): Command {
-  const [more, whole] = [".ssh/.warren-key", ".ssh/.warren-keys"];
+  const [added, merged] = [".ssh/.warren-key", ".ssh/.warren-keys"];
   const add = and(
     run("umask", "077"),
     run("mkdir", "-p", ".ssh"),
     run("touch", authorizedKeys),
-    to(more, run("printf", "\n%s\n", line)),
-    to(whole, run("cat", authorizedKeys, more)),
-    run("mv", "-f", whole, authorizedKeys),
-    run("rm", "-f", more),
+    to(added, run("printf", "\n%s\n", line)),
+    to(merged, run("cat", authorizedKeys, added)),
+    run("mv", "-f", merged, authorizedKeys),
+    run("rm", "-f", added),
   );
   return asUser(user, or(run("grep", "-qsxF", line, authorizedKeys), add));
 }

@@ -11,7 +11,7 @@ export interface Subject {
   readonly before: StackConfig;
   readonly startedAt: string;
   /** Milliseconds for the system to recover after a change. */
-  readonly wholeWithinMs: number;
+  readonly healthyWithinMs: number;
   say(text: string): void;
 }
 
@@ -20,12 +20,12 @@ export const configNow = ({ stack }: Pick<Subject, "stack">): Promise<StackConfi
 /** Applies the config with `up`, and waits until the system is healthy. @returns the problem that is left */
 export async function apply(subject: Subject): Promise<string[]> {
   await up(subject.engine);
-  const lack = await problemNow(subject, subject.wholeWithinMs);
-  return lack ? [describeProblem(lack)] : [];
+  const problem = await problemNow(subject, subject.healthyWithinMs);
+  return problem ? [describeProblem(problem)] : [];
 }
 
 export const problemNow = (
   { stack, say, engine: { signal } }: Pick<Subject, "stack" | "say" | "engine">,
   withinMs: number,
 ): Promise<Problem | undefined> =>
-  awaitHealthy(stack, { withinMs, signal, onLack: (lack) => say(`waiting: ${describeProblem(lack)}`) });
+  awaitHealthy(stack, { withinMs, signal, onProblem: (problem) => say(`waiting: ${describeProblem(problem)}`) });

@@ -28,8 +28,8 @@ export function tlsRotation(subject: Subject): Rotation {
           if (now.tls.generation === before.tls.generation) {
             await setConfig(stack, "warren:tls.generation", String(generation));
           }
-          const lacking = await apply(subject);
-          return lacking.length > 0 ? lacking : staleMembers(subject);
+          const problems = await apply(subject);
+          return problems.length > 0 ? problems : staleMembers(subject);
         },
       },
     ],

@@ -5,12 +5,12 @@ import type { Move } from "./move.ts";
 
 /** Problems before anything is done: the active cluster must be healthy, and the other one must not hold messages, which would mix with the new ones. */
 export async function findingsBefore({ stack, from, to, record, signal }: Move): Promise<string[]> {
-  const lack = await awaitHealthy(stack, { withinMs: findingWithinMs, signal, onLack: () => {} });
+  const problem = await awaitHealthy(stack, { withinMs: findingWithinMs, signal, onProblem: () => {} });
   // A cluster that is not built yet does not answer.
   const held = record.isReturn ? [] : await queuesHolding(to).catch(() => []);
   const remedy = `check that this is the right cluster (${from.cluster.name} is the active one), and remove its messages first`;
   return [
-    ...(lack ? [remedied(lack)] : []),
+    ...(problem ? [remedied(problem)] : []),
     ...(held.length > 0 ? [`${to.cluster.name} holds messages: ${held.join(", ")}\n  remedy: ${remedy}`] : []),
   ];
 }

@@ -8,7 +8,7 @@ import type { Move } from "./move.ts";
 import { openWayIn, type Side, startShovel, stopShovel } from "./side.ts";
 
 /** Statistics are up to five seconds old, so a queue is empty if it is so in two checks this far apart. */
-const lookEveryMs = 5500;
+const checkEveryMs = 5500;
 const emptyInRow = 2;
 
 type DrainedMove = Pick<Move, "from" | "to" | "runner" | "say" | "signal" | "waitMs" | "config">;
@@ -50,7 +50,7 @@ export async function drain(move: DrainedMove): Promise<Drained> {
       say(`left on ${from.cluster.name}: ${full.map(({ name, messages }) => `${name} ${messages}`).join(", ")}`);
     return good >= emptyInRow;
   };
-  if (!(await poll(isDrained, { everyMs: lookEveryMs, withinMs: waitMs, signal }))) {
+  if (!(await poll(isDrained, { everyMs: checkEveryMs, withinMs: waitMs, signal }))) {
     throw new UserError(
       from.cluster.name,
       `still holds messages: ${full.map(({ name }) => name).join(", ")}`,

@@ -17,7 +17,7 @@ const addresses = run("ip", "-4", "-o", "address", "show");
 /** The hosts that hold an address now. */
 export async function holdersAmong(reach: Hosts, hosts: readonly string[], address: string): Promise<string[]> {
   return fromAll(hosts, async (host) => {
-    const said = await onHost(reach, host, "reports its addresses", addresses, 10);
-    return said.includes(` ${address}/`) ? [host] : [];
+    const output = await onHost(reach, host, "reports its addresses", addresses, 10);
+    return output.includes(` ${address}/`) ? [host] : [];
   });
 }

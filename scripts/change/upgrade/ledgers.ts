@@ -14,7 +14,7 @@ import { awaitFence, countOf, hasShovel, keepLedger, openWayIn, type Side, start
 
 /** The broker's statistics are up to five seconds old. */
 const statisticsMs = 6000;
-const lookEveryMs = 1000;
+const checkEveryMs = 1000;
 const fenceWithinMs = 60_000;
 
 /**
@@ -29,8 +29,8 @@ export async function carryLedgers(move: Move): Promise<void> {
   for (const ledger of there) await keepLedger(from, ledger, exchange, dedupWindowSeconds);
   for (const ledger of back) await keepLedger(to, ledger, exchange, dedupWindowSeconds);
   // A dispatcher that already receives them knows more than any journal that would replace its own.
-  const heard = await Promise.all(there.map((ledger) => hasShovel(runner, ledger)));
-  if (!record.hasJournals && !heard.every(Boolean)) {
+  const isCarried = await Promise.all(there.map((ledger) => hasShovel(runner, ledger)));
+  if (!record.hasJournals && !isCarried.every(Boolean)) {
     await bringJournals(move);
     record.hasJournals = true;
     await kept.write(record);
@@ -99,7 +99,7 @@ async function awaitJournal({ from, signal, waitMs }: Move, holder: string): Pro
     const now = await counted(from, ledger);
     return now.messages === 0 || now.acked >= first.acked + first.messages;
   };
-  if (await poll(isRead, { everyMs: lookEveryMs, withinMs: waitMs, signal })) return;
+  if (await poll(isRead, { everyMs: checkEveryMs, withinMs: waitMs, signal })) return;
   const remedy = `find the cause with ./warren verify -s ${from.stack}, then run the same command again to continue`;
   throw new UserError(holder, "its dispatcher does not read its ledger", remedy);
 }

@@ -61,7 +61,7 @@ export function sideOf(cluster: ClusterModel, { stack, endpoints, isQuorum, end,
   const { name, administrator, members } = cluster;
   const api = new ManagementApi({ endpoints, username: administrator.name, password: administrator.password, ca });
   const about = (path: readonly string[]) => ({ subject: `${path.join(" ")} of ${name}`, signal });
-  const told = <T>(asked: Promise<T>): Promise<T> =>
+  const withRemedy = <T>(asked: Promise<T>): Promise<T> =>
     asked.catch((error: Error) => {
       signal.throwIfAborted();
       const remedy = `find the cause with ./warren status -s ${stack}, then run the same command again to continue`;
@@ -70,10 +70,10 @@ export function sideOf(cluster: ClusterModel, { stack, endpoints, isQuorum, end,
   return {
     ...{ stack, cluster, isQuorum, end },
     hosts: members.map(({ host }) => host),
-    get: (...path) => told(api.get(path, about(path))),
-    put: (path, body) => told(api.put(path, body, about(path))),
-    post: (path, body) => told(api.ask(path, body, about(path))),
-    remove: (...path) => told(api.delete(path, about(path))),
+    get: (...path) => withRemedy(api.get(path, about(path))),
+    put: (path, body) => withRemedy(api.put(path, body, about(path))),
+    post: (path, body) => withRemedy(api.ask(path, body, about(path))),
+    remove: (...path) => withRemedy(api.delete(path, about(path))),
     close: () => api.close(),
   };
 }

@@ -72,11 +72,15 @@ const importWithinMs = 30_000;
 export async function carryDefinitions(move: Move): Promise<void> {
   const { to, ca, signal } = move;
   const { definitions } = await clientsDefinitions(move);
-  const { absent, said } = await importDefinitions(to.cluster, definitions, { ca, signal, withinMs: importWithinMs });
+  const { absent, refusal } = await importDefinitions(to.cluster, definitions, {
+    ca,
+    signal,
+    withinMs: importWithinMs,
+  });
   if (absent.length === 0) return;
   throw new UserError(
     to.cluster.name,
-    `did not accept ${absent.join(", ")}${said ? `; it reports: ${said}` : ""}`,
+    `did not accept ${absent.join(", ")}${refusal ? `; it reports: ${refusal}` : ""}`,
     `fix them on ${move.from.cluster.name}, where nothing has changed, then run the same command again to continue`,
   );
 }
@@ -96,9 +100,9 @@ export async function changeConfig(move: Move): Promise<void> {
 
 /** @returns the problem that is left, judged with the clusters exchanged */
 export async function verifyMove({ stack, to, waitMs, signal, say }: Move): Promise<string[]> {
-  const onLack = ({ host, evidence }: Problem) => say(`waiting: ${host}: ${evidence}`);
-  const lack = await awaitHealthy(stack, { withinMs: waitMs, signal, onLack }, (now) =>
+  const onProblem = ({ host, evidence }: Problem) => say(`waiting: ${host}: ${evidence}`);
+  const problem = await awaitHealthy(stack, { withinMs: waitMs, signal, onProblem }, (now) =>
     now.announcements.broker === to.cluster.name ? now : placesChanged(now),
   );
-  return lack ? [`${describeProblem(lack)}; ${lack.remedy}`] : [];
+  return problem ? [`${describeProblem(problem)}; ${problem.remedy}`] : [];
 }

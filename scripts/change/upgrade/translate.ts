@@ -53,10 +53,10 @@ export function translate(all: Definitions, wanted: Definitions): Translated {
     if (queue.durable === false)
       notes.push(`queue ${queue.name}: is transient, which 4.x still accepts; its client should declare it durable`);
     if (!isMirrored(queue) || own["x-queue-type"] !== undefined) return queue;
-    const hindered = hindrances(queue, own);
-    if (hindered.length > 0) {
+    const obstacles = obstaclesOf(queue, own);
+    if (obstacles.length > 0) {
       notes.push(
-        `queue ${queue.name}: was mirrored and can't become a quorum queue (${hindered.join(", ")}), so it has one copy, on one host`,
+        `queue ${queue.name}: was mirrored and can't become a quorum queue (${obstacles.join(", ")}), so it has one copy, on one host`,
       );
       return queue;
     }
@@ -66,7 +66,7 @@ export function translate(all: Definitions, wanted: Definitions): Translated {
   return { definitions: { ...wanted, policies, queues }, notes };
 }
 
-function hindrances(queue: Queue, own: Readonly<Record<string, unknown>>): string[] {
+function obstaclesOf(queue: Queue, own: Readonly<Record<string, unknown>>): string[] {
   return [
     ...classicOnly.filter((key) => key in own),
     ...(own["x-queue-mode"] === undefined ? [] : ["x-queue-mode"]),

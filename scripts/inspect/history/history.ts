@@ -65,6 +65,6 @@ export function formatHistory(runs: readonly Run[]): string {
 }
 
 function changesText({ changes, same }: Run): string {
-  const told = Object.entries(changes).map(([what, count]) => `${what} ${count}`);
-  return told.length > 0 ? told.join(", ") : `none (${same} unchanged)`;
+  const texts = Object.entries(changes).map(([what, count]) => `${what} ${count}`);
+  return texts.length > 0 ? texts.join(", ") : `none (${same} unchanged)`;
 }

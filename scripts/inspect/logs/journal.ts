@@ -90,8 +90,8 @@ export const merged = (lines: readonly (readonly LogLine[])[]): LogLine[] =>
 
 /** `2026-11-27T20:50:03.123Z pds-1 puller info pulled fileName=…`. */
 export function formatLine({ atMs, host, unit, level, text, fields }: LogLine, hostWidth: number): string {
-  const said = Object.entries(fields).map(
+  const rest = Object.entries(fields).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
-  return [new Date(atMs).toISOString(), host.padEnd(hostWidth), unit, level, text, ...said].join(" ");
+  return [new Date(atMs).toISOString(), host.padEnd(hostWidth), unit, level, text, ...rest].join(" ");
 }

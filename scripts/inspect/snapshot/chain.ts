@@ -204,14 +204,14 @@ function chainHost(
     agents: (adopted ? [] : agents).map(({ name: agent, port }) => ({
       ...{ name: agent, port },
       unit: `warren-${agent}.service`,
-      ...takenBy(agent, name, config),
+      ...consumedBy(agent, name, config),
     })),
     units: [...new Set(units)],
     ...(broker && !adopted ? { amqpPort: broker.port } : {}),
   };
 }
 
-function takenBy(
+function consumedBy(
   agent: AgentPlace["name"],
   host: string,
   { announcements, receivers, bridges }: StackConfig,

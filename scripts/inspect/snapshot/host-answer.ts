@@ -101,9 +101,9 @@ function agentEvidence(name: string, sections: ReadonlyMap<string, string[]>): A
   const metrics = sections.get(`metrics ${name}`);
   const counted = metrics ? { metrics: parseMetrics(metrics) } : {};
   if ("silent" in health) return { silent: health.silent, ...counted };
-  const said = parseJson(health.body);
-  const read = healthSchema.loose().safeParse(said);
-  const known = read.success ? read.data : formerHealth(said);
+  const printed = parseJson(health.body);
+  const read = healthSchema.loose().safeParse(printed);
+  const known = read.success ? read.data : formerHealth(printed);
   return known ? { health: known, ...counted } : { silent: `answers ${health.status}`, ...counted };
 }
 
@@ -141,13 +141,13 @@ export function parseFetches(answer: string): HttpAnswer[] | undefined {
 export function parseLogin(answer: string): HostEvidence["login"] {
   const lines = readSections(answer)?.get("login");
   if (!lines) return undefined;
-  const said = lines.filter((line) => line.trim() !== "");
-  return said.at(-1) === "0" ? { ok: true } : { silent: said.at(-2)?.trim() ?? "no answer in time" };
+  const printed = lines.filter((line) => line.trim() !== "");
+  return printed.at(-1) === "0" ? { ok: true } : { silent: printed.at(-2)?.trim() ?? "no answer in time" };
 }
 
 function silenceOf(lines: readonly string[]): string {
-  const said = lines.findLast((line) => line.trim() !== "");
-  return said === undefined ? "no answer in time" : (said.split(": ").at(-1) ?? said);
+  const printed = lines.findLast((line) => line.trim() !== "");
+  return printed === undefined ? "no answer in time" : (printed.split(": ").at(-1) ?? printed);
 }
 
 /** Samples of OpenMetrics text without timestamps; histogram buckets are left out. */

@@ -7,9 +7,9 @@ import { type Chain, chainHostOf, type PublicRoad } from "./chain.ts";
 import { keptPlaces, restartsQuestion } from "./restarts.ts";
 
 /** Number of newest products reported: the newest may still be being written, and a fetch needs a complete one. */
-const newestTold = 20;
+const newestReported = 20;
 /** Only the most recently changed folders are scanned: a day's tree has a hundred thousand products. */
-const foldersLooked = 5;
+const foldersScanned = 5;
 const loopbackSeconds = 2;
 const unitProperties = ["Id", "ActiveState", "SubState", "NRestarts", "StatusText", "Result", "ExecMainStatus"];
 
@@ -114,9 +114,9 @@ export const productRootOf = ({ publicRoad, productRoot, urps }: Chain, name: st
 
 /** Time of the last change in seconds, size, path. Unfinished files have a name with a leading dot. */
 function newestProducts(root: string, time: "T" | "C" = "T"): string {
-  const folders = `find ${quote(root)} -type d -printf '%T@ %p\\0' | sort -znr | head -zn ${foldersLooked} | cut -zd' ' -f2-`;
+  const folders = `find ${quote(root)} -type d -printf '%T@ %p\\0' | sort -znr | head -zn ${foldersScanned} | cut -zd' ' -f2-`;
   const files = `find -files0-from - -maxdepth 1 -type f ! -name '.*' -printf '%${time}@ %s %p\\n'`;
-  return scriptAskedAs(productAccount.name, `${folders} | ${files} | sort -nr | head -n ${newestTold}`);
+  return scriptAskedAs(productAccount.name, `${folders} | ${files} | sort -nr | head -n ${newestReported}`);
 }
 
 /** Paths that this host must be able to write to. */

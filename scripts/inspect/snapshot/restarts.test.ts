@@ -44,9 +44,9 @@ describe("restarts in the journal", () => {
     const lines = [{ ...rest, ...wanted }, { ...wanted, ...rest }, wanted].map((line) => JSON.stringify(line));
     const spaced = lines.map((line) => line.replaceAll(",", ", "));
     const input = `journalctl() { printf '%s\\n' ${[...lines, ...spaced].map(quote).join(" ")}; }\n${asked}`;
-    const said = (await execa("sh", ["-s"], { input })).stdout.split("\n");
-    expect(said.map((line) => JSON.parse(line))).toEqual(Array(6).fill(wanted));
-    expect(parseRestarts(said)).toEqual({ "a.service": Array(6).fill(1000) });
+    const printed = (await execa("sh", ["-s"], { input })).stdout.split("\n");
+    expect(printed.map((line) => JSON.parse(line))).toEqual(Array(6).fill(wanted));
+    expect(parseRestarts(printed)).toEqual({ "a.service": Array(6).fill(1000) });
   });
 
   it("do not count before a requested start", () => {

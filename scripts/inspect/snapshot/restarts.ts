@@ -19,12 +19,12 @@ const steadyMsLeast = 60_000;
  * Events reported for each unit. The fastest program exits at once, and systemd restarts it after 0.3 s (`RestartSec` of an agent's unit): 2000 times in ten
  * minutes, with two events each. So no crash loop hides another one.
  */
-const eventsToldOfUnit = Math.ceil(windowSeconds / 0.3) * 2;
+const eventsPerUnit = Math.ceil(windowSeconds / 0.3) * 2;
 /** From systemd's sd-messages.h: `SD_MESSAGE_UNIT_RESTART_SCHEDULED` and `SD_MESSAGE_UNIT_STARTING`. */
 const restartScheduled = "5eb03494b6584870a536b337290809b3";
 const unitStarting = "7d4958e842da4a758f6c1cdc7b36dcc5";
 /** This many lines before a restart contain the last output of the previous process. */
-const lastLinesTold = 40;
+const lastLines = 40;
 
 /** A program of warren; the subscriber has no port. */
 export type KeptPlace =
@@ -41,7 +41,7 @@ export const keptPlaces = ({ agents, units }: ChainHost): KeptPlace[] => [
 export const restartsQuestion = (places: readonly KeptPlace[]): string =>
   [
     "journalctl -q --no-pager -o json --output-fields=UNIT,MESSAGE_ID",
-    `--since=-${windowSeconds}s -n ${eventsToldOfUnit * places.length} MESSAGE_ID=${restartScheduled} MESSAGE_ID=${unitStarting}`,
+    `--since=-${windowSeconds}s -n ${eventsPerUnit * places.length} MESSAGE_ID=${restartScheduled} MESSAGE_ID=${unitStarting}`,
     ...places.map(({ unit }) => quote(`UNIT=${unit}`)),
     `| sed -E ${quote(withoutRest)}`,
   ].join(" ");
@@ -56,7 +56,7 @@ const withoutRest = [
 export function endsQuestion(loops: readonly CrashLoop[]): string {
   const lines = loops.flatMap(({ place: { unit }, lastMs }) => [
     `echo ${quote(section(`ended ${unit}`))}`,
-    `journalctl -q --no-pager -o json --output-fields=MESSAGE,_PID --until=@${(lastMs / 1000).toFixed(3)} -n ${lastLinesTold} ${quote(`_SYSTEMD_UNIT=${unit}`)}`,
+    `journalctl -q --no-pager -o json --output-fields=MESSAGE,_PID --until=@${(lastMs / 1000).toFixed(3)} -n ${lastLines} ${quote(`_SYSTEMD_UNIT=${unit}`)}`,
   ]);
   return `export LC_ALL=C\n${lines.join("\n")}\necho; echo ${quote(section("end"))}\n`;
 }

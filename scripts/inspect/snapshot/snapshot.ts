@@ -28,7 +28,7 @@ export interface SnapshotOptions {
   readonly withMetrics: boolean;
   /** Whether to fetch products, and to read the messages that crash-looping agents would consume next. */
   readonly withFetches: boolean;
-  /** Time limit for the whole snapshot, in milliseconds; by default each host has `hostDeadlineMs` for each question. */
+  /** Time limit for the complete snapshot, in milliseconds; by default each host has `hostDeadlineMs` for each question. */
   readonly withinMs?: number;
 }
 
@@ -47,7 +47,7 @@ const roundTripMs = 300;
 export interface Observer {
   readonly chain: Chain;
   readonly reach: Hosts;
-  look(options: SnapshotOptions): Promise<Evidence>;
+  snapshot(options: SnapshotOptions): Promise<Evidence>;
   close(): void;
 }
 
@@ -70,7 +70,7 @@ export async function openObserver(
   return {
     chain,
     reach,
-    look: (options) => takeSnapshot(chain, reach, brokers, options),
+    snapshot: (options) => takeSnapshot(chain, reach, brokers, options),
     close: () => void brokers.then((all) => all.close()).catch(() => {}),
   };
 }
@@ -178,13 +178,13 @@ async function askHosts(asking: Asking): Promise<Record<string, Answer>> {
       return [name, reach.ask(name, hostQuestion(chain, name, withMetrics), read, deadlines.firstMs)];
     }),
   );
-  const whole = [...first].map(async ([name, answer]): Promise<[string, Answer]> => {
+  const complete = [...first].map(async ([name, answer]): Promise<[string, Answer]> => {
     const host = await answer;
     if (!withFetches || "unreachable" in host) return [name, host];
     const [again, ends] = await Promise.all([askAgain(asking, name, host, first), askEnds(asking, name, host)]);
     return [name, { ...again, ...ends }];
   });
-  return Object.fromEntries(await Promise.all(whole));
+  return Object.fromEntries(await Promise.all(complete));
 }
 
 /** The last output of crash-looping programs; empty if the host does not answer. */

@@ -27,8 +27,8 @@ const slowSeconds = 5;
 /** The metrics of an agent; values are summed over all labels. */
 interface Counters {
   readonly done: string;
-  readonly putAside: readonly string[];
-  readonly triedAgain: readonly string[];
+  readonly deadLettered: readonly string[];
+  readonly retried: readonly string[];
   /** A histogram of seconds. */
   readonly took?: string;
 }
@@ -36,20 +36,20 @@ interface Counters {
 const counters: Readonly<Partial<Record<AgentPlace["name"], Counters>>> = {
   announcer: {
     done: "warren_announcer_announced_total",
-    putAside: ["warren_announcer_rejected_total"],
-    triedAgain: ["warren_announcer_publish_failures_total"],
+    deadLettered: ["warren_announcer_rejected_total"],
+    retried: ["warren_announcer_publish_failures_total"],
     took: "warren_announcer_announce_latency_seconds",
   },
   dispatcher: {
     done: "warren_dispatcher_dispatched_total",
-    putAside: ["warren_dispatcher_dead_letters_total"],
-    triedAgain: ["warren_dispatcher_publish_failures_total"],
+    deadLettered: ["warren_dispatcher_dead_letters_total"],
+    retried: ["warren_dispatcher_publish_failures_total"],
     took: "warren_dispatcher_dispatch_seconds",
   },
   puller: {
     done: "warren_puller_pulled_total",
-    putAside: ["warren_puller_dead_lettered_total"],
-    triedAgain: ["warren_puller_retries_total", "warren_puller_alternates_asked_total"],
+    deadLettered: ["warren_puller_dead_lettered_total"],
+    retried: ["warren_puller_retries_total", "warren_puller_alternates_asked_total"],
     took: "warren_puller_pull_duration_seconds",
   },
 };
@@ -72,12 +72,12 @@ function agentStatus(
   found: HostEvidence,
   before: HostEvidence | undefined,
 ): AgentStatus {
-  const said = found.agents[place.name];
+  const answer = found.agents[place.name];
   const unit = found.units[place.unit];
   const isUp = unit?.active === "active" || unit?.active === "activating";
   const base = { host, agent: place.name, perSecond: 0 };
   if (!isUp) return { ...base, word: "stop", text: unit ? `${unit.active} (${unit.sub})` : "no such unit" };
-  if (!said?.health) return { ...base, word: "hung", text: said?.silent ?? "not asked" };
+  if (!answer?.health) return { ...base, word: "hung", text: answer?.silent ?? "not asked" };
   const seconds = before ? (found.nowMs - before.nowMs) / 1000 : 0;
   const counts = counters[place.name];
   const grown = (sample: string): number => {
@@ -88,12 +88,12 @@ function agentStatus(
   const done = counts ? grown(counts.done) : 0;
   const took = counts?.took === undefined ? 0 : grown(`${counts.took}_count`);
   const meanSeconds = took > 0 ? grown(`${counts?.took}_sum`) / took : undefined;
-  const { health } = said;
+  const { health } = answer;
   const word = (): Word => {
     if (health.connectionTo === "broker" && !canSend(health)) return "part";
     if (health.state === "standby") return "wVip";
-    if (counts?.putAside.some((name) => grown(name) > 0)) return "reje";
-    if (counts?.triedAgain.some((name) => grown(name) > 0) || (health.retrying ?? 0) > 0) return "rtry";
+    if (counts?.deadLettered.some((name) => grown(name) > 0)) return "reje";
+    if (counts?.retried.some((name) => grown(name) > 0) || (health.retrying ?? 0) > 0) return "rtry";
     if (waitsFor(evidence, place.name, health.spooled, done / Math.max(seconds, 1)) > lagSeconds) return "lag";
     if ((meanSeconds ?? 0) > slowSeconds) return "slow";
     return done > 0 || !counts ? "run" : "idle";

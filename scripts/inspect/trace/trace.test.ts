@@ -99,10 +99,10 @@ describe("the trace of a product", () => {
       "delivery-sftp",
       "delivery-ftp",
     ]);
-    const said = { __REALTIME_TIMESTAMP: "5000", MESSAGE: "got /apps/px/rxq/dd/201306061440_XSS_24_HR_ACCUM_MM.gif" };
-    const answer = ["== journal subscriber", JSON.stringify(said), "== end", ""].join("\n");
+    const got = { __REALTIME_TIMESTAMP: "5000", MESSAGE: "got /apps/px/rxq/dd/201306061440_XSS_24_HR_ACCUM_MM.gif" };
+    const answer = ["== journal subscriber", JSON.stringify(got), "== end", ""].join("\n");
     expect(parseTrace("client-1", product, answered(answer))).toEqual([
-      { atMs: 5, host: "client-1", who: "subscriber", what: said.MESSAGE },
+      { atMs: 5, host: "client-1", who: "subscriber", what: got.MESSAGE },
     ]);
   });
 

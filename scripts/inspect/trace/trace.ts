@@ -8,10 +8,10 @@ import { askJournal, isJournaled, readJournal } from "../snapshot/agent-journal.
 import { type Chain, chainHostOf } from "../snapshot/chain.ts";
 
 /** Agents that log products; a name that ends in `-` is a prefix. */
-const speakers = ["announcer", "dispatcher", "puller", "delivery-", "dd-notify", "subscriber"] as const;
+const loggers = ["announcer", "dispatcher", "puller", "delivery-", "dd-notify", "subscriber"] as const;
 
-const isSpeaker = (who: string): boolean =>
-  speakers.some((speaker) => (speaker.endsWith("-") ? who.startsWith(speaker) : who === speaker));
+const isLogger = (who: string): boolean =>
+  loggers.some((speaker) => (speaker.endsWith("-") ? who.startsWith(speaker) : who === speaker));
 
 /** Where and when a product was seen, and by which agent. */
 export interface Sighting {
@@ -58,16 +58,16 @@ export function traceQuestion(
   for (const agent of chainHostOf(chain, host).agents) {
     lines.push(`echo ${quote(section(`lines ${agent.name}`))}`);
     if (isJournaled(agent.name)) lines.push(askJournal(agent.name, { key, linesMax, bounds: keptBounds }));
-    lines.push(...saidQuestion(agent.name, agent.unit, agent.name === "dd-notify" ? delivered : name, sinceSeconds));
+    lines.push(...logQuestion(agent.name, agent.unit, agent.name === "dd-notify" ? delivered : name, sinceSeconds));
   }
   if (chain.publicRoad?.clients.includes(host)) {
-    lines.push(...saidQuestion("subscriber", subscriberUnit, delivered, sinceSeconds));
+    lines.push(...logQuestion("subscriber", subscriberUnit, delivered, sinceSeconds));
   }
   lines.push(`echo ${quote(section("end"))}`);
   return `${lines.join("\n")}\n`;
 }
 
-const saidQuestion = (who: string, unit: string, name: string, sinceSeconds: number): string[] => [
+const logQuestion = (who: string, unit: string, name: string, sinceSeconds: number): string[] => [
   `echo ${quote(section(`journal ${who}`))}`,
   `journalctl --quiet --no-pager --output=json --unit=${quote(unit)} --since=-${sinceSeconds}s --lines=200000 | grep -F -- ${quote(name)} | tail -n ${linesMax}`,
 ];
@@ -84,14 +84,14 @@ export function parseTrace(host: string, { key }: Traced, answer: string): Sight
   );
   const seen = kept.flatMap((line) => sightingsOf(host, line));
   const journals = [...sections.keys()].flatMap((title) => /^journal (.+)$/.exec(title)?.[1] ?? []);
-  const said = journals.filter(isSpeaker).flatMap((who) =>
+  const logged = journals.filter(isLogger).flatMap((who) =>
     lines(`journal ${who}`).flatMap((line): Sighting[] => {
       const entry = parseEntry(host, line);
       if (!entry || entry.level === "debug") return [];
       return [{ atMs: entry.atMs, host, who, what: entry.text }];
     }),
   );
-  return [...seen, ...said];
+  return [...seen, ...logged];
 }
 
 function sightingsOf(host: string, line: ExportLine): Sighting[] {

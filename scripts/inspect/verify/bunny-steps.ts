@@ -73,15 +73,15 @@ export const bunnySteps: readonly Step[] = [
       const found = holdersOf(evidence);
       if (found.length === 1) return good(`${vip?.name} ${vip?.address} is on ${found[0]}`);
       const silent = evidence.chain.members.filter((member) => !hostEvidence(evidence, member));
-      const look = onHost(evidence, host, "journalctl -t warren-vip -u keepalived -n 30");
+      const logs = onHost(evidence, host, "journalctl -t warren-vip -u keepalived -n 30");
       if (found.length > 1) {
         return broken(
           `${vip?.address} is on ${found.join(" and ")}: they do not receive each other's VRRP adverts`,
-          `check the network between them; ${look}`,
+          `check the network between them; ${logs}`,
         );
       }
       const unless = silent.length > 0 ? `, except perhaps on ${silent.join(" or ")}, which did not answer` : "";
-      return broken(`${vip?.address} is on no host${unless}: no broker passes keepalived's check`, look);
+      return broken(`${vip?.address} is on no host${unless}: no broker passes keepalived's check`, logs);
     },
   },
   {

@@ -34,7 +34,7 @@ export const clientSteps: readonly Step[] = [
     name: "announcements are consumed",
     part: "client",
     hosts: clients,
-    judge: ({ evidence }, host) => taken(evidence, host),
+    judge: ({ evidence }, host) => consumed(evidence, host),
   },
   {
     id: "products-are-fetched",
@@ -45,7 +45,7 @@ export const clientSteps: readonly Step[] = [
   },
 ];
 
-function taken(evidence: Evidence, host: string): Verdict {
+function consumed(evidence: Evidence, host: string): Verdict {
   const { chain, publicBroker } = evidence;
   const name = chain.publicRoad?.queues[host] ?? "";
   if (!publicBroker?.queues) return { verdict: "unknown", evidence: "the broker reports no queues" };

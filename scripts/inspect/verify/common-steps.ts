@@ -5,7 +5,7 @@ import {
   broken,
   byHost,
   good,
-  type Look,
+  type JudgeInput,
   logsOf,
   onHost,
   type Part,
@@ -87,10 +87,10 @@ export const unitStep = (id: StepId, name: string, part: Part, unit: string, hos
   name,
   part,
   hosts,
-  judge: byHost((host, look, hostName) => judgeUnit(host, look, hostName, unit)),
+  judge: byHost((host, input, hostName) => judgeUnit(host, input, hostName, unit)),
 });
 
-function judgeUnit(host: HostEvidence, { evidence }: Look, name: string, unit: string): Verdict {
+function judgeUnit(host: HostEvidence, { evidence }: JudgeInput, name: string, unit: string): Verdict {
   const state = host.units[unit];
   if (state?.active === "active") return good(`${unit} is ${state.sub}`);
   return broken(
@@ -121,11 +121,11 @@ export const agentStep = (part: Part, agent: AgentPlace["name"], hosts: Step["ho
   name: `${agent} runs`,
   part,
   hosts,
-  judge: byHost((host, look, name) => judgeAgent(host, look, name, agent)),
+  judge: byHost((host, input, name) => judgeAgent(host, input, name, agent)),
 });
 
 /** Whether an agent runs and answers. */
-export function judgeAgent(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+export function judgeAgent(host: HostEvidence, { evidence }: JudgeInput, name: string, agent: string): Verdict {
   const place = chainHostOf(evidence.chain, name).agents.find((one) => one.name === agent);
   if (!place) return good("not deployed here");
   const unit = host.units[place.unit];
@@ -145,30 +145,30 @@ export function judgeAgent(host: HostEvidence, { evidence }: Look, name: string,
 }
 
 /** An agent's own health, where no other step covers it. */
-export const agentIsWell = (part: Part, agent: AgentPlace["name"], hosts: Step["hosts"]): Step => ({
+export const agentIsHealthy = (part: Part, agent: AgentPlace["name"], hosts: Step["hosts"]): Step => ({
   id: `${agent}-is-well`,
   name: `${agent} is healthy`,
   part,
   hosts,
-  judge: byHost((host, look, name) => judgeWell(host, look, name, agent)),
+  judge: byHost((host, input, name) => judgeHealth(host, input, name, agent)),
 });
 
-export function judgeWell(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+export function judgeHealth(host: HostEvidence, { evidence }: JudgeInput, name: string, agent: string): Verdict {
   const { health } = agentOf(host, agent);
   if (!chainHostOf(evidence.chain, name).agents.some((one) => one.name === agent)) return good("not deployed here");
   if (!health) return { verdict: "unknown", evidence: `the ${agent} does not answer` };
   return health.ok ? good(health.text) : broken(health.text, logsOf(evidence, name, agent));
 }
 
-type JudgeAgent = (host: HostEvidence, look: Look, name: string, agent: string) => Verdict;
+type JudgeAgent = (host: HostEvidence, input: JudgeInput, name: string, agent: string) => Verdict;
 
 /** The verdict on several agents of a host: the first that is not good, or all of their evidence. */
 export const eachAgent = (
   agents: (chain: Chain, host: string) => readonly string[],
   judge: JudgeAgent,
 ): Step["judge"] =>
-  byHost((host, look, name) => {
-    const verdicts = agents(look.evidence.chain, name).map((agent) => judge(host, look, name, agent));
+  byHost((host, input, name) => {
+    const verdicts = agents(input.evidence.chain, name).map((agent) => judge(host, input, name, agent));
     const bad = verdicts.find(({ verdict }) => verdict !== "good");
     return bad ?? good(verdicts.map(({ evidence }) => evidence).join(" · "));
   });

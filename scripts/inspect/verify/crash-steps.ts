@@ -9,16 +9,16 @@ import { ageText, broken, byHost, type Crash, good, logsOf, onHost, type Part, t
  * Programs of warren keep running. This step comes before the others of those agents, because a crash loop looks like other problems to them, e.g. like a
  * broker without a connection.
  */
-export const keepsRunningStep = (part: Part, hosts: Step["hosts"], isMeant: (agent: string) => boolean): Step => ({
+export const keepsRunningStep = (part: Part, hosts: Step["hosts"], isSelected: (agent: string) => boolean): Step => ({
   id: "keeps-running",
   name: "keeps running",
   part,
-  hosts: (chain) => hosts(chain).filter((name) => placesOf(chain, name, isMeant).length > 0),
+  hosts: (chain) => hosts(chain).filter((name) => placesOf(chain, name, isSelected).length > 0),
   judge: byHost((host, { evidence }, name) => {
-    const [loop, ...others] = crashLoops(evidence.chain, name, host).filter(({ place }) => isMeant(place.name));
+    const [loop, ...others] = crashLoops(evidence.chain, name, host).filter(({ place }) => isSelected(place.name));
     if (!loop)
       return good(
-        placesOf(evidence.chain, name, isMeant)
+        placesOf(evidence.chain, name, isSelected)
           .map((place) => steadyText(host, place))
           .join(" · "),
       );
@@ -28,8 +28,8 @@ export const keepsRunningStep = (part: Part, hosts: Step["hosts"], isMeant: (age
   }),
 });
 
-const placesOf = (chain: Chain, name: string, isMeant: (agent: string) => boolean) =>
-  keptPlaces(chainHostOf(chain, name)).filter((place) => isMeant(place.name));
+const placesOf = (chain: Chain, name: string, isSelected: (agent: string) => boolean) =>
+  keptPlaces(chainHostOf(chain, name)).filter((place) => isSelected(place.name));
 
 function steadyText(host: HostEvidence, { name, unit }: CrashLoop["place"]): string {
   const restarts = host.restarts?.[unit]?.length ?? 0;
@@ -75,7 +75,7 @@ function remedyOf(evidence: Evidence, name: string, { agent, unit, heads }: Cras
 }
 
 /** Whether an agent of a host is in a crash loop. */
-export function keepsEnding(evidence: Evidence, name: string, agent: string): boolean {
+export function isCrashLooping(evidence: Evidence, name: string, agent: string): boolean {
   const host = hostEvidence(evidence, name);
   return host !== undefined && crashLoops(evidence.chain, name, host).some(({ place }) => place.name === agent);
 }

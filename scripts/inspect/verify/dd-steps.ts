@@ -1,7 +1,7 @@
 import { brokerUnit, ftpUnit } from "../../../infra/model/names.ts";
 import { type Chain, chainHostOf } from "../snapshot/chain.ts";
 import { type Evidence, hostEvidence } from "../snapshot/evidence.ts";
-import { agentIsWell, agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
+import { agentIsHealthy, agentStep, amqpStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import { perSecond } from "./dispatch-steps.ts";
 import { ageText, broken, byHost, good, onHost, type Step, type Verdict } from "./step.ts";
@@ -49,9 +49,9 @@ export const ddSteps: readonly Step[] = [
   },
   keepsRunningStep("DD", servers, (agent) => agent === "watcher" || agent === "queue-manager"),
   agentStep("DD", "watcher", servers),
-  agentIsWell("DD", "watcher", servers),
+  agentIsHealthy("DD", "watcher", servers),
   agentStep("DD", "queue-manager", servers),
-  agentIsWell("DD", "queue-manager", servers),
+  agentIsHealthy("DD", "queue-manager", servers),
   {
     id: "client-queues-are-short",
     name: "clients' queues are short",

@@ -91,15 +91,15 @@ function replicated(evidence: Evidence): Verdict {
   if (missing) return noQueue(evidence, missing);
   const behind = wanted.flatMap((name) => {
     const queue = broker.queues?.[name];
-    const lacks = queue && chain.members.filter((host) => !queue.inStep.includes(`rabbit@${host}`));
-    if (!queue || !lacks || (lacks.length === 0 && queue.state === "running")) return [];
-    return [{ name, lacks, state: queue.state }];
+    const missing = queue && chain.members.filter((host) => !queue.inStep.includes(`rabbit@${host}`));
+    if (!queue || !missing || (missing.length === 0 && queue.state === "running")) return [];
+    return [{ name, missing, state: queue.state }];
   });
   const [one] = behind;
   if (!one) return good(`${wanted.length} queues, each on ${chain.members.length} members in step`);
-  const on = one.lacks.length > 0 ? `has no replica in step on ${one.lacks.join(", ")}` : `is ${one.state}`;
+  const on = one.missing.length > 0 ? `has no replica in step on ${one.missing.join(", ")}` : `is ${one.state}`;
   const more = behind.length > 1 ? `, and ${behind.length - 1} more` : "";
-  const host = one.lacks[0] ?? chain.members[0] ?? "";
+  const host = one.missing[0] ?? chain.members[0] ?? "";
   return broken(
     `${one.name} ${on}${more}`,
     `a member that is back catches up by itself; if it doesn't within minutes: ${onHost(evidence, host, "rabbitmqctl -q list_queues name state")}, then ${onHost(evidence, host, "systemctl restart rabbitmq-server")}`,

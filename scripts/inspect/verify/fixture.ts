@@ -26,7 +26,7 @@ export const healthOf = (ok: boolean, text: string, more: Partial<Draft<Health>>
 });
 
 /** A snapshot of a healthy `lab4` with 30 products a second. */
-export function soundEvidence(stack = "lab4"): Draft<Evidence> {
+export function healthyEvidence(stack = "lab4"): Draft<Evidence> {
   const chain = chainOf(stack, fixtureConfig(stack));
   const newest = [{ path: product, bytes: 658, modifiedMs: nowMs - 2500 }];
   const fetched = (from: string) => ({
@@ -67,8 +67,8 @@ export function soundEvidence(stack = "lab4"): Draft<Evidence> {
   return structuredClone({
     chain,
     hosts: Object.fromEntries(chain.hosts.map(({ name }) => [name, host(name)])),
-    broker: soundBroker(chain),
-    ...(chain.publicRoad ? { publicBroker: soundPublicBroker(chain.publicRoad) } : {}),
+    broker: healthyBroker(chain),
+    ...(chain.publicRoad ? { publicBroker: healthyPublicBroker(chain.publicRoad) } : {}),
   }) as Draft<Evidence>;
 }
 
@@ -79,7 +79,7 @@ const fetchedDelivered = (from: string) => ({
   ...{ from, product: delivered, answer: { status: 200, bytes: delivered.bytes, body: "" } },
 });
 
-function soundPublicBroker({ server, queues }: NonNullable<Evidence["chain"]["publicRoad"]>): BrokerEvidence {
+function healthyPublicBroker({ server, queues }: NonNullable<Evidence["chain"]["publicRoad"]>): BrokerEvidence {
   const name = `rabbit@${server}`;
   const node = { name, running: true, partitions: [], memoryAlarm: false, diskAlarm: false };
   const queue = (of: string): QueueEvidence => ({
@@ -92,7 +92,7 @@ function soundPublicBroker({ server, queues }: NonNullable<Evidence["chain"]["pu
   };
 }
 
-function soundBroker({ members, queues, dispatchers, pdses }: Evidence["chain"]): BrokerEvidence {
+function healthyBroker({ members, queues, dispatchers, pdses }: Evidence["chain"]): BrokerEvidence {
   const nodes = members.map((host) => `rabbit@${host}`);
   const view: MemberEvidence = {
     nodes: nodes.map((name) => ({ name, running: true, partitions: [], memoryAlarm: false, diskAlarm: false })),
@@ -114,7 +114,7 @@ function soundBroker({ members, queues, dispatchers, pdses }: Evidence["chain"])
 }
 
 /** The state of one host. @throws TypeError if it did not answer */
-export function wordsOf({ hosts }: Draft<Evidence>, name: string): Draft<HostEvidence> {
+export function hostOf({ hosts }: Draft<Evidence>, name: string): Draft<HostEvidence> {
   const found = hosts[name];
   if (!found || "unreachable" in found) throw new TypeError(`${name} does not answer`);
   return found;
@@ -130,7 +130,7 @@ export function queueOf({ broker }: Draft<Evidence>, name: string): Draft<QueueE
 export function moveTo(evidence: Draft<Evidence>, host: string): void {
   const address = evidence.chain.vip?.address ?? "";
   for (const member of evidence.chain.members) {
-    const words = wordsOf(evidence, member);
+    const words = hostOf(evidence, member);
     words.addresses = words.addresses.filter((one) => one !== address);
     if (member === host) words.addresses.push(address);
     const health = words.agents.dispatcher?.health;

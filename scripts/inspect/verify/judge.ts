@@ -5,7 +5,7 @@ import { ddSteps } from "./dd-steps.ts";
 import { messageSteps } from "./message-steps.ts";
 import { pdsSteps } from "./pds-steps.ts";
 import { pxSteps } from "./px-steps.ts";
-import type { Look, Part, Step, StepId, Verdict } from "./step.ts";
+import type { JudgeInput, Part, Step, StepId, Verdict } from "./step.ts";
 import { urpSteps } from "./urp-steps.ts";
 
 /** The complete chain in order of production: from the radar servers to PDS, then from px to public clients. */
@@ -42,10 +42,10 @@ export interface Verification {
 }
 
 /** Judges every step on every host, regardless of broken links before it. Pure. */
-export function verify(evidence: Evidence, options: Omit<Look, "evidence">): Verification {
-  const look: Look = { evidence, ...options };
+export function verify(evidence: Evidence, options: Omit<JudgeInput, "evidence">): Verification {
+  const input: JudgeInput = { evidence, ...options };
   const judged = steps.flatMap(({ id, name, part, hosts, judge }) =>
-    hosts(evidence.chain).map((host): Judged => ({ part, id, step: name, host, ...judge(look, host) })),
+    hosts(evidence.chain).map((host): Judged => ({ part, id, step: name, host, ...judge(input, host) })),
   );
   const settled = settle(judged);
   const first = settled.find(({ verdict }) => verdict === "broken");

@@ -1,5 +1,5 @@
 import { type Chain, chainHostOf } from "../snapshot/chain.ts";
-import { eachAgent, judgeAgent, judgeWell } from "./common-steps.ts";
+import { eachAgent, judgeAgent, judgeHealth } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
 import type { Step } from "./step.ts";
 
@@ -17,7 +17,7 @@ const stepsOf = (kind: "receiver" | "bridge"): Step[] => {
       name: `${kind}s are healthy`,
       part: "beside",
       hosts,
-      judge: eachAgent(agents, judgeWell),
+      judge: eachAgent(agents, judgeHealth),
     },
   ];
 };

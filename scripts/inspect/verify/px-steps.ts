@@ -2,7 +2,18 @@ import { type Chain, notifyAgent } from "../snapshot/chain.ts";
 import { canSend, type HostEvidence, hostEvidence, type TxqEvidence } from "../snapshot/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep, eachAgent, judgeAgent } from "./common-steps.ts";
 import { keepsRunningStep } from "./crash-steps.ts";
-import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
+import {
+  ageText,
+  broken,
+  byHost,
+  good,
+  type JudgeInput,
+  logsOf,
+  onHost,
+  type Step,
+  type Verdict,
+  waits,
+} from "./step.ts";
 
 /** A file that waits longer is stuck: a sender retries at least twice a minute. */
 const waitSecondsMost = 60;
@@ -36,7 +47,7 @@ export const pxSteps: readonly Step[] = [
   { id: "nothing-is-put-aside", name: "no files set aside", part: "px", hosts: pxes, judge: byHost(judgeAside) },
 ];
 
-function judgeLogin({ login }: HostEvidence, { evidence }: Look, name: string): Verdict {
+function judgeLogin({ login }: HostEvidence, { evidence }: JudgeInput, name: string): Verdict {
   const { publicRoad } = evidence.chain;
   const server = publicRoad?.server ?? "";
   const account = `${publicRoad?.login?.user}@${server}`;
@@ -51,7 +62,7 @@ function judgeLogin({ login }: HostEvidence, { evidence }: Look, name: string): 
   );
 }
 
-function judgeDelivery(host: HostEvidence, { evidence }: Look, name: string, agent: string): Verdict {
+function judgeDelivery(host: HostEvidence, { evidence }: JudgeInput, name: string, agent: string): Verdict {
   const { health } = agentOf(host, agent);
   if (!health) return { verdict: "unknown", evidence: `${agent} does not answer` };
   const text = `${agent}: ${waitingText(host, agent)}; ${health.text}`;
@@ -65,7 +76,7 @@ function judgeDelivery(host: HostEvidence, { evidence }: Look, name: string, age
     : waits(text, `check part 5, DD, first; then ${journal}`);
 }
 
-function judgeNotify(host: HostEvidence, { evidence }: Look, name: string): Verdict {
+function judgeNotify(host: HostEvidence, { evidence }: JudgeInput, name: string): Verdict {
   const { health } = agentOf(host, notifyAgent);
   if (!health) return { verdict: "unknown", evidence: "the sender does not answer" };
   const text = `${waitingText(host, notifyAgent)}; ${health.text}`;
@@ -78,7 +89,7 @@ function judgeNotify(host: HostEvidence, { evidence }: Look, name: string): Verd
 }
 
 /** For this path, what dead letters are for the radar path. */
-function judgeAside({ txqs }: HostEvidence, { evidence }: Look, name: string): Verdict {
+function judgeAside({ txqs }: HostEvidence, { evidence }: JudgeInput, name: string): Verdict {
   const directories = evidence.chain.publicRoad?.queueDirectories ?? {};
   const agents = Object.keys(directories).filter((agent) => (txqs?.[agent]?.aside ?? 0) > 0);
   if (agents.length === 0) return good("no file that can't be sent");

@@ -90,11 +90,11 @@ export interface Step {
   readonly name: string;
   readonly part: Part;
   readonly hosts: (chain: Chain) => readonly string[];
-  readonly judge: (look: Look, host: string) => Verdict;
+  readonly judge: (input: JudgeInput, host: string) => Verdict;
 }
 
 /** The input of a judge. */
-export interface Look {
+export interface JudgeInput {
   readonly evidence: Evidence;
   /** Seconds for which a radar server may make no product. */
   readonly productAgeSeconds: number;
@@ -106,10 +106,10 @@ export const waits = (evidence: string, remedy: string): Verdict => ({ verdict: 
 
 /** Judges a host by its own state; the verdict is `unknown` if it did not answer. */
 export const byHost =
-  (judge: (host: HostEvidence, look: Look, name: string) => Verdict): Step["judge"] =>
-  (look, name) => {
-    const found = hostEvidence(look.evidence, name);
-    return found ? judge(found, look, name) : { verdict: "unknown", evidence: "the host doesn't answer" };
+  (judge: (host: HostEvidence, input: JudgeInput, name: string) => Verdict): Step["judge"] =>
+  (input, name) => {
+    const found = hostEvidence(input.evidence, name);
+    return found ? judge(found, input, name) : { verdict: "unknown", evidence: "the host doesn't answer" };
   };
 
 /** A command line that runs a command on a host, to be used in the checkout. */

@@ -1,8 +1,19 @@
 import type { Chain } from "../snapshot/chain.ts";
 import { canSend, type FetchEvidence, type HostEvidence, hostEvidence } from "../snapshot/evidence.ts";
 import { agentOf, agentStep, answersStep, clockStep, diskStep, unitStep } from "./common-steps.ts";
-import { keepsEnding, keepsRunningStep } from "./crash-steps.ts";
-import { ageText, broken, byHost, good, type Look, logsOf, onHost, type Step, type Verdict, waits } from "./step.ts";
+import { isCrashLooping, keepsRunningStep } from "./crash-steps.ts";
+import {
+  ageText,
+  broken,
+  byHost,
+  good,
+  type JudgeInput,
+  logsOf,
+  onHost,
+  type Step,
+  type Verdict,
+  waits,
+} from "./step.ts";
 
 /** An announcement is in the spool within a second of its product; this allows for a busy host. */
 const announcedWithinMs = 15_000;
@@ -52,17 +63,17 @@ export const urpSteps: readonly Step[] = [
   },
 ];
 
-function judgeAnnounced(host: HostEvidence, look: Look, name: string): Verdict {
+function judgeAnnounced(host: HostEvidence, input: JudgeInput, name: string): Verdict {
   const { health } = agentOf(host, "announcer");
   if (!health) return { verdict: "unknown", evidence: "the announcer does not answer" };
-  const { evidence } = look;
+  const { evidence } = input;
   const journal = logsOf(evidence, name, "announcer");
   if (!canSend(health)) {
-    const others = connectedAgents(look, name);
+    const others = connectedAgents(input, name);
     const text = `it has no connection to the broker: ${health.text}`;
     // Announcements are kept on disk meanwhile. During an alarm the broker still delivers messages, so pullers are not affected. Each time a dispatcher
     // stops, the virtual IP may move, and clients that were connected through it reconnect one after the other.
-    const moves = evidence.chain.dispatchers.some((host) => keepsEnding(evidence, host, "dispatcher"));
+    const moves = evidence.chain.dispatchers.some((host) => isCrashLooping(evidence, host, "dispatcher"));
     if (others.length === 0 || health.blocked || moves)
       return waits(text, `check part 2, bunny, first; then ${journal}`);
     return broken(
@@ -92,7 +103,7 @@ function unannouncedMs({ newest = [], nowMs, announcedAtMs = 0 }: HostEvidence):
 }
 
 /** Other hosts whose agents are connected to the broker. */
-function connectedAgents({ evidence }: Look, except: string): string[] {
+function connectedAgents({ evidence }: JudgeInput, except: string): string[] {
   const { urps: announcers, pdses } = evidence.chain;
   return [...announcers, ...pdses].filter((host) => {
     const agents = Object.values(hostEvidence(evidence, host)?.agents ?? {});

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cases } from "./cases.ts";
-import { crashCases, ends } from "./crash-cases.ts";
-import { type Draft, healthOf, queueOf, soundEvidence, wordsOf } from "./fixture.ts";
+import { crashCases, crashes } from "./crash-cases.ts";
+import { type Draft, healthOf, healthyEvidence, hostOf, queueOf } from "./fixture.ts";
 import { steps, verify } from "./judge.ts";
 import { laterCases } from "./later-cases.ts";
 import { publicCases } from "./public-cases.ts";
@@ -12,13 +12,13 @@ const options = { productAgeSeconds: 300 };
 
 describe("verify", () => {
   it.each(["lab", "lab4"])("finds nothing on a healthy %s", (stack) => {
-    const found = verify(soundEvidence(stack), options);
+    const found = verify(healthyEvidence(stack), options);
     expect(found.steps.filter(({ verdict }) => verdict !== "good")).toEqual([]);
     expect(found).toMatchObject({ ok: true, firstBroken: null });
   });
 
   it.each(all.map((one) => [one.title, one] as const))("names the first broken link if %s", (_, one) => {
-    const evidence = soundEvidence(one.stack);
+    const evidence = healthyEvidence(one.stack);
     one.change(evidence);
     const { ok, firstBroken } = verify(evidence, options);
     expect(ok).toBe(false);
@@ -33,7 +33,7 @@ describe("verify", () => {
   });
 
   it("judges every step on every host, regardless of broken links", () => {
-    const evidence = soundEvidence();
+    const evidence = healthyEvidence();
     const count = verify(evidence, options).steps.length;
     for (const name of Object.keys(evidence.hosts)) evidence.hosts[name] = { unreachable: "no route" };
     for (const name of evidence.chain.members) evidence.broker.members[name] = { silent: "no route" };
@@ -49,7 +49,7 @@ describe("verify", () => {
     ["as many are published as consumed", 36, 36, false],
     ["it would take most of an hour", 21, 20, false],
   ])("judges a backlog of 2,776 announcements by its trend: %s", (_, acknowledged, published, isGood) => {
-    const evidence = soundEvidence();
+    const evidence = healthyEvidence();
     const waiting = { messages: 2776, ready: 2771, unacknowledged: 5 };
     Object.assign(queueOf(evidence, "cmc.urp.pull"), { ...waiting, acknowledged, published });
     const { firstBroken } = verify(evidence, options);
@@ -57,11 +57,11 @@ describe("verify", () => {
   });
 
   it("reports announcers without a broker as broken if all of bunny is healthy", () => {
-    const evidence = soundEvidence();
+    const evidence = healthyEvidence();
     for (const urp of evidence.chain.urps)
-      wordsOf(evidence, urp).agents.announcer = { health: healthOf(false, "CA", { connected: false }) };
+      hostOf(evidence, urp).agents.announcer = { health: healthOf(false, "CA", { connected: false }) };
     for (const pds of evidence.chain.pdses)
-      wordsOf(evidence, pds).agents.puller = { health: healthOf(false, "CA", { connected: false }) };
+      hostOf(evidence, pds).agents.puller = { health: healthOf(false, "CA", { connected: false }) };
     expect(verify(evidence, options).firstBroken).toMatchObject({ host: "urp-1", step: "products are announced" });
   });
 
@@ -70,9 +70,9 @@ describe("verify", () => {
     ["it has run for longer than ever between two restarts", 40, 900, 70_000, "active"],
     ["it was stopped on purpose", 40, 900, 0, "inactive"],
   ])("does not report a crash loop of an agent if %s", (_, count, everyMs, sinceMs, active) => {
-    const evidence = soundEvidence();
-    ends(evidence, "pds-1", "puller", count, everyMs);
-    const host = wordsOf(evidence, "pds-1");
+    const evidence = healthyEvidence();
+    crashes(evidence, "pds-1", "puller", count, everyMs);
+    const host = hostOf(evidence, "pds-1");
     Object.assign(host.units["warren-puller.service"] ?? {}, { active });
     host.restarts = {
       "warren-puller.service": (host.restarts?.["warren-puller.service"] ?? []).map((at) => at - sinceMs),
@@ -83,8 +83,8 @@ describe("verify", () => {
   });
 
   it("gives other programs the details of a crash loop", () => {
-    const evidence = soundEvidence();
-    ends(evidence, "pds-1", "puller", 40, 900);
+    const evidence = healthyEvidence();
+    crashes(evidence, "pds-1", "puller", 40, 900);
     expect(verify(evidence, options).firstBroken).toMatchObject({
       ...{ host: "pds-1", step: "keeps running" },
       crash: {
@@ -99,13 +99,13 @@ describe("verify", () => {
   });
 
   it("does not report a long queue that moves as stuck", () => {
-    const evidence = soundEvidence();
+    const evidence = healthyEvidence();
     Object.assign(queueOf(evidence, "cmc.urp.input"), { messages: 20_000, ready: 18_000, acknowledged: 4000 });
     expect(verify(evidence, options).ok).toBe(true);
   });
 
-  it("ends with the link to repair first, or with no broken link", () => {
-    const evidence = soundEvidence();
+  it("crashes with the link to repair first, or with no broken link", () => {
+    const evidence = healthyEvidence();
     expect(formatVerification(verify(evidence, options), false)).toMatch(/\nno broken link\n$/);
     queueOf(evidence, "cmc.urp.dead").messages = 2;
     const lines = formatVerification(verify(evidence, options), false).trimEnd().split("\n");

@@ -29,7 +29,7 @@ export interface StackUpgrades {
 /** Asks each host which upgrades its archives have for the packages that warren installs. @throws UserError if a host does not answer */
 export async function findUpgrades(stack: string, config: StackConfig, reach: Hosts): Promise<StackUpgrades> {
   const { hosts } = buildModel(stack, config, await buildArtifacts(checkout));
-  const looks = await Promise.all(
+  const results = await Promise.all(
     hosts
       .filter(({ packages }) => packages.length > 0)
       .map(async (model) => {
@@ -46,15 +46,15 @@ export async function findUpgrades(stack: string, config: StackConfig, reach: Ho
       }),
   );
   return {
-    hosts: looks.map(({ model, facts, judged }) => ({
+    hosts: results.map(({ model, facts, judged }) => ({
       host: model.name,
       steps: judged.steps,
       held: heldOf(model),
       installed: facts.installed,
       membership: membershipOf(config, model.name),
     })),
-    refusals: looks.flatMap(({ judged }) => judged.refusals),
-    notes: looks.flatMap(({ judged }) => judged.notes),
+    refusals: results.flatMap(({ judged }) => judged.refusals),
+    notes: results.flatMap(({ judged }) => judged.notes),
   };
 }
 

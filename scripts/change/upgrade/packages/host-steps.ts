@@ -35,10 +35,10 @@ const startedAlready: readonly string[] = [brokerUnit, keepalivedUnit, "apache2.
 export function unitsOf(chain: Chain, host: string, steps: readonly PackageStep[]): string[] {
   const { agents, units } = chainHostOf(chain, host);
   const there = [...agents.map(({ unit }) => unit), ...units];
-  const meant = steps.flatMap(
+  const affected = steps.flatMap(
     ({ name }) => unitsOfPackage[name.startsWith(runtimePrefix) ? brokerPackage : name] ?? [],
   );
-  return unitOrder.filter((unit) => there.includes(unit) && meant.includes(unit));
+  return unitOrder.filter((unit) => there.includes(unit) && affected.includes(unit));
 }
 
 /** Hosts with upgrades, in the order of a restart. Pure. */
@@ -84,12 +84,12 @@ export function packageActions({ host, steps, held, units, left, membership }: H
     ...(isAside ? [action("stops dispatcher", run("systemctl", "stop", dispatcherUnit), stopSeconds)] : []),
     ...(steps.length > 0 ? [action(`upgrades ${describe(steps)}`, brought, installSeconds + brokerSeconds)] : []),
     ...all.map((unit) => {
-      const anew =
+      const start =
         isStopped(unit) || (isAside && unit === dispatcherUnit) ? run("systemctl", "start", unit) : restartUnit(unit);
       const title = `restarts ${shortUnit(unit)}`;
       return unit === brokerUnit
-        ? action(title, broughtBack(anew, membership), brokerSeconds)
-        : action(title, anew, unitSeconds);
+        ? action(title, broughtBack(start, membership), brokerSeconds)
+        : action(title, start, unitSeconds);
     }),
   ];
 }

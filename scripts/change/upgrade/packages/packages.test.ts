@@ -33,8 +33,8 @@ const erlang = { name: "erlang-base", from: "1:25.1", to: "1:25.2" };
 
 describe("reading a host's packages", () => {
   it("finds installed packages, and not removed ones", () => {
-    const said = "erlang-base 1:25.2 installed\nerlang-doc  not-installed\nkeepalived 1:2.2.7-1 half-configured\n";
-    expect(parseInstalled(said)).toEqual({ "erlang-base": "1:25.2" });
+    const output = "erlang-base 1:25.2 installed\nerlang-doc  not-installed\nkeepalived 1:2.2.7-1 half-configured\n";
+    expect(parseInstalled(output)).toEqual({ "erlang-base": "1:25.2" });
   });
 
   it("finds each upgrade that apt would make, and the newest version of each package", () => {
@@ -129,13 +129,17 @@ describe("the actions on a host", () => {
 });
 
 describe("a run that was interrupted", () => {
-  const look = (host: string, steps: HostUpgrades["steps"], installed: HostUpgrades["installed"]): HostUpgrades => ({
+  const upgradesAt = (
+    host: string,
+    steps: HostUpgrades["steps"],
+    installed: HostUpgrades["installed"],
+  ): HostUpgrades => ({
     ...{ host, steps, installed, held: [], membership: undefined },
   });
-  const looks = [
-    look("bunny1", [rabbit], { "rabbitmq-server": rabbit.from }),
-    look("bunny2", [], { "rabbitmq-server": rabbit.to, "erlang-base": erlang.from }),
-    look("bunny3", [], { "rabbitmq-server": rabbit.to }),
+  const current = [
+    upgradesAt("bunny1", [rabbit], { "rabbitmq-server": rabbit.from }),
+    upgradesAt("bunny2", [], { "rabbitmq-server": rabbit.to, "erlang-base": erlang.from }),
+    upgradesAt("bunny3", [], { "rabbitmq-server": rabbit.to }),
   ];
   const before: PackagesRecord = {
     ...{ startedAt: "2026-01-01T00:00:00.000Z", done: ["bunny3"], movedFrom: "bunny2" },
@@ -146,16 +150,16 @@ describe("a run that was interrupted", () => {
   const turn = (host: string) => ({ host, units: [], isMember: true });
 
   it("continues with the host in the middle of its turn first, and with the missing packages", () => {
-    const upgrades = upgradesOf(looks, before);
+    const upgrades = upgradesOf(current, before);
     expect(upgrades).toEqual(before.upgrades);
-    const record = recordOf(["bunny3", "bunny1", "bunny2"].map(turn), upgrades, looks, before, new Date());
+    const record = recordOf(["bunny3", "bunny1", "bunny2"].map(turn), upgrades, current, before, new Date());
     expect(record.turns.map(({ host }) => host)).toEqual(["bunny3", "bunny2", "bunny1"]);
     expect(record).toMatchObject({ startedAt: before.startedAt, done: ["bunny3"], movedFrom: "bunny2" });
-    expect(stepsLeft(upgrades.bunny2 ?? [], looks[1] ?? { installed: {} })).toEqual([erlang]);
+    expect(stepsLeft(upgrades.bunny2 ?? [], current[1] ?? { installed: {} })).toEqual([erlang]);
   });
 
   it("takes up a finished host again if it has new upgrades", () => {
-    const newer = looks.map((one) => (one.host === "bunny3" ? { ...one, steps: [erlang] } : one));
+    const newer = current.map((one) => (one.host === "bunny3" ? { ...one, steps: [erlang] } : one));
     const upgrades = upgradesOf(newer, before);
     expect(upgrades.bunny3).toEqual([erlang]);
     expect(recordOf([], upgrades, newer, before, new Date()).done).toEqual([]);

@@ -15,9 +15,9 @@ export type PackagesRecord = z.infer<typeof packagesRecord>;
  * The upgrades of each host: for a host in the middle of its turn those of the earlier run, for all others the current ones. A finished host with new
  * upgrades counts as not finished. Pure.
  */
-export function upgradesOf(looks: readonly HostUpgrades[], before: PackagesRecord | undefined): Upgrades {
+export function upgradesOf(current: readonly HostUpgrades[], before: PackagesRecord | undefined): Upgrades {
   const found: Record<string, readonly PackageStep[]> = {};
-  for (const { host, steps } of looks) {
+  for (const { host, steps } of current) {
     const isBegun = before?.begun?.host === host;
     const isDone = before?.done.includes(host) === true && steps.length === 0;
     const own = isBegun || isDone ? before?.upgrades[host] : undefined;
@@ -36,11 +36,11 @@ export const stepsLeft = (
 export function recordOf(
   turns: readonly HostStep[],
   upgrades: Upgrades,
-  looks: readonly HostUpgrades[],
+  current: readonly HostUpgrades[],
   before: PackagesRecord | undefined,
   now: Date,
 ): PackagesRecord {
-  const hasNew = (host: string) => looks.some((look) => look.host === host && look.steps.length > 0);
+  const hasNew = (host: string) => current.some((one) => one.host === host && one.steps.length > 0);
   const done = (before?.done ?? []).filter((host) => !hasNew(host));
   const state = ({ host }: HostStep) =>
     stateOrder.indexOf(stepState({ host } as HostStep, { done, begun: before?.begun }));

@@ -20,13 +20,19 @@ export async function packagesPlan(run: Run, config: StackConfig): Promise<Plan 
   const kept = runRecord("upgrade-packages", stack, packagesRecord);
   const before = await kept.read();
   const system = await openSystem(run, config);
-  const { looker, reach } = system;
+  const { observer, reach } = system;
   say("asking each host for available packages");
   const found = await findUpgrades(stack, config, reach);
   const { refusals, notes } = found;
   const upgrades = upgradesOf(found.hosts, before);
-  const [holder] = holdersOf(await looker.look(bareSnapshot));
-  const record = recordOf(packageHostSteps(looker.chain, holder, upgrades), upgrades, found.hosts, before, new Date());
+  const [holder] = holdersOf(await observer.snapshot(bareSnapshot));
+  const record = recordOf(
+    packageHostSteps(observer.chain, holder, upgrades),
+    upgrades,
+    found.hosts,
+    before,
+    new Date(),
+  );
   for (const note of notes) say(`! ${note}`);
   const isNothing = record.turns.every(({ host }) => record.done.includes(host)) && !isBegun(record);
   if (isNothing && refusals.length === 0) {
@@ -37,8 +43,8 @@ export async function packagesPlan(run: Run, config: StackConfig): Promise<Plan 
   if (before) say(`continues the upgrade of ${before.startedAt}`);
   const hosts = record.turns.map(({ host }) => host);
   const isGated = refusals.length === 0 && !isBegun(record);
-  const finding = isGated ? await problemBefore(looker, (seen) => problemOf(seen, { hosts }), signal) : undefined;
-  const { vip, members } = looker.chain;
+  const finding = isGated ? await problemBefore(observer, (seen) => problemOf(seen, { hosts }), signal) : undefined;
+  const { vip, members } = observer.chain;
   const moving = vip && holder !== undefined && members.length > 1 ? { holder, address: vip.address } : undefined;
   const notBegun = record.turns.map(({ host, units }) => {
     return { host, units, packages: record.upgrades[host], outcome: "not begun" };
@@ -56,12 +62,12 @@ export async function packagesPlan(run: Run, config: StackConfig): Promise<Plan 
       await fetchAll(run, reach, found, record);
       const turns = { ...system, kept, record, signal, healthyWithinMs: flags.wait * 1000 };
       const results = await rollHosts(turns, async (turn) => {
-        const look = found.hosts.find(({ host }) => host === turn.host);
-        if (!look) throw new TypeError(`no packages of ${turn.host}`);
-        const steps = stepsLeft(record.upgrades[turn.host] ?? [], look);
-        const units = unitsOf(looker.chain, turn.host, steps);
+        const upgrade = found.hosts.find(({ host }) => host === turn.host);
+        if (!upgrade) throw new TypeError(`no packages of ${turn.host}`);
+        const steps = stepsLeft(record.upgrades[turn.host] ?? [], upgrade);
+        const units = unitsOf(observer.chain, turn.host, steps);
         await turn.stepAside();
-        for (const action of packageActions({ ...look, steps, units, left: turn.unitsLeft })) await turn.$(action);
+        for (const action of packageActions({ ...upgrade, steps, units, left: turn.unitsLeft })) await turn.$(action);
         await turn.healthy();
         await turn.comeBack();
       });
@@ -81,12 +87,14 @@ async function fetchAll(
 ): Promise<void> {
   say("downloading packages on all hosts");
   await Promise.all(
-    hosts.map(async (look) => {
-      const steps = stepsLeft(record.upgrades[look.host] ?? [], look);
+    hosts.map(async (upgrade) => {
+      const steps = stepsLeft(record.upgrades[upgrade.host] ?? [], upgrade);
       if (steps.length === 0) return;
-      const fetch = actionOn(look.host, "downloads packages", fetchUpgrade(steps), fetchSeconds);
+      const fetch = actionOn(upgrade.host, "downloads packages", fetchUpgrade(steps), fetchSeconds);
       await mustAct(reach, fetch).catch((cause: UserError) => {
-        throw new UserError(look.host, cause.message, `fix it, then run ./warren upgrade -s ${stack} again`, { cause });
+        throw new UserError(upgrade.host, cause.message, `fix it, then run ./warren upgrade -s ${stack} again`, {
+          cause,
+        });
       });
     }),
   );

@@ -43,7 +43,7 @@ export function markedQuestion(units: readonly string[], mark: string): string {
   ].join("\n");
 }
 
-export interface Said {
+export interface MarkedLine {
   readonly unit: string;
   readonly atMs: number;
   readonly event: string | undefined;
@@ -51,9 +51,9 @@ export interface Said {
 }
 
 /** @returns undefined if the answer is incomplete */
-export function marked(host: string, answer: string): Said[] | undefined {
+export function marked(host: string, answer: string): MarkedLine[] | undefined {
   if (!readSections(answer)) return undefined;
-  return answer.split("\n").flatMap((line): Said[] => {
+  return answer.split("\n").flatMap((line): MarkedLine[] => {
     const entry = parseEntry(host, line);
     return entry ? [{ unit: entry.unit, atMs: entry.atMs, event: eventOf(entry), text: entry.text }] : [];
   });

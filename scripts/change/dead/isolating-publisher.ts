@@ -2,7 +2,7 @@ import type { ChannelModel, ConfirmChannel } from "amqplib";
 import { Publisher, type PublishOptions } from "../../../agents/lib/publisher.ts";
 
 /** A `PublishOutcome`, or the reason why the broker closed the channel because of this message. */
-export type SturdyOutcome = "confirmed" | "returned" | "nacked" | "lost" | { readonly why: string };
+export type IsolatingOutcome = "confirmed" | "returned" | "nacked" | "lost" | { readonly why: string };
 
 type Publishing = readonly [exchange: string, routingKey: string, body: Buffer, options: PublishOptions];
 
@@ -10,7 +10,7 @@ type Publishing = readonly [exchange: string, routingKey: string, body: Buffer, 
  * Publishes with confirms. If a message makes the broker close the channel, all publishes in flight on it fail. Each of those is then sent again on a
  * channel of its own, so that a bad message affects only itself. Some of them may have arrived the first time: delivery is at least once.
  */
-export class SturdyPublisher {
+export class IsolatingPublisher {
   readonly #model: ChannelModel;
   #shared: Promise<Publisher> | undefined;
   /** One channel at a time: a connection may not have as many channels as there are messages in flight. */
@@ -21,7 +21,7 @@ export class SturdyPublisher {
   }
 
   /** @throws Error if it can never be sent, e.g. because of its key */
-  async publish(...message: Publishing): Promise<SturdyOutcome> {
+  async publish(...message: Publishing): Promise<IsolatingOutcome> {
     let publisher: Publisher;
     try {
       publisher = await this.#open();
@@ -54,13 +54,13 @@ export class SturdyPublisher {
     return { channel, publisher, why: () => why };
   }
 
-  #inTurn(message: Publishing): Promise<SturdyOutcome> {
+  #inTurn(message: Publishing): Promise<IsolatingOutcome> {
     const turn = this.#turns.then(() => this.#alone(message));
     this.#turns = turn;
     return turn;
   }
 
-  async #alone(message: Publishing): Promise<SturdyOutcome> {
+  async #alone(message: Publishing): Promise<IsolatingOutcome> {
     try {
       const { channel, publisher, why } = await this.#newChannel(() => {});
       const outcome = await publisher.publish(...message);
