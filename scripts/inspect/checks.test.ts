@@ -21,7 +21,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(clone, { recursive: true, force: true }));
 
-/** Half of each start is compiling. The clone has modules of its own, but for the libraries. */
+/** Half of each start is compiling. The clone has its own modules, except for the libraries. */
 const compileCache = path.join(clone, "compile-cache");
 
 function checks(...words: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {

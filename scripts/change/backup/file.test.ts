@@ -15,7 +15,7 @@ const content: BackupContent = {
   createdAt: "2026-01-02T03:04:05.678Z",
   secrets: { "secrets.passwords.root": "root-password-1", "secrets.erlangCookie": "ABCDEFGHIJKLMNOPQRSTU" },
   parts: [
-    // More than age encrypts in one chunk.
+    // More than one chunk of age.
     makePart("definitions", "bunny2", randomBytes(150_000)),
     makePart("definitions", "bunny", Buffer.from('{"users":[{"name":"partner","password_hash":"hash-of-partner"}]}')),
     makePart("journal", "bunny1", journal),
@@ -48,7 +48,7 @@ async function changed(change: (copy: Buffer) => Buffer): Promise<OpenBackup> {
   return openBackup(other, async () => passphrase);
 }
 
-/** With one bit changed. */
+/** A copy with one bit changed. */
 function flipped(copy: Buffer, at: number): Buffer {
   copy[at] = (copy[at] as number) ^ 1;
   return copy;

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { answered } from "../../../infra/commands/fixture.ts";
 import { fetchScript, parseHostState, putScript } from "./journals.ts";
 
-// The scripts as a host's shell runs them, on folders of this machine; systemd is not asked. That a dispatcher knows again what is put back is
-// shown on hosts.
+// Runs the scripts as a host's shell would, on folders of this machine and without systemd. That a dispatcher remembers a restored journal is tested on
+// the lab's hosts.
 
 /** An account that every Debian has. */
 const nobody = 65_534;

@@ -16,11 +16,11 @@ import { planSettle, type SettleVerb, settleAll } from "./do.ts";
 import type { Selection } from "./select.ts";
 import { dropIt, refusalsOf, replayBy, settle, survey } from "./settle.ts";
 
-// The broker is a real one. That ssh leads to one is shown in the lab: tests/acceptance/dead-letters.ts.
+// Uses a real broker. The connection through ssh is tested in the lab: tests/acceptance/dead-letters.ts.
 
 const origin = "cmc";
 const work = "cmc.work";
-/** That nobody may publish to. */
+/** An exchange to which clients may not publish. */
 const internal = "cmc.internal";
 const passing = "cmc.passing";
 const bunny = { broker: "bunny", origins: new Set([origin, "gone", internal, passing, "x".repeat(300)]) };
@@ -41,7 +41,7 @@ afterAll(async () => {
 /** The test's own connection. */
 async function connectTest(): Promise<void> {
   model = await connect(broker.url);
-  // Of a broker that is killed.
+  // Errors of a broker that is killed.
   model.on("error", () => {});
   channel = await model.createConfirmChannel();
   channel.on("error", () => {});
@@ -76,7 +76,7 @@ const why = (agent = "dispatcher", reason = "four fields") => ({
   ...{ "x-dead-agent": agent, "x-dead-reason": reason, "x-dead-queue": "cmc.urp.input", "x-dead-exchange": origin },
 });
 
-/** As an agent dead-letters it; the properties are the message's own. */
+/** Dead-letters a message as an agent does; the properties are the message's own. */
 async function die(
   body: string | Buffer,
   headers: object = why(),
@@ -164,7 +164,7 @@ describe("verify", () => {
     const administrator = { name: broker.adminUser, password: broker.adminPassword };
     const api = managementOf({ ...fixture, management, administrator }, "127.0.0.1", undefined);
     try {
-      // It is there a little later than AMQP.
+      // The management API starts a little later than AMQP.
       const ask = () => api.ask(`queues/%2F/${deadLetterQueue}/get`, headQuestion);
       const head = parseHead(await vi.waitFor(ask, { timeout: 60_000, interval: 200 }));
       expect(head).toMatchObject({ routingKey: "v00.first", bodyBytes: 8, body: "\\x1b[31mred" });

@@ -30,7 +30,7 @@ import { formatDrills, logDrill, readDrills } from "./log.ts";
 import { type DispatcherJournal, dispatcherQuestion, dispatchTimes, measurePhase, parseDispatcher } from "./measure.ts";
 import { brokenSince, type DrillReport, formatDrill } from "./report.ts";
 
-/** This machine has no account of the agents'. */
+/** This machine has no accounts for agents. */
 const ownRights = `--reuid=${process.getuid?.()} --regid=${process.getgid?.()}`;
 
 const key = (number: number): string => number.toString(16).padStart(32, "0");
@@ -191,7 +191,7 @@ describe("the account of products", () => {
           return { key: productKey(fileName), url: "http://u/", fileName, kind: "first", inDoubt: false };
         };
         placed.placing(about("A"), "part-1");
-        // Another process of the same number: both were placed.
+        // Another process with the same number: both products were placed.
         placed.placing(about("A"), "part-1");
         placed.placing(about("B"), "part-2");
         placed.dropped("part-2");
@@ -205,7 +205,7 @@ describe("the account of products", () => {
           repeated: ["A:URP:IWA:RADAR:META"],
         });
         expect(parseAccount(answer.replace(section("end"), ""))).toBeUndefined();
-        // A host that has neither.
+        // A host with neither agent.
         const none = await execa("sh", [], { input: accountQuestion(0) });
         expect(parseAccount(none.stdout)).toEqual({ announced: [], placed: [] });
       } finally {

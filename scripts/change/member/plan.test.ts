@@ -7,7 +7,7 @@ const oldKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5
 const newKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDk4eWjPVkSOVOUZHQ2hGDSPNgZG2NBpNpNxPzqf3Mn4";
 const members = ["bunny1", "bunny2", "bunny3"];
 
-/** What a look gives some seconds after a host has died that had the virtual IP. */
+/** A snapshot some seconds after the host with the virtual IP has failed. */
 function deadEvidence(host: string): Draft<Evidence> {
   const evidence = healthyEvidence("lab4");
   const node = `rabbit@${host}`;

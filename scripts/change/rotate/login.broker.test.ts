@@ -4,7 +4,7 @@ import { type LocalBroker, startLocalBroker } from "../../traffic/local-broker.t
 import { logIn } from "./amqp-login.ts";
 import { namesOf } from "./login.ts";
 
-// The words of refusals are the broker's own, and whether it keeps a connection by a former password is known to it alone.
+// A real broker: only it shows how it refuses a login, and whether it keeps connections opened with a previous password.
 
 let broker: LocalBroker;
 beforeAll(async () => {
@@ -40,7 +40,7 @@ it("distinguishes an accepted login from a refused one, even for a user without 
   expect(await logIn({ ...place, port: 1 }, "feeder", "the-new-one", undefined)).toEqual({
     silent: expect.stringContaining("ECONNREFUSED"),
   });
-  // Its list of connections is a little behind.
+  // The broker's list of connections lags a little.
   await expect
     .poll(
       async () => {

@@ -31,7 +31,7 @@ describe("a user's new password", () => {
     const announcements = { ...values.announcements, user: "feeder-b" };
     const moved = parseStackConfig({ ...values, announcements, secrets: { ...values.secrets, passwords } }, "lab");
     expect(planUser(moved, "feeder-b").twin).toEqual({ user: "feeder", keys: ["feeder", "feeder@wxo-b1"] });
-    // No agent is the former user any more.
+    // No agent logs in as the previous user any more.
     expect(planUser(moved, "feeder").twin).toBeUndefined();
   });
 
@@ -105,7 +105,7 @@ describe("a login's key pair", () => {
       const second = await publicHalf(files.next);
       expect(second).not.toBe(first);
       for (const _ of [1, 2]) await swap(files);
-      // Not a third one, where the second is in use and the first not yet taken off the hosts.
+      // No third key while the second is in use and the first is not yet removed from the hosts.
       await makeNext(files, "third");
       await swap(files);
       expect([await publicHalf(files.now), await publicHalf(files.former)]).toEqual([second, first]);

@@ -8,7 +8,7 @@ import { ledgerCarrier } from "./carrier.ts";
 import { drain } from "./drain.ts";
 import { awaitFence, keepLedger, openWayIn, type Side, sideOf, startShovel, stopShovel } from "./side.ts";
 
-// Two brokers of one node each, both of 3.10: that shovels of 4.0 do the same is shown on hosts.
+// Two 3.10 brokers of one node each. Shovels of 4.0 are tested on the lab's hosts.
 
 const signal = new AbortController().signal;
 const config = fixtureConfig();

@@ -38,7 +38,7 @@ describe("restarts in the journal", () => {
     const places = ["puller", "dispatcher"].map((name) => ({ name, unit: `warren-${name}.service` })) as KeptPlace[];
     const asked = restartsQuestion(places);
     expect(asked).toContain("-n 8000 ");
-    // As journalctl of systemd 252 says an entry; what is left out may stand anywhere.
+    // An entry as printed by journalctl of systemd 252; the removed fields may be anywhere.
     const rest = { __CURSOR: "s=1;i=2", __MONOTONIC_TIMESTAMP: "5", _BOOT_ID: "b" };
     const wanted = { UNIT: "a.service", MESSAGE_ID: scheduled, __REALTIME_TIMESTAMP: "1000000" };
     const lines = [{ ...rest, ...wanted }, { ...wanted, ...rest }, wanted].map((line) => JSON.stringify(line));

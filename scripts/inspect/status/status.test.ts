@@ -4,7 +4,7 @@ import { type Draft, healthyEvidence, hostOf, queueOf } from "../verify/fixture.
 import { agentStatuses } from "./agents.ts";
 import { formatStatus, hasFindings, statusOf } from "./screen.ts";
 
-/** Two snapshots, two seconds apart, between which each radar server announced 60, and the others did as much. */
+/** Two snapshots, two seconds apart, between which each radar server announced 60 products, and the other agents handled as many. */
 function snapshots(): { before: Draft<Evidence>; now: Draft<Evidence> } {
   const before = healthyEvidence();
   const now = healthyEvidence();

@@ -113,7 +113,7 @@ describe("the trace of a product", () => {
       "== lines announcer",
       kept("announcer", { event: "announced", timeMs: 1250, key, path, sizeBytes: 498081, modifiedMs: 1000 }),
       kept("announcer", { event: "announced", timeMs: 1, key: "of another", path: "x", sizeBytes: 1, modifiedMs: 1 }),
-      "an answer that is no line",
+      "an answer that is not a line",
       "== journal announcer",
       "== end",
     ];

@@ -8,7 +8,7 @@ import { describe as describeSteps, packageActions, packageHostSteps, unitsOf } 
 import { judgePackages } from "./judge.ts";
 import { type PackagesRecord, recordOf, stepsLeft, upgradesOf } from "./record.ts";
 
-/** As Debian 12 says it. */
+/** Output of Debian 12. */
 const answer = `Reading package lists...
 NOTE: This is only a simulation!
 Inst erlang-base [1:25.2.3+dfsg-1+deb12u1] (1:25.2.3+dfsg-1+deb12u4 Debian:12.12/oldstable [amd64]) []
