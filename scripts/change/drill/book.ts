@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { Argument, InvalidArgumentError } from "commander";
 import { runbookOptions, seconds } from "../../lib/options.ts";
 import { formatColumns } from "../../lib/table.ts";
 import { type Book, waitOption } from "../runbook.ts";
@@ -12,12 +12,18 @@ export interface DrillFlags {
 
 const waitText = "time limit for others to take over, and again for the system to recover";
 
+const names = drillKinds.map(({ name }) => name).join(", ");
+
+const kindArgument = new Argument("[kind]", `what to break: ${names}`)
+  .argParser(kindOf)
+  .default(drillKinds[0], drillKinds[0]?.name);
+
 export const drillBook: Book = {
   verb: "drill",
   lockless: (flags) => "report" in flags,
   options: (command) =>
     waitOption(runbookOptions(command), waitText, 120)
-      .argument("[kind]", `what to break: ${drillKinds.map(({ name }) => name).join(", ")}`, kindOf, drillKinds[0])
+      .addArgument(kindArgument)
       .option("--host <host>", "host to break (default: see the plan)")
       .option("--hold <seconds>", "how long it stays broken", seconds, 10)
       .option("-y, --yes", "don't ask for confirmation; required without a terminal")
@@ -51,5 +57,5 @@ broken that was not before, or the stack file is invalid; 130 stopped by Ctrl-C,
 function kindOf(text: string): DrillKind {
   const kind = drillKinds.find(({ name }) => name === text);
   if (kind) return kind;
-  throw new InvalidArgumentError(`expected one of ${drillKinds.map(({ name }) => name).join(", ")}.`);
+  throw new InvalidArgumentError(`expected one of ${names}.`);
 }
