@@ -34,7 +34,7 @@ const forgetSeconds = 150;
 
 const reachOf = ({ stack }: Facts): Promise<Hosts> => openHosts(stack, readCommittedConfig(stack));
 
-/** Stops the units, the dispatcher first, so that the virtual IP moves before the broker stops. */
+/** Stops the units: the dispatcher before keepalived and the broker, so that the virtual IP moves first. */
 export async function standDown({ facts, say }: Replacement): Promise<string[]> {
   const { evidence, host } = facts;
   const { agents, units } = chainHostOf(evidence.chain, host);

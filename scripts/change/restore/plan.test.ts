@@ -133,8 +133,8 @@ describe("a restore warns", () => {
   it("of a host and a broker that are no longer in the config", () => {
     const there = { ...here, hosts: { bunny1: bare }, messages: {} };
     expect(planRestore({ ...offer, objects: {} }, there, options).warnings).toEqual([
-      "definitions of bunny is skipped: the config has no such broker",
-      "journal of bunny2 is skipped: the config has no such host",
+      "skipped: definitions of bunny: the config has no such broker",
+      "skipped: journal of bunny2: the config has no such host",
     ]);
   });
 });

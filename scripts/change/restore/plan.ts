@@ -135,7 +135,7 @@ function missingParts(manifest: Manifest, here: Here): string[] {
   return [
     ...manifest.missing.map((part) => `missing in the backup: ${partName(part)}: ${part.why}`),
     ...gone.map(
-      (part) => `${partName(part)} is skipped: the config has no such ${part.kind === "journal" ? "host" : "broker"}`,
+      (part) => `skipped: ${partName(part)}: the config has no such ${part.kind === "journal" ? "host" : "broker"}`,
     ),
   ];
 }
