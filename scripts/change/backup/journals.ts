@@ -106,7 +106,7 @@ export interface HostState {
   readonly journalFiles: number;
 }
 
-export const hostStateQuestion = (): string =>
+const hostStateQuestion = (): string =>
   [
     "export LC_ALL=C",
     `echo ${quote(section("traces"))}`,

@@ -11,7 +11,7 @@ const notOurs: readonly StepId[] = ["products-are-made", "on-the-preferred-host"
 const key = ({ host, id }: Pick<Problem, "host" | "id">): string => `${host} ${id}`;
 
 /** Broken links of the chain, without those that do not depend on programs. Pure. */
-export const brokenNow = (evidence: Evidence): Problem[] =>
+const brokenNow = (evidence: Evidence): Problem[] =>
   verify(evidence, { productAgeSeconds: evidence.chain.silenceSeconds }).steps.flatMap(
     ({ verdict, host, id, step, evidence: what, remedy = "" }) =>
       verdict === "broken" && !notOurs.includes(id) ? [{ host, id, step, evidence: what, remedy }] : [],

@@ -120,7 +120,7 @@ function newestProducts(root: string, time: "T" | "C" = "T"): string {
 }
 
 /** Paths that this host must be able to write to. */
-export function diskPaths(chain: Chain, name: string): string[] {
+function diskPaths(chain: Chain, name: string): string[] {
   const { roles, agents } = chainHostOf(chain, name);
   const { publicRoad } = chain;
   return [
