@@ -6,7 +6,7 @@ import { fixtureModel } from "../../../infra/model/fixture.ts";
 import type { HostModel } from "../../../infra/model/types.ts";
 import { parseNodes, parseObjects } from "../../../infra/observe/broker-answer.ts";
 import { findDrift } from "../../../infra/observe/find-drift.ts";
-import { soundAnswer, healthyCluster, healthyObjects } from "../../../infra/observe/fixture.ts";
+import { healthyCluster, healthyObjects, soundAnswer } from "../../../infra/observe/fixture.ts";
 import { content } from "../../../infra/observe/management.ts";
 import { parseObservation } from "../../../infra/observe/observation.ts";
 import { checkout } from "../../../scripts/engine/places.ts";
