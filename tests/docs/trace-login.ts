@@ -113,7 +113,7 @@ export const loginChapters: readonly Chapter[] = [
       {
         line: 'vrrp_script chk_rabbitmq { script "killall -0 rabbitmq-server"; interval 2 }',
         does: "an AMQP handshake every second: no process has that name, the broker's is beam.smp",
-        proofs: [["templates/programs.test.ts", "sends the header of AMQP 0-9-1, and is content with a method frame"]],
+        proofs: [["templates/programs.test.ts", "sends the AMQP 0-9-1 header, and succeeds with a method frame"]],
       },
       {
         line: "state BACKUP; interface eth0; virtual_router_id 247",
