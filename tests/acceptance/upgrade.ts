@@ -232,7 +232,7 @@ async function whileProductsFlow(work: () => Promise<void>): Promise<{ counted: 
       await traffic.stop();
     }
     await until("all has come", settlesWithinMs, async () => {
-      await deliveries.look();
+      await deliveries.scan();
       const still = Date.now() - evidence.movedMs;
       return still > (evidence.undelivered().length === 0 ? quietMs : stillMs);
     });

@@ -23,35 +23,35 @@ export interface ChaosOptions {
   readonly faults: readonly Fault[];
   readonly seed: number;
   readonly ratePerSecond: number;
-  /** Ends after so many rounds, and before a round that would begin after so many milliseconds. */
+  /** Stops after this many rounds, and starts no round after this many milliseconds. */
   readonly rounds: number;
   readonly durationMs: number;
-  /** Aborted: no more rounds; what is open is healed, what is under way is waited for. */
+  /** When aborted: no more rounds, the current fault is healed, and products in flight are awaited. */
   readonly signal: AbortSignal;
-  /** A line for the person who waits. */
+  /** Prints a line for the operator. */
   say(text: string): void;
-  /** How far it has come, a few times a second. */
+  /** Reports progress, a few times a second. */
   onProgress?(evidence: Evidence, doing: string): void;
-  /** Called with what heals the fault that is made, and without it when it is healed. */
+  /** Called with a function that heals the injected fault, and with undefined when it is healed. */
   onOpenFault?(heal: (() => Promise<unknown>) | undefined): void;
 }
 
 const readyWithinMs = 120_000;
 const flowsWithinMs = 30_000;
-/** Longer than the dispatcher holds back what it is in doubt about (30 s) and a puller's pauses. */
+/** Longer than the dispatcher holds unconfirmed products (30 s) plus a puller's pauses. */
 const stillMs = 60_000;
-/** Nothing comes any more after this much silence; a repeat shows within it. */
+/** After this much silence nothing more arrives, repeats included. */
 const quietMs = 2_000;
-const lookEveryMs = 100;
+const pollEveryMs = 100;
 const removedAtOnce = 100;
 const progressEveryMs = 500;
-/** What is in order is let go after this: longer than anything that comes late. */
+/** Products without findings are retired after this time: longer than any delay. */
 const keepMs = 600_000;
 
 /**
- * Sends products through a lab and makes faults, round after round; then heals, drains and counts. The lab must be up.
+ * Sends products through a lab and injects faults, round by round. Then heals, drains and counts. The lab must be up.
  *
- * @throws UserError where the lab is not whole before the first fault, or products don't flow
+ * @throws UserError if the lab is unhealthy before the first fault, or products don't flow
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { scene, seed, signal, say } = options;
@@ -71,7 +71,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const progress = setInterval(() => options.onProgress?.(evidence, doing), progressEveryMs);
   try {
     const missing = await awaitHealed(scene, { withinMs: readyWithinMs, signal, queue: tapQueue });
-    if (missing !== undefined) throw new UserError(`lab ${scene.lab}`, `is not whole: ${missing}`, "look at its hosts");
+    if (missing !== undefined) throw new UserError(`lab ${scene.lab}`, `is not healthy: ${missing}`, "./warren status");
     const traffic = startTraffic({
       run,
       seed,
@@ -83,20 +83,20 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const work = async (): Promise<RoundRecord[]> => {
       await awaitFlow(evidence, signal);
       return makeRounds(options, evidence, {
-        look: () => deliveries.look(),
-        tell: (text) => (doing = text),
-        clear: () => letGo(scene, evidence, deliveries.remove),
+        scan: () => deliveries.scan(),
+        show: (text) => (doing = text),
+        clear: () => retire(scene, evidence, deliveries.remove),
       });
     };
     let rounds: RoundRecord[];
     try {
       rounds = await Promise.race([work(), traffic.failed, deliveries.failed]);
     } finally {
-      doing = "no more products; waiting for the last ones";
+      doing = "no new products; waiting for the last ones";
       await traffic.stop();
     }
     if (rounds.some(({ missing }) => missing !== undefined)) await healAll(scene);
-    await drain(evidence, () => deliveries.look());
+    await drain(evidence, () => deliveries.scan());
     const counted = account(evidence, rounds);
     await clear(scene, evidence.products, counted, deliveries.remove);
     return { seed, rounds, account: counted, seconds: (Date.now() - startMs) / 1000 };
@@ -106,18 +106,18 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     await removeTapQueue(
       brokerUrl(scene.config, onlooker(scene.config).user),
       (await brokerTrust(scene.lab, scene.config)).ca,
-    ).catch((error: Error) => say(`the tap's queue is left on the broker: ${error.message}`));
+    ).catch((error: Error) => say(`can't delete the tap's queue ${tapQueue}: ${error.message}`));
   }
 }
 
-interface Aids {
-  look(): Promise<void>;
-  tell(doing: string): void;
-  /** Deletes what is counted and old. */
+interface Callbacks {
+  scan(): Promise<void>;
+  show(doing: string): void;
+  /** Deletes old products that are counted. */
   clear(): Promise<void>;
 }
 
-async function makeRounds(options: ChaosOptions, evidence: Evidence, aids: Aids): Promise<RoundRecord[]> {
+async function makeRounds(options: ChaosOptions, evidence: Evidence, callbacks: Callbacks): Promise<RoundRecord[]> {
   const { seed, faults, signal, say, durationMs } = options;
   const endMs = Date.now() + durationMs;
   const rounds: RoundRecord[] = [];
@@ -126,18 +126,18 @@ async function makeRounds(options: ChaosOptions, evidence: Evidence, aids: Aids)
     if (signal.aborted || planned.number > options.rounds || Date.now() >= endMs) break;
     const fault = faults.find(({ name }) => name === planned.fault);
     if (!fault) continue;
-    const record = await makeRound({ ...options, ...aids, evidence, fault, planned, givenUp });
+    const record = await makeRound({ ...options, ...callbacks, evidence, fault, planned, givenUp });
     if (record === undefined) break;
     rounds.push(record);
     say(describeRound(record));
-    evidence.forgetNotifies(record.wholeMs);
-    await aids.clear();
+    evidence.forgetNotifies(record.recoveredMs);
+    await callbacks.clear();
   }
   return rounds;
 }
 
-/** Products that are in order for long make room, in the folders and in memory. */
-async function letGo(
+/** Retires old products without findings, in the folders and in memory. */
+async function retire(
   scene: Scene,
   evidence: Evidence,
   remove: (record: ProductRecord) => Promise<void>,
@@ -150,22 +150,22 @@ async function letGo(
 
 async function awaitFlow(evidence: Evidence, signal: AbortSignal): Promise<void> {
   const flows = () => evidence.products.some(({ delivered, dispatched }) => delivered.length + dispatched.length > 1);
-  if (await poll(flows, { everyMs: lookEveryMs, withinMs: flowsWithinMs, signal })) return;
-  throw new UserError("the lab", `no product came through within ${flowsWithinMs / 1000} s`, "./warren lab status");
+  if (await poll(flows, { everyMs: pollEveryMs, withinMs: flowsWithinMs, signal })) return;
+  throw new UserError("the lab", `no product was delivered within ${flowsWithinMs / 1000} s`, "./warren lab status");
 }
 
-/** Waits until all has arrived and nothing moves; where something is missing, for as long as anything still moves. */
-async function drain(evidence: Evidence, look: () => Promise<void>): Promise<void> {
+/** Waits until all products have arrived and nothing moves. If some are missing, waits until nothing has moved for longer. */
+async function drain(evidence: Evidence, scan: () => Promise<void>): Promise<void> {
   const startedMs = Date.now();
   const isStill = async () => {
-    await look();
+    await scan();
     const still = Date.now() - Math.max(evidence.movedMs, startedMs);
     return still >= (evidence.undelivered().length === 0 ? quietMs : stillMs);
   };
-  await poll(isStill, { everyMs: lookEveryMs });
+  await poll(isStill, { everyMs: pollEveryMs });
 }
 
-/** Takes the run's files away, save those of products that a person will want to look at. */
+/** Deletes the run's files, except those of products with findings. */
 async function clear(
   scene: Scene,
   products: readonly ProductRecord[],
