@@ -8,13 +8,13 @@ import type { Cleanup } from "../rigs/cleanup.ts";
 import type { WebServer } from "./nginx.ts";
 import { waitedPath } from "./web-server-process.ts";
 
-/** One that answers late. */
+/** A slow web server. */
 export interface LateServer extends WebServer {
-  /** Median of the milliseconds from requests to their answers, so far. */
+  /** Median milliseconds from request to answer, so far. */
   waitedMs(): Promise<number>;
 }
 
-/** Node's own HTTP server in a process of its own; each answer comes so long after its request. */
+/** Node's HTTP server in its own process. Each answer comes `delayMs` after its request. */
 export async function startNodeServer(root: string, delayMs: number, cleanup: Cleanup): Promise<LateServer> {
   const program = fileURLToPath(new URL("web-server-process.ts", import.meta.url));
   const child = spawn(process.execPath, [program, root, String(delayMs)], { stdio: ["pipe", "pipe", "inherit"] });
@@ -27,7 +27,7 @@ export async function startNodeServer(root: string, delayMs: number, cleanup: Cl
   const [port] = await Promise.race([
     once(lines, "line") as Promise<[string]>,
     ended.then(() => {
-      throw new UserError("web server", "ended before it listened");
+      throw new UserError("web server", "exited before it listened");
     }),
   ]);
   const baseUrl = `http://127.0.0.1:${port}/`;
