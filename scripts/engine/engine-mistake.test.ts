@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { engineMistake } from "./engine-mistake.ts";
 
-// The engine's words as it has said them, version 3.
+// Messages of engine version 3, letter for letter.
 
 test.each([
   ["error: no stack named 'op' found", "stack op: was never deployed", "./warren up -s op"],
@@ -23,6 +23,6 @@ test.each([
   expect(text).toContain(remedy);
 });
 
-test("anything else is the engine's own", () => {
+test("other messages are the engine's own errors", () => {
   expect(engineMistake("op", "error: update failed")).toBeUndefined();
 });

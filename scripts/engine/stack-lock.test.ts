@@ -16,7 +16,7 @@ import {
   withStackLock,
 } from "./stack-lock.ts";
 
-// Processes start late on a machine with much to do.
+// Processes start slowly on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
 let folder: string;
@@ -36,7 +36,7 @@ afterEach(async () => {
 
 const request = (verb = "up") => ({ stack: "op", verb, file, say: (text: string) => void said.push(text) });
 
-/** A process that runs this with the module's functions and `request`. */
+/** A process that runs a script with the module's functions and `request`. */
 function other(script: string): ChildProcess {
   const module = JSON.stringify(join(import.meta.dirname, "stack-lock.ts"));
   const given = `{ stack: "op", verb: "destroy", file: ${JSON.stringify(file)}, say: (text) => console.log("said " + text) }`;
@@ -50,7 +50,7 @@ function other(script: string): ChildProcess {
 
 const linesOf = (child: ChildProcess) => createInterface({ input: child.stdout as NodeJS.ReadableStream });
 
-/** A process that has the lock, and stays. */
+/** A process that keeps the lock. */
 async function holder(): Promise<ChildProcess> {
   const child = other(`await acquireStackLock(request); console.log("held"); setInterval(() => {}, 1000);`);
   const [line] = await once(linesOf(child), "line");
@@ -83,7 +83,7 @@ describe("a stack's lock", () => {
     expect(said).toEqual([]);
   });
 
-  it("tells the second process who holds it, for which verb, since when, and what to do", async () => {
+  it("is refused to a second process, with its holder, verb, time and remedy", async () => {
     const child = await holder();
     const error = await refusal(acquireStackLock(request()));
     expect(error.format()).toMatch(
@@ -119,7 +119,7 @@ describe("a stack's lock", () => {
       await changeOwner(change);
       const second = await acquireStackLock(request());
       expect((await refusal(first.assertHeld())).message).toContain("somebody else released its lock");
-      // It can't release what it doesn't hold.
+      // A process can't release a lock that it doesn't hold.
       await first.release().then(() => second.assertHeld());
       await second.release();
     }
@@ -155,7 +155,7 @@ describe("processes that compete for it", () => {
   it("never hold it two at a time, even if one is killed while holding it", async () => {
     const rounds = 6;
     const inside = JSON.stringify(join(folder, "inside"));
-    // Each tries until it has it, proves by a file of its own making that nobody else is inside, and mostly dies with the lock in hand.
+    // Each retries until it has the lock, proves with a file that no other process holds it, and usually dies while holding it.
     const script = (dies: boolean) => `
       import { open, rm } from "node:fs/promises";
       for (;;) {
@@ -179,13 +179,13 @@ describe("processes that compete for it", () => {
       }),
     );
     expect(lines.filter((line) => !line.startsWith("said "))).toEqual(Array.from({ length: rounds }, () => "alone"));
-    // Each of those that died was followed by somebody, but for the last.
+    // Each dead one has a successor, except the last.
     expect(lines.filter((line) => line.startsWith("said took over")).length).toBeGreaterThanOrEqual(rounds - 2);
   });
 });
 
 describe("its place and its description", () => {
-  it("lies beside the state if that is in a folder, but not among the engine's own files", () => {
+  it("is a file beside a state in a folder, but not among the engine's files", () => {
     expect(lockFile("lab")).toMatch(/\.warren\/state\/locks\/lab\.lock$/);
   });
 

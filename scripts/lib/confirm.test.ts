@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { expect, test } from "vitest";
 
-/** `script` gives the process a terminal of its own; what comes by standard input is typed there once it asks. */
+/** `script` gives the process a terminal. Standard input is typed there once it asks. */
 function ask(keys: string) {
   const module = JSON.stringify(new URL("confirm.ts", import.meta.url).href);
   const code = `
@@ -33,7 +33,7 @@ test.each([
   ["\r", `UserError: ${refused}`],
   ["\u0003", `Interrupted: ${refused}`],
   ["\u0004", `Interrupted: ${refused}`],
-])("what %j means for a question", { timeout: 60_000 }, async (keys, meaning) => {
+])("the answer %j to a question", { timeout: 60_000 }, async (keys, meaning) => {
   const { stdout } = await ask(keys);
   expect(stdout.trim().split("\r\n").at(-1)).toBe(meaning);
 });
