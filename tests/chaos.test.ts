@@ -13,9 +13,9 @@ async function chaos(...words: string[]): Promise<void> {
 it("--list describes each fault in a sentence, without a lab", async () => {
   const written = vi.spyOn(process.stdout, "write").mockReturnValue(true);
   await chaos("--list");
-  const said = written.mock.calls.map(([text]) => String(text)).join("");
+  const output = written.mock.calls.map(([text]) => String(text)).join("");
   written.mockRestore();
-  for (const { name, summary } of faults) expect(said).toMatch(new RegExp(`^${name} +${summary}$`, "m"));
+  for (const { name, summary } of faults) expect(output).toMatch(new RegExp(`^${name} +${summary}$`, "m"));
 });
 
 it.each([

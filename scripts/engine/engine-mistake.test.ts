@@ -16,8 +16,8 @@ test.each([
     "PULUMI_CONFIG_PASSPHRASE_FILE",
   ],
   ["error: write /s/op.json: no space left on device", "pulumi: error: write /s/op.json", "free some space"],
-])("%s: is the user's mistake, with a remedy", (said, subject, remedy) => {
-  const text = engineMistake("organization/warren/op", said)?.format();
+])("%s: is the user's mistake, with a remedy", (message, subject, remedy) => {
+  const text = engineMistake("organization/warren/op", message)?.format();
   expect(text).toContain(subject);
   expect(text).toContain(`remedy: `);
   expect(text).toContain(remedy);

@@ -21,25 +21,25 @@ vi.setConfig({ testTimeout: 120_000 });
 
 let folder: string;
 let file: string;
-let said: string[];
+let printed: string[];
 const children: ChildProcess[] = [];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "warren-stack-lock-"));
   file = join(folder, "op.lock");
-  said = [];
+  printed = [];
 });
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
   await rm(folder, { recursive: true });
 });
 
-const request = (verb = "up") => ({ stack: "op", verb, file, say: (text: string) => void said.push(text) });
+const request = (verb = "up") => ({ stack: "op", verb, file, say: (text: string) => void printed.push(text) });
 
 /** A process that runs a script with the module's functions and `request`. */
 function other(script: string): ChildProcess {
   const module = JSON.stringify(join(import.meta.dirname, "stack-lock.ts"));
-  const given = `{ stack: "op", verb: "destroy", file: ${JSON.stringify(file)}, say: (text) => console.log("said " + text) }`;
+  const given = `{ stack: "op", verb: "destroy", file: ${JSON.stringify(file)}, say: (text) => console.log("printed " + text) }`;
   const text = `import { acquireStackLock } from ${module}; const request = ${given}; ${script}`;
   const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", text], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -80,7 +80,7 @@ describe("a stack's lock", () => {
     });
     await expect(withStackLock(request(), () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(await readdir(folder)).toEqual([]);
-    expect(said).toEqual([]);
+    expect(printed).toEqual([]);
   });
 
   it("is refused to a second process, with its holder, verb, time and remedy", async () => {
@@ -100,8 +100,8 @@ describe("a stack's lock", () => {
     child.kill("SIGKILL");
     await exited;
     const lock = await acquireStackLock(request());
-    expect(said).toEqual([expect.stringContaining(`took over the lock of`)]);
-    expect(said[0]).toContain(`process ${child.pid} (destroy`);
+    expect(printed).toEqual([expect.stringContaining(`took over the lock of`)]);
+    expect(printed[0]).toContain(`process ${child.pid} (destroy`);
     await lock.release();
     expect(await readdir(folder)).toEqual([]);
   });
@@ -110,7 +110,7 @@ describe("a stack's lock", () => {
     await acquireStackLock({ ...request(), endsWithProcess: true });
     await changeOwner({ startedTicks: 1 });
     await (await acquireStackLock(request())).release();
-    expect(said).toEqual([]);
+    expect(printed).toEqual([]);
   });
 
   it("counts as abandoned if its process number belongs to another process now, or dates from before the last boot", async () => {
@@ -123,7 +123,7 @@ describe("a stack's lock", () => {
       await first.release().then(() => second.assertHeld());
       await second.release();
     }
-    expect(said).toHaveLength(2);
+    expect(printed).toHaveLength(2);
   });
 
   it("held on another host or in a container is never taken over, and can be released by hand", async () => {
@@ -178,9 +178,9 @@ describe("processes that compete for it", () => {
         await once(child, "close");
       }),
     );
-    expect(lines.filter((line) => !line.startsWith("said "))).toEqual(Array.from({ length: rounds }, () => "alone"));
+    expect(lines.filter((line) => !line.startsWith("printed "))).toEqual(Array.from({ length: rounds }, () => "alone"));
     // Each dead one has a successor, except the last.
-    expect(lines.filter((line) => line.startsWith("said took over")).length).toBeGreaterThanOrEqual(rounds - 2);
+    expect(lines.filter((line) => line.startsWith("printed took over")).length).toBeGreaterThanOrEqual(rounds - 2);
   });
 });
 

@@ -15,11 +15,11 @@ function ask(keys: string) {
     ["--quiet", "--return", "--command", `${process.execPath} --input-type=module -e '${code}'`, "/dev/null"],
     { stdin: "pipe", reject: false },
   );
-  let said = "";
+  let printed = "";
   child.stdout.on("data", (data: Buffer) => {
-    const wasAsked = said.includes("[y/N]");
-    said += data.toString();
-    if (!wasAsked && said.includes("[y/N]")) child.stdin.write(keys);
+    const wasAsked = printed.includes("[y/N]");
+    printed += data.toString();
+    if (!wasAsked && printed.includes("[y/N]")) child.stdin.write(keys);
   });
   return child;
 }

@@ -24,7 +24,7 @@ test("a package is missing if its program isn't on PATH, and is listed once", ()
 });
 
 test("nothing is printed or done if nothing is missing", async () => {
-  const said: string[] = [];
-  await installMissing([{ program: "sh", package: "dash" }], (text) => said.push(text));
-  expect(said).toEqual([]);
+  const printed: string[] = [];
+  await installMissing([{ program: "sh", package: "dash" }], (text) => printed.push(text));
+  expect(printed).toEqual([]);
 });

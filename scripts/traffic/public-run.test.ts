@@ -20,7 +20,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** Stands in for the hosts of the public data server path: files renamed into the txq are announced, and copied to the client's folder. */
-function road(passes: (name: string) => boolean) {
+function publicPath(passes: (name: string) => boolean) {
   const announced = new Map<string, number>();
   const tap: UrlTap = Object.assign(new EventEmitter<{ announced: [string] }>(), {
     counts: { announced, tapGaps: 0 },
@@ -43,7 +43,7 @@ function road(passes: (name: string) => boolean) {
 }
 
 test("products at the client are counted when all have arrived", async () => {
-  const { account, outcome, count } = await road(() => true)(new AbortController().signal);
+  const { account, outcome, count } = await publicPath(() => true)(new AbortController().signal);
   expect({ outcome, count }).toEqual({ outcome: "complete", count: 12 });
   expect(account.given).toEqual({ sftp: 6, ftp: 6 });
   expect(account).toMatchObject({ written: 12, announced: 12, lost: 0, repeated: 0, wrongSize: 0, wrongContent: 0 });
@@ -51,14 +51,14 @@ test("products at the client are counted when all have arrived", async () => {
 
 test("missing products are given up after a time without movement", async () => {
   const lost = products[3]?.delivered ?? "";
-  const { account, details, outcome } = await road((name) => name !== lost)(new AbortController().signal);
+  const { account, details, outcome } = await publicPath((name) => name !== lost)(new AbortController().signal);
   expect(outcome).toBe("stalled");
   expect(account).toMatchObject({ written: 12, lost: 1 });
   expect(details.lost).toEqual([{ name: lost, client: "client-1", wasAnnounced: false }]);
 });
 
 test("is stopped early by its signal, and counts the arrivals so far", async () => {
-  const { account, outcome } = await road(() => true)(AbortSignal.abort());
+  const { account, outcome } = await publicPath(() => true)(AbortSignal.abort());
   expect(outcome).toBe("aborted");
   expect(account).toMatchObject({ written: 0, lost: 0 });
 });
@@ -66,7 +66,7 @@ test("is stopped early by its signal, and counts the arrivals so far", async () 
 test("fails if px's folder can't be written", async () => {
   rmSync(join(folder, "txq"), { recursive: true });
   mkdirSync(join(folder, "txq"));
-  const run = road(() => true);
+  const run = publicPath(() => true);
   writeFileSync(join(folder, "txq", `.${products[0]?.file}`), "");
   await expect(run(new AbortController().signal)).rejects.toThrow(/EEXIST/);
 });

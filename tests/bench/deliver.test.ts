@@ -21,5 +21,5 @@ test("the table describes the measurement, and has both ratios", () => {
   const table = formatDeliverBench(result);
   expect(table).toContain("1000 files of 40000 bytes to one sshd on loopback, medians of 3");
   expect(table).toMatch(/sender +900, 0\.90 of that/);
-  expect(table).toMatch(/told of +600, 0\.60 of that/);
+  expect(table).toMatch(/with notifications +600, 0\.60 of that/);
 });

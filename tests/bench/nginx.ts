@@ -42,18 +42,18 @@ export async function startNginx(root: string, directory: string, cleanup: Clean
   const argv = [program, "-p", prefix, "-c", configFile, "-e", join(prefix, "error.log")];
   const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "TERM", "--", ...argv] : argv;
   const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (said += text));
-  const ended = once(child, "exit");
+  let output = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const exited = once(child, "exit");
   cleanup.add(async () => {
     child.kill("SIGTERM");
-    await ended;
+    await exited;
   });
   const baseUrl = `http://127.0.0.1:${port}/`;
   await untilAnswering(
     baseUrl,
     () => child.exitCode ?? child.signalCode,
-    () => said,
+    () => output,
   );
   const { stderr } = await run(program, ["-v"]);
   const what = stderr.trim().replace(/^nginx version: nginx\//, "nginx ");
@@ -98,14 +98,14 @@ async function unpackNginx(directory: string): Promise<string | undefined> {
   return (await run(program, ["-v"]).catch(() => undefined)) && program;
 }
 
-async function untilAnswering(url: string, exit: () => unknown, said: () => string): Promise<void> {
+async function untilAnswering(url: string, exit: () => unknown, output: () => string): Promise<void> {
   const asked = async () => {
     const answer = await request(url).catch(() => undefined);
     await answer?.body.dump();
     return answer ? "answers" : exit() !== null && "has exited";
   };
   if ((await poll(asked, { everyMs: probeMs, withinMs: readyWithinMs })) !== "answers")
-    throw new UserError("nginx", `does not answer: ${said()}`);
+    throw new UserError("nginx", `does not answer: ${output()}`);
 }
 
 async function childrenOf(pid: number): Promise<number[]> {

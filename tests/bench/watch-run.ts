@@ -117,10 +117,10 @@ async function writeTree(tree: Tree, seconds: number, scene: Scene): Promise<Wri
   signal.throwIfAborted();
   const program = fileURLToPath(new URL("watch-writer.ts", import.meta.url));
   const writer = spawn(process.execPath, [program, JSON.stringify(order)], { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = once(writer, "exit");
+  const exited = once(writer, "exit");
   cleanup.add(async () => {
     writer.stdin.end();
-    await ended;
+    await exited;
   });
   const lines = createInterface({ input: writer.stdout })[Symbol.asyncIterator]();
   const broken = aborted(signal);

@@ -18,15 +18,15 @@ export interface LateServer extends WebServer {
 export async function startNodeServer(root: string, delayMs: number, cleanup: Cleanup): Promise<LateServer> {
   const program = fileURLToPath(new URL("web-server-process.ts", import.meta.url));
   const child = spawn(process.execPath, [program, root, String(delayMs)], { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = once(child, "exit");
+  const exited = once(child, "exit");
   cleanup.add(async () => {
     child.stdin.end();
-    await ended;
+    await exited;
   });
   const lines = createInterface({ input: child.stdout });
   const [port] = await Promise.race([
     once(lines, "line") as Promise<[string]>,
-    ended.then(() => {
+    exited.then(() => {
       throw new UserError("web server", "exited before it listened");
     }),
   ]);

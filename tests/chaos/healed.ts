@@ -60,8 +60,8 @@ async function whatIsMissing(scene: Scene, wanted: string | undefined): Promise<
         nodesMissing(host, members.length, (await management.get(host)?.ask("nodes")) as NodeAnswer[]),
       ),
     );
-    const lacking = answers.find((answer) => answer !== undefined);
-    if (lacking !== undefined) return lacking;
+    const problem = answers.find((answer) => answer !== undefined);
+    if (problem !== undefined) return problem;
     const [first = ""] = members;
     const queues = (await management.get(first)?.ask("queues")) as QueueAnswer[];
     const behind = queues.find((queue) => queue.name.startsWith("cmc.") && !isReplicated(queue, members.length));

@@ -43,7 +43,7 @@ it("the table has medians with their limits, faults not injected, and the eviden
   expect(text).toMatch(/broker-killed +2 +1 +0 +0 +1\.20 s +1\.50 s +2\.00 s +1\.60 s/);
   expect(text).toContain("disk-full: not injected, no member of this lab has its own disk");
   expect(text).toMatch(
-    /✗ lost: .*dispatched, and pulled by nobody\n {4}key [0-9a-f]{32} {3}round 2, broker-killed, 0\.10 s after/,
+    /✗ lost: .*dispatched but not pulled\n {4}key [0-9a-f]{32} {3}round 2, broker-killed, 0\.10 s after/,
   );
   expect(text).toMatch(/dispatched, source urp-1, message B-7/);
 });

@@ -114,7 +114,7 @@ export function formatChaos(
     "",
     `attempted ${account.attempted}   acknowledged ${account.acknowledged}   unknown ${account.unknown}   delivered ${account.delivered}`,
     `lost ${mark(account.lost)}   repeated ${mark(account.repeated)} (dispatched ${account.repeatedAnnounced}, delivered ${account.repeatedDelivered})   wrong ${mark(account.wrong)}`,
-    `dispatched as unconfirmed ${account.doubted}${byFault(account.doubts)}   made good ${account.madeGood}   twins served ${account.twinsServed}   dead letters ${account.deadLetters}`,
+    `dispatched as unconfirmed ${account.doubted}${byFault(account.doubts)}   made good ${account.madeGood}   twins announced ${account.twinsServed}   dead letters ${account.deadLetters}`,
     `${summary.rounds} rounds in ${summary.seconds} s, seed ${summary.seed}`,
     ...result.rounds
       .filter(({ missing }) => missing !== undefined)

@@ -108,15 +108,15 @@ async function withChannel(url: string, use: (channel: Channel) => Promise<void>
 
 /** One line from an error of the broker, the network or the system. */
 function explain(url: string, error: unknown): UserError {
-  const said = error instanceof Error ? error.message : String(error);
+  const answer = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const { user, host, vhost } = parseBrokerUrl(url);
-  const [message, remedy] = /ACCESS_REFUSED|403/.test(said)
-    ? /login|authentication/i.test(said) || code === ""
+  const [message, remedy] = /ACCESS_REFUSED|403/.test(answer)
+    ? /login|authentication/i.test(answer) || code === ""
       ? [`refuses user ${user}`, "check user name and password in the URL"]
-      : [`user ${user} lacks permissions in vhost ${vhost}: ${said}`, "grant it configure, write and read on ^cmc\\."]
-    : /NOT_ALLOWED|530|ConnectionOpenOk/.test(said)
+      : [`user ${user} lacks permissions in vhost ${vhost}: ${answer}`, "grant it configure, write and read on ^cmc\\."]
+    : /NOT_ALLOWED|530|ConnectionOpenOk/.test(answer)
       ? [`has no vhost ${vhost}, or user ${user} has no access to it`, "check the vhost at the end of the URL"]
-      : [`can't be reached at ${host}: ${said || code}`, "check that it runs and that this is its AMQP port"];
+      : [`can't be reached at ${host}: ${answer || code}`, "check that it runs and that this is its AMQP port"];
   return new UserError(maskPassword(url), message, remedy, { cause: error });
 }

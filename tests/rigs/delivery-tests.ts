@@ -128,13 +128,13 @@ export class DeliveryTest {
 
   /** Names of notifications. */
   toldNames(): string[] {
-    return this.#told().map(({ name }) => name);
+    return this.#notifications().map(({ name }) => name);
   }
 
   /** Contents of notifications by name. */
   notifications(): Map<string, string> {
     return new Map(
-      this.#told().map(({ name, parentPath }) => [name, readFileSync(path.join(parentPath, name), "utf8")]),
+      this.#notifications().map(({ name, parentPath }) => [name, readFileSync(path.join(parentPath, name), "utf8")]),
     );
   }
 
@@ -142,11 +142,11 @@ export class DeliveryTest {
   aside(): Record<string, string> {
     const folder = path.join(this.folder, "txq/.aside");
     const notes = readdirSync(folder).filter((name) => name.endsWith(".json"));
-    const told = notes.map((name) => JSON.parse(readFileSync(path.join(folder, name), "utf8")));
-    return Object.fromEntries(told.map(({ name, reason }) => [name, reason]));
+    const failures = notes.map((name) => JSON.parse(readFileSync(path.join(folder, name), "utf8")));
+    return Object.fromEntries(failures.map(({ name, reason }) => [name, reason]));
   }
 
-  #told() {
+  #notifications() {
     const entries = readdirSync(path.join(this.folder, "notify"), { recursive: true, withFileTypes: true });
     return entries.filter((entry) => entry.isFile() && !entry.name.startsWith("."));
   }

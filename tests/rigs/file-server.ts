@@ -38,7 +38,7 @@ export class FileServer {
   readonly #options: FileServerOptions;
   readonly #folder: string;
   #process: ChildProcess | undefined;
-  #said = "";
+  #output = "";
 
   private constructor(options: FileServerOptions, port: number, folder: string) {
     this.#options = options;
@@ -69,8 +69,8 @@ export class FileServer {
 
   /** The key's fingerprint, as ssh-keygen prints it. */
   get fingerprint(): string {
-    const said = execFileSync("ssh-keygen", ["-lf", path.join(this.#folder, "host.pub")], { encoding: "utf8" });
-    return said.split(" ")[1] ?? "";
+    const printed = execFileSync("ssh-keygen", ["-lf", path.join(this.#folder, "host.pub")], { encoding: "utf8" });
+    return printed.split(" ")[1] ?? "";
   }
 
   /** Path in this process of a path below the user's login. */
@@ -96,14 +96,14 @@ export class FileServer {
     const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
-        this.#said = (this.#said + text).slice(-4000);
+        this.#output = (this.#output + text).slice(-4000);
       });
     }
     this.#process = child;
     const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
     const asked = async () => ((await takesConnections(this.port)) ? "answers" : hasEnded() && "has exited");
     if ((await poll(asked, { everyMs: probeIntervalMs, withinMs: bootTimeoutMs })) !== "answers")
-      throw new Error(`the file server didn't start: ${this.#said}`);
+      throw new Error(`the file server didn't start: ${this.#output}`);
   }
 
   /** SIGKILL to it and all its sessions, as in a power cut. Resolves when the last of them is dead. */
@@ -111,10 +111,10 @@ export class FileServer {
     const child = this.#process;
     this.#process = undefined;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
+    const exited = once(child, "exit");
     const first = firstInside(child);
     child.kill("SIGKILL");
-    await ended;
+    await exited;
     // The kernel kills it with its parent, and it exits after all others in its namespace.
     await poll(() => first === undefined || !isAlive(first), { everyMs: probeIntervalMs });
   }

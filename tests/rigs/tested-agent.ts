@@ -29,7 +29,7 @@ export class TestedAgent {
   readonly lines: LogLine[] = [];
   readonly #options: TestedAgentOptions;
   readonly #child: ChildProcess;
-  readonly #ended: Promise<unknown[]>;
+  readonly #exited: Promise<unknown[]>;
   #hasEnded = false;
   #line = Promise.withResolvers<void>();
 
@@ -44,7 +44,7 @@ export class TestedAgent {
       stdio: ["ignore", "pipe", "inherit"],
     });
     // Not "exit": the last output may still be in the pipe then.
-    this.#ended = once(this.#child, "close");
+    this.#exited = once(this.#child, "close");
     // Splits only at newlines. readline also splits at U+2028, which may be in a file's name.
     let rest = "";
     this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -54,7 +54,7 @@ export class TestedAgent {
     });
     this.#child.once("close", () => {
       this.#hasEnded = true;
-      this.#tell();
+      this.#notify();
     });
   }
 
@@ -99,19 +99,19 @@ export class TestedAgent {
 
   /** Resolves to exit code and signal. */
   get exited(): Promise<unknown[]> {
-    return this.#ended;
+    return this.#exited;
   }
 
   /** SIGKILL; resolves when it is dead. */
   async kill(): Promise<void> {
     if (!this.#hasEnded) this.#child.kill("SIGKILL");
-    await this.#ended;
+    await this.#exited;
   }
 
   /** SIGTERM; resolves to exit code and signal. */
   async end(): Promise<unknown[]> {
     this.#child.kill("SIGTERM");
-    return this.#ended;
+    return this.#exited;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -140,10 +140,10 @@ export class TestedAgent {
     } catch {
       this.lines.push({ msg: text });
     }
-    this.#tell();
+    this.#notify();
   }
 
-  #tell(): void {
+  #notify(): void {
     this.#line.resolve();
     this.#line = Promise.withResolvers();
   }

@@ -64,9 +64,9 @@ async function download(folder: string): Promise<void> {
       await run("apt-get", [...lists, "-q", "download", ...packages], options);
     });
   } catch (error) {
-    const said = (error as { stderr?: string }).stderr?.trim().split("\n").at(-1);
+    const output = (error as { stderr?: string }).stderr?.trim().split("\n").at(-1);
     const remedy = "check apt's sources, or install it: apt-get install vsftpd";
-    throw new UserError("vsftpd", `its packages can't be downloaded: ${said ?? String(error)}`, remedy, {
+    throw new UserError("vsftpd", `its packages can't be downloaded: ${output ?? String(error)}`, remedy, {
       cause: error,
     });
   }

@@ -95,14 +95,14 @@ function start(args: readonly string[] = [], program = path.join(checkout, "warr
   const env = { PATH: path.join(folder, "bin") };
   const child = spawn("/bin/sh", [program, ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   started.push(child);
-  const said = { stdout: "", stderr: "" };
+  const printed = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => {
-      said[name] += text;
+      printed[name] += text;
     });
   }
-  const result: Promise<Result> = once(child, "close").then(([code]) => ({ code, ...said }));
-  return { child, said, result };
+  const result: Promise<Result> = once(child, "close").then(([code]) => ({ code, ...printed }));
+  return { child, printed, result };
 }
 
 const run = (...args: string[]) => start(args).result;
@@ -203,8 +203,8 @@ test("two starts at once install once: the second reports that it waits", async 
   const first = start();
   await until(() => installs() === 1);
   const second = start();
-  await until(() => second.said.stderr !== "");
-  expect(second.said.stderr).toBe("warren: another start is bringing the dependencies: waiting for it\n");
+  await until(() => second.printed.stderr !== "");
+  expect(second.printed.stderr).toBe("warren: another start is bringing the dependencies: waiting for it\n");
   writeFileSync(path.join(folder, "go-on"), "");
   expect((await first.result).code).toBe(0);
   expect((await second.result).code).toBe(0);

@@ -77,6 +77,6 @@ test("a starter runs its bundle with the project's Node, for any characters in t
   writeFileSync(bundle, "console.log(process.version, ...process.argv.slice(2));");
   const program = path.join(folder, "plugin");
   await writeStarter(program, bundle);
-  const said = execFileSync(program, ["127.0.0.1:1", "two words"], { encoding: "utf8" });
-  expect(said).toBe(`${process.version} 127.0.0.1:1 two words\n`);
+  const printed = execFileSync(program, ["127.0.0.1:1", "two words"], { encoding: "utf8" });
+  expect(printed).toBe(`${process.version} 127.0.0.1:1 two words\n`);
 });

@@ -12,8 +12,8 @@ test.each([
   ["v4.0.0", false],
   ["v2.300.0", false],
   ["nonsense", false],
-])("an engine that reports %j fits 3.259.0: %s", (said, fits) => {
-  expect(satisfies(parseVersion(said), [3, 259, 0])).toBe(fits);
+])("an engine that reports %j fits 3.259.0: %s", (printed, fits) => {
+  expect(satisfies(parseVersion(printed), [3, 259, 0])).toBe(fits);
 });
 
 test("Go's version format is parsed", () => {
