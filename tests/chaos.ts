@@ -56,6 +56,7 @@ after the other. Then counts every product: each must have arrived exactly once.
 all evidence. Ctrl-C heals the current fault, then counts.
 Exit code 0: nothing lost or repeated, and the system recovered from every fault; 1: otherwise; 130: Ctrl-C.
 
+Examples:
   ./warren chaos -s lab4                            every fault once
   ./warren chaos --faults partition,link-cut --rounds 20
   ./warren chaos --hours 8 --json chaos.json

@@ -37,5 +37,6 @@ All files are on the disk of TMPDIR. Don't use the machine meanwhile. Needs root
 
 Exit code: 0 measured, 1 something failed, 2 wrong options, 130 Ctrl-C.
 
-Example:
+Examples:
+  ./warren bench deliver
   ./warren bench deliver --rounds 9 --json deliver.json`;

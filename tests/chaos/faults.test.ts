@@ -4,7 +4,7 @@ import type { PlannedRound } from "./plan.ts";
 import type { Scene } from "./scene.ts";
 
 const targets: Targets = { holder: "bunny1", others: ["bunny2", "bunny3"], other: "bunny3" };
-const round: PlannedRound = { number: 1, fault: "", quietMs: 0, holdMs: 0, other: 1, luck: 1 };
+const round: PlannedRound = { number: 1, fault: "", quietMs: 0, holdMs: 0, other: 1, draw: 1 };
 const struckMs = 1_795_570_847_129;
 
 /** A lab that only records commands. */
@@ -58,6 +58,6 @@ it("the broker's memory limit is set without a second shell, and is reset to the
 it("the plug of the holder or of another member is pulled, as the plan has drawn", () => {
   const { scene } = writtenDown();
   const fault = faults.find(({ name }) => name === "hosts-rebooted");
-  expect(fault?.hosts(targets, { ...round, luck: 2 }, scene)).toEqual(["bunny1"]);
-  expect(fault?.hosts(targets, { ...round, luck: 3 }, scene)).toEqual(["bunny3"]);
+  expect(fault?.hosts(targets, { ...round, draw: 2 }, scene)).toEqual(["bunny1"]);
+  expect(fault?.hosts(targets, { ...round, draw: 3 }, scene)).toEqual(["bunny3"]);
 });

@@ -171,7 +171,7 @@ export const faults: readonly Fault[] = [
     expectation: "only slower",
     holdMs: [3000, 8000],
     hosts: holder,
-    inject: ({ lab }, [host = ""], { luck }) => loseOnLine(lab, host, luck),
+    inject: ({ lab }, [host = ""], { draw }) => loseOnLine(lab, host, draw),
     heal: healCable,
   },
   {
@@ -201,7 +201,7 @@ export const faults: readonly Fault[] = [
     summary: "the host with the virtual IP, or another member, loses power; later it boots",
     expectation: "the others serve meanwhile",
     holdMs: [500, 2000],
-    hosts: (targets, { luck }) => [luck % 2 === 0 ? targets.holder : targets.other],
+    hosts: (targets, { draw }) => [draw % 2 === 0 ? targets.holder : targets.other],
   }),
   unplugged({
     name: "both-rebooted",

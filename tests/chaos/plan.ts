@@ -17,13 +17,13 @@ export interface PlannedRound {
   readonly holdMs: number;
   /** Selects one of the other members, for faults of one: an index, modulo their number. */
   readonly other: number;
-  /** Random number from 0 to 1 for other choices of a fault. */
-  readonly luck: number;
+  /** Random integer for other choices of a fault. */
+  readonly draw: number;
 }
 
 const quietMs = [300, 1500] as const;
 const otherChoices = 60;
-const luckChoices = 1000;
+const drawsBelow = 1000;
 
 /**
  * The endless rounds of a run: shuffled decks, each with every fault once. The same seed and faults give the same rounds, however many are
@@ -40,7 +40,7 @@ export function* planRounds(seed: number, faults: readonly Drawable[]): Generato
         quietMs: between(quietMs, random),
         holdMs: between(fault.holdMs, random),
         other: random.below(otherChoices),
-        luck: random.below(luckChoices),
+        draw: random.below(drawsBelow),
       };
       number += 1;
     }

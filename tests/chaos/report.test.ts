@@ -49,7 +49,7 @@ it("the table has medians with their limits, faults not injected, and the eviden
 });
 
 it("the evidence starts with the rounds", () => {
-  expect(formatEvidence(resultOf())).toMatch(/^round 1: broker-killed on bunny1: held 0\.01 s; takeover 0\.90 s/);
+  expect(formatEvidence(resultOf())).toMatch(/^round 1: broker-killed on bunny1: lasted 0\.01 s; takeover 0\.90 s/);
   expect(formatEvidence(resultOf())).toContain("as expected");
 });
 

@@ -141,7 +141,7 @@ export function describeRound(round: RoundRecord): string {
   const { number, fault, hosts, takeOverMs, steps, pauseMs, faultMs, healMs, recoveredMs, notes, missing } = round;
   const seconds = (ms: number | undefined) => (ms === undefined ? "none" : `${(ms / 1000).toFixed(2)} s`);
   const parts = [
-    `held ${seconds(healMs - faultMs)}`,
+    `lasted ${seconds(healMs - faultMs)}`,
     `takeover ${seconds(takeOverMs)}${steps ? ` (${describeSteps(steps)})` : ""}`,
     `longest pause ${seconds(pauseMs)}`,
     missing === undefined ? `recovered ${seconds(recoveredMs - healMs)} later` : `FAILED: ${missing}`,

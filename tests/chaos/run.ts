@@ -14,7 +14,7 @@ import { planRounds } from "./plan.ts";
 import { runMark } from "./products.ts";
 import { describeRound } from "./report.ts";
 import { makeRound } from "./round.ts";
-import { onlooker, type Scene, tapPlace } from "./scene.ts";
+import { type Scene, tapPlace, tapUser } from "./scene.ts";
 import { openChaosTap, removeTapQueue, tapQueue } from "./tap.ts";
 import { startTraffic } from "./traffic.ts";
 
@@ -104,7 +104,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     clearInterval(progress);
     await Promise.all([deliveries.stop(), tap.close()]);
     await removeTapQueue(
-      brokerUrl(scene.config, onlooker(scene.config).user),
+      brokerUrl(scene.config, tapUser(scene.config).user),
       (await brokerTrust(scene.lab, scene.config)).ca,
     ).catch((error: Error) => say(`can't delete the tap's queue ${tapQueue}: ${error.message}`));
   }

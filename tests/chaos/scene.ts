@@ -79,7 +79,7 @@ export function closeScene({ management }: Scene): void {
 }
 
 /** The tap's user. Not one of the agents': their passwords may change while it listens. */
-export function onlooker(config: StackConfig): { readonly user: string; readonly password: string } {
+export function tapUser(config: StackConfig): { readonly user: string; readonly password: string } {
   const user = config.brokers[config.announcements.broker]?.administrator ?? "";
   return { user, password: passwordOf(config, user) };
 }
@@ -91,7 +91,7 @@ export function tapPlace({ lab, config, members }: Scene): Omit<ChaosTapOptions,
   const quorum = broker && traitsOf(broker.series).replication === "quorum" && broker.members.length > 1;
   return {
     members: members.map((host) => `${secure ? tlsScheme : ""}${config.hosts[host]?.address ?? host}:${port}`),
-    ...onlooker(config),
+    ...tapUser(config),
     caFile: secure ? operatorCaPath(lab) : undefined,
     queueType: quorum ? "quorum" : "classic",
     exchange: config.announcements.exchange,

@@ -84,11 +84,11 @@ export const moveAddress = (scene: Scene, hosts: Hosts): Promise<Injected> =>
 export const releaseAddress = (scene: Scene, hosts: Hosts): Promise<unknown> =>
   strike(scene, hosts, run(standBackProgram, "no"));
 
-/** @param luck determines the loss and the delay */
-export async function loseOnLine(lab: string, host: string, luck: number): Promise<Injected> {
+/** @param draw determines the loss and the delay */
+export async function loseOnLine(lab: string, host: string, draw: number): Promise<Injected> {
   const atMs = Date.now();
-  const lossPercent = lossPercents[luck % lossPercents.length] ?? 10;
-  const delayMs = delaysMs[luck % delaysMs.length] ?? 100;
+  const lossPercent = lossPercents[draw % lossPercents.length] ?? 10;
+  const delayMs = delaysMs[draw % delaysMs.length] ?? 100;
   try {
     await netem(lab, host, { lossPercent, delayMs });
     return { atMs, notes: [`${lossPercent} % lost, delay ${delayMs} ms`] };

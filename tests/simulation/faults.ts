@@ -50,7 +50,7 @@ export const faults: readonly Action[] = [
       const line = broker.consumers[queueNumber.input]?.[0];
       // During an alarm a channel's publishes wait unread for longer than any confirm: not modelled, see simulation.test.ts.
       if (!line || line.cut === "wire" || broker.blocked) return false;
-      // If no other consumer waits, the queue returns to this one: both keep working.
+      // A suspicion has an effect only if another consumer waits, so let both hosts believe that they hold the address.
       for (const host of hosts) {
         if (!host.core || host.input === line) continue;
         host.connect();
@@ -62,7 +62,7 @@ export const faults: readonly Action[] = [
       if (line.cut === "") line.cutSinceMs = world.nowMs;
       line.cut = "link";
       while (world.nowMs - line.cutSinceMs < times.suspicionMs) {
-        // A process that hangs for longer than the broker waits is not modelled.
+        // Processes keep running: one that hangs for longer than the broker waits is not modelled.
         world.advance(times.suspicionMs / 10);
         for (const host of hosts) {
           while ((host.input && host.readFrame(host.input)) || (host.ledger && host.readFrame(host.ledger))) {}
