@@ -33,7 +33,7 @@ describe("a host's apt settings from the machine", () => {
   });
 });
 
-it("give sources for the release, its updates and security updates", () => {
+it("a host's apt sources are its release, the updates and the security updates", () => {
   const settings = { options: [], mirror: "http://m/debian", securityMirror: "http://s/debian-security" };
   expect(sourceLines("trixie", settings)).toEqual([
     "deb http://m/debian trixie main",
