@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { seededChoices } from "../../tests/rigs/seeded.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { KilledAgent, TestedAgent } from "../../tests/rigs/tested-agent.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
 import { codecV00 } from "../lib/codec-v00.ts";
@@ -17,12 +18,11 @@ import { inFlightMax } from "../lib/publisher.ts";
 
 const chosen = seededChoices();
 
-// Not proved here: that nothing is lost when the machine loses power, only that nothing is when a process is killed.
+// Not proved here: that nothing is lost when the machine loses power. The tests only kill processes.
 
 const filesCount = 400;
-/** On a machine that does nothing else these are seconds; the limits are for one that does. */
+/** On an idle machine these take seconds; the limits are for a busy one. */
 const waitMs = { timeout: 100_000, interval: 50 };
-vi.setConfig({ testTimeout: 240_000 });
 const log = pino({ level: "silent" });
 let broker: LocalBroker;
 let folder: string;
@@ -30,15 +30,11 @@ let root: string;
 let session: BrokerSession;
 let agents: ChildProcess[] = [];
 let testsCount = 0;
-/** How often each path was announced, and with which size and key last. */
-const heard = new Map<string, { times: number; sizeBytes: number | undefined; routingKey: string }>();
+/** How often each path was announced, and the size and key of its last announcement. */
+const received = new Map<string, { times: number; sizeBytes: number | undefined; routingKey: string }>();
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
-});
-
-afterAll(async () => {
-  await broker?.stop();
+  broker = await sharedBroker();
 });
 
 beforeEach(async () => {
@@ -48,7 +44,7 @@ beforeEach(async () => {
   mkdirSync(root);
   writeFileSync(join(folder, "password"), broker.adminPassword);
   writeFileSync(join(folder, "announcer.json"), JSON.stringify(settings()));
-  heard.clear();
+  received.clear();
   session = openBrokerSession({
     config: brokerConfig.parse(settings().broker),
     log,
@@ -69,7 +65,7 @@ beforeEach(async () => {
       const parsed = codecV00.parse({ body, headers });
       if (!parsed.ok) throw new Error(parsed.reason);
       const { relPath, sizeBytes } = parsed.value;
-      heard.set(relPath, { times: (heard.get(relPath)?.times ?? 0) + 1, sizeBytes, routingKey });
+      received.set(relPath, { times: (received.get(relPath)?.times ?? 0) + 1, sizeBytes, routingKey });
       return "ack";
     },
   });
@@ -82,8 +78,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Each test has its own, and its own exchange: what comes late of one is not the next one's. */
-const queue = () => `heard-${testsCount}`;
+/** Each test has its own queue and exchange, so that late messages of one test don't reach the next. */
+const queue = () => `received-${testsCount}`;
 
 function settings() {
   const hosts = [`127.0.0.1:${broker.amqpPort}`];
@@ -97,7 +93,7 @@ function settings() {
   };
 }
 
-/** An announcer as its own process; resolves when it says that it is ready. */
+/** An announcer in its own process; resolves when it logs that it is ready. */
 async function startAnnouncer(): Promise<ChildProcess> {
   const main = join(import.meta.dirname, "main.ts");
   const agent = spawn(process.execPath, [main, "--config", join(folder, "announcer.json")], {
@@ -108,7 +104,7 @@ async function startAnnouncer(): Promise<ChildProcess> {
   const lines = createInterface({ input: agent.stdout as NodeJS.ReadableStream });
   const ready = Promise.withResolvers<void>();
   lines.on("line", (line) => line.includes('"event":"ready"') && ready.resolve());
-  agent.on("exit", () => ready.reject(new Error("announcer ended before it was ready")));
+  agent.on("exit", () => ready.reject(new Error("announcer exited before it was ready")));
   ready.promise.catch(() => {});
   await ready.promise;
   return agent;
@@ -123,7 +119,7 @@ async function kill(agent: ChildProcess): Promise<void> {
 
 const pathOf = (count: number) => `20150120/RADAR/S${count % 7}/2015012018${count}:URP:S:RADAR:META::2015`;
 
-/** Writes one product as products come: every other one renamed into place, folders made when first needed. */
+/** Writes one product as real writers do: every other one renamed into place, folders made when first needed. */
 function writeProduct(count: number): void {
   const path = join(root, pathOf(count));
   mkdirSync(join(path, ".."), { recursive: true });
@@ -136,12 +132,12 @@ function writeProduct(count: number): void {
   renameSync(`${path}.tmp`, path);
 }
 
-async function expectAllHeard(files = filesCount): Promise<void> {
-  await vi.waitFor(() => expect(heard.size).toBe(files), waitMs);
+async function expectAllReceived(files = filesCount): Promise<void> {
+  await vi.waitFor(() => expect(received.size).toBe(files), waitMs);
   for (let count = 0; count < files; count += 1) {
-    expect(heard.get(`db/${pathOf(count)}`)?.sizeBytes).toBe(count);
+    expect(received.get(`db/${pathOf(count)}`)?.sizeBytes).toBe(count);
   }
-  expect([...heard.keys()].filter((path) => path.endsWith(".tmp"))).toEqual([]);
+  expect([...received.keys()].filter((path) => path.endsWith(".tmp"))).toEqual([]);
 }
 
 /** Writes all products, a few at a time, so that something can happen in the middle. */
@@ -155,15 +151,15 @@ async function writeProducts(inTheMiddle: () => Promise<unknown>): Promise<void>
   await happened;
 }
 
-test("every product is announced once, whole, under the key of its folders, new folders included", async () => {
+test("every product is announced once, complete, with the routing key of its folders, also in new folders", async () => {
   await startAnnouncer();
   await writeProducts(async () => {});
-  await expectAllHeard();
-  expect([...heard.values()].filter(({ times }) => times > 1)).toEqual([]);
-  expect(heard.get(`db/${pathOf(3)}`)?.routingKey).toBe("v00.urp.input.20150120.RADAR.S3");
+  await expectAllReceived();
+  expect([...received.values()].filter(({ times }) => times > 1)).toEqual([]);
+  expect(received.get(`db/${pathOf(3)}`)?.routingKey).toBe("v00.urp.input.20150120.RADAR.S3");
 });
 
-test("killed at random moments over 2,000 files: nothing is lost, and repeats are what was in flight at a kill", async () => {
+test("killed at random moments over 2,000 files: nothing is lost, and only announcements in flight at a kill are repeated", async () => {
   const files = 2000;
   const configFile = join(folder, "announcer.json");
   const begun: TestedAgent[] = [];
@@ -176,37 +172,37 @@ test("killed at random moments over 2,000 files: nothing is lost, and repeats ar
   try {
     for (let count = 0; count < files; count += 1) {
       writeProduct(count);
-      // Half of them while it runs, so that it is killed at work, and half whenever.
+      // Half of the kills hit a running agent, the other half come at any time.
       if (count % 200 === 100) await begun.at(-1)?.logged({ event: "ready" });
       else if (count % 200 === 199) await vi.waitFor(() => expect(killed.kills).toBeGreaterThan(count / 200), waitMs);
       else if (count % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     }
     await killed.end();
-    await expectAllHeard(files);
+    await expectAllReceived(files);
   } finally {
     await killed.end();
     for (const agent of begun) await agent.kill();
   }
-  const repeats = [...heard.values()].filter(({ times }) => times > 1).length;
+  const repeats = [...received.values()].filter(({ times }) => times > 1).length;
   console.info(`announcer killed ${killed.kills} times over ${files} files: 0 lost, ${repeats} repeated`);
-  // Confirmed, and not yet gone from the spool: the dispatcher knows them by their key.
-  // How many that are depends on the disk; no more than may be in flight at once.
+  // Confirmed, but not yet removed from the spool: the dispatcher drops them by their key.
+  // Their number depends on the disk; at most what may be in flight at once.
   expect(repeats).toBeLessThanOrEqual(killed.kills * inFlightMax);
 });
 
-test("a start after a good end announces what arrived meanwhile, and nothing again", async () => {
+test("a start after a clean shutdown announces what arrived meanwhile, and repeats nothing", async () => {
   const first = await startAnnouncer();
   for (let count = 0; count < filesCount / 2; count += 1) writeProduct(count);
-  await vi.waitFor(() => expect(heard.size).toBe(filesCount / 2), waitMs);
+  await vi.waitFor(() => expect(received.size).toBe(filesCount / 2), waitMs);
   first.kill("SIGTERM");
   expect(await once(first, "exit")).toEqual([0, null]);
   for (let count = filesCount / 2; count < filesCount; count += 1) writeProduct(count);
   await startAnnouncer();
-  await expectAllHeard();
-  expect([...heard.values()].filter(({ times }) => times > 1)).toEqual([]);
+  await expectAllReceived();
+  expect([...received.values()].filter(({ times }) => times > 1)).toEqual([]);
 });
 
-test("with the broker killed in the middle announcements wait on disk, also over a kill of the announcer", async () => {
+test("while the broker is down announcements wait on disk, even if the announcer is killed too", async () => {
   const first = await startAnnouncer();
   await writeProducts(async () => {
     await broker.keepDeclared();
@@ -215,5 +211,5 @@ test("with the broker killed in the middle announcements wait on disk, also over
   await kill(first);
   await startAnnouncer();
   await broker.start();
-  await expectAllHeard();
+  await expectAllReceived();
 });

@@ -11,7 +11,7 @@ import { type Config, configSchema } from "./config.ts";
 const log = pino({ level: "silent" });
 
 vi.setConfig({ testTimeout: 60_000 });
-/** Milliseconds on a machine that does nothing else; the limit is for one that does. */
+/** Milliseconds on an idle machine; the limit is for a busy one. */
 const waitFor = (check: () => void) => vi.waitFor(check, { timeout: 50_000, interval: 20 });
 
 const config = configSchema.parse({
@@ -78,7 +78,7 @@ function arrange(settings: Partial<Config> = {}, more: Partial<AnnouncerPorts> =
   return { announcer, files, put, published, log };
 }
 
-test("arrivals are announced in order, each state of a file once", async () => {
+test("arrivals are announced in order, and each state of a file once", async () => {
   const { announcer, put, published } = arrange();
   for (const path of ["b", "a", "c"]) {
     put(path);
@@ -92,7 +92,7 @@ test("arrivals are announced in order, each state of a file once", async () => {
   expect(published).toEqual(["b", "a", "c", "a"]);
 });
 
-test("a file that is gone, in work, or just made is not announced; a link is", async () => {
+test("a missing, unfinished or just created file is not announced; a hard link is", async () => {
   const { announcer, put, published } = arrange();
   put("x.tmp");
   put("made");
@@ -104,7 +104,7 @@ test("a file that is gone, in work, or just made is not announced; a link is", a
   expect(published).toEqual(["linked"]);
 });
 
-test("without room in the spool everything waits, then goes out in its order", async () => {
+test("while the spool is full everything waits, and is then announced in order", async () => {
   let room = false;
   const sent: string[] = [];
   const { announcer, put, log } = arrange(
@@ -125,7 +125,7 @@ test("without room in the spool everything waits, then goes out in its order", a
   await waitFor(() => expect(sent).toEqual(["a", "b", "c", "d"]));
 });
 
-test("a product that can't be said is rejected once, also when the tree is looked through again", async () => {
+test("a product that can't be announced is rejected once, even if the tree is scanned again", async () => {
   const { announcer, put, log, published } = arrange();
   const path = `${"x".repeat(250)}/p`;
   put(path, 1, 1000);
@@ -135,7 +135,7 @@ test("a product that can't be said is rejected once, also when the tree is looke
   expect(published).toEqual([]);
 });
 
-test("after a gap what changed within the window and was not announced is announced, the rest is not", async () => {
+test("after a gap, files that changed within the rescan window and are not announced yet are announced, others are not", async () => {
   const { announcer, put, published, log } = arrange({ rescanWindowSeconds: 10 });
   put("known", 1, 5000);
   announcer.arrived("known", "closed");
@@ -146,14 +146,14 @@ test("after a gap what changed within the window and was not announced is announ
   expect(published).toEqual(["known", "missed"]);
 });
 
-test("in a new folder everything is announced, however old: it may have been moved in", async () => {
+test("every file in a new folder is announced, however old: it may have been moved in", async () => {
   const { announcer, put, published } = arrange({ rescanWindowSeconds: 10 });
   put("folder/ancient", 1, 1_000_000);
   announcer.appeared("folder");
   await waitFor(() => expect(published).toEqual(["folder/ancient"]));
 });
 
-test("a found file that is still growing waits for its closing", async () => {
+test("a scanned file that is still growing waits for its close event", async () => {
   const { announcer, put, published, log } = arrange({ settleMs: 1500 });
   put("growing", 1);
   put("resting", 1);
@@ -166,7 +166,7 @@ test("a found file that is still growing waits for its closing", async () => {
   expect(published).toEqual(["resting", "growing"]);
 });
 
-test("beyond arrivalsMax nothing is kept in memory, but the tree is looked through once there is room", async () => {
+test("beyond arrivalsMax arrivals are dropped, and the tree is scanned once there is room", async () => {
   const { announcer, put, published } = arrange({ arrivalsMax: 2, inFlightMax: 1 });
   for (const path of ["a", "b", "c"]) {
     put(path, 1, 1000);
@@ -175,7 +175,7 @@ test("beyond arrivalsMax nothing is kept in memory, but the tree is looked throu
   await waitFor(() => expect(published).toEqual(["a", "b", "c"]));
 });
 
-test("what was passed over is found after any time: the window is counted from then", async () => {
+test("dropped arrivals are found after any time: the rescan window counts from the first one", async () => {
   const broker = Promise.withResolvers<void>();
   let laterMs = 0;
   const { announcer, put, log } = arrange(
@@ -191,7 +191,7 @@ test("what was passed over is found after any time: the window is counted from t
   await waitFor(() => expect(log).toContain("announced c (found)"));
 });
 
-test("a file that can't be looked at is told, and the others go on", async () => {
+test("a file that can't be inspected is reported, and the others are announced", async () => {
   const { announcer, put, published, log, files } = arrange(
     {},
     {
@@ -208,7 +208,7 @@ test("a file that can't be looked at is told, and the others go on", async () =>
   expect(published).toEqual(["b"]);
 });
 
-test("stopping waits for what is under way and takes no more", async () => {
+test("stopping waits for announcements in flight and accepts no more arrivals", async () => {
   const release = Promise.withResolvers<void>();
   const { announcer, put, log } = arrange({}, { publish: () => release.promise });
   put("a");

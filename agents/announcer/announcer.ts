@@ -8,57 +8,58 @@ import type { Arrival, TreeWatchHandlers } from "../lib/tree-watch.ts";
 import type { Config } from "./config.ts";
 import { composeAnnouncement, type OutgoingAnnouncement } from "./product.ts";
 
-/** The world as the announcer needs it. */
+/** What the announcer needs from outside. */
 export interface AnnouncerPorts {
-  /** See `look` in `tree.ts`; below the root. */
+  /** See `inspectOrLog` in `tree.ts`. Paths are relative to the root. */
   readonly look: (path: string) => PathState;
   readonly scan: (start: string, rules: ScanRules) => Promise<Scan>;
-  /** Resolves when the announcement is safe: it will be published, whatever happens. Rejects where there is no room. */
+  /** Resolves when the announcement is safe on disk: it will be published whatever happens. Rejects if there is no room. */
   readonly publish: (announcement: OutgoingAnnouncement) => Promise<void>;
-  /** Whether these folders, just scanned, are watched; where not, the watch repairs itself and reports a gap. */
+  /** Whether these folders, just scanned, are watched. If not, the watch repairs itself and reports a gap. */
   readonly covers: (folders: Scan["folders"]) => boolean;
   readonly journal: TreeJournal;
   readonly now: () => number;
   readonly events: AnnouncerEvents;
 }
 
-/** What happens, for the log and the metrics. */
+/** For the log and the metrics. */
 export interface AnnouncerEvents {
-  /** `latencyMs` from the file's last change; undefined where it was found by looking, perhaps long after. */
+  /** `latencyMs` since the file's last change; undefined if a scan found it, perhaps long after. */
   announced(path: string, latencyMs: number | undefined): void;
   rejected(path: string, reason: string): void;
-  /** Announcing stands still and is tried again. */
+  /** Announcing is paused and will be retried. */
   waiting(error: Error): void;
-  /** Neither a file nor a folder, or behind a link: never announced. */
+  /** Neither a file nor a folder, or behind a symbolic link: never announced. */
   irregular(path: string): void;
-  /** Looked through a new folder, or, for a reason, the whole tree. */
+  /** A new folder was scanned, or, if there is a reason, the whole tree. */
   scanned(reason: string | undefined, counts: ScannedCounts): void;
   unreadable(folder: string, reason: string): void;
   trouble(error: Error): void;
   recovered(): void;
 }
 
-type Piece = { readonly path: string; readonly how: Arrival | "found" };
+type Item = { readonly path: string; readonly how: Arrival | "found" };
 
 const retryDelayMs = 1_000;
 
 /**
- * Takes arrivals in order and announces each product as it is at that moment; what was announced as it is now, it passes
- * over. A whole tree is looked through after every gap in the watch, so nothing depends on having seen every event.
+ * Announces arrivals in order, each product in its current state. It skips a state that is already announced. After every
+ * gap in the watch it scans the whole tree, so it doesn't depend on seeing every event.
  */
 export class Announcer implements TreeWatchHandlers {
   readonly #config: Config;
   readonly #ports: AnnouncerPorts;
   readonly #wanted: ReturnType<typeof wantedPaths>;
   readonly #stopping = new AbortController();
-  #queue: Piece[] = [];
-  #taken = 0;
+  #queue: Item[] = [];
+  /** Items at the front of the queue that are done with. */
+  #consumed = 0;
   readonly #inFlight = new Map<string, FileFacts>();
   readonly #settling = new Map<string, NodeJS.Timeout>();
   #held = false;
-  /** Pieces given back since `#held`, at the front of the queue, in their old order. */
-  #givenBack = 0;
-  /** When arrivals began to be passed over; undefined while all are taken. */
+  /** Items requeued since `#held`, at the front of the queue, in their original order. */
+  #requeued = 0;
+  /** When the first arrival was dropped; undefined while all are accepted. */
   #overflowedSinceMs: number | undefined;
   readonly #scans: TreeScans;
 
@@ -73,9 +74,9 @@ export class Announcer implements TreeWatchHandlers {
     });
   }
 
-  /** Arrivals not announced yet. */
+  /** Arrivals that are not announced yet. */
   get waiting(): number {
-    return this.#queue.length - this.#taken + this.#inFlight.size;
+    return this.#queue.length - this.#consumed + this.#inFlight.size;
   }
 
   arrived(path: string, how: Arrival | "found"): void {
@@ -98,7 +99,7 @@ export class Announcer implements TreeWatchHandlers {
   }
 
   unspeakable(name: string): void {
-    this.#ports.events.rejected(name, "its name is not UTF-8, so no message or URL can hold it");
+    this.#ports.events.rejected(name, "its name is not valid UTF-8, so no message or URL can contain it");
   }
 
   trouble(error: Error): void {
@@ -109,7 +110,7 @@ export class Announcer implements TreeWatchHandlers {
     this.#ports.events.recovered();
   }
 
-  /** Takes no more; resolves when what was under way is settled, or at the deadline. The rest is found at the next start. */
+  /** Accepts no more arrivals. Resolves when those in flight are settled, or at the deadline. The next start finds the rest. */
   async stop(deadline: AbortSignal): Promise<void> {
     this.#stopping.abort();
     for (const timer of this.#settling.values()) clearTimeout(timer);
@@ -118,35 +119,35 @@ export class Announcer implements TreeWatchHandlers {
   }
 
   #pump(): void {
-    while (!this.#held && this.#taken < this.#queue.length && this.#inFlight.size < this.#config.inFlightMax) {
-      const piece = this.#queue[this.#taken];
-      if (!piece) break;
-      this.#taken += 1;
-      this.#announce(piece);
+    while (!this.#held && this.#consumed < this.#queue.length && this.#inFlight.size < this.#config.inFlightMax) {
+      const item = this.#queue[this.#consumed];
+      if (!item) break;
+      this.#consumed += 1;
+      this.#announce(item);
     }
-    if (this.#taken === this.#queue.length) {
+    if (this.#consumed === this.#queue.length) {
       this.#queue = [];
-      this.#taken = 0;
+      this.#consumed = 0;
       const sinceMs = this.#overflowedSinceMs;
       if (sinceMs !== undefined) {
         this.#overflowedSinceMs = undefined;
-        // With a broker that was away for long, what was passed over first is older than the window by now.
+        // After a long broker outage the first dropped arrival may be older than the rescan window.
         this.gap(`more than ${this.#config.arrivalsMax} arrivals waited`, sinceMs);
       }
-    } else if (this.#taken > 10_000) {
-      // Taking from the front of a long array one by one would move all the rest each time.
-      this.#queue = this.#queue.slice(this.#taken);
-      this.#taken = 0;
+    } else if (this.#consumed > 10_000) {
+      // Shifting a long array item by item would move the rest each time.
+      this.#queue = this.#queue.slice(this.#consumed);
+      this.#consumed = 0;
     }
   }
 
-  #announce(piece: Piece): void {
-    const { path, how } = piece;
+  #announce(item: Item): void {
+    const { path, how } = item;
     const facts = inspectOrLog(path, this.#ports);
     if (!facts || !isComplete(how, facts) || this.#isKnown(path, facts)) return;
     const announcement = composeAnnouncement(path, facts.size, this.#config);
     if (!announcement.ok) {
-      // Remembered like an announced one: a rescan has nothing new to say about it.
+      // Remembered like an announced product, so that a rescan doesn't report it again.
       this.#ports.journal.add(path, facts);
       this.#ports.events.rejected(path, announcement.reason);
       return;
@@ -161,7 +162,7 @@ export class Announcer implements TreeWatchHandlers {
       },
       (error: Error) => {
         this.#settled(path, facts);
-        void this.#hold(piece, error);
+        void this.#hold(item, error);
       },
     );
   }
@@ -175,26 +176,26 @@ export class Announcer implements TreeWatchHandlers {
     if (this.#inFlight.get(path) === facts) this.#inFlight.delete(path);
   }
 
-  /** No room for an announcement: it goes back to the front, and everything waits. */
-  async #hold(piece: Piece, error: Error): Promise<void> {
-    this.#queue.splice(this.#taken + this.#givenBack, 0, piece);
-    this.#givenBack += 1;
+  /** There is no room for an announcement: it goes back to the front of the queue, and everything waits. */
+  async #hold(item: Item, error: Error): Promise<void> {
+    this.#queue.splice(this.#consumed + this.#requeued, 0, item);
+    this.#requeued += 1;
     if (this.#held) return;
     this.#held = true;
     this.#ports.events.waiting(error);
     try {
       await delay(retryDelayMs, undefined, { signal: this.#stopping.signal });
     } catch {
-      return; // Stopping: the file is found at the next start.
+      return; // Stopping: the next start finds the file.
     }
     this.#held = false;
-    this.#givenBack = 0;
+    this.#requeued = 0;
     this.#pump();
   }
 
   async #scanOnce({ folder, gap }: ScanTask): Promise<void> {
     const { events, scan, covers, now } = this.#ports;
-    // What a scan of the whole tree must not cover is a new folder: its files may be older than the window.
+    // In a new folder every file counts: it may have been moved in and be older than the rescan window.
     const changedSinceMs = gap ? gap.sinceMs - this.#config.rescanWindowSeconds * 1000 : 0;
     const found = await scan(folder, { wanted: (path) => this.#wanted.folder(path), changedSinceMs });
     if (this.#stopping.signal.aborted) return;
@@ -213,7 +214,7 @@ export class Announcer implements TreeWatchHandlers {
     covers(found.folders);
   }
 
-  /** Changed meanwhile means being written: the folder is watched by now, so the file's closing will be told. */
+  /** A file that changed meanwhile is being written. Its folder is watched by now, so its close event will come. */
   #settle(path: string, facts: FileFacts, waitMs: number): void {
     clearTimeout(this.#settling.get(path));
     const timer = setTimeout(() => {

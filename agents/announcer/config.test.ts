@@ -5,14 +5,14 @@ import { configSchema } from "./config.ts";
 
 const file = join(import.meta.dirname, "example.json");
 
-test("the example is a config, and says nothing but the defaults of what has one", async () => {
+test("the example is a valid config, and repeats the defaults", async () => {
   const example = await loadConfig(configSchema, file, {});
   expect(example.broker.passwordFile).toBe(join(import.meta.dirname, "broker-password"));
   const { broker, metrics, rootDirectory, baseUrl } = example;
   expect(configSchema.parse({ broker, metrics, rootDirectory, baseUrl })).toEqual(example);
 });
 
-test("every mistake is named at once, with its path", async () => {
+test("all mistakes are reported at once, each with its path", async () => {
   const parsed = configSchema.safeParse({
     broker: { hosts: ["b"], user: "u", passwordFile: "p" },
     metrics: { port: 1 },

@@ -14,7 +14,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Runs the agent until it ends by itself, in a user name space where `limit` is set. No broker listens. */
+/** Runs the agent until it exits by itself, in a user namespace in which `limit` was run. There is no broker. */
 function runAnnouncer(settings: object, limit = "true") {
   const config = {
     broker: { hosts: ["127.0.0.1:1"], user: "u", passwordFile: "password" },
@@ -33,26 +33,26 @@ function runAnnouncer(settings: object, limit = "true") {
   return { status, stderr };
 }
 
-test("too few inotify watches end the start with the sysctl to raise", () => {
+test("with too few inotify watches it exits and names the sysctl to raise", () => {
   const { status, stderr } = runAnnouncer({}, "echo 3 >/proc/sys/user/max_inotify_watches");
   expect(stderr).toContain("sysctl -w fs.inotify.max_user_watches=");
   expect(status).toBe(1);
 });
 
-test("no inotify instance left ends the start with the sysctl to raise", () => {
+test("without a free inotify instance it exits and names the sysctl to raise", () => {
   const { status, stderr } = runAnnouncer({}, "echo 0 >/proc/sys/user/max_inotify_instances");
   expect(stderr).toContain("sysctl -w fs.inotify.max_user_instances=");
   expect(status).toBe(1);
 });
 
-test("a missing tree, and one that holds the agent's own files, end the start with a remedy", () => {
+test("with a missing tree, or one that contains the agent's own files, it exits with a remedy", () => {
   expect(runAnnouncer({ rootDirectory: "missing" }).stderr).toContain(`${join(folder, "missing")} is no folder`);
   const { status, stderr } = runAnnouncer({ rootDirectory: "." });
   expect(stderr).toContain("the agent's own files");
   expect(status).toBe(1);
 });
 
-test("a missing inotifywait, and a state folder that is none, end the start with a remedy", () => {
+test("without inotifywait, or with a state folder that is not a folder, it exits with a remedy", () => {
   const missing = runAnnouncer({ inotifywaitCommand: "no-such-command" });
   expect(missing.stderr).toContain("apt-get install inotify-tools");
   expect(missing.status).toBe(1);
@@ -64,7 +64,7 @@ test("a missing inotifywait, and a state folder that is none, end the start with
   expect(status).toBe(1);
 });
 
-test("a wrong config ends with 2 and names the key", () => {
+test("with an invalid config it exits with status 2 and names the key", () => {
   const { status, stderr } = runAnnouncer({ rescanWindow: 1 });
   expect(stderr).toContain("rescanWindow: unknown key");
   expect(status).toBe(2);

@@ -61,14 +61,14 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     await session.close();
     throw error;
   });
-  // Ready without a broker too: from here on nothing is missed, and what arrives is kept in the spool.
+  // Ready even without a broker: from here on no arrival is missed, and the spool keeps the announcements.
   lifeCycle.ready();
   return {
     status: () => ({
       ok: watch.watching && session.state === "ready" && publisher.unroutable === 0,
-      text: `${telemetry.announcedCount} announced, ${spool.count} waiting; ${telemetry.watchTrouble ?? session.description}`,
+      text: `${telemetry.announcedCount} announced, ${spool.count} waiting; ${telemetry.watchProblem ?? session.description}`,
       ...brokerHealth(session.state),
-      fault: telemetry.watchTrouble,
+      fault: telemetry.watchProblem,
       done: telemetry.announcedCount,
       spooled: spool.count,
       oldestWaitingSeconds: waitingSeconds(spool.oldestMs, Date.now()),

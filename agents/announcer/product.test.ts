@@ -10,7 +10,7 @@ const config = configSchema.parse({
 });
 const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META::20150120180902";
 
-test("the source's product is announced with the source's body, header and key", () => {
+test("the original system's product is announced with the original body, header and key", () => {
   const composed = composeAnnouncement(`20150120/RADAR/URP/IWA/${name}`, 498081, config);
   if (!composed.ok) throw new Error(composed.reason);
   expect(composed.value.routingKey).toBe("v00.urp.input.20150120.RADAR.URP.IWA");
@@ -20,13 +20,13 @@ test("the source's product is announced with the source's body, header and key",
   expect(composed.value.message.headers).toEqual({ filename: name });
 });
 
-test("a product of 0 bytes, and one directly in the root, are announced like any other", () => {
+test("an empty product and one directly in the root are announced like any other", () => {
   const composed = composeAnnouncement("x", 0, config);
   expect(composed.ok && composed.value.routingKey).toBe("v00.urp.input");
   expect(composed.ok && composed.value.message.body.toString()).toMatch(/ 0 http:.* db\/x$/);
 });
 
-test("folders too long for a routing key are refused with the reason, counted in bytes", () => {
+test("folders too long for a routing key are rejected with the reason, counted in bytes", () => {
   const composed = composeAnnouncement(`${"é".repeat(125)}/x`, 1, config);
   expect(composed.ok ? "" : composed.reason).toMatch(/topic .* has 264 bytes, at most 254 fit/);
 });

@@ -12,14 +12,14 @@ export interface OutgoingAnnouncement {
   readonly message: WireMessage;
 }
 
-/** What the announcer's journal tells, see `exportTreeJournal`, each product with the key that it was announced under. */
+/** The announcer's journal (see `exportTreeJournal`), each product with the key under which it was announced. */
 export async function* exportAnnounced(file: string): AsyncGenerator<ExportEntry> {
   for await (const entry of exportTreeJournal(file)) yield { ...entry, key: keyOfProductAt(entry.path) };
 }
 
 const keyOfProductAt = (path: string): string => productKey(path.slice(path.lastIndexOf("/") + 1));
 
-/** The announcement of a product of this size; the reason where its path can't be said in one. */
+/** The announcement of a product, or the reason why its path doesn't fit in one. */
 export function composeAnnouncement(
   path: string,
   sizeBytes: number,

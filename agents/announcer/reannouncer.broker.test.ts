@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
 import { brokerConfig } from "../lib/config.ts";
 import { consume } from "../lib/consumer.ts";
@@ -11,8 +12,8 @@ import { openSpool } from "../lib/spool.ts";
 import { openSpooledPublisher } from "../lib/spooled-publisher.ts";
 import { openReannouncer } from "./reannouncer.ts";
 
-// A broker that throws away what it has confirmed is made by purging its queue, and a restarted one by cutting the connection. Not
-// proved here: that a partition's losing side does the same; the chaos lab makes partitions.
+// Purging the queue stands for a broker that discards confirmed messages, and cutting the connection for its restart. Not proved here:
+// that the losing node of a partition does the same; the chaos lab makes partitions.
 
 const count = 500;
 const log = pino({ level: "silent" });
@@ -20,16 +21,15 @@ let broker: LocalBroker;
 let folder: string;
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   folder = mkdtempSync(join(tmpdir(), "warren-again-"));
   writeFileSync(join(folder, "password"), broker.adminPassword);
 });
 afterAll(async () => {
-  await broker?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("all that a broker had confirmed and lost comes again after the new connection, once and marked; the spool stays empty", async () => {
+test("announcements that the broker confirmed and lost come again after the reconnection, once and marked; the spool stays empty", async () => {
   const config = brokerConfig.parse({
     hosts: [`127.0.0.1:${broker.amqpPort}`],
     user: broker.adminUser,
@@ -80,7 +80,7 @@ test("all that a broker had confirmed and lost comes again after the new connect
   await spool.close();
 });
 
-test("where it is turned off nothing is kept", () => {
+test("with reannounceSeconds 0 nothing is kept", () => {
   const session = { on: () => {} } as never;
   const events = { reannouncing: () => {}, reannounced: () => {} };
   expect(openReannouncer({ reannounceSeconds: 0, reannounceMax: 1 }, session, events)).toBeUndefined();

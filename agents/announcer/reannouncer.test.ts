@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { PublishOptions, PublishOutcome } from "../lib/publisher.ts";
 import { Reannouncer } from "./reannouncer.ts";
 
-/** A session in one's hands: each publish waits until `answer` settles it, the oldest first. */
+/** A session under the test's control: each publish waits until `answer` settles it, oldest first. */
 class HandledSession extends EventEmitter {
   readonly state = "ready";
   isWritable = true;
@@ -44,7 +44,7 @@ function arrange(max = 100) {
   return { reannouncer, session, clock, counts, confirm, bodies, reannounced: () => reannounced };
 }
 
-test("what was confirmed lately goes out again after a new connection, in its order and marked; older things do not", async () => {
+test("recently confirmed announcements are published again after a reconnection, in order and marked; older ones are not", async () => {
   const { session, clock, counts, confirm, reannounced } = arrange();
   confirm("old");
   clock.nowMs = 1500;
@@ -58,7 +58,7 @@ test("what was confirmed lately goes out again after a new connection, in its or
   expect(reannounced()).toBe(2);
 });
 
-test("the first connection, and one after which nothing is kept, say nothing", () => {
+test("the first connection, and one without kept announcements, publish nothing", () => {
   const { session, clock, counts, confirm, bodies } = arrange();
   session.emit("ready");
   confirm("a");
@@ -68,7 +68,7 @@ test("the first connection, and one after which nothing is kept, say nothing", (
   expect([counts, bodies()]).toEqual([[], []]);
 });
 
-test("few are under way at a time: the rest of the window is for new announcements", async () => {
+test("few are in flight at a time: the rest of the publish window is for new announcements", async () => {
   const { session, confirm, bodies } = arrange();
   for (let count = 0; count < 50; count += 1) confirm(String(count));
   session.reconnect();
@@ -77,7 +77,7 @@ test("few are under way at a time: the rest of the window is for new announcemen
   expect(bodies()).toHaveLength(10);
 });
 
-test("a connection that goes in the middle ends it; the next begins with all of it, once", async () => {
+test("a connection lost in the middle stops it; the next one starts with the full list, once", async () => {
   const { session, confirm, bodies } = arrange();
   for (let count = 0; count < 30; count += 1) confirm(String(count));
   session.reconnect();
@@ -89,7 +89,7 @@ test("a connection that goes in the middle ends it; the next begins with all of 
   expect(bodies().slice(5)).toEqual(Array.from({ length: 30 }, (_, count) => String(count)));
 });
 
-test("one that the broker refuses is tried again", async () => {
+test("an announcement that the broker refuses is retried", async () => {
   const { session, confirm, bodies, reannounced } = arrange();
   confirm("a");
   session.reconnect();
@@ -99,7 +99,7 @@ test("one that the broker refuses is tried again", async () => {
   expect(reannounced()).toBe(1);
 });
 
-test("at the bound the oldest makes room", () => {
+test("beyond the limit the oldest is dropped", () => {
   const { reannouncer, session, confirm, bodies } = arrange(2);
   for (const body of ["a", "b", "c"]) confirm(body);
   expect(reannouncer.kept).toBe(2);
@@ -107,7 +107,7 @@ test("at the bound the oldest makes room", () => {
   expect(bodies()).toEqual(["b", "c"]);
 });
 
-test("after stop nothing goes out any more", async () => {
+test("after stop nothing is published", async () => {
   const { reannouncer, session, confirm, bodies } = arrange();
   for (let count = 0; count < 30; count += 1) confirm(String(count));
   session.reconnect();
@@ -116,7 +116,7 @@ test("after stop nothing goes out any more", async () => {
   expect(bodies()).toHaveLength(5);
 });
 
-test("the time counts back from the loss, however long there is no broker, and whatever breaks while it is said again", async () => {
+test("the time counts back from the loss, however long the outage, and whatever fails while it publishes again", async () => {
   const { session, clock, counts, confirm } = arrange();
   confirm("a");
   clock.nowMs = 900;
@@ -128,5 +128,5 @@ test("the time counts back from the loss, however long there is no broker, and w
   expect(counts, "not confirmed yet, so not forgotten").toEqual([1, 1]);
   await session.answer("confirmed");
   session.reconnect();
-  expect(counts, "said again, and old by now").toEqual([1, 1]);
+  expect(counts, "published again, and expired by now").toEqual([1, 1]);
 });

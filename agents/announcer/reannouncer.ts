@@ -7,9 +7,9 @@ import type { Config } from "./config.ts";
 
 export interface ReannouncerOptions {
   readonly session: Pick<BrokerSession, "publish" | "state" | "isWritable" | "writable" | "on">;
-  /** How long a confirmed announcement is kept for this. */
+  /** How long a confirmed announcement is kept. */
   readonly keepMs: number;
-  /** Announcements kept; the oldest makes room for the newest. */
+  /** Announcements kept; beyond it the oldest is dropped. */
   readonly max: number;
   readonly nowMs: () => number;
   readonly events: ReannouncerEvents;
@@ -25,30 +25,31 @@ interface Kept {
   readonly confirmedAtMs: number;
 }
 
-/** A few at a time: some hundred a second beside what is announced for the first time, which then waits for nobody in the input queue. */
+/** A few at a time: some hundred a second, so that new announcements don't wait behind them in the input queue. */
 const lanes = 5;
 const retryBackoff = { minMs: 200, maxMs: 10_000 };
 
 /**
- * Announces once more, after each new connection, what was confirmed lately. For brokers that may throw away what they have
- * confirmed: classic mirrored queues after a partition, when the losing side is restarted; its clients lose their connections with
- * that. Marked as said before, so that the dispatcher lets through what it has not, and doubts what it thinks is out.
+ * After each reconnection, publishes recently confirmed announcements again. This is for brokers that may discard confirmed
+ * messages: classic mirrored queues after a partition, when the losing node is restarted and its clients lose their connections.
+ * The announcements are marked as repeats, so that the dispatcher accepts those that it has not seen and treats what it believes
+ * published as unconfirmed.
  *
- * Kept in memory alone: an announcer that was restarted since has nothing to say again.
+ * Kept only in memory: after its own restart an announcer repeats nothing.
  */
 export class Reannouncer {
   readonly #options: ReannouncerOptions;
-  /** The oldest first. */
+  /** Oldest first. */
   readonly #kept = new Set<Kept>();
   #run = new AbortController();
   #wasLost = false;
-  /** Lanes that have not said everything again yet. */
-  #underWay = 0;
+  /** Lanes that are still publishing. */
+  #activeLanes = 0;
 
   constructor(options: ReannouncerOptions) {
     this.#options = options;
     options.session.on("lost", () => {
-      // The time counts back from here, however long it takes until there is a broker again.
+      // `keepMs` counts back from the loss, however long the outage lasts.
       this.#forget();
       this.#wasLost = true;
       this.#run.abort();
@@ -59,12 +60,12 @@ export class Reannouncer {
     });
   }
 
-  /** Announcements that would go out again. */
+  /** Announcements that a reconnection would publish again. */
   get kept(): number {
     return this.#kept.size;
   }
 
-  /** The broker has this one. */
+  /** The broker has confirmed this one. */
   confirmed(message: SpooledMessage): void {
     this.#kept.add({ message, confirmedAtMs: this.#options.nowMs() });
     this.#forget();
@@ -76,8 +77,8 @@ export class Reannouncer {
 
   #forget(): void {
     const { keepMs, max, nowMs } = this.#options;
-    // Nothing gets too old while it can't be said, or is being said.
-    const sinceMs = this.#wasLost || this.#underWay > 0 ? 0 : nowMs() - keepMs;
+    // Nothing expires while there is no connection, or while it is being published again.
+    const sinceMs = this.#wasLost || this.#activeLanes > 0 ? 0 : nowMs() - keepMs;
     for (const kept of this.#kept) {
       if (this.#kept.size <= max && kept.confirmedAtMs >= sinceMs) return;
       this.#kept.delete(kept);
@@ -88,15 +89,15 @@ export class Reannouncer {
     if (this.#kept.size === 0) return;
     this.#options.events.reannouncing(this.#kept.size);
     this.#run = new AbortController();
-    this.#underWay = 0;
+    this.#activeLanes = 0;
     const { signal } = this.#run;
-    // All lanes take from one list. A connection that goes ends them; the next one begins with all of it again.
+    // All lanes consume one list. A lost connection stops them; the next one starts with the full list again.
     const messages = [...this.#kept].map(({ message }) => message).values();
     for (let lane = 0; lane < lanes; lane += 1) {
-      this.#underWay += 1;
+      this.#activeLanes += 1;
       void this.#sendAll(messages, signal).finally(() => {
-        // A run that was broken off is begun anew: until then nothing is forgotten.
-        if (!signal.aborted) this.#underWay -= 1;
+        // An aborted run starts again from scratch: until then nothing is dropped.
+        if (!signal.aborted) this.#activeLanes -= 1;
       });
     }
   }
@@ -127,7 +128,7 @@ export class Reannouncer {
   }
 }
 
-/** None where the config says so. */
+/** Undefined if `reannounceSeconds` is 0. */
 export function openReannouncer(
   { reannounceSeconds, reannounceMax: max }: Pick<Config, "reannounceSeconds" | "reannounceMax">,
   session: ReannouncerOptions["session"],

@@ -4,52 +4,52 @@ import type { Metrics } from "../lib/metrics.ts";
 import type { AnnouncerEvents } from "./announcer.ts";
 import type { ReannouncerEvents } from "./reannouncer.ts";
 
-/** The last rejected products, for `/health`: what, and why. */
+/** A recently rejected product, for `/health`. */
 export interface Rejection {
   readonly path: string;
   readonly reason: string;
 }
 
 export interface Telemetry extends AnnouncerEvents, ReannouncerEvents {
-  /** The broker has the announcement, this long after it was made. */
+  /** The broker confirmed the announcement, this long after it was spooled. */
   confirmed(waitedMs: number): void;
-  /** The broker did not take it; it is sent again. */
+  /** The broker did not confirm it; it will be sent again. */
   refused(outcome: string): void;
   readonly announcedCount: number;
   readonly rejections: readonly Rejection[];
-  /** What keeps the tree from being watched; undefined where nothing does. */
-  readonly watchTrouble: string | undefined;
+  /** Why the tree is not watched; undefined while it is. */
+  readonly watchProblem: string | undefined;
 }
 
 const rejectionsListed = 20;
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
-/** Counts and logs what the announcer does. `spooled` and `waiting` are asked for when the metrics are. */
+/** Counts and logs what the announcer does. `counts` are read at each request for metrics. */
 export function openTelemetry(
   log: Log,
   metrics: Metrics,
   counts: { spooled(): number; waiting(): number; journaled(): number },
 ): Telemetry {
-  const announced = metrics.counter("announced", "products announced: safe in the spool, on their way to the broker");
-  const confirmed = metrics.counter("confirmed", "announcements that the broker has confirmed");
-  const refused = metrics.counter("publish_failures", "attempts to publish that failed, by outcome", ["outcome"]);
-  const rejected = metrics.counter("rejected", "products that can't be announced");
-  const irregular = metrics.counter("irregular", "links, pipes and the like that came into the tree: never announced");
-  const reannounced = metrics.counter("reannounced", "confirmed announcements made again after a new connection");
-  const gaps = metrics.counter("rescans", "times that a folder or the tree was looked through");
-  const found = metrics.counter("found_by_rescan", "products that were found by looking, not by an event");
+  const announced = metrics.counter("announced", "products announced: safe in the spool, to be sent to the broker");
+  const confirmed = metrics.counter("confirmed", "announcements confirmed by the broker");
+  const refused = metrics.counter("publish_failures", "failed attempts to publish, by outcome", ["outcome"]);
+  const rejected = metrics.counter("rejected", "products that could not be announced");
+  const irregular = metrics.counter("irregular", "links, pipes and the like in the tree; never announced");
+  const reannounced = metrics.counter("reannounced", "confirmed announcements published again after a reconnection");
+  const gaps = metrics.counter("rescans", "scans of a new folder or of the tree");
+  const found = metrics.counter("found_by_rescan", "products found by a scan, not by an event");
   const latency = metrics.histogram(
     "announce_latency_seconds",
     "from a product's last change to the spool",
     latencyBuckets,
   );
   const confirmLatency = metrics.histogram("confirm_latency_seconds", "from the spool to the confirm", latencyBuckets);
-  metrics.gauge("spooled", "announcements waiting for their confirm", (gauge) => gauge.set(counts.spooled()));
-  metrics.gauge("arrivals_waiting", "arrivals not announced yet", (gauge) => gauge.set(counts.waiting()));
+  metrics.gauge("spooled", "announcements waiting for a confirm", (gauge) => gauge.set(counts.spooled()));
+  metrics.gauge("arrivals_waiting", "arrivals that are not announced yet", (gauge) => gauge.set(counts.waiting()));
   metrics.gauge("journal_entries", "announced files remembered", (gauge) => gauge.set(counts.journaled()));
   const rejections: Rejection[] = [];
   let announcedCount = 0;
-  let watchTrouble: string | undefined;
+  let watchProblem: string | undefined;
   return {
     get announcedCount() {
       return announcedCount;
@@ -57,8 +57,8 @@ export function openTelemetry(
     get rejections() {
       return rejections;
     },
-    get watchTrouble() {
-      return watchTrouble;
+    get watchProblem() {
+      return watchProblem;
     },
     announced(path, latencyMs) {
       announcedCount += 1;
@@ -74,7 +74,7 @@ export function openTelemetry(
     reannouncing(count) {
       log.warn(
         { count },
-        "connected anew: what was confirmed lately is announced again, in case the broker has lost it",
+        "reconnected: recently confirmed announcements are published again, in case the broker has lost them",
       );
     },
     reannounced() {
@@ -90,27 +90,30 @@ export function openTelemetry(
       log.warn({ path, reason }, "product can't be announced");
     },
     waiting(error) {
-      log.error({ reason: error.message }, "announcing stands still, nothing is lost: trying again every second");
+      log.error({ reason: error.message }, "announcing is paused: nothing is lost, retrying every second");
     },
     irregular(path) {
       irregular.inc();
-      log.info({ path }, "not announced: it is no file, or behind a symbolic link");
+      log.info({ path }, "not announced: not a regular file, or behind a symbolic link");
     },
     scanned(reason, counts) {
       gaps.inc();
-      // New folders are everyday; a look at the whole tree has a reason worth reading.
-      if (reason === undefined) log.debug(counts, "looked through a new folder");
-      else log.info({ reason, ...counts }, "looked through the tree for what no event told");
+      // New folders are routine; a scan of the whole tree has a reason worth logging.
+      if (reason === undefined) log.debug(counts, "scanned a new folder");
+      else log.info({ reason, ...counts }, "scanned the tree for files without an event");
     },
     unreadable(folder, reason) {
-      log.error({ folder, reason }, "the folder can't be read: products in it are not announced");
+      log.error({ folder, reason }, "can't read the folder: products in it are not announced");
     },
     trouble(error) {
-      watchTrouble = error instanceof UserError ? error.format() : error.message;
-      log.error({ reason: watchTrouble }, "the tree is not watched as it should be; it is looked through meanwhile");
+      watchProblem = error instanceof UserError ? error.format() : error.message;
+      log.error(
+        { reason: watchProblem },
+        "the tree is not fully watched; it is scanned instead until that is repaired",
+      );
     },
     recovered() {
-      watchTrouble = undefined;
+      watchProblem = undefined;
       log.info("the tree is watched again");
     },
   };

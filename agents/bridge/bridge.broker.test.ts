@@ -11,25 +11,24 @@ import { deadLetterQueue, deadLetterTopology, joinTopologies } from "../lib/topo
 const chosen = seededChoices();
 
 const messagesCount = 2000;
-/** On a machine that does nothing else these are seconds; the limits are for one that does. */
+/** On an idle machine these take seconds; the limits are for a busy one. */
 const waitMs = { timeout: 100_000, interval: 50 };
-vi.setConfig({ testTimeout: 240_000 });
 const log = pino({ level: "silent" });
 const base = "http://dd1.weather.gc.ca/";
 
 const tests = useAgentTests("bridge");
 let session: BrokerSession;
-/** What the client heard: URL, and whether it was marked as perhaps heard before. */
-let heard: { readonly url: string; readonly again: boolean }[] = [];
+/** What the client received: the URL, and whether it was marked as a possible repeat. */
+let received: { readonly url: string; readonly again: boolean }[] = [];
 let dead: Message[] = [];
-/** URLs that the test itself may have posted twice: the broker died before it confirmed them. */
+/** URLs that the test itself may have posted twice, as the broker was killed before it confirmed them. */
 const postedAgain = new Set<string>();
 let testsCount = 0;
-/** Each test has its own: what a failed one leaves is no other's. */
+/** Each test has its own queues, so that messages of a failed test don't reach the next. */
 let [inQueue, outQueue] = ["", ""];
 
 beforeEach(async () => {
-  heard = [];
+  received = [];
   dead = [];
   postedAgain.clear();
   testsCount += 1;
@@ -47,9 +46,9 @@ beforeEach(async () => {
   consume({
     ...{ session, queue: outQueue, prefetch: 200, log, agent: "test" },
     handle: ({ body, marks, messageId }) => {
-      // The broker gives out again what was not acked when it died: one message, not two.
+      // A broker that was killed redelivers unacked messages: they count once.
       if (messageIds.size !== messageIds.add(messageId).size) {
-        heard.push({ url: body.toString(), again: marks.again === true });
+        received.push({ url: body.toString(), again: marks.again === true });
       }
       return "ack";
     },
@@ -78,7 +77,7 @@ function startBridge(own: object = {}): TestedAgent {
 const post = (relPath: string) => JSON.stringify({ pubTime: "20130606T144700.000", baseUrl: base, relPath, size: 9 });
 const pathOf = (count: number) => `radar/S${count % 7}/${count}.gif`;
 
-/** As a poster does: resolves when the broker has it, however often it was away meanwhile. */
+/** Like a poster: resolves when the broker has confirmed it, however often it was down meanwhile. */
 async function publish(body: string, routingKey = "v03.radar"): Promise<void> {
   for (;;) {
     if ((await session.publish("xpublic", routingKey, Buffer.from(body))) === "confirmed") return;
@@ -93,40 +92,40 @@ async function publishAll(): Promise<void> {
   }
 }
 
-/** Every one was heard; of one that was posted once and heard again, all but the first say so. Answers how many came again. */
-async function expectAllHeard(): Promise<number> {
-  await vi.waitFor(() => expect(new Set(heard.map(({ url }) => url)).size).toBe(messagesCount), waitMs);
+/** Expects every announcement. Repeats must be marked, except those that the test posted twice. Returns the number of repeats. */
+async function expectAllReceived(): Promise<number> {
+  await vi.waitFor(() => expect(new Set(received.map(({ url }) => url)).size).toBe(messagesCount), waitMs);
   const first = new Set<string>();
-  const unmarked = heard.filter(({ url, again }) => first.size === first.add(url).size && !again);
+  const unmarked = received.filter(({ url, again }) => first.size === first.add(url).size && !again);
   expect(unmarked.filter(({ url }) => !postedAgain.has(url))).toEqual([]);
-  return heard.length - messagesCount;
+  return received.length - messagesCount;
 }
 
-test("killed at random moments over 2,000 announcements: nothing is lost, and what is repeated says so", async () => {
+test("killed at random moments over 2,000 announcements: nothing is lost, and repeats are marked", async () => {
   const killed = new KilledAgent(startBridge, () => 20 + chosen(250));
   await publishAll();
   await vi.waitFor(() => expect(killed.kills).toBeGreaterThan(4), waitMs);
   await killed.end();
-  const repeats = await expectAllHeard();
+  const repeats = await expectAllReceived();
   console.info(
     `bridge killed ${killed.kills} times over ${messagesCount} announcements: 0 lost, ${repeats} repeated, each marked`,
   );
 });
 
-test("with the broker killed and started again nothing is lost", async () => {
+test("nothing is lost when the broker is killed and restarted", async () => {
   const agent = startBridge();
   await agent.logged({ event: "ready" });
   await tests.broker.keepDeclared();
   const publishing = publishAll();
-  await vi.waitFor(() => expect(heard.length).toBeGreaterThan(100), waitMs);
+  await vi.waitFor(() => expect(received.length).toBeGreaterThan(100), waitMs);
   await tests.broker.kill();
   await tests.broker.start();
   await publishing;
-  await expectAllHeard();
+  await expectAllReceived();
   expect(await agent.end()).toEqual([0, null]);
 });
 
-test("what is no announcement is a dead letter with its reason, and what follows goes on", async () => {
+test("an invalid announcement is dead-lettered with its reason, and the next ones are bridged", async () => {
   const agent = startBridge();
   await agent.logged({ event: "ready" });
   await publish("garbage");
@@ -134,7 +133,7 @@ test("what is no announcement is a dead letter with its reason, and what follows
   await publish(post("../../etc/passwd"));
   await publish(post("good"), `v03.${"x".repeat(245)}`);
   await publish(post("radar/good"));
-  await vi.waitFor(() => expect(heard).toEqual([{ url: `${base}radar/good`, again: false }]), waitMs);
+  await vi.waitFor(() => expect(received).toEqual([{ url: `${base}radar/good`, again: false }]), waitMs);
   await vi.waitFor(() => expect(dead).toHaveLength(3), waitMs);
   await vi.waitFor(async () => expect(await agent.metric("passed_over_total")).toBe(1), waitMs);
   expect(await agent.health()).toMatchObject({ agent: "bridge", ok: true, connected: true, blocked: false, done: 1 });
@@ -145,14 +144,14 @@ test("what is no announcement is a dead letter with its reason, and what follows
   ]);
 });
 
-test("with a broker in alarm announcements wait, and go when it is over", async () => {
+test("while the broker has an alarm announcements wait, and are bridged when it ends", async () => {
   const agent = startBridge();
   await agent.logged({ event: "ready" });
-  // Who publishes is held up: the announcement is in the queue before.
+  // The alarm blocks publishers only after this announcement is in the queue.
   await tests.broker.withMemoryAlarm(async () => {
     const published = publish(post("radar/held"));
     await vi.waitFor(() => expect(session.state).toBe("blocked"), waitMs);
     void published;
   });
-  await vi.waitFor(() => expect(heard.map(({ url }) => url)).toEqual([`${base}radar/held`]), waitMs);
+  await vi.waitFor(() => expect(received.map(({ url }) => url)).toEqual([`${base}radar/held`]), waitMs);
 });

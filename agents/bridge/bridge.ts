@@ -9,14 +9,14 @@ import type { Delivery } from "../lib/subscription.ts";
 import type { Config } from "./config.ts";
 import { type OutgoingMessage, translate } from "./translate.ts";
 
-/** What happens, for the log and the metrics. */
+/** For the log and the metrics. */
 export interface BridgeEvents {
   bridged(routingKey: string, messages: number): void;
-  /** It is in order, and announces no product. */
+  /** It is valid but announces no product. */
   passedOver(routingKey: string): void;
-  /** Confirmed, and no queue took it. */
+  /** Confirmed, but it reached no queue. */
   unclaimed(routingKey: string): void;
-  /** One message was not taken and is sent again. */
+  /** One message was not confirmed and will be sent again. */
   failed(routingKey: string, outcome: PublishOutcome): void;
 }
 
@@ -31,7 +31,7 @@ type BridgeConfig = Pick<Config, "from" | "to" | "requireQueue">;
 
 const retryBackoff = { minMs: 100, maxMs: 5000 };
 
-/** Says each announcement again in other formats. */
+/** Republishes each announcement in other formats. */
 export class Bridge {
   readonly #config: BridgeConfig;
   readonly #ports: BridgePorts;
@@ -42,14 +42,15 @@ export class Bridge {
     this.#ports = ports;
   }
 
-  /** What the broker hasn't confirmed goes back to the queue. */
+  /** Requeues announcements whose messages the broker has not confirmed. */
   stop(): void {
     this.#stopping.abort();
   }
 
   /**
-   * Acked: the broker has all its messages, or it announces no product. Requeued: the agent stops, or the connection it came by is gone. A dead letter: it can't be said in
-   * each format. What is given out again is marked (`x-warren-again`): part of it may have gone out before.
+   * Acked: the broker confirmed all its messages, or it announces no product. Requeued: the agent is stopping, or the connection it came
+   * by is lost. Dead-lettered: one of the formats can't express it. Messages of a redelivered announcement are marked
+   * (`x-warren-again`), since some may have been published before.
    */
   async handle(
     delivery: Pick<Delivery, "routingKey" | "body" | "headers" | "redelivered" | "signal">,
@@ -69,7 +70,7 @@ export class Bridge {
     return "ack";
   }
 
-  /** Until the broker has it. */
+  /** Retries until the broker confirms it, or `signal` aborts. */
   async #publish(
     { exchange, routingKey, body, headers, contentType }: OutgoingMessage,
     mark: Readonly<Record<string, string>>,
@@ -94,7 +95,7 @@ export class Bridge {
         return "done";
       }
       events.failed(routingKey, outcome);
-      // Whether the broker has it can't be known.
+      // The broker may or may not have it.
       if (outcome === "lost") again = markHeaders({ again: true });
       const isOver = await delay(backoffMs(retryBackoff, attempt), false, { signal }).catch(() => true);
       if (isOver) return "given up";

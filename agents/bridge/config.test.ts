@@ -7,7 +7,7 @@ const from = { format: "v03", exchange: "xpublic", topicPrefix: "v03" };
 const to = [{ format: "exp", exchange: "cmc", topicPrefix: "exp.dd.notify" }];
 const least = { broker: { hosts: ["b"], user: "u", passwordFile: "p" }, metrics: { port: 1 }, queue: "q", from, to };
 
-test("the example is a config, and says nothing but the defaults of what has one", async () => {
+test("the example is a valid config, and repeats the defaults", async () => {
   const example = await loadConfig(configSchema, join(import.meta.dirname, "example.json"), {});
   const { broker, metrics, queue, from, to } = example;
   expect(configSchema.parse({ broker, metrics, queue, from, to })).toEqual(example);
@@ -20,7 +20,7 @@ test.each([
   ["from.topicPrefix", { from: { ...from, topicPrefix: "v03.#" } }],
   ["prefetch", { prefetch: 0 }],
   ["", { queues: ["q"] }],
-])("a mistake in %s is named: %o", (path, settings) => {
+])("a mistake in %s is reported with its path: %o", (path, settings) => {
   const { error } = configSchema.safeParse({ ...least, ...settings });
   expect(error?.issues.map((issue) => issue.path.join("."))).toEqual([path]);
 });
@@ -28,8 +28,8 @@ test.each([
 test.each([
   ["the same topic", "v03", false],
   ["a topic below it", "v03.more", false],
-  ["a topic that only begins alike", "v03x", true],
-])("to %s of the exchange that it hears: %s", (_, topicPrefix, isGood) => {
+  ["a topic that only starts with the same letters", "v03x", true],
+])("to %s of the exchange that it consumes from, %s: allowed is %s", (_, topicPrefix, isGood) => {
   const echo = { format: "v02", exchange: "xpublic", topicPrefix };
   expect(configSchema.safeParse({ ...least, to: [echo] }).success).toBe(isGood);
   expect(configSchema.safeParse({ ...least, to: [{ ...echo, exchange: "cmc" }] }).success).toBe(true);

@@ -1,4 +1,4 @@
-// bridge: sr3 "shovel" that translates; announcements of one format in others, so that clients of every age hear of products.
+// bridge: sr3 "shovel" that translates, so that clients of every format are notified of products.
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { openBrokerSession } from "../lib/broker-session.ts";
 import { consume } from "../lib/consumer.ts";
@@ -12,7 +12,8 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
   const { queue, prefetch, broker, toBroker = broker } = config;
   const telemetry = openTelemetry(log, metrics);
   const incoming = openBrokerSession({ config: broker, log, name: "bridge", topology: incomingTopology(config) });
-  // Dead letters stay at the broker that they came from. A connection that publishes is one that an alarm stops: acks go by the other.
+  // Dead letters stay on the broker that they came from. They have their own connection: an alarm blocks a connection that publishes,
+  // and would block the acks too.
   const deadLetters = openBrokerSession({
     config: broker,
     log,
@@ -31,11 +32,11 @@ async function start({ config, log, metrics, lifeCycle }: AgentContext<Config>):
   );
   return {
     status: () => {
-      const troubled = [incoming, outgoing].find(({ state }) => state !== "ready");
-      const text = `${telemetry.counts.bridgedCount} bridged; ${(troubled ?? incoming).description}`;
+      const notReady = [incoming, outgoing].find(({ state }) => state !== "ready");
+      const text = `${telemetry.counts.bridgedCount} bridged; ${(notReady ?? incoming).description}`;
       const connections = brokerHealth(incoming.state, outgoing.state);
       const done = telemetry.counts.bridgedCount;
-      return { ok: troubled === undefined, text, ...connections, done, inHand: consumer.inFlight };
+      return { ok: notReady === undefined, text, ...connections, done, inHand: consumer.inFlight };
     },
     async stop() {
       bridge.stop();

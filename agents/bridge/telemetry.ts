@@ -8,11 +8,11 @@ export interface Telemetry extends BridgeEvents {
 
 /** Counts and logs what the bridge does. */
 export function openTelemetry(log: Log, metrics: Metrics): Telemetry {
-  const bridged = metrics.counter("bridged", "announcements of which the broker has every translation");
-  const published = metrics.counter("published", "their translations");
-  const unclaimed = metrics.counter("unclaimed", "of those, the ones that no queue took");
-  const passedOver = metrics.counter("passed_over", "posts of what was removed, of links and folders");
-  const failed = metrics.counter("failed", "translations that were not taken and are sent again, by outcome", [
+  const bridged = metrics.counter("bridged", "announcements whose translations are all confirmed");
+  const published = metrics.counter("published", "translations published");
+  const unclaimed = metrics.counter("unclaimed", "translations that reached no queue");
+  const passedOver = metrics.counter("passed_over", "skipped posts: removals, links and folders");
+  const failed = metrics.counter("failed", "translations that were not confirmed and are sent again, by outcome", [
     "outcome",
   ]);
   const counts = { bridgedCount: 0 };
@@ -26,15 +26,15 @@ export function openTelemetry(log: Log, metrics: Metrics): Telemetry {
     },
     passedOver(routingKey) {
       passedOver.inc();
-      log.debug({ routingKey }, "passed over: there is nothing to fetch");
+      log.debug({ routingKey }, "skipped: there is nothing to fetch");
     },
     unclaimed(routingKey) {
       unclaimed.inc();
-      log.debug({ routingKey }, "no queue takes it");
+      log.debug({ routingKey }, "the message reached no queue");
     },
     failed(routingKey, outcome) {
       failed.inc({ outcome });
-      log.warn({ routingKey, outcome }, "not taken by the broker; sent again");
+      log.warn({ routingKey, outcome }, "the broker did not confirm the message; sending it again");
     },
   };
 }

@@ -40,9 +40,9 @@ function bridged(
     ...{ from: { ...place(format, settings.from), exchange: "xpublic" }, to: [place(to, settings.to)] },
   });
   const routingKey = `${prefixes[format]}.${folders}`;
-  const told = translate({ routingKey, body: Buffer.from(body), headers }, config, nowMs);
-  if (!told.ok) return told.reason;
-  return told.value.map((message) => ({ ...message, body: message.body.toString() }));
+  const translated = translate({ routingKey, body: Buffer.from(body), headers }, config, nowMs);
+  if (!translated.ok) return translated.reason;
+  return translated.value.map((message) => ({ ...message, body: message.body.toString() }));
 }
 
 const content = { keyOf: "content" };
@@ -61,7 +61,7 @@ test.each([
   ["v02", "v03"],
   ["v02", "v00"],
   ["v00", "exp"],
-] as const)("the source's own product, from %s to %s, byte for byte", (from, to) => {
+] as const)("the original system's product, from %s to %s, byte for byte", (from, to) => {
   const ofContent = { ...(from === "v00" && { from: content }), ...(to === "v00" && { to: content }) };
   expect(bridged(from, messages[from], to, ofContent)).toEqual([
     {
@@ -72,7 +72,7 @@ test.each([
   ]);
 });
 
-test("what a format doesn't carry is not made up: a URL alone has no size and no sum, and the time is that of the bridge", () => {
+test("missing facts are not made up: a URL alone has no size and no sum, and gets the bridge's time", () => {
   expect(bridged("exp", messages.exp, "v02")).toMatchObject([
     { body: `20130606144709.000 ${base} ${path}`, headers: {} },
   ]);
@@ -81,7 +81,7 @@ test("what a format doesn't carry is not made up: a URL alone has no size and no
   expect(bridged("exp", messages.exp, "v00")).toMatch(/can't be announced as v00: v00 needs a size/);
 });
 
-test("v00's md5 of a product's name is no sum of its content", () => {
+test("v00's md5 of a product's name is not a sum of its content", () => {
   expect(bridged("v00", messages.v00, "v02")).toMatchObject([{ headers: { sum: `n,${md5}` } }]);
   expect(JSON.parse((bridged("v00", messages.v00, "v03") as { body: string }[])[0]?.body ?? "")).not.toHaveProperty(
     "identity",
@@ -91,7 +91,7 @@ test("v00's md5 of a product's name is no sum of its content", () => {
   );
 });
 
-test("for the dispatcher the key is that of the product's name, whatever sum there is", () => {
+test("the key for the dispatcher is that of the product's name, whatever the sum", () => {
   const name = "201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META::20150120180902";
   const body = JSON.stringify({ ...v03, relPath: `db/20150120/RADAR/URP/IWA/${name}` });
   expect(bridged("v03", { body }, "v00")).toMatchObject([
@@ -107,7 +107,7 @@ test.each([
   ["v03", JSON.stringify({ ...v03, relPath: "../../etc/passwd" }), /\.\./],
   ["v02", "one two", /three fields/],
   ["exp", "no url", /URL/],
-] as const)("%s %s is no announcement", (format, body, reason) => {
+] as const)("%s %s is not an announcement", (format, body, reason) => {
   expect(bridged(format, { body }, format === "exp" ? "v02" : "exp")).toMatch(reason);
 });
 

@@ -16,9 +16,9 @@ export interface OutgoingMessage {
 type TranslateConfig = Pick<Config, "from" | "to">;
 
 /**
- * One announcement in each of the formats that are wanted. What one format doesn't carry, another doesn't get: sizes and sums are not made up.
- * @param nowMs time of publication where the announcement says none, since 1970
- * @returns bad where it is no announcement, or can't be said in one of them: none goes out then
+ * One announcement in each configured format. Missing sizes and checksums stay missing: nothing is made up.
+ * @param nowMs publication time, since 1970, if the announcement has none
+ * @returns bad if it is not an announcement, or if one of the formats can't express it: none is published then
  */
 export function translate(
   message: ReceivedMessage & { readonly routingKey: string },
@@ -32,14 +32,14 @@ export function translate(
   for (const target of to) {
     const routingKey = replacePrefix(message.routingKey, from.topicPrefix, target.topicPrefix);
     if (!routingKey.ok) return routingKey;
-    const told = codecs[target.format].format(sayable(announcement, target));
-    if (!told.ok) return bad(`can't be announced as ${target.format}: ${told.reason}`);
-    messages.push({ exchange: target.exchange, routingKey: routingKey.value, ...told.value });
+    const formatted = codecs[target.format].format(adapted(announcement, target));
+    if (!formatted.ok) return bad(`can't be announced as ${target.format}: ${formatted.reason}`);
+    messages.push({ exchange: target.exchange, routingKey: routingKey.value, ...formatted.value });
   }
   return good(messages);
 }
 
-/** v00's md5 with its meaning, as v02 and v03 say it. */
+/** Turns v00's md5 into a sum with its method, as in v02 and v03. */
 function withSum(announcement: Announcement, from: Config["from"], nowMs: number): Announcement {
   const { key } = announcement;
   const timed = { pubTimeMs: nowMs, ...announcement };
@@ -47,13 +47,13 @@ function withSum(announcement: Announcement, from: Config["from"], nowMs: number
   return { ...timed, sum: { method: from.keyOf === "content" ? "md5" : "md5-of-name", value: key } };
 }
 
-/** With the key that v00 has to have, where it is known; without a sum that the format has no word for. */
-function sayable(announcement: Announcement, target: Config["to"][number]): Announcement {
+/** Adds the key that v00 requires, if it is known; drops a sum whose method the format can't express. */
+function adapted(announcement: Announcement, target: Config["to"][number]): Announcement {
   const { sum, key: _, ...rest } = announcement;
   if (target.format === "v00") {
     if (target.keyOf === "product-name") return { ...rest, key: productKey(fileNameOf(announcement)) };
     return sum?.method === "md5" ? { ...rest, key: sum.value } : rest;
   }
-  const unsaid = target.format === "v03" ? "md5-of-name" : "cod";
-  return sum === undefined || sum.method === unsaid ? rest : { ...rest, sum };
+  const unsupported = target.format === "v03" ? "md5-of-name" : "cod";
+  return sum === undefined || sum.method === unsupported ? rest : { ...rest, sum };
 }

@@ -1,8 +1,5 @@
-import { expect, vi } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
-
-/** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
-vi.setConfig({ testTimeout: 240_000 });
 
 const threeHoursMs = 3 * 3_600_000;
 /** For a process: the system's clock is so far ahead at its start, and set right at SIGUSR2. What only the kernel dates is not. */
@@ -22,6 +19,7 @@ test("a standby whose clock is ahead by more than the window sends nothing out a
   const right = await place.dispatcher("right");
   const keys = await place.announceFirst(count);
   await place.allOut(keys);
+  onTestFinished(() => void vi.unstubAllEnvs());
   vi.stubEnv("NODE_OPTIONS", `--import ${clockAhead}`);
   const wrong = await place.dispatcher("wrong");
   vi.unstubAllEnvs();

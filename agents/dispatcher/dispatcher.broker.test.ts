@@ -1,4 +1,4 @@
-import { describe, expect, vi } from "vitest";
+import { describe, expect } from "vitest";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 import { seededChoices } from "../../tests/rigs/seeded.ts";
 
@@ -8,7 +8,6 @@ const chosen = seededChoices();
 // a publish, cut networks, and a virtual IP (take-over.lab.test.ts).
 
 /** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
-vi.setConfig({ testTimeout: 240_000 });
 const waitMs = { timeout: 100_000 };
 /** No kill is after a known number of products; all of them together are more than 2,000. */
 const atRandom = (products: number): number => products + Math.floor(chosen(50));

@@ -1,10 +1,9 @@
-import { describe, expect, vi } from "vitest";
+import { describe, expect } from "vitest";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 
 // A disk that is full is a bound on the size of the dispatcher's files: writing fails, and goes on when the bound is lifted.
 
 /** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
-vi.setConfig({ testTimeout: 240_000 });
 const waitMs = { timeout: 100_000 };
 
 describe("a broker in trouble", () => {

@@ -1,7 +1,5 @@
-import { expect, vi } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
-
-vi.setConfig({ testTimeout: 240_000 });
 
 /** For a process: a fault that nobody has thought of, met with one message alone. */
 const faulty = `data:text/javascript,${encodeURIComponent(`
@@ -16,6 +14,7 @@ test("an announcement at which the dispatcher fails is a dead letter the second 
   place,
 }) => {
   const poison = Buffer.from(`${"a".repeat(32)} 7 http://poison/ db/x/p`);
+  onTestFinished(() => void vi.unstubAllEnvs());
   vi.stubEnv("NODE_OPTIONS", `--import ${faulty}`);
   const first = await place.dispatcher("a");
   await place.announce(poison);
@@ -26,7 +25,6 @@ test("an announcement at which the dispatcher fails is a dead letter the second 
   expect(await second.exited).toEqual([1, null]);
   const third = await place.dispatcher("a");
   await place.allOut(keys);
-  vi.unstubAllEnvs();
   expect(place.repeated).toBe(0);
   const [dead] = await place.deadLetters(1);
   const reason = "the dispatcher failed on it: nobody has thought of this";

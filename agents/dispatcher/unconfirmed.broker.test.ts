@@ -1,4 +1,4 @@
-import { describe, expect, vi } from "vitest";
+import { describe, expect } from "vitest";
 import type { Place } from "../../tests/rigs/dispatcher/place.ts";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 import type { Rig } from "../../tests/rigs/dispatcher/rig.ts";
@@ -6,7 +6,6 @@ import type { Rig } from "../../tests/rigs/dispatcher/rig.ts";
 // What a broker leaves that died in the middle of a publish is made by hand here: a cluster that loses a node is not proved.
 
 /** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
-vi.setConfig({ testTimeout: 240_000 });
 const waitMs = { timeout: 100_000 };
 
 describe("a product of which only the ledger knows that it went out", () => {
@@ -65,6 +64,7 @@ describe("a product of which only the ledger knows that it went out", () => {
   }) => {
     await (await place.dispatcher()).end();
     const key = await halfPublished(rig, place, 1);
+    // More than the five between two checks of the pull queue: else it was not seen to stay empty.
     const dispatcher = await place.dispatcher("a", { doubtSeconds: 6 });
     await expect.poll(() => place.pulled.has(key), { ...waitMs, interval: 200 }).toBe(true);
     expect(place.pulled.get(key)?.deliveries[0]?.marks).toEqual({ doubt: true });

@@ -5,8 +5,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { listenForNotices } from "../../tests/rigs/notify-socket.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { healthSchema } from "./health.ts";
 
 // The dispatcher stands for every agent: what is tested here is the program around it.
@@ -17,12 +18,11 @@ let folder: string;
 let running: ChildProcess[] = [];
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   folder = await mkdtemp(join(tmpdir(), "warren-agent-"));
   await writeFile(join(folder, "password"), broker.adminPassword);
 });
 afterAll(async () => {
-  await broker?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 afterEach(() => {

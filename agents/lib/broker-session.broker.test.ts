@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { connect } from "amqplib";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, expect, type MockInstance, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { brokerConfig } from "./config.ts";
 import { consume } from "./consumer.ts";
@@ -20,13 +21,12 @@ let folder: string;
 const sessions: BrokerSession[] = [];
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   folder = await mkdtemp(join(tmpdir(), "warren-session-"));
   await writeFile(join(folder, "password"), `${broker.adminPassword}\n`);
   await writeFile(join(folder, "wrong"), "wrong");
 });
 afterAll(async () => {
-  await broker?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 afterEach(async () => {

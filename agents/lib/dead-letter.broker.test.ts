@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { brokerConfig } from "./config.ts";
 import { consume } from "./consumer.ts";
@@ -18,7 +19,7 @@ let folder: string;
 let session: BrokerSession;
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   folder = await mkdtemp(join(tmpdir(), "warren-dead-"));
   await writeFile(join(folder, "password"), broker.adminPassword);
   const config = brokerConfig.parse({
@@ -31,7 +32,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await session?.close();
-  await broker?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { brokerConfig } from "./config.ts";
 import { FeedWatch } from "./feed-watch.ts";
@@ -17,14 +18,13 @@ let folder: string;
 const sessions: BrokerSession[] = [];
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   folder = mkdtempSync(join(tmpdir(), "warren-feed-"));
   writeFileSync(join(folder, "password"), broker.adminPassword);
 });
 
 afterAll(async () => {
   for (const session of sessions) await session.close();
-  await broker?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { type BrokerConfig, brokerConfig } from "./config.ts";
 import { HomeWatch, type HomeWatchOptions } from "./home-watch.ts";
@@ -19,7 +20,7 @@ let folder: string;
 const ends: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   folder = mkdtempSync(join(tmpdir(), "warren-home-"));
   writeFileSync(join(folder, "password"), broker.adminPassword);
 });
@@ -29,7 +30,6 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  await broker?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 

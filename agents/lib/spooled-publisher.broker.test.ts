@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { brokerConfig } from "./config.ts";
 import { consume } from "./consumer.ts";
@@ -16,12 +17,11 @@ let broker: LocalBroker;
 let folder: string;
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   folder = await mkdtemp(join(tmpdir(), "warren-spooled-"));
   await writeFile(join(folder, "password"), broker.adminPassword);
 });
 afterAll(async () => {
-  await broker?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

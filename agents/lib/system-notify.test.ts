@@ -31,7 +31,7 @@ function run(body: string): ChildProcess {
     import { SystemNotify } from ${module};
     const notify = new SystemNotify({ warn: (fields) => console.log(JSON.stringify(fields)) });
     ${body}`;
-  const words = ["--disable-warning=ExperimentalWarning", "--input-type=module-typescript", "-e", script];
+  const words = ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", script];
   const env = { ...process.env, NOTIFY_SOCKET: join(folder, "notify"), WATCHDOG_USEC: "100000" };
   const child = spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "inherit"] });
   output = "";

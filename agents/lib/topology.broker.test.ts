@@ -1,6 +1,7 @@
 import { type ChannelModel, connect } from "amqplib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { declareTopology, type QueueDefaults } from "./topology.ts";
 
 // A broker of one node, of the release that this machine has: that a cluster replicates, and that 4.x sets no limit, the lab shows.
@@ -8,12 +9,11 @@ let broker: LocalBroker;
 let connection: ChannelModel;
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   connection = await connect(broker.url);
 });
 afterAll(async () => {
   await connection?.close();
-  await broker?.stop();
 });
 
 /** A queue's type, by the broker's own words. */

@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { Bench } from "../../tests/rigs/agents-bench.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import type { Message } from "../lib/subscription.ts";
 
 // Pullers and dispatcher as processes, a real broker, two radar servers of which one is dead: what the first one announced comes
@@ -13,12 +14,10 @@ let requests: Message[];
 let dead: Message[];
 /** On a machine that does nothing else these are seconds; the limits are for one that does. */
 const waiting = { timeout: 100_000, interval: 20 };
-vi.setConfig({ testTimeout: 240_000 });
 
 beforeAll(async () => {
-  broker = await Bench.startBroker();
+  broker = await sharedBroker();
 });
-afterAll(() => broker?.stop());
 beforeEach(async () => {
   benches += 1;
   bench = new Bench(broker, benches);

@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import type { AgentProcess } from "../../tests/rigs/agent-process.ts";
 import { Bench, keyOf } from "../../tests/rigs/agents-bench.ts";
 import type { Manner } from "../../tests/rigs/radar-server.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import type { Message } from "../lib/subscription.ts";
 
 // The puller's side, with the test as dispatcher: a real broker, real servers that fail in each way, pullers as processes. The
@@ -15,14 +16,12 @@ let requests: Message[];
 let receipts: Message[];
 /** On a machine that does nothing else these are seconds; the limits are for one that does. */
 const waiting = { timeout: 100_000, interval: 20 };
-vi.setConfig({ testTimeout: 240_000 });
 /** Of a server that hangs: more than one takes that only shares its machine. */
 const pullTimeoutMs = 3000;
 
 beforeAll(async () => {
-  broker = await Bench.startBroker();
+  broker = await sharedBroker();
 });
-afterAll(() => broker?.stop());
 beforeEach(async () => {
   benches += 1;
   bench = new Bench(broker, benches);

@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
-import { RawConnection } from "../../tests/fuzz/amqp/connection.ts";
-import type { Table } from "../../tests/fuzz/amqp/fields.ts";
+import { nestedField, type Table, textField } from "../../tests/fuzz/amqp/fields.ts";
+import { RawConnection } from "../../tests/fuzz/amqp/raw-connection.ts";
 import { Bench } from "../../tests/rigs/agents-bench.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 
 // Headers that once ended dispatchers and pullers, over and over, on announcements that are in order. `./warren fuzz` makes up others.
 
@@ -11,12 +12,10 @@ let bench: Bench;
 let raw: RawConnection;
 let benches = 0;
 const waiting = { timeout: 100_000, interval: 20 };
-vi.setConfig({ testTimeout: 240_000 });
 
 beforeAll(async () => {
-  broker = await Bench.startBroker();
+  broker = await sharedBroker();
 });
-afterAll(() => broker?.stop());
 beforeEach(async () => {
   bench = new Bench(broker, ++benches);
   await bench.open();
@@ -24,17 +23,16 @@ beforeEach(async () => {
   raw = await RawConnection.open({ port, vhost: "/", user, password });
 });
 afterEach(async () => {
-  raw.destroy();
+  await raw.close();
   await bench.close();
 });
 
-const text = (bytes: number) => ({ type: "string", value: Buffer.alloc(bytes, "x") }) as const;
-const nested = { type: "nested", tag: "F", levels: 12_000 } as const;
+const text = (bytes: number) => textField("x".repeat(bytes));
 const hostile: readonly (readonly [string, Table])[] = [
   ["warren's own of 90,000 bytes", [[Buffer.from("x-warren-alternate"), text(90_000)]]],
   ["warren's own of 65,500 bytes", [[Buffer.from("x-warren-alternate"), text(65_500)]]],
   ["its publisher's of 90,000 bytes", [[Buffer.from("filename"), text(90_000)]]],
-  ["a table 12,000 tables deep", [[Buffer.from("deep"), nested]]],
+  ["a table 12,000 tables deep", [[Buffer.from("deep"), nestedField("F", 12_000)]]],
 ];
 
 async function publish(kind: "input" | "notify", product: string, headers: Table): Promise<void> {

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync, rmSync, watch } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import type { AgentProcess } from "../../tests/rigs/agent-process.ts";
 import { Bench } from "../../tests/rigs/agents-bench.ts";
 import { BrokerGate } from "../../tests/rigs/broker-gate.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 
 // Pullers as processes that are killed again and again, each time when a product has just come to its folder, from where it is taken at
 // once, as Sundew's ingest does, and before the broker hears of it. Not proved here: a loss of power, and a puller that stays away.
@@ -28,9 +29,8 @@ let progress = Promise.withResolvers<void>();
 let stopTaking: (() => void)[];
 
 beforeAll(async () => {
-  broker = await Bench.startBroker();
+  broker = await sharedBroker();
 });
-afterAll(() => broker?.stop());
 beforeEach(async () => {
   bench = new Bench(broker, 1);
   await bench.open();

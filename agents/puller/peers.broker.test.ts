@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import type { AgentProcess } from "../../tests/rigs/agent-process.ts";
 import { Bench } from "../../tests/rigs/agents-bench.ts";
 import { BrokerGate } from "../../tests/rigs/broker-gate.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import type { Message } from "../lib/subscription.ts";
 import { parsePeerMessage } from "./peer-message.ts";
 
@@ -13,7 +14,6 @@ const names = ["a", "b"] as const;
 type Name = (typeof names)[number];
 /** On a machine that does nothing else these are seconds; the limits are for one that does. */
 const waiting = { timeout: 100_000, interval: 20 };
-vi.setConfig({ testTimeout: 240_000 });
 /** Far beyond the test's own time: what comes before was not waited for. */
 const forEverMs = 600_000;
 
@@ -25,9 +25,8 @@ let pullers: Record<Name, AgentProcess>;
 let heard: Message[];
 
 beforeAll(async () => {
-  broker = await Bench.startBroker();
+  broker = await sharedBroker();
 });
-afterAll(() => broker?.stop());
 beforeEach(async () => {
   benches += 1;
   bench = new Bench(broker, benches);

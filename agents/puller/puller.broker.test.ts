@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { productKey } from "../lib/announcement.ts";
 import { type BrokerSession, openBrokerSession } from "../lib/broker-session.ts";
 import { codecV00 } from "../lib/codec-v00.ts";
@@ -22,7 +23,6 @@ import { deadLetterTopology, joinTopologies } from "../lib/topology.ts";
 const productsCount = 400;
 /** On a machine that does nothing else these are seconds; the limits are for one that does. */
 const waitMs = { timeout: 100_000, interval: 50 };
-vi.setConfig({ testTimeout: 240_000 });
 const topic = "v00.urp.notify.20150120.RADAR.URP.IWA";
 const log = pino({ level: "silent" });
 let broker: LocalBroker;
@@ -38,7 +38,7 @@ const nameOf = (count: number) => `2015012018${count}~~é ü:URP:IWA:RADAR:META:
 const contentOf = (count: number) => Buffer.alloc((count * 997) % 90_000, `${count} `);
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   server = createServer((request, response) => {
     const count = /2015012018(\d+)~~/.exec(request.url ?? "")?.[1];
     if (count === undefined || Number(count) >= productsCount) response.writeHead(404).end("no such product");
@@ -56,7 +56,6 @@ beforeAll(async () => {
 afterAll(async () => {
   server.closeAllConnections();
   server.close();
-  await broker?.stop();
 });
 
 beforeEach(async () => {

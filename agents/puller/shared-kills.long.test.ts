@@ -1,10 +1,11 @@
 import { statSync, watch } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import type { AgentProcess } from "../../tests/rigs/agent-process.ts";
 import { Bench } from "../../tests/rigs/agents-bench.ts";
 import { seededChoices } from "../../tests/rigs/seeded.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 
 const chosen = seededChoices();
 
@@ -30,9 +31,8 @@ let placed: Set<string>;
 let onPlaced: () => void;
 
 beforeAll(async () => {
-  broker = await Bench.startBroker();
+  broker = await sharedBroker();
 });
-afterAll(() => broker?.stop());
 beforeEach(async () => {
   bench = new Bench(broker, 1);
   bench.urp1.contentOf = (file) => Buffer.alloc(fileBytes, `${file} `);

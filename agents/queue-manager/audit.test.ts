@@ -31,7 +31,7 @@ async function opened(bytesMax = 1_000_000): Promise<Audit> {
   return audit;
 }
 
-test("a line has all that it takes to declare the queue again", () => {
+test("a line has everything needed to declare the queue again", () => {
   expect(line("deleted", "q")).toEqual({
     ...{ time: "1970-01-01T00:00:00.000Z", event: "deleted", vhost: "/", queue: "q", class: "clients" },
     ...{ messages: 25_001, bytes: 9, unusedSeconds: 61, type: "classic", durable: true },
@@ -39,7 +39,7 @@ test("a line has all that it takes to declare the queue again", () => {
   });
 });
 
-test("its lines are those of former queue managers", async () => {
+test("its lines are the same as those of previous queue managers", async () => {
   const audit = await opened();
   await audit.write(line("unbinding", "q"));
   await audit.close();
@@ -48,7 +48,7 @@ test("its lines are those of former queue managers", async () => {
   expect(readFileSync(file, "utf8")).toBe(golden);
 });
 
-test("what was deleted is listed, also by the next process, and after a line that a kill has torn", async () => {
+test("deleted queues are listed, also by the next process, and after a line truncated by a kill", async () => {
   const first = await opened();
   await first.write(line("warned", "a"));
   await first.write(line("deleted", "a"));
@@ -63,7 +63,7 @@ test("what was deleted is listed, also by the next process, and after a line tha
   await third.close();
 });
 
-test("a file that is too large makes room, and the one before it is kept and read", async () => {
+test("a file that is too large is renamed, and the previous one is still read", async () => {
   const audit = await opened(1000);
   for (let count = 0; count < 6; count += 1) await audit.write(line("deleted", `q${count}`));
   await audit.close();

@@ -4,7 +4,7 @@ import type { Log } from "../lib/log.ts";
 import type { Action } from "./decide.ts";
 import type { Binding } from "./queue-facts.ts";
 
-/** `unbinding` and `deleting` are written, and synced, before it is done; what became of it after. */
+/** `unbinding` and `deleting` are written and synced before the action, the result after it. */
 export type AuditEvent =
   | "warned"
   | "unbinding"
@@ -17,7 +17,7 @@ export type AuditEvent =
   | "would unbind"
   | "would delete";
 
-/** One line of the audit file. With type, arguments and bindings a removed queue can be declared again. */
+/** One line of the audit file. A deleted queue can be declared again from its type, arguments and bindings. */
 export interface AuditLine {
   readonly time: string;
   readonly event: AuditEvent;
@@ -54,7 +54,7 @@ export function auditLine(
 
 const codec = jsonLines((json) => (typeof json === "object" && json !== null ? (json as AuditLine) : undefined));
 
-/** What was done to queues, and why: JSON lines, only ever appended to. Beyond `bytesMax` the file becomes FILE.1, over the one before. */
+/** What was done to queues, and why: JSON lines, append-only. Beyond `bytesMax` the file is renamed to FILE.1, replacing the previous one. */
 export class Audit {
   readonly #bytesMax: number;
   readonly #lines: LineLog<AuditLine>;
@@ -70,12 +70,12 @@ export class Audit {
     await this.#lines.open((line) => this.#list(line));
   }
 
-  /** The queues deleted last, the oldest of them first. */
+  /** The most recently deleted queues, oldest first. */
   get removals(): readonly AuditLine[] {
     return this.#removals;
   }
 
-  /** Resolves when it is on disk. Rejects with a UserError where the disk refuses it. */
+  /** Resolves when it is on disk. Rejects with a UserError for a disk error. */
   async write(line: AuditLine): Promise<void> {
     if (this.#lines.bytes > this.#bytesMax) this.#lines.turnOver();
     this.#lines.append(line);

@@ -6,14 +6,14 @@ import { configSchema } from "./config.ts";
 const file = join(import.meta.dirname, "example.json");
 const least = { management: { urls: ["http://b:15672"], user: "u", passwordFile: "p" }, metrics: { port: 1 } };
 
-test("the example is a config, and says nothing but the defaults of what has one", async () => {
+test("the example is a valid config, and repeats the defaults", async () => {
   const example = await loadConfig(configSchema, file, {});
   expect(example.management.passwordFile).toBe(join(import.meta.dirname, "broker-password"));
   const { management, metrics } = example;
   expect(configSchema.parse({ management, metrics })).toEqual(example);
 });
 
-test("without a word it is a dry run with the source's limits: 25,000 messages or 50 MB", () => {
+test("by default it is a dry run with the original system's limits: 25,000 messages or 50 MB", () => {
   const { dryRun, classes } = configSchema.parse(least);
   expect(dryRun).toBe(true);
   expect(classes).toMatchObject([{ name: "clients", messagesMax: 25_000, bytesMax: 50_000_000 }]);
@@ -26,7 +26,7 @@ test.each([
   ["classes.0", { classes: [{ name: "a", pattern: "", deleteAfterSeconds: 700 }] }],
   ["classes", { classes: [] }],
   ["", { broker: { hosts: ["b"], user: "u", passwordFile: "p" } }],
-])("a mistake in %s is named: %o", (path, settings) => {
+])("a mistake in %s is reported with its path: %o", (path, settings) => {
   const { error } = configSchema.safeParse({ ...least, ...settings });
   expect(error?.issues.map((issue) => issue.path.join("."))).toEqual([path]);
 });

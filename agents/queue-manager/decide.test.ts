@@ -19,7 +19,7 @@ const full = (more: Partial<QueueFacts> = {}): QueueFacts => ({
   ...{ durable: true, arguments: {}, ...more },
 });
 
-/** Looks again and again, a minute apart, at what `queueAt` says; steps are taken as they are due. */
+/** Polls the queue that `queueAt` returns every minute, and takes the steps that are due. */
 function watch(minutes: number, queueAt: (minute: number) => QueueFacts | "unknown") {
   let watched: ReadonlyMap<string, Watched> = new Map();
   const steps: string[] = [];
@@ -41,7 +41,7 @@ function watch(minutes: number, queueAt: (minute: number) => QueueFacts | "unkno
   return { steps, watched };
 }
 
-test("a queue that is unused and too full is told, then unbound, then deleted, each after its time", () => {
+test("a queue that is unused and over its limit is warned about, unbound and deleted, each after its time", () => {
   expect(watch(4, () => full()).steps).toEqual(["1 warn", "2 unbind", "4 delete"]);
 });
 
@@ -57,7 +57,7 @@ test.each([
   expect(watch(1, () => queue).steps).toEqual(steps);
 });
 
-test("no pattern of a config reaches a production queue", () => {
+test("no pattern in a config matches a production queue", () => {
   const classOf = classify({
     keep: [],
     classes: [{ ...(config.classes[1] as (typeof config.classes)[1]), pattern: "^cmc" }],
@@ -66,21 +66,21 @@ test("no pattern of a config reaches a production queue", () => {
   expect(classOf("cmcx")?.name).toBe("clients");
 });
 
-test("one that takes by getting, without ever subscribing, uses the queue", () => {
+test("a client that only gets messages, without subscribing, uses the queue", () => {
   expect(watch(10, (minute) => full({ uses: minute })).steps).toEqual([]);
 });
 
-test("a queue used at one look starts anew", () => {
+test("a queue that was used at one poll starts from scratch", () => {
   const { steps } = watch(4, (minute) => full({ consumers: minute === 1 ? 1 : 0 }));
   expect(steps).toEqual(["3 warn", "4 unbind"]);
 });
 
-test("who comes back to an unbound queue has its bindings given back, and its time anew", () => {
+test("a client that returns to an unbound queue gets its bindings back, and the time starts again", () => {
   const { steps } = watch(5, (minute) => full({ consumers: minute === 3 ? 1 : 0 }));
   expect(steps).toEqual(["1 warn", "2 unbind", "3 bind-again", "5 warn"]);
 });
 
-test("bindings that could not be given back yet stay remembered, and nothing is deleted", () => {
+test("bindings that could not be restored yet stay remembered, and nothing is deleted", () => {
   const binding = { source: "x", routingKey: "#", arguments: {} };
   const known: Watched = {
     ...{ vhost: "/", name: "q", unusedMs: 239_000, seenMs: 0, uses: 7 },
@@ -98,21 +98,21 @@ test("bindings that could not be given back yet stay remembered, and nothing is 
   expect(empty.actions.map(({ step, watched }) => [step, watched.bindings])).toEqual([["bind-again", [binding]]]);
 });
 
-test("an unbound queue whose messages expire is not bound again for that", () => {
+test("an unbound queue is not bound again because its messages expire", () => {
   const { steps } = watch(4, (minute) => full({ messages: minute > 2 ? 0 : 30_000 }));
   expect(steps).toEqual(["1 warn", "2 unbind", "4 delete"]);
 });
 
-test("one that is emptied before it was unbound is forgotten", () => {
+test("a queue that is emptied before it is unbound is forgotten", () => {
   expect(watch(3, (minute) => full({ messages: minute > 1 ? 0 : 30_000 })).watched.size).toBe(0);
 });
 
-test("while nothing may be concluded nothing is done, and nothing forgotten; nor is that time unused", () => {
+test("while a queue's state is unknown nothing is done or forgotten, and the time doesn't count", () => {
   const { steps } = watch(9, (minute) => (minute >= 2 && minute <= 6 ? "unknown" : full()));
   expect(steps).toEqual(["1 warn", "8 unbind"]);
 });
 
-test("time in which nobody looked, or in which the clock was set, does not count", () => {
+test("time without polls, or in which the clock was set, does not count", () => {
   const seen = decide({ queues: [full()], unknown: [], nowMs: 0 }, new Map(), rules).watched;
   const later = (nowMs: number) =>
     decide({ queues: [full()], unknown: [], nowMs }, seen, rules).watched.get(keyOf(full()));

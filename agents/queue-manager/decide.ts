@@ -1,21 +1,21 @@
 import type { Config, QueueClass } from "./config.ts";
 import type { Binding, QueueFacts } from "./queue-facts.ts";
 
-/** `stuck`: nothing more can be done to it by this agent. */
+/** `stuck`: this agent can do nothing more with it. */
 export type Stage = "seen" | "warned" | "unbound" | "stuck";
 
-/** What is remembered of a queue that is unused and too full. */
+/** A remembered queue that is unused and over its limit. */
 export interface Watched {
   readonly vhost: string;
   readonly name: string;
-  /** Milliseconds for which it was seen so. Time in which nobody looked does not count. */
+  /** Milliseconds for which it was seen in that state. Time without polls does not count. */
   readonly unusedMs: number;
-  /** When it was looked at last, milliseconds since 1970. */
+  /** When it was last polled, milliseconds since 1970. */
   readonly seenMs: number;
   /** `QueueFacts.uses` at that time. */
   readonly uses: number;
   readonly stage: Stage;
-  /** What was taken off it, to be given back to a client that comes back. */
+  /** Removed bindings, to be restored for a client that returns. */
   readonly bindings: readonly Binding[];
 }
 
@@ -34,12 +34,12 @@ export interface Decision {
   readonly watched: ReadonlyMap<string, Watched>;
 }
 
-/** The class that has a queue of this name; undefined where it is left alone. */
+/** The class of a queue with this name; undefined if the queue is left alone. */
 export type Classify = (name: string) => QueueClass | undefined;
 
-export interface Look {
+export interface Poll {
   readonly queues: readonly QueueFacts[];
-  /** Queues that are there, and of which nothing may be concluded now: what is remembered of them stays. */
+  /** Queues that exist but whose state is unknown now: they stay remembered as they are. */
   readonly unknown: readonly { readonly vhost: string; readonly name: string }[];
   readonly nowMs: number;
 }
@@ -49,9 +49,9 @@ export interface Rules {
   readonly intervalSeconds: number;
 }
 
-/** Queues of the announcement system itself: what fills them is not for want of a client. Whatever the config says. */
+/** Queues of the announcement system itself: never touched, whatever the config says. */
 const production = /^cmc\./;
-/** After so many intervals without a look nothing is known of the time between. */
+/** After so many intervals without a poll the time between does not count: nothing is known about it. */
 const intervalsUnseenMax = 3;
 
 export function keyOf({ vhost, name }: { readonly vhost: string; readonly name: string }): string {
@@ -71,16 +71,16 @@ export function isTooFull({ messages, bytes }: QueueFacts, { messagesMax, bytesM
   return messages > messagesMax || bytes > bytesMax;
 }
 
-/** Whether somebody takes from it: has subscribed, or got or acked something since it was looked at last. */
+/** Whether a client uses it: has subscribed, or has got or acked messages since the last poll. */
 export function isUsed({ consumers, uses }: QueueFacts, watched: Pick<Watched, "uses"> | undefined): boolean {
   return consumers > 0 || (watched !== undefined && uses !== watched.uses);
 }
 
 /**
- * What is to be done, and what to remember, after a look at all queues. A queue goes one step at a time: it is told, gets nothing more, is
- * deleted, each after a time for which it was unused and too full. One that is used again starts anew, with its bindings.
+ * The steps to take, and the queues to remember, after a poll. A queue goes one step at a time: warned, unbound, deleted, each after a
+ * time for which it was unused and over its limit. A queue that is used again gets its bindings back and starts from scratch.
  */
-export function decide({ queues, unknown, nowMs }: Look, before: ReadonlyMap<string, Watched>, rules: Rules): Decision {
+export function decide({ queues, unknown, nowMs }: Poll, before: ReadonlyMap<string, Watched>, rules: Rules): Decision {
   const actions: Action[] = [];
   const watched = new Map<string, Watched>();
   for (const queue of unknown) {
@@ -92,14 +92,14 @@ export function decide({ queues, unknown, nowMs }: Look, before: ReadonlyMap<str
     const known = before.get(key);
     const own = rules.classOf(queue.name);
     if (!own || isUsed(queue, known) || !isStillWatched(queue, known, own)) {
-      // Remembered until that has been done.
+      // Remembered until its bindings are restored.
       if (known && known.bindings.length > 0) {
         watched.set(key, { ...known, unusedMs: 0, seenMs: nowMs, uses: queue.uses, stage: "seen" });
         actions.push({ step: "bind-again", className: own?.name ?? "", queue, watched: known });
       }
       continue;
     }
-    const next = look(queue, known, nowMs, rules.intervalSeconds);
+    const next = update(queue, known, nowMs, rules.intervalSeconds);
     watched.set(key, next);
     const step = dueStep(next, own);
     if (step) actions.push({ step, className: own.name, queue, watched: next });
@@ -107,12 +107,12 @@ export function decide({ queues, unknown, nowMs }: Look, before: ReadonlyMap<str
   return { actions, watched };
 }
 
-/** Without its bindings it does not fill, and may lose messages to their TTL; that makes it no better. */
+/** An unbound queue gets no messages and may lose some to their TTL: being below its limit then is no reason to stop. */
 function isStillWatched(queue: QueueFacts, known: Watched | undefined, own: QueueClass): boolean {
   return isTooFull(queue, own) || known?.stage === "unbound" || known?.stage === "stuck";
 }
 
-function look(queue: QueueFacts, known: Watched | undefined, nowMs: number, intervalSeconds: number): Watched {
+function update(queue: QueueFacts, known: Watched | undefined, nowMs: number, intervalSeconds: number): Watched {
   const { vhost, name, uses } = queue;
   if (!known) return { vhost, name, unusedMs: 0, seenMs: nowMs, uses, stage: "seen", bindings: [] };
   const sinceMs = nowMs - known.seenMs;

@@ -1,4 +1,4 @@
-// queue manager: no kin in sr3; was queue_manager.py.
+// queue manager: no counterpart in sr3; was queue_manager.py.
 import { join } from "node:path";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { Audit } from "./audit.ts";
@@ -10,7 +10,7 @@ import { WatchedFile } from "./watched-file.ts";
 
 async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentContext<Config>): Promise<RunningAgent> {
   const stopping = new AbortController();
-  // What was only to be done is no reason to do it: each way of running has a memory of its own.
+  // Steps of a dry run must not count for a real run: each mode remembers its queues in its own file.
   const file = new WatchedFile(join(stateDirectory, config.dryRun ? "watched-dry-run.json" : "watched.json"));
   const audit = new Audit(join(stateDirectory, "audit.jsonl"), config.auditBytesMax, log);
   const watched = await file.load();
@@ -29,13 +29,13 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
     },
     watched,
   );
-  if (config.dryRun) log.warn("a dry run: nothing is unbound or deleted (dryRun: false makes it real)");
+  if (config.dryRun) log.warn("dry run: nothing is unbound or deleted (set dryRun to false to do it)");
   const running = manager.run(stopping.signal).catch((error: Error) => lifeCycle.fail(error));
   lifeCycle.ready();
   return {
     status: () => ({
       ok: telemetry.queuesCount !== undefined && telemetry.fault === undefined,
-      text: `${config.dryRun ? "dry run; " : ""}${telemetry.queuesCount ?? "no"} queues, ${telemetry.watched.size} of them unused and too full, ${audit.removals.length} deleted lately${telemetry.fault === undefined ? "" : `; ${telemetry.fault}`}`,
+      text: `${config.dryRun ? "dry run; " : ""}${telemetry.queuesCount ?? "no"} queues, ${telemetry.watched.size} of them unused and over their limits, ${audit.removals.length} recently deleted${telemetry.fault === undefined ? "" : `; ${telemetry.fault}`}`,
       fault: telemetry.fault,
       queues: telemetry.queuesCount,
       watched: [...telemetry.watched.values()].map(({ vhost, name, stage, unusedMs }) => {

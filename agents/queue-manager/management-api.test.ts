@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { makeCertificate } from "../../tests/rigs/test-certificates.ts";
 import { ManagementApi } from "./management-api.ts";
 
-test("another CA in its file is believed at the next call, when the server shows a certificate by it", async () => {
+test("a new CA in its file is trusted at the next call, when the server shows a certificate signed by it", async () => {
   const folder = await mkdtemp(join(tmpdir(), "warren-management-"));
   const [first, second] = await Promise.all(
     ["first", "second"].map((name) => makeCertificate(folder, name, ["IP:127.0.0.1"])),
@@ -21,7 +21,7 @@ test("another CA in its file is believed at the next call, when the server shows
     key: await readFile(keyFile),
   });
   const server = createServer(await pairOf(first), (_, answer) => {
-    // A broker's certificate is renewed while connections come and go.
+    // The broker's certificate is renewed between two connections.
     answer.setHeader("connection", "close").end(JSON.stringify({ page_count: 1, total_count: 0, items: [] }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -36,7 +36,7 @@ test("another CA in its file is believed at the next call, when the server shows
     await expect(api.queues("/")).rejects.toThrow(/certificate/);
     await copyFile(second.caFile, caFile);
     expect(await api.queues("/")).toEqual({ queues: [], unknown: [] });
-    // The agent that believed the second one is kept, and meets the first one again.
+    // The HTTP agent that trusts the second CA is reused, and meets the first CA again.
     server.setSecureContext(await pairOf(first));
     await copyFile(first.caFile, caFile);
     expect(await api.queues("/")).toEqual({ queues: [], unknown: [] });

@@ -15,25 +15,25 @@ export interface ManagementApiOptions {
   readonly signal: AbortSignal;
 }
 
-/** What a look at a vhost gave. */
+/** The result of a poll of a vhost. */
 export interface QueueList {
   readonly queues: readonly QueueFacts[];
-  /** Queues of which nothing may be concluded now. */
+  /** Queues whose state is unknown now. */
   readonly unknown: readonly { readonly vhost: string; readonly name: string }[];
 }
 
 const pageSize = 500;
-/** Only what is asked for has to be gathered and sent. */
+/** Limits what the broker has to gather and send. */
 const columns = [
   ...["vhost", "name", "type", "exclusive", "durable", "arguments", "state", "consumers", "messages", "message_bytes"],
   ...["deliver_get", "ack", "get_empty"].map((name) => `message_stats.${name}`),
 ].join(",");
 const part = encodeURIComponent;
 
-/** Bindings of a queue that a client has bound a hundred thousand times have 30 MB. */
+/** The bindings of a queue that was bound a hundred thousand times take 30 MB. */
 const answerBytesMax = 64 << 20;
 
-/** The management API of RabbitMQ, as far as queues are managed by it. Every call asks the brokers in turn until one answers. */
+/** The parts of RabbitMQ's management API that manage queues. Every call asks the brokers in turn until one answers. */
 export class ManagementApi {
   readonly #queuesMax: number;
   readonly #signal: AbortSignal;
@@ -52,7 +52,7 @@ export class ManagementApi {
     });
   }
 
-  /** All queues of a vhost but those that connections own. Rejects where there are more than `queuesMax`. */
+  /** All queues of a vhost except exclusive ones. Rejects if there are more than `queuesMax`. */
   async queues(vhost: string): Promise<QueueList> {
     const queuesMax = this.#queuesMax;
     const found: QueueFacts[] = [];
@@ -61,7 +61,9 @@ export class ManagementApi {
       const path = `queues/${part(vhost)}?page=${page}&page_size=${pageSize}&sort=name&columns=${columns}`;
       const list = readPage(await this.#ask(`queues of vhost ${vhost}`, { path }));
       if (list.total > queuesMax || list.pages > Math.ceil(queuesMax / pageSize)) {
-        throw new Error(`vhost ${vhost} has ${list.total} queues, more than queuesMax, ${queuesMax}`);
+        throw new Error(
+          `vhost ${vhost} has ${list.total} queues, more than queuesMax, ${queuesMax}: no steps are taken`,
+        );
       }
       pages = list.pages;
       for (const item of list.items) {
@@ -73,7 +75,7 @@ export class ManagementApi {
     return { queues: found, unknown };
   }
 
-  /** One queue, as it is now. */
+  /** The current state of one queue. */
   async queue(vhost: string, name: string): Promise<QueueFacts | "unknown" | "gone"> {
     const { status, body } = await this.#send({ path: `queues/${part(vhost)}/${part(name)}?columns=${columns}` });
     if (status === 404) return "gone";
@@ -82,7 +84,7 @@ export class ManagementApi {
     return read === "owned" ? "unknown" : read;
   }
 
-  /** `unreadable`: the broker fails over its own answer, as RabbitMQ does where a binding has arguments and `~` in its routing key. */
+  /** `unreadable`: the broker can't answer. RabbitMQ fails for a binding with arguments and a `~` in its routing key. */
   async bindings(vhost: string, name: string): Promise<ReturnType<typeof readBindings> | "unreadable"> {
     const { status, body } = await this.#send({ path: ["queues", vhost, name, "bindings"] });
     if (status === 500) return "unreadable";
@@ -90,7 +92,7 @@ export class ManagementApi {
     return readBindings(body);
   }
 
-  /** Takes a binding off; one that is gone is no fault. */
+  /** Removes a binding; a missing one is not an error. */
   async unbind(vhost: string, name: string, { source, propertiesKey }: { source: string; propertiesKey: string }) {
     const path = ["bindings", vhost, "e", source, "q", name, propertiesKey];
     await this.#ask(`unbinding ${name} from ${source}`, { method: "DELETE", path }, [204, 404]);
@@ -99,11 +101,11 @@ export class ManagementApi {
   async bind(vhost: string, name: string, { source, routingKey, arguments: own }: Binding): Promise<void> {
     const path = ["bindings", vhost, "e", source, "q", name];
     const body = { routing_key: routingKey, arguments: own };
-    // 404: the exchange is gone, and with it what the binding was for.
+    // 404: the exchange is gone, so the binding is pointless.
     await this.#ask(`binding ${name} to ${source}`, { method: "POST", path, body }, [201, 204, 404]);
   }
 
-  /** Deletes a queue that nobody has subscribed to. `unsupported`: of this type brokers don't delete queues on that condition. */
+  /** Deletes a queue that has no consumers. `unsupported`: the broker has no if-unused deletion for this type of queue. */
   async deleteUnused(vhost: string, name: string): Promise<"deleted" | "gone" | "used" | "unsupported"> {
     const { status, body } = await this.#send({
       method: "DELETE",

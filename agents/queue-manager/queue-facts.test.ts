@@ -16,14 +16,14 @@ const item = {
   message_stats: { publish: 9, deliver_get: 2, ack: 1 },
 };
 
-test("of a queue the bytes of its messages count, not its process's memory, and what was taken from it", () => {
+test("the facts are the bytes of a queue's messages, not its process's memory, and how often it was used", () => {
   expect(readQueue(item)).toEqual({
     ...{ vhost: "/", name: "q", type: "quorum", consumers: 0, messages: 3, bytes: 300, uses: 3 },
     ...{ durable: true, arguments: { "x-queue-type": "quorum" } },
   });
 });
 
-test("from a queue without statistics, and with an empty list for an empty object, nothing was taken", () => {
+test("a queue without statistics, or with an empty list for an empty object, was not used", () => {
   const { message_stats: _, ...rest } = item;
   expect(readQueue(rest)).toMatchObject({ uses: 0 });
   expect(readQueue({ ...item, message_stats: [], arguments: [] })).toMatchObject({ uses: 0, arguments: {} });
@@ -36,12 +36,12 @@ test.each([
   ["without figures of messages", { messages: undefined }, "unknown"],
   ["without figures of bytes", { message_bytes: undefined }, "unknown"],
   ["without figures of consumers", { consumers: undefined }, "unknown"],
-  ["with figures that are none", { messages: "3" }, "unknown"],
+  ["with figures that are not numbers", { messages: "3" }, "unknown"],
 ])("a queue %s", (_, more, read) => {
   expect(readQueue({ ...item, ...more })).toBe(read);
 });
 
-test("the default exchange's binding is none that could be taken off", () => {
+test("the default exchange's binding can't be removed", () => {
   const binding = { vhost: "/", destination: "q", destination_type: "queue", arguments: {} };
   const bindings = [
     { ...binding, source: "", routing_key: "q", properties_key: "q" },

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What the management API says of one queue. */
+/** One queue, as the management API describes it. */
 export interface QueueFacts {
   readonly vhost: string;
   readonly name: string;
@@ -8,9 +8,9 @@ export interface QueueFacts {
   readonly type: string;
   readonly consumers: number;
   readonly messages: number;
-  /** Bodies of all its messages, ready and unacked: not the memory of its process. */
+  /** Size of all message bodies, ready and unacked: not the memory of the queue's process. */
   readonly bytes: number;
-  /** Deliveries, gets and acks so far, as the broker has counted them; starts again when its statistics do. */
+  /** Deliveries, gets and acks so far, as counted by the broker; reset with its statistics. */
   readonly uses: number;
   readonly durable: boolean;
   readonly arguments: Readonly<Record<string, unknown>>;
@@ -23,10 +23,10 @@ export interface Binding {
   readonly arguments: Readonly<Record<string, unknown>>;
 }
 
-/** RabbitMQ's own arguments have three levels. JSON of very many, which clients may declare, can be read and not written. */
+/** RabbitMQ's own arguments have three levels. Clients may declare so many that the JSON can be parsed but not written. */
 const levelsMax = 16;
 const count = z.int().nonnegative();
-/** The broker writes an object without members as an empty list where it was asked for some columns of it. */
+/** If only some columns were requested, the broker sends an empty object as an empty list. */
 const asObject = (value: unknown) => (Array.isArray(value) && value.length === 0 ? {} : value);
 const queueItem = z.looseObject({
   vhost: z.string(),
@@ -48,15 +48,15 @@ const queueItem = z.looseObject({
 const listPage = z.object({ page_count: count, total_count: count, items: z.array(z.unknown()) });
 const named = z.looseObject({ name: z.string() });
 
-/** A page of a list of queues. What has no name can't be asked for again, and is left out. */
+/** A page of a list of queues. Items without a name can't be queried again and are left out. */
 export function readPage(answer: unknown) {
   const { page_count: pages, total_count: total, items } = listPage.parse(answer);
   return { pages, total, items: items.flatMap((item) => named.safeParse(item).data ?? []) };
 }
 
 /**
- * `unknown`: its node is down, or its figures are not there yet: nothing may be concluded. `owned`: a connection's own, which goes
- * with it. The item must have the vhost's and the queue's name.
+ * `unknown`: its node is down, or its figures are not available yet. `owned`: exclusive, so it disappears with its connection. The item
+ * must have the vhost's and the queue's name.
  */
 export function readQueue(item: unknown): QueueFacts | "unknown" | "owned" {
   const read = queueItem.safeParse(item);
@@ -67,8 +67,8 @@ export function readQueue(item: unknown): QueueFacts | "unknown" | "owned" {
   if (state !== "running" && state !== "idle") return "unknown";
   const { vhost, name, type, durable, arguments: own } = rest;
   const uses = stats.deliver_get + stats.ack + stats.get_empty;
-  const told = isDeeper(own, levelsMax) ? { "(left out)": `more than ${levelsMax} levels` } : own;
-  return { vhost, name, type, consumers, messages, bytes, uses, durable, arguments: told };
+  const shown = isDeeper(own, levelsMax) ? { "(left out)": `more than ${levelsMax} levels` } : own;
+  return { vhost, name, type, consumers, messages, bytes, uses, durable, arguments: shown };
 }
 
 function isDeeper(value: unknown, levels: number): boolean {
@@ -83,14 +83,14 @@ const bindingItem = z.looseObject({
   arguments: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** A binding that can be taken off. */
+/** A binding that can be removed. */
 export interface FoundBinding extends Binding {
   readonly propertiesKey: string;
-  /** Its arguments can't be written down: it can be taken off, and not given back. */
+  /** Its arguments can't be written to disk: it can be removed, but not restored. */
   readonly tooDeep?: true;
 }
 
-/** The bindings that can be taken off: not the one of the default exchange, which every queue has. */
+/** The bindings that can be removed: all but that of the default exchange, which every queue has. */
 export function readBindings(items: unknown): readonly FoundBinding[] {
   return z
     .array(bindingItem)

@@ -2,16 +2,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Channel, type ChannelModel, connect } from "amqplib";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { seededChoices } from "../../tests/rigs/seeded.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { KilledAgent, TestedAgent } from "../../tests/rigs/tested-agent.ts";
 
 const chosen = seededChoices();
 
-// A broker of one node: what figures a cluster gives of queues whose node is down is not shown here.
+// The broker has one node. Not proved here: a cluster's figures for queues whose node is down.
 
-vi.setConfig({ testTimeout: 300_000 });
 const waitMs = { timeout: 100_000, interval: 100 };
 
 let broker: LocalBroker;
@@ -21,13 +21,10 @@ let channel: Channel;
 let agents: TestedAgent[] = [];
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   await api("PUT", "/api/users/keeper", { password: "few rights", tags: "management" });
   const rights = { configure: "^(?!cmc\\.)", write: "^(?!cmc\\.)", read: "^xpublic$" };
   await api("PUT", "/api/permissions/%2F/keeper", rights);
-});
-afterAll(async () => {
-  await broker?.stop();
 });
 
 beforeEach(async () => {
@@ -67,7 +64,7 @@ async function queueNames(): Promise<readonly string[]> {
 
 const small = { name: "clients", pattern: "", messagesMax: 20, bytesMax: 10_000 };
 const times = { warnAfterSeconds: 1, unbindAfterSeconds: 2, deleteAfterSeconds: 3 };
-/** For queues that are used: the broker's figures of it are up to five seconds old. */
+/** For queues that are used: the broker's figures are up to five seconds old. */
 const patientTimes = { warnAfterSeconds: 11, unbindAfterSeconds: 12, deleteAfterSeconds: 13 };
 
 function startManager(own: object = {}): TestedAgent {
@@ -90,7 +87,7 @@ function startManager(own: object = {}): TestedAgent {
   return agent;
 }
 
-/** A client's queue of so many messages, as it leaves it: bound, durable. */
+/** A durable, bound queue that a client left with so many messages. */
 async function leaveQueue(
   name: string,
   messages: number,
@@ -109,18 +106,18 @@ const audited = () =>
     .map((line) => JSON.parse(line) as { event: string; queue: string; reason?: string })
     .map(({ event, queue }) => `${event}: ${queue}`);
 
-test("of queues with and without clients the ones that nobody takes from and that are too full go, and are listed", async () => {
+test("of queues with and without clients, those that are unused and over their limits are deleted and listed", async () => {
   await leaveQueue("left", 21);
   await leaveQueue("heavy", 11, { size: 1000 });
-  // RabbitMQ fails over its own answer about this one's bindings.
-  await leaveQueue("untold", 21);
-  await channel.bindQueue("untold", "xpublic", "a~b", { d: 1 });
+  // RabbitMQ can't list the bindings of this queue.
+  await leaveQueue("unlisted", 21);
+  await channel.bindQueue("unlisted", "xpublic", "a~b", { d: 1 });
   await leaveQueue("small", 20);
   await leaveQueue("cmc.urp.pull", 30);
   await leaveQueue("slow-client", 30);
   await leaveQueue("polled", 40);
   await channel.prefetch(1);
-  // Has one, and takes its time.
+  // It has a consumer, but a slow one.
   await channel.consume("slow-client", () => {});
   const polling = setInterval(() => void channel.get("polled").then((got) => got && channel.ack(got)), 500);
   const agent = startManager({ classes: [{ ...small, ...patientTimes }] });
@@ -129,9 +126,9 @@ test("of queues with and without clients the ones that nobody takes from and tha
       async () => expect(await queueNames()).toEqual(["cmc.urp.pull", "polled", "slow-client", "small"]),
       waitMs,
     );
-    // As long again, for those that are to stay.
-    const looks = await agent.metric("looks_total");
-    await vi.waitFor(async () => expect(await agent.metric("looks_total")).toBeGreaterThan(looks + 15), waitMs);
+    // The same time again, to see that the others stay.
+    const polls = await agent.metric("looks_total");
+    await vi.waitFor(async () => expect(await agent.metric("looks_total")).toBeGreaterThan(polls + 15), waitMs);
   } finally {
     clearInterval(polling);
   }
@@ -144,7 +141,7 @@ test("of queues with and without clients the ones that nobody takes from and tha
       .toSorted((a, b) => b.messages - a.messages || a.queue.localeCompare(b.queue)),
   ).toEqual([
     { queue: "left", messages: 21, bindings: [{ source: "xpublic", routingKey: "left.#", arguments: {} }] },
-    { queue: "untold", messages: 21, bindings: [] },
+    { queue: "unlisted", messages: 21, bindings: [] },
     { queue: "heavy", messages: 11, bindings: [{ source: "xpublic", routingKey: "heavy.#", arguments: {} }] },
   ]);
   const steps = ["warned", "unbinding", "unbound", "deleting", "deleted"].map((event) => `${event}: left`);
@@ -152,7 +149,7 @@ test("of queues with and without clients the ones that nobody takes from and tha
   expect(await agent.end()).toEqual([0, null]);
 });
 
-test("a client that comes back to an unbound queue has its messages and its bindings, also after a kill of the agent", async () => {
+test("a client that returns to an unbound queue gets its messages and bindings, even after a kill of the agent", async () => {
   await leaveQueue("back", 30);
   const lasting = { classes: [{ ...small, ...times, deleteAfterSeconds: 3600 }] };
   const first = startManager(lasting);
@@ -175,7 +172,7 @@ test("a client that comes back to an unbound queue has its messages and its bind
   await vi.waitFor(async () => expect((await next.health()).watched).toEqual([]), waitMs);
 });
 
-test("killed at random moments over 2,000 messages in 40 queues: each goes, is told of before with what bound it, and what is used stays", async () => {
+test("killed at random moments over 2,000 messages in 40 queues: each is first audited with its bindings and then deleted, and a used queue stays", async () => {
   const left = Array.from({ length: 40 }, (_, count) => `left-${count}`);
   for (const name of left) await leaveQueue(name, 50);
   await leaveQueue("slow-client", 50);
@@ -199,13 +196,13 @@ test("killed at random moments over 2,000 messages in 40 queues: each goes, is t
   expect(lines.filter((line) => line.endsWith("slow-client"))).toEqual([]);
   const repeats = left.filter((name) => lines.filter((line) => line === `deleting: ${name}`).length > 1).length;
   console.info(
-    `queue manager killed ${killed.kills} times over ${left.length} queues: 0 kept, ${repeats} told of twice`,
+    `queue manager killed ${killed.kills} times over ${left.length} queues: 0 kept, ${repeats} audited twice`,
   );
-  // One step at a time: a kill is in the middle of one queue's.
+  // One step at a time: a kill interrupts the step of one queue.
   expect(repeats).toBeLessThanOrEqual(killed.kills);
 });
 
-test("a dry run tells all steps and makes none", async () => {
+test("a dry run reports all steps and takes none", async () => {
   await leaveQueue("left", 30);
   const agent = startManager({ dryRun: true });
   await agent.logged("queue: would delete");
@@ -215,7 +212,7 @@ test("a dry run tells all steps and makes none", async () => {
   expect((await agent.health()).text).toMatch(/^dry run; 1 queues, 1 of them/);
 });
 
-test("a quorum queue, which no broker deletes on condition that it is unused, is unbound, told, and stays", async () => {
+test("a quorum queue, for which RabbitMQ has no if-unused deletion, is unbound, reported, and stays", async () => {
   await leaveQueue("replicated", 30, { type: "quorum" });
   const agent = startManager();
   const kept = await agent.logged("queue: kept");
@@ -223,21 +220,21 @@ test("a quorum queue, which no broker deletes on condition that it is unused, is
   expect(await queueNames()).toEqual(["replicated"]);
 });
 
-test("rights that are missing, and a broker that is away, are told with the remedy, and nothing dies of it", async () => {
+test("missing permissions and an unreachable broker are reported with the remedy, and the agent keeps running", async () => {
   const rights = { configure: "^$", write: "^(?!cmc\\.)", read: "^xpublic$" };
   await api("PUT", "/api/users/reader", { password: "few rights", tags: "management" });
   await api("PUT", "/api/permissions/%2F/reader", rights);
   await leaveQueue("left", 30);
   const management = { urls: [broker.managementUrl], user: "reader", passwordFile: join(folder, "password") };
   const agent = startManager({ management });
-  const told = await agent.logged(/can't be managed/);
-  expect(told.reason).toMatch(/^delete of left: .* answered 40[13].*configure and write on the queues/);
+  const failed = await agent.logged(/can't manage all queues/);
+  expect(failed.reason).toMatch(/^delete of left: .* answered 40[13].*configure and write on the queues/);
   await connection.close();
   await broker.keepDeclared();
   await broker.kill();
   await vi.waitFor(async () => expect((await agent.health()).text).toContain("no management API answers"), waitMs);
   await broker.start();
-  await agent.logged("queues are looked at again");
+  await agent.logged("queues are managed again");
   connection = await connect(broker.url);
   channel = await connection.createChannel();
   expect(await queueNames()).toEqual(["left"]);

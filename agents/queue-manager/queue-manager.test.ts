@@ -14,7 +14,7 @@ const config = configSchema.parse({
 const binding = { source: "x", routingKey: "a.#", arguments: {} };
 const signal = new AbortController().signal;
 
-/** Against queues in memory, a minute a round; what happens, in its order. The broker test has the real ones. */
+/** A manager of queues in memory, with a round every minute and a log of events in order. The broker test has real queues. */
 function arrange(settings: Partial<Config> = {}, api: Partial<QueueManagerPorts["api"]> = {}) {
   const queues = new Map<string, QueueFacts>();
   const log: string[] = [];
@@ -40,7 +40,7 @@ function arrange(settings: Partial<Config> = {}, api: Partial<QueueManagerPorts[
     now: () => nowMs,
     events: {
       audited: () => {},
-      looked: () => {},
+      polled: () => {},
       failed: (what, error) => log.push(`failed ${what}: ${error.message}`),
     },
   };
@@ -60,7 +60,7 @@ function arrange(settings: Partial<Config> = {}, api: Partial<QueueManagerPorts[
   return { manager, queues, put, log, rounds, saved: () => new Map(saved.map((each) => [keyOf(each), each])) };
 }
 
-test("each step is in the audit file before it is made, and what became of it after", async () => {
+test("each step is in the audit file before it is taken, and its result after", async () => {
   const { manager, put, log, rounds, saved } = arrange();
   put("q");
   await rounds(manager(), 4);
@@ -71,14 +71,14 @@ test("each step is in the audit file before it is made, and what became of it af
   expect(saved().size).toBe(0);
 });
 
-test("a dry run tells the same steps, each once, and makes none", async () => {
+test("a dry run reports the same steps, each once, and takes none", async () => {
   const { manager, put, log, rounds } = arrange({ dryRun: true });
   put("q");
   await rounds(manager(), 8);
   expect(log).toEqual(["warned: q", "would unbind: q", "would delete: q"]);
 });
 
-test("the next process goes on where the one before has ended, and gives bindings back that it took off", async () => {
+test("the next process continues where the previous one stopped, and restores bindings that it removed", async () => {
   const { manager, put, log, rounds, saved } = arrange();
   put("q");
   await rounds(manager(), 3);
@@ -88,7 +88,7 @@ test("the next process goes on where the one before has ended, and gives binding
   expect(log).toEqual(["bind q a.#", "bound again: q"]);
 });
 
-test("one killed in the middle of unbinding has remembered the bindings", async () => {
+test("a process killed while unbinding has remembered the bindings", async () => {
   const { manager, put, log, rounds, saved } = arrange({}, { unbind: () => Promise.reject(new Error("killed")) });
   put("q");
   await rounds(manager(), 3);
@@ -98,7 +98,7 @@ test("one killed in the middle of unbinding has remembered the bindings", async 
   expect(log.slice(3)).toEqual(["bind q a.#", "bound again: q"]);
 });
 
-test("a client that comes between the look and the step is left alone", async () => {
+test("the queue of a client that comes between poll and step is left alone", async () => {
   const { manager, put, log, rounds } = arrange({}, { queue: async () => ({ ...(latest as QueueFacts) }) });
   let latest: QueueFacts | undefined;
   put("q");
@@ -107,7 +107,7 @@ test("a client that comes between the look and the step is left alone", async ()
   expect(log).toEqual(["warned: q"]);
 });
 
-test("a queue that the broker finds used, or deletes on no condition, stays", async () => {
+test("a queue stays if the broker finds it used, or has no if-unused deletion for it", async () => {
   const used = arrange({}, { deleteUnused: async () => "used" });
   used.put("q");
   await used.rounds(used.manager(), 4);
@@ -118,14 +118,14 @@ test("a queue that the broker finds used, or deletes on no condition, stays", as
   expect(quorum.log.filter((line) => line === "kept: q")).toHaveLength(1);
 });
 
-test("a queue whose bindings the broker can't tell keeps them, and is deleted in its time", async () => {
+test("a queue whose bindings the broker can't list keeps them, and is deleted after its time", async () => {
   const { manager, put, log, rounds } = arrange({}, { bindings: async () => "unreadable" });
   put("q");
   await rounds(manager(), 4);
   expect(log).toEqual(["warned: q", "kept bound: q", "deleting: q", "delete q", "deleted: q"]);
 });
 
-test("after one look at most stepsMax queues are unbound or deleted; others wait for the next", async () => {
+test("after one poll at most stepsMax queues are unbound or deleted; others wait for the next poll", async () => {
   const { manager, put, log, rounds } = arrange({ stepsMax: 2 });
   for (const name of ["a", "b", "c"]) put(name);
   const own = manager();
@@ -135,7 +135,7 @@ test("after one look at most stepsMax queues are unbound or deleted; others wait
   expect(log.filter((line) => line.startsWith("unbound") || line.startsWith("deleted"))).toHaveLength(4);
 });
 
-test("a broker that does not answer is told, and nothing is forgotten", async () => {
+test("an unreachable broker is reported, and nothing is forgotten", async () => {
   let isAway = false;
   const { manager, put, log, rounds, queues } = arrange(
     {},
@@ -153,5 +153,5 @@ test("a broker that does not answer is told, and nothing is forgotten", async ()
   await rounds(own, 1);
   isAway = false;
   await rounds(own, 1);
-  expect(log.slice(0, 3)).toEqual(["warned: q", "failed looking at the queues: no answer", "unbinding: q"]);
+  expect(log.slice(0, 3)).toEqual(["warned: q", "failed polling the queues: no answer", "unbinding: q"]);
 });

@@ -5,7 +5,7 @@ import { type Action, classify, decide, isTooFull, isUsed, keyOf, type Step, typ
 import type { ManagementApi, QueueList } from "./management-api.ts";
 import type { Binding, QueueFacts } from "./queue-facts.ts";
 
-/** The world as the queue manager needs it. */
+/** What the queue manager needs from outside. */
 export interface QueueManagerPorts {
   readonly api: Pick<ManagementApi, "queues" | "queue" | "bindings" | "unbind" | "bind" | "deleteUnused">;
   /** Resolves when it is on disk. */
@@ -17,13 +17,13 @@ export interface QueueManagerPorts {
 
 export interface QueueManagerEvents {
   audited(line: AuditLine): void;
-  /** All queues were looked at. */
-  looked(queues: QueueList, watched: ReadonlyMap<string, Watched>): void;
-  /** A look, or a step, could not be made; it is made again after the next look. */
+  /** All queues were polled. */
+  polled(queues: QueueList, watched: ReadonlyMap<string, Watched>): void;
+  /** A poll or a step failed; the next round retries it. */
   failed(what: string, error: Error): void;
 }
 
-/** Looks at all queues again and again, and takes those that nobody uses and that are too full one step further. */
+/** Polls all queues at intervals, and takes the next step for those that are unused and over their limits. */
 export class QueueManager {
   readonly #config: Config;
   readonly #ports: QueueManagerPorts;
@@ -37,7 +37,7 @@ export class QueueManager {
     this.#watched = new Map(watched);
   }
 
-  /** Until the signal; resolves when nothing is under way any more. */
+  /** Runs until the signal aborts; resolves when the last round has ended. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.round(signal);
@@ -45,7 +45,7 @@ export class QueueManager {
     }
   }
 
-  /** One look, and the steps that follow from it. Never rejects: what the world refuses is told, and made again by the next round. */
+  /** One poll and its steps. Never rejects: failures are reported, and the next round retries them. */
   async round(signal: AbortSignal): Promise<void> {
     const { api, events, now, save } = this.#ports;
     try {
@@ -55,10 +55,10 @@ export class QueueManager {
       const { actions, watched } = decide({ ...list, nowMs: now() }, this.#watched, this.#rules);
       this.#watched = new Map(watched);
       await save(this.#watched);
-      events.looked(list, this.#watched);
+      events.polled(list, this.#watched);
       await this.#act(actions, signal);
     } catch (error) {
-      if (!signal.aborted) events.failed("looking at the queues", error as Error);
+      if (!signal.aborted) events.failed("polling the queues", error as Error);
     }
   }
 
@@ -106,15 +106,15 @@ export class QueueManager {
     if (!(await this.#isStillUnused(action))) return false;
     const found = await api.bindings(vhost, name);
     if (found === "unreadable") {
-      // It goes on to fill, and is deleted in its time all the same.
-      await this.#audit("kept bound", action, { reason: "the broker can't tell its bindings" });
+      // It continues to fill, and is deleted after the same time.
+      await this.#audit("kept bound", action, { reason: "the broker can't list its bindings" });
       return true;
     }
-    const taken = found
+    const removable = found
       .filter(({ tooDeep }) => tooDeep === undefined)
       .map(({ source, routingKey, arguments: own }) => ({ source, routingKey, arguments: own }));
-    // Remembered before they are taken off: a client that comes back gets them again whatever happens in between.
-    const bindings = joined(action.watched.bindings, taken);
+    // Remembered before they are removed, so that a client that returns gets them back whatever happens in between.
+    const bindings = joined(action.watched.bindings, removable);
     await this.#audit("unbinding", action, { bindings });
     this.#set(action, { bindings });
     await save(this.#watched);
@@ -128,18 +128,18 @@ export class QueueManager {
     if (!(await this.#isStillUnused(action))) return;
     await this.#audit("deleting", action);
     const outcome = await this.#ports.api.deleteUnused(vhost, name);
-    if (outcome === "used") return this.#audit("kept", action, { reason: "somebody has just subscribed" });
+    if (outcome === "used") return this.#audit("kept", action, { reason: "a client has just subscribed" });
     if (outcome === "unsupported") {
-      const reason = `brokers don't delete ${action.queue.type} queues on condition that they are unused: by hand, if at all`;
+      const reason = `RabbitMQ has no if-unused deletion for ${action.queue.type} queues: delete it by hand if it is not needed`;
       await this.#audit("kept", action, { reason });
       this.#set(action, { stage: "stuck" });
       return;
     }
-    await this.#audit("deleted", action, outcome === "gone" ? { reason: "it was gone already" } : {});
+    await this.#audit("deleted", action, outcome === "gone" ? { reason: "it was already gone" } : {});
     this.#watched.delete(keyOf(action.queue));
   }
 
-  /** Asked once more right before a step that hurts; where not, the next look decides. */
+  /** Checks once more right before a destructive step. If the queue is in use, the next poll decides. */
   async #isStillUnused({ queue, watched, step }: Action): Promise<boolean> {
     const found = await this.#ports.api.queue(queue.vhost, queue.name);
     if (found === "gone" || found === "unknown" || isUsed(found, watched)) return false;

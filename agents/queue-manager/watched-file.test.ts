@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("what is remembered is what was saved last; before that nothing is", async () => {
+test("it remembers what was saved last, and nothing before the first save", async () => {
   const file = new WatchedFile(join(folder, "watched.json"));
   expect(await file.load()).toEqual(new Map());
   const watched: Watched = {
@@ -24,8 +24,8 @@ test("what is remembered is what was saved last; before that nothing is", async 
   expect(await file.load()).toEqual(new Map([[keyOf(watched), watched]]));
 });
 
-test("a file that is something else ends the start with a remedy: bindings may be in it", async () => {
+test("a file with other content stops the start with a remedy: it may contain bindings", async () => {
   const path = join(folder, "watched.json");
   writeFileSync(path, '[{"name":');
-  await expect(new WatchedFile(path).load()).rejects.toThrow("is not what this agent wrote");
+  await expect(new WatchedFile(path).load()).rejects.toThrow("was not written by this agent");
 });

@@ -18,7 +18,7 @@ const watchedList = z.array(
   }),
 );
 
-/** What is remembered of queues over restarts: one file of JSON, whole under its name or not at all, synced. */
+/** The watched queues, kept across restarts: one JSON file, written atomically and synced. */
 export class WatchedFile {
   readonly #path: string;
 
@@ -34,10 +34,10 @@ export class WatchedFile {
     try {
       return new Map(watchedList.parse(JSON.parse(text)).map((watched) => [keyOf(watched), watched]));
     } catch (cause) {
-      // It may hold bindings that somebody is to get back: not for this program to throw away.
+      // It may contain removed bindings that have to be restored, so this program must not discard it.
       const remedy =
-        "move the file away: what is remembered starts anew, and the audit file has the bindings taken off";
-      throw new UserError(this.#path, "is not what this agent wrote", remedy, { cause });
+        "move the file away: all queues then start from scratch; the audit file lists the removed bindings";
+      throw new UserError(this.#path, "was not written by this agent", remedy, { cause });
     }
   }
 

@@ -13,7 +13,7 @@ const least = {
   receiverQueueDirectory: "/rxq",
 };
 
-test("the example is a config, and says nothing but the defaults of what has one", async () => {
+test("the example is a valid config, and repeats the defaults", async () => {
   const example = await loadConfig(configSchema, file, {});
   expect(example.broker.passwordFile).toBe(join(import.meta.dirname, "broker-password"));
   const { broker, metrics, exchange, queue, bindingKeys, receiverQueueDirectory, asideDirectory, rules } = example;
@@ -35,7 +35,7 @@ test.each([
   ["sameName", { sameName: "both" }],
   ["prefetch", { prefetch: 0 }],
   ["", { prefetchCount: 1 }],
-])("a mistake in %s is named: %o", (path, settings) => {
+])("a mistake in %s is reported with its path: %o", (path, settings) => {
   const { error } = configSchema.safeParse({ ...least, ...settings });
   expect(error?.issues.map((issue) => issue.path.join("."))).toEqual([path]);
 });

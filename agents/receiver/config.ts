@@ -3,7 +3,7 @@ import { commonConfig, exchangeName, queueName } from "../lib/config.ts";
 import { fileRule } from "../lib/file-rules.ts";
 import { nameTemplateFault } from "./message-name.ts";
 
-/** The receiver's config file. Relative paths of `…Directory` are taken from the config file's folder. */
+/** The receiver's config file. Relative paths in `…Directory` start from the config file's folder. */
 export const configSchema = commonConfig.extend({
   exchange: exchangeName,
   exchangeType: z.enum(["topic", "fanout", "direct"]).default("topic"),
@@ -11,36 +11,36 @@ export const configSchema = commonConfig.extend({
     .boolean()
     .default(true)
     .describe(
-      "make the exchange where it is missing; false where this user may not, or where others made it, e.g. not durable",
+      "declare the exchange if it is missing; false if this user may not, or if others declared it, e.g. not durable",
     ),
   queue: queueName.describe(
-    "durable: it keeps messages while the receiver is away; receivers that share one share its messages",
+    "durable queue; it keeps messages while the receiver is down; receivers that share it share its messages",
   ),
   bindingKeys: z.array(z.string().max(255)).min(1).describe("topics that the queue is bound to"),
-  prefetch: z.int().min(1).max(1000).default(100).describe("messages in hand at a time"),
-  receiverQueueDirectory: z.string().min(2).describe("the rxq, where whole files are put; one receiver a folder"),
+  prefetch: z.int().min(1).max(1000).default(100).describe("unacknowledged messages at a time"),
+  receiverQueueDirectory: z.string().min(2).describe("the rxq, the folder for complete files; one receiver per folder"),
   asideDirectory: z
     .string()
     .optional()
     .describe(
-      "messages that can't be files are kept here, with the reason, e.g. where this user may not publish; left out: they become dead letters",
+      "folder for messages that can't become files, with the reason, e.g. if this user may not publish; default: they are dead-lettered",
     ),
   fileBytesMax: z
     .int()
     .min(0)
     .max(128 * 1024 * 1024)
     .default(128 * 1024 * 1024)
-    .describe("larger messages are no files; brokers take 128 MiB at most"),
+    .describe("larger messages don't become files; RabbitMQ's limit is 128 MiB"),
   fileMode: z
     .string()
     .regex(/^0?[0-7]{3}$/, "expected an octal mode, e.g. 0644")
     .default("0644")
-    .describe("mode of the files, whatever the umask"),
+    .describe("mode of the files; the umask has no effect"),
   rules: z
     .array(fileRule)
     .default([])
-    .describe("accept and reject, in their order; the first that matches a file's name decides; none: accepted"),
-  nameHeader: z.string().min(1).max(128).default("filename").describe("header that says what the file is called"),
+    .describe("accept and reject rules; the first that matches a file's name decides; no match: accepted"),
+  nameHeader: z.string().min(1).max(128).default("filename").describe("header that contains the file's name"),
   nameTemplate: z
     .string()
     .min(1)
@@ -51,26 +51,26 @@ export const configSchema = commonConfig.extend({
     })
     .default("$".concat("{key}.$", "{hash}"))
     .describe(
-      `what a message without that header is called; \${key}: its routing key, \${id}: its message id, \${hash}: of all that and its body`,
+      `file name for a message without that header; \${key}: its routing key, \${id}: its message id, \${hash}: a hash of both and the body`,
     ),
   sameName: z
     .enum(["number", "replace"])
     .default("number")
     .describe(
-      "where a file of that name and other content waits: number: the new one gets a number; replace: it replaces it",
+      "if a file with that name but other content is waiting: number: number the new file; replace: replace the old one",
     ),
   placedRemembered: z
     .int()
     .min(0)
     .max(1_000_000)
     .default(20_000)
-    .describe("messages with an id that are known as placed, should the broker give them out again"),
+    .describe("messages with an id that are remembered as placed, in case the broker redelivers them"),
   retryDelayMaxMs: z
     .int()
     .min(10)
     .max(600_000)
     .default(10_000)
-    .describe("longest pause between tries while this host takes no files, e.g. disk full"),
+    .describe("longest pause between retries while files can't be written, e.g. the disk is full"),
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 
-/** As Sundew's ingest: takes what is whole out of the folder, again and again. `repeats` are files of a name that was taken before. */
+/** Like Sundew's ingest: keeps moving complete files out of the folder. `repeats` counts files whose name was seen before. */
 export class Ingest {
   readonly contents = new Map<string, string>();
   repeats = 0;
   readonly #folder: string;
   readonly #timer = setInterval(() => this.take(), 10);
 
-  /** Of the folder `rxq` in `folder`, to the folder `taken` beside it. */
+  /** Moves files from `rxq` in `folder` to `taken` beside it. */
   constructor(folder: string) {
     this.#folder = folder;
   }

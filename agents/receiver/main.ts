@@ -17,7 +17,8 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   const { receiverQueueDirectory, queue, prefetch } = config;
   const receiverQueue = new ReceiverQueue(receiverQueueDirectory, Number.parseInt(config.fileMode, 8), "receive");
   const removedCount = await receiverQueue.prepare();
-  if (removedCount > 0) log.info({ removedCount }, "removed unfinished files of before; their messages come again");
+  if (removedCount > 0)
+    log.info({ removedCount }, "removed unfinished files of an earlier run; their messages will be redelivered");
   const aside = config.asideDirectory === undefined ? undefined : new AsideFolder(config.asideDirectory);
   await aside?.prepare(receiverQueueDirectory);
   const placedLog = new PlacedLog(join(stateDirectory, "placed"), config.placedRemembered, log);
@@ -34,7 +35,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   return {
     status: () => ({
       ok: session.state === "ready" && receiver.localFault === undefined,
-      text: `${telemetry.counts.placedCount} received, ${telemetry.counts.unfitCount} that can't be files; ${receiver.localFault?.message ?? session.description}`,
+      text: `${telemetry.counts.placedCount} received, ${telemetry.counts.unfitCount} that can't become files; ${receiver.localFault?.message ?? session.description}`,
       ...brokerHealth(session.state),
       fault: receiver.localFault?.message,
       done: telemetry.counts.placedCount,
@@ -51,7 +52,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   };
 }
 
-/** A broker in alarm stops reading from connections that publish: over the one that consumes, a dead letter would hold up all acks. */
+/** An alarm blocks connections that publish: a dead letter on the consuming connection would block all acks. */
 function openDeadLetters({ broker }: Config, log: Log): BrokerSession {
   return openBrokerSession({ config: broker, log, name: "receiver-dead-letters", topology: deadLetterTopology });
 }

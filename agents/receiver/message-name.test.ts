@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { checkFileName } from "../lib/receiver-queue.ts";
 import { hashOf, nameOf, nameTemplateFault, numberedName } from "./message-name.ts";
 
-/** Of one to four bytes, half a pair, and those that names may not have. */
+/** Characters of one to four bytes, half a surrogate pair, and characters that names may not contain. */
 const character = fc.constantFrom(..."aZ0 :~%$&{}./\\*-", "\0", "\n", "\u007f", "é", "€", "𝒳", "\ud800", ".tmp");
 const template = "$".concat("{key}.$", "{hash}");
 const image = "radar.24_HR_ACCUM.GIF.XSS++201306061440_XSS_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF:";
@@ -19,7 +19,7 @@ const templated = (own: object, text = template) => {
   return name.ok ? name.value : name.reason;
 };
 
-test("the header's name is taken as it stands", () => {
+test("the name in the header is used unchanged", () => {
   for (const name of [image, "a b é", "x".repeat(255), "~", "a..b", "-rf", "back\\slash", "$".concat("{key}")]) {
     expect(named(name)).toEqual({ ok: true, value: name });
   }
@@ -35,14 +35,14 @@ test.each([
   ["a\nb", "header filename: the file name has a control character"],
   ["", "header filename: the product has no file name"],
   ["é".repeat(128), "header filename: the file name has 256 bytes, a file system takes at most 255"],
-  [7, "header filename is no text"],
-  [Buffer.from("x"), "header filename is no text"],
-  [{ a: 1 }, "header filename is no text"],
-])("%j is no file's name, and why is said", (name, reason) => {
+  [7, "header filename is not text"],
+  [Buffer.from("x"), "header filename is not text"],
+  [{ a: 1 }, "header filename is not text"],
+])("%j is not a valid file name: %s", (name, reason) => {
   expect(named(name)).toEqual({ ok: false, reason });
 });
 
-test("a message without the header is called by its key and what tells it from others", () => {
+test("a message without the header is named after its key and a hash", () => {
   const name = templated({});
   expect(name).toMatch(/^exp\.dd\.notify\.radar\.[0-9a-f]{16}$/);
   expect(templated({})).toBe(name);
@@ -53,7 +53,7 @@ test("a message without the header is called by its key and what tells it from o
   expect(new Set([name, ...others]).size).toBe(4);
 });
 
-test("the id stands where a template names it; of a message without one, the hash", () => {
+test("the id replaces its placeholder; for a message without an id, the hash does", () => {
   const byId = "m-$".concat("{id}");
   expect(templated({ messageId: "17" }, byId)).toBe("m-17");
   expect(templated({ messageId: "../17" }, byId)).toBe("m-.._17");
@@ -61,7 +61,7 @@ test("the id stands where a template names it; of a message without one, the has
   expect(templated({}, byId)).toBe(`m-${hashOf(message()).slice(0, 16)}`);
 });
 
-test("a template's name is one that a file may have, whatever key and id are", () => {
+test("a template makes a valid file name from any key and id", () => {
   const text = fc.string({ unit: character, maxLength: 300 });
   const templates = [template, "$".concat("{id}"), "$".concat("{key}$", "{key}-$", "{hash}")];
   fc.assert(
@@ -74,15 +74,15 @@ test("a template's name is one that a file may have, whatever key and id are", (
   );
 });
 
-test("templates that would give all messages one name, or none, are refused", () => {
+test("templates that would give all messages the same name, or an invalid one, are rejected", () => {
   expect(nameTemplateFault(template)).toBeUndefined();
-  expect(nameTemplateFault("$".concat("{key}"))).toContain("or all have one name");
+  expect(nameTemplateFault("$".concat("{key}"))).toContain("so that names differ");
   expect(nameTemplateFault("$".concat("{keys}$", "{hash}"))).toContain("is none of key, id, hash");
-  expect(nameTemplateFault("folder/$".concat("{hash}"))).toContain("no file may have");
-  expect(nameTemplateFault(".$".concat("{hash}"))).toContain("no file may have");
+  expect(nameTemplateFault("folder/$".concat("{hash}"))).toContain("invalid file names");
+  expect(nameTemplateFault(".$".concat("{hash}"))).toContain("invalid file names");
 });
 
-test("a number goes before the colon fields, and into 255 bytes", () => {
+test("the number comes before the colon fields, and the name fits into 255 bytes", () => {
   expect(numberedName("WHAT:URP:XSS", 2)).toBe("WHAT~2:URP:XSS");
   expect(numberedName("plain", 12)).toBe("plain~12");
   expect(numberedName(":URP", 2)).toBe(":URP~2");

@@ -3,7 +3,7 @@ import { controlCharacter } from "../lib/foreign.ts";
 import { checkFileName, nameBytesMax } from "../lib/receiver-queue.ts";
 import { bad, good, type Result } from "../lib/result.ts";
 
-/** What a message is called by. */
+/** The parts of a message that decide its file name. */
 export interface Named {
   readonly routingKey: string;
   readonly headers: Readonly<Record<string, unknown>>;
@@ -13,35 +13,35 @@ export interface Named {
 
 const placeholder = /\$\{([^}]*)\}/g;
 const templateParts: readonly string[] = ["key", "id", "hash"];
-/** A third of what tells two contents apart beyond doubt: enough for names. */
+/** A quarter of a SHA-256: enough to tell names apart. */
 const hashDigits = 16;
 
 const unsafeInName = new RegExp(`${controlCharacter.source}|/`, "g");
 
-/** What is wrong with a template for names; undefined where nothing is. */
+/** The problem of a name template; undefined if there is none. */
 export function nameTemplateFault(template: string): string | undefined {
   const parts = [...template.matchAll(placeholder)].map(([, part = ""]) => part);
   const unknown = parts.find((part) => !templateParts.includes(part));
   if (unknown !== undefined) return `\${${unknown}} is none of ${templateParts.join(", ")}`;
   if (!parts.includes("hash") && !parts.includes("id"))
-    return `expected \${hash} or \${id} in it, or all have one name`;
-  return checkFileName(template.replace(placeholder, "x")).ok ? undefined : "would make names that no file may have";
+    return `expected \${hash} or \${id} in it, so that names differ`;
+  return checkFileName(template.replace(placeholder, "x")).ok ? undefined : "would make invalid file names";
 }
 
 /**
- * The name of a message's file: what its header says, as it stands, where a file may be called so; from the template where it has no such
- * header. The same message gets the same name, however often it is given out.
- * @returns bad with what is wrong with the name in the header
+ * The name of a message's file: the header's value, unchanged, if it is a valid file name; without that header, a name from the
+ * template. A redelivered message gets the same name again.
+ * @returns bad with the problem of the header's value
  */
 export function nameOf(message: Named, nameHeader: string, nameTemplate: string): Result<string> {
-  const said = message.headers[nameHeader];
-  if (said === undefined || said === null) return good(templateName(message, nameTemplate));
-  if (typeof said !== "string") return bad(`header ${nameHeader} is no text`);
-  const name = checkFileName(said);
+  const header = message.headers[nameHeader];
+  if (header === undefined || header === null) return good(templateName(message, nameTemplate));
+  if (typeof header !== "string") return bad(`header ${nameHeader} is not text`);
+  const name = checkFileName(header);
   return name.ok ? name : bad(`header ${nameHeader}: ${name.reason}`);
 }
 
-/** Fits whatever the key is: what no file may be called is replaced, what is too long is cut, the hash stays whole. */
+/** Valid for every key: invalid characters are replaced, a key that is too long is cut, the hash stays intact. */
 function templateName(message: Named, template: string): string {
   const { routingKey, messageId = "" } = message;
   const hash = hashOf(message).slice(0, hashDigits);
@@ -58,14 +58,14 @@ function templateName(message: Named, template: string): string {
   return Buffer.byteLength(shorter) <= nameBytesMax ? shorter : `message.${hash}`;
 }
 
-/** Of all that tells one message from another; the same each time it is given out. */
+/** A hash of everything that tells messages apart; a redelivered message has the same. */
 export function hashOf({ routingKey, body, messageId = "" }: Omit<Named, "headers">): string {
   return createHash("sha256").update(`${messageId}\0${routingKey}\0`).update(body).digest("hex");
 }
 
 /**
- * The same name with a number, for another file of that name: `WHAT~2:URP:…`, so that the colon fields by which Sundew routes stay what
- * they are. What gets too long is cut before the number.
+ * Numbers a name that another file already has: `WHAT~2:URP:…`, so that the colon fields by which Sundew routes stay unchanged. A name
+ * that gets too long is cut before the number.
  */
 export function numberedName(name: string, number: number): string {
   const at = name.indexOf(":");
@@ -74,13 +74,13 @@ export function numberedName(name: string, number: number): string {
   const tooMany = Buffer.byteLength(what + mark + rest) - nameBytesMax;
   if (tooMany <= 0) return what + mark + rest;
   const shorter = cutEnd(what, tooMany);
-  // Fields that alone fill the name: they are cut, too.
+  // The fields alone fill the name: they are cut too.
   return shorter === ""
     ? cutEnd(name, Buffer.byteLength(mark) + Buffer.byteLength(name) - nameBytesMax) + mark
     : shorter + mark + rest;
 }
 
-/** Without its last characters, so many that at least so many bytes are gone. */
+/** Removes characters from the end until at least `bytes` bytes are gone. */
 function cutEnd(text: string, bytes: number): string {
   const characters = [...text];
   for (let gone = 0; characters.length > 0 && gone < bytes; ) gone += Buffer.byteLength(characters.pop() ?? "");

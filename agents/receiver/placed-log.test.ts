@@ -35,7 +35,7 @@ async function reopened(max: number): Promise<PlacedLog> {
   return log;
 }
 
-test("what was added is known after a kill: nothing waits for the end of the process", async () => {
+test("added messages are known after a kill: writing doesn't wait for the process to exit", async () => {
   const log = await reopened(100);
   for (const each of [1, 2, 3]) log.add(hash(each));
   const after = await reopened(100);
@@ -43,11 +43,11 @@ test("what was added is known after a kill: nothing waits for the end of the pro
   await log.close();
 });
 
-test("the latest are known, and the file stays small", async () => {
+test("the latest messages are known, and the file stays small", async () => {
   const log = await reopened(10);
   for (let each = 0; each < 200; each += 1) {
     log.add(hash(each));
-    // What comes while the file is made smaller stays in it until the next time.
+    // Lines added during a rewrite stay in the file until the next rewrite.
     await log.close();
   }
   const after = await reopened(10);
@@ -61,7 +61,7 @@ test("the latest are known, and the file stays small", async () => {
   expect(readdirSync(folder)).toEqual(["placed"]);
 });
 
-test("a line that was cut short spoils none but itself", async () => {
+test("a truncated line affects only itself", async () => {
   const first = await reopened(10);
   first.add(hash(1));
   await first.close();
@@ -73,7 +73,7 @@ test("a line that was cut short spoils none but itself", async () => {
   expect([1, 2, 3].map((each) => third.has(hash(each)))).toEqual([true, false, true]);
 });
 
-test("former receivers read what this one writes, and the other way round", async () => {
+test("previous receivers read this file format, and this one reads theirs", async () => {
   const ids = [1, 2, 3].map((each) => hash(each).slice(0, 32));
   writeFileSync(file, `\n${ids[0]}\n${ids[1]}`);
   const log = await reopened(10);
@@ -85,7 +85,7 @@ test("former receivers read what this one writes, and the other way round", asyn
   expect(text.split("\n").filter((line) => line.length === 32)).toEqual(ids);
 });
 
-test("a disk that takes nothing: what is placed is known in this process all the same", async () => {
+test("if the disk rejects writes, this process still knows what it placed", async () => {
   mkdirSync(file);
   const log = new PlacedLog(file, 1, pino({ level: "silent" }));
   expect(() => log.add(hash(1))).toThrow("can't be written: EISDIR");
@@ -93,7 +93,7 @@ test("a disk that takes nothing: what is placed is known in this process all the
   await log.close();
 });
 
-test("a file that can't be made smaller grows, which is logged, and keeps all", async () => {
+test("a file that can't be rewritten grows, logs that, and keeps all lines", async () => {
   mkdirSync(`${file}.new`);
   const log = await reopened(1);
   for (const each of [1, 2, 3]) log.add(hash(each));
@@ -102,7 +102,7 @@ test("a file that can't be made smaller grows, which is logged, and keeps all", 
   for (const each of [1, 2, 3]) expect(readFileSync(file, "utf8")).toContain(hash(each).slice(0, 32));
 });
 
-test("with 0 there is no file, and nothing is known", async () => {
+test("with 0 there is no file, and nothing is remembered", async () => {
   const log = await reopened(0);
   log.add(hash(1));
   expect([log.has(hash(1)), readdirSync(folder)]).toEqual([false, []]);

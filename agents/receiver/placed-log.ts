@@ -2,18 +2,19 @@ import type { LineCodec } from "../lib/file-lines.ts";
 import { LineLog } from "../lib/line-log.ts";
 import type { Log } from "../lib/log.ts";
 
-/** Hex digits of a hash that a line has; more would only make the file larger. */
+/** Hex digits of the hash in a line; more would only make the file larger. */
 const idDigits = 32;
 
-/** Former receivers wrote the line break before each line; both read both. */
+/** Previous receivers wrote the line break before each line; both versions read both forms. */
 const codec: LineCodec<string> = {
   format: (id) => id,
   parse: (line) => (line.length === idDigits ? line : undefined),
 };
 
 /**
- * Which messages are in the receiver queue folder, or were: what a killed process had placed and not acked is given out again, and its
- * file may have been taken from the folder by then. On disk but not synced: after a loss of power such a message is placed once more.
+ * Remembers which messages were placed in the receiver queue folder. If the process is killed between placing and acking, the broker
+ * redelivers the message, and its file may already have left the folder. On disk but not synced: after a loss of power such a message
+ * is placed again.
  */
 export class PlacedLog {
   readonly #max: number;
@@ -21,7 +22,7 @@ export class PlacedLog {
   /** Oldest first. */
   readonly #ids = new Set<string>();
 
-  /** `max`: how many are known, the latest ones; 0: none, and there is no file. */
+  /** `max`: how many of the latest messages are remembered; 0: none, and there is no file. */
   constructor(file: string, max: number, log: Log) {
     this.#max = max;
     this.#lines = new LineLog({ file, mode: 0o644, codec, log });
@@ -31,7 +32,7 @@ export class PlacedLog {
     return this.#ids.size;
   }
 
-  /** Reads what an earlier process left. @throws as `LineLog.open` */
+  /** Reads the file of an earlier process. @throws as `LineLog.open` */
   async load(): Promise<void> {
     if (this.#max > 0) await this.#lines.open((id) => this.#remember(id));
   }
@@ -40,7 +41,7 @@ export class PlacedLog {
     return this.#ids.has(hash.slice(0, idDigits));
   }
 
-  /** The system has it when this returns. @throws UserError with what the disk says; known in this process it is all the same */
+  /** The operating system has the line when this returns. @throws UserError for a disk error; this process remembers it anyway */
   add(hash: string): void {
     if (this.#max === 0) return;
     const id = hash.slice(0, idDigits);

@@ -12,10 +12,10 @@ import { Ingest } from "./ingest-fixture.ts";
 
 const chosen = seededChoices();
 
-// Not proved here: what is on disk after a loss of power, only after a kill.
+// Not proved here: what is on disk after a loss of power. The tests only kill processes.
 
 const messagesCount = 2000;
-/** On a machine that does nothing else the whole takes 40 s; these are for one that does. */
+/** On an idle machine all tests take 40 s; the limits are for a busy one. */
 const waitMs = { timeout: 100_000, interval: 50 };
 const heavy = { timeout: 240_000 };
 const log = pino({ level: "silent" });
@@ -24,7 +24,7 @@ const tests = useAgentTests("receiver");
 let session: BrokerSession;
 let testsCount = 0;
 let ingest: Ingest | undefined;
-/** One a test: what a failed one leaves is no other's. */
+/** Each test has its own, so that messages of a failed test don't reach the next. */
 let queue: string;
 
 beforeEach(async () => {
@@ -67,7 +67,7 @@ interface Own {
   readonly messageId?: string;
 }
 
-/** As a sender does: resolves when the broker has it, however often it was away meanwhile. */
+/** Like a sender: resolves when the broker has confirmed it, however often it was down meanwhile. */
 async function publish(body: string | Buffer, { headers = {}, routingKey = "exp.dd.notify.radar", messageId }: Own) {
   const id = messageId === undefined ? {} : { messageId };
   for (;;) {
@@ -91,11 +91,11 @@ async function publishAll(): Promise<void> {
   }
 }
 
-/** Each message is one whole file under its own name, no other file came, and the queue is empty. Answers how many came twice. */
+/** Expects one complete file for each message, no other files, and an empty queue. Returns the number of repeats. */
 async function expectAllPlaced(ingest: Ingest, agent: TestedAgent): Promise<number> {
   await vi.waitFor(() => expect(ingest.contents.size).toBeGreaterThanOrEqual(messagesCount), waitMs);
   await vi.waitFor(async () => expect(await readyCount()).toBe(0), waitMs);
-  // What it has in hand it finishes; what it had not acked would be in the queue again.
+  // It finishes messages in flight; unacked ones would be in the queue again.
   expect(await agent.end()).toEqual([0, null]);
   expect(await readyCount()).toBe(0);
   ingest.take();
@@ -105,14 +105,14 @@ async function expectAllPlaced(ingest: Ingest, agent: TestedAgent): Promise<numb
   return ingest.repeats;
 }
 
-/** Messages that nobody has in hand. */
+/** Messages in the queue that are ready for delivery. */
 async function readyCount(): Promise<number> {
   return (await session.withChannel((channel) => channel.checkQueue(queue))).messageCount;
 }
 
 const inFolder = (at = tests.folder) => readdirSync(join(at, "rxq")).filter((name) => !name.startsWith("."));
 
-test("the source's example: a sender's message becomes the file that its header names", async () => {
+test("the original system's example: a sender's message becomes the file that its header names", async () => {
   const agent = startReceiver();
   const name = "radar.24_HR_ACCUM.GIF.XSS++201306061440_XSS_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF:";
   const url = "http://dd1.weather.gc.ca/radar/24_HR_ACCUM/GIF/XSS/201306061440_XSS_24_HR_ACCUM_MM.gif";
@@ -125,7 +125,7 @@ test("the source's example: a sender's message becomes the file that its header 
 });
 
 test(
-  "killed at random moments over 2,000 messages, their files taken meanwhile: none is lost, next to none comes twice",
+  "killed at random moments over 2,000 messages while their files are moved away: none is lost, almost none comes twice",
   heavy,
   async () => {
     ingest = new Ingest(tests.folder);
@@ -137,7 +137,7 @@ test(
     await vi.waitFor(() => expect(killed.kills).toBeGreaterThan(4), waitMs);
     const last = await killed.end();
     const repeats = await expectAllPlaced(ingest, last);
-    // Only between a file's name and its line in the log of what is placed, a moment: at most what is in hand.
+    // Repeats come only from the moment between naming a file and recording it: at most the messages in flight.
     expect(repeats).toBeLessThanOrEqual(killed.kills * 50);
     console.info(`receiver killed ${killed.kills} times over ${messagesCount} messages: 0 lost, ${repeats} repeated`);
     expect(inFolder()).toEqual([]);
@@ -145,7 +145,7 @@ test(
 );
 
 test(
-  "with the broker killed and started again nothing is lost, and the receiver goes on by itself",
+  "nothing is lost when the broker is killed and restarted, and the receiver continues by itself",
   heavy,
   async () => {
     ingest = new Ingest(tests.folder);
@@ -162,7 +162,7 @@ test(
   },
 );
 
-test("messages of other producers, without a name: each gets one of its own, with its key in it", async () => {
+test("each message without a name gets its own, with its key in it", async () => {
   const agent = startReceiver();
   await publish("first", {});
   await publish("second", {});
@@ -175,7 +175,7 @@ test("messages of other producers, without a name: each gets one of its own, wit
   expect(await agent.health()).toMatchObject({ agent: "receiver", connected: true, done: 3 });
 });
 
-test("garbage becomes a dead letter with its reason, the rest goes on, and nothing is written outside of the folder", async () => {
+test("garbage is dead-lettered with its reason, other messages are placed, and nothing is written outside the folder", async () => {
   const dead: Record<string, unknown>[] = [];
   const consumer = consume({
     ...{ session, queue: deadLetterQueue, prefetch: 10, log, agent: "test" },
@@ -196,9 +196,9 @@ test("garbage becomes a dead letter with its reason, the rest goes on, and nothi
     ["x".repeat(256), "header filename: the file name has 256 bytes, a file system takes at most 255"],
     ["work.tmp", "header filename: the file name ends in .tmp, a mark of files in work"],
     ["", "header filename: the product has no file name"],
-    [42, "header filename is no text"],
-    [["a"], "header filename is no text"],
-    [{ deep: { deeper: true } }, "header filename is no text"],
+    [42, "header filename is not text"],
+    [["a"], "header filename is not text"],
+    [{ deep: { deeper: true } }, "header filename is not text"],
   ];
   for (const [filename] of garbage) await publish("body", { headers: { filename } });
   await publish("x".repeat(1001), { headers: { filename: "large" } });
@@ -206,7 +206,7 @@ test("garbage becomes a dead letter with its reason, the rest goes on, and nothi
   await publish("", { headers: { filename: "empty" } });
   await vi.waitFor(() => expect(inFolder().sort()).toEqual(["bytes", "empty"]), waitMs);
   await vi.waitFor(() => expect(dead).toHaveLength(garbage.length + 1), waitMs);
-  const reasons = [...garbage.map(([, reason]) => reason), "it has 1001 bytes, at most 1000 are taken"];
+  const reasons = [...garbage.map(([, reason]) => reason), "it has 1001 bytes, more than fileBytesMax, 1000"];
   expect(dead.map(({ reason }) => reason).sort()).toEqual(reasons.sort());
   expect(new Set(dead.map(({ agent: who }) => who))).toEqual(new Set(["receiver"]));
   expect(readFileSync(join(tests.folder, "rxq/bytes")).equals(Buffer.from([0, 255, 254]))).toBe(true);
@@ -214,14 +214,14 @@ test("garbage becomes a dead letter with its reason, the rest goes on, and nothi
   await consumer.cancel();
 });
 
-test("a full disk holds messages with a clear word, loses none, and goes on when there is room", async () => {
-  // A small disk of its own, in a name space that any user may make: seen from outside below /proc/PID/root.
+test("with a full disk messages wait, with a clear message; none is lost, and they are placed when there is room", async () => {
+  // A small disk in a user namespace, which needs no privileges. Outside it is visible below /proc/PID/root.
   const mount = join(tests.folder, "rxq");
   const script = `mount -t tmpfs -o size=1m tmpfs "$0" && head -c 980000 /dev/zero >"$0/.filler" && exec "$@"`;
   const agent = startReceiver({}, ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, mount]);
   const [small, large] = ["s".repeat(100), "l".repeat(200_000)];
   await publish(large, { headers: { filename: "large" } });
-  const line = await agent.logged(/takes no files/);
+  const line = await agent.logged(/can't write files/);
   expect(line.reason).toBe(`the disk of ${mount} is full: make room, it goes on by itself`);
   await publish(small, { headers: { filename: "small" } });
   const inside = `/proc/${agent.pid}/root${tests.folder}`;
@@ -229,12 +229,12 @@ test("a full disk holds messages with a clear word, loses none, and goes on when
   rmSync(join(inside, "rxq/.filler"));
   await vi.waitFor(() => expect(inFolder(inside).sort()).toEqual(["large", "small"]), waitMs);
   expect(readFileSync(join(inside, "rxq/large"), "utf8")).toBe(large);
-  await agent.logged("this host takes files again");
+  await agent.logged("this host can write files again");
   expect(await agent.end()).toEqual([0, null]);
   expect(await readyCount()).toBe(0);
 });
 
-test("an exchange that is not durable, as old programs made theirs, is used as it is", async () => {
+test("a non-durable exchange, as older programs declared it, is used as it is", async () => {
   await session.withChannel((channel) => channel.assertExchange("old", "fanout", { durable: false }));
   const agent = startReceiver({ exchange: "old", exchangeType: "fanout", declareExchange: false, bindingKeys: [""] });
   await agent.logged({ event: "ready" });

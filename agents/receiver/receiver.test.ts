@@ -12,13 +12,13 @@ import { type Received, Receiver, type ReceiverEvents } from "./receiver.ts";
 const log = pino({ level: "silent" });
 
 let folder: string;
-let told: string[] = [];
+let reported: string[] = [];
 let placedLogs: PlacedLog[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "receiver-"));
   mkdirSync(join(folder, "rxq"));
-  told = [];
+  reported = [];
 });
 
 afterEach(async () => {
@@ -28,13 +28,13 @@ afterEach(async () => {
 });
 
 const events: ReceiverEvents = {
-  placed: (name, bytes, numbered) => void told.push(`placed ${name} ${bytes}${numbered ? " numbered" : ""}`),
-  alreadyThere: (name, how) => void told.push(`there ${how} ${name}`),
-  rejected: (name, pattern) => void told.push(`rejected ${name} by ${pattern}`),
-  unfit: (reason, _, where) => void told.push(`${where}: ${reason}`),
-  notRemembered: () => void told.push("not remembered"),
-  localFault: (fault) => void told.push(`fault ${fault.code}`),
-  localCleared: () => void told.push("cleared"),
+  placed: (name, bytes, numbered) => void reported.push(`placed ${name} ${bytes}${numbered ? " numbered" : ""}`),
+  alreadyThere: (name, how) => void reported.push(`there ${how} ${name}`),
+  rejected: (name, pattern) => void reported.push(`rejected ${name} by ${pattern}`),
+  unfit: (reason, _, where) => void reported.push(`${where}: ${reason}`),
+  notRemembered: () => void reported.push("not remembered"),
+  localFault: (fault) => void reported.push(`fault ${fault.code}`),
+  localCleared: () => void reported.push("cleared"),
 };
 
 async function startReceiver(own: Partial<Config> = {}, aside?: AsideFolder): Promise<Receiver> {
@@ -68,20 +68,20 @@ function message(filename: unknown, body = "body", own: Partial<Received> = {}):
   };
 }
 
-/** Name to content. */
+/** The content of each file, by name. */
 function files(): Record<string, string> {
   const names = readdirSync(join(folder, "rxq"), { withFileTypes: true }).filter((entry) => entry.isFile());
   return Object.fromEntries(names.map(({ name }) => [name, readFileSync(join(folder, "rxq", name), "utf8")]));
 }
 
-test("a message becomes a file of its header's name, and is acked", async () => {
+test("a message becomes a file with the name in its header, and is acked", async () => {
   const receiver = await startReceiver();
   expect(await receiver.handle(message("a:URP:b", "content"))).toBe("ack");
   expect(files()).toEqual({ "a:URP:b": "content" });
-  expect(told).toEqual(["placed a:URP:b 7"]);
+  expect(reported).toEqual(["placed a:URP:b 7"]);
 });
 
-test("an empty body is an empty file, and bytes that are no text stay as they are", async () => {
+test("an empty body becomes an empty file, and binary data stays unchanged", async () => {
   const receiver = await startReceiver();
   const body = Buffer.from([0, 255, 10, 13, 0]);
   expect(await receiver.handle(message("empty", ""))).toBe("ack");
@@ -90,42 +90,42 @@ test("an empty body is an empty file, and bytes that are no text stay as they ar
   expect(readFileSync(join(folder, "rxq/empty")).length).toBe(0);
 });
 
-test("a message that comes again makes no second file while its file waits", async () => {
+test("a redelivered message makes no second file while its file is waiting", async () => {
   const receiver = await startReceiver();
   await receiver.handle(message("a"));
   expect(await receiver.handle(message("a", "body", { redelivered: true }))).toBe("ack");
   expect(files()).toEqual({ a: "body" });
-  expect(told).toEqual(["placed a 4", "there waiting a"]);
+  expect(reported).toEqual(["placed a 4", "there waiting a"]);
 });
 
-test("a message with an id that comes again after its file was taken away makes none, also after a restart", async () => {
+test("a redelivered message with an id makes no second file after the first was moved away, even after a restart", async () => {
   const before = await startReceiver();
   await before.handle(message("a", "body", { messageId: "1" }));
   unlinkSync(join(folder, "rxq/a"));
   const after = await startReceiver();
   expect(await after.handle(message("a", "body", { messageId: "1", redelivered: true }))).toBe("ack");
   expect(files()).toEqual({});
-  // One that its producer sends again is another message.
+  // The same message published again by its producer is a new message.
   expect(await after.handle(message("a", "body", { messageId: "1" }))).toBe("ack");
   expect(files()).toEqual({ a: "body" });
-  expect(told).toEqual(["placed a 4", "there before a", "placed a 4"]);
+  expect(reported).toEqual(["placed a 4", "there before a", "placed a 4"]);
 });
 
-test("files of one name and several contents are numbered, also where they come at once", async () => {
+test("files with one name and several contents are numbered, even if they come at once", async () => {
   const receiver = await startReceiver();
   const bodies = ["first", "second", "third", "first"];
   await Promise.all(bodies.map((body) => receiver.handle(message("a:URP:b", body))));
   expect(files()).toEqual({ "a:URP:b": "first", "a~2:URP:b": "second", "a~3:URP:b": "third" });
 });
 
-test("or the newer one replaces the older one, where it is told to", async () => {
+test("with sameName replace the newer file replaces the older one", async () => {
   const receiver = await startReceiver({ sameName: "replace" });
   await receiver.handle(message("a", "first"));
   await receiver.handle(message("a", "second"));
   expect(files()).toEqual({ a: "second" });
 });
 
-test("a name that a folder has: numbered beside it; a dead letter where it would be replaced", async () => {
+test("a file with the name of a folder is numbered; with sameName replace its message is dead-lettered", async () => {
   mkdirSync(join(folder, "rxq/a"));
   await (await startReceiver()).handle(message("a"));
   expect(files()).toEqual({ "a~2": "body" });
@@ -133,25 +133,25 @@ test("a name that a folder has: numbered beside it; a dead letter where it would
   expect(await replacing.handle(message("a"))).toEqual({ deadLetter: "a folder has the file's name" });
 });
 
-test("rules decide by the name; what none matches is kept, as receivers of old did", async () => {
+test("rules decide by the name; a file that none matches is kept, as in older receivers", async () => {
   const receiver = await startReceiver({ rules: [{ accept: "a-good" }, { reject: "a" }] });
   for (const name of ["a-good", "a-bad", "other"]) expect(await receiver.handle(message(name))).toBe("ack");
   expect(Object.keys(files()).sort()).toEqual(["a-good", "other"]);
-  expect(told).toContain("rejected a-bad by a");
+  expect(reported).toContain("rejected a-bad by a");
 });
 
-test("what can't be a file is a dead letter with the reason, and leaves nothing behind", async () => {
+test("a message that can't become a file is dead-lettered with the reason, and leaves nothing behind", async () => {
   const receiver = await startReceiver({ fileBytesMax: 5 });
   const outcomes = [message("../up"), message(7), message("a", "123456")].map((each) => receiver.handle(each));
   expect(await Promise.all(outcomes)).toEqual([
     { deadLetter: "header filename: the file name has a slash" },
-    { deadLetter: "header filename is no text" },
-    { deadLetter: "it has 6 bytes, at most 5 are taken" },
+    { deadLetter: "header filename is not text" },
+    { deadLetter: "it has 6 bytes, more than fileBytesMax, 5" },
   ]);
   expect(readdirSync(join(folder, "rxq"))).toEqual([]);
 });
 
-test("or it is kept aside where a folder for it is named, and acked when it is there", async () => {
+test("with asideDirectory it is set aside, and acked once it is there", async () => {
   const aside = new AsideFolder(join(folder, "aside"));
   const receiver = await startReceiver({}, aside);
   expect(await receiver.handle(message("../up", "content", { messageId: "1" }))).toBe("ack");
@@ -167,7 +167,7 @@ test("or it is kept aside where a folder for it is named, and acked when it is t
   });
 });
 
-test("while the folder is gone messages are held; it goes on when it is there", async () => {
+test("while the folder is missing messages are held; it continues when the folder is back", async () => {
   const receiver = await startReceiver();
   rmSync(join(folder, "rxq"), { recursive: true });
   const held = receiver.handle(message("a"));
@@ -175,26 +175,26 @@ test("while the folder is gone messages are held; it goes on when it is there", 
   mkdirSync(join(folder, "rxq"));
   expect(await held).toBe("ack");
   expect(files()).toEqual({ a: "body" });
-  expect(told).toEqual(["fault ENOENT", "placed a 4", "cleared"]);
+  expect(reported).toEqual(["fault ENOENT", "placed a 4", "cleared"]);
   expect(receiver.localFault).toBeUndefined();
 });
 
-test("what is held goes back to the queue when the agent stops, or when the broker has taken it back", async () => {
+test("held messages are requeued when the agent stops or the connection is lost", async () => {
   const receiver = await startReceiver();
   rmSync(join(folder, "rxq"), { recursive: true });
   const lost = new AbortController();
   const [first, second] = [receiver.handle(message("a", "1", { signal: lost.signal })), receiver.handle(message("b"))];
-  await vi.waitFor(() => expect(told).toContain("fault ENOENT"), { timeout: 8000 });
+  await vi.waitFor(() => expect(reported).toContain("fault ENOENT"), { timeout: 8000 });
   lost.abort();
   expect(await first).toBe("requeue");
   receiver.stop();
   expect(await second).toBe("requeue");
 });
 
-test("where placed messages can't be noted they are placed all the same", async () => {
+test("messages are placed even if that can't be recorded", async () => {
   const receiver = await startReceiver();
   mkdirSync(join(folder, "placed"));
   expect(await receiver.handle(message("a", "body", { messageId: "1" }))).toBe("ack");
   expect(files()).toEqual({ a: "body" });
-  expect(told).toEqual(["not remembered", "placed a 4"]);
+  expect(reported).toEqual(["not remembered", "placed a 4"]);
 });

@@ -9,7 +9,7 @@ import type { Config } from "./config.ts";
 import { hashOf, type Named, nameOf, numberedName } from "./message-name.ts";
 import type { PlacedLog } from "./placed-log.ts";
 
-/** One message in hand. `signal` aborts when it is ours no more: the broker gives it out again. */
+/** One unacknowledged message. `signal` aborts when its connection is lost and the broker will redeliver it. */
 export interface Received extends Named {
   readonly body: Buffer;
   readonly exchange: string;
@@ -17,22 +17,22 @@ export interface Received extends Named {
   readonly signal: AbortSignal;
 }
 
-/** What happens, for the log and the metrics. */
+/** For the log and the metrics. */
 export interface ReceiverEvents extends LocalHoldEvents {
-  /** Under that name; `numbered` where another file had it. */
+  /** Placed under that name; `numbered` if another file had the original name. */
   placed(name: string, bytes: number, numbered: boolean): void;
-  /** `waiting`: a file of that name and content is there; `before`: it was placed before, and may be gone. */
+  /** `waiting`: a file with that name and content exists; `before`: it was placed before and may be gone. */
   alreadyThere(name: string, how: "waiting" | "before"): void;
   rejected(name: string, pattern: string | undefined): void;
-  /** It can't be a file. `aside`: kept in that folder; else it becomes a dead letter. */
+  /** It can't become a file and is set aside, or dead-lettered. */
   unfit(reason: string, routingKey: string, where: "aside" | "dead letter"): void;
-  /** Only knowing it after a restart is at stake. */
+  /** A restarted process won't know that it was placed; nothing else is affected. */
   notRemembered(error: Error): void;
 }
 
 export interface ReceiverPorts {
   readonly receiverQueue: ReceiverQueue;
-  /** Undefined where what can't be a file becomes a dead letter. */
+  /** Undefined if messages that can't become files are dead-lettered. */
   readonly aside: AsideFolder | undefined;
   readonly placedLog: PlacedLog;
   readonly events: ReceiverEvents;
@@ -44,16 +44,17 @@ type ReceiverConfig = Pick<
 >;
 
 const retryDelayMinMs = 100;
-/** Files of one name that wait with different contents: whoever takes them from the folder has stopped doing so. */
+/** So many waiting files of one name, with different contents, mean that nobody empties the folder any more. */
 const sameNameMax = 1000;
-/** Puts each message into the receiver queue folder as a file, whole or not at all. */
+
+/** Writes each message to a file in the receiver queue folder, complete or not at all. */
 export class Receiver {
   readonly #config: ReceiverConfig;
   readonly #ports: ReceiverPorts;
   readonly #rules: FileRules;
   readonly #local: LocalHold;
   readonly #stopping = new AbortController();
-  /** By name: messages of one name go one after the other. */
+  /** By name: messages with the same name are handled one after the other. */
   readonly #inTurn = new Map<string, Promise<unknown>>();
 
   constructor(config: ReceiverConfig, ports: ReceiverPorts) {
@@ -63,19 +64,19 @@ export class Receiver {
     this.#local = new LocalHold(ports.events);
   }
 
-  /** Why this host takes no files at the moment; undefined where it does. */
+  /** Why files can't be written at the moment; undefined if they can. */
   get localFault(): LocalFault | undefined {
     return this.#local.fault;
   }
 
-  /** What waits for room goes back to the queue; what is being written is finished. */
+  /** Requeues messages that wait for room; finishes those being written. */
   stop(): void {
     this.#stopping.abort();
   }
 
   /**
-   * Acked: its file is in the folder, on disk; or it is kept aside; or the rules are against it. Requeued: the agent stops. A dead
-   * letter: it can't be a file.
+   * Acked: its file is in the folder, on disk; or it is set aside; or the rules reject it. Requeued: the agent is stopping, or the
+   * connection is lost. Dead-lettered: it can't become a file.
    */
   async handle(message: Received): Promise<Disposition> {
     const { nameHeader, nameTemplate, fileBytesMax } = this.#config;
@@ -88,7 +89,7 @@ export class Receiver {
     }
     const bytes = message.body.length;
     if (bytes > fileBytesMax) {
-      const reason = `it has ${bytes} bytes, at most ${fileBytesMax} are taken`;
+      const reason = `it has ${bytes} bytes, more than fileBytesMax, ${fileBytesMax}`;
       return this.#untilDone(message, () => this.#refuse(message, reason));
     }
     const before = this.#inTurn.get(name.value);
@@ -104,7 +105,7 @@ export class Receiver {
     }
   }
 
-  /** Tries until this host takes it: nothing is given up for want of room. */
+  /** Retries until this host can write the file: a lack of room loses no message. */
   async #untilDone(message: Received, work: () => Promise<Disposition>): Promise<Disposition> {
     const signal = AbortSignal.any([this.#stopping.signal, message.signal]);
     for (let attempt = 1; ; attempt += 1) {
@@ -126,33 +127,33 @@ export class Receiver {
     const { placedLog, receiverQueue, events } = this.#ports;
     const hash = message.messageId === undefined ? undefined : hashOf(message);
     if (message.redelivered && hash !== undefined && placedLog.has(hash)) {
-      // The process that placed it may have come no further.
+      // The process that placed it may have been killed before the sync.
       await receiverQueue.sync();
       events.alreadyThere(name, "before");
       return "ack";
     }
-    // Noted as soon as the file has its name, and not when that is on disk: it may be taken meanwhile, and the process may die.
-    const note = async () => {
+    // Recorded as soon as the file has its name, before the sync: the file may be moved away and the process killed meanwhile.
+    const record = async () => {
       try {
         if (hash !== undefined) placedLog.add(hash);
       } catch (error) {
         events.notRemembered(error as Error);
       }
     };
-    const placed = await this.#placeUnder(message, name, note);
+    const placed = await this.#placeUnder(message, name, record);
     if ("unfit" in placed) return this.#refuse(message, placed.unfit);
     if (placed.isThere) {
-      await note();
+      await record();
       events.alreadyThere(placed.name, "waiting");
     } else events.placed(placed.name, message.body.length, placed.name !== name);
     return "ack";
   }
 
-  /** Under which name it is there now, or why it can't be. */
+  /** Returns the name under which the file exists now, or why it can't. */
   async #placeUnder(
     { body }: Received,
     name: string,
-    note: () => Promise<void>,
+    record: () => Promise<void>,
   ): Promise<{ name: string; isThere: boolean } | { unfit: string }> {
     const { receiverQueue } = this.#ports;
     if (await receiverQueue.has(name, body)) return { name, isThere: true };
@@ -160,15 +161,15 @@ export class Receiver {
     try {
       await file.write(body);
       if (this.#config.sameName === "replace") {
-        await file.place(name, note);
+        await file.place(name, record);
         return { name, isThere: false };
       }
       for (let number = 1; number <= sameNameMax; number += 1) {
         const candidate = number === 1 ? name : numberedName(name, number);
-        if (await file.placeNew(candidate, note)) return { name: candidate, isThere: false };
+        if (await file.placeNew(candidate, record)) return { name: candidate, isThere: false };
         if (await receiverQueue.has(candidate, body)) return { name: candidate, isThere: true };
       }
-      return { unfit: `${sameNameMax} files of the name ${name} wait already` };
+      return { unfit: `${sameNameMax} files named ${name} are already waiting` };
     } catch (error) {
       const unfit = error instanceof LocalFault ? error.nameFault : undefined;
       if (unfit === undefined) throw error;
@@ -178,7 +179,7 @@ export class Receiver {
     }
   }
 
-  /** What can't be a file is kept where a person finds it, with the reason. */
+  /** Sets aside or dead-letters a message that can't become a file, with the reason. */
   async #refuse(message: Received, reason: string): Promise<Disposition> {
     const { aside, events } = this.#ports;
     const { body, routingKey, exchange, headers, messageId } = message;
@@ -186,8 +187,8 @@ export class Receiver {
       events.unfit(reason, routingKey, "dead letter");
       return { deadLetter: reason };
     }
-    const said = headers[this.#config.nameHeader];
-    const name = typeof said === "string" ? said : "";
+    const header = headers[this.#config.nameHeader];
+    const name = typeof header === "string" ? header : "";
     try {
       await aside.keep(body, { name, reason, exchange, routingKey, headers, messageId });
     } catch (error) {

@@ -11,7 +11,7 @@ import { type Reading, readQueued } from "./read-file.ts";
 export interface AmqpDestinationOptions {
   readonly config: AmqpConfig;
   readonly session: Pick<BrokerSession, "ready" | "publish" | "isWritable" | "writable" | "state">;
-  /** Undefined where the same content is sent as often as it comes. */
+  /** Undefined if duplicates are sent. */
   readonly duplicates: Duplicates | undefined;
   readonly productFacts: ProductFacts;
   readonly now: () => number;
@@ -19,25 +19,25 @@ export interface AmqpDestinationOptions {
 }
 
 export interface AmqpDestinationEvents {
-  /** Confirmed, and no queue took it. */
+  /** Confirmed, but it reached no queue. */
   unrouted(routingKey: string): void;
   leftOut(name: string, format: WireFormat, reason: string): void;
 }
 
-/** Not this file's fault, as far as anyone knows. */
+/** None of these is known to be the file's fault. */
 const failures: Readonly<Record<Exclude<PublishOutcome, "confirmed">, string>> = {
-  lost: "the connection went before the broker confirmed it",
-  nacked: "the broker could not take it",
-  returned: "no queue takes it",
+  lost: "the connection was lost before the broker confirmed it",
+  nacked: "the broker rejected it",
+  returned: "it reached no queue",
 };
 
-/** Folder 0 is for retransmissions, which are asked for. */
+/** Folder 0 is for retransmissions, which are intended repeats. */
 const retransmissionPriority = 0;
 
-/** Files become messages; a file is delivered when the broker has confirmed all of them. Many are under way at a time. */
+/** Turns files into messages. A file is delivered when the broker has confirmed all its messages. Many are in flight at a time. */
 export class AmqpDestination implements Destination {
   readonly #options: AmqpDestinationOptions;
-  /** Of files with several messages, one of which failed: which ones the broker has. By the file's identity. */
+  /** For files with several messages, one of which failed: those that are confirmed. By the file's identity. */
   readonly #confirmed = new Map<string, Set<string>>();
 
   constructor(options: AmqpDestinationOptions) {
@@ -50,7 +50,7 @@ export class AmqpDestination implements Destination {
 
   async deliver(
     files: readonly OutgoingFile[],
-    tell: (file: OutgoingFile, outcome: Outcome) => void,
+    report: (file: OutgoingFile, outcome: Outcome) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const { session, config } = this.#options;
@@ -59,18 +59,18 @@ export class AmqpDestination implements Destination {
     for (const [index, outgoing] of files.entries()) {
       const reading = await readings[index];
       if (signal.aborted || !reading) {
-        tell(outgoing, { kind: "later", reason: "the sender ends", mayBeThere: false });
+        report(outgoing, { kind: "later", reason: "the sender is stopping", mayBeThere: false });
         continue;
       }
-      // One after the other until it is handed to the connection: the broker gets them in this order.
+      // Handed to the connection one after the other, so that the broker gets them in this order.
       const { outcome } = await this.#begin(outgoing, reading);
-      works.push(outcome.then((told) => tell(outgoing, told)));
+      works.push(outcome.then((settled) => report(outgoing, settled)));
       if (!session.isWritable) await Promise.race([session.writable(), aborted(signal)]);
     }
     await Promise.all(works);
   }
 
-  /** Resolves when the file's messages are handed over, with what will become of them. */
+  /** Resolves when the file's messages are handed to the connection; `outcome` resolves when they are settled. */
   async #begin(outgoing: OutgoingFile, reading: Reading): Promise<{ readonly outcome: Promise<Outcome> }> {
     const { config, productFacts, duplicates, events } = this.#options;
     const at = (outcome: Outcome) => ({ outcome: Promise.resolve(outcome) });
@@ -81,15 +81,15 @@ export class AmqpDestination implements Destination {
     if (!composed.ok) return at({ kind: "unfit", reason: composed.reason });
     const { file } = outgoing;
     const mayRepeat = file.priority === retransmissionPriority;
-    const twin = mayRepeat ? undefined : duplicates?.begin(reading.content);
-    if (twin?.state === "known") return at({ kind: "duplicate" });
-    if (twin?.state === "underway") {
-      return at({ kind: "later", reason: "the same content is on its way", mayBeThere: false });
+    const seen = mayRepeat ? undefined : duplicates?.begin(reading.content);
+    if (seen?.state === "known") return at({ kind: "duplicate" });
+    if (seen?.state === "underway") {
+      return at({ kind: "later", reason: "a file with the same content is being sent", mayBeThere: false });
     }
     for (const { format, reason } of composed.value.leftOut) events.leftOut(file.name, format, reason);
-    const outcome = this.#publish(outgoing, composed.value.messages).then((told) => {
-      if (twin) duplicates?.end(twin.key, told.kind === "delivered");
-      return told;
+    const outcome = this.#publish(outgoing, composed.value.messages).then((settled) => {
+      if (seen) duplicates?.end(seen.key, settled.kind === "delivered");
+      return settled;
     });
     return { outcome };
   }
@@ -125,7 +125,7 @@ export class AmqpDestination implements Destination {
   }
 }
 
-/** One file's messages differ by where they go. */
+/** Tells a file's messages apart by their format and destination. */
 function idOf({ exchange, routingKey, format }: OutgoingMessage): string {
   return `${format} ${exchange} ${routingKey}`;
 }

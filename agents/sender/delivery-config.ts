@@ -6,14 +6,14 @@ const portMax = 65_535;
 const sshPort = 22;
 const ftpPort = 21;
 
-/** Accept and reject as elsewhere; an accepted file also has a place on the server. */
-export const deliveryRule = fileRule.safeExtend({
+/** Accept and reject as elsewhere, plus the place of an accepted file on the server. */
+const deliveryRule = fileRule.safeExtend({
   directory: z
     .string()
     .max(1000)
     .optional()
     .describe(
-      `where it goes, below \`root\`, e.g. radar/\${0}; \${0} is the first capture, \${CCCC}, \${RYYYY} and the like parts of the name; left out: root itself`,
+      `directory below \`root\`, e.g. radar/\${0}; \${0} is the first capture; \${CCCC}, \${RYYYY} and the like are parts of the name; default: root itself`,
     ),
   fileName: z
     .string()
@@ -21,7 +21,7 @@ export const deliveryRule = fileRule.safeExtend({
     .max(1000)
     .optional()
     .describe(
-      `its name there; \${WHATFN} up to the first colon (so if left out), \${HEADFN} two words of that, \${NONE} without the stamp, \${STAMP} the stamp, \${NAME} as it is`,
+      `name on the server; \${WHATFN}: up to the first colon (the default), \${HEADFN}: two words of that, \${NONE}: without the stamp, \${STAMP}: the stamp, \${NAME}: unchanged`,
     ),
 });
 export type DeliveryRule = z.infer<typeof deliveryRule>;
@@ -31,15 +31,20 @@ const chmod = z.string().regex(/^0?[0-7]{3}$/, "expected three octal digits, e.g
 const serverObject = z.strictObject({
   host: z.string().regex(/^[A-Za-z0-9._:-]+$/, "expected a host's name or address"),
   user: z.string().min(1).max(255),
-  passwordFile: z.string().min(1).optional().describe("file that holds the password alone"),
-  connectTimeoutMs: z.int().min(100).max(600_000).default(10_000).describe("until it takes files"),
+  passwordFile: z.string().min(1).optional().describe("file that contains only the password"),
+  connectTimeoutMs: z.int().min(100).max(600_000).default(10_000).describe("for connecting and logging in"),
   idleTimeoutMs: z
     .int()
     .min(100)
     .max(3_600_000)
     .default(30_000)
-    .describe("a server that says and takes nothing for so long while it should counts as gone"),
-  reconnectDelayMinMs: z.int().min(10).max(60_000).default(200).describe("first pause; doubles, with jitter"),
+    .describe("a server that neither answers nor accepts data for so long counts as lost"),
+  reconnectDelayMinMs: z
+    .int()
+    .min(10)
+    .max(60_000)
+    .default(200)
+    .describe("first pause before reconnecting; doubles, with jitter"),
   reconnectDelayMaxMs: z.int().min(100).max(3_600_000).default(30_000),
 });
 
@@ -48,28 +53,34 @@ const port = (usual: number) => z.int().min(1).max(portMax).default(usual);
 export const sftpServer = serverObject.extend({
   port: port(sshPort),
   keyFile: z.string().min(1).optional().describe("private key, without a passphrase"),
-  knownHostsFile: z.string().min(1).optional().describe("as OpenSSH writes it; one of its keys for this host counts"),
+  knownHostsFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("known_hosts file of OpenSSH; the host must show one of its keys for this host"),
   hostKeys: z
-    .array(z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/, "expected SHA256:…, as ssh-keygen -l says it"))
+    .array(z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/, "expected SHA256:…, as printed by ssh-keygen -l"))
     .max(16)
     .default([])
-    .describe("fingerprints of the host's keys; with knownHostsFile both count"),
+    .describe("fingerprints of the host's keys, in addition to knownHostsFile"),
   filesAtOnce: z
     .int()
     .min(1)
     .max(256)
     .default(32)
-    .describe("under way at a time over the one connection; 1: each waits for the one before"),
+    .describe("files in flight at a time on the connection; 1: one after the other"),
 });
 
 export const ftpServer = serverObject.extend({
   port: port(ftpPort),
-  passwordFile: z.string().min(1).describe("file that holds the password alone"),
+  passwordFile: z.string().min(1).describe("file that contains only the password"),
   mode: z.enum(["passive", "active"]).default("passive").describe("active: the server connects back to this host"),
   tls: z
-    .strictObject({ caFile: z.string().min(1).describe("certificates of CAs, PEM; names are verified") })
+    .strictObject({
+      caFile: z.string().min(1).describe("certificates of trusted CAs, PEM; the host's name is verified"),
+    })
     .optional()
-    .describe("explicit FTPS, for commands and data; left out: in the clear, password included"),
+    .describe("explicit FTPS for commands and data; default: unencrypted, including the password"),
 });
 
 const notify = z.strictObject({
@@ -77,37 +88,37 @@ const notify = z.strictObject({
   baseUrl: z
     .string()
     .regex(/^https?:\/\/[^\s/?#]+\/$/, "expected scheme and host with a slash, e.g. http://dd1.weather.gc.ca/")
-    .describe("before the path below `root`"),
+    .describe("URL of `root`"),
 });
 
-/** What types sftp and ftp have beside a server and what every sender has. */
+/** Keys that the types sftp and ftp share, besides those of every sender. */
 export const deliveryKeys = {
   rules: z
     .array(deliveryRule)
     .min(1)
-    .describe("accept and reject, in their order; the first that matches a file's name decides; none: rejected"),
+    .describe("accept and reject rules; the first that matches a file's name decides; no match: rejected"),
   root: z
     .string()
     .max(1000)
     .default("")
-    .describe("folder on the server, absolute or from where a login begins; left out: there"),
+    .describe("directory on the server, absolute or relative to the login directory; default: the login directory"),
   lock: z
     .union([z.literal("umask"), z.string().regex(/^\.[A-Za-z0-9._-]{1,32}$/, "expected umask, or e.g. .tmp")])
     .default(".tmp")
-    .describe("until it is whole: .tmp, so called at the end of its name; umask: its own name and mode 000"),
-  chmod: chmod.default("644").describe("of a file that is whole"),
-  directoryChmod: chmod.default("755").describe("of directories that are made"),
-  makeDirectories: z.boolean().default(true).describe("make directories that are missing below `root`"),
+    .describe("lock until a file is complete: .tmp: a suffix on its name; umask: its final name with mode 000"),
+  chmod: chmod.default("644").describe("mode of a complete file"),
+  directoryChmod: chmod.default("755").describe("mode of created directories"),
+  makeDirectories: z.boolean().default(true).describe("create missing directories below `root`"),
   notify: notify
     .optional()
-    .describe("write a file with the product's URL into a txq when it is there; left out: nobody is told"),
+    .describe("after the delivery, write a file with the product's URL into a txq; default: no notification"),
 };
 
 interface Templates {
   readonly rules: readonly DeliveryRule[];
 }
 
-/** Rules over several keys: every template can be filled in. */
+/** Rule across keys: every template can be filled in. */
 export function checkTemplates({ rules }: Templates, context: z.RefinementCtx): void {
   for (const [index, rule] of rules.entries()) {
     for (const key of ["directory", "fileName"] as const) {
@@ -115,7 +126,7 @@ export function checkTemplates({ rules }: Templates, context: z.RefinementCtx): 
       if (template === undefined) continue;
       const message =
         rule.accept === undefined
-          ? "belongs to accept: what is rejected goes nowhere"
+          ? "needs accept: a rejected file has no place"
           : templateFault(template, rule.accept, key);
       if (message !== undefined) {
         context.addIssue({ code: "custom", path: ["rules", index, key], message, input: template });
@@ -124,14 +135,14 @@ export function checkTemplates({ rules }: Templates, context: z.RefinementCtx): 
   }
 }
 
-/** Rules over several keys: there is a way to log in, and a key to know the host by. */
+/** Rules across keys: there is a way to log in, and a way to verify the host. */
 export function checkSftpServer({ server }: { readonly server: z.infer<typeof sftpServer> }, context: z.RefinementCtx) {
   if (server.keyFile === undefined && server.passwordFile === undefined) {
-    const message = "expected keyFile or passwordFile: how to log in";
+    const message = "expected keyFile or passwordFile, to log in";
     context.addIssue({ code: "custom", path: ["server"], message, input: undefined });
   }
   if (server.knownHostsFile === undefined && server.hostKeys.length === 0) {
-    const message = "expected knownHostsFile or hostKeys: which host it is (ssh-keyscan HOST | ssh-keygen -lf -)";
+    const message = "expected knownHostsFile or hostKeys, to verify the host (ssh-keyscan HOST | ssh-keygen -lf -)";
     context.addIssue({ code: "custom", path: ["server"], message, input: undefined });
   }
 }

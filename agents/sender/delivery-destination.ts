@@ -1,5 +1,5 @@
 import type { DeliveryConfig } from "./config.ts";
-import type { Duplicates, Twin } from "./duplicates.ts";
+import type { ContentState, Duplicates } from "./duplicates.ts";
 import type { Holds } from "./holds.ts";
 import type { Leftovers } from "./leftovers.ts";
 import type { Notifications } from "./notifications.ts";
@@ -10,13 +10,13 @@ import type { LiveConnection, ServerLink } from "./server-link.ts";
 import { type PutOutcome, remotePath, type ServerFault, SourceFault } from "./server-port.ts";
 
 export interface DeliveryEvents {
-  /** Of one file: told for each try. */
+  /** One attempt to deliver a file failed. */
   refused(fault: ServerFault | "connection" | "notification"): void;
-  /** A file, a directory or all are left in peace for a while; told once for a reason. */
+  /** A file, a directory or the server is not retried for a while; called once per reason. */
   held(subject: string, reason: string): void;
   released(subject: string): void;
   cleaned(partsCount: number): void;
-  unnoted(reason: string): void;
+  notRecorded(reason: string): void;
 }
 
 export interface DeliveryOptions {
@@ -24,35 +24,35 @@ export interface DeliveryOptions {
   readonly link: ServerLink;
   readonly holds: Holds;
   readonly leftovers: Leftovers;
-  /** Undefined where nobody is told. */
+  /** Undefined if there are no notifications. */
   readonly notifications: Notifications | undefined;
-  /** Undefined where the same content is sent as often as it comes. */
+  /** Undefined if duplicates are sent. */
   readonly duplicates: Duplicates | undefined;
   readonly now: () => number;
   readonly events: DeliveryEvents;
 }
 
-/** One file with its place. */
+/** One file and its place. */
 interface Work {
   readonly outgoing: OutgoingFile;
   readonly place: Place;
-  /** Of the notification; undefined where there is none. */
+  /** Name of the notification; undefined if there is none. */
   readonly notice: string | undefined;
   readonly partName: string | undefined;
 }
 
-/** Folder 0 is for retransmissions, which are asked for. */
+/** Folder 0 is for retransmissions, which are intended repeats. */
 const retransmissionPriority = 0;
 const everything = "the server";
 
 /**
- * Files are put on a server, many at a time over one connection, then told of, and only then delivered: whoever removes them after that has
- * lost nothing, whenever it was killed. What a kill cuts short is done again from its beginning.
+ * Uploads files to a server, many at a time over one connection, and writes their notifications. Only then is a file delivered and may be
+ * removed, so that a kill at any moment loses nothing. An interrupted delivery is repeated from the start.
  */
 export class DeliveryDestination implements Destination {
   readonly #options: DeliveryOptions;
   readonly #where: string;
-  /** The last upload to each path: two files of one name go one after the other. */
+  /** The last upload to each path: files with the same name are uploaded one after the other. */
   readonly #byPath = new Map<string, Promise<void>>();
 
   constructor(options: DeliveryOptions) {
@@ -74,7 +74,7 @@ export class DeliveryDestination implements Destination {
 
   async deliver(
     files: readonly OutgoingFile[],
-    tell: (file: OutgoingFile, outcome: Outcome) => void,
+    report: (file: OutgoingFile, outcome: Outcome) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const { link, leftovers, events } = this.#options;
@@ -82,33 +82,33 @@ export class DeliveryDestination implements Destination {
     const works: Work[] = [];
     for (const outgoing of files) {
       const work = live ? this.#prepare(outgoing, live.tag) : later("there is no connection");
-      if ("kind" in work) tell(outgoing, work);
+      if ("kind" in work) report(outgoing, work);
       else works.push(work);
     }
     if (!live || works.length === 0) return;
     const parts = works.flatMap(({ place, partName }) => (partName ? remotePath(place.directory, partName) : []));
-    await leftovers.begin(parts).catch((error: Error) => events.unnoted(error.message));
+    await leftovers.begin(parts).catch((error: Error) => events.notRecorded(error.message));
     const worker = async () => {
       for (let work = works.shift(); work; work = works.shift()) {
         const { outgoing } = work;
-        tell(outgoing, signal.aborted ? later("the sender ends") : await this.#inTurn(work, live));
+        report(outgoing, signal.aborted ? later("the sender is stopping") : await this.#inTurn(work, live));
       }
     };
     await Promise.all(Array.from({ length: live.connection.uploadsAtOnce }, worker));
   }
 
-  /** Where it goes; or its outcome, where its name makes no place. */
+  /** The file with its place, or its outcome if its name makes no valid place. */
   #prepare(outgoing: OutgoingFile, tag: string): Work | Outcome {
     const { config, notifications } = this.#options;
     const place = placeOf(outgoing, config);
     if (!place.ok) return { kind: "unfit", reason: place.reason };
     const notice = notifications?.nameOf(place.value, outgoing.file);
     if (notice && !notice.ok) return { kind: "unfit", reason: notice.reason };
-    // Another name for each connection: what a lost one still does to its own, later, harms none of this one.
+    // A different name for each connection: late writes of a lost connection can't damage the uploads of this one.
     const partName = config.lock === "umask" ? undefined : `${place.value.name}.${tag}${config.lock}`;
     const bytes = Buffer.byteLength(partName ?? "");
     if (bytes > nameBytesMax) {
-      return { kind: "unfit", reason: `its name would have ${bytes} bytes on its way, at most ${nameBytesMax} fit` };
+      return { kind: "unfit", reason: `its temporary name would have ${bytes} bytes, at most ${nameBytesMax} fit` };
     }
     return { outgoing, place: place.value, notice: notice?.value, partName };
   }
@@ -139,11 +139,11 @@ export class DeliveryDestination implements Destination {
     if (opening.kind === "fault") return later(opening.reason);
     const { source } = opening;
     try {
-      const twin = await this.#twinOf(work, source);
-      if (twin?.state === "known") return { kind: "duplicate" };
-      if (twin?.state === "underway") return later("the same content is on its way");
+      const seen = await this.#contentState(work, source);
+      if (seen?.state === "known") return { kind: "duplicate" };
+      if (seen?.state === "underway") return later("a file with the same content is being sent");
       const outcome = await this.#put(work, live, source);
-      if (twin) this.#options.duplicates?.end(twin.key, outcome.kind === "delivered");
+      if (seen) this.#options.duplicates?.end(seen.key, outcome.kind === "delivered");
       return outcome;
     } catch (error) {
       if (!(error instanceof SourceFault)) throw error;
@@ -154,7 +154,7 @@ export class DeliveryDestination implements Destination {
     }
   }
 
-  async #twinOf({ outgoing: { file } }: Work, source: QueuedSource): Promise<Twin | undefined> {
+  async #contentState({ outgoing: { file } }: Work, source: QueuedSource): Promise<ContentState | undefined> {
     const { duplicates } = this.#options;
     if (!duplicates || file.priority === retransmissionPriority) return undefined;
     return duplicates.beginKey(await source.digest());
@@ -189,7 +189,7 @@ export class DeliveryDestination implements Destination {
     return later(reason);
   }
 
-  /** What kept others from being told. */
+  /** Returns the outcome if the notification can't be written. */
   async #notify({ notice, place, outgoing }: Work): Promise<Outcome | undefined> {
     const { notifications, events } = this.#options;
     if (!notifications || notice === undefined) return undefined;
@@ -197,11 +197,11 @@ export class DeliveryDestination implements Destination {
       await notifications.write(notice, place, outgoing.file);
       return undefined;
     } catch (error) {
-      const reason = `it is there, and nobody can be told: ${(error as Error).message}`;
+      const reason = `it is on the server, but its notification can't be written: ${(error as Error).message}`;
       events.refused("notification");
-      // A folder of its name is that one's fault; all else keeps every file from being told of.
-      const isItsOwn = ["EISDIR", "ENOTEMPTY", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "");
-      this.#hold(isItsOwn ? remotePath(place.directory, place.name) : everything, reason);
+      // A folder with the notification's name affects this file only; any other error affects all files.
+      const isOwnFault = ["EISDIR", "ENOTEMPTY", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "");
+      this.#hold(isOwnFault ? remotePath(place.directory, place.name) : everything, reason);
       return { kind: "later", reason, mayBeThere: true };
     }
   }
@@ -215,7 +215,7 @@ export class DeliveryDestination implements Destination {
   }
 }
 
-/** What a refusal can be of: the file, its directory, all. */
+/** What a refusal can apply to: the file, its directory, the server. */
 function subjectsOf({ place }: Work): [string, string, string] {
   return [remotePath(place.directory, place.name), `${place.directory}/`, everything];
 }

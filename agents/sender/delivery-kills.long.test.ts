@@ -4,16 +4,16 @@ import { seededChoices } from "../../tests/rigs/seeded.ts";
 
 const chosen = seededChoices();
 
-// Not proved here: what a loss of power does, only a kill.
+// Not proved here: the effects of a loss of power. The tests only kill processes.
 
 const filesCount = 2000;
-/** On a machine that does nothing else each takes half a minute; the limits are for one that does. */
+/** On an idle machine each takes half a minute; the limits are for a busy one. */
 const waitMs = { timeout: 400_000, interval: 100 };
 const heavy = { timeout: 900_000 };
 const fileBytesMax = 30_000;
 const readable = 0o444;
 const killsCount = 8;
-/** From the login to the kill, at the most. */
+/** Longest time from the login to the kill. */
 const lifeMsMax = 600;
 
 let it: DeliveryTest;
@@ -22,7 +22,7 @@ afterEach(() => it.stop());
 
 const nameOf = (count: number) => `${count}.gif`;
 
-/** Different ones, of different sizes. */
+/** Each product has a different content and size. */
 function contentOf(count: number): Buffer {
   return Buffer.alloc(1 + ((count * 7919) % fileBytesMax), `product ${count};`);
 }
@@ -35,7 +35,7 @@ async function putAll(): Promise<void> {
   }
 }
 
-/** Each name as soon as it is seen, and of those that were seen before some at a time. */
+/** Returns each new name, and some of the known names. */
 class Sample {
   readonly #seen: string[] = [];
   readonly #known = new Set<string>();
@@ -49,41 +49,42 @@ class Sample {
   }
 }
 
-/** Looks, again and again, at what others would see; what must never be is thrown. Answers how often it looked. */
+/** Keeps checking what readers would see, and throws if that is wrong. Returns the number of rounds. */
 async function watch(isOver: () => boolean, isAlwaysThere: boolean): Promise<number> {
-  const [told, there] = [new Sample(), new Sample()];
-  let looksCount = 0;
+  const [notified, there] = [new Sample(), new Sample()];
+  let rounds = 0;
   while (!isOver()) {
-    for (const name of told.of(it.toldNames())) expectWhole(/\+\+([^:]*)/.exec(name)?.[1] ?? "", isAlwaysThere);
-    for (const name of there.of(it.names())) if (!name.endsWith(".tmp")) expectWhole(name, false);
-    looksCount += 1;
+    for (const name of notified.of(it.toldNames())) expectComplete(/\+\+([^:]*)/.exec(name)?.[1] ?? "", isAlwaysThere);
+    for (const name of there.of(it.names())) if (!name.endsWith(".tmp")) expectComplete(name, false);
+    rounds += 1;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  return looksCount;
+  return rounds;
 }
 
-/** What anybody may read under a product's name is all of it. */
-function expectWhole(name: string, isThere: boolean): void {
+/** A readable file under a product's name must be complete. */
+function expectComplete(name: string, isThere: boolean): void {
   const found = it.find(name);
   if (!found || (found.mode & readable) === 0) {
-    if (isThere) throw new Error(`${name} was told of and is not there`);
+    if (isThere) throw new Error(`${name} was notified but does not exist`);
     return;
   }
-  const whole = contentOf(Number.parseInt(name, 10));
-  if (!found.content.equals(whole)) {
-    // Between look and reading it may have been replaced: a part would still be one.
+  const expected = contentOf(Number.parseInt(name, 10));
+  if (!found.content.equals(expected)) {
+    // It may have been replaced while it was being read. A partial file would still be partial.
     const again = it.find(name);
-    if (again && (again.mode & readable) !== 0 && !again.content.equals(whole)) throw new Error(`${name} is in parts`);
+    if (again && (again.mode & readable) !== 0 && !again.content.equals(expected))
+      throw new Error(`${name} is partial`);
   }
 }
 
 test.each([
-  // A file that is delivered again is away meanwhile where its own name is the lock; under another name it never is.
+  // With lock umask a file that is delivered again is unreadable meanwhile; with another name it always exists.
   { kind: "sftp", lock: "umask", isAlwaysThere: false, server: {} },
   { kind: "sftp", lock: ".tmp", isAlwaysThere: true, server: {} },
   { kind: "ftp", lock: ".tmp", isAlwaysThere: true, server: { mode: "passive" } },
 ] as const)(
-  "killed at random moments over 2,000 files, by $kind and lock $lock: none is lost, none is seen in parts, none is told of before it is there",
+  "killed at random moments over 2,000 files, by $kind and lock $lock: none is lost, none is seen partial, none is notified before it exists",
   heavy,
   async ({ kind, lock, isAlwaysThere, server }) => {
     it = await DeliveryTest.start({ kind });
@@ -95,7 +96,7 @@ test.each([
     for (let kills = 0; kills < killsCount; kills += 1) {
       const agent = it.send(config);
       await agent.logged("connected");
-      // The random moment is what is tested: no event tells it.
+      // The test is about random moments, so there is no event to wait for.
       await new Promise((resolve) => setTimeout(resolve, chosen(lifeMsMax)));
       await agent.kill();
     }
@@ -105,20 +106,20 @@ test.each([
     isOver = true;
     expect(await watching).toBeGreaterThan(3);
     await last.end();
-    // Parts of those that were killed are gone as well.
+    // Partial files of the killed processes are gone as well.
     expect(it.names()).toHaveLength(filesCount);
-    const told = it.notifications();
+    const notifications = it.notifications();
     for (let count = 0; count < filesCount; count += 1) {
       const name = nameOf(count);
       const found = it.find(name);
       expect(found?.mode).toBe(0o775);
       expect(found?.content.equals(contentOf(count))).toBe(true);
       const url = `http://dd1.weather.gc.ca/radar/24_HR_ACCUM/GIF/XSS/${name}`;
-      expect(told.get(`radar.24_HR_ACCUM.GIF.XSS++${it.nameOf(name)}`)).toBe(url);
+      expect(notifications.get(`radar.24_HR_ACCUM.GIF.XSS++${it.nameOf(name)}`)).toBe(url);
     }
-    expect(told.size).toBe(filesCount);
+    expect(notifications.size).toBe(filesCount);
     console.info(
-      `delivery by ${kind}, lock ${lock}, killed ${killsCount} times over ${filesCount} files: 0 lost, 0 in parts`,
+      `delivery by ${kind}, lock ${lock}, killed ${killsCount} times over ${filesCount} files: 0 lost, 0 partial`,
     );
   },
 );

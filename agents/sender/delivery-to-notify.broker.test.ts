@@ -11,12 +11,12 @@ const heavy = { timeout: 300_000 };
 const tests = useAgentTests("sender");
 
 test(
-  "a product of px is on the public server and announced as the source has it: key and 86 bytes, once it is there",
+  "a product of px is delivered to the public server and then announced with the original system's key and 86 bytes",
   heavy,
   async () => {
     const delivery = await DeliveryTest.start({ kind: "sftp" });
     try {
-      const heard: { routingKey: string; body: string; filename: unknown; isThere: boolean }[] = [];
+      const received: { routingKey: string; body: string; filename: unknown; isThere: boolean }[] = [];
       const session = await tests.connect({
         exchanges: [{ name: "cmc", type: "topic" }],
         queues: [{ name: "client", bindings: [{ exchange: "cmc", pattern: "exp.dd.notify.#" }] }],
@@ -26,7 +26,7 @@ test(
         ...{ session, queue: "client", prefetch: 1, log: pino({ level: "silent" }), agent: "test" },
         handle: ({ routingKey, body, headers: { filename } }) => {
           const isThere = delivery.find(file)?.content.toString() === "a picture";
-          heard.push({ routingKey, body: body.toString(), filename, isThere });
+          received.push({ routingKey, body: body.toString(), filename, isThere });
           return "ack";
         },
       });
@@ -41,10 +41,10 @@ test(
       });
       delivery.send(delivery.config({ lock: "umask" }));
       delivery.put(`${file}:URP:XSS:RADAR:GIF::20130606144709`, "a picture");
-      await vi.waitFor(() => expect(heard).toHaveLength(1), waitMs);
+      await vi.waitFor(() => expect(received).toHaveLength(1), waitMs);
       const body = `http://dd1.weather.gc.ca/radar/24_HR_ACCUM/GIF/XSS/${file}`;
       expect(Buffer.byteLength(body)).toBe(86);
-      expect(heard).toEqual([
+      expect(received).toEqual([
         {
           routingKey: "exp.dd.notify.radar.24_HR_ACCUM.GIF.XSS",
           body,

@@ -2,9 +2,9 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { DeliveryTest } from "../../tests/rigs/delivery-tests.ts";
 
-// Real servers, sshd and vsftpd, on loopback. Not proved here: what a server that loses its power has of what it confirmed.
+// Real servers, sshd and vsftpd, on loopback. Not proved here: whether a server keeps confirmed files after a loss of power.
 
-/** On a machine that does nothing else these are seconds; the limits are for one that does. */
+/** On an idle machine these take seconds; the limits are for a busy one. */
 const waitMs = { timeout: 150_000, interval: 50 };
 const heavy = { timeout: 400_000 };
 const large = Buffer.alloc(40_000, "x");
@@ -23,7 +23,7 @@ const url = (name: string) => `http://dd1.weather.gc.ca/radar/24_HR_ACCUM/GIF/XS
 
 describe.each(kinds)("$name", heavy, ({ kind, server }) => {
   test.each(["umask", ".tmp"])(
-    "delivers by lock %s what is in the txq: whole, with its mode, told of, logged as of old, gone here",
+    "delivers the txq's files by lock %s: complete, with their mode, notified, logged like Sundew, removed here",
     async (lock) => {
       it = await DeliveryTest.start({ kind });
       const name = "201306061440_XSS_24_HR_ACCUM_MM.gif";
@@ -41,12 +41,12 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
       const file = `${it.folder}/txq/3/new/${it.nameOf(name)}`;
       const to = `${kind}://wxofeed@127.0.0.1/radar/24_HR_ACCUM/GIF/XSS/${name}`;
       const words = `(40000 Bytes) File ${file} delivered to ${to} (lat=`;
-      // The file goes before the line comes.
+      // The file is removed before the line is logged.
       const line = await vi.waitUntil(() => agent.lines.find(({ msg }) => msg?.startsWith(words)), waitMs);
       expect(line.msg?.slice(words.length)).toMatch(/^\d+\.\d{6},speed=\d+\.\d{6}\)$/);
       expect(await agent.metric("delivered_total")).toBe(3);
       expect(await agent.health()).toMatchObject({ connectionTo: "server", connected: true, done: 3, waiting: 0 });
-      // Once more, over what is there.
+      // Again, replacing the existing file.
       it.put(it.nameOf(name), "newer");
       await vi.waitFor(() => expect(it.left()).toEqual([]), waitMs);
       expect(it.find(name)).toEqual({ mode: 0o775, content: Buffer.from("newer") });
@@ -54,21 +54,21 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
     },
   );
 
-  test("a server that is killed and comes back gets the rest, by itself; nothing partial is under a product's name", async () => {
+  test("a server that is killed and restarted gets the remaining files; no partial file has a product's name", async () => {
     it = await DeliveryTest.start({ kind });
     const agent = it.send(it.config({ batch: 20 }, { ...server, idleTimeoutMs: 60_000 }));
     const names = Array.from({ length: 150 }, (_, count) => `${count}.gif`);
     for (const name of names) it.put(it.nameOf(name), large);
     await vi.waitFor(() => expect(it.names().length).toBeGreaterThan(20), waitMs);
     await it.server.kill();
-    // However far it had come: one is left that has to wait.
+    // Makes sure that one file is left that has to wait.
     names.push("last.gif");
     it.put(it.nameOf("last.gif"), large);
     await agent.logged(/no connection: files wait/);
     expect((await agent.health()).oldestWaitingSeconds).toBeLessThan(waitMs.timeout / 1000);
-    const whole = it.names().filter((name) => !name.endsWith(".tmp"));
-    for (const name of whole) expect(it.find(name)?.content.length).toBe(large.length);
-    for (const told of it.notifications().values()) expect(whole.map(url)).toContain(told);
+    const complete = it.names().filter((name) => !name.endsWith(".tmp"));
+    for (const name of complete) expect(it.find(name)?.content.length).toBe(large.length);
+    for (const notified of it.notifications().values()) expect(complete.map(url)).toContain(notified);
     await it.server.start();
     await vi.waitFor(() => expect(it.left()).toEqual([]), waitMs);
     expect(it.names().sort()).toEqual(names.sort());
@@ -78,7 +78,7 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
     await agent.logged("disconnected");
   });
 
-  test("a full disk there: what fits is whole, the rest waits with the reason, and goes when there is room", async () => {
+  test("with a full disk on the server some files are complete, others wait with the reason and are delivered when there is room", async () => {
     it = await DeliveryTest.start({ kind, diskBytes: 1_000_000 });
     const agent = it.send(it.config({}, server));
     const names = Array.from({ length: 40 }, (_, count) => `${count}.gif`);
@@ -91,7 +91,7 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
       for (const name of it.names().filter((each) => !each.endsWith(".tmp"))) {
         expect(it.find(name)?.content.length).toBe(large.length);
         arrived.add(name);
-        // Somebody takes it, which makes room.
+        // Removing it makes room.
         rmSync(it.server.see("radar/24_HR_ACCUM/GIF/XSS", name));
       }
       expect(it.left()).toEqual([]);
@@ -101,7 +101,7 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
     expect(await agent.metric('failed_total{reason="room"}')).toBeGreaterThan(0);
   });
 
-  test("a directory that refuses holds up its own files alone, until it takes them", async () => {
+  test("a directory that refuses delays only its own files, until it accepts them", async () => {
     it = await DeliveryTest.start({ kind });
     mkdirSync(it.server.see("closed"), { mode: 0o755 });
     const rules = [
@@ -117,10 +117,10 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
     expect(it.names().sort()).toEqual(["a", "b", "c"]);
     chmodSync(it.server.see("closed"), 0o777);
     await vi.waitFor(() => expect(it.left()).toEqual([]), waitMs);
-    await agent.logged("taken again");
+    await agent.logged("accepted again");
   });
 
-  test("a name that makes no place goes aside with the reason, and the next one goes", async () => {
+  test("a file whose name makes no valid place is set aside with the reason, and the next one is delivered", async () => {
     it = await DeliveryTest.start({ kind });
     const rules = [{ accept: "[a-z]*([^:]*):", directory: "radar/24_HR_ACCUM/GIF/XSS/$".concat("{0}") }];
     it.send(it.config({ rules, batch: 3, lock: ".tmp" }, server));
@@ -131,8 +131,8 @@ describe.each(kinds)("$name", heavy, ({ kind, server }) => {
     const aside = it.aside();
     expect(Object.keys(aside).sort()).toEqual(["up..:x", ":nothing", "line\nbreak:x", `${long}:a`].sort());
     expect(aside["up..:x"]).toContain('".." part');
-    expect(aside[":nothing"]).toContain('would be called ""');
-    expect(aside[`${long}:a`]).toMatch(/name of \d+ bytes, at most 255/);
+    expect(aside[":nothing"]).toContain('its name on the server would be ""');
+    expect(aside[`${long}:a`]).toMatch(/name .*would have \d+ bytes, at most 255/);
     expect(it.names()).toEqual(["fine"]);
   });
 });

@@ -30,7 +30,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const baseUrl = "http://dd1.weather.gc.ca/";
 const place = { directory: "/dd/a b", name: "x#.gif", tree: "a b", relPath: "a b/x#.gif" };
 
-test("a notification is a file of its own priority and this hour, whole, with the URL alone; others are not touched", async () => {
+test("a notification is a file with the priority and the current hour that contains only the URL; other folders are not touched", async () => {
   const notifications = new Notifications({ queueDirectory: folder, baseUrl });
   await notifications.prepare();
   const name = notifications.nameOf({ ...place, tree: "a/b/c" }, { name: "x:URP" });
@@ -44,7 +44,7 @@ test("a notification is a file of its own priority and this hour, whole, with th
   expect(readdirSync(folder).sort()).toEqual(["2", "3"]);
 });
 
-test("what a process left in work long ago is removed at the next start, what another one has in work now is not", async () => {
+test("an old part of a killed process is removed at the next start, a recent one of another process is not", async () => {
   mkdirSync(join(folder, "3/2013060614"), { recursive: true });
   const at = (name: string) => join(folder, "3/2013060614", name);
   for (const name of [".notify-1-1.part", ".notify-2-1.part", ".x"]) writeFileSync(at(name), "");
@@ -54,7 +54,7 @@ test("what a process left in work long ago is removed at the next start, what an
   expect(readdirSync(join(folder, "3/2013060614")).sort()).toEqual([".notify-2-1.part", ".x"]);
 });
 
-test("a folder that isn't there is told with its remedy, and a name that is too long with its length", async () => {
+test("a missing folder is reported with its remedy, and a name that is too long with its length", async () => {
   const notifications = new Notifications({ queueDirectory: join(folder, "none"), baseUrl });
   await expect(notifications.prepare()).rejects.toThrow("can't be used");
   await expect(notifications.write("x", place, { priority: 1 })).rejects.toThrow("ENOENT");
@@ -62,7 +62,7 @@ test("a folder that isn't there is told with its remedy, and a name that is too 
   expect(notifications.nameOf(place, { name: "n".repeat(251) })).toMatchObject({ ok: false });
 });
 
-test("parts of a process that was killed are removed by the next one, and those that can't be are tried again", async () => {
+test("partial files of a killed process are removed by the next one, and failed removals are retried", async () => {
   const file = join(folder, "parts");
   const killed = new Leftovers(file);
   await killed.load();
@@ -80,13 +80,13 @@ test("parts of a process that was killed are removed by the next one, and those 
   expect(readFileSync(file, "utf8").split("\n").filter(Boolean).sort()).toEqual(["d/b.tmp", "d/c.tmp"]);
 });
 
-test("what refuses is left in peace for longer and longer, told once for a reason, and free when something gets through", () => {
+test("a subject that refuses is held for longer and longer, reported once per reason, and released by a success", () => {
   let nowMs = 0;
   const holds = new Holds({ minMs: 1000, maxMs: 8000 }, () => nowMs);
   expect(holds.refuse("d", "closed")).toBe(true);
   expect(holds.heldBy(["f", "d"])).toBe("closed");
   expect(holds.heldBy(["f"])).toBeUndefined();
-  // Those that were under way as it began make it no longer.
+  // Uploads that began before the pause don't extend it.
   expect(holds.refuse("d", "closed")).toBe(false);
   nowMs = 1001;
   expect(holds.heldBy(["d"])).toBeUndefined();
@@ -97,8 +97,8 @@ test("what refuses is left in peace for longer and longer, told once for a reaso
   expect(holds.size).toBe(0);
 });
 
-test("a connection that ends is made anew; failures and logins that lead to nothing count until a file gets through", async () => {
-  const told: string[] = [];
+test("a lost connection is reopened; failures and logins without a delivery count until a file is delivered", async () => {
+  const reported: string[] = [];
   const ends: (() => void)[] = [];
   let isThere = false;
   const connect = async (): Promise<ServerConnection> => {
@@ -117,30 +117,30 @@ test("a connection that ends is made anew; failures and logins that lead to noth
       },
       put: async () => ({ kind: "there" }),
       remove: async () => {},
-      close: () => told.push("closed"),
+      close: () => reported.push("closed"),
     };
   };
   const link = new ServerLink(
     connect,
     { minMs: 1, maxMs: 4 },
     {
-      connected: () => told.push("connected"),
-      unreachable: (reason) => told.push(`unreachable: ${reason}`),
-      disconnected: (reason) => told.push(`disconnected: ${reason}`),
+      connected: () => reported.push("connected"),
+      unreachable: (reason) => reported.push(`unreachable: ${reason}`),
+      disconnected: (reason) => reported.push(`disconnected: ${reason}`),
     },
   );
   const { signal } = new AbortController();
   await link.ready(signal);
   const first = link.live?.tag;
   ends[0]?.();
-  expect([link.live, link.trouble]).toEqual([undefined, "cut"]);
+  expect([link.live, link.problem]).toEqual([undefined, "cut"]);
   await link.ready(signal);
   expect(link.live?.tag).not.toBe(first);
   link.close();
-  expect(told).toEqual(["unreachable: refused", "connected", "disconnected: cut", "connected", "closed"]);
+  expect(reported).toEqual(["unreachable: refused", "connected", "disconnected: cut", "connected", "closed"]);
 });
 
-test("paths of a server: from where a login begins, below a root, from its own root", () => {
+test("paths on a server: relative to the login directory, below a root, absolute", () => {
   expect([remotePath("", "a"), remotePath("/", "a"), remotePath("d", "a")]).toEqual(["a", "/a", "d/a"]);
   expect(directoriesBelow("", "a/b")).toEqual(["a", "a/b"]);
   expect(directoriesBelow("/dd", "/dd/a/b")).toEqual(["/dd/a", "/dd/a/b"]);
@@ -148,12 +148,12 @@ test("paths of a server: from where a login begins, below a root, from its own r
   expect(directoriesBelow("dd", "dd")).toEqual([]);
 });
 
-test("the example of a delivery is a whole config, the source's: lock umask, 775, batch 100", async () => {
+test("the example of a delivery is a valid config, that of the original system: lock umask, 775, batch 100", async () => {
   const example = await loadConfig(configSchema, join(import.meta.dirname, "example-sftp.json"), {});
   expect(example).toMatchObject({ type: "sftp", lock: "umask", chmod: "775", batch: 100 });
 });
 
-test("a config says by type what it is; a delivery's faults come all at once", () => {
+test("the type decides the keys of a config; all mistakes in a delivery are reported at once", () => {
   const least = { metrics: { port: 0 }, queueDirectory: "/txq", type: "sftp" };
   const good = {
     ...least,
@@ -172,15 +172,15 @@ test("a config says by type what it is; a delivery's faults come all at once", (
   const issues = configSchema.safeParse(bad).error?.issues.map(({ path, message }) => `${path.join(".")} ${message}`);
   expect(issues).toEqual([
     expect.stringContaining("rules.0.directory is absolute"),
-    expect.stringContaining("rules.1.directory belongs to accept"),
+    expect.stringContaining("rules.1.directory needs accept"),
     expect.stringContaining("server expected keyFile or passwordFile"),
     expect.stringContaining("server expected knownHostsFile or hostKeys"),
   ]);
   const mistaken = { ...good, lock: "none", chmod: "888", broker: {} };
-  const told = configSchema
+  const reported = configSchema
     .safeParse(mistaken)
     .error?.issues.map(({ message }) => message)
     .join("\n");
-  expect(told).toContain("three octal digits");
-  expect(told).toContain("broker");
+  expect(reported).toContain("three octal digits");
+  expect(reported).toContain("broker");
 });

@@ -3,7 +3,7 @@ import { Duplicates } from "./duplicates.ts";
 
 const content = (text: string) => Buffer.from(text);
 
-test("a content is known once it is delivered, waits while it is on its way, and is new again where delivery failed", () => {
+test("a content is known once delivered, waits while it is being sent, and is new again after a failure", () => {
   const duplicates = new Duplicates({ keepMs: 1000, max: 10, now: () => 0 });
   const first = duplicates.begin(content("a"));
   expect(first.state).toBe("new");
@@ -16,7 +16,7 @@ test("a content is known once it is delivered, waits while it is on its way, and
   expect(duplicates.begin(content("b")).state).toBe("new");
 });
 
-test("it is forgotten after its time, and the oldest where there are too many", () => {
+test("a content is forgotten after its time, and the oldest one if there are too many", () => {
   let nowMs = 0;
   const duplicates = new Duplicates({ keepMs: 1000, max: 2, now: () => nowMs });
   for (const text of ["a", "b", "c"]) duplicates.end(duplicates.begin(content(text)).key, true);

@@ -1,20 +1,20 @@
 import { createHash } from "node:crypto";
 
-/** What is known of a content; `key` is for `end`. */
-export interface Twin {
+/** The state of a content. Pass `key` to `end`. */
+export interface ContentState {
   readonly state: "known" | "underway" | "new";
   readonly key: string;
 }
 
 /**
- * What was sent lately, byte for byte. A content is known once it is delivered: noted before, a file whose delivery failed would count as
+ * Remembers recently sent contents. A content is known only once it is delivered: otherwise a file whose delivery failed would count as
  * its own duplicate.
  */
 export class Duplicates {
   readonly #keepMs: number;
   readonly #max: number;
   readonly #now: () => number;
-  /** By md5 of the content: when it was delivered. Oldest first. */
+  /** The time of delivery by the content's md5, oldest first. */
   readonly #delivered = new Map<string, number>();
   readonly #underway = new Set<string>();
 
@@ -28,13 +28,13 @@ export class Duplicates {
     return this.#delivered.size;
   }
 
-  /** `known`: delivered before; `underway`: the same content is on its way, so this one has to wait; else it is on its way from now on. */
-  begin(content: Uint8Array): Twin {
+  /** `known`: delivered before; `underway`: the same content is being sent, so this file has to wait; `new`: now being sent. */
+  begin(content: Uint8Array): ContentState {
     return this.beginKey(createHash("md5").update(content).digest("hex"));
   }
 
-  /** As `begin`, by the md5 of the content in hex. */
-  beginKey(key: string): Twin {
+  /** Like `begin`, with the content's md5 in hex. */
+  beginKey(key: string): ContentState {
     this.#forget();
     if (this.#delivered.has(key)) return { state: "known", key };
     if (this.#underway.has(key)) return { state: "underway", key };

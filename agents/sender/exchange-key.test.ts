@@ -3,31 +3,31 @@ import { expect, test } from "vitest";
 import { routingKeyBytesMax } from "../lib/topics.ts";
 import { formatKey, keyFault } from "./exchange-key.ts";
 
-// The templates hold what looks like template strings: that is their grammar.
+// The templates look like template strings: that is their syntax.
 const first = "$".concat("{0}");
 const part = (name: string) => `\${${name}}`;
 const bulletin = "SACN43_CWAO_012000_CYOJ_41613:ncp1:CWAO:SA:3.A.I.E::20050201200339";
 
-test("the first capture keeps its dots: the tree was written with dots", () => {
+test("the first capture keeps its dots, which separate the folders of a tree", () => {
   const key = formatKey(`exp.dd.notify.${first}`, "x", ["radar.24_HR_ACCUM.GIF.XSS"]);
   expect(key).toEqual({ ok: true, value: "exp.dd.notify.radar.24_HR_ACCUM.GIF.XSS" });
 });
 
-test("parts of the name, several in one word, and what stands around them", () => {
+test("parts of the name, several in one word, with text around them", () => {
   const key = formatKey(`v.${part("T1")}${part("T2")}.x${part("CCCC")}y.${part("RHH")}`, bulletin, []);
   expect(key).toEqual({ ok: true, value: "v.SA.xCWAOy.20" });
 });
 
-test("empty words of the template and dots at the end go, as of old", () => {
+test("empty words of the template and trailing dots are dropped, as in Sundew", () => {
   expect(formatKey(`a..b.${first}`, "x", [""])).toEqual({ ok: true, value: "a.b" });
   expect(formatKey("", "x", [])).toEqual({ ok: true, value: "" });
 });
 
-test("what a binding would read as a wildcard is escaped", () => {
+test("wildcards of bindings are escaped", () => {
   expect(formatKey(first, "x", ["a*.#.50%"])).toEqual({ ok: true, value: "a%2A.%23.50%25" });
 });
 
-test("a name without the part that the key asks for has no key, and the reason says which", () => {
+test("a name without a part that the key needs has no key, and the reason names the part", () => {
   expect(formatKey(part("CCCC"), "name", [])).toEqual({ ok: false, reason: expect.stringContaining("CCCC") });
 });
 
@@ -35,7 +35,7 @@ test.each([
   [part("1"), 1, "capture 2"],
   [first, 0, "no pattern accepts"],
   [part("DD"), 1, "neither a capture nor one of T1"],
-  ["a.$b", 1, `"$" starts no`],
+  ["a.$b", 1, '"$" that starts no'],
   ["a\n", 1, "control character"],
 ])("%j can't be a key of %i captures: %s", (template, captures, message) => {
   expect(keyFault(template, captures)).toContain(message);

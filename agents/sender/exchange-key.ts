@@ -5,7 +5,8 @@ import { nameFault, nameParts } from "./px-name.ts";
 const placeholder = /\$\{([^}]*)\}/g;
 
 /**
- * What is wrong with an `exchange_key`, or a template of other parts; `captures` is the least number that any accepting pattern gives.
+ * The problem of an `exchangeKey`, or of a template with other parts; undefined if there is none. `captures` is the smallest number of
+ * captures in any accepting pattern.
  */
 export function keyFault(
   template: string,
@@ -15,21 +16,21 @@ export function keyFault(
   for (const [, name = ""] of template.matchAll(placeholder)) {
     if (/^\d{1,3}$/.test(name)) {
       if (Number(name) >= captures) {
-        const pattern = captures === 0 ? "no pattern accepts anything" : `a pattern that accepts has ${captures}`;
-        return `\${${name}} is capture ${Number(name) + 1}, and ${pattern}`;
+        const pattern = captures === 0 ? "no pattern accepts anything" : `an accepting pattern has only ${captures}`;
+        return `\${${name}} is capture ${Number(name) + 1}, but ${pattern}`;
       }
     } else if (!Object.hasOwn(parts, name)) {
       return `\${${name}} is neither a capture nor one of ${Object.keys(parts).join(", ")}`;
     }
   }
-  if (template.replace(placeholder, "").includes("$")) return `a "$" starts no \${…}`;
+  if (template.replace(placeholder, "").includes("$")) return `has a "$" that starts no \${…}`;
   return nameFault(template) ? "has a control character" : undefined;
 }
 
 /**
  * The routing key of a file: `${0}` is the first capture of the pattern that accepted its name, `${CCCC}` and the like are parts of the
- * name. Dots in a capture stay: they separate the words of a tree that was written with dots. `*`, `#` and `%` are escaped as in all
- * topics. Empty words of the template, and dots at the end, go.
+ * name. Dots in a capture stay: they separate the folders of a tree. `*`, `#` and `%` are escaped as in all topics. Empty words of the
+ * template and trailing dots are dropped.
  */
 export function formatKey(template: string, name: string, captures: readonly string[]): Result<string> {
   const missing: string[] = [];

@@ -1,12 +1,9 @@
 import { type FSWatcher, watch } from "node:fs";
 
-/** More folders than this are not watched: the look in between finds what is in them. */
+/** Folders beyond this number are not watched: only scans find their files. */
 const foldersMax = 2000;
 
-/**
- * Tells that something may have come into a folder, so that nobody has to wait for the next look. A hint and no more: what it misses is
- * found by looking.
- */
+/** Reports that a folder may have a new file, so that it doesn't wait for the next scan. Only a hint: the scan finds what it misses. */
 export class FolderHints {
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #onHint: () => void;
@@ -15,7 +12,7 @@ export class FolderHints {
     this.#onHint = onHint;
   }
 
-  /** Watches these folders, and no others. */
+  /** Watches exactly these folders. */
   cover(folders: readonly string[]): void {
     const wanted = new Set(folders.slice(-foldersMax));
     for (const [folder, watcher] of this.#watchers) {
@@ -33,7 +30,7 @@ export class FolderHints {
   #watch(folder: string): void {
     try {
       const watcher = watch(folder, { persistent: false }, this.#onHint);
-      // A folder that is gone, or no watch left to have: looking goes on.
+      // The folder is gone, or there are no more inotify watches: scans still find its files.
       watcher.on("error", () => watcher.close());
       watcher.on("close", () => {
         if (this.#watchers.get(folder) === watcher) this.#watchers.delete(folder);

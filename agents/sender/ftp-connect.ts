@@ -11,9 +11,9 @@ const lockedMask = "777";
 const notLoggedIn = 530;
 
 /**
- * Logs in by FTP. The password is read anew each time.
+ * Logs in by FTP. The password is read again each time.
  *
- * @throws UserError where the server doesn't let us in, or can't lock by umask as the config wants it; its own error elsewhere
+ * @throws UserError if the login fails, or if the server can't lock by umask as configured; the connection's own error otherwise
  */
 export async function connectFtp(
   server: FtpConfig["server"],
@@ -32,7 +32,7 @@ export async function connectFtp(
     if (tls) await client.useTLS({ ca, host, servername: servernameOf(host) });
     await client.login(user, password).catch((error: unknown) => {
       if (!(error instanceof FTPError) || error.code !== notLoggedIn) throw error;
-      const remedy = `look at ${passwordFile} and at the server's log: the user, its shell, its home`;
+      const remedy = `check ${passwordFile}, and the server's log for the user, its shell and its home`;
       throw new UserError(host, `doesn't let ${user} in: ${error.message}`, remedy, { cause: error });
     });
     await client.useDefaultSettings();
@@ -49,12 +49,12 @@ export async function connectFtp(
 async function lockByUmask(client: Client, host: string): Promise<void> {
   await client.ftp.request(`SITE UMASK ${lockedMask}`).catch((error: unknown) => {
     if (!(error instanceof FTPError)) throw error;
-    const remedy = 'say "lock": ".tmp": files then have that at the end of their names until they are whole';
+    const remedy = 'set "lock": ".tmp": names then end in .tmp until the files are complete';
     throw new UserError(host, `can't lock by umask: ${error.message}`, remedy, { cause: error });
   });
 }
 
-/** What TLS may say of a host; an address is none. */
+/** The name for SNI, which must not be an address. */
 function servernameOf(host: string): string | undefined {
   return /^[\d.]+$|:/.test(host) ? undefined : host;
 }

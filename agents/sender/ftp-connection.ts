@@ -15,7 +15,7 @@ import {
   type Upload,
 } from "./server-port.ts";
 
-/** Servers end who is silent for some minutes; a word now and then is cheaper than another login. */
+/** Servers disconnect idle clients after some minutes; a command now and then is cheaper than another login. */
 const keepAliveMs = 30_000;
 
 /** Replies of RFC 959. */
@@ -28,13 +28,13 @@ const reply = {
   nameRefused: 553,
 } as const;
 
-/** One login by FTP: commands go one after the other, so one upload at a time. */
+/** One FTP session: commands run one after the other, so there is one upload at a time. */
 export class FtpConnection implements ServerConnection {
   readonly uploadsAtOnce = 1;
   readonly #client: Client;
   readonly #server: FtpConfig["server"];
   readonly #rules: PlacingRules;
-  /** Directories that were made, or were there. */
+  /** Directories that exist. */
   readonly #directories = new Set<string>();
   #usedAtMs = performance.now();
   #endReason: string | undefined;
@@ -65,7 +65,7 @@ export class FtpConnection implements ServerConnection {
 
   async keepAlive(): Promise<void> {
     if (performance.now() - this.#usedAtMs < keepAliveMs) return;
-    // Where it fails the connection has ended, and says so by itself.
+    // If it fails the connection has ended, and `endReason` says why.
     await this.#request("NOOP").catch(() => {});
   }
 
@@ -76,7 +76,7 @@ export class FtpConnection implements ServerConnection {
 
   async #put({ directory, name, partName, source }: Upload): Promise<PutOutcome> {
     const path = pathOf(directory, partName ?? name);
-    // Always a new file: one that is there keeps its mode, and who reads it would see it grow.
+    // Always a new file: an existing one would keep its mode, and its readers would see it grow.
     if (partName === undefined) await this.remove(path);
     try {
       await this.#store(path, source.chunks());
@@ -86,25 +86,25 @@ export class FtpConnection implements ServerConnection {
         return { kind: "changed" };
       }
       const readable = this.#request(`SITE CHMOD ${octal(this.#rules.fileMode)} ${path}`);
-      // A server without modes: whoever may read the file reads it all the same, unless it is locked by them.
+      // A server without modes is fine, unless the mode is the lock.
       await (partName === undefined ? readable : readable.catch(ignoreRefusal));
       if (partName !== undefined) await this.#rename(path, pathOf(directory, name));
       return { kind: "there" };
     } catch (error) {
-      // What stays under this name nobody can read, or takes for a file.
+      // If the removal fails, the remainder is unreadable or has the name of a partial file.
       if (this.endReason === undefined) await this.remove(path).catch(() => {});
       throw error;
     }
   }
 
-  /** Resolves when the server has said that it has all of it. */
+  /** Resolves when the server has confirmed the transfer. */
   async #store(path: string, chunks: AsyncIterable<Buffer>): Promise<void> {
     const { ftp } = this.#client;
     const { mode, idleTimeoutMs } = this.#server;
     const data = await openData(ftp, { mode, timeoutMs: this.#server.connectTimeoutMs });
     let sending: Promise<Error | undefined> = Promise.resolve(undefined);
     const timer = setTimeout(
-      () => ftp.closeWithError(new Error(`no byte taken for ${idleTimeoutMs} ms`)),
+      () => ftp.closeWithError(new Error(`the server accepted no data for ${idleTimeoutMs} ms`)),
       idleTimeoutMs,
     );
     try {
@@ -117,7 +117,7 @@ export class FtpConnection implements ServerConnection {
           ftp.socket.setTimeout(0);
           sending = sendAll(data.socket(), chunks, () => timer.refresh());
           void sending.then((error) => {
-            // A server that refuses halfway says so by its reply; a file that can't be read here has none to come.
+            // If the server refuses halfway, its reply says so. If the file can't be read here, no reply will come.
             if (error instanceof SourceFault) ftp.closeWithError(error);
           });
         } else if (answer.code >= reply.success) task.resolve(answer);
@@ -137,21 +137,21 @@ export class FtpConnection implements ServerConnection {
       await this.#request(`RNTO ${to}`);
     } catch (error) {
       if (!(error instanceof FTPError)) throw error;
-      // A server that takes no name that is there.
+      // The server doesn't replace an existing file.
       await this.remove(to);
       await this.#request(`RNFR ${from}`);
       await this.#request(`RNTO ${to}`);
     }
   }
 
-  /** Once a directory and connection. Where one can't be made, the upload itself says why. */
+  /** Once per directory and connection. If it fails, the upload's own error says why. */
   async #makeDirectory(directory: string): Promise<void> {
     const { root, makeDirectories, directoryMode } = this.#rules;
     if (!makeDirectories || this.#directories.has(directory)) return;
     for (const path of directoriesBelow(root, directory)) {
       if (this.#directories.has(path)) continue;
       const isMade = await this.#request(`MKD ${pathOf("", path)}`).then(() => true, ignoreRefusal);
-      // Under the mask that locks files it has mode 000 until then.
+      // The umask that locks files gives it mode 000 at first.
       if (isMade) await this.#request(`SITE CHMOD ${octal(directoryMode)} ${pathOf("", path)}`).catch(ignoreRefusal);
       this.#directories.add(path);
     }
@@ -165,21 +165,21 @@ export class FtpConnection implements ServerConnection {
   #outcomeOf(error: Error, { directory, name }: Upload): PutOutcome {
     if (error instanceof SourceFault) return { kind: "unreadable", reason: error.message };
     if (!(error instanceof FTPError) || this.endReason !== undefined) {
-      // Nobody knows what of an upload that broke off is still to be said on this connection.
+      // Replies to the interrupted upload may still come on this connection, so it can't be reused.
       this.#endReason ??= error.message;
       this.#client.close();
       return { kind: "lost", reason: this.#endReason };
     }
-    // It may have been removed there.
+    // A directory may have been removed.
     this.#directories.clear();
     const fault = faultOf(error);
-    const where = directory === "" ? "where the login begins" : directory;
+    const where = directory === "" ? "the login directory" : directory;
     const scope = fault === "room" ? "server" : fault === "permission" || fault === "missing" ? "directory" : "file";
-    return { kind: "refused", fault, scope, reason: `the server can't take ${name} in ${where}: ${error.message}` };
+    return { kind: "refused", fault, scope, reason: `the server can't store ${name} in ${where}: ${error.message}` };
   }
 }
 
-/** What kept bytes from being sent; undefined where all were. Never rejects. */
+/** Returns the error that stopped the transfer; undefined if all bytes were sent. Never rejects. */
 async function sendAll(
   opened: Promise<Socket>,
   chunks: AsyncIterable<Buffer>,
@@ -201,7 +201,7 @@ async function sendAll(
   }
 }
 
-/** Servers use one code for many faults; their words tell more. */
+/** Servers use one code for many faults; their texts tell more. */
 function faultOf({ code, message }: FTPError): ServerFault {
   if (reply.noRoom.some((each) => each === code) || /no space|disk full|quota|writing to local file/i.test(message)) {
     return "room";
@@ -212,7 +212,7 @@ function faultOf({ code, message }: FTPError): ServerFault {
   return "other";
 }
 
-/** With a slash in it: a name that begins with a blank or a dash would be read as something else. */
+/** Always contains a slash: a server would misread a name that starts with a blank or a dash. */
 function pathOf(directory: string, name: string): string {
   return directory === "" && !name.startsWith("/") ? `./${name}` : remotePath(directory, name);
 }

@@ -12,7 +12,7 @@ afterEach(() => {
   server.close();
 });
 
-test("a data connection that breaks before its first byte keeps its error for the upload, and ends nothing else", async () => {
+test("a data connection that fails before its first byte keeps its error for the upload and affects nothing else", async () => {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

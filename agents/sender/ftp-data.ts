@@ -4,14 +4,14 @@ import { connect as connectTls, TLSSocket } from "node:tls";
 import { type FTPContext, FTPError } from "basic-ftp";
 
 /*
- * Not by basic-ftp's own transfers. They know no active mode. An error of their data connection ends the login before the server's reply has come, so a full
- * disk there would be told as a connection that was lost. They refuse a server that names an address behind its router, and wait for TLS on the data
- * connection for ever. Active mode needs most of what is here in any case.
+ * Replaces basic-ftp's own transfers. They have no active mode. An error on their data connection ends the session before the server's
+ * reply has come, so a full disk would be reported as a lost connection. They reject a server that names an address behind its router,
+ * and wait forever for TLS on the data connection. Active mode needs most of this code in any case.
  */
 
-/** A connection for one file's bytes, which the server opens or is about to take. */
+/** A connection for one file's data, opened by the server or by us. */
 export interface DataConnection {
-  /** Resolves when bytes can be written; called after the server has said that it waits for them. */
+  /** Resolves when data can be written. Call it after the server has replied that it is ready. */
   socket(): Promise<Socket>;
   close(): void;
 }
@@ -21,17 +21,17 @@ export interface DataOptions {
   readonly timeoutMs: number;
 }
 
-/** Asks the server for a connection, or to open one. Rejects with its refusal, or what the network says. */
+/** Asks the server to accept a connection, or to open one. Rejects with the server's refusal or a network error. */
 export async function openData(ftp: FTPContext, { mode, timeoutMs }: DataOptions): Promise<DataConnection> {
   return mode === "passive" ? openPassive(ftp, timeoutMs) : openActive(ftp, timeoutMs);
 }
 
-/** The address is the one that we speak to already: what the server says of it may be one behind its router. */
+/** Uses the address of the control connection: the one that the server names may be behind its router. */
 async function openPassive(ftp: FTPContext, timeoutMs: number): Promise<DataConnection> {
   const host = ftp.socket.remoteAddress;
   const port = await passivePort(ftp);
   const raw = errorsHeld(connect({ host, port }));
-  const connected = within(once(raw, "connect"), timeoutMs, `port ${port} of the server takes no connection`);
+  const connected = within(once(raw, "connect"), timeoutMs, `the server accepts no connection on port ${port}`);
   connected.catch(() => {});
   return {
     async socket() {
@@ -47,8 +47,8 @@ async function passivePort(ftp: FTPContext): Promise<number> {
     if (!(error instanceof FTPError)) throw error;
     return undefined;
   });
-  const told = extended ? /\((.)\1\1(\d+)\1\)/.exec(extended.message)?.[2] : undefined;
-  if (told !== undefined) return Number(told);
+  const port = extended ? /\((.)\1\1(\d+)\1\)/.exec(extended.message)?.[2] : undefined;
+  if (port !== undefined) return Number(port);
   const { message } = await ftp.request("PASV");
   const [, high, low] = /(?:\d+,){4}(\d+),(\d+)/.exec(message) ?? [];
   if (high === undefined || low === undefined) throw new Error(`the server names no port: ${message}`);
@@ -73,7 +73,7 @@ async function openActive(ftp: FTPContext, timeoutMs: number): Promise<DataConne
   return {
     async socket() {
       [raw] = (await within(accepted, timeoutMs, `the server opens no connection to ${address}`)) as [Socket];
-      // Whoever was quicker than the server is not it.
+      // Another client may have connected before the server.
       errorsHeld(raw);
       if (raw.remoteAddress !== ftp.socket.remoteAddress) throw new Error(`${raw.remoteAddress} is not the server`);
       return secured(ftp, raw, timeoutMs);
@@ -96,7 +96,7 @@ function portOf(server: Server): number {
   return address.port;
 }
 
-/** Over TLS where the commands are, in their session, as servers want it. */
+/** Uses TLS if the control connection does, and resumes its session, as servers require. */
 async function secured(ftp: FTPContext, raw: Socket, timeoutMs: number): Promise<Socket> {
   const { socket: control } = ftp;
   if (!(control instanceof TLSSocket)) return raw;
@@ -105,11 +105,11 @@ async function secured(ftp: FTPContext, raw: Socket, timeoutMs: number): Promise
   socket.on("session", (next) => {
     ftp.tlsSessionStore = next;
   });
-  await within(once(socket, "secureConnect"), timeoutMs, "no TLS on the connection for data");
+  await within(once(socket, "secureConnect"), timeoutMs, "no TLS on the data connection");
   return socket;
 }
 
-/** A connection may break while nobody waits for it, between its opening and the first byte: `errored` keeps why. */
+/** A connection may fail before its first byte, when nothing awaits it: `errored` keeps the reason. */
 function errorsHeld<S extends Socket>(socket: S): S {
   return socket.on("error", () => {});
 }

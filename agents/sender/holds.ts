@@ -7,8 +7,8 @@ interface Hold {
 }
 
 /**
- * What a server refuses, and until when it is left in peace: a file, a directory, all of it. So one directory without rights is asked about
- * now and then, and costs the others nothing.
+ * Files, directories and servers that refused, and when each may be retried. So a directory without permissions is retried now and then,
+ * and doesn't delay other files.
  */
 export class Holds {
   readonly #backoff: Backoff;
@@ -24,12 +24,12 @@ export class Holds {
     return this.#holds.size;
   }
 
-  /** One of the reasons; undefined where nothing is held. */
+  /** One of the reasons; undefined if nothing is held. */
   get reason(): string | undefined {
     return this.#holds.values().next().value?.reason;
   }
 
-  /** Why one of these subjects is to be left in peace now. */
+  /** Why one of these subjects must not be retried yet; undefined if all may. */
   heldBy(subjects: readonly string[]): string | undefined {
     for (const subject of subjects) {
       const hold = this.#holds.get(subject);
@@ -38,17 +38,17 @@ export class Holds {
     return undefined;
   }
 
-  /** Refused; true where that is news. */
+  /** Records a refusal. Returns whether it is a new one, or has a new reason. */
   refuse(subject: string, reason: string): boolean {
     const before = this.#holds.get(subject);
-    // Many are under way at a time: those that were before the pause began make it no longer.
+    // Many uploads are in flight at a time: those that began before the pause don't extend it.
     if (before && this.#now() < before.untilMs) return false;
     const failures = (before?.failures ?? 0) + 1;
     this.#holds.set(subject, { reason, failures, untilMs: this.#now() + backoffMs(this.#backoff, failures) });
     return before?.reason !== reason;
   }
 
-  /** Taken; answers the subjects that are free again. */
+  /** Records a success. Returns the subjects that are no longer held. */
   clear(subjects: readonly string[]): string[] {
     return subjects.filter((subject) => this.#holds.delete(subject));
   }

@@ -16,13 +16,13 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test("a key's fingerprint is what ssh-keygen says", () => {
+test("a key's fingerprint is the one that ssh-keygen prints", () => {
   const [known] = knownKeys(`dd ${key}`, "dd", 22);
-  const said = execFileSync("ssh-keygen", ["-lf", join(folder, "host.pub")], { encoding: "utf8" });
-  expect(said).toContain(fingerprintOf(known?.key ?? Buffer.alloc(0)));
+  const printed = execFileSync("ssh-keygen", ["-lf", join(folder, "host.pub")], { encoding: "utf8" });
+  expect(printed).toContain(fingerprintOf(known?.key ?? Buffer.alloc(0)));
 });
 
-test("names hashed by ssh-keygen are found, with their ports", () => {
+test("names hashed by ssh-keygen are found, also with ports", () => {
   const file = join(folder, "known_hosts");
   writeFileSync(file, `dd ${key}\n[dd]:2222 ${key}\n`);
   execFileSync("ssh-keygen", ["-q", "-H", "-f", file], { stdio: "ignore" });
@@ -32,7 +32,7 @@ test("names hashed by ssh-keygen are found, with their ports", () => {
   expect(knownKeys(text, "other", 22)).toEqual([]);
 });
 
-test("lists, patterns and their exceptions; remarks, CAs and lines in pieces are passed over; a revoked key says so", () => {
+test("lists, patterns and exceptions are read; comments, CAs and incomplete lines are ignored; a revoked key is marked", () => {
   const text = `# dd ${key}\n@cert-authority * ${key}\ndd\n\nx,*.gc.ca,!bad.gc.ca ${key}\n@revoked dd ${key}\n`;
   expect(knownKeys(text, "wxo-b1.gc.ca", 22)).toHaveLength(1);
   expect(knownKeys(text, "bad.gc.ca", 22)).toEqual([]);
@@ -40,7 +40,7 @@ test("lists, patterns and their exceptions; remarks, CAs and lines in pieces are
   expect(knownKeys(text, "dd", 22)).toMatchObject([{ isRevoked: true }]);
 });
 
-test("a server is asked for the types of key that are known", () => {
+test("only the types of the known keys are requested from a server", () => {
   const known = (type: string) => ({ type, key: Buffer.alloc(0), isRevoked: false });
   expect(algorithmsOf([known("ssh-rsa"), known("ssh-ed25519")])).toEqual([
     ...["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519"],

@@ -1,19 +1,19 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
-/** One line of a known_hosts file that is for a host: its key's type and bytes. */
+/** One line of a known_hosts file for a host: its key's type and bytes. */
 export interface KnownKey {
   readonly type: string;
   readonly key: Buffer;
-  /** `@revoked`: never to be believed. */
+  /** `@revoked`: never to be trusted. */
   readonly isRevoked: boolean;
 }
 
-/** `SHA256:…`, as ssh-keygen -l says it. */
+/** `SHA256:…`, as printed by ssh-keygen -l. */
 export function fingerprintOf(key: Uint8Array): string {
   return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
 }
 
-/** The keys that a known_hosts file has for a host: plain names, patterns, `[host]:port`, hashed names. Certificates' CAs are passed over. */
+/** The keys in a known_hosts file for a host: plain names, patterns, `[host]:port`, hashed names. CAs of certificates are ignored. */
 export function knownKeys(text: string, host: string, port: number): KnownKey[] {
   const name = port === 22 ? host : `[${host}]:${port}`;
   return text.split("\n").flatMap((line) => {
@@ -26,7 +26,7 @@ export function knownKeys(text: string, host: string, port: number): KnownKey[] 
   });
 }
 
-/** Algorithms to ask a server for so that it shows one of these keys: where it has several, ours would be another one by chance. */
+/** Algorithms to request so that a server with several keys shows one of these. */
 export function algorithmsOf(keys: readonly KnownKey[]): string[] {
   const types = new Set(keys.filter(({ isRevoked }) => !isRevoked).map(({ type }) => type));
   return [...types].flatMap((type) => (type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type]));
@@ -50,6 +50,6 @@ function namesHost(hosts: string, name: string): boolean {
 function isHashOf(hosts: string, name: string): boolean {
   const [, , salt = "", hash = ""] = hosts.split("|");
   const made = createHmac("sha1", Buffer.from(salt, "base64")).update(name).digest();
-  const told = Buffer.from(hash, "base64");
-  return made.length === told.length && timingSafeEqual(made, told);
+  const expected = Buffer.from(hash, "base64");
+  return made.length === expected.length && timingSafeEqual(made, expected);
 }

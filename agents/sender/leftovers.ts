@@ -1,12 +1,12 @@
 import { readLines, writeLines } from "./line-file.ts";
 
 /**
- * Names under which uploads may lie on the server that were never finished: noted on disk before they begin, so that a process that was
- * killed leaves none behind. Not synced: after a loss of power some may stay, under names that nobody reads.
+ * Names of partial files that may be left on the server. They are recorded on disk before the uploads begin, so that the next process
+ * can remove the partial files of a killed one. Not synced: after a loss of power some may stay, under names that nobody reads.
  */
 export class Leftovers {
   readonly #file: string;
-  /** Of connections that are gone. */
+  /** Those of previous connections. */
   #old = new Set<string>();
   #current: readonly string[] = [];
 
@@ -14,24 +14,24 @@ export class Leftovers {
     this.#file = file;
   }
 
-  /** Reads what an earlier process left. Rejects with what the disk says. */
+  /** Reads the list of an earlier process. Rejects with the disk's error. */
   async load(): Promise<void> {
     this.#old = new Set(await readLines(this.#file));
   }
 
-  /** These begin now; those that began before are over, or were told to `orphan`. Rejects with what the disk says. */
+  /** Records the uploads that begin now. Earlier ones have ended or were passed to `orphan`. Rejects with the disk's error. */
   async begin(paths: readonly string[]): Promise<void> {
     if (paths.length === 0 && this.#current.length === 0) return;
     this.#current = paths;
     await this.#write();
   }
 
-  /** An upload that nobody knows the end of. */
+  /** Call it for an upload whose result is unknown. */
   orphan(path: string): void {
     this.#old.add(path);
   }
 
-  /** Removes all there are from the server; what that refuses is tried with the next connection. */
+  /** Removes all partial files from the server; refused ones are retried with the next connection. */
   async clean(remove: (path: string) => Promise<void>): Promise<number> {
     if (this.#old.size === 0) return 0;
     let removedCount = 0;
@@ -41,7 +41,7 @@ export class Leftovers {
           this.#old.delete(path);
           removedCount += 1;
         },
-        // Gone, or not ours to remove: it stays noted, and hurts nobody meanwhile.
+        // It stays recorded and does no harm.
         () => {},
       );
     }

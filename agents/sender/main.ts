@@ -1,4 +1,4 @@
-// sender: sr3 "sender"; was pxSender of type amqp, and of types that deliver: single-file, and sftp_amqp.py.
+// sender: sr3 "sender"; was pxSender of types amqp and single-file, and sftp_amqp.py.
 import { join } from "node:path";
 import { type AgentContext, type RunningAgent, runAgent } from "../lib/agent-main.ts";
 import { AsideFolder } from "../lib/aside-folder.ts";
@@ -17,8 +17,8 @@ async function start(context: AgentContext<Config>): Promise<RunningAgent> {
   const { config, log, metrics, lifeCycle, stateDirectory } = context;
   const { queueDirectory } = config;
   await scanQueue(queueDirectory, config, Date.now()).catch((error: Error) => {
-    const remedy = `make the folder, owned by the user who runs this agent: install -d -o USER ${queueDirectory}`;
-    throw new UserError("queueDirectory", `can't be looked through: ${error.message}`, remedy, { cause: error });
+    const remedy = `create the folder, owned by this agent's user: install -d -o USER ${queueDirectory}`;
+    throw new UserError("queueDirectory", `can't be scanned: ${error.message}`, remedy, { cause: error });
   });
   const aside = new AsideFolder(config.asideDirectory ?? join(queueDirectory, ".aside"));
   await aside.prepare(queueDirectory);
@@ -42,7 +42,7 @@ async function start(context: AgentContext<Config>): Promise<RunningAgent> {
     underway,
   );
   const running = sender.run().catch((error: Error) => lifeCycle.fail(error));
-  // Ready without a broker or server too: from here on files wait in their folder.
+  // Ready even without a broker or server: files wait in their folder.
   lifeCycle.ready();
   return {
     status: () => {
@@ -51,7 +51,7 @@ async function start(context: AgentContext<Config>): Promise<RunningAgent> {
       const { ok, text, ...connection } = opened.state();
       return {
         ok: ok && fault === undefined,
-        text: `${done} delivered, ${waiting} waiting, ${setAside} put aside; ${fault ?? text}`,
+        text: `${done} delivered, ${waiting} waiting, ${setAside} set aside; ${fault ?? text}`,
         ...connection,
         ...{ fault, done, waiting, setAside, rejected },
         oldestWaitingSeconds: waiting > 0 ? waitingSeconds(oldestMs, Date.now()) : undefined,
@@ -59,7 +59,7 @@ async function start(context: AgentContext<Config>): Promise<RunningAgent> {
     },
     async stop(deadline) {
       sender.stop();
-      // What is not confirmed by then becomes "lost" as the connection closes, and stays in the folder.
+      // Closing the connection makes unconfirmed files "lost": they stay in the folder.
       deadline.addEventListener("abort", () => void opened.close(), { once: true });
       await running;
       await opened.close();
@@ -73,7 +73,11 @@ function nowMs(): number {
 
 function logIn(config: Config): Promise<string> {
   if (config.type !== "amqp") return logInToServer(config);
-  throw new ConfigError("sender", [{ path: "type", message: "amqp delivers to no server" }], "leave --log-in out");
+  throw new ConfigError(
+    "sender",
+    [{ path: "type", message: "type amqp doesn't deliver to a server" }],
+    "omit --log-in",
+  );
 }
 
 export const main = (argv: readonly string[]) => runAgent({ name: "sender", configSchema, start, logIn }, argv);

@@ -23,14 +23,14 @@ function compose(own: object = {}, body = url, given: Awaited<ReturnType<Product
   return composeMessages(outgoing, Buffer.from(body), settings(own), { productFacts: async () => given, nowMs });
 }
 
-/** All of them, as text. */
+/** All messages, with bodies as text. */
 async function composed(own: object = {}, body?: string) {
   const result = await compose(own, body);
   if (!result.ok) throw new Error(result.reason);
   return result.value.messages.map(({ body, ...message }) => ({ ...message, body: body.toString() }));
 }
 
-test("the source's example, byte for byte: key, URL of 86 bytes, name in the header", async () => {
+test("the original system's example, byte for byte: key, URL of 86 bytes, name in the header", async () => {
   expect(Buffer.byteLength(url)).toBe(86);
   expect(await composed()).toEqual([
     {
@@ -44,13 +44,13 @@ test("the source's example, byte for byte: key, URL of 86 bytes, name in the hea
   ]);
 });
 
-test("the example file of the agent is the source's dd-notify", async () => {
+test("the agent's example is the original system's dd-notify", async () => {
   const text = readFileSync(new URL("./example.json", import.meta.url), "utf8");
   expect(text).toContain(`"exchangeKey": "exp.dd.notify.$` + `{0}"`);
   expect(text).toContain('{ "accept": "^(.*)\\\\+\\\\+.*" }');
 });
 
-test("beside it v00, v02 and v03, each under its own topic and with what it says of the product", async () => {
+test("alsoFormats adds v00, v02 and v03, each with its own topic and its facts of the product", async () => {
   const alsoFormats = [
     { format: "v00", topicPrefix: "v00.dd.notify" },
     { format: "v02", topicPrefix: "v02.post", exchange: "xpublic" },
@@ -79,7 +79,7 @@ test("beside it v00, v02 and v03, each under its own topic and with what it says
   });
 });
 
-test("a product that can't be read here leaves v00 out with the reason; the others go without its facts", async () => {
+test("for an unreadable product v00 is left out with the reason, and the other formats lack its facts", async () => {
   const alsoFormats = [
     { format: "v00", topicPrefix: "v00.dd.notify" },
     { format: "v02", topicPrefix: "v02.post" },
@@ -94,13 +94,16 @@ test("a product that can't be read here leaves v00 out with the reason; the othe
   expect(result.value.leftOut).toEqual([{ format: "v00", reason: expect.stringContaining("no such product here") }]);
 });
 
-test("content that is no URL is no announcement; without other formats it is a message like any other", async () => {
+test("content other than a URL can't be announced; without other formats it is an ordinary message", async () => {
   const alsoFormats = [{ format: "v02", topicPrefix: "v02.post" }];
-  expect(await compose({ alsoFormats }, "bulletin")).toEqual({ ok: false, reason: expect.stringContaining("no URL") });
+  expect(await compose({ alsoFormats }, "bulletin")).toEqual({
+    ok: false,
+    reason: expect.stringContaining("not a URL"),
+  });
   expect((await composed({}, "bulletin"))[0]?.body).toBe("bulletin");
 });
 
-test("what may have been sent before is marked in all its messages", async () => {
+test("all messages of a possible repeat are marked", async () => {
   const file = { path: name, name, priority: 3, time: "", sizeBytes: 86, modifiedMs: 0, identity: "i" };
   const result = await composeMessages(
     { file, pattern: "", captures: ["a"], again: true },
@@ -113,12 +116,12 @@ test("what may have been sent before is marked in all its messages", async () =>
   expect(result.value.messages[0]?.headers.filename).toBe(name);
 });
 
-test("v00 without a folder of products, and a capture that a pattern lacks, are told by the config", () => {
+test("the config rejects v00 without a folder of products, and a capture that a pattern lacks", () => {
   expect(() => settings({ alsoFormats: [{ format: "v00", topicPrefix: "v00.dd" }] })).toThrow("productRootDirectory");
   expect(() => settings({ rules: [{ accept: ".*" }], exchangeKey: "a.$" + "{1}" })).toThrow("capture 2");
 });
 
-test("the log's line is the source's, byte for byte", () => {
+test("the log line is the original system's, byte for byte", () => {
   const durationMs = (86 * 1000) / 168950.887119;
   expect(deliveredLine(name, 86, 1368.449, durationMs)).toBe(
     `(86 Bytes) Message ${name}  delivered (lat=1.368449,speed=168950.887119)`,

@@ -19,15 +19,15 @@ export interface OutgoingMessage {
   readonly contentType: string;
 }
 
-/** What a file becomes. */
+/** The messages of a file. */
 export interface Composed {
   /** The file's own comes first. */
   readonly messages: readonly OutgoingMessage[];
-  /** Formats it can't be announced in, with the reason. */
+  /** Formats in which it can't be announced, with the reason. */
   readonly leftOut: readonly { readonly format: WireFormat; readonly reason: string }[];
 }
 
-/** Size and md5 of the product that a URL leads to; a result without them is why. */
+/** Size and md5 of the product at a URL's path, or the reason why they are not available. */
 export type ProductFacts = (relPath: string) => Promise<Result<{ readonly sizeBytes: number; readonly md5: string }>>;
 
 type MessageConfig = Pick<
@@ -36,9 +36,9 @@ type MessageConfig = Pick<
 >;
 
 /**
- * The messages of one file: its bytes, as they are, under the key that `exchangeKey` gives; and where the config says so, the same
- * announcement in other formats.
- * @returns bad where the file can never be sent as the config says
+ * The messages of one file: its bytes, unchanged, with the routing key from `exchangeKey`; and, if configured, the same announcement in
+ * other formats.
+ * @returns bad if the file can never be sent with this config
  */
 export async function composeMessages(
   { file, captures, again }: OutgoingFile,
@@ -56,7 +56,7 @@ export async function composeMessages(
   const leftOut: { format: WireFormat; reason: string }[] = [];
   if (config.alsoFormats.length === 0) return good({ messages, leftOut });
   const announced = codecExp.parse({ body });
-  if (!announced.ok) return { ok: false, reason: `its content is no URL to announce: ${announced.reason}` };
+  if (!announced.ok) return { ok: false, reason: `its content is not a URL: ${announced.reason}` };
   const facts = await factsOf(announced.value, config, ports.productFacts);
   for (const also of config.alsoFormats) {
     const { baseUrl, relPath } = announced.value;
@@ -76,7 +76,7 @@ export async function composeMessages(
   return good({ messages, leftOut });
 }
 
-/** v00 says the md5 as `key`, v02 and v03 as a `sum` with its method. */
+/** v00 carries the md5 as `key`, v02 and v03 as a `sum` with its method. */
 async function factsOf(
   { relPath }: Announcement,
   { productRootDirectory }: MessageConfig,

@@ -29,7 +29,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const open = () => new Notifications({ queueDirectory, baseUrl: "http://dd1/" });
 
-test("parts of old are removed; links that lead around in circles are not followed", async () => {
+test("old parts are removed; circular links are not followed", async () => {
   const part = join(queueDirectory, "3/2026010203/.notify-1-1.part");
   writeFileSync(part, "");
   utimesSync(part, 1, 1);
@@ -38,7 +38,7 @@ test("parts of old are removed; links that lead around in circles are not follow
   expect(existsSync(part)).toBe(false);
 });
 
-test("what lies under a part's name is not written into: a link, a pipe that nobody reads", async () => {
+test("a link or a pipe with a part's name is not written to", async () => {
   const notifications = open();
   await notifications.prepare();
   await notifications.write("first", place, { priority: 3 });
@@ -50,6 +50,6 @@ test("what lies under a part's name is not written into: a link, a pipe that nob
   await notifications.write("second", place, { priority: 3 });
   await notifications.write("third", place, { priority: 3 });
   expect(readFileSync(target, "utf8")).toBe("as it was");
-  const told = ["first", "second", "third"].map((name) => readFileSync(join(queueDirectory, "3", hour, name), "utf8"));
-  expect(new Set(told)).toEqual(new Set(["http://dd1/radar/a.gif"]));
+  const urls = ["first", "second", "third"].map((name) => readFileSync(join(queueDirectory, "3", hour, name), "utf8"));
+  expect(new Set(urls)).toEqual(new Set(["http://dd1/radar/a.gif"]));
 });

@@ -11,17 +11,17 @@ import type { QueuedFile } from "./queue-folder.ts";
 
 type NotifyConfig = NonNullable<DeliveryConfig["notify"]>;
 
-/** Where a file has no priority of its own: as Sundew gave to what has none. */
+/** For files without a priority, as in Sundew. */
 const priorityUsual = 3;
 const partName = /^\.notify-\d+-\d+\.part$/;
-/** Nobody takes so long for one file: what is older was left by a process that is gone. */
+/** Writing a file never takes so long: an older part was left by a killed process. */
 const partAgeMaxMs = 3_600_000;
-/** Priority and hour. */
+/** The folders of priority and hour. */
 const foldersDeep = 2;
 
 /**
- * Tells the txq of a sender of type amqp what was delivered: a file `TREE++NAME`, the tree's slashes as dots, that holds the product's URL
- * and nothing else.
+ * Writes notifications of deliveries into the txq of a sender of type amqp: a file `TREE++NAME`, with dots for the tree's slashes, that
+ * contains only the product's URL.
  */
 export class Notifications {
   readonly #config: NotifyConfig;
@@ -32,7 +32,7 @@ export class Notifications {
     this.#config = config;
   }
 
-  /** Looks that the folder takes files, and removes parts of old. @throws UserError where it doesn't */
+  /** Checks that the folder can be used, and removes old parts. @throws UserError if it can't */
   async prepare(): Promise<void> {
     const { queueDirectory } = this.#config;
     try {
@@ -40,23 +40,23 @@ export class Notifications {
       await readdir(queueDirectory);
       await removeOldParts(queueDirectory, foldersDeep);
     } catch (error) {
-      const remedy = `make the folder, owned by the user who runs this agent: install -d -o USER ${queueDirectory}`;
+      const remedy = `create the folder, owned by this agent's user: install -d -o USER ${queueDirectory}`;
       throw new UserError("notify.queueDirectory", `can't be used: ${(error as Error).message}`, remedy, {
         cause: error,
       });
     }
   }
 
-  /** The notification's name; bad where no file can be called so. */
+  /** The notification's name; bad if it is too long for a file name. */
   nameOf({ tree }: Place, { name }: Pick<QueuedFile, "name">): Result<string> {
-    const told = `${tree.replaceAll("/", ".")}++${name}`;
-    const bytes = Buffer.byteLength(told);
+    const notification = `${tree.replaceAll("/", ".")}++${name}`;
+    const bytes = Buffer.byteLength(notification);
     return bytes > nameBytesMax
-      ? bad(`the file that tells of it would have a name of ${bytes} bytes, at most ${nameBytesMax} fit`)
-      : good(told);
+      ? bad(`the name of its notification would have ${bytes} bytes, at most ${nameBytesMax} fit`)
+      : good(notification);
   }
 
-  /** Resolves when it is on disk under its name. Rejects with what the disk says. */
+  /** Resolves when it is on disk under its name. Rejects with the disk's error. */
   async write(name: string, { relPath }: Place, { priority }: Pick<QueuedFile, "priority">): Promise<void> {
     const hour = new Date().toISOString().replace(/[-:T]/g, "").slice(0, 10);
     const folder = `${priority === priorityLast ? priorityUsual : priority}/${hour}`;
@@ -65,14 +65,14 @@ export class Notifications {
     try {
       await this.#write(path, url);
     } catch (error) {
-      // The first of its hour; or the folder was taken away as an empty one.
+      // The first one of its hour, or the empty folder was removed.
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
       await this.#makeFolder(dirname(path));
       await this.#write(path, url);
     }
   }
 
-  /** Two folders at the most, and their names on disk. */
+  /** Creates at most two folders and syncs their names. */
   async #makeFolder(folder: string): Promise<void> {
     await stat(this.#config.queueDirectory);
     await mkdir(folder, { recursive: true });
@@ -87,7 +87,7 @@ export class Notifications {
     await this.#sync(dirname(path));
   }
 
-  /** One sync serves all that was renamed before it began. */
+  /** One sync covers all files that were renamed before it began. */
   #sync(folder: string): Promise<void> {
     const state = this.#syncing.get(folder) ?? { running: Promise.resolve(), next: undefined };
     this.#syncing.set(folder, state);
@@ -104,7 +104,7 @@ export class Notifications {
   }
 }
 
-/** Links are not followed; what can't be looked into has nothing of ours in it. */
+/** Doesn't follow links. A folder that can't be read has no parts of ours. */
 async function removeOldParts(folder: string, depth: number): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
     const path = join(folder, entry.name);

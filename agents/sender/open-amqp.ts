@@ -22,7 +22,7 @@ export function openAmqp(
     duplicates,
     productFacts: async (relPath) =>
       productRootDirectory === undefined
-        ? bad("no folder of products is given")
+        ? bad("productRootDirectory is not set")
         : productFacts(productRootDirectory, relPath),
     now,
     events,

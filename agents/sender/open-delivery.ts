@@ -17,7 +17,7 @@ const octal = 8;
 /** First pause after a refusal; it grows to `retryDelayMaxMs`. */
 const holdMinMs = 500;
 
-/** A server as a destination. @throws UserError where the folder for notifications can't be used */
+/** A server as a destination. @throws UserError if the folder for notifications can't be used */
 export async function openDelivery(
   config: DeliveryConfig,
   context: Pick<AgentContext<DeliveryConfig>, "log" | "metrics" | "stateDirectory">,
@@ -42,7 +42,7 @@ export async function openDelivery(
   const state: OpenDestination["state"] = () => {
     const held = holds.reason === undefined ? "" : `; ${holds.size} held: ${holds.reason}`;
     const isConnected = link.live !== undefined;
-    const text = isConnected ? `connected to ${url}` : `not connected to ${url}: ${link.trouble ?? "not tried yet"}`;
+    const text = isConnected ? `connected to ${url}` : `not connected to ${url}: ${link.problem ?? "not tried yet"}`;
     return { ok: isConnected && held === "", text: text + held, connectionTo: "server", connected: isConnected };
   };
   return { destination, state, close: async () => link.close() };
@@ -50,17 +50,17 @@ export async function openDelivery(
 
 const urlOf = ({ type, server }: DeliveryConfig): string => `${type}://${server.user}@${server.host}:${server.port}`;
 
-/** Logs in to the server and leaves it. @throws UserError where it doesn't let us in, or is not there */
+/** Logs in to the server and disconnects. @throws UserError if the login fails or there is no connection */
 export async function logInToServer(config: DeliveryConfig): Promise<string> {
   try {
     const connection = await connector(config)(AbortSignal.timeout(config.server.connectTimeoutMs));
     connection.close();
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
-    const remedy = "does the server run, and is this host let through to it?";
+    const remedy = "check that the server runs and that the firewall lets this host connect to it";
     throw new UserError(urlOf(config), (cause as Error).message, remedy, { cause });
   }
-  return `${urlOf(config)}: lets us in`;
+  return `${urlOf(config)}: login succeeded`;
 }
 
 function connector(config: DeliveryConfig): ConnectToServer {

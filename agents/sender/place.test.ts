@@ -13,7 +13,7 @@ function place(name: string, rule: object, captures: string[] = [], root = "") {
   return placeOf({ file, pattern: "b", captures, again: false }, { rules, root });
 }
 
-test("the rule that accepted says the directory; the name goes up to its first colon, as of old", () => {
+test("the accepting rule decides the directory; the name is the part before the first colon, as in Sundew", () => {
   const directory = `radar/24_HR_ACCUM/GIF/${part("0")}`;
   expect(place(product, { directory }, ["XSS"], "/apps/dd")).toEqual({
     ok: true,
@@ -45,19 +45,19 @@ test.each([
   [`a/${part("1")}`, "directory", "capture 2"],
   [part("XX"), "directory", "neither a capture nor one of"],
   ["a/b", "fileName", "has a slash"],
-] as const)("%s as a %s is refused: %s", (template, key, message) => {
+] as const)("%s as a %s is rejected: %s", (template, key, message) => {
   expect(templateFault(template, "(.*)", key)).toContain(message);
 });
 
-test("a name that lacks what the place asks for, or would climb out of it, has none", () => {
+test("a name that lacks a part, or would leave the directory, has no place", () => {
   expect(place("x", { directory: part("CCCC") })).toEqual({ ok: false, reason: expect.stringContaining("CCCC") });
   expect(place("x", { directory: part("0") }, [".."])).toEqual({ ok: false, reason: expect.stringContaining("..") });
-  expect(place(":x", {})).toEqual({ ok: false, reason: 'it would be called ""' });
+  expect(place(":x", {})).toEqual({ ok: false, reason: 'its name on the server would be ""' });
   expect(place("..:x", {})).toMatchObject({ ok: false });
   expect(place("x", { directory: part("0") }, ["é".repeat(128)])).toMatchObject({ ok: false });
 });
 
-test("whatever a name captures, a place is below root", () => {
+test("whatever a pattern captures, the place is below root", () => {
   const word = fc.string({ unit: fc.constantFrom("a", "/", ".", "é", "\0", " "), maxLength: 8 });
   fc.assert(
     fc.property(word, word, (capture, name) => {

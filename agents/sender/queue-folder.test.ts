@@ -15,7 +15,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true }));
 
-/** A file of old, unless said otherwise. */
+/** Writes a file that is an hour old, by default. */
 function put(path: string, { content = "x", ageMs = 3_600_000 } = {}): string {
   const file = join(root, path);
   mkdirSync(dirname(file), { recursive: true });
@@ -24,10 +24,10 @@ function put(path: string, { content = "x", ageMs = 3_600_000 } = {}): string {
   return file;
 }
 
-const look = (own: Partial<typeof rules> = {}) => scanQueue(root, { ...rules, ...own }, nowMs);
-const namesOf = async () => (await look()).files.map(({ path }) => path.slice(root.length + 1));
+const scan = (own: Partial<typeof rules> = {}) => scanQueue(root, { ...rules, ...own }, nowMs);
+const namesOf = async () => (await scan()).files.map(({ path }) => path.slice(root.length + 1));
 
-test("files come by priority, then by time; retransmissions first, what has no priority last", async () => {
+test("files are sorted by priority, then by time: retransmissions first, files without a priority last", async () => {
   put("3/2013060613/b::20130606130001");
   put("3/2013060613/a::20130606130002");
   put("3/2013060612/c::20130606120000");
@@ -46,7 +46,7 @@ test("files come by priority, then by time; retransmissions first, what has no p
   ]);
 });
 
-test("names in work, and everything in a folder with a dot, are passed over", async () => {
+test("unfinished files, and everything in a folder that starts with a dot, are skipped", async () => {
   put(".x");
   put("3/2013060613/x.tmp");
   put(".aside/1.file");
@@ -54,61 +54,63 @@ test("names in work, and everything in a folder with a dot, are passed over", as
   expect(await namesOf()).toEqual(["x"]);
 });
 
-test("a file that was just written waits until it rests, and a link to an old one does not", async () => {
+test("a recently written file waits until it is unchanged for long enough, a link to an old one does not", async () => {
   linkSync(put(".db/product"), join(root, "linked"));
   put("written", { ageMs: 40 });
-  const found = await look({ settleMs: 100 });
+  const found = await scan({ settleMs: 100 });
   expect(found.files.map(({ name }) => name)).toEqual(["linked"]);
   expect(found.settlingMs).toBeCloseTo(60, 0);
 });
 
-test("what can never be sent is told with its reason", async () => {
+test("files that can never be sent are returned with the reason", async () => {
   put("empty", { content: "" });
   put("large", { content: "x".repeat(101) });
   put("line\nbreak");
   symlinkSync("/etc/passwd", join(root, "link"));
   execFileSync("mkfifo", [join(root, "pipe")]);
   writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0x66, 0xe9])]), "x");
-  const { files, unfit } = await look();
+  const { files, unfit } = await scan();
   expect(files).toEqual([]);
   expect(Object.fromEntries(unfit.map(({ name, reason }) => [name, reason]))).toEqual({
     empty: "it is empty",
-    large: "it has 101 bytes, at most 100 are sent",
+    large: "it has 101 bytes, more than fileBytesMax, 100",
     "line\nbreak": "its name has a control character",
-    link: "it is no regular file",
-    pipe: "it is no regular file",
-    "f\ufffd": expect.stringContaining("not UTF-8"),
+    link: "it is not a regular file",
+    pipe: "it is not a regular file",
+    "f\ufffd": expect.stringContaining("not valid UTF-8"),
   });
 });
 
-test("an empty folder of an hour of days ago is removed; of today, and of no hour, stays", async () => {
+test("an empty folder of an hour days ago is removed; one of today, or not of an hour, stays", async () => {
   for (const folder of ["3/2013060413", "3/2013060612", "3/other"]) mkdirSync(join(root, folder), { recursive: true });
   put("4/2013060413/x");
-  await look();
+  await scan();
   expect(
     ["3/2013060413", "3/2013060612", "3/other", "4/2013060413"].map((name) => existsSync(join(root, name))),
   ).toEqual([false, true, true, true]);
 });
 
-test("a folder that isn't there is an error, one that vanishes below it is none", async () => {
+test("a missing folder is an error, one that vanishes below it is not", async () => {
   await expect(scanQueue(join(root, "none"), rules, nowMs)).rejects.toThrow("ENOENT");
 });
 
-test("a folder deeper than anybody looks is told of, and all above it is looked through", async () => {
+test("a folder that is too deep is reported, and all above it are scanned", async () => {
   put("1/2/3/4/5/6/7/8/9/too-deep");
   put("1/2/3/4/5/6/7/8/last");
-  const found = await look();
+  const found = await scan();
   expect(found.files.map(({ name }) => name)).toEqual(["last"]);
-  expect(found.unfit).toMatchObject([{ name: "9", reason: "it is a folder more than 8 deep: nothing in it is sent" }]);
+  expect(found.unfit).toMatchObject([
+    { name: "9", reason: "it is a folder more than 8 levels deep: its files are not sent" },
+  ]);
 });
 
-test("a time that no calendar of four digits has is the last one of those", async () => {
-  // In memory: disks have no such times.
+test("a time outside years of four digits becomes the nearest one inside", async () => {
+  // In memory: disks can't store such times.
   const folder = mkdtempSync("/dev/shm/queue-folder-");
   try {
     for (const [name, time] of [
       ["late", 1e13],
-      // As a number Node takes it for none.
+      // Node rejects it as a number.
       ["early", new Date("1950-01-01")],
     ] as const) {
       writeFileSync(join(folder, name), "x");

@@ -5,40 +5,40 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { isInWork, nameFault, priorityLast, priorityOf, stampOf } from "./px-name.ts";
 
-/** One file that waits to be sent. */
+/** One file in the txq. */
 export interface QueuedFile {
   readonly path: string;
   readonly name: string;
-  /** 0, retransmissions, to 5; `priorityLast` where neither folder nor name say one. */
+  /** 0 (retransmissions) to 5; `priorityLast` if neither folder nor name has one. */
   readonly priority: number;
-  /** `YYYYMMDDHHMMSS`, of the name's stamp, else when it was written. */
+  /** `YYYYMMDDHHMMSS`, from the stamp in the name, else the time of writing. */
   readonly time: string;
   readonly sizeBytes: number;
   readonly modifiedMs: number;
-  /** Of this very file with this content; another one may come under its path. */
+  /** Identifies this file with this content: another file may take its path. */
   readonly identity: string;
 }
 
-/** A file that can never be sent, or a folder that nobody looks into. */
+/** A file that can never be sent, or a folder that is not scanned. */
 export interface UnfitFile {
   readonly path: string | Buffer;
-  /** For people: with replacement characters where it is no text. */
+  /** For people: with replacement characters if it is not valid UTF-8. */
   readonly name: string;
   readonly reason: string;
-  /** As of a queued file; undefined of a folder. */
+  /** As in `QueuedFile`; undefined for a folder. */
   readonly identity: string | undefined;
 }
 
-/** What a look through the folder found. */
+/** The result of a scan. */
 export interface QueueScan {
-  /** In the order in which they are to be sent. */
+  /** In sending order. */
   readonly files: readonly QueuedFile[];
   readonly unfit: readonly UnfitFile[];
-  /** Milliseconds until the next one that was just written may be taken; undefined where there is none. */
+  /** Milliseconds until the next recently written file may be sent; undefined if there is none. */
   readonly settlingMs: number | undefined;
-  /** All that were looked through. */
+  /** All scanned folders. */
   readonly folders: readonly string[];
-  /** Folders that this user may not read: path and what the disk said. */
+  /** Errors, with their paths, for folders that this user may not read. */
   readonly unreadable: readonly string[];
 }
 
@@ -48,21 +48,18 @@ export interface QueueScanRules {
   readonly fileBytesMax: number;
 }
 
-/** Files known at a time: a tenth of a kilobyte each. What is beyond comes with a later look. */
+/** Files per scan, some 100 bytes each. A later scan finds the rest. */
 const filesMax = 100_000;
-/** Files looked at before the event loop gets its turn. */
+/** Files checked before the event loop gets its turn. */
 const filesPerTurn = 1000;
-/** Priority, hour, and what people make of it. */
+/** Priority, hour, and room for other layouts. */
 const depthMax = 8;
-/**
- * Empty folders of hours that are past are removed after this. Whoever puts files there believes for two hours that a folder which it
- * made is there.
- */
+/** Empty folders of past hours are removed after this time. Writers assume for two hours that a folder which they created exists. */
 const emptyFolderMs = 24 * 3_600_000;
 
 /**
- * Looks through a txq: `PRIORITY/YYYYMMDDHH/FILE`, other depths too. Rejects where the folder itself can't be read. What vanishes
- * meanwhile is passed over.
+ * Scans a txq: `PRIORITY/YYYYMMDDHH/FILE`, and other depths. Rejects if the folder itself can't be read. Files that vanish meanwhile are
+ * skipped.
  */
 export async function scanQueue(root: string, rules: QueueScanRules, nowMs: number): Promise<QueueScan> {
   const walk = new Walk(rules, nowMs);
@@ -82,7 +79,7 @@ class Walk implements QueueScan {
   settlingMs: number | undefined;
   readonly #rules: QueueScanRules;
   readonly #nowMs: number;
-  #looked = 0;
+  #checked = 0;
 
   constructor(rules: QueueScanRules, nowMs: number) {
     this.#rules = rules;
@@ -99,27 +96,27 @@ class Walk implements QueueScan {
       if (isInWork(name)) continue;
       if (!isUtf8(entry.name)) {
         const found = Buffer.concat([Buffer.from(`${path}/`), entry.name]);
-        const reason = "its name is not UTF-8, so no message can carry it";
+        const reason = "its name is not valid UTF-8, so no message can contain it";
         this.unfit.push({ path: found, name, reason, identity: undefined });
       } else if (entry.isDirectory()) {
         if (depth >= depthMax) {
-          const reason = `it is a folder more than ${depthMax} deep: nothing in it is sent`;
+          const reason = `it is a folder more than ${depthMax} levels deep: its files are not sent`;
           this.unfit.push({ path: join(path, name), name, reason, identity: undefined });
           continue;
         }
         const own = depth === 0 && /^[0-5]$/.test(name) ? Number(name) : priority;
         await this.folder(join(path, name), depth + 1, own);
       } else {
-        // One folder that is closed to this user keeps the others' files from nobody.
+        // A folder that this user may not read doesn't stop the scan of the others.
         if (!this.#file(path, name, priority)) break;
-        this.#looked += 1;
-        if (this.#looked % filesPerTurn === 0) await turn();
+        this.#checked += 1;
+        if (this.#checked % filesPerTurn === 0) await turn();
       }
     }
     await this.#removeEmpty(path, depth, entries.length);
   }
 
-  /** In the order of names: folders of low numbers and of early hours first. Undefined where it is gone. */
+  /** Sorted by name: folders with low numbers (urgent) and early hours first. Undefined if the folder is gone. */
   async #entries(path: string, depth: number): Promise<Dirent<Buffer>[] | undefined> {
     try {
       const entries = await readdir(path, { withFileTypes: true, encoding: "buffer" });
@@ -131,7 +128,7 @@ class Walk implements QueueScan {
     }
   }
 
-  /** False where no file of the folder can be looked at. */
+  /** Returns false if no file of the folder can be inspected. */
   #file(folder: string, name: string, priority: number | undefined): boolean {
     const path = join(folder, name);
     try {
@@ -146,7 +143,7 @@ class Walk implements QueueScan {
 
   #judge(path: string, name: string, priority: number | undefined, stats: Stats): void {
     const restMs = stats.size === 0 ? this.#rules.emptySettleMs : this.#rules.settleMs;
-    // A time far in the future (a clock that was put back) says nothing of it: taken at once.
+    // A time far in the future (the clock was set back) is ignored: the file is sent at once.
     const waitMs = restMs - Math.max(0, this.#nowMs - stats.mtimeMs);
     if (stats.isFile() && waitMs > 0 && stats.mtimeMs <= this.#nowMs + restMs) {
       this.settlingMs = Math.min(this.settlingMs ?? waitMs, waitMs);
@@ -158,10 +155,10 @@ class Walk implements QueueScan {
   }
 
   #fault(name: string, stats: Stats): string | undefined {
-    if (!stats.isFile()) return "it is no regular file";
+    if (!stats.isFile()) return "it is not a regular file";
     if (stats.size === 0) return "it is empty";
     const { fileBytesMax } = this.#rules;
-    if (stats.size > fileBytesMax) return `it has ${stats.size} bytes, at most ${fileBytesMax} are sent`;
+    if (stats.size > fileBytesMax) return `it has ${stats.size} bytes, more than fileBytesMax, ${fileBytesMax}`;
     return nameFault(name);
   }
 
@@ -170,7 +167,7 @@ class Walk implements QueueScan {
     if (entriesCount > 0 || depth < 1 || !hour) return;
     const [, year, month, day, hours] = hour.map(Number);
     const beganMs = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hours);
-    // Not empty after all, or not ours to remove: then it stays.
+    // If it is no longer empty, or may not be removed, it stays.
     if (this.#nowMs - beganMs > emptyFolderMs) await rmdir(path).catch(() => {});
   }
 }
@@ -179,7 +176,7 @@ class Walk implements QueueScan {
 const writtenMsMax = Date.UTC(10_000, 0, 1) - 1;
 
 function queuedFile(path: string, name: string, priority: number | undefined, stats: Stats): QueuedFile {
-  // Some file systems keep times that no calendar of four digits has.
+  // Some file systems have times outside years of four digits.
   const writtenMs = Math.min(Math.max(stats.mtimeMs, 0), writtenMsMax);
   const written = new Date(writtenMs).toISOString().replace(/[-:T]/g, "").slice(0, 14);
   return {
@@ -193,7 +190,7 @@ function queuedFile(path: string, name: string, priority: number | undefined, st
   };
 }
 
-/** Which file with which content: it changes when either does. */
+/** Identifies a file and its content: it changes when either does. */
 export function identityOf(stats: Pick<Stats, "dev" | "ino" | "size" | "mtimeMs">): string {
   return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}`;
 }

@@ -6,12 +6,12 @@ import { identityOf, type QueuedFile } from "./queue-folder.ts";
 import { isRefusal } from "./read-file.ts";
 import { SourceFault, type UploadSource } from "./server-port.ts";
 
-/** One write to a server, and one read here. */
+/** Size of a read here and of a write to the server. */
 const chunkBytes = 128 * 1024;
-/** Read before the event loop gets its turn. */
+/** Bytes read before the event loop gets its turn. */
 const bytesPerTurn = 8 * 1024 * 1024;
 
-/** A queued file that is open, or why it is not. */
+/** An open file of the txq, or why it could not be opened. */
 export type Opening =
   | { readonly kind: "open"; readonly source: QueuedSource }
   | { readonly kind: "gone" }
@@ -19,8 +19,8 @@ export type Opening =
   | { readonly kind: "fault"; readonly reason: string };
 
 /**
- * Opens a file that a look through the folder `root` found; neither a link nor a pipe that took its place meanwhile. At once, as all that is done to it: files were
- * written a moment ago, and a trip to another thread takes several times as long as reading one from memory.
+ * Opens a file that a scan of the folder `root` found, but not a link or a pipe that has replaced it. All its operations are synchronous:
+ * the files were just written, and a trip to the thread pool takes several times as long as reading one from the page cache.
  */
 export function openQueued(file: QueuedFile, root: string): Opening {
   let descriptor: number | undefined;
@@ -60,7 +60,7 @@ export class QueuedSource implements UploadSource {
     for (let position = 0; position < sizeBytes; ) {
       const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, sizeBytes - position));
       const bytes = this.#read(buffer, position);
-      if (bytes === 0) throw new SourceFault("it became shorter while it was read");
+      if (bytes === 0) throw new SourceFault("it was truncated while it was being read");
       position += bytes;
       yield buffer.subarray(0, bytes);
     }

@@ -20,7 +20,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("a product is read, also by links that stay in its folder; md5 of its content", async () => {
+test("a product is read, also through links that stay in its folder, and its md5 is that of its content", async () => {
   symlinkSync("inner", join(root, "link"));
   const facts = { sizeBytes: 7, md5: "9a0364b9e99bb480dd25e1f0284c8555" };
   expect(await productFacts(root, "inner/a")).toEqual({ ok: true, value: facts });
@@ -30,8 +30,8 @@ test("a product is read, also by links that stay in its folder; md5 of its conte
 test.each([
   ["a link out of it", () => symlinkSync("../secret", join(root, "x")), /is outside its folder/],
   ["a link to a device without end", () => symlinkSync("/dev/zero", join(root, "x")), /is outside its folder/],
-  ["a pipe", () => execFileSync("mkfifo", [join(root, "x")]), /is no file/],
-  ["a folder", () => mkdirSync(join(root, "x")), /is no file/],
+  ["a pipe", () => execFileSync("mkfifo", [join(root, "x")]), /is not a regular file/],
+  ["a folder", () => mkdirSync(join(root, "x")), /is not a regular file/],
   ["nothing", () => {}, /can't be read here: ENOENT/],
   [
     "a file of many terabytes without content",
@@ -41,12 +41,12 @@ test.each([
     },
     /has more than/,
   ],
-])("%s in its place is refused at once", async (_, make, reason) => {
+])("%s in its place is rejected at once", async (_, make, reason) => {
   make();
   expect(await productFacts(root, "x")).toMatchObject({ ok: false, reason: expect.stringMatching(reason) });
 });
 
-test("a queued file whose folder a link has replaced is gone: the link leads to another one", async () => {
+test("a queued file whose folder was replaced by a link is gone", async () => {
   const rules = { settleMs: 0, emptySettleMs: 0, fileBytesMax: 100 };
   renameSync(join(root, "inner"), join(folder, "outside"));
   symlinkSync(join(folder, "outside"), join(root, "inner"));
@@ -57,7 +57,7 @@ test("a queued file whose folder a link has replaced is gone: the link leads to 
   expect(openQueued(asQueued, root)).toEqual({ kind: "gone" });
 });
 
-test("a queue that is itself reached by a link is read", async () => {
+test("a queue that is itself a link is read", async () => {
   symlinkSync(root, join(folder, "queue"));
   const rules = { settleMs: 0, emptySettleMs: 0, fileBytesMax: 100 };
   const [file] = (await scanQueue(join(folder, "queue"), rules, Date.now())).files;

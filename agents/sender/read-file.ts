@@ -6,22 +6,22 @@ import { isOpenAt, openFlags } from "../lib/open-file.ts";
 import { bad, good, type Result } from "../lib/result.ts";
 import { identityOf, type QueuedFile } from "./queue-folder.ts";
 
-/** What was found of a file: its bytes; or that it is gone, or not the one any more that was looked at; or why it can't be read. */
+/** A file's content; or `gone`: it was removed or replaced since the scan; or why it can't be read, permanently or now. */
 export type Reading =
   | { readonly kind: "content"; readonly content: Buffer }
   | { readonly kind: "gone" }
   | { readonly kind: "unreadable"; readonly reason: string }
   | { readonly kind: "fault"; readonly reason: string };
 
-/** Faults of this user's rights: no later try helps without a person. */
+/** Errors of permissions: retrying doesn't help until a person changes something. */
 const refusals: ReadonlySet<string | undefined> = new Set(["EACCES", "EPERM", "ELOOP", "ENXIO"]);
 
-/** Whether an error of this code is one of this user's rights. */
+/** Whether an error code is one of permissions. */
 export function isRefusal(code: string | undefined): boolean {
   return refusals.has(code);
 }
 
-/** Reads a file that a look through the folder `root` found, whole. */
+/** Reads all of a file that a scan of the folder `root` found. */
 export async function readQueued(file: QueuedFile, root: string): Promise<Reading> {
   let handle: FileHandle | undefined;
   try {
@@ -29,7 +29,7 @@ export async function readQueued(file: QueuedFile, root: string): Promise<Readin
     if (identityOf(await handle.stat()) !== file.identity) return { kind: "gone" };
     if (!isOpenAt(handle.fd, file.path, root)) return { kind: "gone" };
     const content = await handle.readFile();
-    // Written to while it was read: it is taken when it rests.
+    // Written to while it was being read: a later scan picks it up once it is unchanged.
     if (identityOf(await handle.stat()) !== file.identity || content.length !== file.sizeBytes) return { kind: "gone" };
     return { kind: "content", content };
   } catch (error) {
@@ -43,10 +43,10 @@ export async function readQueued(file: QueuedFile, root: string): Promise<Readin
   }
 }
 
-/** Larger products take minutes to read, and all other files would wait. */
+/** Larger products take minutes to read, while all other files wait. */
 const productBytesMax = 16 * 1024 * 1024 * 1024;
 
-/** Size and md5 of a product below a folder, links in it followed as far as they stay there; bad where it can't be read. */
+/** Size and md5 of a product below a folder. Follows links that stay in the folder. Bad if the product can't be read. */
 export async function productFacts(
   root: string,
   relPath: string,
@@ -59,11 +59,11 @@ export async function productFacts(
     const stats = await handle.stat();
     if (!path.startsWith(`${real}/`) || !isOpenAt(handle.fd, path, real))
       return bad("the product is outside its folder");
-    if (!stats.isFile()) return bad("the product is no file");
+    if (!stats.isFile()) return bad("the product is not a regular file");
     if (stats.size > productBytesMax) return bad(`the product has more than ${productBytesMax} bytes`);
     const hash = createHash("md5");
     let sizeBytes = 0;
-    // As far as it was when it was opened: one that grows has no end.
+    // Only up to its size when it was opened: a growing file would never end.
     const options = { autoClose: false, ...(stats.size > 0 ? { start: 0, end: stats.size - 1 } : {}) };
     for await (const chunk of handle.createReadStream(options) as AsyncIterable<Buffer>) {
       sizeBytes += chunk.length;

@@ -1,17 +1,17 @@
 import { lstatSync, unlinkSync } from "node:fs";
 import { identityOf, type QueuedFile } from "./queue-folder.ts";
 
-/** Removes files that are done with, and remembers those that couldn't be: they are not sent again. */
+/** Removes finished files, and remembers those that can't be removed, so that they are not sent again. */
 export class Removals {
-  /** By path: which one. */
+  /** Identity by path. */
   #unremoved = new Map<string, string>();
 
-  /** How many are done with and still there. */
+  /** Number of finished files that still exist. */
   get count(): number {
     return this.#unremoved.size;
   }
 
-  /** Looked at and removed in one go: a file that came under the same name meanwhile was not sent, and stays. Answers what kept it there. */
+  /** Removes a file unless another one has taken its name since, which was not sent. Returns the error, if any. */
   remove(file: QueuedFile): string | undefined {
     try {
       const stats = lstatSync(file.path, { throwIfNoEntry: false });
@@ -19,11 +19,11 @@ export class Removals {
       return undefined;
     } catch (error) {
       this.#unremoved.set(file.path, file.identity);
-      return `files that are done can't be removed: ${(error as Error).message}`;
+      return `can't remove finished files: ${(error as Error).message}`;
     }
   }
 
-  /** Of the files that a look found: those that are to be sent. All others get another try to be removed. */
+  /** Splits off the files of a scan that are to be sent, and retries the removal of the others. */
   again(files: readonly QueuedFile[]): { readonly toSend: QueuedFile[]; readonly fault: string | undefined } {
     const unremoved = this.#unremoved;
     this.#unremoved = new Map();

@@ -9,19 +9,19 @@ import { Sender } from "./sender.ts";
 import { Underway } from "./underway.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
-/** Milliseconds on a machine that does nothing else; the limit is for one that does. */
+/** Milliseconds on an idle machine; the limit is for a busy one. */
 const waitFor = (check: () => void) => vi.waitFor(check, { timeout: 50_000, interval: 20 });
 
 let folder: string;
 let running: { sender: Sender; ended: Promise<void> }[] = [];
-let told: string[] = [];
-/** Names in the order in which they were delivered. */
+let reported: string[] = [];
+/** Names in order of delivery. */
 let delivered: string[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "sender-"));
   mkdirSync(join(folder, "txq/3/new"), { recursive: true });
-  told = [];
+  reported = [];
   delivered = [];
 });
 
@@ -38,20 +38,20 @@ const left = () => readdirSync(join(folder, "txq/3/new")).sort();
 
 const events: SenderEvents = {
   delivered: ({ name }) => void delivered.push(name),
-  duplicate: ({ name }) => void told.push(`duplicate ${name}`),
-  rejected: (name, pattern) => void told.push(`rejected ${name} by ${pattern}`),
-  setAside: (name, reason) => void told.push(`aside ${name}: ${reason}`),
-  again: ({ name }) => void told.push(`again ${name}`),
-  later: ({ name }, reason) => void told.push(`later ${name}: ${reason}`),
-  localFault: (reason) => void told.push(`fault: ${reason}`),
-  localCleared: () => void told.push("cleared"),
-  looked: () => {},
+  duplicate: ({ name }) => void reported.push(`duplicate ${name}`),
+  rejected: (name, pattern) => void reported.push(`rejected ${name} by ${pattern}`),
+  setAside: (name, reason) => void reported.push(`aside ${name}: ${reason}`),
+  again: ({ name }) => void reported.push(`again ${name}`),
+  later: ({ name }, reason) => void reported.push(`later ${name}: ${reason}`),
+  localFault: (reason) => void reported.push(`fault: ${reason}`),
+  localCleared: () => void reported.push("cleared"),
+  scanned: () => {},
 };
 
 const good: Outcome = { kind: "delivered", bytes: 1, durationMs: 1 };
 const lost: Outcome = { kind: "later", reason: "lost", mayBeThere: true };
 
-/** A sender whose destination answers what `outcomeOf` says. */
+/** A sender whose destination returns the result of `outcomeOf`. */
 async function startSender(own: Partial<AmqpConfig>, outcomeOf: (file: OutgoingFile) => Outcome) {
   const config = amqpConfig.parse({
     broker: { hosts: ["b"], user: "u", passwordFile: "p" },
@@ -72,8 +72,8 @@ async function startSender(own: Partial<AmqpConfig>, outcomeOf: (file: OutgoingF
   await underway.load();
   const destination = {
     ready: async () => {},
-    deliver: async (files: readonly OutgoingFile[], tell: (file: OutgoingFile, outcome: Outcome) => void) => {
-      for (const file of files) tell(file, outcomeOf(file));
+    deliver: async (files: readonly OutgoingFile[], report: (file: OutgoingFile, outcome: Outcome) => void) => {
+      for (const file of files) report(file, outcomeOf(file));
     },
   };
   const setAside = ({ path, name }: { path: string | Buffer; name: string }, reason: string) =>
@@ -83,7 +83,7 @@ async function startSender(own: Partial<AmqpConfig>, outcomeOf: (file: OutgoingF
   return sender;
 }
 
-test("files go in their order, and each is removed when it is delivered", async () => {
+test("files are sent in order, and each is removed once it is delivered", async () => {
   for (const name of ["b", "c", "a"]) put(name);
   await startSender({ batch: 2 }, () => good);
   await waitFor(() => expect(left()).toEqual([]));
@@ -92,7 +92,7 @@ test("files go in their order, and each is removed when it is delivered", async 
   await waitFor(() => expect(delivered[3]).toBe("d"));
 });
 
-test("what could not be delivered stays, is tried again, and holds nobody up", async () => {
+test("a failed file stays, is retried, and doesn't delay others", async () => {
   const tries = new Map<string, number>();
   for (const name of ["a", "b", "c"]) put(name);
   await startSender({ batch: 1 }, ({ file: { name } }) => {
@@ -101,23 +101,23 @@ test("what could not be delivered stays, is tried again, and holds nobody up", a
   });
   await waitFor(() => expect(left()).toEqual([]));
   expect(delivered).toEqual(["b", "c", "a"]);
-  expect(told.filter((text) => text === "again a")).toHaveLength(2);
+  expect(reported.filter((text) => text === "again a")).toHaveLength(2);
 });
 
-test("a rule's rejection removes the file, or puts it aside where the config says so", async () => {
+test("a rejected file is removed, or set aside if so configured", async () => {
   put("no-1");
   const sender = await startSender({}, () => good);
-  await waitFor(() => expect(told).toEqual(["rejected no-1 by no"]));
+  await waitFor(() => expect(reported).toEqual(["rejected no-1 by no"]));
   expect(left()).toEqual([]);
   sender.stop();
   await running.pop()?.ended;
   put("no-2");
   await startSender({ rejected: "aside" }, () => good);
-  await waitFor(() => expect(told).toContain("aside no-2: rejected by no"));
+  await waitFor(() => expect(reported).toContain("aside no-2: rejected by no"));
   expect(readdirSync(join(folder, "aside")).filter((name) => name.endsWith(".file"))).toHaveLength(1);
 });
 
-test("validation, an empty file and what the destination can't take go aside with the reason", async () => {
+test("invalid names, empty files and files that the destination can't accept are set aside with the reason", async () => {
   put("a:b");
   put("A:B:C:D:3:E:20130606144709");
   put("A:B:C:D:3:F:20130606144709");
@@ -126,7 +126,7 @@ test("validation, an empty file and what the destination can't take go aside wit
     file.name.includes("F") ? { kind: "unfit", reason: "its key is too long" } : good,
   );
   await waitFor(() => expect(left()).toEqual([]));
-  expect(told.sort()).toEqual([
+  expect(reported.sort()).toEqual([
     "aside A:B:C:D:3:F:20130606144709: its key is too long",
     "aside a:b: validation: its name has 2 colon fields, expected 7",
     "aside empty: it is empty",
@@ -134,7 +134,7 @@ test("validation, an empty file and what the destination can't take go aside wit
   expect(delivered).toEqual(["A:B:C:D:3:E:20130606144709"]);
 });
 
-test("a file that came under the same name while the old one was sent is sent too", async () => {
+test("a file that replaced another one while that was being sent is sent too", async () => {
   put("a", "old");
   let sent = 0;
   await startSender({}, () => {
@@ -149,29 +149,29 @@ test("a file that came under the same name while the old one was sent is sent to
   await waitFor(() => expect(left()).toEqual([]));
 });
 
-test("what an earlier process had under way is sent again, and counted", async () => {
+test("files in flight in an earlier process are sent again, and counted", async () => {
   put("a");
   const sender = await startSender({}, () => lost);
-  await waitFor(() => expect(told).toContain("later a: lost"));
+  await waitFor(() => expect(reported).toContain("later a: lost"));
   sender.stop();
   await running.pop()?.ended;
-  told = [];
+  reported = [];
   expect(readFileSync(join(folder, "underway"), "utf8")).not.toBe("");
   put("b");
   await startSender({}, () => good);
   await waitFor(() => expect(left()).toEqual([]));
-  expect(told).toEqual(["again a"]);
+  expect(reported).toEqual(["again a"]);
   await waitFor(() => expect(readFileSync(join(folder, "underway"), "utf8")).toBe(""));
 });
 
-test("a folder that is gone is told once, and sending goes on when it is there again", async () => {
+test("a missing folder is reported once, and sending continues when it is back", async () => {
   const sender = await startSender({}, () => good);
   rmSync(join(folder, "txq"), { recursive: true });
-  await waitFor(() => expect(sender.fault).toContain("can't be looked through"));
+  await waitFor(() => expect(sender.fault).toContain("can't be scanned"));
   mkdirSync(join(folder, "txq/3/new"), { recursive: true });
   put("a");
   await waitFor(() => expect(existsSync(pathOf("a"))).toBe(false));
   await waitFor(() => expect(sender.fault).toBeUndefined());
-  expect(told.filter((text) => text.startsWith("fault"))).toHaveLength(1);
-  expect(told.at(-1)).toBe("cleared");
+  expect(reported.filter((text) => text.startsWith("fault"))).toHaveLength(1);
+  expect(reported.at(-1)).toBe("cleared");
 });

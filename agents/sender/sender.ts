@@ -12,12 +12,12 @@ import { Removals } from "./removals.ts";
 import type { Underway } from "./underway.ts";
 
 const retryDelayMinMs = 200;
-/** A look is worth at most this share of the time. */
-const lookShare = 0.1;
+/** Scans take at most this share of the time. */
+const scanShare = 0.1;
 
 /**
- * Takes files from a txq in their order, batch by batch, gives each to the destination, and removes it when that has it. Whatever
- * happens in between, the file is still there, and is sent again.
+ * Sends the files of a txq in order, batch by batch, and removes each one once it is delivered. Whatever happens before that, the file
+ * still exists and is sent again.
  */
 export class Sender {
   readonly #config: QueueConfig;
@@ -27,18 +27,18 @@ export class Sender {
   readonly #hints: FolderHints;
   readonly #stopping = new AbortController();
   #hint = Promise.withResolvers<void>();
-  /** Found by the last look and not taken yet. */
+  /** Files found by the last scan and not yet in a batch. */
   #backlog: QueuedFile[] = [];
-  #lookedAtMs = Number.NEGATIVE_INFINITY;
-  #lookTookMs = 0;
+  #scannedAtMs = Number.NEGATIVE_INFINITY;
+  #scanTookMs = 0;
   #settlingMs: number | undefined;
-  /** Of this look's files: how many have to wait. */
+  /** Number of this scan's files that have to wait. */
   #laterCount = 0;
   #failures = 0;
   #fault: string | undefined;
   readonly #removals = new Removals();
-  /** May be there already, though nothing said so. */
-  readonly #inDoubt = new Set<string>();
+  /** Files that may have arrived, although that was not confirmed. */
+  readonly #unconfirmed = new Set<string>();
 
   constructor(config: QueueConfig, ports: SenderPorts, underway: Underway) {
     this.#config = config;
@@ -51,22 +51,22 @@ export class Sender {
     this.#hints = new FolderHints(() => this.#hint.resolve());
   }
 
-  /** What keeps files of this host from being taken; undefined where nothing does. */
+  /** Why some files of the txq can't be read, removed or set aside; undefined if all can. */
   get fault(): string | undefined {
     return this.#fault;
   }
 
-  /** Files known to wait. */
+  /** Number of known waiting files. */
   get waiting(): number {
     return this.#backlog.length;
   }
 
-  /** Ends the run after the batch under way. */
+  /** Ends the run after the current batch. */
   stop(): void {
     this.#stopping.abort();
   }
 
-  /** Until `stop`. Rejects only for faults of the program. */
+  /** Runs until `stop`. Rejects only for bugs. */
   async run(): Promise<void> {
     const { signal } = this.#stopping;
     try {
@@ -74,10 +74,10 @@ export class Sender {
         await this.#ready(signal);
         if (signal.aborted) return;
         this.#hint = Promise.withResolvers();
-        if (this.#isLookDue()) {
-          // All that were found had their turn, and some have to wait: another one at once would be as vain.
+        if (this.#isScanDue()) {
+          // All files had their turn and some have to wait: an immediate scan would find only those.
           if (this.#laterCount > 0) await this.#rest();
-          await this.#look();
+          await this.#scan();
         }
         if (this.#backlog.length > 0) await this.#sendBatch();
         else if (this.#laterCount === 0) await this.#rest();
@@ -87,50 +87,50 @@ export class Sender {
     }
   }
 
-  /** Until the destination takes files; looks meanwhile, so that somebody can say how many wait, and since when. */
+  /** Waits until the destination accepts files. Scans meanwhile, so that metrics show how many files wait, and since when. */
   async #ready(signal: AbortSignal): Promise<void> {
     const ready = this.#ports.destination.ready(signal).catch(ignoreAbort(signal));
     for (;;) {
       const over = new AbortController();
-      const pauseMs = Math.max(this.#config.pollMs, this.#lookTookMs / lookShare);
-      const pause = delay(pauseMs, "look", { signal: over.signal }).catch(() => "over");
-      const came = await Promise.race([ready, pause]);
+      const pauseMs = Math.max(this.#config.pollMs, this.#scanTookMs / scanShare);
+      const pause = delay(pauseMs, "scan", { signal: over.signal }).catch(() => "over");
+      const next = await Promise.race([ready, pause]);
       over.abort();
-      if (came !== "look") return;
-      await this.#look();
+      if (next !== "scan") return;
+      await this.#scan();
     }
   }
 
-  /** A look begins with the files that had to wait: where there are such, all others go first. */
-  #isLookDue(): boolean {
+  /** A scan puts files that had to wait back to the front, so all others are sent first. */
+  #isScanDue(): boolean {
     if (this.#backlog.length === 0) return true;
-    const everyMs = Math.max(this.#config.pollMs, this.#lookTookMs / lookShare);
-    return this.#laterCount === 0 && this.#ports.now() - this.#lookedAtMs > everyMs;
+    const everyMs = Math.max(this.#config.pollMs, this.#scanTookMs / scanShare);
+    return this.#laterCount === 0 && this.#ports.now() - this.#scannedAtMs > everyMs;
   }
 
-  async #look(): Promise<void> {
+  async #scan(): Promise<void> {
     const { now, events } = this.#ports;
     const beganMs = now();
-    let look: QueueScan;
+    let scan: QueueScan;
     try {
-      look = await scanQueue(this.#config.queueDirectory, this.#config, Date.now());
+      scan = await scanQueue(this.#config.queueDirectory, this.#config, Date.now());
     } catch (error) {
-      this.#trouble(`${this.#config.queueDirectory} can't be looked through: ${(error as Error).message}`);
+      this.#reportFault(`${this.#config.queueDirectory} can't be scanned: ${(error as Error).message}`);
       return;
     }
-    this.#lookedAtMs = now();
-    this.#lookTookMs = this.#lookedAtMs - beganMs;
+    this.#scannedAtMs = now();
+    this.#scanTookMs = this.#scannedAtMs - beganMs;
     this.#laterCount = 0;
-    this.#settlingMs = look.settlingMs;
-    this.#hints.cover(look.folders);
-    const { toSend, fault: unremoved } = this.#removals.again(look.files);
+    this.#settlingMs = scan.settlingMs;
+    this.#hints.cover(scan.folders);
+    const { toSend, fault: unremoved } = this.#removals.again(scan.files);
     this.#backlog = toSend;
-    if (unremoved !== undefined) this.#trouble(unremoved);
-    const oldestMs = look.files.reduce((oldest, file) => Math.min(oldest, file.modifiedMs), Number.POSITIVE_INFINITY);
-    events.looked(this.#backlog.length, Number.isFinite(oldestMs) ? oldestMs : undefined);
-    let fault = look.unreadable[0];
-    for (const unfit of look.unfit) fault = (await this.#setAside(unfit, unfit.reason)) ?? fault;
-    if (fault !== undefined) this.#trouble(fault);
+    if (unremoved !== undefined) this.#reportFault(unremoved);
+    const oldestMs = scan.files.reduce((oldest, file) => Math.min(oldest, file.modifiedMs), Number.POSITIVE_INFINITY);
+    events.scanned(this.#backlog.length, Number.isFinite(oldestMs) ? oldestMs : undefined);
+    let fault = scan.unreadable[0];
+    for (const unfit of scan.unfit) fault = (await this.#setAside(unfit, unfit.reason)) ?? fault;
+    if (fault !== undefined) this.#reportFault(fault);
     else if (this.#removals.count === 0) this.#clear();
   }
 
@@ -144,14 +144,14 @@ export class Sender {
     try {
       await this.#underway.now(batch.map(({ file }) => file.identity));
     } catch (error) {
-      // Only the count of what is sent again after a kill depends on it.
-      this.#trouble(`what is under way can't be noted: ${(error as Error).message}`);
+      // It is needed only to count and mark repeats after a kill.
+      this.#reportFault(`can't record the files in flight: ${(error as Error).message}`);
     }
     for (const { file, again } of batch) if (again) this.#ports.events.again(file);
     const settling: Promise<void>[] = [];
     const beforeCount = this.#laterCount;
-    const tell = (outgoing: OutgoingFile, outcome: Outcome) => void settling.push(this.#settle(outgoing, outcome));
-    await this.#ports.destination.deliver(batch, tell, this.#stopping.signal);
+    const report = (outgoing: OutgoingFile, outcome: Outcome) => void settling.push(this.#settle(outgoing, outcome));
+    await this.#ports.destination.deliver(batch, report, this.#stopping.signal);
     await Promise.all(settling);
     if (this.#laterCount === beforeCount) this.#failures = 0;
     if (this.#backlog.length === 0 && this.#laterCount === 0) await this.#underway.now([]).catch(() => {});
@@ -168,7 +168,7 @@ export class Sender {
     return this.#backlog.splice(0, count);
   }
 
-  /** What is to be sent; undefined where rules or validation were against it, and it is dealt with. */
+  /** Returns the file to send; undefined if rules or validation reject it, after handling that. */
   async #judge(file: QueuedFile): Promise<OutgoingFile | undefined> {
     const { accepted, pattern, captures } = this.#rules.judge(file.name);
     if (!accepted || pattern === undefined) {
@@ -187,7 +187,7 @@ export class Sender {
       file,
       pattern,
       captures,
-      again: this.#underway.wasBefore(file.identity) || this.#inDoubt.has(file.identity),
+      again: this.#underway.wasBefore(file.identity) || this.#unconfirmed.has(file.identity),
     };
   }
 
@@ -195,11 +195,11 @@ export class Sender {
     const { events } = this.#ports;
     if (outcome.kind === "later") {
       this.#laterCount += 1;
-      if (outcome.mayBeThere) this.#inDoubt.add(file.identity);
+      if (outcome.mayBeThere) this.#unconfirmed.add(file.identity);
       events.later(file, outcome.reason);
       return;
     }
-    this.#inDoubt.delete(file.identity);
+    this.#unconfirmed.delete(file.identity);
     this.#underway.done(file.identity);
     if (outcome.kind === "gone") return;
     if (outcome.kind === "unfit") return this.#setAsideOrWait(file, outcome.reason);
@@ -210,24 +210,24 @@ export class Sender {
 
   #remove(file: QueuedFile): void {
     const fault = this.#removals.remove(file);
-    if (fault !== undefined) this.#trouble(fault);
+    if (fault !== undefined) this.#reportFault(fault);
   }
 
   async #setAsideOrWait(file: QueuedFile, reason: string): Promise<void> {
     const fault = await this.#setAside(file, reason);
-    if (fault !== undefined) this.#trouble(fault);
+    if (fault !== undefined) this.#reportFault(fault);
   }
 
-  /** What kept it from being put aside; it is tried again with the next look. */
+  /** Returns the error, if it can't be set aside; the next scan retries it. */
   async #setAside(file: Pick<UnfitFile, "path" | "name" | "identity">, reason: string) {
     try {
-      // Another one may have taken its name since: that one has its own look to come.
+      // Another file may have taken its name since: the next scan handles that one.
       if (file.identity !== undefined && identityOf(lstatSync(file.path)) !== file.identity) return undefined;
       await this.#ports.setAside(file, reason);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       this.#laterCount += 1;
-      return `what can't be sent can't be put aside: ${(error as Error).message}`;
+      return `can't set aside a file that can't be sent: ${(error as Error).message}`;
     }
     this.#ports.events.setAside(file.name, reason);
     return undefined;
@@ -237,7 +237,7 @@ export class Sender {
     const { pollMs, retryDelayMaxMs } = this.#config;
     if (this.#laterCount > 0 || this.#fault !== undefined) {
       this.#failures += 1;
-      // What comes meanwhile may go at once.
+      // A new file ends the pause and may be sent at once.
       await this.#pause(backoffMs({ minMs: retryDelayMinMs, maxMs: retryDelayMaxMs }, this.#failures));
       return;
     }
@@ -245,7 +245,7 @@ export class Sender {
     await this.#pause(Math.max(1, Math.min(pollMs, this.#settlingMs ?? pollMs)));
   }
 
-  /** Ends early where something may have come, or the run ends. */
+  /** Ends early if a file may have come, or at `stop`. */
   async #pause(pauseMs: number): Promise<void> {
     const { signal } = this.#stopping;
     const over = new AbortController();
@@ -254,7 +254,7 @@ export class Sender {
     over.abort();
   }
 
-  #trouble(reason: string): void {
+  #reportFault(reason: string): void {
     const isKnown = this.#fault !== undefined;
     this.#fault = reason;
     if (!isKnown) this.#ports.events.localFault(reason);

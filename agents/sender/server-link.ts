@@ -6,12 +6,12 @@ import type { ConnectToServer, ServerConnection } from "./server-port.ts";
 
 export interface LinkEvents {
   connected(): void;
-  /** `pauseMs` until the next try. */
+  /** `pauseMs`: longest pause before the next attempt. */
   unreachable(reason: string, pauseMs: number): void;
   disconnected(reason: string): void;
 }
 
-/** A connection and what tells it from all others, of this process or not. */
+/** A connection, with a tag that tells it apart from all others, also those of other processes. */
 export interface LiveConnection {
   readonly connection: ServerConnection;
   /** Six hexadecimal digits. */
@@ -20,14 +20,14 @@ export interface LiveConnection {
 
 const tagBytes = 3;
 
-/** One connection to a server, kept; made anew where it ended, after pauses that grow until a file gets through again. */
+/** Keeps one connection to a server. Reconnects after a loss, with pauses that grow until a file is delivered. */
 export class ServerLink {
   readonly #connect: ConnectToServer;
   readonly #backoff: Backoff;
   readonly #events: LinkEvents;
   #live: LiveConnection | undefined;
   #failures = 0;
-  #trouble: string | undefined;
+  #problem: string | undefined;
   #isClosed = false;
 
   constructor(connect: ConnectToServer, backoff: Backoff, events: LinkEvents) {
@@ -41,22 +41,22 @@ export class ServerLink {
     return this.#live?.connection.endReason === undefined ? this.#live : undefined;
   }
 
-  /** Why there is no connection; undefined where there is one, or none was tried yet. */
-  get trouble(): string | undefined {
-    return this.live ? undefined : (this.#live?.connection.endReason ?? this.#trouble);
+  /** Why there is no connection; undefined if there is one, or before the first attempt. */
+  get problem(): string | undefined {
+    return this.live ? undefined : (this.#live?.connection.endReason ?? this.#problem);
   }
 
   /** Resolves when there is a connection. Rejects when `signal` aborts. */
   async ready(signal: AbortSignal): Promise<void> {
     while (!this.live) {
       signal.throwIfAborted();
-      this.#takeLeave();
+      this.#dropEnded();
       if (this.#failures > 0) await delay(backoffMs(this.#backoff, this.#failures), undefined, { signal });
       await this.#open(signal);
     }
   }
 
-  /** A file got through: the server is well. */
+  /** A file was delivered: the server is healthy. */
   proven(): void {
     this.#failures = 0;
   }
@@ -67,28 +67,28 @@ export class ServerLink {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    // Counts as one until a file gets through: a server that lets us in and then hangs up is left in peace as well.
+    // Counts as a failure until a file is delivered: a server that accepts the login and then disconnects needs pauses too.
     this.#failures += 1;
     try {
       const connection = await this.#connect(signal);
       this.#live = { connection, tag: randomBytes(tagBytes).toString("hex") };
-      this.#trouble = undefined;
+      this.#problem = undefined;
       if (this.#isClosed) connection.close();
       else this.#events.connected();
     } catch (error) {
       if (signal.aborted) throw error;
-      this.#trouble = error instanceof UserError ? error.format() : (error as Error).message;
+      this.#problem = error instanceof UserError ? error.format() : (error as Error).message;
       this.#events.unreachable(
-        this.#trouble,
+        this.#problem,
         backoffMs(this.#backoff, this.#failures, () => 1),
       );
     }
   }
 
-  #takeLeave(): void {
+  #dropEnded(): void {
     if (!this.#live) return;
-    this.#trouble = this.#live.connection.endReason;
+    this.#problem = this.#live.connection.endReason;
     this.#live = undefined;
-    this.#events.disconnected(this.#trouble ?? "unknown");
+    this.#events.disconnected(this.#problem ?? "unknown");
   }
 }

@@ -1,63 +1,63 @@
-/** What a server has against a file: this user's rights, a directory that isn't there, its disk or quota, the name, something else. */
+/** Why a server refuses a file: permissions, a missing directory, its disk or quota, the name, or another reason. */
 export type ServerFault = "permission" | "missing" | "room" | "name" | "other";
 
-/** What a refusal is about: others of the same directory, or all, are refused likewise. */
+/** What a refusal applies to: only this file, all files of its directory, or all files. */
 export type RefusalScope = "file" | "directory" | "server";
 
-/** What became of one upload. */
+/** The result of one upload. */
 export type PutOutcome =
-  /** Whole, under its name, readable. */
+  /** Complete, under its name, readable. */
   | { readonly kind: "there" }
-  /** The file here became another one meanwhile: nothing new is under its name there. */
+  /** The local file changed meanwhile: nothing new is under its name on the server. */
   | { readonly kind: "changed" }
-  /** The file here can't be read now. */
+  /** The local file can't be read now. */
   | { readonly kind: "unreadable"; readonly reason: string }
   | { readonly kind: "refused"; readonly fault: ServerFault; readonly scope: RefusalScope; readonly reason: string }
-  /** The connection went; nobody knows how far it came. */
+  /** The connection was lost; the file may or may not have arrived. */
   | { readonly kind: "lost"; readonly reason: string };
 
-/** Bytes to be sent. */
+/** The content of an upload. */
 export interface UploadSource {
   readonly sizeBytes: number;
   /** In their order. Rejects with `SourceFault`. */
   chunks(): AsyncIterable<Buffer>;
-  /** Whether it is still the file that was looked at: asked after the last chunk, before anybody may read the upload. */
+  /** Whether the file is unchanged since the scan. Call it after the last chunk, before the upload becomes readable. */
   isUnchanged(): Promise<boolean>;
 }
 
-/** The file here can't be read. */
+/** The local file can't be read. */
 export class SourceFault extends Error {
   override readonly name = "SourceFault";
 }
 
-/** One file for a server. Paths are the server's: absolute, or from where the login began. */
+/** One file for a server. Paths are the server's: absolute, or relative to the login directory. */
 export interface Upload {
-  /** Empty: where the login began. */
+  /** Empty: the login directory. */
   readonly directory: string;
   readonly name: string;
-  /** Its name until it is whole; undefined: its own, and mode 000. */
+  /** Its name until it is complete; undefined: its final name, with mode 000. */
   readonly partName: string | undefined;
   readonly source: UploadSource;
 }
 
-/** A server that has let us in. */
+/** A session with a server. */
 export interface ServerConnection {
-  /** So many uploads may be under way. */
+  /** Limit of uploads in flight. */
   readonly uploadsAtOnce: number;
-  /** Why it ended; undefined while it lasts. */
+  /** Why it ended; undefined while it is open. */
   readonly endReason: string | undefined;
   /** Never rejects. A file of the same name is replaced. */
   put(upload: Upload): Promise<PutOutcome>;
-  /** Removes a file; fine where there is none. Rejects where the server refuses, or is gone. */
+  /** Removes a file; a missing one is not an error. Rejects if the server refuses or the connection is lost. */
   remove(path: string): Promise<void>;
-  /** Keeps the server from ending a connection that is not used; called now and then, with nothing under way. Never rejects. */
+  /** Keeps the server from closing an idle connection. Call it now and then, with nothing in flight. Never rejects. */
   keepAlive?(): Promise<void>;
   close(): void;
 }
 
-/** How files are put down there. */
+/** How files are placed on the server. */
 export interface PlacingRules {
-  /** Below this directories are made; it is never made itself. */
+  /** Directories are created below it, but never the root itself. */
   readonly root: string;
   readonly makeDirectories: boolean;
   /** Modes as numbers. */
@@ -65,10 +65,10 @@ export interface PlacingRules {
   readonly directoryMode: number;
 }
 
-/** Rejects with a `UserError` where a person has to do something, with the connection's own error otherwise. */
+/** Rejects with a `UserError` if a person has to act, otherwise with the connection's own error. */
 export type ConnectToServer = (signal: AbortSignal) => Promise<ServerConnection>;
 
-/** `directory/name`; the name alone where a login began. */
+/** `directory/name`; only the name for the login directory. */
 export function remotePath(directory: string, name: string): string {
   if (directory === "") return name;
   return directory.endsWith("/") ? directory + name : `${directory}/${name}`;

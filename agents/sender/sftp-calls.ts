@@ -1,18 +1,18 @@
 import type { Client, SFTPWrapper } from "ssh2";
 
-/** The connection is gone. */
-export class Gone extends Error {
-  override readonly name = "Gone";
+/** The connection is lost. */
+export class ConnectionLost extends Error {
+  override readonly name = "ConnectionLost";
 }
 
-/** As the library calls back. */
+/** The library's callback. */
 export type Done<T> = (error: Error | null | undefined, value?: T) => void;
 
-/** Requests over one SFTP connection: each is answered, or ends with it; a server that answers none of them for a while has ended it. */
+/** Requests on one SFTP connection. Each is answered or fails when the connection ends. A server that stops answering ends it too. */
 export class SftpCalls {
   readonly #client: Client;
   readonly #idleTimeoutMs: number;
-  /** Rejects what is not answered yet. */
+  /** Rejects requests that are not answered yet. */
   readonly #pending = new Set<(error: Error) => void>();
   #idle: NodeJS.Timeout | undefined;
   #endReason: string | undefined;
@@ -29,10 +29,10 @@ export class SftpCalls {
     return this.#endReason;
   }
 
-  /** Rejects with the server's status, the library's own error, or `Gone`. */
+  /** Rejects with the server's status, the library's own error, or `ConnectionLost`. */
   call<T>(begin: (done: Done<T>) => void): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#endReason !== undefined) return reject(new Gone(this.#endReason));
+      if (this.#endReason !== undefined) return reject(new ConnectionLost(this.#endReason));
       this.#pending.add(reject);
       this.#watch();
       const done: Done<T> = (error, value) => {
@@ -44,13 +44,13 @@ export class SftpCalls {
       try {
         begin(done);
       } catch (error) {
-        // The library refuses what the server has not said that it can.
+        // The library throws for extensions that the server doesn't support.
         done(error as Error);
       }
     });
   }
 
-  /** Every answer gives what is still open another while. */
+  /** Every answer restarts the timeout for the requests that are still open. */
   #watch(): void {
     if (this.#pending.size === 0) {
       clearTimeout(this.#idle);
@@ -67,7 +67,7 @@ export class SftpCalls {
     this.#endReason = reason;
     clearTimeout(this.#idle);
     this.#client.destroy();
-    for (const reject of this.#pending) reject(new Gone(reason));
+    for (const reject of this.#pending) reject(new ConnectionLost(reason));
     this.#pending.clear();
   }
 }

@@ -10,15 +10,15 @@ import { SftpConnection } from "./sftp-connection.ts";
 
 type SftpServer = SftpConfig["server"];
 
-/** Three of them unanswered and the connection counts as dead. */
+/** After so many unanswered keep-alives the connection counts as dead. */
 const keepAlivesMax = 3;
-/** Fast where the processor has AES, and not in JavaScript. */
+/** Fast on processors with AES instructions, and not implemented in JavaScript. */
 const ciphersFirst = ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr"] as const;
 
 /**
- * Logs in by SFTP. Key, password and known hosts are read anew each time.
+ * Logs in by SFTP. Key, password and known hosts are read again each time.
  *
- * @throws UserError where the host shows another key than the known ones, or doesn't let us in; the connection's own error elsewhere
+ * @throws UserError if the host shows an unknown key, or if the login fails; the connection's own error otherwise
  */
 export async function connectSftp(
   server: SftpServer,
@@ -32,13 +32,13 @@ export async function connectSftp(
   };
   const client = new Client();
   const sock = connect({ host: server.host, port: server.port });
-  // The library writes each request by itself, and a server has to be woken up for each.
+  // The library writes each request separately, which would wake up the server for each.
   joinWrites(sock);
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   const abort = () => failed.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  // A server that greets, lets us in and then says nothing is none: the library's own limit ends with the login.
+  // Also covers a server that goes silent after the login, where the library's own timeout ends.
   const timeout = setTimeout(
     () => failed.reject(new Error(`no answer within ${server.connectTimeoutMs} ms`)),
     server.connectTimeoutMs,
@@ -70,7 +70,7 @@ export async function connectSftp(
 function openSftp(client: Client): Promise<SFTPWrapper> {
   return new Promise((resolve, reject) =>
     client.sftp((error, sftp) =>
-      error ? reject(new Error(`the server has no SFTP for this user: ${error.message}`)) : resolve(sftp),
+      error ? reject(new Error(`the server doesn't offer SFTP to this user: ${error.message}`)) : resolve(sftp),
     ),
   );
 }
@@ -78,7 +78,7 @@ function openSftp(client: Client): Promise<SFTPWrapper> {
 interface HostVerification {
   readonly verify: (key: Buffer) => boolean;
   readonly algorithms: Pick<NonNullable<ConnectConfig["algorithms"]>, "serverHostKey">;
-  /** Set where the host showed a key that isn't known. */
+  /** Set if the host showed an unknown key. */
   readonly fault: UserError | undefined;
 }
 
@@ -89,9 +89,10 @@ async function hostVerification({ host, port, knownHostsFile, hostKeys }: SftpSe
   for (const { key, isRevoked } of lines) if (isRevoked) good.delete(fingerprintOf(key));
   const scan = `ssh-keyscan -p ${port} ${host}`;
   if (good.size === 0) {
-    throw new UserError(host, `${knownHostsFile} has no key of it`, `look at the host's own keys, then: ${scan}`);
+    const remedy = `compare with the keys on the host, then add the output of: ${scan}`;
+    throw new UserError(host, `${knownHostsFile} has no key for it`, remedy);
   }
-  // A fingerprint does not say of which type its key is.
+  // A fingerprint doesn't reveal the type of its key.
   const serverHostKey = hostKeys.length === 0 ? algorithmsOf(lines) : [];
   const verification = {
     fault: undefined as UserError | undefined,
@@ -99,8 +100,8 @@ async function hostVerification({ host, port, knownHostsFile, hostKeys }: SftpSe
     verify: (key: Buffer) => {
       const shown = fingerprintOf(key);
       if (good.has(shown)) return true;
-      const remedy = `if its key was changed on purpose, compare it on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub) and put it into ${knownHostsFile ?? "hostKeys"} (${scan}); if not, somebody may be between`;
-      const message = `shows the host key ${shown}, known is ${[...good].join(" or ")}: nothing is sent`;
+      const remedy = `if its key was changed on purpose, compare it on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub) and put it into ${knownHostsFile ?? "hostKeys"} (${scan}); otherwise this may be an attack`;
+      const message = `shows the host key ${shown}, expected ${[...good].join(" or ")}: nothing is sent`;
       verification.fault = new UserError(host, message, remedy);
       return false;
     },
@@ -111,12 +112,11 @@ async function hostVerification({ host, port, knownHostsFile, hostKeys }: SftpSe
 function explain(error: Error & { level?: string }, { user, host, keyFile, passwordFile }: SftpServer): Error {
   if (error.level !== "client-authentication") return error;
   const by = [keyFile, passwordFile].filter((file) => file !== undefined).join(" and ");
-  return new UserError(host, `doesn't let ${user} in with ${by}`, `ssh -i KEY ${user}@${host}, and its log, say more`, {
-    cause: error,
-  });
+  const remedy = `try ssh -i KEY ${user}@${host}, and read the host's log`;
+  return new UserError(host, `doesn't let ${user} in with ${by}`, remedy, { cause: error });
 }
 
-/** A file that holds a password alone: the last end of line is not part of it. */
+/** Reads a file that contains only a password. A final line break is not part of it. */
 export async function readPassword(file: string): Promise<string> {
   return (await readFile(file, "utf8")).replace(/\r?\n$/, "");
 }

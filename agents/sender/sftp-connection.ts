@@ -9,26 +9,26 @@ import {
   SourceFault,
   type Upload,
 } from "./server-port.ts";
-import { Gone, SftpCalls } from "./sftp-calls.ts";
+import { ConnectionLost, SftpCalls } from "./sftp-calls.ts";
 
-/** Of the SFTP protocol, version 3. */
+/** Status codes of SFTP version 3. */
 const status = { noSuchFile: 2, permissionDenied: 3, failure: 4 } as const;
-/** Of one file, not answered yet. */
+/** Unanswered writes per file. */
 const writesAtOnce = 8;
-/** Nobody may read, not even the owner: the old `lock umask`. */
+/** Readable by nobody, not even the owner: `lock umask` of Sundew. */
 const lockedMode = 0o000;
-/** Of a part: its owner's alone. */
+/** A partial file is accessible only to its owner. */
 const partMode = 0o600;
 
 type StatusError = Error & { readonly code?: unknown };
 
-/** One login by SFTP: many uploads at a time, each of them open, write, mode, close, rename, and their answers awaited where it matters. */
+/** One SFTP session with many uploads at a time. Each is open, write, mode, close, rename; answers are awaited only where needed. */
 export class SftpConnection implements ServerConnection {
   readonly uploadsAtOnce: number;
   readonly #sftp: SFTPWrapper;
   readonly #rules: PlacingRules;
   readonly #calls: SftpCalls;
-  /** Directories that are there, or are being made. */
+  /** Directories that exist or are being created. */
   readonly #directories = new Map<string, Promise<void>>();
   #bytesUnderWay = 0;
 
@@ -71,7 +71,7 @@ export class SftpConnection implements ServerConnection {
   async #put({ directory, name, partName, source }: Upload): Promise<PutOutcome> {
     const path = remotePath(directory, partName ?? name);
     const handle = partName === undefined ? await this.#createLocked(path) : await this.#create(path, partMode);
-    // The server gives a handle that is closed to the next file: it must not be closed twice.
+    // The server reuses the handle of a closed file, so it must not be closed twice.
     let isOpen = true;
     const close = () => {
       isOpen = false;
@@ -86,7 +86,7 @@ export class SftpConnection implements ServerConnection {
       }
       const { fileMode } = this.#rules;
       const readable = this.#calls.call<void>((done) => this.#sftp.fchmod(handle, fileMode, done));
-      // A server without modes: whoever may read the file reads it all the same, unless it is locked by them.
+      // A server without modes is fine, unless the mode is the lock.
       const modeSet = partName === undefined ? readable : readable.catch(ignoreStatus);
       await Promise.all([modeSet, close()]);
       if (partName !== undefined) await this.#rename(path, remotePath(directory, name));
@@ -115,7 +115,7 @@ export class SftpConnection implements ServerConnection {
     return this.#calls.call<Buffer>((done) => this.#sftp.open(path, flags, { mode }, done));
   }
 
-  /** Always a new file: who has the one before open goes on reading that, and no mode of it is in the way. */
+  /** Always a new file: readers of the previous one keep it, and its mode can't get in the way. */
   async #createLocked(path: string): Promise<Buffer> {
     try {
       return await this.#create(path, lockedMode, "wx");
@@ -130,14 +130,14 @@ export class SftpConnection implements ServerConnection {
     try {
       await this.#calls.call<void>((done) => this.#sftp.ext_openssh_rename(from, to, done));
     } catch (error) {
-      if (typeof (error as StatusError).code === "number" || error instanceof Gone) throw error;
-      // A server without the extension: its rename takes no name that is there.
+      if (typeof (error as StatusError).code === "number" || error instanceof ConnectionLost) throw error;
+      // Without the extension, a server's rename doesn't replace an existing file.
       await this.remove(to);
       await this.#calls.call<void>((done) => this.#sftp.rename(from, to, done));
     }
   }
 
-  /** Takes away what is half done, as far as the server lets us: what stays under this name nobody can read, or takes for a file. */
+  /** Removes a partial file if possible: a remainder is unreadable or has the name of a partial file. */
   async #discard(path: string, close?: () => Promise<void>): Promise<void> {
     if (this.endReason === undefined) await Promise.allSettled([close?.(), this.remove(path)]);
   }
@@ -158,7 +158,7 @@ export class SftpConnection implements ServerConnection {
     if (makeDirectories && !(await stat().then(() => true, ignoreMissing))) {
       for (const path of directoriesBelow(root, directory)) {
         const made = this.#calls.call<void>((done) => this.#sftp.mkdir(path, { mode: directoryMode }, done));
-        // The server's own mask has a say in the mode of what was made; one that is there stays as it is.
+        // The server's umask affects the mode of a new directory, so it is set again. An existing directory keeps its mode.
         const chmod = () => this.#calls.call<void>((done) => this.#sftp.chmod(path, directoryMode, done));
         await made.then(chmod, (error) => ignoreThere(error));
       }
@@ -168,14 +168,14 @@ export class SftpConnection implements ServerConnection {
 
   async #outcomeOf(error: Error, { directory, name }: Upload): Promise<PutOutcome> {
     if (error instanceof SourceFault) return { kind: "unreadable", reason: error.message };
-    if (this.endReason !== undefined || error instanceof Gone) {
+    if (this.endReason !== undefined || error instanceof ConnectionLost) {
       return { kind: "lost", reason: this.endReason ?? error.message };
     }
     const { code } = error as StatusError;
-    const where = directory === "" ? "where the login begins" : directory;
+    const where = directory === "" ? "the login directory" : directory;
     if (code === status.noSuchFile) {
       this.#directories.delete(directory);
-      return { kind: "refused", fault: "missing", scope: "directory", reason: `${where} is not there` };
+      return { kind: "refused", fault: "missing", scope: "directory", reason: `${where} doesn't exist` };
     }
     if (code === status.permissionDenied) {
       const reason = `this user may not write into ${where}`;
@@ -187,20 +187,20 @@ export class SftpConnection implements ServerConnection {
     if (await this.#isFull(directory)) {
       return { kind: "refused", fault: "room", scope: "server", reason: "the server's disk is full" };
     }
-    const reason = `the server can't take ${name} in ${where}, and doesn't say why: a quota, a directory of that name?`;
+    const reason = `the server can't store ${name} in ${where} and gives no reason: check for a quota or a directory with that name`;
     return { kind: "refused", fault: "other", scope: "file", reason };
   }
 
-  /** Whether what is under way has no room; false too where it can't be told. */
+  /** Whether there is no room for the uploads in flight; also false if the server doesn't tell. */
   async #isFull(directory: string): Promise<boolean> {
     const path = directory === "" ? "." : directory;
-    const told = await this.#calls
+    const answer = await this.#calls
       .call<unknown>((done) => this.#sftp.ext_openssh_statvfs(path, done))
       .catch(() => undefined);
-    if (told === undefined) return false;
-    const facts = told as Record<"f_bavail" | "f_frsize" | "f_files" | "f_favail", number | bigint>;
+    if (answer === undefined) return false;
+    const facts = answer as Record<"f_bavail" | "f_frsize" | "f_files" | "f_favail", number | bigint>;
     const isWithoutRoom = Number(facts.f_bavail) * Number(facts.f_frsize) < this.#bytesUnderWay;
-    // File systems that don't count files say that there are none.
+    // File systems that don't count files report 0.
     return isWithoutRoom || (Number(facts.f_files) > 0 && Number(facts.f_favail) < this.uploadsAtOnce);
   }
 }

@@ -8,7 +8,7 @@ export interface Counts {
   readonly deliveredCount: number;
   readonly asideCount: number;
   readonly rejectedCount: number;
-  /** When the oldest file that the last look found was written, in milliseconds since 1970. */
+  /** When the oldest file of the last scan was written, in milliseconds since 1970. */
   readonly oldestMs: number | undefined;
 }
 
@@ -17,25 +17,19 @@ export interface Telemetry extends SenderEvents, AmqpDestinationEvents {
 }
 
 const latencyBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
-/** `lat` and `speed` of the old log line have six decimals. */
+/** Decimals of `lat` and `speed` in Sundew's log line. */
 const decimals = 6;
 
 /**
- * What Sundew's senders of type amqp wrote for each delivery: `lat` is seconds since the file was written, `speed` bytes a second. Two
- * spaces stand before "delivered", for whoever greps.
+ * The log line of Sundew's senders of type amqp for each delivery: `lat` is seconds since the file was written, `speed` is bytes a second.
+ * The two spaces before "delivered" stay, since scripts grep for the line.
  */
 export function deliveredLine(name: string, bytes: number, latencyMs: number, durationMs: number): string {
   return `(${bytes} Bytes) Message ${name}  delivered ${timesOf(bytes, latencyMs, durationMs)}`;
 }
 
-/** The same of its senders to servers: with the file's path, one space, and `to`, the URL that it went to. */
-export function deliveredToLine(
-  path: string,
-  to: string,
-  bytes: number,
-  latencyMs: number,
-  durationMs: number,
-): string {
+/** The log line of its senders that deliver: with the file's path, one space, and `to`, the URL of the delivery. */
+function deliveredToLine(path: string, to: string, bytes: number, latencyMs: number, durationMs: number): string {
   return `(${bytes} Bytes) File ${path} delivered to ${to} ${timesOf(bytes, latencyMs, durationMs)}`;
 }
 
@@ -48,24 +42,23 @@ function timesOf(bytes: number, latencyMs: number, durationMs: number): string {
 export function openTelemetry(log: Log, metrics: Metrics, waiting: () => number): Telemetry {
   const delivered = metrics.counter(
     "delivered",
-    "files delivered: confirmed by the broker, or whole on the server and told of",
+    "files delivered: confirmed by the broker, or complete on the server with their notification written",
   );
-  const bytes = metrics.counter("delivered_bytes", "their bytes");
-  const duplicates = metrics.counter("duplicates", "files not sent, as their content was sent before");
-  const rejected = metrics.counter("rejected", "files that a rule rejected, or that none accepted", ["by"]);
-  const aside = metrics.counter("set_aside", "files put aside with the reason, as they can't be sent");
-  const again = metrics.counter(
-    "sent_again",
-    "files sent that may have been sent before: after a kill or a lost connection",
-  );
-  const later = metrics.counter("put_off", "tries that failed and are made again");
-  const unrouted = metrics.counter("unrouted", "confirmed messages that no queue took");
-  const leftOut = metrics.counter("formats_left_out", "announcements that can't be made in a format", ["format"]);
-  const localFaults = metrics.counter("local_faults", "times that this host began to keep files from being taken");
+  const bytes = metrics.counter("delivered_bytes", "bytes of these files");
+  const duplicates = metrics.counter("duplicates", "files not sent because the same content was sent before");
+  const rejected = metrics.counter("rejected", "files rejected by a rule, or matching none", ["by"]);
+  const aside = metrics.counter("set_aside", "files that can't be sent, set aside with the reason");
+  const again = metrics.counter("sent_again", "possible repeats, sent after a kill or a lost connection");
+  const later = metrics.counter("put_off", "failed attempts that will be retried");
+  const unrouted = metrics.counter("unrouted", "confirmed messages that reached no queue");
+  const leftOut = metrics.counter("formats_left_out", "announcements left out in a format that can't express them", [
+    "format",
+  ]);
+  const localFaults = metrics.counter("local_faults", "times that files of the txq could no longer be processed");
   const latency = metrics.histogram("latency_seconds", "from a file's last change to its delivery", latencyBuckets);
   const counts = { deliveredCount: 0, asideCount: 0, rejectedCount: 0, oldestMs: undefined as number | undefined };
-  metrics.gauge("waiting", "files known to wait", (gauge) => gauge.set(waiting()));
-  metrics.gauge("oldest_seconds", "age of the oldest file that the last look found", (gauge) =>
+  metrics.gauge("waiting", "known waiting files", (gauge) => gauge.set(waiting()));
+  metrics.gauge("oldest_seconds", "age of the oldest file in the last scan", (gauge) =>
     gauge.set(counts.oldestMs === undefined ? 0 : Math.max(0, (Date.now() - counts.oldestMs) / 1000)),
   );
   return {
@@ -95,34 +88,34 @@ export function openTelemetry(log: Log, metrics: Metrics, waiting: () => number)
     setAside(name, reason) {
       counts.asideCount += 1;
       aside.inc();
-      log.warn({ fileName: name, reason }, "file put aside");
+      log.warn({ fileName: name, reason }, "file set aside");
     },
     again(file) {
       again.inc();
-      log.warn({ fileName: file.name }, "sent again: an earlier try may have come through");
+      log.warn({ fileName: file.name }, "sent again: an earlier attempt may have succeeded");
     },
     later(file, reason) {
       later.inc();
-      log.debug({ fileName: file.name, reason }, "not sent yet, trying again");
+      log.debug({ fileName: file.name, reason }, "not sent yet, retrying");
     },
     unrouted(routingKey) {
       unrouted.inc();
-      log.debug({ routingKey }, "no queue took the message");
+      log.debug({ routingKey }, "the message reached no queue");
     },
     leftOut(name, format, reason) {
       leftOut.inc({ format });
-      log.warn({ fileName: name, format, reason }, "not announced in a format");
+      log.warn({ fileName: name, format, reason }, "not announced in one format");
     },
     localFault(reason) {
       localFaults.inc();
-      log.error({ reason }, "files can't be taken as they should be; nothing is lost, trying again");
+      log.error({ reason }, "can't process all files of the txq: nothing is lost, retrying");
     },
     localCleared() {
-      log.info("files are taken again");
+      log.info("all files of the txq can be processed again");
     },
-    looked(filesCount, oldestMs) {
+    scanned(filesCount, oldestMs) {
       counts.oldestMs = oldestMs;
-      if (filesCount > 0) log.debug({ filesCount }, "files to be sent");
+      if (filesCount > 0) log.debug({ filesCount }, "files to send");
     },
   };
 }

@@ -1,8 +1,8 @@
 import { readLines, writeLines } from "./line-file.ts";
 
 /**
- * Which files are on their way, on disk: what a process that was killed had sent, and not removed yet, is sent again by the next one, and
- * is counted and marked. Not synced: after a loss of power it is only not counted.
+ * Records on disk which files are in flight. If the process is killed between sending and removing a file, the next process sends it
+ * again, and counts and marks it. Not synced: after a loss of power such repeats are not counted.
  */
 export class Underway {
   readonly #file: string;
@@ -13,7 +13,7 @@ export class Underway {
     this.#file = file;
   }
 
-  /** Reads what an earlier process left. */
+  /** Reads the list of an earlier process. */
   async load(): Promise<void> {
     const lines = await readLines(this.#file);
     this.#before = new Set(lines);
@@ -25,16 +25,16 @@ export class Underway {
     return this.#before.has(identity);
   }
 
-  /** These are on their way now, and no others. Rejects with what the disk says. */
+  /** Records exactly these files as in flight. Rejects with the disk's error. */
   async now(identities: readonly string[]): Promise<void> {
     if (identities.length === 0 && this.#isEmpty) return;
-    // What of the earlier process's files still waits stays in the file until it is sent.
+    // The earlier process's files stay in the list until they are sent.
     const kept = [...this.#before].filter((identity) => !identities.includes(identity));
     await writeLines(this.#file, [...kept, ...identities]);
     this.#isEmpty = identities.length + kept.length === 0;
   }
 
-  /** A file is sent and removed, or will never be. */
+  /** The file is sent and removed, or will never be sent. */
   done(identity: string): void {
     this.#before.delete(identity);
   }

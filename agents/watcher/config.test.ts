@@ -11,14 +11,14 @@ const least = {
   baseUrl: "http://dd/",
 };
 
-test("the example is a config, and says nothing but the defaults of what has one", async () => {
+test("the example is a valid config, and repeats the defaults", async () => {
   const example = await loadConfig(configSchema, file, {});
   expect(example.broker.passwordFile).toBe(join(import.meta.dirname, "broker-password"));
   const { broker, metrics, rootDirectory, baseUrl } = example;
   expect(configSchema.parse({ broker, metrics, rootDirectory, baseUrl })).toEqual(example);
 });
 
-test("without a word it watches the source's two trees and announces as dd-xml-inotify did", () => {
+test("by default it watches the two trees of the original system and announces like dd-xml-inotify", () => {
   const { trees, exchange, formats, topicPrefixes } = configSchema.parse(least);
   expect(trees).toEqual(["citypage_weather", "marine_weather"]);
   expect(exchange).toBe("xpublic");
@@ -37,11 +37,11 @@ test.each([
   ["accept.0", { accept: ["("] }],
   ["topicPrefixes", { topicPrefixes: { v04: "v04" } }],
   ["", { settle: 1 }],
-])("a mistake in %s is named: %o", (path, settings) => {
+])("a mistake in %s is reported with its path: %o", (path, settings) => {
   const { error } = configSchema.safeParse({ ...least, ...settings });
   expect(error?.issues.map((issue) => issue.path.join("."))).toEqual([path]);
 });
 
-test("a tree whose name begins like another's is not in it", () => {
+test("a tree whose name starts with another tree's name is not inside it", () => {
   expect(configSchema.safeParse({ ...least, trees: ["a", "ab", "c/d"] }).success).toBe(true);
 });

@@ -31,10 +31,10 @@ test.each([0, 1, 64 * 1024, 64 * 1024 + 1, 1_000_000])("the md5 of %i bytes is t
   const content = Buffer.alloc(size, "abc");
   writeFileSync(path, content);
   const md5 = createHash("md5").update(content).digest("hex");
-  expect(await digestFile(path, facts(), folder)).toEqual({ kind: "whole", md5 });
+  expect(await digestFile(path, facts(), folder)).toEqual({ kind: "complete", md5 });
 });
 
-test.each([10, 200_000])("a file of %i bytes that is not the one looked at has changed", async (size) => {
+test.each([10, 200_000])("a file of %i bytes that is not the inspected one has changed", async (size) => {
   writeFileSync(path, Buffer.alloc(size));
   const before = facts();
   appendFileSync(path, "x");
@@ -44,14 +44,14 @@ test.each([10, 200_000])("a file of %i bytes that is not the one looked at has c
   expect(await digestFile(path, before, folder)).toEqual({ kind: "changed" });
 });
 
-test("a large file that grows while it is read has changed", async () => {
+test("a large file that grows while it is being read has changed", async () => {
   writeFileSync(path, Buffer.alloc(5_000_000));
   const reading = digestFile(path, facts(), folder);
   appendFileSync(path, "x");
   expect(await reading).toEqual({ kind: "changed" });
 });
 
-test("a link or a pipe in its place is neither followed nor waited for", async () => {
+test("a link in its place is not followed, and a pipe is not waited for", async () => {
   writeFileSync(path, "x");
   const before = facts();
   rmSync(path);
@@ -62,7 +62,7 @@ test("a link or a pipe in its place is neither followed nor waited for", async (
   expect(await digestFile(path, before, folder)).toEqual({ kind: "changed" });
 });
 
-test("gone is gone, and what can't be read says why", async () => {
+test("a missing file is gone, and an unreadable one has a reason", async () => {
   writeFileSync(path, "x");
   const before = facts();
   expect(await digestFile(join(folder, "b"), before, folder)).toEqual({ kind: "gone" });
@@ -84,7 +84,7 @@ test.each([10, 200_000])(
       symlinkSync(outside, inner);
       const there = factsOf(lstatSync(join(inner, "a")));
       expect(await digestFile(join(inner, "a"), there, folder)).toEqual({ kind: "gone" });
-      expect(await digestFile(join(inner, "a"), there, inner)).toMatchObject({ kind: "whole" });
+      expect(await digestFile(join(inner, "a"), there, inner)).toMatchObject({ kind: "complete" });
     } finally {
       rmSync(outside, { recursive: true });
     }

@@ -4,14 +4,14 @@ import { type FileHandle, open } from "node:fs/promises";
 import { isOpenAt, openFlags } from "../lib/open-file.ts";
 import { type FileFacts, factsOf, isGone } from "../lib/scan.ts";
 
-/** What reading a file told. `changed`: it is not, or no longer, the one that was to be read. */
+/** The result of reading a file. `changed`: it is not, or no longer, the file that was to be read. */
 export type Digest =
-  | { readonly kind: "whole"; readonly md5: string }
+  | { readonly kind: "complete"; readonly md5: string }
   | { readonly kind: "gone" }
   | { readonly kind: "changed" }
   | { readonly kind: "unreadable"; readonly error: Error };
 
-/** Read at once: to go to other threads and back takes longer than reading so little. */
+/** Read synchronously: a trip to the thread pool takes longer than reading so little. */
 const smallBytesMax = 64 * 1024;
 const chunkBytes = 64 * 1024;
 
@@ -20,16 +20,16 @@ export function isSame(a: FileFacts, b: FileFacts): boolean {
 }
 
 /**
- * md5 of a file's content, if before, during and after the reading it is the file of these facts, under this name. Never rejects:
- * an error of the file system is an answer.
+ * The md5 of a file's content, provided that the file has these facts and this name before, during and after the read. Never
+ * rejects: a file system error is a result.
  *
- * @param root above the path; no link below it is followed
+ * @param root a folder above the path; no symbolic link below it is followed
  */
 export async function digestFile(path: string, facts: FileFacts, root: string): Promise<Digest> {
   try {
     const md5 = facts.size <= smallBytesMax ? digestSmall(path, facts, root) : await digestLarge(path, facts, root);
     if (md5 === undefined || !isSame(factsOf(lstatSync(path)), facts)) return { kind: "changed" };
-    return { kind: "whole", md5 };
+    return { kind: "complete", md5 };
   } catch (error) {
     if (isGone(error)) return { kind: "gone" };
     // O_NOFOLLOW on a symbolic link.
@@ -38,10 +38,10 @@ export async function digestFile(path: string, facts: FileFacts, root: string): 
   }
 }
 
-/** Behind a link that took its folder's place, or moved or removed since it was opened: gone from where it was. */
+/** The file was moved or removed since it was opened, or a link replaced its folder: it is no longer at its path. */
 const elsewhere = () => Object.assign(new Error("not under this path"), { code: "ENOENT" });
 
-/** Undefined where the file is another one, or its size not what it was. */
+/** Undefined if it is a different file or its size has changed. */
 function digestSmall(path: string, facts: FileFacts, root: string): string | undefined {
   const descriptor = openSync(path, openFlags);
   try {

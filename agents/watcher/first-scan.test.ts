@@ -12,7 +12,7 @@ let folder: string;
 let journal: TreeJournal;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "watcher-first-looks-"));
+  folder = mkdtempSync(join(tmpdir(), "watcher-first-scan-"));
   journal = await openJournal();
 });
 afterEach(async () => {
@@ -27,23 +27,23 @@ async function openJournal(): Promise<TreeJournal> {
   return opened;
 }
 
-test("until the first look has ended, what is older than its beginning was there before", () => {
-  const looks = new FirstScan(journal);
-  expect(looks.isOlder("a", { changedMs: 1 })).toBe(false);
-  looks.begin("a", 1000);
-  looks.begin("a", 5000);
-  expect(looks.isOlder("a", { changedMs: 900 })).toBe(true);
-  expect(looks.isOlder("a", { changedMs: 1000 })).toBe(false);
-  expect(looks.isOlder("b", { changedMs: 900 })).toBe(false);
-  looks.end("a");
-  expect(looks.isOlder("a", { changedMs: 900 })).toBe(false);
+test("until the first scan has ended, a file older than its beginning existed before", () => {
+  const scan = new FirstScan(journal);
+  expect(scan.isOlder("a", { changedMs: 1 })).toBe(false);
+  scan.begin("a", 1000);
+  scan.begin("a", 5000);
+  expect(scan.isOlder("a", { changedMs: 900 })).toBe(true);
+  expect(scan.isOlder("a", { changedMs: 1000 })).toBe(false);
+  expect(scan.isOlder("b", { changedMs: 900 })).toBe(false);
+  scan.end("a");
+  expect(scan.isOlder("a", { changedMs: 900 })).toBe(false);
 });
 
-test("the next process goes on with it, and begins none that has ended", async () => {
-  const looks = new FirstScan(journal);
-  looks.begin("a", 1000);
-  looks.begin("b", 1000);
-  looks.end("b");
+test("the next process continues it, and doesn't restart one that has ended", async () => {
+  const scan = new FirstScan(journal);
+  scan.begin("a", 1000);
+  scan.begin("b", 1000);
+  scan.end("b");
   await journal.close();
   journal = await openJournal();
   const next = new FirstScan(journal);

@@ -60,14 +60,14 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
       await session.close();
       throw error;
     });
-  // Ready without a broker too: from here on nothing is missed, and what comes is kept in the spool.
+  // Ready even without a broker: from here on no change is missed, and the spool keeps the announcements.
   lifeCycle.ready();
   return {
     status: () => ({
       ok: trees.watching && session.state === "ready" && publisher.unroutable === 0,
-      text: `${telemetry.announcedCount} announced, ${spool.count} messages waiting; ${telemetry.watchTrouble ?? session.description}`,
+      text: `${telemetry.announcedCount} announced, ${spool.count} messages waiting; ${telemetry.watchProblem ?? session.description}`,
       ...brokerHealth(session.state),
-      fault: telemetry.watchTrouble,
+      fault: telemetry.watchProblem,
       done: telemetry.announcedCount,
       spooled: spool.count,
       oldestWaitingSeconds: waitingSeconds(spool.oldestMs, Date.now()),
@@ -89,8 +89,8 @@ const journalFile = (stateDirectory: string): string => join(stateDirectory, "an
 
 function exportJournal(_: Config, stateDirectory: string, { key }: Selection): AsyncIterable<ExportEntry> {
   if (key === undefined) return exportTreeJournal(journalFile(stateDirectory));
-  const message = "the watcher's journal has paths and no keys";
-  throw new ConfigError("watcher", [{ path: "--key", message }], "leave --key out, and look for the path");
+  const message = "the watcher's journal has paths, not keys";
+  throw new ConfigError("watcher", [{ path: "--key", message }], "omit --key and search the output for the path");
 }
 
 const program = { name: "watcher", configSchema, start, exportJournal };

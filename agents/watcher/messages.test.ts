@@ -16,7 +16,7 @@ const page = { path: "citypage_weather/xml/BC/s0000001_e.xml", sizeBytes: 12, md
 const radar = { ...page, path: "radar/24_HR_ACCUM/GIF/XSS/201306061440_XSS_24_HR_ACCUM_MM.gif", sizeBytes: 498081 };
 const pubTimeMs = Date.UTC(2013, 5, 6, 14, 47, 11, 368);
 
-function said(file: typeof page, more: object = {}) {
+function composed(file: typeof page, more: object = {}) {
   const { messages, reasons } = composeMessages(file, pubTimeMs, configSchema.parse({ ...settings, ...more }));
   return {
     messages: messages.map(({ routingKey, message: { body, headers, contentType } }) => {
@@ -27,7 +27,7 @@ function said(file: typeof page, more: object = {}) {
 }
 
 test("each format of a change, byte for byte", () => {
-  expect(said(page)).toEqual({
+  expect(composed(page)).toEqual({
     messages: [
       {
         routingKey: "v02.post.citypage_weather.xml.BC",
@@ -61,15 +61,15 @@ test("each format of a change, byte for byte", () => {
   });
 });
 
-test("the source's example: its topic, and its URL of 86 bytes", () => {
-  const [exp] = said(radar, { formats: ["exp"] }).messages;
+test("the original system's example: its topic and its URL of 86 bytes", () => {
+  const [exp] = composed(radar, { formats: ["exp"] }).messages;
   expect(exp?.routingKey).toBe("exp.dd.notify.radar.24_HR_ACCUM.GIF.XSS");
   expect(exp?.body).toBe("http://dd1.weather.gc.ca/radar/24_HR_ACCUM/GIF/XSS/201306061440_XSS_24_HR_ACCUM_MM.gif");
   expect(exp?.body).toHaveLength(86);
 });
 
-test("with topicFileName the routing key ends with the file's name, its dots separators", () => {
-  const keys = said(page, { topicFileName: true, formats: ["v02", "exp"] }).messages.map(
+test("with topicFileName the routing key ends with the file's name, whose dots separate words", () => {
+  const keys = composed(page, { topicFileName: true, formats: ["v02", "exp"] }).messages.map(
     ({ routingKey }) => routingKey,
   );
   expect(keys).toEqual([
@@ -78,7 +78,7 @@ test("with topicFileName the routing key ends with the file's name, its dots sep
   ]);
 });
 
-test("a name that no line could hold goes out escaped, and every format gives it back", () => {
+test("a name with a line break is escaped, and every format restores it", () => {
   const path = "marine_weather/a b#c%\n\té?/s.xml";
   const { messages } = composeMessages({ ...page, path }, pubTimeMs, config);
   expect(messages).toHaveLength(4);
@@ -88,22 +88,22 @@ test("a name that no line could hold goes out escaped, and every format gives it
   }
 });
 
-test("what a format can't say is told with the format, and the others are said", () => {
+test("a format that can't express a file is reported by name, and the other formats are published", () => {
   const path = `citypage_weather/${"x".repeat(230)}/s.xml`;
-  const { messages, reasons } = said({ ...page, path }, { formats: ["v03", "v02", "exp"] });
+  const { messages, reasons } = composed({ ...page, path }, { formats: ["v03", "v02", "exp"] });
   expect(messages.map(({ routingKey }) => routingKey.slice(0, 4))).toEqual(["v03."]);
   expect(reasons.map((reason) => reason.replace(/of ".*" /, "of … "))).toEqual([
     "v02: topic of … has 256 bytes, at most 254 fit: shorten the directories",
     "exp: topic of … has 261 bytes, at most 254 fit: shorten the directories",
   ]);
-  const named = said(
+  const named = composed(
     { ...page, path: `citypage_weather/${"y".repeat(240)}` },
     { topicFileName: true, formats: ["v03"] },
   );
   expect(named.reasons[0]).toMatch(/^v03: topic of .* has 261 bytes with the file's name, at most 254 fit$/);
 });
 
-test("a message's format is known by the longest prefix that fits its routing key", () => {
+test("the longest prefix that matches its routing key decides a message's format", () => {
   expect(formatOf("v02.post.citypage_weather", config)).toBe("v02");
   expect(formatOf("v03", config)).toBe("v03");
   expect(formatOf("v030.x", config)).toBe("unknown");

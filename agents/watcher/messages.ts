@@ -4,11 +4,11 @@ import { bad, good, type Result } from "../lib/result.ts";
 import { escapeWord, formatTopic, topicBytesMax } from "../lib/topics.ts";
 import type { Config } from "./config.ts";
 
-/** A file as it is announced: where it is below the document root, and its content. */
+/** A file to announce: its path below the document root, and its content. */
 export interface ChangedFile {
   readonly path: string;
   readonly sizeBytes: number;
-  /** Of the content, in lower-case hex. */
+  /** Lower-case hex. */
   readonly md5: string;
 }
 
@@ -21,7 +21,7 @@ export interface OutgoingMessage {
 
 type MessageConfig = Pick<Config, "formats" | "topicPrefixes" | "topicFileName" | "baseUrl">;
 
-/** A message of each configured format, in their order; instead of one that this file can't have, the reason. */
+/** One message per configured format, in order, and a reason for each format that can't express this file. */
 export function composeMessages(
   file: ChangedFile,
   pubTimeMs: number,
@@ -56,7 +56,7 @@ function composeMessage(
   return message.ok ? good({ format, routingKey: topic.value, message: message.value }) : message;
 }
 
-/** With the file's name its dots stay: a name of two parts is two words, and bindings made for the old topics match. */
+/** The file's name keeps its dots: each part becomes a word, so that bindings made for the old topics match. */
 function formatChangeTopic(prefix: string, path: string, withFileName: boolean): Result<string> {
   const folders = formatTopic(prefix, path, "");
   if (!folders.ok || !withFileName) return folders;
@@ -67,7 +67,7 @@ function formatChangeTopic(prefix: string, path: string, withFileName: boolean):
   return bad(`topic of ${JSON.stringify(path)} has ${bytes} bytes with the file's name, at most ${topicBytesMax} fit`);
 }
 
-/** Which format a message has, by its routing key; of several prefixes the longest that fits. */
+/** The format of a message, by its routing key: the longest matching prefix decides. */
 export function formatOf(
   routingKey: string,
   { formats, topicPrefixes }: Pick<Config, "formats" | "topicPrefixes">,

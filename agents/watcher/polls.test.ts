@@ -9,14 +9,14 @@ import { arrangeWatcher } from "./watcher-fixture.ts";
 const log = pino({ level: "silent" });
 
 vi.setConfig({ testTimeout: 60_000 });
-/** Milliseconds on a machine that does nothing else; the limit is for one that does. */
+/** Milliseconds on an idle machine; the limit is for a busy one. */
 const waitFor = (check: () => void) => vi.waitFor(check, { timeout: 50_000, interval: 20 });
 
 let directory: string;
 let journal: TreeJournal;
 
 beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), "watcher-looks-"));
+  directory = mkdtempSync(join(tmpdir(), "watcher-polls-"));
   const file = join(directory, "j");
   journal = new TreeJournal({ file, keepSeconds: Number.POSITIVE_INFINITY, now: Date.now, log });
   await journal.open();
@@ -27,7 +27,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-test("after a gap what is not announced as it is now is announced, of that tree alone", async () => {
+test("after a gap, files whose current state is not announced are announced, in that tree only", async () => {
   const { watcher, watch, put, published, log } = arrangeWatcher(journal);
   watcher.begin();
   put("t/known", 1, 5000);
@@ -43,7 +43,7 @@ test("after a gap what is not announced as it is now is announced, of that tree 
   expect(log).toContain("scanned t: overflow, 1 new");
 });
 
-test("at the first start ever what is there is remembered; later starts announce what changed meanwhile", async () => {
+test("the first start ever remembers existing files; later starts announce what changed meanwhile", async () => {
   const first = arrangeWatcher(journal, { firstStart: "remember" });
   first.put("t/old", 1, 5000);
   first.watcher.begin();
@@ -58,7 +58,7 @@ test("at the first start ever what is there is remembered; later starts announce
   await waitFor(() => expect(next.published).toEqual(["t/new"]));
 });
 
-test("a file that changes while the first look is under way is announced", async () => {
+test("a file that changes during the first scan is announced", async () => {
   const { watcher, watch, put, published, log } = arrangeWatcher(journal, { firstStart: "remember" });
   put("t/old", 1, 5000);
   watcher.begin();
@@ -68,7 +68,7 @@ test("a file that changes while the first look is under way is announced", async
   expect(log).toContain("remembered t/old");
 });
 
-test("in a new folder everything is announced, however old: it may have been moved in", async () => {
+test("every file in a new folder is announced, however old: it may have been moved in", async () => {
   const { watcher, watch, put, published } = arrangeWatcher(journal, { firstStart: "remember" });
   watcher.begin();
   put("t/folder/ancient", 1, 1_000_000);
@@ -77,7 +77,7 @@ test("in a new folder everything is announced, however old: it may have been mov
   await waitFor(() => expect(published).toEqual(["t/folder/ancient"]));
 });
 
-test("a found file that is still written to waits for its closing", async () => {
+test("a scanned file that is still being written waits for its close event", async () => {
   const { watch, put, published, log } = arrangeWatcher(journal, { foundSettleMs: 1500 });
   put("t/growing", 1);
   put("t/resting", 1);
@@ -90,7 +90,7 @@ test("a found file that is still written to waits for its closing", async () => 
   await waitFor(() => expect(published).toEqual(["t/resting", "t/growing"]));
 });
 
-test("a look forgets what is gone, but nothing of a folder that can't be looked into", async () => {
+test("a scan forgets missing files, except those in a folder that can't be read", async () => {
   let unreadable = [{ path: "t/closed", reason: "EACCES" }];
   const { watch, files, put, published, log } = arrangeWatcher(
     journal,
@@ -114,7 +114,7 @@ test("a look forgets what is gone, but nothing of a folder that can't be looked 
   for (const path of ["t/a", "t/closed/c"]) files.delete(path);
   watch.gap("one");
   await waitFor(() => expect(log).toContain("scanned t: one, 0 new"));
-  expect(log).toContain("rejected t/\ufffd: its name is not UTF-8, so no message or URL can hold it");
+  expect(log).toContain("rejected t/\ufffd: its name is not valid UTF-8, so no message or URL can contain it");
   expect(journal.get("t/a")).toBeUndefined();
   expect(journal.get("t/closed/c")).toBeDefined();
   unreadable = [];
@@ -124,7 +124,7 @@ test("a look forgets what is gone, but nothing of a folder that can't be looked 
   expect(journal.get("t/b")).toBeDefined();
 });
 
-test("a look that fails is told and tried again", async () => {
+test("a failed scan is reported and retried", async () => {
   let tries = 0;
   const { watch, log } = arrangeWatcher(
     journal,

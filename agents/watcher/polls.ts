@@ -10,40 +10,40 @@ export interface PollsOptions {
   readonly config: Config;
   readonly ports: WatcherPorts;
   readonly wanted: ReturnType<typeof wantedPaths>;
-  /** Whether the file, as it is, came already and is not announced yet. */
+  /** Whether the file, in its current state, is already waiting to be announced. */
   readonly isUnderWay: (file: Scan["files"][number]) => boolean;
-  /** A file that nobody has announced as it is now; it may be whole if nothing changes it for that long. */
+  /** A file whose current state is not announced. It counts as complete once it is unchanged for `waitMs`. */
   readonly found: (path: string, waitMs: number) => void;
   readonly signal: AbortSignal;
 }
 
-/** Below this many entries more, looking for files that are gone would cost more than it frees. */
+/** With fewer new entries, searching for removed files costs more than it frees. */
 const entriesBeforePoll = 10_000;
 
-/** Looks through trees and folders for what no event told, and for what is remembered and gone. */
+/** Scans trees and folders for files without an event, and forgets remembered files that are gone. */
 export class Polls {
   readonly #options: PollsOptions;
-  readonly #firstLooks: FirstScan;
+  readonly #firstScan: FirstScan;
   readonly #scans: TreeScans;
-  #entriesAtLook: number;
+  #entriesAtScan: number;
 
   constructor(options: PollsOptions) {
     const { ports, signal } = options;
     this.#options = options;
-    this.#firstLooks = new FirstScan(ports.journal);
-    this.#entriesAtLook = ports.journal.size;
+    this.#firstScan = new FirstScan(ports.journal);
+    this.#entriesAtScan = ports.journal.size;
     this.#scans = new TreeScans({
-      run: (task) => this.#look(task),
+      run: (task) => this.#scan(task),
       onFailure: (error) => ports.events.trouble("", error),
       signal,
     });
   }
 
-  /** Before the trees are watched. A kill of this process forgets nothing of it. */
+  /** Call it before the trees are watched. The record survives a kill of this process. */
   begin(): void {
     const { config, ports } = this.#options;
     if (config.firstStart === "announce") return;
-    for (const tree of config.trees) this.#firstLooks.begin(tree, ports.now());
+    for (const tree of config.trees) this.#firstScan.begin(tree, ports.now());
     ports.journal.write();
   }
 
@@ -55,20 +55,20 @@ export class Polls {
     this.#scans.gap(tree, reason, sinceMs);
   }
 
-  /** The journal has one more. Where it has grown much, perhaps by files that are gone, the trees are looked through. */
+  /** The journal has one more entry. If it has grown a lot, perhaps by files that are gone, the trees are scanned. */
   remembered(): void {
     const { config, ports } = this.#options;
-    if (ports.journal.size <= 2 * this.#entriesAtLook + entriesBeforePoll) return;
-    this.#entriesAtLook = ports.journal.size;
+    if (ports.journal.size <= 2 * this.#entriesAtScan + entriesBeforePoll) return;
+    this.#entriesAtScan = ports.journal.size;
     for (const tree of config.trees) this.#scans.gap(tree, "many files are remembered", ports.now());
   }
 
-  /** Resolves when the look under way has ended. */
+  /** Resolves when the current scan has ended. */
   async idle(): Promise<void> {
     await this.#scans.idle();
   }
 
-  async #look({ folder, gap }: ScanTask): Promise<void> {
+  async #scan({ folder, gap }: ScanTask): Promise<void> {
     const { config, ports, wanted, isUnderWay, found, signal } = this.#options;
     const { events, journal, now } = ports;
     const tree = treeOf(config.trees, folder);
@@ -78,7 +78,7 @@ export class Polls {
     for (const file of scan.files) {
       const { path } = file;
       if (!wanted.file(path) || isUnderWay(file) || journal.has(path, file)) continue;
-      if (gap && this.#firstLooks.isOlder(tree, file)) {
+      if (gap && this.#firstScan.isOlder(tree, file)) {
         journal.add(path, file);
         events.remembered(path);
         continue;
@@ -93,26 +93,26 @@ export class Polls {
     events.scanned(folder, gap?.reason, { filesCount: scan.files.length, newCount, irregularCount });
   }
 
-  /** A whole tree was looked through. */
+  /** Call it after a scan of the whole tree. */
   #forgetGone(tree: string, scan: Scan): void {
     const { journal, look } = this.#options.ports;
-    this.#firstLooks.end(tree);
-    // A folder that can't be looked into now says nothing of its files.
+    this.#firstScan.end(tree);
+    // A folder that can't be read tells nothing about its files.
     const closed = scan.unreadable.map(({ path }) => `${path}/`);
     const isClosed = (path: string) => closed.some((folder) => path.startsWith(folder));
     const there = new Set(scan.files.map(({ path }) => path));
     for (const path of journal.paths()) {
-      // Looked at once more: it may have come since.
+      // Checked again below: it may have come since the scan.
       if (!path.startsWith(`${tree}/`) || isMark(path) || there.has(path) || isClosed(path)) continue;
       if (typeof look(path) !== "object") journal.remove(path);
     }
-    this.#entriesAtLook = journal.size;
+    this.#entriesAtScan = journal.size;
   }
 }
 
-/** The tree in which a path is. */
+/** The tree that contains a path. */
 export function treeOf(trees: readonly string[], path: string): string {
   const tree = trees.find((name) => path === name || path.startsWith(`${name}/`));
-  if (tree === undefined) throw new Error(`in no tree: ${path}`);
+  if (tree === undefined) throw new Error(`not in any tree: ${path}`);
   return tree;
 }

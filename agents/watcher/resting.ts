@@ -1,21 +1,21 @@
-/** How a file came: its closing was seen, it was renamed or linked into place whole, or it was found by looking. */
-export type Coming = "closed" | "moved" | "found";
+/** How a file arrived: with a close event, renamed or linked into place, or found by a scan. */
+export type ArrivalKind = "closed" | "moved" | "found";
 
 interface Rest {
   readonly slot: number;
-  readonly coming: Coming;
+  readonly how: ArrivalKind;
 }
 
-/** Files due within the same so many milliseconds come out together. */
+/** Files that are due within the same slot come out together. */
 const slotMs = 10;
 
 /**
- * Files that came and are left alone for a while, to see whether they stay as they are. Times are of one clock that never
- * steps, in milliseconds. Every operation costs the same however many files rest.
+ * Files that arrived and rest for a while, to see whether they change. Times are milliseconds of a monotonic clock. The cost of an
+ * operation doesn't grow with the number of files.
  */
 export class Resting {
   readonly #rests = new Map<string, Rest>();
-  /** By slot, the paths that were to be due in it; which of them still are, `#rests` says. */
+  /** The paths scheduled for each slot. `#rests` decides which of them are still valid. */
   readonly #slots = new Map<number, string[]>();
 
   get size(): number {
@@ -26,23 +26,23 @@ export class Resting {
     return this.#rests.has(path);
   }
 
-  /** From now on the file rests until then; what was known of it before no longer counts. */
-  rest(path: string, coming: Coming, dueMs: number): void {
+  /** Lets the file rest until `dueMs`. Replaces any earlier entry. */
+  rest(path: string, how: ArrivalKind, dueMs: number): void {
     const slot = Math.ceil(dueMs / slotMs);
     const before = this.#rests.get(path);
-    this.#rests.set(path, { slot, coming });
+    this.#rests.set(path, { slot, how });
     if (before?.slot === slot) return;
     const paths = this.#slots.get(slot);
     if (paths) paths.push(path);
     else this.#slots.set(slot, [path]);
   }
 
-  /** Somebody writes to it: it doesn't rest, and its closing will be told. */
-  stir(path: string): void {
+  /** The file is being written, so it no longer rests. Its close event will come. */
+  interrupt(path: string): void {
     this.#rests.delete(path);
   }
 
-  /** When the next ones may be due; undefined where none rests. */
+  /** When the next files may be due; undefined if none rests. */
   get nextDueMs(): number | undefined {
     if (this.#rests.size === 0) {
       this.#slots.clear();
@@ -53,16 +53,16 @@ export class Resting {
     return next * slotMs;
   }
 
-  /** Takes out those that are due, the earliest first. */
-  take(nowMs: number): { readonly path: string; readonly coming: Coming }[] {
-    const due: { path: string; coming: Coming }[] = [];
+  /** Removes the files that are due and returns them, earliest first. */
+  takeDue(nowMs: number): { readonly path: string; readonly how: ArrivalKind }[] {
+    const due: { path: string; how: ArrivalKind }[] = [];
     const slots = [...this.#slots.keys()].filter((slot) => slot * slotMs <= nowMs).sort((a, b) => a - b);
     for (const slot of slots) {
       for (const path of this.#slots.get(slot) ?? []) {
         const rest = this.#rests.get(path);
         if (rest?.slot !== slot) continue;
         this.#rests.delete(path);
-        due.push({ path, coming: rest.coming });
+        due.push({ path, how: rest.how });
       }
       this.#slots.delete(slot);
     }

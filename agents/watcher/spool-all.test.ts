@@ -24,7 +24,7 @@ test("all messages of a change go to the exchange", async () => {
   ]);
 });
 
-test("where there is room for one of two, none is taken", async () => {
+test("if there is room for only one of two, none is stored", async () => {
   const { published, options } = arrange(65_536 - 6000);
   await expect(spoolAll([message("v02", 90), message("exp", 90)], options)).rejects.toThrow("the spool is full");
   expect(published).toEqual([]);

@@ -9,12 +9,12 @@ export interface SpoolAllOptions {
   readonly bytesMax: number;
 }
 
-/** What the spool keeps of a message beside its body, at most: routing key, headers, names of fields. */
+/** What the spool stores for a message besides its body, at most: routing key, headers, names of fields. */
 const envelopeBytesMax = 4096;
 
 /**
- * Resolves when all messages of one change are on disk. Where there is no room for all, none is taken: it comes again with all of them,
- * and one that was taken would be said twice.
+ * Resolves when all messages of one change are on disk. If there is no room for all, none is stored: the change will be retried with
+ * all of its messages, and a stored one would be published twice.
  */
 export async function spoolAll(messages: readonly OutgoingMessage[], options: SpoolAllOptions): Promise<void> {
   const { exchange, publisher, spool, bytesMax } = options;
@@ -23,7 +23,6 @@ export async function spoolAll(messages: readonly OutgoingMessage[], options: Sp
     (sum, { message }) => sum + Math.ceil(message.body.length / 3) * 4 + envelopeBytesMax,
     0,
   );
-  if (spool.bytes + bytes > bytesMax)
-    throw new SpoolFullError(`the spool is full: at most ${bytesMax} bytes wait there`);
+  if (spool.bytes + bytes > bytesMax) throw new SpoolFullError(`the spool is full: its limit is ${bytesMax} bytes`);
   await Promise.all(messages.map(({ routingKey, message }) => publisher.publish({ exchange, routingKey, ...message })));
 }

@@ -4,23 +4,23 @@ import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { WatcherEvents } from "./ports.ts";
 
-/** The last files that could not be announced, for `/health`: what, and why. */
+/** A recent file that could not be announced, for `/health`. */
 export interface Rejection {
   readonly path: string;
   readonly reason: string;
 }
 
 export interface Telemetry extends WatcherEvents {
-  /** The broker has the message, this long after it was made. */
+  /** The broker confirmed the message, this long after it was spooled. */
   confirmed(routingKey: string, waitedMs: number): void;
-  /** No queue takes it, and it is done with. */
+  /** It reached no queue and is dropped. */
   unclaimed(routingKey: string): void;
-  /** The broker did not take it; it is sent again. */
+  /** The broker did not confirm it; it will be sent again. */
   refused(outcome: string): void;
   readonly announcedCount: number;
   readonly rejections: readonly Rejection[];
-  /** What keeps trees from being watched; undefined where nothing does. */
-  readonly watchTrouble: string | undefined;
+  /** Why a tree is not watched; undefined while all are. */
+  readonly watchProblem: string | undefined;
 }
 
 const rejectionsListed = 20;
@@ -30,20 +30,18 @@ interface Counts {
   spooled(): number;
   waiting(): number;
   journaled(): number;
-  /** Of a message, by its routing key. */
+  /** The format of a message, by its routing key. */
   formatOf(routingKey: string): WireFormat | "unknown";
 }
 
-/** Counts and logs what the watcher does. `counts` are asked for when the metrics are. */
+/** Counts and logs what the watcher does. `counts` are read at each request for metrics. */
 export function openTelemetry(log: Log, metrics: Metrics, counts: Counts): Telemetry {
   const counters = openCounters(metrics);
-  metrics.gauge("spooled", "messages waiting for their confirm", (gauge) => gauge.set(counts.spooled()));
-  metrics.gauge("arrivals_waiting", "files that came and are not announced yet", (gauge) =>
-    gauge.set(counts.waiting()),
-  );
-  metrics.gauge("journal_entries", "files remembered as they were announced", (gauge) => gauge.set(counts.journaled()));
+  metrics.gauge("spooled", "messages waiting for a confirm", (gauge) => gauge.set(counts.spooled()));
+  metrics.gauge("arrivals_waiting", "arrivals that are not announced yet", (gauge) => gauge.set(counts.waiting()));
+  metrics.gauge("journal_entries", "announced files remembered", (gauge) => gauge.set(counts.journaled()));
   const rejections: Rejection[] = [];
-  const troubles = new Map<string, string>();
+  const problems = new Map<string, string>();
   let announcedCount = 0;
   return {
     get announcedCount() {
@@ -52,8 +50,8 @@ export function openTelemetry(log: Log, metrics: Metrics, counts: Counts): Telem
     get rejections() {
       return rejections;
     },
-    get watchTrouble() {
-      return troubles.values().next().value;
+    get watchProblem() {
+      return problems.values().next().value;
     },
     announced(path, latencyMs) {
       announcedCount += 1;
@@ -71,7 +69,7 @@ export function openTelemetry(log: Log, metrics: Metrics, counts: Counts): Telem
     },
     rewritten(path) {
       counters.rewritten.inc();
-      log.debug({ path }, "changed while it was read");
+      log.debug({ path }, "changed while it was being read");
     },
     confirmed(routingKey, waitedMs) {
       counters.confirmed.inc({ format: counts.formatOf(routingKey) });
@@ -90,29 +88,29 @@ export function openTelemetry(log: Log, metrics: Metrics, counts: Counts): Telem
       log.warn({ path, reason }, "file can't be announced");
     },
     waiting(error) {
-      log.error({ reason: error.message }, "announcing stands still, nothing is lost: trying again every second");
+      log.error({ reason: error.message }, "announcing is paused: nothing is lost, retrying every second");
     },
     irregular(path) {
       counters.irregular.inc();
-      log.info({ path }, "not announced: it is no file, or behind a symbolic link");
+      log.info({ path }, "not announced: not a regular file, or behind a symbolic link");
     },
     scanned(folder, reason, counts) {
       counters.rescans.inc({ of: reason === undefined ? "folder" : "tree" });
-      // New folders are everyday; a look at a whole tree has a reason worth reading.
-      if (reason === undefined) log.debug({ folder, ...counts }, "looked through a new folder");
-      else log.info({ folder, reason, ...counts }, "looked through the tree for what no event told");
+      // New folders are routine; a scan of a whole tree has a reason worth logging.
+      if (reason === undefined) log.debug({ folder, ...counts }, "scanned a new folder");
+      else log.info({ folder, reason, ...counts }, "scanned the tree for files without an event");
     },
     unreadable(folder, reason) {
-      log.error({ folder, reason }, "the folder can't be read: files in it are not announced");
+      log.error({ folder, reason }, "can't read the folder: files in it are not announced");
     },
     trouble(tree, error) {
       const reason = error instanceof UserError ? error.format() : error.message;
-      troubles.set(tree, reason);
-      log.error({ tree, reason }, "the tree is not watched as it should be; it is looked through meanwhile");
+      problems.set(tree, reason);
+      log.error({ tree, reason }, "the tree is not fully watched; it is scanned instead until that is repaired");
     },
     recovered(tree) {
-      troubles.delete(tree);
-      troubles.delete("");
+      problems.delete(tree);
+      problems.delete("");
       log.info({ tree }, "the tree is watched again");
     },
   };
@@ -120,17 +118,17 @@ export function openTelemetry(log: Log, metrics: Metrics, counts: Counts): Telem
 
 function openCounters(metrics: Metrics) {
   return {
-    announced: metrics.counter("announced", "files announced: safe in the spool, on their way to the broker"),
-    confirmed: metrics.counter("confirmed", "messages that the broker has confirmed, by format", ["format"]),
-    unclaimed: metrics.counter("unclaimed", "messages that no queue took, by format", ["format"]),
-    refused: metrics.counter("publish_failures", "attempts to publish that failed, by outcome", ["outcome"]),
-    rejected: metrics.counter("rejected", "files that can't be announced in some format"),
-    remembered: metrics.counter("remembered", "files that were there before the first start, and are not announced"),
-    gone: metrics.counter("gone", "files that were removed before they could be read"),
-    rewritten: metrics.counter("rewritten", "files that were changed while they were read"),
-    irregular: metrics.counter("irregular", "links, pipes and the like that came into a tree: never announced"),
-    rescans: metrics.counter("rescans", "times that a new folder, or a tree for a gap, was looked through", ["of"]),
-    found: metrics.counter("found_by_rescan", "files that were found by looking, not by an event"),
+    announced: metrics.counter("announced", "files announced: safe in the spool, to be sent to the broker"),
+    confirmed: metrics.counter("confirmed", "messages confirmed by the broker, by format", ["format"]),
+    unclaimed: metrics.counter("unclaimed", "messages that reached no queue, by format", ["format"]),
+    refused: metrics.counter("publish_failures", "failed attempts to publish, by outcome", ["outcome"]),
+    rejected: metrics.counter("rejected", "files that could not be announced in some format"),
+    remembered: metrics.counter("remembered", "files that existed before the first start and are not announced"),
+    gone: metrics.counter("gone", "files removed before they could be read"),
+    rewritten: metrics.counter("rewritten", "files changed while they were being read"),
+    irregular: metrics.counter("irregular", "links, pipes and the like in a tree; never announced"),
+    rescans: metrics.counter("rescans", "scans of a new folder, or of a tree after a gap", ["of"]),
+    found: metrics.counter("found_by_rescan", "files found by a scan, not by an event"),
     latency: metrics.histogram("announce_latency_seconds", "from a file's last change to the spool", latencyBuckets),
     confirmLatency: metrics.histogram("confirm_latency_seconds", "from the spool to the confirm", latencyBuckets),
   };

@@ -13,19 +13,19 @@ export interface TreesOptions {
 
 interface Tree {
   readonly name: string;
-  /** Without symbolic links, as inotifywait tells paths. */
+  /** Without symbolic links, as in the paths that inotifywait prints. */
   readonly root: string;
   readonly barrierFolder: string;
   /** Undefined before the start. */
   watch: TreeWatch | undefined;
 }
 
-/** The watched trees as one: each has its own inotifywait, so that a gap in one is no reason to look through the others. */
+/** All watched trees. Each has its own inotifywait, so that a gap in one doesn't cause a scan of the others. */
 export class Trees {
   readonly #command: string;
   readonly #trees: readonly Tree[];
 
-  /** Throws a UserError for a tree that is no folder. */
+  /** @throws UserError for a tree that is not a folder */
   constructor({ config, stateDirectory }: TreesOptions) {
     this.#command = config.inotifywaitCommand;
     this.#trees = config.trees.map((name, index) => {
@@ -35,8 +35,8 @@ export class Trees {
   }
 
   /**
-   * Resolves when all trees are watched, after each was reported as a gap; rejects with what is wrong and the remedy. Handlers get paths
-   * as the document root has them: the tree's name first.
+   * Resolves when all trees are watched and each was reported as a gap. Rejects with a problem and its remedy. Handlers get paths
+   * relative to the document root: the tree's name comes first.
    */
   async start(handlersOf: (tree: string) => TreeWatchHandlers): Promise<void> {
     for (const tree of this.#trees) {
@@ -55,7 +55,6 @@ export class Trees {
     for (const { watch } of this.#trees) watch?.stop();
   }
 
-  /** Reads a file. */
   digest(path: string, facts: FileFacts): Promise<Digest> {
     const { tree, inner } = this.#locate(path);
     return digestFile(`${tree.root}/${inner}`, facts, tree.root);
@@ -66,7 +65,7 @@ export class Trees {
     return inspectPath(tree.root, inner);
   }
 
-  /** Looks through a tree, or a folder in one. Folders that turn out not to be watched lead to a new watch and a gap. */
+  /** Scans a tree, or a folder in one. If a scanned folder turns out not to be watched, the watch restarts and reports a gap. */
   async scan(folder: string, rules: ScanRules): Promise<Scan> {
     const { tree, inner } = this.#locate(folder);
     const prefix = `${tree.name}/`;
@@ -87,11 +86,11 @@ export class Trees {
       if (path === tree.name) return { tree, inner: "" };
       if (path.startsWith(`${tree.name}/`)) return { tree, inner: path.slice(tree.name.length + 1) };
     }
-    throw new Error(`in no tree: ${path}`);
+    throw new Error(`not in any tree: ${path}`);
   }
 }
 
-/** Handlers that get what happens in a tree, with its name before every path. */
+/** The handlers of one tree: they put its name before every path. */
 function below(tree: string, handlers: TreeWatchHandlers): TreeWatchHandlers {
   const { modified } = handlers;
   return {

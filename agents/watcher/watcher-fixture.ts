@@ -4,7 +4,7 @@ import { type Config, configSchema } from "./config.ts";
 import type { WatcherPorts } from "./ports.ts";
 import { Watcher } from "./watcher.ts";
 
-/** Settling as short as it can be: a file of one byte that comes is announced some 20 ms later. */
+/** The shortest possible settling: a file of one byte is announced some 20 ms after it arrives. */
 export const fixtureConfig = configSchema.parse({
   broker: { hosts: ["localhost"], user: "u", passwordFile: "p" },
   metrics: { port: 0 },
@@ -18,14 +18,14 @@ export const fixtureConfig = configSchema.parse({
   firstStart: "announce",
 });
 
-/** A watcher over files in memory: what it publishes (paths) and tells. */
+/** A watcher over files in memory, with the paths that it publishes and the events that it reports. */
 export function arrangeWatcher(journal: TreeJournal, settings: Partial<Config> = {}, more: Partial<WatcherPorts> = {}) {
   const files = new Map<string, FileFacts>();
   const published: string[] = [];
   const log: string[] = [];
   const ports: WatcherPorts = {
     look: (path) => files.get(path),
-    digest: async (path, facts) => ({ kind: "whole", md5: `${path}${facts.size}` }),
+    digest: async (path, facts) => ({ kind: "complete", md5: `${path}${facts.size}` }),
     scan: async (folder) => ({
       files: [...files]
         .map(([path, facts]) => ({ path, ...facts }))
@@ -58,7 +58,7 @@ export function arrangeWatcher(journal: TreeJournal, settings: Partial<Config> =
     ...more,
   };
   const watcher = new Watcher({ ...fixtureConfig, ...settings }, ports);
-  /** `size` stands for the content, and for the time of its change. */
+  /** `size` stands for the content and for its modification time. */
   const put = (path: string, size = 1, ageMs = 0, links = 1) =>
     files.set(path, { inode: path, size, modifiedMs: size, changedMs: Date.now() - ageMs, links });
   return { watcher, watch: watcher.handlersOf("t"), files, put, published, log };

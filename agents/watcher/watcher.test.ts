@@ -9,7 +9,7 @@ import { arrangeWatcher } from "./watcher-fixture.ts";
 const log = pino({ level: "silent" });
 
 vi.setConfig({ testTimeout: 60_000 });
-/** Milliseconds on a machine that does nothing else; the limit is for one that does. */
+/** Milliseconds on an idle machine; the limit is for a busy one. */
 const waitFor = (check: () => void) => vi.waitFor(check, { timeout: 50_000, interval: 20 });
 
 let directory: string;
@@ -29,7 +29,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-test("each state in which a file is left alone is announced once", async () => {
+test("each state in which a file stays unchanged is announced once", async () => {
   const { watch, put, published } = arrange();
   put("t/a");
   watch.arrived("t/a", "closed");
@@ -43,7 +43,7 @@ test("each state in which a file is left alone is announced once", async () => {
   await waitFor(() => expect(published.toSorted()).toEqual(["t/a", "t/a", "t/b"]));
 });
 
-test("who writes to it ends its rest: it is announced after the next closing, as it is then", async () => {
+test("a write ends a file's rest: it is announced after the next close event, in its state at that time", async () => {
   const { watch, put, published } = arrange();
   put("t/a");
   put("t/b");
@@ -57,7 +57,7 @@ test("who writes to it ends its rest: it is announced after the next closing, as
   expect(journal.get("t/a")?.size).toBe(2);
 });
 
-test("what is written to while it is read is not announced as it was", async () => {
+test("a file that changes while it is being read is not announced in its old state", async () => {
   let reads = 0;
   const { watch, put, published, log } = arrange(
     {},
@@ -65,7 +65,7 @@ test("what is written to while it is read is not announced as it was", async () 
       digest: async (path) => {
         reads += 1;
         if (reads === 1) watch.modified?.(path);
-        return reads === 2 ? { kind: "changed" } : { kind: "whole", md5: "" };
+        return reads === 2 ? { kind: "changed" } : { kind: "complete", md5: "" };
       },
     },
   );
@@ -77,7 +77,7 @@ test("what is written to while it is read is not announced as it was", async () 
   expect(published).toEqual(["t/a"]);
 });
 
-test("names in work and names just made are not announced; one more name of a whole file is", async () => {
+test("unfinished and newly created names are not announced; a hard link to a complete file is", async () => {
   const { watch, put, published } = arrange({ accept: ["\\.xml$"] });
   for (const name of [".a.xml", "a.xml.tmp", "made.xml", "a.txt"]) put(`t/${name}`);
   put("t/linked.xml", 1, 0, 2);
@@ -86,7 +86,7 @@ test("names in work and names just made are not announced; one more name of a wh
   await waitFor(() => expect(published).toEqual(["t/linked.xml"]));
 });
 
-test("without room in the spool everything waits, and goes out when there is some", async () => {
+test("while the spool is full everything waits, and is announced once there is room", async () => {
   let hasRoom = false;
   const sent: number[] = [];
   const { watch, put, log } = arrange(
@@ -107,7 +107,7 @@ test("without room in the spool everything waits, and goes out when there is som
   await waitFor(() => expect(sent).toHaveLength(3));
 });
 
-test("what no format can say is told once, also when the tree is looked through again", async () => {
+test("a file that no format can express is reported once, even if the tree is scanned again", async () => {
   const { watch, put, log, published } = arrange();
   const path = `t/${"x".repeat(250)}/p`;
   put(path, 1, 1000);
@@ -118,7 +118,7 @@ test("what no format can say is told once, also when the tree is looked through 
   expect(published).toEqual([]);
 });
 
-test("beyond arrivalsMax nothing is kept in memory, but the tree is looked through once there is room", async () => {
+test("beyond arrivalsMax arrivals are dropped, and the tree is scanned once there is room", async () => {
   const { watch, put, published, log } = arrange({ arrivalsMax: 2 });
   for (const path of ["t/a", "t/b", "t/c"]) {
     put(path, 1, 1000);
@@ -128,7 +128,7 @@ test("beyond arrivalsMax nothing is kept in memory, but the tree is looked throu
   expect(log).toContain("scanned t: more than 2 arrivals waited, 1 new");
 });
 
-test("what changes on its way to the spool, and whose events a gap swallows, is found by the look after it", async () => {
+test("a file that changes while it is being spooled, and whose events are lost in a gap, is found by the scan after it", async () => {
   const began = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   const publish = () => {
@@ -147,7 +147,7 @@ test("what changes on its way to the spool, and whose events a gap swallows, is 
   expect(journal.get("t/a")?.size).toBe(2);
 });
 
-test("a file that can't be looked at or read is told, others go on, and it is announced when it can be read", async () => {
+test("a file that can't be inspected or read is reported, others continue, and it is announced once it can be read", async () => {
   let isReadable = false;
   const { watch, put, published, log, files } = arrange(
     {},
@@ -157,7 +157,9 @@ test("a file that can't be looked at or read is told, others go on, and it is an
         return files.get(path);
       },
       digest: async (path) =>
-        path === "t/b" && !isReadable ? { kind: "unreadable", error: new Error("EACCES") } : { kind: "whole", md5: "" },
+        path === "t/b" && !isReadable
+          ? { kind: "unreadable", error: new Error("EACCES") }
+          : { kind: "complete", md5: "" },
     },
   );
   for (const path of ["t/closed/a", "t/b", "t/c"]) {
@@ -171,7 +173,7 @@ test("a file that can't be looked at or read is told, others go on, and it is an
   await waitFor(() => expect(published).toEqual(["t/c", "t/b"]));
 });
 
-test("stopping settles what is being read, and takes no more", async () => {
+test("stopping settles the files being read and accepts no more arrivals", async () => {
   const release = Promise.withResolvers<void>();
   const began = Promise.withResolvers<void>();
   const { watcher, watch, put, log } = arrange(

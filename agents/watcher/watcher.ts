@@ -9,50 +9,50 @@ import { isSame } from "./digest.ts";
 import { composeMessages } from "./messages.ts";
 import { Polls, treeOf } from "./polls.ts";
 import { notUtf8, type WatcherPorts } from "./ports.ts";
-import { type Coming, Resting } from "./resting.ts";
+import { type ArrivalKind, Resting } from "./resting.ts";
 import { waitMsOf } from "./settle.ts";
 
 const retryDelayMs = 1_000;
 const unreadableRetryMsMax = 600_000;
-/** A file that takes some tenths of a second to read. Such have a quarter of all places, so that the others don't wait for them. */
+/** A larger file takes tenths of a second to read. Large files get at most a quarter of the slots, so that others don't wait. */
 const largeBytes = 64 * 1024 * 1024;
 const largeShare = 0.25;
 const largeRetryMs = 500;
 
-/** A file being read or on its way to the spool: as what, and whether somebody wrote to it since. */
+/** A file being read or written to the spool: its state, and whether it was written to since. */
 interface Flight {
   readonly facts: FileFacts;
-  stirred: boolean;
+  modified: boolean;
 }
 
 /**
- * Announces each state in which a file in the trees is left alone: with its closing, or from the day it is found, it rests; who writes
- * to it ends its rest; when nothing changed it for long enough it is read, and announced if it is then still what it was. A tree is
- * looked through after every gap in its watch, so nothing depends on having seen every event.
+ * Announces each state in which a file in the trees stays unchanged. A file rests after it is closed or found; a write ends its rest.
+ * Once it has rested long enough it is read, and announced if its state is still the same. A tree is scanned after every gap in its
+ * watch, so it doesn't depend on seeing every event.
  */
 export class Watcher {
   readonly #config: Config;
   readonly #ports: WatcherPorts;
   readonly #wanted: ReturnType<typeof wantedPaths>;
-  readonly #looks: Polls;
+  readonly #polls: Polls;
   readonly #stopping = new AbortController();
   readonly #resting = new Resting();
-  /** Files that have rested, in the order in which they are read. */
-  readonly #queue = new Map<string, Coming>();
+  /** Files that have rested, in reading order. */
+  readonly #queue = new Map<string, ArrivalKind>();
   readonly #inFlight = new Map<string, Flight>();
-  /** Trees whose arrivals were passed over, and since when. */
+  /** Trees with dropped arrivals, and since when. */
   readonly #overflowed = new Map<string, number>();
   #timer: { readonly dueMs: number; readonly handle: NodeJS.Timeout } | undefined;
   #held = false;
   #largeCount = 0;
-  /** Told when nothing is in flight any more. */
+  /** Called when nothing is in flight any more. */
   #onSettled = (): void => {};
 
   constructor(config: Config, ports: WatcherPorts) {
     this.#config = config;
     this.#ports = ports;
     this.#wanted = wantedPaths(config);
-    this.#looks = new Polls({
+    this.#polls = new Polls({
       config,
       ports,
       wanted: this.#wanted,
@@ -62,31 +62,31 @@ export class Watcher {
     });
   }
 
-  /** Files that came and are not announced yet. */
+  /** Arrivals that are not announced yet. */
   get waiting(): number {
     return this.#resting.size + this.#queue.size + this.#inFlight.size;
   }
 
-  /** Before it is watched: what changes from now on is announced, by this process or the next. */
+  /** Call it before the trees are watched: later changes are announced, by this process or the next. */
   begin(): void {
-    this.#looks.begin();
+    this.#polls.begin();
   }
 
-  /** For the watch of one tree, which tells paths from the document root. */
+  /** Handlers for the watch of one tree. Paths are relative to the document root. */
   handlersOf(tree: string): TreeWatchHandlers {
     const { events, now } = this.#ports;
     return {
       arrived: (path, how) => this.#arrived(path, how),
       modified: (path) => this.#modified(path),
-      appeared: (folder) => this.#looks.appeared(folder),
-      gap: (reason) => this.#looks.gap(tree, reason, now()),
+      appeared: (folder) => this.#polls.appeared(folder),
+      gap: (reason) => this.#polls.gap(tree, reason, now()),
       unspeakable: (name) => events.rejected(name, notUtf8),
       trouble: (error) => events.trouble(tree, error),
       recovered: () => events.recovered(tree),
     };
   }
 
-  /** Takes no more; resolves when what is being read is settled, or at the deadline. The rest is found at the next start. */
+  /** Accepts no more arrivals. Resolves when the files being read are settled, or at the deadline. The next start finds the rest. */
   async stop(deadline: AbortSignal): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#timer?.handle);
@@ -94,14 +94,14 @@ export class Watcher {
       this.#onSettled = resolve;
     });
     if (this.#inFlight.size > 0) await Promise.race([settled, aborted(deadline)]);
-    await this.#looks.idle();
+    await this.#polls.idle();
   }
 
-  /** Whether it will be announced as it is now. What changed under way may have lost its events to the gap that is looked through. */
+  /** Whether the current state is about to be announced. A file that changed meanwhile may have lost its events to the gap. */
   #isUnderWay(file: FileFacts & { readonly path: string }): boolean {
     if (this.#resting.has(file.path) || this.#queue.has(file.path)) return true;
     const flight = this.#inFlight.get(file.path);
-    return flight !== undefined && !flight.stirred && isSame(flight.facts, file);
+    return flight !== undefined && !flight.modified && isSame(flight.facts, file);
   }
 
   #arrived(path: string, how: Arrival): void {
@@ -110,13 +110,13 @@ export class Watcher {
     this.#rest(path, how === "closed" ? "closed" : "moved", how === "closed" ? this.#config.settleMs : 0);
   }
 
-  /** A name just made is being written still, unless it is one more name of a file that has another. */
+  /** A newly created name belongs to a file that is still being written, unless it is a hard link to an existing file. */
   #isLink(path: string): boolean {
     const facts = inspectOrLog(path, this.#ports);
     return facts !== undefined && isComplete("created", facts);
   }
 
-  #rest(path: string, coming: Coming, waitMs: number): void {
+  #rest(path: string, how: ArrivalKind, waitMs: number): void {
     if (this.waiting >= this.#config.arrivalsMax && !this.#resting.has(path)) {
       const tree = treeOf(this.#config.trees, path);
       if (!this.#overflowed.has(tree)) this.#overflowed.set(tree, this.#ports.now());
@@ -124,15 +124,15 @@ export class Watcher {
     }
     this.#queue.delete(path);
     const dueMs = performance.now() + waitMs;
-    this.#resting.rest(path, coming, dueMs);
+    this.#resting.rest(path, how, dueMs);
     this.#wakeAt(dueMs);
   }
 
   #modified(path: string): void {
-    this.#resting.stir(path);
+    this.#resting.interrupt(path);
     this.#queue.delete(path);
     const flight = this.#inFlight.get(path);
-    if (flight) flight.stirred = true;
+    if (flight) flight.modified = true;
   }
 
   #wakeAt(dueMs: number): void {
@@ -144,7 +144,7 @@ export class Watcher {
 
   #wake(): void {
     this.#timer = undefined;
-    for (const { path, coming } of this.#resting.take(performance.now())) this.#queue.set(path, coming);
+    for (const { path, how } of this.#resting.takeDue(performance.now())) this.#queue.set(path, how);
     const nextDueMs = this.#resting.nextDueMs;
     if (nextDueMs !== undefined) this.#wakeAt(nextDueMs);
     this.#pump();
@@ -155,17 +155,17 @@ export class Watcher {
     while (!this.#held && this.#inFlight.size < this.#config.inFlightMax) {
       const next = this.#queue.entries().next().value;
       if (!next) break;
-      const [path, coming] = next;
+      const [path, how] = next;
       this.#queue.delete(path);
-      this.#judge(path, coming);
+      this.#judge(path, how);
     }
     if (this.#overflowed.size === 0 || this.waiting > this.#config.arrivalsMax / 2) return;
     const reason = `more than ${this.#config.arrivalsMax} arrivals waited`;
-    for (const [tree, sinceMs] of this.#overflowed) this.#looks.gap(tree, reason, sinceMs);
+    for (const [tree, sinceMs] of this.#overflowed) this.#polls.gap(tree, reason, sinceMs);
     this.#overflowed.clear();
   }
 
-  #judge(path: string, coming: Coming): void {
+  #judge(path: string, how: ArrivalKind): void {
     const facts = inspectOrLog(path, this.#ports);
     if (!facts) {
       this.#ports.events.gone(path);
@@ -175,24 +175,24 @@ export class Watcher {
     const { fileBytesMax } = this.#config;
     if (facts.size > fileBytesMax) {
       this.#ports.journal.add(path, facts);
-      this.#ports.events.rejected(path, `it has ${facts.size} bytes, at most ${fileBytesMax} are announced`);
+      this.#ports.events.rejected(path, `it has ${facts.size} bytes, more than fileBytesMax, ${fileBytesMax}`);
       return;
     }
-    // Changed after it came, or just renamed.
-    const waitMs = waitMsOf(coming, facts, this.#ports.now(), this.#config);
+    // Changed after it arrived, or just renamed.
+    const waitMs = waitMsOf(how, facts, this.#ports.now(), this.#config);
     if (waitMs > 0 || this.#inFlight.has(path)) {
-      this.#rest(path, coming, waitMs > 0 ? waitMs : this.#config.settleMs);
+      this.#rest(path, how, waitMs > 0 ? waitMs : this.#config.settleMs);
       return;
     }
     const isLarge = facts.size > largeBytes;
     if (isLarge && this.#largeCount >= Math.ceil(this.#config.inFlightMax * largeShare)) {
-      this.#rest(path, coming, largeRetryMs);
+      this.#rest(path, how, largeRetryMs);
       return;
     }
-    const flight = { facts, stirred: false };
+    const flight = { facts, modified: false };
     this.#inFlight.set(path, flight);
     this.#largeCount += Number(isLarge);
-    void this.#announce(path, coming, flight).finally(() => {
+    void this.#announce(path, how, flight).finally(() => {
       this.#inFlight.delete(path);
       this.#largeCount -= Number(isLarge);
       if (this.#inFlight.size === 0) this.#onSettled();
@@ -200,22 +200,22 @@ export class Watcher {
     });
   }
 
-  async #announce(path: string, coming: Coming, flight: Flight): Promise<void> {
+  async #announce(path: string, how: ArrivalKind, flight: Flight): Promise<void> {
     const { events, journal, now } = this.#ports;
     const { facts } = flight;
     const digest = await this.#ports.digest(path, facts);
     if (digest.kind === "gone") return events.gone(path);
     if (digest.kind === "unreadable") {
       events.rejected(path, `can't be read: ${digest.error.message}`);
-      // Whoever opens it to us later makes no event: tried again after as long as it has been there, so ever more rarely.
+      // A later change of permissions causes no event. So it is retried after as long as it has been unchanged: ever more rarely.
       const ageMs = Math.max(now() - facts.changedMs, this.#config.settleMs);
-      if (!flight.stirred) this.#rest(path, "found", Math.min(ageMs, unreadableRetryMsMax));
+      if (!flight.modified) this.#rest(path, "found", Math.min(ageMs, unreadableRetryMsMax));
       return;
     }
-    if (digest.kind === "changed" || flight.stirred) {
+    if (digest.kind === "changed" || flight.modified) {
       events.rewritten(path);
-      // Where somebody writes to it, its closing will be told; where another file took its name, that may have been told already.
-      if (!flight.stirred) this.#rest(path, coming, this.#config.settleMs);
+      // A file being written gets a close event. If another file replaced it, that event may already have come.
+      if (!flight.modified) this.#rest(path, how, this.#config.settleMs);
       return;
     }
     const { md5 } = digest;
@@ -228,18 +228,18 @@ export class Watcher {
     try {
       await this.#ports.publish(messages);
     } catch (error) {
-      this.#hold(path, coming, error as Error);
+      this.#hold(path, how, error as Error);
       return;
     }
-    // Also where no message could say it: a look through the tree has nothing new about it.
+    // Also if no format can express it, so that a scan doesn't report it again.
     journal.add(path, facts);
-    if (messages.length > 0) events.announced(path, coming === "found" ? undefined : now() - facts.changedMs);
-    this.#looks.remembered();
+    if (messages.length > 0) events.announced(path, how === "found" ? undefined : now() - facts.changedMs);
+    this.#polls.remembered();
   }
 
-  /** No room for an announcement: everything waits. */
-  #hold(path: string, coming: Coming, error: Error): void {
-    this.#queue.set(path, coming);
+  /** There is no room for an announcement: everything waits. */
+  #hold(path: string, how: ArrivalKind, error: Error): void {
+    this.#queue.set(path, how);
     if (this.#held) return;
     this.#held = true;
     this.#ports.events.waiting(error);
@@ -248,7 +248,7 @@ export class Watcher {
         this.#held = false;
         this.#pump();
       },
-      // Stopping: the file is found at the next start.
+      // Stopping: the next start finds the file.
       () => {},
     );
   }

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type ChannelModel, type ConfirmChannel, connect } from "amqplib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 
 const queue = "q_anonymous.test.radar";
 const topic = "exp.dd.notify.radar.XSS";
@@ -25,7 +26,7 @@ let clients: ChildProcess[] = [];
 let beforeAnswer: (response: ServerResponse) => void | Promise<void> = () => {};
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   server = createServer(async (request, response) => {
     await beforeAnswer(response);
     if (response.writableEnded) return;
@@ -42,7 +43,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await connection?.close();
   server?.close();
-  await broker?.stop();
 });
 
 beforeEach(() => {

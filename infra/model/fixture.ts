@@ -19,10 +19,20 @@ export const fixtureSecrets = {
 /** People of the directory, in stacks that have one. */
 const fixtureDirectory = { michel: "michel-of-the-tests", noc: "noc-of-the-tests", jeanne: "jeanne-of-the-tests" };
 
+/** What committed stack files have below `config`, read once: to read YAML takes longer than most tests that need it. */
+const stackFiles = new Map<string, Record<string, unknown>>();
+
+function readStackFile(stack: string): Record<string, unknown> {
+  const config =
+    stackFiles.get(stack) ??
+    parse(readFileSync(new URL(`../../stacks/Pulumi.${stack}.yaml`, import.meta.url), "utf8")).config;
+  stackFiles.set(stack, config);
+  return structuredClone(config);
+}
+
 /** The `warren:` keys of a committed stack file, with secrets for tests. */
 export function stackValues(stack: string): Record<string, unknown> {
-  const file = parse(readFileSync(new URL(`../../stacks/Pulumi.${stack}.yaml`, import.meta.url), "utf8"));
-  const values = Object.entries(file.config as Record<string, unknown>).map(
+  const values = Object.entries(readStackFile(stack)).map(
     ([key, value]) => [key.replace(/^warren:/, ""), value] as const,
   );
   const hasDirectory = JSON.stringify(Object.fromEntries(values).hosts).includes('"ldap"');

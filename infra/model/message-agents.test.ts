@@ -54,7 +54,7 @@ it.each<[string, Parameters<typeof issuesOf>[0], string]>([
   [
     "a bridge that would hear itself",
     (values) => Object.assign(values.bridges["sr3-posts"].to[0], { exchange: "xpublic", topicPrefix: "v03.again" }),
-    'warren:bridges.sr3-posts.to.0.topicPrefix: would be heard again by the bridge itself: expected a topic outside of v03.#, or another exchange, got "v03.again"',
+    'warren:bridges.sr3-posts.to.0.topicPrefix: the bridge would consume its own announcements: expected a topic outside v03.#, or another exchange, got "v03.again"',
   ],
 ])("is told where and what: %s", (_, change, expected) => {
   expect(issuesOf(change)).toEqual([expected]);

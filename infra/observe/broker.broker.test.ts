@@ -2,7 +2,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { fixtureModel } from "../model/fixture.ts";
 import type { ClusterModel, EnvironmentModel } from "../model/types.ts";
 import { type MemberView, observeBrokers, type Silent } from "./broker.ts";
@@ -15,7 +16,7 @@ let broker: LocalBroker;
 let hung: Server;
 let strange: Server;
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   hung = createServer(() => {}).listen(0, "127.0.0.1");
   strange = createServer((_, response) => response.end("<html>")).listen(0, "127.0.0.1");
 });
@@ -24,7 +25,6 @@ afterAll(async () => {
     server.closeAllConnections();
     server.close();
   }
-  await broker?.stop();
 });
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port;

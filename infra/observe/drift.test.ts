@@ -1,39 +1,14 @@
-import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { answered } from "../commands/fixture.ts";
 import { fixtureModel } from "../model/fixture.ts";
 import type { HostModel } from "../model/types.ts";
 import { hostDrift } from "./drift.ts";
+import { sha256, soundAnswer } from "./fixture.ts";
 import { type Observation, parseObservation } from "./observation.ts";
 import { hostObstacles } from "./obstacles.ts";
 import { observationScript } from "./script.ts";
 
 const bunny1 = fixtureModel().hosts.find((host) => host.name === "bunny1") as HostModel;
-const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
-
-/** The answer of a host that is just as its model. */
-function soundAnswer(host: HostModel): string {
-  const stat = (type: number, bytes: number, { mode, owner, group, path }: HostModel["directories"][number]) =>
-    `${(type | Number.parseInt(mode, 8)).toString(16)} ${owner} ${group} ${bytes} 1 ${path}\t'${path}'`;
-  return [
-    "== stat",
-    ...host.files.map((file) => stat(0o100000, file.content.length, file)),
-    ...host.artifacts.map((artifact) => stat(0o100000, artifact.bytes, artifact)),
-    ...host.directories.map((directory) => stat(0o040000, 4096, directory)),
-    "== sha256",
-    ...host.files.map((file) => `${sha256(file.content)}  ${file.path}`),
-    ...host.artifacts.map((artifact) => `${artifact.installedSha256}  ${artifact.path}`),
-    "== accounts",
-    ...host.accounts.map((account) => `${account.name}:x:101:101::${account.home}:/usr/sbin/nologin`),
-    "== packages",
-    ...host.packages.map((one) => `${one.name} ${one.series?.replace("*", "8-1.1+deb12u1") ?? "2.2"} hold installed`),
-    "== units",
-    ...host.units.flatMap((unit) => [`Id=${unit.name}`, "ActiveState=active", "UnitFileState=enabled", ""]),
-    "== end",
-    "",
-  ].join("\n");
-}
-
 const sound = soundAnswer(bunny1);
 const observed = (answer: string) => parseObservation(answered(answer)) as Observation;
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { hashPassword } from "../model/rabbitmq.ts";
 import type { ClusterModel, HostModel } from "../model/types.ts";
 import type { ClusterObservation, MemberView } from "./broker.ts";
@@ -44,3 +45,28 @@ export function soundCluster(cluster: ClusterModel): ClusterObservation {
 /** For tests: a host of which nothing was found but what its units need to be sound. */
 export const observedUnits = (host: HostModel): Observation["units"] =>
   new Map(host.units.map((unit) => [unit.name, { active: "active", file: "enabled" }]));
+
+export const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** For tests: the answer to `observationScript` of a host that is just as its model, with sections as `answered` reads them. */
+export function soundAnswer(host: HostModel): string {
+  const stat = (type: number, bytes: number, { mode, owner, group, path }: HostModel["directories"][number]) =>
+    `${(type | Number.parseInt(mode, 8)).toString(16)} ${owner} ${group} ${bytes} 1 ${path}\t'${path}'`;
+  return [
+    "== stat",
+    ...host.files.map((file) => stat(0o100000, file.content.length, file)),
+    ...host.artifacts.map((artifact) => stat(0o100000, artifact.bytes, artifact)),
+    ...host.directories.map((directory) => stat(0o040000, 4096, directory)),
+    "== sha256",
+    ...host.files.map((file) => `${sha256(file.content)}  ${file.path}`),
+    ...host.artifacts.map((artifact) => `${artifact.installedSha256}  ${artifact.path}`),
+    "== accounts",
+    ...host.accounts.map((account) => `${account.name}:x:101:101::${account.home}:/usr/sbin/nologin`),
+    "== packages",
+    ...host.packages.map((one) => `${one.name} ${one.series?.replace("*", "8-1.1+deb12u1") ?? "2.2"} hold installed`),
+    "== units",
+    ...host.units.flatMap((unit) => [`Id=${unit.name}`, "ActiveState=active", "UnitFileState=enabled", ""]),
+    "== end",
+    "",
+  ].join("\n");
+}

@@ -41,7 +41,7 @@ function other(script: string): ChildProcess {
   const module = JSON.stringify(join(import.meta.dirname, "stack-lock.ts"));
   const given = `{ stack: "op", verb: "destroy", file: ${JSON.stringify(file)}, say: (text) => console.log("printed " + text) }`;
   const text = `import { acquireStackLock } from ${module}; const request = ${given}; ${script}`;
-  const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", text], {
+  const child = spawn(process.execPath, ["--input-type=module", "-e", text], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   children.push(child);
@@ -153,14 +153,14 @@ describe("a stack's lock", () => {
 
 describe("processes that compete for it", () => {
   it("never hold it two at a time, even if one is killed while holding it", async () => {
-    const rounds = 6;
+    const rounds = 4;
     const inside = JSON.stringify(join(folder, "inside"));
     // Each retries until it has the lock, proves with a file that no other process holds it, and usually dies while holding it.
     const script = (dies: boolean) => `
       import { open, rm } from "node:fs/promises";
       for (;;) {
         const lock = await acquireStackLock(request).catch(() => undefined);
-        if (!lock) { await new Promise((resolve) => setTimeout(resolve, 1)); continue; }
+        if (!lock) { await new Promise((resolve) => setTimeout(resolve, 5)); continue; }
         const handle = await open(${inside}, "wx").catch(() => undefined);
         if (!handle) { console.log("two at a time"); break; }
         await handle.close();

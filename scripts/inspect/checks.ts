@@ -52,7 +52,7 @@ async function answer(options: Options): Promise<string> {
   }
   if (options.list) return options.json ? json(rules.map(plain)) : formatRules(rules, color);
   if (options.stack === undefined) {
-    throw new UserError("checks", "which stack is not said", "add -s STACK; or --list, or --explain RULE");
+    throw new UserError("checks", "no stack given", "add -s STACK; or --list, or --explain RULE");
   }
   const checked = await check(options.stack);
   if (checked.findings.some((finding) => finding.severity === "error")) process.exitCode = errorsFound;

@@ -40,7 +40,7 @@ it("an action that fails frees the lock", async () => {
 it("a process that is killed frees the lock", async () => {
   const module = JSON.stringify(join(import.meta.dirname, "machine-lock.ts"));
   const script = `import { withLock } from ${module}; await withLock("${lockName}", "it", () => { console.log("held"); return new Promise(() => {}); });`;
-  const other = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
+  const other = spawn(process.execPath, ["--input-type=module", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   await once(other.stdout, "data");

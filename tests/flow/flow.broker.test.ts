@@ -1,11 +1,12 @@
 import { rm } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { UserError } from "../../agents/lib/errors.ts";
 import type { Progress } from "../../scripts/traffic/await-arrival.ts";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { firstObservationOf } from "../../scripts/traffic/names.ts";
 import { planProducts } from "../../scripts/traffic/plan.ts";
 import { loadSamples } from "../../scripts/traffic/samples.ts";
+import { sharedBroker } from "../rigs/shared-broker.ts";
 import { type FlowResult, flowPds, flowUrps, runFlow, type Stage } from "./run.ts";
 
 // Real agents and a real broker, killed as by a crash or a power cut. One machine and one broker: this doesn't prove anything about
@@ -17,9 +18,8 @@ const count = 100;
 const stream = { write: () => {} };
 let broker: LocalBroker;
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
 });
-afterAll(() => broker?.stop());
 
 type Disturb = (stage: Pick<Stage, "agents" | "servers">) => Promise<void>;
 

@@ -1,3 +1,5 @@
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+
 export interface FuzzOptions {
   /** The same seed gives the same inputs. */
   readonly seed: number;
@@ -30,4 +32,11 @@ export interface FuzzSubject {
   readonly summary: string;
   /** Sends the inputs and counts what comes out. What it made is gone when it resolves or rejects. */
   run(options: FuzzOptions): Promise<FuzzReport>;
+}
+
+/** One that needs a broker: several of them may share one that is there. */
+export interface BrokerRunner {
+  readonly name: string;
+  readonly summary: string;
+  run(broker: LocalBroker, options: FuzzOptions): Promise<FuzzReport>;
 }

@@ -1,7 +1,55 @@
-import { fileSubjects } from "./files/subjects.ts";
-import { messageSubjects } from "./messages/subjects.ts";
-import type { FuzzSubject } from "./subject.ts";
+import { startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { cleanly } from "../bench/cleanly.ts";
+import { runFiles } from "./files/run.ts";
+import { announcerTree, watcherTree } from "./files/trees.ts";
+import { txqOf } from "./files/txq.ts";
+import { bridgeRunners } from "./messages/bridge.ts";
+import { dispatcherInputRunner } from "./messages/dispatcher.ts";
+import { dispatcherLedgerRunner } from "./messages/dispatcher-ledger.ts";
+import { pullerQueueRunner } from "./messages/puller.ts";
+import { pullerPeersRunner } from "./messages/puller-peers.ts";
+import { queueManagerAnswersRunner } from "./messages/queue-manager.ts";
+import { queueManagerNamesRunner } from "./messages/queue-names.ts";
+import { receiverRunner } from "./messages/receiver.ts";
+import type { BrokerRunner, FuzzSubject } from "./subject.ts";
 import { textSubjects } from "./texts/subjects.ts";
 
+/** Agents that read messages; each run is given a broker. */
+export const messageRunners: readonly BrokerRunner[] = [
+  ...[dispatcherInputRunner, dispatcherLedgerRunner, pullerQueueRunner, pullerPeersRunner, receiverRunner],
+  ...[...bridgeRunners, queueManagerAnswersRunner, queueManagerNamesRunner],
+];
+
+/** Agents that read files. */
+export const fileRunners: readonly BrokerRunner[] = [announcerTree, watcherTree, txqOf("amqp")].map((reader) => ({
+  ...reader,
+  run: (broker, options) => runFiles(reader, broker, options),
+}));
+
+/** Those that need no broker. */
+export const deliverySubjects: readonly FuzzSubject[] = [txqOf("sftp"), txqOf("ftp")].map((reader) => ({
+  ...reader,
+  run: (options) => runFiles(reader, undefined, options),
+}));
+
+/** The same with a broker of its own. */
+function withOwnBroker({ name, summary, run }: BrokerRunner): FuzzSubject {
+  return {
+    name,
+    summary,
+    run: (options) =>
+      cleanly(options.signal, async (cleanup) => {
+        const broker = await startLocalBroker();
+        cleanup.add(() => broker.stop());
+        options.signal.throwIfAborted();
+        return run(broker, options);
+      }),
+  };
+}
+
 /** Everything that can be fuzzed, in the order in which a run of all takes them. */
-export const fuzzSubjects: readonly FuzzSubject[] = [...messageSubjects, ...fileSubjects, ...textSubjects];
+export const fuzzSubjects: readonly FuzzSubject[] = [
+  ...[...messageRunners, ...fileRunners].map(withOwnBroker),
+  ...deliverySubjects,
+  ...textSubjects,
+];

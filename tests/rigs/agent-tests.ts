@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import { afterEach, beforeAll, beforeEach } from "vitest";
 import { type BrokerSession, openBrokerSession } from "../../agents/lib/broker-session.ts";
 import { brokerConfig } from "../../agents/lib/config.ts";
 import type { Topology } from "../../agents/lib/topology.ts";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "./shared-broker.ts";
 import { TestedAgent, type TestedAgentOptions } from "./tested-agent.ts";
 
 /** For a file of tests of one agent: a broker for all tests, and a folder, processes and a connection for each. */
@@ -70,9 +71,8 @@ export class AgentTests {
 export function useAgentTests(agent: string): AgentTests {
   const tests = new AgentTests(agent);
   beforeAll(async () => {
-    tests.broker = await startLocalBroker();
+    tests.broker = await sharedBroker();
   });
-  afterAll(() => tests.broker?.stop());
   beforeEach(() => tests.begin());
   afterEach(() => tests.end());
   return tests;

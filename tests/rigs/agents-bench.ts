@@ -10,7 +10,7 @@ import { consume } from "../../agents/lib/consumer.ts";
 import { healthSchema } from "../../agents/lib/health.ts";
 import type { Message } from "../../agents/lib/subscription.ts";
 import { deadLetterTopology, joinTopologies } from "../../agents/lib/topology.ts";
-import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { AgentProcess, type AgentSpec } from "./agent-process.ts";
 import { Cleanup } from "./cleanup.ts";
 import { RadarServer } from "./radar-server.ts";
@@ -45,10 +45,6 @@ export class Bench {
     this.#broker = broker;
     this.#prefix = `cmc.t${count}`;
     writeFileSync(join(this.#folder, "password"), broker.adminPassword);
-  }
-
-  static startBroker(): Promise<LocalBroker> {
-    return startLocalBroker();
   }
 
   /** Starts the servers, and declares the pull queue as a dispatcher does. */

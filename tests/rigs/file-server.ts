@@ -141,7 +141,12 @@ export class FileServer {
     for (const name of ["data", "empty", "pam.d"]) mkdirSync(file(name), { mode: 0o755 });
     for (const name of [".", "data"]) chownSync(file(name), name === "." ? 0 : user.uid, name === "." ? 0 : user.uid);
     execFileSync("chmod", ["755", this.#folder]);
-    const pam = ["auth required pam_unix.so", "account required pam_unix.so", "session required pam_permit.so", ""];
+    const pam = [
+      "auth required pam_unix.so nodelay",
+      "account required pam_unix.so",
+      "session required pam_permit.so",
+      "",
+    ];
     writeFileSync(file("pam.d/vsftpd"), pam.join("\n"));
     for (const name of ["host", "user"]) makeKey(file(name));
     writeFileSync(file("config"), `${this.#config().join("\n")}\n`, { mode: 0o600 });
@@ -161,7 +166,7 @@ export class FileServer {
       ...["listen=YES", `listen_port=${this.port}`, "listen_address=127.0.0.1", "background=NO"],
       ...["anonymous_enable=NO", "local_enable=YES", "write_enable=YES", "local_umask=022", "pam_service_name=vsftpd"],
       ...[`secure_chroot_dir=${file("empty")}`, "seccomp_sandbox=NO", "isolate=NO", "isolate_network=NO"],
-      ...["xferlog_enable=NO", "connect_from_port_20=NO", ...more],
+      ...["xferlog_enable=NO", "delay_failed_login=0", "connect_from_port_20=NO", ...more],
     ];
   }
 

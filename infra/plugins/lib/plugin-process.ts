@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -36,11 +36,27 @@ export interface StartOptions {
   readonly cwd?: string;
 }
 
+/** Of each main.ts, made once a process. */
+const bundles = new Map<string, Promise<Buffer>>();
+
+async function bundleOf(entry: string): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), "warren-bundle-"));
+  try {
+    const file = join(folder, "plugin.cjs");
+    await bundlePlugin(entry, file);
+    return await readFile(file);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 /** Bundles and starts the plugin of this main.ts, with a stand-in for the engine's log. */
 export async function startPlugin(entry: string, options: StartOptions = {}): Promise<PluginProcess> {
   const folder = await mkdtemp(join(tmpdir(), "warren-plugin-"));
   const bundle = join(folder, `${basename(dirname(entry))}.cjs`);
-  await bundlePlugin(entry, bundle);
+  const made = bundles.get(entry) ?? bundleOf(entry);
+  bundles.set(entry, made);
+  await writeFile(bundle, await made);
   const engine = await startEngine();
   const startedAt = performance.now();
   const child = spawn(process.execPath, [bundle, "-v=1", engine.address], {

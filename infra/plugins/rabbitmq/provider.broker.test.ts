@@ -1,5 +1,9 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { pipeline } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../../tests/rigs/shared-broker.ts";
 import { startProvider } from "../lib/provider-client.ts";
 import { secret, unknown } from "../lib/values.ts";
 import { type Conformance, main, startConformance } from "./conformance.ts";
@@ -11,12 +15,11 @@ describe("the provider", () => {
   let broker: LocalBroker;
   let rabbit: Conformance;
   beforeAll(async () => {
-    broker = await startLocalBroker();
+    broker = await sharedBroker();
     rabbit = await startConformance(broker);
   });
   afterAll(async () => {
     await rabbit?.stop();
-    await broker?.stop();
   });
   const login = () => ({
     endpoint: broker.managementUrl,
@@ -25,10 +28,25 @@ describe("the provider", () => {
   });
 
   it("waits for a broker that is away for a moment", async () => {
-    await broker.kill();
-    const made = rabbit.make(vhost, { name: "patient" });
-    await broker.start();
-    expect((await made).id).toBe("patient");
+    let refusals = 3;
+    const door = createServer((socket) => {
+      if (refusals-- > 0) return socket.destroy();
+      pipeline(socket, connect(Number(new URL(broker.managementUrl).port), "127.0.0.1"), socket, () => {});
+    }).listen(0, "127.0.0.1");
+    await once(door, "listening");
+    const { port } = door.address() as AddressInfo;
+    const waiting = await startConformance({
+      managementUrl: `http://127.0.0.1:${port}`,
+      adminUser: broker.adminUser,
+      adminPassword: broker.adminPassword,
+    });
+    try {
+      expect((await waiting.make(vhost, { name: "patient" })).id).toBe("patient");
+      expect(refusals).toBeLessThan(0);
+    } finally {
+      await waiting.stop();
+      door.close();
+    }
   });
 
   it("is previewed with an address that is not known yet, and says so where it must ask", async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../../tests/rigs/shared-broker.ts";
 import { type Conformance, startConformance } from "./conformance.ts";
 
 const policy = "rabbitmq:index/policy:Policy";
@@ -11,12 +12,11 @@ const binding = "rabbitmq:index/binding:Binding";
 let broker: LocalBroker;
 let rabbit: Conformance;
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   rabbit = await startConformance(broker);
 });
 afterAll(async () => {
   await rabbit?.stop();
-  await broker?.stop();
 });
 
 describe.each([

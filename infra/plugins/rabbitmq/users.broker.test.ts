@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../../../tests/rigs/shared-broker.ts";
 import { isSecret, reveal, secret } from "../lib/values.ts";
 import { type Conformance, inClear, startConformance } from "./conformance.ts";
 
@@ -12,12 +13,11 @@ const password = "correct-horse-battery";
 let broker: LocalBroker;
 let rabbit: Conformance;
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   rabbit = await startConformance(broker);
 });
 afterAll(async () => {
   await rabbit?.stop();
-  await broker?.stop();
 });
 
 describe("VHost", () => {

@@ -7,10 +7,11 @@ import { deadLetterExchange, deadLetterQueue } from "../../../agents/lib/topolog
 import { clusterModels } from "../../../infra/model/cluster.ts";
 import { fixtureConfig } from "../../../infra/model/fixture.ts";
 import { managementOf } from "../../../infra/observe/management.ts";
+import { sharedBroker } from "../../../tests/rigs/shared-broker.ts";
 import { readLog } from "../../engine/stack-log.ts";
 import { headQuestion } from "../../inspect/snapshot/ask-broker.ts";
 import { parseHead } from "../../inspect/snapshot/queue-head.ts";
-import { type LocalBroker, startLocalBroker } from "../../traffic/local-broker.ts";
+import type { LocalBroker } from "../../traffic/local-broker.ts";
 import { DeadQueue } from "./dead-queue.ts";
 import { type Doing, planSettle, settleAll } from "./do.ts";
 import type { Selection } from "./select.ts";
@@ -31,11 +32,10 @@ let channel: ConfirmChannel;
 let queue: DeadQueue;
 
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
   folder = await mkdtemp(join(tmpdir(), "warren-dead-letters-"));
 });
 afterAll(async () => {
-  await broker?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 /** The test's own connection. */

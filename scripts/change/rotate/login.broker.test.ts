@@ -1,6 +1,7 @@
 import { connect } from "amqplib";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { type LocalBroker, startLocalBroker } from "../../traffic/local-broker.ts";
+import { beforeAll, expect, it } from "vitest";
+import { sharedBroker } from "../../../tests/rigs/shared-broker.ts";
+import type { LocalBroker } from "../../traffic/local-broker.ts";
 import { logIn } from "./amqp-login.ts";
 import { namesOf } from "./login.ts";
 
@@ -8,9 +9,8 @@ import { namesOf } from "./login.ts";
 
 let broker: LocalBroker;
 beforeAll(async () => {
-  broker = await startLocalBroker();
+  broker = await sharedBroker();
 });
-afterAll(() => broker?.stop());
 
 const api = (path: string, body?: object) =>
   fetch(`${broker.managementUrl}/api/${path}`, {

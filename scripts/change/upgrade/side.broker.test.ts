@@ -3,6 +3,7 @@ import { type ChannelModel, connect } from "amqplib";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { clusterModels } from "../../../infra/model/cluster.ts";
 import { fixtureConfig } from "../../../infra/model/fixture.ts";
+import { sharedBroker } from "../../../tests/rigs/shared-broker.ts";
 import { type LocalBroker, startLocalBroker } from "../../traffic/local-broker.ts";
 import { ledgerCarrier } from "./carrier.ts";
 import { drain } from "./drain.ts";
@@ -21,10 +22,7 @@ let connections: ChannelModel[];
 let [from, to] = [undefined, undefined] as unknown as [Side, Side];
 
 beforeAll(async () => {
-  brokers = await Promise.all([
-    startLocalBroker(),
-    startLocalBroker({ plugins: ["rabbitmq_shovel"], ...(process.env.UL ? { logFile: "/dev/shm/U/heron.log" } : {}) }),
-  ]);
+  brokers = await Promise.all([sharedBroker(), startLocalBroker({ plugins: ["rabbitmq_shovel"] })]);
   connections = await Promise.all(brokers.map(({ url }) => connect(url)));
   const sideAt = (index: number): Side => {
     const { managementUrl, url, adminUser, adminPassword } = brokers[index] as LocalBroker;
@@ -60,7 +58,7 @@ afterAll(async () => {
   from.close();
   to.close();
   await Promise.all(connections.map((connection) => connection.close()));
-  await Promise.all(brokers.map((broker) => broker.stop()));
+  await brokers[1]?.stop();
 });
 
 async function publish(topics: readonly string[]): Promise<void> {

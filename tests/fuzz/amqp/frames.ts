@@ -1,58 +1,53 @@
-import { uint32 } from "./fields.ts";
+import { encodeTable, shortString, type Table, uint32, uint64 } from "./fields.ts";
 
-/** Numbers of class and method as one. */
-const method = (classId: number, methodId: number) => classId * 0x1_0000 + methodId;
-export const methods = {
-  close: method(10, 50),
-  channelClose: method(20, 40),
-  return: method(60, 50),
-  deliver: method(60, 60),
-  ack: method(60, 80),
-  nack: method(60, 120),
-} as const;
+/** One message as it is published. */
+export interface RawMessage {
+  readonly exchange: string;
+  readonly routingKey: Buffer;
+  readonly properties: Properties;
+  readonly body: Buffer;
+}
 
-const frameEnd = 0xce;
+const classBasic = 60;
+/** In the order in which AMQP writes them; their flags begin with the highest bit. */
+const order = [
+  ...(["contentType", "contentEncoding", "headers", "deliveryMode", "priority", "correlationId", "replyTo"] as const),
+  ...(["expiration", "messageId", "timestamp", "type", "userId", "appId"] as const),
+];
+
+/** The properties of one message, in bytes where peers may write any. */
+export type Properties = Readonly<Partial<Record<(typeof order)[number], Buffer | number | bigint | Table>>>;
+
 const frameOverheadBytes = 8;
 export const frameMax = 131_072;
 /** Header frames can't be split: this much fits into one. */
-export const headerFrameBytesMax = frameMax - frameOverheadBytes;
+export const framePayloadMax = frameMax - frameOverheadBytes;
 
-/** Cuts what comes by a socket into frames. */
-export class FrameReader {
-  readonly #onFrame: (type: number, payload: Buffer) => void;
-  #unread: Buffer = Buffer.alloc(0);
-
-  constructor(onFrame: (type: number, payload: Buffer) => void) {
-    this.#onFrame = onFrame;
+/** The payload of a content header frame. */
+export function encodeContentHeader(properties: Properties, bodyBytes: number): Buffer {
+  let flags = 0;
+  const parts: Buffer[] = [];
+  for (const [at, name] of order.entries()) {
+    const value = properties[name];
+    if (value === undefined) continue;
+    flags |= 1 << (15 - at);
+    if (Buffer.isBuffer(value)) parts.push(shortString(value));
+    else if (typeof value === "bigint") parts.push(uint64(value));
+    else if (typeof value === "number") parts.push(Buffer.from([value & 0xff]));
+    else parts.push(encodeTable(value));
   }
-
-  read(data: Buffer): void {
-    this.#unread = this.#unread.length === 0 ? data : Buffer.concat([this.#unread, data]);
-    let at = 0;
-    while (this.#unread.length - at >= frameOverheadBytes) {
-      const size = this.#unread.readUInt32BE(at + 3);
-      if (this.#unread.length - at < size + frameOverheadBytes) break;
-      this.#onFrame(this.#unread.readUInt8(at), this.#unread.subarray(at + 7, at + 7 + size));
-      at += size + frameOverheadBytes;
-    }
-    this.#unread = this.#unread.subarray(at);
-  }
+  const start = Buffer.alloc(14);
+  start.writeUInt16BE(classBasic, 0);
+  start.writeBigUInt64BE(BigInt(bodyBytes), 4);
+  start.writeUInt16BE(flags, 12);
+  return Buffer.concat([start, ...parts]);
 }
 
-export const zero2 = Buffer.from([0, 0]);
-
-export function methodFrame(onChannel: number, classId: number, methodId: number, ...args: readonly Buffer[]): Buffer {
-  return frame(1, onChannel, Buffer.concat([uint32(method(classId, methodId)), ...args]));
+export function method(channel: number, classId: number, methodId: number, ...args: readonly Buffer[]): Buffer {
+  return frame(1, channel, Buffer.concat([uint32(classId * 0x1_0000 + methodId), ...args]));
 }
 
-export function frame(type: number, onChannel: number, payload: Buffer): Buffer {
-  const start = Buffer.alloc(7);
-  start.writeUInt8(type, 0);
-  start.writeUInt16BE(onChannel, 1);
-  start.writeUInt32BE(payload.length, 3);
-  return Buffer.concat([start, payload, Buffer.from([frameEnd])]);
-}
-
-export function readShort(payload: Buffer, at: number): Buffer {
-  return payload.subarray(at + 1, at + 1 + payload.readUInt8(at));
+export function frame(type: number, channel: number, payload: Buffer): Buffer {
+  const start = Buffer.from([type, channel >> 8, channel & 0xff]);
+  return Buffer.concat([start, uint32(payload.length), payload, Buffer.from([0xce])]);
 }

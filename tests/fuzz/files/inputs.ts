@@ -1,11 +1,12 @@
-import { chownSync, lchownSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { chownSync, lchownSync, readdirSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { replayCommand } from "../report.ts";
+import fc from "fast-check";
 import { draw, indicesOf, isValidTurn } from "../seeds.ts";
 import type { FuzzOptions } from "../subject.ts";
-import { hostileEntry, nameOf } from "./entries.ts";
-import { type Made, makeEntry, type Surroundings } from "./make-entry.ts";
+import { oddPieces, weighted } from "../values/texts.ts";
+import { changing, files, never, type Place } from "./kinds.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** One input as it was made. */
 export interface Input {
@@ -14,60 +15,95 @@ export interface Input {
   readonly isValid: boolean;
   /** Below the root, with replacement characters where it is not UTF-8. */
   readonly path: string;
-  readonly name: Buffer;
+  readonly name: string;
   readonly content: Buffer;
-  readonly made: Made;
+  /** Seen under its name at the very end: `file`, it is one and stays as it is. */
+  readonly made: "file" | "changing" | "never";
 }
 
-export interface InputRules {
-  readonly subject: string;
+export interface Folders {
   readonly root: string;
+  /** Below it. */
   readonly folders: readonly string[];
   readonly around: Surroundings;
-  /** Of a valid file. */
-  validName(index: number): string;
 }
 
 const inputsPerTurn = 20;
+const nameBytesMax = 255;
+/** The input's number is in its content: it is told from all others by that. */
+const contentBytesMin = 32;
 
-/** Makes all inputs of a run, one after the other; the agent reads meanwhile. */
-export async function makeInputs(rules: InputRules, options: FuzzOptions): Promise<Input[]> {
+const piece = weighted<Buffer>(
+  [4, fc.stringMatching(/^[a-zA-Z0-9_.:~-]{1,12}$/).map((text) => Buffer.from(text))],
+  [3, fc.constantFrom(...oddPieces).map((text) => Buffer.from(text))],
+  [2, fc.integer({ min: 1, max: 0x1f }).map((code) => Buffer.from([code]))],
+  [1, fc.uint8Array({ minLength: 1, maxLength: 6 }).map((bytes) => Buffer.from(bytes))],
+  [1, fc.constantFrom("a", "é", "%", " ", "\u0001").map((sign) => Buffer.from(sign.repeat(nameBytesMax)))],
+);
+
+/** Before 1970, at the ends of what 32 bits count, and in years of more than four digits. */
+const times = [-62_135_596_800, -1, 0, 1, 2 ** 31, 2 ** 32, 6.3e9, 2.5e11, 9.5e12];
+const kinds = { ...files, ...changing, ...never };
+const hostile = fc.record({
+  pieces: fc.array(piece, { minLength: 1, maxLength: 4 }),
+  kind: fc.constantFrom("file", "file", "file", ...Object.keys(kinds)),
+  sizeBytes: fc.oneof(fc.integer({ min: contentBytesMin, max: 3000 }), fc.constantFrom(65_536, 65_537, 200_000)),
+  modifiedSeconds: fc.option(fc.constantFrom(...times), { nil: undefined, freq: 4 }),
+  folderAt: fc.nat(1000),
+});
+
+/** A name that a folder takes, with the input's number in it: hardly ever that of another one. */
+function nameOf([first = Buffer.alloc(0), ...rest]: readonly Buffer[], index: number): Buffer {
+  const number = Buffer.from(`${index}`);
+  const joined = Buffer.concat([first.subarray(0, nameBytesMax - number.length), number, ...rest]);
+  return Buffer.from(joined.filter((byte) => byte !== 0 && byte !== 0x2f)).subarray(0, nameBytesMax);
+}
+
+/** Makes all inputs of a run, one after the other, and a valid one behind them; the agent reads meanwhile. */
+export async function makeInputs(into: Folders, options: FuzzOptions): Promise<Input[]> {
   const inputs: Input[] = [];
   for (const index of indicesOf(options)) {
-    inputs.push(isValidTurn(index) ? putValid(rules, index) : putHostile(rules, options.seed, index));
+    inputs.push(isValidTurn(index) ? putValid(into, index) : putHostile(into, options.seed, index));
     if (inputs.length % inputsPerTurn !== 0) continue;
     options.progress(inputs.length);
     options.signal.throwIfAborted();
     await turn();
   }
+  inputs.push(putValid(into, options.count * 50));
   return inputs;
 }
 
 /** As whoever puts files there: written under a name with a dot, then renamed. */
-export function putValid({ root, folders, validName, around: { owner } }: InputRules, index: number): Input {
+function putValid({ root, folders, around: { owner } }: Folders, index: number): Input {
   const folder = folders[index % folders.length] ?? "";
-  const name = validName(index);
+  const name = `valid-${index}:URP:XSS:RADAR:GIF::20130606144709`;
   const content = Buffer.from(`valid ${index} `.repeat(20 + (index % 50)));
   const at = join(root, folder, `.${name}`);
   writeFileSync(at, content);
   chownSync(at, owner.uid, owner.gid);
   renameSync(at, join(root, folder, name));
-  const path = `${folder}/${name}`;
-  return { index, what: "valid", isValid: true, path, name: Buffer.from(name), content, made: "file" };
+  return { index, what: "valid", isValid: true, path: `${folder}/${name}`, name, content, made: "file" };
 }
 
-function putHostile({ root, folders, around }: InputRules, seed: number, index: number): Input {
-  const { pieces, ...drawn } = draw(hostileEntry(folders.length), seed, index);
-  const name = nameOf(pieces, index);
-  const entry = { ...drawn, name };
-  const folder = folders[entry.folder] ?? "";
-  const content = Buffer.alloc(entry.sizeBytes, `input ${index} `);
-  const what = `${entry.kind} ${JSON.stringify(name.toString())}`;
-  const input = { index, what, isValid: false, path: `${folder}/${name}`, name, content };
+function putHostile({ root, folders, around }: Folders, seed: number, index: number): Input {
+  const { pieces, kind, sizeBytes, modifiedSeconds, folderAt } = draw(hostile, seed, index);
+  const bytes = nameOf(pieces, index);
+  const name = bytes.toString();
+  const below = folders[folderAt % folders.length] ?? "";
+  const folder = join(root, below);
+  const place: Place = {
+    folder,
+    path: Buffer.concat([Buffer.from(`${folder}/`), bytes]),
+    content: Buffer.alloc(sizeBytes, `input ${index} `),
+    around,
+  };
+  const what = `${kind} ${JSON.stringify(name)}`;
+  const input = { index, what, isValid: false, path: `${below}/${name}`, name, content: place.content };
   try {
-    const made = makeEntry(join(root, folder), entry, content, around);
-    own(Buffer.concat([Buffer.from(`${join(root, folder)}/`), name]), around.owner);
-    return { ...input, made };
+    kinds[kind]?.(place);
+    if (kind === "file" && modifiedSeconds !== undefined) setTime(place.path, modifiedSeconds);
+    own(place);
+    return { ...input, made: kind in files ? "file" : kind in never ? "never" : "changing" };
   } catch (error) {
     // Two inputs of one name, or the agent has taken it away meanwhile: as it is then.
     const { code = "" } = error as NodeJS.ErrnoException;
@@ -76,17 +112,19 @@ function putHostile({ root, folders, around }: InputRules, seed: number, index: 
   }
 }
 
-function own(path: Buffer, { uid, gid }: Surroundings["owner"]): void {
+/** Node takes numbers below zero for none, and dates end before some of these. */
+function setTime(path: Buffer, seconds: number): void {
+  const time = seconds < 0 ? new Date(seconds * 1000) : seconds;
+  utimesSync(path, time, time);
+}
+
+function own({ path, around: { owner } }: Place): void {
   try {
-    lchownSync(path, uid, gid);
+    lchownSync(path, owner.uid, owner.gid);
     for (const name of readdirSync(path, { encoding: "buffer" })) {
-      lchownSync(Buffer.concat([path, Buffer.from("/"), name]), uid, gid);
+      lchownSync(Buffer.concat([path, Buffer.from("/"), name]), owner.uid, owner.gid);
     }
   } catch {
     // Gone by now, or no folder.
   }
 }
-
-/** For findings. */
-export const describe = (subject: string, seed: number, { index, what }: Input): string =>
-  `${what}; ${replayCommand(subject, seed, index)}`;

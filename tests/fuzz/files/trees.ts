@@ -1,171 +1,99 @@
 import { createHash } from "node:crypto";
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ReceivedMessage } from "../../../agents/lib/announcement.ts";
 import { codecV00 } from "../../../agents/lib/codec-v00.ts";
 import { codecV02 } from "../../../agents/lib/codec-v02.ts";
-import type { LocalBroker } from "../../../scripts/traffic/local-broker.ts";
-import { validCount } from "../seeds.ts";
-import type { FuzzOptions, FuzzReport } from "../subject.ts";
-import { describe, type Input, makeInputs, putValid } from "./inputs.ts";
-import { FileRig, type Heard, secretBytes } from "./rig.ts";
+import type { Rig } from "../rig.ts";
+import type { Input } from "./inputs.ts";
+import { type FileReader, isInWork, type Outcome } from "./run.ts";
+import { secret } from "./surroundings.ts";
 
-/** An agent that announces a tree of files. */
-export interface TreeAgent {
-  readonly name: string;
-  readonly summary: string;
-  /** A path below the folder `root` of the rig that is its tree. */
-  readonly tree: string;
-  /** How large sparse files are: an agent that reads them reads so much. */
-  readonly largeBytes: number;
-  config(rig: FileRig): object;
-  /** Path below the tree, size and md5 of the content where it says so. Undefined where it is none. */
-  parse(message: Heard): Announced | undefined;
-}
-
-export interface Announced {
+/** What was announced of a file. */
+interface Announced {
+  /** Below the tree. */
   readonly path: string;
   readonly sizeBytes: number;
+  /** Of the content, where the agent reads it. */
   readonly md5?: string;
 }
 
-const exchange = (agent: string) => `fuzz.${agent}`;
+const exchange = "fuzz.trees";
+const folders = ["a", "a/b", "RADAR", "é è"];
 const md5 = (content: Buffer) => createHash("md5").update(content).digest("hex");
+const settling = { settleMs: 50, emptySettleMs: 100 };
 
-export const announcerTree: TreeAgent = {
+export const announcerTree: FileReader = {
   name: "announcer",
   summary: "hostile files in the tree of products",
-  tree: "root",
+  root: ["root"],
+  folders,
   // It asks for the size alone.
   largeBytes: 8 * 1024 ** 4,
-  config: (rig) => ({
-    ...{ broker: rig.brokerSettings, exchange: exchange("announcer"), rootDirectory: join(rig.folder, "root") },
-    ...{ baseUrl: "http://urp-1/", settleMs: 50, emptySettleMs: 100 },
-  }),
-  parse({ body, headers }) {
-    const read = codecV00.parse({ body, headers });
-    if (!read.ok) return undefined;
-    const { relPath, sizeBytes = -1 } = read.value;
-    return { path: relPath.slice("db/".length), sizeBytes };
+  async start(rig, root) {
+    const outcome = await hear(rig, root, "", (message) => {
+      const read = codecV00.parse(message);
+      return read.ok && { path: read.value.relPath.slice("db/".length), sizeBytes: read.value.sizeBytes ?? -1 };
+    });
+    const { brokerSettings: broker } = rig;
+    await rig.start("announcer", { broker, exchange, rootDirectory: root, baseUrl: "http://urp-1/", ...settling });
+    return outcome;
   },
 };
 
-export const watcherTree: TreeAgent = {
+export const watcherTree: FileReader = {
   name: "watcher",
   summary: "hostile files in a watched tree",
-  tree: "root/tree",
+  root: ["root", "tree"],
+  folders,
   largeBytes: 128 * 1024 ** 2,
-  config: (rig) => ({
-    ...{ broker: rig.brokerSettings, exchange: exchange("watcher"), rootDirectory: join(rig.folder, "root") },
-    ...{
-      trees: ["tree"],
-      baseUrl: "http://dd1/",
-      formats: ["v02"],
-      settleMs: 50,
-      emptySettleMs: 100,
-      foundSettleMs: 100,
-    },
-  }),
-  parse({ body, headers }) {
-    const read = codecV02.parse({ body, headers });
-    if (!read.ok) return undefined;
-    const { relPath, sizeBytes = -1, sum } = read.value;
-    return { path: relPath.slice("tree/".length), sizeBytes, md5: sum?.value ?? "" };
+  async start(rig, root) {
+    const outcome = await hear(rig, root, "tree/", (message) => {
+      const read = codecV02.parse(message);
+      if (!read.ok) return false;
+      const { relPath, sizeBytes = -1, sum } = read.value;
+      return { path: relPath.slice("tree/".length), sizeBytes, md5: sum?.value ?? "" };
+    });
+    await rig.start("watcher", {
+      ...{ broker: rig.brokerSettings, exchange, rootDirectory: join(root, ".."), trees: ["tree"] },
+      ...{ baseUrl: "http://dd1/", formats: ["v02"], ...settling, foundSettleMs: 100 },
+    });
+    return outcome;
   },
 };
 
-/** Makes hostile files in an agent's tree, and judges what it says of them. */
-export async function runTree(agent: TreeAgent, broker: LocalBroker, options: FuzzOptions): Promise<FuzzReport> {
-  const beganMs = performance.now();
-  const rig = new FileRig(agent.name, broker, agent.largeBytes);
-  try {
-    const root = rig.makeFolder(...agent.tree.split("/"));
-    const folders = ["a", "a/b", "RADAR", "é è"].map((name) => {
-      rig.makeFolder(...agent.tree.split("/"), ...name.split("/"));
-      writeFileSync(join(root, name, rig.around.nameInUse), "in use");
-      return name;
-    });
-    const heard = new Map<string, Announced[]>();
-    const findings: string[] = [];
-    await rig.hear(exchange(agent.name), (message) => {
-      const announced = agent.parse(message);
-      if (!announced) findings.push(`sends what nobody can read: ${JSON.stringify(message.body.toString())}`);
-      else heard.set(announced.path, [...(heard.get(announced.path) ?? []), announced]);
-    });
-    rig.flip(root);
-    await rig.start(agent.name, agent.config(rig));
-    const rules = {
-      ...{ subject: agent.name, root, folders, around: rig.around },
-      validName: (index: number) => `valid-${index}:URP:XSS:RADAR:GIF::20130606144709`,
-    };
-    const inputs = await makeInputs(rules, options);
-    // After all of them one more: what came before is behind it.
-    inputs.push(putValid(rules, options.count * 50));
-    const refusals = new Refusals(rig, root, agent.tree);
-    const isSettled = (input: Input) => isHeard(heard, input) || refusals.has(input);
-    await rig.until(() => inputs.every((input) => input.made !== "file" || isSettled(input)), options.signal);
-    if (rig.endFault !== undefined) findings.push(`${rig.endFault} (seed ${options.seed})`);
-    for (const input of inputs) {
-      const fault = faultOf(refusals, heard, input);
-      if (fault !== undefined) findings.push(`${fault}: ${describe(agent.name, options.seed, input)}`);
-    }
-    for (const { path, sizeBytes, md5: sum } of [...heard.values()].flat()) {
-      if (sizeBytes !== secretBytes && sum !== md5(Buffer.alloc(secretBytes, "secret "))) continue;
-      findings.push(`announces a file outside its tree as ${JSON.stringify(path)} (seed ${options.seed})`);
-    }
-    const { seed, count, only } = options;
-    return {
-      ...{ subject: agent.name, seed, count: only === undefined ? count : 1, valid: validCount(options) },
-      cameOut: inputs.filter((input) => isHeard(heard, input)).length - 1,
-      refused: inputs.filter((input) => !isHeard(heard, input) && refusals.has(input)).length,
-      seconds: (performance.now() - beganMs) / 1000,
-      findings,
-    };
-  } finally {
-    await rig.cleanup.run();
-  }
-}
-
-const isHeard = (heard: ReadonlyMap<string, readonly Announced[]>, { path, content }: Input): boolean =>
-  heard.get(path)?.some(({ sizeBytes }) => sizeBytes === content.length) ?? false;
-
-/** Paths that the agent's log has a reason for, below its tree; told with and without what is above. */
-class Refusals {
-  readonly #rig: FileRig;
-  readonly #above: readonly string[];
-  readonly #paths = new Set<string>();
-  #read = 0;
-
-  constructor(rig: FileRig, root: string, tree: string) {
-    this.#rig = rig;
-    this.#above = [`${root}/`, `${tree.split("/").at(-1)}/`];
-  }
-
-  /** Names in work are passed over, as the config says; all else is in the log. */
-  has({ name, path }: Input): boolean {
-    const text = name.toString();
-    if (text.startsWith(".") || text.endsWith(".tmp")) return true;
-    for (const { path: told } of this.#rig.agent.lines.slice(this.#read)) {
-      this.#read += 1;
-      if (typeof told !== "string") continue;
-      const above = this.#above.find((folder) => told.startsWith(folder)) ?? "";
-      this.#paths.add(told.slice(above.length));
-    }
-    return this.#paths.has(path);
-  }
-}
-
-function faultOf(
-  refusals: Refusals,
-  heard: ReadonlyMap<string, readonly Announced[]>,
-  input: Input,
-): string | undefined {
-  const found = heard.get(input.path) ?? [];
-  if (input.made === "never") return found.length > 0 ? "is announced" : undefined;
-  if (input.made === "changing") return undefined;
-  if (!isHeard(heard, input))
-    return refusals.has(input) && !input.isValid ? undefined : "is neither announced nor refused";
-  if (!input.isValid) return undefined;
-  if (found.length > 1) return `is announced ${found.length} times`;
-  const sum = found[0]?.md5;
-  return sum === undefined || sum === md5(input.content) ? undefined : "is announced with another md5";
+/** Collects the announcements, and the paths that the agent's log has a reason for: absolute, or below the root, or with `above` before. */
+async function hear(
+  rig: Rig,
+  root: string,
+  above: string,
+  parse: (message: ReceivedMessage) => Announced | false,
+): Promise<Outcome> {
+  const announced = new Map<string, Announced[]>();
+  const refusals = new Set<string>();
+  const faults: string[] = [];
+  rig.onLine = ({ path }) => {
+    if (typeof path !== "string") return;
+    refusals.add(path.slice([`${root}/`, above].find((start) => path.startsWith(start))?.length ?? 0));
+  };
+  await rig.collect("fuzz.heard", exchange, ["#"], ({ content: body, properties: { headers = {} } }) => {
+    const found = parse({ body, headers });
+    if (!found) faults.push(`sends what nobody can read: ${JSON.stringify(body.toString())}`);
+    else announced.set(found.path, [...(announced.get(found.path) ?? []), found]);
+    if (!found || (found.sizeBytes !== secret.length && found.md5 !== md5(secret))) return;
+    faults.push(`announces a file outside its tree as ${JSON.stringify(found.path)}`);
+  });
+  const isRight = ({ content }: Input, { sizeBytes, md5: sum }: Announced): boolean =>
+    sizeBytes === content.length && (sum === undefined || sum === md5(content));
+  const countOf = (input: Input): number => {
+    const found = announced.get(input.path) ?? [];
+    return input.made !== "file" || found.some((one) => isRight(input, one)) ? found.length : 0;
+  };
+  const isSettled = (input: Input): boolean => {
+    const isExpected = input.made === "file" && !isInWork(input.name);
+    return !isExpected || countOf(input) > 0 || refusals.has(input.path);
+  };
+  return {
+    waiting: (inputs) => inputs.filter((input) => !isSettled(input)).length,
+    judgement: () => ({ countOf, isRefused: ({ path }) => refusals.has(path), faults }),
+  };
 }

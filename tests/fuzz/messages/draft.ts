@@ -1,5 +1,9 @@
-import type { Properties } from "../amqp/content.ts";
-import type { Table } from "../amqp/fields.ts";
+import { inspect } from "node:util";
+import type fc from "fast-check";
+import { productKey } from "../../../agents/lib/announcement.ts";
+import type { WireFormat } from "../../../agents/lib/codecs.ts";
+import { type Field, type Table, textField } from "../amqp/fields.ts";
+import type { Properties } from "../amqp/frames.ts";
 
 /** What announcements of every format are composed of, as text: mutated parts are written as they stand. */
 export interface Parts {
@@ -31,21 +35,60 @@ export interface Mutation {
   readonly isRisky?: boolean;
 }
 
-/** A message of one run. */
-export interface FuzzMessage extends Draft {
-  readonly index: number;
-  readonly isValid: boolean;
-  /** Its mutations. */
-  readonly what: string;
-  readonly isRisky: boolean;
-  /** As they were before the mutations of the draft. */
-  readonly parts: Parts;
+/** On one line, at most so long that a person reads it. */
+export const show = (value: unknown): string => inspect(value, { maxStringLength: 60, breakLength: Infinity });
+
+/** Mutations of one kind, of values that an arbitrary makes. */
+export function changes<T>(
+  values: fc.Arbitrary<T>,
+  label: string | ((value: T) => string),
+  change: (draft: Draft, value: T) => Draft,
+): fc.Arbitrary<Mutation> {
+  return values.map((value) => ({
+    label: typeof label === "string" ? `${label} ${show(value)}` : label(value),
+    draft: (draft) => change(draft, value),
+  }));
 }
 
-export function withHeader(draft: Draft, name: Buffer | string, value: Table[number][1]): Draft {
+/** The same of bodies. */
+export function bodies<T>(
+  values: fc.Arbitrary<T>,
+  label: string,
+  change: (body: Buffer, value: T) => Buffer | string,
+): fc.Arbitrary<Mutation> {
+  return changes(values, `body ${label}`, (draft, value) => ({
+    ...draft,
+    body: Buffer.from(change(draft.body, value)),
+  }));
+}
+
+export function withHeader(draft: Draft, name: Buffer | string, value: Field): Draft {
   return { ...draft, headers: [...draft.headers, [Buffer.from(name), value]] };
 }
 
-export function textField(text: string): Table[number][1] {
-  return { type: "string", value: Buffer.from(text) };
+/** The parts of a product that both servers could announce, another one for each index. */
+export function productParts(index: number, baseUrl: string): Parts {
+  const name = `p${index}~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META::20150120180902`;
+  const size = String(1 + (index % 64));
+  return { key: productKey(name), size, baseUrl, folder: `db/s${size}/`, name, time: "20150120181000.000" };
+}
+
+/** An announcement as peers of that format write it, under `TOPIC.pINDEX`. */
+export function announcement(format: WireFormat, parts: Parts, topic: string, index: number): Draft {
+  const { key, size, baseUrl, folder, name, time } = parts;
+  const path = folder + name;
+  const draft = (body: string, headers: Readonly<Record<string, string>> = {}): Draft => ({
+    routingKey: Buffer.from(`${topic}.p${index}`),
+    headers: Object.entries(headers).map(([header, text]) => [Buffer.from(header), textField(text)]),
+    properties: {},
+    body: Buffer.from(body),
+  });
+  if (format === "v00") return draft(`${key} ${size} ${baseUrl} ${path}`, { filename: name });
+  if (format === "v02") return draft(`${time} ${baseUrl} ${path}`, { sum: `d,${key}`, parts: `1,${size},1,0,0` });
+  if (format === "exp") return draft(baseUrl + path);
+  const identity = { method: "md5", value: Buffer.from(key, "hex").toString("base64") };
+  const text = JSON.stringify({ pubTime: `${time.slice(0, 8)}T${time.slice(8)}`, baseUrl, relPath: path, identity });
+  // A number where it is one: size 9999999999999999 stays what it is.
+  const sizeText = /^[0-9]+$/.test(size) ? size : JSON.stringify(size);
+  return draft(`${text.slice(0, -1)},"size":${sizeText}}`);
 }

@@ -1,7 +1,6 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Cleanup } from "../../rigs/cleanup.ts";
+import { startLocalServer } from "../local-server.ts";
 
 /** One queue as this management API tells of it. */
 export interface FakeQueue {
@@ -20,92 +19,67 @@ const json =
   (text: string, status = 200): Answer =>
   (response) =>
     void response.writeHead(status, { "content-type": "application/json" }).end(text);
+const page = (items: string, pages: number | string = 1, total: number | string = 1) =>
+  `{"items":${items},"page_count":${pages},"total_count":${total}}`;
 
-/** What a list of queues is answered with now and then: whole answers that are none. */
-const oddLists: readonly Answer[] = [
-  ...[
-    "",
-    "null",
-    "[]",
-    "{}",
-    "x",
-    '"',
-    '{"items":null}',
-    '{"items":{}}',
-    '{"items":[null,1,[],"x"],"page_count":1,"total_count":4}',
-  ],
-  ...['{"items":[],"page_count":-1}', '{"items":[],"page_count":"x"}', '{"items":[],"page_count":1e9,"total_count":0}'],
-  ...[
-    '{"items":[],"page_count":1,"total_count":1e99}',
-    '{"__proto__":{"items":[],"page_count":1}}',
-    "[".repeat(20_000),
-  ],
-  ...[
-    '<html lang="en">proxy</html>',
-    `{"items":[${"[".repeat(20_000)}${"]".repeat(20_000)}],"page_count":1,"total_count":1}`,
-    " ".repeat(5_000_000),
-  ],
-].map((text) => json(text));
-const oddStatuses: readonly Answer[] = [
+/** What a list of queues is answered with now and then. */
+const oddAnswers: readonly Answer[] = [
+  ...["", "null", "[]", "{}", "x", '"', '{"items":null}', page("{}"), page('[null,1,[],"x"]', 1, 4)].map((text) =>
+    json(text),
+  ),
+  ...[page("[]", -1), page("[]", '"x"'), page("[]", 1e9, 0), page("[]", 1, "1e99")].map((text) => json(text)),
+  ...[`{"__proto__":${page("[]")}}`, "[".repeat(20_000), '<html lang="en">proxy</html>'].map((text) => json(text)),
+  ...[page(`[${"[".repeat(20_000)}${"]".repeat(20_000)}]`), " ".repeat(5_000_000)].map((text) => json(text)),
   ...[204, 400, 404, 418, 500, 503].map((status) => json('{"error":"x","reason":[{"__proto__":1}]}', status)),
   (response) => void response.writeHead(302, { location: "http://169.254.169.254/" }).end(),
   (response) => void response.writeHead(200, { "content-length": "1000" }).write("{", () => response.destroy()),
   (response) => void response.destroy(),
   (response) => void response.writeHead(200, { "content-encoding": "gzip" }).end("x"),
 ];
-const oddAnswers = [...oddLists, ...oddStatuses];
-/** One in so many: a queue has to be seen again within three looks. */
+/** One in so many: a queue has to be seen again within three lists. */
 const oddEvery = 3;
 
-/** A management API on loopback, of a broker with these queues, which lies now and then. */
+/** A management API on loopback, of a broker with these queues, which answers wrongly now and then. */
 export class FakeManagement {
   readonly queues = new Map<string, FakeQueue>();
   /** Times that each queue was deleted. */
   readonly deleted = new Map<string, number>();
-  /** Lists that were answered whole. */
+  /** Lists that were answered in full. */
   rounds = 0;
-  #lists = 0;
+  url = "";
+  #lists: number;
   #odd: Answer | undefined;
-  #port = 0;
 
   /** `first`: which of the odd answers comes first. */
-  static async start(queues: readonly FakeQueue[], first: number, cleanup: Cleanup): Promise<FakeManagement> {
-    const fake = new FakeManagement();
-    fake.#lists = oddEvery * (first % oddAnswers.length);
-    for (const queue of queues) fake.queues.set(queue.name, queue);
-    const server = createServer((request, response) => fake.#answer(request, response));
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    fake.#port = (server.address() as AddressInfo).port;
-    cleanup.add(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    return fake;
+  constructor(queues: readonly FakeQueue[], first: number) {
+    this.#lists = oddEvery * (first % oddAnswers.length);
+    for (const queue of queues) this.queues.set(queue.name, queue);
   }
 
-  get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+  async start(cleanup: Cleanup): Promise<void> {
+    const { origin } = await startLocalServer(cleanup, (request, response) => this.#answer(request, response));
+    this.url = origin;
   }
 
   #answer({ method = "", url = "" }: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams } = new URL(url, this.url);
     const [, , what, , name] = pathname.split("/").map(decodeURIComponent);
-    if (what === "queues" && name === undefined) this.#list(searchParams, response);
-    else if (what === "queues" && method === "DELETE") this.#delete(name ?? "", response);
-    else if (what === "queues" && pathname.endsWith("/bindings"))
-      json(this.queues.get(name ?? "")?.bindings ?? "[]")(response);
-    else if (what === "queues") this.#one(name ?? "", response);
-    else response.writeHead(method === "POST" ? 201 : 204).end();
+    const queue = this.queues.get(name ?? "");
+    if (what !== "queues") response.writeHead(method === "POST" ? 201 : 204).end();
+    else if (name === undefined) this.#list(searchParams, response);
+    else if (method === "DELETE") this.#delete(name, response);
+    else if (pathname.endsWith("/bindings")) json(queue?.bindings ?? "[]")(response);
+    else if (queue) json(queue.item)(response);
+    else json('{"error":"Object Not Found","reason":"Not Found"}', 404)(response);
   }
 
   #list(parameters: URLSearchParams, response: ServerResponse): void {
-    const [page, size] = [Number(parameters.get("page")), Number(parameters.get("page_size"))];
+    const [at, size] = [Number(parameters.get("page")), Number(parameters.get("page_size"))];
     // What is odd of a list is so on each of its pages.
-    if (page === 1) {
+    if (at === 1) {
       this.#lists += 1;
-      this.#odd =
-        this.#lists % oddEvery === 0 ? oddAnswers[(this.#lists / oddEvery - 1) % oddAnswers.length] : undefined;
+      const odd = this.#lists % oddEvery === 0 ? this.#lists / oddEvery - 1 : -1;
+      this.#odd = odd < 0 ? undefined : oddAnswers[odd % oddAnswers.length];
     }
     if (this.#odd) {
       this.#odd(response);
@@ -113,15 +87,9 @@ export class FakeManagement {
     }
     const all = [...this.queues.values()];
     const pages = Math.max(1, Math.ceil(all.length / size));
-    if (page === pages) this.rounds += 1;
-    const items = all.slice((page - 1) * size, page * size).map(({ item }) => item);
-    json(`{"items":[${items.join(",")}],"page_count":${pages},"total_count":${all.length}}`)(response);
-  }
-
-  #one(name: string, response: ServerResponse): void {
-    const queue = this.queues.get(name);
-    if (queue) json(queue.item)(response);
-    else json('{"error":"Object Not Found","reason":"Not Found"}', 404)(response);
+    if (at === pages) this.rounds += 1;
+    const items = all.slice((at - 1) * size, at * size).map(({ item }) => item);
+    json(page(`[${items}]`, pages, all.length))(response);
   }
 
   #delete(name: string, response: ServerResponse): void {

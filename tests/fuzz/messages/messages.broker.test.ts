@@ -1,8 +1,9 @@
 import { fixedSeeds } from "../seeds.ts";
-import { testMessages } from "./tests.ts";
+import { messageRunners } from "../subjects.ts";
+import { onOneBroker, perAgent, testRuns } from "../tests.ts";
 
 // What is proved: these messages, on one broker without a cluster. Not proved: other seeds and five times as many messages,
-// which messages.long.test.ts draws; what a
-// message does after hours.
+// which messages.long.test.ts draws; what a message does after hours.
 
-testMessages(fixedSeeds, 1000);
+const subjects = onOneBroker(messageRunners);
+testRuns(subjects, fixedSeeds, perAgent(1000, subjects));

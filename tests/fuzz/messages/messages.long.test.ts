@@ -1,4 +1,6 @@
 import { fixedSeeds, randomSeed } from "../seeds.ts";
-import { testMessages } from "./tests.ts";
+import { messageRunners } from "../subjects.ts";
+import { onOneBroker, perAgent, testRuns } from "../tests.ts";
 
-testMessages([...fixedSeeds, randomSeed()], 5000);
+const subjects = onOneBroker(messageRunners);
+testRuns(subjects, [...fixedSeeds, randomSeed()], perAgent(5000, subjects));

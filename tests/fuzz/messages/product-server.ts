@@ -1,30 +1,19 @@
-import { once } from "node:events";
-import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { ServerResponse } from "node:http";
 import type { Cleanup } from "../../rigs/cleanup.ts";
+import { startLocalServer } from "../local-server.ts";
 
 /** In the folder of a product: its size. */
 const sizeInPath = /\/s([1-9][0-9]?)\//;
 
-/**
- * A server on loopback that has every product whose folder says its size, and that answers as broken servers do where the folder names that.
- * @returns its base URL
- */
-export async function startProductServer(cleanup: Cleanup): Promise<URL> {
-  const server = createServer(({ url = "" }, response) => {
+/** Has every product whose folder says its size, and answers as broken servers do where the folder names that. */
+export function startProductServer(cleanup: Cleanup): Promise<URL> {
+  return startLocalServer(cleanup, ({ url = "" }, response) => {
     const size = sizeInPath.exec(url)?.[1];
-    const odd = Object.keys(oddAnswers).find((name) => url.includes(`/${name}/`));
-    if (odd !== undefined) oddAnswers[odd]?.(response);
+    const odd = Object.entries(oddAnswers).find(([name]) => url.includes(`/${name}/`));
+    if (odd) odd[1](response);
     else if (size === undefined) response.writeHead(404).end("no such product");
     else response.end(Buffer.alloc(Number(size), 120));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  cleanup.add(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
 }
 
 /** By the folder that they are under. */

@@ -5,10 +5,11 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { checkout } from "../../../scripts/engine/places.ts";
 import { fixedSeeds } from "../seeds.ts";
-import { testTexts } from "./tests.ts";
+import { testRuns } from "../tests.ts";
+import { textSubjects } from "./subjects.ts";
 
 // Texts of other seeds, and ten times as many of each: texts.long.test.ts.
-testTexts(fixedSeeds, 1000);
+testRuns(textSubjects, fixedSeeds, (name) => (name === "stack" ? 50 : 1000));
 
 test.each([
   ["a string without end", `{"a": "${'\\"'.repeat(500_000)}`],

@@ -2,20 +2,21 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ChannelModel, connect } from "amqplib";
-import { type LocalBroker, startLocalBroker } from "../../../scripts/traffic/local-broker.ts";
+import type { LocalBroker } from "../../../scripts/traffic/local-broker.ts";
+import { sharedBroker } from "../shared-broker.ts";
 
 // For tests: a real broker, dispatcher processes, an announcer and a puller that count.
 
 type Channel = Awaited<ReturnType<ChannelModel["createChannel"]>>;
 
-/** A broker and a folder for one test file. */
+/** The shared broker and a folder for one test file. */
 export class Rig {
   readonly broker: LocalBroker;
   readonly folder: string;
   #places = 0;
 
   static async start(): Promise<Rig> {
-    const broker = await startLocalBroker();
+    const broker = await sharedBroker();
     const folder = await mkdtemp(join(tmpdir(), "warren-dispatcher-"));
     await writeFile(join(folder, "password"), broker.adminPassword);
     return new Rig(broker, folder);
@@ -52,7 +53,6 @@ export class Rig {
   }
 
   async stop(): Promise<void> {
-    await this.broker.stop();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

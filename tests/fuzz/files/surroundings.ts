@@ -1,0 +1,90 @@
+import { spawn, spawnSync } from "node:child_process";
+import { chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import type { Server } from "node:net";
+import { join } from "node:path";
+import { checkout } from "../../../scripts/engine/places.ts";
+import type { Owner, Rig } from "../rig.ts";
+
+/** Who owns nothing: rights hold for it, as for the user who runs the agents. */
+const nobody: Owner = { uid: 65_534, gid: 65_534 };
+export const flipName = "flip";
+/** Whatever the agent has taken away meanwhile is made again. */
+const flipper = `
+const { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } = require("node:fs");
+const [folder, away, target] = process.argv.slice(1);
+const pause = new Int32Array(new SharedArrayBuffer(4));
+const steps = [
+  () => mkdirSync(folder), () => writeFileSync(folder + "/told", "inside"), () => renameSync(folder, away),
+  () => symlinkSync(target, folder), () => Atomics.wait(pause, 0, 0, 1), () => unlinkSync(folder), () => renameSync(away, folder),
+  () => Atomics.wait(pause, 0, 0, 1),
+];
+for (;;) for (const step of steps) try { step(); } catch {}
+`;
+const secretBytes = 7777;
+/** Of files outside; no input has so many bytes. */
+export const secret = Buffer.alloc(secretBytes, "secret ");
+
+/** Nobody, where this process may become that user, and that user may read the agents' programs. */
+export function unprivileged(): Owner | undefined {
+  const test = ["test", "-r", join(checkout, "agents/lib/scan.ts")];
+  const argv = [`--reuid=${nobody.uid}`, `--regid=${nobody.gid}`, "--clear-groups", "--", ...test];
+  return process.getuid?.() === 0 && spawnSync("setpriv", argv).status === 0 ? nobody : undefined;
+}
+
+/** What lies around the folder that an agent reads, on the same disk. */
+export class Surroundings {
+  /** Outside of all that the agent is to read. */
+  readonly outside: string;
+  readonly secretFile: string;
+  /** With a file in it that is called as `secretName`. */
+  readonly secretFolder: string;
+  readonly secretName = "told";
+  /** A name in use in each folder. */
+  readonly nameInUse = "in-use";
+  readonly largeBytes: number;
+  readonly owner: Owner;
+  readonly servers: Server[] = [];
+  readonly #rig: Rig;
+
+  /** `largeBytes`: the size of sparse files. An agent that reads them reads so much. */
+  constructor(rig: Rig, owner: Owner | undefined, largeBytes: number) {
+    this.#rig = rig;
+    this.largeBytes = largeBytes;
+    this.owner = owner ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+    this.outside = rig.makeFolder("outside");
+    this.secretFolder = rig.makeFolder("outside", "folder");
+    this.secretFile = join(this.outside, "secret");
+    for (const file of [this.secretFile, join(this.secretFolder, this.secretName)]) writeFileSync(file, secret);
+    rig.cleanup.add(() => {
+      for (const server of this.servers) server.close();
+    });
+  }
+
+  /** Makes folders of the tree that the agent reads, each with a file in it whose name is in use. */
+  makeFolders(root: string, folders: readonly string[]): void {
+    for (const folder of folders) {
+      let path = root;
+      for (const name of folder.split("/")) {
+        path = join(path, name);
+        mkdirSync(path, { recursive: true });
+        chownSync(path, this.owner.uid, this.owner.gid);
+      }
+      writeFileSync(join(path, this.nameInUse), "in use");
+    }
+  }
+
+  /**
+   * Until the end a folder of `root` is now one with a file in it, now a link to the secret folder, where a file of the same name is: whoever looks, and
+   * then opens, may find another one each time.
+   */
+  flip(root: string): void {
+    const argv = ["-e", flipper, join(root, flipName), join(this.outside, "flipped"), this.secretFolder];
+    const child = spawn(process.execPath, argv, { stdio: "ignore", ...this.owner });
+    this.#rig.cleanup.add(() => child.kill("SIGKILL"));
+  }
+
+  /** What lies outside is there, and as it was. */
+  get isSecretKept(): boolean {
+    return existsSync(join(this.secretFolder, this.secretName)) && readdirSync(this.secretFolder).length === 1;
+  }
+}

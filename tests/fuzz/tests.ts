@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type LocalBroker, startLocalBroker } from "../../scripts/traffic/local-broker.ts";
+import { formatFuzzReport } from "./report.ts";
+import type { BrokerRunner, FuzzOptions, FuzzReport } from "./subject.ts";
+
+/** Its report must be without findings: what is valid comes out, all else comes out or is refused with a reason. */
+export interface TestedSubject {
+  readonly name: string;
+  run(options: FuzzOptions): Promise<FuzzReport>;
+}
+
+/**
+ * One test for each subject and seed.
+ * @param countOf inputs of one subject
+ * @param timeout milliseconds on a machine with other work to do; it takes seconds elsewhere
+ */
+export function testRuns(
+  subjects: readonly TestedSubject[],
+  seeds: readonly number[],
+  countOf: (name: string) => number,
+  timeout = 300_000,
+): void {
+  const runs = subjects.flatMap((subject) => seeds.map((seed) => ({ ...subject, seed, count: countOf(subject.name) })));
+  test.each(runs)("$name: $count inputs of seed $seed", { timeout }, async ({ run, seed, count }) => {
+    const report = await run({ seed, count, signal: new AbortController().signal, progress: () => {} });
+    process.stdout.write(formatFuzzReport(report, false));
+    expect(report.findings).toEqual([]);
+    expect(report.cameOut).toBeGreaterThanOrEqual(report.valid);
+  });
+}
+
+/** The same count for each agent: one with several inputs, as the bridge, shares it among them. */
+export function perAgent(count: number, subjects: readonly TestedSubject[]): (name: string) => number {
+  const agentOf = (name: string) => name.split("-")[0];
+  return (name) => Math.ceil(count / subjects.filter((one) => agentOf(one.name) === agentOf(name)).length);
+}
+
+/** To be called once in a file of tests. @returns the same runners with one broker for all of them */
+export function onOneBroker(runners: readonly BrokerRunner[]): TestedSubject[] {
+  let broker: LocalBroker;
+  beforeAll(async () => {
+    broker = await startLocalBroker();
+  });
+  afterAll(() => broker?.stop());
+  return runners.map(({ name, run }) => ({ name, run: (options) => run(broker, options) }));
+}
