@@ -46,7 +46,7 @@ test("without a free inotify instance it exits and names the sysctl to raise", (
 });
 
 test("with a missing tree, or one that contains the agent's own files, it exits with a remedy", () => {
-  expect(runAnnouncer({ rootDirectory: "missing" }).stderr).toContain(`${join(folder, "missing")} is no folder`);
+  expect(runAnnouncer({ rootDirectory: "missing" }).stderr).toContain(`${join(folder, "missing")} is not a folder`);
   const { status, stderr } = runAnnouncer({ rootDirectory: "." });
   expect(stderr).toContain("the agent's own files");
   expect(status).toBe(1);

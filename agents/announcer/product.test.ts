@@ -28,5 +28,5 @@ test("an empty product and one directly in the root are announced like any other
 
 test("folders too long for a routing key are rejected with the reason, counted in bytes", () => {
   const composed = composeAnnouncement(`${"é".repeat(125)}/x`, 1, config);
-  expect(composed.ok ? "" : composed.reason).toMatch(/topic .* has 264 bytes, at most 254 fit/);
+  expect(composed.ok ? "" : composed.reason).toMatch(/topic .* has 264 bytes, but at most 254 fit/);
 });

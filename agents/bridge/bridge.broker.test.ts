@@ -140,7 +140,7 @@ test("an invalid announcement is dead-lettered with its reason, and the next one
   expect(dead.map(({ headers }) => headers["x-dead-reason"]).sort()).toEqual([
     "body is not JSON",
     'path has a ".." part: "../../etc/passwd"',
-    "routing key would have 259 bytes, at most 255 fit",
+    "routing key would have 259 bytes, but at most 255 fit",
   ]);
 });
 

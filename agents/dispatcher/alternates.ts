@@ -1,41 +1,42 @@
 import { joinTopic, topicTail } from "../lib/dispatch-topics.ts";
 import type { PublishOutcome } from "../lib/publisher.ts";
+import { type AlternatePublish, AlternatePublishes, type Answer } from "./alternate-publishes.ts";
 import type { CatchingUp } from "./catching-up.ts";
 import type { Arrival } from "./claims.ts";
 import type { Incoming, LedgerRecord } from "./events.ts";
-import { type Help, Helps } from "./helps.ts";
-import { type Answer, type Serve, Serves } from "./serves.ts";
+import { type AlternateRequest, NotedRequests } from "./noted-requests.ts";
 import type { Step } from "./step.ts";
 import { requestsKept, WaitingRequests } from "./waiting-requests.ts";
 
 /**
- * A puller that can't fetch what was announced asks for the product's other announcement. Answered with a twin that is kept on
- * disk, or the next to come, once; where none comes in time, with the failed announcement itself, for one last round of tries.
+ * Alternates for pullers. A puller that can't fetch an announced file requests the product's other announcement. The answer is a
+ * twin: the one kept on disk, or the next to arrive. It is sent once. If no twin arrives in time, the failed announcement itself
+ * is sent, for one last round of attempts.
  */
 export class Alternates {
-  readonly #turn: Step;
+  readonly #step: Step;
   readonly #catchingUp: CatchingUp;
-  readonly #serves: Serves;
+  readonly #publishes: AlternatePublishes;
   readonly #waiting: WaitingRequests;
   /**
-   * Requests seen in the ledger, which somebody else may have in hand that keeps no twin: where one is kept here, they
-   * are to be answered unless somebody does first. Also by a host that works while it sees them: the address may leave
-   * before the request comes to it.
+   * Requests seen in the ledger. The active host may hold such a request and keep no twin for it. If this host keeps one, it
+   * answers the request unless another host does so first. An active host also records requests here: it may lose the address
+   * before it receives the request as a delivery.
    */
-  readonly #planned: Helps;
+  readonly #planned: NotedRequests;
   /**
-   * Products of which the failed announcement went out once more because no twin had come, or too many requests
-   * waited: a twin that comes all the same is owed to the pullers.
+   * Products whose failed announcement was published again, because no twin had arrived or too many requests waited. If a twin
+   * arrives later, it must still be sent to the pullers.
    */
-  readonly #owed: Helps;
+  readonly #owed: NotedRequests;
 
-  constructor(turn: Step, catchingUp: CatchingUp) {
-    this.#turn = turn;
+  constructor(step: Step, catchingUp: CatchingUp) {
+    this.#step = step;
     this.#catchingUp = catchingUp;
-    this.#waiting = new WaitingRequests(turn);
-    this.#serves = new Serves(turn);
-    this.#planned = new Helps(turn);
-    this.#owed = new Helps(turn);
+    this.#waiting = new WaitingRequests(step);
+    this.#publishes = new AlternatePublishes(step);
+    this.#planned = new NotedRequests(step);
+    this.#owed = new NotedRequests(step);
   }
 
   get waiting(): number {
@@ -43,250 +44,251 @@ export class Alternates {
   }
 
   get sent(): number {
-    return this.#serves.sent;
+    return this.#publishes.sent;
   }
 
   get oldestSentAtMs(): number {
-    return this.#serves.oldestSentAtMs;
+    return this.#publishes.oldestSentAtMs;
   }
 
-  /** A request came: acked when it is answered. `tail`: of its topic. */
+  /** A request arrived. It is acked once it is answered. `tail`: the tail of its topic. */
   onRequest(key: string, source: string, delivery: Incoming, tail: string): void {
-    const slot = this.#turn.slotOf(key);
-    const serve = this.#serves.get(key);
-    const isAnswered = slot >= 0 && (this.#turn.table.isServed(slot) || (!serve && this.#owed.get(key) !== undefined));
-    // The answer to one that was given out before may be in the ledger alone, where a node has died: only a puller can tell.
-    const isDoubtful =
-      isAnswered && delivery.redelivered && this.#turn.options.receipts && !this.#turn.table.isServedForCertain(slot);
-    if (slot >= 0 && (this.#turn.table.isPulled(slot) || (isAnswered && !isDoubtful))) {
+    const slot = this.#step.slotOf(key);
+    const publish = this.#publishes.get(key);
+    const isAnswered =
+      slot >= 0 && (this.#step.table.isServed(slot) || (!publish && this.#owed.get(key) !== undefined));
+    // If a node died, the answer to a redelivered request may be in the ledger and nowhere else. Only a puller can tell.
+    const isUncertain =
+      isAnswered && delivery.redelivered && this.#step.options.receipts && !this.#step.table.isServedForCertain(slot);
+    if (slot >= 0 && (this.#step.table.isPulled(slot) || (isAnswered && !isUncertain))) {
       this.#ack(delivery);
       return;
     }
-    if (serve) {
-      serve.requests.push(delivery);
-      // The others are answered by the same.
-      const tooMany = serve.requests.length > requestsKept ? serve.requests.shift() : undefined;
+    if (publish) {
+      publish.requests.push(delivery);
+      // The same answer serves the other requests.
+      const tooMany = publish.requests.length > requestsKept ? publish.requests.shift() : undefined;
       if (tooMany) this.#ack(tooMany);
       return;
     }
     if (this.#waiting.join(key, source, delivery)) return;
     const reason = delivery.marks.reason ?? "no reason given";
     this.#waiting.add({ key, routingKey: this.#twinTopic(tail), reason, source }, delivery);
-    const ref = slot >= 0 && !isDoubtful ? this.#turn.table.twinRef(slot) : 0;
+    const ref = slot >= 0 && !isUncertain ? this.#step.table.twinRef(slot) : 0;
     if (ref > 0) this.#answer(key, ref, undefined);
-    else if (this.#waiting.size > this.#turn.options.alternatesWaitingMax) this.#answerOldest();
+    else if (this.#waiting.size > this.#step.options.alternatesWaitingMax) this.#answerOldest();
   }
 
-  /** A twin came: true where a request has waited for it, or would have, and it is acked when it is out. */
+  /** A twin arrived. True if it answers, or will answer, a request: then it is acked once it is published. */
   onTwin(key: string, { delivery, source }: Arrival): boolean {
     const request = this.#waiting.get(key);
     if (request) {
-      if (request.help.source === source) return false;
+      if (request.wanted.source === source) return false;
       this.#answer(key, 0, delivery);
       return true;
     }
-    const owed = this.#serves.get(key) ? undefined : this.#owed.get(key);
+    const owed = this.#publishes.get(key) ? undefined : this.#owed.get(key);
     if (!owed || owed.source === source) return false;
     this.#serve(owed, { delivery });
     return true;
   }
 
-  /** A twin is on disk. */
+  /** A twin was written to disk. */
   onKept(key: string, ref: number): void {
-    const slot = this.#turn.slotOf(key);
-    if (slot >= 0) this.#turn.table.setTwinRef(slot, ref);
+    const slot = this.#step.slotOf(key);
+    if (slot >= 0) this.#step.table.setTwinRef(slot, ref);
     if (this.#waiting.get(key)) this.#answer(key, ref, undefined);
-    else this.#payOwed(key, ref);
+    else this.#sendOwed(key, ref);
   }
 
-  /** The product itself went out, as this source's announcement: an answer, if another's had failed. */
+  /** The product itself was published with this source's announcement. This answers a request if another source's announcement had failed. */
   onCommitted(key: string, source: string): void {
     this.#waiting.settle(key, source);
   }
 
-  /** Some dispatcher has announced the twin, or had none and announced what had failed once more: then it is owed. */
+  /** A dispatcher published the twin. Or it had none and published the failed announcement again: then a twin is still owed. */
   onTwinSeen({ key, source, routingKey, reason }: Extract<LedgerRecord, { kind: "twin" }>): void {
-    const slot = this.#turn.slotOf(key);
+    const slot = this.#step.slotOf(key);
     this.#planned.drop(key);
     this.#waiting.settle(key);
-    if (slot >= 0 && this.#turn.table.source(slot) === source) {
-      if (this.#turn.table.isPulled(slot) || this.#turn.table.isServedForCertain(slot)) return;
+    if (slot >= 0 && this.#step.table.source(slot) === source) {
+      if (this.#step.table.isPulled(slot) || this.#step.table.isServedForCertain(slot)) return;
       this.#owed.note({ key, routingKey, reason, source });
-      this.#payOwed(key, this.#turn.table.twinRef(slot));
+      this.#sendOwed(key, this.#step.table.twinRef(slot));
       return;
     }
     this.#owed.drop(key);
     this.#markServed(key, false);
   }
 
-  /** The product goes out once more, since it may have been lost: what was answered for it may have been lost with it. */
-  onAnew(key: string, slot: number): void {
+  /** The product is published again because it may have been lost. Answers sent for it may have been lost too. */
+  onRepublish(key: string, slot: number): void {
     this.#owed.drop(key);
-    this.#turn.table.clearServed(slot);
+    this.#step.table.clearServed(slot);
   }
 
-  /** A puller has the product: nobody needs its twin. */
+  /** A puller has the product: its twin is no longer needed. */
   onPulled(key: string): void {
-    const slot = this.#turn.slotOf(key);
-    if (slot >= 0 && !this.#turn.table.isPulled(slot)) {
-      this.#turn.table.setPulled(slot);
-      // Also on disk: what announcers announce again after a restart of ours must not be doubted once more.
-      this.#turn.push({ type: "remember-served", key });
+    const slot = this.#step.slotOf(key);
+    if (slot >= 0 && !this.#step.table.isPulled(slot)) {
+      this.#step.table.setPulled(slot);
+      // Recorded on disk too: what announcers announce again after our restart must not count as unconfirmed again.
+      this.#step.push({ type: "remember-served", key });
     }
     this.#planned.drop(key);
     this.#owed.drop(key);
     this.#waiting.settle(key);
-    const serve = this.#serves.get(key);
-    if (serve && serve.id === 0) this.#finish(serve);
+    const publish = this.#publishes.get(key);
+    if (publish && publish.id === 0) this.#finish(publish);
   }
 
-  /** A request is in the ledger: whoever works has it as a delivery, a standby helps. */
+  /** A request is in the ledger. The active host receives it as a delivery; a standby helps. */
   onRequestSeen({ key, routingKey, reason, source }: Extract<LedgerRecord, { kind: "request" }>): void {
-    const tail = topicTail(this.#turn.options.alternateTopic, routingKey);
+    const tail = topicTail(this.#step.options.alternateTopic, routingKey);
     if (tail === undefined) return;
     if (!this.#planned.get(key)) this.#planned.note({ key, routingKey: this.#twinTopic(tail), reason, source });
   }
 
-  /** False where the outcome was of no alternate. */
+  /** False if the outcome does not belong to an alternate. */
   onOutcome(id: number, outcome: PublishOutcome): boolean {
-    const serve = this.#serves.settle(id);
-    if (!serve) return false;
+    const publish = this.#publishes.settle(id);
+    if (!publish) return false;
     if (outcome === "confirmed") {
-      this.#onServed(serve);
+      this.#onServed(publish);
       return true;
     }
-    this.#turn.push({ type: "publish-failed", outcome, routingKey: serve.routingKey });
-    const asked = serve.delivery !== undefined || serve.requests.length > 0;
-    if (asked && outcome === "lost") this.#putBack(serve);
-    else if (asked || (serve.unasked && !this.#isOld(serve))) this.#serves.retry(serve);
-    else this.#serves.release(serve);
+    this.#step.push({ type: "publish-failed", outcome, routingKey: publish.routingKey });
+    const asked = publish.delivery !== undefined || publish.requests.length > 0;
+    if (asked && outcome === "lost") this.#defer(publish);
+    else if (asked || (publish.unasked && !this.#isOld(publish))) this.#publishes.retry(publish);
+    else this.#publishes.release(publish);
     return true;
   }
 
-  /** The disk has not what was to be served: its requests wait as if it had never been kept. */
+  /** The twin is not on disk. Its requests wait as if it had never been kept. */
   onMissing(id: number): void {
-    const serve = this.#serves.settle(id);
-    if (!serve) return;
-    const slot = this.#turn.slotOf(serve.key);
-    if (slot >= 0) this.#turn.table.setTwinRef(slot, 0);
-    this.#putBack(serve);
+    const publish = this.#publishes.settle(id);
+    if (!publish) return;
+    const slot = this.#step.slotOf(publish.key);
+    if (slot >= 0) this.#step.table.setTwinRef(slot, 0);
+    this.#defer(publish);
   }
 
-  /** `works`: this host dispatches, or is about to end: others' requests are not for it. */
-  onTick(works: boolean): void {
-    const { nowMs, options } = this.#turn;
+  /** `isActive`: this host dispatches or is about to stop. It does not answer other hosts' requests. */
+  onTick(isActive: boolean): void {
+    const { nowMs, options } = this.#step;
     const { alternatesWaitingMax, alternateWaitMs, standbyServeDelayMs } = options;
-    // A host that works has the request itself, or will; where the address leaves before, it is for this one to help.
-    while (!works && this.#serves.size < alternatesWaitingMax) {
-      const help = this.#planned.takeOldest(nowMs - standbyServeDelayMs);
-      if (!help) break;
-      const ref = this.#keptTwin(help.key);
-      if (ref > 0) this.#serve(help, { ref, unasked: true });
+    // An active host has received, or will receive, the request itself. If it loses the address first, this host helps.
+    while (!isActive && this.#publishes.size < alternatesWaitingMax) {
+      const wanted = this.#planned.removeOldest(nowMs - standbyServeDelayMs);
+      if (!wanted) break;
+      const ref = this.#keptTwin(wanted.key);
+      if (ref > 0) this.#serve(wanted, { ref, unasked: true });
     }
     while (this.#answerOldest(nowMs - alternateWaitMs)) {}
     this.#planned.onTick();
-    this.#serves.onTick();
+    this.#publishes.onTick();
     this.#owed.onTick();
   }
 
   forgetDeliveries(): void {
     this.#waiting.forget();
-    this.#serves.forgetDeliveries();
+    this.#publishes.forgetDeliveries();
   }
 
-  /** Requeues what waits. */
-  giveBack(): void {
-    this.#waiting.giveBack();
-    this.#serves.giveBack();
+  /** Requeues the waiting deliveries. */
+  requeueAll(): void {
+    this.#waiting.requeueAll();
+    this.#publishes.requeueAll();
   }
 
-  /** With what is on disk, or with what is in hand. */
+  /** Answers with the twin on disk (`ref`) or with `delivery`. */
   #answer(key: string, ref: number, delivery: Incoming | undefined): void {
-    const request = this.#waiting.take(key);
-    if (request) this.#serve(request.help, { ref, delivery, requests: request.deliveries });
+    const request = this.#waiting.remove(key);
+    if (request) this.#serve(request.wanted, { ref, delivery, requests: request.deliveries });
   }
 
-  /** With the twin where one is kept, else with its own announcement: a server that was away for a while may be back, and nothing else is left to try. */
+  /** Answers with the kept twin, or else with the failed announcement: its server may be back, and nothing else is left to try. */
   #answerOldest(sinceMs?: number): boolean {
-    const request = this.#waiting.takeOldest(sinceMs);
+    const request = this.#waiting.removeOldest(sinceMs);
     if (!request) return false;
-    const { help, deliveries } = request;
-    const slot = this.#turn.slotOf(help.key);
-    const ref = slot < 0 ? 0 : this.#turn.table.twinRef(slot);
+    const { wanted, deliveries } = request;
+    const slot = this.#step.slotOf(wanted.key);
+    const ref = slot < 0 ? 0 : this.#step.table.twinRef(slot);
     if (ref > 0) {
-      this.#serve(help, { ref, requests: deliveries });
+      this.#serve(wanted, { ref, requests: deliveries });
       return true;
     }
     const [delivery, ...requests] = deliveries;
-    const seconds = Math.round((this.#turn.nowMs - request.sinceMs) / 1000);
-    const reason = `${help.reason}; no twin came within ${seconds} s`;
-    this.#serve({ ...help, reason }, { lastRound: true, delivery, requests });
+    const seconds = Math.round((this.#step.nowMs - request.sinceMs) / 1000);
+    const reason = `${wanted.reason}; no twin arrived within ${seconds} s`;
+    this.#serve({ ...wanted, reason }, { lastRound: true, delivery, requests });
     return true;
   }
 
-  /** A twin that was written to disk while the failed announcement went out. */
-  #payOwed(key: string, ref: number): void {
-    const owed = ref === 0 || this.#serves.get(key) ? undefined : this.#owed.get(key);
+  /** Sends a twin that was written to disk while the failed announcement was being published. */
+  #sendOwed(key: string, ref: number): void {
+    const owed = ref === 0 || this.#publishes.get(key) ? undefined : this.#owed.get(key);
     if (owed) this.#serve(owed, { ref, unasked: true });
   }
 
-  #onServed(serve: Serve): void {
-    const { key, lastRound } = serve;
-    this.#finish(serve);
-    const slot = this.#turn.slotOf(key);
+  #onServed(publish: AlternatePublish): void {
+    const { key, lastRound } = publish;
+    this.#finish(publish);
+    const slot = this.#step.slotOf(key);
     if (!lastRound) {
       this.#markServed(key, true);
       this.#owed.drop(key);
       return;
     }
-    // The last round of tries is out: from now on the twin is owed.
-    this.#owed.note(serve);
-    if (slot >= 0) this.#payOwed(key, this.#turn.table.twinRef(slot));
+    // The last round is published. From now on the twin is owed.
+    this.#owed.note(publish);
+    if (slot >= 0) this.#sendOwed(key, this.#step.table.twinRef(slot));
   }
 
-  /** Reference of a twin that is kept here and that nobody has sent; 0 for none. */
+  /** Reference of a twin that is kept here and that no host has sent; 0 if there is none. */
   #keptTwin(key: string): number {
-    const slot = this.#turn.slotOf(key);
-    if (slot < 0 || this.#serves.get(key)) return 0;
-    if (this.#turn.table.isServed(slot) || this.#turn.table.isPulled(slot)) return 0;
-    return this.#turn.table.twinRef(slot);
+    const slot = this.#step.slotOf(key);
+    if (slot < 0 || this.#publishes.get(key)) return 0;
+    if (this.#step.table.isServed(slot) || this.#step.table.isPulled(slot)) return 0;
+    return this.#step.table.twinRef(slot);
   }
 
-  #serve(help: Help, answer: Answer): void {
-    const slot = this.#turn.slotOf(help.key);
-    this.#serves.start(help, slot < 0 ? undefined : this.#turn.table.atMs(slot), answer);
+  #serve(wanted: AlternateRequest, answer: Answer): void {
+    const slot = this.#step.slotOf(wanted.key);
+    this.#publishes.start(wanted, slot < 0 ? undefined : this.#step.table.atMs(slot), answer);
   }
 
   #markServed(key: string, certain: boolean): void {
-    const slot = this.#turn.slotOf(key);
-    if (slot >= 0) this.#turn.table.setServed(slot, certain);
+    const slot = this.#step.slotOf(key);
+    if (slot >= 0) this.#step.table.setServed(slot, certain);
   }
 
-  /** All that it answers is acked. */
-  #finish(serve: Serve): void {
-    this.#serves.release(serve);
-    if (serve.delivery) this.#ack(serve.delivery);
-    for (const request of serve.requests) this.#ack(request);
+  /** Acks every delivery that it answers. */
+  #finish(publish: AlternatePublish): void {
+    this.#publishes.release(publish);
+    if (publish.delivery) this.#ack(publish.delivery);
+    for (const request of publish.requests) this.#ack(request);
   }
 
-  /** Its deliveries are decided anew, when it is known what went out. */
-  #putBack(serve: Serve): void {
-    this.#serves.release(serve);
-    for (const request of serve.requests) this.#catchingUp.aside.push(request);
-    if (serve.delivery) this.#catchingUp.aside.push({ ...serve.delivery, redelivered: true });
-    if (serve.delivery || serve.requests.length > 0) this.#catchingUp.startOverLater();
+  /** Defers its deliveries: they are decided again once it is known what was published. */
+  #defer(publish: AlternatePublish): void {
+    this.#publishes.release(publish);
+    for (const request of publish.requests) this.#catchingUp.deferred.push(request);
+    if (publish.delivery) this.#catchingUp.deferred.push({ ...publish.delivery, redelivered: true });
+    if (publish.delivery || publish.requests.length > 0) this.#catchingUp.startOverLater();
   }
 
-  #isOld(serve: Serve): boolean {
-    return serve.fromMs + this.#turn.options.alternateWaitMs <= this.#turn.nowMs;
+  #isOld(publish: AlternatePublish): boolean {
+    return publish.fromMs + this.#step.options.alternateWaitMs <= this.#step.nowMs;
   }
 
   #twinTopic(tail: string): string {
-    // The tail is for people; the bare topic reaches the same queues.
-    return joinTopic(this.#turn.options.twinTopic, tail) ?? this.#turn.options.twinTopic;
+    // The tail is only informative; the bare topic is routed to the same queues.
+    return joinTopic(this.#step.options.twinTopic, tail) ?? this.#step.options.twinTopic;
   }
 
   #ack(delivery: Incoming): void {
-    this.#turn.push({ type: "ack", delivery: delivery.id });
+    this.#step.push({ type: "ack", delivery: delivery.id });
   }
 }

@@ -3,10 +3,10 @@ import type { PublishOutcome } from "../lib/publisher.ts";
 import type { Incoming } from "./events.ts";
 import type { Step } from "./step.ts";
 
-/** Deliveries that wait to be decided, first in first out. Each has a number: how many came before it, ever. */
-class Aside {
+/** Deliveries that wait for a decision, first in, first out. A delivery's number is the count of all deliveries before it. */
+class DeferredDeliveries {
   #items: Incoming[] = [];
-  /** Those before it have been taken out already. */
+  /** Items before this index have already been removed. */
   #start = 0;
   #head = 0;
 
@@ -14,12 +14,12 @@ class Aside {
     return this.#items.length - this.#start;
   }
 
-  /** Number of the first that waits, or of the next to come. */
+  /** Number of the first waiting delivery, or of the next to arrive. */
   get head(): number {
     return this.#head;
   }
 
-  /** Number of the next to come. */
+  /** Number of the next delivery to arrive. */
   get tail(): number {
     return this.#head + this.size;
   }
@@ -33,7 +33,7 @@ class Aside {
     if (delivery === undefined) return undefined;
     this.#head++;
     this.#start++;
-    // What was taken out goes in one go, when it is the larger part.
+    // Removed items are freed together once they are the larger part.
     if (this.#start * 2 > this.#items.length) {
       this.#items.splice(0, this.#start);
       this.#start = 0;
@@ -41,7 +41,7 @@ class Aside {
     return delivery;
   }
 
-  /** All of them; none waits any more. */
+  /** Removes and returns all of them. */
   drain(): readonly Incoming[] {
     const all = this.#items.slice(this.#start);
     this.#head = this.tail;
@@ -51,29 +51,30 @@ class Aside {
   }
 }
 
-/** A token on its way through the own ledger queue. */
+/** A token on its way through our own ledger queue. */
 interface Marker {
   readonly token: string;
-  /** Deliveries from this number on came after a reason to doubt that is younger than the marker. */
+  /** Deliveries from this number on need a newer marker: the reason to read the ledger arose after this one was sent. */
   covers: number;
-  /** When it was sent for the first time. */
+  /** When it was first sent. */
   readonly fromMs: number;
-  /** Of the publish under way; 0 for none. */
+  /** Id of the publish in flight; 0 for none. */
   id: number;
   sentAtMs: number;
   attempts: number;
-  /** To be sent again at; Infinity while a publish is under way. */
+  /** When to send it again; Infinity while a publish is in flight. */
   againAtMs: number;
 }
 
 /**
- * What others published before a delivery came to us stands in our ledger before a marker that we publish after it came. So
- * deliveries of which that is not sure are kept aside until a marker has come back. Which are: the first ones of a
- * subscription or a channel, those after another's publish was seen, those after a gap without any.
+ * Makes sure that the ledger is read far enough before a delivery is decided. What other dispatchers published before a delivery
+ * reached us precedes, in our ledger, any marker that we publish after that delivery. Where there is no such certainty,
+ * deliveries are deferred until a marker comes back. This applies to the first deliveries of a subscription or a channel, those
+ * after another dispatcher's publish was seen, and those after a gap in deliveries.
  */
 export class CatchingUp {
-  readonly aside = new Aside();
-  readonly #turn: Step;
+  readonly deferred = new DeferredDeliveries();
+  readonly #step: Step;
   readonly #instance: string;
   /** Deliveries below this number may be decided. */
   #decidableTo = 0;
@@ -81,82 +82,85 @@ export class CatchingUp {
   #markers = 0;
   #notBeforeMs = 0;
 
-  constructor(turn: Step, instance: string) {
-    this.#turn = turn;
+  constructor(step: Step, instance: string) {
+    this.#step = step;
     this.#instance = instance;
   }
 
-  /** Nothing waits, and what comes may be decided as it comes. */
+  /** Nothing is deferred, and new deliveries may be decided at once. */
   get isDone(): boolean {
-    return this.#decidableTo === Number.POSITIVE_INFINITY && this.aside.size === 0;
+    return this.#decidableTo === Number.POSITIVE_INFINITY && this.deferred.size === 0;
   }
 
-  /** A marker is on its way, or about to be. */
-  get isUnderWay(): boolean {
+  /** A marker is in flight or about to be sent. */
+  get isInProgress(): boolean {
     return this.#marker !== undefined || this.#hasUndecidable;
   }
 
-  /** Since when a publish of a marker is not settled; Infinity for none. */
+  /** When the oldest unsettled marker publish was sent; Infinity for none. */
   get oldestSentAtMs(): number {
     return this.#marker && this.#marker.id !== 0 ? this.#marker.sentAtMs : Number.POSITIVE_INFINITY;
   }
 
   get #hasUndecidable(): boolean {
-    return this.aside.size > 0 && this.aside.tail > this.#decidableTo;
+    return this.deferred.size > 0 && this.deferred.tail > this.#decidableTo;
   }
 
   /** The next delivery that may be decided. */
   next(): Incoming | undefined {
-    return this.aside.head < this.#decidableTo ? this.aside.shift() : undefined;
+    return this.deferred.head < this.#decidableTo ? this.deferred.shift() : undefined;
   }
 
-  /** Nothing that waits or comes may be decided, and a marker under way proves nothing: a new channel, or a lost publish. */
+  /** No delivery may be decided, and a marker in flight proves nothing: the channel is new, or a publish was lost. */
   startOver(): void {
     this.#marker = undefined;
-    this.#decidableTo = this.aside.head;
+    this.#decidableTo = this.deferred.head;
     this.#notBeforeMs = 0;
   }
 
-  /** As `startOver`, by a publish that was lost: the channel is gone, or about to be; no use in sending at once. */
+  /** Like `startOver`, after a lost publish. The channel is gone or about to go, so sending at once is useless. */
   startOverLater(): void {
     this.startOver();
-    this.#notBeforeMs = this.#turn.nowMs + this.#turn.options.retry.minMs;
+    this.#notBeforeMs = this.#step.nowMs + this.#step.options.retry.minMs;
   }
 
-  /** Another's publish is in the ledger: what comes from now on needs a marker. One that is under way still is behind it. */
-  doubtAfterForeign(): void {
-    if (!this.#marker) this.#decidableTo = Math.min(this.#decidableTo, this.aside.tail);
+  /**
+   * The ledger has another dispatcher's publish. Deliveries from now on need a marker; a marker in flight is still behind that
+   * publish.
+   */
+  requireMarkerAfterForeign(): void {
+    if (!this.#marker) this.#decidableTo = Math.min(this.#decidableTo, this.deferred.tail);
   }
 
-  /** Others may have worked until now: what comes from now on needs a marker that is sent from now on. */
-  doubtAfterGap(): void {
-    const { tail } = this.aside;
+  /** Another dispatcher may have been active until now. Deliveries from now on need a marker that is sent from now on. */
+  requireMarkerAfterGap(): void {
+    const { tail } = this.deferred;
     if (this.#marker) this.#marker.covers = Math.min(this.#marker.covers, tail);
     else this.#decidableTo = Math.min(this.#decidableTo, tail);
   }
 
-  /** Sends a marker where one is needed: a delivery waits for it, or (`needed`) anything else does. */
+  /** Sends a marker if one is needed: by a deferred delivery, or by something else (`needed`). */
   send(needed = false): void {
-    if (this.#marker || !(needed || this.#hasUndecidable) || this.#turn.nowMs < this.#notBeforeMs) return;
+    if (this.#marker || !(needed || this.#hasUndecidable) || this.#step.nowMs < this.#notBeforeMs) return;
     const token = `${this.#instance}-${++this.#markers}`;
     const covers = Number.POSITIVE_INFINITY;
-    this.#marker = { token, covers, fromMs: this.#turn.nowMs, id: 0, sentAtMs: 0, attempts: 0, againAtMs: 0 };
+    this.#marker = { token, covers, fromMs: this.#step.nowMs, id: 0, sentAtMs: 0, attempts: 0, againAtMs: 0 };
     this.#publish(this.#marker);
   }
 
-  /** True where the outcome was of a marker. */
+  /** True if the outcome belongs to a marker. */
   onOutcome(id: number, outcome: PublishOutcome): boolean {
     const marker = this.#marker;
     if (!marker || marker.id !== id) return false;
     marker.id = 0;
-    const { retry, confirmTimeoutMs } = this.#turn.options;
-    const pauseMs = outcome === "confirmed" ? confirmTimeoutMs : backoffMs(retry, marker.attempts, this.#turn.random);
-    // Confirmed and never seen again: the ledger queue was emptied or made anew. The next one will be seen.
-    marker.againAtMs = this.#turn.nowMs + pauseMs;
+    const { retry, confirmTimeoutMs } = this.#step.options;
+    const pauseMs = outcome === "confirmed" ? confirmTimeoutMs : backoffMs(retry, marker.attempts, this.#step.random);
+    // Confirmed but never seen again: the ledger queue was purged or recreated. The next marker will be seen.
+    marker.againAtMs = this.#step.nowMs + pauseMs;
     return true;
   }
 
-  /** The ledger has given a token back: since when its marker was on its way, or undefined for one that counts no more. */
+  /** A token came back from the ledger. Returns when its marker was first sent; undefined if that marker no longer counts. */
   onToken(token: string): number | undefined {
     const marker = this.#marker;
     if (!marker || marker.token !== token) return undefined;
@@ -167,16 +171,16 @@ export class CatchingUp {
 
   onTick(): void {
     const marker = this.#marker;
-    if (marker && marker.againAtMs <= this.#turn.nowMs) this.#publish(marker);
+    if (marker && marker.againAtMs <= this.#step.nowMs) this.#publish(marker);
     else this.send();
   }
 
-  /** Whichever of them comes back proves the same, so a second one has the same token. */
+  /** Whichever copy comes back proves the same, so a repeated marker has the same token. */
   #publish(marker: Marker): void {
-    marker.id = this.#turn.nextId();
-    marker.sentAtMs = this.#turn.nowMs;
+    marker.id = this.#step.nextId();
+    marker.sentAtMs = this.#step.nowMs;
     marker.attempts++;
     marker.againAtMs = Number.POSITIVE_INFINITY;
-    this.#turn.push({ type: "marker", claim: marker.id, token: marker.token });
+    this.#step.push({ type: "marker", claim: marker.id, token: marker.token });
   }
 }

@@ -2,7 +2,7 @@ import { backoffMs } from "../lib/backoff.ts";
 import type { Incoming } from "./events.ts";
 import type { Step } from "./step.ts";
 
-/** A delivery that was read. */
+/** A delivery whose announcement was read. */
 export interface Arrival {
   readonly delivery: Incoming;
   readonly source: string;
@@ -11,49 +11,49 @@ export interface Arrival {
   readonly routingKey: string;
 }
 
-/** A product on its way out: published and not settled, or about to be published again. */
+/** A product being published: in flight, or waiting for the next attempt. */
 export interface Claim {
   readonly key: string;
   /** First arrival. */
   readonly firstAtMs: number;
-  /** It went out before, in doubt: the ledger has it already. */
+  /** It was published before, unconfirmed: the ledger already has it. */
   readonly again: boolean;
-  /** Of the publish under way; 0 while it waits for the next attempt. */
+  /** Id of the publish in flight; 0 while it waits for the next attempt. */
   id: number;
   sentAtMs: number;
   attempts: number;
-  /** Infinity while a publish is under way. */
+  /** Infinity while a publish is in flight. */
   retryAtMs: number;
-  /** It may be out already. */
+  /** It may already have been published. */
   doubt: boolean;
   /** Our publish was seen in the ledger before it was settled. */
   echoed: boolean;
-  /** Whose announcement is published: undefined when the delivery is not ours any more. */
+  /** The delivery whose announcement is published; undefined once the delivery is no longer ours. */
   delivery: Incoming | undefined;
   source: string;
   sizeBytes: number;
   routingKey: string;
-  /** Further deliveries: they wait for the outcome. */
+  /** Further deliveries of the product, waiting for the outcome. */
   waiting: Arrival[] | undefined;
 }
 
-/** Products that are claimed, by key and by the publish under way. Whoever claims a product publishes it at once. */
+/** Claimed products, by key and by publish in flight. A claimed product is published at once. */
 export class Claims {
-  readonly #turn: Step;
+  readonly #step: Step;
   readonly #byKey = new Map<string, Claim>();
   /** In the order in which they were sent. */
   readonly #sent = new Map<number, Claim>();
   readonly #retrying = new Set<Claim>();
 
-  constructor(turn: Step) {
-    this.#turn = turn;
+  constructor(step: Step) {
+    this.#step = step;
   }
 
   get size(): number {
     return this.#byKey.size;
   }
 
-  /** Publishes under way. */
+  /** Publishes in flight. */
   get sent(): number {
     return this.#sent.size;
   }
@@ -62,7 +62,7 @@ export class Claims {
     return this.#retrying.size;
   }
 
-  /** Since when the oldest publish is under way; Infinity for none. */
+  /** When the oldest publish in flight was sent; Infinity for none. */
   get oldestSentAtMs(): number {
     for (const claim of this.#sent.values()) return claim.sentAtMs;
     return Number.POSITIVE_INFINITY;
@@ -72,7 +72,10 @@ export class Claims {
     return this.#byKey.get(key);
   }
 
-  /** Claims and publishes. `doubt`: it may be out already; `again`: it went out before, the ledger has it. */
+  /**
+   * Claims a product and publishes it. `doubt`: it may already have been published. `again`: it was published before and the
+   * ledger has it.
+   */
   open(key: string, arrival: Arrival, firstAtMs: number, doubt: boolean, again: boolean): void {
     const { delivery, source, sizeBytes, routingKey } = arrival;
     const claim: Claim = {
@@ -95,7 +98,7 @@ export class Claims {
     this.#send(claim, delivery);
   }
 
-  /** The claim whose publish this was; it is under way no more. */
+  /** Returns the claim of this publish, which is no longer in flight. */
   settle(id: number): Claim | undefined {
     const claim = this.#sent.get(id);
     if (!claim) return undefined;
@@ -104,7 +107,7 @@ export class Claims {
     return claim;
   }
 
-  /** To be published again after a pause: whose announcement, is seen now. False where no delivery of it is ours. */
+  /** Schedules another attempt after a pause, with the announcement of a delivery that is still ours. False if there is none. */
   retry(claim: Claim): boolean {
     if (!claim.delivery) {
       const heir = claim.waiting?.shift();
@@ -114,7 +117,7 @@ export class Claims {
       claim.sizeBytes = heir.sizeBytes;
       claim.routingKey = heir.routingKey;
     }
-    claim.retryAtMs = this.#turn.nowMs + backoffMs(this.#turn.options.retry, claim.attempts, this.#turn.random);
+    claim.retryAtMs = this.#step.nowMs + backoffMs(this.#step.options.retry, claim.attempts, this.#step.random);
     this.#retrying.add(claim);
     return true;
   }
@@ -124,11 +127,11 @@ export class Claims {
     return false;
   }
 
-  /** Publishes what was due at `atMs`, as far as there is room. */
+  /** Publishes what was due at `atMs`, up to the limit of publishes in flight. */
   sendDue(atMs: number): void {
     for (const claim of this.#retrying) {
       if (claim.retryAtMs > atMs || !claim.delivery) continue;
-      if (this.#sent.size >= this.#turn.options.publishingMax) return;
+      if (this.#sent.size >= this.#step.options.publishingMax) return;
       this.#retrying.delete(claim);
       this.#send(claim, claim.delivery);
     }
@@ -139,7 +142,7 @@ export class Claims {
     this.#retrying.delete(claim);
   }
 
-  /** No delivery is ours any more. What is under way stays: if it is confirmed, what comes again is a twin. */
+  /** No delivery is ours any more. Publishes in flight stay: if one is confirmed, the redelivered announcement is a twin. */
   forgetDeliveries(): void {
     for (const claim of this.#retrying) this.#byKey.delete(claim.key);
     this.#retrying.clear();
@@ -149,24 +152,24 @@ export class Claims {
     }
   }
 
-  /** Requeues what waits for another attempt. */
-  giveBack(): void {
+  /** Requeues the deliveries that wait for another attempt. */
+  requeueAll(): void {
     for (const claim of this.#retrying) {
       this.#byKey.delete(claim.key);
-      if (claim.delivery) this.#turn.push({ type: "requeue", delivery: claim.delivery.id });
-      for (const { delivery } of claim.waiting ?? []) this.#turn.push({ type: "requeue", delivery: delivery.id });
+      if (claim.delivery) this.#step.push({ type: "requeue", delivery: claim.delivery.id });
+      for (const { delivery } of claim.waiting ?? []) this.#step.push({ type: "requeue", delivery: delivery.id });
     }
     this.#retrying.clear();
   }
 
   #send(claim: Claim, delivery: Incoming): void {
-    const id = this.#turn.nextId();
+    const id = this.#step.nextId();
     claim.id = id;
-    claim.sentAtMs = this.#turn.nowMs;
+    claim.sentAtMs = this.#step.nowMs;
     claim.attempts++;
     claim.retryAtMs = Number.POSITIVE_INFINITY;
     this.#sent.set(id, claim);
     const { routingKey, firstAtMs, doubt } = claim;
-    this.#turn.push({ type: "publish", claim: id, routingKey, delivery, firstAtMs, doubt });
+    this.#step.push({ type: "publish", claim: id, routingKey, delivery, firstAtMs, doubt });
   }
 }

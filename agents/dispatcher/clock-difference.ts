@@ -1,34 +1,37 @@
 import type { Log } from "../lib/log.ts";
 
 export interface ClockDifferenceOptions {
-  /** For so long the broker keeps a message in the ledger. */
+  /** How long the broker keeps a message in the ledger. */
   readonly windowMs: number;
   readonly log: Log;
 }
 
 /**
- * A message that is older than the ledger keeps any, by more than this, was dated by another clock than ours. The broker takes its time
- * to throw away what is too old, and so does this process to read what it was given.
+ * If a message is older than the ledger's lifetime by more than this, it was dated by a different clock. The margin covers the
+ * time the broker takes to drop expired messages and the time this process takes to read its prefetched ones.
  */
 const marginMs = 60_000;
-/** A measurement takes so long, and so many products: of those one was sent on, and came here, at once. */
+/**
+ * Length of one measurement. Each also needs a minimum of products, so that at least one of them was published and received without delay.
+ */
 const measureMs = 60_000;
 const measuredMin = 3;
-/** What was measured says nothing any more when no other dispatcher has worked for so long. */
+/** A measurement expires if no other dispatcher was active for this long. */
 const validMs = 900_000;
-/** Smaller differences harm nothing and are not told. */
-export const clockDifferenceToldMs = 10_000;
+/** Smaller differences do no harm and are not reported. */
+const reportedDifferenceMinMs = 10_000;
 
 /**
- * How far this host's clock is ahead of those of other dispatchers, by the first arrivals that they tell, and what to add to these. A clock
- * that is hours ahead would take all that others send on for long over, and this host, when it takes over, would send it on again.
+ * How far this host's clock is ahead of other dispatchers' clocks, measured by the first arrivals that they report, and the correction to
+ * add to those. If this host's clock is hours ahead, everything that others publish looks expired long before it is, and this host
+ * publishes it again after a takeover.
  *
- * Two things are known. The least age of what came within a minute is the difference, but for the moment on the way: so much is added
- * where it is worth telling. And nothing is older than the ledger keeps it: what seems to be shows a difference at once, before there
- * was a minute to measure; it counts from now then, longer than due and never shorter.
+ * Two facts are used. First, the lowest age seen within a minute is the clock difference plus a short time in transit; it is added if it is
+ * large enough to report. Second, nothing can be older than the ledger's lifetime. A message that seems older proves a difference at once,
+ * before a minute was measured. It then counts from now: longer than due, never shorter.
  *
- * What remains: until a minute has been measured, a difference of less than the window shortens the window by itself. Which of the
- * clocks is wrong nobody knows here. A ledger that was declared with a longer window than now holds older messages: they count from now.
+ * What remains: until a minute has been measured, a difference of less than the window shortens the window by that amount. This process
+ * can't tell which clock is wrong. If the ledger was declared with a longer window, it holds older messages: they count from now.
  */
 export class ClockDifference {
   readonly #options: ClockDifferenceOptions;
@@ -44,32 +47,32 @@ export class ClockDifference {
     this.#options = options;
   }
 
-  /** Another process sent on, just now or a while ago, what arrived first at `saidMs` by its host's clock. */
-  seen(saidMs: number, nowMs: number): void {
-    const ageMs = nowMs - saidMs;
+  /** Another process published, just now or a while ago, a product that arrived first at `reportedMs` by its host's clock. */
+  seen(reportedMs: number, nowMs: number): void {
+    const ageMs = nowMs - reportedMs;
     if (this.#count >= measuredMin && nowMs - this.#fromMs >= measureMs) this.#measured(nowMs);
     if (this.#count++ === 0) this.#fromMs = nowMs;
     if (ageMs < this.#leastMs) this.#leastMs = ageMs;
     this.#seenAtMs = nowMs;
-    // No age is less than the difference: the least of all is the nearest to it.
+    // No age is less than the difference, so the lowest age is closest to it.
     if (this.#offsetMs > ageMs) this.#offsetMs = Math.max(0, ageMs);
     else if (this.#offsetMs === 0 && ageMs >= this.#options.windowMs + marginMs) this.#offsetMs = ageMs;
   }
 
-  /** To be added to first arrivals that other hosts tell; what comes out may be later than now. */
+  /** To be added to first arrivals that other hosts report. The result may be later than now. */
   offsetMs(nowMs: number): number {
     return nowMs - this.#seenAtMs < validMs ? this.#offsetMs : 0;
   }
 
-  /** How far this host's clock is ahead (or, below 0, behind), where that is known and worth telling; else 0. */
+  /** How far this host's clock is ahead (or behind, if negative), if known and large enough to report; else 0. */
   aheadMs(nowMs: number): number {
     const measuredMs = nowMs - this.#seenAtMs < validMs ? this.#measuredMs : undefined;
-    return measuredMs === undefined || Math.abs(measuredMs) < clockDifferenceToldMs ? 0 : measuredMs;
+    return measuredMs === undefined || Math.abs(measuredMs) < reportedDifferenceMinMs ? 0 : measuredMs;
   }
 
   #measured(nowMs: number): void {
     const beforeMs = this.aheadMs(nowMs);
-    // The first one may have read what was long in the queue, and nothing else.
+    // The first measurement may have read nothing but old messages from the queue.
     this.#measuredMs = this.#measurements++ === 0 ? undefined : this.#leastMs;
     this.#leastMs = Number.POSITIVE_INFINITY;
     this.#count = 0;
@@ -78,7 +81,7 @@ export class ClockDifference {
     this.#offsetMs = Math.max(0, aheadMs);
     if ((aheadMs === 0) === (beforeMs === 0)) return;
     const { log } = this.#options;
-    if (aheadMs === 0) log.info("this host's clock and the other dispatcher's agree again");
-    else log.warn({ aheadMs }, "this host's clock and the other dispatcher's differ: one of them is wrong");
+    if (aheadMs === 0) log.info("this host's clock and the other dispatcher's clock agree again");
+    else log.warn({ aheadMs }, "this host's clock and the other dispatcher's clock differ: one of them is wrong");
   }
 }

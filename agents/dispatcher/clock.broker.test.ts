@@ -2,7 +2,10 @@ import { expect, onTestFinished, vi } from "vitest";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 
 const threeHoursMs = 3 * 3_600_000;
-/** For a process: the system's clock is so far ahead at its start, and set right at SIGUSR2. What only the kernel dates is not. */
+/**
+ * For a process: sets the system's clock ahead by this much at its start, and right at SIGUSR2. Times from the kernel are
+ * unchanged.
+ */
 const clockAhead = `data:text/javascript,${encodeURIComponent(`
   const real = Date.now;
   const origin = performance.timeOrigin;
@@ -12,7 +15,7 @@ const clockAhead = `data:text/javascript,${encodeURIComponent(`
   process.once("SIGUSR2", () => { aheadMs = 0; });
 `)}`;
 
-test("a standby whose clock is ahead by more than the window sends nothing out again, and begins anew when it is set", async ({
+test("a standby whose clock is ahead by more than the window publishes nothing again, and restarts once the clock is set", async ({
   place,
 }) => {
   const count = 50;
@@ -25,7 +28,7 @@ test("a standby whose clock is ahead by more than the window sends nothing out a
   vi.unstubAllEnvs();
   keys.push(...(await place.announceFirst(count, count)));
   await place.allOut(keys);
-  // Its ledger was made when it started: the first half it never saw.
+  // Its ledger was declared when it started: it never saw the first half.
   await expect.poll(() => wrong.metric("table_entries"), { timeout: 100_000 }).toBe(count);
   await right.kill();
   await place.announceTwins(count, count);

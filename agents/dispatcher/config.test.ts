@@ -8,19 +8,19 @@ import { requestsKept } from "./waiting-requests.ts";
 
 const example = join(import.meta.dirname, "example.json");
 
-test("the example is a config, names queues and topics as the source does, and leaves the virtual IP out", async () => {
+test("the example is a valid config, names queues and topics like the source, and omits the virtual IP", async () => {
   const config = await loadConfig(configSchema, example);
   expect(config).toMatchObject({ exchange: "cmc", inputTopic: "v00.urp.input", notifyTopic: "v00.urp.notify" });
   expect(config.broker.passwordFile).toBe(join(import.meta.dirname, "broker-password"));
   expect(config.vip).toBeUndefined();
 });
 
-test("what the example sets beyond the broker is what is taken when it is left out", async () => {
+test("apart from the broker, the example sets the defaults", async () => {
   const { broker, metrics, ...rest } = await loadConfig(configSchema, example);
   expect(configSchema.parse({ broker, metrics })).toEqual({ broker, metrics, ...rest });
 });
 
-test("the input queue feeds one consumer at a time; output queues take what is dispatched, the ledger all that goes out", async () => {
+test("the input queue feeds one consumer at a time; output queues receive what is dispatched, the ledger everything published", async () => {
   const { queues } = topologyOf({ ...(await loadConfig(configSchema, example)), hostName: "bunny1" });
   const bind = (...patterns: string[]) => patterns.map((pattern) => ({ exchange: "cmc", pattern }));
   expect(queues).toContainEqual({
@@ -40,14 +40,14 @@ test("the input queue feeds one consumer at a time; output queues take what is d
   });
 });
 
-test("a ledger that is not named is called after the host, so that two hosts never share one", async () => {
+test("a ledger without a configured name is named after the host, so that two hosts never share one", async () => {
   const config = await loadConfig(configSchema, example);
   expect(ledgerQueueOf(config)).toBe(`cmc.urp.ledger.${hostname()}`);
   expect(ledgerQueueOf({ ...config, hostName: "bunny2" })).toBe("cmc.urp.ledger.bunny2");
   expect(ledgerQueueOf({ ...config, ledgerQueue: "cmc.own" })).toBe("cmc.own");
 });
 
-test("however small the prefetch may be, something may be published, and doubts and all requests together leave room", async () => {
+test("however small the prefetch, something may be published, and unconfirmed deliveries and requests together leave room", async () => {
   const config = await loadConfig(configSchema, example);
   for (const prefetch of [prefetchMin, 9, 500, 2000, 10_000]) {
     const { publishingMax, doubtsMax, alternatesWaitingMax } = sharesOf({ ...config, prefetch });
@@ -58,7 +58,7 @@ test("however small the prefetch may be, something may be published, and doubts 
   expect(sharesOf({ ...config, prefetch: 10_000 }).alternatesWaitingMax).toBe(200);
 });
 
-test("the smallest and the largest values go together", () => {
+test("the smallest values go together, and so do the largest", () => {
   const broker = { hosts: ["127.0.0.1:5672"], user: "feeder", passwordFile: "x" };
   const smallest = { prefetch: 8, entriesMax: 1000, confirmTimeoutMs: 1000, retryDelayMinMs: 5000 };
   for (const own of [smallest, { prefetch: 10_000, entriesMax: 10_000 }]) {
@@ -69,15 +69,15 @@ test("the smallest and the largest values go together", () => {
 test.each([
   ["a wildcard in a topic", { inputTopic: "v00.urp.#" }],
   ["a name where an address belongs", { vip: { address: "bunny-op" } }],
-  ["a window of nothing", { dedupWindowSeconds: 0 }],
+  ["a window of zero", { dedupWindowSeconds: 0 }],
   ["a topic within another one", { twinTopic: "v00.urp.notify.twin" }],
-  ["the same topic for two things", { twinTopic: "v00.urp.notify" }],
-  ["a prefetch of which waiting requests leave nothing", { prefetch: 7 }],
-  ["a table that is full with what is in hand", { entriesMax: 1999 }],
-  ["a table of a handful", { entriesMax: 999, prefetch: 8 }],
-  ["less patience than a loaded broker needs", { confirmTimeoutMs: 999 }],
-  ["pauses that begin longer than they may get", { retryDelayMinMs: 5001 }],
-  ["a doubt that outlasts its bound", { doubtSeconds: 1300 }],
+  ["the same topic twice", { twinTopic: "v00.urp.notify" }],
+  ["a prefetch that waiting requests use up", { prefetch: 7 }],
+  ["a table that unacknowledged announcements alone would fill", { entriesMax: 1999 }],
+  ["a table for a handful of products", { entriesMax: 999, prefetch: 8 }],
+  ["a confirm timeout too short for a loaded broker", { confirmTimeoutMs: 999 }],
+  ["a shortest pause longer than the longest", { retryDelayMinMs: 5001 }],
+  ["an unconfirmed delivery held beyond its limit", { doubtSeconds: 1300 }],
   ["several output queues whose pullers send receipts", { outputQueues: ["cmc.a", "cmc.b"] }],
 ])("%s is refused", (_, own) => {
   const broker = { hosts: ["127.0.0.1:5672"], user: "feeder", passwordFile: "x" };

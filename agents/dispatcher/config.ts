@@ -17,89 +17,109 @@ import {
 import type { CoreOptions } from "./core-options.ts";
 import { requestsKept } from "./waiting-requests.ts";
 
-/** The broker takes a delivery back that was not settled for half an hour (its consumer_timeout): a doubt ends before. */
+/**
+ * The broker requeues a delivery that is unsettled for half an hour (its consumer_timeout). An unconfirmed delivery is settled
+ * before that.
+ */
 const doubtSecondsMax = 1700;
 
 /**
- * With fewer deliveries in hand no share of them leaves room for the others: one request of a puller that waits for a twin, ten minutes
- * long, or one doubt would be all that there is, and nothing would be dispatched meanwhile.
+ * A smaller prefetch can't be divided among all uses. A single puller's request that waits ten minutes for a twin, or a single
+ * unconfirmed delivery, would fill it, and nothing would be dispatched meanwhile.
  */
 export const prefetchMin = 8;
 
-/** At the bound nothing is taken for a whole window. A handful would be reached by what is on its way. */
-export const entriesMin = 1000;
+/** At the limit, nothing is accepted for a whole window. Products in flight alone could reach a limit of a handful. */
+const entriesMin = 1000;
 
-/** Loaded brokers confirm after a third of a second on average: with less patience every connection is dropped, again and again. */
+/** Loaded brokers confirm after a third of a second on average. A shorter timeout would drop every connection again and again. */
 const confirmTimeoutMinMs = 1000;
 
 const own = {
   exchange: exchangeName.default(exchangeDefault).describe("topic exchange of all announcements"),
-  inputQueue: queueName.default("cmc.urp.input").describe("keeps what comes in while no dispatcher takes it"),
-  inputTopic: topicPrefix.default(inputTopicDefault).describe("announcements come in under this and what follows"),
+  inputQueue: queueName
+    .default("cmc.urp.input")
+    .describe("queue that keeps announcements while no dispatcher consumes it"),
+  inputTopic: topicPrefix.default(inputTopicDefault).describe("prefix of the topics under which announcements arrive"),
   notifyTopic: topicPrefix
     .default(notifyTopicDefault)
-    .describe("the first of each product goes out under this instead"),
-  alternateTopic: topicPrefix.default(alternateTopicDefault).describe("pullers ask for a product's twin under this"),
-  twinTopic: topicPrefix.default(twinTopicDefault).describe("the twin they asked for goes out under this"),
-  pulledTopic: topicPrefix.default(pulledTopicDefault).describe("pullers say under this which product they have"),
-  markerTopic: topicPrefix.default(markerTopicDefault).describe("this and the host's name: how far the ledger is read"),
+    .describe("prefix under which the first announcement of each product is published"),
+  alternateTopic: topicPrefix
+    .default(alternateTopicDefault)
+    .describe("prefix under which pullers request a product's twin"),
+  twinTopic: topicPrefix.default(twinTopicDefault).describe("prefix under which a requested twin is published"),
+  pulledTopic: topicPrefix
+    .default(pulledTopicDefault)
+    .describe("prefix under which pullers report the products they have"),
+  markerTopic: topicPrefix
+    .default(markerTopicDefault)
+    .describe("prefix, followed by the host's name, of the markers that show how far the ledger is read"),
   outputQueues: z
     .array(queueName)
     .default([pullQueueDefault])
-    .describe("declared and bound to everything dispatched, so that nothing is lost before the first puller comes"),
-  hostName: topicPrefix.optional().describe("names ledger queue and markers; left out: what the host calls itself"),
+    .describe(
+      "queues declared and bound to everything dispatched, so that nothing is lost before the first puller starts",
+    ),
+  hostName: topicPrefix
+    .optional()
+    .describe("name used for the ledger queue and the markers; default: the system's host name"),
   ledgerQueue: queueName
     .optional()
-    .describe("this host's own copy of all that goes out; left out: cmc.urp.ledger. and the host's name"),
+    .describe("queue with this host's own copy of everything published; default: cmc.urp.ledger. and the host's name"),
   vip: z
     .strictObject({ address: z.string().refine((text) => isIP(text) !== 0, "expected an IP address") })
     .optional()
-    .describe("works only while this host holds the address; without it, always"),
+    .describe("dispatch only while this host holds the address; if omitted, always"),
   dedupWindowSeconds: z
     .int()
     .min(1)
     .max(604_800)
     .default(7200)
-    .describe("how long a product's name is remembered, counted from its first arrival"),
+    .describe("how long a product's name is remembered after its first arrival"),
   entriesMax: z
     .int()
     .min(entriesMin)
     .max(10_000_000)
     .default(2_000_000)
-    .describe("products remembered, about 50 bytes each; at the bound it stops taking"),
-  prefetch: z.int().min(prefetchMin).max(10_000).default(2000).describe("announcements in hand at once"),
-  retryDelayMinMs: z.int().min(1).max(60_000).default(100).describe("after a publish that was returned or refused"),
+    .describe("products remembered, about 50 bytes each; at the limit no announcements are accepted"),
+  prefetch: z.int().min(prefetchMin).max(10_000).default(2000).describe("unacknowledged announcements at most"),
+  retryDelayMinMs: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(100)
+    .describe("pause before a returned or refused publish is tried again"),
   retryDelayMaxMs: z.int().min(1).max(600_000).default(5000),
   confirmTimeoutMs: z
     .int()
     .min(confirmTimeoutMinMs)
     .max(600_000)
     .default(10_000)
-    .describe("a publish unconfirmed for so long, without an alarm at the broker: connects anew"),
+    .describe("reconnect if a publish is unconfirmed for this long and the broker has no alarm"),
   giveUpMs: z
     .int()
     .min(0)
     .max(60_000)
     .default(1000)
-    .describe("when the address left: what is not confirmed within this dies with the connection"),
+    .describe("after the address is lost: publishes not confirmed within this time are dropped with the connection"),
   receipts: z
     .boolean()
     .default(true)
-    .describe("pullers say what they have (pulledTopic); false where any of them does not"),
+    .describe("pullers report which products they have (pulledTopic); false if any of them does not"),
   doubtSeconds: z
     .int()
     .min(1)
     .max(doubtSecondsMax)
     .default(30)
     .describe(
-      "with receipts: how long one is waited for where a later product's has come; three times that where the pull queue stays empty; then a product that may be lost goes out again",
+      "with receipts: how long to wait for a product's receipt once a later product's receipt has arrived (three times as long while the pull queue is empty), before a product that may be lost is published again",
     ),
   doubtMaxSeconds: z
     .int()
     .min(1)
     .max(doubtSecondsMax)
     .default(1200)
-    .describe("the same in any case, as while all pullers are down"),
+    .describe("with receipts: how long to wait for one in any case, for example while all pullers are down"),
   alternateWaitSeconds: z
     .int()
     .min(1)
@@ -111,31 +131,33 @@ const own = {
     .min(1)
     .max(10_000)
     .default(200)
-    .describe("products whose requests may wait for one; what waits is never more than a quarter of prefetch"),
+    .describe(
+      "products whose requests may wait for a twin; waiting requests never use more than a quarter of prefetch",
+    ),
   standbyServeDelayMs: z
     .int()
     .min(0)
     .max(60_000)
     .default(1000)
-    .describe("a standby that keeps the twin asked for sends it when nobody else has within this"),
+    .describe("how long a standby that keeps a requested twin waits for another host to send it, before it does"),
   silenceSeconds: z
     .int()
     .min(1)
     .max(86_400)
     .default(300)
-    .describe("a source that announced nothing for so long while another did is an alarm"),
+    .describe("alarm if a source announces nothing for this long while another source does"),
   topologyCheckSeconds: z
     .int()
     .min(1)
     .max(3600)
     .default(30)
-    .describe("how often queues are looked for and bound again while connected"),
+    .describe("how often queues and bindings are checked, and declared again, while connected"),
 };
 
-/** Without what all agents have in common. */
+/** Without the settings that all agents have in common. */
 export const ownSchema = z.object(own).superRefine(checkOwn);
 
-/** What the dispatcher can be told. `example.json` says more. */
+/** The dispatcher's configuration. See `example.json` for an annotated one. */
 export const configSchema = commonConfig.extend(own).superRefine(checkOwn);
 
 const topicNames = ["inputTopic", "notifyTopic", "alternateTopic", "twinTopic", "pulledTopic", "markerTopic"] as const;
@@ -147,7 +169,7 @@ function checkOwn(config: z.infer<z.ZodObject<typeof own>>, context: z.Refinemen
     context.addIssue({ code: "custom", path: ["retryDelayMinMs"], message, input: config.retryDelayMinMs });
   }
   if (config.entriesMax < config.prefetch) {
-    const message = `expected at least prefetch (${config.prefetch}): what is in hand would fill it`;
+    const message = `expected at least prefetch (${config.prefetch}): unacknowledged announcements alone would fill it`;
     context.addIssue({ code: "custom", path: ["entriesMax"], message, input: config.entriesMax });
   }
   if (config.doubtSeconds > config.doubtMaxSeconds) {
@@ -156,21 +178,21 @@ function checkOwn(config: z.infer<z.ZodObject<typeof own>>, context: z.Refinemen
   }
   if (config.receipts && config.outputQueues.length > 1) {
     const message =
-      "expected one queue where pullers send receipts (receipts: true): a receipt does not say from which queue";
+      "expected one queue because pullers send receipts (receipts: true): a receipt does not name its queue";
     context.addIssue({ code: "custom", path: ["outputQueues"], message, input: config.outputQueues });
   }
   const topics = topicNames.map((name) => `${config[name]}.`);
   for (const [index, name] of topicNames.entries()) {
     const inside = topics.findIndex((other, at) => at !== index && topics[index]?.startsWith(other));
     if (inside < 0) continue;
-    const message = `expected a topic of its own, but it is within ${topicNames[inside]}`;
+    const message = `expected a topic of its own, not one within ${topicNames[inside]}`;
     context.addIssue({ code: "custom", path: [name], message, input: config[name] });
   }
 }
 
 export type Config = z.infer<typeof configSchema>;
 
-/** Two dispatchers that shared a ledger would each read half of it: every host has its own, whatever is left out. */
+/** Two dispatchers that share a ledger would each read half of it, so every host has its own name, whatever the config omits. */
 export function hostNameOf(config: Config): string {
   return config.hostName ?? hostname();
 }
@@ -180,12 +202,12 @@ export function ledgerQueueOf(config: Config): string {
 }
 
 /**
- * After so long without any delivery the ledger is read up to a marker before the next is decided: another host may
- * have worked meanwhile. Under load there is no such pause, and after one it costs the first product some 20 ms.
+ * After this long without a delivery, the ledger is read up to a marker before the next one is decided, because another host may
+ * have been active meanwhile. Under load there is no such pause; after one, the first product is delayed by some 20 ms.
  */
 const deliveryGapMs = 1000;
 
-/** What the core is told of the config: its times in milliseconds, and what it may do with the prefetch. */
+/** The core's options: the config's times in milliseconds, and the shares of the prefetch. */
 export function coreOptionsOf(config: Config): CoreOptions {
   const { inputTopic, notifyTopic, alternateTopic, twinTopic, entriesMax, receipts } = config;
   const { giveUpMs, confirmTimeoutMs, standbyServeDelayMs } = config;
@@ -200,7 +222,7 @@ export function coreOptionsOf(config: Config): CoreOptions {
   };
 }
 
-/** How the deliveries in hand are shared out: none of these may leave no room for announcements. */
+/** Divides the prefetch. Each share must leave room for announcements. */
 export function sharesOf({ alternatesWaitingMax, prefetch }: Config) {
   const share = (part: number): number => Math.max(1, Math.floor(prefetch * part));
   return {
@@ -210,7 +232,7 @@ export function sharesOf({ alternatesWaitingMax, prefetch }: Config) {
   };
 }
 
-/** The latter two together are less than all. */
+/** The latter two together are less than the whole prefetch. */
 const publishingShare = 0.5;
 const doubtsShare = 0.6;
 const alternatesShare = 0.25;

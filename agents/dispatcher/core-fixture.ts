@@ -7,10 +7,10 @@ import { DedupTable } from "./dedup-table.ts";
 import type { Effect, Event, Incoming, LedgerRecord } from "./events.ts";
 
 export const windowMs = 7_200_000;
-/** Any time will do, but for zero. */
+/** Any time but zero. */
 export const startMs = 1_500_000_000_000;
 
-export const coreOptions: CoreOptions = {
+const coreOptions: CoreOptions = {
   inputTopic: "v00.urp.input",
   notifyTopic: "v00.urp.notify",
   alternateTopic: "v00.urp.alternate",
@@ -41,7 +41,7 @@ interface Sent {
   readonly sizeBytes?: number;
 }
 
-/** A core with a table, for tests: what it is told, in the words of the tests. */
+/** A core with a table, for tests, with methods named as the tests need them. */
 export class CoreFixture {
   readonly table: DedupTable;
   readonly core: DispatcherCore;
@@ -55,24 +55,24 @@ export class CoreFixture {
     this.core = new DispatcherCore(options, { table: this.table, instance: "me", random: () => 1 });
   }
 
-  /** One that holds the address, and has caught up; product 0 has been dispatched. */
+  /** A core that holds the address and has caught up; product 0 has been dispatched. */
   static working(own: Partial<CoreOptions> = {}): CoreFixture {
     const fixture = new CoreFixture(own);
-    fixture.tell({ type: "held" });
+    fixture.handle({ type: "held" });
     const [marker] = fixture.deliver(0);
     if (marker?.type !== "marker") throw new Error("no marker before the first decision");
-    fixture.tell({ type: "outcome", claim: marker.claim, outcome: "confirmed" });
+    fixture.handle({ type: "outcome", claim: marker.claim, outcome: "confirmed" });
     fixture.settle("confirmed", fixture.ledger({ kind: "marker", token: marker.token }));
     return fixture;
   }
 
-  tell(event: Event): Effect[] {
+  handle(event: Event): Effect[] {
     return this.core.handle(event, this.nowMs);
   }
 
   tickAfter(ms: number): Effect[] {
     this.nowMs += ms;
-    return this.tell({ type: "tick" });
+    return this.handle({ type: "tick" });
   }
 
   announcement(
@@ -84,25 +84,25 @@ export class CoreFixture {
     return { id: this.#nextDelivery++, routingKey: "v00.urp.input.RADAR", body, headers: {}, marks, redelivered };
   }
 
-  /** The delivery's number in `ack` and the like is the count of those delivered and requested so far. */
+  /** The delivery's number in `ack` and the like is the count of deliveries and requests so far. */
   deliver(product: number, sent: Sent = {}): Effect[] {
-    return this.tell({ type: "delivery", delivery: this.announcement(product, sent) });
+    return this.handle({ type: "delivery", delivery: this.announcement(product, sent) });
   }
 
   /** A puller's request: this source's announcement of the product can't be fetched. */
   request(product: number, sent: Sent = {}): Effect[] {
     const announcement = this.announcement(product, sent);
     const delivery = { ...announcement, routingKey: "v00.urp.alternate.RADAR", marks: { reason: "404" } };
-    return this.tell({ type: "delivery", delivery });
+    return this.handle({ type: "delivery", delivery });
   }
 
-  /** What became of the publish (or marker, or alternate) among these effects. */
+  /** Settles the publish (or marker, or alternate) among these effects. */
   settle(outcome: PublishOutcome, effects: readonly Effect[]): Effect[] {
-    return this.tell({ type: "outcome", claim: claimIn(effects), outcome });
+    return this.handle({ type: "outcome", claim: claimIn(effects), outcome });
   }
 
   ledger(record: LedgerRecord): Effect[] {
-    return this.tell({ type: "ledger", record });
+    return this.handle({ type: "ledger", record });
   }
 
   published(product: number, { ours = false, atMs = this.nowMs, source = "urp-1" } = {}): Effect[] {
@@ -113,7 +113,7 @@ export class CoreFixture {
     return this.ledger({ kind: "pulled", key: keyOf(product), atMs });
   }
 
-  /** Gives the token of the marker among these effects back. */
+  /** Returns the token of the marker among these effects. */
   returnMarker(effects: readonly Effect[]): Effect[] {
     const marker = effects.find((effect) => effect.type === "marker");
     if (!marker) throw new Error(`no marker in ${types(effects).join(", ")}`);
@@ -125,8 +125,8 @@ export function types(effects: readonly Effect[]): string[] {
   return effects.map((effect) => effect.type);
 }
 
-/** `ack 1`, `publish`: what is done, to which delivery. */
-export function deeds(effects: readonly Effect[]): string[] {
+/** `ack 1`, `publish`: each action and its delivery. */
+export function actions(effects: readonly Effect[]): string[] {
   const silent = ["won", "twin", "doubt", "doubt-settled", "publish-failed"];
   return effects
     .filter((effect) => !silent.includes(effect.type))
@@ -139,9 +139,9 @@ export function deeds(effects: readonly Effect[]): string[] {
     });
 }
 
-/** The id under which something among these is published. */
-export function claimIn(effects: readonly Effect[]): number {
+/** The id of the publish among these effects. */
+function claimIn(effects: readonly Effect[]): number {
   const effect = effects.findLast((each) => "claim" in each);
-  if (!effect || !("claim" in effect)) throw new Error(`nothing is published in ${types(effects).join(", ")}`);
+  if (!effect || !("claim" in effect)) throw new Error(`no publish in ${types(effects).join(", ")}`);
   return effect.claim;
 }

@@ -7,36 +7,42 @@ export interface CoreOptions {
   readonly notifyTopic: string;
   readonly alternateTopic: string;
   readonly twinTopic: string;
-  /** Products known and on their way, at most; not more than the table's bound. */
+  /** Limit of products known and in flight; not more than the table's limit. */
   readonly entriesMax: number;
-  /** Between attempts to publish what was returned or refused. */
+  /** Pause before a returned or refused publish is tried again. */
   readonly retry: Backoff;
-  /** Pullers send receipts, all of them, and there is one queue that they pull from. */
+  /** All pullers send receipts, and they consume a single queue. */
   readonly receipts: boolean;
-  /** A product that may be lost goes out again after this, when a later one's receipt has come; see `Doubts`. */
+  /**
+   * A product that may be lost is published again after this time, if a later product's receipt has arrived; see
+   * `UnconfirmedDeliveries`.
+   */
   readonly doubtMs: number;
-  /** And after this in any case: well below the broker's consumer timeout (30 minutes). */
+  /** And after this time in any case: well below the broker's consumer timeout (30 minutes). */
   readonly doubtMaxMs: number;
-  /** Doubts held at once; beyond, the oldest goes out again. Above `publishingMax`, below the prefetch less what requests take. */
+  /**
+   * Limit of unconfirmed deliveries; beyond it the oldest is published again. Above `publishingMax`, below the prefetch minus the
+   * requests' share.
+   */
   readonly doubtsMax: number;
-  /** First publishes under way at once: what a successor can be left in doubt about. Half of the prefetch, say. */
+  /** Limit of first publishes in flight: so many can be left unconfirmed to a successor. About half of the prefetch. */
   readonly publishingMax: number;
-  /** When the address left: what is not settled by then dies with the connection. */
+  /** After the address is lost: publishes not settled within this time are dropped with the connection. */
   readonly giveUpMs: number;
-  /** A publish not settled for so long by a broker that is not blocked: its connection is broken. */
+  /** If a publish is unsettled for this long and the broker is not blocked, the connection is broken. */
   readonly confirmTimeoutMs: number;
-  /** After so long without any delivery, others may have worked meanwhile without our noticing. */
+  /** After this long without a delivery, other dispatchers may have been active unnoticed. */
   readonly deliveryGapMs: number;
-  /** Requests for an alternate that wait for a twin, unacked. */
+  /** Limit of unacked requests that wait for a twin. */
   readonly alternatesWaitingMax: number;
   readonly alternateWaitMs: number;
-  /** How long a standby that keeps the twin leaves a request to the one that works. */
+  /** How long a standby that keeps the twin leaves a request to the active host. */
   readonly standbyServeDelayMs: number;
 }
 
 export interface CoreParts {
   readonly table: DedupTable;
-  /** Unique to this process: no marker of another is taken for one of ours. */
+  /** Unique to this process, so that another's marker is not mistaken for one of ours. */
   readonly instance: string;
   readonly random?: () => number;
 }

@@ -1,41 +1,44 @@
 import type { dispatcherStates } from "../lib/health.ts";
+import { ConfirmTimeout } from "./confirm-timeout.ts";
 import type { CoreOptions, CoreParts } from "./core-options.ts";
 import { Decisions } from "./decisions.ts";
 import type { Effect, Event, Incoming, LedgerRecord } from "./events.ts";
 import { Feed } from "./feed.ts";
-import { Patience } from "./patience.ts";
 import { Step } from "./step.ts";
 
 export type CoreState = (typeof dispatcherStates)[number];
 
-/** Taking goes on when the table has come down to this part of its bound, not one below: no flutter at the bound. */
+/**
+ * Accepting resumes once the table has shrunk to this share of its limit, not just below it. This prevents flapping at the limit.
+ */
 const resumeShare = 0.9;
 
 /**
  * dispatcher: sr3 "winnow"; was dd_dispatcher.py.
  *
- * Decides what becomes of each announcement. No clock, no socket: events in, effects out, in order. Nothing is acked whose
- * product is not out, so a crash at any point loses nothing; nothing is decided before all that others published is known, so
- * nothing goes out twice. This file says whether this host takes announcements at all; see `Decisions` for what it does then.
+ * Decides what happens to each announcement. It has no clock and no socket: events come in, effects go out, in order. A delivery
+ * is not acked before its product is published, so a crash at any point loses nothing. Nothing is decided before everything that
+ * others published is known, so nothing is published twice. This class decides whether this host accepts announcements at all;
+ * `Decisions` handles those it accepts.
  */
 export class DispatcherCore {
-  readonly #turn: Step;
+  readonly #step: Step;
   readonly #decisions: Decisions;
   readonly #feed: Feed;
-  readonly #patience: Patience;
-  #held = false;
+  readonly #confirmTimeout: ConfirmTimeout;
+  #holdsAddress = false;
   #stopped = false;
   #full: boolean;
   #ledgerPaused: boolean;
-  /** `leaving`: still subscribed, so that nobody else is given anything while a publish of ours is not settled. */
-  #taking: "no" | "yes" | "leaving" = "no";
+  /** `leaving`: still subscribed, so that the broker delivers to no other host while a publish of ours is unsettled. */
+  #accepting: "no" | "yes" | "leaving" = "no";
   #leavingSinceMs = 0;
 
   constructor(options: CoreOptions, parts: CoreParts) {
-    this.#turn = new Step(options, parts);
-    this.#decisions = new Decisions(this.#turn, parts.instance);
-    this.#feed = new Feed(this.#turn);
-    this.#patience = new Patience(this.#turn);
+    this.#step = new Step(options, parts);
+    this.#decisions = new Decisions(this.#step, parts.instance);
+    this.#feed = new Feed(this.#step);
+    this.#confirmTimeout = new ConfirmTimeout(this.#step);
     this.#full = this.entries >= options.entriesMax;
     this.#ledgerPaused = this.#full;
   }
@@ -43,9 +46,9 @@ export class DispatcherCore {
   get state(): CoreState {
     if (this.#stopped) return "stopped";
     if (this.#full) return "full";
-    if (this.#taking !== "yes") return "standby";
+    if (this.#accepting !== "yes") return "standby";
     if (this.#feed.isFenced) return "fenced";
-    return this.#decisions.catchingUp.isUnderWay ? "catching-up" : "active";
+    return this.#decisions.catchingUp.isInProgress ? "catching-up" : "active";
   }
 
   /** Products claimed and not yet confirmed. */
@@ -53,56 +56,56 @@ export class DispatcherCore {
     return this.#decisions.products.claims.size;
   }
 
-  /** Products known, and on their way. */
+  /** Products known, and those in flight. */
   get entries(): number {
     return this.#decisions.products.entries;
   }
 
-  /** Claims that wait to be published again, because the broker returned or refused them. */
+  /** Claims that wait to be published again because the broker returned or refused them. */
   get retrying(): number {
     return this.#decisions.products.claims.retrying;
   }
 
-  /** Deliveries that wait until it is known what others published, or until there is room under way. */
+  /** Deliveries that wait until it is known what others published, or until another publish may be sent. */
   get keptAside(): number {
-    return this.#decisions.catchingUp.aside.size;
+    return this.#decisions.catchingUp.deferred.size;
   }
 
   /** Deliveries held because their product may be lost. */
-  get doubts(): number {
-    return this.#decisions.products.doubts.size;
+  get unconfirmed(): number {
+    return this.#decisions.products.unconfirmed.size;
   }
 
-  /** Requests of pullers that wait for a twin. */
+  /** Pullers' requests that wait for a twin. */
   get alternatesWaiting(): number {
     return this.#decisions.alternates.waiting;
   }
 
-  /** The ledger is not to be consumed for now; true from the start where the table came full from disk. */
+  /** The ledger must not be consumed for now. True from the start if the table read from disk is full. */
   get ledgerPaused(): boolean {
     return this.#ledgerPaused;
   }
 
-  /** Nothing is in hand, nothing under way: after `stop`, all is done. */
+  /** Nothing is accepted and nothing is in flight. After `stop` this means that all work is done. */
   get isIdle(): boolean {
-    return this.#taking === "no" && this.#decisions.sent === 0;
+    return this.#accepting === "no" && this.#decisions.sent === 0;
   }
 
-  /** The delivery that the event handled last was decided about last; undefined where there was none. */
+  /** The last delivery that the last handled event led to a decision about; undefined if there was none. */
   get deciding(): Incoming | undefined {
-    return this.#turn.deciding;
+    return this.#step.deciding;
   }
 
-  /** What is to be done about an event, in order. `nowMs` never goes back. */
+  /** Returns the effects of an event, in order. `nowMs` never goes back. */
   handle(event: Event, nowMs: number): Effect[] {
-    this.#turn.nowMs = nowMs;
-    this.#turn.deciding = undefined;
+    this.#step.nowMs = nowMs;
+    this.#step.deciding = undefined;
     switch (event.type) {
       case "delivery":
         this.#onDelivery(event.delivery);
         break;
       case "outcome":
-        if (this.#decisions.onOutcome(event.claim, event.outcome)) this.#goOn();
+        if (this.#decisions.onOutcome(event.claim, event.outcome)) this.#decideDeferred();
         break;
       case "ledger":
         this.#onLedger(event.record);
@@ -114,58 +117,59 @@ export class DispatcherCore {
         this.#decisions.alternates.onMissing(event.claim);
         break;
       case "output-seen":
-        this.#decisions.products.doubts.sawOutput(event.isEmpty);
+        this.#decisions.products.unconfirmed.onOutputSeen(event.isEmpty);
         break;
       case "deliveries-lost":
         this.#onDeliveriesLost();
         break;
       case "blocked":
       case "unblocked":
-        this.#patience.onBlocked(event.type === "blocked");
+        this.#confirmTimeout.onBlocked(event.type === "blocked");
         break;
       case "tick":
         this.#onTick();
         break;
       case "held":
-        this.#onHeld();
+        this.#onAddressHeld();
         break;
       case "gone":
-        this.#onGone();
+        this.#onAddressLost();
         break;
       case "stop":
         this.#stopped = true;
-        this.#onGone();
+        this.#onAddressLost();
         break;
     }
-    if (this.#taking === "leaving") this.#leave();
-    return this.#turn.end();
+    if (this.#accepting === "leaving") this.#leave();
+    return this.#step.finish();
   }
 
   #onDelivery(delivery: Incoming): void {
-    if (this.#taking === "no") {
-      // It was on its way when the subscription was cancelled: whoever works now gets it.
-      this.#turn.push({ type: "requeue", delivery: delivery.id });
+    if (this.#accepting === "no") {
+      // It was in transit when the subscription was cancelled. The broker delivers it to the active host.
+      this.#step.push({ type: "requeue", delivery: delivery.id });
       return;
     }
     const { catchingUp } = this.#decisions;
-    if (this.#feed.onDelivery()) catchingUp.doubtAfterGap();
-    if (this.#taking === "leaving") catchingUp.aside.push(delivery);
+    if (this.#feed.onDelivery()) catchingUp.requireMarkerAfterGap();
+    if (this.#accepting === "leaving") catchingUp.deferred.push(delivery);
     else if (this.#decisions.onDelivery(delivery) === "full") this.#becomeFull();
   }
 
-  #goOn(): void {
-    if (this.#taking === "yes" && this.keptAside > 0 && this.#decisions.goOn() === "full") this.#becomeFull();
+  #decideDeferred(): void {
+    if (this.#accepting === "yes" && this.keptAside > 0 && this.#decisions.decideDeferred() === "full")
+      this.#becomeFull();
   }
 
   #onLedger(record: LedgerRecord): void {
     const { products, alternates } = this.#decisions;
     switch (record.kind) {
       case "published":
-        if (!record.ours) this.#sawAnother(record.atMs);
-        if (products.onPublished(record) === "full") this.#refuse();
+        if (!record.ours) this.#onForeignPublish(record.atMs);
+        if (products.onPublished(record) === "full") this.#pauseLedger();
         break;
       case "pulled":
-        if (products.onPulled(record) === "full") this.#refuse();
+        if (products.onPulled(record) === "full") this.#pauseLedger();
         break;
       case "twin":
         alternates.onTwinSeen(record);
@@ -175,118 +179,121 @@ export class DispatcherCore {
         alternates.onRequestSeen(record);
         break;
       case "marker":
-        if (this.#taking === "yes" && this.#decisions.onToken(record.token) === "full") this.#becomeFull();
+        if (this.#accepting === "yes" && this.#decisions.onToken(record.token) === "full") this.#becomeFull();
         break;
     }
   }
 
-  /** Another dispatcher works, or did: nothing more is decided before its publishes are known. */
-  #sawAnother(atMs: number): void {
-    if (this.#taking !== "yes") return;
-    this.#decisions.catchingUp.doubtAfterForeign();
-    this.#feed.onAnother(atMs);
+  /** Another dispatcher is or was active. Nothing more is decided before its publishes are known. */
+  #onForeignPublish(atMs: number): void {
+    if (this.#accepting !== "yes") return;
+    this.#decisions.catchingUp.requireMarkerAfterForeign();
+    this.#feed.onForeignPublish(atMs);
   }
 
-  /** To forget a product early would let its twin through; so nothing more is taken until the window has passed. */
+  /** Forgetting a product early would let its twin through, so nothing more is accepted until a window has passed. */
   #becomeFull(): void {
-    if (!this.#full) this.#turn.push({ type: "full", entries: this.entries });
+    if (!this.#full) this.#step.push({ type: "full", entries: this.entries });
     this.#full = true;
     this.#startLeaving();
   }
 
-  /** No room for what the ledger says: it comes again. */
-  #refuse(): void {
-    this.#turn.push({ type: "ledger-pause" });
+  /** The table has no room for a record of the ledger, which is delivered again later. */
+  #pauseLedger(): void {
+    this.#step.push({ type: "ledger-pause" });
     this.#ledgerPaused = true;
     this.#becomeFull();
   }
 
-  #onHeld(): void {
-    if (this.#held || this.#stopped) return;
-    this.#held = true;
+  #onAddressHeld(): void {
+    if (this.#holdsAddress || this.#stopped) return;
+    this.#holdsAddress = true;
     if (this.#full) return;
-    if (this.#taking === "no") {
+    if (this.#accepting === "no") {
       this.#subscribe();
       return;
     }
-    // Back before anybody else was let in.
-    this.#taking = "yes";
+    // The address came back before the broker delivered to another host.
+    this.#accepting = "yes";
     this.#decisions.catchingUp.startOver();
-    this.#goOn();
+    this.#decideDeferred();
   }
 
-  #onGone(): void {
-    if (!this.#held) return;
-    this.#held = false;
-    this.#leavingSinceMs = this.#turn.nowMs;
+  #onAddressLost(): void {
+    if (!this.#holdsAddress) return;
+    this.#holdsAddress = false;
+    this.#leavingSinceMs = this.#step.nowMs;
     this.#startLeaving();
   }
 
   #startLeaving(): void {
-    if (this.#taking === "yes") this.#taking = "leaving";
+    if (this.#accepting === "yes") this.#accepting = "leaving";
   }
 
-  /** When nothing of ours is under way, the next one may come: then what is undecided goes back to the queue. */
+  /** Once none of our publishes is in flight, another host may take over: the undecided deliveries are requeued. */
   #leave(): void {
     if (this.#decisions.sent > 0) return;
-    this.#taking = "no";
-    this.#turn.push({ type: "cancel" });
-    this.#decisions.giveBack();
+    this.#accepting = "no";
+    this.#step.push({ type: "cancel" });
+    this.#decisions.requeueAll();
   }
 
   #onDeliveriesLost(): void {
     this.#decisions.forgetDeliveries();
-    this.#patience.renew();
-    if (this.#taking === "leaving") {
-      this.#taking = "no";
-      this.#turn.push({ type: "cancel" });
+    this.#confirmTimeout.reset();
+    if (this.#accepting === "leaving") {
+      this.#accepting = "no";
+      this.#step.push({ type: "cancel" });
     }
     this.#feed.begin();
   }
 
   #subscribe(): void {
-    this.#taking = "yes";
-    this.#turn.push({ type: "subscribe" });
+    this.#accepting = "yes";
+    this.#step.push({ type: "subscribe" });
     this.#feed.begin();
   }
 
   #onTick(): void {
-    const { table, options, nowMs } = this.#turn;
+    const { table, options, nowMs } = this.#step;
     table.expire(nowMs);
-    if (this.#full && this.#taking === "no" && this.entries <= options.entriesMax * resumeShare) this.#resume();
-    // Whoever ends begins nothing more.
-    if (this.#taking !== "leaving") this.#decisions.alternates.onTick(this.#taking === "yes" || this.#stopped);
-    if (this.#taking === "yes") this.#decisions.onTick();
-    this.#goOn();
-    this.#giveUp();
+    if (this.#full && this.#accepting === "no" && this.entries <= options.entriesMax * resumeShare) this.#resume();
+    // A host that is leaving starts nothing new.
+    if (this.#accepting !== "leaving") this.#decisions.alternates.onTick(this.#accepting === "yes" || this.#stopped);
+    if (this.#accepting === "yes") this.#decisions.onTick();
+    this.#decideDeferred();
+    this.#checkTimeouts();
   }
 
   #resume(): void {
     this.#full = false;
-    if (this.#ledgerPaused) this.#turn.push({ type: "ledger-resume" });
+    if (this.#ledgerPaused) this.#step.push({ type: "ledger-resume" });
     this.#ledgerPaused = false;
-    if (this.#held) this.#subscribe();
+    if (this.#holdsAddress) this.#subscribe();
   }
 
-  /** What is not settled in time must die with its channel, before another host decides about the same. */
-  #giveUp(): void {
-    const { nowMs, options } = this.#turn;
+  /**
+   * Publishes that are not settled in time must be dropped with their channel, before another host decides about the same
+   * products.
+   */
+  #checkTimeouts(): void {
+    const { nowMs, options } = this.#step;
     const { giveUpMs, confirmTimeoutMs } = options;
-    if (this.#taking === "leaving" && !this.#held && nowMs - this.#leavingSinceMs >= giveUpMs) {
-      this.#disconnect(`publishes not settled within ${giveUpMs} ms after the address left`);
-      this.#taking = "no";
+    if (this.#accepting === "leaving" && !this.#holdsAddress && nowMs - this.#leavingSinceMs >= giveUpMs) {
+      this.#disconnect(`publishes not settled within ${giveUpMs} ms after the address was lost`);
+      this.#accepting = "no";
       this.#decisions.forgetDeliveries();
-      // After the break: the broker must not let the next one in while our channel lives.
-      this.#turn.push({ type: "cancel" });
+      // After the disconnect: the broker must not deliver to another host while our channel is open.
+      this.#step.push({ type: "cancel" });
       return;
     }
-    if (this.#patience.isOver(this.#decisions.oldestSentAtMs)) {
-      this.#disconnect(`a publish not settled for ${confirmTimeoutMs} ms`);
+    if (this.#confirmTimeout.isOver(this.#decisions.oldestSentAtMs)) {
+      this.#disconnect(`a publish was not settled for ${confirmTimeoutMs} ms`);
     }
   }
 
   #disconnect(reason: string): void {
-    this.#patience.renew();
-    this.#turn.push({ type: "disconnect", reason });
+    this.#confirmTimeout.reset();
+    this.#step.push({ type: "disconnect", reason });
   }
 }

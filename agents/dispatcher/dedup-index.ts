@@ -6,23 +6,23 @@ const bucketsMin = 16;
 
 /**
  * Index of the dedup table by key: linear hashing (Litwin 1980) with a chain of entries per bucket. For each entry beyond the
- * number of buckets one bucket is split in two, so that growing never moves more than a chain, and removing leaves no
- * tombstones. Entries are named by links: slot + 1; 0 is the end of a chain.
+ * number of buckets, one bucket is split in two. So growing never moves more than one chain, and removing leaves no tombstones.
+ * An entry is named by its link, slot + 1; 0 ends a chain.
  */
 export class DedupIndex {
-  /** The first links of the buckets. Only the first block is ever smaller than a whole one. */
+  /** The first links of the buckets. Only the first block can be smaller than a full one. */
   readonly #blocks: Int32Array[] = [new Int32Array(bucketsMin)];
-  /** Buckets when the present round of splitting began, a power of two. */
+  /** Buckets when the current round of splitting began, a power of two. */
   #round = bucketsMin;
-  /** Buckets of this round that are split already. */
+  /** Buckets of this round that are already split. */
   #split = 0;
 
-  /** The link to the first entry of a hash's bucket. */
+  /** The link to the first entry of the hash's bucket. */
   first(hash: number): number {
     return this.#get(this.#bucketOf(hash));
   }
 
-  /** Puts an entry in front of its bucket; returns the link to what was there before, for the entry to keep. */
+  /** Puts an entry at the front of its bucket. Returns the link to the previous first entry, which the new entry must store. */
   putFirst(hash: number, link: number): number {
     const bucket = this.#bucketOf(hash);
     const before = this.#get(bucket);
@@ -45,7 +45,7 @@ export class DedupIndex {
     throw new Error(`the dedup table's index has lost entry ${link - 1}`);
   }
 
-  /** Splits one bucket, where there are more entries than buckets. */
+  /** Splits one bucket if there are more entries than buckets. */
   grow(entries: number, chunks: readonly (Chunk | undefined)[]): void {
     if (entries <= this.#round + this.#split) return;
     const lower = this.#split;
@@ -55,7 +55,7 @@ export class DedupIndex {
     let upperEnd = 0;
     let link = this.#get(lower);
     this.#set(lower, 0);
-    // In the order in which they were, so that a key's newest entry stays before its older ones.
+    // The order is kept, so that a key's newest entry stays before its older ones.
     for (let next = 0; link !== 0; link = next) {
       next = nextOf(link, chunks);
       setNext(link, 0, chunks);
@@ -82,7 +82,7 @@ export class DedupIndex {
   #makeRoom(bucket: number): void {
     const [first] = this.#blocks;
     if (first && bucket >= first.length && first.length < 1 << blockBits) {
-      // At most 64 kB are copied, then blocks are added.
+      // At most 64 kB are copied; beyond that, blocks are added.
       const larger = new Int32Array(first.length * 2);
       larger.set(first);
       this.#blocks[0] = larger;
@@ -101,7 +101,7 @@ export class DedupIndex {
   }
 }
 
-/** All words take part: keys that were counted up, as tests make them, must spread too. Steps of MurmurHash3's finish. */
+/** All words take part, because sequential keys (as tests make them) must spread too. The steps are MurmurHash3's finalizer. */
 export function hashOf(a: number, b: number, c: number, d: number): number {
   let hash = a ^ Math.imul(b, 0x9e3779b1) ^ Math.imul(c, 0x85ebca77) ^ Math.imul(d, 0xc2b2ae3d);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
@@ -125,7 +125,7 @@ function setNext(link: number, next: number, chunks: readonly (Chunk | undefined
 
 function intsOf(link: number, chunks: readonly (Chunk | undefined)[]): Int32Array {
   const chunk = chunks[(link - 1) >>> chunkBits];
-  if (!chunk) throw new Error(`the dedup table's index names entry ${link - 1}, which is forgotten`);
+  if (!chunk) throw new Error(`the dedup table's index refers to entry ${link - 1}, which has expired`);
   return chunk.ints;
 }
 

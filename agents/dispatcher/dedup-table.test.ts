@@ -6,7 +6,7 @@ import { DedupTable } from "./dedup-table.ts";
 const keyOf = (number: number): string => createHash("md5").update(String(number)).digest("hex");
 const make = (windowMs = 1000, entriesMax = 1_000_000): DedupTable => new DedupTable({ windowMs, entriesMax });
 
-test("a product is known from its first arrival until its window is over, to the millisecond", () => {
+test("a product is known from its first arrival until its window has passed, to the millisecond", () => {
   const table = make(1000);
   const slot = table.add(keyOf(1), 5000, "radar1", 1234, true);
   expect(table.find(keyOf(1), 5000)).toBe(slot);
@@ -18,7 +18,7 @@ test("a product is known from its first arrival until its window is over, to the
   expect(table.size).toBe(0);
 });
 
-test("an entry gives back what it was made of, and what was noted since", () => {
+test("an entry returns what it was added with, and what was set since", () => {
   const table = make();
   const first = table.add(keyOf(1), 5000.25, "radar1", 2 ** 32 - 2, false);
   const second = table.add(keyOf(2), 5001, "radar2", 2 ** 40, true);
@@ -43,7 +43,7 @@ test("an entry gives back what it was made of, and what was noted since", () => 
   expect([table.isPulled(first), table.isCertain(first), table.atMs(first)]).toEqual([true, true, 5000.25]);
 });
 
-test("at its bound it takes no more, exactly, and takes again what has been forgotten", () => {
+test("at its exact limit it accepts no more, and accepts again once entries have expired", () => {
   const table = make(1000, 3);
   for (const number of [1, 2, 3]) table.add(keyOf(number), 5000 + number, "radar1", 1, true);
   expect(table.isFull).toBe(true);
@@ -53,12 +53,12 @@ test("at its bound it takes no more, exactly, and takes again what has been forg
   expect(table.isFull).toBe(false);
   table.add(keyOf(4), 6001, "radar1", 1, true);
   expect(table.isFull).toBe(true);
-  // What was known before the bound was lowered is known still.
+  // What was known before the limit was lowered is still known.
   table.restore(keyOf(5), 6002, "radar1", 1, true);
   expect([table.size, table.isFull, table.find(keyOf(5), 6002) >= 0]).toEqual([4, true, true]);
 });
 
-test("a product that comes again after its window has an entry of its own, while the old one is still in memory", () => {
+test("a product that comes again after its window has its own entry while the old one is still in memory", () => {
   const table = make(1000);
   table.add(keyOf(1), 5000, "radar1", 1, true);
   const again = table.add(keyOf(1), 6500, "radar2", 2, false);
@@ -68,7 +68,7 @@ test("a product that comes again after its window has an entry of its own, while
   expect(table.source(again)).toBe("radar2");
 });
 
-test("what is learned late counts from its own time; it holds up nothing for longer than the window", () => {
+test("what is learned late counts from its own time, and blocks nothing for longer than the window", () => {
   const table = make(1000);
   table.add(keyOf(1), 5000, "radar1", 1, true);
   table.add(keyOf(2), 4500, "radar1", 1, false);
@@ -78,7 +78,7 @@ test("what is learned late counts from its own time; it holds up nothing for lon
   expect(table.expire(6000)).toBe(2);
 });
 
-test("255 sources are told apart, all others are one", () => {
+test("255 sources are told apart; all others share one name", () => {
   const table = make();
   const slots = Array.from({ length: 300 }, (_, number) => table.add(keyOf(number), 0, `radar${number}`, 1, true));
   expect(slots.slice(0, 255).map((slot) => table.source(slot))).toEqual(
@@ -88,7 +88,7 @@ test("255 sources are told apart, all others are one", () => {
   expect(table.source(table.add(keyOf(300), 0, "radar7", 1, true))).toBe("radar7");
 });
 
-test("keys are taken in either case, and nothing else for a key", () => {
+test("keys are accepted in either case, and nothing else is accepted as a key", () => {
   const table = make();
   const slot = table.add("0123456789abcdefABCDEF9876543210", 0, "radar1", 1, true);
   expect(table.find("0123456789ABCDEFabcdef9876543210", 0)).toBe(slot);
@@ -97,7 +97,7 @@ test("keys are taken in either case, and nothing else for a key", () => {
   }
 });
 
-/** What the table promises, by the simplest means: each key's entries, the newest first. */
+/** What the table promises, in the simplest way: each key's entries, newest first. */
 class Model {
   readonly #windowMs: number;
   readonly #entries: { key: string; atMs: number; tag: number }[] = [];
@@ -124,8 +124,8 @@ class Model {
   }
 }
 
-test("whatever is added, noted, looked for and forgotten, it answers as the simplest model does", () => {
-  // Few keys meet again and again; keys that differ in one digit only, and keys as they are.
+test("whatever is added, set, found and expired, it answers like the simplest model", () => {
+  // A few keys that recur, keys that differ in one digit only, and random keys.
   const key = fc.oneof(
     fc.nat(40).map(keyOf),
     fc.nat(60).map((number) => number.toString(16).padStart(32, "0")),
@@ -160,7 +160,7 @@ test("whatever is added, noted, looked for and forgotten, it answers as the simp
   );
 }, 60_000);
 
-test("many products come and go: what is in the window is known, all else is not, and chunks are used again", () => {
+test("many products come and go: those within the window are known, the others are not, and chunks are reused", () => {
   const table = make(30_000);
   for (let nowMs = 0; nowMs < 120_000; nowMs++) {
     table.add(keyOf(nowMs), nowMs, "radar1", nowMs, true);
@@ -171,11 +171,11 @@ test("many products come and go: what is in the window is known, all else is not
     if (nowMs >= 30_000) expect(table.find(keyOf(nowMs - 30_000), nowMs)).toBe(-1);
   }
   expect(table.size).toBe(30_000);
-  // Slots stay small numbers, though four times as many entries came: they are given again.
+  // Slots are reused: they stay small numbers, although four times as many entries were added.
   expect(table.find(keyOf(119_999), 119_999)).toBeLessThan(50_000);
 }, 60_000);
 
-test("forgetting is done in pieces, and all of it in the end", () => {
+test("expiry is done in pieces, and completely in the end", () => {
   const table = make(1000);
   for (let number = 0; number < 10_000; number++) table.add(keyOf(number), 0, "radar1", 1, true);
   const counts: number[] = [];

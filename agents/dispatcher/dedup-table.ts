@@ -2,45 +2,45 @@ import { type Chunk, chunkBits, entryWords, makeChunk, nextWord } from "./dedup-
 import { DedupIndex, hashOf } from "./dedup-index.ts";
 import { keyWords, readKey } from "./product-key.ts";
 
-/** Place of an entry's parts, in 32-bit words from its beginning; the time is a 64-bit number in words 8 and 9. */
+/** Offset of an entry's fields, in 32-bit words from its start. The time is a 64-bit number in words 8 and 9. */
 const word = { size: 5, refLow: 6, meta: 7 } as const;
-/** In `meta`: the source's number in the lowest byte, then flags; the upper half is the reference's highest 16 bits. */
+/** In `meta`: the source's number in the lowest byte, then flags. The upper half is the reference's highest 16 bits. */
 const flag = { certain: 1 << 8, served: 1 << 9, servedForCertain: 1 << 10, pulled: 1 << 11 } as const;
 
-/** Names that are kept apart; all further sources are one. */
+/** Names that are told apart; all further sources share one. */
 const sourcesMax = 255;
 const otherSource = "other";
 const sizeBytesMax = 2 ** 32 - 1;
 /** References have 48 bits here. */
 const twinRefMax = 2 ** 48 - 1;
-/** Entries forgotten in one call, at most: about a millisecond. */
+/** Most entries expired in one call: about a millisecond. */
 const expireMax = 4_000;
 
 export interface DedupTableOptions {
-  /** A product is known for so long from its first arrival. */
+  /** How long a product is known, counted from its first arrival. */
   readonly windowMs: number;
-  /** Entries beyond which `add` refuses. */
+  /** Limit beyond which `add` refuses. */
   readonly entriesMax: number;
 }
 
 /**
- * The products that went out within the window, which is counted from each one's `atMs` and never extended. No object per
- * entry: 40 bytes each in chunks, first in first out, and 4 bytes in a hash index that grows by one bucket per entry, so that
- * no call takes long. A slot is a number that stands for an entry until the next `add`, `restore` or `expire`.
+ * The products published within the window, which counts from each product's `atMs` and is never extended. There is no object per
+ * entry: each takes 40 bytes in a chunk (first in, first out) and 4 bytes in a hash index. The index grows by one bucket per
+ * entry, so that no call takes long. A slot is a number that stands for an entry until the next `add`, `restore` or `expire`.
  *
- * `find` goes by the time. In memory an entry lasts until what was added before it is forgotten too: one that was learned late
- * stays a little longer than it counts, none goes early. So that an entry from the future can't hold up those behind it, no
- * caller gives an `atMs` later than its own clock.
+ * `find` goes by the time. In memory, an entry lasts until the entries added before it have expired: one that was learned late
+ * stays a little longer than it counts, and none expires early. No caller may pass an `atMs` later than its own clock, because an
+ * entry from the future would block those behind it.
  */
 export class DedupTable {
   readonly windowMs: number;
   readonly #entriesMax: number;
-  /** By number, which is the upper part of a slot. */
+  /** By number, the upper part of a slot. */
   readonly #chunks: (Chunk | undefined)[] = [];
   /** Oldest first. */
   readonly #queue: Chunk[] = [];
   #freeNumbers: number[] = [];
-  /** One emptied chunk: the next to be filled. Further ones go back to the system. */
+  /** One emptied chunk, the next to be filled. Further ones are freed. */
   #spare: Chunk | undefined;
   readonly #index = new DedupIndex();
   readonly #sources: string[] = [];
@@ -61,7 +61,7 @@ export class DedupTable {
     return this.#size >= this.#entriesMax;
   }
 
-  /** The slot of a product whose window lasts, else -1. Throws a RangeError where the key isn't one. */
+  /** The slot of a product within its window, else -1. Throws a RangeError if the key is not valid. */
   find(key: string, nowMs: number): number {
     readKey(key);
     const [a, b, c, d] = keyWords as unknown as readonly [number, number, number, number];
@@ -77,16 +77,18 @@ export class DedupTable {
   }
 
   /**
-   * Makes an entry. Where the key has one already, whose window is over or not, `find` prefers the new one while it counts.
-   * Sizes beyond 4 GiB are kept as 4 GiB. Throws a RangeError at the bound: whoever has more asks `isFull` first.
+   * Adds an entry. If the key already has one, expired or not, `find` prefers the new one while it counts. Sizes beyond 4 GiB are
+   * stored as 4 GiB. Throws a RangeError at the limit: check `isFull` first.
    */
   add(key: string, atMs: number, source: string, sizeBytes: number, certain: boolean): number {
     if (this.isFull)
-      throw new RangeError(`the dedup table holds ${this.#entriesMax} products (entriesMax) and no more`);
+      throw new RangeError(`the dedup table is full: it holds ${this.#entriesMax} products (entriesMax)`);
     return this.restore(key, atMs, source, sizeBytes, certain);
   }
 
-  /** As `add`, without bound: for what an earlier process knew, perhaps under a higher one. None of that may be forgotten. */
+  /**
+   * Like `add`, without a limit: for what an earlier process knew, perhaps under a higher limit. None of that may be forgotten.
+   */
   restore(key: string, atMs: number, source: string, sizeBytes: number, certain: boolean): number {
     readKey(key);
     const last = this.#queue.at(-1);
@@ -110,7 +112,7 @@ export class DedupTable {
     return slot;
   }
 
-  /** Forgets, oldest first, what the window is over for: at most 4,000 entries a call. Says how many. */
+  /** Removes expired entries, oldest first, at most 4,000 per call. Returns how many. */
   expire(nowMs: number): number {
     let count = 0;
     for (let chunk = this.#queue[0]; chunk && count < expireMax; chunk = this.#queue[0]) {
@@ -127,7 +129,7 @@ export class DedupTable {
     return count;
   }
 
-  /** When the product arrived first, as it was given to `add`. */
+  /** The product's first arrival, as passed to `add`. */
   atMs(slot: number): number {
     return this.#chunkOf(slot).times[timeOf(slot)] ?? 0;
   }
@@ -140,7 +142,7 @@ export class DedupTable {
     return this.#get(slot, word.size) >>> 0;
   }
 
-  /** It went out as another's announcement. What is kept as its twin may be that very one, and is no longer taken for it. */
+  /** The product was published with another source's announcement. The kept twin may be that announcement, so it is dropped. */
   setSource(slot: number, source: string, sizeBytes: number): void {
     this.#set(slot, word.size, Math.min(sizeBytes, sizeBytesMax) | 0);
     this.#set(slot, word.meta, (this.#get(slot, word.meta) & ~0xff) | this.#numberOf(source));
@@ -156,12 +158,12 @@ export class DedupTable {
     this.#set(slot, word.meta, this.#get(slot, word.meta) | flag.certain);
   }
 
-  /** Whether a twin of it went out, as far as the ledger tells. */
+  /** Whether its twin was published, according to the ledger. */
   isServed(slot: number): boolean {
     return (this.#get(slot, word.meta) & flag.served) !== 0;
   }
 
-  /** Whether it was confirmed to us that it did. */
+  /** Whether that publish was confirmed to us. */
   isServedForCertain(slot: number): boolean {
     return (this.#get(slot, word.meta) & flag.servedForCertain) !== 0;
   }
@@ -171,12 +173,12 @@ export class DedupTable {
     this.#set(slot, word.meta, this.#get(slot, word.meta) | flags);
   }
 
-  /** The product goes out anew: what was asked for before may be asked for again. */
+  /** The product is published again, so its twin may be requested again. */
   clearServed(slot: number): void {
     this.#set(slot, word.meta, this.#get(slot, word.meta) & ~(flag.served | flag.servedForCertain));
   }
 
-  /** Whether a puller has it: nobody needs it any more, nor its twin. */
+  /** Whether a puller has it: neither it nor its twin is needed any more. */
   isPulled(slot: number): boolean {
     return (this.#get(slot, word.meta) & flag.pulled) !== 0;
   }
@@ -191,7 +193,7 @@ export class DedupTable {
   }
 
   setTwinRef(slot: number, ref: number): void {
-    if (!Number.isInteger(ref) || ref < 0 || ref > twinRefMax) throw new RangeError(`${ref} is no twin's reference`);
+    if (!Number.isInteger(ref) || ref < 0 || ref > twinRefMax) throw new RangeError(`${ref} is not a twin's reference`);
     this.#set(slot, word.refLow, ref | 0);
     this.#set(slot, word.meta, (this.#get(slot, word.meta) & 0xffff) | (Math.floor(ref / 2 ** 32) << 16));
   }
@@ -206,7 +208,7 @@ export class DedupTable {
 
   #chunkOf(slot: number): Chunk {
     const chunk = this.#chunks[slot >>> chunkBits];
-    if (!chunk) throw new RangeError(`slot ${slot} of the dedup table stands for nothing (any more)`);
+    if (!chunk) throw new RangeError(`slot ${slot} of the dedup table has no entry (any more)`);
     return chunk;
   }
 

@@ -4,16 +4,18 @@ import { seededChoices } from "../../tests/rigs/seeded.ts";
 
 const chosen = seededChoices();
 
-// Real dispatchers against a real broker, killed as a crash would end them. Not proved here: a cluster that loses a node in the middle of
-// a publish, cut networks, and a virtual IP (take-over.lab.test.ts).
+// Real dispatchers with a real broker, killed like in a crash. Not proved here: a cluster that loses a node in the middle of a
+// publish, cut networks, and a virtual IP (take-over.lab.test.ts).
 
-/** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
+/** A dispatcher starts in half a second; in ten on a busy machine. */
 const waitMs = { timeout: 100_000 };
-/** No kill is after a known number of products; all of them together are more than 2,000. */
+/** Each kill comes after a random number of products; together there are more than 2,000. */
 const atRandom = (products: number): number => products + Math.floor(chosen(50));
 
 describe("one dispatcher", () => {
-  test("sends each product that two radar servers announce on exactly once, and settles all", async ({ place }) => {
+  test("publishes each product that two radar servers announce exactly once, and settles everything", async ({
+    place,
+  }) => {
     const dispatcher = await place.dispatcher();
     const keys = await place.announceFirst(400);
     await place.announceTwins(400);
@@ -38,7 +40,7 @@ describe("one dispatcher", () => {
   });
 
   test.for(["SIGKILL", "SIGTERM"] as const)(
-    "knows after a %s what went out before: twins that come later are dropped",
+    "knows after a %s what was published before: later twins are dropped",
     async (signal, { place }) => {
       const first = await place.dispatcher();
       const keys = await place.announceFirst(300);
@@ -53,9 +55,7 @@ describe("one dispatcher", () => {
     },
   );
 
-  test("learns from its journal alone, where the ledger has nothing left to tell, and from its ledger alone", async ({
-    place,
-  }) => {
+  test("learns from its journal alone if the ledger is empty, and from its ledger alone", async ({ place }) => {
     place.withholdReceipts();
     const first = await place.dispatcher();
     await place.allOut(await place.announceFirst(50));
@@ -65,7 +65,7 @@ describe("one dispatcher", () => {
     await place.announceTwins(50);
     await second.twinsOfSecond(50);
     await second.end();
-    // A host that was away meanwhile: the broker kept for it what it did not read.
+    // A host that was away: the broker kept for it what it has not read.
     const [away, other] = [await place.dispatcher("b"), await place.dispatcher("a")];
     await away.end();
     await place.allOut(await place.announceFirst(50, 50));
@@ -76,7 +76,7 @@ describe("one dispatcher", () => {
     expect(place.repeated).toBe(0);
   });
 
-  test("SIGTERM in the middle ends it with exit code 0; what it sent on is settled, and the next one finds the rest", async ({
+  test("SIGTERM under load ends it with exit code 0: what it published is settled, and the next process reads the rest", async ({
     place,
   }) => {
     const first = await place.dispatcher();
@@ -90,7 +90,7 @@ describe("one dispatcher", () => {
     expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
   });
 
-  test("what is no announcement is put aside with the reason, and what follows it still goes out", async ({
+  test("what is not an announcement is dead-lettered with the reason, and what follows it is still published", async ({
     place,
   }) => {
     const dispatcher = await place.dispatcher();
@@ -105,7 +105,7 @@ describe("one dispatcher", () => {
     expect(aside).toContainEqual({ reason: expect.stringMatching(/no room/), body: good.body.toString() });
   });
 
-  test("passes headers on, and says when the product first came", async ({ place }) => {
+  test("passes headers on, with the time of the product's first arrival", async ({ place }) => {
     await place.dispatcher();
     const { key, body } = place.announcement(1, 1);
     const beforeMs = Date.now();
@@ -117,7 +117,7 @@ describe("one dispatcher", () => {
     expect((delivery?.timestampSeconds ?? 0) * 1000).toBeLessThan(Date.now() + 1000);
   });
 
-  test("a puller that can't fetch the winner's product gets the twin, with the reason, once", async ({ place }) => {
+  test("a puller that can't fetch the winner's file gets the twin, with the reason, once", async ({ place }) => {
     const dispatcher = await place.dispatcher("a", { receipts: false });
     const { key, body } = place.announcement(1, 1);
     await place.announce(body);
@@ -136,7 +136,9 @@ describe("one dispatcher", () => {
     expect(place.twins.get(key)).toHaveLength(1);
   });
 
-  test("a source that is silent while another announces is an alarm, until it announces again", async ({ place }) => {
+  test("a source that is silent while another announces raises an alarm, until it announces again", async ({
+    place,
+  }) => {
     const dispatcher = await place.dispatcher("a", { silenceSeconds: 5 });
     await place.allOut(await place.announceFirst(3));
     await place.announceTwins(3);
@@ -163,7 +165,7 @@ describe("one dispatcher", () => {
 });
 
 describe("two dispatchers, each with its ledger and its folder", () => {
-  test("when the one that works is killed, again and again, the other goes on: nothing lost, nothing twice", async ({
+  test("when the active one is killed again and again, the other takes over: nothing lost, nothing twice", async ({
     place,
   }) => {
     const load = place.load();
@@ -178,7 +180,7 @@ describe("two dispatchers, each with its ledger and its folder", () => {
     await place.allOut(keys);
     await Promise.all([waiting.end(), place.endWell(working)]);
     expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
-    console.info(`two dispatchers, the working one killed 4 times over ${keys.length} products: 0 lost, 0 repeated`);
+    console.info(`two dispatchers, the active one killed 4 times over ${keys.length} products: 0 lost, 0 repeated`);
   });
 
   test("both killed at once lose nothing and repeat nothing", async ({ place }) => {
@@ -198,7 +200,7 @@ describe("two dispatchers, each with its ledger and its folder", () => {
     console.info(`two dispatchers, both killed 3 times over ${keys.length} products: 0 lost, 0 repeated`);
   });
 
-  test("one that does not hold the address takes nothing, but knows what went out", async ({ place }) => {
+  test("one without the address accepts nothing, but knows what was published", async ({ place }) => {
     const standby = await place.dispatcher("b", { vip: { address: "192.0.2.1" } });
     const { key, body } = place.announcement(1, 0);
     await place.announce(body);
@@ -211,7 +213,7 @@ describe("two dispatchers, each with its ledger and its folder", () => {
     expect(await standby.metric('state{warren_dispatcher_state="active"}')).toBe(0);
   });
 
-  test("where both believe that they hold the address, the broker feeds one, and the other says that it is fenced", async ({
+  test("if both believe that they hold the address, the broker feeds one, and the other reports that it is fenced", async ({
     place,
   }) => {
     await place.dispatcher("a");

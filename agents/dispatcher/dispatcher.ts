@@ -32,7 +32,7 @@ const silenceCheckMs = 1000;
 
 export const journalFolder = (stateDirectory: string): string => join(stateDirectory, "journal");
 
-/** Reads the journal, then begins: what went out before this process is known before the first decision. */
+/** Reads the journal before it starts, so that everything published before this process is known before the first decision. */
 export async function startDispatcher(context: AgentContext<Config>): Promise<Dispatcher> {
   const { config, log, stateDirectory } = context;
   const windowMs = config.dedupWindowSeconds * 1000;
@@ -46,11 +46,11 @@ export async function startDispatcher(context: AgentContext<Config>): Promise<Di
     log,
   });
   const tookMs = Math.round(performance.now() - startedAtMs);
-  log.info({ entries: table.size, tookMs }, "journal read: these products are known to be out");
+  log.info({ entries: table.size, tookMs }, "journal read: these products are known to be published");
   return new Dispatcher(context, table, journal);
 }
 
-/** The dispatcher's shell: tells its core what happened, does what the core answers, in its order. */
+/** The dispatcher's shell: passes events to its core and carries out the effects, in order. */
 export class Dispatcher implements RunningAgent {
   readonly #context: AgentContext<Config>;
   readonly #core: DispatcherCore;
@@ -70,7 +70,7 @@ export class Dispatcher implements RunningAgent {
     (event) => this.#handle(event),
     (error) => this.#failed(error),
   );
-  /** Being done. */
+  /** The effect being carried out. */
   #effect: Effect | undefined;
   #idle: (() => void) | undefined;
 
@@ -91,8 +91,8 @@ export class Dispatcher implements RunningAgent {
     this.#effects = this.#openEffects();
     this.#queueWatches = new QueueWatches({
       ...{ session: this.#session, config, log, core: this.#core, telemetry: this.#telemetry, nowMs: now },
-      inHand: () => ({ input: this.#input.size, ledger: this.#ledger.unacked }),
-      onOutputSeen: (isEmpty) => this.#events.tell({ type: "output-seen", isEmpty }),
+      unacked: () => ({ input: this.#input.size, ledger: this.#ledger.unacked }),
+      onOutputSeen: (isEmpty) => this.#events.submit({ type: "output-seen", isEmpty }),
     });
     this.#timers = [
       setInterval(() => this.#tick(), tickMs),
@@ -106,11 +106,11 @@ export class Dispatcher implements RunningAgent {
     return statusOf(this.#view());
   }
 
-  /** Settles what is in hand and what is published, has it on disk, closes. */
+  /** Settles deliveries and publishes in flight, writes to disk, closes. */
   async stop(deadline: AbortSignal): Promise<void> {
     this.#watch?.stop();
     this.#queueWatches.stop();
-    this.#events.tell({ type: "stop" });
+    this.#events.submit({ type: "stop" });
     await Promise.race([this.#events.hasFailed ? this.#effects.settled() : this.#drained(), aborted(deadline)]);
     for (const timer of this.#timers) clearInterval(timer);
     this.#ledger.pause();
@@ -122,7 +122,7 @@ export class Dispatcher implements RunningAgent {
     while (!this.#core.isIdle) await new Promise<void>((resolve) => (this.#idle = resolve));
     await this.#input.cancelled();
     await this.#effects.settled();
-    // A disk that takes nothing is not waited for: the ledger tells it again.
+    // Not with a disk that accepts nothing: the ledger delivers the same records again.
     if (this.#journal.fault === undefined) await this.#ledger.end();
   }
 
@@ -134,9 +134,9 @@ export class Dispatcher implements RunningAgent {
         this.#telemetry.received();
         this.#queueWatches.fed("input");
         this.#stateLog.delivered(now());
-        this.#events.tell({ type: "delivery", delivery });
+        this.#events.submit({ type: "delivery", delivery });
       },
-      onLost: () => this.#events.tell({ type: "deliveries-lost" }),
+      onLost: () => this.#events.submit({ type: "deliveries-lost" }),
     });
   }
 
@@ -152,11 +152,11 @@ export class Dispatcher implements RunningAgent {
         this.#telemetry.ledgerRecord();
         this.#queueWatches.fed("ledger");
         if (record.kind === "published" && !record.ours) this.#sources.seen(record.source, record.atMs);
-        this.#events.tell({ type: "ledger", record });
+        this.#events.submit({ type: "ledger", record });
       },
       onUnreadable: (routingKey) => {
         this.#telemetry.ledgerUnreadable();
-        log.debug({ routingKey }, "a message in the ledger says nothing");
+        log.debug({ routingKey }, "unreadable message in the ledger: ignored");
       },
     });
   }
@@ -168,41 +168,41 @@ export class Dispatcher implements RunningAgent {
       ...{ session: this.#session, input: this.#input, ledger: this.#ledger, journal: this.#journal },
       ...{ telemetry: this.#telemetry, warnings: new Warnings(log), log },
       ...{ exchange, inputQueue, alternateTopic, markerTopic: ledgerTopicsOf(config).marker },
-      tell: (event) => this.#events.tell(event),
+      submit: (event) => this.#events.submit(event),
       fail: (error) => this.#fail(error),
     });
   }
 
   #listen(): void {
     this.#session.once("ready", () => this.#context.lifeCycle.ready());
-    this.#session.on("blocked", () => this.#events.tell({ type: "blocked" }));
-    this.#session.on("unblocked", () => this.#events.tell({ type: "unblocked" }));
-    // An alarm ends with its connection: the next one tells its own.
-    this.#session.on("lost", () => this.#events.tell({ type: "unblocked" }));
+    this.#session.on("blocked", () => this.#events.submit({ type: "blocked" }));
+    this.#session.on("unblocked", () => this.#events.submit({ type: "unblocked" }));
+    // An alarm ends with its connection; the broker reports it again on the next one.
+    this.#session.on("lost", () => this.#events.submit({ type: "unblocked" }));
     if (!this.#core.ledgerPaused) this.#ledger.resume();
     this.#watch?.on("held", () => this.#held());
     this.#watch?.on("gone", () => {
       this.#stateLog.gone();
-      this.#events.tell({ type: "gone" });
+      this.#events.submit({ type: "gone" });
     });
     if (this.#watch?.held ?? true) this.#held();
   }
 
   #held(): void {
     this.#stateLog.held(now());
-    this.#sources.listenAnew(now());
-    this.#events.tell({ type: "held" });
+    this.#sources.restartSilence(now());
+    this.#events.submit({ type: "held" });
   }
 
   #tick(): void {
-    this.#events.tell({ type: "tick" });
-    const fault = this.#journal.mustStartAnew ?? clock.mustStartAnew;
+    this.#events.submit({ type: "tick" });
+    const fault = this.#journal.restartReason ?? clock.restartReason;
     if (fault) this.#context.lifeCycle.fail(fault);
   }
 
   /**
-   * A fault of ours ends the process: nothing is acked that is not out, and what was in hand comes again. Where that fails for the second time it is
-   * a dead letter: it would end the next process, too, and nothing behind it would ever be dispatched.
+   * An internal error ends the process: nothing is acked that is not published, and unacked deliveries come again. If the same delivery fails a
+   * second time, it is dead-lettered. Otherwise it would end the next process too, and nothing behind it would ever be dispatched.
    */
   #failed(error: Error): void {
     const own = this.#effect && "delivery" in this.#effect ? this.#effect.delivery : undefined;
@@ -226,11 +226,11 @@ export class Dispatcher implements RunningAgent {
       this.#effects.do(effect, nowMs);
     }
     this.#effect = undefined;
-    this.#stateLog.is(this.#core.state, nowMs);
+    this.#stateLog.update(this.#core.state, nowMs);
     if (this.#idle && this.#core.isIdle) this.#idle();
   }
 
-  /** A host that does not dispatch hears nobody. */
+  /** A host that does not dispatch hears no announcements, so it can't say that a source is silent. */
   #listenToSources(): void {
     if (this.#core.state === "active") logSilence(this.#sources, this.#context.log, now());
   }
@@ -239,13 +239,13 @@ export class Dispatcher implements RunningAgent {
     const core = this.#core;
     return {
       ...{ state: core.state, inFlight: core.inFlight, entries: core.entries, retrying: core.retrying },
-      ...{ keptAside: core.keptAside, doubts: core.doubts, alternatesWaiting: core.alternatesWaiting },
+      ...{ keptAside: core.keptAside, doubts: core.unconfirmed, alternatesWaiting: core.alternatesWaiting },
       ...{ ledgerUnacked: this.#ledger.unacked, ledgerPaused: this.#ledger.isPaused },
       ...{ journalFault: this.#journal.fault, journalBytes: this.#journal.bytesOnDisk },
       ...{ clockSteppedMs: clock.steppedMs, clockAheadMs: this.#clockDifference.aheadMs(now()) },
       broker: this.#session.state,
       connection: this.#session.description,
-      // A standby hears only what it reads of others' work.
+      // A standby hears only what it reads of others' publishes.
       silentSources: core.state === "active" ? this.#sources.silent : [],
       starvedOf: this.#queueWatches.starvedOf,
       stateForMs: this.#stateLog.forMs(now()),

@@ -25,37 +25,37 @@ export interface EffectParts {
   readonly alternateTopic: string;
   /** The topic of this host's markers. */
   readonly markerTopic: string;
-  /** What comes of an effect, for the core: never handled before all effects of the event under way are done. */
-  tell(event: Event): void;
-  /** A fault of ours: the process is to end. */
+  /** Passes the core an effect's result. It is never handled before all effects of the current event are carried out. */
+  submit(event: Event): void;
+  /** An internal error: the process has to exit. */
   fail(error: Error): void;
 }
 
-/** A message to be published; `claim` names its outcome. */
+/** A message to publish; `claim` names its outcome. */
 interface Outgoing {
   readonly claim: number;
   readonly routingKey: string;
   readonly body: Buffer;
   readonly headers?: Headers;
-  /** The window counts from the timestamp, so that is never early: whole seconds, rounded up. */
+  /** The window counts from the timestamp, so the timestamp is never early: whole seconds, rounded up. */
   readonly timestampSeconds?: number | undefined;
-  /** What it is to a request for an alternate, where it answers one. */
+  /** If it answers a request for an alternate: how. */
   readonly answer?: "served" | "failed";
 }
 
 type Of<T extends Effect["type"]> = Extract<Effect, { type: T }>;
 
-/** Does what the core answers. For every message only calls: no promise, no wait. */
+/** Carries out the core's effects. For each message it makes calls only: no promise, no wait. */
 export class Effects {
   readonly #parts: EffectParts;
-  /** Dead letters on their way. */
-  readonly #asides = new Set<Promise<void>>();
-  /** Twins that are acked when they are on disk: whoever dies before has them given out again, and keeps them then. */
+  /** Dead letters in flight. */
+  readonly #deadLetters = new Set<Promise<void>>();
+  /** Twins, acked once they are on disk. If the process dies first, the broker delivers them again and they are kept then. */
   readonly #twins: SyncedAcks;
 
   constructor(parts: EffectParts) {
     this.#parts = parts;
-    // A disk that takes nothing must not hold up the input: a twin that is not kept costs its product only where its server dies, too.
+    // A disk that accepts nothing must not block the input. An unkept twin costs its product only if the product's server fails too.
     this.#twins = new SyncedAcks(() => parts.journal.syncedOrFault());
   }
 
@@ -66,10 +66,10 @@ export class Effects {
         this.#publish(effect);
         break;
       case "ack":
-        input.take(effect.delivery)?.ack();
+        input.remove(effect.delivery)?.ack();
         break;
       case "requeue":
-        input.take(effect.delivery)?.requeue();
+        input.remove(effect.delivery)?.requeue();
         break;
       case "remember":
         journal.arrival(effect.key, effect.atMs, effect.source, effect.sizeBytes, effect.certain);
@@ -84,16 +84,16 @@ export class Effects {
         this.#keepTwin(effect);
         break;
       default:
-        this.#doSeldom(effect, nowMs);
+        this.#doRare(effect, nowMs);
     }
   }
 
-  /** Resolves when the broker has every dead letter, or it is no longer ours, and every twin acked. */
+  /** Resolves once the broker has every dead letter (or it is no longer ours) and every twin is acked. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#asides, this.#twins.settled()]);
+    await Promise.all([...this.#deadLetters, this.#twins.settled()]);
   }
 
-  #doSeldom(effect: Effect, nowMs: number): void {
+  #doRare(effect: Effect, nowMs: number): void {
     const { input, ledger, session, warnings, log, fail } = this.#parts;
     switch (effect.type) {
       case "subscribe":
@@ -111,7 +111,7 @@ export class Effects {
         break;
       case "ledger-resume":
         ledger.resume();
-        log.info("there is room again: the ledger is read");
+        log.info("there is room again: reading the ledger");
         break;
       case "marker":
         this.#sendMarker(effect);
@@ -132,22 +132,25 @@ export class Effects {
         if (effect.how === "again") warnings.doubtPublishedAgain(effect.heldMs, nowMs);
         break;
       case "full":
-        log.error({ entries: effect.entries }, "entriesMax reached: taking no more until the window has passed");
+        log.error(
+          { entries: effect.entries },
+          "entriesMax reached: no announcements accepted until the window has passed",
+        );
         break;
     }
   }
 
   #keepTwin({ key, delivery }: Of<"keep-twin">): void {
-    const { input, journal, tell } = this.#parts;
+    const { input, journal, submit } = this.#parts;
     const ref = journal.twin(key, delivery.routingKey, delivery.body);
-    const inHand = input.take(delivery.id);
-    // 0: no room for it while the disk is full. A puller that asks gets its own announcement back.
+    const unacked = input.remove(delivery.id);
+    // 0: no room, because the disk is full. If a puller asks, it gets the failed announcement back.
     if (ref === 0) {
-      inHand?.ack();
+      unacked?.ack();
       return;
     }
-    if (inHand) this.#twins.add(inHand);
-    tell({ type: "twin-kept", key, ref });
+    if (unacked) this.#twins.add(unacked);
+    submit({ type: "twin-kept", key, ref });
   }
 
   /** A first arrival, with its headers. */
@@ -161,12 +164,12 @@ export class Effects {
     this.#send({ claim, routingKey: this.#parts.markerTopic, body: Buffer.from(token, "latin1") });
   }
 
-  /** A twin from the disk: without the headers it came with, all that is needed is in its body. */
+  /** A twin from disk, without its original headers: its body has everything needed. */
   async #serve({ claim, routingKey, ref, reason, firstAtMs }: Of<"serve">): Promise<void> {
-    const { journal, tell } = this.#parts;
+    const { journal, submit } = this.#parts;
     const twin = await journal.readTwin(ref);
     if (!twin) {
-      tell({ type: "twin-missing", claim });
+      submit({ type: "twin-missing", claim });
       return;
     }
     const { body } = twin;
@@ -174,19 +177,19 @@ export class Effects {
     this.#send({ claim, routingKey, body, headers, timestampSeconds: secondsOf(firstAtMs), answer: "served" });
   }
 
-  /** A twin that is in hand; or the request itself, where none came. */
+  /** A twin that is still unacked, or the request itself if no twin arrived. */
   #serveDelivery({ claim, routingKey, delivery, reason, firstAtMs }: Of<"serve-delivery">): void {
     const { body } = delivery;
     const headers = { ...delivery.headers, ...markHeaders({ alternate: reason }) };
-    // A puller passes the first arrival on with its request.
+    // With its request a puller passes on the first arrival.
     const timestampSeconds = secondsOf(firstAtMs) ?? delivery.timestampSeconds;
     const isRequest = topicTail(this.#parts.alternateTopic, delivery.routingKey) !== undefined;
     this.#send({ claim, routingKey, body, headers, timestampSeconds, answer: isRequest ? "failed" : "served" });
   }
 
-  /** The outcome is told once, never before this returns. */
+  /** The outcome is reported once, never before this returns. */
   #send({ claim, routingKey, body, headers, timestampSeconds, answer }: Outgoing): void {
-    const { session, exchange, telemetry, tell } = this.#parts;
+    const { session, exchange, telemetry, submit } = this.#parts;
     const options: PublishOptions = {
       contentType: "text/plain",
       ...(headers === undefined ? {} : { headers }),
@@ -194,18 +197,18 @@ export class Effects {
     };
     session.send(exchange, routingKey, body, options, (outcome) => {
       if (answer && outcome === "confirmed") telemetry.alternate(answer);
-      tell({ type: "outcome", claim, outcome });
+      submit({ type: "outcome", claim, outcome });
     });
   }
 
-  /** The delivery goes to the dead letters, whatever the core thinks of it. */
+  /** Dead-letters the delivery, whatever the core decides about it. */
   deadLetter(id: number, reason: string): void {
     const { session, log, input, inputQueue: queue } = this.#parts;
-    const delivery = input.take(id);
+    const delivery = input.remove(id);
     if (!delivery) return;
     const work = deadLetter({ session, log, agent: "dispatcher", queue, delivery, reason });
-    const aside = work.finally(() => this.#asides.delete(aside));
-    this.#asides.add(aside);
+    const letter = work.finally(() => this.#deadLetters.delete(letter));
+    this.#deadLetters.add(letter);
   }
 }
 

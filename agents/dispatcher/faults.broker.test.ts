@@ -1,13 +1,14 @@
 import { describe, expect } from "vitest";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 
-// A disk that is full is a bound on the size of the dispatcher's files: writing fails, and goes on when the bound is lifted.
+// A full disk is simulated by a limit on the size of the dispatcher's files: writing fails, and works again once the limit is
+// lifted.
 
-/** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
+/** A dispatcher starts in half a second; in ten on a busy machine. */
 const waitMs = { timeout: 100_000 };
 
-describe("a broker in trouble", () => {
-  test("that is killed under load loses nothing", async ({ place, rig }) => {
+describe("with a faulty broker", () => {
+  test("a dispatcher loses nothing if the broker is killed under load", async ({ place, rig }) => {
     const dispatcher = await place.dispatcher();
     const load = place.load();
     await place.more(150);
@@ -18,54 +19,48 @@ describe("a broker in trouble", () => {
     const keys = await load.stop();
     await place.allOut(keys);
     await place.endWell(dispatcher);
-    // What it had in the ledger and not in the pull queue when it died goes out again, marked: see the receipts.
+    // What was in the ledger and not in the pull queue when the broker died is published again, marked: see the receipts.
     expect(place.repeatedUnmarked).toBe(0);
   });
 
-  test("with a memory alarm holds the dispatcher up, keeps its connection, and loses nothing", async ({
-    place,
-    rig,
-  }) => {
+  test("a dispatcher waits out a memory alarm, keeps its connection, and loses nothing", async ({ place, rig }) => {
     const confirmTimeoutMs = 6000;
-    // Stopped for longer than that it would be taken for dead.
+    // A process stopped for longer than that would be considered dead.
     const patient = { ...rig.brokerSettings, heartbeatSeconds: 60 };
     const dispatcher = await place.dispatcher("a", { confirmTimeoutMs, broker: patient });
     const keys = await place.announceFirst(100, 1_000_000);
     await place.allOut(keys);
     await expect.poll(() => dispatcher.metric("in_flight"), waitMs).toBe(0);
-    // Only who publishes is told of an alarm: these are given to it before, and sent on by it after.
+    // Only publishers are notified of an alarm: these are delivered before it, and published after it.
     dispatcher.signal("SIGSTOP");
     keys.push(...(await place.announceFirst(10, 2_000_000)));
     const load = await rig.broker.withMemoryAlarm(async () => {
       dispatcher.signal("SIGCONT");
       const load = place.load();
-      await dispatcher.logged("the broker takes no messages (alarm): publishing waits");
-      expect((await dispatcher.health()).text).toMatch(/takes no messages/);
-      // Longer than any confirm may take without an alarm.
+      await dispatcher.logged("the broker accepts no messages (alarm): publishing waits");
+      expect((await dispatcher.health()).text).toMatch(/accepts no messages/);
+      // Longer than a confirm may take without an alarm.
       const blockedAtMs = performance.now();
       await expect.poll(() => performance.now() - blockedAtMs, waitMs).toBeGreaterThan(confirmTimeoutMs + 2000);
       return load;
     });
-    await dispatcher.logged("the broker takes messages again");
+    await dispatcher.logged("the broker accepts messages again");
     await place.more(100);
     keys.push(...(await load.stop()));
     await place.allOut(keys);
     await place.endWell(dispatcher);
     expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
-    // Before and after it, a busy machine may take longer for a confirm than it may take.
-    const said = dispatcher.lines.map(({ msg = "" }) => msg);
+    // Before and after it, a confirm may take longer than allowed on a busy machine.
+    const messages = dispatcher.lines.map(({ msg = "" }) => msg);
     const [from, to] = [
-      said.findIndex((msg) => /\(alarm\)/.test(msg)),
-      said.indexOf("the broker takes messages again"),
+      messages.findIndex((msg) => /\(alarm\)/.test(msg)),
+      messages.indexOf("the broker accepts messages again"),
     ];
     expect(to).toBeGreaterThan(from);
-    expect(said.slice(from, to).filter((msg) => /connect/.test(msg))).toEqual([]);
+    expect(messages.slice(from, to).filter((msg) => /connect/.test(msg))).toEqual([]);
   });
 
-  test("that has the input queue with other arguments is told of in words that say what to do", async ({
-    place,
-    rig,
-  }) => {
+  test("an input queue with other arguments is reported with what to do", async ({ place, rig }) => {
     await rig.meddle(async (channel) => {
       await channel.deleteQueue(place.inputQueue);
       await channel.assertQueue(place.inputQueue, { durable: true, arguments: { "x-max-length": 7 } });
@@ -80,8 +75,8 @@ describe("a broker in trouble", () => {
     await place.endWell(dispatcher);
   });
 
-  test("that has the queues of the version before works on with them", async ({ place, rig }) => {
-    // One that loses its queue would declare it as it is now.
+  test("a dispatcher works with the queues of the previous version", async ({ place, rig }) => {
+    // If it lost its queue, it would declare it with the current arguments.
     await place.stopPuller();
     await rig.meddle(async (channel) => {
       for (const queue of [place.inputQueue, place.pullQueue]) await channel.deleteQueue(queue);
@@ -100,7 +95,7 @@ describe("a broker in trouble", () => {
     await place.endWell(dispatcher);
   });
 
-  test("whose ledger was declared with another window has it declared anew when it is empty, and used as it is when not", async ({
+  test("a ledger declared with another window is declared again if it is empty, and used as it is otherwise", async ({
     place,
     rig,
   }) => {
@@ -109,7 +104,7 @@ describe("a broker in trouble", () => {
     const first = await place.dispatcher("a", { dedupWindowSeconds: 3600 });
     await place.allOut(await place.announceFirst(10));
     await first.end();
-    // Something that it has not read, as while it is away.
+    // A message that it has not read, as while it is away.
     await rig.meddle((channel) => channel.sendToQueue(ledger, Buffer.from("x")));
     await expect.poll(() => place.count(ledger), waitMs).toBe(1);
     const second = await place.dispatcher("a");
@@ -122,7 +117,7 @@ describe("a broker in trouble", () => {
     await second.end();
     expect(await place.count(ledger)).toBe(0);
     const third = await place.dispatcher("a");
-    expect(await third.logged(/other arguments/)).toMatchObject({ msg: expect.stringMatching(/declared anew/) });
+    expect(await third.logged(/other arguments/)).toMatchObject({ msg: expect.stringMatching(/declared again/) });
     await place.allOut(await place.announceFirst(10, 10));
     await place.announceTwins(20);
     await third.twinsOfSecond(20);
@@ -130,22 +125,19 @@ describe("a broker in trouble", () => {
     expect(place.repeated).toBe(0);
   });
 
-  test("where somebody deleted the pull queue is put right within the time that the config says", async ({
-    place,
-    rig,
-  }) => {
+  test("a deleted pull queue is restored within the configured time", async ({ place, rig }) => {
     const dispatcher = await place.dispatcher("a", { topologyCheckSeconds: 1 });
     await place.stopPuller();
     await rig.meddle((channel) => channel.deleteQueue(place.pullQueue));
-    expect(await dispatcher.logged(/^queues were gone/)).toMatchObject({ queues: [place.pullQueue] });
+    expect(await dispatcher.logged(/^queues were missing/)).toMatchObject({ queues: [place.pullQueue] });
     place.startPuller();
     await place.allOut(await place.announceFirst(5));
     await place.endWell(dispatcher);
   });
 });
 
-describe("a journal's disk that is full", () => {
-  test("stops nothing: the ledger is not acked, the status says so, and when there is room all is written", async ({
+describe("with a full journal disk", () => {
+  test("a dispatcher continues: the ledger is not acked, the status reports it, and everything is written once there is room", async ({
     place,
   }) => {
     const dispatcher = await place.dispatcher("a", {}, 20_000);
@@ -165,7 +157,7 @@ describe("a journal's disk that is full", () => {
     expect(place.repeated).toBe(0);
   });
 
-  test("and a kill before there is room: the ledger tells everything again", async ({ place }) => {
+  test("a dispatcher killed before there is room reads everything from the ledger again", async ({ place }) => {
     const dispatcher = await place.dispatcher("a", {}, 20_000);
     await place.allOut(await place.announceFirst(1000));
     await expect.poll(() => dispatcher.metric("journal_fault"), waitMs).toBe(1);

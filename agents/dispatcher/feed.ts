@@ -1,33 +1,33 @@
 import { roundingMs, type Step } from "./step.ts";
 
-/** What a subscription is given, and what others are given meanwhile: the broker feeds one consumer at a time. */
+/** What the broker delivers to our subscription, and to other hosts meanwhile: it feeds one consumer at a time. */
 export class Feed {
-  readonly #turn: Step;
+  readonly #step: Step;
   #sinceMs = 0;
   #lastMs = 0;
   #fed = false;
   #fenced = false;
 
-  constructor(turn: Step) {
-    this.#turn = turn;
+  constructor(step: Step) {
+    this.#step = step;
   }
 
-  /** Another was fed since the subscription began, and we were not. */
+  /** Another host was fed since the subscription began, and this host was not. */
   get isFenced(): boolean {
     return this.#fenced;
   }
 
-  /** A new subscription, or a new channel of it. */
+  /** A new subscription, or a new channel for it. */
   begin(): void {
-    this.#sinceMs = this.#turn.nowMs;
-    this.#lastMs = this.#turn.nowMs;
+    this.#sinceMs = this.#step.nowMs;
+    this.#lastMs = this.#step.nowMs;
     this.#fed = false;
     this.#fenced = false;
   }
 
-  /** True for a delivery after a gap: others may have been fed meanwhile, without our noticing. */
+  /** True for a delivery after a gap: another host may have been fed unnoticed. */
   onDelivery(): boolean {
-    const { nowMs, options } = this.#turn;
+    const { nowMs, options } = this.#step;
     const isAfterGap = nowMs - this.#lastMs >= options.deliveryGapMs;
     this.#lastMs = nowMs;
     this.#fed = true;
@@ -35,8 +35,8 @@ export class Feed {
     return isAfterGap;
   }
 
-  /** Another published a product that arrived first at `atMs`. */
-  onAnother(atMs: number): void {
+  /** Another host published a product that first arrived at `atMs`. */
+  onForeignPublish(atMs: number): void {
     if (!this.#fed && atMs > this.#sinceMs + roundingMs) this.#fenced = true;
   }
 }

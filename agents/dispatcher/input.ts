@@ -7,17 +7,17 @@ export interface InputOptions {
   readonly queue: string;
   readonly prefetch: number;
   onDelivery(delivery: Incoming): void;
-  /** The channel is gone, and with it everything in hand. */
+  /** The channel is gone, and every unacked delivery with it. */
   onLost(): void;
 }
 
 /**
- * The input queue, read over the channel that publishes, and what is in hand of it, by id. Only the newest subscription counts: what
- * an earlier one still brings goes back to the broker unseen.
+ * The input queue, consumed over the publishing channel, and its unacked deliveries by id. Only the newest subscription counts:
+ * what an earlier one still delivers is requeued, undecided.
  */
 export class Input {
   readonly #options: InputOptions;
-  readonly #inHand = new Map<number, Delivery>();
+  readonly #unacked = new Map<number, Delivery>();
   #nextId = 1;
   #subscription: Subscription | undefined;
   #cancelling: Promise<void> = Promise.resolve();
@@ -27,7 +27,7 @@ export class Input {
   }
 
   get size(): number {
-    return this.#inHand.size;
+    return this.#unacked.size;
   }
 
   subscribe(): void {
@@ -42,14 +42,14 @@ export class Input {
         else delivery.requeue();
       },
       onLost: () => {
-        this.#inHand.clear();
+        this.#unacked.clear();
         this.#options.onLost();
       },
     });
     this.#subscription = subscription;
   }
 
-  /** What is in hand stays ours until it is settled. */
+  /** Unacked deliveries stay ours until they are settled. */
   cancel(): void {
     const subscription = this.#subscription;
     if (!subscription) return;
@@ -57,21 +57,21 @@ export class Input {
     this.#cancelling = this.#options.session.unsubscribe(subscription);
   }
 
-  /** Resolves when the broker sends no more after a `cancel`. */
+  /** Resolves once the broker delivers nothing more after a `cancel`. */
   cancelled(): Promise<void> {
     return this.#cancelling;
   }
 
-  /** For whoever settles it. */
-  take(id: number): Delivery | undefined {
-    const delivery = this.#inHand.get(id);
-    this.#inHand.delete(id);
+  /** Removes and returns a delivery, for the caller to settle. */
+  remove(id: number): Delivery | undefined {
+    const delivery = this.#unacked.get(id);
+    this.#unacked.delete(id);
     return delivery;
   }
 
   #onDelivery(delivery: Delivery): void {
     const id = this.#nextId++;
-    this.#inHand.set(id, delivery);
+    this.#unacked.set(id, delivery);
     const { routingKey, body, headers, marks, redelivered, timestampSeconds } = delivery;
     this.#options.onDelivery({ id, routingKey, body, headers, marks, redelivered, timestampSeconds });
   }

@@ -1,22 +1,22 @@
 import type { Segment } from "./journal-segment.ts";
 
-/** Memory for records that aren't on disk yet: one of these at most times, more while the disk is slow or away. */
+/** Memory for records that are not on disk yet. Usually one block; more while the disk is slow or unavailable. */
 const blockBytes = 256 * 1024;
-/** Emptied blocks that are kept for use again. */
+/** Emptied blocks kept for reuse. */
 const sparesMax = 4;
 
-/** Bytes of one segment, side by side. They stay until they are on disk, and go to the same place in its file at every try. */
+/** Consecutive bytes of one segment. They stay until they are on disk, and every attempt writes them to the same place. */
 interface Block {
   readonly segment: Segment;
   /** Where in the file the block begins. */
   readonly position: number;
   readonly memory: Buffer;
   filled: number;
-  /** What of it is on disk. */
+  /** How much of it is on disk. */
   flushed: number;
 }
 
-/** A piece to be written: `bytes` of memory from `from`, at `position` of the segment's file. */
+/** A piece to write: `bytes` of memory from `from`, at `position` of the segment's file. */
 export interface Part {
   readonly segment: Segment;
   readonly memory: Buffer;
@@ -25,19 +25,19 @@ export interface Part {
   readonly position: number;
 }
 
-/** What the journal has taken and not yet brought to disk. */
+/** What the journal has accepted and not yet written to disk. */
 export class JournalBuffer {
   readonly #blocks: Block[] = [];
   readonly #spares: Buffer[] = [];
   #pendingBytes = 0;
-  /** Where `reserve` put what it reserved last. */
+  /** Where `reserve` made its last reservation. */
   memory: Buffer = Buffer.alloc(0);
 
   get pendingBytes(): number {
     return this.#pendingBytes;
   }
 
-  /** Makes room for so many bytes at the segment's end; they are to be written at the returned place of `memory`, now. */
+  /** Reserves this many bytes at the segment's end. The caller must write them at once, at the returned offset of `memory`. */
   reserve(segment: Segment, bytes: number): number {
     let block = this.#blocks.at(-1);
     if (!block || block.segment !== segment || block.memory.length - block.filled < bytes) {
@@ -54,7 +54,7 @@ export class JournalBuffer {
     return at;
   }
 
-  /** All that is to be written now, in order. */
+  /** Everything to be written now, in order. */
   parts(): Part[] {
     return this.#blocks.flatMap(({ segment, position, memory, filled, flushed }) => {
       const part = { segment, memory, from: flushed, bytes: filled - flushed, position: position + flushed };
@@ -69,7 +69,7 @@ export class JournalBuffer {
       if (block) block.flushed += part.bytes;
       this.#pendingBytes -= part.bytes;
     }
-    // The last one is added to as long as there is room in it.
+    // The last block is kept: records are appended to it while it has room.
     while (this.#blocks.length > 1 && this.#blocks[0]?.flushed === this.#blocks[0]?.filled) {
       const memory = this.#blocks.shift()?.memory;
       if (memory?.length === blockBytes && this.#spares.length < sparesMax) this.#spares.push(memory);
@@ -81,7 +81,7 @@ export class JournalBuffer {
     return this.#blocks.some((block) => block.segment === segment && block.flushed < block.filled);
   }
 
-  /** The bytes of a file from `offset` on, as far as they are here; undefined where that place isn't. */
+  /** The bytes of a file from `offset` on, as far as they are in memory; undefined if that offset is not. */
   peek(segment: Segment, offset: number): Buffer | undefined {
     const block = this.#blocks.find(
       (each) => each.segment === segment && each.position <= offset && offset < each.position + each.filled,

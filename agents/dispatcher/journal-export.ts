@@ -15,21 +15,21 @@ import {
 } from "./journal-record.ts";
 import { listSegments, otherSource, readSegmentFile, type SegmentFile, segmentPath } from "./journal-segment.ts";
 
-/** Far more than a file of the journal has. */
+/** Far more than a journal file has. */
 const fileBytesMax = 4 * journalLimits.segmentBytesMax;
 
 /**
- * What the journal's files tell, the oldest first; nothing where there is no folder. One file is in memory at a time. With a key it reads only the
- * files that have it. Times are put right as for the dispatcher itself.
+ * The records of the journal's files, oldest first; nothing if there is no folder. One file is in memory at a time. With a key,
+ * only the files that have it are read. Times are corrected as for the dispatcher itself.
  *
- * @throws UserError where a file is of another version; else what the system says
+ * @throws UserError if a file is of another version; otherwise the system's error
  */
 export async function* exportSegments(directory: string, { key, sinceMs }: Selection): AsyncGenerator<ExportEntry> {
   const wanted = key === undefined ? undefined : Buffer.from(key, "hex");
   const { listed } = await orGone(listSegments(directory), { listed: [] });
   for (const { number, shiftMs } of listed) {
     const path = segmentPath(directory, number, shiftMs);
-    // The dispatcher takes a file away when its window is over.
+    // The dispatcher removes a file once its window has passed.
     const about = await orGone(lstat(path), undefined);
     if (!about || about.size > fileBytesMax) continue;
     const file = await orGone(readSegmentFile(path), undefined);
@@ -42,12 +42,12 @@ function* entriesOf(
   shiftMs: number,
   sinceMs = Number.NEGATIVE_INFINITY,
 ): Generator<ExportEntry> {
-  /** By number, as this file has them. */
+  /** By number within this file. */
   const sources: string[] = [];
   for (let at = nextFrame(data, from, couldBe), end = 0; at < data.length; at = nextFrame(data, end, couldBe)) {
     end = endOfFrame(data, at);
     const type = frameType(data, at);
-    // Before its key is read: most are older, where somebody asks for the latest.
+    // Before the key is read: most records are older if only the latest are wanted.
     if (type === recordType.arrival && timeOf(data, at) + shiftMs < sinceMs) continue;
     switch (type) {
       case recordType.source: {

@@ -6,20 +6,20 @@ import type { Part } from "./journal-buffer.ts";
 import { readTwin, recordLength } from "./journal-record.ts";
 import { type Segment, segmentPath } from "./journal-segment.ts";
 
-/** More than an announcement needs: most twins are read at once. */
+/** More than an announcement needs: most twins take one read. */
 const firstReadBytes = 4096;
-/** Times that are off by less are not put right. */
+/** Smaller clock errors are not corrected. */
 const shiftMinMs = 1000;
 
-/** A twin as `Journal.twin` took it. */
+/** A twin, as passed to `Journal.twin`. */
 export interface KeptTwin {
   readonly routingKey: string;
   readonly body: Buffer;
 }
 
 /**
- * Brings a segment's parts to disk, each to its place in the file. What a failed try left there is written over by the next,
- * by a descriptor of its own: after an error of fdatasync the old one might not tell of it again.
+ * Writes a segment's parts to disk, each to its place in the file. The next attempt overwrites what a failed one left, through a
+ * new descriptor: after a failed fdatasync, the old descriptor might not report the error again.
  */
 export async function writeParts(segment: Segment, parts: readonly Part[]): Promise<void> {
   try {
@@ -38,15 +38,18 @@ export async function closeSegment(segment: Segment): Promise<void> {
   await handle?.close().catch(() => {});
 }
 
-/** Has the next process read all times in these files so much later; whole milliseconds, nothing is done for less than a second. */
+/**
+ * Makes the next process read all times in these files as this much later, in whole milliseconds. Shifts below a second are
+ * ignored.
+ */
 export async function shiftSegments(segments: readonly Segment[], shiftMs: number, log: Log): Promise<void> {
   if (Math.abs(shiftMs) < shiftMinMs) return;
   for (const { path, directory, number } of segments) {
     try {
       await rename(path, segmentPath(directory, number, shiftMs));
     } catch (error) {
-      // The times stay wrong in it: some names are forgotten early, or late.
-      log.error({ err: error, path, shiftMs }, "the clock was set: times in a file of the journal can't be put right");
+      // The file's times stay wrong: some names are forgotten too early or too late.
+      log.error({ err: error, path, shiftMs }, "the clock was set: times in a journal file can't be corrected");
     }
   }
 }
@@ -62,7 +65,7 @@ async function openForWriting(segment: Segment): Promise<FileHandle> {
   }
 }
 
-/** The system may take less than it is given, as when the disk becomes full in between. */
+/** A write may be short, for example when the disk fills up. */
 async function writePart(handle: FileHandle, part: Part): Promise<void> {
   for (let done = 0; done < part.bytes; ) {
     const { bytesWritten } = await handle.write(part.memory, part.from + done, part.bytes - done, part.position + done);
@@ -70,7 +73,7 @@ async function writePart(handle: FileHandle, part: Part): Promise<void> {
   }
 }
 
-/** The twin at a place of a file; undefined where the file is gone or there is none. */
+/** The twin at an offset of a file; undefined if the file is gone or has no twin there. */
 export async function readTwinFile(path: string, offset: number): Promise<KeptTwin | undefined> {
   let handle: FileHandle;
   try {

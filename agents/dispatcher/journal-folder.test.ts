@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { UserError } from "../lib/errors.ts";
 import { Journal } from "./journal.ts";
 import { makeHeader } from "./journal-record.ts";
-import { productKey, Told } from "./journal-testing.ts";
+import { productKey, RecordedReplay } from "./journal-testing.ts";
 
 const run = promisify(execFile);
 const log = pino({ level: "silent" });
@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(parent, { recursive: true, force: true }));
 
-const open = (replay = new Told()): Promise<Journal> =>
+const open = (replay = new RecordedReplay()): Promise<Journal> =>
   Journal.open({ directory, windowMs: 7_200_000, nowMs: Date.now, replay, log });
 
 const isOverflowed = (journal: Journal): boolean => journal.fault?.includes("has no memory left") ?? false;
@@ -36,37 +36,37 @@ async function refusal(): Promise<UserError> {
   return error as UserError;
 }
 
-test("the folder is made where the one above it is there; else it is said which is missing", async () => {
+test("the folder is created if its parent exists; otherwise the missing one is named", async () => {
   await (await open()).close();
   expect(await readdir(parent)).toEqual(["journal"]);
   directory = join(parent, "missing", "journal");
-  expect((await refusal()).format()).toContain(`${directory}: can't be made: the folder above it is missing`);
+  expect((await refusal()).format()).toContain(`${directory}: can't be created: its parent folder is missing`);
 });
 
-test("a file in the folder's place is told as that", async () => {
+test("a file in the folder's place is reported as such", async () => {
   await writeFile(directory, "");
-  expect((await refusal()).format()).toContain(`${directory}: is a file where the journal's folder is expected`);
+  expect((await refusal()).format()).toContain(`${directory}: is a file, but the journal needs a folder`);
 });
 
-test("a second one in the same folder is refused, and told who has it", async () => {
+test("a second process in the same folder is refused, and the first one is named", async () => {
   const first = await open();
   const error = await refusal();
   expect(error.format()).toContain(`${directory}: is in use by another process (${process.pid})`);
   expect(error.remedy).toContain("one dispatcher per folder");
   first.arrival(productKey(1), Date.now(), "radar1", 1, true);
   await first.close();
-  const told = new Told();
-  await (await open(told)).close();
-  expect(told.all).toHaveLength(1);
+  const replayed = new RecordedReplay();
+  await (await open(replayed)).close();
+  expect(replayed.all).toHaveLength(1);
 });
 
-test("the lock ends with its process, killed as it may be, and not with a process that that started", async () => {
+test("the lock ends with its process, however it is killed, but not with a child that the process started", async () => {
   const owner = spawn(process.execPath, ["--input-type=module", "-e", ownerScript(directory)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(owner, "exit");
-  const [said] = (await once(owner.stdout, "data")) as [Buffer];
-  const grandchild = Number(said.toString());
+  const [output] = (await once(owner.stdout, "data")) as [Buffer];
+  const grandchild = Number(output.toString());
   expect(grandchild).toBeGreaterThan(0);
   expect((await refusal()).format()).toContain(`(${owner.pid})`);
   owner.kill("SIGKILL");
@@ -78,7 +78,7 @@ test("the lock ends with its process, killed as it may be, and not with a proces
   }
 });
 
-/** Opens the journal, starts a process that outlives it, says that one's number. */
+/** Opens the journal, starts a process that outlives it, and prints that one's number. */
 function ownerScript(folder: string): string {
   const moduleUrl = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
   return `
@@ -93,7 +93,7 @@ function ownerScript(folder: string): string {
   `;
 }
 
-test("foreign files are left alone, whatever they are called", async () => {
+test("foreign files are ignored, whatever their names", async () => {
   await mkdir(directory);
   await writeFile(join(directory, "notes.txt"), "mine");
   await writeFile(join(directory, "000000000007.journal"), "the diary of a rabbit");
@@ -101,14 +101,14 @@ test("foreign files are left alone, whatever they are called", async () => {
   const journal = await open();
   journal.arrival(productKey(1), Date.now(), "radar1", 1, true);
   await journal.close();
-  const told = new Told();
-  await (await open(told)).close();
-  expect(told.all).toHaveLength(1);
+  const replayed = new RecordedReplay();
+  await (await open(replayed)).close();
+  expect(replayed.all).toHaveLength(1);
   expect(await readFile(join(directory, "000000000007.journal"), "utf8")).toBe("the diary of a rabbit");
   expect((await readdir(directory)).sort()).toContain("notes.txt");
 });
 
-test("files that hold nothing, as of a process killed at its start, are removed", async () => {
+test("files without records, as of a process killed at its start, are removed", async () => {
   await mkdir(directory);
   await writeFile(join(directory, "000000000001.journal"), "");
   await writeFile(join(directory, "000000000002.journal"), makeHeader().subarray(0, 7));
@@ -122,17 +122,17 @@ test("a journal of another version is refused with a remedy, and not touched", a
   const file = join(directory, "000000000001.journal");
   await writeFile(file, makeHeader(2));
   const error = await refusal();
-  expect(error.format()).toContain(`${file}: is a journal of version 2, this warren reads version 1`);
+  expect(error.format()).toContain(`${file}: is a journal of version 2, but this warren reads version 1`);
   expect(error.remedy).toContain("run the warren that wrote it");
   expect((await readFile(file)).equals(makeHeader(2))).toBe(true);
-  // The lock is not kept by the one that was refused.
+  // The refused process has not kept the lock.
   await rm(file);
   await (await open()).close();
 });
 
-test("a disk that can't be written is told, nothing is lost, and it goes on by itself when it can", async () => {
+test("a disk that can't be written is reported, nothing is lost, and writing resumes once it can", async () => {
   const journal = await open();
-  // A folder in the next file's place stands for any error of the disk.
+  // A folder in the next file's place stands for any disk error.
   const obstacle = join(directory, "000000000001.journal");
   await mkdir(obstacle);
   journal.arrival(productKey(1), Date.now(), "radar1", 1, true);
@@ -140,7 +140,7 @@ test("a disk that can't be written is told, nothing is lost, and it goes on by i
   const synced = journal.synced().then(() => {
     isSynced = true;
   });
-  // Whoever doesn't want to wait for a disk that has a fault is told as soon as it has one.
+  // Callers that don't wait for a faulty disk are notified as soon as it has a fault.
   await journal.syncedOrFault();
   expect(journal.fault).toContain(`journal ${directory} can't be written: EISDIR`);
   await journal.syncedOrFault();
@@ -152,22 +152,22 @@ test("a disk that can't be written is told, nothing is lost, and it goes on by i
   await journal.synced();
   expect([journal.fault, journal.pendingBytes]).toEqual([undefined, 0]);
   await journal.close();
-  const told = new Told();
-  await (await open(told)).close();
-  expect(told.all.map((line) => line.split(" ")[0])).toEqual(["arrival", "twin"]);
+  const replayed = new RecordedReplay();
+  await (await open(replayed)).close();
+  expect(replayed.all.map((line) => line.split(" ")[0])).toEqual(["arrival", "twin"]);
 });
 
-test("a disk that gives no answer is told as that, and goes on when it does", async () => {
+test("a disk that does not answer is reported as such, and writing resumes once it answers", async () => {
   const limits = { writeMaxMs: 50, retryMaxMs: 200 };
   const journal = await Journal.open({
     directory,
     windowMs: 7_200_000,
     nowMs: Date.now,
-    replay: new Told(),
+    replay: new RecordedReplay(),
     log,
     limits,
   });
-  // To open a pipe for writing takes until somebody reads; to write at a place of it is an error.
+  // Opening a pipe for writing blocks until there is a reader; writing at an offset of it is an error.
   const pipe = join(directory, "000000000001.journal");
   await run("mkfifo", [pipe]);
   journal.arrival(productKey(1), Date.now(), "radar1", 1, true);
@@ -181,15 +181,15 @@ test("a disk that gives no answer is told as that, and goes on when it does", as
   expect(journal.fault).toBeUndefined();
   await journal.close();
   reader.kill();
-  const told = new Told();
-  await (await open(told)).close();
-  expect(told.all).toHaveLength(1);
+  const replayed = new RecordedReplay();
+  await (await open(replayed)).close();
+  expect(replayed.all).toHaveLength(1);
 });
 
-test("beyond its bound it takes nothing more and answers for nothing more, twins first", async () => {
+test("beyond its limit the journal accepts nothing more and confirms nothing more, twins first", async () => {
   const limits = { pendingBytesMax: 2000, pendingTwinBytesMax: 500, retryMaxMs: 200 };
   const options = { directory, windowMs: 7_200_000, nowMs: Date.now, log };
-  const journal = await Journal.open({ ...options, replay: new Told(), limits });
+  const journal = await Journal.open({ ...options, replay: new RecordedReplay(), limits });
   const obstacle = join(directory, "000000000001.journal");
   await mkdir(obstacle);
   expect(journal.twin(productKey(0), "a", Buffer.alloc(100))).toBeGreaterThan(0);
@@ -201,11 +201,11 @@ test("beyond its bound it takes nothing more and answers for nothing more, twins
   expect(count).toBeLessThan(60);
   expect(journal.pendingBytes).toBeLessThanOrEqual(2000);
   const after = journal.synced();
-  expect(journal.mustStartAnew).toBeUndefined();
+  expect(journal.restartReason).toBeUndefined();
   await rm(obstacle, { recursive: true });
-  // What it took before is on disk; what it refused is answered for by nobody, also when the disk is well again.
+  // What was accepted before is on disk; what was refused is never confirmed, even once the disk works again.
   await before;
-  await expect.poll(() => journal.mustStartAnew, { timeout: 10_000 }).toBeDefined();
+  await expect.poll(() => journal.restartReason, { timeout: 10_000 }).toBeDefined();
   const winner = await Promise.race([
     after.then(() => "after"),
     new Promise((resolve) => setImmediate(resolve, "none")),
@@ -213,7 +213,7 @@ test("beyond its bound it takes nothing more and answers for nothing more, twins
   expect(winner).toBe("none");
   expect(isOverflowed(journal)).toBe(true);
   await journal.close();
-  const told = new Told();
-  await (await Journal.open({ ...options, replay: told })).close();
-  expect(told.all).toHaveLength(count);
+  const replayed = new RecordedReplay();
+  await (await Journal.open({ ...options, replay: replayed })).close();
+  expect(replayed.all).toHaveLength(count);
 });

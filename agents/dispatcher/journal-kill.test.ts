@@ -8,7 +8,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { seededChoices } from "../../tests/rigs/seeded.ts";
 import { Journal } from "./journal.ts";
-import { productKey, Told } from "./journal-testing.ts";
+import { productKey, RecordedReplay } from "./journal-testing.ts";
 
 const chosen = seededChoices();
 
@@ -33,8 +33,8 @@ const childSetup = (limits: object): string => `
   const journal = await Journal.open({ directory, windowMs: 7_200_000, nowMs: Date.now, replay, log, limits });
 `;
 
-// Appends without pause, in turns of random length, and says after each `synced` how many it has answered for. Files are small,
-// so that kills meet their beginnings and ends too.
+// Appends without pause, in batches of random length, and prints after each `synced` how many are confirmed. Files are small, so
+// that kills hit their beginnings and ends too.
 const appendForEver = `
   const body = Buffer.alloc(300, 7);
   const random = seededRandom(Number(process.argv[2]));
@@ -49,7 +49,7 @@ const appendForEver = `
   }
 `;
 
-test("killed at any moment, again and again, it has all it answered for, in order", async () => {
+test("killed at any moment, again and again, it has everything it confirmed, in order", async () => {
   const script = childSetup({ segmentBytesMax: 30_000, commitIntervalMs: 1 }) + appendForEver;
   const answeredBy: number[] = [];
   let next = 0;
@@ -62,35 +62,35 @@ test("killed at any moment, again and again, it has all it answered for, in orde
         stdio: ["ignore", "pipe", "inherit"],
       },
     );
-    let said = "";
+    let output = "";
     child.stdout.on("data", (data: Buffer) => {
-      said += data.toString();
+      output += data.toString();
     });
     const closed = once(child, "close");
     await once(child.stdout, "data");
     setTimeout(() => child.kill("SIGKILL"), chosen(150));
     await closed;
-    // A line that was torn by the kill is left out.
-    answeredBy.push(Number(said.slice(0, said.lastIndexOf("\n")).split("\n").at(-1)));
+    // A line torn by the kill is ignored.
+    answeredBy.push(Number(output.slice(0, output.lastIndexOf("\n")).split("\n").at(-1)));
 
-    const told = new Told();
+    const replayed = new RecordedReplay();
     const options = { directory, windowMs: 7_200_000, nowMs: Date.now, log };
-    const journal = await Journal.open({ ...options, replay: told });
-    const numbers = told.all.filter((line) => line.startsWith("arrival")).map((line) => Number(line.split(" ")[4]));
+    const journal = await Journal.open({ ...options, replay: replayed });
+    const numbers = replayed.all.filter((line) => line.startsWith("arrival")).map((line) => Number(line.split(" ")[4]));
     expect(numbers).toEqual([...numbers.keys()]);
     expect(numbers.length).toBeGreaterThanOrEqual(answeredBy.at(-1) ?? 0);
-    const twins = new Set(told.all.filter((line) => line.startsWith("twin")));
+    const twins = new Set(replayed.all.filter((line) => line.startsWith("twin")));
     const answered = Array.from({ length: (answeredBy.at(-1) ?? 0) - next }, (_, index) => next + index);
     expect(answered.filter((number) => !twins.has(`twin ${productKey(number)}`))).toEqual([]);
-    for (const ref of told.refs.slice(-20)) expect((await journal.readTwin(ref))?.body).toHaveLength(300);
+    for (const ref of replayed.refs.slice(-20)) expect((await journal.readTwin(ref))?.body).toHaveLength(300);
     await journal.close();
     next = numbers.length;
   }
-  // It did get on in between: the kills met it at work.
+  // Progress was made between the kills: each one hit it at work.
   expect(new Set(answeredBy).size).toBe(answeredBy.length);
 }, 240_000);
 
-test("5000 arrivals and 5000 twins a second hold up the process for less than 20 ms at a time, and leave it most of its time", async () => {
+test("5000 arrivals and 5000 twins a second block the process for less than 20 ms at a time, and leave it most of its time", async () => {
   const script = `${childSetup({ segmentBytesMax: 1_000_000 })}
     const keys = Array.from({ length: 10_000 }, (_, number) => productKey(number));
     const body = Buffer.alloc(420, 7);
@@ -121,7 +121,7 @@ test("5000 arrivals and 5000 twins a second hold up the process for less than 20
   `;
   const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { timeout: 170_000 });
   const { longestMs, share } = JSON.parse(stdout) as { longestMs: number; share: number };
-  // Processor time, not that of the clock: what other processes do to this one isn't the journal's. All threads count for the share.
+  // CPU time, not wall-clock time, so that other processes don't count. The share includes all threads.
   expect(longestMs).toBeLessThan(20);
   expect(share).toBeLessThan(0.3);
 }, 180_000);

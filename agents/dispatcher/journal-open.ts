@@ -6,22 +6,22 @@ import type { Log } from "../lib/log.ts";
 import { type JournalOptions, journalLimits } from "./journal-options.ts";
 import { listSegments, type ReadSegment, readSegment, type Segment, segmentPath } from "./journal-segment.ts";
 
-/** A folder that is ours. */
+/** A folder that we have locked. */
 export interface OpenFolder {
   readonly lock: FolderLock;
-  /** Files that must be kept, oldest first. Nothing is ever appended to one of them: a new process begins a new one. */
+  /** Files that must be kept, oldest first. A new process starts a new file and never appends to these. */
   readonly segments: Segment[];
-  /** Of the next file. */
+  /** Number of the next file. */
   readonly nextNumber: number;
 }
 
-const remedyOfTwo = "one dispatcher per folder: stop the other one, or give this one a folder of its own";
+const lockRemedy = "run one dispatcher per folder: stop the other one, or configure another folder for this one";
 
-/** Locks the journal's folder and tells what is in it. Errors are those of `Journal.open`. */
+/** Locks the journal's folder and reads what is in it. Throws the errors of `Journal.open`. */
 export async function openFolder(options: JournalOptions): Promise<OpenFolder> {
   try {
     await makeFolder(options.directory);
-    const lock = await lockFolder(options.directory, remedyOfTwo);
+    const lock = await lockFolder(options.directory, lockRemedy);
     try {
       return { lock, ...(await readFolder(options)) };
     } catch (error) {
@@ -33,21 +33,21 @@ export async function openFolder(options: JournalOptions): Promise<OpenFolder> {
   }
 }
 
-/** Its parent must be there: where that is missing, a disk may not be mounted, and the journal would be lost with it. */
+/** The parent folder must exist: if it is missing, a disk may not be mounted, and the journal would be lost with it. */
 async function makeFolder(directory: string): Promise<void> {
   try {
     await mkdir(directory, { mode: 0o750 });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === "ENOENT") {
-      const remedy = "make that folder, or say another one in the config";
-      throw new UserError(directory, "can't be made: the folder above it is missing", remedy, { cause });
+      const remedy = "create that folder, or configure another one";
+      throw new UserError(directory, "can't be created: its parent folder is missing", remedy, { cause });
     }
-    // As a folder it will do, if it may be written to; any other reason that keeps it from being made is told by that too.
+    // An existing folder will do if it is writable. Whatever else prevents its creation is reported by the next step too.
     if (code !== "EEXIST" && code !== "EROFS" && code !== "EACCES") throw cause;
   }
   if (!(await stat(directory)).isDirectory()) {
-    throw new UserError(directory, "is a file where the journal's folder is expected", "say another one in the config");
+    throw new UserError(directory, "is a file, but the journal needs a folder", "configure another one");
   }
   await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
 }
@@ -60,30 +60,30 @@ async function readFolder(options: JournalOptions): Promise<{ segments: Segment[
   const { listed, highest } = await listSegments(directory);
   for (const { number, shiftMs } of listed) {
     const path = segmentPath(directory, number, shiftMs);
-    const read = await readOrPass(path, number, { ...options, nowMs, shiftMs });
+    const read = await readOrSkip(path, number, { ...options, nowMs, shiftMs });
     if (read.isForeign) {
-      log.error({ path }, "a file has the name of a journal file and nothing of one in it: left alone");
+      log.error({ path }, "file is named like a journal segment but is not one: ignored");
       continue;
     }
     if (read.records === 0) {
       await rm(path, { force: true });
       continue;
     }
-    // Notes tell no time: they belong to arrivals before them, at the latest.
+    // Notes have no time: the arrivals they belong to are older.
     newestMs = Math.max(newestMs, read.newestMs);
     await cutTornEnd(path, read, log);
     segments.push({ number, directory, path, madeAtMs: nowMs, bytes: read.validBytes, newestMs, handle: undefined });
   }
   const over = segments.filter((segment) => segment.newestMs + windowMs <= nowMs);
-  const spare = await spareOf(over, options);
-  // By this process's clock, which is steady, they stay a window.
+  const spare = await keepSpare(over, options);
+  // By this process's clock, which is steady, they are kept for one window.
   for (const segment of spare) segment.newestMs = nowMs;
   const counting = segments.filter((segment) => !over.includes(segment));
   return { segments: [...spare, ...counting], nextNumber: highest + 1 };
 }
 
-/** Those that are kept though their window is over, as far as there is room, the newest first; the others are removed. Oldest first. */
-async function spareOf(over: readonly Segment[], { limits }: JournalOptions): Promise<Segment[]> {
+/** Picks, newest first and as far as there is room, the expired files to keep; removes the others. Oldest first. */
+async function keepSpare(over: readonly Segment[], { limits }: JournalOptions): Promise<Segment[]> {
   const { spareBytesMax } = { ...journalLimits, ...limits };
   const spare: Segment[] = [];
   let bytes = 0;
@@ -95,7 +95,7 @@ async function spareOf(over: readonly Segment[], { limits }: JournalOptions): Pr
   return spare;
 }
 
-async function readOrPass(
+async function readOrSkip(
   path: string,
   number: number,
   options: Pick<JournalOptions, "windowMs" | "replay" | "log"> & { nowMs: number; shiftMs: number },
@@ -105,25 +105,19 @@ async function readOrPass(
   } catch (error) {
     const fault = error instanceof UserError ? error : fileFault(error);
     if (fault) throw fault;
-    // A bad block, most likely. A dispatcher that doesn't know all sends some twins, one that doesn't start sends nothing.
-    options.log.error({ err: error, path }, "a file of the journal can't be read: what only it holds is not known");
+    // Probably a bad block. A dispatcher that does not know everything sends some twins; one that does not start sends nothing.
+    options.log.error({ err: error, path }, "a journal file can't be read: records that only it holds are lost");
     return { isForeign: false, records: 1, newestMs: options.nowMs, validBytes: 0, damagedBytes: 0, tornBytes: 0 };
   }
 }
 
 async function cutTornEnd(path: string, { validBytes, damagedBytes, tornBytes }: ReadSegment, log: Log): Promise<void> {
   if (damagedBytes > 0) {
-    // Left in the file, for whoever wants to know what it was.
-    log.error(
-      { path, damagedBytes },
-      "a file of the journal is damaged: what it held there is lost, the rest is known",
-    );
+    // The damaged bytes stay in the file for later inspection.
+    log.error({ path, damagedBytes }, "a journal file is damaged: the damaged records are lost, the others are read");
   }
   if (tornBytes === 0) return;
-  log.warn(
-    { path, tornBytes },
-    "a file of the journal ends in a torn record, as after a kill or a power loss: cut off",
-  );
-  // Only so that it is told once: it would be passed over again.
-  await truncate(path, validBytes).catch((error: Error) => log.warn({ err: error, path }, "can't be cut off"));
+  log.warn({ path, tornBytes }, "a journal file ends in a torn record, as after a kill or a power loss: truncated");
+  // Only to report it once: the torn record would be skipped anyway.
+  await truncate(path, validBytes).catch((error: Error) => log.warn({ err: error, path }, "can't be truncated"));
 }

@@ -2,25 +2,27 @@ import { crc32 } from "node:zlib";
 import { endOfFrame, frameHeadBytes, frameType, isFrame, sealFrame } from "../lib/frames.ts";
 import { keyWords } from "./product-key.ts";
 
-/** Each file begins with these, the version and their CRC-32: no later version is misread, no foreign file taken for one. */
+/**
+ * Each file begins with these bytes, the version and their CRC-32, so no later version is misread and no foreign file accepted.
+ */
 const magic = Buffer.from("warrenJN", "latin1");
 export const journalVersion = 1;
 export const headerBytes = magic.length + 8;
 
 export const recordType = { arrival: 1, certain: 2, served: 3, twin: 4, source: 5 } as const;
-/** Without anything but a key. */
+/** A record with nothing but a key. */
 export type NoteType = typeof recordType.certain | typeof recordType.served;
 const keyedBytes = frameHeadBytes + 17;
 /** Key, first arrival in milliseconds (8 bytes), size (4), number of its source, whether it is certain. */
 export const arrivalBytes = keyedBytes + 14;
-/** Key alone. */
+/** The key only. */
 export const noteBytes = keyedBytes;
 /** Key, when it was written (8 bytes), length of its routing key (1); the routing key and the announcement follow. */
 const twinFixedBytes = keyedBytes + 9;
 const sourceFixedBytes = frameHeadBytes + 2;
-/** An announcement is far smaller. A length beyond this is not a length but garbage. */
+/** An announcement is far smaller. A length beyond this is garbage. */
 export const recordBytesMax = 1024 * 1024;
-/** As AMQP has it. */
+/** AMQP's limit. */
 export const routingKeyBytesMax = 255;
 const sizeBytesMax = 2 ** 32 - 1;
 
@@ -32,14 +34,14 @@ export function makeHeader(version = journalVersion): Buffer {
   return header;
 }
 
-/** The version of a journal file that begins so; undefined where it isn't one, or its beginning is torn or damaged. */
+/** The version in a journal file's header; undefined if the file is not a journal, or its header is torn or damaged. */
 export function readVersion(data: Buffer): number | undefined {
   if (data.length < headerBytes || !data.subarray(0, magic.length).equals(magic)) return undefined;
   const crc = data.readUInt32BE(magic.length + 4);
   return crc32(data.subarray(0, magic.length + 4)) === crc ? data.readUInt32BE(magic.length) : undefined;
 }
 
-/** All of these write the key that `readKey` read last. */
+/** Each of these writes the key that `readKey` read last. */
 export function writeArrival(
   to: Buffer,
   at: number,
@@ -62,7 +64,7 @@ export function twinBytes(routingKey: string, body: Buffer): number {
   return twinFixedBytes + Buffer.byteLength(routingKey) + body.length;
 }
 
-/** The routing key has at most `routingKeyBytesMax`. */
+/** The routing key has at most `routingKeyBytesMax` bytes. */
 export function writeTwin(
   to: Buffer,
   at: number,
@@ -86,7 +88,7 @@ export function writeSource(to: Buffer, at: number, number: number, name: string
   sealFrame(to, at, sourceFixedBytes + to.write(name, at + sourceFixedBytes));
 }
 
-/** Bytes of a whole record by its first `frameHeadBytes`; 0 where they can't be that. */
+/** Length of a complete record by its first `frameHeadBytes`; 0 if they can't be a record's. */
 export function recordLength(data: Buffer): number {
   const length = data.length < frameHeadBytes ? 0 : endOfFrame(data, 0);
   return length > recordBytesMax ? 0 : length;
@@ -96,7 +98,7 @@ export function keyOf(data: Buffer, at: number): string {
   return data.toString("hex", at + frameHeadBytes + 1, at + keyedBytes);
 }
 
-/** An arrival's first arrival, or when a twin was written: both lie at the same place. */
+/** The first arrival of an arrival record, or when a twin was written: both are at the same offset. */
 export function timeOf(data: Buffer, at: number): number {
   return data.readDoubleBE(at + keyedBytes);
 }
@@ -117,7 +119,7 @@ export function readSource(data: Buffer, at: number, end: number): { number: num
   return { number: data[at + frameHeadBytes + 1] ?? 0, name: data.toString("utf8", at + sourceFixedBytes, end) };
 }
 
-/** The twin that begins at `at`; undefined where none does. */
+/** The twin that begins at `at`; undefined if there is none. */
 export function readTwin(data: Buffer, at: number): { routingKey: string; body: Buffer } | undefined {
   if (!isFrame(data, at, couldBe) || frameType(data, at) !== recordType.twin) return undefined;
   const end = endOfFrame(data, at);
@@ -134,7 +136,7 @@ function writeKeyed(to: Buffer, at: number, type: number): void {
   for (let word = 0; word < 4; word++) to.writeInt32BE(keyWords[word] ?? 0, at + frameHeadBytes + 1 + 4 * word);
 }
 
-/** What each type's length can be. */
+/** Whether a record of this type can have this length. */
 export function couldBe(type: number, bytes: number): boolean {
   switch (type) {
     case recordType.arrival:

@@ -1,6 +1,6 @@
 import type { DedupTable } from "./dedup-table.ts";
 
-/** Told at opening what an earlier process knew, in the order in which that learned it. */
+/** Receives, at opening, what an earlier process knew, in the order in which it learned it. */
 export interface Replay {
   arrival(key: string, atMs: number, source: string, sizeBytes: number, certain: boolean): void;
   certain(key: string): void;
@@ -8,7 +8,7 @@ export interface Replay {
   twin(key: string, ref: number): void;
 }
 
-/** Puts it into the table; beyond its bound if need be, so that nothing within the window is forgotten. */
+/** Puts it into the table, beyond the limit if necessary, so that nothing within the window is forgotten. */
 export function tableReplay(table: DedupTable, nowMs: number): Replay {
   const find = (key: string, note: (slot: number) => void): void => {
     const slot = table.find(key, nowMs);

@@ -24,23 +24,23 @@ export interface Segment {
   readonly directory: string;
   readonly path: string;
   readonly madeAtMs: number;
-  /** Its length, with what isn't written yet. */
+  /** Its length, including what is not written yet. */
   bytes: number;
-  /** It can go when the window is over for this. */
+  /** It can be removed once this time's window has passed. */
   newestMs: number;
-  /** Open while it is written to. */
+  /** Open while it is being written. */
   handle: FileHandle | undefined;
 }
 
-/** Numbers of sources are bytes; this one is for all that have no number. */
+/** A source's number is one byte; this one stands for all sources without a number. */
 export const otherNumber = 255;
 export const otherSource = "other";
 
-/** With a shift in milliseconds where the clock of the process that wrote it was found to be wrong. */
+/** With a shift in milliseconds if the writing process's clock was found to be wrong. */
 const namePattern = /^(\d{12})([+-]\d{1,15})?\.journal$/;
-/** A reference is the number of a file, modulo this, and the place in it: 48 bits, as the table keeps. */
+/** A reference is a file's number, modulo this, and an offset in the file: 48 bits, as in the table. */
 const refNumbers = 2 ** 22;
-export const refBytes = 2 ** 26;
+const refBytes = 2 ** 26;
 
 export function refOf(segmentNumber: number, offset: number): number {
   return (segmentNumber % refNumbers) * refBytes + offset;
@@ -50,7 +50,7 @@ export function readRef(ref: number): { numberRest: number; offset: number } {
   return { numberRest: Math.floor(ref / refBytes), offset: ref % refBytes };
 }
 
-/** No two files that are kept at a time have the same. */
+/** No two files that exist at the same time have the same. */
 export function restOf(segmentNumber: number): number {
   return segmentNumber % refNumbers;
 }
@@ -61,13 +61,13 @@ export function segmentPath(directory: string, number: number, shiftMs = 0): str
   return join(directory, `${String(number).padStart(12, "0")}${shift}.journal`);
 }
 
-/** A file of the journal's, by its name. */
+/** A journal file, from its name. */
 export interface ListedSegment {
   readonly number: number;
   readonly shiftMs: number;
 }
 
-/** The journal's files in a folder, oldest first; and the highest number that is taken, be it by something foreign. */
+/** The journal's files in a folder, oldest first, and the highest number in use, even if by a foreign file. */
 export async function listSegments(directory: string): Promise<{ listed: ListedSegment[]; highest: number }> {
   const listed: ListedSegment[] = [];
   let highest = 0;
@@ -80,18 +80,18 @@ export async function listSegments(directory: string): Promise<{ listed: ListedS
   return { listed: listed.sort((a, b) => a.number - b.number), highest };
 }
 
-/** What a file of the journal told. */
+/** What was read from a journal file. */
 export interface ReadSegment {
-  /** Not one record, nor the beginning of a file of ours. */
+  /** It has neither a record nor a journal's header. */
   readonly isForeign: boolean;
   readonly records: number;
-  /** The latest time that a record of it counts from; -Infinity where none has one. */
+  /** The latest time that one of its records counts from; -Infinity if none has one. */
   readonly newestMs: number;
-  /** Where the last whole record ends. */
+  /** Where the last complete record ends. */
   readonly validBytes: number;
   /** Damaged bytes before that. */
   readonly damagedBytes: number;
-  /** What follows it. */
+  /** Bytes after that. */
   readonly tornBytes: number;
 }
 
@@ -104,34 +104,34 @@ export interface ReadOptions {
 }
 
 /**
- * Tells all whole records of a file. Behind a damaged one the next is looked for byte by byte: what was whole is not lost with
- * it. Arrivals of which the window is over are left out; one from the future (the clock was set back) counts from now.
- * UserError: the file is of another version.
+ * Replays all complete records of a file. After a damaged record the next one is searched byte by byte, so that intact records
+ * are not lost with it. Expired arrivals are skipped; one from the future (the clock was set back) counts from now. Throws a
+ * UserError if the file is of another version.
  */
 export async function readSegment(path: string, number: number, options: ReadOptions): Promise<ReadSegment> {
   const { data, from } = await readSegmentFile(path);
-  const teller = new Teller(data, number, options);
-  const found = readFrames(data, from, couldBe, (at, end) => teller.tell(at, end));
+  const replayer = new SegmentReplayer(data, number, options);
+  const found = readFrames(data, from, couldBe, (at, end) => replayer.replay(at, end));
   const { frames: records, validBytes, damagedBytes } = found;
   const isForeign = records === 0 && from === 0 && data.length >= headerBytes;
   return {
     isForeign,
     records,
-    newestMs: teller.newestMs,
+    newestMs: replayer.newestMs,
     validBytes,
     damagedBytes,
     tornBytes: data.length - validBytes,
   };
 }
 
-class Teller {
+class SegmentReplayer {
   readonly #data: Buffer;
   readonly #number: number;
   readonly #nowMs: number;
   readonly #windowMs: number;
   readonly #shiftMs: number;
   readonly #replay: Replay;
-  /** By number, as this file has them. */
+  /** By number within this file. */
   readonly #sources: string[] = [];
   newestMs = Number.NEGATIVE_INFINITY;
 
@@ -144,7 +144,7 @@ class Teller {
     this.#replay = options.replay;
   }
 
-  tell(at: number, end: number): void {
+  replay(at: number, end: number): void {
     const data = this.#data;
     switch (frameType(data, at)) {
       case recordType.arrival: {
@@ -179,10 +179,10 @@ class Teller {
   }
 }
 
-/** The bytes of a file of the journal. */
+/** The bytes of a journal file. */
 export interface SegmentFile {
   readonly data: Buffer;
-  /** Where its records begin; 0 where it has no header. */
+  /** Where its records begin; 0 if it has no header. */
   readonly from: number;
 }
 
@@ -194,8 +194,8 @@ export async function readSegmentFile(path: string): Promise<SegmentFile> {
     return { data, from: version === undefined ? 0 : headerBytes };
   throw new UserError(
     path,
-    `is a journal of version ${version}, this warren reads version ${journalVersion}`,
-    "run the warren that wrote it, or move the folder's files away: then this host remembers only what its ledger queue tells",
+    `is a journal of version ${version}, but this warren reads version ${journalVersion}`,
+    "run the warren that wrote it, or move the folder's files away: then this host remembers only what its ledger queue holds",
   );
 }
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Replay } from "./journal-replay.ts";
 
-/** For tests of the journal: what it tells at opening, as text, so that an order can be compared. */
-export class Told implements Replay {
+/** For tests of the journal: the replay as text, so that an order can be compared. */
+export class RecordedReplay implements Replay {
   readonly all: string[] = [];
   readonly refs: number[] = [];
 

@@ -9,15 +9,17 @@ export interface WriterOptions {
   readonly directory: string;
   readonly log: Log;
   readonly limits: Pick<JournalLimits, "commitIntervalMs" | "retryMinMs" | "retryMaxMs" | "writeMaxMs">;
-  /** After each write, well or not: removes what isn't needed any more, which may be what the disk needs. */
+  /**
+   * Runs after each write, successful or not, and removes files that are no longer needed: that may be the space the disk lacks.
+   */
   readonly tidy: () => Promise<void>;
 }
 
 type Deferred = PromiseWithResolvers<void>;
 
 /**
- * Brings what the journal's buffer holds to disk: one write and fdatasync at a time, for all that came meanwhile; again and
- * again, with growing pauses, where the disk refuses.
+ * Writes the journal's buffer to disk. One write and fdatasync at a time covers all records that arrived meanwhile. Failed writes
+ * are repeated with growing pauses.
  */
 export class JournalWriter {
   readonly #buffer: JournalBuffer;
@@ -25,14 +27,14 @@ export class JournalWriter {
   #running: Promise<void> | undefined;
   #startedMs = Number.NEGATIVE_INFINITY;
   #isWriting = false;
-  /** Something came that the write under way does not bring. */
-  #untaken = false;
-  /** For the end of the write under way, or of its repetition. */
+  /** Records arrived that the current write does not include. */
+  #isStale = false;
+  /** Wait for the end of the current write, including its retries. */
   readonly #waiting: Deferred[] = [];
-  /** For the end of the one after it. */
+  /** Waits for the end of the write after it. */
   #next: Deferred | undefined;
   #fault: string | undefined;
-  /** For a fault's beginning. */
+  /** Called when a fault begins. */
   readonly #untilFault = new Set<() => void>();
   #stopping = false;
   #wake: (() => void) | undefined;
@@ -42,10 +44,10 @@ export class JournalWriter {
     this.#options = options;
   }
 
-  /** Why nothing reaches the disk; undefined while all is well. */
+  /** Why nothing reaches the disk; undefined while writes succeed. */
   get fault(): string | undefined {
     if (this.#fault !== undefined || !this.#isWriting) return this.#fault;
-    // A disk that hangs gives no error.
+    // A hanging disk reports no error.
     const ms = performance.now() - this.#startedMs;
     const { directory, limits } = this.#options;
     return ms < limits.writeMaxMs
@@ -57,16 +59,16 @@ export class JournalWriter {
     return `${Math.ceil(this.#buffer.pendingBytes / 1024)} KiB wait in memory`;
   }
 
-  /** Something was put into the buffer. */
+  /** Records were put into the buffer. */
   appended(): void {
-    this.#untaken = true;
+    this.#isStale = true;
     this.#running ??= this.#run();
   }
 
-  /** Resolves when all that is in the buffer now is on disk. */
+  /** Resolves once everything now in the buffer is on disk. */
   synced(): Promise<void> {
     if (this.#buffer.pendingBytes === 0) return Promise.resolve();
-    if (this.#untaken) {
+    if (this.#isStale) {
       this.#next ??= Promise.withResolvers();
       return this.#next.promise;
     }
@@ -75,7 +77,7 @@ export class JournalWriter {
     return last.promise;
   }
 
-  /** As `synced`, but resolves also where there is a `fault`, or as soon as one begins. */
+  /** Like `synced`, but also resolves if there is a `fault`, or as soon as one begins. */
   async syncedOrFault(): Promise<void> {
     if (this.fault !== undefined) return;
     const done = Promise.withResolvers<void>();
@@ -85,7 +87,7 @@ export class JournalWriter {
     this.#untilFault.delete(done.resolve);
   }
 
-  /** Writes what is left, without pauses; gives up at a fault. */
+  /** Writes the rest without pauses; gives up at a fault. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#wake?.();
@@ -93,7 +95,7 @@ export class JournalWriter {
   }
 
   async #run(): Promise<void> {
-    // Whatever else comes in this turn is written with it.
+    // Records that arrive in the same event loop turn are written together.
     await nextTurn();
     for (let failures = 0; this.#buffer.pendingBytes > 0; ) {
       const { commitIntervalMs, retryMinMs, retryMaxMs } = this.#options.limits;
@@ -106,20 +108,20 @@ export class JournalWriter {
       clearTimeout(late);
       this.#isWriting = false;
       this.#report(error);
-      // Whoever is told finds `fault` as it is then.
+      // Those notified see `fault` as it is then.
       if (!error) for (const { resolve } of this.#waiting.splice(0)) resolve();
       await this.#options.tidy();
       failures = error ? failures + 1 : 0;
       if (error && this.#stopping) break;
     }
-    // In the same turn in which nothing was found waiting: whoever appends next starts this again.
+    // In the same event loop turn in which nothing was waiting: the next append starts this again.
     this.#running = undefined;
   }
 
-  /** One try; returns what went wrong. */
+  /** One attempt; returns its error. */
   async #commit(): Promise<NodeJS.ErrnoException | undefined> {
     const parts = this.#buffer.parts();
-    this.#untaken = false;
+    this.#isStale = false;
     if (this.#next) this.#waiting.push(this.#next);
     this.#next = undefined;
     const segments = [...new Set(parts.map((part) => part.segment))];
@@ -127,7 +129,7 @@ export class JournalWriter {
       for (const segment of segments) {
         const own = parts.filter((part) => part.segment === segment);
         await writeParts(segment, own);
-        // File by file: on a disk with little room, what fits into it need not be written again.
+        // File by file: if the disk has little room, what fits need not be written again.
         this.#buffer.flushed(own);
       }
     } catch (error) {
@@ -139,11 +141,12 @@ export class JournalWriter {
   #report(error: NodeJS.ErrnoException | undefined): void {
     const { directory, log } = this.#options;
     if (!error) {
-      if (this.#fault) log.info({ directory }, "the journal is written again, nothing is missing in it");
+      if (this.#fault) log.info({ directory }, "the journal is written again; nothing is missing in it");
       this.#fault = undefined;
       return;
     }
-    if (!this.#fault) log.error({ err: error, directory }, "the journal can't be written: kept in memory, tried again");
+    if (!this.#fault)
+      log.error({ err: error, directory }, "the journal can't be written: keeping records in memory and retrying");
     this.#fault = `journal ${directory} can't be written: ${error.message}; ${this.#held}`;
     this.#faultBegan();
   }

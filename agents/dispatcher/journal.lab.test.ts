@@ -8,9 +8,9 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { UserError } from "../lib/errors.ts";
 import { Journal } from "./journal.ts";
 import type { JournalLimits } from "./journal-options.ts";
-import { productKey, Told } from "./journal-testing.ts";
+import { productKey, RecordedReplay } from "./journal-testing.ts";
 
-// Of the lab, as it mounts a small disk. It makes no hosts.
+// A lab test because it mounts a small disk. It creates no hosts.
 const run = promisify(execFile);
 const log = pino({ level: "silent" });
 let disk: string;
@@ -22,17 +22,17 @@ beforeEach(async () => {
   directory = join(disk, "journal");
 });
 afterEach(async () => {
-  // Lazily: a test that failed may have left a file open.
+  // Lazily: a failed test may have left a file open.
   await run("umount", ["--lazy", disk]);
   await rm(disk, { recursive: true });
 });
 
-function open(replay: Told, limits: Partial<JournalLimits> = {}): Promise<Journal> {
+function open(replay: RecordedReplay, limits: Partial<JournalLimits> = {}): Promise<Journal> {
   const all = { retryMaxMs: 200, segmentBytesMax: 40_000, ...limits };
   return Journal.open({ directory, windowMs: 7_200_000, nowMs: Date.now, replay, log, limits: all });
 }
 
-/** False where a fault comes first. */
+/** False if a fault comes first. */
 async function isSynced(journal: Journal): Promise<boolean> {
   let done = false;
   void journal.synced().then(() => {
@@ -43,17 +43,17 @@ async function isSynced(journal: Journal): Promise<boolean> {
   return done;
 }
 
-const numbersOf = (told: Told): number[] =>
-  told.all.filter((line) => line.startsWith("arrival")).map((line) => Number(line.split(" ")[4]));
+const numbersOf = (replayed: RecordedReplay): number[] =>
+  replayed.all.filter((line) => line.startsWith("arrival")).map((line) => Number(line.split(" ")[4]));
 
-test("a full disk costs nothing: what is answered for is there, the rest waits and is there when there is room", async () => {
-  const journal = await open(new Told());
+test("a full disk loses nothing: what is confirmed is there; the rest waits and is written once there is room", async () => {
+  const journal = await open(new RecordedReplay());
   await writeFile(join(disk, "ballast"), Buffer.alloc(100_000));
   let answered = 0;
   let next = 0;
   const refs: number[] = [];
   while (journal.fault === undefined) {
-    // Odd lengths, so that the disk is full in the middle of a record.
+    // Odd lengths, so that the disk fills up in the middle of a record.
     for (const end = next + 37; next < end; next++) {
       journal.arrival(productKey(next), Date.now(), "radar1", next, true);
       refs.push(journal.twin(productKey(next), `key.${next}`, Buffer.alloc(next % 100, 7)));
@@ -63,7 +63,7 @@ test("a full disk costs nothing: what is answered for is there, the rest waits a
   expect(journal.fault).toContain("ENOSPC");
   expect(answered).toBeGreaterThan(100);
   expect(answered).toBeLessThan(next);
-  // It works on from memory, for as long as this takes.
+  // It works from memory for as long as this takes.
   for (const end = next + 200; next < end; next++) {
     journal.arrival(productKey(next), Date.now(), "radar2", next, true);
   }
@@ -75,14 +75,14 @@ test("a full disk costs nothing: what is answered for is there, the rest waits a
   for (const [number, ref] of refs.entries()) expect((await journal.readTwin(ref))?.body).toHaveLength(number % 100);
   await journal.close();
 
-  const told = new Told();
-  await (await open(told)).close();
-  expect(numbersOf(told)).toEqual(Array.from({ length: next }, (_, number) => number));
-  expect(told.refs).toEqual(refs);
+  const replayed = new RecordedReplay();
+  await (await open(replayed)).close();
+  expect(numbersOf(replayed)).toEqual(Array.from({ length: next }, (_, number) => number));
+  expect(replayed.refs).toEqual(refs);
 });
 
-test("a process that ends on a full disk leaves what it answered for, and the next one starts there and goes on", async () => {
-  const journal = await open(new Told());
+test("a process that exits on a full disk leaves what it confirmed, and the next one continues there", async () => {
+  const journal = await open(new RecordedReplay());
   let answered = 0;
   for (let next = 0; journal.fault === undefined; next++) {
     journal.arrival(productKey(next), Date.now(), "radar1", next, true);
@@ -90,9 +90,9 @@ test("a process that ends on a full disk leaves what it answered for, and the ne
     if (await isSynced(journal)) answered = next + 1;
   }
   await journal.close();
-  const told = new Told();
-  const second = await open(told);
-  const numbers = numbersOf(told);
+  const replayed = new RecordedReplay();
+  const second = await open(replayed);
+  const numbers = numbersOf(replayed);
   expect(numbers).toEqual([...numbers.keys()]);
   expect(numbers.length).toBeGreaterThanOrEqual(answered);
   second.arrival(productKey(numbers.length), Date.now(), "radar1", numbers.length, true);
@@ -101,16 +101,16 @@ test("a process that ends on a full disk leaves what it answered for, and the ne
   await run("mount", ["-o", "remount,size=512k", disk]);
   await synced;
   await second.close();
-  const again = new Told();
+  const again = new RecordedReplay();
   await (await open(again)).close();
   expect(numbersOf(again)).toEqual([...numbers, numbers.length]);
 });
 
-test("what the window is over for makes room on a full disk by itself", async () => {
+test("records whose window has passed make room on a full disk", async () => {
   let nowMs = 1_800_000_000_000;
   const limits = { retryMaxMs: 200, segmentBytesMax: 40_000 };
   const options = { directory, windowMs: 7_200_000, nowMs: () => nowMs, log, limits };
-  const journal = await Journal.open({ ...options, replay: new Told() });
+  const journal = await Journal.open({ ...options, replay: new RecordedReplay() });
   for (let next = 0; journal.fault === undefined; next++) {
     journal.arrival(productKey(next), nowMs, "radar1", next, true);
     if (next % 500 === 499) await isSynced(journal);
@@ -122,10 +122,10 @@ test("what the window is over for makes room on a full disk by itself", async ()
   await journal.close();
 });
 
-test("a disk that is mounted read-only is told before anything begins", async () => {
+test("a disk that is mounted read-only is reported at the start", async () => {
   await mkdir(directory);
   await run("mount", ["-o", "remount,ro", disk]);
-  const error = await open(new Told()).catch((reason: unknown) => reason);
+  const error = await open(new RecordedReplay()).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(UserError);
   expect((error as UserError).format()).toContain(
     `${directory}: is on a file system that is mounted read-only (EROFS)`,

@@ -9,7 +9,7 @@ import { Journal } from "./journal.ts";
 import type { JournalLimits } from "./journal-options.ts";
 import { tableReplay } from "./journal-replay.ts";
 import { readSegment } from "./journal-segment.ts";
-import { productKey, Told } from "./journal-testing.ts";
+import { productKey, RecordedReplay } from "./journal-testing.ts";
 
 const log = pino({ level: "silent" });
 const windowMs = 7_200_000;
@@ -22,17 +22,17 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-async function open(limits: Partial<JournalLimits> = {}): Promise<{ journal: Journal; told: Told }> {
-  const told = new Told();
-  const journal = await Journal.open({ directory, windowMs, nowMs: () => nowMs, replay: told, log, limits });
-  return { journal, told };
+async function open(limits: Partial<JournalLimits> = {}): Promise<{ journal: Journal; replayed: RecordedReplay }> {
+  const replayed = new RecordedReplay();
+  const journal = await Journal.open({ directory, windowMs, nowMs: () => nowMs, replay: replayed, log, limits });
+  return { journal, replayed };
 }
 
-/** What the next process is told. */
-async function reopen(): Promise<Told> {
-  const { journal, told } = await open();
+/** What the next process replays. */
+async function reopen(): Promise<RecordedReplay> {
+  const { journal, replayed } = await open();
   await journal.close();
-  return told;
+  return replayed;
 }
 
 async function files(): Promise<string[]> {
@@ -42,7 +42,7 @@ async function files(): Promise<string[]> {
 
 const body = Buffer.from("the twin's announcement");
 
-test("the next process is told what was appended, in order, and finds the twins", async () => {
+test("the next process replays what was appended, in order, and finds the twins", async () => {
   const { journal } = await open();
   journal.arrival(productKey(1), nowMs, "radar1:8080", 1234, false);
   journal.arrival(productKey(2), nowMs - 0.25, "radar2:8080", 2 ** 40, true);
@@ -54,19 +54,19 @@ test("the next process is told what was appended, in order, and finds the twins"
   await journal.close();
 
   const second = await open();
-  expect(second.told.all).toEqual([
+  expect(second.replayed.all).toEqual([
     `arrival ${productKey(1)} ${nowMs} radar1:8080 1234 false`,
     `arrival ${productKey(2)} ${nowMs - 0.25} radar2:8080 ${2 ** 32 - 1} true`,
     `certain ${productKey(1)}`,
     `twin ${productKey(1)}`,
     `served ${productKey(1)}`,
   ]);
-  expect(second.told.refs).toEqual([ref]);
+  expect(second.replayed.refs).toEqual([ref]);
   expect(await second.journal.readTwin(ref)).toEqual({ routingKey: "v00.urp.twin.a", body });
   await second.journal.close();
 });
 
-test("into the table goes what is within the window, once, with what was learned of it", async () => {
+test("records within the window are put into the table, once, with what was learned about them", async () => {
   const { journal } = await open();
   const ref = journal.twin(productKey(9), "a", body);
   journal.arrival(productKey(1), nowMs, "radar1", 1, false);
@@ -85,7 +85,7 @@ test("into the table goes what is within the window, once, with what was learned
   expect(ref).toBeGreaterThan(0);
 });
 
-test("a twin can be read before it is on disk, when it is, and as long as its window lasts", async () => {
+test("a twin can be read before and after it is written to disk, for as long as its window lasts", async () => {
   const { journal } = await open({ segmentBytesMax: 1000 });
   const refs = Array.from({ length: 50 }, (_, number) => {
     return journal.twin(productKey(number), `key.${number}`, Buffer.alloc(100 + number * 100, number));
@@ -105,12 +105,12 @@ test("a twin can be read before it is on disk, when it is, and as long as its wi
   await journal.synced();
   journal.arrival(productKey(101), nowMs, "radar1", 1, true);
   await journal.synced();
-  // Their files are gone. A reference to nothing is answered, whatever it is.
+  // Their files are gone. An unknown reference, whatever its value, yields undefined.
   for (const ref of [...refs, 1, 2 ** 48 - 1]) expect(await journal.readTwin(ref)).toBeUndefined();
   await journal.close();
 });
 
-test("what is beyond all measure isn't kept as a twin, and does no harm", async () => {
+test("an announcement far too large is not kept as a twin, and does no harm", async () => {
   const { journal } = await open();
   expect(journal.twin(productKey(1), "a", Buffer.alloc(1024 * 1024))).toBe(0);
   expect(journal.twin(productKey(1), "a".repeat(256), body)).toBe(0);
@@ -120,7 +120,7 @@ test("what is beyond all measure isn't kept as a twin, and does no harm", async 
   expect((await reopen()).all).toEqual([`arrival ${productKey(1)} ${nowMs} other 1 true`]);
 });
 
-test("each file names its sources, 255 of them; all others are one", async () => {
+test("each file names its sources, up to 255; all others share one name", async () => {
   const { journal } = await open({ segmentBytesMax: 15_000 });
   const expected = Array.from({ length: 600 }, (_, number) => {
     journal.arrival(productKey(number), nowMs, `radar${number % 300}`, 1, true);
@@ -147,11 +147,11 @@ test("many arrivals are written together, not one by one", async () => {
   await journal.close();
 });
 
-test("whoever waits is told when everything appended before is on disk, not earlier", async () => {
+test("waiting callers are notified once everything appended before is on disk, not earlier", async () => {
   const { journal } = await open({ commitIntervalMs: 1 });
   for (let number = 0; number < 50; number++) {
     journal.arrival(productKey(number), nowMs, "radar1", 1, true);
-    // Every other one comes while a write is under way.
+    // Every other one arrives during a write.
     if (number % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
     else {
       await journal.synced();
@@ -161,20 +161,20 @@ test("whoever waits is told when everything appended before is on disk, not earl
   await journal.close();
 });
 
-/** What a process would be told that found the folder as it is now. */
-async function reopenCopy(): Promise<Told> {
+/** What a process would replay from the folder as it is now. */
+async function reopenCopy(): Promise<RecordedReplay> {
   const copy = await mkdtemp(join(tmpdir(), "warren-journal-"));
   try {
     for (const file of await files()) await writeFile(join(copy, file.slice(directory.length)), await readFile(file));
-    const told = new Told();
-    await (await Journal.open({ directory: copy, windowMs, nowMs: () => nowMs, replay: told, log })).close();
-    return told;
+    const replayed = new RecordedReplay();
+    await (await Journal.open({ directory: copy, windowMs, nowMs: () => nowMs, replay: replayed, log })).close();
+    return replayed;
   } finally {
     await rm(copy, { recursive: true, force: true });
   }
 }
 
-test("a file goes when the window is over for all in it, a twin's counted from when it was written", async () => {
+test("a file is removed once the window has passed for everything in it; a twin's window counts from when it was written", async () => {
   const { journal } = await open();
   const startMs = nowMs;
   journal.arrival(productKey(1), startMs, "radar1", 1, true);
@@ -186,30 +186,30 @@ test("a file goes when the window is over for all in it, a twin's counted from w
     nowMs = startMs + (step * windowMs) / 16;
     journal.arrival(productKey(step), nowMs, "radar1", 1, true);
     await journal.synced();
-    // `synced` comes before the removal: that is done when the next write begins.
+    // `synced` resolves before the removal, which is done when the next write begins.
     journal.certain(productKey(step));
     await journal.synced();
     expect((await files()).includes(first), `at ${step}/16 of the window`).toBe(step < 17);
   }
   expect((await files()).length).toBeLessThanOrEqual(9);
   await journal.close();
-  // The next process is told nothing of what is over meanwhile.
+  // The next process does not replay what has expired meanwhile.
   nowMs += windowMs / 2;
-  const told = await reopen();
-  expect(told.all.filter((line) => line.startsWith("arrival")).map((line) => Number(line.split(" ")[2]))).toEqual(
+  const replayed = await reopen();
+  expect(replayed.all.filter((line) => line.startsWith("arrival")).map((line) => Number(line.split(" ")[2]))).toEqual(
     Array.from({ length: 8 }, (_, index) => startMs + ((index + 10) * windowMs) / 16),
   );
   nowMs += windowMs;
   expect((await reopen()).all.filter((line) => line.startsWith("arrival"))).toEqual([]);
 });
 
-test("a process whose clock is wrong at its start removes nothing: the next one, with the right time, is told all", async () => {
+test("a process whose clock is wrong at its start removes nothing: the next one, with the correct time, replays everything", async () => {
   const { journal } = await open();
   journal.arrival(productKey(1), nowMs, "radar1", 1, true);
   await journal.close();
   nowMs += 3 * windowMs;
   const wrong = await open();
-  expect(wrong.told.all).toEqual([]);
+  expect(wrong.replayed.all).toEqual([]);
   wrong.journal.arrival(productKey(2), nowMs, "radar1", 1, true);
   await wrong.journal.close();
   nowMs -= 3 * windowMs - 1000;
@@ -219,7 +219,7 @@ test("a process whose clock is wrong at its start removes nothing: the next one,
   ]);
 });
 
-test("what is over at a start is removed a window later, and at once what is more than there is room for", async () => {
+test("what has expired at a start is removed a window later, and what exceeds the spare space at once", async () => {
   const { journal } = await open({ segmentBytesMax: 300 });
   for (let number = 0; number < 40; number++) journal.arrival(productKey(number), nowMs, "radar1", 1, true);
   await journal.close();
@@ -245,23 +245,26 @@ test("what is over at a start is removed a window later, and at once what is mor
 test.each([
   ["behind", 3 * windowMs],
   ["ahead", -3 * windowMs],
-])("what a process wrote whose clock was found to be %s is read with the right times", async (_, shiftMs) => {
+])("what a process wrote whose clock was %s is read with the correct times", async (_, shiftMs) => {
   const { journal } = await open();
   const wrongMs = nowMs;
   journal.arrival(productKey(1), wrongMs, "radar1", 1, true);
   journal.twin(productKey(1), "a", body);
   await journal.close(shiftMs);
   nowMs = wrongMs + shiftMs + windowMs / 2;
-  // By the next process, which has no reason for a shift of its own, and the one after it.
+  // By the next process, which has no reason for a shift of its own, and by the one after it.
   for (let starts = 0; starts < 2; starts++) {
-    const { journal: next, told } = await open();
-    expect(told.all).toEqual([`arrival ${productKey(1)} ${wrongMs + shiftMs} radar1 1 true`, `twin ${productKey(1)}`]);
-    expect((await next.readTwin(told.refs[0] ?? 0))?.body).toEqual(body);
+    const { journal: next, replayed } = await open();
+    expect(replayed.all).toEqual([
+      `arrival ${productKey(1)} ${wrongMs + shiftMs} radar1 1 true`,
+      `twin ${productKey(1)}`,
+    ]);
+    expect((await next.readTwin(replayed.refs[0] ?? 0))?.body).toEqual(body);
     await next.close(5000);
   }
 });
 
-test("after the clock was set back, what is from the future counts from now", async () => {
+test("after the clock was set back, records from the future count from now", async () => {
   const { journal } = await open();
   journal.arrival(productKey(1), nowMs, "radar1", 1, true);
   await journal.close();
@@ -270,8 +273,8 @@ test("after the clock was set back, what is from the future counts from now", as
   expect(all).toEqual([`arrival ${productKey(1)} ${nowMs} radar1 1 true`]);
 });
 
-/** Some of everything; `lines` as they are told, `ends` where each record ends in the file. */
-async function writeSome(): Promise<{ file: string; whole: Buffer; lines: string[] }> {
+/** Records of every kind. `lines`: as replayed; `ends`: where each record ends in the file. */
+async function writeSome(): Promise<{ file: string; complete: Buffer; lines: string[] }> {
   const { journal } = await open();
   for (let number = 0; number < 4; number++) {
     journal.arrival(productKey(number), nowMs + number / 4, `radar${number % 2}`, number, number % 2 === 0);
@@ -283,27 +286,27 @@ async function writeSome(): Promise<{ file: string; whole: Buffer; lines: string
   nowMs += 1;
   const lines = (await reopen()).all;
   const [file = ""] = await files();
-  return { file, whole: await readFile(file), lines };
+  return { file, complete: await readFile(file), lines };
 }
 
-/** What one file tells, without the process around it. */
+/** What one file replays, without a process around it. */
 async function readOne(file: string): Promise<string[]> {
-  const told = new Told();
-  await readSegment(file, 1, { nowMs, windowMs, replay: told });
-  return told.all;
+  const replayed = new RecordedReplay();
+  await readSegment(file, 1, { nowMs, windowMs, replay: replayed });
+  return replayed.all;
 }
 
-test("cut off at any byte, as by a kill, it tells every record that was whole, and goes on", async () => {
-  const { file, whole, lines } = await writeSome();
+test("cut off at any byte, as by a kill, it replays every complete record, and works on", async () => {
+  const { file, complete, lines } = await writeSome();
   let longest = 0;
-  for (let cut = 0; cut <= whole.length; cut++) {
-    await writeFile(file, whole.subarray(0, cut));
+  for (let cut = 0; cut <= complete.length; cut++) {
+    await writeFile(file, complete.subarray(0, cut));
     const all = await readOne(file);
     expect(all).toEqual(lines.slice(0, all.length));
     expect(all.length - longest).toBeOneOf([0, 1]);
     longest = all.length;
-    // Whole processes at some of them: in all places of a record in the end, as 41 is prime.
-    if (cut % 41 !== 0 && cut !== whole.length) continue;
+    // Complete processes at some of them, and so at all places of a record in the end, as 41 is prime.
+    if (cut % 41 !== 0 && cut !== complete.length) continue;
     const { journal } = await open({ commitIntervalMs: 0 });
     journal.served(productKey(99));
     await journal.close();
@@ -313,16 +316,16 @@ test("cut off at any byte, as by a kill, it tells every record that was whole, a
   expect(longest).toBe(lines.length);
 }, 60_000);
 
-test("garbage in the middle costs what it lies on, nothing else", async () => {
-  const { file, whole, lines } = await writeSome();
-  const at = fc.integer({ min: 0, max: whole.length - 1 });
+test("garbage in the middle costs only the records it covers", async () => {
+  const { file, complete, lines } = await writeSome();
+  const at = fc.integer({ min: 0, max: complete.length - 1 });
   await fc.assert(
     fc.asyncProperty(at, fc.uint8Array({ minLength: 1, maxLength: 60 }), async (start, garbage) => {
-      const damaged = Buffer.from(whole);
-      damaged.set(garbage.subarray(0, whole.length - start), start);
+      const damaged = Buffer.from(complete);
+      damaged.set(garbage.subarray(0, complete.length - start), start);
       await writeFile(file, damaged);
       const all = await readOne(file);
-      // Where a source's name is damaged, the arrivals are known all the same. 60 bytes touch four records at most.
+      // If a source's name is damaged, the arrivals are still known. 60 bytes cover four records at most.
       const anySource = (line: string): string => line.replace(/ (radar\d|other) /, " ");
       const known = new Set(all.map(anySource));
       expect(lines.map(anySource).filter((line) => known.has(line))).toEqual(all.map(anySource));
@@ -330,8 +333,8 @@ test("garbage in the middle costs what it lies on, nothing else", async () => {
     }),
     { numRuns: 500 },
   );
-  // What is damaged is left in the file; what is behind it is told to a whole process too.
-  const damaged = Buffer.from(whole).fill(0xff, 200, 300);
+  // Damaged bytes stay in the file; what follows them is replayed to a complete process too.
+  const damaged = Buffer.from(complete).fill(0xff, 200, 300);
   await writeFile(file, damaged);
   const some = await readOne(file);
   expect(some.length).toBeGreaterThan(lines.length - 6);
@@ -339,7 +342,7 @@ test("garbage in the middle costs what it lies on, nothing else", async () => {
   expect((await readFile(file)).equals(damaged)).toBe(true);
 }, 60_000);
 
-test("what version 0.1.0 wrote is read", async () => {
+test("a journal written by version 0.1.0 is read", async () => {
   const written =
     "77617272656e4a4e00000001eb313fc9" +
     "0000001f6b8cf3d901a985c32cbdee8af2ab5d7b8f6022e7814279ac7c2707b800000799a10001";

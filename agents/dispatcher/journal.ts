@@ -25,19 +25,19 @@ import { otherNumber, readRef, refOf, restOf, type Segment, segmentPath } from "
 import { JournalWriter } from "./journal-writer.ts";
 import { readKey } from "./product-key.ts";
 
-/** A longer name of a source is nobody's. */
+/** A longer source name is not kept. */
 const sourceNameMax = 255;
 const never = new Promise<void>(() => {});
 
 /**
- * The dispatcher's memory on disk: what went out, what was learned of it since, and the announcements of twins, which are
- * nowhere else. Records are appended to numbered files; a file goes when the window is over for everything in it.
+ * The dispatcher's memory on disk: what was published, what was learned about it later, and the twins' announcements, which are
+ * stored nowhere else. Records are appended to numbered files. A file is removed once the window of all its records has passed.
  *
- * To append is to put into memory: it takes about a microsecond and never waits. One write and fdatasync is under way at a
- * time, for all that came meanwhile; `synced` tells when. While the disk can't (full, broken), records wait in memory and are
- * tried again, at the same place of the same file, over whatever the failed write left there; `fault` says so. Beyond
- * `pendingBytesMax` the journal overflows: it takes nothing more, and `synced` never resolves again, so that the ledger
- * isn't acked for what is missing here. Once the disk is well, a process that starts anew learns it from the ledger.
+ * Appending writes to memory only: it takes about a microsecond and never waits. One write and fdatasync at a time covers all
+ * records that arrived meanwhile; `synced` resolves after it. While the disk fails (full, broken), records wait in memory and are
+ * written again, to the same place of the same file, over whatever the failed write left; `fault` reports this. Beyond
+ * `pendingBytesMax` the journal overflows: it accepts nothing more, and `synced` never resolves again, so that the ledger is not
+ * acked for records missing here. Once the disk works again, a restarted process reads them from the ledger.
  */
 export class Journal {
   readonly #options: JournalOptions;
@@ -50,9 +50,9 @@ export class Journal {
   /** The one that is appended to. */
   #segment: Segment | undefined;
   #nextNumber: number;
-  /** Of this process's first file. */
+  /** Number of this process's first file. */
   readonly #firstNumber: number;
-  /** Numbers of the sources that it has named. */
+  /** Numbers of the sources named in the current file. */
   readonly #sources = new Map<string, number>();
   #overflowed = false;
   #closed = false;
@@ -70,42 +70,44 @@ export class Journal {
   }
 
   /**
-   * Locks the folder (which is made, if its parent is there), tells `replay` what it holds, and is ready for more. Torn ends,
-   * garbage and foreign files are passed over. UserError: the folder can't be used, another process has it, or a file in it
+   * Locks the folder (creating it if its parent exists), replays what it holds and is then ready for records. Torn ends, garbage
+   * and foreign files are skipped. Throws a UserError if the folder can't be used, another process has locked it, or a file in it
    * is of another version.
    */
   static async open(options: JournalOptions): Promise<Journal> {
     return new Journal(options, await openFolder(options));
   }
 
-  /** Why nothing reaches the disk at present, for the operator; undefined while all is well. */
+  /** Why nothing currently reaches the disk, for the operator; undefined while writes succeed. */
   get fault(): string | undefined {
     if (!this.#overflowed) return this.#writer.fault;
-    const lost = `journal ${this.#options.directory} has no memory left: what came since is only in the ledger queue`;
+    const lost = `journal ${this.#options.directory} has no memory left: newer records are only in the ledger queue`;
     return this.#writer.fault ? `${lost}; ${this.#writer.fault}` : lost;
   }
 
   /**
-   * Something was refused, and the disk is well again: why this process has to end. One that opens the folder now
-   * learns the rest from the ledger.
+   * Records were refused and the disk works again, so this process has to exit. A restarted one reads the missing records from
+   * the ledger.
    */
-  get mustStartAnew(): UserError | undefined {
+  get restartReason(): UserError | undefined {
     if (!this.#overflowed || this.#buffer.pendingBytes > 0) return undefined;
-    const remedy = "nothing is lost: started again, it reads what is missing from its ledger queue";
+    const remedy = "nothing is lost: after the restart it reads the missing records from its ledger queue";
     return new UserError("journal", "its disk was full for too long", remedy);
   }
 
-  /** Bytes that aren't on disk yet. */
+  /** Bytes that are not on disk yet. */
   get pendingBytes(): number {
     return this.#buffer.pendingBytes;
   }
 
-  /** Of all files, with what has no window to count any more and is kept for a while. */
+  /** Of all files, including expired ones that are kept for a while. */
   get bytesOnDisk(): number {
     return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0) - this.#buffer.pendingBytes;
   }
 
-  /** A product is out. Throws a RangeError where the key isn't one, as all that take a key; nothing is appended then. */
+  /**
+   * A product is published. Throws a RangeError if the key is not valid, like every method with a key; nothing is appended then.
+   */
   arrival(key: string, atMs: number, source: string, sizeBytes: number, certain: boolean): void {
     readKey(key);
     const segment = this.#segmentFor(arrivalBytes + sourceRecordBytes(source));
@@ -121,14 +123,14 @@ export class Journal {
     this.#note(recordType.certain, key);
   }
 
-  /** A puller has a known product: nobody needs its twin. */
+  /** A puller has a known product: its twin is no longer needed. */
   served(key: string): void {
     this.#note(recordType.served, key);
   }
 
   /**
-   * Keeps a twin's announcement: `readTwin` has it at once, and for a window. Returns its reference, above 0 and below 2^48;
-   * 0 where it isn't kept, because too much waits for the disk or because it is beyond all measure.
+   * Keeps a twin's announcement: `readTwin` returns it at once, and for a window. Returns its reference, above 0 and below 2^48;
+   * 0 if it is not kept, because too much waits for the disk or because the announcement is far too large.
    */
   twin(key: string, routingKey: string, body: Buffer): number {
     readKey(key);
@@ -144,7 +146,7 @@ export class Journal {
     return ref;
   }
 
-  /** The twin under a reference; undefined where it isn't kept any more or can't be read. */
+  /** The twin under a reference; undefined if it is no longer kept or can't be read. */
   async readTwin(ref: number): Promise<KeptTwin | undefined> {
     const { numberRest, offset } = readRef(ref);
     const segment = this.#segments.find(({ number }) => restOf(number) === numberRest);
@@ -159,20 +161,20 @@ export class Journal {
     }
   }
 
-  /** Resolves when all that was appended so far is on disk; pending as long as that takes. One promise for many calls. */
+  /** Resolves once everything appended so far is on disk; pending for as long as that takes. Many calls share one promise. */
   synced(): Promise<void> {
     return this.#overflowed ? never : this.#writer.synced();
   }
 
-  /** As `synced`, but resolves also where the disk has a fault or something was refused, at once or as soon as that begins. */
+  /** Like `synced`, but also resolves if the disk has a fault or a record was refused, at once or as soon as that happens. */
   syncedOrFault(): Promise<void> {
     return this.#overflowed ? Promise.resolve() : this.#writer.syncedOrFault();
   }
 
   /**
-   * Writes what waits, without another try where the disk has a fault, and lets the folder go. Nothing is taken any more.
-   * `shiftMs`: what `nowMs` was behind the right time; the next process reads so much later times in what this one wrote. A
-   * process that is killed can't say it: after a clock that was behind, what it wrote is over the sooner.
+   * Writes what is waiting (once, if the disk has a fault) and unlocks the folder. Nothing is accepted any more. `shiftMs`: how
+   * far `nowMs` was behind the correct time; the next process reads the times that this one wrote as that much later. A killed
+   * process can't do this: if its clock was behind, its records expire that much too early.
    */
   async close(shiftMs = 0): Promise<void> {
     this.#closed = true;
@@ -192,7 +194,7 @@ export class Journal {
     this.#writer.appended();
   }
 
-  /** The file for so many bytes; undefined where nothing is taken any more. */
+  /** The file for this many bytes; undefined if nothing is accepted any more. */
   #segmentFor(bytes: number): Segment | undefined {
     if (this.#overflowed || this.#closed) return undefined;
     if (this.#buffer.pendingBytes + bytes > this.#limits.pendingBytesMax) {
@@ -206,7 +208,7 @@ export class Journal {
     const fits = last && last.bytes + bytes <= segmentBytesMax;
     const isOld = last && nowMs - last.madeAtMs >= this.#options.windowMs / segmentsPerWindow;
     const segment = fits && !isOld ? last : this.#addSegment(nowMs);
-    // Nothing that is written now counts from a later time: callers take no time from the future.
+    // Nothing written now counts from a later time: callers pass no time from the future.
     segment.newestMs = Math.max(segment.newestMs, nowMs);
     return segment;
   }
@@ -236,7 +238,7 @@ export class Journal {
     return number;
   }
 
-  /** Closes files that are written, removes those for which the window is over. */
+  /** Closes files that are fully written, and removes those whose window has passed. */
   async #removeOld(): Promise<void> {
     const nowMs = this.#options.nowMs();
     for (const segment of this.#segments.filter((each) => each !== this.#segment && each.handle)) {
@@ -247,8 +249,8 @@ export class Journal {
       try {
         await rm(oldest.path, { force: true });
       } catch (error) {
-        // It takes room, nothing else; the next process to open the folder tries again.
-        this.#options.log.error({ err: error, path: oldest.path }, "an old file of the journal can't be removed");
+        // It only takes up space; the next process to open the folder tries again.
+        this.#options.log.error({ err: error, path: oldest.path }, "an old journal file can't be removed");
       }
       this.#segments.shift();
     }

@@ -21,15 +21,15 @@ export interface LedgerTopics extends LedgerSources {
 const keyBytes = 32;
 
 /**
- * Reads what the host's own ledger says. No regex and no JSON: everything that goes out comes by here. Undefined for what says nothing
- * (somebody else's message under a topic of ours): nothing is to be remembered of it.
+ * Reads this host's ledger. It uses no regex and no JSON, because everything published passes here. Returns undefined for a
+ * message that is not a record, such as another program's message under one of our topics: nothing is remembered of it.
  */
 export class LedgerReader {
   readonly #topics: LedgerTopics;
   readonly #publisherId: string;
   readonly #difference: ClockDifference;
 
-  /** `publisherId` begins the message ids of what this process publishes; all else that was published tells `difference` its time. */
+  /** `publisherId` begins the message ids of what this process publishes. The times of all other publishes go to `difference`. */
   constructor(topics: LedgerTopics, publisherId: string, difference: ClockDifference) {
     this.#topics = topics;
     this.#publisherId = publisherId;
@@ -46,11 +46,11 @@ export class LedgerReader {
     if (!read.ok) return undefined;
     const { key, source } = read.value;
     if (topicTail(twinTopic, routingKey) !== undefined) {
-      const reason = message.marks.alternate ?? "not said";
+      const reason = message.marks.alternate ?? "no reason given";
       return { kind: "twin", key, source, routingKey, reason };
     }
     if (topicTail(alternateTopic, routingKey) === undefined) return undefined;
-    const reason = message.marks.reason ?? "not said";
+    const reason = message.marks.reason ?? "no reason given";
     return { kind: "request", key, source, routingKey, reason, ...this.#firstArrival(message, nowMs) };
   }
 
@@ -60,12 +60,12 @@ export class LedgerReader {
     const { key, source, sizeBytes } = read.value;
     const ours = isMessageIdOf(this.#publisherId, messageId);
     if (!ours && timestampSeconds !== undefined) this.#difference.seen(timestampSeconds * 1000, nowMs);
-    // An older dispatcher says no time.
+    // An older dispatcher sends no time.
     const { atMs = nowMs } = this.#firstArrival({ timestampSeconds }, nowMs, ours);
     return { kind: "published", key, source, sizeBytes, atMs, ours };
   }
 
-  /** A receipt's body is the key alone. */
+  /** A receipt's body is the key only. */
   #pulled(message: LedgerMessage, nowMs: number): LedgerRecord | undefined {
     const { body } = message;
     if (body.length !== keyBytes || !body.every(isHexDigit)) return undefined;
@@ -73,8 +73,8 @@ export class LedgerReader {
   }
 
   /**
-   * Of the product, as the dispatcher that sent it on has said, put right where its clock and ours differ; pullers pass it on. Never later
-   * than now.
+   * The product's first arrival as reported by the dispatcher that published it, corrected for the difference between its clock
+   * and ours. Pullers pass it on. Never later than now.
    */
   #firstArrival(
     { timestampSeconds }: Pick<LedgerMessage, "timestampSeconds">,

@@ -4,7 +4,7 @@ import type { LedgerRecord } from "./events.ts";
 import type { LedgerReader } from "./ledger-record.ts";
 import { SyncedAcks } from "./synced-acks.ts";
 
-/** The most that AMQP can say. Nothing is acked before it is on disk, and the disk commits in groups: few would be slow. */
+/** AMQP's maximum. Nothing is acked before it is on disk, and the disk commits in groups, so a small prefetch would be slow. */
 const prefetch = 65_535;
 
 export interface LedgerOptions {
@@ -12,21 +12,21 @@ export interface LedgerOptions {
   readonly queue: string;
   readonly reader: LedgerReader;
   readonly nowMs: () => number;
-  /** Resolves when everything that was remembered so far is on disk; stays open while the disk takes nothing. */
+  /** Resolves once everything remembered so far is on disk; pending while the disk accepts nothing. */
   readonly synced: () => Promise<void>;
   onRecord(record: LedgerRecord): void;
-  /** A message that says nothing. */
+  /** A message that is not a record. */
   onUnreadable(routingKey: string): void;
 }
 
 /**
- * The host's own ledger queue, read always, active or not: what it tells goes to the core in its order, and is acked only when what
- * was remembered of it is on disk. While the disk is full nothing is acked, and nothing is lost: the queue keeps it.
+ * This host's own ledger queue. It is always read, active or not. Its records go to the core in order and are acked only once
+ * what was remembered of them is on disk. While the disk is full nothing is acked and nothing is lost: the queue keeps it.
  */
 export class Ledger {
   readonly #options: LedgerOptions;
   #subscription: Subscription | undefined;
-  /** Told to the core, not yet known to be on disk. */
+  /** Passed to the core, not yet known to be on disk. */
   readonly #acks: SyncedAcks;
 
   constructor(options: LedgerOptions) {
@@ -43,14 +43,14 @@ export class Ledger {
     return this.#subscription === undefined;
   }
 
-  /** Reads from the oldest message that was not acked. */
+  /** Reads from the oldest unacked message. */
   resume(): void {
     if (this.#subscription) return;
     const { session, queue } = this.#options;
     const subscription = session.subscribe({
       queue,
       prefetch,
-      // What a line that was closed still had on the way comes again by the next one.
+      // What a closed channel still delivers is delivered again on the next one.
       onDelivery: (delivery) => {
         if (this.#subscription === subscription) this.#onDelivery(delivery);
       },
@@ -62,8 +62,8 @@ export class Ledger {
   }
 
   /**
-   * Reads no more: the core can't take what it is told. The channel closes, so that the broker keeps what is not acked: the record that
-   * was told last, too, when this is called while it is told.
+   * Stops reading because the core has no room. The channel closes, so that the broker keeps unacked records, including the one
+   * being handled during this call.
    */
   pause(): void {
     const subscription = this.#subscription;
@@ -74,7 +74,9 @@ export class Ledger {
     void subscription.close();
   }
 
-  /** Reads no more; resolves when what was told is on disk and acked. What else was on its way comes again at the next start. */
+  /**
+   * Stops reading. Resolves once all handled records are on disk and acked. Others in transit are delivered again at the next start.
+   */
   async end(): Promise<void> {
     const subscription = this.#subscription;
     if (!subscription) return;

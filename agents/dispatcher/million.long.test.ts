@@ -10,9 +10,9 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseExportLine, writeExport } from "../lib/journal-export.ts";
 import { Journal } from "./journal.ts";
 import { exportSegments } from "./journal-export.ts";
-import { Told } from "./journal-testing.ts";
+import { RecordedReplay } from "./journal-testing.ts";
 
-// Table, journal and export with as many products as the config allows. What they do with each product is tested beside them.
+// Table, journal and export with as many products as the config allows. How each product is handled is tested beside them.
 
 const run = promisify(execFile);
 const moduleUrl = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-// Keys lie outside the heap, the young generation is small: what making keys leaves behind isn't taken for the table's.
+// Keys are outside the heap and the young generation is small, so that garbage from making keys is not counted as the table's.
 const memoryProbe = `
   import { randomFillSync } from "node:crypto";
   import { DedupTable } from ${moduleUrl("dedup-table.ts")};
@@ -60,15 +60,15 @@ test("from 10,000 products to a million it grows by at most 60 bytes each, twins
   const { stdout } = await run(process.execPath, nodeOptions, { timeout: 170_000 });
   const { bytes, longestMs, found } = JSON.parse(stdout) as { bytes: number; longestMs: number; found: number };
   expect(found).toBe(992);
-  // 44 by construction. The system counts whole pages, of everything in the process.
+  // 44 by construction. The system counts complete pages, for the whole process.
   expect(bytes).toBeGreaterThan(30);
   expect(bytes).toBeLessThan(60);
-  // Of ten additions: processor time of this thread, so that other processes don't count; the system tells it in steps of 4 ms, and one
-  // that falls between two of them may be told as both. A pause of a table that is copied is ten times that.
+  // For ten additions: CPU time of this thread, so that other processes don't count. The system reports it in steps of 4 ms, and
+  // a step between two readings may count twice. Copying a table would pause for ten times as long.
   expect(longestMs).toBeLessThan(9);
 }, 180_000);
 
-test("a million arrivals are back in the table within seconds", async () => {
+test("a million arrivals are read back into the table within seconds", async () => {
   const script = `
     import { randomFillSync } from "node:crypto";
     import { DedupTable } from ${moduleUrl("dedup-table.ts")};
@@ -101,15 +101,15 @@ test("a million arrivals are back in the table within seconds", async () => {
   `;
   const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { timeout: 170_000 });
   const { bestMs } = JSON.parse(stdout) as { bestMs: number };
-  // Processor time, for the same reason; the file comes from the system's memory. It takes 1.8 s, and 2.4 s in another hour of the same machine.
+  // CPU time, for the same reason; the file is in the page cache. It takes 1.8 s, or 2.4 s at another time on the same machine.
   expect(bestMs).toBeLessThan(4000);
 }, 180_000);
 
-test("a product of a million is found in seconds, and in the memory of a few files", async () => {
+test("one of a million products is found in seconds, with the memory of a few files", async () => {
   const log = pino({ level: "silent" });
   const nowMs = Date.now();
   const options = { directory, windowMs: 7_200_000, nowMs: () => nowMs, log, limits: { pendingBytesMax: 1024 ** 3 } };
-  const journal = await Journal.open({ ...options, replay: new Told() });
+  const journal = await Journal.open({ ...options, replay: new RecordedReplay() });
   const hex = (number: number) => number.toString(16).padStart(32, "0");
   for (let number = 0; number < 1_000_000; number++)
     journal.arrival(hex(number), nowMs + number / 1000, "radar1", 1, true);

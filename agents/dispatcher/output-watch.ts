@@ -5,49 +5,50 @@ const everyMs = 5000;
 
 export interface OutputWatchOptions {
   readonly session: BrokerSession;
-  /** From which the pullers take: one where anything can be in doubt, or none that this dispatcher declares. */
+  /** The pull queues: one if deliveries can be unconfirmed, or none if this dispatcher declares none. */
   readonly queues: readonly string[];
   readonly log: Log;
-  /** Something is in doubt: only then it is worth a look. */
+  /** A delivery is unconfirmed: the queue is checked only then. */
   isWanted(): boolean;
-  /** Whether no announcement waits in the queue: then what was published before has left it. */
+  /** Whether the queue has no announcement: then everything published before has left it. */
   onSeen(isEmpty: boolean): void;
 }
 
 /**
- * While something is in doubt, looks whether the pull queue is empty. In a quiet hour no later product's receipt proves that what went
- * out before has left the queue; that it is empty does. What a puller has in hand is not in the count: its receipt has to be waited for.
+ * Checks whether the pull queue is empty while deliveries are unconfirmed. In a quiet hour no later product's receipt proves that
+ * earlier ones have left the queue; an empty queue does. Deliveries that a puller has not acked are not in the count: their
+ * receipts must be waited for.
  *
- * Of a quorum queue whose leader does not answer within a quarter of a second the broker says that it has no messages and no consumers
- * (`rabbit_quorum_queue:stat`): without consumers nothing is said.
+ * If a quorum queue's leader does not answer within a quarter of a second, the broker reports no messages and no consumers
+ * (`rabbit_quorum_queue:stat`). So nothing is reported if there are no consumers.
  */
 export class OutputWatch {
   readonly #options: OutputWatchOptions;
   readonly #timer: NodeJS.Timeout;
-  #isLooking = false;
+  #isChecking = false;
 
   constructor(options: OutputWatchOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.#look(), everyMs);
+    this.#timer = setInterval(() => void this.#check(), everyMs);
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const { session, queues, log, isWanted, onSeen } = this.#options;
     const [queue] = queues;
-    if (queue === undefined || this.#isLooking || session.state !== "ready" || !isWanted()) return;
-    this.#isLooking = true;
+    if (queue === undefined || this.#isChecking || session.state !== "ready" || !isWanted()) return;
+    this.#isChecking = true;
     try {
       const { messageCount, consumerCount } = await session.withChannel((channel) => channel.checkQueue(queue));
       if (messageCount > 0 || consumerCount > 0) onSeen(messageCount === 0);
     } catch (error) {
-      // The queue may be gone, which the look at the topology tells and mends, or the connection, which says so itself.
-      log.debug({ err: error, queue }, "the pull queue can't be looked at");
+      // The queue may be gone, which the topology check reports and repairs, or the connection, which reports that itself.
+      log.debug({ err: error, queue }, "the pull queue can't be checked");
     } finally {
-      this.#isLooking = false;
+      this.#isChecking = false;
     }
   }
 }

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, vi } from "vitest";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 
-/** For a process: a fault that nobody has thought of, met with one message alone. */
+/** For a process: an unforeseen error with one particular message. */
 const faulty = `data:text/javascript,${encodeURIComponent(`
   const real = URL.canParse;
   URL.canParse = (text, ...others) => {
@@ -10,7 +10,7 @@ const faulty = `data:text/javascript,${encodeURIComponent(`
   };
 `)}`;
 
-test("an announcement at which the dispatcher fails is a dead letter the second time, and what is behind it goes out", async ({
+test("an announcement at which the dispatcher fails is dead-lettered the second time, and what is behind it is published", async ({
   place,
 }) => {
   const poison = Buffer.from(`${"a".repeat(32)} 7 http://poison/ db/x/p`);
@@ -20,7 +20,7 @@ test("an announcement at which the dispatcher fails is a dead letter the second 
   await place.announce(poison);
   const keys = await place.announceFirst(20);
   expect(await first.exited).toEqual([1, null]);
-  // The same host's, as systemd starts it again.
+  // On the same host, as systemd restarts it.
   const second = await place.dispatcher("a");
   expect(await second.exited).toEqual([1, null]);
   const third = await place.dispatcher("a");

@@ -8,12 +8,12 @@ for (let value = 0; value < 16; value++) {
   digits[value.toString(16).toUpperCase().charCodeAt(0)] = value;
 }
 
-/** The words of the key that `readKey` read last, the first eight digits first. Here, because an array per message costs more. */
+/** The words of the key that `readKey` read last, first eight digits first. Kept here because an array per message costs more. */
 export const keyWords = new Int32Array(4);
 
 /**
  * Reads a product's key of 32 hexadecimal digits, of either case, into `keyWords`. Throws a RangeError for anything else: two
- * keys that were taken for one would cost a product.
+ * keys mistaken for one would lose a product.
  */
 export function readKey(key: string): void {
   if (key.length !== 32) throw new RangeError(`a product's key has 32 hexadecimal digits, got ${JSON.stringify(key)}`);

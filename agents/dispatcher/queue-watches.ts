@@ -16,37 +16,37 @@ export interface QueueWatchOptions {
   readonly core: DispatcherCore;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
-  /** Announcements in hand, and messages of the ledger. */
-  inHand(): { readonly input: number; readonly ledger: number };
-  /** No announcement waits in the output queue. */
+  /** Unacked announcements, and unacked messages of the ledger. */
+  unacked(): { readonly input: number; readonly ledger: number };
+  /** Whether the output queue has no announcement. */
   onOutputSeen(isEmpty: boolean): void;
 }
 
-/** What looks at the broker's queues now and then, over channels of its own. */
+/** Checks the broker's queues periodically, over channels of its own. */
 export class QueueWatches {
   readonly #watches: readonly { stop(): void }[];
   readonly #input: FeedWatch;
   readonly #ledger: FeedWatch;
 
   constructor(options: QueueWatchOptions) {
-    const { session, config, log, core, telemetry, nowMs, inHand, onOutputSeen } = options;
+    const { session, config, log, core, telemetry, nowMs, unacked, onOutputSeen } = options;
     const home = new HomeWatch({
       ...{ session, config: config.broker, log, nowMs, name: `dispatcher-home@${hostNameOf(config)}` },
       queues: [config.inputQueue, ledgerQueueOf(config)],
-      // Before the address comes, not while announcements pass through.
-      mayGo: () => core.state === "standby" && core.isIdle,
+      // Before the address arrives, not while announcements are dispatched.
+      mayLeave: () => core.state === "standby" && core.isIdle,
     });
     const onStarved = (): void => {
       telemetry.starved();
-      home.stayAway();
+      home.avoidHome();
     };
-    // One that is fenced or full is not to be fed.
-    const takes = (): boolean => core.state === "active" || core.state === "catching-up";
-    const isIdle = (): boolean => takes() && inHand().input === 0;
+    // A fenced or full dispatcher is not supposed to receive messages.
+    const isConsuming = (): boolean => core.state === "active" || core.state === "catching-up";
+    const isIdle = (): boolean => isConsuming() && unacked().input === 0;
     this.#input = new FeedWatch({ ...{ session, queue: config.inputQueue, log, nowMs, onStarved }, isIdle });
     this.#ledger = new FeedWatch({
       ...{ session, queue: ledgerQueueOf(config), log, nowMs, onStarved },
-      isIdle: () => !core.ledgerPaused && inHand().ledger === 0,
+      isIdle: () => !core.ledgerPaused && unacked().ledger === 0,
     });
     const topology = new TopologyWatch({
       ...{ session, log, topology: topologyOf(config), everyMs: config.topologyCheckSeconds * 1000 },
@@ -54,19 +54,19 @@ export class QueueWatches {
     });
     const output = new OutputWatch({
       ...{ session, queues: config.outputQueues, log },
-      isWanted: () => core.doubts > 0,
+      isWanted: () => core.unconfirmed > 0,
       onSeen: onOutputSeen,
     });
     this.#watches = [topology, output, home, this.#input, this.#ledger];
   }
 
-  /** The queue that holds messages of which the broker gives none; undefined where none does. */
+  /** The queue that has messages of which the broker delivers none; undefined if there is none. */
   get starvedOf(): "input" | "ledger" | undefined {
     if (this.#input.isStarved) return "input";
     return this.#ledger.isStarved ? "ledger" : undefined;
   }
 
-  /** An announcement came. */
+  /** An announcement arrived. */
   fed(queue: "input" | "ledger"): void {
     (queue === "input" ? this.#input : this.#ledger).fed();
   }

@@ -2,7 +2,9 @@ import { codecs } from "../lib/codecs.ts";
 import { bad, good, type Result } from "../lib/result.ts";
 import { type ScannedV00, scanV00 } from "../lib/scan-v00.ts";
 
-/** What deciding takes of an announcement, or why it can't be read. What `scanV00` leaves open, the codec decides. */
+/**
+ * The part of an announcement that a decision needs, or why it can't be read. Where `scanV00` is undecided, the codec decides.
+ */
 export function readV00(body: Buffer): Result<ScannedV00> {
   const scanned = scanV00(body);
   if (scanned) return good(scanned);

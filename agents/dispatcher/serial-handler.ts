@@ -1,6 +1,6 @@
 /**
- * One event after the other: what is told while one is being handled waits until that is done. Handling that throws is the end: nothing
- * can be relied on any more, so nothing more is handled, and the failure is told once.
+ * Handles one event at a time: events submitted meanwhile wait. If handling throws, the state can't be relied on: nothing more is
+ * handled, and the failure is reported once.
  */
 export class SerialHandler<E> {
   readonly #handle: (event: E) => void;
@@ -18,7 +18,7 @@ export class SerialHandler<E> {
     return this.#hasFailed;
   }
 
-  tell(event: E): void {
+  submit(event: E): void {
     if (this.#hasFailed) return;
     if (this.#isHandling) {
       this.#waiting.push(event);

@@ -5,12 +5,12 @@ import { Sources, sourcesMax } from "./sources.ts";
 const minute = 60_000;
 const silence = 5 * minute;
 
-/** Both announce once a minute from `fromMs` to `toMs`, as far as they are named. */
+/** The named sources announce once a minute from `fromMs` to `toMs`. */
 function announce(sources: Sources, names: readonly string[], fromMs: number, toMs: number): void {
   for (let atMs = fromMs; atMs <= toMs; atMs += minute) for (const name of names) sources.won(name, atMs);
 }
 
-test("a source that is silent while another is not is told once, and once when it is heard again, with how long", () => {
+test("a source that is silent while another is not is reported once, and once when it is heard again, with the duration", () => {
   const sources = new Sources(silence);
   announce(sources, ["urp-1", "urp-2"], 0, 10 * minute);
   announce(sources, ["urp-1"], 11 * minute, 14 * minute);
@@ -24,7 +24,7 @@ test("a source that is silent while another is not is told once, and once when i
   expect(sources.silent).toEqual([]);
 });
 
-test("when all are silent nobody is missed, and whoever comes back first makes the other one missed", () => {
+test("when all are silent there is no alarm, and the first to come back makes the other one silent", () => {
   const sources = new Sources(silence);
   announce(sources, ["urp-1", "urp-2"], 0, 0);
   expect(sources.check(60 * minute)).toEqual([]);
@@ -32,7 +32,7 @@ test("when all are silent nobody is missed, and whoever comes back first makes t
   expect(sources.check(61 * minute)).toMatchObject([{ source: "urp-2", silent: true }]);
 });
 
-test("an alarm stays when the other source falls silent, too", () => {
+test("an alarm stays when the other source falls silent too", () => {
   const sources = new Sources(silence);
   announce(sources, ["urp-1", "urp-2"], 0, 0);
   announce(sources, ["urp-1"], minute, 6 * minute);
@@ -41,13 +41,13 @@ test("an alarm stays when the other source falls silent, too", () => {
   expect(sources.silent).toEqual(["urp-2"]);
 });
 
-test("a single source is never missed: silent it may be for want of weather", () => {
+test("a single source never raises an alarm: it may be silent because of the weather", () => {
   const sources = new Sources(silence);
   announce(sources, ["urp-1"], 0, 0);
   expect(sources.check(1000 * minute)).toEqual([]);
 });
 
-test("a source that said nothing for a day is forgotten, and its alarm ends", () => {
+test("a source silent for a day is forgotten, and its alarm ends", () => {
   const sources = new Sources(silence);
   announce(sources, ["urp-1", "urp-2"], 0, 0);
   announce(sources, ["urp-1"], minute, 24 * 60 * minute);
@@ -60,14 +60,14 @@ test("a host that begins to dispatch gives every source the full time to be hear
   const sources = new Sources(silence);
   sources.seen("urp-2", 0);
   announce(sources, ["urp-1"], 0, 30 * minute);
-  sources.listenAnew(30 * minute);
+  sources.restartSilence(30 * minute);
   sources.won("urp-1", 31 * minute);
   expect(sources.check(31 * minute)).toEqual([]);
   sources.won("urp-1", 35 * minute);
   expect(sources.check(35 * minute)).toMatchObject([{ source: "urp-2", silent: true }]);
 });
 
-test("twins are counted by who was first, and sizes that differ", () => {
+test("twins are counted by the source that was first, and sizes that differ are counted", () => {
   const sources = new Sources(silence);
   sources.won("urp-1", 0);
   sources.twin("urp-2", "urp-1", true, 1);
@@ -84,7 +84,7 @@ test("twins are counted by who was first, and sizes that differ", () => {
   });
 });
 
-test("however many hosts are named in announcements, only so many are kept apart, and nothing goes uncounted", () => {
+test("however many hosts are named in announcements, a limited number is told apart, and everything is counted", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 200 }))), (pairs) => {
       const sources = new Sources(silence);

@@ -1,38 +1,38 @@
 import type { Log } from "../lib/log.ts";
 
-/** Sources are hosts in URLs that others wrote: beyond this many they are counted as one, `other`, and not watched. */
+/** A source is a host in a URL that others wrote. Beyond this many, sources are counted as one, `other`, and not watched. */
 export const sourcesMax = 50;
-/** A source that said nothing for so long was taken out of service: it is forgotten, and its alarm ends. */
+/** A source silent for this long was taken out of service: it is forgotten and its alarm ends. */
 const forgottenAfterMs = 86_400_000;
 const otherName = "other";
 
-/** What one source did since this process began. */
+/** One source's counts since this process started. */
 export interface SourceNumbers {
   readonly name: string;
-  /** Products that it announced first, and that are out. */
+  /** Published products that it announced first. */
   first: number;
-  /** Products that were out already, by the source that had been first. */
+  /** Announcements of products already published, by the source that was first. */
   readonly twins: Map<string, number>;
-  /** Twins whose size is not the first one's. */
+  /** Twins whose size differs from the first one's. */
   sizeDiffers: number;
   lastAtMs: number;
-  /** Since when it is missed; undefined while it is not. */
+  /** When it was first found silent; undefined while it is not. */
   silentSinceMs: number | undefined;
 }
 
-/** A source began or ended to be silent. */
+/** A source became silent, or is no longer silent. */
 export interface SilenceChange {
   readonly source: string;
   readonly silent: boolean;
-  /** How long it has said nothing, or had. */
+  /** How long it is, or was, silent. */
   readonly forMs: number;
-  /** It said nothing for a day, and is not missed any more. */
+  /** It was silent for a day and is no longer watched. */
   readonly forgotten: boolean;
 }
 
 /**
- * The announcing hosts: who was first, how often, and who went silent. One that is silent while another is not shows that the redundancy
- * is gone before the other one dies, too. When all are silent, there may be nothing to announce: no alarm begins then.
+ * The announcing hosts: who was first, how often, and who is silent. If one is silent while another is not, redundancy is lost, and the
+ * operator should know before the other fails too. If all are silent there may be nothing to announce, so no alarm is raised.
  */
 export class Sources {
   readonly #silenceMs: number;
@@ -42,17 +42,17 @@ export class Sources {
     this.#silenceMs = silenceMs;
   }
 
-  /** At most `sourcesMax` and one, `other`. */
+  /** At most `sourcesMax` sources, and `other`. */
   get all(): Iterable<SourceNumbers> {
     return this.#sources.values();
   }
 
-  /** Names of those in alarm. */
+  /** Names of the sources in alarm. */
   get silent(): string[] {
     return [...this.#sources.values()].filter((source) => source.silentSinceMs !== undefined).map(({ name }) => name);
   }
 
-  /** Under which it is counted. */
+  /** The name under which it is counted. */
   nameOf(name: string): string {
     return this.#sources.has(name) ? name : otherName;
   }
@@ -75,22 +75,20 @@ export class Sources {
     if (sizeDiffers) source.sizeDiffers++;
   }
 
-  /**
-   * A host that was not dispatching did not see twins: from here on everybody gets the full time to be heard again.
-   */
-  listenAnew(nowMs: number): void {
+  /** A host that was not dispatching saw no twins, so every source gets the full time again. */
+  restartSilence(nowMs: number): void {
     for (const source of this.#sources.values()) if (source.silentSinceMs === undefined) source.lastAtMs = nowMs;
   }
 
-  /** To be asked now and then while dispatching; tells each change once. */
+  /** Call periodically while dispatching. Reports each change once. */
   check(nowMs: number): SilenceChange[] {
     const watched = [...this.#sources.values()].filter(({ name }) => name !== otherName);
-    const anyHeard = watched.some(({ lastAtMs }) => nowMs - lastAtMs < this.#silenceMs);
+    const isAnyHeard = watched.some(({ lastAtMs }) => nowMs - lastAtMs < this.#silenceMs);
     const changes: SilenceChange[] = [];
     for (const source of watched) {
       const quietMs = nowMs - source.lastAtMs;
       if (source.silentSinceMs === undefined) {
-        if (quietMs < this.#silenceMs || !anyHeard) continue;
+        if (quietMs < this.#silenceMs || !isAnyHeard) continue;
         source.silentSinceMs = source.lastAtMs;
         changes.push({ source: source.name, silent: true, forMs: quietMs, forgotten: false });
       } else if (source.lastAtMs > source.silentSinceMs) {
@@ -116,12 +114,12 @@ export class Sources {
   }
 }
 
-/** Says in the journal which source is missed, and when it is no longer. To be called now and then while dispatching. */
+/** Logs which sources became silent or are no longer. Call periodically while dispatching. */
 export function logSilence(sources: Sources, log: Log, nowMs: number): void {
   for (const { source, silent, forMs, forgotten } of sources.check(nowMs)) {
     const facts = { source, silentSeconds: Math.round(forMs / 1000) };
     if (silent) log.warn(facts, "a source is silent while another one announces");
-    else if (forgotten) log.warn(facts, "a source that was silent for a day is no longer missed");
+    else if (forgotten) log.warn(facts, "a source was silent for a day and is no longer watched");
     else log.info(facts, "a source that was silent announces again");
   }
 }

@@ -8,29 +8,29 @@ function logged() {
   return { lines, log };
 }
 
-test("each change of state is one line, with how long the last state lasted", () => {
+test("each change of state is one line, with the duration of the previous state", () => {
   const { lines, log } = logged();
   const states = new StateLog(log, "standby", 1000);
-  states.is("standby", 2000);
-  states.is("catching-up", 4000);
-  states.is("active", 6250);
+  states.update("standby", 2000);
+  states.update("catching-up", 4000);
+  states.update("active", 6250);
   expect(lines).toMatchObject([
     { state: "catching-up", before: "standby", lastedMs: 3000, msg: "now catching-up, after 3.0 s standby" },
     { state: "active", before: "catching-up", lastedMs: 2250 },
   ]);
 });
 
-test("catching up after a pause is told only where it takes long", () => {
+test("catching up after a pause is logged only if it takes long", () => {
   const { lines, log } = logged();
   const states = new StateLog(log, "active", 0);
-  states.is("catching-up", 1000);
-  states.is("active", 1020);
-  states.is("catching-up", 3000);
-  states.is("active", 5000);
+  states.update("catching-up", 1000);
+  states.update("active", 1020);
+  states.update("catching-up", 3000);
+  states.update("active", 5000);
   expect(lines).toMatchObject([{ state: "active", before: "catching-up", lastedMs: 2000 }]);
 });
 
-test("taking over is told once: from the address to the first decision, and from the first announcement", () => {
+test("a takeover is logged once: from the address to the first decision, and from the first announcement", () => {
   const { lines, log } = logged();
   const took: number[] = [];
   const states = new StateLog(log, "standby", 0, (ms) => took.push(ms));
@@ -45,7 +45,7 @@ test("taking over is told once: from the address to the first decision, and from
   expect(took).toEqual([40]);
 });
 
-test("an address that left before anything was decided was no taking over", () => {
+test("an address that was lost before any decision was no takeover", () => {
   const { lines, log } = logged();
   const states = new StateLog(log, "standby", 0);
   states.held(1000);

@@ -2,15 +2,15 @@ import type { Log } from "../lib/log.ts";
 import { logEvents } from "../lib/log-events.ts";
 import type { CoreState } from "./core.ts";
 
-/** A take-over that is under way or over, in milliseconds of the dispatcher's clock. */
+/** A takeover, current or past, in milliseconds of the dispatcher's clock. */
 interface TakeOver {
   readonly heldAtMs: number;
   firstDeliveryAtMs: number | undefined;
 }
 
 /**
- * One line in the journal for each change of state that is no everyday matter, with how long the last one lasted, and one for each taking over: from the address to
- * the first decision, and how much of that was waiting for something to decide.
+ * Logs each change of state that is not routine, with the previous state's duration, and each takeover: the time from the address
+ * to the first decision, and how much of it was spent waiting for an announcement.
  */
 export class StateLog {
   readonly #log: Log;
@@ -19,7 +19,7 @@ export class StateLog {
   #sinceMs: number;
   #takeOver: TakeOver | undefined;
 
-  /** `onTakenOver` gets the milliseconds from the first announcement's coming, or from the address where that came later, to its decision. */
+  /** `onTakenOver` gets the milliseconds to the first decision, counted from the first announcement, or from the address if it came later. */
   constructor(log: Log, state: CoreState, nowMs: number, onTakenOver: (tookMs: number) => void = () => {}) {
     this.#log = log;
     this.#state = state;
@@ -32,8 +32,8 @@ export class StateLog {
     return nowMs - this.#sinceMs;
   }
 
-  /** To be told after every event; says something only when the state is another one. */
-  is(state: CoreState, nowMs: number): void {
+  /** Call after every event; logs only if the state has changed. */
+  update(state: CoreState, nowMs: number): void {
     if (state === this.#state) return;
     const lastedMs = Math.round(nowMs - this.#sinceMs);
     const level = isRoutine(this.#state, state, lastedMs) ? "debug" : "info";
@@ -53,12 +53,12 @@ export class StateLog {
     this.#takeOver = undefined;
   }
 
-  /** An announcement came; of interest is the first one of a take-over. */
+  /** An announcement arrived; only the first one of a takeover matters. */
   delivered(nowMs: number): void {
     if (this.#takeOver) this.#takeOver.firstDeliveryAtMs ??= nowMs;
   }
 
-  /** Something was decided: published, or known to be out. */
+  /** An announcement was decided: published, or known to be published. */
   decided(nowMs: number): void {
     const takeOver = this.#takeOver;
     if (takeOver?.firstDeliveryAtMs === undefined) return;
@@ -67,13 +67,13 @@ export class StateLog {
     const sinceDeliveryMs = Math.round(nowMs - takeOver.firstDeliveryAtMs);
     this.#log.info(
       { event: logEvents.takenOver, sinceAddressMs, sinceDeliveryMs },
-      `taken over: first decision ${sinceAddressMs} ms after the address came, ${sinceDeliveryMs} ms after the first announcement`,
+      `takeover complete: first decision ${sinceAddressMs} ms after the address arrived, ${sinceDeliveryMs} ms after the first announcement`,
     );
     this.#onTakenOver(sinceDeliveryMs);
   }
 }
 
-/** Before a first announcement after a pause it is looked what others did: that takes milliseconds, and happens all day. */
+/** Before the first announcement after a pause, the ledger is read: that takes milliseconds and happens all day. */
 function isRoutine(before: CoreState, state: CoreState, lastedMs: number): boolean {
   if (before === "active") return state === "catching-up";
   return before === "catching-up" && state === "active" && lastedMs < longCatchingUpMs;

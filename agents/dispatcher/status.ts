@@ -2,7 +2,7 @@ import type { BrokerSessionState } from "../lib/broker-session.ts";
 import { type AgentHealth, brokerHealth } from "../lib/health.ts";
 import type { CoreState } from "./core.ts";
 
-/** How the dispatcher is, at one moment. */
+/** The dispatcher's status at one moment. */
 export interface DispatcherView {
   readonly state: CoreState;
   /** How long it has lasted. */
@@ -11,7 +11,7 @@ export interface DispatcherView {
   readonly inFlight: number;
   /** Products remembered. */
   readonly entries: number;
-  /** Products that no queue or no broker takes. */
+  /** Products that no queue or no broker accepts. */
   readonly retrying: number;
   /** Announcements that wait until the ledger is read up to a marker. */
   readonly keptAside: number;
@@ -24,28 +24,31 @@ export interface DispatcherView {
   /** Why nothing can be written to the journal; undefined while it can. */
   readonly journalFault: string | undefined;
   readonly journalBytes: number;
-  /** By how much the system's clock was set since this process began. */
+  /** How far the system's clock was set since this process started. */
   readonly clockSteppedMs: number;
-  /** How far it is ahead of another dispatcher's; 0 where that is unknown or too little to tell. */
+  /** How far it is ahead of another dispatcher's; 0 if unknown or too little to report. */
   readonly clockAheadMs: number;
   readonly broker: BrokerSessionState;
-  /** Of the connection, in words. */
+  /** The connection's state as a text. */
   readonly connection: string;
-  /** Sources that are missed. */
+  /** Sources in alarm. */
   readonly silentSources: readonly string[];
-  /** The queue that holds messages of which the broker gives none. */
+  /** The queue that has messages of which the broker delivers none. */
   readonly starvedOf: "input" | "ledger" | undefined;
-  /** The virtual IP, where there is one. */
+  /** The virtual IP, if there is one. */
   readonly address: string | undefined;
 }
 
-/** Both pass within a second where all is well: catching up waits for the ledger queue, and who is fenced should not hold the address. */
+/**
+ * In a healthy system both states pass within a second: catching up waits for the ledger queue, and a fenced host should not hold
+ * the address.
+ */
 const passingMs = 30_000;
-const clockSteppedToldMs = 5_000;
+const reportedStepMinMs = 5_000;
 
 /**
- * For `/health` and systemd's status line. Not ok, 503: what needs a person, or will. A standby is well as long as it reads its ledger; a
- * full journal disk is not ok though dispatching goes on: a restart would have to read the whole ledger again.
+ * For `/health` and systemd's status line. Not ok (503) if a person has to act, now or soon. A standby is healthy while it reads
+ * its ledger. A full journal disk is not ok although dispatching continues: a restart would have to read the whole ledger again.
  */
 export function statusOf(view: DispatcherView): AgentHealth {
   const { state, broker, inFlight, entries, retrying, doubts, alternatesWaiting, keptAside, silentSources } = view;
@@ -54,17 +57,17 @@ export function statusOf(view: DispatcherView): AgentHealth {
     ...(isStuck ? [`FOR ${Math.round(view.stateForMs / 1000)} s: nothing is dispatched here`] : []),
     view.connection,
     ...(view.starvedOf
-      ? [`STARVED: messages wait in the ${view.starvedOf} queue, and the broker gives none of them`]
+      ? [`STARVED: messages wait in the ${view.starvedOf} queue, and the broker delivers none of them`]
       : []),
     `${inFlight} in flight, ${entries} remembered`,
-    ...some(keptAside, "wait until the ledger is read"),
-    ...some(retrying, "products that no queue takes"),
-    ...some(doubts, "in doubt: waiting for a puller's receipt"),
-    ...some(alternatesWaiting, "requests for an alternate waiting"),
+    ...countOf(keptAside, "deferred until the ledger is read"),
+    ...countOf(retrying, "products that no queue accepts"),
+    ...countOf(doubts, "unconfirmed, waiting for a puller's receipt"),
+    ...countOf(alternatesWaiting, "requests for an alternate waiting"),
     ...(view.ledgerPaused && state !== "full" ? [`LEDGER NOT READ: no room for more than ${entries} products`] : []),
     ...(view.journalFault === undefined
       ? []
-      : [`JOURNAL: ${view.journalFault}; works on from memory, ${view.ledgerUnacked} of the ledger not acked`]),
+      : [`JOURNAL: ${view.journalFault}; working from memory, ${view.ledgerUnacked} ledger messages unacked`]),
     ...clockRemarks(view),
     ...(silentSources.length === 0 ? [] : [`SILENT: ${silentSources.join(", ")}`]),
   ];
@@ -79,7 +82,7 @@ export function statusOf(view: DispatcherView): AgentHealth {
       view.journalFault === undefined &&
       view.clockAheadMs === 0 &&
       silentSources.length === 0,
-    text: [stateInWords(view), ...remarks].join("; "),
+    text: [stateText(view), ...remarks].join("; "),
     ...brokerHealth(broker),
     starvedOf: view.starvedOf,
     ...{ state, broker, inFlight, entries, retrying, keptAside, doubts, alternatesWaiting },
@@ -91,7 +94,7 @@ export function statusOf(view: DispatcherView): AgentHealth {
   };
 }
 
-function stateInWords({ state, address, entries }: DispatcherView): string {
+function stateText({ state, address, entries }: DispatcherView): string {
   const holding = address === undefined ? "" : `, holding ${address}`;
   switch (state) {
     case "active":
@@ -103,23 +106,20 @@ function stateInWords({ state, address, entries }: DispatcherView): string {
     case "fenced":
       return `fenced: the broker feeds another dispatcher${holding}`;
     case "full":
-      return `FULL: ${entries} products remembered (entriesMax), taking no more until the window has passed`;
+      return `FULL: ${entries} products remembered (entriesMax), accepting no more until the window has passed`;
     case "stopped":
       return "stopping";
   }
 }
 
-/** One that was set by little is told; what two hosts disagree about, a person must put right. */
+/** A small step is reported for information; a difference between two hosts needs a person. */
 function clockRemarks({ clockSteppedMs, clockAheadMs }: DispatcherView): string[] {
   const seconds = (ms: number): number => Math.round(Math.abs(ms) / 1000);
   const stepped = `the clock was set ${clockSteppedMs < 0 ? "back" : "forward"} by ${seconds(clockSteppedMs)} s`;
-  const differs = `CLOCK: ${seconds(clockAheadMs)} s ${clockAheadMs < 0 ? "behind" : "ahead of"} another dispatcher's`;
-  return [
-    ...(Math.abs(clockSteppedMs) < clockSteppedToldMs ? [] : [stepped]),
-    ...(clockAheadMs === 0 ? [] : [differs]),
-  ];
+  const differs = `CLOCK: ${seconds(clockAheadMs)} s ${clockAheadMs < 0 ? "behind" : "ahead of"} another dispatcher's clock`;
+  return [...(Math.abs(clockSteppedMs) < reportedStepMinMs ? [] : [stepped]), ...(clockAheadMs === 0 ? [] : [differs])];
 }
 
-function some(count: number, what: string): string[] {
+function countOf(count: number, what: string): string[] {
   return count === 0 ? [] : [`${count} ${what}`];
 }

@@ -4,19 +4,19 @@ import type { Effect, Incoming } from "./events.ts";
 
 const nothing: Effect[] = [];
 
-/** Broker messages carry first arrivals in whole seconds, rounded up: so much later than they were, at most. */
+/** Broker messages carry first arrivals in whole seconds, rounded up: at most this much too late. */
 export const roundingMs = 1000;
 
 /**
- * One event being handled: the time, and what is to be done. All parts of the core write into it, in order, and have
- * from it what they share: settings, the table, chance.
+ * The handling of one event: the time, and the effects. All parts of the core add effects in order, and share its options, table
+ * and random source.
  */
 export class Step {
   readonly options: CoreOptions;
   readonly table: DedupTable;
   readonly random: () => number;
   nowMs = 0;
-  /** The delivery that was decided about last, for whoever has to say at which one the core failed. */
+  /** The delivery decided last, to name the one at which the core failed. */
   deciding: Incoming | undefined;
   #effects: Effect[] = [];
   #lastId = 0;
@@ -36,15 +36,15 @@ export class Step {
     this.#effects.push(effect);
   }
 
-  /** What is to be done, once. */
-  end(): Effect[] {
+  /** Returns the effects, once. */
+  finish(): Effect[] {
     if (this.#effects.length === 0) return nothing;
     const effects = this.#effects;
     this.#effects = [];
     return effects;
   }
 
-  /** For whatever is published: its outcome is told under this. */
+  /** Id of the next publish; its outcome is reported under this id. */
   nextId(): number {
     return ++this.#lastId;
   }

@@ -1,8 +1,8 @@
 import type { Delivery } from "../lib/subscription.ts";
 
-/** Deliveries that are acked when what was written because of them is on disk: one wait for the disk for all that came meanwhile. */
+/** Deliveries to ack once what was written for them is on disk. One sync covers all deliveries that arrived meanwhile. */
 export class SyncedAcks {
-  /** Resolves when everything that was written so far is on disk; stays open while the disk takes nothing. */
+  /** Resolves once everything written so far is on disk; pending while the disk accepts nothing. */
   readonly #synced: () => Promise<void>;
   #waiting: Delivery[] = [];
   #settling: Promise<void> | undefined;
@@ -16,12 +16,12 @@ export class SyncedAcks {
     this.#settling ??= this.#settle();
   }
 
-  /** Those that no wait has begun for are not acked. */
+  /** Those that no sync has started for are not acked. */
   drop(): void {
     this.#waiting = [];
   }
 
-  /** Resolves when all are acked, or dropped. */
+  /** Resolves once all are acked or dropped. */
   async settled(): Promise<void> {
     await this.#settling;
   }
@@ -33,7 +33,7 @@ export class SyncedAcks {
       await this.#synced();
       for (const delivery of batch) delivery.ack();
     }
-    // In the same turn in which nothing was left: whoever comes next starts this again.
+    // In the same event loop turn in which nothing was left: the next delivery starts this again.
     this.#settling = undefined;
   }
 }

@@ -5,8 +5,8 @@ import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 import type { DispatcherProcess } from "../../tests/rigs/dispatcher/process.ts";
 import { logEvents } from "../lib/log-events.ts";
 
-// Virtual IPs that come and go on lo, which needs root. Each dispatcher watches an address of its own: moving one address between two hosts
-// is taking the one away and adding the other. Not proved here: what keepalived does, and two real hosts.
+// Virtual IPs that come and go on lo, which needs root. Each dispatcher watches its own address: an address moves between two
+// hosts by removing one and adding the other. Not proved here: what keepalived does, and two real hosts.
 
 const addresses = { a: "192.0.2.81", b: "192.0.2.82" } as const;
 type Host = keyof typeof addresses;
@@ -20,7 +20,7 @@ const start = (place: Place, host: Host): Promise<DispatcherProcess> =>
 beforeEach(removeAll);
 afterAll(removeAll);
 
-/** Everything came, once; both end well. */
+/** Everything arrived once, and both exit cleanly. */
 async function allIsWell(
   place: Place,
   keys: readonly string[],
@@ -32,13 +32,13 @@ async function allIsWell(
   expect([place.pulled.size, place.repeated]).toEqual([keys.length, 0]);
 }
 
-/** How long each taking over took, from the address to the first decision, in milliseconds. */
+/** Duration of each takeover, from the address to the first decision, in milliseconds. */
 function takeOversOf(dispatchers: readonly DispatcherProcess[]): number[] {
   const lines = dispatchers.flatMap(({ lines }) => lines);
   return lines.filter(({ event }) => event === logEvents.takenOver).map((line) => Number(line.sinceAddressMs));
 }
 
-test("an address that moves to and fro under load loses nothing and repeats nothing, and the other decides within a second", async ({
+test("an address that moves back and forth under load loses nothing and repeats nothing, and the other decides within a second", async ({
   place,
 }) => {
   const [a, b] = [await start(place, "a"), await start(place, "b")];
@@ -54,10 +54,12 @@ test("an address that moves to and fro under load loses nothing and repeats noth
   }
   await allIsWell(place, await load.stop(), [a, b]);
   const takeOvers = takeOversOf([a, b]).slice(0, 5);
-  expect(Math.max(...takeOvers), `take-overs: ${takeOvers.join(", ")} ms`).toBeLessThan(1000);
+  expect(Math.max(...takeOvers), `takeovers: ${takeOvers.join(", ")} ms`).toBeLessThan(1000);
 });
 
-test("while both hold the address one works, and when one loses it the other goes on", async ({ place }) => {
+test("while both hold the address one is active, and when it loses the address the other takes over", async ({
+  place,
+}) => {
   const [a, b] = [await start(place, "a"), await start(place, "b")];
   const load = place.load();
   await change("add", "a");
@@ -69,7 +71,7 @@ test("while both hold the address one works, and when one loses it the other goe
   await allIsWell(place, await load.stop(), [a, b]);
 });
 
-test("a holder that is killed is replaced by the other one, once the address is there", async ({ place }) => {
+test("a killed holder is replaced by the other one once the address is there", async ({ place }) => {
   const [a, b] = [await start(place, "a"), await start(place, "b")];
   const load = place.load();
   await change("add", "a");
@@ -81,7 +83,7 @@ test("a holder that is killed is replaced by the other one, once the address is 
   await allIsWell(place, await load.stop(), [b]);
 });
 
-test("a holder that hangs, and wakes up when the other one works, repeats nothing", async ({ place }) => {
+test("a holder that hangs, and resumes when the other one is active, repeats nothing", async ({ place }) => {
   const [a, b] = [await start(place, "a"), await start(place, "b")];
   const load = place.load();
   await change("add", "a");
@@ -89,7 +91,7 @@ test("a holder that hangs, and wakes up when the other one works, repeats nothin
   a.signal("SIGSTOP");
   await change("del", "a");
   await change("add", "b");
-  // The broker gives a's deliveries to b when a's heartbeats have failed.
+  // The broker redelivers a's messages to b once a's heartbeats have failed.
   await place.more(300);
   a.signal("SIGCONT");
   await place.more(300);

@@ -40,7 +40,7 @@ async function samples(
   );
 }
 
-test("who was first, who came second and by how much, and who is silent, is told by source, however often one asks", async () => {
+test("who was first, who was second and by how much, and who is silent is reported by source, however often it is scraped", async () => {
   const got = await samples((telemetry, sources) => {
     telemetry.count({ type: "won", source: "urp-1", tookMs: 4 }, 1000);
     telemetry.count({ type: "won", source: "urp-1", tookMs: 4 }, 11_000);
@@ -56,11 +56,11 @@ test("who was first, who came second and by how much, and who is silent, is told
   expect(got.get('source_silent{source="urp-2"}')).toBe(1);
   expect(got.get('source_silent{source="urp-1"}')).toBe(0);
   expect(got.get("dispatch_seconds_count")).toBe(2);
-  // A source that repeats itself leads nobody.
+  // A source that repeats itself is not ahead of another.
   expect(got.get('lead_seconds_count{source="urp-1"}')).toBe(1);
 });
 
-test("the state is a state set: one sample a state, labelled by the metric's own name", async () => {
+test("the state is a state set: one sample per state, labelled with the metric's own name", async () => {
   const got = await samples(() => {});
   const states = [...got].filter(([name]) => name.startsWith("state{"));
   expect(states.map(([, value]) => value).reduce((sum, value) => sum + value)).toBe(1);
@@ -78,7 +78,7 @@ test.each([
   expect((await samples(() => {}, { broker, state })).get("active")).toBe(active);
 });
 
-test("what waits and what is wrong is told as it is when somebody asks", async () => {
+test("waiting deliveries and faults are reported as they are at the scrape", async () => {
   const got = await samples((telemetry) => {
     telemetry.received();
     telemetry.count({ type: "doubt-settled", how: "receipt", heldMs: 200 }, 0);

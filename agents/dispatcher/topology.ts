@@ -3,7 +3,7 @@ import { deadLetterTopology, joinTopologies, type QueueDeclaration, type Topolog
 import { type Config, hostNameOf, ledgerQueueOf } from "./config.ts";
 import type { LedgerTopics } from "./ledger-record.ts";
 
-/** All queues are declared here: nothing is lost before the first announcer or puller comes. */
+/** All queues are declared here, so that nothing is lost before the first announcer or puller starts. */
 export function topologyOf(config: Config): Topology {
   const { exchange, inputQueue, inputTopic, notifyTopic, alternateTopic, twinTopic, outputQueues } = config;
   const bind = (...patterns: string[]) => patterns.map((pattern) => ({ exchange, pattern }));
@@ -12,7 +12,7 @@ export function topologyOf(config: Config): Topology {
     queues: [
       {
         name: inputQueue,
-        // The fence where two hosts believe that they hold the address: the broker feeds one of them.
+        // The fence if two hosts believe that they hold the address: the broker feeds only one of them.
         arguments: { "x-single-active-consumer": true },
         bindings: bind(`${inputTopic}.#`, `${alternateTopic}.#`),
       },
@@ -22,24 +22,24 @@ export function topologyOf(config: Config): Topology {
   });
 }
 
-/** What the ledger takes, and tells apart. */
+/** The topics that the ledger receives and tells apart. */
 export function ledgerTopicsOf(config: Config): LedgerTopics {
   const { notifyTopic, twinTopic, alternateTopic, pulledTopic } = config;
   const marker = markerTopic(config.markerTopic, hostNameOf(config));
   return { notifyTopic, twinTopic, alternateTopic, pulledTopic, marker };
 }
 
-/** This host's own copy of everything that goes out. */
+/** This host's own copy of everything published. */
 function ledgerOf(config: Config): QueueDeclaration {
   const { exchange, dedupWindowSeconds } = config;
   const patterns = [...ledgerKeys(config), ledgerTopicsOf(config).marker];
   return {
     name: ledgerQueueOf(config),
-    // One reader at a time: while the broker has not noticed that an old connection of ours is dead, it would share the messages out
-    // between both, and a marker could come back before what went out earlier.
+    // One consumer at a time. Until the broker notices that an old connection of ours is dead, it would share messages between
+    // both, and a marker could come back before an earlier publish.
     arguments: { ...ledgerLifetime(dedupWindowSeconds), "x-single-active-consumer": true },
     bindings: patterns.map((pattern) => ({ exchange, pattern })),
-    // The window is in it, which may change.
+    // Its arguments include the window, which may change.
     renewable: true,
   };
 }

@@ -3,13 +3,14 @@ import type { Place } from "../../tests/rigs/dispatcher/place.ts";
 import { placeTest as test } from "../../tests/rigs/dispatcher/place-test.ts";
 import type { Rig } from "../../tests/rigs/dispatcher/rig.ts";
 
-// What a broker leaves that died in the middle of a publish is made by hand here: a cluster that loses a node is not proved.
+// The state a broker leaves when it dies in the middle of a publish is built by hand here: a cluster that loses a node is not
+// proved.
 
-/** A dispatcher starts in half a second; on a machine that is busy with much else in ten. */
+/** A dispatcher starts in half a second; in ten on a busy machine. */
 const waitMs = { timeout: 100_000 };
 
-describe("a product of which only the ledger knows that it went out", () => {
-  /** As a broker leaves it that died between two queues: given out before, in the ledger, not in the pull queue. */
+describe("a product whose publish only the ledger has", () => {
+  /** As left by a broker that died between two queues: delivered before, in the ledger, not in the pull queue. */
   async function halfPublished(rig: Rig, place: Place, number: number): Promise<string> {
     const { key, body } = place.announcement(1, number);
     await place.announce(body);
@@ -27,7 +28,7 @@ describe("a product of which only the ledger knows that it went out", () => {
     return key;
   }
 
-  test("is held until a puller's receipt comes, and then not sent again", async ({ place, rig }) => {
+  test("is held until a puller's receipt arrives, and then not published again", async ({ place, rig }) => {
     await (await place.dispatcher()).end();
     const key = await halfPublished(rig, place, 1);
     const dispatcher = await place.dispatcher();
@@ -39,7 +40,7 @@ describe("a product of which only the ledger knows that it went out", () => {
     expect(place.pulled.size).toBe(0);
   });
 
-  test("goes out again, marked as doubtful, when a later product has its receipt and this one has none", async ({
+  test("is published again, marked as unconfirmed, when a later product has its receipt and this one has none", async ({
     place,
     rig,
   }) => {
@@ -58,7 +59,7 @@ describe("a product of which only the ledger knows that it went out", () => {
     expect(place.repeated).toBe(0);
   });
 
-  test("goes out again, marked, when the pull queue stays empty and nothing else is announced", async ({
+  test("is published again, marked, when the pull queue stays empty and nothing else is announced", async ({
     place,
     rig,
   }) => {
@@ -73,10 +74,10 @@ describe("a product of which only the ledger knows that it went out", () => {
   });
 });
 
-describe("a product that its announcer announces again, since a broker may have lost it", () => {
+describe("a product that its announcer repeats because a broker may have lost it", () => {
   const again = { filename: "x", "x-warren-again": "1" };
 
-  test("is a twin where a puller has it, and waits for the receipt where none has", async ({ place }) => {
+  test("is a twin if a puller has it, and waits for the receipt otherwise", async ({ place }) => {
     const dispatcher = await place.dispatcher();
     const pulled = place.announcement(1, 1);
     await place.allOut(await place.announceFirst(1, 1));
@@ -87,7 +88,7 @@ describe("a product that its announcer announces again, since a broker may have 
     const unsure = place.announcement(1, 2);
     await place.announce(unsure.body);
     await place.allOut([unsure.key]);
-    // Before its confirm whoever announces it waits with it, and is a twin.
+    // Before its confirm, its announcements wait with it and are twins.
     await expect.poll(() => dispatcher.metric("in_flight"), waitMs).toBe(0);
     await place.announce(unsure.body, undefined, again);
     await expect.poll(() => dispatcher.metric("doubts_open"), waitMs).toBe(1);
@@ -98,7 +99,7 @@ describe("a product that its announcer announces again, since a broker may have 
     expect(place.repeated).toBe(0);
   });
 
-  test("goes out, marked as doubtful and without the announcer's mark, where nobody knows it", async ({ place }) => {
+  test("is published, marked as unconfirmed and without the announcer's mark, if it is unknown", async ({ place }) => {
     const dispatcher = await place.dispatcher();
     const { key, body } = place.announcement(1, 1);
     await place.announce(body, undefined, again);

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { CoreFixture, deeds, keyOf, startMs, types, windowMs } from "./core-fixture.ts";
+import { actions, CoreFixture, keyOf, startMs, types, windowMs } from "./core-fixture.ts";
 import type { CoreOptions } from "./core-options.ts";
 
-/** The ledger shows products 1 and on, a lost channel gives their deliveries out again: each is in doubt, or not. */
+/** The ledger shows products 1 and on; a lost channel redelivers them. Each is unconfirmed. */
 function takenOver(products: number, own: Partial<CoreOptions> = {}): CoreFixture {
   const at = new CoreFixture(own);
-  at.tell({ type: "held" });
+  at.handle({ type: "held" });
   for (let product = 1; product <= products; product++) at.published(product);
   const marker = at.deliver(0);
   at.settle("confirmed", marker);
@@ -14,9 +14,9 @@ function takenOver(products: number, own: Partial<CoreOptions> = {}): CoreFixtur
   return at;
 }
 
-test("a redelivery of what only the ledger knows is held until a receipt proves that it was in the pull queue", () => {
+test("a redelivery whose publish only the ledger has is held until a receipt proves that it was in the pull queue", () => {
   const at = takenOver(1);
-  expect(at.core.doubts).toBe(1);
+  expect(at.core.unconfirmed).toBe(1);
   at.nowMs += 400;
   expect(at.pulled(1, startMs)).toMatchObject([
     { type: "remember-served", key: keyOf(1) },
@@ -25,11 +25,11 @@ test("a redelivery of what only the ledger knows is held until a receipt proves 
     { type: "twin" },
     { type: "ack", delivery: 2 },
   ]);
-  expect(at.core.doubts).toBe(0);
-  expect(deeds(at.deliver(1, { redelivered: true })), "certain from now on").toEqual(["ack 3"]);
+  expect(at.core.unconfirmed).toBe(0);
+  expect(actions(at.deliver(1, { redelivered: true })), "certain from now on").toEqual(["ack 3"]);
 });
 
-test("a request for it proves the same: a puller has had it", () => {
+test("a request for it proves the same: a puller had it", () => {
   const at = takenOver(1);
   const request = {
     kind: "request",
@@ -39,22 +39,22 @@ test("a request for it proves the same: a puller has had it", () => {
     source: "urp-1",
   } as const;
   expect(at.ledger(request), "of which publish?").toEqual([]);
-  expect(deeds(at.ledger({ ...request, atMs: startMs }))).toEqual(["remember-certain", "ack 2"]);
+  expect(actions(at.ledger({ ...request, atMs: startMs }))).toEqual(["remember-certain", "ack 2"]);
 });
 
 test("a receipt without a time, or of a publish a window ago, proves nothing; one of an earlier publish within it does", () => {
   const at = takenOver(1);
   expect(at.ledger({ kind: "pulled", key: keyOf(1) })).toEqual([]);
   expect(at.pulled(1, startMs - windowMs + 1000)).toEqual([]);
-  expect(at.core.doubts).toBe(1);
-  expect(deeds(at.pulled(1, startMs - 5000))).toEqual(["remember-served", "remember-certain", "ack 2"]);
+  expect(at.core.unconfirmed).toBe(1);
+  expect(actions(at.pulled(1, startMs - 5000))).toEqual(["remember-served", "remember-certain", "ack 2"]);
 });
 
-test("without a receipt it goes out again when it is late and a later product's receipt has come", () => {
+test("without a receipt it is published again when it is late and a later product's receipt has arrived", () => {
   const at = takenOver(1, { doubtMs: 30_000 });
   at.nowMs += 29_999;
   at.pulled(0, startMs + 1000);
-  expect(at.tell({ type: "tick" })).toEqual([]);
+  expect(at.handle({ type: "tick" })).toEqual([]);
   const marker = at.tickAfter(1);
   expect(types(marker), "not before the ledger is read up to here").toEqual(["marker"]);
   const again = at.returnMarker(marker);
@@ -62,102 +62,102 @@ test("without a receipt it goes out again when it is late and a later product's 
     { type: "doubt-settled", how: "again", heldMs: 30_000 },
     { type: "publish", delivery: { id: 2 }, firstAtMs: startMs, doubt: true },
   ]);
-  expect(deeds(at.settle("confirmed", again))).toEqual(["remember-certain", "ack 2"]);
+  expect(actions(at.settle("confirmed", again))).toEqual(["remember-certain", "ack 2"]);
 });
 
-test("a receipt of a product no later than it says nothing of the queue", () => {
+test("a receipt of a product no later than it says nothing about the queue", () => {
   const at = takenOver(1);
   at.pulled(0, startMs + 999);
   expect(at.tickAfter(60_000)).toEqual([]);
 });
 
-test("in a quiet hour it goes out again when the pull queue has been empty for three times doubtMs, seen again and again", () => {
+test("in a quiet hour it is published again when the pull queue was seen empty, check after check, for three times doubtMs", () => {
   const at = takenOver(1, { doubtMs: 30_000 });
-  at.tell({ type: "output-seen", isEmpty: true });
+  at.handle({ type: "output-seen", isEmpty: true });
   at.nowMs += 30_001;
-  at.tell({ type: "output-seen", isEmpty: true });
+  at.handle({ type: "output-seen", isEmpty: true });
   for (let looks = 0; looks < 17; looks++) {
     at.nowMs += 5000;
-    at.tell({ type: "output-seen", isEmpty: true });
+    at.handle({ type: "output-seen", isEmpty: true });
   }
-  expect(at.tell({ type: "tick" }), "what was between the first two looks, nobody knows").toEqual([]);
+  expect(at.handle({ type: "tick" }), "nothing is known about the time between the first two checks").toEqual([]);
   at.nowMs += 5000;
-  at.tell({ type: "output-seen", isEmpty: true });
-  expect(deeds(at.returnMarker(at.tell({ type: "tick" })))).toEqual(["publish 2"]);
+  at.handle({ type: "output-seen", isEmpty: true });
+  expect(actions(at.returnMarker(at.handle({ type: "tick" })))).toEqual(["publish 2"]);
 });
 
-test("a look that finds something in the pull queue is no part of a time that it was empty", () => {
+test("a check that finds messages in the pull queue interrupts the time it was empty", () => {
   const at = takenOver(1, { doubtMs: 30_000 });
   for (let looks = 0; looks < 60; looks++) {
-    at.tell({ type: "output-seen", isEmpty: looks % 10 !== 9 });
+    at.handle({ type: "output-seen", isEmpty: looks % 10 !== 9 });
     at.nowMs += 5000;
   }
-  expect(at.tell({ type: "tick" })).toEqual([]);
+  expect(at.handle({ type: "tick" })).toEqual([]);
 });
 
-test("with no receipts at all it goes out again after doubtMaxMs", () => {
+test("with no receipts at all it is published again after doubtMaxMs", () => {
   const at = takenOver(1, { doubtMaxMs: 1_200_000 });
   expect(at.tickAfter(1_199_999)).toEqual([]);
-  expect(deeds(at.returnMarker(at.tickAfter(1)))).toEqual(["publish 2"]);
+  expect(actions(at.returnMarker(at.tickAfter(1)))).toEqual(["publish 2"]);
 });
 
-test("a receipt that comes before the marker is back settles it", () => {
+test("a receipt that arrives before the marker comes back settles it", () => {
   const at = takenOver(1, { doubtMaxMs: 1_200_000 });
   const marker = at.tickAfter(1_200_000);
-  expect(deeds(at.pulled(1, startMs))).toEqual(["remember-served", "remember-certain", "ack 2"]);
+  expect(actions(at.pulled(1, startMs))).toEqual(["remember-served", "remember-certain", "ack 2"]);
   expect(at.returnMarker(marker)).toEqual([]);
 });
 
-test("a delivery that was not given out before is a twin: the original is unacked, and tells", () => {
+test("a delivery that is not a redelivery is a twin: the original is unacked, and decides", () => {
   const at = new CoreFixture();
-  at.tell({ type: "held" });
+  at.handle({ type: "held" });
   at.published(1);
-  expect(deeds(at.returnMarker(at.deliver(1, { source: "urp-2" })))).toEqual(["keep-twin 1"]);
+  expect(actions(at.returnMarker(at.deliver(1, { source: "urp-2" })))).toEqual(["keep-twin 1"]);
 });
 
-test("further redeliveries are held with the first, which the queue may have taken back unnoticed, and settled with it", () => {
+test("further redeliveries are held with the first, which the broker may have requeued unnoticed, and settled with it", () => {
   const at = takenOver(1);
-  expect(deeds(at.deliver(1, { redelivered: true, source: "urp-2" }))).toEqual([]);
-  expect(at.core.doubts).toBe(1);
-  expect(deeds(at.pulled(1, startMs))).toEqual(["remember-served", "remember-certain", "ack 2", "ack 3"]);
+  expect(actions(at.deliver(1, { redelivered: true, source: "urp-2" }))).toEqual([]);
+  expect(at.core.unconfirmed).toBe(1);
+  expect(actions(at.pulled(1, startMs))).toEqual(["remember-served", "remember-certain", "ack 2", "ack 3"]);
 });
 
-test("beyond doubtsMax the oldest goes out again", () => {
+test("beyond doubtsMax the oldest is published again", () => {
   const at = takenOver(3, { doubtsMax: 2 });
-  expect(at.core.doubts).toBe(3);
-  expect(deeds(at.returnMarker(at.tickAfter(50)))).toEqual(["publish 2"]);
-  expect(at.core.doubts).toBe(2);
+  expect(at.core.unconfirmed).toBe(3);
+  expect(actions(at.returnMarker(at.tickAfter(50)))).toEqual(["publish 2"]);
+  expect(at.core.unconfirmed).toBe(2);
 });
 
-test("where pullers send no receipts, the ledger is believed at once", () => {
+test("if pullers send no receipts, the ledger is trusted at once", () => {
   const at = takenOver(1, { receipts: false });
-  expect(at.core.doubts).toBe(0);
+  expect(at.core.unconfirmed).toBe(0);
   expect(at.pulled(1)).toEqual([]);
 });
 
-test("when the address leaves, what is held in doubt is given back; when the channel goes, it is forgotten", () => {
+test("when the address is lost, held deliveries are requeued; when the channel is lost, they are forgotten", () => {
   const at = takenOver(2);
-  expect(deeds(at.tell({ type: "gone" }))).toEqual(["cancel", "requeue 2", "requeue 3"]);
+  expect(actions(at.handle({ type: "gone" }))).toEqual(["cancel", "requeue 2", "requeue 3"]);
   const other = takenOver(2);
-  other.tell({ type: "deliveries-lost" });
-  expect(other.core.doubts).toBe(0);
+  other.handle({ type: "deliveries-lost" });
+  expect(other.core.unconfirmed).toBe(0);
 });
 
-test("what was refused, and is in our ledger all the same, is a doubt and not a retry", () => {
+test("a refused publish that our ledger shows anyway is unconfirmed, and not retried", () => {
   const at = CoreFixture.working();
   const publish = at.deliver(1);
   at.published(1, { ours: true });
   expect(types(at.settle("nacked", publish))).toEqual(["publish-failed", "doubt"]);
-  expect(deeds(at.pulled(1))).toEqual(["remember-served", "remember-certain", "ack 2"]);
+  expect(actions(at.pulled(1))).toEqual(["remember-served", "remember-certain", "ack 2"]);
 });
 
-test("the same, where the ledger shows it after the refusal", () => {
+test("the same if the ledger shows it after the refusal", () => {
   const at = CoreFixture.working();
   at.settle("nacked", at.deliver(1));
   expect(types(at.published(1, { ours: true }))).toEqual(["remember", "doubt"]);
 });
 
-test("without receipts what was refused is published again, whatever the ledger shows", () => {
+test("without receipts a refused publish is repeated, whatever the ledger shows", () => {
   const at = CoreFixture.working({ receipts: false });
   const publish = at.deliver(1);
   at.published(1, { ours: true });
@@ -165,32 +165,32 @@ test("without receipts what was refused is published again, whatever the ledger 
   expect(at.returnMarker(at.tickAfter(100))).toMatchObject([{ type: "publish", doubt: true }]);
 });
 
-test("one that goes out again and is refused is tried again, not doubted again", () => {
+test("a repeated publish that is refused is retried, not held again", () => {
   const at = takenOver(1, { doubtMaxMs: 1000, retry: { minMs: 100, maxMs: 100 } });
   const again = at.returnMarker(at.tickAfter(1000));
   expect(types(at.settle("nacked", again))).toEqual(["publish-failed"]);
-  expect(deeds(at.returnMarker(at.tickAfter(100)))).toEqual(["publish 2"]);
+  expect(actions(at.returnMarker(at.tickAfter(100)))).toEqual(["publish 2"]);
 });
 
-test("what is announced again is a twin where a puller has it, else held until one has, though we had the confirm", () => {
+test("a repeated announcement is a twin if a puller has it, and is otherwise held until one has, although our publish was confirmed", () => {
   const at = CoreFixture.working();
   at.settle("confirmed", at.deliver(1));
   at.settle("confirmed", at.deliver(2));
   at.pulled(1);
-  expect(deeds(at.deliver(1, { again: true }))).toEqual(["ack 4"]);
+  expect(actions(at.deliver(1, { again: true }))).toEqual(["ack 4"]);
   expect(types(at.deliver(2, { again: true }))).toEqual(["doubt"]);
-  expect(deeds(at.deliver(2, { again: true, source: "urp-2" })), "the other server's").toEqual([]);
-  expect(deeds(at.pulled(2))).toEqual(["remember-served", "ack 5", "ack 6"]);
+  expect(actions(at.deliver(2, { again: true, source: "urp-2" })), "the other server's").toEqual([]);
+  expect(actions(at.pulled(2))).toEqual(["remember-served", "ack 5", "ack 6"]);
 });
 
-test("what is announced again and nobody has pulled goes out again, late and marked; the unknown at once, and marked", () => {
+test("a repeated announcement nobody has pulled is published again, late and marked; an unknown one at once, and marked", () => {
   const at = CoreFixture.working({ doubtMs: 3000 });
   at.settle("confirmed", at.deliver(1));
   at.deliver(1, { again: true });
   at.nowMs += 3000;
   at.settle("confirmed", at.deliver(2));
   at.pulled(2);
-  const marker = at.tell({ type: "tick" });
+  const marker = at.handle({ type: "tick" });
   expect(at.returnMarker(marker)).toMatchObject([
     { how: "again" },
     { type: "publish", delivery: { id: 3 }, doubt: true },
@@ -198,38 +198,38 @@ test("what is announced again and nobody has pulled goes out again, late and mar
   expect(at.deliver(3, { again: true })).toMatchObject([{ type: "publish", doubt: true }]);
 });
 
-test("many that are announced again make none go out early, up to doubtsMax", () => {
+test("many repeated announcements make none go out early, up to doubtsMax", () => {
   const at = CoreFixture.working({ doubtsMax: 3 });
   for (const product of [1, 2, 3]) {
     at.settle("confirmed", at.deliver(product));
     at.deliver(product, { again: true });
   }
-  expect([at.core.doubts, at.tickAfter(100)]).toEqual([3, []]);
-  expect(deeds(at.tell({ type: "gone" }))).toEqual(["cancel", "requeue 3", "requeue 5", "requeue 7"]);
+  expect([at.core.unconfirmed, at.tickAfter(100)]).toEqual([3, []]);
+  expect(actions(at.handle({ type: "gone" }))).toEqual(["cancel", "requeue 3", "requeue 5", "requeue 7"]);
 });
 
-test("beyond doubtsMax the oldest that is announced again goes out, so that nobody fills the input with one product", () => {
+test("beyond doubtsMax the oldest repeated one is published, so that one product can't fill the input", () => {
   const at = CoreFixture.working({ doubtsMax: 3 });
   at.settle("confirmed", at.deliver(1));
   for (let count = 0; count < 4; count++) at.deliver(1, { again: true });
   const publish = at.returnMarker(at.tickAfter(100));
   expect(publish).toMatchObject([{ how: "again" }, { type: "publish", delivery: { id: 3 }, doubt: true }]);
-  expect(deeds(at.settle("confirmed", publish))).toEqual(["ack 3", "ack 4", "ack 5", "ack 6"]);
-  expect(at.core.doubts).toBe(0);
+  expect(actions(at.settle("confirmed", publish))).toEqual(["ack 3", "ack 4", "ack 5", "ack 6"]);
+  expect(at.core.unconfirmed).toBe(0);
 });
 
-test("where pullers send no receipts, what is announced again is a twin", () => {
+test("if pullers send no receipts, a repeated announcement is a twin", () => {
   const at = CoreFixture.working({ receipts: false });
   at.settle("confirmed", at.deliver(1));
-  expect(deeds(at.deliver(1, { again: true }))).toEqual(["ack 3"]);
+  expect(actions(at.deliver(1, { again: true }))).toEqual(["ack 3"]);
 });
 
-test("a receipt for what the ledger never showed makes it known, from its first arrival on", () => {
+test("a receipt for a product that the ledger never showed makes it known, from its first arrival on", () => {
   const at = new CoreFixture();
   expect(at.pulled(1, startMs - 5000)).toEqual([
     { type: "remember", key: keyOf(1), atMs: startMs - 5000, source: "", sizeBytes: 0, certain: true },
     { type: "remember-served", key: keyOf(1) },
   ]);
-  at.tell({ type: "held" });
-  expect(deeds(at.returnMarker(at.deliver(1, { redelivered: true })))).toEqual(["ack 1"]);
+  at.handle({ type: "held" });
+  expect(actions(at.returnMarker(at.deliver(1, { redelivered: true })))).toEqual(["ack 1"]);
 });

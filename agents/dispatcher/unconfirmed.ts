@@ -2,39 +2,41 @@ import type { Arrival } from "./claims.ts";
 import { roundingMs, type Step } from "./step.ts";
 
 /**
- * What an empty pull queue has given out may be in a puller's hands, which tries for a while before it gives a receipt or asks
- * for a twin: the queue must have been empty for so many times `doubtMs`.
+ * A delivery from a pull queue that is now empty may still be with a puller, which retries for a while before it sends a receipt
+ * or a request for a twin. So the queue must have been empty for this many times `doubtMs`.
  */
 const emptyFactor = 3;
 
-/** What is held for one product: further deliveries with the first. */
+/** The deliveries held for one product; the first one counts. */
 type Held = [Arrival, ...Arrival[]];
 
 /**
- * Deliveries held because their product may be lost. Redelivered ones, whose product's publish is known from the ledger alone: the
- * node that routed it may have died between two queues, so that in the ledger does not mean in the pull queue. And what is announced
- * again, because a broker may have thrown away what it had confirmed. A receipt proves that it was; that a product published
- * later has been pulled, while this one's receipt is still missing after `doubtMs`, is taken for proof that it was not (the pull
- * queue is first in first out); so is a pull queue that stays empty. Without any of these it goes out again after `doubtMaxMs`.
+ * Deliveries held because their product may be lost. Some are redelivered: their product's publish is known from the ledger only,
+ * and the node that routed it may have died between two queues, so a publish in the ledger need not be in the pull queue. Others
+ * are announced again, because a broker may have lost a confirmed publish.
+ *
+ * A receipt proves that the product was in the pull queue. Two things are taken as proof that it was not, because the pull queue
+ * is first in, first out: a later product was pulled while this one's receipt is still missing after `doubtMs`, or the pull queue
+ * stays empty. With neither, the product is published again after `doubtMaxMs`.
  */
 export class UnconfirmedDeliveries {
-  readonly #turn: Step;
-  /** By key; the oldest first. `atMs` of a key's first: since when it is held. */
+  readonly #step: Step;
+  /** By key, oldest first. A product is held since its first delivery's `atMs`. */
   readonly #redelivered = new Map<string, Held>();
-  /** Announced again: a broker that comes back has many of them, and they are no reason to send a redelivered one early. */
+  /** Announced again. After a broker restart there are many, and they are no reason to publish a redelivered one early. */
   readonly #announcedAgain = new Map<string, Held>();
   /** Deliveries held as redelivered ones. */
   #redeliveries = 0;
-  /** All that are held: whoever says again and again that it is announced again must not fill the input. */
+  /** All held deliveries: an announcer that keeps repeating itself must not fill the input. */
   #deliveries = 0;
   /** First arrival of the youngest product that was pulled. */
   #pulledAtMs = Number.NEGATIVE_INFINITY;
-  /** The pull queue was seen empty from, to. */
+  /** When the pull queue was first and last seen empty. */
   #emptyFromMs = Number.NEGATIVE_INFINITY;
   #emptyToMs = Number.NEGATIVE_INFINITY;
 
-  constructor(turn: Step) {
-    this.#turn = turn;
+  constructor(step: Step) {
+    this.#step = step;
   }
 
   get size(): number {
@@ -42,8 +44,8 @@ export class UnconfirmedDeliveries {
   }
 
   /**
-   * Further ones of the product are held with the first: a queue that suspected us for a moment may have given the same message out
-   * twice, and the first delivery of it counts no more.
+   * Further deliveries of the product are held with the first. A queue that briefly suspected our node may have delivered the
+   * same message twice, and its first delivery no longer counts.
    */
   hold(key: string, arrival: Arrival): void {
     const redelivered = this.#redelivered.get(key);
@@ -52,38 +54,38 @@ export class UnconfirmedDeliveries {
     else (arrival.delivery.marks.again ? this.#announcedAgain : this.#redelivered).set(key, [arrival]);
     if (redelivered || !(held || arrival.delivery.marks.again)) this.#redeliveries++;
     this.#deliveries++;
-    if (!held) this.#turn.push({ type: "doubt", key });
+    if (!held) this.#step.push({ type: "doubt", key });
   }
 
-  /** A receipt, of whatever product. */
-  sawPulled(atMs: number): void {
+  /** A receipt of any product. */
+  onPulled(atMs: number): void {
     this.#pulledAtMs = Math.max(this.#pulledAtMs, atMs);
   }
 
-  /** The pull queue now. Seen empty twice, it was so in between, unless that is long. */
-  sawOutput(isEmpty: boolean): void {
-    const { nowMs } = this.#turn;
+  /** Whether the pull queue is empty now. Seen empty twice, it was empty in between, unless the checks are far apart. */
+  onOutputSeen(isEmpty: boolean): void {
+    const { nowMs } = this.#step;
     if (!isEmpty) {
       this.#emptyToMs = Number.NEGATIVE_INFINITY;
       return;
     }
-    if (nowMs - this.#emptyToMs > this.#turn.options.doubtMs) this.#emptyFromMs = nowMs;
+    if (nowMs - this.#emptyToMs > this.#step.options.doubtMs) this.#emptyFromMs = nowMs;
     this.#emptyToMs = nowMs;
   }
 
-  /** The proof has come: all that was held for it. */
+  /** The proof has arrived. Returns everything held for the product. */
   settle(key: string): readonly Arrival[] {
-    return this.#take(key, "receipt") ?? [];
+    return this.#remove(key, "receipt") ?? [];
   }
 
-  /** It goes out again. */
-  giveUp(key: string): Held | undefined {
-    return this.#take(key, "again");
+  /** The product is published again. */
+  release(key: string): Held | undefined {
+    return this.#remove(key, "again");
   }
 
-  /** Key of one that was to go out again at `atMs`, or is too many. */
+  /** Key of a product to publish again at `atMs`, because its time is over or because too many are held. */
   due(atMs: number): string | undefined {
-    const { doubtsMax } = this.#turn.options;
+    const { doubtsMax } = this.#step.options;
     return (
       this.#dueOf(this.#redelivered, this.#redeliveries > doubtsMax, atMs) ??
       this.#dueOf(this.#announcedAgain, this.#deliveries > doubtsMax, atMs)
@@ -97,15 +99,15 @@ export class UnconfirmedDeliveries {
     this.#deliveries = 0;
   }
 
-  giveBack(): void {
+  requeueAll(): void {
     for (const held of [...this.#redelivered.values(), ...this.#announcedAgain.values()].flat()) {
-      this.#turn.push({ type: "requeue", delivery: held.delivery.id });
+      this.#step.push({ type: "requeue", delivery: held.delivery.id });
     }
     this.forgetDeliveries();
   }
 
   #dueOf(all: ReadonlyMap<string, Held>, tooMany: boolean, atMs: number): string | undefined {
-    const { doubtMs, doubtMaxMs } = this.#turn.options;
+    const { doubtMs, doubtMaxMs } = this.#step.options;
     for (const [key, [held]] of all) {
       if (tooMany || held.atMs + doubtMaxMs <= atMs) return key;
       // All that follow are younger.
@@ -116,7 +118,7 @@ export class UnconfirmedDeliveries {
     return undefined;
   }
 
-  #take(key: string, how: "receipt" | "again"): Held | undefined {
+  #remove(key: string, how: "receipt" | "again"): Held | undefined {
     const redelivered = this.#redelivered.get(key);
     const held = redelivered ?? this.#announcedAgain.get(key);
     if (!held) return undefined;
@@ -124,7 +126,7 @@ export class UnconfirmedDeliveries {
     this.#deliveries -= held.length;
     this.#redelivered.delete(key);
     this.#announcedAgain.delete(key);
-    this.#turn.push({ type: "doubt-settled", how, heldMs: this.#turn.nowMs - held[0].atMs });
+    this.#step.push({ type: "doubt-settled", how, heldMs: this.#step.nowMs - held[0].atMs });
     return held;
   }
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Ack, AckBatch } from "./ack-batch.ts";
 
-test("a settled run at the front goes out as one ack, what is behind a gap singly", () => {
+test("settled tags at the front are acked at once, those behind a gap singly", () => {
   const batch = new AckBatch();
   for (const tag of [1, 2, 3, 5, 6]) batch.ack(tag);
   expect(batch.flushAll()).toEqual([
@@ -16,7 +16,7 @@ test("a settled run at the front goes out as one ack, what is behind a gap singl
   expect(batch.flushAll()).toEqual([{ tag: 7, multiple: true }]);
 });
 
-test("a flush leaves what is behind a gap until the gap closes, then one ack does for all", () => {
+test("a flush leaves what is behind a gap until the gap closes, then one ack covers all", () => {
   const batch = new AckBatch();
   for (const tag of [1, 3, 4]) batch.ack(tag);
   expect([batch.flush(), batch.behindGap]).toEqual([[{ tag: 1, multiple: true }], 2]);
@@ -41,7 +41,7 @@ test("one delivery that is held back keeps no other from being acked, over many 
   expect(batch.flushAll()).toEqual([{ tag: tags + 1, multiple: true }]);
 });
 
-test("property: a broker that holds every tag to account sees each settled once, and only what was asked", () => {
+test("property: a broker that accounts for every tag sees each settled once, and only those acked", () => {
   const settlements = fc.array(
     fc.record({ ack: fc.boolean(), flush: fc.constantFrom("no", "front", "all"), order: fc.nat() }),
     {
@@ -56,7 +56,7 @@ test("property: a broker that holds every tag to account sees each settled once,
       const asked = new Set<number>();
       const flush = (acks: readonly Ack[]): void => {
         for (const { tag, multiple } of acks) {
-          // The broker closes the channel over a tag that it does not hold.
+          // The broker closes the channel for a tag that it does not hold.
           expect(unacked.has(tag)).toBe(true);
           for (const held of unacked) if (held === tag || (multiple && held < tag)) unacked.delete(held);
         }
@@ -75,14 +75,14 @@ test("property: a broker that holds every tag to account sees each settled once,
         if (step?.flush === "front") {
           flush(batch.flush());
           const gap = Math.min(...unacked, tags.length + 1);
-          for (const acked of asked) expect(acked < gap && unacked.has(acked), "kept though in front").toBe(false);
-          expect(asked.has(gap) && unacked.has(gap), "the front is what nobody asked to ack").toBe(false);
+          for (const acked of asked) expect(acked < gap && unacked.has(acked), "kept although in front").toBe(false);
+          expect(asked.has(gap) && unacked.has(gap), "the front is a tag without an ack").toBe(false);
         }
         if (step?.flush === "all") {
           flush(batch.flushAll());
           expect(batch.behindGap).toBe(0);
         }
-        for (const held of tags.slice(index + 1)) expect(unacked.has(held.tag), "settled unasked").toBe(true);
+        for (const held of tags.slice(index + 1)) expect(unacked.has(held.tag), "settled without an ack").toBe(true);
       }
       flush(batch.flushAll());
       expect(unacked.size).toBe(0);

@@ -1,33 +1,33 @@
-/** One basic.ack to send: a delivery tag, alone or with all before it. */
+/** One basic.ack to send: a delivery tag, alone or with all tags before it. */
 export interface Ack {
   readonly tag: number;
   readonly multiple: boolean;
 }
 
-/** What a tag's place in the ring says. */
+/** States of a tag in the ring. */
 const waits = 0;
 const toAck = 1;
 const settled = 2;
 
-/** Tags open at once for which no memory has to be taken anew; the ring grows beyond, up to a prefetch of 65,535 and more. */
+/** The ring needs no new memory for this many open tags; it grows beyond that, up to a prefetch of 65,535 and more. */
 const ringSizeAtFirst = 1024;
 
 /**
- * Which acks to send for one channel, whose delivery tags are 1, 2, 3, …. Settling is in any order; a flush answers one ack
- * with `multiple` for the settled run at the front, `flushAll` single ones behind a gap, too. The tag of a `multiple` ack is always one
- * that the broker still holds as unacked: it closes the channel over any other.
+ * Decides which acks to send on one channel, whose delivery tags are 1, 2, 3, …. Deliveries are settled in any order. A flush
+ * returns one `multiple` ack for the settled tags at the front; `flushAll` adds single acks for those behind a gap. The tag of a
+ * `multiple` ack is always one that the broker still holds as unacked: any other would make it close the channel.
  *
- * Tags are numbers in a ring, not members of a set: this runs for every message.
+ * Tags are numbers in a ring, not members of a set, because this runs for every message.
  */
 export class AckBatch {
   /** Lowest tag that the broker still waits for. */
   #lowest = 1;
-  /** Highest tag that was settled by anything. */
+  /** Highest settled tag. */
   #highest = 0;
-  /** Acks that no flush has answered yet. */
+  /** Acks that no flush has returned yet. */
   #waiting = 0;
   #lowestWaiting = Number.POSITIVE_INFINITY;
-  /** By tag modulo its size, a power of two; every place outside `#lowest` to `#highest` is `waits`. */
+  /** By tag modulo its size, a power of two. Every slot outside `#lowest` to `#highest` is `waits`. */
   #ring = new Uint8Array(ringSizeAtFirst);
 
   /** Marks a delivery as done. */
@@ -37,17 +37,17 @@ export class AckBatch {
     this.#waiting++;
   }
 
-  /** A delivery that was given back or dead-lettered by other means than an ack of this batch. */
+  /** A delivery was requeued or dead-lettered instead of acked by this batch. */
   settledOtherwise(tag: number): void {
     this.#mark(tag, settled);
   }
 
-  /** The lowest tag that no flush has answered an ack for: where the gap is. */
+  /** The lowest tag that no flush has returned an ack for: where the gap is. */
   get front(): number {
     return this.#lowest;
   }
 
-  /** Acks behind a gap, that only `flushAll` answers. */
+  /** Acks behind a gap, which only `flushAll` returns. */
   get behindGap(): number {
     return this.#waiting;
   }

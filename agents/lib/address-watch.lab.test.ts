@@ -4,12 +4,12 @@ import { pino } from "pino";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { type AddressWatch, watchAddress } from "./address-watch.ts";
 
-// Addresses come and go on lo, which needs root and iproute2. Not proved here: a cable that is pulled.
+// Addresses come and go on lo, which needs root and iproute2. Not proved here: a pulled cable.
 
 const log = pino({ level: "silent" });
 
 describe("a watched address", () => {
-  // From the blocks for documentation (RFC 5737, RFC 3849): nobody else has them.
+  // From the blocks for documentation (RFC 5737, RFC 3849), which no host has.
   const addresses = ["192.0.2.77/32", "2001:db8::77/128"];
   const change = (verb: "add" | "del", address: string) => execa("ip", ["address", verb, address, "dev", "lo"]);
   const remove = () => Promise.all(addresses.map((address) => change("del", address).catch(() => {})));
@@ -17,7 +17,7 @@ describe("a watched address", () => {
   beforeEach(remove);
   afterAll(remove);
 
-  /** How long after the address came or went it was told. */
+  /** How long after the address came or went it was reported. */
   async function seenAfterMs(watch: AddressWatch, event: "held" | "gone", address: string): Promise<number> {
     const told = once(watch, event);
     await change(event === "held" ? "add" : "del", address);
@@ -26,7 +26,7 @@ describe("a watched address", () => {
     return performance.now() - changedAtMs;
   }
 
-  test.each(addresses)("%s is told when it comes and when it goes", async (address) => {
+  test.each(addresses)("%s is reported when it comes and when it goes", async (address) => {
     const watch = watchAddress(address.split("/")[0] ?? "", log);
     try {
       for (const event of ["held", "gone", "held"] as const) {
@@ -38,7 +38,7 @@ describe("a watched address", () => {
     }
   });
 
-  test("is seen within half a second when the monitor has died, too", async () => {
+  test("is seen within half a second even if the monitor has died", async () => {
     const watch = watchAddress("192.0.2.77", log);
     try {
       process.kill(watch.monitorPid ?? 0, "SIGKILL");
@@ -53,7 +53,7 @@ describe("a watched address", () => {
     }
   });
 
-  test("is told no more once the watch was stopped, and its monitor is gone", async () => {
+  test("is no longer reported once the watch was stopped, and its monitor is gone", async () => {
     const watch = watchAddress("192.0.2.77", log);
     const pid = watch.monitorPid ?? 0;
     let told = 0;

@@ -21,15 +21,15 @@ function holding(...addresses: string[]): Interfaces {
 
 describe("an address is held", () => {
   test.each([
-    ["when it is on an interface", "10.203.0.50", "10.203.0.50", true],
-    ["not when another one begins with it", "10.203.0.5", "10.203.0.50", false],
-    ["not when it begins with another one", "10.203.0.50", "10.203.0.5", false],
+    ["on an interface", "10.203.0.50", "10.203.0.50", true],
+    ["not if another one begins with it", "10.203.0.5", "10.203.0.50", false],
+    ["not if it begins with another one", "10.203.0.50", "10.203.0.5", false],
     ["however its zeros are written", "fd00:0:0::0010", "fd00::10", true],
-    ["however its letters are written", "FD00::AB", "fd00::ab", true],
-    ["not when another IPv6 one begins with it", "fd00::1", "fd00::10", false],
-    ["as IPv4 when it is written as mapped to IPv6", "::ffff:10.203.0.50", "10.203.0.50", true],
-    ["as IPv4 when it is mapped in hexadecimal", "::FFFF:0acb:0032", "10.203.0.50", true],
-    ["on any interface when it has no zone", "fe80::1", "fe80::1", true],
+    ["in any case", "FD00::AB", "fd00::ab", true],
+    ["not if another IPv6 address begins with it", "fd00::1", "fd00::10", false],
+    ["as IPv4 if it is written as mapped to IPv6", "::ffff:10.203.0.50", "10.203.0.50", true],
+    ["as IPv4 if it is mapped in hexadecimal", "::FFFF:0acb:0032", "10.203.0.50", true],
+    ["on any interface if it has no zone", "fe80::1", "fe80::1", true],
     ["on the interface of its zone", "fe80::1%eth0", "fe80::1", true],
     ["on the interface of its zone's number", "fe80::1%7", "fe80::1", true],
     ["not on an interface of another zone", "fe80::1%eth1", "fe80::1", false],
@@ -43,7 +43,7 @@ describe("an address is held", () => {
   });
 });
 
-test("what this host holds is known at once", () => {
+test("an address that this host holds is reported at once", () => {
   const [held, foreign] = [watchAddress("127.0.0.1", log), watchAddress("192.0.2.1", log)];
   expect([held.held, foreign.held]).toEqual([true, false]);
   held.stop();

@@ -7,12 +7,12 @@ import type { Log } from "./log.ts";
 import { logEvents } from "./log-events.ts";
 
 /**
- * The kernel's event is seen at once. The list is also looked at this often: where `ip` is missing or its events stop, a change is
+ * The kernel's event arrives at once. The list is also checked this often: if `ip` is missing or its events stop, a change is
  * seen within half a second even on a busy host.
  */
 const pollMs = 250;
 const restartMs = 5000;
-/** Where this is there (util-linux), the monitor gets a SIGKILL from the kernel when we are gone, however we went. */
+/** With setpriv (util-linux), the kernel kills the monitor with SIGKILL when this process is gone, for whatever reason. */
 const setpriv = "/usr/bin/setpriv";
 
 interface AddressEvents {
@@ -21,8 +21,9 @@ interface AddressEvents {
 }
 
 /**
- * Does this host hold an address (a virtual IP)? `ip monitor address` says when something changed (netlink), the list of
- * addresses says what is true. An address on an interface without a cable counts as gone: nobody can reach it.
+ * Watches whether this host holds an address (a virtual IP). `ip monitor address` reports that something changed (netlink); the
+ * list of addresses then shows the state. An address on an interface without a carrier counts as gone, because it can't be
+ * reached.
  */
 export class AddressWatch extends EventEmitter<AddressEvents> {
   readonly #address: string;
@@ -49,12 +50,12 @@ export class AddressWatch extends EventEmitter<AddressEvents> {
   }
 
   start(): void {
-    this.#look();
-    this.#poll = setInterval(() => this.#look(), pollMs);
+    this.#check();
+    this.#poll = setInterval(() => this.#check(), pollMs);
     this.#startMonitor();
   }
 
-  /** Ends at once; nothing is emitted any more. */
+  /** Stops at once; nothing is emitted afterwards. */
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#poll);
@@ -62,14 +63,14 @@ export class AddressWatch extends EventEmitter<AddressEvents> {
     this.#monitor?.kill("SIGKILL");
   }
 
-  #look(): void {
+  #check(): void {
     if (this.#stopped) return;
     const held = holdsAddress(this.#address, networkInterfaces());
     if (held === this.#held) return;
     this.#held = held;
     this.#log.info(
       { event: held ? logEvents.addressHeld : logEvents.addressLeft, address: this.#address },
-      held ? "this host holds the virtual IP now" : "the virtual IP left this host",
+      held ? "this host now holds the virtual IP" : "this host no longer holds the virtual IP",
     );
     this.emit(held ? "held" : "gone");
   }
@@ -79,15 +80,12 @@ export class AddressWatch extends EventEmitter<AddressEvents> {
     const [command = "", ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", "--", ...argv] : argv;
     const monitor = spawn(command, args, { stdio: ["ignore", "pipe", "ignore"] });
     this.#monitor = monitor;
-    monitor.stdout.on("data", () => this.#look());
+    monitor.stdout.on("data", () => this.#check());
     monitor.on("error", (error) => this.#log.debug({ err: error }, `"ip monitor" can't be run`));
     monitor.on("close", (code, signal) => {
       this.#monitor = undefined;
       if (this.#stopped) return;
-      this.#log.warn(
-        { code, signal },
-        `"ip monitor" ended: addresses are polled every ${pollMs} ms until it runs again`,
-      );
+      this.#log.warn({ code, signal }, `"ip monitor" exited: polling addresses every ${pollMs} ms until it runs again`);
       this.#restart = setTimeout(() => this.#startMonitor(), restartMs);
     });
   }
@@ -100,8 +98,8 @@ export function watchAddress(address: string, log: Log): AddressWatch {
 }
 
 /**
- * Exact comparison of addresses, not of texts: 10.203.0.5 is not 10.203.0.50; fd00::1, FD00:0::1 and ::ffff:10.203.0.5 are what
- * they mean. With a zone (`fe80::1%eth0`) only on that interface, by name or number.
+ * Compares addresses, not texts: 10.203.0.5 is not 10.203.0.50, and fd00::1, FD00:0::1 and ::ffff:10.203.0.5 are read by their
+ * meaning. An address with a zone (`fe80::1%eth0`) matches only on that interface, given by name or number.
  */
 export function holdsAddress(address: string, interfaces: ReturnType<typeof networkInterfaces>): boolean {
   const [bare = "", zone] = address.split("%");
@@ -117,7 +115,7 @@ export function holdsAddress(address: string, interfaces: ReturnType<typeof netw
 
 const mappedPrefix = "::ffff:";
 
-/** One way to write each address; what is no address stays as it is, and equals no address. The zone is left out. */
+/** The canonical form of an address, without the zone. Any other text is returned unchanged, and equals no address. */
 export function canonicalAddress(text: string): string {
   const [bare = ""] = text.split("%");
   if (isIP(bare) !== 6) return bare;

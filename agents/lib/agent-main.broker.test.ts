@@ -10,7 +10,7 @@ import { listenForNotices } from "../../tests/rigs/notify-socket.ts";
 import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { healthSchema } from "./health.ts";
 
-// The dispatcher stands for every agent: what is tested here is the program around it.
+// The dispatcher stands for every agent: this tests the program around it.
 
 const program = join(import.meta.dirname, "../dispatcher/main.ts");
 let broker: LocalBroker;
@@ -75,7 +75,7 @@ test("an unknown key ends it with code 2, path and reason, before anything is to
   expect(output.text).not.toMatch(/ at .*\.ts/);
 });
 
-test("--check-config says good and ends with code 0", async () => {
+test("--check-config reports a good config and exits with code 0", async () => {
   const { ended, output } = await run({}, {}, "--check-config");
   expect((await ended)[0]).toBe(0);
   expect(output.text).toMatch(/agent\.json: good/);
@@ -89,11 +89,11 @@ test("a port in use ends it with code 1 and the remedy", async () => {
   const { ended, output } = await run({ metrics: { port } });
   expect((await ended)[0]).toBe(1);
   expect(output.text).toContain(`127.0.0.1:${port} is in use by another process`);
-  expect(output.text).toMatch(/remedy: end that process .* or set metrics\.port to another port/);
+  expect(output.text).toMatch(/remedy: stop that process .* or set metrics\.port to another port/);
   server.close();
 });
 
-test("a password file that is not there ends it with code 1 and the remedy", async () => {
+test("a missing password file ends it with code 1 and the remedy", async () => {
   const { ended, output } = await run({
     broker: { hosts: ["127.0.0.1:1"], user: "feeder", passwordFile: "none" },
   });
@@ -101,7 +101,7 @@ test("a password file that is not there ends it with code 1 and the remedy", asy
   expect(output.text).toMatch(/broker\.passwordFile: can't be read: ENOENT/);
 });
 
-test("an error that nothing catches is its last fatal line, and ends it with code 1", async () => {
+test("an uncaught error is its last fatal line, and ends it with code 1", async () => {
   const uncaught = `process.once("SIGUSR2", () => { throw new Error("nobody has thought of this"); })`;
   const preload = `--import data:text/javascript,${encodeURIComponent(uncaught)}`;
   const { agent, said, ended, output } = await run({}, { NODE_OPTIONS: preload });
@@ -111,7 +111,7 @@ test("an error that nothing catches is its last fatal line, and ends it with cod
   expect(output.text).toMatch(/"level":"fatal".*"message":"nobody has thought of this"/);
 });
 
-test("metrics are OpenMetrics, and health tells in words what it does", async () => {
+test("metrics are OpenMetrics, and health describes its state", async () => {
   const { said, ended, agent } = await run({});
   const port = portIn(await said('"event":"ready"'));
   const health = await fetch(`http://127.0.0.1:${port}/health`);
@@ -128,7 +128,7 @@ test("metrics are OpenMetrics, and health tells in words what it does", async ()
   expect((await ended)[0]).toBe(0);
 });
 
-test("without its broker it stays up, not ready, says so in health, and still ends on SIGTERM", async () => {
+test("without its broker it stays up, not ready, reports that in health, and still exits on SIGTERM", async () => {
   const config = { broker: { hosts: ["127.0.0.1:1"], user: "feeder", passwordFile: "password" } };
   const { said, ended, agent, output } = await run(config);
   const port = portIn(await said("can't connect to the broker"));
@@ -140,7 +140,7 @@ test("without its broker it stays up, not ready, says so in health, and still en
   expect(output.text).not.toContain('"event":"ready"');
 });
 
-test("a broker that does not answer any more can't hold it up: it ends at shutdownTimeoutMs with code 1", async () => {
+test("a broker that stops answering can't delay it: it exits after shutdownTimeoutMs with code 1", async () => {
   const { said, ended, agent, output } = await run({ shutdownTimeoutMs: 300 });
   await said('"event":"ready"');
   await broker.whileFrozen(async () => {
@@ -169,7 +169,7 @@ test("no password reaches the log", async () => {
   expect(output.text).not.toContain(broker.adminPassword);
 });
 
-test("systemd is told ready, status and stopping", async () => {
+test("systemd is notified of ready, status and stopping", async () => {
   const path = join(folder, "notify");
   const systemd = await listenForNotices(path);
   try {

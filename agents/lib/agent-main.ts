@@ -12,24 +12,24 @@ import { Metrics, serveMetrics } from "./metrics.ts";
 import { Pace } from "./pace.ts";
 import { SystemNotify } from "./system-notify.ts";
 
-/** What an agent gets to work with. */
+/** What an agent is started with. */
 export interface AgentContext<C> {
   readonly config: C;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly lifeCycle: LifeCycle;
-  /** Where the agent may keep files over restarts: systemd's StateDirectory, else `.state` beside the config. */
+  /** Where the agent may keep files across restarts: systemd's StateDirectory, else `.state` beside the config. */
   readonly stateDirectory: string;
 }
 
-/** What an agent answers with once it has begun. */
+/** A started agent. */
 export interface RunningAgent {
-  /** Stops taking work, settles what is in flight, closes. `deadline` aborts when `shutdownTimeoutMs` is over. */
+  /** Stops accepting work, settles what is in flight, closes. `deadline` aborts after `shutdownTimeoutMs`. */
   stop(deadline: AbortSignal): Promise<void>;
   status(): AgentHealth;
 }
 
-/** What running an agent takes of its config: not every one speaks to a broker as a client. */
+/** What every agent's config needs to run: not every agent is a client of a broker. */
 type RunConfig = Omit<CommonConfig, "broker">;
 
 /** One agent as a program. */
@@ -37,24 +37,22 @@ export interface AgentProgram<S extends z.ZodType<RunConfig>> {
   readonly name: string;
   readonly configSchema: S;
   start(context: AgentContext<z.infer<S>>): Promise<RunningAgent>;
-  /**
-   * For one that logs in to more than a broker: does that, and ends. @returns what it has found. @throws UserError where it isn't let in
-   */
+  /** For an agent that logs in to more than a broker: logs in and exits. @returns its findings. @throws UserError if the login is refused */
   logIn?(config: z.infer<S>): Promise<string>;
   /**
-   * For one that keeps a journal of products: what that tells, the oldest first. Reads only, without a lock, also while the agent writes; an
-   * unfinished end is left out. It may leave out what isn't selected. @throws UserError, or what the system says of a file
+   * For an agent with a journal of products: the journal's entries, oldest first. Reads without a lock, also while the agent writes; an
+   * unfinished end is skipped. May skip entries that are not selected. @throws UserError, or the system's error for a file
    */
   exportJournal?(config: z.infer<S>, stateDirectory: string, selection: Selection): AsyncIterable<ExportEntry>;
 }
 
 const statusIntervalMs = 2000;
-/** After the drain's own deadline: closing sockets and telling systemd may take this much more, then the process goes. */
+/** After the drain's deadline, closing sockets and notifying systemd may take this long; then the process exits. */
 const closeTimeoutMs = 2000;
 
 /**
- * Runs an agent: `--config FILE` in the foreground until a signal, `--check-config`, `--print-schema`, some `--log-in` or `--export`.
- * Resolves to the exit code: 0 drained and ended, 1 failed, 2 command line or config wrong.
+ * Runs an agent: `--config FILE` in the foreground until a signal, `--check-config`, `--print-schema`, and for some agents `--log-in` or
+ * `--export`. Resolves to the exit code: 0 for a complete drain, 1 for a failure, 2 for a wrong command line or config.
  */
 export async function runAgent<S extends z.ZodType<RunConfig>>(
   program: AgentProgram<S>,
@@ -67,7 +65,7 @@ export async function runAgent<S extends z.ZodType<RunConfig>>(
       return 0;
     }
     if (options.selection && program.exportJournal) {
-      // No secret is read, so nobody but the unit needs the folder that has them.
+      // No secret is read, so the folder of credentials, which only the unit has, need not exist.
       const environment = { CREDENTIALS_DIRECTORY: "", ...process.env };
       const config = await loadConfig(program.configSchema, options.config, environment);
       const stateDirectory = stateDirectoryOf(options.config);
@@ -87,18 +85,18 @@ export async function runAgent<S extends z.ZodType<RunConfig>>(
     }
     return await live(program, config, options.config);
   } catch (error) {
-    const told = error instanceof UserError ? error : explainSystemFault(program.name, error);
-    if (!told) throw error;
-    process.stderr.write(`${told.format()}\n`);
-    return told instanceof ConfigError ? 2 : 1;
+    const userError = error instanceof UserError ? error : explainSystemFault(program.name, error);
+    if (!userError) throw error;
+    process.stderr.write(`${userError.format()}\n`);
+    return userError instanceof ConfigError ? 2 : 1;
   }
 }
 
-/** A file that can't be read, a folder that can't be written: a matter of the host, not of the program. */
+/** A file that can't be read or a folder that can't be written is a fault of the host, not of the program. */
 function explainSystemFault(name: string, error: unknown): UserError | undefined {
   const { path, message } = error as NodeJS.ErrnoException;
   if (path === undefined) return undefined;
-  return new UserError(name, `can't start: ${message}`, `look at ${path}: owner, mode, room on its disk`, {
+  return new UserError(name, `can't start: ${message}`, `check the owner, mode and free space of ${path}`, {
     cause: error,
   });
 }
@@ -142,8 +140,8 @@ function parseOptions({ name, logIn, exportJournal }: Abilities, argv: readonly 
     const print = values["print-schema"];
     const selection = readSelection(values.since, values.key, issues);
     if (!print && !values.config) throw new Error("--config FILE is missing");
-    if (values.export && !exportJournal) throw new Error(`--export: the ${name} keeps no journal of products`);
-    if (!values.export && Object.keys(selection).length > 0) throw new Error("--since and --key go with --export");
+    if (values.export && !exportJournal) throw new Error(`--export: the ${name} has no journal of products`);
+    if (!values.export && Object.keys(selection).length > 0) throw new Error("--since and --key need --export");
     if (issues.length > 0) throw new ConfigError(name, issues, usage);
     return {
       config: values.config ?? "",
@@ -168,7 +166,7 @@ async function live<S extends z.ZodType<RunConfig>>(
   configFile: string,
 ): Promise<number> {
   const log = createLog(program.name, config.log);
-  const onUncaught = (err: Error): void => log.fatal({ err }, "failed by an error that nothing caught");
+  const onUncaught = (err: Error): void => log.fatal({ err }, "failed with an uncaught error");
   process.on("uncaughtExceptionMonitor", onUncaught);
   const notify = new SystemNotify(log);
   const lifeCycle = new LifeCycle(log, notify);
@@ -225,7 +223,7 @@ async function checkReadable(stateDirectory: string): Promise<void> {
   }
 }
 
-/** Made where it is missing; looked at once, so that an agent does not begin what it can't keep. */
+/** Creates the folder if it is missing and checks that it is writable, so that an agent does not start work that it can't save. */
 async function makeStateDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
@@ -234,13 +232,13 @@ async function makeStateDirectory(path: string): Promise<void> {
     throw new UserError(
       "state directory",
       `${path} can't be used: ${(error as Error).message}`,
-      "make it a folder of the user who runs the agent, or set STATE_DIRECTORY to one",
+      "make it a folder owned by the agent's user, or set STATE_DIRECTORY to such a folder",
       { cause: error },
     );
   }
 }
 
-/** True when the agent settled everything within its time. What it did not settle was not acked, and comes again. */
+/** True if the agent settled everything in time. Unsettled messages were not acked and are redelivered. */
 async function drain(agent: RunningAgent, timeoutMs: number, log: Log): Promise<boolean> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const late = new Promise<"late">((resolve) => {
@@ -251,14 +249,14 @@ async function drain(agent: RunningAgent, timeoutMs: number, log: Log): Promise<
     if (outcome === "late" || deadline.aborted) {
       log.error(
         { shutdownTimeoutMs: timeoutMs },
-        "not everything was settled in time; it was not acked and comes again",
+        "not everything was settled in time: unacked messages are redelivered",
       );
       return false;
     }
-    log.info("ended: everything settled");
+    log.info("stopped: everything settled");
     return true;
   } catch (error) {
-    log.error({ err: error }, "stopping failed; what was not acked comes again");
+    log.error({ err: error }, "stopping failed: unacked messages are redelivered");
     return false;
   }
 }

@@ -16,20 +16,20 @@ describe("a URL", () => {
     "http://[2001:db8::1]/",
     "http://[2001:0DB8:0:0::1]:9/",
     "http://[2001:db8::2]:8080/",
-  ])("%s is of an allowed host", (url) => {
+  ])("%s is on an allowed host", (url) => {
     expect(isAllowed(new URL(url), allowed)).toBe(true);
   });
 
   test.each([
-    ["a port that isn't", "http://urp-1:9103/"],
+    ["an unlisted port", "http://urp-1:9103/"],
     ["the port of another protocol", "https://urp-1/"],
-    ["a host behind a user", "http://urp-1@169.254.169.254/"],
-    ["a host behind a user and a password", "http://urp-1:80@169.254.169.254/"],
+    ["a host behind a user name", "http://urp-1@169.254.169.254/"],
+    ["a host behind a user name and a password", "http://urp-1:80@169.254.169.254/"],
     ["a host before a backslash", "http://169.254.169.254\\@urp-1/"],
-    ["a name that begins so", "http://urp-1.evil.example/"],
-    ["a name that ends so", "http://evil-urp-1/"],
-    ["a dot at the end, which makes it a name of DNS", "http://urp-1./"],
-    ["two dots at the end", "http://urp-1../"],
+    ["a name that begins like it", "http://urp-1.evil.example/"],
+    ["a name that ends like it", "http://evil-urp-1/"],
+    ["a final dot, which makes it a DNS name", "http://urp-1./"],
+    ["two final dots", "http://urp-1../"],
     ["a host in the path", "http://169.254.169.254/urp-1:80"],
     ["loopback by name", "http://localhost/"],
     ["loopback as a number", "http://2130706433/"],
@@ -40,7 +40,7 @@ describe("a URL", () => {
     expect(isAllowed(new URL(url), allowed)).toBe(false);
   });
 
-  test("is of no allowed host where there is none", () => {
+  test("is on no allowed host if there is none", () => {
     expect(isAllowed(new URL("http://urp-1/"), [])).toBe(false);
   });
 });
@@ -57,6 +57,6 @@ test.each([
   "[::1",
   "::1]:80",
   ":80",
-])("%j is no host", (text) => {
+])("%j is not a host", (text) => {
   expect(parseAllowedHost(text)).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** A server as URLs are compared with it. */
+/** A server, in the form that URLs are compared with. */
 interface AllowedHost {
   readonly hostname: string;
   /** Absent: any. */
@@ -9,7 +9,7 @@ interface AllowedHost {
 
 /**
  * Reads a name, an IPv4 or an IPv6 address, each with or without a port: `urp-1`, `urp-1:80`, `::1`, `[::1]:8080`.
- * @returns undefined where it is something else
+ * @returns undefined for anything else
  */
 export function parseAllowedHost(text: string): AllowedHost | undefined {
   const isBareAddress = /^[^[\]]*:[^[\]]*:[^[\]]*$/.test(text);
@@ -23,14 +23,14 @@ export function parseAllowedHost(text: string): AllowedHost | undefined {
   return { hostname, ...(port === undefined ? {} : { port: String(Number(port)) }) };
 }
 
-/** In a config: a host, or one port of it. */
+/** A config value: a host, or one port of a host. */
 export const allowedHost = z
   .string()
-  .refine((text) => parseAllowedHost(text) !== undefined, "a host or host:port is expected, e.g. urp-1:80");
+  .refine((text) => parseAllowedHost(text) !== undefined, "expected a host or host:port, e.g. urp-1:80");
 
 /**
- * Whether a URL, of http or https, is of one of the hosts. A name is the same in capitals. With
- * the dot of DNS at its end it is another one: hosts files, by which the stack's servers are found, don't know it.
+ * Whether a URL (http or https) is on one of the hosts. Names are compared without regard to case. A name with DNS's final dot is
+ * a different one, because hosts files, by which the stack's servers are found, don't have it.
  */
 export function isAllowed({ protocol, hostname, port }: URL, allowedHosts: readonly string[]): boolean {
   const own = { hostname, port: port || (protocol === "https:" ? "443" : "80") };

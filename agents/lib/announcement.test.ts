@@ -24,7 +24,7 @@ function roundTrip(format: WireFormat, announcement: Announcement): unknown {
   return codecs[format].parse(written.value);
 }
 
-// Any characters a file system takes, weighted towards those that could break a line, a URL or an escape.
+// Any characters that a file system accepts, weighted towards those that could break a line, a URL or an escape.
 const trouble = fc.constantFrom(
   " ",
   "#",
@@ -73,7 +73,7 @@ test("the key of the source's announcement is the md5 of the product name withou
   expect(productKey(`${sourceName}::20150120180955`)).toBe("a985c32cbdee8af2ab5d7b8f6022e781");
 });
 
-test("the URL that the source's exp message carries is read and written", () => {
+test("the URL of the source's exp message is read and written", () => {
   const url = "http://dd1.weather.gc.ca/radar/24_HR_ACCUM/GIF/XSS/201306061440_XSS_24_HR_ACCUM_MM.gif";
   const read = parse("exp", url);
   expect(url).toHaveLength(86);
@@ -84,7 +84,7 @@ test("the columns of the source's listing, aligned by runs of spaces, are read",
   expect(parse("v00", sourceBody.replaceAll(" ", "     "))).toEqual({ ok: true, value: sourceAnnouncement });
 });
 
-test("a v02 message of the documented form is read", () => {
+test("a documented v02 message is read", () => {
   const read = parse("v02", "20150813161959.854 http://dd.weather.gc.ca/ citypage/a%20b%23c.xml", {
     sum: "d,a985c32cbdee8af2ab5d7b8f6022e781",
     parts: "1,256,1,0,0",
@@ -101,7 +101,7 @@ test("a v02 message of the documented form is read", () => {
   });
 });
 
-test("a v03 message with keys that are not known here is read", () => {
+test("a v03 message with unknown keys is read", () => {
   const body = {
     pubTime: "20150813T161959.85",
     baseUrl: "http://dd.weather.gc.ca/",
@@ -119,19 +119,19 @@ test("a v03 message with keys that are not known here is read", () => {
 test.each([
   ["three fields", "a985c32cbdee8af2ab5d7b8f6022e781 1 http://urp-1/", /four fields/],
   ["a name with a raw space", `${sourceBody} tail`, /four fields/],
-  ["a key that is no md5", sourceBody.replace("a985", "zzzz"), /32 hex digits/],
+  ["a key that is not an md5", sourceBody.replace("a985", "zzzz"), /32 hex digits/],
   ["a negative size", sourceBody.replace("498081", "-1"), /size in bytes/],
-  ["a size beyond what can be counted", sourceBody.replace("498081", "9999999999999999"), /size in bytes/],
+  ["a size too large to count", sourceBody.replace("498081", "9999999999999999"), /size in bytes/],
   ["a base without its slash", sourceBody.replace(".ca/ ", ".ca "), /does not end in/],
   ["a base that is a script", sourceBody.replace("http://urp-1.cmc.ec.gc.ca/", "javascript:alert(1)/"), /protocol/],
   ["a path that climbs out", sourceBody.replace("db/20150120", "db/../../etc"), /"\.\." part/],
-  ["a path that climbs out escaped", sourceBody.replace("db/20150120", "db/%2e%2e"), /"\.\." part/],
+  ["an escaped path that climbs out", sourceBody.replace("db/20150120", "db/%2e%2e"), /"\.\." part/],
   ["a path with an escaped slash", sourceBody.replace("db/20150120", "db%2F20150120"), /escaped "\/"/],
   ["an absolute path", sourceBody.replace(" db/", " /db/"), /empty part/],
   ["a path with a NUL", sourceBody.replace("RADAR", "%00"), /NUL/],
-  ["a % that starts no escape", sourceBody.replace("RADAR", "100%"), /no UTF-8 escape/],
-  ["bytes that are no UTF-8", Buffer.from([0xff, 0xfe]), /not UTF-8/],
-  ["more than any announcement", "x".repeat(9000), /at most 8192/],
+  ["a % that begins no escape", sourceBody.replace("RADAR", "100%"), /not a UTF-8 escape/],
+  ["bytes that are not UTF-8", Buffer.from([0xff, 0xfe]), /not UTF-8/],
+  ["more than any announcement has", "x".repeat(9000), /at most 8192/],
 ])("v00 refuses %s with a reason", (_, body, reason) => {
   const read = parse("v00", body);
   expect(read).toEqual({ ok: false, reason: expect.stringMatching(reason) });
@@ -139,7 +139,7 @@ test.each([
 
 test("a file name too long for a header is refused when written", () => {
   const written = codecs.v00.format({ ...sourceAnnouncement, relPath: `db/${"é".repeat(128)}` });
-  expect(written).toEqual({ ok: false, reason: "header filename has 256 bytes, at most 255 fit" });
+  expect(written).toEqual({ ok: false, reason: "header filename has 256 bytes, but at most 255 fit" });
 });
 
 test("property: v00 reads what it wrote, whatever the name", () => {

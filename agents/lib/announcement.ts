@@ -2,28 +2,28 @@ import { createHash } from "node:crypto";
 import { controlCharacter } from "./foreign.ts";
 import { bad, good, type Result } from "./result.ts";
 
-/** One message saying that a product is ready at a URL. Which fields a wire format carries, its codec says. */
+/** A message that a product is ready at a URL. Each codec documents which fields its wire format carries. */
 export interface Announcement {
   /** Absolute URL that ends in `/`. */
   readonly baseUrl: string;
   /** Path below `baseUrl` as on disk: unescaped, no leading `/`, no empty, `.` or `..` parts. */
   readonly relPath: string;
   readonly sizeBytes?: number;
-  /** What v00 announces as "md5": of the product name from the radar servers, of the data elsewhere; it does not say which. */
+  /** The "md5" of v00: of the product name from the radar servers, of the data elsewhere. The format does not tell which. */
   readonly key?: string;
-  /** Checksum with its method stated (v02, v03); `value` is lower-case hex, free text for `cod`. */
+  /** Checksum with its method (v02, v03). `value` is lower-case hex, or free text for `cod`. */
   readonly sum?: { readonly method: "md5" | "md5-of-name" | "sha512" | "cod"; readonly value: string };
   readonly pubTimeMs?: number;
 }
 
-/** A message as AMQP carries it. Header values are at most 255 bytes: older peers write them as short strings. */
+/** A message as AMQP carries it. Header values are at most 255 bytes, because older peers write them as short strings. */
 export interface WireMessage {
   readonly body: Buffer;
   readonly headers: Readonly<Record<string, string>>;
   readonly contentType: string;
 }
 
-/** What arrived: any headers, any body. */
+/** A received message, with any headers and any body. */
 export interface ReceivedMessage {
   readonly body: Buffer;
   readonly headers?: Readonly<Record<string, unknown>>;
@@ -35,14 +35,14 @@ export interface Codec {
   parse(message: ReceivedMessage): Result<Announcement>;
 }
 
-/** Why `parse` refuses a post that is in order and announces no product: of what was removed, a link, a folder. */
-export const nothingToFetch = "there is nothing to fetch: it tells of something removed, a link, or a folder";
+/** Why `parse` refuses a valid post without a product: it is about a removed file, a link or a folder. */
+export const nothingToFetch = "nothing to fetch: it announces a removal, a link or a folder";
 
-/** An announcement is a line or a small object; anything longer is not one. */
+/** An announcement is one line or a small object; anything longer is not an announcement. */
 export const bodyBytesMax = 8192;
 export const headerBytesMax = 255;
 
-/** Protocols a product may be fetched by. */
+/** Protocols that a product may be fetched by. */
 const protocols: ReadonlySet<string> = new Set(["http:", "https:", "ftp:", "ftps:", "sftp:", "file:"]);
 
 /** Accepts only a path that can't leave the folder it is joined to. */
@@ -56,40 +56,40 @@ export function checkRelPath(relPath: string): Result<string> {
   return good(relPath);
 }
 
-/** The last one that was good: an announcer has one for all that it says, and to parse it takes longer than to compose the rest. */
+/** The last valid one. An announcer uses a single one, and parsing it takes longer than composing the rest. */
 let goodBaseUrl: string | undefined;
 
 export function checkBaseUrl(text: string): Result<string> {
   if (text === goodBaseUrl) return good(text);
-  if (/\s/.test(text) || controlCharacter.test(text)) return bad("base URL has white space");
+  if (/\s/.test(text) || controlCharacter.test(text)) return bad("base URL contains white space");
   if (!text.endsWith("/")) return bad(`base URL does not end in "/": ${text}`);
   if (!URL.canParse(text)) return bad(`base URL is not an absolute URL: ${text}`);
   const url = new URL(text);
-  if (!protocols.has(url.protocol)) return bad(`base URL has protocol ${url.protocol}`);
+  if (!protocols.has(url.protocol)) return bad(`base URL has unsupported protocol ${url.protocol}`);
   if (url.search !== "" || url.hash !== "") return bad(`base URL has a query or fragment: ${text}`);
   goodBaseUrl = text;
   return good(text);
 }
 
 /**
- * A path as a URL carries it. Names as the radar servers give them (`~ , : -` digits, letters) stay byte for byte; space,
- * `%`, `#`, `?`, control characters and everything outside ASCII are percent-encoded as UTF-8.
+ * A path as a URL has it. Characters of the radar servers' names (`~ , : -`, digits, letters) stay unchanged. Space, `%`, `#`,
+ * `?`, control characters and everything outside ASCII are percent-encoded as UTF-8.
  */
 export function escapePath(path: string): string {
   return encodeURI(path.toWellFormed()).replace(/[?#]/g, (character) => (character === "#" ? "%23" : "%3F"));
 }
 
-/** Reverses `escapePath`, and accepts what peers left unescaped, save a `%` that starts no escape. */
+/** Reverses `escapePath`. Accepts what peers left unescaped, except a `%` that does not begin an escape. */
 export function unescapePath(text: string): Result<string> {
   if (/%2f/i.test(text)) return bad(`path has an escaped "/": ${text}`);
   try {
     return good(decodeURIComponent(text));
   } catch {
-    return bad(`path has a "%" that is no UTF-8 escape: ${text}`);
+    return bad(`path has a "%" that is not a UTF-8 escape: ${text}`);
   }
 }
 
-/** The absolute URL from which the product is fetched. */
+/** The absolute URL that the product is fetched from. */
 export function announcementUrl(announcement: Announcement): string {
   return announcement.baseUrl + escapePath(announcement.relPath);
 }
@@ -99,8 +99,8 @@ export function fileNameOf(announcement: Announcement): string {
 }
 
 /**
- * The product's name: the file's first five colon fields, without the reception stamp. Both radar servers give one product
- * one name, while bytes, size and stamp differ. A file name with fewer fields is its own product name.
+ * The product's name: the file name's first five colon-separated fields, without the reception stamp. Both radar servers give one
+ * product one name, while bytes, size and stamp differ. A file name with fewer fields is its own product name.
  */
 export function productName(fileName: string): string {
   return fileName.split(":").slice(0, 5).join(":");
@@ -111,10 +111,10 @@ export function productKey(fileName: string): string {
   return createHash("md5").update(productName(fileName), "utf8").digest("hex");
 }
 
-/** Body as text, where it is UTF-8 of a sensible length; a newline at the end (from files sent as messages) is dropped. */
+/** The body as text, if it is UTF-8 of a plausible length. A newline at the end (from files sent as messages) is dropped. */
 export function bodyText(body: Buffer): Result<string> {
   if (body.length > bodyBytesMax)
-    return bad(`body has ${body.length} bytes, at most ${bodyBytesMax} are an announcement`);
+    return bad(`body has ${body.length} bytes, but an announcement has at most ${bodyBytesMax}`);
   try {
     return good(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body).replace(/\r?\n$/, ""));
   } catch {
@@ -125,7 +125,7 @@ export function bodyText(body: Buffer): Result<string> {
 export function checkHeaders(headers: Readonly<Record<string, string>>): Result<Readonly<Record<string, string>>> {
   for (const [name, value] of Object.entries(headers)) {
     const bytes = Buffer.byteLength(value);
-    if (bytes > headerBytesMax) return bad(`header ${name} has ${bytes} bytes, at most ${headerBytesMax} fit`);
+    if (bytes > headerBytesMax) return bad(`header ${name} has ${bytes} bytes, but at most ${headerBytesMax} fit`);
   }
   return good(headers);
 }

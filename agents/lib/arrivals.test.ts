@@ -3,7 +3,7 @@ import { isComplete, settleWaitMs, wantedPaths } from "./arrivals.ts";
 
 const rules = { accept: [], reject: ["^\\.", "\\.tmp$"], settleMs: 100, emptySettleMs: 2000 };
 
-test("names in work are left alone, at any depth; accept narrows what is announced, not where it is looked for", () => {
+test("unfinished files are ignored at any depth; accept limits what is announced, not what is scanned", () => {
   const all = wantedPaths(rules);
   expect(["a/b", "a/b.tmp", ".a/b", "a/.b", "a.tmp/b", "a/b.tmpx"].map(all.file)).toEqual([
     true,
@@ -19,7 +19,7 @@ test("names in work are left alone, at any depth; accept narrows what is announc
   expect(some.folder("20150120")).toBe(true);
 });
 
-test("a name just made is whole only as one more link to a file", () => {
+test("a name that was just created is complete only as another link to a file", () => {
   expect(isComplete("created", { links: 1 })).toBe(false);
   expect(isComplete("created", { links: 2 })).toBe(true);
   expect(isComplete("closed", { links: 1 })).toBe(true);

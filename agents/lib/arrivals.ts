@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { FileFacts } from "./scan.ts";
 import type { Arrival } from "./tree-watch.ts";
 
-/** A regular expression as a config gives it; Unicode-aware. */
+/** A regular expression in a config; Unicode-aware. */
 export const regularExpression = z.string().refine(isRegularExpression, "expected a regular expression");
 
 function isRegularExpression(text: string): boolean {
@@ -14,7 +14,7 @@ function isRegularExpression(text: string): boolean {
   }
 }
 
-/** Whether a path (relative to the root) is a product's, or a folder's that may hold some. */
+/** Whether a path relative to the root is a product, or a folder that may hold products. */
 export function wantedPaths(config: { readonly accept: readonly string[]; readonly reject: readonly string[] }): {
   readonly file: (path: string) => boolean;
   readonly folder: (path: string) => boolean;
@@ -27,16 +27,16 @@ export function wantedPaths(config: { readonly accept: readonly string[]; readon
 }
 
 /**
- * Whether a file that just came under its name is whole. A name that was created is being written still, and its closing
- * will be told, unless the name is one more link to a file that has another: then nobody will open and close it here.
+ * Whether a file that has just appeared under its name is complete. A created file is still being written, and an event will
+ * report when it is closed. The exception is another link to an existing file: nobody will open and close that one here.
  */
 export function isComplete(how: Arrival | "found", facts: Pick<FileFacts, "links">): boolean {
   return how !== "created" || facts.links > 1;
 }
 
 /**
- * How long to wait before a file found by looking may count as whole, in milliseconds; 0 for at once. Its closing may have
- * been before the watch, so only its rest can tell; a file of 0 bytes may have been opened just now, and waits longer.
+ * How long to wait, in milliseconds, before a file found by a scan counts as complete; 0 for not at all. It may have been closed
+ * before the watch began, so only its age can tell. A file of 0 bytes may have been opened just now and waits longer.
  */
 export function settleWaitMs(
   facts: Pick<FileFacts, "size" | "changedMs">,

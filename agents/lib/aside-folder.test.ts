@@ -15,7 +15,7 @@ beforeEach(async () => {
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** What is in it: each file's content with what is told of it. */
+/** What is in it: each file's content with its note. */
 function found(): { content: string; note: Record<string, unknown> }[] {
   const ids = readdirSync(aside.directory)
     .filter((name) => name.endsWith(".json"))
@@ -26,7 +26,7 @@ function found(): { content: string; note: Record<string, unknown> }[] {
   }));
 }
 
-test("a file that is moved there is told with its name, its reason and the time", async () => {
+test("a file moved there gets a note with its name, its reason and the time", async () => {
   writeFileSync(join(folder, "product"), "content");
   await aside.move(join(folder, "product"), { name: "product", reason: "its name is nothing", from: folder });
   expect(readdirSync(folder)).toEqual([".aside"]);
@@ -34,7 +34,7 @@ test("a file that is moved there is told with its name, its reason and the time"
   expect(found()).toEqual([{ content: "content", note }]);
 });
 
-test("files of one name, and names that are no text, are all kept", async () => {
+test("files of the same name, and names that are not valid UTF-8, are all kept", async () => {
   const odd = Buffer.from([0x66, 0xff, 0x0a]);
   const path = Buffer.concat([Buffer.from(`${folder}/`), odd]);
   writeFileSync(path, "odd");
@@ -44,7 +44,7 @@ test("files of one name, and names that are no text, are all kept", async () => 
   expect(found().map(({ content }) => content)).toEqual(["odd", "first", "second"]);
 });
 
-test("a file that can't be moved stays where it is, and nothing is told of it", async () => {
+test("a file that can't be moved stays where it is, without a note", async () => {
   await expect(aside.move(join(folder, "none"), { name: "none", reason: "r" })).rejects.toThrow("ENOENT");
   expect(readdirSync(aside.directory)).toEqual([]);
 });

@@ -3,17 +3,17 @@ import { join } from "node:path";
 import { syncFolder } from "./atomic-file.ts";
 import { UserError } from "./errors.ts";
 
-/** What is told beside a file that was put aside. */
+/** The note stored beside a file that was set aside. */
 export interface AsideNote {
-  /** As it was called, with replacement characters where that is no text. */
+  /** Its original name, with replacement characters if that is not valid UTF-8. */
   readonly name: string;
   readonly reason: string;
   readonly [detail: string]: unknown;
 }
 
 /**
- * Where files go that nobody can deal with, for a person to look at: `ID.file` is the file, `ID.json` says what it was called, where it
- * was, when it came here and why. Nothing is ever removed from it.
+ * A folder for files that can't be processed, for a person to inspect. `ID.file` is the file; `ID.json` has its name, its origin,
+ * when it was moved here and why. Nothing is ever removed from it.
  */
 export class AsideFolder {
   readonly directory: string;
@@ -24,15 +24,15 @@ export class AsideFolder {
   }
 
   /**
-   * Makes the folder. It has to be on the disk of `beside`, so that a file gets here in one step.
-   * @throws UserError where it can't be, or can't be written
+   * Creates the folder. It has to be on the same file system as `beside`, so that a file can be moved here in one step.
+   * @throws UserError if it can't be created or written
    */
   async prepare(beside: string): Promise<void> {
     const fault = (message: string, cause?: unknown) =>
       new UserError(
         "asideDirectory",
         message,
-        `make ${this.directory} a folder of this user on the disk of ${beside}`,
+        `make ${this.directory} a folder owned by this user, on the file system of ${beside}`,
         {
           cause,
         },
@@ -43,7 +43,7 @@ export class AsideFolder {
       await writeFile(probe, "");
       await unlink(probe);
     } catch (error) {
-      // A full disk is waited for, like later on.
+      // A full disk is waited for, as in operation.
       if ((error as NodeJS.ErrnoException).code === "ENOSPC") return;
       throw fault(`${this.directory} can't be used: ${(error as Error).message}`, error);
     }
@@ -51,20 +51,20 @@ export class AsideFolder {
     if (own.dev !== other.dev) throw fault(`${this.directory} is on another file system than ${beside}`);
   }
 
-  /** Moves a file here. Rejects with what the disk says; then it is where it was. */
+  /** Moves a file here. Rejects with the system's error; then the file is where it was. */
   async move(path: string | Buffer, note: AsideNote): Promise<void> {
     const id = this.#nextId();
-    const told = join(this.directory, `${id}.json`);
+    const notePath = join(this.directory, `${id}.json`);
     try {
-      await writeFile(told, this.#text(note), { flag: "wx" });
+      await writeFile(notePath, this.#text(note), { flag: "wx" });
       await rename(path, join(this.directory, `${id}.file`));
     } catch (error) {
-      await unlink(told).catch(() => {});
+      await unlink(notePath).catch(() => {});
       throw error;
     }
   }
 
-  /** Keeps what is no file yet; resolves when it is on disk. Rejects with what the disk says; then nothing is kept. */
+  /** Stores content that is not a file yet; resolves once it is on disk. Rejects with the system's error; then nothing is stored. */
   async keep(content: Uint8Array, note: AsideNote): Promise<void> {
     const id = this.#nextId();
     const paths = [join(this.directory, `${id}.json`), join(this.directory, `${id}.file`)] as const;
@@ -82,7 +82,7 @@ export class AsideFolder {
     return `${JSON.stringify({ ...note, at: new Date().toISOString() }, null, 2)}\n`;
   }
 
-  /** Sorts by time; one agent a folder, so that process and count make it the only one of its kind. */
+  /** Sorts by time. With one agent per folder, the process id and a counter make it unique. */
   #nextId(): string {
     this.#sequence += 1;
     return `${new Date().toISOString().replace(/[-:]/g, "")}-${process.pid}-${this.#sequence}`;

@@ -27,8 +27,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 describe.each([
   ["synced", writeAtomic],
   ["at once", async (...args: Parameters<typeof writeAtomicSync>) => writeAtomicSync(...args)],
-])("a file written whole, %s", (_, write) => {
-  it("takes the place of the one before, and leaves nothing beside it", async () => {
+])("a file written atomically, %s", (_, write) => {
+  it("replaces the previous one, and leaves nothing beside it", async () => {
     await write(file, "one");
     await write(file, "two", { mode: 0o640 });
     expect(readFileSync(file, "utf8")).toBe("two");
@@ -48,7 +48,7 @@ describe.each([
     expect(readdirSync(folder).sort()).toEqual(["foreign", "state"]);
   });
 
-  it("takes the place of a link, and doesn't write to where that leads", async () => {
+  it("replaces a link, and does not write to where that leads", async () => {
     const foreign = join(folder, "foreign");
     writeFileSync(foreign, "theirs");
     symlinkSync(foreign, file);
@@ -56,13 +56,13 @@ describe.each([
     expect([readFileSync(foreign, "utf8"), readFileSync(file, "utf8")]).toEqual(["theirs", "ours"]);
   });
 
-  it("leaves nothing where it can't have its name", async () => {
+  it("leaves nothing if it can't be renamed", async () => {
     mkdirSync(join(file, "full"), { recursive: true });
     await expect(write(file, "ours")).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
     expect(existsSync(`${file}.new`)).toBe(false);
   });
 
-  it("rejects with what the system says where there is no folder", async () => {
+  it("rejects with the system's error if there is no folder", async () => {
     await expect(write(join(folder, "none/state"), "ours")).rejects.toMatchObject({ code: "ENOENT" });
   });
 });

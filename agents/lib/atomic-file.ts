@@ -3,33 +3,33 @@ import { type FileHandle, open, rename, unlink, writeFile } from "node:fs/promis
 import { dirname } from "node:path";
 
 /*
- * Not by write-file-atomic: it opens a name that can be guessed and follows a link there, takes the owner and the mode of whatever is at the place,
- * writes to where a link at the place leads, passes over a write that the disk took only part of, and doesn't sync the folder.
+ * Not by write-file-atomic: it opens a guessable name and follows a link there, copies the owner and mode of whatever is at the
+ * destination, writes through a link there, does not detect short writes, and does not sync the folder.
  */
 
 export interface AtomicFile {
   /** Of a new file, before the umask. */
   readonly mode?: number;
   /**
-   * The name until it is whole, in the same folder; `FILE.new` unless given. That is for a file that one process writes at a time: what a kill left is
-   * written anew. Files that several write at once need a name for each.
+   * The name until the file is complete, in the same folder; default `FILE.new`. The default is for a file with one writer: what
+   * a kill left is overwritten. Concurrent writers need a name each.
    */
   readonly temporary?: string;
 }
 
 export interface SyncedFile extends AtomicFile {
-  /** What is on disk on return, whatever happens to the power; the file and its name unless given. */
+  /** What survives a power loss once this returns; default: the file and its name. */
   readonly synced?: "nothing" | "file" | "file and name";
 }
 
-/** All of a file, or its bytes as they come. */
+/** A whole file, or its bytes as they arrive. */
 export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
 
 /**
- * Writes a file under a temporary name and renames it: a reader sees the old content or the new one, whole. Where it fails, nothing of it stays. The
- * temporary file is always a new one: what is under its name, be it a link or a pipe of somebody else, is removed and not written to.
+ * Writes a file under a temporary name and renames it: a reader sees the complete old or the complete new content. If it fails, nothing remains. The
+ * temporary file is always a new one: whatever has its name, be it another user's link or pipe, is removed and not written to.
  *
- * @throws what the system says; that names the temporary file, or none
+ * @throws the system's error, which names the temporary file or none
  */
 export async function writeAtomic(
   file: string,
@@ -52,7 +52,7 @@ export async function writeAtomic(
   if (synced === "file and name") await syncFolder(dirname(file));
 }
 
-/** A new file for writing; what has its name, be it a link or a pipe, is removed. */
+/** Opens a new file for writing. Whatever has its name, be it a link or a pipe, is removed. */
 export async function openNew(path: string, mode: number): Promise<FileHandle> {
   try {
     return await open(path, "wx", mode);
@@ -63,7 +63,7 @@ export async function openNew(path: string, mode: number): Promise<FileHandle> {
   }
 }
 
-/** The same at once, with nothing synced: a killed process loses nothing, a loss of power may. */
+/** The same synchronously, without syncing: a kill loses nothing, a power loss may. */
 export function writeAtomicSync(
   file: string,
   content: string | Uint8Array,
@@ -97,7 +97,7 @@ function openNewNow(path: string, mode: number): number {
 
 const isThere = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "EEXIST";
 
-/** Resolves when every name that the folder has now is on disk. */
+/** Resolves once every name that is now in the folder is on disk. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   await handle.sync().finally(() => handle.close());

@@ -3,7 +3,7 @@ import { backoffMs, nextHostDelayMs } from "./backoff.ts";
 
 const backoff = { minMs: 100, maxMs: 5000 };
 
-test("pauses double up to the limit, and half of each is at random", () => {
+test("pauses double up to the limit, and half of each is random", () => {
   const longest = [1, 2, 3, 7, 100].map((attempt) => backoffMs(backoff, attempt, () => 1));
   expect(longest).toEqual([100, 200, 400, 5000, 5000]);
   expect(backoffMs(backoff, 3, () => 0)).toBe(200);

@@ -3,8 +3,8 @@ import { closeSync, openSync, readSync } from "node:fs";
 const chunkBytes = 64 * 1024;
 
 /**
- * The bytes of a file that a person names; also of a pipe.
- * @throws Error with what the system says, or that there are more than `bytesMax`: then the rest is not read
+ * The bytes of a file that a person names, which may be a pipe.
+ * @throws the system's error, or an Error if there are more than `bytesMax`: then the rest is not read
  */
 export function readAtMost(file: string, bytesMax: number): Buffer {
   const descriptor = openSync(file, "r");

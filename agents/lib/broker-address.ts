@@ -4,20 +4,20 @@ import { credentials, type Options, type SocketOptions } from "amqplib";
 import { type BrokerConfig, tlsScheme } from "./config.ts";
 import { UserError } from "./errors.ts";
 
-/** What amqplib is told of a connection. */
+/** The connection options that amqplib gets. */
 export interface ConnectionOptions {
   readonly address: Options.Connect;
   readonly socket: SocketOptions;
 }
 
 /**
- * Where amqplib connects to, and how. It reads the address and asks for credentials anew at every attempt, so everything is looked up
- * then: hosts are tried in turn, and a password or a CA that was changed on disk is taken up.
+ * Where and how amqplib connects. It reads the address and asks for credentials at every attempt, so everything is looked up
+ * then: hosts are tried in turn, and a password or CA that was changed on disk takes effect.
  *
- * Over TLS the broker's certificate must be good for the very name or address that `hosts` says.
+ * Over TLS the broker's certificate must be valid for the name or address in `hosts`.
  */
 export function connectionOptionsOf(config: BrokerConfig, name: string, currentHost: () => string): ConnectionOptions {
-  // amqplib copies its options once, with the reference to this list: it is filled at each attempt.
+  // amqplib copies its options once, but keeps the reference to this list, which is filled at each attempt.
   const ca: string[] = [];
   const current = () => splitHost(currentHost());
   return {
@@ -52,10 +52,10 @@ export function connectionOptionsOf(config: BrokerConfig, name: string, currentH
   };
 }
 
-/** The password alone, without the newline that editors add. */
+/** The password only, without the newline that editors add. */
 export function readPassword(file: string): string {
   const fault = (what: string) =>
-    new UserError("broker.passwordFile", what, "write the broker user's password, alone, into that file");
+    new UserError("broker.passwordFile", what, "write the broker user's password, and nothing else, into that file");
   let password: string;
   try {
     password = readFileSync(file, "utf8").replace(/\r?\n$/, "");
@@ -68,14 +68,14 @@ export function readPassword(file: string): string {
 
 function readCertificates(file: string): string {
   const fault = (what: string) =>
-    new UserError("broker.tls.caFile", what, "write the CA's certificate, in PEM, into that file");
+    new UserError("broker.tls.caFile", what, "write the CA's certificate into that file, in PEM");
   let text: string;
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
     throw fault(`can't be read: ${(error as Error).message}`);
   }
-  if (!text.includes("-----BEGIN CERTIFICATE-----")) throw fault(`${file} has no certificate in it`);
+  if (!text.includes("-----BEGIN CERTIFICATE-----")) throw fault(`${file} contains no certificate`);
   return text;
 }
 

@@ -2,24 +2,23 @@ import type { BrokerConfig } from "./config.ts";
 import { UserError } from "./errors.ts";
 
 /**
- * Why a connection to the broker failed, as the person who runs the agent needs it: what the broker or the network said
- * and, where it is a mistake in the config, which key to look at.
+ * Why a connection to the broker failed: the broker's or the network's message and, if the config is wrong, which key to check.
  */
 export function describeBrokerFault(error: Error, config: Pick<BrokerConfig, "user" | "vhost">): string {
   if (error instanceof UserError) return `${error.subject}: ${error.message}`;
-  // Node gathers the failures of several addresses of one name; its own message is empty then.
-  const said =
+  // If all addresses of a name fail, Node's error has an empty message and a list of errors.
+  const text =
     error instanceof AggregateError ? error.errors.map((each: Error) => each.message).join("; ") : error.message;
-  const meaning = unequalQueue(said) ?? meanings.find(([pattern]) => pattern.test(said))?.[1](config);
-  return meaning === undefined ? said : `${meaning} (${said})`;
+  const meaning = unequalQueue(text) ?? meanings.find(([pattern]) => pattern.test(text))?.[1](config);
+  return meaning === undefined ? text : `${meaning} (${text})`;
 }
 
-/** A queue can't be changed: it goes, or the config says what it is. */
-function unequalQueue(said: string): string | undefined {
-  const found = /PRECONDITION_FAILED - inequivalent arg '([^']+)' for queue '([^']+)'/.exec(said);
+/** A queue can't be changed: it has to be deleted, or the config corrected. */
+function unequalQueue(text: string): string | undefined {
+  const found = /PRECONDITION_FAILED - inequivalent arg '([^']+)' for queue '([^']+)'/.exec(text);
   if (!found) return undefined;
   const [, argument, queue] = found;
-  return `queue ${queue} is there already and has another ${argument}: correct the config, or stop this agent, let the queue run empty and delete it (rabbitmqctl delete_queue ${queue}); it is declared anew`;
+  return `queue ${queue} exists with a different ${argument}: correct the config, or stop this agent, let the queue run empty and delete it (rabbitmqctl delete_queue ${queue}); it is then declared again`;
 }
 
 type Meaning = readonly [RegExp, (config: Pick<BrokerConfig, "user" | "vhost">) => string];
@@ -27,12 +26,12 @@ type Meaning = readonly [RegExp, (config: Pick<BrokerConfig, "user" | "vhost">) 
 const meanings: readonly Meaning[] = [
   [
     /ACCESS_REFUSED.*(Login|authentication)/i,
-    ({ user }) => `the broker refuses user ${user}: look at broker.user and at the password in broker.passwordFile`,
+    ({ user }) => `the broker refuses user ${user}: check broker.user and the password in broker.passwordFile`,
   ],
-  // The broker's own words for this are lost in amqplib, which only says that it expected something else.
+  // amqplib loses the broker's message for this and only reports that it expected another method.
   [
     /Expected ConnectionOpenOk|NOT_ALLOWED/,
-    ({ user, vhost }) => `the broker has no vhost ${vhost}, or user ${user} may not enter it: look at broker.vhost`,
+    ({ user, vhost }) => `the broker has no vhost ${vhost}, or user ${user} may not access it: check broker.vhost`,
   ],
   [
     /ACCESS_REFUSED/,
@@ -40,20 +39,22 @@ const meanings: readonly Meaning[] = [
   ],
   [
     /PRECONDITION_FAILED - inequivalent arg/,
-    () => "what this agent declares is there already, and differs: correct the config, or delete what is there",
+    () =>
+      "something that this agent declares exists with other properties: correct the config, or delete the existing one",
   ],
   [
     /self-signed certificate|unable to (verify|get).*certificate|certificate signature failure/,
-    () => "the broker's certificate is of no CA in broker.tls.caFile",
+    () => "the broker's certificate is not signed by a CA in broker.tls.caFile",
   ],
   [/certificate has expired/, () => "the broker's certificate has expired: renew it"],
   [
     /does not match certificate's altnames/,
-    () => "the broker's certificate is not for this name or address: write into broker.hosts what it is for",
+    () =>
+      "the broker's certificate is not valid for this name or address: write one that it is valid for into broker.hosts",
   ],
   [
     /wrong version number|packet length too long/,
-    () => "what answers there does not speak TLS: look at the port in broker.hosts",
+    () => "the server does not speak TLS: check the port in broker.hosts",
   ],
-  [/exceeds maxFrameSize/, () => "what answers there does not speak AMQP: look at the port in broker.hosts"],
+  [/exceeds maxFrameSize/, () => "the server does not speak AMQP: check the port in broker.hosts"],
 ];

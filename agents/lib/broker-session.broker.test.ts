@@ -50,7 +50,7 @@ function open(topology: Topology, own: object = {}): BrokerSession {
   return session;
 }
 
-/** Everything that comes from a queue, and a promise for the n-th. */
+/** Everything delivered from a queue, and a promise for the n-th message. */
 function collect(session: BrokerSession, queue: string): { got: Message[]; reach(count: number): Promise<void> } {
   const got: Message[] = [];
   let check = (): void => {};
@@ -76,7 +76,7 @@ function collect(session: BrokerSession, queue: string): { got: Message[]; reach
   };
 }
 
-test("a publish is confirmed where a queue takes it, and returned where none does, with many in flight", async () => {
+test("a publish is confirmed if a queue accepts it, and returned if none does, with many in flight", async () => {
   const session = open(topologyFor("outcomes"));
   await session.ready();
   const bodies = Array.from({ length: 200 }, (_, index) => Buffer.from(String(index)));
@@ -87,21 +87,21 @@ test("a publish is confirmed where a queue takes it, and returned where none doe
   expect(session.inFlight).toBe(0);
 });
 
-test("a publish is nacked where the queue refuses it", async () => {
+test("a publish is nacked if the queue refuses it", async () => {
   const session = open(topologyFor("small", { arguments: { "x-max-length": 1, "x-overflow": "reject-publish" } }));
   await session.ready();
   expect(await session.publish("cmc", "small.a", Buffer.from("1"))).toBe("confirmed");
   expect(await session.publish("cmc", "small.a", Buffer.from("2"))).toBe("nacked");
 });
 
-test("what can never be sent is the caller's error, and breaks nothing", async () => {
+test("a message that can never be sent is the caller's error, and breaks nothing", async () => {
   const session = open(topologyFor("outcomes"));
   await session.ready();
   await expect(session.publish("cmc", "é".repeat(128), Buffer.from("x"))).rejects.toThrow(/256 bytes/);
   expect(await session.publish("cmc", "outcomes.a", Buffer.from("x"))).toBe("confirmed");
 });
 
-test("publishing to an exchange that does not exist is lost, and the session comes back", async () => {
+test("publishing to an exchange that does not exist is lost, and the session reconnects", async () => {
   const session = open(topologyFor("outcomes"));
   await session.ready();
   expect(await session.publish("none", "outcomes.a", Buffer.from("x"))).toBe("lost");
@@ -115,7 +115,7 @@ test("hosts are tried in turn until one answers", async () => {
   expect(session.description).toBe(`connected to 127.0.0.1:${broker.amqpPort}`);
 });
 
-test("a wrong password is told in words and tried again, until the file has the right one", async () => {
+test("a wrong password is reported and retried, until the file has the right one", async () => {
   const session = open(topologyFor("outcomes"), { passwordFile: join(folder, "wrong") });
   const [reason] = await once(session, "failed");
   expect(reason).toMatch(/ACCESS_REFUSED|403/);
@@ -124,7 +124,7 @@ test("a wrong password is told in words and tried again, until the file has the 
   await session.ready();
 });
 
-test("when the broker is killed, publishes are lost at once, and later all is as before: queues, subscriptions, publishing", async () => {
+test("when the broker is killed, publishes are lost at once, and later queues, subscriptions and publishing work as before", async () => {
   const session = open(topologyFor("reborn"));
   await session.ready();
   const { got, reach } = collect(session, "reborn");
@@ -137,11 +137,11 @@ test("when the broker is killed, publishes are lost at once, and later all is as
   await broker.start();
   await session.ready();
   expect(await session.publish("cmc", "reborn.a", Buffer.from("after"))).toBe("confirmed");
-  // Whether the ack of "before" reached the broker before its end decides if it comes twice.
+  // Whether the ack of "before" reached the broker before it died decides whether it comes twice.
   await expect.poll(() => got.at(-1)?.body.toString(), { timeout: 60_000 }).toBe("after");
 });
 
-test("a broker that falls silent with its sockets open is noticed by heartbeats, and found again when it speaks", async () => {
+test("a broker that stops answering with its sockets open is detected by heartbeats, and found again when it answers", async () => {
   const session = open(topologyFor("silent"), { heartbeatSeconds: 2, connectTimeoutMs: 3000 });
   await session.ready();
   await broker.whileFrozen(async () => {
@@ -155,7 +155,7 @@ test("a broker that falls silent with its sockets open is noticed by heartbeats,
   expect(await session.publish("cmc", "silent.a", Buffer.from("y"))).toBe("confirmed");
 });
 
-test("an ack that comes after its connection is gone does nothing: the message comes again", async () => {
+test("an ack after the loss of its connection does nothing: the message is redelivered", async () => {
   const session = open(topologyFor("stale"));
   await session.ready();
   const deliveries: Delivery[] = [];
@@ -177,12 +177,12 @@ test("an ack that comes after its connection is gone does nothing: the message c
   first.ack();
   expect([second.redelivered, second.signal.aborted]).toEqual([true, false]);
   second.ack();
-  // The tag of both is 1: had the first ack gone out, this session would have lost its channel by now.
+  // Both have tag 1: had the first ack been sent, this session would have lost its channel by now.
   expect(await session.publish("cmc", "stale.a", Buffer.from("y"))).toBe("confirmed");
   expect(session.state).toBe("ready");
 });
 
-/** The next delivery from a queue, each time it is asked for. */
+/** The next delivery from a queue on each call. */
 function receive(session: BrokerSession, queue: string, own: Partial<SubscriptionOptions> = {}) {
   const got: Delivery[] = [];
   let wake = (): void => {};
@@ -209,7 +209,7 @@ function receive(session: BrokerSession, queue: string, own: Partial<Subscriptio
 const send = (session: BrokerSession, key: string, text = "x"): Promise<PublishOutcome> =>
   new Promise((resolve) => session.send("cmc", key, Buffer.from(text), {}, resolve));
 
-test("a publish with a callback is told once and later, also without a connection; its id begins with the session's", async () => {
+test("a publish with a callback is reported once and later, also without a connection; its id begins with the session's", async () => {
   const session = open(topologyFor("calls"));
   expect(await send(session, "calls.a")).toBe("lost");
   await session.ready();
@@ -230,7 +230,7 @@ test("a publish with a callback is told once and later, also without a connectio
   delivery.ack();
 });
 
-test("a subscription on the publishing channel: cancelling leaves the channel, what is in hand can be settled, and another follows", async () => {
+test("a subscription on the publishing channel: cancelling leaves the channel open, unacked deliveries can be settled, and another subscription follows", async () => {
   const session = open(topologyFor("shared"));
   await session.ready();
   const first = receive(session, "shared", { sharesPublishingChannel: true });
@@ -256,7 +256,7 @@ test("a subscription on the publishing channel: cancelling leaves the channel, w
   expect([first.lost(), second.lost()]).toEqual([0, 1]);
 });
 
-test("a disconnect cuts the connection at once: publishes are lost, deliveries come again, and all is set up anew", async () => {
+test("a disconnect cuts the connection at once: publishes are lost, deliveries come again, and everything is set up again", async () => {
   const session = open(topologyFor("cut"));
   await session.ready();
   await send(session, "cut.a");
@@ -287,7 +287,7 @@ test("a disconnect does not wait for a broker that has stopped answering", async
   expect(await send(session, "stuck.a")).toBe("confirmed");
 });
 
-test("under an alarm the session says that the broker takes no messages; what was sent meanwhile is confirmed afterwards", async () => {
+test("during an alarm the session reports that the broker accepts no messages; publishes made meanwhile are confirmed afterwards", async () => {
   const session = open(topologyFor("alarm"));
   await session.ready();
   const limit = (text: string) => broker.evaluate(`vm_memory_monitor:set_vm_memory_high_watermark(${text})`);
@@ -296,11 +296,11 @@ test("under an alarm the session says that the broker takes no messages; what wa
   try {
     const first = send(session, "alarm.a");
     expect(await blocked).toEqual(["low on memory"]);
-    // It may still have taken the one at which it said so.
+    // It may still have accepted the one after which it reported the alarm.
     const second = send(session, "alarm.a");
     expect(session.state).toBe("blocked");
     expect(session.inFlight).toBeGreaterThan(0);
-    expect(session.description).toContain("takes no messages");
+    expect(session.description).toContain("accepts no messages");
     const unblocked = once(session, "unblocked");
     await limit('{absolute, "512MB"}');
     await unblocked;
@@ -310,7 +310,7 @@ test("under an alarm the session says that the broker takes no messages; what wa
   }
 });
 
-test("what is written in one turn goes to the broker in one piece", async () => {
+test("what is written in one turn is sent to the broker in one piece", async () => {
   const connection = await connect(broker.url);
   const socket = socketOf(connection);
   if (!socket) throw new Error("this amqplib keeps its socket elsewhere: disconnecting and joined writes need it");
@@ -343,7 +343,7 @@ test("a dead letter keeps body, key and headers, and gets the reason", async () 
   });
 });
 
-test("a message whose handler throws is tried three times; then it is a dead letter, and the next one is handled", async () => {
+test("a message whose handler throws is tried three times; then it is dead-lettered, and the next one is handled", async () => {
   const session = open(topologyFor("faulty"));
   await session.ready();
   const dead = collect(session, "cmc.urp.dead");
@@ -366,7 +366,7 @@ test("a message whose handler throws is tried three times; then it is a dead let
   expect(Buffer.byteLength(String(reason))).toBeLessThanOrEqual(1024);
 });
 
-test("a message whose handler throws while the consumer is cancelled goes back to its queue", async () => {
+test("a message whose handler throws while the consumer is cancelled is requeued", async () => {
   const session = open(topologyFor("cancelled"));
   await session.ready();
   const begun = Promise.withResolvers<void>();
@@ -387,7 +387,7 @@ test("a message whose handler throws while the consumer is cancelled goes back t
   expect(got[0]).toMatchObject({ body: Buffer.from("x"), redelivered: true });
 });
 
-test("cancel waits for what is being handled, and takes nothing after it", async () => {
+test("cancel waits for what is being handled, and accepts nothing after it", async () => {
   const session = open(topologyFor("ending"));
   await session.ready();
   const begun = Promise.withResolvers<void>();
@@ -412,7 +412,7 @@ test("cancel waits for what is being handled, and takes nothing after it", async
   expect(got[0]?.body.toString()).toBe("2");
 });
 
-test("an alarm of which the broker tells while a connection is set up is known when it is", async () => {
+test("an alarm that the broker reports during connection set-up is known afterwards", async () => {
   const limit = (text: string) => broker.evaluate(`vm_memory_monitor:set_vm_memory_high_watermark(${text})`);
   await limit("0.0001");
   const session = open(topologyFor("alarm-early"));
@@ -422,7 +422,7 @@ test("an alarm of which the broker tells while a connection is set up is known w
     onDelivery: (delivery) => delivery.ack(),
     onLost: () => {},
   });
-  // The last step of the set-up, with what makes the broker say it: a publish.
+  // The last step of the set-up, with a publish, which makes the broker report the alarm.
   const openIt = subscription.open.bind(subscription);
   subscription.open = async (...args) => {
     await openIt(...args);
@@ -433,7 +433,7 @@ test("an alarm of which the broker tells while a connection is set up is known w
   try {
     await session.ready();
     expect(session.state).toBe("blocked");
-    expect(session.description).toContain("takes no messages: low on memory");
+    expect(session.description).toContain("accepts no messages: low on memory");
     const unblocked = once(session, "unblocked");
     await limit('{absolute, "512MB"}');
     await unblocked;

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { type Channel, type ChannelModel, connect, type RecoveringChannelModel } from "amqplib";
 import { nextHostDelayMs } from "./backoff.ts";
 import { connectionOptionsOf, readPassword } from "./broker-address.ts";
@@ -20,7 +20,7 @@ import { acceptUndecodableHeaders } from "./undecodable-headers.ts";
 export interface BrokerSessionOptions {
   readonly config: BrokerConfig;
   readonly log: Log;
-  /** Shown by the broker as the connection's name and in messages as `app_id`. */
+  /** Shown by the broker as the connection's name, and sent in messages as `app_id`. */
   readonly name: string;
   readonly topology: Topology;
 }
@@ -30,31 +30,31 @@ export type BrokerSessionState = "connecting" | "ready" | "blocked" | "closed";
 interface SessionEvents {
   ready: [];
   lost: [reason: string];
-  /** The broker takes no publishes: a memory or disk alarm. What is in flight waits. */
+  /** The broker accepts no publishes because of a memory or disk alarm. Publishes in flight wait. */
   blocked: [reason: string];
   unblocked: [];
-  /** One attempt to connect failed; the next follows by itself. */
+  /** One attempt to connect failed; the next follows automatically. */
   failed: [reason: string];
   closed: [];
 }
 
-/** A connection that lasted this long was a good one: the next pause begins small again. */
+/** A connection that lasted this long was healthy: the next pause is short again. */
 const steadyMs = 10_000;
 /** The same failure is logged again after this time, not at every attempt. */
 const repeatLogMs = 60_000;
 const closeTimeoutMs = 1000;
-/** A broker that answers the handshake but not a declaration (a cluster in trouble) is left for the next host. */
+/** If a broker answers the handshake but not a declaration (a cluster in trouble), the next host is tried after this time. */
 const setUpTimeoutMs = 15_000;
 
 /**
- * One AMQP connection that comes back by itself, for ever: hosts in turn (the first is tried first after every loss), pauses
- * that grow with jitter, topology and subscriptions set up again on each connect. Any channel error drops the whole
+ * One AMQP connection that reconnects by itself, without end. Hosts are tried in turn (starting with the first after every loss),
+ * with growing pauses and jitter; topology and subscriptions are set up again on each connect. Any channel error drops the whole
  * connection: one way to recover, used often, instead of two.
  */
 export class BrokerSession extends EventEmitter<SessionEvents> {
   readonly #options: BrokerSessionOptions;
   readonly #subscriptions = new Set<Subscription>();
-  /** Cancelled, and perhaps not settled to the last. */
+  /** Cancelled subscriptions that may still have unsettled deliveries. */
   readonly #ending = new Set<Subscription>();
   readonly #publisher: Publisher;
   #recovering: RecoveringChannelModel | undefined;
@@ -69,12 +69,12 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   #goesElsewhere = false;
   #shortLives = 0;
   #connectedAtMs = 0;
-  /** By message: what was told last, and when. */
-  readonly #told = new Map<string, { readonly reason: string; readonly atMs: number }>();
+  /** By message: the last logged reason, and when. */
+  readonly #logged = new Map<string, { readonly reason: string; readonly atMs: number }>();
 
   constructor(options: BrokerSessionOptions) {
     super();
-    // Each of the messages in flight may wait for the next connect at the same time: many listeners are no leak.
+    // Each message in flight may wait for the next connect at the same time: many listeners are no leak.
     this.setMaxListeners(0);
     this.#options = options;
     this.#publisher = new Publisher(options.name);
@@ -94,19 +94,19 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     return this.#publisher.inFlight;
   }
 
-  /** Begins the `messageId` of all that this session publishes, `<publisherId>-<n>`; random, another one in each process. */
+  /** Prefix of the `messageId` of everything this session publishes, `<publisherId>-<n>`; random for each process. */
   get publisherId(): string {
     return this.#publisher.publisherId;
   }
 
-  /** In words, for status lines. */
+  /** The connection's state as a text, for status lines. */
   get description(): string {
     if (this.#state === "ready") return `connected to ${this.#host}`;
-    if (this.#state === "blocked") return `broker ${this.#host} takes no messages: ${this.#reason}`;
+    if (this.#state === "blocked") return `broker ${this.#host} accepts no messages: ${this.#reason}`;
     return this.#state === "closed" ? "connection closed" : `no connection to ${this.#host}: ${this.#reason}`;
   }
 
-  /** For `openBrokerSession`: begins to connect, and returns. */
+  /** For `openBrokerSession`: starts to connect, and returns. */
   async start(): Promise<void> {
     const { config, name } = this.#options;
     const { address, socket } = connectionOptionsOf(config, name, () => this.#host);
@@ -122,11 +122,11 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     recovering.on("connect", () => this.#onConnect());
     recovering.on("disconnect", (error) => this.#onLost(error.message));
     recovering.on("connect-failed", (error) => this.#onFailed(error));
-    // Errors of the connection are told by "disconnect" with their reason; without a listener Node would end the process.
+    // "disconnect" reports the reason of connection errors. Without a listener here Node would end the process.
     recovering.on("error", (error: Error) => this.#options.log.debug({ err: error }, "connection error"));
   }
 
-  /** Resolves at once while connected, else at the next connect. Rejects when `signal` aborts or the session is closed. */
+  /** Resolves at once while connected, otherwise at the next connect. Rejects when `signal` aborts or the session is closed. */
   async ready(signal?: AbortSignal): Promise<void> {
     while (this.#state === "connecting") {
       signal?.throwIfAborted();
@@ -143,18 +143,18 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   }
 
   /**
-   * Publishes one persistent message, `mandatory` unless said otherwise, and answers what became of it:
-   * `confirmed`: the broker has it in every queue it is bound to; `returned`: no queue takes it; `nacked`: the broker could
-   * not; `lost`: the connection went first, nobody knows. Without a connection `lost` at once. Rejects only for what can
-   * never be sent (a routing key over 255 bytes). Don't await each: have many in flight, see `writable`.
+   * Publishes one persistent message, `mandatory` unless set otherwise, and resolves to its outcome. `confirmed`: the broker has
+   * it in every queue that it is routed to. `returned`: no queue accepts it. `nacked`: the broker failed. `lost`: the connection
+   * was lost first and the result is unknown; without a connection, `lost` at once. Rejects only for a message that can never be
+   * sent (a routing key over 255 bytes). Don't await each publish: keep many in flight, see `writable`.
    */
   publish(exchange: string, routingKey: string, body: Buffer, options?: PublishOptions): Promise<PublishOutcome> {
     return this.#publisher.publish(exchange, routingKey, body, options);
   }
 
   /**
-   * As `publish`, without a promise for each: `onOutcome` is called once, never before this returns. Throws for what can never be
-   * sent.
+   * Like `publish`, without a promise per message: `onOutcome` is called once, never before this returns. Throws for a message
+   * that can never be sent.
    */
   send(
     exchange: string,
@@ -166,17 +166,17 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     this.#publisher.send(exchange, routingKey, body, options, onOutcome);
   }
 
-  /** Another publish fits the window in flight and the socket. */
+  /** The limit of publishes in flight and the socket allow another publish. */
   get isWritable(): boolean {
     return this.#publisher.isWritable;
   }
 
-  /** Resolves when another publish fits the window in flight and the socket. */
+  /** Resolves when `isWritable`. */
   writable(): Promise<void> {
     return this.#publisher.writable();
   }
 
-  /** Subscribes now, or at the next connect, and again after each. */
+  /** Subscribes now or at the next connect, and again after each. */
   subscribe(options: SubscriptionOptions): Subscription {
     const subscription = new Subscription(options, (reason) => this.#drop(reason));
     this.#subscriptions.add(subscription);
@@ -184,7 +184,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     return subscription;
   }
 
-  /** Cancels, resolves when the broker sends no more; what is in hand can still be settled. */
+  /** Cancels; resolves once the broker delivers nothing more. Unacked deliveries can still be settled. */
   async unsubscribe(subscription: Subscription): Promise<void> {
     this.#subscriptions.delete(subscription);
     for (const earlier of this.#ending) if (earlier.inFlight === 0) this.#ending.delete(earlier);
@@ -193,8 +193,8 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   }
 
   /**
-   * A channel of its own, for what may fail without harm: whatever the broker closes it over, the connection stays. Rejects without a
-   * connection, with what `use` rejects with, and where the channel goes meanwhile.
+   * Uses a separate channel for what may fail without harm: if the broker closes it, the connection stays. Rejects without a
+   * connection, with the errors of `use`, and if the channel is lost meanwhile.
    */
   async withChannel<T>(use: (channel: Channel, defaults: QueueDefaults) => Promise<T>): Promise<T> {
     const model = this.#model;
@@ -203,9 +203,9 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   }
 
   /**
-   * Drops the connection this instant, and connects anew as after any loss: the socket is cut, not closed with a word that a peer might
-   * never answer, and what was not sent yet never is. Publishes in flight become `lost`, deliveries in hand come again; that is told
-   * after this returns. Without a connection it does nothing. `elsewhere`: the next host of the list is tried first.
+   * Drops the connection at once and reconnects as after any loss. The socket is cut, without a close handshake that a peer might
+   * never answer, and unsent data is dropped. Publishes in flight become `lost` and unacked deliveries are redelivered; this is
+   * reported after the call returns. Does nothing without a connection. `elsewhere`: the next host of the list is tried first.
    */
   disconnect(reason: string, { elsewhere = false } = {}): void {
     const model = this.#model;
@@ -217,11 +217,11 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     else this.#drop(reason, model);
   }
 
-  /** Sends waiting acks, closes. Publishes in flight become `lost`. */
+  /** Sends waiting acks and closes. Publishes in flight become `lost`. */
   async close(): Promise<void> {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    // Channels first: the connection's own close would overtake acks that are still in its buffers.
+    // Channels first: the connection's close would overtake acks that are still in their buffers.
     const channels = [...this.#subscriptions, ...this.#ending].map((subscription) => subscription.close());
     const publishing = this.#publishing?.channel.close().catch(() => {});
     await Promise.race([Promise.all([...channels, publishing]), sleep(closeTimeoutMs, undefined, { ref: false })]);
@@ -247,7 +247,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     model.on("unblocked", () => this.#onUnblocked());
     this.#model = model;
     acceptUndecodableHeaders(model, ({ message }) =>
-      this.#warnSeldom(message, "headers of a message can't be decoded: it is taken without them"),
+      this.#warnOccasionally(message, "headers of a message can't be decoded: accepted without them"),
     );
     const socket = socketOf(model);
     if (socket) {
@@ -264,8 +264,8 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     this.#publishing = publishing;
     this.#publisher.attach(channel);
     for (const subscription of this.#subscriptions) await subscription.open(model, publishing);
-    // amqplib begins to watch the connection only after this function: one that closed before would never be noticed.
-    await turn();
+    // amqplib starts to watch the connection only after this function: an earlier close would never be noticed.
+    await nextTurn();
     if (closed) throw new Error("connection closed while it was set up");
   }
 
@@ -278,7 +278,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     this.#connectedAtMs = performance.now();
     if (this.#state === "connecting") this.#state = this.#isBlocked ? "blocked" : "ready";
     this.#options.log.info({ event: logEvents.brokerConnected, host: this.#host }, "connected to the broker");
-    // Those that were asked for while the others were being set up.
+    // Those requested while the others were being set up.
     const model = this.#model;
     for (const subscription of this.#subscriptions) {
       if (model && !subscription.isOpenOn(model)) this.#open(subscription, model);
@@ -302,7 +302,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     if (this.#state === "closed") return;
     this.#publisher.detach();
     this.#reason = describeBrokerFault(error, this.#options.config);
-    this.#warnSeldom(this.#reason, "can't connect to the broker; trying again");
+    this.#warnOccasionally(this.#reason, "can't connect to the broker; trying again");
     this.#hostIndex++;
     this.emit("failed", this.#reason);
   }
@@ -311,14 +311,14 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     this.#reason = reason;
     this.#isBlocked = true;
     if (this.#state === "ready") this.#state = "blocked";
-    this.#options.log.error({ reason }, "the broker takes no messages (alarm): publishing waits");
+    this.#options.log.error({ reason }, "the broker accepts no messages (alarm): publishing waits");
     this.emit("blocked", reason);
   }
 
   #onUnblocked(): void {
     this.#isBlocked = false;
     if (this.#state === "blocked") this.#state = "ready";
-    this.#options.log.info("the broker takes messages again");
+    this.#options.log.info("the broker accepts messages again");
     this.emit("unblocked");
   }
 
@@ -327,22 +327,22 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
     subscription.open(model, this.#publishing).catch((error: Error) => this.#drop(error.message, model));
   }
 
-  /** A channel failed: closes its connection, so that all is set up anew. */
+  /** A channel failed: closes its connection, so that everything is set up again. */
   #drop(reason: string, model = this.#model): void {
     if (this.#state === "closed" || !model || model !== this.#model) return;
     this.#model = undefined;
     const why = describeBrokerFault(new Error(reason), this.#options.config);
-    this.#warnSeldom(why, "a channel failed: connecting anew", { event: logEvents.channelFailed });
-    // It may be closed already, which is what is wanted.
+    this.#warnOccasionally(why, "a channel failed: reconnecting", { event: logEvents.channelFailed });
+    // It may already be closed, which is the goal.
     model.close().catch(() => {});
   }
 
-  /** What happens at every attempt, e.g. while a queue has other arguments than ours, is told now and then. */
-  #warnSeldom(reason: string, message: string, facts: { readonly event?: LogEvent } = {}): void {
+  /** What happens at every attempt, for example while a queue has other arguments than ours, is logged only from time to time. */
+  #warnOccasionally(reason: string, message: string, facts: { readonly event?: LogEvent } = {}): void {
     const nowMs = performance.now();
-    const told = this.#told.get(message);
-    if (told?.reason === reason && nowMs - told.atMs < repeatLogMs) return;
-    this.#told.set(message, { reason, atMs: nowMs });
+    const last = this.#logged.get(message);
+    if (last?.reason === reason && nowMs - last.atMs < repeatLogMs) return;
+    this.#logged.set(message, { reason, atMs: nowMs });
     this.#options.log.warn({ ...facts, host: this.#host, reason }, message);
   }
 
@@ -352,7 +352,7 @@ export class BrokerSession extends EventEmitter<SessionEvents> {
   }
 }
 
-/** Opens a session; connecting goes on in the background. Throws a `UserError` when the password can't be read. */
+/** Opens a session and connects in the background. Throws a `UserError` if the password can't be read. */
 export function openBrokerSession(options: BrokerSessionOptions): BrokerSession {
   readPassword(options.config.passwordFile);
   const session = new BrokerSession(options);
@@ -363,7 +363,7 @@ export function openBrokerSession(options: BrokerSessionOptions): BrokerSession 
 async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   const late = new AbortController();
   const deadline = sleep(timeoutMs, undefined, { signal: late.signal }).then(() => {
-    throw new Error(`broker did not set up queues and subscriptions within ${timeoutMs} ms`);
+    throw new Error(`the broker did not set up queues and subscriptions within ${timeoutMs} ms`);
   });
   return Promise.race([work, deadline]).finally(() => {
     late.abort();

@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The acks that a channel is given, as `tag` or `..tag` for all up to it. */
+/** The acks sent on a channel, as `tag`, or `..tag` for all up to it. */
 function channel() {
   const sent: string[] = [];
   const ack = ({ fields }: { fields: { deliveryTag: number } }, multiple: boolean): void => {
@@ -24,7 +24,7 @@ const turn = (): void => {
   vi.advanceTimersByTime(0);
 };
 
-test("what is acked in one turn goes out together", () => {
+test("what is acked in one turn is sent together", () => {
   const { sent, acks } = channel();
   for (const tag of [2, 1, 3]) acks.ack(tag);
   expect(sent).toEqual([]);
@@ -32,7 +32,7 @@ test("what is acked in one turn goes out together", () => {
   expect(sent).toEqual(["..3"]);
 });
 
-test("with few in hand nothing is held back behind a gap: whoever waits for room gets it at once", () => {
+test("with few unacked, nothing is held back behind a gap: the broker can refill at once", () => {
   const { sent, acks } = channel();
   acks.expect(10);
   acks.ack(2);
@@ -40,7 +40,7 @@ test("with few in hand nothing is held back behind a gap: whoever waits for room
   expect(sent).toEqual(["2"]);
 });
 
-test("with many in hand acks wait until the gap closes; behind one that lasts they go out singly", () => {
+test("with many unacked, acks wait until the gap closes; behind a lasting gap they are sent singly", () => {
   const { sent, acks } = channel();
   acks.expect(2000);
   for (const tag of [2, 3]) acks.ack(tag);
@@ -64,7 +64,7 @@ test("more than the share of the prefetch is never held back", () => {
   expect(sent).toHaveLength(76);
 });
 
-test("when the channel is gone nothing is sent any more, and whoever works on a delivery is told", () => {
+test("when the channel is gone nothing is sent any more, and handlers of its deliveries are notified", () => {
   const { sent, emitter, acks } = channel();
   const { signal } = acks;
   acks.ack(1);

@@ -1,26 +1,26 @@
 import type { Channel } from "amqplib";
 import { type Ack, AckBatch } from "./ack-batch.ts";
 
-/** With fewer in hand, each that is held back might be missed; a broker finds its way through so few at once. */
+/** Below this many unacked deliveries, holding acks back could stall the consumer, and a broker finds each one quickly. */
 const holdBackFrom = 100;
-/** Of the prefetch: at most so many are held back. With two sources, half of what is in hand waits behind a gap. */
+/** Share of the prefetch held back at most. With two sources, half of the unacked deliveries wait behind a gap. */
 const holdBackShare = 0.75;
-/** A gap that lasts longer is worth a frame for each. */
+/** If a gap lasts longer, single acks are sent. */
 const holdBackMs = 50;
 
 type Message = Parameters<Channel["ack"]>[0];
 
 /**
- * Settles what came by one channel, whoever of its consumers got it: delivery tags count per channel. Everything that is
- * acked in one turn of the event loop goes out together. Behind a gap (a twin is done at once, a first arrival when it is
- * confirmed) acks are held back for a moment, where many may be in hand: nearly always the gap closes and one ack does for all,
- * while for each single one the broker goes through all that is unacked before it. Does nothing once the channel is gone: the
- * broker gives out again what it had not settled, and a tag means another message on another channel.
+ * Settles the deliveries of one channel, for all of its consumers, because delivery tags count per channel. Everything acked in
+ * one event loop turn is sent together. Acks behind a gap (a twin is done at once, a first arrival when it is confirmed) are held
+ * back briefly if many deliveries may be unacked: the gap nearly always closes, and one ack then covers all. For each single ack
+ * the broker would go through everything unacked before it. Does nothing once the channel is gone: the broker redelivers what was
+ * not settled, and the same tag means another message on another channel.
  */
 export class ChannelAcks {
   readonly #channel: Channel;
   readonly #batch = new AckBatch();
-  /** amqplib reads nothing of a message but its tag when it settles it. */
+  /** To settle a message, amqplib reads only its tag. */
   readonly #fields = { deliveryTag: 0, redelivered: false, exchange: "", routingKey: "" };
   readonly #message = { fields: this.#fields, content: Buffer.alloc(0), properties: {} } as unknown as Message;
   #holdBackMax = 0;
@@ -47,7 +47,7 @@ export class ChannelAcks {
     return this.#gone.signal;
   }
 
-  /** For a consumer that may have so many in hand. */
+  /** Call for each consumer, with the number of deliveries that it may leave unacked. */
   expect(prefetch: number): void {
     if (prefetch >= holdBackFrom) this.#holdBackMax = Math.floor(prefetch * holdBackShare);
   }
@@ -69,7 +69,7 @@ export class ChannelAcks {
     }
   }
 
-  /** Sends all acks that wait, for the end of the turn or for a gap to close. */
+  /** Sends all waiting acks, whether they wait for the end of the turn or for a gap to close. */
   flush(): void {
     clearTimeout(this.#holdsBack);
     this.#holdsBack = undefined;
@@ -100,7 +100,7 @@ export class ChannelAcks {
     try {
       for (const { tag, multiple } of acks) this.#channel.ack(this.#of(tag), multiple);
     } catch {
-      // amqplib throws once a channel is closing; nothing is to be done then: the broker gives everything out again.
+      // amqplib throws once a channel is closing. Nothing is left to do: the broker redelivers everything.
       this.#end();
     }
   }

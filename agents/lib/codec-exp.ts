@@ -2,14 +2,14 @@ import type { Announcement, Codec, ReceivedMessage, WireMessage } from "./announ
 import { announcementUrl, bodyBytesMax, bodyText, checkAddress, unescapePath } from "./announcement.ts";
 import { bad, good, type Result } from "./result.ts";
 
-/** exp: the body is the URL alone, no newline. Carries baseUrl (scheme and host) and relPath. */
+/** exp: the body is the URL, without a newline. Carries baseUrl (scheme and host) and relPath. */
 export const codecExp: Codec = {
   format(announcement: Announcement): Result<WireMessage> {
     const address = checkAddress(announcement.baseUrl, announcement.relPath);
     if (!address.ok) return address;
     const body = Buffer.from(announcementUrl(announcement));
     if (body.length > bodyBytesMax) return bad(`path is too long: the announcement would have ${body.length} bytes`);
-    // A base URL may have what a URL alone can't tell from the path, or from no host.
+    // A base URL may have parts that the URL alone can't tell from the path, or no host.
     const read = codecExp.parse({ body });
     return read.ok ? good({ body, headers: {}, contentType: "text/plain" }) : read;
   },

@@ -11,8 +11,8 @@ import {
 import { bad, good, type Result } from "./result.ts";
 
 /**
- * v00: body `md5 size baseurl/ relpath`, header `filename`. Receivers join the last two fields to a URL, so the path goes out
- * as a URL writes it (`escapePath`): four fields stay four, whatever the name. Carries key, sizeBytes, baseUrl, relPath.
+ * v00: body `md5 size baseurl/ relpath`, header `filename`. Receivers join the last two fields to a URL, so the path is escaped
+ * as in a URL (`escapePath`): there are four fields whatever the name. Carries key, sizeBytes, baseUrl, relPath.
  */
 export const codecV00: Codec = {
   format(announcement: Announcement): Result<WireMessage> {
@@ -32,7 +32,7 @@ export const codecV00: Codec = {
   parse(message: ReceivedMessage): Result<Announcement> {
     const text = bodyText(message.body);
     if (!text.ok) return text;
-    // Runs of spaces are accepted: the source's own listing aligns its columns.
+    // Runs of spaces are accepted, because the source's own listing aligns its columns.
     const fields = text.value.split(/ +/);
     const [key, size, baseUrl, escapedPath] = fields;
     if (fields.length !== 4 || !key || !size || !baseUrl || !escapedPath) {

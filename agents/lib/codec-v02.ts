@@ -13,7 +13,7 @@ const letters: Readonly<Record<Sum["method"], string | undefined>> = {
 };
 const hexDigits: Readonly<Record<string, number>> = { d: 32, n: 32, s: 128 };
 
-/** v02 peers unescape `%20` and `%23`; beyond those only what would break the line or the reversal is escaped. */
+/** v02 peers unescape `%20` and `%23`. Beyond those, only what would break the line or the reversal is escaped. */
 function escapeV02(path: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this escapes
   return path.toWellFormed().replace(/[\u0000-\u0020#%\u007f]/g, encodeURIComponent);
@@ -74,7 +74,7 @@ function parseParts(header: unknown): Result<{ sizeBytes?: number }> {
 
 function parseSum(header: unknown): Result<{ sum?: Sum }> {
   if (header === undefined) return good({});
-  // Removed, and a link, as v02 marks them.
+  // v02's marks of a removed file and of a link.
   if (typeof header === "string" && /^[RL],/.test(header)) return bad(nothingToFetch);
   const match = typeof header === "string" ? /^([a-z0-9]),([0-9a-fA-F]+)$/.exec(header) : null;
   const [, letter, value] = match ?? [];

@@ -21,8 +21,8 @@ const operationsWithoutFile = ["remove", "rmdir", "directory", "link", "hlink"];
 const hexDigits: Readonly<Record<string, number>> = { md5: 32, sha512: 128 };
 
 /**
- * v03: a JSON object; `identity.value` is base64 of the digest, the text itself for `cod`. The path is plain text: JSON has its
- * own escapes. Carries pubTimeMs, baseUrl, relPath, sizeBytes, sum.
+ * v03: a JSON object; `identity.value` is base64 of the digest, or the text itself for `cod`. The path is plain text, because
+ * JSON has its own escapes. Carries pubTimeMs, baseUrl, relPath, sizeBytes, sum.
  */
 export const codecV03: Codec = {
   format(announcement: Announcement): Result<WireMessage> {
@@ -52,9 +52,10 @@ export const codecV03: Codec = {
       return bad(`v03 ${issue?.path.join(".") || "body"}: ${issue?.message ?? "not valid"}`);
     }
     const { pubTime, baseUrl, relPath, size, identity, fileOp = {}, retrievePath } = read.data;
-    // What was renamed is there, under the path that is told.
+    // A renamed file exists under the announced path.
     if (operationsWithoutFile.some((operation) => operation in fileOp)) return bad(nothingToFetch);
-    if (retrievePath !== undefined) return bad("v03 retrievePath: to be fetched under another path than its own");
+    if (retrievePath !== undefined)
+      return bad("v03 retrievePath: the product must be fetched under another path than its own");
     const pubTimeMs = parseStamp(pubTime);
     if (!pubTimeMs.ok) return pubTimeMs;
     const address = checkAddress(baseUrl, relPath.replace(/^\/+/, ""));
@@ -78,10 +79,12 @@ function formatIdentity(sum: Sum): Result<{ method: string; value: string }> {
 
 function parseIdentity(method: string, value: string): Result<Sum | undefined> {
   if (method === "cod") return good({ method, value });
-  // A method not known here is no fault of the message; it only can't be checked.
+  // An unknown method is not the message's fault; the sum just can't be checked.
   if (method !== "md5" && method !== "sha512") return good(undefined);
   const hex = Buffer.from(value, "base64").toString("hex");
-  return hex.length === hexDigits[method] ? good({ method, value: hex }) : bad(`identity.value is no ${method}`);
+  return hex.length === hexDigits[method]
+    ? good({ method, value: hex })
+    : bad(`identity.value is not a valid ${method}`);
 }
 
 function parseJson(text: string): Result<unknown> {

@@ -8,16 +8,16 @@ import { ConfigError } from "./errors.ts";
 import { isNestedAtMost, printable } from "./foreign.ts";
 
 const portMax = 65_535;
-/** A config has some kilobytes. */
+/** A config has a few kilobytes. */
 const configBytesMax = 4 * 1024 * 1024;
 /** Configs are nested five or six deep. */
 const configDepthMax = 64;
 
-/** Before a broker that is spoken to over TLS. */
+/** Prefix of a broker that is connected to over TLS. */
 export const tlsScheme = "amqps://";
 
-/** `host:port`, `[v6]:port`, or a host alone, which means AMQP's own port 5672; after `amqps://` over TLS, and 5671. */
-export const hostAndPort = z
+/** `host:port`, `[v6]:port`, or a host alone with AMQP's port 5672. After `amqps://`: over TLS, port 5671. */
+const hostAndPort = z
   .string()
   .regex(
     /^(?:amqps:\/\/)?(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/,
@@ -26,7 +26,7 @@ export const hostAndPort = z
   .refine((text) => {
     const port = Number(/\]?:(\d+)$/.exec(text)?.[1] ?? 1);
     return port >= 1 && port <= portMax;
-  }, `port is 1 to ${portMax}`);
+  }, `expected a port from 1 to ${portMax}`);
 
 export const exchangeName = z.string().min(1).max(127);
 export const queueName = z.string().min(1).max(255);
@@ -35,27 +35,32 @@ export const queueTypes = ["classic", "quorum", "as-broker"] as const;
 export type QueueType = (typeof queueTypes)[number];
 
 const brokerObject = z.strictObject({
-  hosts: z.array(hostAndPort).min(1).max(16).describe("brokers, tried in turn, the first first; amqps://… over TLS"),
+  hosts: z.array(hostAndPort).min(1).max(16).describe("brokers, tried in turn, the first one first; amqps://… for TLS"),
   tls: z
-    .strictObject({ caFile: z.string().min(1).describe("certificates of CAs, PEM; read at each connect") })
+    .strictObject({ caFile: z.string().min(1).describe("certificates of trusted CAs, PEM; read at each connect") })
     .optional()
-    .describe("for hosts with amqps://: whose certificates are believed; names and addresses are verified"),
+    .describe("for hosts with amqps://: the trusted CAs; certificates must be valid for the host's name or address"),
   queueType: z
     .enum(queueTypes)
     .default("classic")
     .describe(
-      "of queues that are declared; quorum: replicated by themselves, what a cluster of RabbitMQ 4 needs; as-broker: quorum there, classic before 4",
+      "type of declared queues; quorum: replicated by itself, needed by a cluster of RabbitMQ 4; as-broker: quorum there, classic before 4",
     ),
   vhost: z.string().min(1).default("/"),
   user: z.string().min(1),
-  passwordFile: z.string().min(1).describe("file that holds the password alone"),
-  heartbeatSeconds: z.int().min(1).max(600).default(5).describe("two missed ones and the connection counts as lost"),
+  passwordFile: z.string().min(1).describe("file with the password and nothing else"),
+  heartbeatSeconds: z
+    .int()
+    .min(1)
+    .max(600)
+    .default(5)
+    .describe("after two missed heartbeats the connection is considered lost"),
   signOfLifeMs: z
     .int()
     .min(100)
     .max(60_000)
     .default(500)
-    .describe("a heartbeat is sent after so much silence: a host that has taken an address over refuses it at once"),
+    .describe("a heartbeat is sent after this much silence: a host that took over an address refuses it at once"),
   connectTimeoutMs: z.int().min(100).max(60_000).default(3000),
   reconnectDelayMinMs: z.int().min(10).max(60_000).default(20).describe("first pause; doubles, with jitter"),
   reconnectDelayMaxMs: z.int().min(100).max(600_000).default(5000),
@@ -65,14 +70,14 @@ export const brokerConfig = brokerObject.superRefine(({ hosts, tls }, context) =
   if (tls) return;
   const found = hosts.findIndex((host) => host.startsWith(tlsScheme));
   if (found < 0) return;
-  const message = `expected \`tls\` beside it: whose certificates are believed of ${hosts[found]}`;
+  const message = `expected \`tls\` beside it: the trusted CAs for ${hosts[found]}`;
   context.addIssue({ code: "custom", path: ["hosts", found], message, input: hosts[found] });
 });
 export type BrokerConfig = z.infer<typeof brokerConfig>;
 
 export const metricsConfig = z.strictObject({
   address: z.string().min(1).default("127.0.0.1"),
-  port: z.int().min(0).max(portMax).describe("/metrics and /health; 0 takes any free port"),
+  port: z.int().min(0).max(portMax).describe("/metrics and /health; 0 for any free port"),
 });
 export type MetricsConfig = z.infer<typeof metricsConfig>;
 
@@ -81,13 +86,18 @@ export const logConfig = z.strictObject({
 });
 export type LogConfig = z.infer<typeof logConfig>;
 
-/** What every agent's config has; an agent adds its own with `commonConfig.extend({…})`, which stays strict. */
+/** Every agent's config. An agent adds its own keys with `commonConfig.extend({…})`, which stays strict. */
 export const commonConfig = z.strictObject({
   $schema: z.string().optional().describe("for editors; see --print-schema"),
   broker: brokerConfig,
   metrics: metricsConfig,
   log: logConfig.prefault({}),
-  shutdownTimeoutMs: z.int().min(100).max(600_000).default(10_000).describe("SIGTERM drains within this, then ends"),
+  shutdownTimeoutMs: z
+    .int()
+    .min(100)
+    .max(600_000)
+    .default(10_000)
+    .describe("limit for draining after SIGTERM; then the process exits"),
 });
 export type CommonConfig = z.infer<typeof commonConfig>;
 
@@ -95,8 +105,8 @@ export type CommonConfig = z.infer<typeof commonConfig>;
  * Reads one JSON file (comments allowed), checks all of it and reports every fault at once as a `ConfigError`.
  *
  * In values whose key ends in `File` or `Directory`, `${NAME}` is replaced from the environment (systemd's
- * CREDENTIALS_DIRECTORY), and a relative path is taken from the config file's folder. Nowhere else: a `$` in a pattern or
- * password stays a `$`.
+ * CREDENTIALS_DIRECTORY), and a relative path is relative to the config file's folder. Nowhere else, so that a `$` in a pattern
+ * or password stays a `$`.
  */
 export async function loadConfig<S extends z.ZodType>(
   schema: S,
@@ -124,12 +134,12 @@ export function parseConfig<S extends z.ZodType>(
   if (!isUtf8(bytes)) throw fault("is not UTF-8");
   let json: unknown;
   try {
-    // Blanked, not cut out: the parser's positions stay true.
+    // Blanked, not cut out, so that the parser's positions are right.
     json = JSON.parse(stripJsonComments(bytes.toString()));
   } catch (error) {
     throw fault(`is not JSON: ${printable((error as Error).message)}`);
   }
-  if (!isNestedAtMost(json, configDepthMax)) throw fault(`is nested more than ${configDepthMax} deep`);
+  if (!isNestedAtMost(json, configDepthMax)) throw fault(`is nested more than ${configDepthMax} levels deep`);
   const issues: ConfigIssue[] = [];
   const expanded = expandPaths(json, { folder: dirname(resolve(file)), environment, issues, path: [] });
   const read = schema.safeParse(expanded, { reportInput: true });
@@ -138,7 +148,7 @@ export function parseConfig<S extends z.ZodType>(
   return read.data;
 }
 
-/** JSON Schema of a config, for editors and for the renderers of configs. */
+/** The JSON Schema of a config, for editors and for config renderers. */
 export function printSchema(schema: z.ZodType): string {
   return `${JSON.stringify(z.toJSONSchema(schema, { io: "input" }), null, 2)}\n`;
 }
@@ -166,7 +176,7 @@ function expandPaths(value: unknown, expansion: Expansion): unknown {
 function expandPath(value: string, { folder, environment, issues, path }: Expansion): string {
   const expanded = value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
     const found = environment[name];
-    if (found === undefined) issues.push({ path: path.join("."), message: `environment has no ${name}` });
+    if (found === undefined) issues.push({ path: path.join("."), message: `environment variable ${name} is not set` });
     return found ?? "";
   });
   return expanded === "" ? expanded : resolve(folder, expanded);
@@ -174,7 +184,7 @@ function expandPath(value: string, { folder, environment, issues, path }: Expans
 
 const shownMax = 80;
 
-/** One issue of zod as warren says it; several where one names several keys. */
+/** One zod issue in warren's wording; several if it names several keys. */
 export function describeIssue(issue: z.core.$ZodIssue): ConfigIssue[] {
   const path = printable(issue.path.join("."));
   if (issue.code === "unrecognized_keys") {
@@ -195,12 +205,12 @@ export function describeIssue(issue: z.core.$ZodIssue): ConfigIssue[] {
   ];
 }
 
-/** JSON says null of numbers that are none, and fails on what is nested too deep for it. */
+/** JSON turns numbers like NaN into null, and fails on values nested too deep. */
 function shown(value: unknown): string {
   if (typeof value === "number") return String(value);
   try {
     return printable(JSON.stringify(value) ?? "nothing");
   } catch {
-    return "what can't be shown: it is nested too deep";
+    return "a value nested too deep to show";
   }
 }

@@ -4,32 +4,35 @@ import type { BrokerSession } from "./broker-session.ts";
 import { type DeadLetterOptions, deadLetter } from "./dead-letter.ts";
 import type { Delivery, Message } from "./subscription.ts";
 
-/** What becomes of a message: done, again later, or a dead letter for a person to look at. */
+/** What happens to a message: ack, requeue, or dead-letter it for a person to inspect. */
 export type Disposition = "ack" | "requeue" | { readonly deadLetter: string };
 
 export interface ConsumerOptions extends Pick<DeadLetterOptions, "session" | "log" | "agent" | "queue"> {
   readonly prefetch: number;
-  /** Publishes dead letters, where that is not to be done over the connection that consumes. */
+  /** Publishes dead letters, if that must not be done over the consuming connection. */
   readonly deadLetterSession?: BrokerSession;
-  /** Says what becomes of a message, and can't settle it by itself: whatever it does, the message is settled once. */
+  /** Returns what happens to a message. It can't settle the message itself, so each message is settled exactly once. */
   readonly handle: (message: Message) => Disposition | Promise<Disposition>;
 }
 
 export interface Consumer {
   /** Messages being handled. */
   readonly inFlight: number;
-  /** Stops taking; resolves when everything in hand is settled. */
+  /** Stops consuming; resolves once every unacked message is settled. */
   cancel(): Promise<void>;
 }
 
 /**
- * A handler knows faults of the world and waits for them. One that throws has met a message that it can't deal with, or a fault that nobody
- * thought of: after so many tries the message is a dead letter, and whatever is behind it is handled.
+ * A handler knows external faults and waits for them to end. If it throws, it can't process the message, or the fault is
+ * unforeseen. After this many attempts the message is dead-lettered, so that those behind it are handled.
  */
 const triesMax = 3;
 const triesBackoff = { minMs: 500, maxMs: 2000 };
 
-/** Takes messages from a queue and settles each as its handler says, within bounded tries: nothing a message holds ends the process or stops the queue. */
+/**
+ * Consumes a queue and settles each message as its handler decides, within a limited number of attempts. No message's content
+ * ends the process or stops the queue.
+ */
 export function consume(options: ConsumerOptions): Consumer {
   const { session, queue, prefetch } = options;
   const working = new Set<Promise<void>>();
@@ -75,7 +78,7 @@ async function dispositionOf(
     try {
       return await handle(delivery);
     } catch (error) {
-      // It comes again: to another one, or to the process after this one.
+      // It is redelivered, to another consumer or to the next process.
       if (signal.aborted) return "requeue";
       log.error({ err: error, attempt, routingKey: delivery.routingKey }, "handling a message failed");
       if (attempt === triesMax) return { deadLetter: `handling it failed ${triesMax} times: ${textOf(error)}` };
@@ -86,5 +89,5 @@ async function dispositionOf(
 }
 
 function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : "something that is no error was thrown";
+  return error instanceof Error ? error.message : "a value that is not an Error was thrown";
 }

@@ -1,6 +1,6 @@
 const mark = "…";
 
-/** A text of at most `bytesMax` bytes as UTF-8; what is cut ends in `…`, never within a character. */
+/** The text, cut to at most `bytesMax` bytes of UTF-8. A cut text ends in `…` and is never cut within a character. */
 export function cutToBytes(text: string, bytesMax: number): string {
   if (Buffer.byteLength(text) <= bytesMax) return text;
   const room = Math.max(0, bytesMax - Buffer.byteLength(mark));

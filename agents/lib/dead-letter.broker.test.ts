@@ -35,7 +35,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Puts a delivery with these peculiarities aside, and answers what is in the dead-letter queue then. */
+/** Dead-letters a delivery with these properties, and returns what is in the dead-letter queue then. */
 async function putAside({
   reason = "why not",
   ...own
@@ -68,7 +68,7 @@ async function putAside({
   return { dead, acked };
 }
 
-test("a dead letter has the message's own headers, marks, time and content type, and says whence, when and why", async () => {
+test("a dead letter has the message's own headers, marks, time and content type, and its origin, time and reason", async () => {
   const { dead, acked } = await putAside({
     headers: { filename: "p", "x-dead-reason": "forged", "x-death": [{ count: 1 }] },
     marks: { alternate: "404" },
@@ -96,7 +96,7 @@ test("a dead letter has the message's own headers, marks, time and content type,
   expect(ageMs).toBeLessThan(60_000);
 });
 
-test("what is too large to stand beside a long reason is left out, and named", async () => {
+test("what does not fit beside a long reason is left out, and named", async () => {
   const headers = { filename: "p", large: "x".repeat(headersBytesMax - 50) };
   const { dead, acked } = await putAside({ headers, reason: "€".repeat(70_000) });
   expect(acked).toBe(1);

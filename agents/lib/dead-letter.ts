@@ -20,21 +20,21 @@ export interface DeadLetterOptions {
   readonly reason: string;
 }
 
-/** Begins the names of the headers that a dead letter has beside its own. */
+/** Prefix of the headers that a dead letter has in addition to its own. */
 export const deadHeaderPrefix = "x-dead-";
-/** Longer ones repeat what is in the message. */
+/** Longer reasons repeat what is in the message. */
 const deadReasonBytesMax = 1024;
 const droppedBytesMax = 512;
-/** The headers that a dead letter has beside its own take less, each at its bound. */
+/** More than these additional headers need, each at its limit. */
 const deadHeadersBytesMax = 6144;
 const backoff = { minMs: 100, maxMs: 5000 };
 const excerptBytes = 200;
 
 /**
- * Makes a message a dead letter: published to the dead-letter exchange under its own routing key, with its own headers, time and content type, and
- * acked only when that is confirmed. The reason is in `x-dead-reason` (cut to 1,024 bytes), where it came from in `x-dead-agent`, `x-dead-queue` and
- * `x-dead-exchange`, the time (ISO 8601) in `x-dead-time`; `x-dead-key` is there where the routing key had to be shortened, `x-dead-headers` names headers
- * that couldn't be sent on. While the broker doesn't take it, it is tried again for as long as the message is ours. Never rejects.
+ * Dead-letters a message. It is published to the dead-letter exchange under its own routing key, with its own headers, time and content type, and
+ * acked once that is confirmed. `x-dead-reason` has the reason (cut to 1,024 bytes); `x-dead-agent`, `x-dead-queue` and `x-dead-exchange` have its
+ * origin; `x-dead-time` has the time (ISO 8601). `x-dead-key` is present if the routing key had to be shortened; `x-dead-headers` names headers that
+ * could not be sent on. If the broker does not accept it, it is published again for as long as the message is ours. Never rejects.
  */
 export async function deadLetter(options: DeadLetterOptions): Promise<void> {
   const { session, log, delivery } = options;
@@ -46,19 +46,19 @@ export async function deadLetter(options: DeadLetterOptions): Promise<void> {
       .catch((error: Error) => error.message);
     if (outcome === "confirmed") {
       const body = delivery.body.subarray(0, excerptBytes).toString();
-      log.warn(
-        { event: logEvents.deadLetter, reason, routingKey: delivery.routingKey, body },
-        "message is now a dead letter",
-      );
+      log.warn({ event: logEvents.deadLetter, reason, routingKey: delivery.routingKey, body }, "message dead-lettered");
       delivery.ack();
       return;
     }
-    log.error({ outcome, attempt, reason }, `exchange ${deadLetterExchange} did not take a dead letter; trying again`);
+    log.error(
+      { outcome, attempt, reason },
+      `exchange ${deadLetterExchange} did not accept a dead letter; trying again`,
+    );
     await sleep(backoffMs(backoff, attempt), undefined, { signal: delivery.signal }).catch(() => {});
   }
 }
 
-/** All of it fits what a message may have, whatever this one holds: whoever reads the dead letter sees all of it. */
+/** The parts together fit into a message, whatever this one contains, so that a reader of the dead letter gets all of it. */
 function deadLetterOf({ agent, queue, delivery, reason }: DeadLetterOptions): {
   routingKey: string;
   properties: PublishOptions;
@@ -89,10 +89,10 @@ function deadLetterOf({ agent, queue, delivery, reason }: DeadLetterOptions): {
   };
 }
 
-/** A cut may fall into a character, which is then read as one of three bytes. */
+/** A cut may fall within a character, which is then read as one of three bytes. */
 const cutCharacterBytes = 3;
 
-/** Bytes that are no UTF-8 are three each once they are read: a key of 255 bytes may come as one of 765. */
+/** A byte that is not valid UTF-8 is read as a character of three bytes, so a key of 255 bytes may be read as one of 765. */
 function shortenKey(key: string): string {
   if (Buffer.byteLength(key) <= routingKeyBytesMax) return key;
   return Buffer.from(key)

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { routingKeyBytesMax } from "./topics.ts";
 
-/** More would leave tails no room: a whole topic has 255 bytes. */
+/** A longer prefix would leave no room for tails: a topic has at most 255 bytes. */
 const topicPrefixCharactersMax = 100;
 
-/** What agents' configs take for a topic that others follow under: words, without wildcards. */
+/** A topic prefix in an agent's config: words without wildcards. */
 export const topicPrefix = z
   .string()
   .max(topicPrefixCharactersMax)
@@ -12,31 +12,31 @@ export const topicPrefix = z
 
 /** Topic exchange of announcements. */
 export const exchangeDefault = "cmc";
-/** What dispatchers put out, and pullers share. */
+/** The queue that dispatchers feed and pullers share. */
 export const pullQueueDefault = "cmc.urp.pull";
-/** Announcements come in under this. */
+/** Announcements arrive under this prefix. */
 export const inputTopicDefault = "v00.urp.input";
-/** The first of each product goes out under this. */
+/** The first announcement of each product is published under this prefix. */
 export const notifyTopicDefault = "v00.urp.notify";
-/** A puller can't fetch what was announced, and asks for the twin. */
+/** A puller that can't fetch an announced file requests the twin under this prefix. */
 export const alternateTopicDefault = "v00.urp.alternate";
-/** The answer to that: the twin's announcement. */
+/** The answer to such a request: the twin's announcement. */
 export const twinTopicDefault = "v00.urp.twin";
-/** Receipts of pullers: the product is in a receiver queue folder. */
+/** Pullers' receipts: the product is in a receiver queue folder. */
 export const pulledTopicDefault = "v00.urp.pulled";
-/** Pullers to pullers: who is there, and who has done what is given out again. */
+/** Messages between pullers: which of them run, and what each has done with redelivered products. */
 export const peersTopicDefault = "v00.urp.peers";
-/** Take-over markers; the host's name follows. */
+/** Takeover markers; the host's name follows. */
 export const markerTopicDefault = "v00.urp.marker";
 
-/** The queue by which a host's dispatcher knows what goes out, whoever sends it. */
+/** The queue by which a host's dispatcher knows everything that is published, by whichever dispatcher. */
 export const ledgerQueueAt = (host: string): string => `${ledgerQueuePrefix}${host}`;
 export const ledgerQueuePrefix = "cmc.urp.ledger.";
 
-/** Topics of what a ledger takes. */
+/** The topics that a ledger receives. */
 export type LedgerSources = Readonly<Record<"notifyTopic" | "twinTopic" | "alternateTopic" | "pulledTopic", string>>;
 
-/** Binding keys of a ledger: all that goes out, and receipts. The marker of its host comes beside them. */
+/** Binding keys of a ledger: everything published, and receipts. The marker of its host is bound in addition. */
 export const ledgerKeys = ({ notifyTopic, twinTopic, alternateTopic, pulledTopic }: LedgerSources): string[] => [
   `${notifyTopic}.#`,
   `${twinTopic}.#`,
@@ -45,34 +45,34 @@ export const ledgerKeys = ({ notifyTopic, twinTopic, alternateTopic, pulledTopic
 ];
 
 /**
- * How long the broker keeps a message in a ledger. What is older than the dedup window tells nothing any more: a ledger that nobody reads (a
- * host that is gone) is bounded by it.
+ * How long the broker keeps a message in a ledger. Messages older than the dedup window are worthless, so this bounds a ledger
+ * that is not read because its host is gone.
  */
 export const ledgerLifetime = (dedupWindowSeconds: number) => ({ "x-message-ttl": dedupWindowSeconds * 1000 });
 
-/** Characters of UTF-8 take at most three bytes a UTF-16 unit: shorter keys need no count. */
+/** UTF-8 has at most three bytes per UTF-16 unit, so shorter keys need no count. */
 const surelyShort = Math.floor(routingKeyBytesMax / 3);
 
-/** The words after `prefix` with their leading dot, empty for the prefix alone; undefined where it is another topic. */
+/** The words after `prefix` with their leading dot, empty for the prefix alone; undefined for another topic. */
 export function topicTail(prefix: string, routingKey: string): string | undefined {
   if (!routingKey.startsWith(prefix)) return undefined;
   if (routingKey.length === prefix.length) return "";
   return routingKey.charCodeAt(prefix.length) === 46 ? routingKey.slice(prefix.length) : undefined;
 }
 
-/** `prefix` with a tail from `topicTail`; undefined where AMQP has no room for it (255 bytes). Made for 10,000 calls a second. */
+/** `prefix` with a tail from `topicTail`; undefined if AMQP has no room for it (255 bytes). Fast enough for 10,000 calls a second. */
 export function joinTopic(prefix: string, tail: string): string | undefined {
   const topic = prefix + tail;
   if (topic.length > surelyShort && Buffer.byteLength(topic) > routingKeyBytesMax) return undefined;
   return topic;
 }
 
-/** Where a host's markers go. A dot in the host's name would read as a separator: harmless, one host has one topic. */
+/** The topic of a host's markers. A dot in the host's name reads as a separator, which is harmless: one host has one topic. */
 export function markerTopic(prefix: string, host: string): string {
   return `${prefix}.${host}`;
 }
 
-/** Id of one message: the publisher (random per process), and which of its messages. */
+/** Id of one message: the publisher (random per process) and the message's number. */
 export function formatMessageId(publisherId: string, sequence: number): string {
   return `${publisherId}-${sequence.toString(36)}`;
 }

@@ -9,8 +9,8 @@ import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { brokerConfig } from "./config.ts";
 import { FeedWatch } from "./feed-watch.ts";
 
-// A consumer that the broker does not feed is made with a queue that feeds one consumer alone. Not proved here: that a quorum queue's
-// dead member is what it was found with; the chaos lab fills a broker's disk for that.
+// A consumer that the broker does not feed is made with a queue that feeds one consumer only. Not proved here: a quorum queue
+// whose member is gone, for which this was written; the chaos lab fills a broker's disk for that.
 
 const log = pino({ level: "silent" });
 let broker: LocalBroker;
@@ -45,7 +45,7 @@ async function open(): Promise<BrokerSession> {
   return session;
 }
 
-test("a consumer that is not fed connects to the next host, and is well again when messages come", async () => {
+test("a consumer that is not fed connects to the next host, and is healthy again when messages arrive", async () => {
   const first = await open();
   const holding = first.subscribe({ queue: "feed", prefetch: 1, onDelivery: () => {} });
   for (let count = 0; count < 3; count += 1) await first.publish("", "feed", Buffer.from("x"));

@@ -27,26 +27,26 @@ function arrange() {
     onStarved: () => (starved += 1),
   });
   watch.stop();
-  /** Looks every five seconds, as the timer does. */
+  /** Checks every five seconds, like the timer. */
   const pass = async (seconds: number) => {
     for (const end = world.nowMs + seconds * 1000; world.nowMs < end; ) {
       world.nowMs += 5000;
-      await watch.look();
+      await watch.check();
     }
   };
   return { watch, world, dropped, pass, starved: () => starved };
 }
 
-test("a consumer that gets nothing while messages wait drops its connection after two looks, and goes elsewhere", async () => {
+test("a consumer that receives nothing while messages wait drops its connection after two checks, and goes to another host", async () => {
   const { watch, dropped, pass, starved } = arrange();
   await pass(10);
   expect([dropped, watch.isStarved]).toEqual([[], false]);
   await pass(5);
-  const reason = "5 messages wait in q, and the broker gives none of them";
+  const reason = "5 messages wait in q, and the broker delivers none of them";
   expect([dropped, watch.isStarved, starved()]).toEqual([[{ reason, elsewhere: true }], true, 1]);
 });
 
-test("where that changes nothing it is done again, with the same patience, and stays told until a message comes", async () => {
+test("if that changes nothing it is repeated, at the same pace, and stays reported until a message arrives", async () => {
   const { watch, dropped, pass } = arrange();
   await pass(15);
   await pass(10);
@@ -57,7 +57,7 @@ test("where that changes nothing it is done again, with the same patience, and s
   expect(watch.isStarved).toBe(false);
 });
 
-test("an empty queue starves nobody, and ends what was told", async () => {
+test("an empty queue is no reason, and ends the report", async () => {
   const { watch, world, dropped, pass } = arrange();
   await pass(15);
   world.waiting = 0;
@@ -66,17 +66,17 @@ test("an empty queue starves nobody, and ends what was told", async () => {
 });
 
 test.each([
-  ["has something in hand", { isIdle: false }],
+  ["has unacked messages", { isIdle: false }],
   ["has no connection", { state: "connecting" as const }],
-  ["is told that the broker takes no messages", { state: "blocked" as const }],
-])("nothing is looked at while the consumer %s", async (_, change) => {
+  ["is notified of a broker alarm", { state: "blocked" as const }],
+])("nothing is checked while the consumer %s", async (_, change) => {
   const { world, dropped, pass } = arrange();
   Object.assign(world, change);
   await pass(60);
   expect([world.looks, dropped]).toEqual([0, []]);
 });
 
-test("a consumer that is fed between two looks goes on", async () => {
+test("a consumer that is fed between two checks stays connected", async () => {
   const { watch, world, dropped, pass } = arrange();
   for (let count = 0; count < 10; count += 1) {
     await pass(10);
@@ -85,7 +85,7 @@ test("a consumer that is fed between two looks goes on", async () => {
   expect([world.looks, dropped]).toEqual([10, []]);
 });
 
-test("whoever is not to be fed any more, or has something in hand, is not starved", async () => {
+test("a consumer that is not supposed to be fed, or has unacked messages, is not starved", async () => {
   const { watch, world, pass } = arrange();
   await pass(15);
   expect(watch.isStarved).toBe(true);

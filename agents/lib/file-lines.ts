@@ -2,19 +2,19 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { UserError } from "./errors.ts";
 import { openFlags } from "./open-file.ts";
 
-/** In bytes. A line of a log has some hundred; what is longer is cut, and is no line of ours. */
+/** In bytes. A log line has a few hundred; a longer one is cut and is not one of ours. */
 const lineBytesMax = 1024 * 1024;
 const lineBreak = 0x0a;
 
-/** How entries of a log become lines, and lines entries. */
+/** How log entries become lines, and lines become entries. */
 export interface LineCodec<T> {
-  /** Without a line break at its end, or in it. */
+  /** Without a line break at its end or within. */
   format(entry: T): string;
-  /** Undefined: no line of this log. The beginning of a line must not be one, so that a torn line is recognised. */
+  /** Undefined if it is not a line of this log. The beginning of a line must not be a line itself, so that a torn line is recognized. */
   parse(line: string): T | undefined;
 }
 
-/** Lines of JSON, arrays or objects. `read` gives undefined for what is not of this log. */
+/** Lines of JSON, arrays or objects. `read` returns undefined for anything that is not of this log. */
 export function jsonLines<T>(read: (json: unknown) => T | undefined): LineCodec<T> {
   return {
     format: (entry) => JSON.stringify(entry),
@@ -28,20 +28,20 @@ export function jsonLines<T>(read: (json: unknown) => T | undefined): LineCodec<
   };
 }
 
-/** Where a log keeps what it had when it was turned over. */
+/** Where a log keeps its previous content after a rotation. */
 export const olderOf = (file: string): string => `${file}.1`;
 
-/** The files of a log at one moment; undefined where one isn't there. */
+/** The files of a log at one moment; undefined if one is missing. */
 export interface LogFiles {
   readonly older: FileHandle | undefined;
   readonly newer: FileHandle | undefined;
 }
 
 /**
- * Entries of a log, FILE.1 before FILE, as both were at one moment; none where they aren't there. Also while an agent appends, turns over or
- * rewrites. In bounded memory.
+ * Entries of a log, FILE.1 before FILE, as both were at one moment; none if they are missing. Works while an agent appends,
+ * rotates or rewrites. Memory is bounded.
  *
- * @throws UserError where a link, a folder or a pipe has its name, or it can't be read; else what the system says
+ * @throws UserError if a link, a folder or a pipe has its name, or it can't be read; otherwise the system's error
  */
 export async function* readLineLog<T>(file: string, codec: LineCodec<T>): AsyncGenerator<T> {
   const files = await openFiles(file);
@@ -53,7 +53,7 @@ export async function* readLineLog<T>(file: string, codec: LineCodec<T>): AsyncG
   }
 }
 
-/** Of one of a log's files. @throws UserError where it can't be read */
+/** Entries of one file of a log. @throws UserError if it can't be read */
 export async function* entriesOf<T>(
   file: string,
   handle: FileHandle | undefined,
@@ -70,7 +70,7 @@ export async function openFiles(file: string): Promise<LogFiles> {
   for (;;) {
     const newer = await openPlain(file);
     const files = { newer, older: await openPlain(olderOf(file)) };
-    // Turned over or rewritten between the two: they would not go together.
+    // Rotated or rewritten between the two calls: they would not match.
     if ((await newer?.stat())?.ino === (await inodeAt(file))) return files;
     await closeFiles(files);
   }
@@ -83,13 +83,13 @@ export async function closeFiles({ older, newer }: LogFiles): Promise<void> {
 
 export interface Line {
   readonly text: string;
-  /** The place behind its line break, in bytes; undefined where it has none, as the last one that was torn. */
+  /** The offset after its line break, in bytes; undefined without one, as for a torn last line. */
   readonly endsAt: number | undefined;
-  /** Bytes of the file that are read. */
+  /** Bytes of the file that have been read. */
   readonly readBytes: number;
 }
 
-/** Lines of an open file that may grow meanwhile. @throws UserError where it can't be read */
+/** Lines of an open file that may grow meanwhile. @throws UserError if it can't be read */
 export async function* linesOf(file: string, handle: FileHandle | undefined): AsyncGenerator<Line> {
   if (!handle) return;
   let rest: Buffer = Buffer.alloc(0);
@@ -111,7 +111,7 @@ async function* piecesOf(file: string, handle: FileHandle): AsyncGenerator<Buffe
   try {
     yield* handle.createReadStream({ autoClose: false });
   } catch (cause) {
-    const remedy = "look at its disk, or move the file away: its agent begins a new one";
+    const remedy = "check its disk, or move the file away: its agent starts a new one";
     throw new UserError(file, `can't be read: ${(cause as Error).message}`, remedy, { cause });
   }
 }
@@ -123,7 +123,7 @@ const inodeAt = async (file: string): Promise<number | undefined> =>
     })
   )?.ino;
 
-/** Undefined where it isn't there. */
+/** Undefined if it is missing. */
 async function openPlain(file: string): Promise<FileHandle | undefined> {
   const handle = await open(file, openFlags).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
@@ -135,4 +135,4 @@ async function openPlain(file: string): Promise<FileHandle | undefined> {
 }
 
 const notPlain = (file: string, cause?: Error): UserError =>
-  new UserError(file, "is no plain file", "move it away: an agent keeps its journal under this name", { cause });
+  new UserError(file, "is not a regular file", "move it away: an agent keeps its journal under this name", { cause });

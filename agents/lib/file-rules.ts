@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-/** A regular expression that a file's name is held against from its beginning on, as `re.match` of the old configs did. */
+/** A regular expression that is matched against a file's name from its start, like `re.match` in the old configs. */
 const pattern = z.string().min(1).max(2000).refine(isPattern, "expected a regular expression");
 
-/** `{"accept": PATTERN}` or `{"reject": PATTERN}`: of a list of them the first that matches decides. */
+/** `{"accept": PATTERN}` or `{"reject": PATTERN}`: in a list of rules the first one that matches decides. */
 export const fileRule = z
   .strictObject({ accept: pattern.optional(), reject: pattern.optional() })
   .refine(
@@ -12,21 +12,21 @@ export const fileRule = z
   );
 export type FileRule = z.infer<typeof fileRule>;
 
-/** What the rules say of one name. */
+/** What the rules decide about one name. */
 export interface Verdict {
   readonly accepted: boolean;
-  /** The pattern that decided; undefined where none matched. */
+  /** The pattern that decided; undefined if none matched. */
   readonly pattern: string | undefined;
-  /** The pattern's groups, the first one first; the whole match of a pattern without groups. Empty where nothing matched. */
+  /** The pattern's groups, first one first; for a pattern without groups the whole match. Empty if nothing matched. */
   readonly captures: readonly string[];
 }
 
-/** Accept and reject rules in their order. */
+/** Accept and reject rules in order. */
 export class FileRules {
   readonly #rules: readonly { readonly accepts: boolean; readonly expression: RegExp; readonly source: string }[];
   readonly #fallback: boolean;
 
-  /** `fallback`: whether a name that no rule matches is accepted. Senders of old refused it, receivers took it. */
+  /** `fallback`: whether a name that no rule matches is accepted. Sundew's senders refused it, its receivers accepted it. */
   constructor(rules: readonly FileRule[], fallback: boolean) {
     this.#rules = rules.map(({ accept, reject }) => {
       const source = accept ?? reject ?? "";
@@ -48,7 +48,7 @@ export class FileRules {
   }
 }
 
-/** How many captures a match of the pattern gives: its groups, or 1 for the whole of a pattern without. */
+/** Number of captures in a match of the pattern: its groups, or 1 for the whole match of a pattern without groups. */
 export function capturesOf(source: string): number {
   const groups = (new RegExp(`${source}|`, "u").exec("")?.length ?? 1) - 1;
   return Math.max(1, groups);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { headersBytesMax, markHeaders, readHeaders, readTimestamp } from "./headers.ts";
 
-describe("headers of a message from anybody", () => {
+describe("headers of a message from any publisher", () => {
   test.each([
     ["a text", "x"],
     ["a number", 5],
@@ -17,34 +17,34 @@ describe("headers of a message from anybody", () => {
   });
 
   test.each([
-    ["no number", Number.NaN],
+    ["NaN", Number.NaN],
     ["less than any integer", -(2 ** 70)],
     ["minus infinity", Number.NEGATIVE_INFINITY],
     ["a time beyond all times", { "!": "timestamp", value: 2 ** 60 }],
-    ["a decimal with more places than there are", { "!": "decimal", value: { places: 256, digits: 1 } }],
-    ["a type that is none", { "!": "nonsense", value: 1 }],
+    ["a decimal with more places than exist", { "!": "decimal", value: { places: 256, digits: 1 } }],
+    ["an unknown type", { "!": "nonsense", value: 1 }],
     ["larger than all headers together", "x".repeat(headersBytesMax)],
     ["tables in tables, nine deep", { a: { a: { a: { a: { a: { a: { a: { a: {} } } } } } } } }],
     ["a table behind a table", Object.setPrototypeOf({}, { inherited: "x" })],
     ["bytes behind a table", { a: Object.setPrototypeOf({}, Buffer.from("x")) }],
     ["a list with one such value", [1, Number.NaN]],
-  ])("are dropped, and named, where they can't be sent on: %s", (_, value) => {
+  ])("are dropped and named if they can't be sent on: %s", (_, value) => {
     expect(readHeaders({ other: "y", odd: value })).toEqual({ headers: { other: "y" }, marks: {}, dropped: ["odd"] });
   });
 
-  test("are dropped for a name that grew beyond AMQP's bound when it was read", () => {
+  test("are dropped for a name that grew beyond AMQP's limit when it was read", () => {
     const name = "\ufffd".repeat(255);
     expect(readHeaders({ [name]: "x" })).toEqual({ headers: {}, marks: {}, dropped: ["\ufffd".repeat(64)] });
   });
 
-  test("are kept as long as there is room for all together; few of the others are named", () => {
+  test("are kept as long as all of them fit; few of the others are named", () => {
     const table = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`header-${at}`, "x".repeat(100)]));
     const { headers, dropped } = readHeaders(table);
     expect(Object.keys(headers)).toHaveLength(142);
     expect(dropped).toHaveLength(20);
   });
 
-  test("are the table's own: a header called __proto__ adds none", () => {
+  test("are the table's own: a header named __proto__ adds none", () => {
     const table = Object.setPrototypeOf({ own: "x" }, { filename: "forged" });
     const { headers } = readHeaders(table);
     expect(headers).toEqual({ own: "x" });
@@ -58,7 +58,7 @@ test("no header routes a message elsewhere when it is sent on", () => {
 });
 
 describe("marks", () => {
-  test("are read from headers of warren's own, and are no headers; other headers of that kind are nothing", () => {
+  test("are read from warren's own headers and removed from them; unknown headers of that kind are dropped", () => {
     const table = { filename: "p", "x-warren-again": "1", "x-warren-doubt": "1", "x-warren-new": "x", ...asText };
     const marks = { again: true, doubt: true, alternate: "dead", reason: "404" } as const;
     expect(readHeaders(table)).toEqual({ headers: { filename: "p" }, marks, dropped: [] });
@@ -67,9 +67,9 @@ describe("marks", () => {
   });
   const asText = { "x-warren-alternate": "dead", "x-warren-reason": "404" };
 
-  test("have short texts, whatever somebody writes there", () => {
+  test("have short texts, whatever was written", () => {
     for (const odd of [{ toString: 1 }, 404, null, ["a"], Buffer.from("a")]) {
-      expect(readHeaders({ "x-warren-reason": odd }).marks).toEqual({ reason: "not said" });
+      expect(readHeaders({ "x-warren-reason": odd }).marks).toEqual({ reason: "no reason given" });
     }
     const long = readHeaders({ "x-warren-alternate": "x".repeat(90_000), "x-warren-reason": "🐇".repeat(70_000) });
     expect(long.marks.alternate).toBe("x".repeat(255));
@@ -78,7 +78,7 @@ describe("marks", () => {
   });
 });
 
-test("a timestamp is whole seconds of this world", () => {
+test("a timestamp is a plausible time in whole seconds", () => {
   expect([0, 1_600_000_000, 253_402_300_799].map(readTimestamp)).toEqual([0, 1_600_000_000, 253_402_300_799]);
   for (const odd of [undefined, -1, 1.5, 2 ** 60, 18_446_744_073_709_552_000, Number.NaN, "1"]) {
     expect(readTimestamp(odd)).toBeUndefined();

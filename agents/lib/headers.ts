@@ -2,21 +2,21 @@
 export type Headers = Readonly<Record<string, unknown>>;
 
 /**
- * What agents of warren tell each other in headers. Each counts under the topics of its own alone (whoever reads it checks the routing
- * key first), and none is passed on with the headers of a message: `readHeaders` keeps them apart.
+ * Headers that warren's agents use between themselves. Each counts only under its own topics (the reader checks the routing key
+ * first), and none is passed on with a message's headers: `readHeaders` separates them.
  */
 export interface Marks {
-  /** Under the input topic: announced before and confirmed then, by a broker that may have lost it since. */
+  /** Under the input topic: announced and confirmed before, by a broker that may have lost it since. */
   readonly again?: true;
-  /** Under the notify topic: published before, perhaps. */
+  /** Under the notify topic: may have been published before. */
   readonly doubt?: true;
-  /** Under the twin topic: why the announcement before this one could not be pulled. */
+  /** Under the twin topic: why the previous announcement could not be pulled. */
   readonly alternate?: string;
   /** Under the alternate topic: why the product could not be pulled. */
   readonly reason?: string;
 }
 
-/** The headers of one message, as far as they may be used. */
+/** The usable headers of one message. */
 export interface ReceivedHeaders {
   /** The publisher's own. */
   readonly headers: Headers;
@@ -25,7 +25,7 @@ export interface ReceivedHeaders {
   readonly dropped: readonly string[];
 }
 
-/** Headers of warren's own, and the names of the marks. */
+/** Warren's own headers, and the names of the marks. */
 const ownPrefix = "x-warren-";
 const markNames = {
   again: "x-warren-again",
@@ -34,23 +34,23 @@ const markNames = {
   reason: "x-warren-reason",
 } as const satisfies Record<keyof Marks, string>;
 
-/** Of all headers of a message together, beside the marks. amqplib encodes at most 64 KiB. */
+/** Limit for all headers of a message together, without the marks. amqplib encodes at most 64 KiB. */
 export const headersBytesMax = 16_384;
-/** AMQP's bound for the name of a header. */
+/** AMQP's limit for the name of a header. */
 const nameBytesMax = 255;
 /** RabbitMQ's own tables (`x-death`) have three levels. */
 const depthMax = 8;
-/** Pullers write 255 bytes at most. */
+/** Pullers write at most 255 bytes. */
 const reasonCharactersMax = 255;
-/** RabbitMQ takes these for orders: to route a message by further keys, with the rights of whoever publishes it. */
+/** RabbitMQ reads these as instructions to route a message by further keys, with its publisher's rights. */
 const routingOrders: ReadonlySet<string> = new Set(["CC", "BCC"]);
 const droppedMax = 20;
 const droppedNameCharacters = 64;
 const none: ReceivedHeaders = Object.freeze({ headers: Object.freeze({}), marks: Object.freeze({}), dropped: [] });
 
 /**
- * Reads the header table of a message from anybody. Kept is what can be sent on, and is no order to the broker: names of at most 255 bytes, values that amqplib encodes, all
- * together within `bytesMax`. Anything else is dropped, as is every `x-warren-` header that is no mark.
+ * Reads the header table of a message from any publisher. Keeps what can be sent on and is no instruction to the broker: names of at most 255 bytes
+ * and values that amqplib encodes, all together within `bytesMax`. Anything else is dropped, as is every `x-warren-` header that is not a mark.
  */
 export function readHeaders(
   table: Readonly<Record<string, unknown>> | undefined,
@@ -81,7 +81,7 @@ export function readHeaders(
   return { headers: Object.fromEntries(headers), marks, dropped };
 }
 
-/** As headers, for whoever publishes a message with marks of its own. */
+/** Marks as headers, for publishing a message. */
 export function markHeaders(marks: Marks): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {};
   if (marks.again) headers[markNames.again] = "1";
@@ -91,9 +91,9 @@ export function markHeaders(marks: Marks): Readonly<Record<string, string>> {
   return headers;
 }
 
-/** Whoever wrote it: anything but a short text is no reason. */
+/** Only a short text is a reason, whoever wrote it. */
 function reasonText(value: unknown): string {
-  return typeof value === "string" ? value.toWellFormed().slice(0, reasonCharactersMax) : "not said";
+  return typeof value === "string" ? value.toWellFormed().slice(0, reasonCharactersMax) : "no reason given";
 }
 
 function nameBytesOf(name: string): number {
@@ -101,7 +101,7 @@ function nameBytesOf(name: string): number {
   return bytes <= nameBytesMax ? 1 + bytes : Number.POSITIVE_INFINITY;
 }
 
-/** Bytes of a value as amqplib encodes it, its type included; Infinity where it can't, or where tables lie too deep. */
+/** Bytes of a value as amqplib encodes it, including its type; Infinity if it can't be encoded or is nested too deep. */
 function bytesOf(value: unknown, depth: number): number {
   switch (typeof value) {
     case "string":
@@ -109,7 +109,7 @@ function bytesOf(value: unknown, depth: number): number {
     case "boolean":
       return 2;
     case "number":
-      // Smaller ones, and what is no number, are taken for integers of 64 bits, which they don't fit.
+      // amqplib encodes smaller numbers, NaN and Infinity as 64-bit integers, which they don't fit.
       return Number.isFinite(value) && value >= -(2 ** 63) ? 9 : Number.POSITIVE_INFINITY;
     case "object":
       return value === null ? 1 : bytesOfObject(value, depth);
@@ -120,11 +120,11 @@ function bytesOf(value: unknown, depth: number): number {
 
 function bytesOfObject(value: object, depth: number): number {
   if (depth === 0) return Number.POSITIVE_INFINITY;
-  // Not by `instanceof`: amqplib sets a header named `__proto__`, bytes among others, as the prototype of its table.
+  // Not by `instanceof`: amqplib sets a header named `__proto__`, whose value may be bytes, as the prototype of its table.
   if (ArrayBuffer.isView(value)) return 5 + value.byteLength;
   if (Array.isArray(value)) return value.reduce((sum: number, one) => sum + bytesOf(one, depth - 1), 5);
   if (Object.getPrototypeOf(value) !== Object.prototype) return Number.POSITIVE_INFINITY;
-  // amqplib's own mark of types that JavaScript has not: a table of a stranger may have a key of that name.
+  // amqplib's own mark of types that JavaScript lacks; a foreign table may have a key of that name.
   if (Object.hasOwn(value, "!")) return bytesOfTyped(value as { "!": unknown; value?: unknown });
   let bytes = 5;
   for (const [name, one] of Object.entries(value)) bytes += nameBytesOf(name) + bytesOf(one, depth - 1);
@@ -140,7 +140,7 @@ function bytesOfTyped({ "!": type, value }: { readonly "!": unknown; readonly va
   return isWhole(places, 256) && isWhole(digits, 2 ** 32) ? 6 : Number.POSITIVE_INFINITY;
 }
 
-/** AMQP's `timestamp` in seconds since 1970, where it is a time of this world: until the year 9999. */
+/** AMQP's `timestamp` in seconds since 1970, if it is plausible: until the year 9999. */
 export function readTimestamp(seconds: unknown): number | undefined {
   return Number.isInteger(seconds) && (seconds as number) >= 0 && (seconds as number) <= timestampSecondsMax
     ? (seconds as number)

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { BrokerSessionState } from "./broker-session.ts";
 
-/** Keys of a version keep their names and types. A later version may add keys, so a reader of version 1 reads it too. */
+/** Keys of a version keep their names and types. A later version may add keys, so a reader of version 1 can read it too. */
 export const healthVersion = 1;
 
 export const dispatcherStates = ["active", "standby", "catching-up", "fenced", "full", "stopped"] as const;
@@ -9,41 +9,41 @@ export const dispatcherStates = ["active", "standby", "catching-up", "fenced", "
 const count = z.number().int().nonnegative();
 
 /**
- * What `/health` of each agent answers. Programs read the typed keys; `text` is for people, and its words may change. An agent leaves out what it
- * does not know. Counts are of this process, since its start.
+ * The answer of every agent's `/health`. Programs read the typed keys; `text` is for people and may change. An agent omits what
+ * it does not know. Counts are since the start of this process.
  */
 export const healthSchema = z.object({
   version: z.number().int().min(healthVersion),
-  /** The program: `sender` of each sender, whatever its unit's name is. */
+  /** The program: `sender` for each sender, whatever its unit's name is. */
   agent: z.string(),
-  /** It has told systemd that it is ready. */
+  /** It has notified systemd that it is ready. */
   ready: z.boolean(),
-  /** False, 503: what needs a person, or will. */
+  /** False, with status 503, if a person has to act, now or soon. */
   ok: z.boolean(),
   text: z.string(),
-  /** Whom it needs a connection to for its work. Left out while it starts. */
+  /** What it needs a connection to for its work. Omitted while it starts. */
   connectionTo: z.enum(["broker", "server"]).optional(),
-  /** Whether it has that connection; of several, all of them. */
+  /** Whether it has that connection; if there are several, all of them. */
   connected: z.boolean().optional(),
-  /** The broker takes no messages over it: an alarm of memory or disk. */
+  /** The broker accepts no messages over it because of a memory or disk alarm. */
   blocked: z.boolean().optional(),
-  /** What keeps this host itself from the work, e.g. a full disk. */
+  /** What keeps this host itself from working, e.g. a full disk. */
   fault: z.string().optional(),
-  /** The queue that holds messages of which the broker gives none. */
+  /** The queue that has messages of which the broker delivers none. */
   starvedOf: z.string().optional(),
-  /** Products or messages that it has done its work on. */
+  /** Products or messages processed. */
   done: count.optional(),
-  /** When it last did some, in two seconds at most; ISO 8601. Left out while it has done nothing. */
+  /** When it last processed one, within two seconds; ISO 8601. Omitted while it has processed none. */
   lastDoneAt: z.string().optional(),
-  /** How many in the last minute. Left out in its first one. */
+  /** How many in the last minute. Omitted in the first minute. */
   donePerMinute: count.optional(),
-  /** What it has to do and has not done yet. */
+  /** How many are waiting to be processed. */
   waiting: count.optional(),
-  /** Seconds for which the oldest of that waits. Of senders, the announcer and the watcher. */
+  /** Seconds that the oldest of those has waited. Of senders, the announcer and the watcher. */
   oldestWaitingSeconds: z.number().nonnegative().optional(),
-  /** Messages that became dead letters, and files that were put aside. */
+  /** Dead-lettered messages, and files that were set aside. */
   setAside: count.optional(),
-  /** Messages taken and not settled. Of receivers and bridges. */
+  /** Unacknowledged messages. Of receivers and bridges. */
   inHand: count.optional(),
 
   /** Of the dispatcher, from here on. */
@@ -58,27 +58,27 @@ export const healthSchema = z.object({
   ledgerUnacked: count.optional(),
   ledgerPaused: z.boolean().optional(),
   journalFault: z.string().optional(),
-  /** Milliseconds by which its clock is ahead of another dispatcher's; 0 where that is unknown or too little. */
+  /** Milliseconds by which its clock is ahead of another dispatcher's; 0 if unknown or too little. */
   clockAheadMs: z.number().optional(),
   /** Radar servers that announce nothing while another one does. */
   silentSources: z.array(z.string()).readonly().optional(),
 
-  /** Of the puller: its second connection in words, receipts not confirmed, other pullers. */
+  /** Of the puller: the state of its second connection, unconfirmed receipts, other pullers. */
   notices: z.string().optional(),
   receiptsPending: count.optional(),
   peers: z.object({ known: count, silent: count }).optional(),
 
-  /** Of the announcer and the watcher: messages not confirmed, and the last files that can't be announced. */
+  /** Of the announcer and the watcher: unconfirmed messages, and the last files that can't be announced. */
   spooled: count.optional(),
   rejections: z
     .array(z.object({ path: z.string(), reason: z.string() }))
     .readonly()
     .optional(),
 
-  /** Of the sender: files that a rule rejected, or that none accepted. */
+  /** Of the sender: files that a rule rejected or none accepted. */
   rejected: count.optional(),
 
-  /** Of the queue manager: queues at its last look, those that are unused and too full, and those that it has deleted lately. */
+  /** Of the queue manager: queues at the last check, those that are unused and too full, and those recently deleted. */
   queues: count.optional(),
   watched: z
     .array(z.object({ vhost: z.string(), queue: z.string(), stage: z.string(), unusedSeconds: z.number() }))
@@ -99,14 +99,14 @@ export const healthSchema = z.object({
 
 export type Health = z.infer<typeof healthSchema>;
 
-/** What an agent says of itself; what all have in common is added by `runAgent`. */
+/** The part of the health report that each agent fills in; `runAgent` adds the rest. */
 export type AgentHealth = Omit<Health, "version" | "agent" | "ready" | "lastDoneAt" | "donePerMinute">;
 
-/** Of what waits since then, in milliseconds since 1970; undefined where nothing waits. */
+/** Seconds waited since `sinceMs` (milliseconds since 1970); undefined if nothing waits. */
 export const waitingSeconds = (sinceMs: number | undefined, nowMs: number): number | undefined =>
   sinceMs === undefined ? undefined : Math.max(0, Math.round((nowMs - sinceMs) / 1000));
 
-/** Of one or more connections to brokers: connected where all are, blocked where one is. */
+/** For one or more connections to brokers: connected if all are, blocked if one is. */
 export function brokerHealth(
   ...states: readonly BrokerSessionState[]
 ): Pick<Health, "connectionTo" | "connected" | "blocked"> {

@@ -10,8 +10,8 @@ import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { type BrokerConfig, brokerConfig } from "./config.ts";
 import { HomeWatch, type HomeWatchOptions } from "./home-watch.ts";
 
-// The first host of the list is a door to the broker that can be shut. Not proved here: that a dispatcher is at home before its address
-// comes back; the chaos lab cuts links right after that.
+// The first host of the list is a proxy to the broker that can be closed. Not proved here: that a dispatcher is back before its
+// address is; the chaos lab cuts links right after that.
 
 const log = pino({ level: "silent" });
 const queue = "home";
@@ -33,7 +33,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A port that is somebody's, and leads to the broker while it is open; `mute`: it takes connections and says nothing. */
+/** A port that leads to the broker while it is open; `mute`: it accepts connections and does not answer. */
 async function door() {
   const sockets = new Set<Socket>();
   let mute = false;
@@ -76,7 +76,7 @@ async function openSession(config: BrokerConfig): Promise<BrokerSession> {
   return session;
 }
 
-/** A session that had to go to the second host, and a watch that looks when it is told to. */
+/** A session that had to go to the second host, and a watch that checks when it is told to. */
 async function arrange(own: Partial<HomeWatchOptions> = {}) {
   const home = await door();
   await home.shut();
@@ -90,45 +90,45 @@ async function arrange(own: Partial<HomeWatchOptions> = {}) {
   const world = { nowMs: 0, mayGo: true };
   const watch = new HomeWatch({
     ...{ session, config, name: "test-home", queues: [queue], log },
-    ...{ mayGo: () => world.mayGo, nowMs: () => world.nowMs, ...own },
+    ...{ mayLeave: () => world.mayGo, nowMs: () => world.nowMs, ...own },
   });
   watch.stop();
   return { home, session, watch, world };
 }
 
-test("a session that went elsewhere comes back to its first host when that serves, and not while something is under way", async () => {
+test("a session on another host returns to its first host once that serves, and not while something is in flight", async () => {
   const { home, session, watch, world } = await arrange();
   expect(session.isHome).toBe(false);
-  await watch.look();
+  await watch.check();
   expect(session.isHome).toBe(false);
   await home.open();
   world.mayGo = false;
-  await watch.look();
+  await watch.check();
   expect([session.isHome, home.visitors()]).toEqual([false, 0]);
   world.mayGo = true;
   const ready = new Promise((resolve) => session.once("ready", () => resolve(undefined)));
-  await watch.look();
+  await watch.check();
   await ready;
   expect([session.isHome, session.description]).toEqual([true, `connected to 127.0.0.1:${home.port}`]);
 });
 
-test("nobody goes to a host that takes connections and doesn't answer, or that lacks a queue", async () => {
+test("no session returns to a host that accepts connections without answering, or that lacks a queue", async () => {
   const silent = await arrange();
   silent.home.say(false);
   await silent.home.open();
-  await silent.watch.look();
+  await silent.watch.check();
   expect([silent.session.isHome, silent.session.state, silent.home.visitors()]).toEqual([false, "ready", 1]);
   const bare = await arrange({ queues: ["not-there"] });
   await bare.home.open();
-  await bare.watch.look();
+  await bare.watch.check();
   expect([bare.session.isHome, bare.session.state, bare.home.visitors()]).toEqual([false, "ready", 1]);
 });
 
-test("a host that is left again is tried more and more seldom, and one that starved its consumer is left alone for long", async () => {
+test("a host that is left again is tried less and less often, and one that starved its consumer is left alone for long", async () => {
   const { home, session, watch, world } = await arrange();
   const goHome = async (): Promise<void> => {
     const ready = new Promise((resolve) => session.once("ready", () => resolve(undefined)));
-    await watch.look();
+    await watch.check();
     await ready;
     expect(session.isHome).toBe(true);
   };
@@ -140,7 +140,7 @@ test("a host that is left again is tried more and more seldom, and one that star
   };
   const looksInVain = async (): Promise<void> => {
     const visitors = home.visitors();
-    await watch.look();
+    await watch.check();
     expect([session.isHome, home.visitors()]).toEqual([false, visitors]);
   };
   await home.open();
@@ -155,16 +155,16 @@ test("a host that is left again is tried more and more seldom, and one that star
   await looksInVain();
   world.nowMs = 3000;
   await goHome();
-  // A minute at home, and the next time it is as the first.
-  await watch.look();
+  // After a minute on the first host, the pause is the initial one.
+  await watch.check();
   world.nowMs = 63_000;
-  await watch.look();
+  await watch.check();
   await leave();
   await goHome();
   await leave();
   world.nowMs = 63_999;
   await looksInVain();
-  watch.stayAway();
+  watch.avoidHome();
   world.nowMs = 363_998;
   await looksInVain();
   world.nowMs = 363_999;

@@ -9,28 +9,28 @@ import { onOwnChannel } from "./own-channel.ts";
 export interface HomeWatchOptions {
   readonly session: Pick<BrokerSession, "state" | "isHome" | "disconnect">;
   readonly config: BrokerConfig;
-  /** Shown by the broker as the name of the connection that looks. */
+  /** Shown by the broker as the name of the checking connection. */
   readonly name: string;
-  /** What the first host must be able to tell of before anybody goes there. */
+  /** Queues that the first host must know before the session returns to it. */
   readonly queues: readonly string[];
   readonly log: Log;
-  /** Nothing is under way that a new connection would disturb. */
-  readonly mayGo: () => boolean;
+  /** Nothing is in flight that a new connection would disturb. */
+  readonly mayLeave: () => boolean;
   readonly nowMs: () => number;
 }
 
-/** A broker that is back is preferred by its virtual IP five seconds later (`preemptDelaySeconds`): whoever goes home is there before. */
+/** A recovered broker gets the virtual IP back after five seconds (`preemptDelaySeconds`); the session returns before that. */
 const everyMs = 1000;
-/** A host that answers and is left again is tried more and more seldom, up to this. */
+/** A host that answers but is left again is tried less and less often, up to this pause. */
 const pauseMaxMs = 300_000;
-/** Who has been at home for so long is well there. */
+/** After this long on the first host, it is considered healthy. */
 const settledMs = 60_000;
-/** A host that takes longer to open a connection and to tell of a few queues is not well yet. */
+/** A host that takes longer to open a connection and to answer about a few queues is not healthy yet. */
 const answersWithinMs = 3000;
 
 /**
- * Brings a session back to the first host of its list when that serves again. Who stays elsewhere is lost with two hosts instead of one,
- * and a link that is cut between them ends nothing: the broker holds back what it gave out until heartbeats fail.
+ * Returns a session to the first host of its list once that serves again. On another host, the session depends on two hosts instead of
+ * one. And if the link between them is cut, no connection ends: the broker holds back what it delivered until heartbeats fail.
  */
 export class HomeWatch {
   readonly #options: HomeWatchOptions;
@@ -38,15 +38,15 @@ export class HomeWatch {
   #pauseMs = everyMs;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #homeSinceMs: number | undefined;
-  #isLooking = false;
+  #isChecking = false;
 
   constructor(options: HomeWatchOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.look(), everyMs).unref();
+    this.#timer = setInterval(() => void this.check(), everyMs).unref();
   }
 
-  /** The first host answers and doesn't do its work: it is left alone for five minutes. */
-  stayAway(): void {
+  /** The first host answers but does not do its work: it is left alone for five minutes. */
+  avoidHome(): void {
     this.#notBeforeMs = this.#options.nowMs() + pauseMaxMs;
   }
 
@@ -54,26 +54,26 @@ export class HomeWatch {
     clearInterval(this.#timer);
   }
 
-  /** One look, as the timer makes it. */
-  async look(): Promise<void> {
-    const { session, mayGo, nowMs, log } = this.#options;
-    if (session.state !== "ready" || this.#isLooking) return;
+  /** One check, as the timer makes it. */
+  async check(): Promise<void> {
+    const { session, mayLeave, nowMs, log } = this.#options;
+    if (session.state !== "ready" || this.#isChecking) return;
     if (session.isHome) return this.#settle();
     this.#homeSinceMs = undefined;
-    if (nowMs() < this.#notBeforeMs || !mayGo()) return;
-    this.#isLooking = true;
+    if (nowMs() < this.#notBeforeMs || !mayLeave()) return;
+    this.#isChecking = true;
     try {
       await this.#ask();
-      // All of it may be otherwise by now.
-      if (session.state !== "ready" || session.isHome || !mayGo()) return;
+      // Any of this may have changed by now.
+      if (session.state !== "ready" || session.isHome || !mayLeave()) return;
       this.#notBeforeMs = nowMs() + this.#pauseMs;
       this.#pauseMs = Math.min(this.#pauseMs * 2, pauseMaxMs);
       session.disconnect(`${this.#home} serves again`);
     } catch (error) {
-      // That it is away is the reason to be elsewhere, and was told then.
-      log.debug({ err: error, host: this.#home }, "the first broker of the list doesn't serve yet");
+      // Its failure is why the session is elsewhere, and was reported then.
+      log.debug({ err: error, host: this.#home }, "the first broker of the list does not serve yet");
     } finally {
-      this.#isLooking = false;
+      this.#isChecking = false;
     }
   }
 
@@ -87,12 +87,12 @@ export class HomeWatch {
     if (nowMs - this.#homeSinceMs >= settledMs) this.#pauseMs = everyMs;
   }
 
-  /** Resolves where the first host opens a connection and knows the queues. */
+  /** Resolves if the first host opens a connection and knows the queues. */
   async #ask(): Promise<void> {
     const { config, name, queues } = this.#options;
     const { address, socket } = connectionOptionsOf(config, name, () => this.#home);
     const model = await connect(address, { ...socket, timeout: answersWithinMs });
-    // The failure of what is asked tells the same.
+    // The failed call reports the same.
     model.on("error", () => {});
     const late = new AbortController();
     const deadline = sleep(answersWithinMs, undefined, { signal: late.signal }).then(() => {
@@ -107,7 +107,7 @@ export class HomeWatch {
       await Promise.race([asked, deadline]);
     } finally {
       late.abort();
-      // A host that hangs would never answer a farewell: nobody waits for it.
+      // A hanging host would never answer the close, so it is not awaited.
       model.close().catch(() => {});
     }
   }

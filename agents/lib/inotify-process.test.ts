@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { explainComplaint } from "./inotify-process.ts";
 
-test("inotifywait's own words about its start are no complaint", () => {
+test("inotifywait's normal messages at its start are not errors", () => {
   expect(explainComplaint("Setting up watches.  Beware: since -r was given, this may take a while!")).toBeUndefined();
   expect(explainComplaint("Watches established.")).toBeUndefined();
 });
@@ -22,7 +22,7 @@ test("too few instances name the sysctl to raise", () => {
   );
 });
 
-test("what is not known is passed on as it is", () => {
+test("an unknown message is passed on unchanged", () => {
   expect(explainComplaint("Couldn't watch /db: Permission denied")?.message).toBe(
     "Couldn't watch /db: Permission denied",
   );

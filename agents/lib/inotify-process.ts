@@ -3,12 +3,12 @@ import { existsSync } from "node:fs";
 import { UserError } from "./errors.ts";
 import { type InotifyRecord, RecordReader, recordFormat } from "./inotify-records.ts";
 
-/** `moved_from` only to notice folders that leave; `create` for new folders and for files linked into place. */
+/** `moved_from` only to notice folders that are moved away; `create` for new folders and for files linked into place. */
 const watchedEvents = "close_write,moved_to,moved_from,create";
 
 /**
- * An agent killed with SIGKILL can't end its inotifywait, which would stay until its next event. So the kernel is asked to
- * end it, save in a systemd unit: there all of the unit ends together, and setpriv's capset is one call too many.
+ * An agent killed with SIGKILL can't end its inotifywait, which would stay until its next event. So the kernel is asked to end
+ * it. Not in a systemd unit: there the whole unit ends together, and setpriv's capset call is not allowed.
  */
 function withOurDeath(command: readonly string[]): readonly string[] {
   const inUnit = process.env.NOTIFY_SOCKET !== undefined;
@@ -18,9 +18,9 @@ const setpriv = "/usr/bin/setpriv";
 
 export interface InotifyProcess {
   readonly pid: number;
-  /** Resolves when every folder is watched; rejects with a UserError that names the remedy, where one is known. */
+  /** Resolves when every folder is watched; rejects with a UserError that has the remedy, if one is known. */
   readonly established: Promise<void>;
-  /** Resolves, once, with the reason, when the process has ended. */
+  /** Resolves once, with the reason, when the process has exited. */
   readonly ended: Promise<string>;
   stop(): void;
 }
@@ -31,20 +31,20 @@ export interface InotifyOptions {
   readonly folders: readonly string[];
   /** Folders below them that are not watched. */
   readonly leftOut?: readonly string[];
-  /** Each change of content is told as well: about as many events again. */
+  /** Report each change of content too: about twice as many events. */
   readonly modifications?: boolean;
   readonly onRecord: (record: InotifyRecord) => void;
-  /** A complaint after the start, e.g. that a new folder could not be watched. */
+  /** An error after the start, e.g. that a new folder could not be watched. */
   readonly onComplaint: (error: UserError) => void;
 }
 
 const notInstalled = new UserError(
   "inotifywait",
-  "is not installed: arrivals in the tree can't be seen without it",
+  "is not installed: arrivals in the tree can't be detected without it",
   "apt-get install inotify-tools",
 );
 
-/** What inotifywait's complaint means to the person who runs the agent; undefined where it is no complaint. */
+/** The meaning of inotifywait's message for the person who runs the agent; undefined if it is not an error. */
 export function explainComplaint(line: string): UserError | undefined {
   if (/^(Setting up watches|Watches established|Please increase|Try increasing)/.test(line) || line === "") return;
   if (line.includes("upper limit on inotify watches") || /watch.*No space left on device/.test(line)) {
@@ -61,7 +61,7 @@ export function explainComplaint(line: string): UserError | undefined {
       "raise it, e.g. sysctl -w fs.inotify.max_user_instances=1024, and keep it in /etc/sysctl.d/",
     );
   }
-  // Gone again before it could be watched, or no folder any more.
+  // Gone before it could be watched, or no longer a folder.
   if (/^Couldn't watch new directory .*: (No such file or directory|Not a directory)$/.test(line)) return;
   if (/^setpriv: failed to execute .*No such file/.test(line)) {
     return notInstalled;
@@ -69,7 +69,9 @@ export function explainComplaint(line: string): UserError | undefined {
   return new UserError("inotifywait", line);
 }
 
-/** Starts inotifywait on the folders and all below them. Its output goes line by line, unbuffered, to `onRecord`. */
+/**
+ * Starts inotifywait on the folders and everything below them. Its output is passed to `onRecord`, record by record, unbuffered.
+ */
 export function startInotify(options: InotifyOptions): InotifyProcess {
   const events = options.modifications ? `${watchedEvents},modify` : watchedEvents;
   const flags = ["-m", "-r", "-P", "-e", events, "--no-newline", "--format", recordFormat, "--"];
@@ -84,11 +86,11 @@ export function startInotify(options: InotifyOptions): InotifyProcess {
   });
   const ended = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(error.message));
-    // "close" and not "exit": by then all that it printed was read, its last complaint included.
-    child.once("close", (code, signal) => resolve(`inotifywait ended (${signal ?? `exit code ${code}`})`));
+    // "close" and not "exit": by then all its output was read, including its last message.
+    child.once("close", (code, signal) => resolve(`inotifywait exited (${signal ?? `exit code ${code}`})`));
   });
   const established = watchesEstablished(child, options, ended);
-  // Who only waits for `ended` must not be failed by an unhandled rejection.
+  // A caller that only waits for `ended` must not fail by an unhandled rejection.
   established.catch(() => {});
   return { pid: child.pid ?? 0, established, ended, stop: () => void child.kill("SIGTERM") };
 }

@@ -4,7 +4,7 @@ import { nameAsText, RecordReader, watchedInodes } from "./inotify-records.ts";
 
 const record = (events: string, folder: string, name: string) => Buffer.from(`${events}\0${folder}\0${name}\0`);
 
-test("records come out whole however the output is cut into chunks", () => {
+test("records are complete however the output is cut into chunks", () => {
   const name = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0") && text.isWellFormed());
   fc.assert(
     fc.property(fc.array(fc.tuple(name, name), { maxLength: 4 }), fc.integer({ min: 1, max: 9 }), (names, step) => {
@@ -23,13 +23,13 @@ test("records come out whole however the output is cut into chunks", () => {
   );
 });
 
-test("spaces, newlines, commas and letters outside ASCII in names are just part of the name", () => {
+test("spaces, newlines, commas and non-ASCII letters are part of the name", () => {
   const [one] = new RecordReader().read(record("MOVED_TO", "/db/a b/", "x\ny,é ü.ISDIR"));
   expect(one?.name.toString()).toBe("x\ny,é ü.ISDIR");
   expect(one?.folder.toString()).toBe("/db/a b/");
 });
 
-test("a name that is not UTF-8 has no text", () => {
+test("a name that is not valid UTF-8 has no text", () => {
   expect(nameAsText(Buffer.from([0x61, 0xff]))).toBeUndefined();
   expect(nameAsText(Buffer.from("é"))).toBe("é");
 });

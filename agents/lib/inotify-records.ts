@@ -3,15 +3,15 @@ import { isUtf8 } from "node:buffer";
 /** What inotifywait prints for one event with the format below: events, watched folder with a final `/`, name in it. */
 export interface InotifyRecord {
   readonly events: ReadonlySet<string>;
-  /** Folder as inotifywait knows it, ending in `/`; bytes, because a name need not be UTF-8. */
+  /** The folder as inotifywait has it, ending in `/`; bytes, because a name need not be UTF-8. */
   readonly folder: Buffer;
-  /** Empty where the event is about the folder itself. */
+  /** Empty if the event is about the folder itself. */
   readonly name: Buffer;
 }
 
 /**
- * Three fields, each closed by a NUL, no newline: NUL is the only byte that no name can hold, so spaces, newlines and
- * bytes outside ASCII need no quoting. Needs `--no-newline` (inotify-tools 3.22, Debian 12, and later).
+ * Three fields, each ended by a NUL, no newline. NUL is the only byte that no name contains, so spaces, newlines and bytes
+ * outside ASCII need no quoting. Needs `--no-newline` (inotify-tools 3.22, Debian 12, and later).
  */
 export const recordFormat = "%e%0%w%0%f%0";
 const fieldsPerRecord = 3;
@@ -36,14 +36,14 @@ export class RecordReader {
         records.push({ events: new Set(events.toString("latin1").split(",")), folder, name });
       }
     }
-    // Copied, so that a waiting piece does not keep the whole chunk alive.
+    // Copied, so that a waiting piece does not keep the whole chunk in memory.
     this.#rest = Buffer.from(bytes.subarray(start));
     this.#fields = this.#fields.map((field) => Buffer.from(field));
     return records;
   }
 }
 
-/** The name as text, or undefined where its bytes are not UTF-8: such a name has no place in a message or a URL. */
+/** The name as text, or undefined if its bytes are not valid UTF-8: such a name can't be in a message or a URL. */
 export function nameAsText(bytes: Buffer): string | undefined {
   return isUtf8(bytes) ? bytes.toString("utf8") : undefined;
 }

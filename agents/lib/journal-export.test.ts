@@ -10,7 +10,7 @@ import { exportAnnounced } from "../announcer/product.ts";
 import { Journal } from "../dispatcher/journal.ts";
 import { exportSegments } from "../dispatcher/journal-export.ts";
 import type { JournalLimits } from "../dispatcher/journal-options.ts";
-import { productKey as numbered, Told } from "../dispatcher/journal-testing.ts";
+import { productKey as numbered, RecordedReplay } from "../dispatcher/journal-testing.ts";
 import { exportPlaced } from "../puller/open-placed.ts";
 import type { Inquiry } from "../puller/peer-message.ts";
 import { PlacedJournal } from "../puller/placed-journal.ts";
@@ -27,7 +27,7 @@ import {
 } from "./journal-export.ts";
 import { exportTreeJournal, TreeJournal } from "./tree-journal.ts";
 
-// Real journals by the agents' own writers. Doesn't prove that the account of a host may read its config.
+// Real journals by the agents' own writers. Does not prove that a host's account may read its config.
 
 /** Milliseconds. A busy machine takes seconds to start a program. */
 const timeout = 60_000;
@@ -83,10 +83,10 @@ function readLine(printed: string): ExportLine {
 function openJournal(limits: Partial<JournalLimits> = {}): Promise<Journal> {
   const log = pino({ level: "silent" });
   const options = { directory: join(folder, "journal"), windowMs: 7_200_000, nowMs: () => nowMs, log, limits };
-  return Journal.open({ ...options, replay: new Told() });
+  return Journal.open({ ...options, replay: new RecordedReplay() });
 }
 
-test("a dispatcher that runs tells all kinds of its entries, and leaves out an end that is being written", {
+test("a running dispatcher exports all kinds of its entries, and leaves out an end that is being written", {
   timeout,
 }, async () => {
   const journal = await openJournal();
@@ -120,7 +120,7 @@ test("a dispatcher that runs tells all kinds of its entries, and leaves out an e
   await journal.close();
 });
 
-test("a dispatcher whose clock was wrong tells the times that are right, and one that never ran tells nothing", async () => {
+test("a dispatcher whose clock was wrong exports the correct times, and one that never ran exports nothing", async () => {
   expect(await ofDispatcher()).toEqual([]);
   const journal = await openJournal();
   journal.arrival(numbered(1), nowMs, "radar1", 1, true);
@@ -128,7 +128,7 @@ test("a dispatcher whose clock was wrong tells the times that are right, and one
   expect(await ofDispatcher()).toMatchObject([{ event: "sent", timeMs: nowMs + 60_000 }]);
 });
 
-test("an export beside a dispatcher that writes and takes old files away has whole entries, in their order", async () => {
+test("an export beside a dispatcher that writes and removes old files has complete entries, in order", async () => {
   const journal = await openJournal({ segmentBytesMax: 20_000, commitIntervalMs: 0 });
   let written = 0;
   const write = async (count: number) => {
@@ -150,7 +150,7 @@ test("an export beside a dispatcher that writes and takes old files away has who
   await journal.close();
 });
 
-test("a reader that has seen enough ends an export quietly", { timeout }, async () => {
+test("a reader that has read enough ends an export without an error", { timeout }, async () => {
   const journal = await openJournal();
   for (let number = 0; number < 50_000; number++) journal.arrival(numbered(number), nowMs, "radar1", 1, true);
   await journal.close();
@@ -163,7 +163,7 @@ test("a reader that has seen enough ends an export quietly", { timeout }, async 
   expect(stderr).toBe("ended with 0\n");
 });
 
-test.each(["announcer", "watcher"])("the %s tells what it has announced, also while it writes", async (agent) => {
+test.each(["announcer", "watcher"])("the %s exports what it has announced, also while it writes", async (agent) => {
   const file = join(folder, "announced.journal");
   const journal = new TreeJournal({ file, keepSeconds: Number.POSITIVE_INFINITY, now: () => nowMs, log });
   await journal.open();
@@ -188,7 +188,7 @@ test.each(["announcer", "watcher"])("the %s tells what it has announced, also wh
   await journal.close();
 });
 
-test("a puller tells what it has placed of all that its journal has, and not what has still its unfinished name", async () => {
+test("a puller exports what it has placed, and not what still has its unfinished name", async () => {
   const rxq = join(folder, "rxq");
   mkdirSync(rxq);
   const place = { stateDirectory: folder, receiverQueueDirectory: rxq };
@@ -224,17 +224,17 @@ test("wrong arguments are named, each with what is expected", () => {
   expect(readSelection(undefined, numbered(1).toUpperCase(), issues)).toEqual({ key: numbered(1) });
 });
 
-test("an agent ends with 2 where its arguments are wrong, and with 1 where its journal can't be read", {
+test("an agent exits with 2 if its arguments are wrong, and with 1 if its journal can't be read", {
   timeout,
 }, () => {
   const wrong = run("dispatcher", "--key", numbered(1));
-  expect(wrong.stderr).toContain("--since and --key go with --export");
+  expect(wrong.stderr).toContain("--since and --key need --export");
   expect(wrong.status).toBe(2);
   const none = run("bridge", "--export");
-  expect(none.stderr).toContain("--export: the bridge keeps no journal of products");
+  expect(none.stderr).toContain("--export: the bridge has no journal of products");
   expect(none.status).toBe(2);
   symlinkSync("/dev/zero", join(folder, "announced.journal"));
   const link = run("announcer", "--export");
-  expect(link.stderr).toContain("is no plain file\n  remedy:");
+  expect(link.stderr).toContain("is not a regular file\n  remedy:");
   expect(link.status).toBe(1);
 });

@@ -1,49 +1,52 @@
 import { z } from "zod";
 import type { ConfigIssue } from "./errors.ts";
 
-/** Of the lines. It changes when a line's meaning does; a new event or key is no new version. */
+/** Version of the lines. It changes if the meaning of a line does; a new event or key does not change it. */
 export const exportVersion = 1;
 
-/** The last time, and the first one, that a Date can be. */
+/** The latest and, negated, the earliest time that a Date can have. */
 const timeMax = 8.64e15;
 /** Milliseconds since 1970, by the clock of the agent's host. */
 const timeMs = z.number().min(-timeMax).max(timeMax);
-/** md5 in hex, by which announcements and dispatchers know a product. */
+/** md5 in hex, by which announcements and dispatchers identify a product. */
 const key = z.string();
 const sizeBytes = z.number();
 
-/** The announcer and the watcher: the announcement of a file was safe on disk. `path` is below the agent's root. */
+/** Announcer and watcher: the announcement of a file was durable on disk. `path` is below the agent's root. */
 const announcedEntry = z.object({
   event: z.literal("announced"),
   timeMs,
-  /** Of the announcer's: the watcher's journal has none. */
+  /** Only from the announcer: the watcher's journal has none. */
   key: key.optional(),
   path: z.string(),
   sizeBytes,
   modifiedMs: timeMs,
 });
 
-/** The dispatcher: the first announcement of a product went out. `timeMs` is when that arrived; `source`: the host that announced it. */
+/**
+ * Dispatcher: the first announcement of a product was published. `timeMs` is when that announcement arrived; `source`: the host
+ * that announced it.
+ */
 const sentEntry = z.object({
   event: z.literal("sent"),
   timeMs,
   key,
   source: z.string(),
   sizeBytes,
-  /** Whether it is proven that it is in the pull queue. */
+  /** Whether it is proven to be in the pull queue. */
   confirmed: z.boolean(),
 });
 
-/** The dispatcher: it was proven later that a product which was sent is in the pull queue. */
+/** Dispatcher: it was proven later that a published product is in the pull queue. */
 const confirmedEntry = z.object({ event: z.literal("confirmed"), key });
 
-/** The dispatcher: a puller has reported the product. */
+/** Dispatcher: a puller has reported the product. */
 const pulledEntry = z.object({ event: z.literal("pulled"), key });
 
-/** The dispatcher: the other radar server's announcement is kept, for pullers that ask for it. */
+/** Dispatcher: the other radar server's announcement is kept, for pullers that request it. */
 const twinEntry = z.object({ event: z.literal("twin"), timeMs, key, routingKey: z.string(), body: z.string() });
 
-/** The puller: the product has its own name in the receiver queue folder, or had it. `kind`: which announcement it came by. */
+/** Puller: the product has, or had, its own name in the receiver queue folder. `kind`: which announcement it came from. */
 const placedEntry = z.object({
   event: z.literal("placed"),
   timeMs,
@@ -63,14 +66,14 @@ const exportEntry = z.discriminatedUnion("event", [
   placedEntry,
 ]);
 
-/** What an agent's journal has of one product. */
+/** An entry of an agent's journal about one product. */
 export type ExportEntry = z.infer<typeof exportEntry>;
 
-/** A line of `--export`. Keys that a later version adds are left out. */
+/** A line of `--export`. Keys that a later version adds are dropped. */
 const exportLine = z.object({ version: z.literal(exportVersion), agent: z.string() }).and(exportEntry);
 export type ExportLine = z.infer<typeof exportLine>;
 
-/** @returns undefined where it is no line of this version, or torn */
+/** @returns undefined if it is not a line of this version, or torn */
 export function parseExportLine(text: string): ExportLine | undefined {
   try {
     return exportLine.safeParse(JSON.parse(text)).data;
@@ -81,7 +84,7 @@ export function parseExportLine(text: string): ExportLine | undefined {
 
 /** Which entries are wanted. */
 export interface Selection {
-  /** Milliseconds since 1970; entries that have no time are left out then. */
+  /** Milliseconds since 1970; entries without a time are then omitted. */
   readonly sinceMs?: number;
   /** 32 hexadecimal digits in lower case. */
   readonly key?: string;
@@ -89,7 +92,7 @@ export interface Selection {
 
 const isoTime = z.iso.datetime({ offset: true });
 
-/** Reads `--since` and `--key`; what is wrong with them goes to `issues`. */
+/** Reads `--since` and `--key`; errors are added to `issues`. */
 export function readSelection(since: string | undefined, wanted: string | undefined, issues: ConfigIssue[]): Selection {
   if (since !== undefined && !isoTime.safeParse(since).success) {
     issues.push({
@@ -110,12 +113,12 @@ const isWanted = (entry: ExportEntry, selection: Selection): boolean =>
   (selection.key === undefined || entry.key === selection.key) &&
   (selection.sinceMs === undefined || ("timeMs" in entry && entry.timeMs >= selection.sinceMs));
 
-/** Characters that are written at a time. */
+/** Characters written at a time. */
 const chunkLength = 64 * 1024;
 
 /**
- * Writes the wanted entries as JSON lines, as fast as they are read. Ends early, and in order, where the reader has gone. Rejects with what
- * reading or writing says.
+ * Writes the wanted entries as JSON lines, as fast as they are read. Stops early, without an error, if the reader has gone.
+ * Rejects with reading or writing errors.
  */
 export async function writeExport(
   to: NodeJS.WritableStream,
@@ -123,7 +126,7 @@ export async function writeExport(
   entries: AsyncIterable<ExportEntry>,
   selection: Selection,
 ): Promise<void> {
-  // The callback of the write has it.
+  // The callback of the write gets the error.
   to.on("error", () => {});
   let chunk = "";
   const flush = (): Promise<void> =>

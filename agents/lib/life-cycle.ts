@@ -3,12 +3,12 @@ import type { Log } from "./log.ts";
 import { logEvents } from "./log-events.ts";
 import type { SystemNotify } from "./system-notify.ts";
 
-/** Why an agent ends: a signal asked for it, or it can't go on. */
+/** Why an agent stops: a signal, or an error. */
 export type EndReason = { readonly signal: NodeJS.Signals } | { readonly error: Error };
 
 /**
- * One agent's life: `ready` once it can do its work, `status` in words, and `ended`, which resolves at the first SIGTERM or
- * SIGINT or at `fail`. A second signal ends the process at once: whoever sends it does not want to wait for the drain.
+ * The life of one agent: `ready` once it can do its work, `status` as a text, and `ending`, which resolves at the first SIGTERM
+ * or SIGINT or at `fail`. A second signal ends the process at once: whoever sends it does not want to wait for the drain.
  */
 export class LifeCycle {
   readonly #log: Log;
@@ -36,14 +36,14 @@ export class LifeCycle {
     return this.#ending;
   }
 
-  /** Config valid and the broker session set up once; until then systemd shows the unit as activating. */
+  /** The config is valid and the broker session was set up once; until then systemd shows the unit as activating. */
   ready(): void {
     if (this.#isReady) return;
     this.#isReady = true;
     this.#notify.send({ READY: "1" });
     const { user, system } = process.cpuUsage();
     this.#log.info({ event: logEvents.ready, cpuMs: (user + system) / 1000 }, "ready");
-    // For the next start, also after one that is killed; nothing where NODE_COMPILE_CACHE isn't set.
+    // For the next start, also after a kill; does nothing if NODE_COMPILE_CACHE is not set.
     flushCompileCache();
   }
 
@@ -57,7 +57,7 @@ export class LifeCycle {
     this.#begin({ error });
   }
 
-  /** Takes the signal handlers off again, for a process that goes on after the agent. */
+  /** Removes the signal handlers, for a process that continues after the agent. */
   dispose(): void {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, this.#onSignal);
   }
@@ -71,10 +71,10 @@ export class LifeCycle {
 
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     if (this.#ending) {
-      this.#log.warn({ signal }, "second signal: ending at once, what was in flight comes again");
+      this.#log.warn({ signal }, "second signal: exiting at once; what was in flight comes again");
       process.exit(signal === "SIGINT" ? 130 : 143);
     }
-    this.#log.info({ signal }, "ending: no new work, settling what is in flight");
+    this.#log.info({ signal }, "stopping: no new work, settling what is in flight");
     this.#begin({ signal });
   };
 }

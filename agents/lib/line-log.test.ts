@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { jsonLines, readLineLog } from "./file-lines.ts";
 import { LineLog, type LineLogOptions } from "./line-log.ts";
 
-// Kills and full disks are real ones, of other processes. Doesn't prove what a disk keeps over a loss of power.
+// Kills and full disks are real, in other processes. Does not prove what a disk keeps after a power loss.
 
 type Entry = readonly [string, number];
 
@@ -45,7 +45,7 @@ async function read(): Promise<Entry[]> {
 const content = (): string => readFileSync(file, "utf8");
 
 test.each(["", "old"])(
-  "cut at any byte, all lines before are read, and what is appended then too: head %j",
+  "cut at any byte, all lines before the cut are read, and so is what is appended then: head %j",
   async (head) => {
     const all: Entry[] = [
       ["é ü", 1],
@@ -58,7 +58,7 @@ test.each(["", "old"])(
       warnings = [];
       writeFileSync(file, whole.subarray(0, bytes));
       const kept = [...first, ...all].filter((_, index, list) => {
-        // The last byte of a line is its line break: without it nothing of the entry is missing.
+        // The last byte of a line is its line break: without it the entry is still complete.
         const end = Buffer.byteLength(
           list
             .slice(0, index + 1)
@@ -74,15 +74,15 @@ test.each(["", "old"])(
       const after = [...kept, ["next", bytes] as const];
       expect(content()).toBe(after.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
       expect(await read()).toEqual(after);
-      expect(warnings.length).toBe(warnings.filter(({ msg }) => msg.startsWith("log ended in a torn line")).length);
+      expect(warnings.length).toBe(warnings.filter(({ msg }) => msg.startsWith("log ends in a torn line")).length);
     }
   },
 );
 
-test("what is cut off is logged, and is there until the next line", async () => {
+test("what will be cut off is logged, and stays until the next line", async () => {
   appendFileSync(file, '["a",1]\n["b');
   const { lines } = await opened();
-  expect(warnings).toMatchObject([{ cutBytes: 3, cut: '["b', msg: expect.stringContaining("cut off") }]);
+  expect(warnings).toMatchObject([{ cutBytes: 3, cut: '["b', msg: expect.stringContaining("torn line") }]);
   expect(content()).toBe('["a",1]\n["b');
   lines.append(["c", 2]);
   expect(content()).toBe('["a",1]\n["c",2]\n');
@@ -102,7 +102,7 @@ test("damage in the middle costs only itself", async () => {
   await lines.close();
 });
 
-test("a disk that is full in the middle of a line is an error with file and remedy, and loses nothing", {
+test("a disk that fills up in the middle of a line is an error with file and remedy, and loses nothing", {
   timeout,
 }, async () => {
   const script = `
@@ -128,7 +128,7 @@ test("a disk that is full in the middle of a line is an error with file and reme
   expect(content().split("\n")).toHaveLength(4);
 });
 
-test("a kill loses nothing that was appended, whatever is being rewritten", { timeout }, async () => {
+test("a kill loses nothing that was appended, even during a rewrite", { timeout }, async () => {
   const script = `
     import { LineLog } from ${JSON.stringify(new URL("./line-log.ts", import.meta.url).href)};
     import { jsonLines } from ${JSON.stringify(new URL("./file-lines.ts", import.meta.url).href)};
@@ -162,7 +162,7 @@ test("a kill loses nothing that was appended, whatever is being rewritten", { ti
   }
 });
 
-test("what is appended while it is rewritten follows what was kept", async () => {
+test("what is appended during a rewrite follows the kept entries", async () => {
   const { lines } = await opened();
   for (let count = 0; count < 100; count += 1) lines.append(["p", count]);
   const rewriting = lines.rewrite([["kept", 99]]);
@@ -179,21 +179,21 @@ test("what is appended while it is rewritten follows what was kept", async () =>
   await lines.close();
 });
 
-test("a file turned over is FILE.1; each begins with the head; both are read, also while that happens", async () => {
+test("a rotated file is FILE.1; each begins with the head; both are read, also during a rotation", async () => {
   const { lines } = await opened({ head: ["head", 0] });
   for (let count = 1; count <= 4; count += 1) {
-    if (count % 2 === 1 && count > 1) lines.turnOver();
+    if (count % 2 === 1 && count > 1) lines.rotate();
     lines.append(["p", count]);
   }
   const synced = lines.synced();
-  lines.turnOver();
+  lines.rotate();
   lines.append(["p", 5]);
   await synced;
   const texts = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
   expect(texts).toEqual(['["head",0]\n["p",5]\n', '["head",0]\n["p",3]\n["p",4]\n']);
   const reading = readLineLog(file, codec);
   const counts = [(await reading.next()).value?.[1]];
-  lines.turnOver();
+  lines.rotate();
   lines.append(["p", 6]);
   for await (const [, count] of reading) counts.push(count);
   expect(counts).toEqual([0, 3, 4, 0, 5]);
@@ -202,7 +202,7 @@ test("a file turned over is FILE.1; each begins with the head; both are read, al
   await lines.close();
 });
 
-test("a sync serves all who wait for it, and one that the disk refuses rejects", async () => {
+test("one sync serves all waiting callers, and rejects if the disk refuses it", async () => {
   const { lines } = await opened();
   lines.append(["a", 1]);
   expect(lines.synced()).toBe(lines.synced());
@@ -210,10 +210,14 @@ test("a sync serves all who wait for it, and one that the disk refuses rejects",
   await lines.close();
   const away = new LineLog<Entry>({ file: join(folder, "none", "log"), mode: 0o600, codec, log });
   expect(() => away.append(["a", 1])).toThrow("can't be written: ENOENT");
-  expect(() => away.turnOver()).toThrow("can't be written: ENOENT");
+  expect(() => away.rotate()).toThrow("can't be written: ENOENT");
 });
 
 test("a link or a folder in the file's place is refused, with what to do", async () => {
   symlinkSync("/dev/zero", file);
-  await expect(opened()).rejects.toMatchObject({ subject: file, message: "is no plain file", remedy: /move it away/ });
+  await expect(opened()).rejects.toMatchObject({
+    subject: file,
+    message: "is not a regular file",
+    remedy: /move it away/,
+  });
 });

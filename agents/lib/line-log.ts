@@ -31,11 +31,11 @@ export interface LineLogOptions<T> {
 }
 
 /**
- * A file of lines that one process appends to. The system has a line when `append` returns: a kill loses none, and a kill or a full disk at any byte
- * leaves at most one torn line, which is cut off before the next. After a loss of power what `synced` had not answered for may be missing. A file
- * that has grown is turned over (FILE becomes FILE.1) or rewritten; when, its owner decides by `lines` and `bytes`.
+ * A file of lines that one process appends to. The system has a line when `append` returns, so a kill loses none. A kill or a full disk at any byte
+ * leaves at most one torn line, which is cut off before the next. After a power loss, lines that `synced` had not confirmed may be missing. A grown
+ * file is rotated (FILE becomes FILE.1) or rewritten; its owner decides when, by `lines` and `bytes`.
  *
- * The dispatcher's journal and the spools are not such logs (`frames.ts`): there damage in the middle must be recognised, so each record has a CRC.
+ * The dispatcher's journal and the spools are not such logs (`frames.ts`): there damage in the middle must be recognized, so each record has a CRC.
  */
 export class LineLog<T> {
   readonly #options: LineLogOptions<T>;
@@ -43,21 +43,21 @@ export class LineLog<T> {
   #lines = 0;
   /** Up to the end of the last line that is not torn. */
   #bytes = 0;
-  /** `torn`: what follows is cut off before the next line; `unended`: the last line lacks nothing but its line break. */
-  #ending: "whole" | "torn" | "unended" = "whole";
+  /** `torn`: what follows is cut off before the next line. `unended`: the last line is complete except for its line break. */
+  #ending: "complete" | "torn" | "unended" = "complete";
   /** The file's name may not be on disk. */
   #isNew = false;
-  /** What is under way on the disk, one after the other; never rejects. */
+  /** Disk operations, one after the other; never rejects. */
   #disk: Promise<void> = Promise.resolve();
   #nextSync: Promise<void> | undefined;
-  /** What is appended while a rewrite is under way. */
+  /** Lines appended during a rewrite. */
   #meanwhile: string[] | undefined;
 
   constructor(options: LineLogOptions<T>) {
     this.#options = options;
   }
 
-  /** Of FILE, its head and damaged lines with them. After a rewrite that failed: those that it had to write, and what came since. */
+  /** Lines of FILE, including its head and damaged lines. After a failed rewrite: those that it had to write, and what was appended since. */
   get lines(): number {
     return this.#lines;
   }
@@ -68,24 +68,24 @@ export class LineLog<T> {
   }
 
   /**
-   * Passes on the entries of FILE.1 and FILE, the oldest first. A damaged line costs only itself. Writes nothing, so that a full disk keeps no
-   * agent from starting: a torn last line is logged here, and cut off before the next line is written.
+   * Passes on the entries of FILE.1 and FILE, oldest first. A damaged line costs only itself. Writes nothing, so that a full disk
+   * keeps no agent from starting: a torn last line is logged here, and cut off before the next line is written.
    *
    * @throws as `readLineLog`
    */
-  async open(take: (entry: T) => void): Promise<void> {
+  async open(onEntry: (entry: T) => void): Promise<void> {
     const { file, codec, log } = this.#options;
     this.#begin();
     const files = await openFiles(file);
     try {
-      for await (const entry of entriesOf(olderOf(file), files.older, codec)) take(entry);
+      for await (const entry of entriesOf(olderOf(file), files.older, codec)) onEntry(entry);
       for await (const { text, endsAt, readBytes } of linesOf(file, files.newer)) {
         const entry = codec.parse(text);
-        if (entry !== undefined) take(entry);
+        if (entry !== undefined) onEntry(entry);
         if (endsAt === undefined && entry === undefined) {
           this.#ending = "torn";
           const about = { path: file, cutBytes: readBytes - this.#bytes, cut: text.slice(0, shownMax) };
-          log.warn(about, "log ended in a torn line, as after a kill or a power loss: cut off");
+          log.warn(about, "log ends in a torn line, as after a kill or a power loss: removed before the next line");
         } else {
           if (endsAt === undefined) this.#ending = "unended";
           this.#lines += 1;
@@ -98,9 +98,9 @@ export class LineLog<T> {
   }
 
   /**
-   * The system has the entries when this returns. At once: to go to another thread and back takes longer, behind the syncs of other files.
+   * The system has the entries when this returns. Synchronous: switching threads takes longer, behind the syncs of other files.
    *
-   * @throws UserError with what the disk says; then at most the first of them are in the log
+   * @throws UserError with the disk's error; then the log has some of the first entries, or none
    */
   append(...entries: readonly T[]): void {
     const { codec, head } = this.#options;
@@ -113,12 +113,12 @@ export class LineLog<T> {
       this.#ending = "torn";
       this.#bytes += writeAll(this.#descriptor, text);
     });
-    this.#ending = "whole";
+    this.#ending = "complete";
     this.#lines += all.length;
     this.#meanwhile?.push(text);
   }
 
-  /** Resolves when all that was appended before is on disk; one sync serves all who wait. Rejects with a UserError. */
+  /** Resolves once everything appended before is on disk; one sync serves all waiting callers. Rejects with a UserError. */
   synced(): Promise<void> {
     if (this.#nextSync) return this.#nextSync;
     const syncing = this.#disk.then(async () => {
@@ -136,18 +136,18 @@ export class LineLog<T> {
     return syncing;
   }
 
-  /** FILE becomes FILE.1, over the one before; the next line begins a new FILE. @throws UserError; then nothing has changed */
-  turnOver(): void {
+  /** Rotates: FILE becomes FILE.1 and replaces the previous one; the next line starts a new FILE. @throws UserError; then nothing has changed */
+  rotate(): void {
     const { file } = this.#options;
     this.#try(() => {
-      // Who waits for a sync may have a line in this file.
+      // A caller that waits for a sync may have a line in this file.
       if (this.#nextSync && this.#descriptor !== undefined) fdatasyncSync(this.#descriptor);
       renameSync(file, olderOf(file));
     });
     this.#begin();
   }
 
-  /** Removes FILE; the next line begins a new one. FILE.1 stays. */
+  /** Removes FILE; the next line starts a new one. FILE.1 stays. */
   startAgain(): void {
     rmSync(this.#options.file, { force: true });
     this.#begin();
@@ -160,8 +160,8 @@ export class LineLog<T> {
   }
 
   /**
-   * FILE gets these entries and what is appended meanwhile, on disk and in one step. Resolves when that is done, or when the disk has refused it:
-   * then FILE stays as it was, and that is logged. While one rewrite is under way another does nothing. Not for a log that is turned over.
+   * Replaces FILE, on disk and in one step, by these entries and what is appended meanwhile. Resolves when that is done, or when the disk has
+   * refused it: then FILE is unchanged, and that is logged. Does nothing during another rewrite. Not for a log that is rotated.
    */
   rewrite(entries: Iterable<T>): Promise<void> {
     if (this.#meanwhile) return this.#disk;
@@ -180,7 +180,7 @@ export class LineLog<T> {
     return this.#disk;
   }
 
-  /** What was appended afterwards would open it again. */
+  /** Later appends would open it again. */
   async close(): Promise<void> {
     await this.#disk;
     this.#closeFile();
@@ -192,15 +192,15 @@ export class LineLog<T> {
     const temporary = `${file}.new`;
     const handle = await openNew(temporary, mode);
     try {
-      // Of what came meanwhile, what was synced in the former file is here: who asks from now on waits for the end of this.
+      // Lines appended meanwhile and synced in the old file are written here; later callers of `synced` wait for the end of this.
       await handle.writeFile(text + meanwhile.splice(0).join(""));
       await handle.datasync();
-      // In one turn, so that no line is appended to the former file alone.
+      // In one event loop turn, so that no line is appended only to the old file.
       writeAll(handle.fd, meanwhile.join(""));
       renameSync(temporary, file);
       this.#closeFile();
       this.#bytes = fstatSync(handle.fd).size;
-      this.#ending = "whole";
+      this.#ending = "complete";
       this.#descriptor = this.#openToAppend();
     } catch (error) {
       await unlink(temporary).catch(() => {});
@@ -215,7 +215,7 @@ export class LineLog<T> {
     this.#closeFile();
     this.#lines = 0;
     this.#bytes = 0;
-    this.#ending = "whole";
+    this.#ending = "complete";
   }
 
   #openToAppend(): number {
@@ -223,7 +223,7 @@ export class LineLog<T> {
     return openSync(this.#options.file, "a", this.#options.mode);
   }
 
-  /** When what is under way with it is done. */
+  /** Once its pending disk operations are done. */
   #closeFile(): void {
     const descriptor = this.#descriptor;
     this.#descriptor = undefined;

@@ -5,7 +5,7 @@ export interface LocalHoldEvents {
   localCleared(): void;
 }
 
-/** Whether this host takes products: a fault is told once, until one is placed again. */
+/** Whether this host accepts products. A fault is reported once, until a product is placed again. */
 export class LocalHold {
   readonly #events: LocalHoldEvents;
   #fault: LocalFault | undefined;
@@ -14,7 +14,7 @@ export class LocalHold {
     this.#events = events;
   }
 
-  /** Undefined while products are taken. */
+  /** Undefined while products are accepted. */
   get fault(): LocalFault | undefined {
     return this.#fault;
   }

@@ -3,7 +3,9 @@ import type { LogConfig } from "./config.ts";
 
 export type Log = Logger;
 
-/** JSON lines to standard output, which systemd keeps in the journal. What could hold a secret is blanked, wherever it hides. */
+/**
+ * JSON lines to standard output, which systemd keeps in the journal. Fields that could hold a secret are redacted at any depth.
+ */
 export function createLog(agent: string, config: LogConfig): Log {
   return pino({
     name: agent,

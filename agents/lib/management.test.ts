@@ -16,7 +16,7 @@ import {
   reasonOf,
 } from "./management.ts";
 
-// What brokers answer is made here; that they answer so is shown by the tests of those who use it.
+// The brokers' answers are made up here; the tests of this client's users show that brokers answer so.
 
 let folder: string;
 let closers: (() => unknown)[] = [];
@@ -76,18 +76,18 @@ describe("a request", () => {
     ]);
   });
 
-  it("goes from member to member until one answers, and 502 to 504 are no answer", async () => {
+  it("goes from member to member until one answers; 502 to 504 count as no answer", async () => {
     const urls = [silent, await answering(503), await answering(404, "here"), await answering(200)];
     expect(await open(urls).send({ path: ["x"] })).toMatchObject({ status: 404, text: "here" });
   });
 
-  it("is answered with another 5xx only where no member does better", async () => {
+  it("is answered with another 5xx only if no member does better", async () => {
     const faulty = await answering(500, "first");
     expect(await open([faulty, await answering(200)]).send({ path: ["x"] })).toMatchObject({ status: 200 });
     expect(await open([faulty, await answering(503)]).send({ path: ["x"] })).toMatchObject({ text: "first" });
   });
 
-  it("that nobody answers says why, member by member", async () => {
+  it("without any answer reports why, member by member", async () => {
     const starting = await answering(503, "booting");
     const error: unknown = await open([silent, starting])
       .send({ path: ["x"] })
@@ -99,7 +99,7 @@ describe("a request", () => {
     expect((error as NoMemberAnswers).faults.get(starting)).toMatchObject({ status: 503, reason: "booting" });
   });
 
-  it("has an end in time, whether nothing comes or the answer stops half way", async () => {
+  it("times out, whether nothing arrives or the answer stops halfway", async () => {
     const hung = await serve(() => {});
     const stalled = await serve((_, response) => response.write("["));
     for (const url of [hung, stalled]) {
@@ -107,7 +107,7 @@ describe("a request", () => {
     }
   });
 
-  it("ends with the caller's reason, without asking others", async () => {
+  it("ends with the caller's reason, without asking other members", async () => {
     const asked: string[] = [];
     const cancelled = new AbortController();
     const first = await serve(() => cancelled.abort(new Error("cancelled")));
@@ -116,16 +116,16 @@ describe("a request", () => {
     expect(asked).toEqual([]);
   });
 
-  it("takes no more than the bytes that an answer may have", async () => {
+  it("accepts no more than the maximum number of bytes", async () => {
     const url = await serve((_, response) => {
       const more = () => response.write("x".repeat(500), () => response.destroyed || more());
       more();
     });
-    await expect(open([]).sendTo(url, { path: ["x"] })).rejects.toThrow("answers with more than 1000 bytes");
+    await expect(open([]).sendTo(url, { path: ["x"] })).rejects.toThrow("answered with more than 1000 bytes");
   });
 
   it.each(["http", "https"])(
-    "over %s to a broker that hangs ends with the client, and its connection with it",
+    "over %s to a hanging broker ends with the client, and so does its connection",
     async (scheme) => {
       const taken = Promise.withResolvers<Socket>();
       const server = createNetServer((socket) => taken.resolve(socket)).listen(0, "127.0.0.1");
@@ -141,7 +141,7 @@ describe("a request", () => {
     },
   );
 
-  it("may be the last one that is under way when the client is closed", async () => {
+  it("may be the last one in flight when the client is closed", async () => {
     let arrived = () => {};
     const arrival = new Promise<void>((resolve) => {
       arrived = resolve;
@@ -155,7 +155,7 @@ describe("a request", () => {
 });
 
 describe("trust", () => {
-  it("is in certificates of the CA that is named, for the address that is asked", async () => {
+  it("trusts certificates of the named CA, for the address that is asked", async () => {
     const [own, other] = await Promise.all(
       [["own", "IP:127.0.0.1"] as const, ["other", "IP:127.0.0.2"] as const].map(async ([name, address]) => {
         const { certificateFile, keyFile, caFile } = await makeCertificate(folder, name, [address]);
@@ -172,7 +172,7 @@ describe("trust", () => {
     expect(await ask(other.url, { insecure: true })).toMatchObject({ text: "[]" });
   });
 
-  it("reads a password's file again after it was refused, without its line end", async () => {
+  it("reads a password file again after a refusal, without its line end", async () => {
     const file = join(folder, "password");
     const url = await serve(({ headers }, response) => {
       const isRight = headers.authorization === `Basic ${Buffer.from("root:second").toString("base64")}`;
@@ -189,7 +189,7 @@ describe("trust", () => {
   });
 });
 
-it("inTurn says which member's attempt succeeded", async () => {
+it("oneAfterAnother returns the member whose attempt succeeded", async () => {
   const attempt = async (value: number) => {
     if (value < 2) throw new Error("too small");
     return value * 10;
@@ -198,7 +198,7 @@ it("inTurn says which member's attempt succeeded", async () => {
   await expect(oneAfterAnother([], attempt)).rejects.toThrow(NoMemberAnswers);
 });
 
-it("a reason is the API's own, or the beginning of what isn't JSON", () => {
+it("a reason is the API's own, or the beginning of what is not JSON", () => {
   expect(["", '{"error":"bad","reason":"no"}', "<html>", "[]", "null"].map((text) => reasonOf(jsonOf(text)))).toEqual([
     ...["", "no", "<html>", "", ""],
   ]);

@@ -1,32 +1,32 @@
 import { readFile } from "node:fs/promises";
 import type { Dispatcher } from "undici";
 
-/** A text, or the file that holds it: read when it is needed, and again after the broker has refused what was in it. */
+/** A text, or the file that has it. The file is read when it is needed, and again after the broker has refused its content. */
 export type Source = string | { readonly file: string };
 
-/** Where the management API of a cluster is, and how to talk to it. Certificates and keys are PEM. */
+/** Where a cluster's management API is, and how to connect to it. Certificates and keys are PEM. */
 export interface ManagementOptions {
-  /** Base URLs of members of one cluster, in the order in which they are asked. */
+  /** Base URLs of members of one cluster, in the order in which they are tried. */
   readonly urls: readonly string[];
-  /** Without it nobody is logged in. The line end of a password's file is not part of the password. */
+  /** Without it, requests are anonymous. The line end of a password file is not part of the password. */
   readonly login?: { readonly user: string; readonly password: Source } | undefined;
-  /** CAs that may have signed a member's certificate; without it those that this machine trusts. */
+  /** CAs that may have signed a member's certificate; without it, those that this machine trusts. */
   readonly ca?: Source | undefined;
   readonly clientCertificate?: { readonly cert: string; readonly key: string } | undefined;
-  /** Any certificate is accepted. */
+  /** Accept any certificate. */
   readonly insecure?: boolean | undefined;
-  /** URL of an HTTP proxy, and the hosts that are asked without it, as in NO_PROXY. Without it no proxy is used. */
+  /** URL of an HTTP proxy, and the hosts that are connected to directly, as in NO_PROXY. Without it no proxy is used. */
   readonly proxy?: { readonly url: string; readonly except: string } | undefined;
   /** For one request to one member, from connecting to the last byte of the answer. */
   readonly timeoutMs: number;
-  /** A longer answer counts as none. */
+  /** A longer answer is discarded. */
   readonly answerBytesMax: number;
 }
 
 export interface ManagementRequest {
-  /** GET unless given. */
+  /** Default GET. */
   readonly method?: "GET" | "PUT" | "POST" | "DELETE";
-  /** Parts of the path below `/api`, each percent-encoded here; or the text of path and query, already encoded. */
+  /** Parts of the path below `/api`, percent-encoded here; or path and query as text, already encoded. */
   readonly path: readonly string[] | string;
   /** Sent as JSON. */
   readonly body?: unknown;
@@ -36,15 +36,15 @@ export interface ManagementRequest {
 export interface Answer {
   readonly status: number;
   readonly text: string;
-  /** The created object's address, as sent. */
+  /** The address of the created object, as sent. */
   readonly location: string | undefined;
 }
 
-/** A member has answered, and not as was hoped. */
+/** A member answered with an error. */
 export class ManagementError extends Error {
   override readonly name: string = "ManagementError";
   readonly status: number;
-  /** The beginning of what it said, or the reason in it; empty where it gave none. */
+  /** The beginning of its answer, or the reason in it; empty if it gave none. */
   readonly reason: string;
 
   constructor(message: string, status: number, reason = "") {
@@ -54,16 +54,16 @@ export class ManagementError extends Error {
   }
 }
 
-/** No member gave a good answer. */
+/** No member gave a successful answer. */
 export class NoMemberAnswers extends Error {
   override readonly name = "NobodyAnswers";
-  /** Why, by the member's name, in the order of asking. */
+  /** The error of each member, by name, in the order of the attempts. */
   readonly faults: ReadonlyMap<string, Error>;
   /** The same as a text, e.g. `bunny1: answered 503; bunny2: no answer within 5 s`. */
   readonly reasons: string;
 
   constructor(faults: ReadonlyMap<string, Error>) {
-    const reasons = [...faults].map(([name, error]) => `${name}: ${faultText(error)}`).join("; ") || "none was asked";
+    const reasons = [...faults].map(([name, error]) => `${name}: ${faultText(error)}`).join("; ") || "no member to ask";
     super(`no management API answers: ${reasons}`);
     this.faults = faults;
     this.reasons = reasons;
@@ -71,10 +71,10 @@ export class NoMemberAnswers extends Error {
 }
 
 /**
- * Asks one member after the other until an attempt succeeds.
+ * Tries one member after the other until an attempt succeeds.
  *
  * @param members with their names
- * @throws NobodyAnswers where all attempts fail, or the signal's reason as soon as it is aborted
+ * @throws NoMemberAnswers if all attempts fail, or the signal's reason as soon as it is aborted
  */
 export async function oneAfterAnother<M, T>(
   members: Iterable<readonly [string, M]>,
@@ -99,11 +99,11 @@ const connectionsMax = 8;
 interface Open {
   readonly dispatcher: Dispatcher;
   readonly headers: Readonly<Record<string, string>>;
-  /** Ends all connections at once, also one that a broker which hangs lets nobody set up: the dispatcher itself leaves that open. */
+  /** Ends all connections at once, including one that a hanging broker never finishes: the dispatcher itself leaves that open. */
   end(): Promise<void>;
 }
 
-/** The one client of RabbitMQ's management API. Connections are kept; close it after the last request. */
+/** The client of RabbitMQ's management API. Connections are kept; close it after the last request. */
 export class ManagementClient {
   readonly #options: ManagementOptions;
   readonly #readsFiles: boolean;
@@ -115,10 +115,10 @@ export class ManagementClient {
   }
 
   /**
-   * The answer of the first member that has one. A member that doesn't answer in time, or says 502 to 504, as a broker that starts or stops does and
-   * a proxy before it, is passed over. So is one that says another 5xx, but where no member does better, that is the answer.
+   * The answer of the first member that has one. A member is skipped if it does not answer in time, or answers 502 to 504, like a broker that starts
+   * or stops, or a proxy in front of it. A member with another 5xx is skipped too, but its answer is used if no other member has a better one.
    *
-   * @throws NobodyAnswers; its faults are ManagementErrors where a member said 502 to 504
+   * @throws NoMemberAnswers; its faults are ManagementErrors for members that answered 502 to 504
    */
   async send(request: ManagementRequest): Promise<Answer> {
     let failed: Answer | undefined;
@@ -138,12 +138,12 @@ export class ManagementClient {
     }
   }
 
-  /** The answer of one member, of any status. @throws Error with the reason, and its code, where there is none */
+  /** The answer of one member, of any status. @throws Error with the reason and its code, if there is no answer */
   async sendTo(url: string, request: ManagementRequest): Promise<Answer> {
     const isKept = this.#open !== undefined;
     const answer = await this.#request(url, request).catch((error: unknown) => {
       if (!this.#readsFiles || !isUntrusted(error)) throw error;
-      // Nothing was sent. The CA may be another one since its file was read.
+      // Nothing was sent. The CA's file may have changed since it was read.
       this.#forget();
       if (!isKept) throw error;
       return this.#request(url, request);
@@ -152,7 +152,7 @@ export class ManagementClient {
     return answer;
   }
 
-  /** Ends all requests that are under way, and closes all connections. */
+  /** Ends all pending requests and closes all connections. */
   async close(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
@@ -168,16 +168,16 @@ export class ManagementClient {
     try {
       const answer = await dispatcher.request({
         origin,
-        // Not by way of a URL: that would resolve parts that are `.` or `..`.
+        // Not by a URL, which would resolve the parts `.` and `..`.
         path: `${pathname.replace(/\/+$/, "")}/api/${encoded}`,
         method,
         headers: { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },
         body: body === undefined ? null : JSON.stringify(body),
         signal: signal === undefined ? late : AbortSignal.any([signal, late]),
       });
-      const { statusCode: status, headers: said } = answer;
+      const { statusCode: status, headers: received } = answer;
       const text = await readText(answer.body, answerBytesMax);
-      return { status, text, location: said.location === undefined ? undefined : String(said.location) };
+      return { status, text, location: received.location === undefined ? undefined : String(received.location) };
     } catch (error) {
       signal?.throwIfAborted();
       if (late.aborted) throw new Error(`no answer within ${timeoutMs / 1000} s`, { cause: error });
@@ -189,7 +189,7 @@ export class ManagementClient {
     if (!this.#open) {
       const open = openDispatcher(this.#options);
       this.#open = open;
-      // A file that can't be read now may be there at the next request.
+      // A file that can't be read now may exist at the next request.
       open.catch(() => {
         if (this.#open === open) this.#open = undefined;
       });
@@ -197,17 +197,17 @@ export class ManagementClient {
     return this.#open;
   }
 
-  /** Other requests that are under way end as they would have. */
+  /** Other pending requests end as they would have. */
   #forget(): void {
     this.#open?.then(({ dispatcher }) => dispatcher.close()).catch(() => {});
     this.#open = undefined;
   }
 }
 
-/** Of what isn't JSON as much is kept as a reason. */
+/** This much of a non-JSON answer is kept as the reason. */
 const reasonLengthMax = 200;
 
-/** The value that an answer's text is; undefined where it is empty, and the text itself where it isn't JSON, as of a proxy or a wrong port. */
+/** The value of an answer's JSON text; undefined if empty, and the text itself if it is not JSON, as from a proxy or a wrong port. */
 export function jsonOf(text: string): unknown {
   if (text === "") return undefined;
   try {
@@ -217,17 +217,17 @@ export function jsonOf(text: string): unknown {
   }
 }
 
-/** The reason of an answer that is none of those that were hoped for, in the API's form `{"error": …, "reason": …}` or another's. */
+/** The reason in an unsuccessful answer, in the API's form `{"error": …, "reason": …}` or another one. */
 export function reasonOf(body: unknown): string {
   if (typeof body === "string") return body.slice(0, reasonLengthMax);
   return String((body as { reason?: unknown } | null | undefined)?.reason ?? "");
 }
 
-/** An error's message, or its code where it has none, as where several addresses were tried. */
+/** An error's message, or its code if it has none, as when several addresses were tried. */
 export const faultText = (error: Error & { readonly code?: unknown }): string =>
   error.message || String(error.code ?? "no answer");
 
-/** Nothing was sent then: the handshake failed by the server's certificate, for whatever of OpenSSL's reasons. */
+/** Then nothing was sent: the handshake failed because of the server's certificate, for any of OpenSSL's reasons. */
 const isUntrusted = (error: unknown): boolean =>
   /CERT|SIGNATURE|ISSUER/.test(String((error as NodeJS.ErrnoException | undefined)?.code));
 
@@ -239,7 +239,7 @@ async function openDispatcher({ login, ca, clientCertificate, insecure, proxy }:
     ...clientCertificate,
     ...(insecure ? { rejectUnauthorized: false } : {}),
   };
-  // Each request has its own time, which covers all of these.
+  // Each request has its own timeout, which covers all of these.
   const ending = new AbortController();
   const connect = { ...tls, timeout: 0, signal: ending.signal };
   const options = { connections: connectionsMax, headersTimeout: 0, bodyTimeout: 0, allowH2: false, connect };
@@ -259,8 +259,8 @@ async function openDispatcher({ login, ca, clientCertificate, insecure, proxy }:
   };
   if (!login) return { dispatcher, headers: {}, end };
   // The line end belongs to the file.
-  const word = typeof login.password === "string" ? password : password?.replace(/\r?\n$/, "");
-  const authorization = `Basic ${Buffer.from(`${login.user}:${word}`).toString("base64")}`;
+  const secret = typeof login.password === "string" ? password : password?.replace(/\r?\n$/, "");
+  const authorization = `Basic ${Buffer.from(`${login.user}:${secret}`).toString("base64")}`;
   return { dispatcher, headers: { authorization }, end };
 }
 
@@ -273,7 +273,7 @@ async function readText(body: AsyncIterable<Buffer>, bytesMax: number): Promise<
   for await (const chunk of body) {
     bytes += chunk.length;
     // Leaving the loop ends the connection.
-    if (bytes > bytesMax) throw new Error(`answers with more than ${bytesMax} bytes`);
+    if (bytes > bytesMax) throw new Error(`answered with more than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

@@ -12,17 +12,16 @@ export class Metrics {
   constructor(agent: string) {
     this.#registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     this.#prefix = `warren_${agent.replaceAll("-", "_")}_`;
-    const started = this.gauge("start_time_seconds", "when this process began, in seconds since 1970");
+    const started = this.gauge("start_time_seconds", "process start time in seconds since 1970");
     started.set(Math.round(Date.now() - process.uptime() * 1000) / 1000);
-    // Collected when asked: a gauge of memory that is set now and then is wrong most of the time.
+    // Read on a scrape: a memory gauge that is set from time to time is wrong most of the time.
     this.gauge("resident_memory_bytes", "resident memory of this process", (gauge) =>
       gauge.set(process.memoryUsage.rss()),
     );
   }
 
   /**
-   * OpenMetrics adds `_total` to the names of counters itself. With `collect` it is counted elsewhere, and told when asked: from 0
-   * each time.
+   * OpenMetrics adds `_total` to counter names itself. With `collect`, the count is kept elsewhere and read on a scrape, each time from 0.
    */
   counter<L extends string = never>(
     name: string,
@@ -63,7 +62,7 @@ export class Metrics {
     return gauge;
   }
 
-  /** One of several states, as OpenMetrics writes a state set: a sample each, labelled by the metric's own name, 1 for the one that is. */
+  /** One of several states, as an OpenMetrics state set: a sample for each, labelled with the metric's own name, 1 for the current one. */
   stateSet<S extends string>(name: string, help: string, states: readonly S[], current: () => S): void {
     const label = this.#prefix + name;
     this.gauge<string>(
@@ -99,7 +98,7 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** Serves `/metrics` (OpenMetrics) and `/health` (JSON, 503 where not ok). A port in use is the operator's to resolve. */
+/** Serves `/metrics` (OpenMetrics) and `/health` (JSON, 503 if not ok). A port in use is for the operator to resolve. */
 export async function serveMetrics(
   config: MetricsConfig,
   metrics: Metrics,
@@ -117,7 +116,7 @@ export async function serveMetrics(
       response.writeHead(status.ok ? 200 : 503, { "content-type": "application/json" });
       response.end(`${JSON.stringify(status)}\n`);
     } else {
-      response.writeHead(404, { "content-type": "text/plain" }).end("only /metrics and /health are here\n");
+      response.writeHead(404, { "content-type": "text/plain" }).end("only /metrics and /health exist\n");
     }
   });
   await listen(server, config);
@@ -142,7 +141,7 @@ function listen(server: Server, config: MetricsConfig): Promise<void> {
           "metrics",
           used ? `${where} is in use by another process` : `can't listen on ${where}: ${error.message}`,
           used
-            ? `end that process (ss -ltnp 'sport = :${config.port}' shows it) or set metrics.port to another port`
+            ? `stop that process (ss -ltnp 'sport = :${config.port}' shows it) or set metrics.port to another port`
             : undefined,
           { cause: error },
         ),

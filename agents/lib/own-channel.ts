@@ -1,12 +1,12 @@
 import type { Channel, ChannelModel } from "amqplib";
 
 /**
- * Opens a channel for what may fail without harm, and closes it after: whatever the broker closes it over, the connection stays. Rejects
- * with what `use` rejects with.
+ * Opens a channel for what may fail without harm, and closes it afterwards: if the broker closes it, the connection stays.
+ * Rejects with the errors of `use`.
  */
 export async function onOwnChannel<T>(model: ChannelModel, use: (channel: Channel) => Promise<T>): Promise<T> {
   const channel = await model.createChannel();
-  // Whoever waits for an answer gets the error, too.
+  // The waiting call gets the error too.
   channel.on("error", () => {});
   try {
     return await use(channel);
@@ -15,7 +15,7 @@ export async function onOwnChannel<T>(model: ChannelModel, use: (channel: Channe
   }
 }
 
-/** Where the broker has closed it already, amqplib throws: that is what was wanted. */
+/** If the broker has already closed it, amqplib throws; that is the goal anyway. */
 async function closeQuietly(channel: Channel): Promise<void> {
   try {
     await channel.close();
@@ -28,7 +28,7 @@ export function replyCodeOf(error: unknown): number | undefined {
   return typeof error.code === "number" ? error.code : undefined;
 }
 
-/** There is none of that name. */
+/** Nothing of that name exists. */
 export const notFound = 404;
-/** It is there, and differs. */
+/** It exists with different properties. */
 export const preconditionFailed = 406;

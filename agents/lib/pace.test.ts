@@ -16,12 +16,12 @@ test("the pace is that of the last minute, and is known after one", () => {
   expect(paced((second) => Math.min(second, 100) * 5, 200).donePerMinute).toBe(0);
 });
 
-test("what was done last has the time at which the count had grown", () => {
+test("the last progress has the time at which the count had grown", () => {
   expect(paced(() => 0, 10).lastDoneAt).toBeUndefined();
   expect(paced((second) => Math.min(second, 4), 20).lastDoneAt).toBe(new Date(1e12 + 4000).toISOString());
 });
 
-test("a clock that is set back begins a new minute", () => {
+test("a clock that is set back starts a new minute", () => {
   const pace = paced((second) => second, 120);
   pace.count(121, 1e12);
   expect(pace.donePerMinute).toBeUndefined();

@@ -1,4 +1,4 @@
-/** Milliseconds that a pace is said of. */
+/** The period over which the pace is measured, in milliseconds. */
 const windowMs = 60_000;
 
 interface Count {
@@ -6,13 +6,13 @@ interface Count {
   readonly done: number;
 }
 
-/** How much an agent does, by its count of what it has done, which is read now and then. */
+/** How much an agent does, from periodic readings of its count of what it has done. */
 export class Pace {
-  /** Of the last minute, the oldest first; one that is older stays, for what came after it. */
+  /** Readings of the last minute, oldest first; one older reading stays, as the base of the first one. */
   readonly #counts: Count[] = [];
   #lastDoneAt: string | undefined;
 
-  /** @param nowMs milliseconds since 1970; where the clock was set back it begins again */
+  /** @param nowMs milliseconds since 1970; if the clock was set back, counting starts over */
   count(done: number, nowMs: number): void {
     const last = this.#counts.at(-1);
     if (last && nowMs < last.atMs) this.#counts.length = 0;
@@ -21,7 +21,7 @@ export class Pace {
     while ((this.#counts[1]?.atMs ?? nowMs) <= nowMs - windowMs) this.#counts.shift();
   }
 
-  /** When the count was first seen as high as it is now, as ISO 8601; undefined while nothing was done. */
+  /** When the count first reached its current value, as ISO 8601; undefined while nothing was done. */
   get lastDoneAt(): string | undefined {
     return this.#lastDoneAt;
   }

@@ -8,7 +8,7 @@ export type PublishOutcome = "confirmed" | "returned" | "nacked" | "lost";
 export interface PublishOptions {
   readonly headers?: Readonly<Record<string, unknown>>;
   readonly contentType?: string;
-  /** Default true: a message that no queue takes comes back as `returned` instead of vanishing. */
+  /** Default true: a message that no queue accepts comes back as `returned` instead of vanishing. */
   readonly mandatory?: boolean;
   /** AMQP's `timestamp`: whole seconds since 1970. */
   readonly timestampSeconds?: number;
@@ -20,9 +20,9 @@ export const inFlightMax = 1000;
 const randomIdBytes = 6;
 const noHeaders: Readonly<Record<string, unknown>> = Object.freeze({});
 
-/** Publishing with confirms over whichever channel is attached; each message's outcome is told once. */
+/** Publishes with confirms over the attached channel; each message's outcome is reported once. */
 export class Publisher {
-  /** Unique over processes and restarts, so that a message id means one message: ids are `<publisherId>-<n>`. */
+  /** Unique across processes and restarts, so that a message id means one message: ids are `<publisherId>-<n>`. */
   readonly publisherId = randomBytes(randomIdBytes).toString("base64url");
   readonly #appId: string;
   #sequence = 0;
@@ -55,7 +55,7 @@ export class Publisher {
     });
   }
 
-  /** No channel: every publish from now on is `lost` at once; those in flight are told by their channel. */
+  /** No channel: every publish from now on is `lost` at once; those in flight are reported by their channel. */
   detach(): void {
     this.#channel = undefined;
     this.#socketFull = false;
@@ -81,7 +81,7 @@ export class Publisher {
     options: PublishOptions,
     onOutcome: (outcome: PublishOutcome) => void,
   ): void {
-    // A character is at most three bytes of UTF-8: most keys need no counting.
+    // A character has at most three bytes of UTF-8, so most keys need no counting.
     if (routingKey.length * 3 > routingKeyBytesMax) checkRoutingKey(routingKey);
     const channel = this.#channel;
     if (!channel) {
@@ -95,7 +95,7 @@ export class Publisher {
         this.#settle(messageId, error, onOutcome),
       );
     } catch (error) {
-      // A channel that is closing takes nothing; anything else can never be sent, and is the caller's to know.
+      // A closing channel accepts nothing. With any other error the message can never be sent, which the caller must know.
       if (!(error instanceof IllegalOperationError)) throw error;
       process.nextTick(onOutcome, "lost");
       return;
@@ -146,5 +146,5 @@ export class Publisher {
 function checkRoutingKey(routingKey: string): void {
   const bytes = Buffer.byteLength(routingKey);
   if (bytes > routingKeyBytesMax)
-    throw new RangeError(`routing key has ${bytes} bytes, at most ${routingKeyBytesMax} fit`);
+    throw new RangeError(`routing key has ${bytes} bytes, but at most ${routingKeyBytesMax} fit`);
 }

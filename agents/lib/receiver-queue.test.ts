@@ -13,7 +13,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-test("a product shows under its name only when it is whole; before, its name has a leading dot", async () => {
+test("a product appears under its name only when it is complete; before, its name has a leading dot", async () => {
   const file = await new ReceiverQueue(directory, 0o640).receive();
   await file.write(Buffer.from("first "));
   await file.write(Buffer.from("second"));
@@ -30,14 +30,14 @@ test("a product of 0 bytes and a name of 255 bytes are placed like any other", a
   expect(await new ReceiverQueue(directory, 0o644).sizeOf(name)).toBe(0);
 });
 
-test("what is discarded leaves nothing", async () => {
+test("a discarded product leaves nothing", async () => {
   const file = await new ReceiverQueue(directory, 0o644).receive();
   await file.write(Buffer.from("half"));
   await file.discard();
   expect(readdirSync(directory)).toEqual([]);
 });
 
-test("a product that is there already is replaced in one step, never doubled", async () => {
+test("an existing product is replaced in one step, never doubled", async () => {
   writeFileSync(join(directory, "p"), "old");
   const file = await new ReceiverQueue(directory, 0o644).receive();
   await file.write(Buffer.from("new"));
@@ -46,7 +46,7 @@ test("a product that is there already is replaced in one step, never doubled", a
   expect(readFileSync(join(directory, "p"), "utf8")).toBe("new");
 });
 
-test("leftovers of a killed process are removed at the start, products and others' files are not", async () => {
+test("leftovers of a killed process are removed at the start; products and others' files are not", async () => {
   for (const name of [".pull-123-4.part", ".pull-99-1.part", ".other.part", "product"]) {
     writeFileSync(join(directory, name), "x");
   }
@@ -68,7 +68,7 @@ test("a folder that vanishes later is this host's fault, not the product's", asy
   await (await queue.receive()).place("p");
 });
 
-test("a file that must be new leaves one of its name alone, and goes under another name instead", async () => {
+test("a file that must be new does not replace one of its name, and is placed under another name instead", async () => {
   writeFileSync(join(directory, "p"), "old");
   const file = await new ReceiverQueue(directory, 0o644, "receive").receive();
   await file.write(Buffer.from("new"));
@@ -79,7 +79,7 @@ test("a file that must be new leaves one of its name alone, and goes under anoth
   expect(readFileSync(join(directory, "q"), "utf8")).toBe("new");
 });
 
-test("a file is known by name and bytes", async () => {
+test("a file is recognized by name and bytes", async () => {
   const queue = new ReceiverQueue(directory, 0o644, "receive");
   writeFileSync(join(directory, "p"), "abc");
   expect(await queue.has("p", Buffer.from("abc"))).toBe(true);
@@ -88,19 +88,19 @@ test("a file is known by name and bytes", async () => {
   expect(await queue.has("q", Buffer.from("abc"))).toBe(false);
 });
 
-test("fifty files at once are all there, under few syncs of the folder", async () => {
+test("fifty concurrent files are all placed, with few syncs of the folder", async () => {
   const queue = new ReceiverQueue(directory, 0o644, "receive");
   const names = Array.from({ length: 50 }, (_, index) => `p${index}`);
   await Promise.all(names.map(async (name) => (await queue.receive()).placeNew(name)));
   expect(readdirSync(directory).sort()).toEqual([...names].sort());
 });
 
-test("whoever writes a product knows the name that its file has until then", async () => {
+test("the writer of a product knows its temporary name", async () => {
   const file = await new ReceiverQueue(directory, 0o644).receive();
   expect(readdirSync(directory)).toEqual([file.part]);
 });
 
-test("whoever wants to know hears when a file has its name, and only where it got it", async () => {
+test("the caller is notified when a file gets its name, and only if it does", async () => {
   const queue = new ReceiverQueue(directory, 0o644, "receive");
   const heard: string[][] = [];
   const named = async () => {

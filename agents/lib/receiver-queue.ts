@@ -6,25 +6,25 @@ import { UserError } from "./errors.ts";
 import { controlCharacter } from "./foreign.ts";
 import { bad, good, type Result } from "./result.ts";
 
-// Starts with a dot, which Sundew's ingest passes over, and is told from any product: those may not start with a dot.
+// The leading dot makes Sundew's ingest skip it, and distinguishes it from products, whose names may not start with a dot.
 const partName = /^\.(?:pull|receive)-\d+-\d+\.part$/;
 /** Of a file system. */
 export const nameBytesMax = 255;
-/** What a file system says of a name that it has no place for: the product's matter, not this host's. */
+/** Errors of a file system that can't store a name: the fault of the product, not of this host. */
 const nameFaults: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the file name is too long for this file system",
-  EILSEQ: "the file name has bytes that this file system does not take",
+  EILSEQ: "the file name has bytes that this file system does not accept",
   EISDIR: "a folder has the file's name",
 };
 /**
- * What only touches the system's memory is done at once: to go to another thread and back takes longer, and for a small file, of which
- * there are many, longer than all else. Of a large one's many pieces some would wait for the disk.
+ * What only touches the system's memory is done synchronously: switching threads takes longer, and for a small file, of which
+ * there are many, longer than everything else. Some of a large file's many chunks would wait for the disk.
  */
 const atOnceBytesMax = 1024 * 1024;
 const syncToDisk = promisify(fsync);
 const writeElsewhere = promisify(write);
 
-/** This host could not take a product; the product is not to blame, save where `nameFault` says so. */
+/** This host could not store a product. The product is not at fault, unless `nameFault` is set. */
 export class LocalFault extends Error {
   override readonly name = "LocalFault";
   readonly code: string;
@@ -34,34 +34,35 @@ export class LocalFault extends Error {
     this.code = cause.code ?? "unknown";
   }
 
-  /** Why no file can have this product's name in this folder, however often it is tried; undefined where that is not the matter. */
+  /** Why no file in this folder can ever have this product's name; undefined if that is not the problem. */
   get nameFault(): string | undefined {
     return nameFaults[this.code];
   }
 }
 
 function describeFault(directory: string, cause: NodeJS.ErrnoException): string {
-  if (cause.code === "ENOSPC") return `the disk of ${directory} is full: make room, it goes on by itself`;
-  if (cause.code === "EDQUOT") return `the quota of this user in ${directory} is used up: make room or raise it`;
+  if (cause.code === "ENOSPC") return `the disk of ${directory} is full: make room, then it continues automatically`;
+  if (cause.code === "EDQUOT") return `this user's quota in ${directory} is used up: make room or raise it`;
   if (cause.code === "EROFS") return `${directory} is on a read-only file system`;
   if (cause.code === "EACCES" || cause.code === "EPERM") return `this user may not write into ${directory}`;
-  if (cause.code === "ENOENT") return `${directory} is gone: make it again, it goes on by itself`;
-  return `${directory} takes no file: ${cause.message}`;
+  if (cause.code === "ENOENT") return `${directory} is missing: create it again, then it continues automatically`;
+  return `${directory} accepts no files: ${cause.message}`;
 }
 
-/** Whether a file may have this name in a receiver queue; the reason where not. */
+/** Checks whether a file may have this name in a receiver queue; fails with the reason. */
 export function checkFileName(name: string): Result<string> {
   const bytes = Buffer.byteLength(name);
   if (bytes === 0) return bad("the product has no file name");
-  if (bytes > nameBytesMax) return bad(`the file name has ${bytes} bytes, a file system takes at most ${nameBytesMax}`);
-  if (name.includes("/")) return bad("the file name has a slash");
-  if (controlCharacter.test(name)) return bad("the file name has a control character");
-  if (name.startsWith(".")) return bad("the file name starts with a dot, the mark of files in work");
-  if (name.endsWith(".tmp")) return bad("the file name ends in .tmp, a mark of files in work");
+  if (bytes > nameBytesMax)
+    return bad(`the file name has ${bytes} bytes, but a file system accepts at most ${nameBytesMax}`);
+  if (name.includes("/")) return bad("the file name contains a slash");
+  if (controlCharacter.test(name)) return bad("the file name contains a control character");
+  if (name.startsWith(".")) return bad("the file name starts with a dot, which marks unfinished files");
+  if (name.endsWith(".tmp")) return bad("the file name ends in .tmp, which marks unfinished files");
   return good(name);
 }
 
-/** A product on its way into the folder, under a temporary name. Ends with `place` or `discard`. */
+/** A product being written to the folder, under a temporary name. Call `place` or `discard` at the end. */
 export interface IncomingFile {
   /** That name, in the same folder. */
   readonly part: string;
@@ -69,39 +70,39 @@ export interface IncomingFile {
   readonly size: number;
   write(chunk: Uint8Array): Promise<void>;
   /**
-   * To disk, then under its final name in one step (replacing one that is there), then the folder to disk. `named` is called as soon as
-   * it has its name, and waited for.
+   * Syncs the file, renames it to its final name in one step (replacing an existing file), then syncs the folder. `named` is
+   * called and awaited as soon as the file has its name.
    */
   place(name: string, named?: Named): Promise<void>;
   discard(): Promise<void>;
 }
 
-/** One that may also be placed beside what is there. */
+/** One that can also be placed without replacing an existing file. */
 export interface NewFile extends IncomingFile {
-  /** As `place`, where there is none of that name; false, and nothing is done, where there is one. */
+  /** Like `place` if the name is free; otherwise does nothing and returns false. */
   placeNew(name: string, named?: Named): Promise<boolean>;
 }
 
 type Named = () => Promise<void>;
 
-/** The folder from which products are ingested: under its own name a file is whole, or not there. */
+/** The folder from which products are ingested: under its own name a file is complete. */
 export class ReceiverQueue {
   readonly #directory: string;
   readonly #mode: number;
   readonly #mark: "pull" | "receive";
   #sequence = 0;
-  /** Of the folder: the one under way, and the one that serves whoever comes meanwhile. */
+  /** Syncs of the folder: the current one, and the next one, which serves all callers that arrive meanwhile. */
   #syncing: Promise<void> = Promise.resolve();
   #nextSync: Promise<void> | undefined;
 
-  /** `mark` is in the names of files in work. */
+  /** `mark` is in the names of unfinished files. */
   constructor(directory: string, mode: number, mark: "pull" | "receive" = "pull") {
     this.#directory = directory;
     this.#mode = mode;
     this.#mark = mark;
   }
 
-  /** Removes what an earlier process left unfinished, answers how many, and looks that the folder takes files. */
+  /** Removes what an earlier process left unfinished, returns how many, and checks that the folder accepts files. */
   async prepare(): Promise<number> {
     let removedCount = 0;
     try {
@@ -113,15 +114,15 @@ export class ReceiverQueue {
       await (await this.receive()).discard();
     } catch (error) {
       const cause = (error instanceof LocalFault ? error.cause : error) as NodeJS.ErrnoException;
-      // A full disk is waited for, like later on.
+      // A full disk is waited for, as in operation.
       if (cause.code === "ENOSPC" || cause.code === "EDQUOT") return removedCount;
-      const remedy = `make the folder, owned by the user who runs this agent: install -d -o USER ${this.#directory}`;
+      const remedy = `create the folder, owned by the user who runs this agent: install -d -o USER ${this.#directory}`;
       throw new UserError("receiverQueueDirectory", describeFault(this.#directory, cause), remedy, { cause });
     }
     return removedCount;
   }
 
-  /** Size of the product under this name; undefined where there is none. */
+  /** Size of the product under this name; undefined if there is none. */
   async sizeOf(name: string): Promise<number | undefined> {
     return this.#local(async () => {
       const stats = await lstat(join(this.#directory, name)).catch(ignoreGone);
@@ -129,19 +130,19 @@ export class ReceiverQueue {
     });
   }
 
-  /** Whether the file under this name is there and has these bytes; where it has, it is on disk as well. */
+  /** Whether the file under this name exists with these bytes; if so, it is also on disk. */
   async has(name: string, content: Uint8Array): Promise<boolean> {
     if ((await this.sizeOf(name)) !== content.byteLength) return false;
     return this.#local(async () => {
       const found = await readFile(join(this.#directory, name)).catch(ignoreGone);
       if (!found?.equals(content)) return false;
-      // A process that was killed may have given it this name and not come to this.
+      // A killed process may have renamed it and not synced the folder.
       await this.#syncDirectory();
       return true;
     });
   }
 
-  /** Resolves when every name that is there now is on disk. */
+  /** Resolves once every name that is there now is on disk. */
   async sync(): Promise<void> {
     await this.#local(() => this.#syncDirectory());
   }
@@ -157,7 +158,7 @@ export class ReceiverQueue {
       descriptor = undefined;
       if (open !== undefined) closeSync(open);
     };
-    /** Whole and on disk; again after a name was taken. */
+    /** Complete and on disk; repeated after a name was taken. */
     const finish = async (): Promise<void> => {
       if (descriptor === undefined) return;
       fchmodSync(descriptor, this.#mode);
@@ -191,7 +192,7 @@ export class ReceiverQueue {
           await this.#syncDirectory();
           return true;
         }),
-      // What can't be removed now, as its folder is gone or closed to us, is removed at the next start.
+      // What can't be removed now, because its folder is gone or inaccessible, is removed at the next start.
       discard: async () => {
         attempt(close);
         attempt(() => unlinkSync(part));
@@ -199,7 +200,7 @@ export class ReceiverQueue {
     };
   }
 
-  /** One sync serves all that was renamed before it began. */
+  /** One sync serves all renames before it. */
   #syncDirectory(): Promise<void> {
     this.#nextSync ??= this.#syncing
       .catch(() => {})
@@ -243,7 +244,7 @@ function attempt(work: () => void): void {
   try {
     work();
   } catch {
-    // The caller says why nothing is to be done then.
+    // The caller documents why nothing has to be done.
   }
 }
 

@@ -4,9 +4,10 @@ import { onOwnChannel, preconditionFailed, replyCodeOf } from "./own-channel.ts"
 import { declareTopology, type QueueDeclaration, type QueueDefaults, type Topology } from "./topology.ts";
 
 /**
- * Sees to the queues of a topology that are `renewable` and there with other arguments than they are declared with (another window, say):
- * one that is empty and that nobody reads is deleted and declared anew; another is used as it is, until a start that finds it empty.
- * Resolves to the names of the latter. Between deleting and binding again lie a few milliseconds in which nothing is put into it.
+ * Handles the `renewable` queues of a topology that exist with other arguments (another window, for example). A queue that is
+ * empty and has no consumer is deleted and declared again. Another one is used as it is, until a start that finds it empty; the
+ * returned promise resolves to the names of those. Between deleting and binding again there are a few milliseconds in which
+ * nothing is routed to the queue.
  */
 export async function renewQueues(
   model: ChannelModel,
@@ -38,18 +39,18 @@ async function isUsedAsItIs(
     if (found.messageCount + found.consumerCount > 0) {
       log.warn(
         { queue: queue.name, reason, messages: found.messageCount },
-        "the queue has other arguments than the config asks for, and is in use: used as it is, until a start that finds it empty",
+        "the queue has other arguments than configured and is in use: using it as it is until a start finds it empty",
       );
       return true;
     }
-    // Quorum queues know no "delete if empty".
+    // Quorum queues don't support "delete if empty".
     await onOwnChannel(model, async (channel) => {
       await channel.deleteQueue(queue.name);
       await declareTopology(channel, { exchanges: [], queues: [queue] }, defaults);
     });
     log.warn(
       { queue: queue.name, reason },
-      "the queue had other arguments than the config asks for, and was empty: declared anew",
+      "the queue had other arguments than configured and was empty: declared again",
     );
     return false;
   }

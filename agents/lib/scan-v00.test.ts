@@ -59,7 +59,7 @@ const mutated = fc.array(fc.tuple(fc.nat(usual.length - 1), fc.nat(255)), { maxL
   return body;
 });
 
-test("property: whenever the scan answers, the codec says the same", () => {
+test("property: whenever the scan has a result, the codec has the same", () => {
   let answered = 0;
   fc.assert(
     fc.property(fc.oneof(line, mutated), (body) => {
@@ -79,7 +79,7 @@ test("property: whenever the scan answers, the codec says the same", () => {
   expect(answered, "the property met too few that the scan reads").toBeGreaterThan(200);
 });
 
-test("property: what the codec writes of names without escapes, the scan reads, however many sources there are", () => {
+test("property: the scan reads what the codec writes of names without escapes, however many sources there are", () => {
   const hosts = fc.stringMatching(/^[a-z][a-z0-9]{0,8}(:[1-9][0-9]{3})?$/);
   const names = fc.array(fc.stringMatching(/^[A-Za-z0-9~:,_-]{1,20}$/), { minLength: 1, maxLength: 5 });
   fc.assert(

@@ -1,10 +1,10 @@
 import { bodyBytesMax, checkBaseUrl } from "./announcement.ts";
 
-/** What deciding about an announcement takes of it. */
+/** The part of an announcement that a decision needs. */
 export interface ScannedV00 {
   /** 32 hex digits, lower case. */
   readonly key: string;
-  /** Host of the URL, with its port where it has one. */
+  /** Host of the URL, with its port if it has one. */
   readonly source: string;
   readonly sizeBytes: number;
 }
@@ -27,14 +27,14 @@ interface KnownBase {
   readonly source: string;
 }
 
-/** Sources are few; somebody who invents them must not fill the memory. */
+/** There are few sources; invented ones must not fill the memory. */
 const basesMax = 64;
 const bases: KnownBase[] = [];
 
 /**
- * Reads a v00 announcement as the radar servers write it, byte by byte: for the path on which every message goes. Undefined for
- * anything unusual (capitals, runs of spaces, escapes, a newline at the end, faults of any kind): then the codec has the word.
- * Where it answers, `codecs.v00.parse` says the same. The host's text is made once per base URL, not per message.
+ * Reads a v00 announcement as the radar servers write it, byte by byte, because every message passes here. Undefined for anything
+ * unusual (capitals, runs of spaces, escapes, a newline at the end, faults of any kind): then the codec decides. A result is
+ * always the same as that of `codecs.v00.parse`. The host's text is made once per base URL, not per message.
  */
 export function scanV00(body: Buffer): ScannedV00 | undefined {
   if (body.length > bodyBytesMax || body[keyBytes] !== space) return undefined;
@@ -69,7 +69,7 @@ function endOfField(body: Buffer, start: number): number {
   return end < 0 ? body.length : end;
 }
 
-/** The rest is a relative path of printable ASCII without escapes and spaces, with no part that is empty, `.` or `..`. */
+/** Whether the rest is a relative path of printable ASCII without escapes and spaces, and without empty, `.` or `..` parts. */
 function isPlainPath(body: Buffer, start: number): boolean {
   let partStart = start;
   for (let at = start; at <= body.length; at++) {
@@ -92,7 +92,7 @@ function sourceOf(body: Buffer, start: number, end: number): string | undefined 
   const text = body.toString("latin1", start, end);
   if (!checkBaseUrl(text).ok) return undefined;
   const source = new URL(text).host;
-  // Those that were asked for lately come back at once; nobody forgets for good.
+  // Those in use are added again at once.
   if (bases.length === basesMax) bases.length = 0;
   bases.push({ bytes: Buffer.from(text, "latin1"), source });
   return source;

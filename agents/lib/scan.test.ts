@@ -17,19 +17,19 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 const visible = (path: string) => !path.startsWith(".");
 
-test("all files below are found with their folders; what is not wanted is not even looked into", async () => {
+test("all files below are found with their folders; unwanted folders are not even read", async () => {
   const found = await scan(root, "", { wanted: visible, changedSinceMs: 0 });
   expect(found.files.map(({ path }) => path).sort()).toEqual(["a/b/z é", "a/y", "x"]);
   expect(found.folders.map(({ path }) => path)).toEqual(["", "a", "a/b"]);
   expect(found.folders[2]?.inode).toBe(statSync(join(root, "a/b"), { bigint: true }).ino);
 });
 
-test("a part of the tree can be looked through alone", async () => {
+test("a part of the tree can be scanned alone", async () => {
   const found = await scan(root, "a/b", { wanted: visible, changedSinceMs: 0 });
   expect(found.files.map(({ path }) => path)).toEqual(["a/b/z é"]);
 });
 
-test("the window goes by when a file came under its name, not by a time that was set on it", async () => {
+test("the window counts from when a file got its name, not from a time that was set on it", async () => {
   utimesSync(join(root, "x"), 1, 1);
   const { ctimeMs } = statSync(join(root, "x"));
   const since = async (changedSinceMs: number) =>
@@ -45,7 +45,7 @@ test("symbolic links are not followed, and a folder that is gone is empty", asyn
   expect(await scan(root, "gone", { wanted: visible, changedSinceMs: 0 })).toMatchObject({ files: [], folders: [] });
 });
 
-test("names that are not UTF-8 are listed apart", async () => {
+test("names that are not valid UTF-8 are listed separately", async () => {
   writeFileSync(Buffer.concat([Buffer.from(`${root}/a/bad-`), Buffer.from([0xff])]), "x");
   const found = await scan(root, "", { wanted: visible, changedSinceMs: 0 });
   expect(found.unspeakable).toEqual(["a/bad-�"]);

@@ -3,13 +3,13 @@ import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { nameAsText } from "./inotify-records.ts";
 
-/** What the file system says of one file; times in milliseconds since 1970. */
+/** A file's facts from the file system; times in milliseconds since 1970. */
 export interface FileFacts {
   readonly inode: string;
   readonly size: number;
   /** Time of the last change of content. */
   readonly modifiedMs: number;
-  /** Time of the last change of any kind, renaming and linking included; can't be set by hand. */
+  /** Time of the last change of any kind, including renaming and linking; can't be set by hand. */
   readonly changedMs: number;
   readonly links: number;
 }
@@ -17,13 +17,13 @@ export interface FileFacts {
 export interface Scan {
   /** Files with their paths relative to the root, oldest change first. */
   readonly files: readonly (FileFacts & { readonly path: string })[];
-  /** Every folder that was looked into, the start included. */
+  /** Every folder that was scanned, including the start. */
   readonly folders: readonly { readonly path: string; readonly inode: bigint }[];
-  /** Names that are not UTF-8, shown with replacement characters. */
+  /** Names that are not valid UTF-8, shown with replacement characters. */
   readonly unspeakable: readonly string[];
-  /** Folders that can't be looked into, and why. */
+  /** Folders that can't be read, and why. */
   readonly unreadable: readonly UnreadableFolder[];
-  /** Of those, the ones that are deeper than any announcement could say. */
+  /** Those of them that are too deep for any announcement. */
   readonly tooDeep: readonly string[];
   /** Neither files nor folders: links, pipes, sockets, devices. They are never read. */
   readonly irregularCount: number;
@@ -34,7 +34,7 @@ export interface UnreadableFolder {
   readonly reason: string;
 }
 
-/** What a look through a folder found. */
+/** What a scan of a folder found. */
 export interface ScannedCounts {
   readonly filesCount: number;
   readonly newCount: number;
@@ -43,25 +43,25 @@ export interface ScannedCounts {
 }
 
 export interface ScanRules {
-  /** False for a file or folder (path relative to the root) that is to be left alone, with all below. */
+  /** False for a file or folder (path relative to the root) that is to be skipped, with everything below. */
   readonly wanted: (path: string) => boolean;
   /** Only files changed since then; 0 for all. */
   readonly changedSinceMs: number;
 }
 
 /**
- * Of a folder's path from the root. Its words go into a routing key of 255 bytes, so nothing below a longer one could be announced; and what is deeper than
- * PATH_MAX, 4096 bytes with the root, the system doesn't open.
+ * Limit of a folder's path from the root. Its words go into a routing key of 255 bytes, so nothing below a longer path could be
+ * announced. And the system does not open paths beyond PATH_MAX, 4096 bytes with the root.
  */
 const folderBytesMax = 1024;
 const tooDeepReason = `its path has more than ${folderBytesMax} bytes: nothing below it can be announced`;
 
-// A file system answers a few questions at once well, thousands not better.
+// A file system handles a few lookups at a time well, and thousands no better.
 const lookupsAtOnce = 32;
 
 /**
- * Looks through a folder of the tree and all below it. What vanishes meanwhile is left out: it is gone.
- * Folders reached by a symbolic link are not followed, as inotifywait does not either.
+ * Scans a folder of the tree and everything below it. What vanishes meanwhile is left out. Folders behind a symbolic link are not
+ * scanned, as inotifywait does not watch them either.
  */
 export async function scan(root: string, start: string, rules: ScanRules): Promise<Scan> {
   const files: (FileFacts & { path: string })[] = [];
@@ -105,7 +105,7 @@ export async function scan(root: string, start: string, rules: ScanRules): Promi
   return { files, folders, unspeakable, unreadable, tooDeep, irregularCount };
 }
 
-/** What one folder is closed by, and no other one: it must not keep the rest from being looked through. */
+/** Errors of one inaccessible folder, which must not keep the rest from being scanned. */
 const folderFaults: ReadonlySet<string | undefined> = new Set(["EACCES", "EPERM", "ELOOP", "ENAMETOOLONG"]);
 
 function reasonOf(error: unknown): { readonly reason: string } {
@@ -155,7 +155,7 @@ export function factsOf(stats: {
   };
 }
 
-/** Gone meanwhile, or no folder any more. */
+/** Gone meanwhile, or no longer a folder. */
 export function isGone(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;
   return code === "ENOENT" || code === "ENOTDIR";

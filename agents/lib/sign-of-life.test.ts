@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, expect, test } from "vitest";
 import { sendSignsOfLife } from "./sign-of-life.ts";
 
-// Not proved here: that a host which has taken an address over refuses what it gets; the chaos lab cuts links.
+// Not proved here: that a host which has taken over an address refuses the packets; the chaos lab cuts links.
 
 const everyMs = 20;
 const frame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
@@ -12,7 +12,7 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-/** Two ends of a connection, and what has come to the far one. */
+/** Two ends of a connection, and what the far end has received. */
 async function pair() {
   const server: Server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -42,12 +42,12 @@ test("a connection on which nothing is written gets heartbeat frames, again and 
   expect(got().subarray(0, 3 * frame.length)).toEqual(Buffer.concat([frame, frame, frame]));
 });
 
-test("what is written counts as a sign of life, and what waits in buffers does", async () => {
+test("written data counts as a sign of life, and so does buffered data", async () => {
   const { near, far, got } = await pair();
   far.pause();
-  // More than the buffers of both ends take: the rest waits.
+  // More than the buffers of both ends hold: the rest waits.
   near.write(Buffer.alloc(1 << 24, "x"));
-  // The kernel goes on taking some of it while its buffers grow.
+  // The kernel accepts more while its buffers grow.
   let waitingBytes = Number.POSITIVE_INFINITY;
   while (near.writableLength < waitingBytes) {
     waitingBytes = near.writableLength;

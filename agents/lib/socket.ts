@@ -2,8 +2,8 @@ import { Socket } from "node:net";
 import type { ChannelModel } from "amqplib";
 
 /**
- * The socket below a connection. amqplib's types don't name it: where another version keeps it elsewhere, undefined, and its
- * users do without (a test says so).
+ * The socket of a connection. amqplib's types don't expose it: undefined if another version keeps it elsewhere; callers then do
+ * without (a test reports it).
  */
 export function socketOf(model: ChannelModel): Socket | undefined {
   const { stream } = model.connection as { stream?: unknown };
@@ -11,8 +11,8 @@ export function socketOf(model: ChannelModel): Socket | undefined {
 }
 
 /**
- * Joins what is written within one turn into one system call. amqplib writes every message and every ack by itself, and a
- * broker has to be woken up for each.
+ * Joins the writes of one event loop turn into one system call. amqplib writes every message and every ack separately, and the
+ * broker has to wake up for each.
  */
 export function joinWrites(socket: Socket): void {
   const write = socket.write;
@@ -32,15 +32,15 @@ export function joinWrites(socket: Socket): void {
 }
 
 /**
- * Ends a connection at once: no farewell that a peer might never answer, and nothing that is still in buffers goes out
- * (the peer gets a reset). amqplib sees an error of the socket.
+ * Ends a connection at once, without a close handshake that a peer might never answer. Buffered data is not sent; the peer gets a
+ * reset. amqplib sees an error of the socket.
  */
 export function cutOff(socket: Socket, reason: string): void {
   if (socket.destroyed) return;
   try {
     socket.resetAndDestroy();
   } catch {
-    // Of a socket below TLS there is no reset to be had.
+    // A socket below TLS can't be reset.
     socket.destroy();
   }
   socket.emit("error", new Error(reason));

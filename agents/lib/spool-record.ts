@@ -1,13 +1,13 @@
 import { type FoundFrames, frameHeadBytes, frameType, readFrames, sealFrame } from "./frames.ts";
 
-/** A record of the spool's journal: a message that was taken, or the note that one needs no keeping any more. */
+/** A record of the spool's journal: an accepted message, or the note that one is done. */
 export type SpoolRecord =
   | { readonly type: "put"; readonly sequence: number; readonly appendedAtMs: number; readonly payload: Buffer }
   | { readonly type: "done"; readonly sequence: number };
 
 /** Type, sequence (6 bytes), time (6 bytes). */
 const fixedBytes = 13;
-/** An announcement is far smaller. A length beyond this is not a length but garbage. */
+/** An announcement is far smaller. A length beyond this is garbage. */
 export const payloadBytesMax = 1024 * 1024;
 const typePut = 1;
 const typeDone = 2;
@@ -24,12 +24,12 @@ export function encodeRecord(record: SpoolRecord): Buffer {
   return buffer;
 }
 
-/** What can be read of a file of records. */
+/** The readable part of a file of records. */
 export interface DecodedRecords extends Pick<FoundFrames, "validBytes" | "damagedBytes"> {
   readonly records: SpoolRecord[];
 }
 
-/** All whole records. Behind a damaged one the next is looked for byte by byte: what was whole is not lost with it. */
+/** All complete records. After a damaged one the next is searched byte by byte, so that intact records are not lost with it. */
 export function decodeRecords(data: Buffer): DecodedRecords {
   const records: SpoolRecord[] = [];
   const { validBytes, damagedBytes } = readFrames(data, 0, couldBe, (at, end) =>

@@ -19,7 +19,7 @@ const open = (bytesMax = 1_000_000): Promise<Spool> => openSpool({ directory, by
 const texts = (spool: Spool): string[] => [...spool.entries()].map((entry) => entry.payload.toString());
 const files = async (): Promise<string[]> => (await readdir(directory)).sort().map((name) => join(directory, name));
 
-test("what was appended and is not done is there again for the next process, in order", async () => {
+test("the next process finds what was appended and is not done, in order", async () => {
   const first = await open();
   const sequences = await Promise.all(["a", "b", "c", "d"].map((text) => first.append(Buffer.from(text))));
   first.done(sequences[1] ?? 0);
@@ -31,7 +31,7 @@ test("what was appended and is not done is there again for the next process, in 
   await second.close();
 });
 
-test("cut off at any byte, as by a kill, it holds every message that was whole, and goes on", async () => {
+test("cut off at any byte, as by a kill, it has every complete message, and works on", async () => {
   const first = await open();
   for (const text of ["one", "two", "three"]) await first.append(Buffer.from(text));
   await first.close();
@@ -51,7 +51,7 @@ test("cut off at any byte, as by a kill, it holds every message that was whole, 
   }
 });
 
-test("garbage after the last whole record is cut off, nothing before it is touched", async () => {
+test("garbage after the last complete record is cut off, nothing before it is touched", async () => {
   const first = await open();
   await first.append(Buffer.from("kept"));
   await first.close();
@@ -64,7 +64,7 @@ test("garbage after the last whole record is cut off, nothing before it is touch
   await second.close();
 });
 
-test("a full spool refuses with an error, keeps what it has, and takes again when something is done", async () => {
+test("a full spool refuses with an error, keeps what it has, and accepts again when something is done", async () => {
   const spool = await open(100);
   const first = await spool.append(Buffer.alloc(60));
   await expect(spool.append(Buffer.alloc(60))).rejects.toBeInstanceOf(SpoolFullError);
@@ -75,7 +75,7 @@ test("a full spool refuses with an error, keeps what it has, and takes again whe
   await spool.close();
 });
 
-test("files in which nothing waits go, even while one old message waits for ever", async () => {
+test("files in which nothing waits are removed, even while one old message waits for ever", async () => {
   const spool = await open(8000);
   await spool.append(Buffer.from("stuck"));
   for (let index = 0; index < 500; index++) spool.done(await spool.append(Buffer.alloc(100)));
@@ -87,7 +87,7 @@ test("files in which nothing waits go, even while one old message waits for ever
   await again.close();
 });
 
-test("a disk that refuses is told to whoever appends; what was there stays", async () => {
+test("a disk that refuses is reported to the caller; what was there stays", async () => {
   const spool = await open();
   await spool.append(Buffer.from("before"));
   await spool.close();
@@ -130,7 +130,7 @@ test("property: records read back as written, and damage costs only the record t
   );
 });
 
-test("a spool file damaged in its middle keeps every message but the one that was hit", async () => {
+test("a spool file damaged in its middle keeps every message but the damaged one", async () => {
   const first = await open();
   for (const text of ["one", "two", "three"]) await first.append(Buffer.from(text));
   await first.close();
@@ -157,7 +157,7 @@ test("a spool that a process truncated to nothing is an empty spool", async () =
   await second.close();
 });
 
-test("what version 0.1.0 wrote is read, and written, byte by byte", () => {
+test("a spool written by version 0.1.0 is read, and written, byte by byte", () => {
   const records: SpoolRecord[] = [
     { type: "put", sequence: 7, appendedAtMs: 1764288000123, payload: Buffer.from("v00") },
     { type: "done", sequence: 7 },

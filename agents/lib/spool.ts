@@ -6,7 +6,10 @@ import { decodeRecords, encodeRecord, payloadBytesMax, type SpoolRecord } from "
 
 export interface SpoolOptions {
   readonly directory: string;
-  /** Bytes of waiting messages beyond which nothing more is taken. On disk it is at most about two and a half times that. */
+  /**
+   * Bytes of waiting messages beyond which nothing more is accepted. The files on disk are at most about two and a half times as
+   * large.
+   */
   readonly bytesMax: number;
   readonly log: Log;
 }
@@ -17,7 +20,7 @@ export interface SpoolEntry {
   readonly appendedAtMs: number;
 }
 
-/** The spool is full: back-pressure for whoever appends. Nothing in it was given up for the new message. */
+/** The spool is full: back-pressure for the caller. Nothing in it was dropped for the new message. */
 export class SpoolFullError extends Error {
   override readonly name = "SpoolFullError";
 }
@@ -38,9 +41,9 @@ interface Append {
 const segmentName = /^(\d{12})\.spool$/;
 
 /**
- * Messages on disk until someone says they are done: in order, at least once. An append-only journal in numbered files. Every
- * record has a length and a CRC, so a torn end (killed at any byte, power lost) is recognised and cut off; only what `append`
- * had not yet answered for can be in it. The oldest file goes when nothing in it waits any more.
+ * Keeps messages on disk until they are marked as done: in order, at least once. It is an append-only journal in numbered files.
+ * Every record has a length and a CRC, so a torn end (killed at any byte, power loss) is recognized and cut off; only messages
+ * that `append` had not confirmed can be in it. The oldest file is removed once nothing in it waits.
  */
 export class Spool {
   readonly #directory: string;
@@ -80,24 +83,24 @@ export class Spool {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
-  /** When the oldest message that waits was appended. */
+  /** When the oldest waiting message was appended. */
   get oldestMs(): number | undefined {
     return this.#pending.values().next().value?.appendedAtMs;
   }
 
-  /** Everything on disk that is not done, oldest first. Goes on to what is appended during the iteration. */
+  /** Everything on disk that is not done, oldest first. Includes what is appended during the iteration. */
   entries(): IterableIterator<SpoolEntry> {
     return this.#pending.values();
   }
 
-  /** One of them; undefined where it is done, or was never taken. */
+  /** One of them; undefined if it is done or was never accepted. */
   entry(sequence: number): SpoolEntry | undefined {
     return this.#pending.get(sequence);
   }
 
   /**
-   * Resolves with the message's sequence when it is on disk; one fdatasync serves all that came meanwhile. Rejects with
-   * `SpoolFullError`, or with what the disk said; then the message is not in the spool.
+   * Resolves to the message's sequence once it is on disk; one fdatasync serves all that arrived meanwhile. Rejects with
+   * `SpoolFullError` or the disk's error; then the message is not in the spool.
    */
   append(payload: Buffer): Promise<number> {
     if (payload.length > payloadBytesMax)
@@ -105,7 +108,7 @@ export class Spool {
     const bytes = this.#liveBytes + payload.length;
     if (bytes > this.#bytesMax) {
       return Promise.reject(
-        new SpoolFullError(`spool ${this.#directory} is full: at most ${this.#bytesMax} bytes wait there`),
+        new SpoolFullError(`spool ${this.#directory} is full: at most ${this.#bytesMax} bytes may wait there`),
       );
     }
     this.#liveBytes = bytes;
@@ -116,7 +119,7 @@ export class Spool {
     });
   }
 
-  /** The message needs no keeping. A note that a crash loses means that the message comes once more. */
+  /** The message is done. If a crash loses this note, the message is sent once more. */
   done(sequence: number): void {
     const entry = this.#pending.get(sequence);
     if (!entry) return;
@@ -126,7 +129,7 @@ export class Spool {
     this.#wake();
   }
 
-  /** Writes what waits to be written, closes. */
+  /** Writes what is queued, closes. */
   async close(): Promise<void> {
     while (this.#writing) await this.#writing;
     await this.#handle?.close();
@@ -156,7 +159,7 @@ export class Spool {
       for (const sequence of segment.pending) if (!found.has(sequence)) segment.pending.delete(sequence);
     }
     if (found.size > 0)
-      this.#log.info({ messages: found.size, directory: this.#directory }, "spool holds messages of before");
+      this.#log.info({ messages: found.size, directory: this.#directory }, "spool has messages from an earlier run");
     await this.#removeFinished();
   }
 
@@ -164,12 +167,15 @@ export class Spool {
     const data = await readFile(path);
     const { records, validBytes, damagedBytes } = decodeRecords(data);
     if (damagedBytes > 0) {
-      // Left in the file, for whoever wants to know what it was; nothing more is written to this file anyway.
-      this.#log.error({ path, damagedBytes }, "spool file is damaged: what it held there is lost, the rest is kept");
+      // The damaged bytes stay in the file for later inspection; nothing more is written to this file anyway.
+      this.#log.error({ path, damagedBytes }, "spool file is damaged: its damaged records are lost, the rest is kept");
     }
     if (validBytes < data.length) {
       const cutBytes = data.length - validBytes;
-      this.#log.warn({ path, cutBytes }, "spool file ended in a torn record, as after a kill or a power loss: cut off");
+      this.#log.warn(
+        { path, cutBytes },
+        "spool file ended in a torn record, as after a kill or a power loss: truncated",
+      );
       await truncate(path, validBytes);
     }
     const puts = records.filter((record) => record.type === "put").map((record) => record.sequence);
@@ -185,11 +191,11 @@ export class Spool {
     while (this.#appends.length > 0 || this.#done.length > 0) {
       if (!(await this.#writeBatch())) break;
     }
-    // In the same turn in which the queues were found empty: whoever adds to them next starts another writer.
+    // In the same event loop turn in which the queues were found empty: the next append starts another writer.
     this.#writing = undefined;
   }
 
-  /** Writes what is queued; false where the disk refuses. */
+  /** Writes what is queued; false if the disk refuses. */
   async #writeBatch(): Promise<boolean> {
     const appends = this.#appends;
     const done = this.#done;
@@ -198,7 +204,7 @@ export class Spool {
     try {
       const puts = appends.map(({ entry }) => ({ type: "put", ...entry }) as const);
       const notes = done.map((sequence) => ({ type: "done", sequence }) as const);
-      // Notes alone need no fdatasync: losing them repeats messages, it loses none.
+      // Notes alone need no fdatasync: losing one repeats a message and loses none.
       await this.#writeRecords([...puts, ...notes], appends.length > 0);
       for (const { entry } of appends) this.#pending.set(entry.sequence, entry);
       for (const segment of this.#segments) for (const sequence of done) segment.pending.delete(sequence);
@@ -208,13 +214,13 @@ export class Spool {
         reject(error as Error);
       }
       this.#log.error({ err: error, directory: this.#directory }, "spool can't be written");
-      // Written with the next batch. None of them is a message: what waits in memory stays answered for.
+      // Written with the next batch. None of them is a message, so all confirmed messages are still on disk.
       this.#done.push(...done);
       return false;
     }
     for (const { entry, resolve } of appends) resolve(entry.sequence);
     await this.#removeFinished().catch((error: Error) => {
-      // Everything is on disk, only more of it than is needed; the next batch tries again.
+      // Everything is on disk, only more of it than necessary; the next batch tries again.
       this.#log.error({ err: error, directory: this.#directory }, "old spool files can't be removed");
     });
     return true;
@@ -229,7 +235,7 @@ export class Spool {
       segment.bytes += data.length;
       for (const record of records) if (record.type === "put") segment.pending.add(record.sequence);
     } catch (error) {
-      // What of it reached the file is unknown: nothing may follow it there.
+      // How much of it reached the file is unknown, so nothing may follow it there.
       await this.#handle?.close().catch(() => {});
       this.#handle = undefined;
       throw error;
@@ -250,8 +256,8 @@ export class Spool {
   }
 
   /**
-   * Removes old files in which nothing waits. Where one message that can't be sent would keep a long row of files alive, the
-   * oldest file's messages are written again at the end, under their old sequence.
+   * Removes old files in which nothing waits. If one message that can't be sent would keep many files alive, the oldest file's
+   * messages are written again at the end, under their old sequence.
    */
   async #removeFinished(): Promise<void> {
     for (let oldest = this.#segments[0]; oldest && this.#segments.length > 1; oldest = this.#segments[0]) {

@@ -37,7 +37,7 @@ function open(queue: string, host = `127.0.0.1:${broker.amqpPort}`): BrokerSessi
 const bodies = Array.from({ length: count }, (_, index) => String(index));
 const message = (queue: string, body: string) => ({ exchange: "cmc", routingKey: queue, body: Buffer.from(body) });
 
-/** Bodies in the order in which they came first, once all are there. */
+/** Bodies in the order of their first arrival, once all are there. */
 async function receiveAll(session: BrokerSession, queue: string): Promise<string[]> {
   const seen = new Set<string>();
   const all = Promise.withResolvers<void>();
@@ -52,7 +52,7 @@ async function receiveAll(session: BrokerSession, queue: string): Promise<string
   return [...seen];
 }
 
-test("what was spooled while the broker was away goes out in order by the next process", async () => {
+test("messages spooled while the broker was away are published in order by the next process", async () => {
   const directory = join(folder, "away");
   const away = open("away", "127.0.0.1:1");
   const firstSpool = await openSpool({ directory, bytesMax: 1_000_000, log });
@@ -74,7 +74,7 @@ test("what was spooled while the broker was away goes out in order by the next p
   await spool.close();
 });
 
-test("nothing is lost when the broker is killed while messages go out", async () => {
+test("nothing is lost when the broker is killed during publishing", async () => {
   const session = open("killed");
   const spool = await openSpool({ directory: join(folder, "killed"), bytesMax: 1_000_000, log });
   const half = Promise.withResolvers<void>();
@@ -97,7 +97,7 @@ test("nothing is lost when the broker is killed while messages go out", async ()
   await spool.close();
 });
 
-test("what no queue takes is kept, or told and done with where somebody asks to be told", async () => {
+test("a message that no queue accepts is kept, or reported and done if a callback is given", async () => {
   const session = open("claimed");
   const spool = await openSpool({ directory: join(folder, "unclaimed"), bytesMax: 1_000_000, log });
   const unclaimed: string[] = [];

@@ -19,14 +19,14 @@ export interface SpooledPublisherOptions {
   readonly session: BrokerSession;
   readonly spool: Spool;
   readonly log: Log;
-  /** Told of every message once the broker has it: how long it waited since `publish`. */
+  /** Called for every message once the broker has it, with the time since `publish`. */
   onConfirmed?(message: SpooledMessage, waitedMs: number): void;
   /**
-   * Where it is there: a message that no queue takes is told and done with, for exchanges whose clients come and go. Without it such a
-   * message stays in the spool and is sent again until some queue takes it.
+   * For exchanges whose clients come and go: if present, a message that no queue accepts is reported here and done. Without it,
+   * such a message stays in the spool and is sent again until some queue accepts it.
    */
   onUnclaimed?(message: SpooledMessage): void;
-  /** Told of every attempt that failed. */
+  /** Called for every failed attempt. */
   onFailed?(message: SpooledMessage, outcome: PublishOutcome): void;
 }
 
@@ -39,10 +39,10 @@ const spooledMessage = z.strictObject({
 });
 
 const retryBackoff = { minMs: 200, maxMs: 10_000 };
-/** Messages kept as they came until they are sent: of a longer queue the rest is read from what is on disk. */
+/** Messages kept in memory until they are sent; the rest of a longer queue is read from disk. */
 const freshMax = 10_000;
 
-/** A message on its way to the broker. */
+/** A message being published. */
 interface Underway {
   readonly entry: SpoolEntry;
   readonly message: SpooledMessage;
@@ -51,21 +51,21 @@ interface Underway {
 }
 
 /**
- * Publishes what is in a spool, in order, many in flight, and each again until the broker confirms it. `publish` resolves when
- * the message is on disk; from then on neither a broker that is away nor a kill of this process loses it. After a kill, what
- * was in flight goes out once more.
+ * Publishes a spool's messages in order, many in flight, each again until the broker confirms it. `publish` resolves when the
+ * message is on disk; from then on neither a missing broker nor a kill of this process loses it. After a kill, what was in flight
+ * is sent again.
  */
 export class SpooledPublisher {
   readonly #options: SpooledPublisherOptions;
   readonly #stopped = new AbortController();
   readonly #whenStopped = aborted(this.#stopped.signal);
-  /** Sequences of what is not taken yet, in order. */
+  /** Sequences not taken from the spool yet, in order. */
   #queue: number[] = [];
-  /** By sequence, the first of them as they came. */
+  /** The first of them, by sequence, in memory. */
   readonly #fresh = new Map<number, SpooledMessage>();
   /** Taken from the spool, not confirmed yet. */
   #underway = 0;
-  /** Told when one of those is settled. */
+  /** Called when one of those is settled. */
   #onSettled = (): void => {};
   #returnedCount = 0;
   #wake = Promise.withResolvers<void>();
@@ -85,7 +85,7 @@ export class SpooledPublisher {
     return this.#options.spool.oldestMs;
   }
 
-  /** Messages that no queue takes at the moment: exchange and bindings are not what they should be. */
+  /** Messages that no queue currently accepts: exchange and bindings are not as they should be. */
   get unroutable(): number {
     return this.#returnedCount;
   }
@@ -96,7 +96,7 @@ export class SpooledPublisher {
     this.#running = this.#run();
   }
 
-  /** Resolves when the message is on disk. Rejects when the spool is full or can't be written; then it is not taken. */
+  /** Resolves when the message is on disk. Rejects if the spool is full or can't be written; then the message is not accepted. */
   async publish(message: SpooledMessage): Promise<void> {
     const { body, ...rest } = message;
     const payload = Buffer.from(JSON.stringify({ ...rest, body: body.toString("base64") }));
@@ -106,7 +106,7 @@ export class SpooledPublisher {
     this.#wake.resolve();
   }
 
-  /** True when everything was confirmed, false when `signal` came first. */
+  /** True when everything was confirmed, false if `signal` aborted first. */
   async drained(signal: AbortSignal): Promise<boolean> {
     while (this.#options.spool.count > 0 && !signal.aborted) {
       await new Promise<void>((resolve) => {
@@ -117,7 +117,7 @@ export class SpooledPublisher {
     return this.#options.spool.count === 0;
   }
 
-  /** Stops taking from the spool. What is left in it, and what is not confirmed yet, is sent by the next process. */
+  /** Stops publishing from the spool. The next process sends the rest and what is not confirmed yet. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#wake.resolve();
@@ -144,7 +144,7 @@ export class SpooledPublisher {
     return session.state !== "connecting" && session.isWritable && this.#underway < inFlightMax;
   }
 
-  /** Waits for a connection and for room in the window; with no queue to take them, messages stay in the spool too. */
+  /** Waits for a connection and for room in flight. If no queue accepts messages, they stay in the spool too. */
   async #room(): Promise<void> {
     const { session } = this.#options;
     const { signal } = this.#stopped;
@@ -170,7 +170,7 @@ export class SpooledPublisher {
     try {
       this.#options.session.send(exchange, routingKey, body, options, (outcome) => this.#onOutcome(underway, outcome));
     } catch (error) {
-      // A routing key that AMQP has no room for: whoever made it has a fault. It stays in the spool: nothing is dropped silently.
+      // A routing key too long for AMQP is its creator's fault. The message stays in the spool: nothing is dropped silently.
       this.#options.log.error({ err: error, routingKey }, "a spooled message can't be sent; it is kept");
       this.#settle();
     }
@@ -207,7 +207,7 @@ export class SpooledPublisher {
     });
   }
 
-  /** One less under way. */
+  /** One message less in flight. */
   #settle(): void {
     this.#underway -= 1;
     this.#onSettled();
@@ -224,7 +224,7 @@ export class SpooledPublisher {
       const { headers, contentType, ...message } = spooledMessage.parse(JSON.parse(entry.payload.toString("utf8")));
       return { ...message, ...(headers ? { headers } : {}), ...(contentType === undefined ? {} : { contentType }) };
     } catch (error) {
-      // Its CRC was good, so another version of this program wrote it. It stays in the spool: nothing is dropped silently.
+      // Its CRC is valid, so another version of this program wrote it. It stays in the spool: nothing is dropped silently.
       this.#options.log.error({ err: error, sequence: entry.sequence }, "a spooled message can't be read; it is kept");
       return undefined;
     }

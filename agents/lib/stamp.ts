@@ -6,19 +6,19 @@ export function formatStamp(timeMs: number, separator: "" | "T"): Result<string>
     return bad(`time of publication is out of range: ${timeMs}`);
   }
   const iso = new Date(timeMs).toISOString();
-  // By place, not by expression: a watcher stamps thousands of files a second.
+  // By position, not by expression: a watcher stamps thousands of files a second.
   const date = iso.slice(0, 4) + iso.slice(5, 7) + iso.slice(8, 10);
   return good(date + separator + iso.slice(11, 13) + iso.slice(14, 16) + iso.slice(17, 23));
 }
 
-/** Reads either form, with any number of fraction digits; what is finer than a millisecond is cut off. */
+/** Reads either form, with any number of fraction digits, and truncates to milliseconds. */
 export function parseStamp(text: string): Result<number> {
   const match = /^(\d{4})(\d{2})(\d{2})T?(\d{2})(\d{2})(\d{2})(?:\.(\d{1,9}))?$/.exec(text);
   if (!match) return bad(`not a time (YYYYMMDDHHMMSS.mmm): ${JSON.stringify(text.slice(0, 40))}`);
   const [, year, month, day, hour, minute, second, fraction = "0"] = match;
   const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.${fraction.padEnd(3, "0").slice(0, 3)}Z`;
   const timeMs = Date.parse(iso);
-  // The second look refuses the 30th of February, which Date.parse moves to March.
+  // The second check refuses the 30th of February, which Date.parse moves to March.
   if (Number.isNaN(timeMs) || new Date(timeMs).toISOString() !== iso) return bad(`no such time: ${text}`);
   return good(timeMs);
 }

@@ -2,61 +2,61 @@ import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from "amqp
 import { ChannelAcks } from "./channel-acks.ts";
 import { type Headers, type Marks, type ReceivedHeaders, readHeaders, readTimestamp } from "./headers.ts";
 
-/** One message from a queue, whoever published it. All of it but the body may be sent on as it is. */
+/** One message from a queue, from any publisher. Everything but the body may be sent on as it is. */
 export interface Message {
   readonly body: Buffer;
   readonly exchange: string;
   readonly routingKey: string;
-  /** The publisher's own; without what can't be sent on, and without `marks`. */
+  /** The publisher's own, without `marks` and without what can't be sent on. */
   readonly headers: Headers;
-  /** What other agents of warren say of it. Each counts under its own topics alone. */
+  /** What other warren agents say about it. Each mark counts only under its own topics. */
   readonly marks: Marks;
   /** Names of headers that were dropped. */
   readonly droppedHeaders: readonly string[];
   readonly redelivered: boolean;
-  /** As its publisher named it; see `BrokerSession.publisherId` for our own. */
+  /** As set by its publisher; see `BrokerSession.publisherId` for our own. */
   readonly messageId?: string | undefined;
-  /** AMQP's `timestamp`, in seconds since 1970, where its publisher gave one. */
+  /** AMQP's `timestamp`, in seconds since 1970, if its publisher set one. */
   readonly timestampSeconds?: number | undefined;
   readonly contentType?: string | undefined;
-  /** Aborted when the channel it came by is gone: the broker gives the message out again, so drop the work. */
+  /** Aborted when its channel is gone: the broker redelivers the message, so drop the work. */
   readonly signal: AbortSignal;
 }
 
 /** A message to be settled once, with `ack` or `requeue`. */
 export interface Delivery extends Message {
-  /** Done. Sent in batches; does nothing when the channel is gone. A tag is never acked on another channel. */
+  /** Done. Acks are sent in batches; this does nothing if the channel is gone. A tag is never acked on another channel. */
   ack(): void;
-  /** Not done: the broker gives it out again at once, to whoever is subscribed. */
+  /** Not done: the broker redelivers it at once, to any subscriber. */
   requeue(): void;
 }
 
 export interface SubscriptionOptions {
   readonly queue: string;
-  /** Deliveries in hand at once, 1 to 65,535. */
+  /** Unacked deliveries at most, 1 to 65,535. */
   readonly prefetch: number;
   /**
-   * Consumes on the channel that publishes, instead of one of its own. The broker handles a channel in order: of a client that died
-   * it takes all publishes that came in before it gives its deliveries out again.
+   * Consumes on the publishing channel instead of a separate one. The broker handles a channel in order: if a client dies, the
+   * broker processes all its received publishes before it requeues its deliveries.
    */
   readonly sharesPublishingChannel?: boolean;
   onDelivery(delivery: Delivery): void;
-  /** The channel is gone, and with it every delivery not settled. The session subscribes again by itself. */
+  /** The channel is gone, and with it every unsettled delivery. The session subscribes again by itself. */
   onLost?(): void;
 }
 
-/** AMQP's bound; bytes that are not UTF-8 are three each once they are read. */
+/** AMQP's limit; a byte that is not valid UTF-8 is read as a character of three bytes. */
 const shortTextBytesMax = 255;
 
-/** The channel of a connection that publishes, with the settling of what is consumed on it. */
+/** The publishing channel of a connection, and the acks of what is consumed on it. */
 export interface PublishingChannel {
   readonly channel: ConfirmChannel;
   readonly acks: ChannelAcks;
 }
 
 /**
- * A consumer, opened again by its session on every connect. `cancel` stops deliveries; what is in hand can still be settled. A
- * channel of its own closes after the last; the one that publishes stays.
+ * A consumer, opened again by its session on every connect. `cancel` stops deliveries; unacked ones can still be settled. A
+ * separate channel closes after the last; the publishing channel stays.
  */
 export class Subscription {
   readonly #options: SubscriptionOptions;
@@ -70,7 +70,7 @@ export class Subscription {
     this.#onBroken = onBroken;
   }
 
-  /** Deliveries in hand. */
+  /** Unacked deliveries. */
   get inFlight(): number {
     return this.#line?.inFlight ?? 0;
   }
@@ -79,7 +79,7 @@ export class Subscription {
     return this.#model === model;
   }
 
-  /** For the session: subscribes on a new connection. Rejects where the queue is missing or refused. */
+  /** For the session: subscribes on a new connection. Rejects if the queue is missing or refused. */
   async open(model: ChannelModel, publishing: PublishingChannel): Promise<void> {
     if (this.#cancelled) return;
     this.#model = model;
@@ -98,13 +98,13 @@ export class Subscription {
     if (this.#cancelled) await this.cancel();
   }
 
-  /** Resolves when the broker sends no more. Deliveries in hand stay ours until settled. */
+  /** Resolves once the broker delivers nothing more. Unacked deliveries stay ours until settled. */
   async cancel(): Promise<void> {
     this.#cancelled = true;
     await this.#line?.cancel();
   }
 
-  /** Sends the acks that wait for their batch and closes a channel of its own: when this resolves, the broker has them. */
+  /** Sends the acks that wait for their batch and closes a separate channel: when this resolves, the broker has the acks. */
   async close(): Promise<void> {
     this.#cancelled = true;
     await this.#line?.close();
@@ -119,7 +119,7 @@ interface LineOptions {
   readonly onBroken: (reason: string) => void;
 }
 
-/** One channel's worth of a subscription: its deliveries in hand. */
+/** A subscription on one channel, with its unacked deliveries. */
 class Line {
   inFlight = 0;
   readonly acks: ChannelAcks;
@@ -137,7 +137,7 @@ class Line {
     this.#isOwnChannel = isOwnChannel;
     this.#options = options;
     this.#onBroken = onBroken;
-    // Errors of the publishing channel are the session's matter.
+    // Errors of the publishing channel are handled by the session.
     if (isOwnChannel) channel.on("error", (error) => onBroken(`channel of ${options.queue}: ${error.message}`));
     channel.on("close", this.#onClose);
   }
@@ -145,7 +145,7 @@ class Line {
   async open(): Promise<void> {
     const { queue, prefetch } = this.#options;
     this.acks.expect(prefetch);
-    // One behind the other without a pause: on a channel that several consume on, each gets its own prefetch.
+    // One right after the other: on a channel with several consumers, each gets its own prefetch.
     const [, { consumerTag }] = await Promise.all([
       this.#channel.prefetch(prefetch),
       this.#channel.consume(queue, (message) => this.#deliver(message)),
@@ -156,19 +156,19 @@ class Line {
   async cancel(): Promise<void> {
     if (this.#cancelled || this.#consumerTag === undefined) return;
     this.#cancelled = true;
-    // A channel that is gone delivers no more either.
+    // A lost channel delivers no more either.
     await this.#channel.cancel(this.#consumerTag).catch(() => {});
     if (this.inFlight === 0) await this.#closeOwn();
   }
 
-  /** Closing waits for the broker's answer, which comes after it has read every ack that was sent before. */
+  /** Closing waits for the broker's answer, which follows after it has read every ack sent before. */
   async close(): Promise<void> {
     this.#cancelled = true;
     this.acks.flush();
     await this.#closeOwn();
   }
 
-  /** For `LineDelivery`: one in hand less. */
+  /** For `LineDelivery`: one unacked delivery less. */
   settled(): void {
     this.inFlight--;
     if (this.#cancelled && this.inFlight === 0) setImmediate(() => this.#closeOwn());
@@ -176,7 +176,7 @@ class Line {
 
   #deliver(message: ConsumeMessage | null): void {
     if (message === null) {
-      // The broker took the consumer off: the queue was deleted. A new connection declares it again.
+      // The broker cancelled the consumer because the queue was deleted. A new connection declares it again.
       this.#onBroken(`queue ${this.#options.queue} was deleted`);
       return;
     }
@@ -194,7 +194,7 @@ class Line {
 
   async #closeOwn(): Promise<void> {
     if (!this.#isOwnChannel) {
-      // The channel lives on, and nothing of this line is to be told when it goes.
+      // The channel stays open, and its loss no longer concerns this line.
       if (this.inFlight === 0) this.#channel.off("close", this.#onClose);
       return;
     }
@@ -205,7 +205,7 @@ class Line {
   }
 }
 
-/** Made for every message: methods are the prototype's, nothing is copied that nobody asked for. */
+/** One is created for every message, so methods are on the prototype and nothing is copied in advance. */
 class LineDelivery implements Delivery {
   readonly body: Buffer;
   readonly routingKey: string;

@@ -6,14 +6,14 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { listenForNotices, type NotifySocket } from "../../tests/rigs/notify-socket.ts";
 
-// Agents are processes of their own. Not here: that systemd takes what a child of the agent sends (NotifyAccess).
+// Agents are separate processes. Not proved here: that systemd accepts messages from the agent's child (NotifyAccess).
 
 vi.setConfig({ testTimeout: 60_000 });
 const pollOptions = { timeout: 30_000 };
 let folder: string;
 let systemd: NotifySocket;
 let agent: ChildProcess | undefined;
-/** What the last one that was run has logged. */
+/** Output of the last agent that was run. */
 let output = "";
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "warren-notify-"));
@@ -56,7 +56,7 @@ function lives(pid: number): boolean {
   }
 }
 
-test("what is sent comes in its order, all of it before the end, also while the unit is told to stop", async () => {
+test("notifications arrive in order, all of them before the exit, even while the unit is told to stop", async () => {
   const it = run(`
     notify.send({ READY: "1" });
     notify.send({ STATUS: "active\\nand connected" });
@@ -76,7 +76,7 @@ test("what is sent comes in its order, all of it before the end, also while the 
   await expect.poll(() => lives(forwarder), pollOptions).toBe(false);
 });
 
-test("a child that dies is followed by another one, which tells again what holds", async () => {
+test("a child that dies is replaced by another one, which sends the current state again", async () => {
   const it = run('notify.send({ READY: "1", STATUS: "active" }); setInterval(() => {}, 1000);');
   await expect.poll(() => systemd.notices, pollOptions).toEqual(["READY=1\nSTATUS=active"]);
   process.kill(forwarderOf(it), "SIGKILL");
@@ -84,7 +84,7 @@ test("a child that dies is followed by another one, which tells again what holds
   expect(output).toContain('{"reason":"SIGKILL"}');
 });
 
-test("the beat is the event loop's: it ends where that hangs, and begins again", async () => {
+test("the heartbeat comes from the event loop: it stops while that hangs, and resumes", async () => {
   run(`
     notify.startWatchdog();
     setTimeout(() => {
@@ -99,11 +99,11 @@ test("the beat is the event loop's: it ends where that hangs, and begins again",
   const notices = systemd.notices.slice(0, systemd.notices.indexOf("STATUS=back"));
   const hanging = notices.indexOf("STATUS=hanging");
   expect(notices.slice(0, hanging)).toContain("WATCHDOG=1");
-  // At 50 ms a beat forty of them would have been sent meanwhile.
+  // At 50 ms each, forty would have been sent meanwhile.
   expect(notices.slice(hanging + 1).filter((notice) => notice === "WATCHDOG=1").length).toBeLessThan(5);
 });
 
-test("the child ends with an agent that is killed, and with one that ends by itself", async () => {
+test("the child exits with an agent that is killed, and with one that exits by itself", async () => {
   for (const end of ["setInterval(() => {}, 1000);", "setTimeout(() => process.exit(1), 300);"]) {
     const before = systemd.notices.length;
     const it = run(`notify.send({ READY: "1" }); ${end}`);
@@ -114,7 +114,7 @@ test("the child ends with an agent that is killed, and with one that ends by its
   }
 });
 
-test("without perl an agent goes on, and says why systemd hears nothing", async () => {
+test("without perl an agent continues, and logs why systemd is not notified", async () => {
   const it = run('process.env.PATH = "/none"; notify.send({ READY: "1" }); setInterval(() => {}, 1000);');
   await expect.poll(() => output, pollOptions).toContain("spawn perl ENOENT");
   expect(it.exitCode).toBeNull();

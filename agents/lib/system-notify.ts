@@ -3,8 +3,9 @@ import { once } from "node:events";
 import type { Log } from "./log.ts";
 
 /**
- * Sends each record of its input, ended by NUL, to systemd as one datagram. Perl is on every Debian host (`perl-base`), and starts in a few milliseconds.
- * At the input's end the agent has ended, however it did. Signals are none to it: systemd sends them to the agent's whole unit while the agent drains.
+ * Sends each NUL-terminated record of its input to systemd as one datagram. Perl is on every Debian host (`perl-base`) and starts
+ * in a few milliseconds. The end of its input means that the agent has exited. It ignores signals, because systemd sends them to
+ * the agent's whole unit while the agent drains.
  */
 const forwarder = `
 use Socket;
@@ -17,17 +18,18 @@ while (defined(my $record = <STDIN>)) {
   defined send($socket, $record, 0, pack_sockaddr_un($name)) or die "send to $ENV{NOTIFY_SOCKET}: $!\\n";
 }
 `;
-/** Between the end of one forwarder and the start of the next. */
+/** Between the exit of one forwarder and the start of the next. */
 const repairPauseMs = 1000;
 
 /**
- * Tells systemd how the service is. Node has no unix datagram sockets, so a child sends what it is told (the unit has `NotifyAccess=all`); without
- * NOTIFY_SOCKET, in a terminal, nothing is sent. The child lives as long as the agent. Where it ends before, another one tells again all that holds.
+ * Notifies systemd of the service's state. Node has no unix datagram sockets, so a child sends the messages (the unit has
+ * `NotifyAccess=all`). Without NOTIFY_SOCKET, in a terminal, nothing is sent. The child lives as long as the agent. If it exits
+ * earlier, a new one sends the current state again.
  */
 export class SystemNotify {
   readonly #log: Log;
   readonly #enabled = process.env.NOTIFY_SOCKET !== undefined;
-  /** The newest of each field. */
+  /** The latest value of each field. */
   readonly #fields = new Map<string, string>();
   #child: ChildProcess | undefined;
   #repair: NodeJS.Timeout | undefined;
@@ -46,8 +48,7 @@ export class SystemNotify {
   }
 
   /**
-   * Beats at half of what the unit's WatchdogSec allows. The beat comes from the event loop: a loop that hangs misses it,
-   * which is what the watchdog is for.
+   * Sends a heartbeat at half of the unit's WatchdogSec. It comes from the event loop: a hanging loop misses it, which is what the watchdog detects.
    */
   startWatchdog(): void {
     const allowedMs = Number(process.env.WATCHDOG_USEC ?? 0) / 1000;
@@ -56,7 +57,7 @@ export class SystemNotify {
     this.#watchdog.unref();
   }
 
-  /** Resolves when what was sent so far has reached systemd. */
+  /** Resolves once everything sent so far has reached systemd. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#watchdog);
@@ -79,13 +80,16 @@ export class SystemNotify {
     child.on("error", (error) => {
       why = error.message;
     });
-    // It has ended, and "close" tells.
+    // It has exited, which "close" reports.
     child.stdin.on("error", () => {});
     child.once("close", (code, signal) => {
       this.#child = undefined;
       if (this.#isClosed) return;
       const reason = why.trim() || (signal ?? `exit code ${code}`);
-      this.#log.warn({ reason }, "what tells systemd of this agent has ended; systemd may restart the agent");
+      this.#log.warn(
+        { reason },
+        "the process that notifies systemd of this agent's state exited: systemd may restart the agent",
+      );
       this.#repair = setTimeout(() => {
         this.#repair = undefined;
         this.#start();

@@ -4,13 +4,13 @@ import { formatTopic, parseTopic, replacePrefix, topicBytesMax } from "./topics.
 
 const prefix = "v00.urp.input";
 
-test("the topic of the source's product is the path from db, / as ., without the file name", () => {
+test("the topic of the source's product is the path from db, with . for /, without the file name", () => {
   const path =
     "db/20150120/RADAR/URP/IWA/201501201810~~PA,60,10,PA_PRECIPET,MM_HR,MM:URP:IWA:RADAR:META::20150120180902";
   expect(formatTopic(prefix, path)).toEqual({ ok: true, value: "v00.urp.input.20150120.RADAR.URP.IWA" });
 });
 
-test("a file at the top of the tree has the prefix alone as its topic", () => {
+test("a file at the top of the tree has the prefix as its topic", () => {
   expect(formatTopic(prefix, "db/file")).toEqual({ ok: true, value: prefix });
   expect(parseTopic(prefix, prefix)).toEqual({ ok: true, value: [] });
 });
@@ -20,7 +20,7 @@ test("a.b/c and a/b/c have different topics", () => {
   expect(formatTopic(prefix, "db/a/b/c/file")).toEqual({ ok: true, value: `${prefix}.a.b.c` });
 });
 
-test("the limit counts bytes, and leaves the one byte that the dispatcher's topic is longer", () => {
+test("the limit counts bytes, and leaves room for the one byte by which the dispatcher's topic is longer", () => {
   const room = topicBytesMax - prefix.length - 1;
   const longest = formatTopic(prefix, `db/${"x".repeat(room)}/file`);
   expect(longest.ok && replacePrefix(longest.value, prefix, "v00.urp.notify").ok).toBe(true);
@@ -33,7 +33,7 @@ test("replacing a prefix refuses another prefix and one that only looks like it"
   expect(replacePrefix("v00.urp.inputs.A", prefix, "v00.urp.notify").ok).toBe(false);
 });
 
-test("property: the directories come back from the topic, whatever their names", () => {
+test("property: the directories are read back from the topic, whatever their names", () => {
   const directory = fc.string({ unit: fc.constantFrom(..."aZ09.*#% éß~,:-_"), minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(fc.array(directory, { maxLength: 6 }), (directories) => {

@@ -9,9 +9,9 @@ import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { type BrokerSession, openBrokerSession } from "./broker-session.ts";
 import { brokerConfig } from "./config.ts";
 import type { Topology } from "./topology.ts";
-import { mendTopology, TopologyWatch } from "./topology-watch.ts";
+import { repairTopology, TopologyWatch } from "./topology-watch.ts";
 
-// Not proved here, since it is not so: that what is published while a binding is away reaches its queue.
+// Not proved here, because it is not so: that what is published while a binding is missing reaches its queue.
 
 const log = pino({ level: "silent" });
 const topology: Topology = {
@@ -53,43 +53,43 @@ async function meddle(
 
 const publish = (key: string) => session.publish("cmc.watch", `${key}.a`, Buffer.from("x"));
 
-test("where everything is there, nothing is missing", async () => {
-  expect(await mendTopology(session, topology)).toEqual([]);
+test("if everything is there, nothing is missing", async () => {
+  expect(await repairTopology(session, topology)).toEqual([]);
 });
 
-test("queues that were deleted are named, and take what is published again; the connection stays", async () => {
+test("deleted queues are named, and accept what is published again; the connection stays", async () => {
   await meddle(async (channel) => {
     await channel.deleteQueue("cmc.watch.one");
     await channel.deleteQueue("cmc.watch.two");
   });
   expect(await publish("one")).toBe("returned");
-  expect(await mendTopology(session, topology)).toEqual(["cmc.watch.one", "cmc.watch.two"]);
+  expect(await repairTopology(session, topology)).toEqual(["cmc.watch.one", "cmc.watch.two"]);
   expect([await publish("one"), await publish("two")]).toEqual(["confirmed", "confirmed"]);
   expect(lost).toBe(0);
 });
 
-test("a queue that was unbound is bound again", async () => {
+test("an unbound queue is bound again", async () => {
   await meddle((channel) => channel.unbindQueue("cmc.watch.one", "cmc.watch", "one.#"));
   expect(await publish("one")).toBe("returned");
-  expect(await mendTopology(session, topology)).toEqual([]);
+  expect(await repairTopology(session, topology)).toEqual([]);
   expect(await publish("one")).toBe("confirmed");
 });
 
-test("the watch looks by itself and tells what was missing", async () => {
-  let told: readonly string[] = [];
-  const watch = new TopologyWatch({ session, topology, everyMs: 100, log, onMissing: (queues) => (told = queues) });
-  // One that is deleted between a check and its declaration is declared again without a word.
+test("the watch checks by itself and reports what was missing", async () => {
+  let reported: readonly string[] = [];
+  const watch = new TopologyWatch({ session, topology, everyMs: 100, log, onMissing: (queues) => (reported = queues) });
+  // A queue that is deleted between a check and its declaration is silently declared again.
   const deleted = async () => {
     await meddle((channel) => channel.deleteQueue("cmc.watch.two"));
-    return told;
+    return reported;
   };
   await expect.poll(deleted, { interval: 500 }).toEqual(["cmc.watch.two"]);
   watch.stop();
   expect(lost).toBe(0);
 });
 
-test("without a connection it rejects, and says why", async () => {
+test("without a connection it rejects with the reason", async () => {
   session.disconnect("test");
-  await expect(mendTopology(session, topology)).rejects.toThrow(/no connection|closed|ended/i);
+  await expect(repairTopology(session, topology)).rejects.toThrow(/no connection|closed|ended/i);
   await session.ready();
 });

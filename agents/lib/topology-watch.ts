@@ -8,59 +8,59 @@ export interface TopologyWatchOptions {
   readonly topology: Topology;
   readonly everyMs: number;
   readonly log: Log;
-  /** Queues that were not there, and are again. */
+  /** Queues that were missing and are declared again. */
   onMissing(queues: readonly string[]): void;
 }
 
 /**
- * Looks now and then whether the queues of a topology are there and declares and binds all of it again, over a channel of its own.
- * Where others are bound to what is published, `mandatory` no longer shows that a queue is gone or unbound.
+ * Checks periodically whether a topology's queues exist, and declares and binds all of it again, over a separate channel. If
+ * other queues are bound to what is published, `mandatory` does not show that one queue is missing or unbound.
  *
- * What remains: a binding can't be asked for in AMQP. One that was taken off is bound again without a word, and what was published
- * until then is not in its queue; the same for what was published while a queue was away.
+ * What remains: AMQP can't query a binding. A removed one is bound again without a report, and what was published meanwhile is
+ * not in its queue; the same holds for what was published while a queue was missing.
  */
 export class TopologyWatch {
   readonly #options: TopologyWatchOptions;
   readonly #timer: NodeJS.Timeout;
-  #isLooking = false;
+  #isChecking = false;
 
   constructor(options: TopologyWatchOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.#look(), options.everyMs);
+    this.#timer = setInterval(() => void this.#check(), options.everyMs);
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const { session, topology, log, onMissing } = this.#options;
-    // A connection that is blocked answers nothing; one that comes back declares by itself.
-    if (this.#isLooking || session.state !== "ready") return;
-    this.#isLooking = true;
+    // A blocked connection answers nothing; a new one declares everything by itself.
+    if (this.#isChecking || session.state !== "ready") return;
+    this.#isChecking = true;
     try {
-      const missing = await mendTopology(session, topology);
+      const missing = await repairTopology(session, topology);
       if (missing.length === 0) return;
       log.error(
         { queues: missing },
-        "queues were gone and are declared again; what was published meanwhile is not in them: did somebody delete them?",
+        "queues were missing and are declared again; messages published meanwhile are not in them: were they deleted?",
       );
       onMissing(missing);
     } catch (error) {
-      // The next look tells the same, or that it is over; a connection that went says so itself.
-      log.warn({ err: error }, "queues and bindings can't be looked after");
+      // The next check reports the same, or that it is over; a lost connection reports that itself.
+      log.warn({ err: error }, "queues and bindings can't be checked");
     } finally {
-      this.#isLooking = false;
+      this.#isChecking = false;
     }
   }
 }
 
-/** Declares and binds everything again; answers the names of queues that were not there. Rejects without a connection. */
-export async function mendTopology(session: BrokerSession, topology: Topology): Promise<string[]> {
+/** Declares and binds everything again; returns the names of queues that were missing. Rejects without a connection. */
+export async function repairTopology(session: BrokerSession, topology: Topology): Promise<string[]> {
   const missing: string[] = [];
   const left = topology.queues.map(({ name }) => name);
   while (left.length > 0) {
-    // The broker closes the channel over each queue that is not there.
+    // The broker closes the channel for each missing queue.
     await session.withChannel(async (channel) => {
       for (let name = left.shift(); name !== undefined; name = left.shift()) {
         try {

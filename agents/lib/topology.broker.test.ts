@@ -4,7 +4,7 @@ import type { LocalBroker } from "../../scripts/traffic/local-broker.ts";
 import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import { declareTopology, type QueueDefaults } from "./topology.ts";
 
-// A broker of one node, of the release that this machine has: that a cluster replicates, and that 4.x sets no limit, the lab shows.
+// A broker of one node, of this machine's release: the lab shows that a cluster replicates and that 4.x sets no limit.
 let broker: LocalBroker;
 let connection: ChannelModel;
 
@@ -16,7 +16,7 @@ afterAll(async () => {
   await connection?.close();
 });
 
-/** A queue's type, by the broker's own words. */
+/** A queue's type, as the broker reports it. */
 async function declared(name: string, type: QueueDefaults["type"]): Promise<string> {
   const channel = await connection.createChannel();
   const queue = { name, arguments: { "x-single-active-consumer": true }, bindings: [] };

@@ -4,7 +4,7 @@ import { replicationArguments } from "./topology.ts";
 test.each([
   ["classic", "3.10.8", {}],
   ["classic", "4.0.5", {}],
-  // -1 is a limit that the first redelivery passes there.
+  // There, -1 is a limit that the first redelivery exceeds.
   ["quorum", "3.10.8", { "x-queue-type": "quorum" }],
   ["quorum", undefined, { "x-queue-type": "quorum" }],
   ["quorum", "4.0.5", { "x-queue-type": "quorum", "x-delivery-limit": -1 }],

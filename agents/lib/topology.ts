@@ -1,7 +1,7 @@
 import type { Channel } from "amqplib";
 import type { QueueType } from "./config.ts";
 
-/** Exchanges, queues and bindings that an agent needs; durable, declared anew on every connect. */
+/** Exchanges, queues and bindings that an agent needs; durable, declared again on every connect. */
 export interface Topology {
   readonly exchanges: readonly { readonly name: string; readonly type: "topic" | "fanout" | "direct" }[];
   readonly queues: readonly QueueDeclaration[];
@@ -9,17 +9,17 @@ export interface Topology {
 
 export interface QueueDeclaration {
   readonly name: string;
-  /** E.g. `{"x-single-active-consumer": true}`. A queue that exists with other arguments is an error of the broker's. */
+  /** E.g. `{"x-single-active-consumer": true}`. For an existing queue with other arguments the broker reports an error. */
   readonly arguments?: Readonly<Record<string, unknown>>;
   readonly bindings: readonly { readonly exchange: string; readonly pattern: string }[];
-  /** Only this agent uses it: where its arguments differ it may be deleted while it is empty; see `renewQueues`. */
+  /** Only this agent uses it: if its arguments differ, it may be deleted while it is empty; see `renewQueues`. */
   readonly renewable?: boolean;
 }
 
 export const deadLetterExchange = "cmc.dead";
 export const deadLetterQueue = "cmc.urp.dead";
 
-/** Where poison messages go, with the reason in their headers. */
+/** Where dead letters go, with the reason in their headers. */
 export const deadLetterTopology: Topology = {
   exchanges: [{ name: deadLetterExchange, type: "topic" }],
   queues: [{ name: deadLetterQueue, bindings: [{ exchange: deadLetterExchange, pattern: "#" }] }],
@@ -32,16 +32,16 @@ export function joinTopologies(...topologies: readonly Topology[]): Topology {
   };
 }
 
-/** What a broker needs to be told with each queue. */
+/** What each queue's declaration depends on besides the topology. */
 export interface QueueDefaults {
   readonly type: QueueType;
-  /** The broker's own, e.g. `4.0.5`; undefined where it didn't say. */
+  /** The broker's own version, e.g. `4.0.5`; undefined if it did not report one. */
   readonly brokerVersion: string | undefined;
-  /** Queues that are there with other arguments, and are only bound. */
+  /** Existing queues with other arguments, which are only bound. */
   readonly asTheyAre?: ReadonlySet<string>;
 }
 
-/** Declaring is idempotent: what exists with the same properties stays as it is, with its messages. */
+/** Declaring is idempotent: what exists with the same properties stays, with its messages. */
 export async function declareTopology(channel: Channel, topology: Topology, defaults: QueueDefaults): Promise<void> {
   const replication = replicationArguments(defaults);
   for (const exchange of topology.exchanges)
@@ -53,12 +53,14 @@ export async function declareTopology(channel: Channel, topology: Topology, defa
   }
 }
 
-/** First major version without mirrored queues, and whose quorum queues give a message up after 20 deliveries, unless told -1. */
+/**
+ * First major version without mirrored queues, and whose quorum queues drop a message after 20 deliveries, unless the limit is -1.
+ */
 const limitSinceMajor = 4;
 
 /**
- * A consumer that dies again and again must not use up a message. Before 4.0 quorum queues had no limit, and take -1 for one that is
- * passed by the first redelivery (seen with 3.10.8): there it must not be said.
+ * A consumer that crashes repeatedly must not use up a message. Before 4.0 quorum queues had no limit, and interpret -1 as one
+ * that the first redelivery exceeds (seen with 3.10.8): there it must not be set.
  */
 export function replicationArguments({ type, brokerVersion = "" }: QueueDefaults): Record<string, unknown> {
   const isNew = Number.parseInt(brokerVersion, 10) >= limitSinceMajor;

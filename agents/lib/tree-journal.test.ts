@@ -26,7 +26,7 @@ async function openJournal(): Promise<TreeJournal> {
 
 const identity = { inode: "7", size: 3, modifiedMs: 5.25 };
 
-test("what was announced is known to the next process, under any name", async () => {
+test("an announced file is known to the next process, under any name", async () => {
   const first = await openJournal();
   first.add("a b\né", identity);
   await first.close();
@@ -36,7 +36,7 @@ test("what was announced is known to the next process, under any name", async ()
   await second.close();
 });
 
-test("a file that was rewritten or replaced is another one", async () => {
+test("a file that was rewritten or replaced is a different one", async () => {
   const journal = await openJournal();
   journal.add("p", identity);
   expect(journal.has("p", { ...identity, size: 4 })).toBe(false);
@@ -56,7 +56,7 @@ test("entries of a clock that was far ahead don't stay for ever, nor keep those 
   await journal.close();
 });
 
-test("its lines are those of former announcers and watchers", async () => {
+test("reads the lines of earlier announcers and watchers", async () => {
   const golden = '["a/p 1","281474976710655",3,1421777342250.5,1000000]\n["é","7",0,5.25,1000000]\n';
   writeFileSync(file, golden);
   const journal = await openJournal();
@@ -79,7 +79,7 @@ test("a torn last line, as after a kill, costs only itself, and what follows is 
   await third.close();
 });
 
-test("what is older than the window is forgotten, in memory and on disk", async () => {
+test("entries older than the window are forgotten, in memory and on disk", async () => {
   const journal = await openJournal();
   journal.add("old", identity);
   nowMs += 101_000;
@@ -101,7 +101,7 @@ test("the file does not grow with a name announced again and again", async () =>
   expect(readFileSync(file, "utf8").split("\n").length).toBeLessThan(10_000);
 });
 
-test("a path that is removed is forgotten; what was written is there for another process though nobody closed", async () => {
+test("a removed path is forgotten; another process reads what was written even without a close", async () => {
   const journal = await openJournal();
   journal.add("gone", identity);
   journal.add("there", identity);

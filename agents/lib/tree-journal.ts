@@ -3,7 +3,7 @@ import type { ExportEntry } from "./journal-export.ts";
 import { LineLog } from "./line-log.ts";
 import type { Log } from "./log.ts";
 
-/** What makes an announced file this one and no other: a file rewritten or replaced under its name differs in one. */
+/** What identifies an announced file: if a file is rewritten or replaced under its name, one of these differs. */
 export interface Identity {
   readonly inode: string;
   readonly size: number;
@@ -32,15 +32,15 @@ interface TreeJournalOptions {
 }
 
 /**
- * The announced files, for as long as a rescan could meet them: in memory, and in a log of JSON lines that survives kill -9. A line is written after
- * the announcement is durable in the spool, and not synced: where it is lost, its file is announced once more.
+ * The announced files, for as long as a rescan could find them: in memory, and in a log of JSON lines that survives kill -9. A
+ * line is written after the announcement is durable in the spool, and not synced: if it is lost, its file is announced once more.
  */
 export class TreeJournal {
   readonly #keepMs: number;
   readonly #now: () => number;
   readonly #log: Log;
   readonly #lines: LineLog<Line>;
-  // Insertion order is order of announcement, so that what is too old is always in front.
+  // Insertion order is order of announcement, so expired entries are always at the front.
   readonly #entries = new Map<string, Entry>();
   #pending: Line[] = [];
 
@@ -73,7 +73,7 @@ export class TreeJournal {
     );
   }
 
-  /** All paths that are remembered, what was announced first first. */
+  /** All remembered paths, in the order of announcement. */
   paths(): IterableIterator<string> {
     return this.#entries.keys();
   }
@@ -82,12 +82,12 @@ export class TreeJournal {
     return this.#entries.get(path);
   }
 
-  /** Forgets a file that is gone. In the journal's file it stays until that is next rewritten, which does no harm. */
+  /** Forgets a file that is gone. In the journal's file it stays until the next rewrite, which is harmless. */
   remove(path: string): void {
     this.#entries.delete(path);
   }
 
-  /** Remembers at once, writes soon: a write for each of many files would take as long as looking at them. */
+  /** Remembers at once and writes soon: one write per file would take as long as checking the file. */
   add(path: string, { inode, size, modifiedMs }: Identity): void {
     const announcedAtMs = this.#now();
     this.#remember(path, { inode, size, modifiedMs, announcedAtMs });
@@ -95,13 +95,13 @@ export class TreeJournal {
     else if (this.#pending.length === 1) setImmediate(() => this.write());
   }
 
-  /** The system has what was added when this returns: a kill loses none of it. What can't be written is known until the process ends. */
+  /** The system has everything added when this returns, so a kill loses nothing. What can't be written is known until the process exits. */
   write(): void {
     if (this.#pending.length === 0) return;
     try {
       this.#lines.append(...this.#pending);
     } catch (error) {
-      this.#log.error({ err: error }, "journal can't be written: a restart would announce files again");
+      this.#log.error({ err: error }, "journal can't be written: files would be announced again after a restart");
     }
     this.#pending = [];
     const { lines } = this.#lines;
@@ -118,7 +118,7 @@ export class TreeJournal {
     this.#entries.set(path, entry);
     const nowMs = this.#now();
     for (const [oldest, { announcedAtMs }] of this.#entries) {
-      // From a clock that was ahead by more than that, they would stay in front, and all others behind them.
+      // If a clock was ahead by more than that, they would stay at the front and block all others behind them.
       if (Math.abs(nowMs - announcedAtMs) <= this.#keepMs) break;
       this.#entries.delete(oldest);
     }
@@ -131,7 +131,7 @@ export class TreeJournal {
   }
 }
 
-/** What the journal tells for `--export`, also while it is written; a file that was announced again has several entries. */
+/** The journal's entries for `--export`, also while it is written; a file announced several times has several entries. */
 export async function* exportTreeJournal(file: string): AsyncGenerator<Extract<ExportEntry, { event: "announced" }>> {
   for await (const [path, , sizeBytes, modifiedMs, timeMs] of readLineLog(file, codec)) {
     yield { event: "announced", timeMs, path, sizeBytes, modifiedMs };

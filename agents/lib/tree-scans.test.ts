@@ -28,7 +28,7 @@ function arrange() {
   return { scans, begun, failures, go, nextBegun, stopping };
 }
 
-test("one at a time, gaps first; of the same gap twice the first time counts, a folder twice is one", async () => {
+test("one at a time, gaps first; a repeated gap keeps its first time, a repeated folder is scanned once", async () => {
   const { scans, begun, go, nextBegun } = arrange();
   const first = nextBegun();
   scans.appeared("a");
@@ -48,7 +48,7 @@ test("one at a time, gaps first; of the same gap twice the first time counts, a 
   expect(begun).toEqual(["a", "tree: second since 10", "b"]);
 });
 
-test("what comes when the last one has just ended is looked through", async () => {
+test("a task that arrives when the last one has just ended is run", async () => {
   const { scans, begun, go, nextBegun } = arrange();
   const first = nextBegun();
   scans.appeared("a");
@@ -62,7 +62,7 @@ test("what comes when the last one has just ended is looked through", async () =
   go();
 });
 
-test("a scan that fails is tried again, with the time of its first gap, until the end", async () => {
+test("a failed scan is repeated, with the time of its first gap, until it succeeds", async () => {
   const { scans, begun, failures, go, nextBegun, stopping } = arrange();
   const first = nextBegun();
   scans.gap("tree", "started", 10);

@@ -1,24 +1,24 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** One look through a folder and all below it. */
+/** One scan of a folder and everything below it. */
 export interface ScanTask {
   readonly folder: string;
-  /** Why, and since when arrivals may be unknown (milliseconds since 1970); undefined where the folder is new. */
+  /** Why, and since when arrivals may be unknown (milliseconds since 1970); undefined if the folder is new. */
   readonly gap: { readonly reason: string; readonly sinceMs: number } | undefined;
 }
 
 export interface TreeScansOptions {
   readonly run: (task: ScanTask) => Promise<void>;
   readonly onFailure: (error: Error) => void;
-  /** Ends all scanning. */
+  /** Stops all scanning. */
   readonly signal: AbortSignal;
 }
 
 const retryDelayMs = 1_000;
 
 /**
- * What is to be looked through, one at a time: gaps first, then new folders. One that fails is tried again until it succeeds; of
- * several gaps of one folder that wait, the first one's time counts.
+ * Scans to make, one at a time: gaps first, then new folders. A failed scan is repeated until it succeeds; of several waiting
+ * gaps of one folder, the earliest time counts.
  */
 export class TreeScans {
   readonly #options: TreeScansOptions;
@@ -30,7 +30,7 @@ export class TreeScans {
     this.#options = options;
   }
 
-  /** A folder that came into the tree: all in it is new, however old. */
+  /** A folder that was added to the tree: everything in it is new, however old. */
   appeared(folder: string): void {
     this.#folders.add(folder);
     this.#start();
@@ -41,7 +41,7 @@ export class TreeScans {
     this.#start();
   }
 
-  /** Resolves when the scan under way has ended. */
+  /** Resolves when the current scan has ended. */
   async idle(): Promise<void> {
     await this.#running;
   }
@@ -52,7 +52,7 @@ export class TreeScans {
 
   async #runAll(): Promise<void> {
     const { run, onFailure, signal } = this.#options;
-    // Never in the caller's turn: whoever reports a gap may still be in the middle of something.
+    // Never in the caller's event loop turn: it may still be in the middle of something.
     await Promise.resolve();
     for (let task = this.#next(); task && !signal.aborted; task = this.#next()) {
       try {
@@ -64,7 +64,7 @@ export class TreeScans {
         await delay(retryDelayMs, undefined, { signal }).catch(() => {});
       }
     }
-    // In the turn in which nothing more was found: what comes next starts another run.
+    // In the same event loop turn in which nothing more was found: the next one starts another run.
     this.#running = undefined;
   }
 

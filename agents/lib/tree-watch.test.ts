@@ -19,7 +19,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { UserError } from "./errors.ts";
 import { TreeWatch, type TreeWatchHandlers } from "./tree-watch.ts";
 
-/** Gathers what a watch tells, and lets a test wait for it. */
+/** Collects a watch's events, and lets a test wait for one. */
 class Told extends EventEmitter {
   readonly lines: string[] = [];
   readonly handlers = {
@@ -61,7 +61,7 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
   for (const watch of watches.splice(0)) watch.stop();
-  // Deeper than what goes by paths can remove.
+  // Too deep to remove by path.
   execFileSync("rm", ["-r", base]);
 });
 
@@ -78,7 +78,7 @@ async function watchRoot(command = "inotifywait", handlers: TreeWatchHandlers = 
   return watch;
 }
 
-test("a file is told when it is closed, when it is renamed into place, and when it is linked", async () => {
+test("a file is reported when it is closed, renamed into place, or linked", async () => {
   await watchRoot();
   writeFileSync(join(base, "elsewhere"), "x");
   writeFileSync(join(root, "a b\nü,c"), "x");
@@ -88,7 +88,7 @@ test("a file is told when it is closed, when it is renamed into place, and when 
   expect(told.lines).toEqual(["gap started", "created a b\nü,c", "closed a b\nü,c", "moved moved", "created linked"]);
 });
 
-test("who asks for it is told of each change of content, before the closing", async () => {
+test("a handler for modifications gets each change of content, before the closing", async () => {
   await watchRoot("inotifywait", { ...told.handlers, modified: told.modified });
   writeFileSync(join(root, "file"), "x");
   const fd = openSync(join(root, "file"), "w");
@@ -100,11 +100,11 @@ test("who asks for it is told of each change of content, before the closing", as
   const lines = told.lines.filter((line) => line.endsWith(" file"));
   expect(lines[0]).toBe("created file");
   expect(lines.at(-1)).toBe("closed file");
-  // The first content, the truncation, the second content: the kernel may tell neighbours as one.
+  // The first content, the truncation, the second content: the kernel may merge adjacent events.
   expect(lines.slice(lines.indexOf("closed file") + 1)).toContain("modified file");
 });
 
-test("a folder made and filled at once, however deep, is reported when it is watched", async () => {
+test("a folder created and filled at once, however deep, is reported once it is watched", async () => {
   await watchRoot();
   mkdirSync(join(root, "20150120/RADAR/URP/IWA"), { recursive: true });
   writeFileSync(join(root, "20150120/RADAR/URP/IWA/product"), "x");
@@ -123,7 +123,7 @@ test("a filled folder that is moved in is reported, and watched from then on", a
   await told.line("closed filled/inner/new");
 });
 
-test("a folder renamed inside the tree is told under its new name", async () => {
+test("a folder renamed inside the tree is reported under its new name", async () => {
   mkdirSync(join(root, "in-work"));
   await watchRoot();
   renameSync(join(root, "in-work"), join(root, "done"));
@@ -132,7 +132,7 @@ test("a folder renamed inside the tree is told under its new name", async () => 
   await told.line("closed done/x");
 });
 
-test("a file moved in just after a folder was moved out leads to a new watch, since inotifywait would mix them up", async () => {
+test("a file moved in just after a folder was moved out leads to a new watch, because inotifywait would mix them up", async () => {
   mkdirSync(join(root, "leaves"));
   writeFileSync(join(base, "comes"), "x");
   await watchRoot();
@@ -143,21 +143,21 @@ test("a file moved in just after a folder was moved out leads to a new watch, si
   await told.line("closed after");
 });
 
-test("when inotifywait is killed it is started again and the tree reported as a gap", async () => {
+test("when inotifywait is killed it is restarted and the tree reported as a gap", async () => {
   const watch = await watchRoot();
   process.kill(watch.pid ?? 0, "SIGKILL");
-  await told.line("gap inotifywait ended (SIGKILL)");
+  await told.line("gap inotifywait exited (SIGKILL)");
   expect(watch.watching).toBe(true);
   writeFileSync(join(root, "after"), "x");
   await told.line("closed after");
 });
 
-test("events that the kernel dropped, which inotifywait does not tell, are a gap", async () => {
+test("events dropped by the kernel, which inotifywait does not report, are a gap", async () => {
   const watch = await watchRoot();
   const file = join(root, "busy");
   const other = join(root, "other");
   process.kill(watch.pid ?? 0, "SIGSTOP");
-  // Two files in turn: the kernel merges an event with its like only when they follow each other.
+  // Two files in turn: the kernel merges equal events only if they are adjacent.
   for (let count = 0; count < 10_000; count += 1) {
     appendFileSync(file, "x");
     appendFileSync(other, "x");
@@ -165,7 +165,7 @@ test("events that the kernel dropped, which inotifywait does not tell, are a gap
   process.kill(watch.pid ?? 0, "SIGCONT");
   await told.line(/^gap \d+ events at once$|^gap inotifywait did not answer$/);
   expect(told.lines.length).toBeLessThan(20_000);
-  // That it did not answer shows after ten seconds only.
+  // Its missing answer shows only after ten seconds.
 }, 60_000);
 
 test("a folder that was found but is not watched leads to a new watch", async () => {
@@ -176,13 +176,13 @@ test("a folder that was found but is not watched leads to a new watch", async ()
   expect(watch.covers([{ path: "no/such", inode: 1n }])).toBe(true);
 });
 
-test("a name that is not UTF-8 is told as one that can't be said", async () => {
+test("a name that is not valid UTF-8 is reported as such", async () => {
   await watchRoot();
   writeFileSync(Buffer.concat([Buffer.from(`${root}/bad-`), Buffer.from([0xff])]), "x");
   expect(await told.line(/^unspeakable/)).toContain("bad-�");
 });
 
-test("the root removed and made again is noticed", async () => {
+test("the removal and re-creation of the root is noticed", async () => {
   const watch = await watchRoot();
   rmSync(root, { recursive: true });
   await told.line(/^trouble .*ENOENT/);
@@ -203,7 +203,7 @@ test.each(["", "/run/systemd/notify"])(
   },
 );
 
-/** A folder so deep that no path leads to its bottom: each one is made around the one below it. */
+/** A folder too deep for any path: each folder is created around the one below it. */
 function makeDeep(name: string): string {
   const [at, around] = [join(base, name), join(base, "around")];
   mkdirSync(at);
@@ -215,7 +215,7 @@ function makeDeep(name: string): string {
   return at;
 }
 
-test("the tree is watched also where a folder in it is deeper than the system's paths, from the start or moved in", async () => {
+test("the tree is watched even if a folder in it is deeper than the system's paths, from the start or moved in", async () => {
   renameSync(makeDeep("before"), join(root, "before"));
   await watchRoot();
   writeFileSync(join(root, "a"), "x");

@@ -5,21 +5,21 @@ import { type InotifyProcess, startInotify } from "./inotify-process.ts";
 import { type InotifyRecord, nameAsText, watchedInodes } from "./inotify-records.ts";
 import { scan } from "./scan.ts";
 
-/** How a file came to be whole under its name: written and closed, renamed into place, or linked (still to be judged). */
+/** How a file came to be complete under its name: written and closed, renamed into place, or linked (still to be judged). */
 export type Arrival = "closed" | "moved" | "created";
 
 export interface TreeWatchHandlers {
   /** A file; `path` is relative to the root. */
   arrived(path: string, how: Arrival): void;
-  /** Where it is there: a file's content was changed by somebody who has it open, and whose closing will be told. */
+  /** If present: called when a file's content was changed by a process that has it open; its closing will be reported. */
   modified?(path: string): void;
-  /** A folder came into the tree and is watched by now: what is in it came without events. Relative to the root. */
+  /** A folder was added to the tree and is now watched: its content came without events. Relative to the root. */
   appeared(folder: string): void;
-  /** Events may be missing for any part of the tree, which is watched (again) by now. */
+  /** Events may be missing for any part of the tree, which is now watched (again). */
   gap(reason: string): void;
-  /** A name that is not UTF-8, shown with replacement characters. */
+  /** A name that is not valid UTF-8, shown with replacement characters. */
   unspeakable(name: string): void;
-  /** The watch is down or incomplete, and is tried again until `recovered`; told once per kind of trouble. */
+  /** The watch is down or incomplete, and is retried until `recovered`; called once per kind of trouble. */
   trouble(error: Error): void;
   recovered(): void;
 }
@@ -30,31 +30,31 @@ export interface TreeWatchOptions {
   readonly barrierFolder: string;
   readonly command: string;
   readonly handlers: TreeWatchHandlers;
-  /** How often a watch that tells nothing is asked whether it is alive. */
+  /** How often a watch without events is checked for being alive. */
   readonly idleBarrierMs?: number;
 }
 
-// Kept short while events flow, so that a window with more events than a part of the kernel's queue is rare.
+// Short while events flow, so that a window rarely has more than a fraction of the kernel's queue.
 const busyBarrierMs = 250;
 const idleBarrierMsDefault = 5_000;
 const barrierTimeoutMs = 10_000;
 const restartDelayMaxMs = 60_000;
-/** All on one command line, which the system bounds. */
+/** All are on one command line, whose length the system limits. */
 const leftOutMax = 500;
 
 /**
  * Watches a tree with inotifywait and closes its gaps:
  *
- * - **Barrier**: a file of our own is opened and closed in a folder watched by the same process. Events keep their
- *   order, so when its event comes back, everything before it was handled, watches of new folders included.
- * - **Overflow**: the kernel's queue drops events beyond fs.inotify.max_queued_events, and inotifywait does not tell.
- *   At most one barrier is under way, so a full queue means that one of two neighbouring windows between barriers held
- *   at least half of it, or that a barrier was lost. A window with a quarter, or a lost barrier, counts as a gap.
- * - **Race inside inotifywait**: it lists a new folder before it watches it, so a folder made in between is never
- *   watched. `covers` compares what was found by scanning with the inodes the process really watches.
- * - **Depth**: a folder whose path is longer than the system takes ends inotifywait before it watches anything. Those that are too deep
- *   to announce are left out then.
- * - A process that ends, or hangs, is replaced, and the tree reported as a gap.
+ * - **Barrier**: a file of our own is opened and closed in a folder watched by the same process. Events keep their order, so when
+ *   its event comes back, everything before it was handled, including watches of new folders.
+ * - **Overflow**: the kernel's queue drops events beyond fs.inotify.max_queued_events, and inotifywait does not report it. At
+ *   most one barrier is in flight, so a full queue means that one of two neighbouring windows between barriers held at least half
+ *   of it, or that a barrier was lost. A window with a quarter, or a lost barrier, counts as a gap.
+ * - **Race inside inotifywait**: it lists a new folder before it watches it, so a folder created in between is never watched.
+ *   `covers` compares the folders found by scanning with the inodes the process really watches.
+ * - **Depth**: a folder whose path is longer than the system accepts ends inotifywait before it watches anything. Folders that
+ *   are too deep to announce are then left out.
+ * - A process that exits or hangs is replaced, and the tree is reported as a gap.
  */
 export class TreeWatch {
   readonly #options: TreeWatchOptions;
@@ -73,7 +73,7 @@ export class TreeWatch {
   #barrierTimer: NodeJS.Timeout | undefined;
   #eventsInWindow = 0;
   #folderLeft = false;
-  /** Folders that are too deep, at the last start that failed for such. */
+  /** Folders that are too deep, from the last start that failed because of them. */
   #leftOut: readonly string[] = [];
 
   constructor(options: TreeWatchOptions) {
@@ -81,7 +81,7 @@ export class TreeWatch {
     this.#barrierFile = join(options.barrierFolder, "barrier");
   }
 
-  /** Resolves when the whole tree is watched, after reporting it as a gap; rejects with what is wrong and the remedy. */
+  /** Resolves when the whole tree is watched, after reporting it as a gap; rejects with the fault and the remedy. */
   async start(): Promise<void> {
     await this.#launch();
     this.#options.handlers.gap("started");
@@ -91,7 +91,7 @@ export class TreeWatch {
     return this.#process !== undefined && !this.#restarting;
   }
 
-  /** Of the inotifywait that watches now. */
+  /** Of the current inotifywait. */
   get pid(): number | undefined {
     return this.#process?.pid;
   }
@@ -102,10 +102,10 @@ export class TreeWatch {
     this.#process?.stop();
   }
 
-  /** Whether all of these folders are really watched; where not, the watch is set up anew and a gap reported. */
+  /** Whether all of these folders are really watched; if not, the watch is restarted and a gap reported. */
   covers(folders: readonly { readonly path: string; readonly inode: bigint }[]): boolean {
     const inodes = this.#process && this.#restarting === false ? readWatchedInodes(this.#process.pid) : undefined;
-    // Without the root's own inode in the list the numbers of this file system can't be compared.
+    // Without the root's own inode in the list, this file system's inode numbers can't be compared.
     if (!inodes?.has(this.#rootInode)) return true;
     const missed = folders.filter(({ path, inode }) => !inodes.has(inode) && !this.#unverifiable.has(path));
     if (missed.length === 0) return true;
@@ -137,7 +137,7 @@ export class TreeWatch {
       leftOut: this.#leftOut,
       modifications: handlers.modified !== undefined,
       onRecord: (record) => {
-        if (started === this.#process) this.#take(record);
+        if (started === this.#process) this.#onRecord(record);
       },
       onComplaint: (error) => this.#complain(error),
     });
@@ -171,7 +171,7 @@ export class TreeWatch {
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
         this.#complain(error instanceof Error ? error : new Error(String(error)));
-        // Not watched, but not blind: what the tree holds is still looked through, at each attempt.
+        // Not watched, but not blind: the tree is still scanned at each attempt.
         this.#options.handlers.gap("not watched");
       }
     }
@@ -185,7 +185,7 @@ export class TreeWatch {
     this.#options.handlers.trouble(error);
   }
 
-  #take(record: InotifyRecord): void {
+  #onRecord(record: InotifyRecord): void {
     const { root, barrierFolder, handlers } = this.#options;
     const folder = nameAsText(record.folder);
     const name = nameAsText(record.name);
@@ -202,7 +202,7 @@ export class TreeWatch {
     const path = `${folder}${name}`.slice(root.length + 1);
     const moved = record.events.has("MOVED_TO");
     if (record.events.has("ISDIR")) {
-      if (moved || record.events.has("CREATE")) this.#folderCame(path);
+      if (moved || record.events.has("CREATE")) this.#onNewFolder(path);
     } else if (moved && this.#folderLeft) {
       // inotifywait takes any MOVED_TO after a folder's MOVED_FROM for its new name, and would get the paths wrong.
       void this.#restart("a folder was moved out of the tree");
@@ -213,13 +213,13 @@ export class TreeWatch {
     this.#folderLeft = record.events.has("MOVED_FROM") && record.events.has("ISDIR");
   }
 
-  /** The first event after a rest shortens the time to the next barrier. */
+  /** The first event after an idle time brings the next barrier forward. */
   #countEvent(): void {
     this.#eventsInWindow += 1;
     if (this.#eventsInWindow === 1 && !this.#barrierOut && !this.#restarting) this.#scheduleBarrier();
   }
 
-  #folderCame(path: string): void {
+  #onNewFolder(path: string): void {
     this.#unverifiable.delete(path);
     this.#newFolders.add(path);
     this.#sendBarrier();
@@ -257,7 +257,7 @@ export class TreeWatch {
     }
   }
 
-  /** Opening for append and closing is an event without being a change: nothing goes to the disk. */
+  /** Opening for append and closing is an event without a change: nothing is written to the disk. */
   #touchBarrier(): void {
     closeSync(openSync(this.#barrierFile, "a"));
   }
@@ -276,7 +276,7 @@ export class TreeWatch {
   }
 }
 
-/** The inodes that this process of ours watches; undefined where /proc does not tell. */
+/** The inodes that this process of ours watches; undefined if /proc does not show them. */
 function readWatchedInodes(pid: number): Set<bigint> | undefined {
   try {
     for (const fd of readdirSync(`/proc/${pid}/fd`)) {
@@ -285,7 +285,7 @@ function readWatchedInodes(pid: number): Set<bigint> | undefined {
       }
     }
   } catch {
-    // The process is just ending (its end is seen elsewhere), or /proc is closed to us: the check is an extra.
+    // The process is just exiting (which is detected elsewhere), or /proc is not accessible: this check is an extra.
   }
   return undefined;
 }

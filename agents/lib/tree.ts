@@ -3,13 +3,13 @@ import { UserError } from "./errors.ts";
 import { isOpenAt, placeFlags } from "./open-file.ts";
 import { type FileFacts, factsOf, isGone } from "./scan.ts";
 
-/** What is under a name: a file's facts; nothing, or a folder; or something that is never read: a link, a pipe, what is behind a link. */
+/** What is under a name: a file's facts; nothing or a folder; or something that is never read: a link, a pipe, what is behind a link. */
 export type PathState = FileFacts | "irregular" | undefined;
 
-/** Looks at one file at once: the event is handled in the turn that brought it. */
+/** Checks one file synchronously, so that the event is handled in the event loop turn that brought it. */
 export function inspectPath(root: string, path: string): PathState {
   try {
-    // By hand: this runs for every event, and `join` looks through each name for dots.
+    // By hand: this runs for every event, and `join` searches each name for dots.
     const stats = lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
     if (!stats?.isFile()) return stats && !stats.isDirectory() ? "irregular" : undefined;
     return factsOf(stats);
@@ -20,8 +20,8 @@ export function inspectPath(root: string, path: string): PathState {
 }
 
 /**
- * The same for who opens no file later, and so can't ask the open one where it is then: the facts are those of what lies below the root, and not of what
- * a link leads to that took the place of one of its folders. Opened without the right to read it, which this user may not have.
+ * The same for a caller that will not open the file later, and so can't check where the open file is. The facts are those of what is below the root,
+ * not of what a link leads to that replaced one of its folders. The file is opened without reading it, for which this user may lack the permission.
  */
 export function inspectInside(root: string, path: string): PathState {
   try {
@@ -39,7 +39,7 @@ export function inspectInside(root: string, path: string): PathState {
   }
 }
 
-/** A file that can't be looked at (its folder was closed to us) is told, and must not end the agent. */
+/** A file that can't be checked (its folder is inaccessible) is reported, and must not end the agent. */
 export function inspectOrLog(
   path: string,
   ports: {
@@ -52,19 +52,19 @@ export function inspectOrLog(
     if (found === "irregular") ports.events.irregular(path);
     return found === "irregular" ? undefined : found;
   } catch (error) {
-    ports.events.rejected(path, `can't be looked at: ${(error as Error).message}`);
+    ports.events.rejected(path, `can't be accessed: ${(error as Error).message}`);
     return undefined;
   }
 }
 
-/** The tree without symbolic links, so that paths can be compared; not around the agent's own files, it would watch itself. */
+/** The tree's path without symbolic links, so that paths can be compared. Not around the agent's own files: it would watch itself. */
 export function findRoot(directory: string, stateDirectory: string, setting = "rootDirectory"): string {
   if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UserError(setting, `${directory} is no folder`, `make the folder, or correct ${setting}`);
+    throw new UserError(setting, `${directory} is not a folder`, `create the folder, or correct ${setting}`);
   }
   const root = realpathSync(directory);
   if (`${realpathSync(stateDirectory)}/`.startsWith(`${root}/`)) {
-    throw new UserError(setting, `the agent's own files, ${stateDirectory}, are below it`, "keep them apart");
+    throw new UserError(setting, `the agent's own files in ${stateDirectory} are below it`, "keep them apart");
   }
   return root;
 }

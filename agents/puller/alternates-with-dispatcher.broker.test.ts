@@ -4,15 +4,15 @@ import { Bench } from "../../tests/rigs/agents-bench.ts";
 import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import type { Message } from "../lib/subscription.ts";
 
-// Pullers and dispatcher as processes, a real broker, two radar servers of which one is dead: what the first one announced comes
-// from the other. Not proved here: that a standby on another host helps (the dispatcher's simulation does that).
+// Pullers and the dispatcher as processes, a real broker, and two radar servers of which one is dead: what the dead one announced
+// is pulled from the other. Not proved here: that a standby on another host helps (the dispatcher's simulation covers that).
 
 let broker: LocalBroker;
 let bench: Bench;
 let benches = 0;
 let requests: Message[];
 let dead: Message[];
-/** On a machine that does nothing else these are seconds; the limits are for one that does. */
+/** Seconds on an idle machine; the limits are for a busy one. */
 const waiting = { timeout: 100_000, interval: 20 };
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ afterEach(() => bench.close());
 
 const many = (count: number) => Array.from({ length: count }, (_, index) => `p${index}`);
 
-/** The first server's announcement first: it wins, and is dead. */
+/** The first server's announcement comes first: it wins, and the server is dead. */
 async function announceBoth(product: string): Promise<void> {
   await bench.announce("input", bench.urp1, product);
   await bench.announce("input", bench.urp2, product);
@@ -44,7 +44,7 @@ async function expectFromUrp2(...products: string[]): Promise<void> {
 }
 
 describe("a product of a dead server comes from the other", () => {
-  test("whose announcement came before anybody asked", async () => {
+  test("whose announcement arrived before a request", async () => {
     await bench.startDispatcher();
     await bench.urp1.die();
     await announceBoth("p");
@@ -53,7 +53,7 @@ describe("a product of a dead server comes from the other", () => {
     await expect.poll(() => requests.length, waiting).toBe(1);
   });
 
-  test("whose announcement comes only when somebody has asked: meanwhile no puller is held up", async () => {
+  test("whose announcement arrives only after a request; meanwhile no puller is blocked", async () => {
     await bench.startDispatcher();
     await bench.startPuller("a");
     await bench.urp1.die();
@@ -64,7 +64,7 @@ describe("a product of a dead server comes from the other", () => {
     await expectFromUrp2("p");
   });
 
-  test("when the dispatcher is killed while the request waits", async () => {
+  test("if the dispatcher is killed while the request waits", async () => {
     const dispatcher = await bench.startDispatcher();
     await bench.startPuller("a");
     await bench.urp1.die();
@@ -77,7 +77,7 @@ describe("a product of a dead server comes from the other", () => {
     expect(requests).toHaveLength(1);
   });
 
-  test("when the dispatcher was killed after the other's announcement, and before anybody asked", async () => {
+  test("if the dispatcher was killed after the other's announcement and before a request", async () => {
     const dispatcher = await bench.startDispatcher();
     await bench.urp1.die();
     await announceBoth("p");
@@ -90,21 +90,21 @@ describe("a product of a dead server comes from the other", () => {
 });
 
 describe("a product that only a dead server has", () => {
-  test("is tried once more when no twin came in time, and put aside with both reasons", async () => {
+  test("is tried once more if no twin arrives in time, and dead-lettered with both reasons", async () => {
     await bench.startDispatcher({ alternateWaitSeconds: 1 });
     await bench.startPuller("a");
     await bench.urp1.die();
     await bench.announce("input", bench.urp1, "p");
     await expect.poll(() => dead.length, waiting).toBe(1);
     expect(dead[0]?.headers["x-dead-reason"]).toMatch(
-      /^both failed: first: .*ECONNREFUSED.*\(2 tries\) \[puller@.*\]; no twin came within \d+ s; then: .*ECONNREFUSED.* \(5 tries\)$/,
+      /^both failed: first: .*ECONNREFUSED.*\(2 tries\) \[puller@.*\]; no twin arrived within \d+ s; then: .*ECONNREFUSED.* \(5 tries\)$/,
     );
     expect(dead[0]?.body.equals(bench.urp1.announcementOf("p"))).toBe(true);
     expect(requests).toHaveLength(1);
   });
 
-  test("arrives where that server comes back meanwhile", async () => {
-    // Longer than the test takes until the server is there again.
+  test("arrives if that server comes back meanwhile", async () => {
+    // Longer than the test takes to restart the server.
     await bench.startDispatcher({ alternateWaitSeconds: 10 });
     await bench.startPuller("a");
     await bench.urp1.die();
@@ -116,10 +116,10 @@ describe("a product that only a dead server has", () => {
   });
 });
 
-/** Five processes and a hundred confirms, one after the other: on a busy machine that takes a minute. */
+/** Five processes and a hundred confirms in sequence: that takes a minute on a busy machine. */
 const longMs = 400_000;
 
-test("of a hundred products, announced while one server dies and then the dispatcher, each arrives once", {
+test("of a hundred products, announced while first one server and then the dispatcher dies, each arrives once", {
   timeout: longMs,
 }, async () => {
   const dispatcher = await bench.startDispatcher();

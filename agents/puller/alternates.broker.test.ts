@@ -14,9 +14,9 @@ let bench: Bench;
 let benches = 0;
 let requests: Message[];
 let receipts: Message[];
-/** On a machine that does nothing else these are seconds; the limits are for one that does. */
+/** Seconds on an idle machine; the limits are for a busy one. */
 const waiting = { timeout: 100_000, interval: 20 };
-/** Of a server that hangs: more than one takes that only shares its machine. */
+/** Timeout for a hanging server: longer than a live one takes on a busy machine. */
 const pullTimeoutMs = 3000;
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-/** The dispatcher's ears. */
+/** Collects what a dispatcher would receive. */
 async function listen(): Promise<void> {
   requests = await bench.listen("input", ["v00.urp.alternate.#"]);
   receipts = await bench.listen("receipts", ["v00.urp.pulled"]);
@@ -38,7 +38,7 @@ async function listen(): Promise<void> {
 const reasonOf = (request: Message | undefined) => String(request?.marks.reason);
 const many = (count: number, prefix = "p") => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
-test("every product that is in place is told of once, by its key and the time of its first arrival", async () => {
+test("every placed product is reported once, by its key and the time of its first arrival", async () => {
   await listen();
   await bench.startPuller("a");
   const products = many(50);
@@ -54,45 +54,51 @@ test("every product that is in place is told of once, by its key and the time of
   await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
 });
 
-describe("a product that its server does not give", () => {
+describe("a product that its server does not deliver", () => {
   const manners: readonly (readonly [Manner | "is dead", RegExp])[] = [
     ["is dead", /^http:\/\/127\.0\.0\.1:\d+: connect ECONNREFUSED .* \(2 tries\) \[puller@.+\]$/],
     ["hangs", /: no answer within 3000 ms \(2 tries\) \[puller@/],
     ["breaks off", /\(2 tries\) \[puller@/],
-    ["has nothing", /: the server has no such product \(404\) \(2 tries\) \[puller@/],
+    ["has nothing", /: the server does not have the product \(404\) \(2 tries\) \[puller@/],
     ["is overloaded", /: the server answers 503 \(2 tries\) \[puller@/],
-    ["gives a wrong size", /: the server has \d+ bytes, \d+ were announced \(2 tries\) \[puller@/],
+    ["gives a wrong size", /: the server has \d+ bytes, but \d+ were announced \(2 tries\) \[puller@/],
   ];
-  test.each(manners)("is asked for, pulled from the other and told of, where it %s", async (manner, reason) => {
-    await listen();
-    const puller = await bench.startPuller("a", manner === "hangs" ? { pullTimeoutMs } : {});
-    if (manner === "is dead") await bench.urp1.die();
-    else bench.urp1.manner = manner;
-    await bench.announce("notify", bench.urp1, "p", { filename: "p" });
-    await expect.poll(() => requests.length, waiting).toBe(1);
-    const [request] = requests;
-    expect(reasonOf(request)).toMatch(reason);
-    expect(request?.routingKey).toBe("v00.urp.alternate.20150120.RADAR.URP.IWA");
-    expect(request?.body.equals(bench.urp1.announcementOf("p"))).toBe(true);
-    expect(request?.headers.filename).toBe("p");
-    expect(request?.timestampSeconds).toBeGreaterThan(Date.now() / 1000 - 60);
-    // Nothing waits in the puller meanwhile: its announcement is done with.
-    await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
-    expect(bench.products).toEqual([]);
+  test.each(manners)(
+    "is requested, pulled from the other server and reported, if the first one %s",
+    async (manner, reason) => {
+      await listen();
+      const puller = await bench.startPuller("a", manner === "hangs" ? { pullTimeoutMs } : {});
+      if (manner === "is dead") await bench.urp1.die();
+      else bench.urp1.manner = manner;
+      await bench.announce("notify", bench.urp1, "p", { filename: "p" });
+      await expect.poll(() => requests.length, waiting).toBe(1);
+      const [request] = requests;
+      expect(reasonOf(request)).toMatch(reason);
+      expect(request?.routingKey).toBe("v00.urp.alternate.20150120.RADAR.URP.IWA");
+      expect(request?.body.equals(bench.urp1.announcementOf("p"))).toBe(true);
+      expect(request?.headers.filename).toBe("p");
+      expect(request?.timestampSeconds).toBeGreaterThan(Date.now() / 1000 - 60);
+      // Nothing waits in the puller meanwhile: its announcement is acked.
+      await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+      expect(bench.products).toEqual([]);
 
-    await bench.announce("twin", bench.urp2, "p", { "x-warren-alternate": reasonOf(request) });
-    await expect.poll(() => receipts.length, waiting).toBe(1);
-    expect(bench.products).toEqual([{ product: "p", urp: 2 }]);
-    expect(receipts[0]?.body.toString()).toBe(keyOf("p"));
-    for (const sample of [/^warren_puller_alternates_asked_total 1$/m, /^warren_puller_alternates_pulled_total 1$/m]) {
-      await expect.poll(() => bench.ask(puller, "metrics"), waiting).toMatch(sample);
-    }
-    // Its confirm may be on its way still.
-    const confirmed = /^warren_puller_receipts_total\{outcome="confirmed"\} 1$/m;
-    await expect.poll(() => bench.ask(puller, "metrics"), waiting).toMatch(confirmed);
-  });
+      await bench.announce("twin", bench.urp2, "p", { "x-warren-alternate": reasonOf(request) });
+      await expect.poll(() => receipts.length, waiting).toBe(1);
+      expect(bench.products).toEqual([{ product: "p", urp: 2 }]);
+      expect(receipts[0]?.body.toString()).toBe(keyOf("p"));
+      for (const sample of [
+        /^warren_puller_alternates_asked_total 1$/m,
+        /^warren_puller_alternates_pulled_total 1$/m,
+      ]) {
+        await expect.poll(() => bench.ask(puller, "metrics"), waiting).toMatch(sample);
+      }
+      // Its confirm may still be in transit.
+      const confirmed = /^warren_puller_receipts_total\{outcome="confirmed"\} 1$/m;
+      await expect.poll(() => bench.ask(puller, "metrics"), waiting).toMatch(confirmed);
+    },
+  );
 
-  test("is put aside with both reasons when the twin fails too, and nobody is asked again", async () => {
+  test("is dead-lettered with both reasons if the twin fails too, and not requested again", async () => {
     await listen();
     const dead = await bench.listenToDead();
     const puller = await bench.startPuller("a");
@@ -102,7 +108,7 @@ describe("a product that its server does not give", () => {
     const [letter] = dead;
     expect(letter?.headers).toMatchObject({
       "x-dead-reason":
-        "both failed: first: http://urp-1: 503 (2 tries); then: the server has no such product (404) (5 tries)",
+        "both failed: first: http://urp-1: 503 (2 tries); then: the server does not have the product (404) (5 tries)",
     });
     expect(letter?.marks).toEqual({ alternate: "http://urp-1: 503 (2 tries)" });
     expect(letter?.body.equals(bench.urp2.announcementOf("p"))).toBe(true);
@@ -111,21 +117,21 @@ describe("a product that its server does not give", () => {
     await expect.poll(() => bench.ask(puller, "metrics"), waiting).toMatch(failed);
   });
 
-  test("is put aside after all tries where no queue takes requests, with the reason", async () => {
+  test("is dead-lettered after all attempts if no queue accepts requests, with the reason", async () => {
     const dead = await bench.listenToDead();
     await bench.startPuller("a");
     bench.urp1.manner = "is overloaded";
     await bench.announce("notify", bench.urp1, "p");
     await expect.poll(() => dead.length, waiting).toBe(1);
     expect(dead[0]?.headers["x-dead-reason"]).toBe(
-      "the server answers 503 (5 tries); no other announcement could be asked for: " +
-        "no queue takes requests under v00.urp.alternate.20150120.RADAR.URP.IWA",
+      "the server answers 503 (5 tries); no other announcement could be requested: " +
+        "no queue accepts requests under v00.urp.alternate.20150120.RADAR.URP.IWA",
     );
   });
 });
 
-describe("a server that gives no answer", () => {
-  test("costs a puller a few tries, not some for each product; the other server's products go on", async () => {
+describe("a server that does not answer", () => {
+  test("costs a puller a few attempts, not some for each product; the other server's products are pulled meanwhile", async () => {
     await listen();
     const own = { pullTimeoutMs, originProbeMinMs: 600_000, originProbeMaxMs: 600_000 };
     const puller = await bench.startPuller("a", own);
@@ -137,14 +143,14 @@ describe("a server that gives no answer", () => {
     }
     await expect.poll(() => requests.length, waiting).toBe(100);
     await expect.poll(() => receipts.length, waiting).toBe(100);
-    // Two tries for the first, one for the second: then it is taken for dead.
+    // Two attempts for the first product, one for the second: then it is considered dead.
     expect(bench.urp1.requests).toBe(3);
     expect(reasonOf(requests[2])).toMatch(
-      /^not tried: http:.* has given no answer for \d+ s \(no answer within 3000 ms\)/,
+      /^not tried: http:.* has not answered for \d+ s \(no answer within 3000 ms\)/,
     );
     expect(new Set(requests.map(({ body }) => body.toString())).size).toBe(100);
     const health = async () => JSON.parse(await bench.ask(puller, "health"));
-    const words = /^100 pulled, 100 asked for elsewhere, 0 put aside; .* has given no answer for \d+ s/;
+    const words = /^100 pulled, 100 requested elsewhere, 0 dead-lettered; .* has not answered for \d+ s/;
     await expect.poll(health, waiting).toMatchObject({ ok: true, text: expect.stringMatching(words) });
     expect(await bench.ask(puller, "metrics")).toMatch(/^warren_puller_origins_silent 1$/m);
   });
@@ -161,7 +167,7 @@ describe("a server that gives no answer", () => {
     while (/^warren_puller_origins_silent 1$/m.test(await silent())) {
       await bench.announce("notify", bench.urp1, `back${count++}`);
     }
-    // What was announced meanwhile is there, or asked for.
+    // Products announced meanwhile are placed or requested.
     await expect.poll(() => requests.length + bench.products.length, waiting).toBe(20 + count);
     const before = requests.length;
     for (const product of many(20, "now")) await bench.announce("notify", bench.urp1, product);
@@ -171,7 +177,7 @@ describe("a server that gives no answer", () => {
   });
 });
 
-test("a twin is not placed by the puller that placed the winner, though it has another name and size", async () => {
+test("a twin is not placed by the puller that placed the winner, although its name and size differ", async () => {
   await listen();
   await bench.startPuller("a");
   await bench.announce("notify", bench.urp1, "p");
@@ -180,7 +186,7 @@ test("a twin is not placed by the puller that placed the winner, though it has a
   expect(bench.products).toEqual([{ product: "p", urp: 1 }]);
 });
 
-test("while the broker is in alarm pullers empty the queue all the same; the receipts are sent after it", async () => {
+test("during a broker alarm pullers still empty the queue; the receipts are sent afterwards", async () => {
   await listen();
   for (const product of many(100)) await bench.announce("notify", bench.urp1, product);
   await broker.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.0001)");
@@ -191,7 +197,7 @@ test("while the broker is in alarm pullers empty the queue all the same; the rec
     await expect.poll(() => bench.products.length, waiting).toBe(100);
     await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
     expect(receipts).toEqual([]);
-    await expect.poll(() => noticesOf(puller), waiting).toMatch(/takes no messages/);
+    await expect.poll(() => noticesOf(puller), waiting).toMatch(/accepts no messages/);
   } finally {
     await broker.evaluate('vm_memory_monitor:set_vm_memory_high_watermark({absolute, "512MB"})');
   }

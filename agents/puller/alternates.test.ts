@@ -12,23 +12,23 @@ test.each([
   ["the dispatcher's first", "v00.urp.notify.x", nothing, { kind: "first", inDoubt: false }],
   ["the dispatcher's first, without a tail", "v00.urp.notify", nothing, { kind: "first", inDoubt: false }],
   [
-    "one that a shovel has carried",
+    "one carried by a shovel",
     "v00.urp.notify.x",
     { headers: { "x-shovelled": [{}] }, marks: {} },
     { kind: "first", inDoubt: true },
   ],
-  ["one sent in doubt", "v00.urp.notify.x", doubt, { kind: "first", inDoubt: true }],
+  ["an unconfirmed one", "v00.urp.notify.x", doubt, { kind: "first", inDoubt: true }],
   ["a twin", "v00.urp.twin.x", asked, { kind: "twin", winnerReason: "urp-1 is dead" }],
-  ["a twin that doesn't say why", "v00.urp.twin.x", nothing, { kind: "twin", winnerReason: "no reason was given" }],
+  ["a twin without a reason", "v00.urp.twin.x", nothing, { kind: "twin", winnerReason: "no reason given" }],
   ["a first that is marked as a twin", "v00.urp.notify.x", asked, { kind: "first", inDoubt: false }],
   ["another feed's", "v00.dd.notify.x", doubt, { kind: "foreign" }],
   ["one whose topic only begins like ours", "v00.urp.notify2.x", nothing, { kind: "foreign" }],
-])("%s is known by its topic and the marks that belong there", (_, routingKey, said, provenance) => {
+])("%s is recognized by its topic and the marks that belong there", (_, routingKey, said, provenance) => {
   expect(provenanceOf({ routingKey, ...said, body }, topics)).toEqual(provenance);
 });
 
 describe("a request", () => {
-  test("goes under the same tail with the announcement's headers, not its marks, its time, and the reason", () => {
+  test("has the announcement's tail, headers and time, not its marks, and the reason", () => {
     const said = { ...doubt, headers: { filename: "p" }, timestampSeconds: 1_421_777_342 };
     const announced = { routingKey: "v00.urp.notify.a.b", body, ...said };
     expect(requestFor(announced, "dead", topics)).toEqual({
@@ -41,22 +41,22 @@ describe("a request", () => {
     });
   });
 
-  test("goes without its tail where that would be longer than a topic may be", () => {
+  test("has no tail if the topic would be too long", () => {
     const routingKey = `v00.urp.notify.${"é".repeat(119)}`;
     expect(requestFor({ routingKey, body, ...nothing }, "dead", topics).routingKey).toBe("v00.urp.alternate");
   });
 });
 
 describe("a reason", () => {
-  test("says who says so", () => {
+  test("names its reporter", () => {
     expect(formatReason("dead (3 tries)", "puller@pds-1")).toBe("dead (3 tries) [puller@pds-1]");
   });
 
   test.each([
-    ["one byte a letter", "x"],
-    ["three bytes a letter", "€"],
-    ["two UTF-16 units a letter", "🐇"],
-  ])("fits a header, cut between letters and with its sender: %s", (_, letter) => {
+    ["one byte per letter", "x"],
+    ["three bytes per letter", "€"],
+    ["two UTF-16 units per letter", "🐇"],
+  ])("fits a header, cut between letters and with its reporter: %s", (_, letter) => {
     const reason = formatReason(letter.repeat(300), "puller@pds-1");
     expect(Buffer.byteLength(reason)).toBeLessThanOrEqual(255);
     expect(Buffer.byteLength(reason)).toBeGreaterThan(250);
@@ -65,7 +65,7 @@ describe("a reason", () => {
     expect(reason.isWellFormed()).toBe(true);
   });
 
-  test("fits whatever a host is called", () => {
+  test("fits whatever the host's name", () => {
     const reason = formatReason("x".repeat(300), "h".repeat(300));
     expect(Buffer.byteLength(reason)).toBeLessThanOrEqual(255);
   });
@@ -90,23 +90,23 @@ describe("asking", () => {
   const announced = { routingKey: "v00.urp.notify.x", headers: { filename: "p" }, marks: {}, body };
   const never = new AbortController().signal;
 
-  test("is done when the broker has the request, and goes on as long as it has not", async () => {
+  test("is done once the broker has the request, and is sent again until then", async () => {
     const { alternates, sent } = arrange(["lost", "nacked", "lost", "confirmed"]);
     expect((await alternates.ask(announced, "dead", never)).ok).toBe(true);
     expect(sent).toHaveLength(4);
-    // A request that no queue takes must come back: `mandatory` is what publishing does unless told otherwise.
+    // A request that no queue accepts must come back: `mandatory` is the default.
     for (const { options } of sent) expect(options).not.toHaveProperty("mandatory");
   });
 
-  test("is impossible where no queue takes it", async () => {
+  test("is impossible if no queue accepts it", async () => {
     const { alternates } = arrange(["returned"]);
     expect(await alternates.ask(announced, "dead", never)).toEqual({
       ok: false,
-      reason: "no queue takes requests under v00.urp.alternate.x",
+      reason: "no queue accepts requests under v00.urp.alternate.x",
     });
   });
 
-  test("ends when the announcement is ours no more, also while a confirm is waited for", async () => {
+  test("ends when the announcement is no longer ours, also while waiting for a confirm", async () => {
     const abort = new AbortController();
     const session = { ready: async () => {}, publish: () => new Promise<PublishOutcome>(() => {}) };
     const asking = new Alternates({ session, exchange: "cmc", topics, who: "x" }).ask(announced, "dead", abort.signal);

@@ -10,30 +10,30 @@ import { bad, good, type Result } from "../lib/result.ts";
 import type { Message } from "../lib/subscription.ts";
 import type { Config } from "./config.ts";
 
-/** Whose announcement this is. */
+/** Where an announcement comes from. */
 export type Provenance =
-  /** The dispatcher's first of a product; `inDoubt` where it may have sent one before. */
+  /** The dispatcher's first announcement of a product; `inDoubt` if it may have published one before. */
   | { readonly kind: "first"; readonly inDoubt: boolean }
-  /** What the dispatcher found when a puller asked, and why it did. */
+  /** The twin that the dispatcher found when a puller asked, and why the puller asked. */
   | { readonly kind: "twin"; readonly winnerReason: string }
-  /** Under a topic that is not the dispatcher's: nobody there waits for receipts, or has twins. */
+  /** Under a topic that is not the dispatcher's: nothing there expects receipts or has twins. */
   | { readonly kind: "foreign" };
 
-/** An announcement with what is needed to answer it. `timestampSeconds`: when the product was announced first, as the dispatcher says. */
+/** An announcement with what is needed to answer it. `timestampSeconds`: when the product was first announced, according to the dispatcher. */
 export type Addressed = Pick<Message, "body" | "routingKey" | "headers" | "marks" | "timestampSeconds">;
 
 /**
- * Of a message that RabbitMQ's shovel has carried here from another broker. It may have been given out there before, and the broker's mark of that doesn't
- * come along.
+ * Header of a message that RabbitMQ's shovel carried here from another broker. That broker may have delivered it before, and its
+ * redelivered flag is not carried along.
  */
 const shovelledHeader = "x-shovelled";
 
 type Topics = Pick<Config, "notifyTopic" | "twinTopic" | "alternateTopic">;
 
-/** A mark counts under the topic of its own alone: whoever forges one elsewhere says nothing. */
+/** A mark counts only under its own topic, so one forged elsewhere has no effect. */
 export function provenanceOf({ routingKey, headers, marks }: Addressed, topics: Topics): Provenance {
   if (topicTail(topics.twinTopic, routingKey) !== undefined) {
-    return { kind: "twin", winnerReason: marks.alternate ?? "no reason was given" };
+    return { kind: "twin", winnerReason: marks.alternate ?? "no reason given" };
   }
   if (topicTail(topics.notifyTopic, routingKey) === undefined) return { kind: "foreign" };
   return { kind: "first", inDoubt: marks.doubt === true || headers[shovelledHeader] !== undefined };
@@ -46,8 +46,8 @@ export interface AlternateRequest {
 }
 
 /**
- * The body stays as it is: by its key the dispatcher finds the twin, and by its URL it knows which one failed; the time says
- * which product of that name is meant. Where the topic would be too long, it goes without its tail, which only people read.
+ * The body is unchanged: its key lets the dispatcher find the twin, and its URL tells which announcement failed. The timestamp
+ * tells which product of that name is meant. If the topic would be too long, its tail is omitted: the tail is only informative.
  */
 export function requestFor(announced: Addressed, reason: string, topics: Topics): AlternateRequest {
   const { routingKey, headers, timestampSeconds } = announced;
@@ -62,7 +62,7 @@ export function requestFor(announced: Addressed, reason: string, topics: Topics)
   };
 }
 
-/** What failed, and who says so, in what fits a header: older peers write header values as short strings. */
+/** What failed, and the reporter, cut to fit a header: older peers write header values as short strings. */
 export function formatReason(what: string, who: string): string {
   const by = ` [${cutToBytes(who, headerBytesMax / 3)}]`;
   return cutToBytes(what, headerBytesMax - Buffer.byteLength(by)) + by;
@@ -72,14 +72,14 @@ export interface AlternatesOptions {
   readonly session: Pick<BrokerSession, "publish" | "ready">;
   readonly exchange: string;
   readonly topics: Topics;
-  /** This puller, for the reason: `puller@host`. */
+  /** This puller's name in the reason: `puller@host`. */
   readonly who: string;
   readonly retry?: Backoff;
 }
 
 const retryDefault: Backoff = { minMs: 100, maxMs: 5000 };
 
-/** Asks the dispatcher for the other announcement of a product. */
+/** Requests the other announcement of a product from the dispatcher. */
 export class Alternates {
   readonly #options: AlternatesOptions;
 
@@ -88,9 +88,9 @@ export class Alternates {
   }
 
   /**
-   * Good when the broker has the request for certain: then the announcement may be acked. Refused or lost it is sent again,
-   * until `signal` aborts (the announcement is ours no more, or the agent stops), and rejects then with its reason. Bad where
-   * no queue takes it: no dispatcher that serves requests has ever been here.
+   * Ok once the broker has confirmed the request: then the announcement may be acked. A refused or lost request is sent again
+   * until `signal` aborts (the announcement is no longer ours, or the agent stops); then this rejects with the signal's reason.
+   * Fails if no queue accepts the request: no dispatcher that serves requests has ever run here.
    */
   async ask(announced: Addressed, what: string, signal: AbortSignal): Promise<Result<void>> {
     const { session, exchange, topics, who, retry = retryDefault } = this.#options;
@@ -101,13 +101,13 @@ export class Alternates {
       const publishing = session.publish(exchange, request.routingKey, announced.body, request.options);
       const outcome = await unlessAborted(signal, publishing);
       if (outcome === "confirmed") return good(undefined);
-      if (outcome === "returned") return bad(`no queue takes requests under ${request.routingKey}`);
+      if (outcome === "returned") return bad(`no queue accepts requests under ${request.routingKey}`);
       await delay(backoffMs(retry, attempt), undefined, { signal });
     }
   }
 }
 
-/** A confirm may be long in coming, as while the broker is in alarm: nobody waits for it who has to go. */
+/** A confirm may take long, for example during a broker alarm. An aborted caller does not wait for it. */
 function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);

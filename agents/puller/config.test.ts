@@ -5,7 +5,7 @@ import { configSchema } from "./config.ts";
 
 const file = join(import.meta.dirname, "example.json");
 
-test("the example is a config, and says nothing but the defaults of what has one", async () => {
+test("the example is a valid config, and sets only defaults where there are any", async () => {
   const example = await loadConfig(configSchema, file, {});
   expect(example.broker.passwordFile).toBe(join(import.meta.dirname, "broker-password"));
   const { broker, metrics, receiverQueueDirectory, allowedHosts } = example;

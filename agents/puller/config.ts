@@ -12,27 +12,27 @@ import {
   twinTopicDefault,
 } from "../lib/dispatch-topics.ts";
 
-/** The puller's config file. Relative paths of `…Directory` are taken from the config file's folder. */
+/** The puller's config file. Relative paths of `…Directory` keys are relative to the config file's folder. */
 export const configSchema = commonConfig.extend({
-  exchange: exchangeName.default(exchangeDefault).describe("topic exchange that announcements come from"),
-  queue: queueName.default(pullQueueDefault).describe("shared by all pullers: each message goes to one"),
+  exchange: exchangeName.default(exchangeDefault).describe("topic exchange of the announcements"),
+  queue: queueName.default(pullQueueDefault).describe("queue shared by all pullers: each message goes to one of them"),
   bindingKeys: z
     .array(z.string().min(1).max(255))
     .min(1)
     .default([`${notifyTopicDefault}.#`, `${twinTopicDefault}.#`])
-    .describe("topics the queue is bound to: the dispatcher's first announcements, and the twins that pullers ask for"),
-  notifyTopic: topicPrefix
-    .default(notifyTopicDefault)
-    .describe("what comes under this is the dispatcher's first of a product"),
+    .describe("topics the queue is bound to: the dispatcher's first announcements, and the twins that pullers request"),
+  notifyTopic: topicPrefix.default(notifyTopicDefault).describe("prefix of the dispatcher's first announcements"),
   alternateTopic: topicPrefix
     .default(alternateTopicDefault)
-    .describe("a product's other announcement is asked for under this"),
-  twinTopic: topicPrefix.default(twinTopicDefault).describe("what comes under this was asked for by a puller"),
-  pulledTopic: topicPrefix.default(pulledTopicDefault).describe("dispatchers are told under this what is pulled"),
+    .describe("prefix under which a product's other announcement is requested"),
+  twinTopic: topicPrefix.default(twinTopicDefault).describe("prefix of announcements that a puller requested"),
+  pulledTopic: topicPrefix
+    .default(pulledTopicDefault)
+    .describe("prefix under which pulled products are reported to the dispatchers"),
   peersTopic: topicPrefix
     .default(peersTopicDefault)
     .describe(
-      "pullers ask each other under this; the user needs a server-named queue, and write permission on the exchange",
+      "topic by which pullers ask each other; the user needs a server-named queue, and write permission on the exchange",
     ),
   peersWaitMs: z
     .int()
@@ -40,61 +40,63 @@ export const configSchema = commonConfig.extend({
     .max(600_000)
     .default(20_000)
     .describe(
-      "longest wait for the other pullers' word on what is given out again; it is pulled then; 0: nobody is asked",
+      "longest wait for the other pullers' answers about a redelivered announcement before it is pulled; 0: don't ask",
     ),
   prefetch: z.int().min(1).max(1000).default(1).describe("products pulled at a time; 1 spreads them evenly"),
   alternates: z
     .boolean()
     .default(true)
-    .describe("what can't be pulled from one server is asked for from the other; false: it is put aside at once"),
+    .describe(
+      "request a product's other announcement if it can't be pulled from one server; false: dead-letter at once",
+    ),
   triesBeforeAlternate: z
     .int()
     .min(1)
     .max(1000)
     .default(3)
-    .describe("tries after which the other announcement is asked for; retriesMax then counts for that one"),
+    .describe("attempts before the other announcement is requested; retriesMax then applies to that one"),
   alternateAfterMs: z
     .int()
     .min(0)
     .max(600_000)
     .default(5000)
-    .describe("the same once the tries took so long: a server that hangs is not waited for again and again"),
+    .describe("the same, once the attempts took this long: a hanging server is not waited for again and again"),
   originFaultsMax: z
     .int()
     .min(1)
     .max(1000)
     .default(3)
     .describe(
-      "tries in a row without any answer after which a server is taken for dead: its products are asked for at once",
+      "consecutive unanswered attempts after which a server is considered dead: its products are requested elsewhere at once",
     ),
   originProbeMinMs: z.int().min(10).max(600_000).default(1000).describe("first pause between probes of a dead server"),
   originProbeMaxMs: z.int().min(10).max(600_000).default(30_000),
-  receiverQueueDirectory: z.string().min(2).describe("where whole products are put; one puller a folder"),
+  receiverQueueDirectory: z.string().min(2).describe("where complete products are placed; one puller per folder"),
   fileMode: z
     .string()
     .regex(/^0?[0-7]{3}$/, "expected an octal mode, e.g. 0644")
     .default("0644")
-    .describe("mode of the products, whatever the umask"),
+    .describe("mode of the products, regardless of the umask"),
   allowedHosts: z
     .array(allowedHost)
     .optional()
-    .describe("hosts that products may come from: NAME or ADDRESS, for any port, or with :PORT; left out: any"),
+    .describe("hosts that products may come from: NAME or ADDRESS for any port, or with :PORT; default: any"),
   productBytesMax: z
     .int()
     .min(1)
     .default(1024 * 1024 * 1024)
-    .describe("a larger product is not pulled, but put aside"),
+    .describe("larger products are dead-lettered, not pulled"),
   receipts: z
     .boolean()
     .default(true)
-    .describe("tell the dispatchers which products are pulled; the user needs write permission on the exchange"),
+    .describe("report pulled products to the dispatchers; the user needs write permission on the exchange"),
   placedRememberedSeconds: z
     .int()
     .min(0)
     .max(86_400)
     .default(1800)
     .describe(
-      "a product placed within this is not placed again for its twin, or for what the dispatcher sends in doubt; less than dedupWindowSeconds",
+      "a product placed within this time is not placed again for its twin or for an unconfirmed publish of the dispatcher; less than dedupWindowSeconds",
     ),
   connectTimeoutMs: z.int().min(100).max(60_000).default(3000),
   pullTimeoutMs: z
@@ -102,20 +104,22 @@ export const configSchema = commonConfig.extend({
     .min(100)
     .max(600_000)
     .default(10_000)
-    .describe("longest silence of the server: before its answer, and between two pieces of the product"),
-  pullDeadlineMs: z.int().min(100).max(1_500_000).default(300_000).describe("longest time for one try, all in all"),
+    .describe("longest silence of the server, before its answer and between two chunks of the product"),
+  pullDeadlineMs: z.int().min(100).max(1_500_000).default(300_000).describe("longest duration of one attempt"),
   retriesMax: z
     .int()
     .min(0)
     .max(1000)
     .default(8)
-    .describe("tries after the first, where nobody else can be asked; then it is a dead letter"),
+    .describe(
+      "attempts after the first if no other announcement can be requested; then the announcement is dead-lettered",
+    ),
   notFoundRetriesMax: z
     .int()
     .min(0)
     .max(1000)
     .default(3)
-    .describe("the same where the server has no such product (404, 410) or refuses it (other 4xx)"),
+    .describe("the same if the server does not have the product (404, 410) or refuses it (other 4xx)"),
   retryDelayMinMs: z.int().min(1).max(60_000).default(200).describe("first pause; doubles, with jitter"),
   retryDelayMaxMs: z.int().min(1).max(600_000).default(5000),
   localRetryDelayMaxMs: z
@@ -123,13 +127,15 @@ export const configSchema = commonConfig.extend({
     .min(10)
     .max(600_000)
     .default(10_000)
-    .describe("longest pause between tries while this host can't take the product, e.g. disk full"),
+    .describe(
+      "longest pause between attempts while this host can't accept products, for example because its disk is full",
+    ),
   localHoldMs: z
     .int()
     .min(0)
     .max(1_200_000)
     .default(60_000)
-    .describe("after this the product goes back to the queue, where a puller with room may have it"),
+    .describe("after this time the announcement is requeued, for a puller that has room"),
 });
 
 export type Config = z.infer<typeof configSchema>;

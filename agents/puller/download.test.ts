@@ -45,17 +45,17 @@ async function get(sizeBytes: number | undefined, more: Partial<DownloadOptions>
   return { outcome, body: Buffer.concat(chunks).toString() };
 }
 
-test("a product of the announced size comes whole", async () => {
+test("a product of the announced size is complete", async () => {
   answer = (_, response) => response.end("product");
-  expect(await get(7)).toEqual({ outcome: { kind: "whole" }, body: "product" });
+  expect(await get(7)).toEqual({ outcome: { kind: "complete" }, body: "product" });
 });
 
-test("a product of 0 bytes comes whole", async () => {
+test("a product of 0 bytes is complete", async () => {
   answer = (_, response) => response.end();
-  expect(await get(0)).toEqual({ outcome: { kind: "whole" }, body: "" });
+  expect(await get(0)).toEqual({ outcome: { kind: "complete" }, body: "" });
 });
 
-test("one connection serves many products, also after a 404 and a wrong size by its header", async () => {
+test("one connection serves many products, also after a 404 and a wrong size in a header", async () => {
   answer = (request, response) => {
     response.statusCode = request.url === "/db/none" ? 404 : 200;
     response.end("product");
@@ -82,15 +82,15 @@ test.each([
   expect(await get(7)).toEqual({ outcome: expect.objectContaining({ kind: "fault", cause }), body: "" });
 });
 
-test("a wrong size is a fault, told by the header or only by counting", async () => {
+test("a wrong size is a fault, whether the header or only the count shows it", async () => {
   answer = (_, response) => response.writeHead(200, { "content-length": 6 }).end("produc");
-  expect((await get(7)).outcome).toMatchObject({ cause: "size", text: "the server has 6 bytes, 7 were announced" });
+  expect((await get(7)).outcome).toMatchObject({ cause: "size", text: "the server has 6 bytes, but 7 were announced" });
   answer = (_, response) => {
     response.write("prod");
     response.end("uc");
   };
-  expect((await get(7)).outcome).toMatchObject({ cause: "size", text: "got 6 bytes, 7 were announced" });
-  expect((await get(5)).outcome).toMatchObject({ cause: "size", text: "got more than the 5 bytes announced" });
+  expect((await get(7)).outcome).toMatchObject({ cause: "size", text: "got 6 bytes, but 7 were announced" });
+  expect((await get(5)).outcome).toMatchObject({ cause: "size", text: "got more than the announced 5 bytes" });
 });
 
 test("a connection cut in the middle is a network fault", async () => {
@@ -101,12 +101,12 @@ test("a connection cut in the middle is a network fault", async () => {
   expect((await get(7)).outcome).toMatchObject({ kind: "fault", cause: "network" });
 });
 
-test("nobody listening is a network fault that says so", async () => {
+test("a refused connection is a network fault that says so", async () => {
   const outcome = (await get(7, { url: "http://127.0.0.1:1/x" })).outcome;
   expect(outcome).toMatchObject({ cause: "network", text: expect.stringContaining("ECONNREFUSED") });
 });
 
-test("a server that never answers is told from one that breaks off, and from one whose answer is no product", async () => {
+test("a server that never answers is distinguished from one that breaks off, and from one that answers without the product", async () => {
   answer = () => {};
   expect((await get(7)).outcome).toMatchObject({ silent: true });
   expect((await get(7, { url: "http://127.0.0.1:1/x" })).outcome).toMatchObject({ silent: true });
@@ -122,17 +122,17 @@ test("a server that never answers is told from one that breaks off, and from one
   expect((await get(7)).outcome).not.toHaveProperty("silent");
 });
 
-test("a server that stays silent, before its answer or in the middle of it, times out", async () => {
+test("a server that stays silent, before its answer or during it, times out", async () => {
   answer = () => {};
   expect((await get(7)).outcome).toMatchObject({ cause: "timeout", text: "no answer within 150 ms" });
   answer = (_, response) => {
     response.writeHead(200, { "content-length": 7 });
     response.write("pro");
   };
-  expect((await get(7)).outcome).toMatchObject({ cause: "timeout", text: "nothing came for 150 ms" });
+  expect((await get(7)).outcome).toMatchObject({ cause: "timeout", text: "no data for 150 ms" });
 });
 
-test("a server that drips meets the deadline", async () => {
+test("a slow server meets the deadline", async () => {
   answer = (_, response) => {
     response.writeHead(200, { "content-length": 1000 });
     const drip = setInterval(() => response.write("x"), 20);
@@ -141,19 +141,19 @@ test("a server that drips meets the deadline", async () => {
   expect((await get(1000, { deadlineMs: 200 })).outcome).toMatchObject({ cause: "timeout" });
 });
 
-test("an unannounced size is bounded all the same", async () => {
+test("an unannounced size is limited too", async () => {
   answer = (_, response) => response.end("x".repeat(2000));
   expect((await get(undefined, { productBytesMax: 1000 })).outcome).toMatchObject({ cause: "too-large" });
 });
 
-test("where the product can't be written, the writer's error comes out as it is", async () => {
+test("if the product can't be written, the writer's error is passed on unchanged", async () => {
   answer = (_, response) => response.end("product");
   const full = new Error("disk full");
   await expect(get(7, { onChunk: () => Promise.reject(full) })).rejects.toBe(full);
 });
 
-test("a writer that takes its time is waited for, also after a connection that has ended, and may fail then", async () => {
-  // The second half comes when the first one is being written, which takes until the connection has ended.
+test("a slow writer is awaited, also after a connection has ended, and may fail then", async () => {
+  // The second half arrives while the first one is being written, until the connection has ended.
   let sendRest = () => {};
   let ended = Promise.withResolvers<void>();
   answer = (_, response) => {
@@ -171,12 +171,12 @@ test("a writer that takes its time is waited for, also after a connection that h
     written.push(text);
   };
   const written: string[] = [];
-  expect((await get(7, { onChunk: slowly(written) })).outcome).toEqual({ kind: "whole" });
+  expect((await get(7, { onChunk: slowly(written) })).outcome).toEqual({ kind: "complete" });
   expect(written).toEqual(["pro", "duct"]);
   await expect(get(7, { onChunk: slowly([], "duct") })).rejects.toThrow("disk full");
 });
 
-test("an abort from outside ends the try at once with its reason", async () => {
+test("an abort from outside ends the attempt at once with its reason", async () => {
   const abort = new AbortController();
   answer = () => abort.abort(new Error("given away"));
   await expect(get(7, { signal: abort.signal })).rejects.toThrow("given away");

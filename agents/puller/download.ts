@@ -1,28 +1,28 @@
 import { Agent, type Dispatcher, errors } from "undici";
 
-/** Why a try failed, in the words of the metrics. */
+/** Why an attempt failed, as named in the metrics. */
 export type FaultCause = "not-found" | "refused" | "server" | "network" | "timeout" | "size" | "too-large";
 
-/** A try that failed for the server, the network or the product. */
+/** An attempt that failed because of the server, the network or the product. */
 export interface Fault {
   readonly kind: "fault";
   readonly cause: FaultCause;
   readonly text: string;
-  /** The server gave no answer at all: no connection, or nothing in time. One that breaks off in the middle lives. */
+  /** The server gave no answer at all: no connection, or nothing in time. A server that breaks off midway is alive. */
   readonly silent?: true;
 }
 
-/** What became of one try. */
-export type Outcome = { readonly kind: "whole" } | Fault;
+/** The result of one attempt. */
+export type Outcome = { readonly kind: "complete" } | Fault;
 
 export interface DownloadOptions {
   readonly url: string;
-  /** The size that was announced; undefined where it was not. */
+  /** The announced size; undefined if none was announced. */
   readonly sizeBytes: number | undefined;
   readonly productBytesMax: number;
-  /** Each piece of the body, in order; what it throws or rejects with, `download` rejects with. Waited for where it takes time. */
+  /** Receives each chunk of the body, in order, and is awaited if it returns a promise. `download` rejects with its errors. */
   readonly onChunk: (chunk: Uint8Array) => Promise<void> | undefined;
-  /** Aborts the try; `download` then rejects with its reason. */
+  /** Aborts the attempt; `download` then rejects with the signal's reason. */
   readonly signal: AbortSignal;
   readonly deadlineMs: number;
 }
@@ -35,10 +35,10 @@ export interface DownloaderLimits {
 
 const fault = (cause: FaultCause, text: string): Fault => ({ kind: "fault", cause, text });
 
-// A server that keeps a connection longer says so in its answer; apache's own default is 5 s.
+// A server that keeps connections longer says so in its answer; apache's own default is 5 s.
 const keepAliveTimeoutMs = 4_000;
 
-/** Fetches products over kept connections: one pool of at most `connectionsMax` for each origin. */
+/** Fetches products over persistent connections: one pool of at most `connectionsMax` for each origin. */
 export class Downloader {
   readonly #agent: Agent;
   readonly #limits: DownloaderLimits;
@@ -55,7 +55,7 @@ export class Downloader {
     });
   }
 
-  /** One try. Faults of the server, the network and the size are values; redirects are not followed. */
+  /** Makes one attempt. Faults of the server, the network and the size are returned as values; redirects are not followed. */
   async download(options: DownloadOptions): Promise<Outcome> {
     options.signal.throwIfAborted();
     const { origin, pathname, search } = new URL(options.url);
@@ -73,20 +73,20 @@ export class Downloader {
     if (error instanceof errors.ConnectTimeoutError)
       return fault("timeout", `no connection within ${connectTimeoutMs} ms`);
     if (error instanceof errors.HeadersTimeoutError) return fault("timeout", `no answer within ${pullTimeoutMs} ms`);
-    if (error instanceof errors.BodyTimeoutError) return fault("timeout", `nothing came for ${pullTimeoutMs} ms`);
+    if (error instanceof errors.BodyTimeoutError) return fault("timeout", `no data for ${pullTimeoutMs} ms`);
     const text =
       error instanceof AggregateError ? error.errors.map((one: Error) => one.message).join("; ") : error.message;
     return fault("network", text || (error.code ?? error.name));
   }
 }
 
-/** Small bodies that nobody wants are read to their end, so that the connection can be used again. */
+/** Small unwanted bodies are read to their end, so that the connection can be reused. */
 const unwantedBytesMax = 65_536;
-const unwanted = new Error("nobody waits for the rest");
+const unwanted = new Error("the rest is not needed");
 
 /**
- * One request, by undici's own events: streams, iterators and joined signals would take three times the processor of a small product's
- * whole transfer.
+ * One request, by undici's own events: streams, iterators and joined signals would take three times the CPU time of a small
+ * product's transfer.
  */
 class Transfer implements Dispatcher.DispatchHandler {
   readonly #options: DownloadOptions;
@@ -108,7 +108,7 @@ class Transfer implements Dispatcher.DispatchHandler {
     options.signal.addEventListener("abort", this.#onAbort);
   }
 
-  /** Once nothing more of it comes, and no piece is being written. */
+  /** Resolves once no more data arrives and no chunk is being written. */
   get outcome(): Promise<Outcome> {
     return this.#outcome.promise;
   }
@@ -119,32 +119,32 @@ class Transfer implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_: unknown, status: number, headers: Record<string, string | string[] | undefined>): void {
-    // Another answer follows.
+    // An informational answer; another one follows.
     if (status < 200) return;
     this.#isAnswered = true;
-    this.#refused = judgeAnswer(status, headers["content-length"], this.#options);
+    this.#refused = checkAnswer(status, headers["content-length"], this.#options);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
-    // An empty one comes each time that a paused body goes on.
+    // An empty chunk comes each time a paused body resumes.
     if (this.#isOver || chunk.byteLength === 0) return;
     this.#bytes += chunk.byteLength;
     if (this.#refused) {
       if (this.#bytes > unwantedBytesMax) this.#end(this.#refused);
       return;
     }
-    const tooMuch = judgeSize(this.#bytes, this.#options);
+    const tooMuch = checkSize(this.#bytes, this.#options);
     if (tooMuch) this.#end(tooMuch);
-    else this.#take(controller, chunk);
+    else this.#writeChunk(controller, chunk);
   }
 
   onResponseEnd(): void {
-    // Nothing is left to be broken off.
+    // Nothing is left to abort.
     this.#controller = undefined;
     const { sizeBytes } = this.#options;
     if (this.#refused) this.#end(this.#refused);
-    else if (sizeBytes === undefined || this.#bytes === sizeBytes) this.#end({ kind: "whole" });
-    else this.#end(fault("size", `got ${this.#bytes} bytes, ${sizeBytes} were announced`));
+    else if (sizeBytes === undefined || this.#bytes === sizeBytes) this.#end({ kind: "complete" });
+    else this.#end(fault("size", `got ${this.#bytes} bytes, but ${sizeBytes} were announced`));
   }
 
   onResponseError(_: unknown, error: Error): void {
@@ -153,7 +153,7 @@ class Transfer implements Dispatcher.DispatchHandler {
 
   readonly #onDeadline = (): void => {
     this.#end(
-      this.#refused ?? this.#unlessAnswered(fault("timeout", `not done within ${this.#options.deadlineMs} ms`)),
+      this.#refused ?? this.#unlessAnswered(fault("timeout", `not complete within ${this.#options.deadlineMs} ms`)),
     );
   };
 
@@ -163,10 +163,10 @@ class Transfer implements Dispatcher.DispatchHandler {
     return this.#isAnswered ? failed : { ...failed, silent: true };
   }
 
-  #take(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+  #writeChunk(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     const { onChunk } = this.#options;
     try {
-      // Of a connection that has ended the last pieces come, paused or not.
+      // After a connection has ended, its last chunks arrive even while paused.
       const writing = this.#writing ? this.#writing.then(() => onChunk(chunk)) : onChunk(chunk);
       if (writing) this.#await(controller, writing);
     } catch (error) {
@@ -193,39 +193,39 @@ class Transfer implements Dispatcher.DispatchHandler {
     this.#finish(() => this.#outcome.resolve(outcome));
   }
 
-  #finish(tell: () => void): void {
+  #finish(settle: () => void): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    // A timer or listener that outlived its pull would keep the pull's memory for as long.
+    // A timer or listener left behind would keep the pull's memory.
     clearTimeout(this.#deadline);
     this.#options.signal.removeEventListener("abort", this.#onAbort);
     this.#controller?.abort(unwanted);
-    if (this.#writing) this.#writing.then(tell, this.#outcome.reject);
-    else tell();
+    if (this.#writing) this.#writing.then(settle, this.#outcome.reject);
+    else settle();
   }
 }
 
-function judgeAnswer(
+function checkAnswer(
   status: number,
   length: string | string[] | undefined,
   options: DownloadOptions,
 ): Outcome | undefined {
-  if (status === 404 || status === 410) return fault("not-found", `the server has no such product (${status})`);
+  if (status === 404 || status === 410) return fault("not-found", `the server does not have the product (${status})`);
   if (status >= 500 || status === 408 || status === 429) return fault("server", `the server answers ${status}`);
   if (status !== 200) return fault("refused", `the server answers ${status}`);
   if (typeof length !== "string" || !/^\d+$/.test(length)) return undefined;
   const announced = options.sizeBytes;
   if (announced !== undefined && Number(length) !== announced) {
-    return fault("size", `the server has ${length} bytes, ${announced} were announced`);
+    return fault("size", `the server has ${length} bytes, but ${announced} were announced`);
   }
-  return judgeSize(Number(length), options);
+  return checkSize(Number(length), options);
 }
 
-function judgeSize(size: number, options: DownloadOptions): Outcome | undefined {
+function checkSize(size: number, options: DownloadOptions): Outcome | undefined {
   if (size > options.productBytesMax)
-    return fault("too-large", `larger than productBytesMax, ${options.productBytesMax}`);
+    return fault("too-large", `larger than productBytesMax (${options.productBytesMax})`);
   if (options.sizeBytes !== undefined && size > options.sizeBytes) {
-    return fault("size", `got more than the ${options.sizeBytes} bytes announced`);
+    return fault("size", `got more than the announced ${options.sizeBytes} bytes`);
   }
   return undefined;
 }

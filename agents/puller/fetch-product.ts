@@ -4,10 +4,13 @@ import type { Order } from "./order.ts";
 import type { Inquiry } from "./peer-message.ts";
 import type { PullerPorts } from "./ports.ts";
 
-/** What came of fetching; a fault of this host (`LocalFault`) rejects instead. */
-export type Fetched = { readonly kind: "whole"; readonly bytes: number } | Fault;
+/** The result of fetching. A fault of this host (`LocalFault`) rejects instead. */
+export type Fetched = { readonly kind: "complete"; readonly bytes: number } | Fault;
 
-/** One try: the product is under its own name in the folder, or nothing of it is. Rejects when `signal` aborts. */
+/**
+ * Makes one attempt: afterwards the folder has the complete product under its own name, or nothing of it. Rejects when `signal`
+ * aborts.
+ */
 export async function fetchProduct(
   order: Order,
   about: Inquiry,
@@ -32,10 +35,10 @@ export async function fetchProduct(
     }
     isNoted = true;
     placing(about, file.part);
-    // Another puller has the announcement by now, and places it: a second copy would be ingested twice.
+    // Another puller has the announcement by now and places it: a second copy would be ingested twice.
     signal.throwIfAborted();
     await file.place(order.fileName);
-    return { kind: "whole", bytes: file.size };
+    return { kind: "complete", bytes: file.size };
   } catch (error) {
     if (!isNoted || dropped(file.part)) await file.discard();
     throw error;

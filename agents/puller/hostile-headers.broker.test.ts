@@ -5,7 +5,7 @@ import { RawConnection } from "../../tests/fuzz/amqp/raw-connection.ts";
 import { Bench } from "../../tests/rigs/agents-bench.ts";
 import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 
-// Headers that once ended dispatchers and pullers, over and over, on announcements that are in order. `./warren fuzz` makes up others.
+// Headers that used to crash dispatchers and pullers, again and again, on valid announcements. `./warren fuzz` generates others.
 
 let broker: LocalBroker;
 let bench: Bench;
@@ -29,9 +29,9 @@ afterEach(async () => {
 
 const text = (bytes: number) => textField("x".repeat(bytes));
 const hostile: readonly (readonly [string, Table])[] = [
-  ["warren's own of 90,000 bytes", [[Buffer.from("x-warren-alternate"), text(90_000)]]],
-  ["warren's own of 65,500 bytes", [[Buffer.from("x-warren-alternate"), text(65_500)]]],
-  ["its publisher's of 90,000 bytes", [[Buffer.from("filename"), text(90_000)]]],
+  ["90,000 bytes of warren's own", [[Buffer.from("x-warren-alternate"), text(90_000)]]],
+  ["65,500 bytes of warren's own", [[Buffer.from("x-warren-alternate"), text(65_500)]]],
+  ["90,000 bytes of its publisher's", [[Buffer.from("filename"), text(90_000)]]],
   ["a table 12,000 tables deep", [[Buffer.from("deep"), nestedField("F", 12_000)]]],
 ];
 
@@ -47,15 +47,12 @@ async function publish(kind: "input" | "notify", product: string, headers: Table
   expect(outcome).toBe("confirmed");
 }
 
-test.each(["input", "notify"] as const)(
-  "headers that can't be sent on end nobody who reads them under %s",
-  async (kind) => {
-    const agents = [await bench.startDispatcher(), await bench.startPuller("a")];
-    const before = agents.map(({ pid }) => pid);
-    for (const [name, headers] of hostile) await publish(kind, name.replaceAll(/[^a-z0-9]/g, "-"), headers);
-    await publish(kind, "good", []);
-    await expect.poll(() => bench.products.length, waiting).toBe(hostile.length + 1);
-    await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
-    expect(agents.map(({ pid }) => pid)).toEqual(before);
-  },
-);
+test.each(["input", "notify"] as const)("headers that can't be sent on crash no reader under %s", async (kind) => {
+  const agents = [await bench.startDispatcher(), await bench.startPuller("a")];
+  const before = agents.map(({ pid }) => pid);
+  for (const [name, headers] of hostile) await publish(kind, name.replaceAll(/[^a-z0-9]/g, "-"), headers);
+  await publish(kind, "good", []);
+  await expect.poll(() => bench.products.length, waiting).toBe(hostile.length + 1);
+  await expect.poll(() => bench.pullQueueLength(), waiting).toBe(0);
+  expect(agents.map(({ pid }) => pid)).toEqual(before);
+});

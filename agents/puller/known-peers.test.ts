@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("whom one process knew the next one knows", () => {
+test("the next process knows the pullers that the previous one knew", () => {
   expect(readKnownPeers(file, onFailure)).toEqual([]);
   writeKnownPeers(file, ["ingest-1:/a", "ingest-2:/b é"], onFailure);
   writeKnownPeers(file, ["ingest-2:/b é"], onFailure);
@@ -23,13 +23,13 @@ test("whom one process knew the next one knows", () => {
   expect(onFailure).not.toHaveBeenCalled();
 });
 
-test.each(["", "[", "{}", "[1]", `[""]`])("a file with %j in it is told of, and nobody is known", (text) => {
+test.each(["", "[", "{}", "[1]", `[""]`])("a file with %j in it is reported, and no puller is known", (text) => {
   writeFileSync(file, text);
   expect(readKnownPeers(file, onFailure)).toEqual([]);
   expect(onFailure).toHaveBeenCalledOnce();
 });
 
-test("a disk that takes nothing is told of", () => {
+test("a disk that accepts nothing is reported", () => {
   writeKnownPeers(join(folder, "gone", "peers.json"), ["a"], onFailure);
   expect(onFailure).toHaveBeenCalledOnce();
 });

@@ -4,7 +4,7 @@ import { writeAtomicSync } from "../lib/atomic-file.ts";
 
 const schema = z.array(z.string().min(1));
 
-/** The other pullers by name, as the process before this one knew them; none where that can't be read, which `onFailure` is told. */
+/** Names of the other pullers that the previous process knew; none if they can't be read, which is reported to `onFailure`. */
 export function readKnownPeers(file: string, onFailure: (error: Error) => void): string[] {
   try {
     return schema.parse(JSON.parse(readFileSync(file, "utf8")));
@@ -14,7 +14,10 @@ export function readKnownPeers(file: string, onFailure: (error: Error) => void):
   }
 }
 
-/** Whole or not at all, and with the system when it returns: a kill loses none. Not synced: what is placed isn't known after a loss of power either. */
+/**
+ * Written completely or not at all, and handed to the system on return, so that a kill loses nothing. Not synced: after a power
+ * loss it is not known what was placed either.
+ */
 export function writeKnownPeers(file: string, others: readonly string[], onFailure: (error: Error) => void): void {
   try {
     writeAtomicSync(file, JSON.stringify(others));

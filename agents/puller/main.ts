@@ -23,7 +23,8 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   const { journal, before } = await openPlaced({ stateDirectory, receiverQueueDirectory, log });
   const receiverQueue = new ReceiverQueue(receiverQueueDirectory, Number.parseInt(config.fileMode, 8));
   const removedCount = await receiverQueue.prepare();
-  if (removedCount > 0) log.info({ removedCount }, "removed unfinished products of before; they are pulled again");
+  if (removedCount > 0)
+    log.info({ removedCount }, "removed unfinished products of an earlier run; they are pulled again");
   const telemetry = openTelemetry(log, metrics, () => puller.silentOrigins);
   const downloader = new Downloader({ ...config, connectionsMax: config.prefetch });
   const notices = openNotices(config, log);
@@ -43,7 +44,7 @@ async function start({ config, log, metrics, lifeCycle, stateDirectory }: AgentC
   });
   puller.recall(before);
   const session = openBrokerSession({ config: config.broker, log, name: "puller", topology: topologyOf(config) });
-  const standingOf = (about: Inquiry, sooner: AbortSignal) => puller.answer(about, sooner);
+  const standingOf = (about: Inquiry, answerNow: AbortSignal) => puller.answer(about, answerNow);
   const peers = openPeers({
     ...{ config, stateDirectory, session, notices, log, standingOf },
     onSilent: telemetry.peersSilent,

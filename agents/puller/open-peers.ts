@@ -15,7 +15,7 @@ export interface OpenPeersOptions {
   readonly session: BrokerSession;
   readonly notices: BrokerSession;
   readonly log: Log;
-  readonly standingOf: (about: Inquiry, sooner: AbortSignal) => Promise<Standing>;
+  readonly standingOf: (about: Inquiry, answerNow: AbortSignal) => Promise<Standing>;
   readonly onSilent: (others: readonly string[]) => void;
 }
 
@@ -27,14 +27,17 @@ export interface OpenPeers {
 
 const nonceBytes = 6;
 
-/** Joins the pullers; nobody is asked, and nobody answered, where `peersWaitMs` is 0. */
+/** Joins the pullers. Asks and answers nothing if `peersWaitMs` is 0. */
 export function openPeers(options: OpenPeersOptions): OpenPeers {
   const { config, stateDirectory, session, notices, log, standingOf, onSilent } = options;
   const { exchange, peersTopic: topic, peersWaitMs: waitMs, receiverQueueDirectory } = config;
   if (waitMs === 0) return { counts: { known: 0, silent: 0 }, ask: async () => "nothing" };
   const knownFile = stateFile("peers", "json", { stateDirectory, receiverQueueDirectory });
   const onFailure = (err: Error) =>
-    log.warn({ err }, "known pullers can't be kept: after a start who is away may not be waited for");
+    log.warn(
+      { err },
+      "the list of known pullers can't be saved: after a restart, a puller that is away may not be waited for",
+    );
   const peers = new Peers({
     self: `${hostname()}:${receiverQueueDirectory}`,
     nonce: randomBytes(nonceBytes).toString("base64url"),
@@ -50,7 +53,7 @@ export function openPeers(options: OpenPeersOptions): OpenPeers {
     onConnected: () => peers.connected(),
     onDisconnected: () => peers.disconnected(),
     onRefused: () => peers.refused(),
-    onMessage: (message) => peers.heard(message),
+    onMessage: (message) => peers.onMessage(message),
   });
   return peers;
 }

@@ -9,10 +9,10 @@ export interface OpenPlacedOptions extends StatePlace {
   readonly log: Log;
 }
 
-/** Linux makes it anew at each start of the kernel. */
+/** Linux generates it at each boot. */
 const bootIdFile = "/proc/sys/kernel/random/boot_id";
 
-/** The journal of a receiver queue's folder, and what was placed before. To be called before the folder is cleared. */
+/** The journal of a receiver queue folder, and what was placed before. Call this before the folder is cleared. */
 export async function openPlaced(
   options: OpenPlacedOptions,
 ): Promise<{ readonly journal: PlacedJournal; readonly before: PlacedBefore[] }> {
@@ -33,7 +33,7 @@ export async function openPlaced(
 
 const placedFile = (place: StatePlace): string => stateFile("placed", "jsonl", place);
 
-/** What the journal of a receiver queue's folder tells. Rejects with what the system says. */
+/** The entries of a receiver queue folder's journal. Rejects with the system's error. */
 export async function* exportPlaced(place: StatePlace): AsyncGenerator<ExportEntry> {
   const names = async () => new Set(await readdir(place.receiverQueueDirectory));
   for (const { atMs, about } of await placedByFile(placedFile(place), names)) {

@@ -15,24 +15,24 @@ export interface Order {
   readonly origin: string;
   readonly fileName: string;
   readonly sizeBytes: number | undefined;
-  /** When the product was announced first, in whole seconds since 1970; undefined where the dispatcher didn't say. */
+  /** When the product was first announced, in whole seconds since 1970; undefined if the dispatcher did not report it. */
   readonly firstArrivalSeconds: number | undefined;
 }
 
-/** An announcement that could be read, or why nothing may be pulled for it, which no second try would change. */
+/** A readable announcement, or why nothing may be pulled for it. A second attempt would not change that. */
 export type Reading =
   | { readonly ok: true; readonly value: Order }
   | {
       readonly ok: false;
       readonly reason: string;
-      /** The announcement of the other server would do: what is wrong is where this one is, not what it names. */
-      readonly twinCanMend: boolean;
+      /** The other server's announcement may be accepted: only this one's location is wrong, not what it names. */
+      readonly twinHelps: boolean;
     };
 
 /**
- * Reads an announcement. Not mended by a twin: what can't be read (without a key there is no twin to ask for), a file name
- * that may not be placed (both servers use one name, only the stamp at its end differs) and a product that is too large
- * (so is its twin, save for a few bytes). Mended by a twin: a host or protocol that this puller may not use.
+ * Reads an announcement. A twin does not help if the announcement can't be read (without a key no twin can be requested), if the
+ * file name may not be placed (both servers use one name, and only the stamp at its end differs), or if the product is too large
+ * (so is its twin, give or take a few bytes). A twin does help if this puller may not use the host or the protocol.
  */
 export function readOrder(
   message: ReceivedMessage & { readonly timestampSeconds?: number | undefined },
@@ -46,7 +46,7 @@ export function readOrder(
   const fileName = checkFileName(fileNameOf(announcement));
   if (!fileName.ok) return refuse(fileName.reason);
   if (sizeBytes !== undefined && sizeBytes > config.productBytesMax) {
-    return refuse(`the product has ${sizeBytes} bytes, productBytesMax is ${config.productBytesMax}`);
+    return refuse(`the product has ${sizeBytes} bytes, more than productBytesMax (${config.productBytesMax})`);
   }
   const url = announcementUrl(announcement);
   const parsedUrl = new URL(url);
@@ -54,36 +54,36 @@ export function readOrder(
   if (protocol !== "http:" && protocol !== "https:") {
     return refuse(`products are pulled by http or https, not ${protocol}`, true);
   }
-  // No product needs a login; with one, a URL looks as if it were of another host.
+  // No product needs a login, and with a login a URL may look as if it were on another host.
   if (parsedUrl.username !== "" || parsedUrl.password !== "")
-    return refuse(`the URL names a user before ${host}`, true);
+    return refuse(`the URL has a user name before ${host}`, true);
   if (config.allowedHosts && !isAllowed(parsedUrl, config.allowedHosts)) {
-    return refuse(`host ${host} is not among allowedHosts`, true);
+    return refuse(`host ${host} is not in allowedHosts`, true);
   }
   const firstArrivalSeconds = message.timestampSeconds;
   return { ok: true, value: { key, url, origin, fileName: fileName.value, sizeBytes, firstArrivalSeconds } };
 }
 
-function refuse(reason: string, twinCanMend = false): Reading {
-  return { ok: false, reason, twinCanMend };
+function refuse(reason: string, twinHelps = false): Reading {
+  return { ok: false, reason, twinHelps };
 }
 
-/** What to do after a try that failed for a fault of the server, the network or the product. */
+/** What to do after an attempt failed because of the server, the network or the product. */
 export type NextStep =
   | { readonly kind: "retry"; readonly delayMs: number }
-  /** For the product's other announcement. */
+  /** Request the product's other announcement. */
   | { readonly kind: "ask"; readonly reason: string }
   | { readonly kind: "give-up"; readonly reason: string };
 
-/** What a failed try is judged by, beside the fault itself. */
+/** What the next step depends on, besides the fault. */
 export interface TriesSoFar {
-  /** Tries done, the failed one included. */
+  /** Attempts made, including the failed one. */
   readonly tries: number;
-  /** What they took together, without the pauses. */
+  /** Their total duration, without the pauses. */
   readonly spentMs: number;
-  /** The dispatcher can be asked for the product's other announcement; not for what came as that one. */
+  /** The product's other announcement can be requested, which it can't if this is that one. */
   readonly canAsk: boolean;
-  /** The server is taken for dead. */
+  /** The server is considered dead. */
   readonly isSilent: boolean;
 }
 
@@ -98,8 +98,8 @@ export type RetrySettings = Pick<
 >;
 
 /**
- * Where another announcement can be asked for, few tries are enough, fewer where they take long, and one where the server is
- * taken for dead. Where it can't be, this one is the last hope, and there are as many as the settings say, dead or not: a
+ * If another announcement can be requested, a few attempts are enough: fewer if they take long, and one if the server is
+ * considered dead. Otherwise this announcement is the last hope and gets all configured attempts, dead server or not, because a
  * server may come back.
  */
 export function planNextStep(
@@ -125,7 +125,7 @@ function triesMax(cause: FaultCause, { canAsk, isSilent, spentMs }: TriesSoFar, 
 
 function retriesFor(cause: FaultCause, config: RetrySettings): number {
   if (cause === "too-large") return 0;
-  // A product deleted since it was announced does not come back; a few tries cover a server that is just being set right.
+  // A product deleted since its announcement does not come back; a few attempts cover a server that is being repaired.
   if (cause === "not-found" || cause === "refused") return Math.min(config.notFoundRetriesMax, config.retriesMax);
   return config.retriesMax;
 }

@@ -6,16 +6,16 @@ const dead = "http://urp-1";
 const refused: Outcome = { kind: "fault", cause: "network", text: "connect ECONNREFUSED", silent: true };
 const missing: Outcome = { kind: "fault", cause: "not-found", text: "404" };
 const broken: Outcome = { kind: "fault", cause: "network", text: "other side closed" };
-const whole: Outcome = { kind: "whole" };
+const complete: Outcome = { kind: "complete" };
 
-/** With pauses of 1000, 2000, 4000, 4000… ms exactly. */
+/** With pauses of exactly 1000, 2000, 4000, 4000… ms. */
 const arrange = () => new Origins({ faultsMax: 3, probe: { minMs: 1000, maxMs: 4000 } }, () => 1);
 
 function kill(origins: Origins, origin: string, nowMs = 0): void {
   for (const _ of [1, 2, 3]) origins.note(refused, origin, nowMs, nowMs);
 }
 
-test("a server without any answer to three tries in a row is taken for dead, which is told once", () => {
+test("a server that does not answer three attempts in a row is considered dead, which is reported once", () => {
   const origins = arrange();
   expect(origins.note(refused, dead, 0, 10)).toBeUndefined();
   expect(origins.note(refused, dead, 20, 30)).toBeUndefined();
@@ -24,15 +24,15 @@ test("a server without any answer to three tries in a row is taken for dead, whi
   expect(origins.note(refused, dead, 60, 70)).toBeUndefined();
   expect(origins.silent).toEqual([{ origin: dead, sinceMs: 0, text: "connect ECONNREFUSED" }]);
   expect(describeSilence(origins.silent[0] as never, 61_000)).toBe(
-    "http://urp-1 has given no answer for 61 s (connect ECONNREFUSED)",
+    "http://urp-1 has not answered for 61 s (connect ECONNREFUSED)",
   );
 });
 
 test.each([
-  ["a product", whole],
+  ["a product", complete],
   ["a 404", missing],
   ["half a product", broken],
-])("%s shows that a server lives: the count begins anew", (_, outcome) => {
+])("%s shows that a server is alive: the count starts over", (_, outcome) => {
   const origins = arrange();
   origins.note(refused, dead, 0, 0);
   origins.note(refused, dead, 0, 0);
@@ -42,7 +42,7 @@ test.each([
   expect(origins.silent).toEqual([]);
 });
 
-test("a dead server is tried now and then, once each time, in pauses that grow to their limit", () => {
+test("a dead server is probed once in a while, with pauses that grow to their limit", () => {
   const origins = arrange();
   kill(origins, dead);
   const probedAt: number[] = [];
@@ -55,7 +55,7 @@ test("a dead server is tried now and then, once each time, in pauses that grow t
   expect(probedAt).toEqual([1000, 3000, 7000, 11_000, 15_000]);
 });
 
-test("a probe that hung takes a tenth of the time at most, and one that was never heard of does not end the probing", () => {
+test("a hanging probe takes at most a tenth of the time, and one without a result does not end the probing", () => {
   const origins = arrange();
   kill(origins, dead);
   expect(origins.mayTry(dead, 1000)).toBe(true);
@@ -64,14 +64,14 @@ test("a probe that hung takes a tenth of the time at most, and one that was neve
   expect([origins.mayTry(dead, 34_900), origins.mayTry(dead, 35_000)]).toEqual([false, true]);
 });
 
-test("when it answers again all is tried, and that is told", () => {
+test("when it answers again everything is attempted, and that is reported", () => {
   const origins = arrange();
   kill(origins, dead);
   expect(origins.note(missing, dead, 0, 0)).toBe("answered");
   expect([origins.silent, origins.mayTry(dead, 0), origins.mayTry(dead, 0)]).toEqual([[], true, true]);
 });
 
-test("one dead server says nothing of another", () => {
+test("a dead server does not affect another one", () => {
   const origins = arrange();
   kill(origins, dead);
   expect([origins.mayTry("http://urp-2", 0), origins.silenceOf("http://urp-2")]).toEqual([true, undefined]);

@@ -2,23 +2,23 @@ import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import type { Outcome } from "./download.ts";
 
 export interface OriginsOptions {
-  /** Tries in a row without any answer after which a server is taken for dead. */
+  /** Consecutive unanswered attempts after which a server is considered dead. */
   readonly faultsMax: number;
   /** Pauses between the probes of a dead one. */
   readonly probe: Backoff;
 }
 
-/** A server that is taken for dead. */
+/** A server that is considered dead. */
 export interface SilentOrigin {
   readonly origin: string;
   readonly sinceMs: number;
-  /** What its last try failed with. */
+  /** The error of its last attempt. */
   readonly text: string;
 }
 
-/** In words, for reasons and status lines. */
+/** The silence as a text, for reasons and status lines. */
 export function describeSilence({ origin, sinceMs, text }: SilentOrigin, nowMs: number): string {
-  return `${origin} has given no answer for ${Math.round((nowMs - sinceMs) / 1000)} s (${text})`;
+  return `${origin} has not answered for ${Math.round((nowMs - sinceMs) / 1000)} s (${text})`;
 }
 
 interface Record {
@@ -29,19 +29,22 @@ interface Record {
   probeAtMs: number;
 }
 
-/** Servers in trouble at a time are few; announcements naming ever others must not use up the memory. */
+/** Few servers fail at a time. The limit protects the memory from announcements that name ever new ones. */
 const originsMax = 1000;
-/** A probe that hangs costs a pull its time: after one that took long, the next waits until it is a tenth of all. */
+/**
+ * A hanging probe delays a pull. After one that took long, the pause is nine times its duration, so that probes take a tenth of
+ * the time.
+ */
 const probePauses = 9;
 
 /**
- * Remembers which servers give no answer at all: no connection, or silence until the time is over. Any answer, an error
- * too, shows that a server lives, and it is forgotten here. Per process: each puller finds out for itself.
+ * Remembers which servers give no answer at all: no connection, or silence until the timeout. Any answer, even an error, shows
+ * that a server is alive, and it is forgotten here. Each puller process finds out for itself.
  */
 export class Origins {
   readonly #options: OriginsOptions;
   readonly #random: () => number;
-  /** Those whose last try had no answer. */
+  /** Those whose last attempt had no answer. */
   readonly #records = new Map<string, Record>();
 
   constructor(options: OriginsOptions, random: () => number = Math.random) {
@@ -55,24 +58,24 @@ export class Origins {
       .map(([origin, { sinceMs, text }]) => ({ origin, sinceMs, text }));
   }
 
-  /** Undefined while it is not taken for dead. */
+  /** Undefined while it is not considered dead. */
   silenceOf(origin: string): SilentOrigin | undefined {
     const record = this.#records.get(origin);
     if (!record || !this.#isSilent(record)) return undefined;
     return { origin, sinceMs: record.sinceMs, text: record.text };
   }
 
-  /** Always, save while it is taken for dead: then now and then once, as a probe. */
+  /** Always true, except for a server considered dead: then once in a while, as a probe. */
   mayTry(origin: string, nowMs: number): boolean {
     const record = this.#records.get(origin);
     if (!record || !this.#isSilent(record)) return true;
     if (nowMs < record.probeAtMs) return false;
-    // One at a time; where nothing is heard of it (the pull was dropped), another one after the longest pause.
+    // One probe at a time. If it has no result (the pull was dropped), another one is allowed after the longest pause.
     record.probeAtMs = nowMs + this.#options.probe.maxMs;
     return true;
   }
 
-  /** What came of a try that took until now. The answer is what that changed. */
+  /** Notes the result of an attempt that just ended. Returns what it changed, if anything. */
   note(outcome: Outcome, origin: string, beganMs: number, nowMs: number): "silent" | "answered" | undefined {
     if (outcome.kind === "fault" && outcome.silent) return this.#unanswered(origin, outcome.text, beganMs, nowMs);
     const record = this.#records.get(origin);

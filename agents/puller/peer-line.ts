@@ -4,29 +4,29 @@ import type { Log } from "../lib/log.ts";
 import { formatPeerMessage, type PeerMessage, parsePeerMessage } from "./peer-message.ts";
 
 export interface PeerLineOptions {
-  /** The connection that announcements come by: see `Peers`. */
+  /** The connection that announcements arrive by: see `Peers`. */
   readonly session: Pick<BrokerSession, "state" | "on" | "withChannel">;
   /** The connection that publishes. */
   readonly notices: Pick<BrokerSession, "state" | "on" | "publish">;
   readonly exchange: string;
   readonly topic: string;
   readonly log: Log;
-  /** Both ways are open now, after one of them was not. */
+  /** Both directions are open, after one of them was not. */
   readonly onConnected: () => void;
   readonly onDisconnected: () => void;
-  /** The broker gives no such queue. */
+  /** The broker refuses such a queue. */
   readonly onRefused: () => void;
   readonly onMessage: (message: PeerMessage) => void;
 }
 
-/** Nobody answers in a second what is not to be answered in the next: older messages are worth nothing. */
+/** What is not answered within a second is not answered later: older messages are worthless. */
 const messagesMax = 10_000;
-/** Between a refusal, or a failure, and the next try to hear the others. */
+/** Pause between a refusal or failure and the next attempt to consume. */
 const againMs = 5000;
 
 /**
- * By which a puller hears the others, and speaks to them: a queue of its own that the broker names and that ends with the connection.
- * It is no member of any cluster, and nothing is on disk. Where it can't be had, pulling goes on, and nobody is asked.
+ * How a puller receives other pullers' messages and sends its own: by a server-named queue that ends with the connection. It is
+ * not replicated, and nothing is on disk. If it can't be declared, pulling continues and the other pullers are not asked.
  */
 export class PeerLine {
   readonly #options: PeerLineOptions;
@@ -43,14 +43,14 @@ export class PeerLine {
     for (const event of ["lost", "blocked"] as const) notices.on(event, () => this.#look());
   }
 
-  /** At once, or not at all. */
+  /** Sends at once, or not at all. */
   send(message: PeerMessage): void {
     const { notices, exchange, topic, log } = this.#options;
     if (notices.state !== "ready") return;
     const options = { mandatory: false, contentType: "application/json" };
-    // What is lost goes with its connection, after which questions and answers begin anew.
+    // A lost message goes with its connection; after a reconnect, questions and answers start over.
     notices.publish(exchange, topic, formatPeerMessage(message), options).catch((error: unknown) => {
-      log.warn({ err: error }, "a word to the other pullers can't be sent");
+      log.warn({ err: error }, "a message to the other pullers can't be sent");
     });
   }
 
@@ -65,14 +65,14 @@ export class PeerLine {
         () => undefined,
         (error: Error) => error,
       );
-    // By a newer connection it hears again.
+    // A newer connection consumes already.
     if (attempt !== this.#attempt) return;
     this.#hears = false;
     this.#look();
-    // The next connect tries it, too; this is for what the broker refuses, and for a queue that somebody deleted.
+    // A new connection tries again anyway. This is for what the broker refuses, and for a queue that was deleted.
     if (session.state === "connecting" || session.state === "closed") return;
     if (refusal) {
-      log.warn({ err: refusal }, "other pullers can't be heard: what is given out again may be placed twice");
+      log.warn({ err: refusal }, "can't receive other pullers' messages: a redelivered product may be placed twice");
       onRefused();
     }
     this.#again = setTimeout(() => void this.#listen(), againMs).unref();
@@ -106,7 +106,7 @@ export class PeerLine {
   #onBody(body: Buffer): void {
     const read = parsePeerMessage(body);
     if (read.ok) this.#options.onMessage(read.value);
-    else this.#options.log.debug({ reason: read.reason }, "not understood from another puller");
+    else this.#options.log.debug({ reason: read.reason }, "unreadable message from another puller: ignored");
   }
 
   #look(): void {

@@ -21,7 +21,7 @@ const messages: fc.Arbitrary<PeerMessage> = fc.oneof(
   ),
 );
 
-test("what one puller says is what another one reads", () => {
+test("one puller's message is read by another", () => {
   fc.assert(
     fc.property(messages, (message) => {
       expect(parsePeerMessage(formatPeerMessage(message))).toEqual({ ok: true, value: message });
@@ -29,18 +29,18 @@ test("what one puller says is what another one reads", () => {
   );
 });
 
-test("what a later version says more is left out, and a kind that only that one knows is not understood", () => {
+test("unknown keys of a later version are dropped, and an unknown kind is an error", () => {
   const here = { kind: "here", from: "a", asksBack: true };
   expect(parsePeerMessage(Buffer.from(JSON.stringify({ ...here, more: 1 })))).toEqual({ ok: true, value: here });
   expect(parsePeerMessage(Buffer.from(JSON.stringify({ ...here, kind: "new" })))).toMatchObject({ ok: false });
 });
 
 test.each([
-  ["no JSON", "hello"],
+  ["invalid JSON", "hello"],
   ["nothing", ""],
   ["no object", "[]"],
-  ["an answer without what is known", `{"kind":"answer","from":"a","to":"b","question":"c"}`],
+  ["an answer without the known pullers", `{"kind":"answer","from":"a","to":"b","question":"c"}`],
   ["a puller without a name", `{"kind":"here","from":"","asksBack":true}`],
-])("%s is nothing that a puller says", (_, body) => {
+])("%s is not a puller's message", (_, body) => {
   expect(parsePeerMessage(Buffer.from(body))).toMatchObject({ ok: false, reason: expect.any(String) });
 });

@@ -8,25 +8,25 @@ export const about: Inquiry = {
   ...{ kind: "first", inDoubt: false },
 };
 
-/** One puller of the world: hears by one connection and speaks by another one, either of which may be away. */
+/** One puller of the world. It receives by one connection and sends by another; either may be down. */
 export class Node {
   peers: Peers;
-  /** What it was told and has not read. */
+  /** Received, but not read yet. */
   readonly inbox: PeerMessage[] = [];
-  /** What it was waited for in vain. */
+  /** Pullers it has waited for in vain. */
   readonly silent: string[][] = [];
   standing: Standing = "nothing";
   hears = false;
   speaks = false;
   /** How often it has placed the product. */
   placed = 0;
-  /** On its disk: whom it knows. */
+  /** On its disk: the pullers it knows. */
   #known: readonly string[] = [];
   #starts = 0;
   #isOpen = false;
   #inHand: Promise<void> | undefined;
-  /** Aborts when what is in hand is given to another one. */
-  #giveBack = new AbortController();
+  /** Aborts when its announcement is redelivered to another puller. */
+  #redelivered = new AbortController();
 
   readonly #world: World;
   readonly #name: string;
@@ -39,7 +39,7 @@ export class Node {
     this.peers = this.#begin();
   }
 
-  /** Killed, and started again: it has no connection yet, and what it has placed and whom it knows is on its disk. */
+  /** Killed and restarted: it has no connection yet; what it has placed and which pullers it knows is on its disk. */
   dies(): void {
     this.set({ hears: false, speaks: false });
     this.peers = this.#begin();
@@ -56,8 +56,8 @@ export class Node {
       send: (message) => {
         if (start === this.#starts && this.speaks) this.#world.publish(message);
       },
-      standingOf: async (_, sooner) => {
-        if (this.#inHand && !sooner.aborted) await Promise.race([this.#inHand, aborted(sooner)]);
+      standingOf: async (_, answerNow) => {
+        if (this.#inHand && !answerNow.aborted) await Promise.race([this.#inHand, aborted(answerNow)]);
         return this.standing;
       },
       onSilent: (others) => void this.silent.push([...others]),
@@ -67,7 +67,7 @@ export class Node {
   set({ hears = this.hears, speaks = this.speaks }: { hears?: boolean; speaks?: boolean }): void {
     if (!hears) {
       this.inbox.length = 0;
-      this.#giveBack.abort(new Error("given back"));
+      this.#redelivered.abort(new Error("requeued"));
     }
     this.hears = hears;
     this.speaks = speaks;
@@ -80,7 +80,7 @@ export class Node {
   /** Reads one message. */
   async read(): Promise<void> {
     const message = this.inbox.shift();
-    if (message) this.peers.heard(message);
+    if (message) this.peers.onMessage(message);
     await turn();
   }
 
@@ -88,11 +88,13 @@ export class Node {
     return this.#inHand === undefined;
   }
 
-  /** It is given the announcement again, by the connection by which it hears: asks, and places it where nobody has. */
+  /**
+   * The announcement is redelivered to it, over its receiving connection: it asks, and places the product if no other puller has.
+   */
   deliver(): void {
     if (!this.hears || this.#inHand) return;
-    this.#giveBack = new AbortController();
-    this.#inHand = this.#handle(this.#giveBack.signal)
+    this.#redelivered = new AbortController();
+    this.#inHand = this.#handle(this.#redelivered.signal)
       .catch(() => {})
       .finally(() => {
         this.#inHand = undefined;
@@ -101,7 +103,7 @@ export class Node {
 
   async #handle(signal: AbortSignal): Promise<void> {
     if (this.standing === "placed" || (await this.ask(signal)) !== "nothing") return;
-    // Placing takes its time.
+    // Placing takes time.
     await turn();
     signal.throwIfAborted();
     this.standing = "placed";
@@ -113,7 +115,7 @@ export class Node {
   }
 }
 
-/** Pullers, and a broker that gives all that one says to all that hear just then, and to each in its order. */
+/** Pullers, and a broker that delivers each message to all that are connected at that time, in order. */
 export class World {
   readonly nodes: Node[];
   readonly said: PeerMessage[] = [];
@@ -127,14 +129,14 @@ export class World {
     for (const node of this.nodes) if (node.hears) node.inbox.push(message);
   }
 
-  /** One more, with nothing on its disk. */
+  /** Adds a puller with an empty disk. */
   add(waitMs: number): Node {
     const node = new Node(this, `p${this.nodes.length}`, waitMs);
     this.nodes.push(node);
     return node;
   }
 
-  /** All are connected, and know of each other. */
+  /** All are connected and know each other. */
   static async calm(count: number, waitMs: number): Promise<World> {
     const world = new World(count, waitMs);
     for (const node of world.nodes) node.set({ hears: true, speaks: true });
@@ -142,12 +144,12 @@ export class World {
     return world;
   }
 
-  /** Until nobody has anything to say. */
+  /** Until no message is left. */
   async readAll(): Promise<void> {
     while (this.nodes.some(({ inbox }) => inbox.length > 0)) for (const node of this.nodes) await node.read();
   }
 
-  /** Until nobody has anything in hand, either. */
+  /** Until no announcement is in flight either. */
   async done(): Promise<void> {
     do {
       await this.readAll();

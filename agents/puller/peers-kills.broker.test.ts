@@ -7,15 +7,15 @@ import { Bench } from "../../tests/rigs/agents-bench.ts";
 import { BrokerGate } from "../../tests/rigs/broker-gate.ts";
 import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 
-// Pullers as processes that are killed again and again, each time when a product has just come to its folder, from where it is taken at
-// once, as Sundew's ingest does, and before the broker hears of it. Not proved here: a loss of power, and a puller that stays away.
+// Pullers as processes that are killed again and again, each time when a product has just been placed and before the broker hears
+// of it. The file is removed at once, as Sundew's ingest does. Not proved here: a power loss, and a puller that stays away.
 
 const names = ["a", "b", "c", "d"] as const;
 type Name = (typeof names)[number];
 /** Of each of them. */
 const killsMax = 2;
 const backlog = 100;
-/** On a machine that does nothing else these are seconds; the limits are for one that does. */
+/** Seconds on an idle machine; the limits are for a busy one. */
 const waiting = { timeout: 100_000, interval: 20 };
 
 let broker: LocalBroker;
@@ -23,7 +23,7 @@ let bench: Bench;
 let gates: Map<Name, BrokerGate>;
 let pullers: Map<Name, AgentProcess>;
 let taken: Map<string, number>;
-/** Told of each file that is taken. */
+/** Called for each file that is removed. */
 let onTaken: (from: Name, file: string) => void;
 let progress = Promise.withResolvers<void>();
 let stopTaking: (() => void)[];
@@ -76,8 +76,8 @@ async function knowsOthers(name: Name): Promise<void> {
 }
 
 /**
- * Kills one of these as soon as its product is taken, of which the broker has not heard by then: from the request for it on nothing is
- * passed on to the broker. Tells which.
+ * Kills one of these as soon as its product is removed, before the broker hears of it: from the request on, nothing is passed on
+ * to the broker. Returns its name.
  */
 function killOne(some: readonly Name[]): Promise<Name> {
   const killed = Promise.withResolvers<Name>();
@@ -106,7 +106,7 @@ async function kill(name: Name): Promise<Name> {
   return name;
 }
 
-test("pullers killed when a product is in place and its ack is not out, whose file is taken at once: each product is placed once", async () => {
+test("pullers killed when a product is placed and its ack is not sent, with its file removed at once: each product is placed once", async () => {
   let announced = 0;
   let isOver = false;
   const announcing = (async () => {
@@ -129,7 +129,7 @@ test("pullers killed when a product is in place and its ack is not out, whose fi
   expect([...taken].filter(([, times]) => times !== 1)).toEqual([]);
   const repeats = (): number => {
     const logs = [...pullers.values()].map((puller) => readFileSync(puller.logFile, "utf8")).join("");
-    return [...logs.matchAll(/given out again, but placed before/g)].length;
+    return [...logs.matchAll(/redelivered, but placed before/g)].length;
   };
   await expect.poll(repeats, waiting).toBeGreaterThanOrEqual(names.length * killsMax);
 }, 600_000);

@@ -7,14 +7,15 @@ import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 import type { Message } from "../lib/subscription.ts";
 import { parsePeerMessage } from "./peer-message.ts";
 
-// Two pullers as processes whose connections to a real broker end at the worst moment: when the product is in its folder, and the ack
-// not yet with the broker. Not proved here: a puller that never comes back (see peers.test.ts), and brokers of several members.
+// Two pullers as processes whose connections to a real broker end at the worst moment: when the product is in its folder and the
+// broker does not have the ack yet. Not proved here: a puller that never comes back (see peers.test.ts), and brokers of several
+// members.
 
 const names = ["a", "b"] as const;
 type Name = (typeof names)[number];
-/** On a machine that does nothing else these are seconds; the limits are for one that does. */
+/** Seconds on an idle machine; the limits are for a busy one. */
 const waiting = { timeout: 100_000, interval: 20 };
-/** Far beyond the test's own time: what comes before was not waited for. */
+/** Far beyond the test's own time: earlier events were not waited for. */
 const forEverMs = 600_000;
 
 let broker: LocalBroker;
@@ -51,7 +52,7 @@ async function startPuller(name: Name): Promise<{ gate: BrokerGate; puller: Agen
   return { gate, puller: await bench.startPuller(name, own) };
 }
 
-/** One of them places the product, and the broker does not hear of it, nor of anything else that this puller says from then on. */
+/** One of them places the product, and the broker receives nothing of that, nor anything else that this puller sends from then on. */
 async function placedUnheard(): Promise<{ placer: Name; other: Name }> {
   bench.urp1.beforeAnswer = () => {
     for (const gate of Object.values(gates)) gate.holdBack();
@@ -78,23 +79,23 @@ async function expectPlacedOnce(other: Name): Promise<void> {
   await expect.poll(() => bench.ask(pullers[other], "metrics"), waiting).toMatch(there);
 }
 
-test("a product whose ack died with the connection is not placed by the puller that gets it next", async () => {
+test("a product whose ack was lost with the connection is not placed by the puller that gets it next", async () => {
   const { placer, other } = await placedUnheard();
   gates[placer].cutFromBroker();
-  // Asked while the one that has it is without a connection, and doesn't know it.
+  // Asked while the one that has it is disconnected and does not know it.
   await expect.poll(() => questions().length, waiting).toBeGreaterThan(0);
   gates[placer].cutFromClients();
   await expectPlacedOnce(other);
 });
 
-test("nor when the puller that has it died, and is there again", async () => {
+test("nor if the puller that has it died and is back", async () => {
   const { placer, other } = await placedUnheard();
   await pullers[placer].kill();
   gates[placer].cutFromClients();
   await expectPlacedOnce(other);
 });
 
-test("one that nobody has placed is pulled as soon as all others have said so", async () => {
+test("a product that no puller has placed is pulled as soon as all others have answered", async () => {
   const asked = Promise.withResolvers<void>();
   bench.urp1.beforeAnswer = () => asked.promise;
   await bench.announce("notify", bench.urp1, "p");

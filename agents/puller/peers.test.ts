@@ -7,7 +7,7 @@ import { Peers } from "./peers.ts";
 import { about, type Node, World } from "./peers-fixture.ts";
 
 const longMs = 600_000;
-/** Waited for to its end, and longer than a busy machine takes for the answers of those that do answer. */
+/** Always waited for in full, and longer than a busy machine takes for the answers that do arrive. */
 const shortMs = 400;
 
 async function arrange(count = 3, waitMs = longMs): Promise<{ world: World; one: Node; two: Node; three: Node }> {
@@ -17,7 +17,7 @@ async function arrange(count = 3, waitMs = longMs): Promise<{ world: World; one:
   return { world, one, two, three };
 }
 
-test("a product that another one has placed is placed: its word is enough, whoever is silent", async () => {
+test("a product that another puller has placed counts as placed: one answer is enough, even if others are silent", async () => {
   const { world, one, two, three } = await arrange();
   two.standing = "placed";
   three.set({ hears: false });
@@ -26,7 +26,7 @@ test("a product that another one has placed is placed: its word is enough, whoev
   expect(await word).toBe("placed");
 });
 
-test("so is one whose twin another one has asked for", async () => {
+test("so does one whose twin another puller has requested", async () => {
   const { world, one, three } = await arrange();
   three.standing = "asked";
   const word = one.ask();
@@ -34,21 +34,21 @@ test("so is one whose twin another one has asked for", async () => {
   expect(await word).toBe("asked");
 });
 
-test("nothing was done with it when all say so, and nobody waits longer", async () => {
+test("nothing was done with it if all answer so, and the wait ends", async () => {
   const { world, one } = await arrange();
   const word = one.ask();
   await world.readAll();
   expect(await word).toBe("nothing");
 });
 
-test("one without a connection is waited for, and asked when it has one again", async () => {
+test("a puller without a connection is waited for, and asked once it has one again", async () => {
   const { world, one, two } = await arrange();
   two.standing = "placed";
   two.set({ hears: false, speaks: false });
   await expectToWait(world, one, two);
 });
 
-test("who asks without a connection asks when it has one", async () => {
+test("a puller that asks without a connection asks once it has one", async () => {
   const { world, one, two } = await arrange();
   two.standing = "placed";
   one.set({ speaks: false });
@@ -58,7 +58,7 @@ test("who asks without a connection asks when it has one", async () => {
   expect(await word).toBe("placed");
 });
 
-test("one that never answers is waited for once, until it says something", async () => {
+test("a puller that never answers is waited for once, until it sends a message", async () => {
   const { world, one, two } = await arrange(3, shortMs);
   two.set({ hears: false, speaks: false });
   const first = one.ask();
@@ -72,23 +72,23 @@ test("one that never answers is waited for once, until it says something", async
   expect(one.peers.counts).toEqual({ known: 2, silent: 0 });
 });
 
-test("a puller that has just begun, and knows nobody, gives the others time to say that they are there", async () => {
+test("a puller that has just started and knows no other gives them time to report", async () => {
   const { world, two, three } = await arrange();
   const late = new World(1, longMs).nodes[0] as Node;
   two.standing = "placed";
   const word = late.ask();
   late.set({ hears: true, speaks: true });
   for (const node of [two, three]) {
-    late.peers.heard({ kind: "here", from: node === two ? "p1" : "p2", asksBack: false });
+    late.peers.onMessage({ kind: "here", from: node === two ? "p1" : "p2", asksBack: false });
   }
-  late.peers.heard({ kind: "answer", from: "p1", to: "p0", question: "p0.1-1", standing: "placed" });
+  late.peers.onMessage({ kind: "answer", from: "p1", to: "p0", question: "p0.1-1", standing: "placed" });
   expect([await word, world.nodes.length]).toEqual(["placed", 3]);
 });
 
-/** Resolves when it is told, and long after a puller that knows nobody would have guessed that nobody is there. */
+/** Resolves once that is over, long after a puller that knows no other would have assumed that it is alone. */
 const hasSettled = () => delay(50);
 
-/** Who asks has no word until the one that is away, which has placed the product, is back and says so. */
+/** The asking puller gets no answer until the one that is away, which has placed the product, is back and answers. */
 async function expectToWait(world: World, asking: Node, away: Node): Promise<void> {
   const settled = vi.fn();
   const word = asking.ask();
@@ -101,7 +101,7 @@ async function expectToWait(world: World, asking: Node, away: Node): Promise<voi
   expect(await word).toBe("placed");
 }
 
-test("one that is killed and begins again waits for those that it knew, however long they are away", async () => {
+test("a killed and restarted puller waits for those that it knew, however long they are away", async () => {
   const { world, one, two } = await arrange();
   two.standing = "placed";
   two.set({ hears: false, speaks: false });
@@ -110,7 +110,7 @@ test("one that is killed and begins again waits for those that it knew, however 
   await expectToWait(world, one, two);
 });
 
-test("one that never ran before waits for those that the others know, however long they are away", async () => {
+test("a puller that never ran before waits for those that the others know, however long they are away", async () => {
   const { world, two } = await arrange();
   two.standing = "placed";
   two.set({ hears: false, speaks: false });
@@ -120,7 +120,7 @@ test("one that never ran before waits for those that the others know, however lo
   await expectToWait(world, late, two);
 });
 
-test("one that was waited for in vain is not waited for again because others know it, nor by the next process", async () => {
+test("a puller waited for in vain is not waited for again because others know it, nor by the next process", async () => {
   const { world, one, two } = await arrange(3, shortMs);
   two.set({ hears: false, speaks: false });
   const ask = async () => {
@@ -133,12 +133,12 @@ test("one that was waited for in vain is not waited for again because others kno
   expect(one.peers.counts).toEqual({ known: 1, silent: 0 });
 });
 
-test("alone it waits for nobody", async () => {
+test("alone it waits for no answer", async () => {
   const { nodes } = await World.calm(1, longMs);
   expect(await nodes[0]?.ask()).toBe("nothing");
 });
 
-test("where the broker gives no queue nobody is waited for", async () => {
+test("if the broker gives no queue, no puller is waited for", async () => {
   const { one } = await arrange();
   one.set({ hears: false });
   const word = one.ask();
@@ -146,32 +146,32 @@ test("where the broker gives no queue nobody is waited for", async () => {
   expect([await word, await one.ask()]).toEqual(["nothing", "nothing"]);
 });
 
-test("an announcement that is given to somebody else is asked about no more", async () => {
+test("a question ends when its announcement is redelivered to another puller", async () => {
   const { one, two } = await arrange();
   two.set({ hears: false });
   const abort = new AbortController();
   const word = one.ask(abort.signal);
-  abort.abort(new Error("given to another puller"));
+  abort.abort(new Error("redelivered to another puller"));
   await expect(word).rejects.toThrow();
 });
 
-test("answers to others, of another process or to another question are no answers", async () => {
+test("answers to others, to another process or to another question are ignored", async () => {
   const { world, one } = await arrange();
   const settled = vi.fn();
   for (const node of world.nodes) if (node !== one) node.set({ hears: false });
   const word = one.ask();
   void word.then(settled);
   const answer = { kind: "answer", from: "p1", standing: "placed" } as const;
-  one.peers.heard({ ...answer, to: "p2", question: "p0.1-1" });
-  one.peers.heard({ ...answer, to: "p0", question: "p0.1-2" });
-  one.peers.heard({ ...answer, to: "p0", question: "other-1" });
+  one.peers.onMessage({ ...answer, to: "p2", question: "p0.1-1" });
+  one.peers.onMessage({ ...answer, to: "p0", question: "p0.1-2" });
+  one.peers.onMessage({ ...answer, to: "p0", question: "other-1" });
   await world.readAll();
   expect(settled).not.toHaveBeenCalled();
-  one.peers.heard({ ...answer, to: "p0", question: "p0.1-1" });
+  one.peers.onMessage({ ...answer, to: "p0", question: "p0.1-1" });
   expect(await word).toBe("placed");
 });
 
-test("of two that have it in hand at once one places it, and the other one hears of that", async () => {
+test("of two pullers with the same product, one places it and the other learns of that", async () => {
   const { world, one, two, three } = await arrange();
   one.deliver();
   three.deliver();
@@ -182,18 +182,18 @@ test("of two that have it in hand at once one places it, and the other one hears
   expect(world.nodes.map(({ placed }) => placed)).toEqual([1, 0, 0]);
 });
 
-test("who has it in hand, owes an answer, and comes to ask itself answers before: it would wait for the other one's", async () => {
+test("a puller that has it, owes an answer and comes to ask itself answers first: otherwise it would wait for the other one's answer", async () => {
   const said: PeerMessage[] = [];
   const peers = new Peers({
     ...{ self: "p0", nonce: "n", waitMs: longMs, known: [], send: (message) => void said.push(message) },
     ...{ onSilent: () => {}, onKnown: () => {} },
-    standingOf: async (_, sooner) => {
-      await aborted(sooner);
+    standingOf: async (_, answerNow) => {
+      await aborted(answerNow);
       return "nothing";
     },
   });
   peers.connected();
-  peers.heard({ kind: "ask", from: "p1", question: "q", about, clock: 7 });
+  peers.onMessage({ kind: "ask", from: "p1", question: "q", about, clock: 7 });
   const abort = new AbortController();
   const word = peers.ask(about, abort.signal);
   await expect
@@ -204,9 +204,9 @@ test("who has it in hand, owes an answer, and comes to ask itself answers before
   await expect(word).rejects.toThrow();
 });
 
-test("who asks while it waits for others answers those that asked before, and nobody waits in a circle", async () => {
+test("a puller that asks and waits for others answers those that asked before, so there is no deadlock", async () => {
   const { world, one, two } = await arrange();
-  // By the clock the first is the one with the later name.
+  // By the clock, the first one is the one with the later name.
   two.deliver();
   await one.read();
   one.deliver();
@@ -214,14 +214,14 @@ test("who asks while it waits for others answers those that asked before, and no
   expect(world.nodes.map(({ placed }) => placed)).toEqual([0, 1, 0]);
 });
 
-/** What happens to whom: connections go and come, it is killed, and what was said arrives late. */
+/** Events: connections go and come, a puller is killed, messages arrive late. */
 const eventOf = (...more: string[]) =>
   fc.record({
     who: fc.nat({ max: 2 }),
     what: fc.constantFrom("reads", "reads", "reads", "hears", "hears not", "speaks", "speaks not", "dies", ...more),
   });
 const event = eventOf();
-/** Of the first, which asks, a kill would end the question with it. */
+/** A kill of the first puller, which asks, would end its question. */
 const whileItAsks = event.filter(({ who, what }) => who !== 0 || what !== "dies");
 const eventOrDelivery = eventOf("is given it", "is given it");
 
@@ -239,7 +239,7 @@ async function heal(world: World): Promise<void> {
   await world.readAll();
 }
 
-test("whatever connections do, and whenever the words arrive: what one has placed nobody takes for not placed", async () => {
+test("whatever connections do and whenever messages arrive, a placed product never counts as not placed", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(event, { maxLength: 30 }),
@@ -258,7 +258,7 @@ test("whatever connections do, and whenever the words arrive: what one has place
   );
 });
 
-test("and what nobody has placed is known as that when all have a connection again", async () => {
+test("and a product that no puller has placed is known as such once all have a connection again", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(whileItAsks, { maxLength: 30 }), async (during) => {
       const { world, one } = await arrange();
@@ -271,7 +271,7 @@ test("and what nobody has placed is known as that when all have a connection aga
   );
 });
 
-test("however often it is given out, and to how many at once: one places it, once", async () => {
+test("however often it is redelivered, and to how many at once, one puller places it, once", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(eventOrDelivery, { maxLength: 60 }), fc.nat({ max: 2 }), async (during, last) => {
       const { world } = await arrange();
@@ -285,7 +285,7 @@ test("however often it is given out, and to how many at once: one places it, onc
   );
 });
 
-test("names that somebody invents are bounded, in memory and on disk; one that doesn't answer makes room", async () => {
+test("invented names are limited, in memory and on disk; a puller that does not answer makes room", async () => {
   const known: (readonly string[])[] = [];
   const peers = new Peers({
     ...{ self: "p0", nonce: "n", waitMs: shortMs, settleMs: 0, known: ["p1"], send: () => {} },
@@ -294,19 +294,19 @@ test("names that somebody invents are bounded, in memory and on disk; one that d
   });
   peers.connected();
   const invented = (from: number) => Array.from({ length: 2000 }, (_, at) => `x${from + at}`);
-  for (const from of invented(0)) peers.heard({ kind: "here", from, asksBack: false });
+  for (const from of invented(0)) peers.onMessage({ kind: "here", from, asksBack: false });
   const answer = { kind: "answer", from: "x0", to: "p0", question: "n-1", standing: "nothing" } as const;
-  peers.heard({ ...answer, others: invented(5000) });
+  peers.onMessage({ ...answer, others: invented(5000) });
   expect(peers.counts).toEqual({ known: 64, silent: 0 });
   expect(known).toHaveLength(63);
   expect(known.at(-1)).toHaveLength(64);
   expect(await peers.ask(about, new AbortController().signal)).toBe("silent");
   expect(peers.counts).toEqual({ known: 64, silent: 64 });
-  peers.heard({ kind: "here", from: "p2", asksBack: false });
+  peers.onMessage({ kind: "here", from: "p2", asksBack: false });
   expect(peers.counts).toEqual({ known: 64, silent: 63 });
 });
 
-test("a clock beyond all questions changes nothing: whoever asks next is understood by all", async () => {
+test("a clock beyond all questions changes nothing: the next question is read by all", async () => {
   const said: PeerMessage[] = [];
   const peers = new Peers({
     ...{ self: "p0", nonce: "n", waitMs: longMs, known: [], send: (message) => void said.push(message) },
@@ -316,7 +316,7 @@ test("a clock beyond all questions changes nothing: whoever asks next is underst
   peers.connected();
   const forged = { kind: "ask", from: "x", question: "q", about, clock: 2 ** 53 - 1 } as const;
   expect(parsePeerMessage(formatPeerMessage(forged)).ok).toBe(false);
-  peers.heard({ ...forged, clock: 2 ** 52 });
+  peers.onMessage({ ...forged, clock: 2 ** 52 });
   const abort = new AbortController();
   const word = peers.ask(about, abort.signal);
   const asked = said.find(({ kind }) => kind === "ask");

@@ -15,7 +15,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Inquiry } from "./peer-message.ts";
 import { PlacedJournal, type PlacedJournalOptions } from "./placed-journal.ts";
 
-// Doesn't prove what is on disk after a loss of power: that is what the id of the boot is for.
+// Does not prove what is on disk after a power loss: the boot id covers that.
 
 let folder: string;
 let nowMs: number;
@@ -35,7 +35,7 @@ const about = (name: string): Inquiry => ({
   ...{ inDoubt: false, firstArrivalSeconds: 1_421_777_342 },
 });
 
-/** Another process; the one before may have ended at any moment. */
+/** Another process; the previous one may have exited at any moment. */
 async function begin(more: Partial<PlacedJournalOptions> = {}) {
   const journal = new PlacedJournal({
     ...{ file: join(folder, "placed.jsonl"), bootId: "b1", now: () => nowMs },
@@ -60,7 +60,7 @@ test("what was placed is known to the next process, and to the one after it, wit
   ]);
 });
 
-test("what did not come to its own name was not placed: its unfinished file is there, or somebody has said so", async () => {
+test("what was not renamed was not placed: its unfinished file is there, or that was recorded", async () => {
   const { journal } = await begin();
   journal.placing(about("p"), "part-1");
   expect(await journal.dropped("part-1")).toBe(true);
@@ -81,14 +81,14 @@ test("another process may give its files the same names", async () => {
   expect((await begin()).names).toEqual(["p"]);
 });
 
-test("after a loss of power nothing is known: what was written may have outlived the file", async () => {
+test("after a power loss nothing is known: the record may have outlived the file", async () => {
   const { journal } = await begin();
   journal.placing(about("p"), "part-1");
   expect((await begin({ bootId: "b2" })).names).toEqual([]);
   expect((await begin({ bootId: "b2" })).names).toEqual([]);
 });
 
-test("what a clock says that was set back is no age", async () => {
+test("a time from a clock that was set back gives no age", async () => {
   const { journal } = await begin();
   journal.placing(about("p"), "part-1");
   nowMs -= 1;
@@ -98,7 +98,7 @@ test("what a clock says that was set back is no age", async () => {
 test.each([
   ["torn line", '["placing","part-2",10'],
   ["garbage", "\0\0\n[]\n7\n"],
-])("a %s is passed over, and nothing of what follows is lost", async (_, text) => {
+])("a %s is skipped, and nothing after it is lost", async (_, text) => {
   const first = await begin();
   first.journal.placing(about("p"), "part-1");
   appendFileSync(join(folder, "placed.jsonl"), text);
@@ -107,7 +107,7 @@ test.each([
   expect((await begin()).names).toEqual(["p", "q"]);
 });
 
-test("its lines are those of former pullers", async () => {
+test("reads the lines of earlier versions", async () => {
   const { journal } = await begin();
   journal.placing(about("p"), "part-1");
   journal.dropped("part-1");
@@ -121,7 +121,7 @@ test("its lines are those of former pullers", async () => {
   expect(readFileSync(join(folder, "placed.jsonl"), "utf8")).toBe(golden.join("\n"));
 });
 
-test("it keeps the latest, in two files of a bounded length", async () => {
+test("it keeps the latest, in two files of limited length", async () => {
   const linesMax = 10;
   const { journal } = await begin({ linesMax });
   for (let count = 0; count < 35; count += 1) journal.placing(about(`p${count}`), `part-${count}`);
@@ -133,7 +133,7 @@ test("it keeps the latest, in two files of a bounded length", async () => {
   expect(statSync(join(folder, "placed.jsonl")).mode & 0o777).toBe(0o600);
 });
 
-test("where it can't be written placing goes on, it is said once, and it is written again as soon as it can be", async () => {
+test("if it can't be written, placing continues, that is reported once, and it is written again as soon as possible", async () => {
   const { journal } = await begin({ file: join(folder, "later", "placed.jsonl") });
   journal.placing(about("p"), "part-1");
   journal.placing(about("q"), "part-2");
@@ -144,13 +144,13 @@ test("where it can't be written placing goes on, it is said once, and it is writ
   expect((await begin({ file: join(folder, "later", "placed.jsonl") })).names).toEqual(["r"]);
 });
 
-test("where it can't be noted that something was not placed all is forgotten, before its proof is", async () => {
+test("if it can't record that something was not placed, it forgets everything before the proof is removed", async () => {
   const { journal } = await begin();
   journal.placing(about("p"), "part-1");
   journal.placing(about("q"), "part-2");
   unfinished.add("part-2");
   renameSync(join(folder, "placed.jsonl"), join(folder, "placed.jsonl.1"));
-  // With no line left in a file that is not there the next line fails.
+  // Without a previous line, in a file that does not exist, the next line fails.
   expect((await begin({ linesMax: -1 })).names).toEqual(["p"]);
   unfinished.clear();
   expect((await begin()).names).toEqual([]);

@@ -4,16 +4,16 @@ import { LineLog } from "../lib/line-log.ts";
 import type { Log } from "../lib/log.ts";
 import { type Inquiry, inquirySchema } from "./peer-message.ts";
 
-/** Something that was placed before this process began. */
+/** A product that was placed before this process started. */
 export interface PlacedBefore {
   readonly about: Inquiry;
-  /** Infinite where the clock can't be right: then nothing is to be taken for the same by the time. */
+  /** Infinite if the clock can't be right: then no product is identified by its time. */
   readonly ageMs: number;
 }
 
 export interface PlacedJournalOptions {
   readonly file: string;
-  /** Of the kernel's run: what was written in another one may have outlived the file that it tells of. */
+  /** Of the current boot: a line from an earlier boot may have outlived its file. */
   readonly bootId: string;
   /** Whether an unfinished file of that name is in the folder. */
   readonly isUnfinished: (part: string) => Promise<boolean>;
@@ -22,7 +22,7 @@ export interface PlacedJournalOptions {
   readonly linesMax?: number;
 }
 
-/** Two files of so many have at most what a puller remembers (`ProductMemory`), in 20 MB. */
+/** Two files of this many lines have about what a puller remembers (`ProductMemory`), in 20 MB. */
 const linesMaxDefault = 25_000;
 
 const bootLine = z.tuple([z.literal("boot"), z.string()]);
@@ -35,9 +35,9 @@ type Line = z.infer<typeof anyLine>;
 const codec = jsonLines((json) => anyLine.safeParse(json).data);
 
 /**
- * What a puller has placed, for the process after it: whoever ingests may have taken the file away by then. A line is written before the
- * file gets its own name, and given to the system, not to the disk. So after a kill, at whatever moment, it is known for certain: what
- * has no unfinished file any more was placed. After a loss of power nothing is known but what is in the folder.
+ * What a puller has placed, recorded for the next process: the files may have been ingested and removed by then. A line is written
+ * before the file gets its own name, and is handed to the system but not synced. So after a kill at any moment the record is reliable: a
+ * product with a line and no unfinished file was placed. After a power loss nothing is known but what is in the folder.
  */
 export class PlacedJournal {
   readonly #options: PlacedJournalOptions;
@@ -50,7 +50,7 @@ export class PlacedJournal {
     this.#lines = new LineLog({ file, mode: 0o600, codec, log, head: ["boot", bootId] });
   }
 
-  /** What was placed before, the oldest first. To be called before unfinished files are removed. */
+  /** What was placed before, oldest first. Call this before unfinished files are removed. */
   async open(): Promise<PlacedBefore[]> {
     const { bootId, isUnfinished } = this.#options;
     const lines: Line[] = [];
@@ -63,18 +63,18 @@ export class PlacedJournal {
     const { done, placing } = placedBy(lines);
     for (const line of placing) {
       if (!(await isUnfinished(line[1]))) done.push(line);
-      // Its proof goes soon: better to know of nothing then than of this as placed.
+      // The proof is about to be removed: better to know nothing than to count this as placed.
       else if (!this.dropped(line[1])) this.#lines.forget();
     }
     return done.map(([, , atMs, about]) => ({ about, ageMs: this.#ageOf(atMs) })).sort((a, b) => b.ageMs - a.ageMs);
   }
 
-  /** To be called before the unfinished file `part` gets its own name; the system has the line when it returns. */
+  /** Call this before the unfinished file `part` gets its own name; the system has the line on return. */
   placing(about: Inquiry, part: string): void {
     this.#append(["placing", part, this.#options.now(), about]);
   }
 
-  /** It did not get that. False where this can't be noted: then `part` is to stay, as the proof. */
+  /** `part` was not renamed. Returns false if this can't be recorded: then `part` must stay as the proof. */
   dropped(part: string): boolean {
     return this.#append(["dropped", part]);
   }
@@ -88,17 +88,17 @@ export class PlacedJournal {
     return ageMs < 0 ? Number.POSITIVE_INFINITY : ageMs;
   }
 
-  /** Each product waits for it, and goes on without it; only the first failure of several in a row is logged. */
+  /** Each product waits for the write and continues without it if it fails. Only the first of consecutive failures is logged. */
   #append(line: Line): boolean {
     const { linesMax = linesMaxDefault, log } = this.#options;
     try {
-      if (this.#lines.lines > linesMax) this.#lines.turnOver();
+      if (this.#lines.lines > linesMax) this.#lines.rotate();
       this.#lines.append(line);
       this.#hasFailed = false;
       return true;
     } catch (error) {
       if (!this.#hasFailed)
-        log.warn({ err: error }, "what is placed can't be noted: it is forgotten with this process");
+        log.warn({ err: error }, "placed products can't be recorded: they are forgotten when this process exits");
       this.#hasFailed = true;
       return false;
     }
@@ -106,9 +106,9 @@ export class PlacedJournal {
 }
 
 /**
- * What the journal tells as placed, whatever run of the kernel it is of; also while its puller writes. The oldest first.
+ * What the journal reports as placed, from any boot, oldest first. Works while its puller writes.
  *
- * @param unfinished names of the files in the receiver queue folder that aren't placed yet, asked for after the journal is read
+ * @param unfinished returns the names of unplaced files in the receiver queue folder; called after the journal is read
  */
 export async function placedByFile(
   file: string,
@@ -122,7 +122,7 @@ export async function placedByFile(
   return placed.map(([, , atMs, about]) => ({ atMs, about })).sort((a, b) => a.atMs - b.atMs);
 }
 
-/** `placing`: what was placed unless its unfinished file is there; `done`: what certainly was. */
+/** `placing`: placed unless the unfinished file is still there; `done`: certainly placed. */
 function placedBy(lines: readonly Line[]): { readonly done: PlacingLine[]; readonly placing: PlacingLine[] } {
   const placing = new Map<string, PlacingLine>();
   const done: PlacingLine[] = [];
@@ -131,7 +131,7 @@ function placedBy(lines: readonly Line[]): { readonly done: PlacingLine[]; reado
     const earlier = placing.get(line[1]);
     placing.delete(line[1]);
     if (line[0] === "dropped") continue;
-    // Another process had the same number, and its name of a file: that one is done with.
+    // Another process had the same number and so the same file name; that one is finished.
     if (earlier) done.push(earlier);
     placing.set(line[1], line);
   }

@@ -14,28 +14,28 @@ test("a product is known by its twin's announcement too, until the time is over 
   expect([memory.wasPlaced(twin, 1000), memory.wasPlaced(twin, 1001)]).toEqual([true, false]);
 });
 
-test("the very same announcement is known without a limit of time: acks are lost for hours", () => {
+test("the very same announcement is known without a time limit: acks may be lost hours later", () => {
   const memory = new ProductMemory(1000);
   memory.placed(winner, 0);
   expect(memory.wasPlaced(winner, 10_000_000)).toBe(true);
   expect(memory.wasPlaced({ ...winner, sizeBytes: 8 }, 10_000_000)).toBe(false);
 });
 
-test("the same file announced for another first arrival is a new product, after the time in which a key is the same one", () => {
+test("the same file announced with another first arrival is a new product, after the time in which a key is the same one", () => {
   const memory = new ProductMemory(1000);
   memory.placed(winner, 0);
   const later = { ...winner, firstArrivalSeconds: 1_421_787_342 };
   expect([memory.wasPlaced(later, 1000), memory.wasPlaced(later, 1001)]).toEqual([true, false]);
 });
 
-test("without a time it may be a new one, too", () => {
+test("without a time it may be a new one too", () => {
   const memory = new ProductMemory(1000);
   const timeless: Inquiry = { ...winner, kind: "foreign", firstArrivalSeconds: undefined };
   memory.placed(timeless, 0);
   expect([memory.wasPlaced(timeless, 1000), memory.wasPlaced(timeless, 1001)]).toEqual([true, false]);
 });
 
-test("the key of a feed that is not the dispatcher's says nothing of the product", () => {
+test("the key of a feed that is not the dispatcher's does not identify the product", () => {
   const memory = new ProductMemory(1000);
   memory.placed({ ...winner, kind: "foreign" }, 0);
   expect([memory.wasPlaced(twin, 0), memory.wasPlaced({ ...winner, kind: "foreign" }, 0)]).toEqual([false, true]);
@@ -43,14 +43,14 @@ test("the key of a feed that is not the dispatcher's says nothing of the product
   expect(memory.wasPlaced({ ...winner, kind: "foreign", url: "http://x/p" }, 0)).toBe(false);
 });
 
-test("what was asked for is not what was placed", () => {
+test("a requested product does not count as placed", () => {
   const memory = new ProductMemory(1000);
   memory.askedFor(winner, 0);
   expect([memory.wasAskedFor(winner, 1000), memory.wasAskedFor(winner, 1001)]).toEqual([true, false]);
   expect([memory.wasAskedFor(twin, 0), memory.wasPlaced(winner, 0)]).toEqual([false, false]);
 });
 
-test("at the bound the oldest is forgotten; what came again is not the oldest", () => {
+test("at the limit the oldest is forgotten; a repeated one is not the oldest", () => {
   const recent = new Recent(2);
   recent.add("a", 0);
   recent.add("b", 1);

@@ -1,18 +1,18 @@
 import type { Inquiry } from "./peer-message.ts";
 import { Recent } from "./recent.ts";
 
-/** Enough for everything the broker may give out twice after one lost connection, at any prefetch. */
+/** Enough for everything the broker may redeliver after one lost connection, at any prefetch. */
 const copiesMax = 10_000;
-/** A puller's share of half an hour at a hundred products a second, of five pullers. */
+/** One of five pullers' share of half an hour at a hundred products a second. */
 const keysMax = 50_000;
 
 /**
- * What this process did with which product, so that it is not placed twice. An announcement given out again is known by its
- * URL, size and time, whenever it comes. A twin, or what the dispatcher sends in doubt, may have another stamp and size: it is known
- * by the product's key, for `rememberedMs` alone, since after the dispatcher's window the same key is a new product. An announcement
- * without a time may be a new product, too, and is known for as long.
+ * What this process did with which product, so that no product is placed twice. A redelivered announcement is recognized by its
+ * URL, size and time, whenever it comes. A twin, or an unconfirmed publish, may have another stamp and size. It is recognized by
+ * the product's key, and only for `rememberedMs`, because after the dispatcher's window the same key is a new product. An
+ * announcement without a time may also be a new product, and is recognized for the same time.
  *
- * Of what other pullers placed it knows nothing: they are asked. And it ends with the process: then the folder answers for what is
+ * It does not know what other pullers placed: they are asked. It is lost when the process exits: then the folder shows what is
  * still there, by name and size.
  */
 export class ProductMemory {
@@ -27,7 +27,7 @@ export class ProductMemory {
 
   placed(about: Inquiry, nowMs: number): void {
     this.#copies.add(copyOf(about), nowMs);
-    // Elsewhere than under the dispatcher's topics the key may be anything, e.g. the data's own md5.
+    // Outside the dispatcher's topics the key may be anything, for example the md5 of the data.
     if (about.kind !== "foreign") this.#keys.add(about.key, nowMs);
   }
 

@@ -17,11 +17,11 @@ import { brokerConfig } from "../lib/config.ts";
 import { consume } from "../lib/consumer.ts";
 import { deadLetterTopology, joinTopologies } from "../lib/topology.ts";
 
-// Not proved here: what is on disk after a loss of power, only after a kill; and that an announcement whose ack was lost is not pulled
-// once more by another puller, which is in peers.broker.test.ts and peers-kills.broker.test.ts.
+// Not proved here: what is on disk after a power loss, only after a kill; and that an announcement whose ack was lost is not
+// pulled again by another puller, which is in peers.broker.test.ts and peers-kills.broker.test.ts.
 
 const productsCount = 400;
-/** On a machine that does nothing else these are seconds; the limits are for one that does. */
+/** Seconds on an idle machine; the limits are for a busy one. */
 const waitMs = { timeout: 100_000, interval: 50 };
 const topic = "v00.urp.notify.20150120.RADAR.URP.IWA";
 const log = pino({ level: "silent" });
@@ -44,7 +44,7 @@ beforeAll(async () => {
     if (count === undefined || Number(count) >= productsCount) response.writeHead(404).end("no such product");
     else response.end(contentOf(Number(count)));
   });
-  // Who has nothing to fetch for a while keeps its connection.
+  // Clients with nothing to fetch for a while keep their connection.
   server.keepAliveTimeout = 600_000;
   server.on("connection", () => {
     connectionsCount += 1;
@@ -63,7 +63,7 @@ beforeEach(async () => {
   writeFileSync(join(folder, "password"), broker.adminPassword);
   dead = [];
   connectionsCount = 0;
-  // Declared before anything is published, as the pullers declare it themselves in life.
+  // Declared before anything is published, as running pullers declare it themselves.
   const topology = joinTopologies(deadLetterTopology, {
     exchanges: [{ name: "cmc", type: "topic" }],
     queues: [{ name: "cmc.urp.pull", bindings: [{ exchange: "cmc", pattern: "v00.urp.notify.#" }] }],
@@ -86,7 +86,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const agent of agents) await kill(agent);
   agents = [];
-  // What a puller had placed when it was killed, and not acked, is nothing to the next test's.
+  // What a killed puller had placed and not acked must not reach the next test's puller.
   await session.withChannel((channel) => channel.deleteQueue("cmc.urp.pull"));
   await session.close();
   rmSync(folder, { recursive: true });
@@ -97,7 +97,9 @@ function brokerSettings() {
   return { hosts, user: broker.adminUser, passwordFile: join(folder, "password"), reconnectDelayMaxMs: 300 };
 }
 
-/** Starts a puller as its own process, after `before` where given; resolves when it is ready. Its folder is `rxq-NAME`. */
+/**
+ * Starts a puller as its own process, prefixed by the command `before` if given; resolves when it is ready. Its folder is `rxq-NAME`.
+ */
 async function startPuller(name: string, before: readonly string[] = []): Promise<ChildProcess> {
   const receiverQueueDirectory = join(folder, `rxq-${name}`);
   mkdirSync(receiverQueueDirectory, { recursive: true });
@@ -122,12 +124,12 @@ async function startPuller(name: string, before: readonly string[] = []): Promis
   return agent;
 }
 
-/** Resolves when the agent logs a line with this text; rejects when it ends first. */
+/** Resolves when the agent logs a line with this text; rejects if it exits first. */
 function logged(agent: ChildProcess, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const lines = createInterface({ input: agent.stdout as NodeJS.ReadableStream });
     lines.on("line", (line) => line.includes(text) && resolve());
-    agent.on("exit", () => reject(new Error(`puller ended before it said ${text}`)));
+    agent.on("exit", () => reject(new Error(`puller exited before it logged ${text}`)));
   });
 }
 
@@ -152,7 +154,7 @@ async function publish(body: Buffer): Promise<void> {
   }
 }
 
-/** Announces all products; `inTheMiddle` runs while the second half is on its way. */
+/** Announces all products; `inTheMiddle` runs while the second half is in transit. */
 async function announceAll(inTheMiddle: () => Promise<unknown> = async () => {}): Promise<void> {
   let happened: Promise<unknown> | undefined;
   for (let count = 0; count < productsCount; count += 1) {
@@ -165,7 +167,7 @@ async function announceAll(inTheMiddle: () => Promise<unknown> = async () => {})
 const received = (name: string, base = folder) => readdirSync(join(base, `rxq-${name}`));
 const products = (name: string) => received(name).filter((file) => !file.startsWith("."));
 
-/** All products are in these folders, whole and once, and there is nothing else. */
+/** All products are in these folders, complete and once, and nothing else is. */
 async function expectAllReceived(...names: string[]): Promise<void> {
   await vi.waitFor(() => expect(new Set(names.flatMap(products)).size).toBe(productsCount), waitMs);
   await vi.waitFor(
@@ -181,7 +183,7 @@ async function expectAllReceived(...names: string[]): Promise<void> {
   expect(dead).toEqual([]);
 }
 
-test("two pullers share the announcements and place each product once, over one kept connection each", async () => {
+test("two pullers share the announcements and place each product once, over one persistent connection each", async () => {
   await Promise.all([startPuller("a"), startPuller("b")]);
   await announceAll();
   await expectAllReceived("a", "b");
@@ -190,7 +192,7 @@ test("two pullers share the announcements and place each product once, over one 
   expect(connectionsCount).toBe(2);
 });
 
-test("kill -9 in the middle of 400 products: nothing is lost, doubled or partial, leftovers go at the next start", async () => {
+test("kill -9 in the middle of 400 products: nothing is lost, doubled or partial, and leftovers are removed at the next start", async () => {
   const first = await startPuller("a");
   const unfinished = join(folder, "rxq-a", ".pull-1-1.part");
   writeFileSync(unfinished, "half");
@@ -201,7 +203,7 @@ test("kill -9 in the middle of 400 products: nothing is lost, doubled or partial
   await expectAllReceived("a");
 });
 
-test("with the broker killed in the middle nothing is lost or doubled", async () => {
+test("with the broker killed midway nothing is lost or doubled", async () => {
   await startPuller("a");
   await announceAll(async () => {
     await broker.keepDeclared();
@@ -211,7 +213,7 @@ test("with the broker killed in the middle nothing is lost or doubled", async ()
   await expectAllReceived("a");
 });
 
-test("SIGTERM ends it well, and what it had not pulled waits for the next one", async () => {
+test("SIGTERM ends it cleanly, and what it had not pulled waits for the next process", async () => {
   const first = await startPuller("a");
   await announceAll(async () => {
     first.kill("SIGTERM");
@@ -222,7 +224,7 @@ test("SIGTERM ends it well, and what it had not pulled waits for the next one", 
   await expectAllReceived("a");
 });
 
-test("what can't be pulled goes to the dead letters with its reason, and holds up nothing", async () => {
+test("what can't be pulled is dead-lettered with its reason, and blocks nothing", async () => {
   await startPuller("a");
   await announce(productsCount + 1, 5);
   await announce(7, 1);
@@ -232,9 +234,11 @@ test("what can't be pulled goes to the dead letters with its reason, and holds u
   await announce(8);
   await vi.waitFor(() => expect(dead).toHaveLength(5), waitMs);
   const reasons = dead.map(({ reason }) => reason);
-  const alone = "; no other announcement could be asked for: no queue takes requests under";
-  expect(reasons[0]).toContain(`the server has no such product (404) (4 tries)${alone} v00.urp.alternate.20150120`);
-  expect(reasons[1]).toContain(`the server has 6979 bytes, 1 were announced (4 tries)${alone}`);
+  const alone = "; no other announcement could be requested: no queue accepts requests under";
+  expect(reasons[0]).toContain(
+    `the server does not have the product (404) (4 tries)${alone} v00.urp.alternate.20150120`,
+  );
+  expect(reasons[1]).toContain(`the server has 6979 bytes, but 1 were announced (4 tries)${alone}`);
   expect(reasons[2]).toMatch(/^malformed announcement: v00 has four fields/);
   expect(reasons[3]).toMatch(/^malformed announcement: path has a ".." part/);
   expect(reasons[4]).toMatch(/^the file name has 256 bytes/);
@@ -242,8 +246,8 @@ test("what can't be pulled goes to the dead letters with its reason, and holds u
   await vi.waitFor(() => expect(received("a")).toEqual([nameOf(8)]), waitMs);
 });
 
-test("a full disk stops pulling with a clear word, loses nothing, and goes on when there is room", async () => {
-  // A small disk of its own, in a name space that any user may make: seen from outside below /proc/PID/root.
+test("a full disk stops pulling with a clear message, loses nothing, and pulling resumes once there is room", async () => {
+  // A small disk of its own, in a user namespace: seen from outside below /proc/PID/root.
   const mount = join(folder, "rxq-a");
   const script = `mount -t tmpfs -o size=1m tmpfs "$0" && head -c 980000 /dev/zero >"$0/.filler" && exec "$@"`;
   const agent = await startPuller("a", ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, mount]);

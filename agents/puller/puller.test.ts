@@ -22,12 +22,12 @@ const config = configSchema.parse({
   alternateAfterMs: 600_000,
 });
 const full = () => new LocalFault("/rxq", Object.assign(new Error("no space"), { code: "ENOSPC" }));
-const whole: Outcome = { kind: "whole" };
+const complete: Outcome = { kind: "complete" };
 const refused: Outcome = { kind: "fault", cause: "network", text: "connect ECONNREFUSED", silent: true };
 const nobody: Result<void> = { ok: false, reason: "no queue takes it" };
 const busy: Outcome = { kind: "fault", cause: "server", text: "the server answers 503" };
 
-/** A puller in a world of its own: `outcomes` are those of the tries in turn, the last one repeats. */
+/** A puller with simulated ports: `outcomes` are those of the attempts in turn, the last one repeats. */
 function arrange(
   outcomes: (Outcome | Error)[],
   more: Partial<PullerPorts> = {},
@@ -105,7 +105,7 @@ const announced = (redelivered = false, signal = new AbortController().signal) =
   timestampSeconds: 1_421_777_342,
   signal,
 });
-/** The other server's announcement of the same product, after somebody asked for it. */
+/** The other server's announcement of the same product, after a request for it. */
 const twin = (redelivered = false) => ({
   ...announced(redelivered),
   routingKey: "v00.urp.twin.x",
@@ -114,81 +114,81 @@ const twin = (redelivered = false) => ({
 });
 const withoutDispatcher = { ask: async () => nobody };
 
-test("a whole product is placed, then acked", async () => {
-  const { puller, placed, log } = arrange([whole]);
+test("a complete product is placed, then acked", async () => {
+  const { puller, placed, log } = arrange([complete]);
   expect(await puller.handle(announced())).toBe("ack");
   expect(placed).toEqual(["p"]);
   expect(log).toEqual(["pulled p 7"]);
 });
 
-test("a fault of the server is tried again, and what came of it is discarded", async () => {
-  const { puller, placed, log } = arrange([busy, whole]);
+test("after a fault of the server another attempt is made, and what was received is discarded", async () => {
+  const { puller, placed, log } = arrange([busy, complete]);
   expect(await puller.handle(announced())).toBe("ack");
   expect(log).toEqual(["discard", "retried server", "pulled p 7"]);
   expect(placed).toEqual(["p"]);
 });
 
-test("after the last retry it is a dead letter with the reason, and nothing is placed", async () => {
+test("after the last retry it is dead-lettered with the reason, and nothing is placed", async () => {
   const { puller, placed, tries } = arrange([busy], {}, { alternates: false });
   expect(await puller.handle(announced())).toEqual({ deadLetter: "the server answers 503 (3 tries)" });
   expect(tries()).toBe(3);
   expect(placed).toEqual([]);
 });
 
-test("a malformed announcement is a dead letter without a try", async () => {
-  const { puller, tries } = arrange([whole]);
+test("a malformed announcement is dead-lettered without an attempt", async () => {
+  const { puller, tries } = arrange([complete]);
   expect(await puller.handle({ ...announced(), body: Buffer.from("x") })).toMatchObject({
     deadLetter: expect.stringContaining("malformed announcement"),
   });
   expect(tries()).toBe(0);
 });
 
-test("a full disk is told once and waited for, without using up the retries", async () => {
-  const { puller, placed, log } = arrange([full(), full(), full(), full(), whole], {}, { localHoldMs: 100_000 });
+test("a full disk is reported once and waited for, without using up the retries", async () => {
+  const { puller, placed, log } = arrange([full(), full(), full(), full(), complete], {}, { localHoldMs: 100_000 });
   expect(await puller.handle(announced())).toBe("ack");
   expect(placed).toEqual(["p"]);
   expect(log.filter((line) => line !== "discard")).toEqual(["local ENOSPC", "cleared", "pulled p 7"]);
 });
 
-test("a disk that stays full sends the announcement back to the queue, where another puller may have it", async () => {
+test("if a disk stays full, the announcement is requeued for another puller", async () => {
   const { puller } = arrange([full()]);
   expect(await puller.handle(announced())).toBe("requeue");
   expect(puller.localFault?.message).toContain("the disk of /rxq is full");
 });
 
-test("an announcement given out again whose product is there is acked without a second pull", async () => {
-  const { puller, log, tries } = arrange([whole], { sizeOf: async () => 7 });
+test("a redelivered announcement whose product is there is acked without a second pull", async () => {
+  const { puller, log, tries } = arrange([complete], { sizeOf: async () => 7 });
   expect(await puller.handle(announced(true))).toBe("ack");
   expect(log).toEqual(["there p"]);
   expect(tries()).toBe(0);
 });
 
-test("the same where it was ingested meanwhile, as long as this process placed it", async () => {
-  const { puller, placed } = arrange([whole]);
+test("the same if it was ingested meanwhile, as long as this process placed it", async () => {
+  const { puller, placed } = arrange([complete]);
   await puller.handle(announced());
   expect(await puller.handle(announced(true))).toBe("ack");
   expect(placed).toEqual(["p"]);
 });
 
-test("an announcement given out again is pulled when what is there has another size", async () => {
-  const { puller, placed } = arrange([whole], { sizeOf: async () => 6 });
+test("a redelivered announcement is pulled if the existing file has another size", async () => {
+  const { puller, placed } = arrange([complete], { sizeOf: async () => 6 });
   await puller.handle(announced(true));
   expect(placed).toEqual(["p"]);
 });
 
-test("nothing is placed once the announcement was given to another puller", async () => {
+test("nothing is placed once the announcement was redelivered to another puller", async () => {
   const abort = new AbortController();
-  const { puller, placed } = arrange([whole], {
+  const { puller, placed } = arrange([complete], {
     async download() {
       abort.abort();
-      return whole;
+      return complete;
     },
   });
   expect(await puller.handle(announced(false, abort.signal))).toBe("requeue");
   expect(placed).toEqual([]);
 });
 
-test("stopping ends a wait for the next try: back to the queue", async () => {
+test("stopping ends a wait for the next attempt: requeued", async () => {
   const { puller } = arrange([busy], {}, { retryDelayMinMs: 60_000, retryDelayMaxMs: 60_000 });
   const handled = puller.handle(announced());
   setImmediate(() => puller.stop());
@@ -196,59 +196,61 @@ test("stopping ends a wait for the next try: back to the queue", async () => {
 });
 
 describe("a product that can't be pulled from the server that announced it first", () => {
-  test("is asked for after few tries, and its announcement is acked", async () => {
+  test("is requested after a few attempts, and its announcement is acked", async () => {
     const { puller, asked, tries, placed } = arrange([busy]);
     expect(await puller.handle(announced())).toBe("ack");
     expect(asked).toEqual(["http://urp-1: the server answers 503 (2 tries)"]);
     expect([tries(), placed]).toEqual([2, []]);
   });
 
-  test("is asked for after the first try where that took long", async () => {
-    // By the clock of this test, which goes on by 400 ms each time it is read.
+  test("is requested after the first attempt if that took long", async () => {
+    // By this test's clock, which advances by 400 ms each time it is read.
     const { puller, tries } = arrange([busy], {}, { alternateAfterMs: 400 });
     expect(await puller.handle(announced())).toBe("ack");
     expect(tries()).toBe(1);
   });
 
-  test("is tried to the end where nobody can be asked, and put aside with both reasons", async () => {
+  test("gets all attempts if it can't be requested, and is dead-lettered with both reasons", async () => {
     const { puller, tries, log } = arrange([busy], withoutDispatcher);
-    const reason = "the server answers 503 (3 tries); no other announcement could be asked for: no queue takes it";
+    const reason = "the server answers 503 (3 tries); no other announcement could be requested: no queue takes it";
     expect(await puller.handle(announced())).toEqual({ deadLetter: reason });
     expect(tries()).toBe(3);
     expect(log.filter((line) => line.startsWith("refused"))).toEqual(["refused: no queue takes it"]);
   });
 
-  test("is still pulled by a later try where nobody can be asked", async () => {
-    const { puller, placed } = arrange([busy, busy, whole], withoutDispatcher);
+  test("is still pulled by a later attempt if it can't be requested", async () => {
+    const { puller, placed } = arrange([busy, busy, complete], withoutDispatcher);
     expect(await puller.handle(announced())).toBe("ack");
     expect(placed).toEqual(["p"]);
   });
 
   test.each([
     ["of another feed, which has no dispatcher to ask", { routingKey: "v00.dd.notify.x" }, {}],
-    ["where that is turned off", {}, { alternates: false }],
-  ])("is not asked for %s", async (_, own, settings) => {
+    ["if that is turned off", {}, { alternates: false }],
+  ])("is not requested %s", async (_, own, settings) => {
     const { puller, asked, tries } = arrange([busy], {}, settings);
     expect(await puller.handle({ ...announced(), ...own })).toEqual({ deadLetter: "the server answers 503 (3 tries)" });
     expect([asked, tries()]).toEqual([[], 3]);
   });
 
-  test("is asked for at once where its host is not allowed: the twin's may be", async () => {
-    const { puller, asked, tries } = arrange([whole], {}, { allowedHosts: ["urp-2"] });
+  test("is requested at once if its host is not allowed: the twin's may be", async () => {
+    const { puller, asked, tries } = arrange([complete], {}, { allowedHosts: ["urp-2"] });
     expect(await puller.handle(announced())).toBe("ack");
-    expect([asked, tries()]).toEqual([["host urp-1 is not among allowedHosts"], 0]);
+    expect([asked, tries()]).toEqual([["host urp-1 is not in allowedHosts"], 0]);
     expect(await puller.handle(twin())).toBe("ack");
     expect(tries()).toBe(1);
   });
 
-  test("is not asked for where it is too large, or no announcement: a twin would be no better", async () => {
-    const { puller, asked } = arrange([whole], {}, { productBytesMax: 6 });
-    expect(await puller.handle(announced())).toEqual({ deadLetter: "the product has 7 bytes, productBytesMax is 6" });
+  test("is not requested if it is too large, or not an announcement: a twin would be no better", async () => {
+    const { puller, asked } = arrange([complete], {}, { productBytesMax: 6 });
+    expect(await puller.handle(announced())).toEqual({
+      deadLetter: "the product has 7 bytes, more than productBytesMax (6)",
+    });
     expect(await puller.handle({ ...announced(), body: Buffer.from("x") })).toHaveProperty("deadLetter");
     expect(asked).toEqual([]);
   });
 
-  test("is asked for once by this puller, also when the ack of its announcement was lost", async () => {
+  test("is requested once by this puller, even if the ack of its announcement was lost", async () => {
     const { puller, asked, log } = arrange([busy]);
     await puller.handle(announced());
     expect(await puller.handle(announced(true))).toBe("ack");
@@ -256,7 +258,7 @@ describe("a product that can't be pulled from the server that announced it first
     expect(log.at(-1)).toBe("asked before p");
   });
 
-  test("goes back to the queue when the agent stops before the request is out", async () => {
+  test("is requeued if the agent stops before the request is sent", async () => {
     const ask: PullerPorts["ask"] = (_a, _w, signal) =>
       new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     const { puller, log } = arrange([busy], { ask });
@@ -267,14 +269,14 @@ describe("a product that can't be pulled from the server that announced it first
   });
 });
 
-describe("a twin that was asked for", () => {
+describe("a requested twin", () => {
   test("is pulled like any product", async () => {
-    const { puller, placed, log } = arrange([whole]);
+    const { puller, placed, log } = arrange([complete]);
     expect(await puller.handle(twin())).toBe("ack");
     expect([placed, log]).toEqual([["p2"], ["pulled p2 7 twin"]]);
   });
 
-  test("gets all tries, and is put aside with both reasons: nobody is asked again", async () => {
+  test("gets all attempts, and is dead-lettered with both reasons without another request", async () => {
     const { puller, asked, tries } = arrange([refused]);
     expect(await puller.handle(twin())).toEqual({
       deadLetter:
@@ -283,41 +285,41 @@ describe("a twin that was asked for", () => {
     expect([asked, tries()]).toEqual([[], 3]);
   });
 
-  test("is put aside with both reasons where its own announcement is refused", async () => {
-    const { puller, asked } = arrange([whole], {}, { allowedHosts: ["urp-1"] });
+  test("is dead-lettered with both reasons if its own announcement is refused", async () => {
+    const { puller, asked } = arrange([complete], {}, { allowedHosts: ["urp-1"] });
     expect(await puller.handle(twin())).toEqual({
-      deadLetter: expect.stringMatching(/^both failed: first: .*404.*; then: host urp-2 is not among allowedHosts$/),
+      deadLetter: expect.stringMatching(/^both failed: first: .*404.*; then: host urp-2 is not in allowedHosts$/),
     });
     expect(asked).toEqual([]);
   });
 
   test("is not placed beside the winner that this process placed, under another name and size", async () => {
-    const { puller, placed, log, receipts } = arrange([whole]);
+    const { puller, placed, log, receipts } = arrange([complete]);
     await puller.handle(announced());
     expect(await puller.handle(twin())).toBe("ack");
     expect([placed, log.at(-1)]).toEqual([["p"], "there p2"]);
     expect(receipts).toHaveLength(2);
   });
 
-  test("nor is the winner placed beside it, when its announcement comes again or in doubt", async () => {
-    const { puller, placed } = arrange([whole]);
+  test("nor is the winner placed beside it if its announcement is repeated or unconfirmed", async () => {
+    const { puller, placed } = arrange([complete]);
     await puller.handle(twin());
     await puller.handle(announced(true));
     await puller.handle({ ...announced(), marks: { doubt: true } });
     expect(placed).toEqual(["p2"]);
   });
 
-  test("waits for the winner where that is in hand just now", async () => {
+  test("waits for the winner while that is being pulled", async () => {
     const gate = Promise.withResolvers<Outcome>();
     const { puller, placed } = arrange([], { download: () => gate.promise });
     const both = [puller.handle(announced()), puller.handle(twin())];
-    gate.resolve(whole);
+    gate.resolve(complete);
     expect(await Promise.all(both)).toEqual(["ack", "ack"]);
     expect(placed).toEqual(["p"]);
   });
 
-  test("is pulled where the winner in hand just now can't be", async () => {
-    const outcomes: Outcome[] = [busy, busy, whole];
+  test("is pulled if the winner that is being pulled fails", async () => {
+    const outcomes: Outcome[] = [busy, busy, complete];
     const { puller, placed } = arrange(outcomes);
     expect(await Promise.all([puller.handle(announced()), puller.handle(twin())])).toEqual(["ack", "ack"]);
     expect(placed).toEqual(["p2"]);
@@ -325,44 +327,44 @@ describe("a twin that was asked for", () => {
 });
 
 test("the dispatcher's next first announcement of a name is a new product, whatever was placed before", async () => {
-  const { puller, placed } = arrange([whole]);
+  const { puller, placed } = arrange([complete]);
   await puller.handle(announced());
   await puller.handle({ ...announced(), body: Buffer.from(`${key} 9 http://urp-2/ db/p9`) });
   expect(placed).toEqual(["p", "p9"]);
 });
 
-test("after placedRememberedSeconds a twin is of a new product too", async () => {
-  const { puller, placed } = arrange([whole], {}, { placedRememberedSeconds: 0 });
+test("after placedRememberedSeconds a twin is a new product too", async () => {
+  const { puller, placed } = arrange([complete], {}, { placedRememberedSeconds: 0 });
   await puller.handle(announced());
   await puller.handle(twin());
   expect(placed).toEqual(["p", "p2"]);
 });
 
-describe("what may be placed when this process is killed", () => {
-  test("is noted before, and what was placed is left at that", async () => {
-    const { puller, notes } = arrange([whole]);
+describe("a product that is being placed when this process is killed", () => {
+  test("is recorded before, and the record stays if it was placed", async () => {
+    const { puller, notes } = arrange([complete]);
     await puller.handle(announced());
     expect(notes).toEqual(["placing .pull-1-0.part"]);
   });
 
-  test("is noted as not placed where the folder does not take it, and then discarded", async () => {
-    const { puller, notes, log, place } = arrange([whole], {}, { localHoldMs: 0 });
+  test("is recorded as not placed if the folder does not accept it, and then discarded", async () => {
+    const { puller, notes, log, place } = arrange([complete], {}, { localHoldMs: 0 });
     place.mockRejectedValueOnce(full());
     expect(await puller.handle(announced())).toBe("requeue");
     expect(notes).toEqual(["placing .pull-1-0.part", "dropped .pull-1-0.part"]);
     expect(log).toContain("discard");
   });
 
-  test("stays in the folder, as the proof, where that can't be noted", async () => {
-    const { puller, log, place } = arrange([whole], { dropped: () => false }, { localHoldMs: 0 });
+  test("stays in the folder, as the proof, if that can't be recorded", async () => {
+    const { puller, log, place } = arrange([complete], { dropped: () => false }, { localHoldMs: 0 });
     place.mockRejectedValueOnce(full());
     expect(await puller.handle(announced())).toBe("requeue");
     expect(log).not.toContain("discard");
   });
 
-  test("is not placed where the announcement is given to another puller meanwhile", async () => {
+  test("is not placed if the announcement is redelivered to another puller meanwhile", async () => {
     const abort = new AbortController();
-    const { puller, notes, placed } = arrange([whole], { placing: async () => abort.abort() });
+    const { puller, notes, placed } = arrange([complete], { placing: async () => abort.abort() });
     expect(await puller.handle(announced(false, abort.signal))).toBe("requeue");
     expect([notes, placed]).toEqual([["dropped .pull-1-0.part"], []]);
   });
@@ -372,7 +374,7 @@ describe("what may be placed when this process is killed", () => {
       ...{ key, url: "http://urp-1/db/p", fileName: "p", sizeBytes: 7, firstArrivalSeconds: 1_421_777_342 },
       ...{ kind: "first", inDoubt: false },
     };
-    const { puller, placed, receipts } = arrange([whole]);
+    const { puller, placed, receipts } = arrange([complete]);
     puller.recall([{ about, ageMs: 60_000 }]);
     expect(await puller.handle(announced(true))).toBe("ack");
     expect([placed, receipts.length]).toEqual([[], 1]);
@@ -380,13 +382,13 @@ describe("what may be placed when this process is killed", () => {
   });
 });
 
-describe("a server that gives no answer", () => {
+describe("a server that does not answer", () => {
   const other = (redelivered = false) => ({
     ...announced(redelivered),
     body: Buffer.from(`${key.replace("a", "b")} 7 http://urp-1/ db/q`),
   });
 
-  test("is taken for dead: then its products are asked for at once, without a try", async () => {
+  test("is considered dead: then its products are requested at once, without an attempt", async () => {
     const { puller, asked, tries, log } = arrange([refused], {}, { originFaultsMax: 2 });
     await puller.handle(announced());
     expect(log).toContain("silent http://urp-1");
@@ -394,21 +396,21 @@ describe("a server that gives no answer", () => {
     const triesBefore = tries();
     expect(await puller.handle(other())).toBe("ack");
     expect(tries()).toBe(triesBefore);
-    expect(asked[1]).toMatch(/^not tried: http:\/\/urp-1 has given no answer for \d+ s \(connect ECONNREFUSED\)$/);
+    expect(asked[1]).toMatch(/^not tried: http:\/\/urp-1 has not answered for \d+ s \(connect ECONNREFUSED\)$/);
   });
 
-  test("is tried again by a probe, and then pulled from as before", async () => {
+  test("is probed, and then pulled from as before", async () => {
     const settings = { originFaultsMax: 2, originProbeMinMs: 10, originProbeMaxMs: 10 };
-    const { puller, placed, log } = arrange([refused, refused, refused, whole], {}, settings);
+    const { puller, placed, log } = arrange([refused, refused, refused, complete], {}, settings);
     await puller.handle(announced());
-    // The clock of this test goes on by 400 ms each time it is read; a probe that takes long is not repeated soon.
+    // This test's clock advances by 400 ms each time it is read; a slow probe is not repeated soon.
     for (let count = 0; count < 20 && placed.length === 0; count += 1) await puller.handle(other());
     expect(placed).toEqual(["q"]);
     expect(log).toContain("answers http://urp-1");
     expect(puller.silentOrigins).toEqual([]);
   });
 
-  test("is tried for each of its products all the same where nobody can be asked", async () => {
+  test("is still tried for each of its products if they can't be requested", async () => {
     const { puller, tries } = arrange([refused], withoutDispatcher, { originFaultsMax: 1 });
     await puller.handle(announced());
     expect(tries()).toBe(3);
@@ -416,7 +418,7 @@ describe("a server that gives no answer", () => {
     expect(tries()).toBe(6);
   });
 
-  test("does not spoil the twins' tries, which nobody else can be asked for", async () => {
+  test("does not reduce the attempts for twins, which can't be requested elsewhere", async () => {
     const { puller, tries } = arrange([refused], {}, { originFaultsMax: 1 });
     await puller.handle({ ...twin(), body: announced().body });
     expect(tries()).toBe(3);
@@ -424,32 +426,32 @@ describe("a server that gives no answer", () => {
 });
 
 describe("a receipt", () => {
-  test("is sent when the product is in place, with the time of its first arrival", async () => {
-    const { puller, receipts, placed } = arrange([busy, whole]);
+  test("is sent once the product is placed, with the time of its first arrival", async () => {
+    const { puller, receipts, placed } = arrange([busy, complete]);
     await puller.handle(announced());
     expect(receipts).toEqual([{ key, timestampSeconds: 1_421_777_342 }]);
     expect(placed).toEqual(["p"]);
   });
 
-  test("is sent again with what was placed before: the first one may have been lost with the ack", async () => {
-    const { puller, receipts } = arrange([whole], { sizeOf: async () => 7 });
+  test("is sent again for a product placed before: the first one may have been lost with the ack", async () => {
+    const { puller, receipts } = arrange([complete], { sizeOf: async () => 7 });
     await puller.handle(announced(true));
     expect(receipts).toHaveLength(1);
   });
 
   test.each([
-    ["what could not be pulled", [busy], {}, {}],
-    ["products of another feed", [whole], { routingKey: "v00.dd.notify.x" }, {}],
-    ["anything, where that is turned off", [whole], {}, { receipts: false }],
+    ["a product that could not be pulled", [busy], {}, {}],
+    ["products of another feed", [complete], { routingKey: "v00.dd.notify.x" }, {}],
+    ["anything, if that is turned off", [complete], {}, { receipts: false }],
   ])("is not sent for %s", async (_, outcomes, own, settings) => {
     const { puller, receipts } = arrange(outcomes, {}, settings);
     await puller.handle({ ...announced(), ...own });
     expect(receipts).toEqual([]);
   });
 
-  test("is not waited for", async () => {
+  test("is not awaited", async () => {
     const sent: Receipt[] = [];
-    const { puller } = arrange([whole], { sendReceipt: (receipt) => void sent.push(receipt) });
+    const { puller } = arrange([complete], { sendReceipt: (receipt) => void sent.push(receipt) });
     expect(await puller.handle(announced())).toBe("ack");
     expect(sent).toHaveLength(1);
   });

@@ -14,10 +14,10 @@ import type { PlacedBefore } from "./placed-journal.ts";
 import type { Announced, PullerPorts } from "./ports.ts";
 import { inquiryOf, Repeats } from "./repeats.ts";
 
-/** The pull was dropped, not failed: the agent stops, or the announcement is ours no more. */
+/** The pull was dropped, not failed: the agent stops, or the announcement is no longer ours. */
 class Dropped extends Error {}
 
-/** One product on its way. */
+/** One product being pulled. */
 interface Pull {
   readonly order: Order;
   readonly announced: Announced;
@@ -26,13 +26,13 @@ interface Pull {
   readonly startedMs: number;
   /** The product may have been placed before. */
   readonly mayRepeat: boolean;
-  /** The other pullers were asked whether they have. */
+  /** The other pullers were asked whether they have placed it. */
   othersAsked: boolean;
   canAsk: boolean;
-  /** Why nobody could be asked. */
+  /** Why no other announcement could be requested. */
   note: string;
   tries: number;
-  /** What the failed ones took. */
+  /** Total duration of the failed attempts. */
   spentMs: number;
   localFaults: number;
   heldSinceMs: number | undefined;
@@ -40,7 +40,7 @@ interface Pull {
 
 const localRetryDelayMinMs = 100;
 
-/** Pulls one announced product after the other into the receiver queue, whole or not at all. */
+/** Pulls announced products into the receiver queue, each completely or not at all. */
 export class Puller {
   readonly #config: Config;
   readonly #ports: PullerPorts;
@@ -60,34 +60,34 @@ export class Puller {
     });
   }
 
-  /** Why this host takes no products at the moment; undefined where it does. */
+  /** Why this host currently accepts no products; undefined if it does. */
   get localFault(): LocalFault | undefined {
     return this.#local.fault;
   }
 
-  /** Servers that are taken for dead. */
+  /** Servers that are considered dead. */
   get silentOrigins(): SilentOrigin[] {
     return this.#origins.silent;
   }
 
-  /** What the processes before this one have placed. */
+  /** What earlier processes have placed. */
   recall(before: readonly PlacedBefore[]): void {
     for (const one of before) this.#repeats.recall(one);
   }
 
   /** For another puller: what this one has done with a product. */
-  answer(about: Inquiry, sooner: AbortSignal): Promise<Standing> {
-    return this.#repeats.answer(about, sooner);
+  answer(about: Inquiry, answerNow: AbortSignal): Promise<Standing> {
+    return this.#repeats.answer(about, answerNow);
   }
 
-  /** What waits for a retry goes back to the queue; what is being fetched is finished. */
+  /** Requeues what waits for a retry; downloads in progress are completed. */
   stop(): void {
     this.#stopping.abort(new Dropped("stopping"));
   }
 
   /**
-   * Acked: the product is in the receiver queue, on disk; or the broker has the request for its other announcement. Dead
-   * letter: nothing can be pulled for it, or all tries failed, of the other announcement too. Requeued: the agent stops, or
+   * Acked: the product is on disk in the receiver queue, or the broker has the request for its other announcement. Dead-lettered:
+   * nothing can be pulled for it, or all attempts failed, those for the other announcement too. Requeued: the agent stops, or
    * this host has had no room for `localHoldMs`.
    */
   async handle(announced: Announced): Promise<Disposition> {
@@ -97,11 +97,11 @@ export class Puller {
     try {
       if (read.ok) {
         const pull = this.#begin(read.value, announced, from, canAsk);
-        return await this.#repeats.inTurn(read.value.key, pull.mayRepeat, () => this.#pull(pull));
+        return await this.#repeats.inSequence(read.value.key, pull.mayRepeat, () => this.#pull(pull));
       }
-      if (!canAsk || !read.twinCanMend) return this.#putAside(read.reason, from);
-      const note = await this.#ask(announced, read.reason);
-      return note === undefined ? "ack" : this.#putAside(read.reason + note, from);
+      if (!canAsk || !read.twinHelps) return this.#deadLetter(read.reason, from);
+      const note = await this.#requestAlternate(announced, read.reason);
+      return note === undefined ? "ack" : this.#deadLetter(read.reason + note, from);
     } catch (error) {
       if (error instanceof Dropped || announced.signal.aborted) return "requeue";
       throw error;
@@ -112,8 +112,8 @@ export class Puller {
     const mayRepeat = announced.redelivered || from.kind === "twin" || (from.kind === "first" && from.inDoubt);
     const startedMs = this.#ports.now();
     const about = inquiryOf(order, from);
-    const nothingYet = { note: "", tries: 0, spentMs: 0, localFaults: 0, heldSinceMs: undefined };
-    return { order, announced, from, about, startedMs, mayRepeat, canAsk, othersAsked: false, ...nothingYet };
+    const initial = { note: "", tries: 0, spentMs: 0, localFaults: 0, heldSinceMs: undefined };
+    return { order, announced, from, about, startedMs, mayRepeat, canAsk, othersAsked: false, ...initial };
   }
 
   async #pull(pull: Pull): Promise<Disposition> {
@@ -123,25 +123,25 @@ export class Puller {
         if (disposition !== undefined) return disposition;
       } catch (error) {
         if (!(error instanceof LocalFault)) throw error;
-        if (error.nameFault !== undefined) return this.#putAside(error.nameFault, pull.from);
+        if (error.nameFault !== undefined) return this.#deadLetter(error.nameFault, pull.from);
         if (await this.#hold(pull, error)) return "requeue";
       }
     }
   }
 
-  /** One try, or none; undefined where another one is due. */
+  /** Makes at most one attempt; undefined if another one is due. */
   async #advance(pull: Pull): Promise<Disposition | undefined> {
     const { order, announced, from, about } = pull;
     const { events, now } = this.#ports;
     if (pull.mayRepeat && (await this.#isSettled(pull))) return "ack";
     const silence = pull.canAsk ? this.#origins.silenceOf(order.origin) : undefined;
     if (silence && !this.#origins.mayTry(order.origin, now())) {
-      if (await this.#askInstead(pull, `not tried: ${describeSilence(silence, now())}`)) return "ack";
+      if (await this.#requestTwin(pull, `not tried: ${describeSilence(silence, now())}`)) return "ack";
     }
     const beganMs = now();
     const outcome = await fetchProduct(order, about, announced.signal, this.#config, this.#ports);
     this.#local.clear();
-    this.#note(outcome, order.origin, beganMs);
+    this.#noteOutcome(outcome, order.origin, beganMs);
     if (outcome.kind === "fault") {
       pull.spentMs += now() - beganMs;
       return this.#afterFault(pull, outcome);
@@ -160,16 +160,16 @@ export class Puller {
     const plan = () => planNextStep(fault, { ...pull, isSilent }, this.#config);
     let next = plan();
     if (next.kind === "ask") {
-      if (await this.#askInstead(pull, `${order.origin}: ${next.reason}`)) return "ack";
+      if (await this.#requestTwin(pull, `${order.origin}: ${next.reason}`)) return "ack";
       next = plan();
     }
-    if (next.kind !== "retry") return this.#putAside(next.reason + pull.note, pull.from);
+    if (next.kind !== "retry") return this.#deadLetter(next.reason + pull.note, pull.from);
     this.#ports.events.retried(order, fault.cause, fault.text, next.delayMs);
     await this.#wait(next.delayMs, announced);
     return undefined;
   }
 
-  /** Nothing is left to do: it was placed before (then the receipt may have been lost too), or asked for. */
+  /** True if nothing is left to do: it was placed before (then the receipt may have been lost too), or its twin was requested. */
   async #isSettled(pull: Pull): Promise<boolean> {
     const { events } = this.#ports;
     const here = await this.#repeats.here(pull.about);
@@ -184,17 +184,17 @@ export class Puller {
     return true;
   }
 
-  /** Once for each announcement: nobody else can place what is in this puller's hands. */
+  /** Once for each announcement: no other puller can place what this one is handling. */
   async #askOthers(pull: Pull): Promise<Standing> {
     if (pull.othersAsked) return "nothing";
-    const word = await this.#whileOurs(pull.announced, (signal) => this.#repeats.elsewhere(pull.about, signal));
+    const answer = await this.#whileOurs(pull.announced, (signal) => this.#repeats.elsewhere(pull.about, signal));
     pull.othersAsked = true;
-    return word === "silent" ? "nothing" : word;
+    return answer === "silent" ? "nothing" : answer;
   }
 
-  /** True when the product's other announcement is asked for: this one is done with. */
-  async #askInstead(pull: Pull, what: string): Promise<boolean> {
-    const note = await this.#ask(pull.announced, what);
+  /** True once the product's other announcement is requested: then this one is done. */
+  async #requestTwin(pull: Pull, what: string): Promise<boolean> {
+    const note = await this.#requestAlternate(pull.announced, what);
     if (note === undefined) {
       this.#repeats.askedFor(pull.about);
       return true;
@@ -204,8 +204,8 @@ export class Puller {
     return false;
   }
 
-  /** Undefined when asked; else, for the end of a reason, why that could not be. */
-  async #ask(announced: Announced, what: string): Promise<string | undefined> {
+  /** Undefined once requested; otherwise why that was not possible, to append to a reason. */
+  async #requestAlternate(announced: Announced, what: string): Promise<string | undefined> {
     const { ask, events } = this.#ports;
     const asked = await this.#whileOurs(announced, (signal) => ask(announced, what, signal));
     if (asked.ok) {
@@ -213,7 +213,7 @@ export class Puller {
       return undefined;
     }
     events.alternateRefused(asked.reason);
-    return `; no other announcement could be asked for: ${asked.reason}`;
+    return `; no other announcement could be requested: ${asked.reason}`;
   }
 
   #sendReceipt({ order, announced, from }: Pull): void {
@@ -221,13 +221,13 @@ export class Puller {
     this.#ports.sendReceipt({ key: order.key, timestampSeconds: announced.timestampSeconds });
   }
 
-  #putAside(reason: string, from: Provenance): Disposition {
+  #deadLetter(reason: string, from: Provenance): Disposition {
     const why = from.kind === "twin" ? `both failed: first: ${from.winnerReason}; then: ${reason}` : reason;
     this.#ports.events.gaveUp(why, from.kind);
     return { deadLetter: why };
   }
 
-  #note(outcome: Outcome, origin: string, beganMs: number): void {
+  #noteOutcome(outcome: Outcome, origin: string, beganMs: number): void {
     const { events, now } = this.#ports;
     const change = this.#origins.note(outcome, origin, beganMs, now());
     if (change === "answered") events.originAnswered(origin);
@@ -235,7 +235,7 @@ export class Puller {
     if (silence) events.originSilent(silence);
   }
 
-  /** Waits while this host can't take the product. True when another puller should have it instead. */
+  /** Waits while this host can't accept the product. True if another puller should have it instead. */
   async #hold(pull: Pull, fault: LocalFault): Promise<boolean> {
     const { now } = this.#ports;
     const { localHoldMs, localRetryDelayMaxMs } = this.#config;
@@ -243,7 +243,7 @@ export class Puller {
     this.#local.tell(fault);
     pull.heldSinceMs ??= now();
     if (now() - pull.heldSinceMs >= localHoldMs) {
-      // Paused all the same: where no other puller has room, it comes straight back.
+      // Pause anyway: if no other puller has room, it is redelivered at once.
       await this.#wait(localRetryDelayMaxMs, announced);
       return true;
     }
@@ -264,7 +264,7 @@ export class Puller {
     try {
       return await wait(signal);
     } catch (error) {
-      throw signal.aborted ? new Dropped("stopping, or given to another puller", { cause: error }) : error;
+      throw signal.aborted ? new Dropped("stopping, or redelivered to another puller", { cause: error }) : error;
     }
   }
 }

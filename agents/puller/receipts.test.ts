@@ -4,7 +4,7 @@ import type { BrokerSessionState } from "../lib/broker-session.ts";
 import type { PublishOptions, PublishOutcome } from "../lib/publisher.ts";
 import { type ReceiptOutcome, Receipts } from "./receipts.ts";
 
-/** A session in one's hands: its state is set, each publish is answered with the next outcome, then with `confirmed`. */
+/** A session controlled by the test: its state is set, each publish gets the next outcome, then `confirmed`. */
 class HandledSession extends EventEmitter {
   state: BrokerSessionState = "ready";
   isWritable = true;
@@ -32,7 +32,7 @@ function arrange(waitingMax?: number) {
   return { receipts, session, told, keys, send: (key: string) => receipts.send({ key, timestampSeconds: 1 }) };
 }
 
-test("a receipt is the product's key with the time of its first arrival, and no queue has to take it", async () => {
+test("a receipt is the product's key with the time of its first arrival, and is not mandatory", async () => {
   const { receipts, session, told } = arrange();
   receipts.send({ key: "k1", timestampSeconds: 1_421_777_342 });
   receipts.send({ key: "k2", timestampSeconds: undefined });
@@ -46,9 +46,9 @@ test("a receipt is the product's key with the time of its first arrival, and no 
 });
 
 test.each([
-  ["the broker takes no messages", "blocked", "unblocked"],
+  ["the broker accepts no messages", "blocked", "unblocked"],
   ["there is no connection", "connecting", "ready"],
-] as const)("they wait while %s, and go out in their order after it", (_, state, event) => {
+] as const)("they wait while %s, and are then sent in order", (_, state, event) => {
   const { receipts, session, keys, send } = arrange();
   session.state = state;
   for (const key of ["k1", "k2", "k3"]) send(key);
@@ -58,7 +58,7 @@ test.each([
   expect(keys()).toEqual(["k1", "k2", "k3"]);
 });
 
-test("they wait while too many are in flight, and go on with the next confirm", async () => {
+test("they wait while too many are in flight, and resume with the next confirm", async () => {
   const { session, keys, send } = arrange();
   send("k1");
   session.isWritable = false;
@@ -68,7 +68,7 @@ test("they wait while too many are in flight, and go on with the next confirm", 
   await expect.poll(keys, { timeout: 8000 }).toEqual(["k1", "k2"]);
 });
 
-test("one that is lost or refused is sent again, until the broker has it", async () => {
+test("a lost or refused one is sent again until the broker has it", async () => {
   const { receipts, session, told, send } = arrange();
   session.outcomes.push("lost", "nacked");
   send("k1");
@@ -76,7 +76,7 @@ test("one that is lost or refused is sent again, until the broker has it", async
   expect([session.sent.length, receipts.pending]).toEqual([3, 0]);
 });
 
-test("at the bound the oldest makes room, which is counted", () => {
+test("at the limit the oldest is dropped, and counted", () => {
   const { session, told, keys, send } = arrange(2);
   session.state = "blocked";
   for (const key of ["k1", "k2", "k3"]) send(key);
@@ -86,7 +86,7 @@ test("at the bound the oldest makes room, which is counted", () => {
   expect(keys()).toEqual(["k2", "k3"]);
 });
 
-test("at the end those in flight are waited for, but not those that can't go, nor beyond the deadline", async () => {
+test("at the end those in flight are awaited, but not those that can't be sent, nor beyond the deadline", async () => {
   const { receipts, session, told, send } = arrange();
   send("k1");
   await receipts.drained(new AbortController().signal);

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { BrokerSession } from "../lib/broker-session.ts";
 
-/** `lost`, `nacked`: it is sent again. `dropped`: the dispatchers will not know. */
+/** `lost`, `nacked`: it is sent again. `dropped`: the dispatchers never get it. */
 export type ReceiptOutcome = "confirmed" | "returned" | "nacked" | "lost" | "dropped";
 
 export interface ReceiptsOptions {
   readonly session: Pick<BrokerSession, "publish" | "state" | "isWritable" | "on">;
   readonly exchange: string;
   readonly topic: string;
-  /** Receipts kept while the broker takes none; the oldest is dropped for the newest. */
+  /** Receipts kept while the broker accepts none; beyond this the oldest is dropped. */
   readonly waitingMax?: number;
   readonly retryMs?: number;
   readonly onOutcome: (outcome: ReceiptOutcome) => void;
@@ -17,20 +17,19 @@ export interface ReceiptsOptions {
 /** What a receipt is about. */
 export interface Receipt {
   readonly key: string;
-  /** Of the announcement that was pulled: the product's first arrival, in whole seconds since 1970. */
+  /** Of the pulled announcement: the product's first arrival, in whole seconds since 1970. */
   readonly timestampSeconds: number | undefined;
 }
 
-/** A quarter of an hour's products of a puller at ten a second, in about a megabyte. */
+/** A quarter of an hour of a puller's products at ten a second, in about a megabyte. */
 const waitingMaxDefault = 10_000;
 const retryMsDefault = 200;
 const drainPollMs = 10;
 
 /**
- * Tells the dispatchers that a product is in a receiver queue folder. No pull waits for it, and no ack depends on it: while the
- * broker is away or takes no messages, receipts wait here, for just then the dispatchers are in doubt of what went out. One that is
- * lost all the same, with this process or beyond the bound, is made up for by their doubt rule: they wait longer, and may send the
- * product once more.
+ * Reports to the dispatchers that a product is in a receiver queue folder. No pull waits for it and no ack depends on it. While the
+ * broker is away or accepts no messages, receipts wait here, because just then the dispatchers have unconfirmed products. A receipt
+ * may still be lost, with this process or beyond the limit. Then the dispatchers wait longer, and may publish the product again.
  */
 export class Receipts {
   readonly #options: ReceiptsOptions;
@@ -59,7 +58,7 @@ export class Receipts {
     this.#sendWaiting();
   }
 
-  /** Resolves when the broker has all of them, cannot be told now, or `deadline` aborts. */
+  /** Resolves once the broker has all of them, it can't be reached, or `deadline` aborts. */
   async drained(deadline: AbortSignal): Promise<void> {
     while (this.pending > 0 && this.#options.session.state === "ready" && !deadline.aborted) await delay(drainPollMs);
   }
@@ -76,7 +75,7 @@ export class Receipts {
   #publish(receipt: Receipt): void {
     const { session, exchange, topic, onOutcome } = this.#options;
     const { key, timestampSeconds } = receipt;
-    // Without a dispatcher there is no ledger queue, and nobody to miss it: not mandatory.
+    // Without a dispatcher there is no ledger queue and no use for receipts: not mandatory.
     const options = {
       mandatory: false,
       contentType: "text/plain",
@@ -88,7 +87,7 @@ export class Receipts {
       onOutcome(outcome);
       if (outcome === "lost" || outcome === "nacked") {
         this.#waiting.add(receipt);
-        // By the time, not at once: a connection that is going fails each publish as soon as it is asked.
+        // After a pause, not at once: a connection that is closing fails each publish immediately.
         this.#retry ??= setTimeout(() => this.#onRetry(), this.#options.retryMs ?? retryMsDefault).unref();
       } else this.#sendWaiting();
     });

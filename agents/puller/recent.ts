@@ -1,7 +1,7 @@
-/** What happened lately, by name: at most `max` of them, the oldest forgotten first. */
+/** Recent events by name, at most `max`; the oldest is forgotten first. */
 export class Recent {
   readonly #max: number;
-  /** Insertion order is age: a name that comes again moves to the end. */
+  /** Insertion order is age: a repeated name moves to the end. */
   readonly #atMs = new Map<string, number>();
 
   constructor(max: number) {

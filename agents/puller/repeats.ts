@@ -11,26 +11,26 @@ import { ProductMemory } from "./product-memory.ts";
 
 export type RepeatsPorts = Pick<PullerPorts, "now" | "sizeOf" | "askOthers">;
 
-/** What is asked about an announcement. */
+/** What other pullers are asked about an announcement. */
 export function inquiryOf(order: Order, from: Provenance): Inquiry {
   const { key, url, fileName, sizeBytes, firstArrivalSeconds } = order;
   const inDoubt = from.kind === "first" && from.inDoubt;
   return { key, url, fileName, sizeBytes, firstArrivalSeconds, kind: from.kind, inDoubt };
 }
 
-/** What was done with products whose announcements come again, by this puller and by the others. */
+/** What this puller and others have done with products that are announced repeatedly. */
 export class Repeats {
   readonly #ports: RepeatsPorts;
   readonly #memory: ProductMemory;
-  /** By key: one product's repeats wait for each other, so that each sees what became of the one before. */
-  readonly #inHand = new Map<string, Promise<void>>();
+  /** By key: repeats of one product wait for each other, so that each sees the result of the previous one. */
+  readonly #inProgress = new Map<string, Promise<void>>();
 
   constructor(config: Pick<Config, "placedRememberedSeconds">, ports: RepeatsPorts) {
     this.#ports = ports;
     this.#memory = new ProductMemory(config.placedRememberedSeconds * 1000);
   }
 
-  /** What a process before this one has placed, and how long ago. */
+  /** What an earlier process has placed, and how long ago. */
   recall({ about, ageMs }: PlacedBefore): void {
     this.#memory.placed(about, this.#ports.now() - ageMs);
   }
@@ -44,45 +44,45 @@ export class Repeats {
     this.#memory.askedFor(about, this.#ports.now());
   }
 
-  /** Does `work`; where it may be a repeat, after what is in hand of the same product. */
-  async inTurn<T>(key: string, mayRepeat: boolean, work: () => Promise<T>): Promise<T> {
-    const earlier = mayRepeat ? this.#inHand.get(key) : undefined;
+  /** Does `work`; if it may be a repeat, after the product's other pulls in progress. */
+  async inSequence<T>(key: string, mayRepeat: boolean, work: () => Promise<T>): Promise<T> {
+    const earlier = mayRepeat ? this.#inProgress.get(key) : undefined;
     const working = earlier ? earlier.then(work) : work();
     const done = working.then(
       () => {},
       () => {},
     );
-    this.#inHand.set(key, done);
+    this.#inProgress.set(key, done);
     try {
       return await working;
     } finally {
-      if (this.#inHand.get(key) === done) this.#inHand.delete(key);
+      if (this.#inProgress.get(key) === done) this.#inProgress.delete(key);
     }
   }
 
-  /** What this host has done; where nothing is remembered the folder answers, for what is still there. */
+  /** What this host has done. If nothing is remembered, the folder shows what is still there. */
   async here(about: Inquiry): Promise<Standing> {
     const { now, sizeOf } = this.#ports;
-    // In doubt the dispatcher knows of no request: that one is lost, too.
+    // An unconfirmed publish shows that the dispatcher has no request: ours is lost too.
     if (about.kind === "first" && !about.inDoubt && this.#memory.wasAskedFor(about, now())) return "asked";
     if (this.#memory.wasPlaced(about, now())) return "placed";
     const { sizeBytes } = about;
     return sizeBytes !== undefined && (await sizeOf(about.fileName)) === sizeBytes ? "placed" : "nothing";
   }
 
-  /** What the others have done. Rejects when `signal` aborts. */
+  /** What the other pullers have done. Rejects when `signal` aborts. */
   elsewhere(about: Inquiry, signal: AbortSignal): Promise<PeerAnswer> {
     return this.#ports.askOthers(about, signal);
   }
 
   /**
-   * The answer to another puller: what is in hand of the product is done first, unless `sooner` aborts before. Who can't say has done
-   * nothing.
+   * The answer to another puller, after the product's pulls in progress unless `answerNow` aborts first. If this fails, the answer
+   * is that nothing was done.
    */
-  async answer(about: Inquiry, sooner: AbortSignal): Promise<Standing> {
+  async answer(about: Inquiry, answerNow: AbortSignal): Promise<Standing> {
     if (!checkFileName(about.fileName).ok) return "nothing";
-    const inHand = this.#inHand.get(about.key);
-    if (inHand && !sooner.aborted) await Promise.race([inHand, aborted(sooner)]);
+    const inProgress = this.#inProgress.get(about.key);
+    if (inProgress && !answerNow.aborted) await Promise.race([inProgress, aborted(answerNow)]);
     return this.here(about).catch(() => "nothing");
   }
 }

@@ -9,8 +9,8 @@ import { sharedBroker } from "../../tests/rigs/shared-broker.ts";
 
 const chosen = seededChoices();
 
-// Five pullers that share one queue, of which one is killed in the middle of each round. Not proved here: that nothing is placed twice
-// whose file is taken at once, which is in peers-kills.broker.test.ts; and a loss of power.
+// Five pullers share one queue, and one is killed in the middle of each round. Not proved here: that nothing is placed twice if
+// its file is removed at once, which is in peers-kills.broker.test.ts; and a power loss.
 
 const names = ["a", "b", "c", "d", "e"] as const;
 type Name = (typeof names)[number];
@@ -18,14 +18,14 @@ type Name = (typeof names)[number];
 const roundsCount = 20;
 const productsPerRound = 100;
 const fileBytes = 10_000;
-/** So long as nobody on a busy machine is taken for dead. */
+/** Long enough that no puller on a busy machine is considered dead. */
 const patient = { peersWaitMs: 600_000 };
 
 let broker: LocalBroker;
 let bench: Bench;
 let pullers: Map<Name, AgentProcess>;
 let stopWatching: (() => void)[];
-/** Sizes that files were seen with under their own names. */
+/** Sizes that files had under their own names. */
 let sizes: Set<number>;
 let placed: Set<string>;
 let onPlaced: () => void;
@@ -60,7 +60,7 @@ function watchFolder(name: Name): () => void {
   return () => watcher.close();
 }
 
-/** Resolves when so many products are placed. */
+/** Resolves once this many products are placed. */
 async function untilPlaced(count: number): Promise<void> {
   while (placed.size < count) {
     await new Promise<void>((resolve) => {
@@ -69,11 +69,11 @@ async function untilPlaced(count: number): Promise<void> {
   }
 }
 
-test("five pullers over 2,000 products, one of them killed in each of 20 rounds: each product is there, whole and once, and never in part", async () => {
+test("five pullers over 2,000 products, one of them killed in each of 20 rounds: each product is there, complete and once, and never in part", async () => {
   for (let round = 0; round < roundsCount; round += 1) {
     const victim = pullers.get(names[round % names.length] ?? "a");
     const before = round * productsPerRound;
-    // Not before it is back from its last end.
+    // Not before it has restarted after its last kill.
     await expect.poll(() => victim?.pid, { timeout: 60_000 }).toBeDefined();
     await victim?.ready();
     const killAt = before + 1 + Math.floor(chosen(productsPerRound / 2));

@@ -8,7 +8,7 @@ export interface StatePlace {
 
 const idCharacters = 12;
 
-/** A receiver queue's own file: pullers that are started by hand share the state's folder where they share that of their configs. */
+/** Each receiver queue has its own file: pullers started by hand from one config folder share a state folder. */
 export function stateFile(
   kind: string,
   ending: string,

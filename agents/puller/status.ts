@@ -19,7 +19,10 @@ export interface PullerView {
   readonly queue: string;
 }
 
-/** Ok while products can be taken. A dead radar server is in the text alone: there is nothing to be done here. */
+/**
+ * Ok while products can be accepted. A dead radar server is only mentioned in the text: nothing can be done about it on this
+ * host.
+ */
 export function statusOf(view: PullerView, nowMs: number): AgentHealth {
   const { counts, puller, session, feed } = view;
   return {
@@ -39,11 +42,14 @@ export function statusOf(view: PullerView, nowMs: number): AgentHealth {
 function textOf({ counts, puller, session, feed, queue }: PullerView, nowMs: number): string {
   const { pulledCount, twinsPulledCount, askedCount, deadLetteredCount } = counts;
   const twins = twinsPulledCount > 0 ? ` (${twinsPulledCount} as twins)` : "";
-  const asked = askedCount > 0 ? `, ${askedCount} asked for elsewhere` : "";
-  const starved = feed.isStarved ? [`messages wait in ${queue}, and the broker gives none of them`] : [];
+  const asked = askedCount > 0 ? `, ${askedCount} requested elsewhere` : "";
+  const starved = feed.isStarved ? [`messages wait in ${queue}, and the broker delivers none of them`] : [];
   const silent = puller.silentOrigins.map((origin) => describeSilence(origin, nowMs));
   const state = puller.localFault?.message ?? session.description;
-  return [`${pulledCount} pulled${twins}${asked}, ${deadLetteredCount} put aside`, ...starved, state, ...silent].join(
-    "; ",
-  );
+  return [
+    `${pulledCount} pulled${twins}${asked}, ${deadLetteredCount} dead-lettered`,
+    ...starved,
+    state,
+    ...silent,
+  ].join("; ");
 }

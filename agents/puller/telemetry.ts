@@ -6,7 +6,7 @@ import type { ReceiptOutcome } from "./receipts.ts";
 
 export interface Counts {
   readonly pulledCount: number;
-  /** Of those, by what a puller had asked for. */
+  /** Of those, pulled by a requested twin. */
   readonly twinsPulledCount: number;
   readonly askedCount: number;
   readonly deadLetteredCount: number;
@@ -15,43 +15,47 @@ export interface Counts {
 export interface Telemetry extends PullerEvents {
   readonly counts: Counts;
   receipt(outcome: ReceiptOutcome): void;
-  /** Waited for in vain. */
+  /** They did not answer in time. */
   peersSilent(others: readonly string[]): void;
-  /** The connection is dropped, since messages wait and the broker gives none. */
+  /** The connection is dropped because messages wait and the broker delivers none. */
   starved(): void;
 }
 
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** Counts and logs what the puller does. A pulled product's line is what Sundew's log of a reception says. */
+/** Counts and logs what the puller does. A pulled product's log line has the fields of Sundew's log of a reception. */
 export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => readonly SilentOrigin[]): Telemetry {
   const pulled = metrics.counter("pulled", "products placed in the receiver queue");
-  const bytes = metrics.counter("pulled_bytes", "their bytes");
-  const there = metrics.counter(
+  const bytes = metrics.counter("pulled_bytes", "bytes of the products placed");
+  const alreadyThere = metrics.counter(
     "already_there",
-    "announcements given out again whose product was placed before, by where: here, another",
+    "redelivered announcements whose product was placed before, by where: here, another",
     ["where"],
   );
   const silentPeers = metrics.counter(
     "peers_silent",
-    "pullers that did not say what they had of a product, and were waited for in vain",
+    "times that a puller did not answer in time what it had done with a product",
   );
-  const retries = metrics.counter("retries", "tries that failed and are made again, by cause", ["cause"]);
-  const deadLettered = metrics.counter("dead_lettered", "announcements put aside with the reason");
-  const localFaults = metrics.counter("local_faults", "times that this host began to take no products, by code", [
+  const retries = metrics.counter("retries", "failed attempts that are retried, by cause", ["cause"]);
+  const deadLettered = metrics.counter("dead_lettered", "announcements dead-lettered with the reason");
+  const localFaults = metrics.counter("local_faults", "times that this host stopped accepting products, by code", [
     "code",
   ]);
-  const duration = metrics.histogram("pull_duration_seconds", "from announcement to placed product", durationBuckets);
-  const receipts = metrics.counter("receipts", "products that the dispatchers were told of, by outcome", ["outcome"]);
-  const asked = metrics.counter("alternates_asked", "announcements whose twin was asked for, as they can't be pulled");
-  const refused = metrics.counter("alternates_refused", "the same where nobody could be asked");
-  const twins = metrics.counter("alternates_pulled", "products placed by a twin that was asked for");
-  const twinsFailed = metrics.counter(
-    "alternates_failed",
-    "twins that were asked for and put aside, as they failed too",
+  const duration = metrics.histogram(
+    "pull_duration_seconds",
+    "time from announcement to placed product",
+    durationBuckets,
   );
-  const starved = metrics.counter("starved", "connections dropped, as messages waited and the broker gave none");
-  metrics.gauge("origins_silent", "servers taken for dead: their products are asked for elsewhere at once", (gauge) =>
+  const receipts = metrics.counter("receipts", "receipts sent to the dispatchers, by outcome", ["outcome"]);
+  const asked = metrics.counter("alternates_asked", "announcements that can't be pulled and whose twin was requested");
+  const refused = metrics.counter(
+    "alternates_refused",
+    "announcements that can't be pulled and whose twin could not be requested",
+  );
+  const twins = metrics.counter("alternates_pulled", "products placed by a requested twin");
+  const twinsFailed = metrics.counter("alternates_failed", "requested twins that failed too and were dead-lettered");
+  const starved = metrics.counter("starved", "reconnects because messages waited and the broker delivered none");
+  metrics.gauge("origins_silent", "servers considered dead: their products are requested elsewhere at once", (gauge) =>
     gauge.set(silentOrigins().length),
   );
   const counts = { pulledCount: 0, twinsPulledCount: 0, askedCount: 0, deadLetteredCount: 0 };
@@ -71,14 +75,14 @@ export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => r
       log.info({ fileName: order.fileName, bytes: size, durationMs: Math.round(durationMs) }, "pulled");
     },
     alreadyThere(order, where) {
-      there.inc({ where });
-      log.info({ fileName: order.fileName, where }, "given out again, but placed before: not pulled twice");
+      alreadyThere.inc({ where });
+      log.info({ fileName: order.fileName, where }, "redelivered, but placed before: not pulled again");
     },
     peersSilent(others) {
       silentPeers.inc(others.length);
       log.warn(
         { others },
-        "no word from other pullers on what is given out again: where they had placed it, it comes twice",
+        "other pullers did not answer about a redelivered announcement: if one had placed the product, it is placed twice",
       );
     },
     retried(order, cause, text, delayMs) {
@@ -88,14 +92,14 @@ export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => r
     alternateAsked(what) {
       counts.askedCount += 1;
       asked.inc();
-      log.warn({ reason: what }, "not pulled: asked for the product's other announcement");
+      log.warn({ reason: what }, "not pulled: requested the product's other announcement");
     },
     askedBefore(order) {
-      log.info({ url: order.url }, "given out again, but its other announcement is asked for: done with");
+      log.info({ url: order.url }, "redelivered, but its other announcement is already requested: nothing to do");
     },
     alternateRefused(reason) {
       refused.inc();
-      log.warn({ reason }, "the other announcement can't be asked for");
+      log.warn({ reason }, "the other announcement can't be requested");
     },
     gaveUp(_reason, from) {
       counts.deadLetteredCount += 1;
@@ -105,11 +109,11 @@ export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => r
     originSilent(origin) {
       log.error(
         { origin: origin.origin, reason: origin.text },
-        "a server gives no answer: its products are asked for elsewhere at once, and it is tried now and then",
+        "server does not answer: its products are requested elsewhere at once, and it is probed periodically",
       );
     },
     originAnswered(origin) {
-      log.info({ origin }, "the server answers again");
+      log.info({ origin }, "server answers again");
     },
     starved() {
       starved.inc();
@@ -119,10 +123,10 @@ export function openTelemetry(log: Log, metrics: Metrics, silentOrigins: () => r
     },
     localFault(fault) {
       localFaults.inc({ code: fault.code });
-      log.error({ reason: fault.message }, "this host takes no products; nothing is lost, trying again");
+      log.error({ reason: fault.message }, "this host accepts no products: retrying, nothing is lost");
     },
     localCleared() {
-      log.info("this host takes products again");
+      log.info("this host accepts products again");
     },
   };
 }

@@ -1,7 +1,6 @@
 import { deadLetterTopology, joinTopologies, type Topology } from "../lib/topology.ts";
 import type { Config } from "./config.ts";
 
-/** What a puller declares. */
 export function topologyOf({ exchange, queue, bindingKeys }: Config): Topology {
   return joinTopologies(deadLetterTopology, {
     exchanges: [{ name: exchange, type: "topic" }],

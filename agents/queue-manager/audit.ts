@@ -77,7 +77,7 @@ export class Audit {
 
   /** Resolves when it is on disk. Rejects with a UserError for a disk error. */
   async write(line: AuditLine): Promise<void> {
-    if (this.#lines.bytes > this.#bytesMax) this.#lines.turnOver();
+    if (this.#lines.bytes > this.#bytesMax) this.#lines.rotate();
     this.#lines.append(line);
     await this.#lines.synced();
     this.#list(line);

@@ -26,15 +26,15 @@ test("the name in the header is used unchanged", () => {
 });
 
 test.each([
-  ["../../etc/passwd", "header filename: the file name has a slash"],
-  ["/etc/passwd", "header filename: the file name has a slash"],
-  ["..", "header filename: the file name starts with a dot, the mark of files in work"],
-  [".hidden", "header filename: the file name starts with a dot, the mark of files in work"],
-  ["x.tmp", "header filename: the file name ends in .tmp, a mark of files in work"],
-  ["a\0b", "header filename: the file name has a control character"],
-  ["a\nb", "header filename: the file name has a control character"],
+  ["../../etc/passwd", "header filename: the file name contains a slash"],
+  ["/etc/passwd", "header filename: the file name contains a slash"],
+  ["..", "header filename: the file name starts with a dot, which marks unfinished files"],
+  [".hidden", "header filename: the file name starts with a dot, which marks unfinished files"],
+  ["x.tmp", "header filename: the file name ends in .tmp, which marks unfinished files"],
+  ["a\0b", "header filename: the file name contains a control character"],
+  ["a\nb", "header filename: the file name contains a control character"],
   ["", "header filename: the product has no file name"],
-  ["é".repeat(128), "header filename: the file name has 256 bytes, a file system takes at most 255"],
+  ["é".repeat(128), "header filename: the file name has 256 bytes, but a file system accepts at most 255"],
   [7, "header filename is not text"],
   [Buffer.from("x"), "header filename is not text"],
   [{ a: 1 }, "header filename is not text"],

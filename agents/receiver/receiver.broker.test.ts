@@ -187,14 +187,14 @@ test("garbage is dead-lettered with its reason, other messages are placed, and n
   const agent = startReceiver({ fileBytesMax: 1000 });
   await agent.logged({ event: "ready" });
   const garbage: [unknown, string][] = [
-    ["../escaped", "header filename: the file name has a slash"],
-    ["/tmp/escaped", "header filename: the file name has a slash"],
-    ["..", "header filename: the file name starts with a dot, the mark of files in work"],
-    [".lock", "header filename: the file name starts with a dot, the mark of files in work"],
-    ["nul\0.gif", "header filename: the file name has a control character"],
-    ["line\nbreak", "header filename: the file name has a control character"],
-    ["x".repeat(256), "header filename: the file name has 256 bytes, a file system takes at most 255"],
-    ["work.tmp", "header filename: the file name ends in .tmp, a mark of files in work"],
+    ["../escaped", "header filename: the file name contains a slash"],
+    ["/tmp/escaped", "header filename: the file name contains a slash"],
+    ["..", "header filename: the file name starts with a dot, which marks unfinished files"],
+    [".lock", "header filename: the file name starts with a dot, which marks unfinished files"],
+    ["nul\0.gif", "header filename: the file name contains a control character"],
+    ["line\nbreak", "header filename: the file name contains a control character"],
+    ["x".repeat(256), "header filename: the file name has 256 bytes, but a file system accepts at most 255"],
+    ["work.tmp", "header filename: the file name ends in .tmp, which marks unfinished files"],
     ["", "header filename: the product has no file name"],
     [42, "header filename is not text"],
     [["a"], "header filename is not text"],
@@ -222,7 +222,7 @@ test("with a full disk messages wait, with a clear message; none is lost, and th
   const [small, large] = ["s".repeat(100), "l".repeat(200_000)];
   await publish(large, { headers: { filename: "large" } });
   const line = await agent.logged(/can't write files/);
-  expect(line.reason).toBe(`the disk of ${mount} is full: make room, it goes on by itself`);
+  expect(line.reason).toBe(`the disk of ${mount} is full: make room, then it continues automatically`);
   await publish(small, { headers: { filename: "small" } });
   const inside = `/proc/${agent.pid}/root${tests.folder}`;
   await vi.waitFor(() => expect(inFolder(inside)).toEqual(["small"]), waitMs);

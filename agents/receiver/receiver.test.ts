@@ -144,7 +144,7 @@ test("a message that can't become a file is dead-lettered with the reason, and l
   const receiver = await startReceiver({ fileBytesMax: 5 });
   const outcomes = [message("../up"), message(7), message("a", "123456")].map((each) => receiver.handle(each));
   expect(await Promise.all(outcomes)).toEqual([
-    { deadLetter: "header filename: the file name has a slash" },
+    { deadLetter: "header filename: the file name contains a slash" },
     { deadLetter: "header filename is not text" },
     { deadLetter: "it has 6 bytes, more than fileBytesMax, 5" },
   ]);
@@ -160,7 +160,7 @@ test("with asideDirectory it is set aside, and acked once it is there", async ()
   expect(readFileSync(join(aside.directory, names[0] ?? ""), "utf8")).toBe("content");
   expect(JSON.parse(readFileSync(join(aside.directory, names[1] ?? ""), "utf8"))).toMatchObject({
     name: "../up",
-    reason: "header filename: the file name has a slash",
+    reason: "header filename: the file name contains a slash",
     routingKey: "exp.dd.notify.radar",
     exchange: "cmc",
     messageId: "1",

@@ -93,8 +93,8 @@ test("a format that can't express a file is reported by name, and the other form
   const { messages, reasons } = composed({ ...page, path }, { formats: ["v03", "v02", "exp"] });
   expect(messages.map(({ routingKey }) => routingKey.slice(0, 4))).toEqual(["v03."]);
   expect(reasons.map((reason) => reason.replace(/of ".*" /, "of … "))).toEqual([
-    "v02: topic of … has 256 bytes, at most 254 fit: shorten the directories",
-    "exp: topic of … has 261 bytes, at most 254 fit: shorten the directories",
+    "v02: topic of … has 256 bytes, but at most 254 fit: shorten the directories",
+    "exp: topic of … has 261 bytes, but at most 254 fit: shorten the directories",
   ]);
   const named = composed(
     { ...page, path: `citypage_weather/${"y".repeat(240)}` },

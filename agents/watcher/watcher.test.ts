@@ -168,7 +168,7 @@ test("a file that can't be inspected or read is reported, others continue, and i
   }
   await waitFor(() => expect(published).toEqual(["t/c"]));
   await waitFor(() => expect(log).toContain("rejected t/b: can't be read: EACCES"));
-  expect(log).toContain("rejected t/closed/a: can't be looked at: EACCES");
+  expect(log).toContain("rejected t/closed/a: can't be accessed: EACCES");
   isReadable = true;
   await waitFor(() => expect(published).toEqual(["t/c", "t/b"]));
 });

@@ -57,12 +57,12 @@ describe("a mistake in a stack file", () => {
     [
       "a table that is full with what is in hand",
       (v) => Object.assign(v.announcements, { entriesMax: 1999, dispatcherPrefetch: 2000 }),
-      "warren:announcements.entriesMax: expected at least dispatcherPrefetch (2000): what is in hand would fill it, got 1999",
+      "warren:announcements.entriesMax: expected at least dispatcherPrefetch (2000): unacknowledged announcements alone would fill it, got 1999",
     ],
     [
       "announcements that go out where they come in",
       (v) => Object.assign(v.announcements, { notifyTopic: "v00.urp.input.out" }),
-      'warren:announcements.notifyTopic: expected a topic of its own, but it is within inputTopic, got "v00.urp.input.out"',
+      'warren:announcements.notifyTopic: expected a topic of its own, not one within inputTopic, got "v00.urp.input.out"',
     ],
     [
       "a doubt that outlasts its bound",
@@ -77,7 +77,7 @@ describe("a mistake in a stack file", () => {
     [
       "an allowed host that is a URL",
       (v) => Object.assign(v.announcements, { allowedHosts: ["http://urp-3/"] }),
-      'warren:announcements.allowedHosts.0: a host or host:port is expected, e.g. urp-1:80, got "http://urp-3/"',
+      'warren:announcements.allowedHosts.0: expected a host or host:port, e.g. urp-1:80, got "http://urp-3/"',
     ],
     [
       "pullers with nobody to pull from",

@@ -76,9 +76,18 @@ function publicShare({ count, ratePerSecond }: JobOptions): Pick<JobOptions, "co
 
 const say = (text: string): boolean => process.stderr.write(`\n== ${text}\n`);
 
-/** Hosts that are up stay unchanged; the state of hosts that are gone is removed. */
-export async function bringHosts(name: string, signal: AbortSignal, stack?: string): Promise<void> {
-  const spec = await labSpec(name, await allocateLabIndex(name), stack);
+/**
+ * Hosts that are up stay as they are; state of hosts that are gone is forgotten.
+ *
+ * @param edit of the stack's text, where the lab is not to be quite what the committed one says
+ */
+export async function bringHosts(
+  name: string,
+  signal: AbortSignal,
+  stack?: string,
+  edit?: (text: string) => string,
+): Promise<void> {
+  const spec = await labSpec(name, await allocateLabIndex(name), stack, edit);
   const { booted } = await labUp(spec, { report: progressPrinter(process.stderr), signal });
   await ensureStack(name);
   await freeEngine({ stack: name, signal, say: (text) => void process.stderr.write(`${text}\n`) });

@@ -15,11 +15,17 @@ const ownDiskMb = 3072;
  * The lab's hosts, from its stack. A lab with another name than its committed stack's gets its own stack file in the lab's folder: the committed
  * one on another subnet. So several labs can run side by side.
  *
- * @param given the committed stack that the user has named
+ * @param given the committed stack that a person has named
+ * @param edit what a lab of another name has otherwise in its stack file
  */
-export async function labSpec(name: string, index: number, given?: string): Promise<LabSpec> {
+export async function labSpec(
+  name: string,
+  index: number,
+  given?: string,
+  edit = (text: string): string => text,
+): Promise<LabSpec> {
   const base = await baseOf(name, given);
-  const text = derivedText(stackText(base), base, name, index);
+  const text = edit(derivedText(stackText(base), base, name, index));
   if (name !== base) {
     await mkdir(labDirectory(name), { recursive: true });
     await writeFile(join(labDirectory(name), `Pulumi.${name}.yaml`), text);

@@ -33,7 +33,7 @@ export function planPublicProducts(options: PublicPlanOptions, samples: Samples)
     const site = sites[index % sites.length] ?? "XSS";
     const recipe = ordinaryRecipe(samples, random);
     return {
-      ...namesOf(observed, site),
+      ...publicNames(observed, site),
       content: { recipe },
       ...fingerprintOf(makeContent(recipe, samples)),
       atMs: (index * 1000) / options.ratePerSecond,
@@ -41,7 +41,8 @@ export function planPublicProducts(options: PublicPlanOptions, samples: Samples)
   });
 }
 
-function namesOf(observed: Date, site: string): Pick<PublicProduct, "file" | "delivered"> {
+/** What a product is called in px's txq, and once it is delivered. */
+export function publicNames(observed: Date, site: string): Pick<PublicProduct, "file" | "delivered"> {
   const digits = observed.toISOString().replace(/[^0-9]/g, "");
   const delivered = `${digits.slice(0, 12)}_${site}_24_HR_ACCUM_MM.gif`;
   return { delivered, file: `${delivered}:URP:${site}:RADAR:GIF::${digits.slice(0, 14)}` };

@@ -91,7 +91,7 @@ async function write(options: PublicRunOptions, signal: AbortSignal): Promise<Ma
     if (signal.aborted) break;
     const bytes = "bytes" in content ? content.bytes : makeContent(content.recipe, samples);
     const [, queueDirectory] = queueOf(options, index);
-    const ctimeMs = await put(join(queueDirectory, `.${file}`), join(queueDirectory, file), bytes).catch((error) => {
+    const ctimeMs = await putIntoQueue(queueDirectory, file, bytes).catch((error) => {
       throw asUserError(error);
     });
     written.set(file, ctimeMs);
@@ -99,14 +99,19 @@ async function write(options: PublicRunOptions, signal: AbortSignal): Promise<Ma
   return written;
 }
 
-/** Senders ignore names that begin with a dot. @returns when it was complete, a moment before the rename that hands it to the sender */
-async function put(staged: string, target: string, bytes: Buffer): Promise<number> {
+/**
+ * Puts a file into a txq: under another name, then by a rename. Senders leave alone what begins with a dot.
+ *
+ * @returns when it was whole, milliseconds since 1970: a moment before its rename, which gives it to the sender
+ */
+export async function putIntoQueue(folder: string, file: string, bytes: Buffer): Promise<number> {
+  const staged = join(folder, `.${file}`);
   const handle = await open(staged, "wx", 0o644);
   try {
     await handle.chmod(0o644);
     await handle.writeFile(bytes);
     const { ctimeMs } = await handle.stat();
-    await rename(staged, target);
+    await rename(staged, join(folder, file));
     return ctimeMs;
   } finally {
     await handle.close();

@@ -1,37 +1,33 @@
 import { badConfig } from "./bad-config.ts";
-import { badProducts } from "./bad-products.ts";
 import { brokerConfig } from "./broker-config.ts";
 import { deadLetters } from "./dead-letters.ts";
 import { drift } from "./drift.ts";
 import { ending } from "./ending.ts";
 import { hostileFolders } from "./hostile-folders.ts";
 import { installation } from "./installation.ts";
-import { messagesSurvive } from "./messages-survive.ts";
 import { oneLab } from "./one-lab.ts";
 import { provisioning } from "./provisioning.ts";
 import { publicRoad } from "./public-road.ts";
-import { agentKills, products } from "./traffic.ts";
-import { unreachable } from "./unreachable.ts";
-import { faultsOfEachKind, verifyNamesFaults } from "./verify-faults.ts";
+import { killed, products } from "./traffic.ts";
+import { troubledUp } from "./trouble.ts";
+import { verifyNamesFaults } from "./verify-faults.ts";
 import { virtualIp } from "./virtual-ip.ts";
 
 // One lab for all of it, with both roads, from bare hosts to none, and every part goes on from where the one before it has left the hosts.
 // What takes minutes and is seldom touched is in acceptance.long.test.ts.
 oneLab();
 
-provisioning();
+provisioning({ upAgain: true });
 installation();
 products();
 publicRoad();
-verifyNamesFaults({ faults: faultsOfEachKind, answerWithinSeconds: 10 });
+verifyNamesFaults({ all: false });
 brokerConfig();
 virtualIp();
-agentKills();
-messagesSurvive();
+killed();
 drift();
 hostileFolders();
-unreachable();
+troubledUp();
 badConfig();
-badProducts();
 deadLetters();
 ending({ upAgain: false });

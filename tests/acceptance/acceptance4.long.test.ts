@@ -1,9 +1,12 @@
 import { chaos } from "./chaos.ts";
 import { closed } from "./closed.ts";
+import { ldap } from "./ldap.ts";
 import { memberIsReplaced } from "./member-replace.ts";
 import { membership } from "./membership.ts";
 import { oneLab } from "./one-lab.ts";
 import { packagesUpgraded } from "./package-upgrade.ts";
+import { provisioning } from "./provisioning.ts";
+import { publicRoad } from "./public-road.ts";
 import { drills, rollingRestart } from "./rolling.ts";
 import { rotation } from "./rotation.ts";
 import { useSubject } from "./subject.ts";
@@ -12,6 +15,9 @@ import { useSubject } from "./subject.ts";
 useSubject("long4", "lab4");
 oneLab();
 
+provisioning({ upAgain: true });
+publicRoad();
+ldap({ all: true });
 closed();
 rollingRestart();
 drills();

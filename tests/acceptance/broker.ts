@@ -1,16 +1,18 @@
-import { type ConfirmChannel, connect, type GetMessage } from "amqplib";
-import type { StackConfig } from "../../infra/config/index.ts";
+import { type ConfirmChannel, connect } from "amqplib";
+import { ManagementClient } from "../../agents/lib/management.ts";
 import { clusterModels } from "../../infra/model/cluster.ts";
-import { managementOf } from "../../infra/observe/management.ts";
+import type { ClusterModel } from "../../infra/model/types.ts";
+import { managementUrl } from "../../infra/observe/management.ts";
 import { readOperatorCa } from "../../scripts/engine/operator-ca.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
-import { poll } from "../../scripts/lib/poll.ts";
 import { awaitHealed } from "../chaos/healed.ts";
 import { closeScene, openScene } from "../chaos/scene.ts";
 import { lab, stackConfig } from "./subject.ts";
 
 /** A killed broker waits some seconds, boots, joins, and its replicas are filled; then the virtual IP comes back. */
 const healthyTimeoutMs = 90_000;
+/** No question and no change takes a broker longer, or is answered with more. */
+const bounds = { timeoutMs: 60_000, answerBytesMax: 1 << 20 };
 
 /** Waits until the cluster is healthy, so that the next fault meets what the first one met. */
 export async function untilHealthy(): Promise<void> {
@@ -18,22 +20,43 @@ export async function untilHealthy(): Promise<void> {
   try {
     const missing = await awaitHealed(scene, { withinMs: healthyTimeoutMs });
     if (missing !== undefined)
-      throw new Error(`not within ${healthyTimeoutMs / 1000} s: the cluster is whole: ${missing}`);
+      throw new Error(`the cluster is not healthy in ${healthyTimeoutMs / 1000} s: ${missing}`);
   } finally {
     closeScene(scene);
   }
 }
 
-/** What the management API of one host answers. */
-export async function ask<T>(config: StackConfig, host: string, path: string): Promise<T> {
-  const cluster = clusterModels(config).find(({ name }) => name === config.announcements.broker);
-  const address = config.hosts[host]?.address;
-  if (!cluster || !address) throw new Error(`no broker on ${host}`);
-  const management = managementOf(cluster, address, await readOperatorCa(lab));
+/** A cluster of the lab as the model has it. @param named that of the announcements unless given */
+export async function labCluster(named?: string): Promise<ClusterModel> {
+  const config = await stackConfig();
+  const cluster = clusterModels(config).find(({ name }) => name === (named ?? config.announcements.broker));
+  if (!cluster) throw new Error(`the lab's stack has no broker ${named ?? ""}`);
+  return cluster;
+}
+
+/**
+ * Asks or changes a cluster of the lab as somebody does by hand: past warren, by the management API of its first member.
+ *
+ * @param cluster that of the announcements unless given
+ * @returns the JSON of the answer; undefined where it is empty
+ */
+export async function callBroker<Answer>(
+  method: "GET" | "PUT" | "POST" | "DELETE",
+  path: string,
+  body?: object,
+  cluster?: string,
+): Promise<Answer> {
+  const known = await labCluster(cluster);
+  const { name: user, password } = known.administrator;
+  const url = managementUrl(known, known.members[0]?.address ?? "");
+  const ca = await readOperatorCa(lab);
+  const client = new ManagementClient({ urls: [url], login: { user, password }, ca, ...bounds });
   try {
-    return (await management.ask(path)) as T;
+    const { status, text } = await client.sendTo(url, { method, path, body });
+    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
+    return (text === "" ? undefined : JSON.parse(text)) as Answer;
   } finally {
-    management.close();
+    await client.close();
   }
 }
 
@@ -46,21 +69,4 @@ export async function withChannel<T>(work: (channel: ConfirmChannel) => Promise<
   } finally {
     await connection.close();
   }
-}
-
-/** Takes messages from a queue until one is what is looked for. Those before it are gone. */
-export async function takeUntil(
-  channel: ConfirmChannel,
-  queue: string,
-  isIt: (message: GetMessage) => boolean,
-): Promise<GetMessage> {
-  const take = async () => {
-    for (;;) {
-      const message = await channel.get(queue, { noAck: true });
-      if (!message || isIt(message)) return message;
-    }
-  };
-  const found = await poll(take, { everyMs: 100, withinMs: 30_000 });
-  if (!found) throw new Error(`not within 30 s: the message looked for, in ${queue}`);
-  return found;
 }

@@ -24,15 +24,14 @@ export function ending({ upAgain }: { readonly upAgain: boolean }): void {
       noteSeconds("destroy", destroyed.seconds);
       expect(destroyed.exitCode, destroyed.output).toBe(0);
       expect(destroyed.output).not.toMatch(stackTrace);
-      const { hosts } = await stackConfig();
-      for (const host of Object.keys(hosts)) {
-        expect(await textOf(host, "systemctl list-units --all --plain --no-legend 'warren-*'"), host).toBe("");
-        const files = "find /etc/warren /opt/warren /etc/ssh/sshd_config.d/warren-* -type f 2>/dev/null || true";
-        expect(await textOf(host, files), host).toBe("");
-        expect(await textOf(host, "apt-mark showhold"), host).toBe("");
-        const installed = "dpkg -l rabbitmq-server keepalived 2>/dev/null | grep ^ii || true";
-        expect(await textOf(host, installed), host).toBe("");
-      }
+      const left = [
+        "systemctl list-units --all --plain --no-legend 'warren-*'",
+        "find /etc/warren /opt/warren /etc/ssh/sshd_config.d/warren-* -type f 2>/dev/null",
+        "apt-mark showhold",
+        "dpkg -l rabbitmq-server keepalived 2>/dev/null | grep ^ii || true",
+      ].join("; ");
+      const hosts = Object.keys((await stackConfig()).hosts);
+      expect(await Promise.all(hosts.map((host) => textOf(host, left)))).toEqual(hosts.map(() => ""));
     });
 
     if (upAgain) comesAgain();

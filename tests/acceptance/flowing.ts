@@ -63,6 +63,17 @@ export function runVerb(words: readonly string[], timeoutMs: number) {
   });
 }
 
+/** What a verb answers by `--json`, and what it says beside it. @throws where it fails */
+export async function answerOf<Answer>(
+  words: readonly string[],
+  timeoutMs: number,
+): Promise<{ readonly answer: Answer; readonly stderr: string }> {
+  const { exitCode, stdout, stderr } = await runVerb([...words, "--json"], timeoutMs);
+  process.stderr.write(`${stderr}\n${stdout}\n`);
+  if (exitCode !== 0) throw new Error(`./warren ${words.join(" ")} ended with ${exitCode}: ${stderr}${stdout}`);
+  return { answer: JSON.parse(stdout) as Answer, stderr };
+}
+
 /** As a power cut would end it, half way: the verb, its engine, and all that the engine has started. */
 export async function killHalfWay(
   words: readonly string[],

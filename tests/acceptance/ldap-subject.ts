@@ -42,10 +42,9 @@ export interface Login {
   readonly password: string;
 }
 
-/** @param name of the cluster; that of the announcements unless given */
-export async function ldapSubject(name?: string): Promise<LdapSubject> {
+export async function ldapSubject(): Promise<LdapSubject> {
   const config = await stackConfig();
-  const cluster = name ?? config.announcements.broker;
+  const cluster = config.announcements.broker;
   const broker = config.brokers[cluster];
   const [member = ""] = broker?.members ?? [];
   const [server = ""] = broker?.ldap?.servers ?? [];
@@ -157,24 +156,22 @@ async function setLdap(subject: LdapSubject, change: LdapChange, serverName?: st
 /** systemd counts starts, and refuses the sixth in ten seconds. */
 export const startAnew = "systemctl reset-failed slapd && systemctl restart slapd";
 
-export const logOf = ({ member }: LdapSubject): string => `/var/log/rabbitmq/rabbit@${member.name}.log`;
-
 /**
  * What the broker logs while some work is done: lines are there when the answer is that is looked for. The LDAP user knocks again until it is:
  * the broker's pool may just have lost a connection, and then it says that instead. @throws where it never comes
  */
-export async function loggedDuring(subject: LdapSubject, expected: RegExp, work: () => Promise<void>): Promise<string> {
+export async function loggedDuring(subject: LdapSubject, expected: RegExp, work: () => Promise<void>): Promise<void> {
   const host = subject.member.name;
-  const size = await textOf(host, `stat -c %s ${logOf(subject)}`);
+  const log = `/var/log/rabbitmq/rabbit@${host}.log`;
+  const size = await textOf(host, `stat -c %s ${log}`);
   await work();
   let text = "";
   await until(`the broker's log says ${expected}`, 20_000, async () => {
-    text = await textOf(host, `tail -c +${Number(size) + 1} ${logOf(subject)}`);
+    text = await textOf(host, `tail -c +${Number(size) + 1} ${log}`);
     if (expected.test(text)) return true;
     await amqpLogin(subject, subject.person);
     return false;
   }).catch((error: Error) => {
     throw new Error(`${error.message}; it says:\n${text}`);
   });
-  return expected.exec(text)?.[0] ?? "";
 }

@@ -3,7 +3,7 @@ import type { StackConfig } from "../../infra/config/index.ts";
 import type { PackageStep } from "../../scripts/change/upgrade/packages/facts.ts";
 import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { note } from "./figures.ts";
-import { expectAllOnce, killHalfWay, runVerb, whileFlowing } from "./flowing.ts";
+import { answerOf, expectAllOnce, killHalfWay, whileFlowing } from "./flowing.ts";
 import { part } from "./one-lab.ts";
 import { expectNothingToChange, lab, on, stackConfig, textOf, warren } from "./subject.ts";
 
@@ -40,11 +40,9 @@ export function packagesUpgraded(): void {
       let turns: { host: string; outcome: string; packages: PackageStep[]; seconds?: number }[] = [];
       const act = async () => {
         await killHalfWay(["upgrade"], upgradeWithinMs, (said) => said.includes("  takes "));
-        const { exitCode, stdout, stderr } = await runVerb(["upgrade", "--json"], upgradeWithinMs);
-        process.stderr.write(`${stderr}\n${stdout}\n`);
-        expect(exitCode, stderr).toBe(0);
+        const { answer, stderr } = await answerOf<{ turns: typeof turns }>(["upgrade"], upgradeWithinMs);
         expect(stderr).toContain("goes on with the upgrade of");
-        turns = (JSON.parse(stdout) as { turns: typeof turns }).turns;
+        ({ turns } = answer);
       };
       const account = await whileFlowing([{ name: "upgrade", act }], testWithinMs);
       expect(turns.map(({ host }) => host).toSorted()).toEqual(members.toSorted());

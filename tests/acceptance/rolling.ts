@@ -3,7 +3,7 @@ import { drillKinds } from "../../scripts/change/drill/kinds.ts";
 import type { DrillReport } from "../../scripts/change/drill/report.ts";
 import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { note } from "./figures.ts";
-import { expectAllOnce, runVerb, type Work, whileFlowing } from "./flowing.ts";
+import { answerOf, expectAllOnce, runVerb, type Work, whileFlowing } from "./flowing.ts";
 import { part } from "./one-lab.ts";
 import { lab, stackConfig, until } from "./subject.ts";
 
@@ -95,10 +95,7 @@ async function whileProductsFlow<Answer>(verbs: readonly (readonly string[])[], 
   const answers = new Map<string, Answer>();
   const works = verbs.map((words): Work => {
     const act = async () => {
-      const { exitCode, stdout, stderr } = await runVerb([...words, "--json"], timeoutMs);
-      process.stderr.write(`${stderr}\n${stdout}\n`);
-      if (exitCode !== 0) throw new Error(`./warren ${words.join(" ")} ended with ${exitCode}: ${stderr}`);
-      answers.set(words[1] ?? "", JSON.parse(stdout) as Answer);
+      answers.set(words[1] ?? "", (await answerOf<Answer>(words, timeoutMs)).answer);
     };
     return { name: words.slice(0, 2).join(" "), act };
   });

@@ -16,29 +16,23 @@ const verbWithinMs = 900_000;
 const testWithinMs = 1_800_000;
 const programOf = (agent: Agent): string => `/opt/warren/agents/${agent}.mjs`;
 
-interface Limits {
-  readonly mayDeliverTwice?: boolean;
-  /** Those alone that go back at the first host: a good one takes its time on each. */
-  readonly quickly?: boolean;
-}
-
 /**
  * New agents come while products flow: good ones, one that ends at its start, and one that ends some seconds after it was ready. The latter two leave the
  * former one running everywhere, by `rollout` and by `up`. Doesn't prove what an agent does to products that is well and wrong.
  */
-export function rollout({ mayDeliverTwice = false, quickly = false }: Limits = {}): void {
+export function rollout({ mayDeliverTwice }: { readonly mayDeliverTwice: boolean }): void {
   part("new agents", () => {
     it("come one host at a time, and bad ones go back, while products flow", { timeout: testWithinMs }, async () => {
-      const { account, seconds } = await allKinds(quickly);
-      if (!quickly) note("rollout of dispatchers and pullers", `${seconds.toFixed(0)} s`);
-      const called = `rollouts, ${quickly ? "" : "good and "}bad ones: products meanwhile, ${productsPerSecond} a second`;
+      const { account, seconds } = await allKinds();
+      note("rollout of dispatchers and pullers", `${seconds.toFixed(0)} s`);
+      const called = `rollouts, good and bad ones: products meanwhile, ${productsPerSecond} a second`;
       expectAllOnce(account, { called, mayDeliverTwice });
       await expectNothingToChange();
     });
   });
 }
 
-async function allKinds(quickly: boolean) {
+async function allKinds() {
   const config = await stackConfig();
   const pullers = hostsOf(config, "pds");
   const members = config.brokers[config.announcements.broker]?.members ?? [];
@@ -75,12 +69,8 @@ async function allKinds(quickly: boolean) {
   try {
     const account = await whileFlowing(
       [
-        ...(quickly
-          ? []
-          : [
-              { name: "rollout", act: good },
-              { name: "rollout of one that ends later", act: endsLater },
-            ]),
+        { name: "rollout", act: good },
+        { name: "rollout of one that ends later", act: endsLater },
         { name: "rollout of one that ends at its start", act: endsAtStart },
         { name: "up with one that ends at its start", act: byUp },
       ],

@@ -10,7 +10,7 @@ import { checkoutDirectory } from "../../scripts/lab/paths.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
 import { openScene, type Scene } from "../chaos/scene.ts";
 import { note } from "./figures.ts";
-import { expectAllOnce, killHalfWay, productsPerSecond, whileFlowing } from "./flowing.ts";
+import { answerOf, expectAllOnce, killHalfWay, productsPerSecond, runVerb, whileFlowing } from "./flowing.ts";
 import { part } from "./one-lab.ts";
 import { sendPublic } from "./public-road.ts";
 import { expectNothingToChange, lab, stackConfig, textOf } from "./subject.ts";
@@ -154,25 +154,12 @@ const runsOf = ({ brokers, announcements }: StackConfig): Promise<string[]> =>
     ),
   );
 
-const start = (words: readonly string[], how: { readonly json: boolean }) =>
-  execa("./warren", ["rotate", ...words, "-s", lab, "--yes", ...(how.json ? ["--json"] : [])], {
-    cwd: checkoutDirectory,
-    reject: false,
-    stdin: "ignore",
-    timeout: verbWithinMs,
-    env: { NO_COLOR: "1" },
-  });
-
-async function rotate(words: readonly string[]): Promise<Answer> {
-  const { exitCode, stdout, stderr } = await start(words, { json: true });
-  process.stderr.write(`${stderr}\n${stdout}\n`);
-  if (exitCode !== 0) throw new Error(`rotate ${words.join(" ")} ended with ${exitCode}: ${stderr}${stdout}`);
-  return JSON.parse(stdout) as Answer;
-}
+const rotate = async (words: readonly string[]): Promise<Answer> =>
+  (await answerOf<Answer>(["rotate", ...words], verbWithinMs)).answer;
 
 /** Kills the verb where it stands as soon as it begins a step; the engine that it has started may go on. */
 async function killedIn(step: string, words: readonly string[]): Promise<void> {
-  const child = start(words, { json: true });
+  const child = runVerb(["rotate", ...words, "--json"], verbWithinMs);
   child.stderr?.on("data", (data: Buffer) => {
     if (data.toString().includes(`warren: ${step}:`)) child.kill("SIGKILL");
   });

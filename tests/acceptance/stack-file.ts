@@ -19,3 +19,27 @@ export async function withChangedStack<T>(edit: (stack: Document) => void, work:
     await writeFile(stackFile(), before);
   }
 }
+
+/** A lab's stack without the public data server, what delivers to it and what takes from it. */
+export function removePublicRoad(stack: Document): void {
+  const paths = [
+    ["warren:datamart"],
+    ["warren:receivers"],
+    ["warren:bridges"],
+    ["warren:brokers", "wxo-b1"],
+    ...["deliveryKey", "deliveryPassword"].map((key) => ["warren:secrets", key]),
+    ...["anonymous@wxo-b1", "feeder@wxo-b1", "queue-manager"].map((user) => ["warren:secrets", "passwords", user]),
+  ];
+  for (const path of paths) stack.deleteIn(["config", ...path]);
+}
+
+/** The text of a lab's stack with these of its hosts alone, and so without the public road. */
+export function withHosts(text: string, hosts: readonly string[]): string {
+  const stack = parseDocument(text);
+  const all = stack.toJS() as { readonly config: Readonly<Record<"warren:hosts", object>> };
+  for (const host of Object.keys(all.config["warren:hosts"])) {
+    if (!hosts.includes(host)) stack.deleteIn(["config", "warren:hosts", host]);
+  }
+  removePublicRoad(stack);
+  return stack.toString();
+}

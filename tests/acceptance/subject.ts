@@ -1,13 +1,13 @@
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { execa } from "execa";
 import { expect } from "vitest";
 import type { StackConfig } from "../../infra/config/index.ts";
 import type { LabStack } from "../../scripts/engine/lab-stacks.ts";
-import { readStackConfig } from "../../scripts/engine/stack-config.ts";
+import { readStackConfig, stackConfigFile } from "../../scripts/engine/stack-config.ts";
 import { ensureToolchain } from "../../scripts/engine/toolchain/toolchain.ts";
 import { type HostResult, hostExec, labDown } from "../../scripts/lab/index.ts";
 import { bringHosts } from "../../scripts/lab/job.ts";
-import { checkoutDirectory, labDirectory } from "../../scripts/lab/paths.ts";
+import { checkoutDirectory } from "../../scripts/lab/paths.ts";
 import { needRecord } from "../../scripts/lab/registry.ts";
 import { type SendOptions, sendProducts } from "../../scripts/lab/send-products.ts";
 import { poll } from "../../scripts/lib/poll.ts";
@@ -22,14 +22,21 @@ export let lab = givenLab ?? "acceptance";
 /** The committed stack that it is made from. */
 export let base: LabStack = "lab";
 
-/** For the head of a test file whose suite is about a lab of its own. Each test file has this module for itself. */
-export function useSubject(name: string, stack: LabStack): void {
+let edit: ((text: string) => string) | undefined;
+
+/**
+ * For the head of a test file whose suite is about a lab of its own. Each test file has this module for itself.
+ *
+ * @param change what of the committed stack's text is otherwise
+ */
+export function useSubject(name: string, stack: LabStack, change?: (text: string) => string): void {
   lab = givenLab ?? name;
   base = stack;
+  edit = change;
 }
 
 /** The stack's config file, which the lab's verb derives from the committed one. */
-export const stackFile = (): string => join(labDirectory(lab), `Pulumi.${lab}.yaml`);
+export const stackFile = (): string => stackConfigFile(lab);
 
 /** Nothing of a wait is a fixed time: each asks for what it waits for this often, and gives up at its own deadline. */
 const askEveryMs = 200;
@@ -43,7 +50,7 @@ export async function bringSubject(): Promise<void> {
   // Hosts of a run that was killed are not bare.
   await labDown(lab);
   await ensureToolchain();
-  await bringHosts(lab, AbortSignal.timeout(800_000), base);
+  await bringHosts(lab, AbortSignal.timeout(800_000), base, edit);
 }
 
 let made: Promise<void> | undefined;
@@ -115,14 +122,20 @@ export async function until(what: string, withinMs: number, ask: () => Promise<b
   throw new Error(`not within ${withinMs / 1000} s: ${what}`);
 }
 
-/** The stack's config with its secrets. */
-export const stackConfig = (): Promise<StackConfig> => readStackConfig(lab);
+let known: { readonly text: string; readonly config: StackConfig } | undefined;
+
+/** The stack's config with its secrets. The engine decrypts it, half a second each time: it is asked where the file has changed. */
+export async function stackConfig(): Promise<StackConfig> {
+  const text = await readFile(stackFile(), "utf8");
+  if (known?.text !== text) known = { text, config: await readStackConfig(lab) };
+  return known.config;
+}
 
 let seed = 100;
 
 /** Products through the lab as `./warren lab` sends them. */
 export async function send(
-  options: Partial<Pick<SendOptions, "count" | "files" | "onProgress">> = {},
+  options: Partial<Pick<SendOptions, "count" | "files" | "stallMs">> = {},
 ): Promise<RunResult> {
   seed += 1;
   return sendProducts({

@@ -1,73 +1,100 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, it } from "vitest";
-import { virtualIpHolder } from "../../scripts/lab/virtual-ip.ts";
-import type { RunResult } from "../../scripts/traffic/run.ts";
+import { hostsOf } from "../../scripts/lab/send-products.ts";
+import { startServices } from "../chaos/strikes.ts";
+import { untilHealthy } from "./broker.ts";
 import { note } from "./figures.ts";
+import { expectAllOnce, fewPerSecond, type Work, whileFlowing } from "./flowing.ts";
 import { part } from "./one-lab.ts";
-import { lab, on, send, stackConfig } from "./subject.ts";
+import { on, send, stackConfig } from "./subject.ts";
+
+const count = 200;
 
 export function products(): void {
   part("products", () => {
-    it("come through once and whole, 400 at 20 a second, and every puller takes part", async () => {
-      const { account, details, outcome } = await send();
-      note("400 products, p99 from closed to received", `${account.latencyMs.p99} ms`, "250 ms");
+    it("come through once and whole, 20 a second, and every puller takes part", async () => {
+      const { account, details, outcome } = await send({ count });
+      note(`${count} products, p99 from closed to received`, `${account.latencyMs.p99} ms`, "250 ms");
       expect(outcome).toBe("complete");
+      const announced = hostsOf(await stackConfig(), "urp").map((urp) => [urp, count]);
       expect(account).toMatchObject({
-        announced: { "urp-1": 400, "urp-2": 400 },
-        dispatched: 400,
+        announced: Object.fromEntries(announced),
+        dispatched: count,
         lost: 0,
         repeated: 0,
         wrongSize: 0,
         wrongContent: 0,
       });
-      expect(Object.values(account.pulled).reduce((sum, count) => sum + count, 0)).toBe(400);
+      expect(Object.values(account.pulled).reduce((sum, pulled) => sum + pulled, 0)).toBe(count);
       expect(details.idle).toEqual([]);
       expect(account.latencyMs.p99).toBeLessThan(2000);
     });
-  });
-}
 
-/** Of agents, once for all generations of brokers; those of brokers are `messagesSurvive`'s, each member's, and the chaos's. */
-export function agentKills(): void {
-  part("no product is lost when kill -9 hits, while products come,", () => {
-    it("an announcer, then the working dispatcher, then a puller", async () => {
-      const working = (await virtualIpHolder(lab, await stackConfig())) ?? "";
-      const result = await sendWithFaults([
-        () => kill("urp-1", mainPid("warren-announcer")),
-        () => kill(working, mainPid("warren-dispatcher")),
-        () => kill("pds-1", mainPid("warren-puller")),
-      ]);
-      expectNoLoss("agents killed", result);
+    it("come through by any name, with spaces, other letters and signs that URLs use, and with 0 bytes", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "warren-own-"));
+      try {
+        const names = ["two words", "précipité été", "雨量", "100% #2 + ?x=1&y", "empty"];
+        const files = names.map((name) => join(folder, name));
+        for (const file of files) await writeFile(file, file.endsWith("empty") ? "" : `content of ${file}`);
+        const { account, details, outcome } = await send({ files });
+        expect(outcome).toBe("complete");
+        expect(details).toMatchObject({ lost: [], repeated: [], wrong: [] });
+        expect(account.dispatched).toBe(names.length);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
     });
   });
 }
 
-/** Sends products, and does one fault after another, evenly over the time that they come in. */
-async function sendWithFaults(faults: readonly (() => Promise<unknown>)[]): Promise<RunResult> {
-  const count = 200;
-  const done: Promise<unknown>[] = [];
-  const result = await send({
-    count,
-    onProgress: ({ pulled }) => {
-      const fault = faults[done.length];
-      if (fault && pulled >= ((done.length + 1) * count) / (faults.length + 2)) done.push(fault());
+const killsWithinMs = 400_000;
+
+/**
+ * Agents are killed at the same time, then each broker node, one after the other, while what is dispatched waits in its queue: pullers take it when every
+ * node has died.
+ */
+const kills: readonly Work[] = [
+  {
+    name: "an announcer, a dispatcher and a puller killed",
+    async act({ members: [first = ""] }) {
+      const killed = [
+        ["urp-1", "warren-announcer"],
+        [first, "warren-dispatcher"],
+        ["pds-1", "warren-puller"],
+      ] as const;
+      await Promise.all(
+        killed.map(([host, unit]) => on(host, `kill -9 $(systemctl show --property=MainPID --value ${unit})`)),
+      );
     },
+  },
+  {
+    name: "each node killed, one after the other",
+    async act(scene) {
+      const pullers = (verb: string) =>
+        Promise.all(scene.folders.map(({ pds }) => on(pds, `systemctl ${verb} warren-puller`)));
+      await pullers("stop");
+      try {
+        for (const host of scene.members) {
+          await on(host, "kill -9 $(pgrep -x beam.smp)");
+          // At once, not after the seconds that systemd lets pass.
+          await startServices(scene, [host]);
+          await untilHealthy();
+        }
+      } finally {
+        await pullers("start");
+      }
+    },
+  },
+];
+
+/** Agents and every node of the cluster by kill -9. Faults of other kinds, and more of them at the same time, are the chaos's. */
+export function killed(): void {
+  part("no product is lost when kill -9 hits, while products come,", () => {
+    it("agents, then every node of the broker", { timeout: killsWithinMs }, async () => {
+      const account = await whileFlowing(kills, killsWithinMs, fewPerSecond);
+      expectAllOnce(account, { called: "kill -9: products meanwhile", mayDeliverTwice: true });
+    });
   });
-  await Promise.all(done);
-  expect(done).toHaveLength(faults.length);
-  return result;
 }
-
-/** Repeats are allowed here, and reported: whoever is killed between doing and saying so does it again. */
-function expectNoLoss(what: string, { account, outcome, details }: RunResult): void {
-  note(`${what}: lost`, String(account.lost), "0");
-  note(`${what}: repeated`, String(account.repeated));
-  note(`${what}: longest way of a product`, `${Math.round(account.latencyMs.max)} ms`);
-  expect(outcome).toBe("complete");
-  expect(details.lost).toEqual([]);
-  expect(account).toMatchObject({ lost: 0, wrongSize: 0, wrongContent: 0 });
-}
-
-const mainPid = (unit: string): string => `systemctl show --property=MainPID --value ${unit}`;
-
-/** Kills the process that a command on the host names. Fails where there is none. */
-const kill = (host: string, pid: string): Promise<unknown> => on(host, `kill -9 $(${pid})`);

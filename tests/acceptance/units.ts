@@ -1,46 +1,35 @@
-import { hostsOf } from "../../scripts/lab/send-products.ts";
-import { on, stackConfig } from "./subject.ts";
+import { chainOf } from "../../scripts/inspect/snapshot/chain.ts";
+import { lab, stackConfig, textOf } from "./subject.ts";
 
-const unitsOfRole = {
-  urp: ["apache2.service", "warren-announcer.service"],
-  bunny: ["rabbitmq-server.service", "keepalived.service", "warren-dispatcher.service"],
-  pds: ["warren-puller.service"],
-  px: [
-    "warren-delivery-sftp.service",
-    "warren-delivery-ftp.service",
-    "warren-dd-notify.service",
-    "warren-receiver-urls.service",
-  ],
-  dd: [
-    "rabbitmq-server.service",
-    "apache2.service",
-    "ssh.service",
-    "vsftpd.service",
-    "warren-watcher.service",
-    "warren-queue-manager.service",
-    "warren-bridge-sr3-posts.service",
-  ],
-  client: ["warren-subscriber.service"],
-} as const;
+/** Host and name of a unit that the stack has running. */
+export type Unit = readonly [host: string, unit: string];
 
-export type UnitRole = keyof typeof unitsOfRole;
-export const unitRoles = Object.keys(unitsOfRole) as UnitRole[];
+const nameOf = ([host, unit]: Unit): string => `${host} ${unit}`;
 
-export const isAgent = (name: string): boolean => name.includes(" warren-");
+export const isAgent = ([, unit]: Unit): boolean => unit.startsWith("warren-");
 
-/** A property of every unit of warren's on every host, by `HOST UNIT`. */
-export async function allUnits(property: string): Promise<Map<string, string>> {
-  const config = await stackConfig();
-  const asked = unitRoles.flatMap((role) =>
-    hostsOf(config, role).map(async (host) => {
-      const units = unitsOfRole[role];
-      const { stdout } = await on(host, `systemctl show --value --property=${property} ${units.join(" ")}`);
-      const values = stdout.split("\n").filter(Boolean);
-      return units.map((unit, index) => [`${host} ${unit}`, values[index] ?? ""] as const);
-    }),
+/** Every unit that has to run, as `./warren verify` knows them. */
+export async function stackUnits(): Promise<Unit[]> {
+  const { hosts } = chainOf(lab, await stackConfig());
+  return hosts.flatMap(({ name, units, agents }) =>
+    [...units, ...agents.map(({ unit }) => unit)].map((unit): Unit => [name, unit]),
   );
+}
+
+/** A property of units, by `HOST UNIT`. One question a host, all at the same time. */
+export async function propertyOf(property: string, units: readonly Unit[]): Promise<Map<string, string>> {
+  const asked = [...Map.groupBy(units, ([host]) => host)].map(async ([host, ofHost]) => {
+    const names = ofHost.map(([, unit]) => unit).join(" ");
+    const values = (await textOf(host, `systemctl show --value --property=${property} ${names}`)).split(/\n+/);
+    return ofHost.map((unit, index) => [nameOf(unit), values[index] ?? ""] as const);
+  });
   return new Map((await Promise.all(asked)).flat());
 }
 
-/** What systemd calls each run of each unit: another one after a restart. */
-export const invocations = (): Promise<Map<string, string>> => allUnits("InvocationID");
+/** The units among these that were started again by some work. */
+export async function restartedBy(units: readonly Unit[], work: () => Promise<unknown>): Promise<string[]> {
+  const runs = () => propertyOf("InvocationID", units);
+  const before = await runs();
+  await work();
+  return [...(await runs())].filter(([unit, run]) => before.get(unit) !== run).map(([unit]) => unit);
+}

@@ -1,10 +1,10 @@
-import { afterAll } from "vitest";
-import { figuresTable } from "./figures.ts";
+import { oneLab } from "./one-lab.ts";
+import { useSubject } from "./subject.ts";
 import { upgraded } from "./upgrade.ts";
+import { upgradeStackText } from "./upgrade-subject.ts";
 
 // Two clusters in a lab of their own.
-afterAll(() => {
-  process.stdout.write(figuresTable());
-});
+useSubject("upgrade", "lab", upgradeStackText);
+oneLab();
 
 upgraded();

@@ -1,55 +1,35 @@
 import { setInterval } from "node:timers/promises";
 import { connect } from "amqplib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { productName } from "../../agents/lib/announcement.ts";
+import { expect, it } from "vitest";
 import { ledgerHostOf } from "../../infra/model/agent-queues.ts";
 import { ownPrefix } from "../../scripts/change/upgrade/carrier.ts";
 import { openSide, type Side } from "../../scripts/change/upgrade/side.ts";
 import { readOperatorCa } from "../../scripts/engine/operator-ca.ts";
-import { labDown } from "../../scripts/lab/index.ts";
 import { virtualIpHolders } from "../../scripts/lab/virtual-ip.ts";
 import { type Account, account, longestPauseMs } from "../chaos/account.ts";
-import { watchDeliveries } from "../chaos/deliveries.ts";
-import { Evidence } from "../chaos/evidence.ts";
-import { runMark } from "../chaos/products.ts";
-import { closeScene, openScene, tapPlace } from "../chaos/scene.ts";
-import { openChaosTap, tapQueue } from "../chaos/tap.ts";
-import { startTraffic } from "../chaos/traffic.ts";
+import { countProducts } from "../chaos/count.ts";
+import { closeScene, openScene } from "../chaos/scene.ts";
+import { tapQueue } from "../chaos/tap.ts";
 import { note } from "./figures.ts";
 import { killHalfWay, productsPerSecond, runVerb } from "./flowing.ts";
-import { expectNothingToChange, lab, stackConfig, textOf, until, up, useSubject, warren } from "./subject.ts";
-import { bringUpgradeSubject, clusters } from "./upgrade-subject.ts";
+import { part } from "./one-lab.ts";
+import { expectNothingToChange, lab, stackConfig, textOf, warren } from "./subject.ts";
+import { clusters } from "./upgrade-subject.ts";
 
 const seed = 11;
 const testWithinMs = 900_000;
 const moveWithinMs = 600_000;
-/** After the last product: whatever is on its way. */
-const settlesWithinMs = 400_000;
-/** Nothing comes any more after this much silence; a repeat shows within it. */
-const quietMs = 2000;
-/** Longer than what a dispatcher holds back in doubt, and than a puller's pauses: what has not come by then is lost. */
-const stillMs = 60_000;
 const lookEveryMs = 100;
 
 /**
  * RabbitMQ 3.10 on Debian 12 to 4.0 on Debian 13 and back, while products flow. Two clusters take seven hosts, so it has a lab of its own. Doesn't prove
  * what becomes of it when a host of either cluster dies meanwhile.
  */
-export function upgraded(name = "upgrade"): void {
-  describe("the way from 3.10 to 4.0", () => {
-    beforeAll(async () => {
-      useSubject(name, "lab");
-      await bringUpgradeSubject(name);
-      const made = await up();
-      expect(made.exitCode, made.output).toBe(0);
-    }, testWithinMs);
-    afterAll(() => labDown(name));
-    moves();
-  });
+export function upgraded(): void {
+  part("the way from 3.10 to 4.0", moves);
 }
 
-/** Of a lab that is up. */
-export function moves(): void {
+function moves(): void {
   it("is refused in place, with the reason and the way", async () => {
     const { exitCode, output } = await warren(["upgrade", "-s", lab, "--to", "wren", "--yes"]);
     expect(exitCode).toBe(1);
@@ -210,38 +190,15 @@ async function carried(cluster: string): Promise<string[]> {
 
 async function whileProductsFlow(work: () => Promise<void>): Promise<{ counted: Account; pauseMs: number }> {
   const scene = await openScene(lab, await stackConfig());
-  const run = Date.now().toString(36).toUpperCase();
-  const evidence = new Evidence(runMark(run));
-  const copyOf = (file: string) => evidence.product(productName(file))?.copies.find((copy) => copy.file === file);
-  const tap = await openChaosTap({ ...tapPlace(scene), onSeen: (seen) => evidence.saw(seen) });
-  const deliveries = watchDeliveries({
-    ...{ folders: scene.folders, mark: runMark(run), copyOf },
-    onDelivered: (file) => evidence.delivered(file),
-  });
+  const options = { scene, seed, ratePerSecond: productsPerSecond, signal: AbortSignal.timeout(testWithinMs) };
+  const fromMs = Date.now();
   try {
-    const traffic = startTraffic({
-      ...{ run, seed, ratePerSecond: productsPerSecond, roots: scene.roots },
-      onAttempt: (product) => evidence.attempted(product),
-      onWritten: (product, copy) => evidence.written(product, copy, Date.now()),
-    });
-    const fromMs = Date.now();
-    try {
-      await until("products flow", 60_000, async () => evidence.products.some(({ delivered }) => delivered.length > 0));
-      await Promise.race([work(), traffic.failed, deliveries.failed]);
-    } finally {
-      await traffic.stop();
-    }
-    await until("all has come", settlesWithinMs, async () => {
-      await deliveries.scan();
-      const still = Date.now() - evidence.movedMs;
-      return still > (evidence.undelivered().length === 0 ? quietMs : stillMs);
-    });
+    const { evidence } = await countProducts(options, { work });
     const pauseMs = longestPauseMs(evidence.notifies, fromMs) ?? Number.NaN;
     const counted = account(evidence, []);
     for (const { name, because } of counted.findings.slice(0, 10)) process.stderr.write(`${name}: ${because}\n`);
     return { counted, pauseMs };
   } finally {
-    await Promise.all([deliveries.stop(), tap.close()]);
     closeScene(scene);
     for (const cluster of [clusters.old, clusters.new]) await forgetTap(cluster);
   }

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { chmod, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StackConfig } from "../../infra/config/index.ts";
 import { bootHost, cutLink, healLink, healNetwork, hostRoot, killHost, partition } from "../../scripts/lab/index.ts";
@@ -8,6 +7,8 @@ import { hostsOf } from "../../scripts/lab/send-products.ts";
 import { namespaceOf } from "../../scripts/lab/spec.ts";
 import { needHost } from "../../scripts/lab/ssh.ts";
 import { pause } from "../../scripts/lib/poll.ts";
+import { publicNames } from "../../scripts/traffic/public-plan.ts";
+import { putIntoQueue } from "../../scripts/traffic/public-run.ts";
 import { seededRandom } from "../../scripts/traffic/random.ts";
 import { writeCopy } from "../../scripts/traffic/writer.ts";
 import { makeProduct } from "../chaos/products.ts";
@@ -49,8 +50,10 @@ export async function startTrickle(config: StackConfig): Promise<Trickle> {
       const now = new Date();
       const { copies } = makeProduct(mark, number, { urps, observed: now, random });
       for (const copy of copies) if (!withheld.has(copy.urp)) await writeCopy(copy, { roots, samples: new Map() });
+      // Each of another minute: clients have one of a name.
+      const { file } = publicNames(new Date(now.getTime() - number * 60_000 - 86_400_000), "XSS");
       const txq = txqs[number % txqs.length];
-      if (txq) await putPublic(txq, number, now);
+      if (txq) await putIntoQueue(txq, file, Buffer.from(`${file}\n`));
       await pause(everyMs, stopping.signal);
     }
   })();
@@ -63,21 +66,6 @@ export async function startTrickle(config: StackConfig): Promise<Trickle> {
       await working;
     },
   };
-}
-
-/** As px's receivers name products. Each has another minute: clients have one of a name. */
-async function putPublic(txq: string, number: number, now: Date): Promise<void> {
-  const observed = new Date(now.getTime() - number * 60_000 - 86_400_000);
-  const digits = (time: Date, count: number) =>
-    time
-      .toISOString()
-      .replace(/[^0-9]/g, "")
-      .slice(0, count);
-  const file = `${digits(observed, 12)}_XSS_24_HR_ACCUM_MM.gif:URP:XSS:RADAR:GIF::${digits(now, 14)}`;
-  const staged = join(txq, `.${file}`);
-  await writeFile(staged, `${file}\n`);
-  await chmod(staged, 0o644);
-  await rename(staged, join(txq, file));
 }
 
 /** Does one thing after the other. */

@@ -1,22 +1,18 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { productName } from "../../agents/lib/announcement.ts";
 import { UserError } from "../../agents/lib/errors.ts";
 import { brokerTrust, brokerUrl } from "../../scripts/lab/send-products.ts";
-import { poll } from "../../scripts/lib/poll.ts";
 import { type Account, account, type ChaosResult, type RoundRecord } from "./account.ts";
-import { watchDeliveries } from "./deliveries.ts";
-import { Evidence, type ProductRecord } from "./evidence.ts";
+import { countProducts } from "./count.ts";
+import type { Evidence, ProductRecord } from "./evidence.ts";
 import type { Fault } from "./faults.ts";
 import { healAll } from "./heal.ts";
 import { awaitHealed } from "./healed.ts";
 import { planRounds } from "./plan.ts";
-import { runMark } from "./products.ts";
 import { describeRound } from "./report.ts";
 import { makeRound } from "./round.ts";
-import { type Scene, tapPlace, tapUser } from "./scene.ts";
-import { openChaosTap, removeTapQueue, tapQueue } from "./tap.ts";
-import { startTraffic } from "./traffic.ts";
+import { type Scene, tapUser } from "./scene.ts";
+import { removeTapQueue, tapQueue } from "./tap.ts";
 
 export interface ChaosOptions {
   readonly scene: Scene;
@@ -37,12 +33,6 @@ export interface ChaosOptions {
 }
 
 const readyWithinMs = 120_000;
-const flowsWithinMs = 30_000;
-/** Longer than the dispatcher holds unconfirmed products (30 s) plus a puller's pauses. */
-const stillMs = 60_000;
-/** After this much silence nothing more arrives, repeats included. */
-const quietMs = 2_000;
-const pollEveryMs = 100;
 const removedAtOnce = 100;
 const progressEveryMs = 500;
 /** Products without findings are retired after this time: longer than any delay. */
@@ -56,53 +46,33 @@ const keepMs = 600_000;
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { scene, seed, signal, say } = options;
   const startMs = Date.now();
-  const run = startMs.toString(36).toUpperCase();
-  const mark = runMark(run);
-  const evidence = new Evidence(mark);
-  const copyOf = (file: string) => evidence.product(productName(file))?.copies.find((copy) => copy.file === file);
-  const tap = await openChaosTap({ ...tapPlace(scene), onSeen: (seen) => evidence.saw(seen) });
-  const deliveries = watchDeliveries({
-    folders: scene.folders,
-    mark,
-    copyOf,
-    onDelivered: (file) => evidence.delivered(file),
-  });
   let doing = "waiting for the lab and its first products";
-  const progress = setInterval(() => options.onProgress?.(evidence, doing), progressEveryMs);
+  let seen: Evidence | undefined;
+  const progress = setInterval(() => seen && options.onProgress?.(seen, doing), progressEveryMs);
+  let rounds: RoundRecord[] = [];
   try {
-    const missing = await awaitHealed(scene, { withinMs: readyWithinMs, signal, queue: tapQueue });
-    if (missing !== undefined) throw new UserError(`lab ${scene.lab}`, `is not healthy: ${missing}`, "./warren status");
-    const traffic = startTraffic({
-      run,
-      seed,
-      ratePerSecond: options.ratePerSecond,
-      roots: scene.roots,
-      onAttempt: (product) => evidence.attempted(product),
-      onWritten: (product, copy) => evidence.written(product, copy, Date.now()),
+    const { evidence, deliveries } = await countProducts(options, {
+      async ready(counting) {
+        seen = counting.evidence;
+        const missing = await awaitHealed(scene, { withinMs: readyWithinMs, signal, queue: tapQueue });
+        if (missing !== undefined)
+          throw new UserError(`lab ${scene.lab}`, `is not healthy: ${missing}`, `./warren status -s ${scene.lab}`);
+      },
+      async work({ evidence, deliveries }) {
+        rounds = await makeRounds(options, evidence, {
+          scan: () => deliveries.scan(),
+          show: (text) => (doing = text),
+          clear: () => retire(scene, evidence, deliveries.remove),
+        });
+        if (rounds.some(({ missing }) => missing !== undefined)) await healAll(scene);
+        doing = "no new products; waiting for the last ones";
+      },
     });
-    const work = async (): Promise<RoundRecord[]> => {
-      await awaitFlow(evidence, signal);
-      return makeRounds(options, evidence, {
-        scan: () => deliveries.scan(),
-        show: (text) => (doing = text),
-        clear: () => retire(scene, evidence, deliveries.remove),
-      });
-    };
-    let rounds: RoundRecord[];
-    try {
-      rounds = await Promise.race([work(), traffic.failed, deliveries.failed]);
-    } finally {
-      doing = "no new products; waiting for the last ones";
-      await traffic.stop();
-    }
-    if (rounds.some(({ missing }) => missing !== undefined)) await healAll(scene);
-    await drain(evidence, () => deliveries.scan());
     const counted = account(evidence, rounds);
     await clear(scene, evidence.products, counted, deliveries.remove);
     return { seed, rounds, account: counted, seconds: (Date.now() - startMs) / 1000 };
   } finally {
     clearInterval(progress);
-    await Promise.all([deliveries.stop(), tap.close()]);
     await removeTapQueue(
       brokerUrl(scene.config, tapUser(scene.config).user),
       (await brokerTrust(scene.lab, scene.config)).ca,
@@ -146,23 +116,6 @@ async function retire(
     await remove(record);
     await removeCopies(scene, record);
   }
-}
-
-async function awaitFlow(evidence: Evidence, signal: AbortSignal): Promise<void> {
-  const flows = () => evidence.products.some(({ delivered, dispatched }) => delivered.length + dispatched.length > 1);
-  if (await poll(flows, { everyMs: pollEveryMs, withinMs: flowsWithinMs, signal })) return;
-  throw new UserError("the lab", `no product was delivered within ${flowsWithinMs / 1000} s`, "./warren lab status");
-}
-
-/** Waits until all products have arrived and nothing moves. If some are missing, waits until nothing has moved for longer. */
-async function drain(evidence: Evidence, scan: () => Promise<void>): Promise<void> {
-  const startedMs = Date.now();
-  const isStill = async () => {
-    await scan();
-    const still = Date.now() - Math.max(evidence.movedMs, startedMs);
-    return still >= (evidence.undelivered().length === 0 ? quietMs : stillMs);
-  };
-  await poll(isStill, { everyMs: pollEveryMs });
 }
 
 /** Deletes the run's files, except those of products with findings. */

@@ -7,7 +7,7 @@ interface PassedTest {
 }
 
 /** Modules of tests that only the long suite runs. */
-const longModules: readonly string[] = ["tests/acceptance/virtual-ip-moves.ts"];
+const longModules: readonly string[] = ["tests/acceptance/drift-of-members.ts", "tests/acceptance/virtual-ip-moves.ts"];
 
 export const shownLater = ([file]: Proof): boolean => longModules.includes(file);
 

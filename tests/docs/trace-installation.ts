@@ -131,7 +131,7 @@ export const installationChapters: readonly Chapter[] = [
           ],
           cluster,
           [
-            "tests/acceptance/drift.ts",
+            "tests/acceptance/drift-of-members.ts",
             "is found and repaired where a member has left, an exchange is another, and nobody holds the virtual IP",
           ],
         ],

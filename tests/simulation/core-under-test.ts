@@ -7,7 +7,7 @@ export interface CoreUnderTest {
   readonly state: string;
   readonly entries: number;
   readonly inFlight: number;
-  readonly doubts: number;
+  readonly unconfirmed: number;
   readonly ledgerPaused: boolean;
 }
 

@@ -153,7 +153,7 @@ export class Host {
   lookAtOutput(): boolean {
     const { broker } = this.#around;
     const pull = broker.queueFor(this.number, queueNumber.pull);
-    if (!this.core || this.core.doubts === 0 || !this.connection.isOpen || broker.stalled[pull]) return false;
+    if (!this.core || this.core.unconfirmed === 0 || !this.connection.isOpen || broker.stalled[pull]) return false;
     this.tell({ type: "output-seen", isEmpty: broker.queues[pull]?.length === 0 });
     return true;
   }
@@ -165,7 +165,7 @@ export class Host {
 
   /** Handles events one by one: an event that an effect causes waits for the remaining effects. */
   tell(event: Event): void {
-    this.#events.tell(event);
+    this.#events.submit(event);
   }
 
   #handle(core: CoreUnderTest, event: Event): void {

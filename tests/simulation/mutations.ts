@@ -11,7 +11,7 @@ export const sourceMutations: readonly SourceMutation[] = [
     find: opensClaim,
     replace:
       `${opensClaim} this.claims.get(key)!.delivery = undefined; ` +
-      'this.#turn.push({ type: "ack", delivery: arrival.delivery.id });',
+      'this.#step.push({ type: "ack", delivery: arrival.delivery.id });',
   },
   {
     name: "records a product as known before its confirm",
@@ -34,20 +34,20 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "never repeats a refused marker",
     file: "catching-up.ts",
-    find: "marker.againAtMs = this.#turn.nowMs + pauseMs;",
+    find: "marker.againAtMs = this.#step.nowMs + pauseMs;",
     replace: "marker.againAtMs = Number.POSITIVE_INFINITY;",
   },
   {
     name: "continues after a gap without a marker",
     file: "core.ts",
-    find: "if (this.#feed.onDelivery()) catchingUp.doubtAfterGap();",
+    find: "if (this.#feed.onDelivery()) catchingUp.requireMarkerAfterGap();",
     replace: "this.#feed.onDelivery();",
   },
   {
     name: "trusts the ledger for redeliveries",
     file: "products.ts",
-    find: "if (suspect && options.receipts) this.doubts.hold(key, arrival);\n    else this.#twin(slot, key, arrival);",
-    replace: "this.#twin(slot, key, arrival);",
+    find: "if (suspect && options.receipts) this.unconfirmed.hold(key, arrival);\n    else this.#onTwin(slot, key, arrival);",
+    replace: "this.#onTwin(slot, key, arrival);",
   },
   {
     name: "doesn't mark redeliveries as unconfirmed",
@@ -70,7 +70,7 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "accepts a receipt of an earlier window",
     file: "products.ts",
-    find: "const atMs = Math.min(saidMs, nowMs);",
+    find: "const atMs = Math.min(reportedMs, nowMs);",
     replace: "const atMs = nowMs;",
   },
   {
@@ -84,7 +84,7 @@ export const sourceMutations: readonly SourceMutation[] = [
     file: "products.ts",
     find: "    if (this.#alternates.onTwin(key, arrival)) return;\n",
     replace:
-      "    this.#add(key, this.#turn.nowMs, firstSource, sizeBytes, true);\n" +
+      "    this.#add(key, this.#step.nowMs, firstSource, sizeBytes, true);\n" +
       "    if (this.#alternates.onTwin(key, arrival)) return;\n",
   },
   {
@@ -96,7 +96,7 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "accepts products beyond its limit",
     file: "products.ts",
-    find: "return this.entries < this.#turn.options.entriesMax;",
+    find: "return this.entries < this.#step.options.entriesMax;",
     replace: "return true;",
   },
   {
@@ -114,18 +114,18 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "waits forever for its publishes when the address leaves",
     file: "core.ts",
-    find: 'this.#taking === "leaving" && !this.#held &&',
-    replace: 'this.#taking === "leaving" && this.#held &&',
+    find: 'this.#accepting === "leaving" && !this.#holdsAddress &&',
+    replace: 'this.#accepting === "leaving" && this.#holdsAddress &&',
   },
   {
     name: "keeps held deliveries when the address leaves",
     file: "decisions.ts",
-    find: 'for (const { id } of this.catchingUp.aside.drain()) this.#turn.push({ type: "requeue", delivery: id });',
-    replace: "this.catchingUp.aside.drain();",
+    find: 'for (const { id } of this.catchingUp.deferred.drain()) this.#step.push({ type: "requeue", delivery: id });',
+    replace: "this.catchingUp.deferred.drain();",
   },
   {
     name: "waits forever for a confirm",
-    file: "patience.ts",
+    file: "confirm-timeout.ts",
     find: "return !this.#blocked &&",
     replace: "return this.#blocked && !this.#blocked &&",
   },
@@ -138,8 +138,8 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "answers a request again",
     file: "alternates.ts",
-    find: "if (slot >= 0 && (this.#turn.table.isPulled(slot) || (isAnswered && !isDoubtful))) {",
-    replace: "if (slot >= 0 && this.#turn.table.isPulled(slot)) {",
+    find: "if (slot >= 0 && (this.#step.table.isPulled(slot) || (isAnswered && !isUncertain))) {",
+    replace: "if (slot >= 0 && this.#step.table.isPulled(slot)) {",
   },
   {
     name: "accepts any announcement as the answer to a request",
@@ -149,8 +149,8 @@ export const sourceMutations: readonly SourceMutation[] = [
   },
   {
     name: "stops helping after the last round of attempts",
-    file: "helps.ts",
-    find: "return help && !this.#isOver(help.sinceMs) ? help : undefined;",
+    file: "noted-requests.ts",
+    find: "return request && !this.#isOver(request.sinceMs) ? request : undefined;",
     replace: "return undefined;",
   },
   {
@@ -162,7 +162,7 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "ignores that another host has no twin",
     file: "alternates.ts",
-    find: "if (slot >= 0 && this.#turn.table.source(slot) === source) {",
+    find: "if (slot >= 0 && this.#step.table.source(slot) === source) {",
     replace: "if (slot >= 0 && source === '') {",
   },
   {
@@ -180,7 +180,7 @@ export const sourceMutations: readonly SourceMutation[] = [
   {
     name: "keeps waiting requests when the address leaves",
     file: "waiting-requests.ts",
-    find: 'for (const { id } of deliveries) this.#turn.push({ type: "requeue", delivery: id });',
+    find: 'for (const { id } of deliveries) this.#step.push({ type: "requeue", delivery: id });',
     replace: "",
   },
 ];

@@ -249,7 +249,7 @@ describe("a disk that is full", () => {
     );
     expect(stderr).toBe("");
     const [error, before, names] = JSON.parse(stdout) as [string, string, string[]];
-    expect(error).toContain(`${join(disk, "op.backup")}: finds no room left on its disk (ENOSPC)`);
+    expect(error).toContain(`${join(disk, "op.backup")}: has no space left on its disk (ENOSPC)`);
     expect([before, names]).toEqual(["before", ["op.backup"]]);
   }, 90_000);
 });

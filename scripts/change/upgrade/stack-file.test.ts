@@ -6,7 +6,7 @@ import { upgradeStackText } from "../../../tests/acceptance/upgrade-subject.ts";
 import { stackText } from "../../engine/stack-config.ts";
 import { placesChanged, stayingAt, withoutBeside, withPlacesChanged } from "./stack-file.ts";
 
-const before = upgradeStackText(stackText("lab"), "some", 9);
+const before = upgradeStackText(stackText("lab"));
 
 function configOf(text: string) {
   const entries = Object.entries((parse(text) as { config: Record<string, unknown> }).config);

@@ -1,0 +1,110 @@
+import { afterAll, expect, it } from "vitest";
+import { accountsName } from "../../infra/model/names.ts";
+import { cutLink, healLink } from "../../scripts/lab/index.ts";
+import { noteSeconds } from "./figures.ts";
+import { as, guardOf } from "./hostile-folders.ts";
+import { part } from "./one-lab.ts";
+import { changeStack } from "./stack-file.ts";
+import {
+  changedResources,
+  expectNothingToChange,
+  lab,
+  on,
+  resourceCounts,
+  stackConfig,
+  stackTrace,
+  textOf,
+  until,
+  up,
+} from "./subject.ts";
+import { isAgent, restartedBy, stackUnits, type Unit } from "./units.ts";
+
+const away = "pds-3";
+const full = "pds-2";
+const hostile = "pds-5";
+const config = "/etc/warren/puller.json";
+const link = "/apps/px/rxq/pull_urp";
+
+/** One setting of announcers, dispatchers and pullers: each has it in a file of its own. */
+async function changeLogLevel(): Promise<void> {
+  const level = (await stackConfig()).announcements.logLevel === "debug" ? "info" : "debug";
+  await changeStack((stack) => stack.setIn(["config", "warren:announcements", "logLevel"], level));
+}
+
+/**
+ * One setting is changed on all hosts that announcements come by, while three of them can't take it: one doesn't answer, on one the file can't be
+ * written, and on one an account has put a link in root's way. The next `up` finds nothing in its way, and does what is left.
+ */
+export function troubledUp(): void {
+  part("one setting changed while three hosts are in trouble", () => {
+    const troubled = [away, full, hostile];
+
+    afterAll(async () => {
+      await healLink(lab, away);
+      await on(full, `mountpoint -q ${config} && umount ${config} || true`);
+      await as(hostile, "px", putBack);
+    });
+
+    it("up does the other hosts alone, names each of the three and why, takes nothing away, and fails", async () => {
+      const units = await agentsOfAnnouncements();
+      const others = units.filter(([host]) => !troubled.includes(host));
+      const guarded = await guardOf(hostile);
+      await as(
+        hostile,
+        "px",
+        "mv /apps/px/rxq /apps/px/rxq.old; mkdir /apps/px/rxq; ln -s /etc/warren /apps/px/rxq/pull_urp",
+      );
+      // Nothing can be renamed onto it.
+      await on(full, `mount --bind ${config} ${config}`);
+      await cutLink(lab, away);
+      await changeLogLevel();
+      const restarted = await restartedBy([...others, [full, "warren-puller.service"]], async () => {
+        const tried = await up();
+        noteSeconds("up with one host out of reach", tried.seconds);
+        expect(tried.exitCode, tried.output).not.toBe(0);
+        expect(tried.seconds).toBeLessThan(120);
+        expect(tried.output).toMatch(new RegExp(`warning: ${away} can't be observed: `));
+        const found = `${link} is a symbolic link to /etc/warren, not a folder`;
+        expect(tried.output).toContain(`warning: ${hostile} has drifted: ${accountsName}: ${found}`);
+        expect(tried.output).toContain(`${hostile}: ${found}`);
+        expect(tried.output).toMatch(new RegExp(`${full} ${config}[^\n]*failed`));
+        expect(tried.output).not.toMatch(stackTrace);
+        expect(resourceCounts(tried.output)).not.toHaveProperty("deleted");
+        const changed = changedResources(tried.output).filter((name) => !troubled.includes(name.split(" ")[0] ?? ""));
+        expect(changed).toEqual(
+          others.flatMap(([host, unit]) => [`${host} ${unit}`, `${host} ${configOf(unit)}`]).sort(),
+        );
+      });
+      expect(restarted).toEqual(others.map((unit) => unit.join(" ")));
+      expect(await guardOf(hostile)).toBe(guarded);
+    });
+
+    it("up finishes it once they are out of trouble, and then nothing is left to change", async () => {
+      const units = await agentsOfAnnouncements();
+      await on(full, `umount ${config}`);
+      await as(hostile, "px", putBack);
+      await healLink(lab, away);
+      await until(`${away} answers`, 30_000, async () => (await textOf(away, "echo back")) === "back");
+      const restarted = await restartedBy(units, async () => {
+        const finished = await up();
+        noteSeconds("up when it is back", finished.seconds);
+        expect(finished.exitCode, finished.output).toBe(0);
+      });
+      expect(restarted.toSorted()).toEqual(troubled.map((host) => `${host} warren-puller.service`).toSorted());
+      await expectNothingToChange();
+    });
+  });
+}
+
+const putBack =
+  "test ! -d /apps/px/rxq.old || { rm -f /apps/px/rxq/pull_urp; rmdir /apps/px/rxq; mv /apps/px/rxq.old /apps/px/rxq; }";
+
+const configOf = (unit: string): string => `/etc/warren/${/warren-(.*)\.service/.exec(unit)?.[1]}.json`;
+
+async function agentsOfAnnouncements(): Promise<Unit[]> {
+  const { hosts } = await stackConfig();
+  const roles = ["urp", "bunny", "pds"] as const;
+  return (await stackUnits()).filter(
+    (unit) => isAgent(unit) && hosts[unit[0]]?.roles.some((role) => roles.some((wanted) => wanted === role)),
+  );
+}
